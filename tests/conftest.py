@@ -1,6 +1,5 @@
 """Fixtures that all tests share."""
 
-import compileall
 import csv
 import os
 import shutil
@@ -8,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,13 +46,23 @@ if roomy_memory():  # pytest reads this when the first temporary folder is made
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+def compile_package() -> None:
+    """Write compiled code where it is missing or stale, even if Python is told to write none."""
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    for path in (ROOT / "workflow_scripts").rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        with suppress(SyntaxError):
+            find_spec(name).loader.get_code(name)  # type: ignore[union-attr]
+    sys.dont_write_bytecode = written
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Compile and digest the package once: copies of it take the result along, and their processes, thousands, do not.
 
     These processes write none, so a file that a test edits is compiled by each.
     """
     if not hasattr(config, "workerinput"):  # pytest-xdist's workers start after this
-        compileall.compile_dir(ROOT / "workflow_scripts", quiet=2)
+        compile_package()
         with suppress(PipelineError, OSError, SyntaxError, ValueError):  # the tests of the code that is wrong say so
             for stage in members(ROOT / "workflow_scripts" / "stages"):
                 digest.code_digest(stage)

@@ -82,7 +82,7 @@ def main() -> None:
     import snakemake.cli
     import snakemake.workflow
 
-    from workflow_scripts.core import digest
+    from workflow_scripts.core import digest, pinned_code
     from workflow_scripts.study.freshness import Freshness
 
     answers = os.fdopen(os.dup(1), "w")
@@ -110,6 +110,8 @@ def main() -> None:
     for line in sys.stdin:
         if code != (code := versions(digest.ROOT / digest.PACKAGE)):
             digest.code_digest.cache_clear()
+            digest._data.clear()
+            pinned_code._sources.clear()
         caught[:] = [[], []]
         status = 0
         try:

@@ -10,11 +10,14 @@ written out by our own walk, since ``ast.dump`` differs between versions. What c
 - modules that never change an artifact's bytes (:data:`NEVER_CHANGES_BYTES`).
 
 Data files that a stage reads are named in its declaration (:class:`workflow_scripts.core.declaration.stage.Stage`).
+Code is read once per process (:mod:`workflow_scripts.core.pinned_code`), so the digest is that of the code that runs.
 """
 
 import ast
 import atexit
+import errno
 import hashlib
+import os
 import sys
 from collections.abc import Iterable
 from copy import copy
@@ -24,17 +27,20 @@ from typing import Any
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.code_memory import CodeMemory, Parsed
+from workflow_scripts.core.inputs import Stamp, stamp_of
+from workflow_scripts.core.pinned_code import code_changed, module_file, pin_members, source
 from workflow_scripts.core.registry import members
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "workflow_scripts"
-MADE_BY = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-# Modules that store, find, verify, log or show artifacts and the progress of jobs. The format of the manifest has its
-# own version number in the key.
+MADE_BY = hashlib.sha256(source(__file__) or b"").hexdigest()
+# Modules that load code, or that store, find, verify, log or show artifacts and the progress of jobs. The format of the
+# manifest has its own version number in the key.
 NEVER_CHANGES_BYTES = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
         *("core.artifact", "core.declaration.stage", "core.errors", "core.inputs", "core.redact", "core.stage"),
+        "core.pinned_code",
         *("core.runtime.attempts", "core.runtime.meter", "core.runtime.process", "core.runtime.progress"),
         *("core.files.bounded_json", "core.files.durable", "core.files.notes", "core.files.seal"),
         "core.faults.storage_errors",
@@ -43,8 +49,6 @@ NEVER_CHANGES_BYTES = frozenset(
 )
 SKIPPED = "FACTS"
 DISCOVER = "discover"
-INIT = "__init__.py"
-NO_CODE = ("(Module)", "(Module body=[])")  # of an empty module, and of one that is only a docstring
 # Entries of registries whose summary only config checks and docs show. The report prints the summaries of scores.
 SUMMARISED = (
     *(
@@ -73,6 +77,7 @@ SKIPPED_KEYWORDS = {
     "DatasetKind": frozenset({"summary", "contains"}),
     **dict.fromkeys(SUMMARISED, frozenset({"summary"})),
 }
+_data: dict[str, dict[Path, tuple[Stamp, str]]] = {}  # data files by stage, as this process first read them
 
 
 def stage_closure(stage: str) -> dict[str, str]:
@@ -83,11 +88,12 @@ def stage_closure(stage: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     start = f"{PACKAGE}.stages.{stage}"
-    waiting = [*_ours([start]), start]
+    waiting, seen = [*_ours([start]), start], set(NEVER_CHANGES_BYTES)
     while waiting:
         name = waiting.pop()
-        if name in found or name in NEVER_CHANGES_BYTES:
+        if name in seen:
             continue
+        seen.add(name)
         parsed, imports = _module(module_path(name))
         if parsed.code:
             found[name] = parsed.code
@@ -111,29 +117,53 @@ def code_digest(stage: str) -> str:
 
 def code_parts(stage: str) -> dict[str, str]:
     """The parts of the code digest: module name -> digest of its code, then data file -> sha256 of its bytes."""
-    files: list[Path] = []
-    for name in _declared(stage).get("data_files", ()):
-        files += _files(ROOT / name)
-    hashes = {path.relative_to(ROOT).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    if stage not in _data:
+        _data[stage] = _data_files(stage)
+    hashes = {path.relative_to(ROOT).as_posix(): sha256 for path, (_, sha256) in _data[stage].items() if sha256}
     return stage_closure(stage) | hashes
 
 
-def _files(path: Path) -> list[Path]:
-    """A file, or all files in a folder and its subfolders, hidden ones included."""
-    return [file for one in sorted(path.iterdir()) for file in _files(one)] if path.is_dir() else [path]
+def check_data_files(stage: str) -> None:
+    """Check that the data files of a stage are those of its digest; must be called before its result is kept.
+
+    Raises:
+        PipelineError: one was changed, added or removed meanwhile, even if that was undone.
+    """
+    before = _data.get(stage)
+    if before is None:
+        return
+    try:
+        now = _data_files(stage)
+    except FileNotFoundError as error:
+        raise code_changed(error.filename, "a data file of the stage is missing") from error
+    changed = [path for path in sorted(before.keys() | now.keys()) if before.get(path) != now.get(path)]
+    if changed:
+        raise code_changed(str(changed[0]), "a data file of the stage was modified")
+
+
+def _data_files(stage: str) -> dict[Path, tuple[Stamp, str]]:
+    """Stamp and sha256 of each data file of a stage, hidden ones included; no sha256 of folders."""
+    waiting, found = [ROOT / name for name in _declared(stage).get("data_files", ())], {}
+    for path in waiting:
+        stamp = stamp_of(path.stat())
+        if path.is_dir():
+            found[path] = stamp, ""
+            waiting += sorted(path.iterdir())
+        else:
+            found[path] = stamp, hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
 
 
 def module_path(name: str) -> Path:
     """The file of a module, or the ``__init__.py`` of a package; it may be missing."""
-    path = ROOT.joinpath(*name.split("."))
-    return path / INIT if (path / INIT).is_file() else path.with_suffix(".py")
+    return Path(module_file(str(ROOT), name) or ROOT.joinpath(*name.split(".")).with_suffix(".py"))
 
 
 def _ours(names: Iterable[str]) -> list[str]:
     """The modules of this project among imported names, and the packages above them, which Python imports first."""
     paths = [name.split(".") for name in names if name.split(".")[0] == PACKAGE]
     found = dict.fromkeys(".".join(path[: count + 1]) for path in paths for count in range(len(path)))
-    return [name for name in found if module_path(name).is_file()]
+    return [name for name in found if module_file(str(ROOT), name)]
 
 
 def _declared(stage: str) -> dict[str, Any]:
@@ -168,20 +198,24 @@ def _memory(root: Path) -> CodeMemory:
 @cache
 def _module(path: Path) -> tuple[Parsed, tuple[str, ...]]:
     """What a file says, and the modules and packages of ours that it imports."""
-    source, name = path.read_bytes(), path.relative_to(ROOT).as_posix()
-    sha256 = hashlib.sha256(source).hexdigest()
-    parsed = _memory(ROOT).find(name, sha256)
+    content, name = source(str(path)), path.relative_to(ROOT)
+    if content is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    sha256 = hashlib.sha256(content).hexdigest()
+    parsed = _memory(ROOT).find(name.as_posix(), sha256)
     if parsed is None:
-        parsed = _parsed(source, path)
-        _memory(ROOT).add(name, sha256, parsed)
+        parsed = _parsed(content, path)
+        _memory(ROOT).add(name.as_posix(), sha256, parsed)
     imports = [*parsed.imports, *parsed.packages]
     for package in parsed.packages:
-        imports += [f"{package}.{name}" for name in members(ROOT.joinpath(*package.split(".")))]
+        listed = members(ROOT.joinpath(*package.split(".")))
+        pin_members(".".join(name.with_suffix("").parts).removesuffix(".__init__"), package, listed)
+        imports += [f"{package}.{one}" for one in listed]
     return parsed, tuple(_ours(imports))
 
 
-def _parsed(source: bytes, path: Path) -> Parsed:
-    tree = without_facts(ast.parse(source))
+def _parsed(content: bytes, path: Path) -> Parsed:
+    tree = without_facts(ast.parse(content))
     imports: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -189,22 +223,33 @@ def _parsed(source: bytes, path: Path) -> Parsed:
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, path)
             imports += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    text = canonical_code(tree)
-    code = "" if text in NO_CODE else hashlib.sha256(text.encode()).hexdigest()
+    empty = all(map(_does_nothing, tree.body))
+    code = "" if empty else hashlib.sha256(canonical_code(tree).encode()).hexdigest()
     declared = _declaration(tree) if path.parent.name == "stages" else {}
     return Parsed(code, list(dict.fromkeys(imports)), _discovered(tree, path), declared)
+
+
+def _does_nothing(node: ast.stmt) -> bool:
+    """Whether a statement is a docstring, or imports only what never changes bytes."""
+    if isinstance(node, ast.Import):
+        return NEVER_CHANGES_BYTES.issuperset(alias.name for alias in node.names)
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _discovered(tree: ast.Module, path: Path) -> list[str]:
     """Packages that a module passes to ``discover``, the only function that imports modules by their folder."""
     nodes = list(ast.walk(tree))
-    calls = [node for node in nodes if isinstance(node, ast.Call) and _is_discover(node.func)]
+    values = [node.value for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    calls = [value for value in values if isinstance(value, ast.Call) and _is_discover(value.func)]
     words = [{word.arg: word.value for word in call.keywords} for call in calls]
     packages = [call.args[0] if call.args else word.get("package") for call, word in zip(calls, words, strict=True)]
     found = [one.value for one in packages if isinstance(one, ast.Constant) and isinstance(one.value, str)]
     renamed = any(isinstance(node, ast.alias) and node.name == DISCOVER and node.asname for node in nodes)
     if renamed or len(found) != sum(_is_discover(node) for node in nodes):
-        advice = "call it by this name, with the package as a literal, so that the code digest covers the members"
+        advice = (
+            "call it by this name, outside functions, with the package as a literal, so that the code digest covers "
+            "the members"
+        )
         raise PipelineError("unclear use of a registry", path, DISCOVER, advice)
     return found
 

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import key_lock, lookup, results_root, try_key_lock
 from workflow_scripts.core.declaration.stage import S, Stage
+from workflow_scripts.core.digest import check_data_files
 from workflow_scripts.core.errors import BUG, PipelineError
 from workflow_scripts.core.faults.again import start_again
 from workflow_scripts.core.faults.last_line import errors_reported
@@ -30,7 +31,7 @@ from workflow_scripts.core.runtime.machine import machine
 from workflow_scripts.core.runtime.meter import run_measured
 from workflow_scripts.core.runtime.placement import gpus_taken
 from workflow_scripts.core.runtime.process import leave, quiet_libraries, start_quickly, tell_fatal_signals
-from workflow_scripts.core.runtime.recipe import RECIPE, recipe_of, start_computation
+from workflow_scripts.core.runtime.recipe import RECIPE, code_handed_on, recipe_of, start_computation
 from workflow_scripts.core.runtime.stage_log import start_log
 from workflow_scripts.core.runtime.together import left_to_its_own
 from workflow_scripts.core.runtime.turns import check_shared_inputs, take_turns
@@ -269,13 +270,15 @@ def _opened(
             if held is not None and (cards := held.enter_context(gpus_taken(wanted))):
                 job.note(gpus=cards)
             with job.staging:
-                yield True
+                with code_handed_on(job.work):
+                    yield True
                 if job.left:
                     job.staging.remove()
                     if [path.name for path in job.work.iterdir()] == [RECIPE]:  # nothing to resume from
                         shutil.rmtree(job.work)
                     return
                 check_unchanged()
+                check_data_files(stage.name)
                 fresh = {**recipe, **code, "facts": job.facts, "figures": job.figures}
                 fresh |= {**machine(stage.packages, job.device), **clock.read()}
                 manifest, ours = job.staging.seal(entry, stage.manifest_unit(job.unit), job.row_counts, fresh)

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflow_scripts.core.digest import INIT, ROOT, canonical_code, without_facts
+from workflow_scripts.core.digest import ROOT, canonical_code, without_facts
+from workflow_scripts.core.pinned_code import INIT
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 MODULE_LEVEL = "module level"
