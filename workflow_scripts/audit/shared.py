@@ -1,7 +1,7 @@
 """Checks what studies of a results folder share: the rest of the cache, remembered hashes, the store of fetched bytes.
 
-None of this can cause a wrong result, since it is verified whenever it is read. It is checked because a disk that
-damages one file may damage others.
+Nearly all of this is verified whenever it is read. It is checked because a disk that damages one file may damage
+others, and because images that were exchanged between URLs in the store would be packed like that.
 """
 
 import stat
