@@ -215,7 +215,8 @@ def test_stray_files_of_an_older_version_go_and_no_others(results: Path, text: P
     assert [path.name for path in files if not path.exists()] == ["old.txt"] and not files[0].exists()
     shutil.rmtree(deep)
     deep.symlink_to(tmp_path / "photos")
-    run(STAGE, results, "doubling/x", *arguments)
+    with pytest.raises(SystemExit):
+        run(STAGE, results, "doubling/x", *arguments)
     assert files[-1].exists()
 
 

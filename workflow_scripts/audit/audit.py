@@ -33,7 +33,7 @@ from workflow_scripts.core.code_equivalence import among, counted
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.names import CRATE
-from workflow_scripts.core.root_hash import AROUND
+from workflow_scripts.core.key import AROUND
 from workflow_scripts.provenance.crate.check import check
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import Node, read_node

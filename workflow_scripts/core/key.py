@@ -1,15 +1,17 @@
-"""The key of an artifact: what decides its bytes, and nothing else.
+"""The key of an artifact, what decides its bytes and nothing else; and the hash of a whole study.
 
 Each stage declares which of its settings belong to the key, and whether its unit does
 (:class:`workflow_scripts.core.declaration.stage.Stage`).
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workflow_scripts.core.files.jsonio import digest
 
 SCHEMA = 1  # version of manifests, run records and cache entries
+AROUND = ("report", "crate")  # made from the study, not part of it
 
 
 def artifact_key(
@@ -31,3 +33,15 @@ def artifact_key(
     """
     parts = {"unit": dict(unit), "code": code, "settings": dict(settings), "inputs": dict(inputs)}
     return digest({"schema": SCHEMA, "stage": stage, "environment": dict(environment), **parts})
+
+
+def root_hash(manifests: Iterable[tuple[str, str]]) -> str:
+    """One hash for a whole study, so that two people can compare studies by a single line.
+
+    It is the sha256 over lines ``<manifest hash>  <stage>/<name>``, sorted by label, without report and crate.
+
+    Args:
+        manifests: label and manifest hash of every artifact of the study; a repeated pair counts once.
+    """
+    counted = sorted({(label, value) for label, value in manifests if label.split("/")[0] not in AROUND})
+    return hashlib.sha256("".join(f"{value}  {label}\n" for label, value in counted).encode()).hexdigest()

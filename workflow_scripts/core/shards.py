@@ -18,8 +18,7 @@ from PIL import Image
 from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.faults.patience import SECONDS, patiently
-from workflow_scripts.core.files.undecodable import UNDECODABLE
-from workflow_scripts.core.images.decoding import decode
+from workflow_scripts.core.images.decoding import UNDECODABLE, decode
 from workflow_scripts.core.inputs import Stamp, stamp_of
 
 HALF = 16  # bytes kept of each image's sha256, since millions are in memory

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from workflow_scripts.core.artifact import label_of
-from workflow_scripts.core.root_hash import AROUND, root_hash
+from workflow_scripts.core.key import AROUND, root_hash
 from workflow_scripts.provenance.nodes import Node, input_path
 
 REPORT = "report/index"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.root_hash import root_hash
+from workflow_scripts.core.key import root_hash
 from workflow_scripts.reporting.provenance import Number
 from workflow_scripts.reporting.sections import data as data_sections
 from workflow_scripts.reporting.sections import runs as run_sections

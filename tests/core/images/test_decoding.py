@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workflow_scripts.core.files.undecodable import UNDECODABLE
 from workflow_scripts.core.images import decoding
-from workflow_scripts.core.images.decoding import decode, jpeg_size
+from workflow_scripts.core.images.decoding import UNDECODABLE, decode, jpeg_size
 
 
 def pillow(data: bytes) -> np.ndarray:

@@ -12,7 +12,7 @@ from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.root_hash import root_hash
+from workflow_scripts.core.key import root_hash
 from workflow_scripts.provenance.crate.check import check, ids
 from workflow_scripts.provenance.crate.public import goes_along, public_settings
 from workflow_scripts.provenance.crate.write import write_crate

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from workflow_scripts.core.files.undecodable import UNDECODABLE
+from workflow_scripts.core.images.decoding import UNDECODABLE
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,20 @@
 """Encoded images to RGB pixels: simplejpeg where its pixels are Pillow's, Pillow for everything else."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import simplejpeg
 from PIL import Image
 
-from workflow_scripts.core.files.undecodable import MOST_PIXELS
-
+UNDECODABLE = (
+    *(OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, Image.DecompressionBombError),
+    *(ArithmeticError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError),
+)
+"""Pillow's decoders check headers only partly; damage elsewhere raises any of these."""
+MOST_PIXELS = 89_478_485
+"""Largest number of pixels that is decoded; as RGBA they take 360 MB."""
 # Of CMYK and YCCK files, Pillow makes other RGB values than libjpeg-turbo.
 ALIKE = frozenset({"YCbCr", "Gray"})
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.undecodable import MOST_PIXELS, UNDECODABLE
+from workflow_scripts.core.images.decoding import MOST_PIXELS, UNDECODABLE
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, PictureSet
 from workflow_scripts.evaluation.datasets.splits import Entry, cut, limited, with_val, without_rare
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.foreign import readable
-from workflow_scripts.core.files.undecodable import UNDECODABLE
+from workflow_scripts.core.images.decoding import UNDECODABLE
 
 TABLE = "captions.parquet"
 COLUMNS = pa.schema([("file", pa.string()), ("captions", pa.list_(pa.string()))])

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes, read_object
-from workflow_scripts.core.root_hash import root_hash
+from workflow_scripts.core.key import root_hash
 from workflow_scripts.provenance.crate import base
 from workflow_scripts.provenance.crate.base import Entity
 from workflow_scripts.provenance.crate.public import MAIL

@@ -12,7 +12,7 @@ from typing import Any
 
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.root_hash import root_hash
+from workflow_scripts.core.key import root_hash
 from workflow_scripts.provenance.crate import base
 from workflow_scripts.provenance.crate.base import Entity, ref, refs
 from workflow_scripts.provenance.crate.jobs import Jobs, file_path, manifest_path

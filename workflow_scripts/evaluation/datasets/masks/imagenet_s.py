@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.undecodable import UNDECODABLE
+from workflow_scripts.core.images.decoding import UNDECODABLE
 from workflow_scripts.evaluation.datasets.masks.objects import IGNORE, png, read_bytes
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
 from workflow_scripts.evaluation.datasets.splits import Entry

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.undecodable import UNDECODABLE
+from workflow_scripts.core.images.decoding import UNDECODABLE
 from workflow_scripts.evaluation.datasets.kinds import LabelBy
 from workflow_scripts.evaluation.datasets.picture_sets import Picture
 

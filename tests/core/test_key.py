@@ -2,7 +2,7 @@
 
 import hashlib
 
-from workflow_scripts.core.root_hash import root_hash
+from workflow_scripts.core.key import root_hash
 
 
 def test_it_is_that_of_the_sorted_manifest_lines() -> None:
