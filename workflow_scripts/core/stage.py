@@ -25,7 +25,7 @@ from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.runtime.attempts import WORK_LINE
 from workflow_scripts.core.runtime.clock import Clock
 from workflow_scripts.core.runtime.command_line import also, arguments, groups, in_turn
-from workflow_scripts.core.runtime.environment import allow_many_files, limit_threads, resolve_device
+from workflow_scripts.core.runtime.environment import allow_many_files, limit_threads, resolve_device, unset_variables
 from workflow_scripts.core.runtime.machine import machine
 from workflow_scripts.core.runtime.meter import run_measured
 from workflow_scripts.core.runtime.placement import gpus_taken
@@ -34,7 +34,6 @@ from workflow_scripts.core.runtime.recipe import RECIPE, recipe_of, start_comput
 from workflow_scripts.core.runtime.stage_log import start_log
 from workflow_scripts.core.runtime.together import left_to_its_own
 from workflow_scripts.core.runtime.turns import check_shared_inputs, take_turns
-from workflow_scripts.core.runtime.variables import unset_variables
 from workflow_scripts.core.sources import content_hash, listing, resolve_source
 
 log = logging.getLogger(__name__)

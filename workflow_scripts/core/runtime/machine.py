@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.digest import ROOT
-from workflow_scripts.core.runtime.environment import THREAD_VARIABLES, version
-from workflow_scripts.core.runtime.variables import recorded_variables
+from workflow_scripts.core.runtime.environment import THREAD_VARIABLES, recorded_variables, version
 
 DETERMINISM_VARIABLES = ("PYTHONHASHSEED", "CUBLAS_WORKSPACE_CONFIG", *THREAD_VARIABLES)
 SECONDS = 20  # timeout of git and nvidia-smi

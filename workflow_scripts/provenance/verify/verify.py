@@ -22,10 +22,9 @@ from workflow_scripts.core.declaration.facts import Tolerance
 from workflow_scripts.core.digest import ROOT, code_digest
 from workflow_scripts.core.errors import last_error
 from workflow_scripts.core.files.jsonio import canonical
-from workflow_scripts.core.runtime.environment import version
+from workflow_scripts.core.runtime.environment import RECORDED, recorded_variables, version
 from workflow_scripts.core.runtime.machine import cpu_model
 from workflow_scripts.core.runtime.progress import progress
-from workflow_scripts.core.runtime.variables import RECORDED, recorded_variables
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
 from workflow_scripts.provenance.nodes import Node, inputs_of, read_node
 from workflow_scripts.provenance.verify.compare import deviation

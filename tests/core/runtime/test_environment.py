@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from workflow_scripts.core.runtime.variables import RECORDED, UNSET, recorded_variables, unset_variables
+from workflow_scripts.core.runtime.environment import RECORDED, UNSET, recorded_variables, unset_variables
 
 
 def test_what_no_machine_needs_is_unset_and_named(
