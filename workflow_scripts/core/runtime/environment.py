@@ -52,14 +52,8 @@ RECORDED = (
     # ones, and a cluster may agree on those that all of its nodes have.
     *("ATEN_CPU_CAPABILITY", "BLIS_ARCH_TYPE", "FAISS_DISABLE_CPU_FEATURES", "FAISS_OPT_LEVEL", "FAISS_SIMD_LEVEL"),
     *("MKL_CBWR", "MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_VML_DEBUG_CPU_TYPE"),
-    *(
-        "NPY_DISABLE_CPU_FEATURES",
-        "NPY_ENABLE_CPU_FEATURES",
-        "OPENBLAS_CORETYPE",
-        "OPENBLAS_L2_SIZE",
-        "OPENCV_CPU_DISABLE",
-        "OPENCV_IPP",
-    ),
+    *("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "OPENCV_CPU_DISABLE", "OPENCV_IPP"),
+    *("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"),
     *(f"{name}_{limit}" for name in _ONEDNN for limit in ("CPU_ISA_HINTS", "MAX_CPU_ISA")),
     "GLIBC_TUNABLES",  # read when a process starts, so unsetting it would be too late
     # Libraries in place of others, and which library of threads MKL joins.
