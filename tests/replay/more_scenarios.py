@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -219,8 +220,8 @@ def rows_to_remove(root: Path) -> None:
 
 def remove_rows(root: Path, say: Say) -> None:
     """The steps of `faithful-pairs remove`, where the stage of these tests is one of the workflow."""
-    files = {"training": re.compile(r"x[./].*"), "pretrain": re.compile(".*")}
-    with mock.patch.object(deletion, "_artifact_files", files.get):
+    files = defaultdict(lambda: re.compile("x[./].*"), pretrain=re.compile(".*"))
+    with mock.patch.object(deletion, "is_artifact_file", lambda stage, file: files[stage].fullmatch(file)):
         steps_of_removal(root / "results", say)
 
 

@@ -13,6 +13,7 @@ from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.core.files.durable import make_folders, move_folder_durable
 from workflow_scripts.core.files.jsonio import pretty
 
+_ASIDE = re.compile(r"\.(.+)\.[0-9a-f]{32}\.part\.old")  # a folder that is being replaced
 LISTING = "export.json"  # name and sha256 of every other file, so that an incomplete or edited folder is noticed
 
 
@@ -55,9 +56,9 @@ def check_target(folder: Path) -> None:
 
 def settle_folder(folder: Path) -> None:
     """Complete a replacement that was killed: put back what it set aside, or remove that if the new folder is there."""
-    named = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{32}}\.part\.old")
     for aside in sorted(folder.parent.iterdir()) if folder.parent.is_dir() else ():
-        if named.fullmatch(aside.name) and not aside.is_symlink():
+        named = _ASIDE.fullmatch(aside.name)
+        if named and named[1] == folder.name and not aside.is_symlink():
             if not os.path.lexists(folder) and fault_of(aside) is None:
                 os.rename(aside, folder)
             elif folder.is_dir() and fault_of(folder) is None:

@@ -14,11 +14,10 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
-from workflow_scripts.core.declaration.stage import WILDCARD
 from workflow_scripts.core.files.durable import NO_FOLDER_SYNC, sync_descriptor
 from workflow_scripts.core.files.names import CRATE, LOGS
 from workflow_scripts.provenance.crate.contents import is_crate_file
@@ -40,8 +39,12 @@ _OWN_FILES = re.compile(
     rf"|(?:\.(?:configs|hosts|staged-in|removed)/|{_STORE}|{_STUDY}/(?:labels/|copies/)?)?{_PART}"
     r"|\.slurm/(?:[^/]+/)*[0-9_]+\.log|\.snakemake/(?:log/[0-9T.-]+\.snakemake\.log|locks/\d+\.(?:input|output)\.lock)"
 )
-_WILDCARDS = {"shard": r"\d{5,}", "block": r"\d{5,}-\d{5,}", "part": r"\d+-of-\d+"}
-_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"  # of an arm, a run, a dataset
+_TEMPORARY = re.compile(_PART)
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_SHARD = re.compile(r"\d{5,}", re.ASCII)
+_BLOCK = re.compile(r"\d{5,}-\d{5,}", re.ASCII)
+_DIVIDED = re.compile(r"\d+-of-\d+", re.ASCII)
+_SHAPES = {"{shard}": _SHARD.fullmatch, "{block}": _BLOCK.fullmatch, "{part}": _DIVIDED.fullmatch}
 
 
 def may_delete(results: Path, path: Path) -> bool:
@@ -103,19 +106,24 @@ def entries_below(results: Path, folder: Path) -> Iterator[Path]:
 
 def is_artifact_file(stage: str, file: str) -> bool:
     """Whether ``file``, relative to the folder of a stage, bears the name of a file of one of its artifacts."""
-    pattern = _artifact_files(stage)
-    return pattern is not None and pattern.fullmatch(file) is not None
-
-
-@cache
-def _artifact_files(stage: str) -> re.Pattern[str] | None:
     declared = declaration(stage)
     if declared is None:
-        return None
-    literals = WILDCARD.split(declared.artifact)  # every second one is the name of a wildcard
-    name = "".join(_WILDCARDS.get(one, _NAME) if at % 2 else re.escape(one) for at, one in enumerate(literals))
-    suffixes = "|".join(re.escape(one).replace(r"\*", "[^/]+") for one in [MANIFEST, RUN, *facts(stage).files])
-    return re.compile(f"{name}(?:{suffixes})")
+        return False
+    rest = f".{file}"
+    for part in declared.artifact.split("."):  # a wildcard or a word; their values contain no dot
+        word = _WORD.match(rest, 1)
+        if rest[:1] != "." or word is None or not _fits(part, word[0]):
+            return False
+        rest = rest[word.end() :]
+    suffixes = (MANIFEST, RUN, *facts(stage).files)
+    return any(rest.count("/") == suffix.count("/") and fnmatchcase(rest, suffix) for suffix in suffixes)
+
+
+def _fits(part: str, word: str) -> bool:
+    """Whether a word is a value of this part of an artifact's name: of a wildcard, or the same word."""
+    if part in _SHAPES:
+        return _SHAPES[part](word) is not None
+    return part.startswith("{") or part == word
 
 
 def _kind(results: Path, path: Path) -> int | None:
@@ -140,7 +148,7 @@ def _is_in_study(results: Path, inside: Path) -> bool:
         stage, _, name = file.partition("/")
         job = name.removesuffix(".log") + MANIFEST
         return name.endswith(".log") and (is_artifact_file(stage, job) or file == f"{CRATE}/{CRATE}.log")
-    return is_artifact_file(folder, file) or (folder in stage_names() and re.fullmatch(_PART, inside.name) is not None)
+    return is_artifact_file(folder, file) or (folder in stage_names() and _TEMPORARY.fullmatch(inside.name) is not None)
 
 
 @contextmanager

@@ -67,10 +67,10 @@ class LocalStore:
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
                 raise PermissionError(f"{self.folder} is not a folder that this user alone can write to")
             with self._alone():
-                for left in self._named(_PART_NAME):
+                for left in self._named(_PART_NAME.fullmatch):
                     left.unlink(missing_ok=True)
                 done = [self._remove_unused(copied) for copied in self._copies() if _is_outdated(copied)]
-                for left in self._named(_ORIGIN_NAME):
+                for left in self._named(_ORIGIN_NAME.fullmatch):
                     if not left.with_name(left.name.removesuffix(ORIGIN)).exists():
                         left.unlink(missing_ok=True)
         return done.count(True), done.count(False)
@@ -161,11 +161,11 @@ class LocalStore:
         return total + size <= self.most and disk.free - size >= LEFT_FREE * disk.total
 
     def _copies(self) -> list[Path]:
-        return self._named(_COPY_NAME)
+        return self._named(_COPY_NAME.fullmatch)
 
-    def _named(self, names: re.Pattern[str]) -> list[Path]:
+    def _named(self, matches: Callable[[str], object]) -> list[Path]:
         """Regular files with such names; whatever else lies in the folder, links too, is left alone."""
-        named = (path for path in self.folder.iterdir() if names.fullmatch(path.name))
+        named = (path for path in self.folder.iterdir() if matches(path.name))
         return [path for path in named if stat.S_ISREG(path.lstat().st_mode)]
 
     def _remove_unused(self, copied: Path) -> bool:

@@ -24,7 +24,7 @@ def is_crate_file(crate: Path, file: str) -> bool:
     if found is None:
         return False
     stage, rest = found.groups()
-    names = ((rest[: at.start()], rest[at.start() :]) for at in re.finditer(r"[./]", rest))
+    names = ((rest[:at], rest[at:]) for at, character in enumerate(rest) if character in "./")
     return any(suffix in _files_of(crate / "manifests" / stage / f"{name}.json", stage) for name, suffix in names)
 
 
