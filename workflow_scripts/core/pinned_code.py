@@ -2,7 +2,7 @@
 
 A job imports modules while it works, hours after its key was computed. Modules are therefore loaded, and the code
 digest is computed, from the same bytes: whichever of the two reads a file first, and also if the file is edited,
-removed or added afterwards. Processes that a job starts get the bytes from it, by :data:`HANDED_ON`.
+removed or added afterwards. Processes that a job starts get the bytes from it (:func:`handed_on`).
 
 Compiled code is used only if it was made from these bytes. Python's own check, by size and time, accepts that of an
 edit within the same second. It is written in a form that other loaders check by content too (PEP 552).
@@ -12,7 +12,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import MAGIC_NUMBER, source_hash, spec_from_loader
@@ -23,7 +24,7 @@ PACKAGE = __name__.partition(".")[0]
 ROOT = str(Path(__file__).resolve().parents[2])
 INIT = "__init__.py"
 CHECKED = (0b11).to_bytes(4, "little")  # flags of compiled code that is checked by a hash of its source
-HANDED_ON = "FAITHFUL_PAIRS_CODE"  # file with the code of the process that started this one, and its sha256
+HANDED_ON = "FAITHFUL_PAIRS_CODE"  # sha256 and path of a file with the code of the process that started this one
 _sources: dict[str, bytes | None] = {}  # by path; None: there is no such file
 _members: dict[str, tuple[str, list[str]]] = {}  # module -> the package that it lists, what is in it
 
@@ -74,8 +75,37 @@ def code_changed(where: str, value: str) -> Exception:
     return PipelineError("code changed during the job", where, value, "run the same command again")
 
 
-def everything() -> bytes:
-    """What this process has pinned, for the file that :data:`HANDED_ON` names."""
+@contextmanager
+def handed_on() -> Iterator[None]:
+    """Have the Python processes that start on this machine during the block load the code that this one has."""
+    if HANDED_ON in os.environ:  # by another job of this process
+        yield
+        return
+    content = _everything()
+    with open(os.memfd_create("code"), "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.environ[HANDED_ON] = _reference(content, f"/proc/{os.getpid()}/fd/{stream.fileno()}")
+        try:
+            yield
+        finally:
+            del os.environ[HANDED_ON]
+
+
+def handed_to_machines(folder: Path) -> dict[str, str]:
+    """The environment in which Python processes of any machine that has ``folder`` load the code of this one."""
+    from workflow_scripts.core.files.durable import write_atomic
+
+    content, path = _everything(), folder.absolute() / ".code.json"
+    write_atomic(path, content)
+    return {HANDED_ON: _reference(content, str(path))}
+
+
+def _reference(content: bytes, path: str) -> str:
+    return f"{hashlib.sha256(content).hexdigest()} {path}"
+
+
+def _everything() -> bytes:
     sources = {os.path.relpath(path, ROOT): content for path, content in list(_sources.items())}
     texts = {name: None if content is None else content.decode("latin-1") for name, content in sources.items()}
     return json.dumps({"sources": texts, "members": _members}).encode()
@@ -88,7 +118,7 @@ def _take_over() -> None:
         return
     with open(path, "rb") as stream:
         content = stream.read()
-    if hashlib.sha256(content).hexdigest() != sha256:
+    if hashlib.sha256(content).hexdigest() != sha256:  # a group may share the folder
         raise code_changed(path, "not what the job has written")
     found = json.loads(content)
     for name, text in found["sources"].items():

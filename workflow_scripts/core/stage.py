@@ -22,6 +22,7 @@ from workflow_scripts.core.faults.last_line import errors_reported
 from workflow_scripts.core.faults.sharing import share_with_group
 from workflow_scripts.core.files.names import cache_entry, work_folder
 from workflow_scripts.core.inputs import check_unchanged, clear_inputs
+from workflow_scripts.core.pinned_code import handed_on
 from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.runtime.attempts import WORK_LINE
 from workflow_scripts.core.runtime.clock import Clock
@@ -31,7 +32,7 @@ from workflow_scripts.core.runtime.machine import machine
 from workflow_scripts.core.runtime.meter import run_measured
 from workflow_scripts.core.runtime.placement import gpus_taken
 from workflow_scripts.core.runtime.process import leave, quiet_libraries, start_quickly, tell_fatal_signals
-from workflow_scripts.core.runtime.recipe import RECIPE, code_handed_on, recipe_of, start_computation
+from workflow_scripts.core.runtime.recipe import RECIPE, recipe_of, start_computation
 from workflow_scripts.core.runtime.stage_log import start_log
 from workflow_scripts.core.runtime.together import left_to_its_own
 from workflow_scripts.core.runtime.turns import check_shared_inputs, take_turns
@@ -269,7 +270,7 @@ def _opened(
             if held is not None and (cards := held.enter_context(gpus_taken(wanted))):
                 job.note(gpus=cards)
             with job.staging:
-                with code_handed_on(job.work):
+                with handed_on():
                     yield True
                 if job.left:
                     job.staging.remove()

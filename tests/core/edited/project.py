@@ -50,7 +50,7 @@ def draw(job: Job[Draw]) -> None:
 
     found = {"stages.draw": VERSION, "shapes.early": early.VERSION, "shapes.late": late.VERSION}
     found |= {f"shapes.kinds.{kind.name}": kind.version for kind in registry.KINDS.values()}
-    found["shapes.child"] = children.version(job.settings.child)
+    found["shapes.child"] = children.version(job.settings.child, job.work)
     found["template"] = int(TEMPLATE.read_text())
     job.file(".json").write_text(json.dumps(found))
     sys.audit("moment", "end")
@@ -73,6 +73,8 @@ import subprocess
 import sys
 from multiprocessing import Pipe, get_context
 
+from workflow_scripts.core.pinned_code import handed_to_machines
+
 
 def answer(connection):
     connection.send("ready")
@@ -82,14 +84,15 @@ def answer(connection):
     connection.send(child.VERSION)
 
 
-def version(kind):
+def version(kind, work):
     if not kind:
         from workflow_scripts.shapes import child
 
         return child.VERSION
-    if kind == "command":
+    if kind in ("command", "other machine"):
         command = [sys.executable, "-m", "workflow_scripts.shapes.worker"]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        environment = os.environ if kind == "command" else os.environ | handed_to_machines(work)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
             process.stdout.readline()
             sys.audit("moment", "waiting")
             return int(process.communicate(b"go")[0])

@@ -94,7 +94,13 @@ def test_values_of_every_kind_are_read(tmp_path: Path) -> None:
 
 
 # Each parses input that is bounded elsewhere: bytes already read, or a data file whose size and hash were verified.
-OWN_PARSERS = {"core/files/bounded_json.py", "core/shards.py", "audit/sources.py", "provenance/verify/compare.py"}
+OWN_PARSERS = {
+    "core/files/bounded_json.py",
+    "core/pinned_code.py",
+    "core/shards.py",
+    "audit/sources.py",
+    "provenance/verify/compare.py",
+}
 
 
 def test_there_is_no_other_reader_of_records() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.core import digest
+from workflow_scripts.core import digest, pinned_code
 from workflow_scripts.core.files.code_memory import CodeMemory, Parsed
 
 ONE, TWO = Parsed("1", ["a"], ["b"], {"format": 3}), Parsed("2", [], [], {"data_files": ["c"]})
@@ -103,6 +103,7 @@ def test_known_code_is_not_parsed_again_in_another_process(stages: Path, monkeyp
     def another_process() -> None:
         digest._memory.cache_clear()
         digest._module.cache_clear()
+        pinned_code._sources.clear()
 
     another_process()
     with monkeypatch.context() as patched:

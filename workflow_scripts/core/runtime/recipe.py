@@ -1,10 +1,7 @@
 """What a computation is recorded to be: the recipe that its key was computed from, and the code that computes it."""
 
-import hashlib
 import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +10,10 @@ from workflow_scripts.core.code_equivalence import accepted_part, counted_code
 from workflow_scripts.core.digest import code_parts
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
-from workflow_scripts.core.files.durable import make_folders, naming, write_atomic
+from workflow_scripts.core.files.durable import make_folders, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.plain import check_inside
 from workflow_scripts.core.key import artifact_key
-from workflow_scripts.core.pinned_code import HANDED_ON, everything
 from workflow_scripts.core.runtime.attempts import WORK_LINE, keep_log, log_of_artifact
 from workflow_scripts.core.runtime.environment import FAISS, check_device, check_faiss, environment
 from workflow_scripts.core.runtime.machine import git_state
@@ -27,8 +23,7 @@ if TYPE_CHECKING:
     from workflow_scripts.core.stage import Job
 
 log = logging.getLogger(__name__)
-# In a work folder: what its key was computed from, and the code that computes.
-RECIPE, CODE = ".recipe.json", ".code.json"
+RECIPE = ".recipe.json"  # in a work folder: what its key was computed from
 
 
 def recipe_of(job: "Job[Any]") -> dict[str, Any]:
@@ -77,21 +72,3 @@ def start_computation(
         log.info("%s%s", WORK_LINE, job.work)
     job.staging.open(job.results, job.stage.name, recipe["key"], alone)
     return {"closure": code_parts(job.stage.name), "git": git_state()}
-
-
-@contextmanager
-def code_handed_on(work: Path) -> Iterator[None]:
-    """Have the Python processes that start during the block load the code that this one has, by a file in ``work``."""
-    if HANDED_ON in os.environ:  # by another job of this process
-        yield
-        return
-    path, content = work.absolute() / CODE, everything()
-    path.unlink(missing_ok=True)  # of a run that was killed
-    with naming(path), open(path, "xb") as stream:
-        stream.write(content)
-    os.environ[HANDED_ON] = f"{hashlib.sha256(content).hexdigest()} {path}"
-    try:
-        yield
-    finally:
-        del os.environ[HANDED_ON]
-        path.unlink(missing_ok=True)

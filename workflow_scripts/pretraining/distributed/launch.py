@@ -16,6 +16,7 @@ from torch.distributed import TCPStore
 
 from workflow_scripts.core.errors import ERROR, PipelineError
 from workflow_scripts.core.files.durable import write_atomic
+from workflow_scripts.core.pinned_code import handed_to_machines
 from workflow_scripts.pretraining.checkpoint import step_reached
 from workflow_scripts.pretraining.data.stage_in import staged_plan
 from workflow_scripts.pretraining.distributed.interrupt import TERMINATED, Interrupt
@@ -106,6 +107,6 @@ def _run_nodes(plan: Plan, file: Path, store: tuple[str, int], interrupt: Interr
         *python("workflow_scripts.pretraining.distributed.node", file, plan.device, *map(str, (*shape, *store))),
     ]
     log.info("%d processes on each of %d nodes", plan.local, nodes)
-    environment = with_our_code(environment_for_step() | {"SLURM_EXPORT_ENV": "ALL"})
+    environment = with_our_code(environment_for_step() | {"SLURM_EXPORT_ENV": "ALL"} | handed_to_machines(plan.work))
     # srun forwards SIGUSR1 to its tasks, while SIGTERM makes it kill them.
     return wait(start([(command, environment)]), interrupt, stop=signal.SIGUSR1)
