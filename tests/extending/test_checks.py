@@ -41,7 +41,7 @@ def edit(copy: Path, name: str, old: str, new: str) -> str:
             FEW_SHOT,
             'description="episodes per dataset"',
             'description="more"',
-            "docs/config.md is out of date",
+            "docs/config.schema.json is out of date",
         ),
         (FEW_SHOT, "core_ms=0.15", "core_ms=0.25", "docs/cost.md is out of date; run: make docs"),
     ],

@@ -11,11 +11,7 @@ FOLDER = Path(__file__).parent / "golden"
 
 def check_golden(name: str, text: str) -> None:
     """Compare ``text`` with ``golden/<name>.txt``."""
-    check_text(FOLDER / f"{name}.txt", text)
-
-
-def check_text(path: Path, text: str) -> None:
-    """Compare ``text`` with a file's."""
+    path = FOLDER / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(text)
     assert text == path.read_text()

@@ -16,6 +16,7 @@ from workflow_scripts.commands import (
     audit,
     browse,
     cache_gc,
+    config,
     cost,
     crate,
     diff,
@@ -41,6 +42,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
     "why": (why.command, 1),
     "diff": (diff.command, 2),
     "verify": (verify.command, 1),
+    "config": (config.command, 1),
     "cost": (cost.command, 1),
     "browse": (browse.command, 1),
     "label": (label.command, 1),
@@ -54,7 +56,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
 }
 
 app = typer.Typer(
-    rich_markup_mode=None,  # help is the same text on a terminal, in a pipe and in docs/commands.md
+    rich_markup_mode=None,  # help is the same text on a terminal, in a pipe and in a file
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -1,4 +1,4 @@
-"""``docs/commands.md``, written from the help of the commands: ``python -m workflow_scripts.commands.reference``."""
+"""``docs/generated/commands.md``, from the help of the commands: ``python -m workflow_scripts.commands.reference``."""
 
 import typer
 
@@ -6,13 +6,13 @@ from workflow_scripts.commands.errors import PROGRAM
 from workflow_scripts.commands.main import COMMANDS, app
 from workflow_scripts.core.digest import ROOT
 
-PAGE = ROOT / "docs" / "commands.md"
+PAGE = ROOT / "docs/generated/commands.md"  # not in git
 WIDTH = 100  # columns
 _HEAD = f"""# Commands
 This page is what `{PROGRAM} --help` and `{PROGRAM} COMMAND --help` print; `make docs` writes it. The script
-is in `.venv/bin`. More about the commands is in [provenance.md](provenance.md), [cost.md](cost.md),
-[browse.md](browse.md), [labelling.md](labelling.md), [export.md](export.md), [stages.md](stages.md#removing-rows)
-(`remove`) and [cluster.md](cluster.md#when-a-job-dies) (`recover`).
+is in `.venv/bin`. More about the commands is in [provenance.md](../provenance.md), [cost.md](../cost.md),
+[browse.md](../browse.md), [labelling.md](../labelling.md), [export.md](../export.md),
+[stages.md](../stages.md#removing-rows) (`remove`) and [cluster.md](../cluster.md#when-a-job-dies) (`recover`).
 
 **Completion.** `{PROGRAM} --install-completion` sets it up for the shell that you are in (bash, zsh, fish or
 PowerShell); `--show-completion` prints the script instead.
@@ -35,4 +35,5 @@ def _section(context: typer.Context) -> str:
 
 
 if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page())

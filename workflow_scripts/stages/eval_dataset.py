@@ -39,7 +39,7 @@ class EvalDataset(Settings):
     metric: Metric = Field(
         "accuracy",
         description="metric of the linear probe. accuracy: share of test images; mean_per_class: mean over the "
-        "classes. If left out, kind torchvision uses the dataset's usual metric (docs/stages.md)",
+        "classes. If left out, kind torchvision uses the dataset's usual metric (docs/runs.md)",
         examples=["mean_per_class"],
     )
     seed: int = Field(0, ge=0, description="seed of splits and limits", examples=[1])

@@ -221,7 +221,7 @@ FACTS = Facts(
             Tolerance(0.5, 0, "none, as the demo has no such run; the bound is the backbone's"),
         ),
         "/*.safetensors": File(
-            "`last`, `best` and `step-<n>` or `epoch-<n>`: the kept [checkpoints](#checkpoints)",
+            "`last`, `best` and `step-<n>` or `epoch-<n>`: the kept [checkpoints](runs.md#checkpoints)",
             Tolerance(0.5, 0, "0.33 of the weights' norm; another seed: 0.92"),
         ),
         "/run.json": File(

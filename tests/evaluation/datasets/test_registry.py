@@ -59,7 +59,7 @@ def test_a_set_is_complete(row: DownstreamSet) -> None:
 
 def test_the_table_in_the_docs_has_the_published_sizes() -> None:
     table = (
-        (ROOT / "docs/stages.md").read_text().partition("<!-- generated: datasets -->")[2].partition("<!-- end -->")[0]
+        (ROOT / "docs/runs.md").read_text().partition("<!-- generated: datasets -->")[2].partition("<!-- end -->")[0]
     )
     found = {}
     for line in table.strip().splitlines()[2:]:

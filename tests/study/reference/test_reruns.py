@@ -1,32 +1,34 @@
 """What an edit reruns is derived from the keys of jobs, and agrees with what Snakemake does."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 
 import pytest
 
 from tests.workflow.test_matrix import EDITS
 from workflow_scripts.stages import download, embed_captions, embed_images, pair_table, pretrain
-from workflow_scripts.study.reference.reruns import Reruns
+from workflow_scripts.study.reference.page import page
+from workflow_scripts.study.reference.reruns import Reruns, stages_text
+from workflow_scripts.study.stages import stage_names
 
-ROOT = Path(__file__).resolve().parents[3]
 NEVER = {"compute.workers", "crate.in_all"}  # how jobs run, and which are requested
 
 
-def rows() -> Iterator[tuple[str, list[str]]]:
-    """Every key of docs/config.md, and the cells of its row."""
-    section = ""
-    for line in (ROOT / "docs/config.md").read_text().splitlines():
+@cache
+def rows() -> dict[str, list[str]]:
+    """Every key of the reference, and the cells of its row."""
+    section, found = "", {}
+    for line in page(Reruns().text).splitlines():
         if heading := re.fullmatch(r"##+ (.*)", line):
             section = {"Top level": ""}.get(heading[1], f"{heading[1]}.")
         elif row := re.match(r"\| `(\w+)` \|", line):
-            yield section + row[1], [cell.strip() for cell in re.split(r"(?<!\\)\|", line)]
+            found[section + row[1]] = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)]
+    return found
 
 
 def written() -> dict[str, str]:
-    """Key -> what its edit reruns, as docs/config.md says."""
-    return {key: cells[5] for key, cells in rows()}
+    """Key -> what its edit reruns, as the reference says."""
+    return {key: cells[5] for key, cells in rows().items()}
 
 
 def test_keys_that_rerun_nothing_are_those_outside_of_every_key() -> None:
@@ -40,7 +42,7 @@ def test_keys_that_rerun_nothing_are_those_outside_of_every_key() -> None:
 
 
 def test_only_mappings_whose_keys_are_listed_have_no_answer_of_their_own() -> None:
-    for key, cells in rows():
+    for key, cells in rows().items():
         only_choice = cells[2] == cells[3]  # there is nothing to edit
         assert cells[5] or only_choice or cells[2].startswith("[mapping](#"), key
 
@@ -58,3 +60,10 @@ def test_edits_in_items_that_others_refer_to() -> None:
     assert reruns.stages(("pairs", "name"), ["more"]) == ["pair_quality", "pair_table", "report"]
     assert reruns.stages(("recaption", "matcher"), ["elsewhere"]) == ["caption_quality", "recaption", "source"]
     assert reruns.stages(("recaption", "batch_size"), [32]) == []  # it has that value already
+
+
+def test_stages_are_listed_by_the_shorter_list() -> None:
+    every = sorted(stage_names() - {"source", "download"})
+    assert stages_text([]) == "*nothing*"
+    assert stages_text(["pretrain", "summary"]) == "`pretrain`, `summary`"
+    assert stages_text(every) == "all but `download`, `source`"

@@ -1,7 +1,7 @@
 """Public downstream sets with fixed contents: one file each in ``sets/``.
 
 A row says how a set is read, how its accuracy is usually averaged, how much it holds, and where it comes from. Config
-checks, error messages, disk and cost estimates and the tables in ``docs/stages.md`` read these rows. Images in class
+checks, error messages, disk and cost estimates and the table in ``docs/runs.md`` read these rows. Images in class
 folders need no row at all (kind ``folders``).
 """
 

@@ -127,7 +127,7 @@ def _point_errors(run: "Run", number: int) -> Iterator[SettingError]:
 
 
 def point_tag(values: Mapping[str, Any]) -> str:
-    """Tag of a point, such as ``steps-4_lr-1e-3``: its settings in the order of ``docs/config.md``."""
+    """Tag of a point, such as ``steps-4_lr-1e-3``: its settings in the order of their class."""
     order = list(Pretrain.model_fields)
     return "_".join(f"{key}-{short(values[key])}" for key in sorted(values, key=order.index))
 

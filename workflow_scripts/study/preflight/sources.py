@@ -131,7 +131,9 @@ def _layout_error(what: str, path: Path, kind: str) -> PipelineError | None:
     for group in KINDS[kind].contains:
         if not any((path / name).exists() for name in group):
             value = f"no {' or '.join(group)}"
-            return PipelineError(f"wrong layout of {what}", path, value, f"kind {kind} needs it; see docs/stages.md")
+            return PipelineError(
+                f"wrong layout of {what}", path, value, f"kind {kind} needs it; see docs/your-own-data.md"
+            )
     return None
 
 

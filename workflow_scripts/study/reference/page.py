@@ -1,7 +1,8 @@
 """The config reference: a Markdown page with every key of a config, from the same definitions as the schema."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -14,6 +15,8 @@ Generated from the settings classes by `make docs`; edit the classes, not this p
 `config.yaml` is read first, then the overlays given with `--configfile`. Mappings are merged key by key; a list or a
 single value replaces the earlier one. All mistakes are reported before anything runs, with file, line and key.
 
+`faithful-pairs config KEY` prints a single key.
+
 Editors with a YAML language server complete and check the keys of a file that starts with this line (with the path from
 that file to `docs/config.schema.json`):
 
@@ -23,7 +26,7 @@ that file to `docs/config.schema.json`):
 
 - **default**: the value if no file has the key. *required*: there is none.
 - **reruns**: the stages that run again after an edit of the key. Stages that read their results run again only if these
-  changed, and a value that was used before comes back from the cache ([what reruns](reruns.md)). Keys that rerun
+  changed, and a value that was used before comes back from the cache ([what reruns](../reruns.md)). Keys that rerun
   *nothing* change how a job runs, not its result.
 """
 COLUMNS = ("key", "type", "default", "example", "reruns", "meaning")
@@ -33,61 +36,88 @@ Reruns = Callable[[Path, list[Any]], str]
 EXPLAINED = re.compile(r"(?<![\w/.-])([\w.-]++): ")  # a word that a description explains
 
 
+@dataclass(frozen=True)
+class Row:
+    """A key as the reference shows it, in Markdown; empty text where there is nothing to say."""
+
+    path: Path
+    type: str
+    unit: str
+    default: str
+    examples: str
+    meaning: str
+
+
 def page(reruns: Reruns) -> str:
     """The page.
 
     Args:
         reruns: from the path of a key, and examples of its values, to the stages that an edit reruns, as text.
     """
-    return "\n".join([HEAD, *_Page(definitions(), reruns).lines()])
+    return "\n".join([HEAD, *Reference().lines(reruns)])
 
 
-class _Page:
-    """Sections in the order of the config, each followed by those of the mappings in it."""
+class Reference:
+    """Every key that a config can have."""
 
-    def __init__(self, found: Mapping[str, Schema], reruns: Reruns) -> None:
-        self.found, self.reruns = found, reruns
-        uses = [name for one in found.values() for name in _references(one)]
+    def __init__(self) -> None:
+        self.found = definitions()
+        uses = [name for one in self.found.values() for name in _references(one)]
         self.shared = sorted({name for name in uses if uses.count(name) > 1} - {"Pretrain"})
         self.anchors = {name: name.lower() for name in self.shared} | {"Pretrain": "pretraining"}
 
-    def lines(self) -> Iterator[str]:
-        """The page below its head."""
+    def lines(self, reruns: Reruns) -> Iterator[str]:
+        """The page below its head: sections in the order of the config, each followed by those of its mappings."""
         study = self.found["Study"]
         single = {key: one for key, one in study["properties"].items() if not any(_references(one))}
-        yield from ("## Top level", "", *self._table({**study, "properties": single}, ()))
+        yield from ("## Top level", "", *self._table({**study, "properties": single}, (), reruns))
         for key, one in study["properties"].items():
             if key not in single:
-                yield from self._section((key,), one)
+                yield from self._section((key,), one, reruns)
         for name in self.shared:
             about = _escaped(self.found[name]["description"])
-            yield from (f"## {name}", about, "", *self._table(self.found[name], (), "as the key that names it"))
+            table = self._table(self.found[name], (), lambda _path, _examples: "as the key that names it")
+            yield from (f"## {name}", about, "", *table)
 
-    def _section(self, path: Path, schema: Schema) -> Iterator[str]:
+    def below(self, schema: Schema) -> Schema | None:
+        """The mapping whose keys the value of a key, or each of its items, has."""
+        names = _references(schema)
+        return self.found[names[0]] if names else None
+
+    def is_shared(self, model: Schema, path: Path) -> bool:
+        """Whether the key at a path, one of a mapping's, names settings that other keys name too."""
+        return path != ("pretraining",) and bool(set(_references(model["properties"][path[-1]])) & set(self.anchors))
+
+    def row(self, model: Schema, path: Path) -> Row:
+        """The key at a path, which is one of a mapping's."""
+        schema = model["properties"][path[-1]]
+        required = path[-1] in model.get("required", ())
+        return Row(
+            path,
+            self._type(schema, path),
+            schema.get("unit", ""),
+            "*required*" if required else _code(schema["default"]) if "default" in schema else "",
+            ", ".join(_code(example) for example in schema.get("examples", ())),
+            _text(schema),
+        )
+
+    def _section(self, path: Path, schema: Schema, reruns: Reruns) -> Iterator[str]:
         """The keys of what stands at a path, and below it of the mappings in it."""
-        name = _references(schema)[0]
-        about = self.found[name]["description"]
-        kind = {"array": " Each item has these keys.", "object": " Each entry has these keys."}.get(_kind(schema), "")
-        yield from (f"{'#' * (1 + len(path))} {'.'.join(path)}", _escaped(about) + kind, "")
-        yield from self._table(self.found[name], path)
-        for key, one in self.found[name]["properties"].items():
+        model = self.found[_references(schema)[0]]
+        yield from (f"{'#' * (1 + len(path))} {'.'.join(path)}", _escaped(model["description"]) + items(schema), "")
+        yield from self._table(model, path, reruns)
+        for key, one in model["properties"].items():
             if set(_references(one)) - set(self.anchors):
-                yield from self._section((*path, key), one)
+                yield from self._section((*path, key), one, reruns)
 
-    def _table(self, model: Schema, path: Path, reruns: str = "") -> Iterator[str]:
+    def _table(self, model: Schema, path: Path, reruns: Reruns) -> Iterator[str]:
         yield f"| {' | '.join(COLUMNS)} |"
         yield f"|{'---|' * len(COLUMNS)}"
         for key, one in model["properties"].items():
-            required = key in model.get("required", ())
-            cells = (
-                f"`{key}`",
-                self._type(one, (*path, key)) + (f" ({one['unit']})" if "unit" in one else ""),
-                "*required*" if required else _code(one["default"]) if "default" in one else "",
-                ", ".join(_code(example) for example in one.get("examples", ())),
-                reruns or self.reruns((*path, key), one.get("examples", [])),
-                _text(one),
-            )
-            yield f"| {' | '.join(cells)} |"
+            row = self.row(model, (*path, key))
+            kind = f"{row.type} ({row.unit})" if row.unit else row.type
+            stages = reruns(row.path, one.get("examples", []))
+            yield f"| {' | '.join((f'`{key}`', kind, row.default, row.examples, stages, row.meaning))} |"
         yield ""
 
     def _type(self, schema: Schema, path: Path) -> str:
@@ -125,9 +155,11 @@ def _references(schema: Any) -> list[str]:
     ]
 
 
-def _kind(schema: Schema) -> str:
-    """``array`` or ``object`` for a list or mapping of definitions; empty for a definition itself."""
-    return str(schema.get("type", ""))
+def items(schema: Schema) -> str:
+    """What has the keys of a section, if it is a list or mapping of such settings."""
+    return {"array": " Each item has these keys.", "object": " Each entry has these keys."}.get(
+        schema.get("type", ""), ""
+    )
 
 
 def _names(schema: Schema) -> str:

@@ -66,6 +66,24 @@ class Reruns:
                 return found
         return []
 
+    def text(self, path: Keys, examples: list[Any]) -> str:
+        """These stages as the reference lists them; empty if there are no examples to try."""
+        return stages_text(self.stages(path, examples)) if examples else ""
+
+
+def stages_text(stages: list[str]) -> str:
+    """Stages as listed in the reference; if nearly all are included, as all but the others."""
+    others = sorted(stage_names() - set(stages))
+    if not stages:
+        return "*nothing*"
+    if len(others) < len(stages) / 2:
+        return f"all but {_listed(others)}"
+    return _listed(stages)
+
+
+def _listed(stages: list[str]) -> str:
+    return ", ".join(f"`{stage}`" for stage in stages)
+
 
 def _outside_keys(path: Keys) -> bool:
     """Whether a key of a list's items is in no artifact's key; an item that is added would make artifacts anyway."""

@@ -67,11 +67,10 @@ def datasets_table() -> str:
 
 
 def origins_table() -> str:
-    """Where the downstream sets come from: licence, page, archives with their checksums, and what is put where."""
-    rows = ["| name | licence | page | archives and their checksums | to put there by hand |", "|---|---|---|---|---|"]
+    """Where the downstream sets come from: licence, page, and what is put where."""
+    rows = ["| name | licence | page | to put there by hand |", "|---|---|---|---|"]
     for row in SETS.values():
-        archives = ", ".join(f"{name} `{checksum}`" for name, checksum in row.archives.items())
-        rows.append(f"| `{row.name}` | {row.licence} | <{row.homepage}> | {archives} | {row.place} |")
+        rows.append(f"| `{row.name}` | {row.licence} | <{row.homepage}> | {row.place} |")
     return "\n".join(rows)
 
 
@@ -92,16 +91,23 @@ def _number(value: float) -> str:
     return f"{value:,.10g}" if value else ""
 
 
-def cost_tables(root: Path) -> str:
-    """The cost of the study of ``config.yaml`` at the size of RedCaps-2020 and of all RedCaps."""
-    units = Units(load_study(read_config([root / BASE])))
-    return "\n\n".join(table(f"{name} ({rows:,} rows)", costs(units, rows)) for name, rows in SIZES.items())
+def cost_table(root: Path) -> str:
+    """The cost of the study of ``config.yaml`` at the size of RedCaps-2020."""
+    name, rows = next(iter(SIZES.items()))
+    return _costs(root, name, rows)
 
 
-def preset_table(root: Path) -> str:
-    """The cost of the original study, which is one of all RedCaps."""
-    units, rows = Units(load_study(read_config([root / BASE, root / PRESET]))), SIZES["RedCaps"]
-    return table(f"{PRESET}, RedCaps ({rows:,} rows)", costs(units, rows))
+def totals_table(root: Path) -> str:
+    """The last rows of this table for all of RedCaps, in the study of ``config.yaml`` and in the original one."""
+    name, rows = list(SIZES.items())[-1]
+    studies = {BASE: _costs(root, name, rows), PRESET: _costs(root, name, rows, PRESET)}
+    totals = [text.splitlines()[-1].replace("| all |", f"| `{study}` |") for study, text in studies.items()]
+    return "\n".join(["| study | jobs | SLURM jobs | core hours | GPU hours |", "|---|--:|--:|--:|--:|", *totals])
+
+
+def _costs(root: Path, name: str, rows: int, *overlays: str) -> str:
+    units = Units(load_study(read_config([root / path for path in (BASE, *overlays)])))
+    return table(f"{name} ({rows:,} rows)", costs(units, rows))
 
 
 def disk_table(root: Path) -> str:
