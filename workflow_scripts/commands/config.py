@@ -86,7 +86,7 @@ def _steps(reference: "Reference", key: str) -> "list[tuple[Schema, Path]]":
     path: Path = ()
     for part in [part for part in key.split(".") if not part.isdigit()] or [key]:
         names = model["properties"] if model else {}
-        if part not in names:
+        if model is None or part not in names:
             every = list(_every(reference, reference.found["Study"], ()))
             same = [one for one in every if one.split(".")[-1] == key.split(".")[-1]]
             advice = one_of(key, same or [".".join((*path, name)) for name in names] or every)
