@@ -62,7 +62,7 @@ def recaption() -> dict[str, Any]:
 
 
 def knn() -> dict[str, Any]:
-    """Seconds of a search by device, without a GPU build of FAISS on the CPU only."""
+    """Seconds of a search on the device, and on the CPU; without a GPU build of FAISS, both are on the CPU."""
     vectors = made_up(VECTORS)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ids, found, seconds = np.arange(VECTORS, dtype=np.uint64), [], []

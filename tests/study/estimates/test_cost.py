@@ -97,7 +97,7 @@ def test_hours_are_of_the_cores_that_a_rule_requests() -> None:
     made = costs_of({})
     wanted = {stage: facts(stage).resources.cores(2, 3) for stage in ("pair_table", "few_shot", "data_card")}
     assert wanted == {"pair_table": 2, "few_shot": 3, "data_card": 1}
-    assert made["pair_table"].core_hours == pytest.approx(8 * made["pair_table"].gpu_hours)
+    assert made["embed_images"].core_hours == pytest.approx(8 * made["embed_images"].gpu_hours)
     assert made["few_shot"].core_hours > 8 * 803 * 5 / 3600
 
 

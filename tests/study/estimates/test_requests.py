@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.study.config.configs import changed, merged
+from workflow_scripts.embeddings.facts import SEARCH_MS
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates.requests import Requests
 from workflow_scripts.study.stages import facts
@@ -28,11 +29,11 @@ def counted(folder: Path, stage: str, name: str, rows: int) -> None:
 
 def test_memory_follows_the_counted_images(tmp_path: Path) -> None:
     requests, table = requests_of(tmp_path), ("pair_table", {"pairs": "revised"})
-    assert requests.memory_mb(*table) == 16_000 + FULL * 5_600 / 1e6
+    assert requests.memory_mb(*table) == 4_000 + FULL * 5_600 / 1e6
     counted(tmp_path, "annotations", "rows", 3_000_000)
-    assert requests.memory_mb(*table) == 16_000 + 3_000_000 * 5_600 / 1e6
+    assert requests.memory_mb(*table) == 4_000 + 3_000_000 * 5_600 / 1e6
     counted(tmp_path, "image_index", "images", 2_000_000)
-    assert requests.memory_mb(*table) == 16_000 + 2_000_000 * 5_600 / 1e6
+    assert requests.memory_mb(*table) == 4_000 + 2_000_000 * 5_600 / 1e6
     assert requests.memory_mb("data_card", {}) == 4_000 + 3_000_000 * 500 / 1e6
     # A training's buffers: two views of 512 images of 224 pixels, in three channels, four times.
     batch = 2 * 512 * 224 * 224 * 3 * 4
@@ -75,7 +76,7 @@ def test_a_job_that_shares_the_work_requests_time_for_its_share(tmp_path: Path) 
     images = FULL / 4
     for stage, unit, seconds in [
         ("embed_images_part", {"encoder": "clip"}, images * 162 / 40_000),  # GFLOP, on a GPU of 40 TFLOP/s
-        ("pair_table_part", {"pairs": "revised"}, images * FULL * 2e-9 * 768 / 40_000),
+        ("pair_table_part", {"pairs": "revised"}, images * FULL * SEARCH_MS / 1e3),  # on one core
     ]:
         assert requests.minutes(stage, unit | {"part": "2-of-4"}) == max(
             facts(stage).resources.minutes, math.ceil(3 * seconds / 60)

@@ -9,7 +9,7 @@ from workflow_scripts.pretraining.monitor.tracking import missing_tracker
 from workflow_scripts.study.preflight.findings import Finding, Start
 from workflow_scripts.study.stages import declaration
 
-INSTALL = "pip install -c constraints.txt -e '.[cpu]'"
+INSTALL = "pip install -c constraints.txt -e ."
 SLURM = ("sbatch", "squeue")
 
 
