@@ -144,11 +144,12 @@ def check_data_files(stage: str) -> None:
 def _data_files(stage: str) -> dict[Path, tuple[Stamp, str]]:
     """Stamp and sha256 of each data file of a stage, hidden ones included; no sha256 of folders."""
     waiting, found = [ROOT / name for name in _declared(stage).get("data_files", ())], {}
-    for path in waiting:
+    while waiting:
+        path = waiting.pop(0)
         stamp = stamp_of(path.stat())
         if path.is_dir():
             found[path] = stamp, ""
-            waiting += sorted(path.iterdir())
+            waiting[:0] = sorted(path.iterdir())
         else:
             found[path] = stamp, hashlib.sha256(path.read_bytes()).hexdigest()
     return found
