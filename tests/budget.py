@@ -1,7 +1,7 @@
 """The size of the project, held to ceilings: ``python -m tests.budget``, part of ``make check``.
 
-Lines of code are those without docstrings, comments and blank lines. Raising a ceiling needs a line below that says what
-users get for it.
+Lines of code are those without docstrings, comments and blank lines. Raising a ceiling needs a line below that says
+what users get for it.
 """
 
 import ast
