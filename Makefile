@@ -23,13 +23,14 @@ test: $(STAMP) ## all tests, with coverage
 	$(BIN)/python -m slipcover --json --out .coverage -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 	@$(BIN)/python -m slipcover --fail-under 85 --out .coverage --merge .coverage
 
-check: $(STAMP) ## style, types, imports and generated documentation
+check: $(STAMP) ## style, types, imports, generated documentation and size
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m workflow_scripts.study.reference --check
+	$(BIN)/python -m tests.budget
 	$(BIN)/snakemake --lint
 
 docs: $(STAMP) ## regenerate the tables and the schema in docs/, and write the reference pages into docs/generated/
