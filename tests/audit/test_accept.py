@@ -122,6 +122,9 @@ def test_a_damaged_list_is_named(chain: Chain) -> None:
     write_note(chain.results / ".accepted.json", {"accepted": [{"stage": "pretrain"}]})
     with pytest.raises(PipelineError, match="damaged list of acceptances"):
         accepted.accepted(chain.results)
+    write_note(chain.results / ".accepted.json", {"accepted": [{**dict.fromkeys(accepted.FIELDS, "x"), "when": 5}]})
+    with pytest.raises(PipelineError, match="all of them text"):
+        accepted.accepted(chain.results)
     (chain.results / ".accepted.json").write_text("[]")
     with pytest.raises(PipelineError, match="damaged note"):
         accepted.accepted(chain.results)

@@ -1,6 +1,7 @@
 """What an audit finds, what it calls it, and what it leaves alone."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,14 @@ def test_a_source_that_is_not_here_is_a_note(chain: Chain, tmp_path: Path) -> No
     assert Kind.NOT_HERE.label in kinds(done.findings)
     (tmp_path / "outside" / "model" / "more.bin").write_bytes(b"new")
     assert [one.kind for one in audited(chain.study).faults] == [Kind.CHANGED_SOURCE]
+
+
+def test_a_source_that_cannot_be_listed_ends_no_audit(chain: Chain, tmp_path: Path) -> None:
+    zipped, model = tmp_path / "outside" / "redcaps.zip", tmp_path / "outside" / "model"
+    zipped.unlink()
+    os.mkfifo(zipped)
+    (model / "again").symlink_to(".")
+    assert {one.path for one in audited(chain.study).faults} == {zipped, model}
 
 
 def test_what_a_missing_or_broken_manifest_names_is_checked_by_the_cache(chain: Chain) -> None:

@@ -1,6 +1,7 @@
 """Label sheets, ratings and records of copies: damage is found, and what people put there is not."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,3 +76,10 @@ def test_links_and_pipes_are_faults_and_block_nothing(study: Path, folder: str) 
     os.mkfifo(study / folder / "x.csv")
     (study / folder / "y.csv").symlink_to("/dev/null")
     assert sorted(faults(study)) == [("link", "y.csv"), ("not-a-file", "x.csv")]
+
+
+@pytest.mark.parametrize("folder", ["labels", "copies"])
+def test_a_file_in_place_of_a_folder_is_a_fault(study: Path, folder: str) -> None:
+    shutil.rmtree(study / folder)
+    (study / folder).write_bytes(b"x")
+    assert faults(study) == [("unnamed-file", folder)]

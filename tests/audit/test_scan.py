@@ -6,6 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.audit.audited import audited
 from tests.provenance.chain import RUNS, Chain
 from workflow_scripts.audit.kinds import Kind
@@ -69,6 +71,19 @@ def test_links_are_named_and_hide_nothing(chain: Chain, tmp_path: Path) -> None:
         ("00001.parquet", Kind.LINK),
         ("00002.parquet", Kind.MISSING_FILE),
     }
+
+
+@pytest.mark.parametrize("folder", ["logs", "benchmarks", "crate"])
+def test_a_link_in_place_of_a_folder_beside_the_stages_is_named(chain: Chain, tmp_path: Path, folder: str) -> None:
+    (chain.study / folder).symlink_to(tmp_path)
+    faults = [one for one in audited(chain.study).faults if one.kind is Kind.LINK]
+    assert [one.path.name for one in faults] == [folder]
+
+
+def test_a_folder_with_the_name_of_a_deleted_file_on_nfs_hides_nothing(chain: Chain) -> None:
+    (chain.study / "summary" / ".nfs0001").mkdir()
+    (chain.study / "summary" / ".nfs0001" / "x").write_bytes(b"x")
+    assert [(one.label, one.path.name) for one in audited(chain.study).faults] == [("unnamed-file", "x")]
 
 
 def test_links_at_and_above_the_results_folder_are_no_faults(chain: Chain, tmp_path: Path) -> None:

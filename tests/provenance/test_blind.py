@@ -1,5 +1,6 @@
 """What an audit can't find is what docs/provenance.md says, and no more."""
 
+import hashlib
 import json
 import os
 import re
@@ -17,12 +18,19 @@ from tests.provenance.manipulations.tools import entry_of, replace_bytes, rewrit
 from tests.provenance.outsider.shared import note_of_config_rewritten
 from tests.provenance.outsider.tools import dump, keyed, signed
 from tests.provenance.outsider.unrecorded import invented_artifact
+from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.store.record import Record
+from workflow_scripts.acquisition.store.segment import BYTES, INDEX, LINES, stems, with_suffix
+from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.audit.studies import audit
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash, stored
 from workflow_scripts.core.files.copies import record_copy
 from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.core.files.names import FETCHED
 from workflow_scripts.core.files.notes import write_note
+from workflow_scripts.core.inputs import stamp_of
+from workflow_scripts.core.sources import REMEMBERED
 from workflow_scripts.study import active_config as today
 
 ELSEWHERE = {"free-text-of-the-crate", "how-images-came"}  # in crate/test_check.py and test_shared.py
@@ -69,15 +77,45 @@ def from_some_stage_on(chain: Chain) -> None:
 def ratings_not_yet_read(chain: Chain) -> None:
     (chain.study / "labels").mkdir()
     (chain.study / "labels" / "sheet.html").write_bytes(b"other pictures")
-    (chain.study / "labels" / "sheet.html.key.csv").write_bytes(KEY)
+    (chain.study / "labels" / "sheet.html.key.csv").write_bytes(KEY.replace(b"0f", b"2f"))
+    (chain.study / "labels" / "notes.txt").write_bytes(b"x")
     (chain.study / "labels" / "R.csv").write_bytes(RATINGS.replace(b"3,2,1", b"0,0,0"))
 
 
 @blind
 def deleted_records(chain: Chain) -> None:
     record_copy(chain.study, Path("page.html"), ["k1"])
+    (chain.study / "labels").mkdir()
+    (chain.study / "labels" / "sheet.html").write_bytes(b"a sheet without its key")
     for path in (chain.study / "copies").iterdir():
         path.unlink()
+
+
+@blind
+def other_bytes_in_the_store(chain: Chain) -> None:
+    for job, data in (("first", b"an image"), ("second", b"another image"), ("third", b"a third image")):
+        with Store(chain.results / FETCHED, job) as store:
+            store.add(Record("https://x.invalid/a", State.OK, 200), data)
+            store.seal()
+    removed = stems(chain.results / FETCHED)[0]
+    for suffix in (LINES, BYTES, INDEX):
+        with_suffix(removed, suffix).unlink()
+
+
+@blind
+def remembered_hashes(chain: Chain) -> None:
+    model = chain.results.parent / "outside" / "model"
+    name = hashlib.sha256(os.fsencode(model.resolve())).hexdigest()
+    content = {"files": {"weights.bin": [list(stamp_of((model / "weights.bin").stat())), "0" * 64]}}
+    write_note(chain.results / REMEMBERED / f"{name}.json", content)
+
+
+@blind
+def not_hashed_in_a_source(chain: Chain) -> None:
+    model = chain.results.parent / "outside" / "model"
+    (model / ".hidden").write_bytes(b"x")
+    (model / "empty").mkdir()
+    os.mkfifo(model / "pipe")
 
 
 @blind
@@ -158,6 +196,7 @@ def logs(chain: Chain) -> None:
 @blind
 def beside_the_studies(chain: Chain) -> None:
     (chain.results / "notes.txt").write_bytes(b"x")
+    (entry_of(chain.study / "report" / f"index{RUN}") / "files" / "empty").mkdir()
 
 
 def faults(results: Path) -> list[object]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,24 @@ def test_a_link_in_an_unused_entry_is_named(chain: Chain) -> None:
     assert faults(chain.results) == [("damaged-cache", entry.name)]
 
 
+@pytest.mark.parametrize("name", [".cache", ".cache/data_card", ".fetched", ".configs", ".configs/study.json"])
+def test_a_link_beside_the_studies_is_a_fault(chain: Chain, name: str) -> None:
+    (chain.results / name).rename(chain.results.parent / "moved")
+    (chain.results / name).symlink_to(chain.results.parent / "moved")
+    assert faults(chain.results) == [("link", Path(name).name)]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(".cache", "cache"), (".cache/data_card", "cache"), (".cache/x.txt", "cache"), (".fetched", "store")],
+)
+def test_a_pipe_in_place_of_a_folder_is_a_fault(chain: Chain, name: str, kind: str) -> None:
+    place = chain.results / name
+    shutil.rmtree(place, ignore_errors=True)
+    os.mkfifo(place)
+    assert faults(chain.results) == [(f"damaged-{kind}", place.name)]
+
+
 def test_remembered_hashes_are_checked(chain: Chain) -> None:
     path = chain.results / REMEMBERED / "0.json"
     write_note(path, {"files": {"weights.bin": [[1, 2, 3], "0" * 64]}})
@@ -113,6 +132,14 @@ def test_a_line_that_was_taken_out_with_its_entry_is_a_fault(chain: Chain) -> No
     assert faults(chain.results) == [("damaged-store", lines.name)]
     overwrite(lines, lambda data: b"")
     seal(lines.with_suffix(""), ended=True)
+    assert faults(chain.results) == [("damaged-store", lines.name)]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".bin", ".idx"])
+def test_a_link_in_the_store_is_a_fault(chain: Chain, suffix: str) -> None:
+    lines = next((chain.results / FETCHED).glob("*.jsonl"))
+    lines.with_suffix(suffix).rename(chain.results.parent / "moved")
+    lines.with_suffix(suffix).symlink_to(chain.results.parent / "moved")
     assert faults(chain.results) == [("damaged-store", lines.name)]
 
 

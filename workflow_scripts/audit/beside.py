@@ -13,9 +13,9 @@ RECORDS = (".csv", ".parquet")  # in ``copies``
 def beside(study: Path, scanned: Scan) -> set[Path]:
     """The two folders and the files in them that may be there."""
     labels, copies = study / LABELS, study / COPIES
-    files = {path for path in scanned.files if path.is_relative_to(labels)}
+    files = {path for path in scanned.files if labels in path.parents}
     records = {path for path in scanned.files if path.parent == copies and path.suffix in RECORDS}
-    return {labels, copies, *files, *records}
+    return {*files, *records} | ({labels, copies} - scanned.files.keys())
 
 
 def beside_findings(study: Path, scanned: Scan) -> Iterator[Finding]:

@@ -22,7 +22,11 @@ class Kind(Enum):
         "a folder, FIFO, socket or device where only files can be",
         "remove it, then run snakemake",
     )
-    LINK = ("link", "a symbolic link inside a study", "put the file itself there; link the results folder instead")
+    LINK = (
+        "link",
+        "a symbolic link inside a results folder",
+        "put the file itself there; link the results folder instead",
+    )
     UNNAMED_FILE = ("unnamed-file", "no manifest names the file or folder", "move it out of the study, or delete it")
     MISSING_MANIFEST = ("missing-manifest", "a run record without its manifest", "force")
     BROKEN_MANIFEST = ("broken-manifest", "a manifest is malformed", "force")

@@ -63,6 +63,8 @@ def scan(study: Path) -> Scan:
             path = folder / name
             if not (folder == study and name in BESIDE):
                 _look(path, found, waiting)
+            elif path.is_symlink():
+                _followed(path, found)
         if entries == []:
             found.empty.append(folder)
     found.files = dict(sorted(found.files.items()))
@@ -96,7 +98,7 @@ def _look(path: Path, found: Scan, waiting: list[Path]) -> None:
         return
     if stat.S_ISLNK(status.st_mode):
         status = _followed(path, found) or status
-    elif _STALE_HANDLE.fullmatch(path.name):
+    elif _STALE_HANDLE.fullmatch(path.name) and stat.S_ISREG(status.st_mode):
         found.tell(Kind.NFS, path, f"{status.st_size} bytes")
         return
     elif _TEMPORARY.fullmatch(path.name) and stat.S_ISREG(status.st_mode):

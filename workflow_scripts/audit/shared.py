@@ -12,11 +12,13 @@ from workflow_scripts.audit.cache import read_entry
 from workflow_scripts.audit.hashing import hashes
 from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.core.cache import stored
+from workflow_scripts.core.code_equivalence import acceptances_file
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, kind_of
 from workflow_scripts.core.files.names import CACHE, DISCARDED, FETCHED, STAGING
 from workflow_scripts.core.files.notes import read_note
 from workflow_scripts.core.sources import REMEMBERED
+from workflow_scripts.study.active_config import NOTES
 
 UNFINISHED = (STAGING, DISCARDED)  # left in a cache by running and killed jobs; cache-gc removes it
 
@@ -31,13 +33,30 @@ def shared_findings(results: Path, compared: Collection[Path], quick: bool, jobs
     """
     if quick:
         return []
-    found = [*_cache(results / CACHE, compared, jobs), *_remembered(results)]
+    found = [*_links(results), *_no_folders(results), *_cache(results / CACHE, compared, jobs), *_remembered(results)]
     if (results / FETCHED).is_dir():
         # Not before: loading what reads the store takes longer than auditing a small study.
         from workflow_scripts.audit.store import store_findings
 
         found += store_findings(results / FETCHED)
     return found
+
+
+def _links(results: Path) -> Iterator[Finding]:
+    """Links beside the studies: another results folder may change what they lead to."""
+    folders = [path for name in (CACHE, FETCHED) for path in sorted((results / name).glob("*")) if path.is_dir()]
+    notes = [*sorted((results / NOTES).glob("*")), acceptances_file(results)]
+    for path in [*(results / name for name in (CACHE, FETCHED, NOTES)), *folders, *notes]:
+        if path.is_symlink():
+            yield finding(Kind.LINK, path, f"leads to {path.readlink()}")
+
+
+def _no_folders(results: Path) -> Iterator[Finding]:
+    """What lies in the place of the cache, of a stage's folder in it, or of the store, and is no folder."""
+    places = [(path, Kind.DAMAGED_CACHE) for path in (results / CACHE, *sorted((results / CACHE).glob("[!.]*")))]
+    for path, kind in (*places, (results / FETCHED, Kind.DAMAGED_STORE)):
+        if path.exists() and not path.is_dir():
+            yield finding(kind, path, "not a folder")
 
 
 def _cache(cache: Path, compared: Collection[Path], jobs: int) -> Iterator[Finding]:

@@ -40,7 +40,11 @@ def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
     claims = [
         Claim(node, "", path / name if name else path, sha, size, Kind.CHANGED_SOURCE) for name, sha, size in then
     ]
-    more = sorted({name for name, _ in files_of(path)} - {name for name, _, _ in then})
+    try:
+        today = {name for name, _ in files_of(path)}
+    except PipelineError as error:  # a FIFO in its place, say, or links that lead back to it
+        return claims, [finding(Kind.UNREADABLE, path, f"{error.what}: {error.value}")]
+    more = sorted(today - {name for name, _, _ in then})
     return claims, [
         finding(Kind.CHANGED_SOURCE, path / name, "not there when it was hashed", node.path) for name in more
     ]

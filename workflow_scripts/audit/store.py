@@ -76,7 +76,7 @@ def _segment(stem: Path) -> Generator[Finding, None, list[Record]]:
         if not lines.stat().st_size and not is_sealed(stem):
             return []  # a job is creating it
         for path in (with_suffix(stem, suffix) for suffix in (LINES, BYTES, INDEX)):
-            if not stat.S_ISREG(mode := path.stat().st_mode):
+            if not stat.S_ISREG(mode := path.lstat().st_mode):
                 raise OSError(f"{path.name} is {kind_of(mode)}")
         segment = Segment(stem)
     except OSError as error:

@@ -25,10 +25,14 @@ def accepted(results: Path) -> list[dict[str, str]]:
         PipelineError: the file is damaged.
     """
     entries = read_note(acceptances_file(results), _ADVICE).get("accepted", [])
-    if not isinstance(entries, list) or not all(isinstance(one, dict) and set(one) == set(FIELDS) for one in entries):
-        value = f"fields must be {', '.join(FIELDS)}"
+    if not isinstance(entries, list) or not all(_is_entry(one) for one in entries):
+        value = f"fields must be {', '.join(FIELDS)}, all of them text"
         raise PipelineError("damaged list of acceptances", acceptances_file(results), value, _ADVICE)
     return entries
+
+
+def _is_entry(value: object) -> bool:
+    return isinstance(value, dict) and set(value) == set(FIELDS) and all(isinstance(one, str) for one in value.values())
 
 
 def accept(results: Path, entry: dict[str, str]) -> None:

@@ -77,6 +77,18 @@ def test_free_text_and_further_files_are_not_checked(crate: Path) -> None:
     assert check(crate) == []
 
 
+def test_an_edited_value_of_a_setting_is_caught(crate: Path) -> None:
+    def change(graph: Graph) -> None:
+        for entity in graph.values():
+            if entity["@id"].startswith("#value/"):
+                entity["value"] += "1"
+
+    edit(crate, change)
+    faults = check(crate)
+    assert faults
+    assert all("is not the one that its name has the hash of" in fault for fault in faults)
+
+
 def test_damage_to_the_files_is_caught(crate: Path) -> None:
     (crate / "files" / "summary" / "summary.csv").write_bytes(b"0.99")
     (crate / "rules" / "pairs.smk").unlink()

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes, read_object
+from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.key import root_hash
 from workflow_scripts.provenance.crate import base
 from workflow_scripts.provenance.crate.base import Entity
@@ -52,6 +53,14 @@ def _is_entity(one: Any) -> bool:
     )
 
 
+def _digests(text: Any) -> set[str]:
+    """Ends of the names of the values, texts or others, that are written as ``text``."""
+    try:
+        return {digest(text)[:12], digest(json.loads(text))[:12]}
+    except (TypeError, ValueError, RecursionError):  # not JSON
+        return {digest(text)[:12]}
+
+
 class _Crate:
     def __init__(self, folder: Path, metadata: Entity, entities: dict[str, Entity]) -> None:
         self.folder, self.metadata, self.entities = folder, metadata, entities
@@ -59,6 +68,7 @@ class _Crate:
     def faults(self) -> Iterator[str]:
         yield from self._head()
         yield from self._references()
+        yield from self._values()
         yield from self._files()
         yield from self._workflow()
         yield from self._jobs()
@@ -88,6 +98,12 @@ class _Crate:
                         yield f"{entity['@id']}: {name} names {target}, which is not described"
             if _PERSONAL.search(json.dumps({name: one for name, one in entity.items() if name != "@id"})):
                 yield f"{entity['@id']}: contains a path of a user's machine or a mail address"
+
+    def _values(self) -> Iterator[str]:
+        for entity in self.of_type("PropertyValue"):
+            name, text = entity["@id"], entity.get("value")
+            if name.startswith("#value/") and name.rpartition("/")[2] not in _digests(text):
+                yield f"{name}: its value {str(text)[:60]} is not the one that its name has the hash of"
 
     def _files(self) -> Iterator[str]:
         parts = set(ids(self.entities.get(base.ROOT_ID, {}).get("hasPart")))
