@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import MAGIC_NUMBER, source_hash, spec_from_loader
@@ -81,11 +82,11 @@ def handed_on() -> Iterator[None]:
     if HANDED_ON in os.environ:  # by another job of this process
         yield
         return
-    content = _everything()
+    content, sha256 = _everything(len(_sources), len(_members))
     with open(os.memfd_create("code"), "wb") as stream:
         stream.write(content)
         stream.flush()
-        os.environ[HANDED_ON] = _reference(content, f"/proc/{os.getpid()}/fd/{stream.fileno()}")
+        os.environ[HANDED_ON] = f"{sha256} /proc/{os.getpid()}/fd/{stream.fileno()}"
         try:
             yield
         finally:
@@ -96,19 +97,18 @@ def handed_to_machines(folder: Path) -> dict[str, str]:
     """The environment in which Python processes of any machine that has ``folder`` load the code of this one."""
     from workflow_scripts.core.files.durable import write_atomic
 
-    content, path = _everything(), folder.absolute() / ".code.json"
+    (content, sha256), path = _everything(len(_sources), len(_members)), folder.absolute() / ".code.json"
     write_atomic(path, content)
-    return {HANDED_ON: _reference(content, str(path))}
+    return {HANDED_ON: f"{sha256} {path}"}
 
 
-def _reference(content: bytes, path: str) -> str:
-    return f"{hashlib.sha256(content).hexdigest()} {path}"
-
-
-def _everything() -> bytes:
+@lru_cache(maxsize=1)
+def _everything(files: int, registries: int) -> tuple[bytes, str]:
+    """What is pinned, and its sha256; made again only when there are more ``files`` or ``registries``."""
     sources = {os.path.relpath(path, ROOT): content for path, content in list(_sources.items())}
     texts = {name: None if content is None else content.decode("latin-1") for name, content in sources.items()}
-    return json.dumps({"sources": texts, "members": _members}).encode()
+    content = json.dumps({"sources": texts, "members": _members}).encode()
+    return content, hashlib.sha256(content).hexdigest()
 
 
 def _take_over() -> None:
