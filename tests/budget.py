@@ -12,12 +12,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CEILINGS = {
-    "lines of code in workflow_scripts": 0,
-    "files in workflow_scripts": 0,
-    "lines of rules and templates": 0,
-    "lines of code in tests": 0,
-    "kB of docs": 0,
-    "keys of the config": 0,
+    "lines of code in workflow_scripts": 42_500,
+    "files in workflow_scripts": 760,
+    "lines of rules and templates": 2_440,
+    "lines of code in tests": 47_900,
+    "kB of docs": 268,
+    "keys of the config": 465,
 }
 CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)
 TEMPLATES = (".smk", ".html", ".css", ".js", ".jinja")
