@@ -24,6 +24,7 @@ SYNCING = (
 )
 NOT_NEEDED = {
     "core.files.code_memory": "code whose parsed form is lost or damaged is parsed again",
+    "core.pinned_code": "code that is lost or damaged is refused by its hash, and the run starts again",
     "core.sources": "a source whose stored hashes are lost or damaged is hashed again",
     "pretraining.monitor.tracking": "without its last step a tracker gets steps twice; the curve is the record",
 }

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -95,7 +96,13 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(results: Path, tmp_path:
     """A limit of the size of files stands for the disk; the same happens where there is no room left."""
     made = planned(results, tmp_path, NAMES)
     pictures: dict[str, Route] = {path: jpeg(300, 200, seed=n) for n, path in enumerate(routes())}
-    with serving(pictures) as site:
+
+    def limited(_: str) -> float:
+        if full.poll() is None:
+            resource.prlimit(full.pid, resource.RLIMIT_FSIZE, (100_000, 100_000))
+        return 0
+
+    with serving(pictures, delay=limited) as site:
         settings = json.dumps(download_settings(site.address, hosts={"default": {"rate": 5000, "connections": 1}}))
         argv = [
             "--device",
@@ -108,13 +115,11 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(results: Path, tmp_path:
             settings,
         ]
         argv += ["--input", f"plan={made['plan'].manifest_path}"]
-        limit = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
-        limit += "sys.argv = sys.argv[1:]; runpy.run_module('workflow_scripts.stages.download', run_name='__main__')"
-        full = subprocess.run(
-            [sys.executable, "-c", limit, "download", *argv], capture_output=True, text=True, check=False
-        )
+        words = [sys.executable, "-m", "workflow_scripts.stages.download", *argv]
+        full = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+        printed = full.communicate()[1]
         assert full.returncode == 1
-        last = full.stderr.splitlines()[-1]
+        last = printed.splitlines()[-1]
         assert last.startswith("error: storage error of download in ")
         assert "File too large; check the file and its folder, then run the same command again" in last
         first = set(site.asked)

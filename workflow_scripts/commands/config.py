@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from workflow_scripts.study.reference.schema import Schema
 
 WIDTH = 100  # columns
-LINK = re.compile(r"\[([^\]]*)\]\(#[^)]*\)")
+LINK = re.compile(r"\[([^\]\[]*)\]\(#[^()]*\)")
+ESCAPED = re.compile(r"\\([\\|<*])")
 
 
 def command(
@@ -107,7 +108,7 @@ def _every(reference: "Reference", model: "Schema", path: "Path") -> Iterator[st
 
 def _entry(name: str, markdown: str, indent: int) -> str:
     """A name and its text, wrapped beside it."""
-    text = re.sub(r"\\([\\|<*])", r"\1", LINK.sub(r"\1", markdown).replace("`", "").replace("*nothing*", "nothing"))
+    text = ESCAPED.sub(r"\1", LINK.sub(r"\1", markdown).replace("`", "").replace("*nothing*", "nothing"))
     text = text.replace("*required*", "required")
     return fill(
         text,

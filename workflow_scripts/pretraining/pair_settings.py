@@ -16,12 +16,14 @@ class PairSettings(Settings):
 
     unpaired: Literal["drop", "self"] = Field(
         "drop",
+        exclude_if="drop".__eq__,
         description="what is done with images without a partner in the pair table. drop: they are left out; self: they "
         "are paired with themselves",
         examples=["self"],
     )
     pair_weight: Literal["none", "itm", "agreement"] = Field(
         "none",
+        exclude_if="none".__eq__,
         description="score by which a pair counts less in the loss if its captions are unlikely to fit their "
         "images (docs/methods.md). none: all count the same; itm: the matcher's probability that caption and image "
         "belong together; agreement: the similarity of the original and the generated caption",

@@ -8,6 +8,7 @@ Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its 
 
 import re
 from collections.abc import Mapping
+from operator import not_
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
@@ -61,13 +62,14 @@ LibraryBackbone = Annotated[
 class _Run(PairSettings, HardwareSettings):
     """:class:`Pretrain` without the sections of the methods."""
 
+    # Settings with exclude_if came later: at their defaults they are in no key, so earlier trainings keep theirs.
     method: Annotated[str, OneOf(METHODS)] = Field(description=f"method of pretraining. {listed(METHODS)}")
     pairs: PairKind = Field(description="what makes a positive pair")
     augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = Field(
         description=f"augmentation of each view. {listed(AUGMENTATIONS)}"
     )
     network: ExternalNetwork | None = Field(
-        None, description="the network from elsewhere; null for networks that are trained here"
+        None, exclude_if=not_, description="the network from elsewhere; null for networks that are trained here"
     )
     backbone: Annotated[str, OneOf(BACKBONES)] | LibraryBackbone = Field(
         "resnet50",
@@ -78,6 +80,7 @@ class _Run(PairSettings, HardwareSettings):
     image_size: int = Field(224, ge=16, description="side of a view", examples=[96], json_schema_extra={"unit": "px"})
     blur_kernel: OddSide | None = Field(
         None,
+        exclude_if=not_,
         description="side of the Gaussian blur's kernel, odd; null: a tenth of image_size, as in SimCLR (23 at 224 px)",
         examples=[15],
         json_schema_extra={"unit": "px"},
@@ -111,6 +114,7 @@ class _Run(PairSettings, HardwareSettings):
     initial_lr: float = Field(
         0,
         ge=0,
+        exclude_if=not_,
         description="learning rate from which the warm-up rises, as it would be before the first step",
         examples=[1.0e-5],
     )
@@ -135,6 +139,7 @@ class _Run(PairSettings, HardwareSettings):
     norm_weight_decay: float = Field(
         0,
         ge=0,
+        exclude_if=not_,
         description="weight decay of gains, biases and the logit scale: all parameters of at most one dimension",
         examples=[0.01],
     )
@@ -156,6 +161,7 @@ class _Run(PairSettings, HardwareSettings):
     )
     tracker: Annotated[str, OneOf(TRACKERS)] | None = Field(
         None,
+        exclude_if=not_,
         description=f"experiment tracker that also shows the curve (docs/output.md). {listed(TRACKERS)}; null: none",
         examples=["tensorboard"],
     )

@@ -4,6 +4,7 @@ Inputs: as of ``embed_images``.
 """
 
 from dataclasses import replace
+from operator import not_
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -36,9 +37,11 @@ class EmbedImagesPart(Settings):
     )
     chunk_batches: int = CHUNK_BATCHES
     weights: SkipJsonSchema[str | None] = Field(
-        None, description="run: name of the checkpoint's file; set by the workflow"
+        None, exclude_if=not_, description="run: name of the checkpoint's file; set by the workflow"
     )
-    view: SkipJsonSchema[View | None] = Field(None, description="run: how its network sees images; set by the workflow")
+    view: SkipJsonSchema[View | None] = Field(
+        None, exclude_if=not_, description="run: how its network sees images; set by the workflow"
+    )
 
 
 def embed_images_part(job: Job[EmbedImagesPart]) -> None:

@@ -12,7 +12,8 @@ FINAL_CODES = frozenset({404, 410, 451})  # status codes for images that were re
 
 _HEAD = b'{"url":"'
 _string = json.JSONDecoder().raw_decode
-_SHA256, _FORMAT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[a-z]{0,8}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FORMAT = re.compile(r"[a-z]{0,8}")
 _LARGEST, _LATEST = 1 << 60, 1e11  # bytes; seconds since 1970
 _ENDS = frozenset({*State, IMPORTED})  # states of an attempt
 # Fields of an attempt, and the largest value of each count: those of the table of attempts.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from operator import not_
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, PositiveInt, model_validator
@@ -39,6 +40,7 @@ class ClipHead(Settings):
     )
     original_text: bool = Field(
         False,
+        exclude_if=not_,
         description="true: the text transformer has QuickGELU and the initial weights of CLIP's code; false: GELU and "
         "PyTorch's initial weights",
         examples=[True],

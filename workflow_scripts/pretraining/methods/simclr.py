@@ -27,6 +27,7 @@ class SimclrHead(Settings):
     )
     joint_bn: bool = Field(
         True,
+        exclude_if=bool,
         description="batch norms take their statistics from both views together; false: from each view by itself",
         examples=[False],
     )

@@ -1,6 +1,7 @@
 """SimSiam (Chen and He 2021, "Exploring Simple Siamese Representation Learning")."""
 
 from collections.abc import Sequence
+from operator import not_
 from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveInt
@@ -25,11 +26,13 @@ class SimsiamHead(Settings):
     )
     final_affine: bool = Field(
         False,
+        exclude_if=not_,
         description="gain and bias in the batch norm that ends the projector; SimSiam has none there",
         examples=[True],
     )
     zero_init_last: bool = Field(
         False,
+        exclude_if=not_,
         description="true: the gain of the batch norm that ends each residual block of the backbone starts at 0, so "
         "initial weights differ from those of other methods with the same seed. timm's ResNets always start like this; "
         "backbones without such blocks are an error",

@@ -1,5 +1,6 @@
 """Settings of what a run computes with: precision, processes, memory, and what makes it faster."""
 
+from operator import not_
 from typing import Literal
 
 from pydantic import Field, PositiveInt
@@ -29,18 +30,21 @@ class HardwareSettings(Settings):
     )
     compile: bool = Field(
         False,
+        exclude_if=not_,
         description="true: torch.compile makes faster kernels for backbone and heads, which takes minutes at the "
         "start; weights differ by rounding",
         examples=[True],
     )
     cudnn_benchmark: bool = Field(
         True,
+        exclude_if=bool,
         description="true: the first steps measure which algorithm of each convolution is the fastest on this GPU; the "
         "choice can differ between starts, which changes rounding. false: cuDNN's heuristics choose. No effect on CPUs",
         examples=[False],
     )
     recompute: bool = Field(
         False,
+        exclude_if=not_,
         description="true: activations inside the blocks of backbone and heads are recomputed for the gradients "
         "instead of being kept: about a third more time, far less memory, equal gradients (activation checkpointing)",
         examples=[True],
@@ -48,6 +52,7 @@ class HardwareSettings(Settings):
     micro_batch_size: int | None = Field(
         None,
         ge=2,
+        exclude_if=not_,
         description="pairs that pass through the network at a time, over all processes; a divisor of batch_size. About "
         "a third more time, the memory of this many pairs, and the gradients of the whole batch (docs/methods.md). "
         "null: all pairs at once",
@@ -66,6 +71,7 @@ class HardwareSettings(Settings):
     loading: Loading = Field(Loading(), description="how the images of batches are read and decoded; changes no result")
     stage_in: StageIn | None = Field(
         None,
+        exclude_if=not_,
         description="where each node that trains keeps copies of shards or packs (docs/cluster.md); null: no copies",
         examples=[{"folder": "$TMPDIR"}],
     )
