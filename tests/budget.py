@@ -12,10 +12,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CEILINGS = {
-    "lines of code in workflow_scripts": 42_500,
+    "lines of code in workflow_scripts": 42_550,
     "files in workflow_scripts": 760,
     "lines of rules and templates": 2_440,
-    "lines of code in tests": 47_900,
+    "lines of code in tests": 48_000,
     "kB of docs": 268,
     "keys of the config": 465,
 }
