@@ -130,7 +130,7 @@ def test_a_removed_image_is_added_to_the_card_of_the_network_that_learned_from_i
     (record,) = study.glob("copies/*.parquet")
     keys = read_network(record).keys
     assert len(keys) == run.node.manifest["rows"]["out"]
-    networks, _ = networks_of(study.parent, set(), {id_token(keys[3])})
+    networks, _ = networks_of(study.parent, {id_token(keys[3])}, {})
     marked, unmarked = _mark(networks)
     assert marked == [f"{tmp_path / 'out'}: its network learned from 1 removed images, which its card now lists"]
     assert not unmarked
