@@ -105,10 +105,14 @@ def test_settings_outside_the_key_are_no_fault(chain: Chain) -> None:
     settings = units.settings("download", {"shard": "00000"})
     named = {"plan": ["shard_plan/plan"]}
     made = chain.make("download/00000", [".tar", ".parquet"], named, {**settings, "attempts": 77})
-    of_shard = [one for one in audited(chain.study, chain.study / "download", units=units).faults if one.path == made]
+    of_shard = [
+        fault for fault in audited(chain.study, chain.study / "download", units=units).faults if fault.path == made
+    ]
     assert of_shard == []
     chain.make("download/00000", [".tar", ".parquet"], named, {**settings, "jpeg_quality": 3})
-    of_shard = [one for one in audited(chain.study, chain.study / "download", units=units).faults if one.path == made]
+    of_shard = [
+        fault for fault in audited(chain.study, chain.study / "download", units=units).faults if fault.path == made
+    ]
     assert [(one.kind, one.detail) for one in of_shard] == [(Kind.OTHER_SETTINGS, "jpeg_quality 3 then, 90 today")]
 
 
@@ -132,7 +136,7 @@ def test_a_source_that_is_not_here_is_a_note(chain: Chain, tmp_path: Path) -> No
     assert done.faults == []
     assert Kind.NOT_HERE.label in kinds(done.findings)
     (tmp_path / "outside" / "model" / "more.bin").write_bytes(b"new")
-    assert [one.kind for one in audited(chain.study).faults] == [Kind.CHANGED_SOURCE]
+    assert [fault.kind for fault in audited(chain.study).faults] == [Kind.CHANGED_SOURCE]
 
 
 def test_a_source_that_cannot_be_listed_ends_no_audit(chain: Chain, tmp_path: Path) -> None:
@@ -140,7 +144,7 @@ def test_a_source_that_cannot_be_listed_ends_no_audit(chain: Chain, tmp_path: Pa
     zipped.unlink()
     os.mkfifo(zipped)
     (model / "again").symlink_to(".")
-    assert {one.path for one in audited(chain.study).faults} == {zipped, model}
+    assert {fault.path for fault in audited(chain.study).faults} == {zipped, model}
 
 
 def test_what_a_missing_or_broken_manifest_names_is_checked_by_the_cache(chain: Chain) -> None:
@@ -150,7 +154,7 @@ def test_what_a_missing_or_broken_manifest_names_is_checked_by_the_cache(chain: 
     data.write_bytes(b"edited")
     for damage in (lambda: manifest.write_bytes(b"{"), manifest.unlink):
         damage()
-        assert {one.path for one in audited(chain.study).faults} == {manifest, data}
+        assert {fault.path for fault in audited(chain.study).faults} == {manifest, data}
 
 
 def test_the_command(chain: Chain, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def study(chain: Chain) -> Path:
 
 
 def faults(study: Path, quick: bool = False) -> list[tuple[str, str]]:
-    return [(one.label, one.path.name) for one in audited(study, quick=quick).faults]
+    return [(fault.label, fault.path.name) for fault in audited(study, quick=quick).faults]
 
 
 def replace(old: bytes, new: bytes) -> Callable[[Path], object]:

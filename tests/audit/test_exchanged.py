@@ -26,7 +26,7 @@ URLS[1] += "?token=secret"  # redacted in the table of attempts
 
 
 def faults(results: Path) -> list[tuple[str, str]]:
-    found = [fault for one in audit([results], [], quick=False, jobs=2) for fault in one.faults]
+    found = [fault for study in audit([results], [], quick=False, jobs=2) for fault in study.faults]
     return [(fault.label, fault.path.name) for fault in found]
 
 

@@ -50,7 +50,7 @@ def test_finished_artifacts_stay_noted_while_the_study_has_them(chain: Chain) ->
     for name in ("index.manifest.json", "index.run.json", "index.html"):
         (chain.study / "report" / name).unlink()
     assert "report/index" in noted_after(lambda stage, name: True)
-    assert [(one.kind, one.path.parent.name) for one in audited(chain.study).faults] == [
+    assert [(fault.kind, fault.path.parent.name) for fault in audited(chain.study).faults] == [
         (Kind.MISSING_ARTIFACT, "report")
     ]
     assert "report/index" not in noted_after(lambda stage, name: stage != "report")
@@ -59,7 +59,7 @@ def test_finished_artifacts_stay_noted_while_the_study_has_them(chain: Chain) ->
 
 def test_a_study_that_is_missing_as_a_whole_is_told(chain: Chain) -> None:
     shutil.rmtree(chain.study)
-    faults = [fault for one in audit([chain.results], [], quick=False, jobs=1) for fault in one.faults]
+    faults = [fault for study in audit([chain.results], [], quick=False, jobs=1) for fault in study.faults]
     assert [(one.kind, one.path) for one in faults] == [(Kind.MISSING_ARTIFACT, chain.study)]
     (alone,) = audit([chain.study], [], quick=False, jobs=1)
     assert [(one.kind, one.path) for one in alone.faults] == [(Kind.MISSING_ARTIFACT, chain.study)]

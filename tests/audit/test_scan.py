@@ -65,7 +65,7 @@ def test_links_are_named_and_hide_nothing(chain: Chain, tmp_path: Path) -> None:
     damaged.unlink()
     damaged.symlink_to("nowhere")
     (chain.study / "recaption" / "00002.parquet").unlink()
-    assert {(one.path.name, one.kind) for one in audited(chain.study).faults} == {
+    assert {(fault.path.name, fault.kind) for fault in audited(chain.study).faults} == {
         ("recaption", Kind.LINK),
         ("loop", Kind.LINK),
         ("00001.parquet", Kind.LINK),
@@ -76,14 +76,14 @@ def test_links_are_named_and_hide_nothing(chain: Chain, tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["logs", "benchmarks", "crate"])
 def test_a_link_in_place_of_a_folder_beside_the_stages_is_named(chain: Chain, tmp_path: Path, folder: str) -> None:
     (chain.study / folder).symlink_to(tmp_path)
-    faults = [one for one in audited(chain.study).faults if one.kind is Kind.LINK]
+    faults = [fault for fault in audited(chain.study).faults if fault.kind is Kind.LINK]
     assert [one.path.name for one in faults] == [folder]
 
 
 def test_a_folder_with_the_name_of_a_deleted_file_on_nfs_hides_nothing(chain: Chain) -> None:
     (chain.study / "summary" / ".nfs0001").mkdir()
     (chain.study / "summary" / ".nfs0001" / "x").write_bytes(b"x")
-    assert [(one.label, one.path.name) for one in audited(chain.study).faults] == [("unnamed-file", "x")]
+    assert [(fault.label, fault.path.name) for fault in audited(chain.study).faults] == [("unnamed-file", "x")]
 
 
 def test_links_at_and_above_the_results_folder_are_no_faults(chain: Chain, tmp_path: Path) -> None:

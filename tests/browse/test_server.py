@@ -150,7 +150,7 @@ def test_a_request_that_is_too_long_is_a_line_in_the_log(study: Path, caplog: py
         assert (await client.get(f"/{WORD}/style.css", headers={"Cookie": "a" * 8_000})).status == 200
 
     visit(study, visitor)
-    records = [one for one in caplog.records if one.name == "aiohttp.server"]
+    records = [record for record in caplog.records if record.name == "aiohttp.server"]
     assert len(records) == 3 and not any(one.exc_info or one.exc_text for one in records)
     advice = "if it comes from a browser, delete its cookies for 127.0.0.1 and localhost"
     for one in records:

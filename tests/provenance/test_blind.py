@@ -200,7 +200,7 @@ def beside_the_studies(chain: Chain) -> None:
 
 
 def faults(results: Path) -> list[object]:
-    return [fault for one in audit([results], [], quick=False, jobs=2) for fault in one.faults]
+    return [fault for study in audit([results], [], quick=False, jobs=2) for fault in study.faults]
 
 
 @pytest.fixture

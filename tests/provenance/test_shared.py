@@ -21,7 +21,7 @@ from workflow_scripts.core.sources import REMEMBERED
 
 def faults(results: Path) -> list[tuple[str, str]]:
     """Kind and file name of each."""
-    found = [fault for one in audit([results], [], quick=False, jobs=2) for fault in one.faults]
+    found = [fault for study in audit([results], [], quick=False, jobs=2) for fault in study.faults]
     return [(fault.label, fault.path.name) for fault in found]
 
 

@@ -104,7 +104,7 @@ def handed_to_machines(folder: Path) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _everything(files: int, registries: int) -> tuple[bytes, str]:
-    """What is pinned, and its sha256; made again only when there are more ``files`` or ``registries``."""
+    """The pinned code as JSON, and its sha256; the arguments count what is pinned, and key the cached result."""
     sources = {os.path.relpath(path, ROOT): content for path, content in list(_sources.items())}
     texts = {name: None if content is None else content.decode("latin-1") for name, content in sources.items()}
     content = json.dumps({"sources": texts, "members": _members}).encode()

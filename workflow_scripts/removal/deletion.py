@@ -1,10 +1,8 @@
 """Decides what may be deleted below a results folder, and deletes it without following a link.
 
-These are ever deleted, and nothing else: files in a stage's folder of a study that bear the name of one of the stage's
-artifacts; entries of the project's own folders, and its temporary files and logs, under the names that it gives them;
-and the
-files of a crate. Copies on nodes are deleted by the store that made them
-(:mod:`workflow_scripts.core.stage_in.store`).
+Only these are deleted: files in a stage's folder of a study that bear the name of one of the stage's artifacts; entries
+of the project's own folders, and its temporary files and logs, under the names that it gives them; and the files of a
+crate. Copies on nodes are deleted by the store that made them (:mod:`workflow_scripts.core.stage_in.store`).
 """
 
 import errno

@@ -37,7 +37,7 @@ def test_a_memory_map_is_not_copied(tmp_path: Any) -> None:
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """A FAISS for GPUs that has none, and the searches that it was asked for."""
+    """A stand-in for a GPU build of FAISS, and the searches that were requested of it."""
     searches: list[dict[str, Any]] = []
 
     def knn_gpu(resources: Any, queries: np.ndarray, vectors: np.ndarray, k: int, **options: Any) -> Any:
