@@ -98,6 +98,7 @@ OWN_PARSERS = {
     "core/files/bounded_json.py",
     "core/pinned_code.py",
     "core/shards.py",
+    "provenance/crate/check.py",
     "audit/sources.py",
     "provenance/verify/compare.py",
 }
