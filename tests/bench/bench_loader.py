@@ -43,12 +43,11 @@ from workflow_scripts.acquisition.images.shrinking import shrink
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.data.augment import FLIP, draws
-from workflow_scripts.pretraining.data.crops import crop_boxes
+from workflow_scripts.pretraining.data.crops import FLIP, crop_boxes, draws
 from workflow_scripts.pretraining.data.loader import Batches, Order
 from workflow_scripts.pretraining.data.pairing import Pairing, with_itself
-from workflow_scripts.pretraining.data.ring.ring import load
-from workflow_scripts.pretraining.data.ring.settings import Loading
+from workflow_scripts.pretraining.data.ring import load
+from workflow_scripts.pretraining.hardware import Loading
 from workflow_scripts.pretraining.method import TWO_VIEWS
 
 PHOTOS, LONGER, SIZE, BATCH = 256, 512, 224, 64

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tests.pretraining.test_methods import run_of
 from tests.stages.test_pretrain import LANGUAGE
-from workflow_scripts.pretraining.losses.clip import LARGEST_SCALE
+from workflow_scripts.pretraining.losses.contrastive import LARGEST_SCALE
 from workflow_scripts.pretraining.methods import swav
 from workflow_scripts.pretraining.settings import Pretrain
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.study.config.configs import changed, merged
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
-from workflow_scripts.pretraining.run_metadata import kept_checkpoints
-from workflow_scripts.pretraining.schedule import LogSpaced, schedule
-from workflow_scripts.pretraining.settings import Pretrain
+from workflow_scripts.pretraining.schedule import schedule
+from workflow_scripts.pretraining.settings import LogSpaced, Pretrain
+from workflow_scripts.pretraining.training.run_metadata import kept_checkpoints
 from workflow_scripts.study.config.kept import evaluated, kept_errors
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
