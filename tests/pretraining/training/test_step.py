@@ -25,13 +25,13 @@ class Crossings(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[str] = []
+        self.seen: list[tuple[str, bool]] = []
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = function(*args, **(kwargs or {}))
         tensors = [one for one in tree_leaves((args, kwargs, made)) if isinstance(one, torch.Tensor)]
         if len({one.device for one in tensors if one.dim() or "copy" in str(function)}) > 1:
-            self.seen.append(str(function))
+            self.seen.append((str(function), (kwargs or {}).get("non_blocking", False)))
         return made
 
 
@@ -55,7 +55,7 @@ def on_meta(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("micro_batch_size", [None, 4])
 @pytest.mark.parametrize("method", HEADS)
 @pytest.mark.usefixtures("on_meta")
-def test_a_step_copies_twice_to_the_device_and_reads_nothing(
+def test_a_step_copies_each_tensor_of_its_batch_once_without_waiting_and_reads_nothing(
     method: str, micro_batch_size: int | None, tmp_path: Path
 ) -> None:
     changed = {
@@ -70,6 +70,7 @@ def test_a_step_copies_twice_to_the_device_and_reads_nothing(
     with Crossings() as crossings:
         made._step(batch)
         made._after_step()
-    assert crossings.seen == ["aten._to_copy.default"] * 2
+    tensors = [leaf for leaf in tree_leaves(batch._tensors()) if leaf is not None]
+    assert crossings.seen == [("aten._to_copy.default", True)] * len(tensors)
     with pytest.raises(RuntimeError, match="meta"):
         made.curve.collect()
