@@ -47,7 +47,6 @@ from workflow_scripts.pretraining.data.crops import FLIP, crop_boxes, draws
 from workflow_scripts.pretraining.data.loader import Batches, Order
 from workflow_scripts.pretraining.data.pairing import Pairing, with_itself
 from workflow_scripts.pretraining.data.ring import load
-from workflow_scripts.pretraining.hardware import Loading
 from workflow_scripts.pretraining.method import TWO_VIEWS
 
 PHOTOS, LONGER, SIZE, BATCH = 256, 512, 224, 64
@@ -121,7 +120,7 @@ def ours(images: TarImages, kind: Kind, processes: int) -> Iterator[object]:
     if not kind.own:
         partners = PHOTOS + np.random.default_rng(1).permutation(PHOTOS)
         pairing = Pairing(np.arange(PHOTOS), np.arange(PHOTOS + 1), partners)
-    batches = Batches(images, False, Loading().readers, pairing, Order(PHOTOS, BATCH, 0), views, SIZE, 0)
+    batches = Batches(images, False, pairing, Order(PHOTOS, BATCH, 0), views, SIZE, 0)
     return load(batches, lambda batch: batch.step, range(1, 10**6), processes, 1)
 
 

@@ -26,31 +26,6 @@ class StageIn(Settings):
     )
 
 
-class Loading(Settings):
-    """How the images of batches are read and decoded."""
-
-    processes: int | None = Field(
-        None,
-        ge=0,
-        description="processes per training process that decode and crop images; 0: threads of the training process. "
-        "null: its share of compute.workers, or 0 if that is 1 or decoded images are kept in memory (cache_mb)",
-        examples=[12],
-        json_schema_extra={"unit": "processes"},
-    )
-    readers: PositiveInt = Field(
-        16,
-        description="threads that read images, in each of these processes; more hide the latency of a slow file server",
-        examples=[32],
-        json_schema_extra={"unit": "threads"},
-    )
-
-    def loaders(self, workers: int, kept: bool) -> int:
-        """Loader processes of a training process with ``workers`` cores for loading; ``kept``: images, in memory."""
-        if self.processes is not None:
-            return self.processes
-        return 0 if kept or workers == 1 else workers
-
-
 class HardwareSettings(Settings):
     """How a run uses GPUs and memory."""
 
@@ -76,20 +51,6 @@ class HardwareSettings(Settings):
         "start; weights differ by rounding",
         examples=[True],
     )
-    cudnn_benchmark: bool = Field(
-        True,
-        exclude_if=bool,
-        description="true: the first steps measure which algorithm of each convolution is the fastest on this GPU; the "
-        "choice can differ between starts, which changes rounding. false: cuDNN's heuristics choose. No effect on CPUs",
-        examples=[False],
-    )
-    recompute: bool = Field(
-        False,
-        exclude_if=not_,
-        description="true: activations inside the blocks of backbone and heads are recomputed for the gradients "
-        "instead of being kept: about a third more time, far less memory, equal gradients (activation checkpointing)",
-        examples=[True],
-    )
     micro_batch_size: int | None = Field(
         None,
         ge=2,
@@ -103,13 +64,21 @@ class HardwareSettings(Settings):
     cache_mb: int = Field(
         1_024,
         ge=0,
-        description="memory for decoded images, which are kept if all fit; if loading.processes is not null, each of "
+        description="memory for decoded images, which are kept if all fit; if loaders is not null, each of "
         "those processes keeps its own",
         examples=[8192],
         json_schema_extra={"unit": "MiB"},
     )
 
-    loading: Loading = Field(Loading(), description="how the images of batches are read and decoded; changes no result")
+    loaders: int | None = Field(
+        None,
+        ge=0,
+        description="processes per training process that decode and crop images, which changes no result; 0: threads "
+        "of the training process. null: its share of compute.workers, or 0 if that is 1 or decoded images are kept in "
+        "memory (cache_mb)",
+        examples=[12],
+        json_schema_extra={"unit": "processes"},
+    )
     stage_in: StageIn | None = Field(
         None,
         exclude_if=not_,

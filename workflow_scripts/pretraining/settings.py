@@ -137,9 +137,6 @@ class Probe(Settings):
     temperature: PositiveFloat = Field(
         0.07, description="temperature of the votes, whose weights are exp(cosine / temperature)", examples=[0.1]
     )
-    keep_best: bool = Field(
-        True, description="true: the best weights by this probe (docs/statistics.md) are kept as best", examples=[False]
-    )
 
 
 class _Run(PairSettings, HardwareSettings):
@@ -334,6 +331,11 @@ class _Run(PairSettings, HardwareSettings):
         return self.backbone.replace(":", "-") if self.network is None else self.network.name
 
     @property
+    def peak_lr(self) -> float:
+        """The highest learning rate of the run; ``lr`` is that of a batch of 512."""
+        return self.lr * self.batch_size / 512
+
+    @property
     def head(self) -> Settings | None:
         """The settings of the run's method, the section of its name."""
         return getattr(self, self.method) if self.trains else None
@@ -341,7 +343,7 @@ class _Run(PairSettings, HardwareSettings):
     @property
     def keeps_best(self) -> bool:
         """Whether the weights with the best probe result are kept."""
-        return self.probe is not None and self.probe.keep_best
+        return self.probe is not None
 
     @property
     def length(self) -> int:
@@ -413,8 +415,6 @@ def _wrong_sizes(run: _Run) -> str | None:
         return f"micro_batch_size {size} is not a smaller divisor of batch_size {run.batch_size}"
     if size and size % run.processes:
         return f"micro_batch_size {size} is not a multiple of processes {run.processes}"
-    if run.compile and run.recompute:
-        return "compile and recompute are both true; torch.compile decides by itself what is recomputed"
     if run.processes % run.nodes:
         return f"processes {run.processes} are not a multiple of nodes {run.nodes}"
     return None
@@ -439,10 +439,9 @@ def _wrong_steps(run: _Run) -> str | None:
 def _wrong_rate(run: _Run) -> str | None:
     if run.initial_lr and not (run.warmup_steps or run.warmup_epochs):
         return f"initial_lr is {run.initial_lr:g}, but the run has no warm-up"
-    peak = run.lr * run.batch_size / 512
-    if run.initial_lr > peak:
+    if run.initial_lr > run.peak_lr:
         given = f"lr {run.lr:g} and batch_size {run.batch_size}"
-        return f"initial_lr is {run.initial_lr:g}, above the peak {peak:g} of {given}"
+        return f"initial_lr is {run.initial_lr:g}, above the peak {run.peak_lr:g} of {given}"
     return None
 
 

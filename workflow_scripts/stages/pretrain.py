@@ -203,9 +203,9 @@ STAGE = Stage(
         "network",
     ),
     packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow", "simplejpeg"),
-    # How often the run is saved, what is kept in memory (or computed again) or on nodes, how images are loaded, and the
+    # How often the run is saved, what is kept in memory or on nodes, how images are loaded, and the
     # tracker: no bytes on a CPU depend on these.
-    not_in_key=frozenset({"checkpoint_every", "cache_mb", "loading", "recompute", "stage_in", "tracker"}),
+    not_in_key=frozenset({"checkpoint_every", "cache_mb", "loaders", "stage_in", "tracker"}),
     on_device=True,
 )
 
@@ -247,10 +247,7 @@ FACTS = Facts(
         core_ms=2.1,  # decoding a 512-pixel JPEG 1.5, crop to 224 and flip 0.4 to 0.55; colours change on the GPU
         # Forward and backward pass count as three forward passes; what saves memory takes one more each.
         gflop=lambda load: (
-            (3 + bool(load.settings.get("recompute")) + bool(load.settings.get("micro_batch_size")))
-            * load.forward_gflop
-            * load.passes
-            / max(1, load.views)
+            (3 + bool(load.settings.get("micro_batch_size"))) * load.forward_gflop * load.passes / max(1, load.views)
         ),
         source="measured; counted: three times a forward pass of the backbone",
     ),

@@ -21,8 +21,7 @@ from workflow_scripts.pretraining.data import ring
 from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Order
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.data.process import Slots, share, shared
-from workflow_scripts.pretraining.data.ring import load
-from workflow_scripts.pretraining.hardware import Loading
+from workflow_scripts.pretraining.data.ring import load, loader_processes
 from workflow_scripts.pretraining.method import View
 
 STEPS = range(3, 12)
@@ -155,4 +154,4 @@ def test_slots_are_one_block_that_begins_at_a_page() -> None:
     [(None, 8, False, 8), (None, 1, False, 0), (None, 8, True, 0), (3, 1, True, 3), (0, 8, False, 0)],
 )
 def test_the_number_of_processes(given: int | None, workers: int, kept: bool, expected: int) -> None:
-    assert Loading(processes=given).loaders(workers, kept) == expected
+    assert loader_processes(given, workers, kept) == expected

@@ -42,7 +42,6 @@ def test_the_defaults_are_log_spaced() -> None:
     assert Pretrain.model_validate({**BASE, "steps": 250_000}) == run(250_000, {})
     assert run(200, {}).kept == ["last"]
     assert run(200, [50], probe=PROBE).kept == [50, "best", "last"]
-    assert run(200, [50], probe=PROBE | {"keep_best": False}).kept == [50, "last"]
 
 
 def test_evaluation_picks_from_what_each_run_keeps() -> None:

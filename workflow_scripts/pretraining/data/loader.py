@@ -25,6 +25,7 @@ from workflow_scripts.pretraining.method import Signal, View
 from workflow_scripts.stats.seeds import derive
 
 T = TypeVar("T")
+READERS = 16  # more than cores: they hide the latency of a file server
 Rows = Callable[[np.ndarray], torch.Tensor]
 """(b,) positions in ``Pairing.sources`` -> (b, ...) what is learned from these sources."""
 
@@ -120,7 +121,6 @@ class Batches:
     Attributes:
         images: encoded images by row.
         keep: whether decoded images stay in memory.
-        readers: threads that read images.
         pairing: positive pairs.
         order: order of training.
         views: each view, and its augmentation.
@@ -129,11 +129,11 @@ class Batches:
         part: rank of this process, and number of processes.
         learned: what the method learns from besides images.
         faithfulness: (n,) float32, how faithful the caption of each image is, NaN if unknown; None: no weights.
+        readers: threads that read images.
     """
 
     images: TarImages
     keep: bool
-    readers: int
     pairing: Pairing
     order: Order
     views: Sequence[tuple[View, Augmentation]]
@@ -142,6 +142,7 @@ class Batches:
     part: tuple[int, int] = (0, 1)
     learned: Mapping[Signal, Rows] = field(default_factory=dict)
     faithfulness: np.ndarray | None = None
+    readers: int = READERS
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:

@@ -61,6 +61,18 @@ def load(
             made.close()
 
 
+def loader_processes(given: int | None, workers: int, kept: bool) -> int:
+    """Loader processes of a training process with ``workers`` cores for loading.
+
+    Args:
+        given: the setting ``loaders``.
+        kept: whether decoded images stay in memory.
+    """
+    if given is not None:
+        return given
+    return 0 if kept or workers == 1 else workers
+
+
 @dataclass(frozen=True)
 class Worker:
     """A loader process and the connection to it."""

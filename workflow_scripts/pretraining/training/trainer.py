@@ -18,7 +18,7 @@ from workflow_scripts.models.text.tower import TOWER, TextTower
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Rows
-from workflow_scripts.pretraining.data.ring import load
+from workflow_scripts.pretraining.data.ring import load, loader_processes
 from workflow_scripts.pretraining.method import Signal
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS
 from workflow_scripts.pretraining.monitor.curve import Curve, check_weights
@@ -41,14 +41,11 @@ def deterministic(device: str) -> bool:
 
 
 @contextmanager
-def reproducible(device: str, threads: int, benchmark: bool = False) -> Iterator[None]:
-    """Fixed math threads and, where :func:`deterministic` says so, only deterministic algorithms.
-
-    Args:
-        benchmark: whether a GPU measures which algorithms are the fastest.
-    """
+def reproducible(device: str, threads: int) -> Iterator[None]:
+    """Fixed math threads and, where :func:`deterministic` says so, only deterministic algorithms; elsewhere the first
+    steps measure which ones are the fastest."""
     before, measured = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = benchmark and not deterministic(device)
+    torch.backends.cudnn.benchmark = not deterministic(device)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic(device))
     try:
@@ -69,7 +66,7 @@ def train(plan: Plan, interrupt: Interrupt) -> None:
             processes is not that of the settings.
         SystemExit: 143 after an interrupt, once a checkpoint was written.
     """
-    with reproducible(plan.device, plan.threads, plan.settings.cudnn_benchmark):
+    with reproducible(plan.device, plan.threads):
         accelerator = Accelerator(
             cpu=plan.device == "cpu",
             mixed_precision=plan.settings.precision,
@@ -116,7 +113,6 @@ class Trainer:
         return Batches(
             images=plan.images,
             keep=plan.keep_decoded,
-            readers=settings.loading.readers,
             pairing=plan.pairing,
             order=plan.order,
             views=list(zip(settings.views, blurred, strict=True)),
@@ -168,7 +164,7 @@ class Trainer:
 
     def _loaders(self) -> tuple[int, int]:
         workers = max(1, self.plan.workers // self.plan.local)
-        return workers, self.settings.loading.loaders(workers, self.plan.keep_decoded)
+        return workers, loader_processes(self.settings.loaders, workers, self.plan.keep_decoded)
 
     def _prepare(self, batch: CutBatch) -> Batch | CutBatch:
         """A batch that was cut; on CPU it is finished here, for a GPU its colours are changed there."""
@@ -179,7 +175,7 @@ class Trainer:
         return learning_rate(
             step,
             initial=settings.initial_lr,
-            peak=settings.lr * settings.batch_size / 512,
+            peak=settings.peak_lr,
             final=settings.final_lr,
             warmup=schedule.warmup,
             steps=schedule.steps,
