@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field, PositiveInt
 
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -162,9 +163,9 @@ class Method:
     name: str
     summary: str
     objective: Objective | None
-    external: bool
+    external: bool = False
     pairs: tuple[PairKind, ...]
-    augmentations: tuple[str, ...]
+    augmentations: tuple[str, ...] = tuple(AUGMENTATIONS)
     views: tuple[View, ...]
     learns: tuple[Signal, ...] = ()
     weights: bool = False

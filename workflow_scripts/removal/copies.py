@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from workflow_scripts.core.stage_in.copying import LocalError
-from workflow_scripts.core.stage_in.store import LocalStore
-from workflow_scripts.core.stage_in.where import places
+from workflow_scripts.core.stage_in.stage_in import places
+from workflow_scripts.core.stage_in.store import LocalError, LocalStore
 
 
 def remove_copies(results: Path) -> tuple[int, list[str]]:
