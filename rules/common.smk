@@ -17,8 +17,8 @@ from workflow_scripts.study.snakemake.failures import last_lines
 from workflow_scripts.study.freshness import Freshness
 from workflow_scripts.core.files.names import CRATE as CRATE_FOLDER
 from workflow_scripts.core.files.jsonio import canonical
-from workflow_scripts.core.faults.sharing import share_with_group
-from workflow_scripts.core.runtime.attempts import log_of_artifact
+from workflow_scripts.core.files.sharing import share_with_group
+from workflow_scripts.core.runtime.job_log import log_of_artifact
 from workflow_scripts.provenance.crate.base import METADATA
 from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning, outside_groups
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop

@@ -9,8 +9,8 @@ import pytest
 
 from tests.helpers import hashes
 from workflow_scripts.core import shards
-from workflow_scripts.core.faults import patience
-from workflow_scripts.core.faults.storage_errors import storage_error
+from workflow_scripts.core.files import patience
+from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.shards import TarImages
 
 BLOBS = [b"first", b"second image"]

@@ -22,7 +22,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import ABOUT, BROWSE, STAGED_IN
 from workflow_scripts.core.files.notes import write_note
-from workflow_scripts.core.runtime.recipe import RECIPE
+from workflow_scripts.core.runtime.stage import RECIPE
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.stage_in.stage_in import staged
 from workflow_scripts.core.stage_in.where import note_folder, places

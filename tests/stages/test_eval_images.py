@@ -7,8 +7,8 @@ import pytest
 from tests.helpers import run
 from tests.stages.evaluation_chain import VIEW, Chain, made_images, make_run, make_world
 from tests.study.config.configs import merged
-from workflow_scripts.core import stage as core_stage
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.runtime import stage as core_stage
 from workflow_scripts.core.shards import TarImages, dataset_images
 from workflow_scripts.evaluation.packed import load_packed
 from workflow_scripts.models.networks.view import View

@@ -8,7 +8,7 @@ from humanize import naturalsize
 
 from workflow_scripts.audit.audit import Audited
 from workflow_scripts.audit.kinds import Finding, Kind
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 
 SHOWN = 20  # findings of one kind shown to people; --json has all
 

@@ -46,7 +46,7 @@ def command(
     from workflow_scripts.audit.hashing import cores
     from workflow_scripts.audit.studies import audit
     from workflow_scripts.audit.text import as_json, table
-    from workflow_scripts.core.runtime.stage_log import log_to_stderr
+    from workflow_scripts.core.runtime.job_log import log_to_stderr
 
     log_to_stderr()
     start = time.monotonic()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
     from workflow_scripts.browse.index import Index
@@ -61,7 +61,7 @@ def command(
     from workflow_scripts.browse.index import Index
     from workflow_scripts.browse.server import serve
     from workflow_scripts.browse.sources import sources_of
-    from workflow_scripts.core.runtime.stage_log import log_to_stderr
+    from workflow_scripts.core.runtime.job_log import log_to_stderr
 
     if export is None and (view is not None or images is not None):
         raise typer.BadParameter("these are options of --export", param_hint="--view, --images")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
     from workflow_scripts.stages.crate import CrateContents

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
     from workflow_scripts.removal.networks import Learned
@@ -44,7 +44,7 @@ def command(
       2  results of other studies, sheets, pages, unmarked networks, other nodes or files that are not the project's
          own may still hold the rows, or wrong usage
     """
-    from workflow_scripts.core.runtime.stage_log import log_to_stderr
+    from workflow_scripts.core.runtime.job_log import log_to_stderr
 
     log_to_stderr()
     text, all_removed = remove(study.absolute())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
     from workflow_scripts.provenance.verify.verify import Verdict

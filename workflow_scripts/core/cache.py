@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.faults.patience import patiently
-from workflow_scripts.core.faults.sharing import holder_of, note_holder
 from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.core.files.durable import naming, sync_descriptor, sync_folder
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.files.names import DISCARDED, ENTRY_MANIFEST, ENTRY_RECORD
+from workflow_scripts.core.files.patience import patiently
 from workflow_scripts.core.files.plain import check_inside, check_suffixes, open_plain
 from workflow_scripts.core.files.seal import is_intact
+from workflow_scripts.core.files.sharing import holder_of, note_holder
 
 log = logging.getLogger(__name__)
 _FICLONE = 0x40049409

@@ -17,7 +17,7 @@ from PIL import Image
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.faults.patience import SECONDS, patiently
+from workflow_scripts.core.files.patience import SECONDS, patiently
 from workflow_scripts.core.images.decoding import UNDECODABLE, decode
 from workflow_scripts.core.inputs import Stamp, stamp_of
 
@@ -41,7 +41,7 @@ class TarImages:
 
     An image is verified again if its tar changed. Reads are positional, so one object can serve many threads; file
     descriptors are opened lazily and per process, so it can be pickled and sent to workers. A read that fails as those
-    of file servers do at times is repeated (:func:`~workflow_scripts.core.faults.patience.patiently`).
+    of file servers do at times is repeated (:func:`~workflow_scripts.core.files.patience.patiently`).
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workflow_scripts.core.redact import redacted
+from workflow_scripts.core.errors.text import redacted
 
 SHORT = 10  # hex digits shown of a sha256
 UNKNOWN = "unknown"

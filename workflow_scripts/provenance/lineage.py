@@ -11,7 +11,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object, read_object_or_none
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
 from workflow_scripts.core.files.plain import check_suffixes
-from workflow_scripts.core.runtime.recipe import RECIPE
+from workflow_scripts.core.runtime.stage import RECIPE
 
 
 @dataclass(frozen=True)

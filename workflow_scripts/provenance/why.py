@@ -8,8 +8,7 @@ from typing import Any
 from humanize import naturalsize
 
 from workflow_scripts.core.code_equivalence import accepted
-from workflow_scripts.core.faults.plain_text import printed
-from workflow_scripts.core.redact import redacted
+from workflow_scripts.core.errors.text import printed, redacted
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.provenance import format as fmt
 from workflow_scripts.provenance.cells import Cell

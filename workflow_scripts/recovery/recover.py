@@ -11,7 +11,7 @@ from time import monotonic, sleep
 from typing import NamedTuple
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 from workflow_scripts.recovery.leftovers import repair
 from workflow_scripts.removal.deletion import SNAKEMAKE, delete
 

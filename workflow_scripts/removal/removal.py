@@ -16,6 +16,7 @@ from workflow_scripts.acquisition.annotations.removal_tokens import id_token
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.cache import discard, key_lock, try_key_lock
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.errors.text import redacted
 from workflow_scripts.core.files.bounded_json import Unfit, read_object_or_none
 from workflow_scripts.core.files.durable import sync_folder
 from workflow_scripts.core.files.jsonio import read_json
@@ -31,7 +32,6 @@ from workflow_scripts.core.files.names import (
     WORK,
     work_folder,
 )
-from workflow_scripts.core.redact import redacted
 from workflow_scripts.provenance.crate.contents import contents
 from workflow_scripts.provenance.lineage import Made, inputs_of, load, recipe_of, sound
 from workflow_scripts.removal.copies import remove_copies

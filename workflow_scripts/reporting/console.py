@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 from workflow_scripts.reporting.sections import headline
 from workflow_scripts.reporting.sections.contrasts import Named, Shown, named, none_named, shown_least, shown_p, title
 from workflow_scripts.reporting.text import percent, points

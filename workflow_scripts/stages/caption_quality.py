@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.models.matched_text import MatchedText
 
 if TYPE_CHECKING:

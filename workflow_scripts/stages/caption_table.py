@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

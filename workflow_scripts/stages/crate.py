@@ -8,7 +8,7 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, Resources
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.settings import Settings
 
 

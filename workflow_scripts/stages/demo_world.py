@@ -3,8 +3,7 @@
 from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.demo.world.settings import World
 
 

@@ -1,8 +1,7 @@
 """How well saliency scores and accuracies tell the study's runs apart (claim C6)."""
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.evaluation.discrimination.rule import Discrimination
 
 

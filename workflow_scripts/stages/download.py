@@ -4,9 +4,8 @@ from typing import Any
 
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.files.names import HOSTS
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 
 
 def download(job: Job[Download]) -> None:

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.facts import File, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.embeddings.facts import CAPTIONS, KEYS
 from workflow_scripts.embeddings.settings import CHUNK_BATCHES
 from workflow_scripts.embeddings.text_encoders import PACKAGES, TEXT_ENCODERS, TextModel

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from workflow_scripts.core.declaration.facts import undivided
 from workflow_scripts.core.declaration.parts import PARTS
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.embeddings.facts import IMAGES, KEYS
 from workflow_scripts.embeddings.image_encoders import PACKAGES
 from workflow_scripts.stages.embed_images_part import EmbedImagesPart, image_vectors

@@ -11,10 +11,9 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from workflow_scripts.core.declaration.parts import WHOLE, Part, named_part
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.embeddings.facts import IMAGES
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, PACKAGES, ImageModel
 from workflow_scripts.embeddings.settings import CHUNK_BATCHES

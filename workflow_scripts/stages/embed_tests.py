@@ -5,7 +5,7 @@ Inputs: ``dataset`` (eval_dataset), ``encoder`` and ``run`` as of ``embed_images
 
 from dataclasses import replace
 
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, run_stage
 from workflow_scripts.embeddings.facts import IMAGES, KEYS, WIDTH
 from workflow_scripts.stages import embed_images_part
 from workflow_scripts.stages.embed_images_part import EmbedImagesPart, image_vectors

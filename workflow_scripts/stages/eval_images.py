@@ -1,8 +1,7 @@
 """The images of a downstream dataset as networks see them: decoded, resized and cropped once for all checkpoints."""
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.models.networks.view import View
 
 

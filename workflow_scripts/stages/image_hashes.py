@@ -1,9 +1,8 @@
 """Fingerprints of the images of a block of shards, by which they are recognised in test splits."""
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 
 class ImageHashes(Settings):

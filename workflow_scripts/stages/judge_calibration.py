@@ -1,8 +1,7 @@
 """How well a judge's scores agree with people's ratings, and the margin that agrees best with them."""
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.stages.caption_labels import CaptionLabels
 
 

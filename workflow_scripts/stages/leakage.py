@@ -3,10 +3,9 @@
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, MILLION, Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.runtime.environment import FAISS
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 
 class Leakage(Settings):

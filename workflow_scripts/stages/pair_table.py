@@ -11,10 +11,9 @@ from pydantic import Field, create_model, model_validator
 from workflow_scripts.core.declaration.facts import Facts, File, Tolerance, undivided
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
 from workflow_scripts.core.declaration.parts import PARTS
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.demo.world.labels import Label
 from workflow_scripts.embeddings.facts import search_cost, search_resources
 from workflow_scripts.pairs.pair_kind import Found, PairInputs, PairKind, PartnerSettings

@@ -4,9 +4,8 @@ Inputs: ``vectors`` as of ``pair_table``.
 """
 
 from workflow_scripts.core.declaration.facts import Facts, File, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.embeddings.facts import search_cost, search_resources
 from workflow_scripts.stages.pair_table import COSINE, PAIR_KINDS, ROWS, TARGET, PairTable, pair_inputs
 

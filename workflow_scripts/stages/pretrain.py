@@ -12,8 +12,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.embeddings.facts import WIDTH
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 
@@ -212,6 +211,7 @@ STAGE = Stage(
     # tracker: no bytes on a CPU depend on these.
     not_in_key=frozenset({"checkpoint_every", "cache_mb", "loading", "recompute", "stage_in", "tracker"}),
     on_device=True,
+    gpus=lambda settings: settings.gpus,
 )
 
 FACTS = Facts(

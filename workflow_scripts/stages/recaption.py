@@ -6,8 +6,7 @@ from pydantic import Field, PositiveInt
 
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.models.matched_text import MatchedText
 
 

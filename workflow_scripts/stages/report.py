@@ -1,8 +1,7 @@
 """A self-contained HTML page on the study: results, data, captions, pairs, models, and the source of each number."""
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.reporting.settings import Report
 
 INPUTS = (

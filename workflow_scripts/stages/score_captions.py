@@ -12,11 +12,10 @@ from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_s
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of, settings_of_others
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.models.judge import Judge, Scorer
 
 JUDGES = discover("workflow_scripts.models.judges", Judge)
@@ -83,7 +82,7 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
     from workflow_scripts.captions.reference import Reference
     from workflow_scripts.captions.scores import Comparison, Scored, chosen, sampled, score_captions
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.core.runtime.together import read_all
+    from workflow_scripts.core.runtime.stage import read_all
     from workflow_scripts.core.shards import index_images
 
     options, index = job.settings, job.input("images")

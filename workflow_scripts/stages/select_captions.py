@@ -14,11 +14,10 @@ from pydantic import Field, create_model, model_validator
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 ARM_KINDS = discover("workflow_scripts.captions.arms", ArmKind)
 

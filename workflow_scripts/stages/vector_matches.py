@@ -3,10 +3,9 @@
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Facts, File, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.embeddings.facts import search_cost, search_resources
 
 

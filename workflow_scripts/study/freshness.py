@@ -17,12 +17,12 @@ from pydantic import ValidationError
 
 from workflow_scripts.core.artifact import MANIFEST, RUN, label_of, manifest_hash
 from workflow_scripts.core.code_equivalence import counted_code
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.jsonio import canonical, digest
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
 from workflow_scripts.core.files.plain import check_suffixes
+from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
 from workflow_scripts.study.snakemake.planning import PlannedJob
 from workflow_scripts.study.stages import declaration

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from workflow_scripts import stages
 from workflow_scripts.core.declaration.facts import Facts, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.core.settings import Settings
 
 FOLDER = Path(stages.__path__[0])

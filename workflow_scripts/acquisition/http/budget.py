@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.faults.storage_errors import OF_DISKS, storage_error
 from workflow_scripts.core.files.plain import open_plain
+from workflow_scripts.core.files.storage_errors import OF_DISKS, storage_error
 
 T = TypeVar("T")
 BURST_SECONDS = 0.05  # length of a burst at full rate; keeps the rate of any longer window near the limit

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from workflow_scripts.core.redact import redacted
+from workflow_scripts.core.errors.text import redacted
 
 # Whose they are or where they ran; and who asked to be taken out, by hashes that anyone with the annotations can match.
 PRIVATE_SETTINGS = frozenset({"contact", "user_agent", "connect_to", "allow_addresses", "exclude"})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 from workflow_scripts.provenance import format as fmt
 from workflow_scripts.provenance.diff.code_diff import ModuleDifference
 from workflow_scripts.provenance.diff.diff import Findings

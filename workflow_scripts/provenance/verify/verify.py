@@ -21,7 +21,7 @@ from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.declaration.facts import Tolerance
 from workflow_scripts.core.digest import ROOT, code_digest
 from workflow_scripts.core.errors import last_error
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.runtime.environment import RECORDED, recorded_variables, version
 from workflow_scripts.core.runtime.machine import cpu_model

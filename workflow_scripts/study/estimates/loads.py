@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.core.declaration.parts import named_part
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.models.backbones import BACKBONES

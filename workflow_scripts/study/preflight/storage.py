@@ -10,9 +10,9 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.cache import NO_LOCKS
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.faults.sharing import group_name
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.names import CACHE, FETCHED, HOSTS, LOGS, STAGING, WORK
+from workflow_scripts.core.files.sharing import group_name
 from workflow_scripts.study.estimates.disk import nearest_existing, shortage
 from workflow_scripts.study.preflight.findings import Finding, Start
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import last_error
-from workflow_scripts.core.faults.plain_text import plain
-from workflow_scripts.core.faults.storage_errors import bus_error, full_disk
-from workflow_scripts.core.runtime.attempts import artifact_of_log
+from workflow_scripts.core.errors.text import plain
+from workflow_scripts.core.files.storage_errors import bus_error, full_disk
+from workflow_scripts.core.runtime.job_log import artifact_of_log
 
 INTERRUPTION = "Terminating processes on user request"  # what Snakemake logs on Ctrl-C
 INTERRUPTED = "error: interrupted in Snakemake: Ctrl-C; run the same command again to continue"

@@ -7,7 +7,7 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import last_error
 from workflow_scripts.core.files.names import work_folder
-from workflow_scripts.core.runtime.attempts import log_of_artifact, logged_work_folder
+from workflow_scripts.core.runtime.job_log import log_of_artifact, logged_work_folder
 from workflow_scripts.core.runtime.progress import PROGRESS, Progress
 from workflow_scripts.pretraining.live_curve import CURVE_LINES
 from workflow_scripts.study.active_config import units_of

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from workflow_scripts.core.runtime.attempts import logged_work_folder
 from workflow_scripts.core.runtime.figures import FIGURES
+from workflow_scripts.core.runtime.job_log import logged_work_folder
 from workflow_scripts.pretraining.live_curve import PEAKS
 from workflow_scripts.study.live_figures import Figures, read_figures
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.core.runtime.attempts import KEPT, artifact_of_log, log_of_artifact, logged_work_folder
+from workflow_scripts.core.runtime.job_log import KEPT, artifact_of_log, log_of_artifact, logged_work_folder
 
 STAGE = """
 import logging, os, sys
 from pathlib import Path
-from workflow_scripts.core.runtime.attempts import WORK_LINE, keep_log
+from workflow_scripts.core.runtime.job_log import WORK_LINE, keep_log
 logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
 log, work, words = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 logging.info("start")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.faults.plain_text import plain
+from workflow_scripts.core.errors.text import plain
 from workflow_scripts.core.files.plain import open_plain
 
 LONGEST = 400  # characters of a note in a lock

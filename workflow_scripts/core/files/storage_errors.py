@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.faults.sharing import owner_of, user_name
+from workflow_scripts.core.files.sharing import owner_of, user_name
 
 _SAME = "then run the same command again; finished work is kept"
 _FREE = f"free space there (faithful-pairs cache-gc removes what no study uses), {_SAME}"

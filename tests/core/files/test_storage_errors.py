@@ -14,8 +14,8 @@ from safetensors.numpy import save_file
 
 from tests.workflow.full_disk import small_disk
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.faults import storage_errors
-from workflow_scripts.core.faults.storage_errors import ADVICE, OF_DISKS, full_disk, storage_error
+from workflow_scripts.core.files import storage_errors
+from workflow_scripts.core.files.storage_errors import ADVICE, OF_DISKS, full_disk, storage_error
 
 
 @pytest.mark.parametrize("number", sorted(ADVICE))

@@ -21,7 +21,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.runtime import process
 from workflow_scripts.core.runtime.command_line import arguments
-from workflow_scripts.core.stage import Job, Stage
+from workflow_scripts.core.runtime.stage import Job, Stage
 
 __all__ = ["digest_of_a_test_stage"]  # a fixture
 
@@ -102,7 +102,7 @@ def test_same_key_is_computed_once_and_other_settings_again(results: Path, text:
 def test_a_reuse_that_starts_in_the_same_millisecond_is_recorded_as_one(
     results: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workflow_scripts.core.runtime.clock.now", lambda: "2026-01-01T00:00:00.000+00:00")
+    monkeypatch.setattr("workflow_scripts.core.runtime.machine.now", lambda: "2026-01-01T00:00:00.000+00:00")
     recorded = []
     for name in ("x", "y"):
         run(STAGE, results, f"doubling/{name}", {}, {"text": text})
@@ -122,8 +122,8 @@ def test_a_job_on_a_gpu_records_which_one_and_takes_none_if_it_computes_nothing(
         asked.append(wanted)
         yield ["GPU-5"] * wanted
 
-    monkeypatch.setattr("workflow_scripts.core.stage.gpus_taken", taken)
-    monkeypatch.setattr("workflow_scripts.core.runtime.recipe.check_device", lambda device: None)
+    monkeypatch.setattr("workflow_scripts.core.runtime.stage.gpus_taken", taken)
+    monkeypatch.setattr("workflow_scripts.core.runtime.stage.check_device", lambda device: None)
     for name in ("x", "y"):
         run(STAGE, results, f"doubling/{name}", {}, {"text": text}, options=("--device", "cuda"))
     assert asked == [1]

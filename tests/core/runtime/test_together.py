@@ -15,8 +15,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.core.files.names import STAGING, WORK
 from workflow_scripts.core.runtime.meter import current
-from workflow_scripts.core.runtime.together import read_all
-from workflow_scripts.core.stage import Job, Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, read_all
 
 __all__ = ["digest_of_a_test_stage"]  # a fixture
 

@@ -1,6 +1,12 @@
-"""Redaction of URLs in logs, messages and tables of requests: logins, queries and fragments may hold secrets."""
+"""Text that is shown on terminals and in logs: plain characters only, and URLs without what may be secret.
+
+Names of files and tar members, keys and records can hold control characters, which move a terminal's cursor, erase
+lines or rename its window, and bidi or zero-width characters, which make one name look like another. Logins, queries
+and fragments of URLs may hold secrets.
+"""
 
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 _URL = re.compile(r"(://|\bhttps?:/(?!/))([^\s/?#]*+)([^\s?#]*+)([?#]\S*+)?", re.IGNORECASE)
@@ -40,3 +46,20 @@ def has_secret(url: str) -> bool:
 def _may_be_secret(name: str, equals: str, value: str) -> bool:
     text = value if equals else name
     return len(text) > LONGEST_OPEN or bool(value and _SECRET_NAME.search(name))
+
+
+def plain(text: str) -> str:
+    """``text`` with escapes such as ``\\x1b``, ``\\n`` and ``\\u202e`` for characters that are not printable."""
+    if text.isprintable():  # most texts are, and the loop is slow
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def plain_lines(text: str) -> str:
+    """The same for a text of several lines: its line breaks and tabs stay."""
+    return "\n".join("\t".join(map(plain, line.split("\t"))) for line in text.split("\n"))
+
+
+def printed(lines: Iterable[str]) -> str:
+    """What a command prints: the lines as :func:`plain` text, each with a line break at its end."""
+    return "".join(f"{plain(line)}\n" for line in lines)

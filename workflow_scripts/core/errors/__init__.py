@@ -4,8 +4,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from workflow_scripts.core.faults.plain_text import plain, plain_lines
-from workflow_scripts.core.redact import redacted
+from workflow_scripts.core.errors.text import plain, plain_lines, redacted
 
 ERROR = "error: "
 BUG = "this is a bug in Faithful Pairs; please report it with this log"

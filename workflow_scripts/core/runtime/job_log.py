@@ -1,4 +1,4 @@
-"""A job's log: its path, the lines of earlier attempts, and the job's work folder.
+"""A job's log: standard error as plain lines, its path, the lines of earlier attempts, and the job's work folder.
 
 Snakemake deletes the log of a job before it starts the job again.
 """
@@ -9,12 +9,37 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from workflow_scripts.core.errors.text import plain_lines, redacted
 from workflow_scripts.core.files.names import LOGS
 
 log = logging.getLogger(__name__)
 KEPT = "attempts.log"
 INDENT = "  "
 WORK_LINE = "work folder: "  # followed by the folder's path, in the log of a job that computes
+
+
+class _Plain(logging.Formatter):
+    """Redacts URLs and writes plain lines; those after the first are indented, so that none looks like an error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain_lines(redacted(super().format(record))).replace("\n", f"\n{INDENT}")
+
+
+def log_to_stderr(form: str = "%(message)s", level: int = logging.INFO) -> None:
+    """Log to standard error, as plain lines with redacted URLs."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Plain(form))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def start_log(artifact: str) -> None:
+    """Log to standard error, including warnings of libraries.
+
+    The first line allocates a disk block, so that a short message still fits if the disk is full later.
+    """
+    log_to_stderr("%(asctime)s %(message)s")
+    logging.captureWarnings(True)
+    log.info("%s", artifact)
 
 
 def keep_log(path: Path, work: Path) -> None:

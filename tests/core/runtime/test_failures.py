@@ -11,21 +11,20 @@ import pytest
 
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.faults import again
-from workflow_scripts.core.faults.patience import PASSING, SECONDS
+from workflow_scripts.core.files.patience import PASSING, SECONDS
+from workflow_scripts.core.runtime import failures
 
 JOB = """
 import os
 from pathlib import Path
 from workflow_scripts.core import code_equivalence
-from workflow_scripts.core.faults import again
-from workflow_scripts.core.runtime import recipe
+from workflow_scripts.core.runtime import failures, stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Stage, run_stage
+from workflow_scripts.core.runtime.stage import Stage, run_stage
 
 code_equivalence.code_digest = lambda *_: "today"
-recipe.code_parts = lambda *_: {}
-again.SECONDS = [wait / 1000 for wait in again.SECONDS]
+stage.code_parts = lambda *_: {}
+failures.SECONDS = [wait / 1000 for wait in failures.SECONDS]
 
 class Flaky(Settings):
     number: int
@@ -47,7 +46,7 @@ def _run(folder: Path, number: int, times: int, tries: int = 0) -> "subprocess.C
     (folder / "job.py").write_text(JOB)
     settings = f'{{"number": {number}, "times": {times}}}'
     words = ["--artifact", "results/s/flaky/flaky", "--settings", settings, "--device", "cpu"]
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{folder}", again.TRIES: str(tries)}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{folder}", failures.TRIES: str(tries)}
     command = [sys.executable, "-m", "job", *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -74,9 +73,9 @@ def test_an_error_that_stays_is_said_after_the_last_try(tmp_path: Path) -> None:
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """The environments of the processes that would be started."""
     found: list[dict[str, str]] = []
-    monkeypatch.setattr(again.time, "sleep", lambda _: None)
-    monkeypatch.setattr(again.os, "execve", lambda _, __, environment: found.append(environment))
-    for name in (again.TRIES, again.LAST):
+    monkeypatch.setattr(failures.time, "sleep", lambda _: None)
+    monkeypatch.setattr(failures.os, "execve", lambda _, __, environment: found.append(environment))
+    for name in (failures.TRIES, failures.LAST):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", ModuleSpec("job", None))  # None in xdist's processes
     return found
@@ -90,37 +89,37 @@ def test_the_cause_of_another_error_counts(calls: list[dict[str, str]], number: 
         except OSError:
             raise PipelineError("corrupt image", "a.tar", "row 3", "recompute it") from None
     except PipelineError as error:
-        again.start_again(error)
-    assert [one[again.TRIES] for one in calls] == ["1"]
+        failures.start_again(error)
+    assert [one[failures.TRIES] for one in calls] == ["1"]
 
 
 def test_an_error_that_comes_back_after_long_work_still_counts(
     calls: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(again, "_started", again.time.monotonic() - again.LONG)
+    monkeypatch.setattr(failures, "_started", failures.time.monotonic() - failures.LONG)
     bad = OSError(errno.EIO, os.strerror(errno.EIO), "a.npy")
     for tries in range(1, 9):
-        again.start_again(bad)
+        failures.start_again(bad)
         if len(calls) < tries:
             break
-        for name in (again.TRIES, again.LAST):
+        for name in (failures.TRIES, failures.LAST):
             monkeypatch.setenv(name, calls[-1][name])
     assert len(calls) == len(SECONDS)
-    again.start_again(OSError(errno.EIO, os.strerror(errno.EIO), "b.npy"))
-    assert calls[-1][again.TRIES] == "1"
+    failures.start_again(OSError(errno.EIO, os.strerror(errno.EIO), "b.npy"))
+    assert calls[-1][failures.TRIES] == "1"
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), ValueError("bad"), PipelineError("a", "b", "c", "d")])
 def test_other_errors_end_the_job(calls: list[dict[str, str]], error: Exception) -> None:
-    again.start_again(error)
+    failures.start_again(error)
     assert calls == []
 
 
 def test_errors_before_long_work_no_longer_count(calls: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(again.TRIES, str(len(SECONDS)))
+    monkeypatch.setenv(failures.TRIES, str(len(SECONDS)))
     error = OSError(errno.EIO, "bad")
-    again.start_again(error)
+    failures.start_again(error)
     assert calls == []
-    monkeypatch.setattr(again, "_started", again.time.monotonic() - again.LONG)
-    again.start_again(error)
-    assert [one[again.TRIES] for one in calls] == ["1"]
+    monkeypatch.setattr(failures, "_started", failures.time.monotonic() - failures.LONG)
+    failures.start_again(error)
+    assert [one[failures.TRIES] for one in calls] == ["1"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.core.faults import patience
-from workflow_scripts.core.faults.patience import PASSING, SECONDS, patiently
+from workflow_scripts.core.files import patience
+from workflow_scripts.core.files.patience import PASSING, SECONDS, patiently
 
 
 @pytest.fixture
