@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.embeddings.text import embed
+from workflow_scripts.embeddings.text import distinct, embed, write_vectors
 from workflow_scripts.models.sentence_encoder import sentence_encoder
 from workflow_scripts.pairs.dedup import group_equal
 from workflow_scripts.pairs.diagnostics.collisions import effective_targets, false_negatives
@@ -63,11 +63,11 @@ def captions(path: Path, sample: int | None) -> pa.Table:
 def embedded(texts: pa.ChunkedArray, model: Path, cache: Path) -> np.ndarray:
     """(n, d) float32 unit vectors, from the cache if this model's are there for as many captions."""
     name = "-".join([*model.resolve().parts[-2:], str(len(texts))])
-    out, work, part = (cache / f"{name}{suffix}" for suffix in (".npy", ".work", ".part"))
+    out, work = cache / f"{name}.npy", cache / f"{name}.work"
     if not out.exists():
         work.mkdir(parents=True, exist_ok=True)
-        embed(texts, sentence_encoder(model, "cpu"), 128, 32, work, part)
-        part.rename(out)
+        captions = distinct(texts)
+        write_vectors(captions, embed(captions, sentence_encoder(model, "cpu"), 128, work), None, out)
     return np.load(out)
 
 

@@ -11,11 +11,10 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel
 
-from workflow_scripts.core.declaration.parts import WHOLE, Part
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
+from workflow_scripts.embeddings.chunks import BATCHES, unit_rows, vector_chunks
 from workflow_scripts.models.checkpoints import pretrained
 from workflow_scripts.models.matcher import load_matcher
 
@@ -71,23 +70,17 @@ def transformers_encoder(folder: Path, device: str) -> Encoder:
     return Encoder(encode)
 
 
-def embed(
-    images: TarImages, encoder: Encoder, batch: int, chunk: int, work: Path, pool: Executor, part: Part = WHOLE
-) -> np.ndarray:
-    """(m, d) float32 unit rows of a part of n images, which consists of whole batches.
-
-    ``pool`` decodes the images; ``chunk`` batches make a resume file.
-    """
-    asked = part.rows(len(images), batch)
+def embed(images: TarImages, encoder: Encoder, batch: int, work: Path, pool: Executor) -> np.ndarray:
+    """(n, d) float32 unit rows of the images, which ``pool`` decodes; ``work`` holds the resume files."""
 
     def load(row: int) -> Any:
         return encoder.prepare(images.image(row))
 
     def compute(start: int, stop: int) -> np.ndarray:
-        cuts = (asked[first : min(first + batch, stop)] for first in range(start, stop, batch))
-        batches = fed(list(pool.map(load, cut)) for cut in cuts)
+        rows = (range(first, min(first + batch, stop)) for first in range(start, stop, batch))
+        batches = fed(list(pool.map(load, some)) for some in rows)
         return unit_rows(np.concatenate([encoder.encode(prepared).cpu().numpy() for prepared in batches]))
 
-    chunks = vector_chunks(len(asked), batch * chunk, work, compute, "chunks of images embedded")
+    chunks = vector_chunks(len(images), BATCHES * batch, work, compute, "chunks of images embedded")
     found = [vectors for _, vectors in chunks]
     return np.concatenate(found) if found else np.zeros((0, 1), dtype=np.float32)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from workflow_scripts.core.declaration.parts import Part
     from workflow_scripts.pairs.table import Pairs
 
 
@@ -48,7 +47,6 @@ class PairInputs:
         label: (n,) int64 codes of the images' labels, -1 where unknown; None for kinds that need no labels.
         device: ``cuda`` to search on a GPU.
         workers: threads; they change nothing.
-        found: neighbours of all images, if other jobs have searched them.
     """
 
     vectors: "np.ndarray"
@@ -56,22 +54,6 @@ class PairInputs:
     label: "np.ndarray | None"
     device: str
     workers: int = 1
-    found: "Found | None" = None
-
-
-@dataclass(frozen=True)
-class Found:
-    """Neighbours of some of n images, before rules against hubs and lower thresholds.
-
-    Attributes:
-        asked: (n,) bool, whether the image's neighbours were searched.
-        target: (n, w) int32 images, best first; -1 in the last places of an image that has fewer.
-        cosine: (n, w) float32; -inf there.
-    """
-
-    asked: "np.ndarray"
-    target: "np.ndarray"
-    cosine: "np.ndarray"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +67,6 @@ class PairKind:
             if they define it identically.
         needs_labels: it reads ground-truth labels, which only a study with ``demo_world`` has.
         find: (inputs, settings) -> pairs.
-        search: (inputs, settings, part) -> neighbours of a part of the images, for kinds whose work can be divided.
     """
 
     name: str
@@ -93,4 +74,3 @@ class PairKind:
     settings: type[PartnerSettings]
     needs_labels: bool
     find: "Callable[[PairInputs, Any], Pairs]"
-    search: "Callable[[PairInputs, Any, Part], Found] | None" = None
