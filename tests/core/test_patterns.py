@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import workflow_scripts
 from tests.core.regex_steps import MOST_STEPS, SCANS, Counted, Text, hard_texts
-from workflow_scripts.acquisition.annotations import names
+from workflow_scripts.acquisition.annotations import rows
 from workflow_scripts.captions.diagnostics.words import URL
 
 PACKAGE = Path(workflow_scripts.__file__).parent
@@ -149,7 +149,7 @@ class Found:
 
 def test_masking_a_title_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:
     """It calls two patterns in turn, from one name to the next."""
-    whole, rest = names._NAMES, names._REST
+    whole, rest = rows._NAMES, rows._REST
     shapes = [hard_texts(Counted(whole), size, seed=2, examples=100) for size in (SIZE, TIMES * SIZE)]
     for short, long in zip_longest(*shapes):
         taken = []

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 
 KEPT, LOST = "#2a6f97", "#b5523b"
 LONGEST = 28  # characters of a label
