@@ -27,7 +27,7 @@ def test_what_would_be_made_as_it_was_is_fresh(card: PlannedJob, reason: Reason)
     [
         ({"code": "other"}, "code", "made by other code"),
         (
-            {"settings": {"confidence": 0.5, "hosts_shown": 12}},
+            {"settings": {"confidence": 0.5}},
             "params",
             "made with other settings (confidence 0.5 then, 0.95 today)",
         ),
