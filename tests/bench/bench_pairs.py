@@ -23,13 +23,12 @@ import pyarrow.compute as pc
 
 from workflow_scripts.embeddings.text import distinct, embed, write_vectors
 from workflow_scripts.models.sentence_encoder import sentence_encoder
-from workflow_scripts.pairs.dedup import group_equal
-from workflow_scripts.pairs.diagnostics.collisions import effective_targets, false_negatives
-from workflow_scripts.pairs.diagnostics.quality import hubness
+from workflow_scripts.pairs.diagnostics.quality import effective_targets, false_negatives, hubness
 from workflow_scripts.pairs.hubs import HUBS
 from workflow_scripts.pairs.key_join import PairRows
 from workflow_scripts.pairs.kinds.nearest import Nearest
 from workflow_scripts.pairs.neighbours import Near, Rule, nearest
+from workflow_scripts.pairs.pools import group_equal
 from workflow_scripts.pairs.selection import first, mutual
 from workflow_scripts.pairs.ties import identities
 
@@ -40,7 +39,6 @@ RULES = {
     "mutual 1": Nearest(mutual=1),
     "mutual 10": Nearest(mutual=10),
     "csls": Nearest(hubs="csls"),
-    "local_scaling": Nearest(hubs="local_scaling"),
     "cap 2": Nearest(hubs="cap"),
 }
 

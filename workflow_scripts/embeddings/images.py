@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.embeddings.chunks import BATCHES, unit_rows, vector_chunks
+from workflow_scripts.models.backbones import load_backbone
 from workflow_scripts.models.checkpoints import pretrained
 from workflow_scripts.models.matcher import load_matcher
+from workflow_scripts.models.networks.view import View
+from workflow_scripts.models.preprocessing import normalise, prepare
 
 
 @dataclass(frozen=True)
@@ -84,3 +88,27 @@ def embed(images: TarImages, encoder: Encoder, batch: int, work: Path, pool: Exe
     chunks = vector_chunks(len(images), BATCHES * batch, work, compute, "chunks of images embedded")
     found = [vectors for _, vectors in chunks]
     return np.concatenate(found) if found else np.zeros((0, 1), dtype=np.float32)
+
+
+def run_encoder(weights: Path, about: Path, view: View, device: str) -> Encoder:
+    """Features of a checkpoint's network, of images seen as in evaluations.
+
+    Args:
+        weights: of the checkpoint.
+        about: ``run.json`` of its run.
+        view: size, resize and crop.
+
+    Raises:
+        PipelineError: a file is damaged, the weights do not fit, or (on use) a feature is not finite.
+    """
+    network, _ = load_backbone(weights, about)
+    network.to(device)
+
+    @torch.inference_mode()
+    def encode(pixels: Sequence[torch.Tensor]) -> torch.Tensor:
+        features: torch.Tensor = network(normalise(torch.stack(list(pixels)).to(device))).float()
+        if not features.isfinite().all():
+            raise PipelineError("features not finite", weights, "an image", "the run diverged; use another checkpoint")
+        return features
+
+    return Encoder(encode, partial(prepare, size=view.size, mode=view.resize, shorter=view.side))

@@ -10,7 +10,7 @@ from itertools import chain
 
 import numpy as np
 
-from workflow_scripts.pairs.dedup import Groups, group_equal
+from workflow_scripts.pairs.pools import Groups, group_equal
 from workflow_scripts.pairs.search.candidates import ROUNDING, by_block, largest, usable
 from workflow_scripts.pairs.search.exact import exact
 from workflow_scripts.pairs.search.index import COMPARED, FLAT, NO_INDEX, Index

@@ -1,4 +1,4 @@
-"""The declaration of a kind of pairs."""
+"""The declaration of a kind of pairs, and the scopes in which all kinds choose partners."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,15 +6,43 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.registry import OneOf, by_name, listed
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.pairs.scopes import SCOPES
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
     from workflow_scripts.pairs.table import Pairs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """A division of the images.
+
+    Attributes:
+        name: in configs.
+        summary: one phrase.
+        columns: columns of the images' keys (``subreddit``, ``year``) that neighbours share.
+    """
+
+    name: str
+    summary: str
+    columns: tuple[str, ...]
+
+
+SCOPES = by_name(
+    [
+        Scope(name="global", summary="all images", columns=()),
+        Scope(name="subreddit", summary="images of the same subreddit", columns=("subreddit",)),
+        Scope(name="year", summary="images of the same year", columns=("year",)),
+        Scope(
+            name="subreddit_year",
+            summary="images of the same subreddit and year",
+            columns=("subreddit", "year"),
+        ),
+    ]
+)
 
 
 class PartnerSettings(Settings):

@@ -13,8 +13,7 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from workflow_scripts.captions.diagnostics.judge_comparison import Scores, judges, pairs, sample
-from workflow_scripts.captions.diagnostics.judged import KINDS
-from workflow_scripts.captions.score_table import schema
+from workflow_scripts.captions.score_table import KINDS, schema
 from workflow_scripts.stats.clustered import share
 
 UNKNOWN = np.nan

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from workflow_scripts.pairs.neighbours import How, Near, Rule
     from workflow_scripts.pairs.table import Pairs
 
-QUANTILE = "quantile of the cosines of all pairs of the table"
-
 
 class Nearest(PartnerSettings, HubSettings):
     """Which nearest neighbours form pairs."""
@@ -36,16 +34,6 @@ class Nearest(PartnerSettings, HubSettings):
         description="more similar neighbours are skipped, such as repeated captions at 0.999; null: no limit",
         examples=[0.999],
         json_schema_extra={"unit": "cosine"},
-    )
-    min_quantile: float | None = Field(
-        None, ge=0, le=1, description=f"less similar pairs than this {QUANTILE} are dropped; null: none", examples=[0.5]
-    )
-    max_quantile: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description=f"more similar pairs than this {QUANTILE} are dropped; null: none",
-        examples=[0.95],
     )
     mutual: int | None = Field(
         None,
@@ -82,10 +70,8 @@ class Nearest(PartnerSettings, HubSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for low, high in (("min_cosine", "max_cosine"), ("min_quantile", "max_quantile")):
-            least, most = getattr(self, low), getattr(self, high)
-            if least is not None and most is not None and least > most:
-                raise ValueError(f"{low} {least} is above {high} {most}")
+        if self.min_cosine is not None and self.max_cosine is not None and self.min_cosine > self.max_cosine:
+            raise ValueError(f"min_cosine {self.min_cosine} is above max_cosine {self.max_cosine}")
         for name in ("mutual", "candidates" if "candidates" in HUBS[self.hubs].uses else "mutual"):
             value = getattr(self, name)
             if value is not None and value < self.k:
@@ -107,8 +93,6 @@ class Nearest(PartnerSettings, HubSettings):
 
 def find(inputs: PairInputs, settings: Nearest) -> "Pairs":
     """Partners by scope, then only the pairs within the thresholds."""
-    import numpy as np
-
     from workflow_scripts.pairs.table import by_scope, keep
     from workflow_scripts.pairs.ties import identities
 
@@ -122,13 +106,7 @@ def find(inputs: PairInputs, settings: Nearest) -> "Pairs":
     )
     if recall.wanted:
         pairs = replace(pairs, recall=(recall.found, recall.wanted, recall.asked))
-    if settings.min_cosine is not None:
-        pairs = keep(pairs, settings.min_cosine, np.inf)
-    low, high = settings.min_quantile, settings.max_quantile
-    cosines = pairs.cosine[pairs.target >= 0].astype(np.float64)
-    if len(cosines) and (low is not None or high is not None):
-        pairs = keep(pairs, *np.quantile(cosines, [0.0 if low is None else low, 1.0 if high is None else high]))
-    return pairs
+    return pairs if settings.min_cosine is None else keep(pairs, settings.min_cosine)
 
 
 class _Recall:
