@@ -23,34 +23,12 @@ rule embed_captions:
         command("embed_captions")
 
 
-rule embed_images_part:
-    """Embedding of a part of the images."""
-    input:
-        images=manifest("image_index", "images"),
-        encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
-        run=lambda w: UNITS.encoder_run(OUT, w.encoder),
-    output:
-        **made("embed_images_part"),
-    log:
-        log_of("embed_images_part"),
-    conda:
-        environment_of("embed_images_part")
-    threads: cores("embed_images_part")
-    resources:
-        **resources_of("embed_images_part"),
-    params:
-        **recipe("embed_images_part"),
-    shell:
-        command("embed_images_part")
-
-
 rule embed_images:
     """Embedding of every image, of unit length."""
     input:
         images=manifest("image_index", "images"),
         encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
         run=lambda w: UNITS.encoder_run(OUT, w.encoder),
-        parts=lambda w: manifests("embed_images_part", UNITS.parts_of("image_vector_parts", w.encoder)),
     output:
         **made("embed_images"),
     log:
@@ -66,31 +44,11 @@ rule embed_images:
         command("embed_images")
 
 
-rule pair_table_part:
-    """Nearest neighbours of a part of the images."""
-    input:
-        vectors=lambda w: UNITS.pair_vectors(OUT, w.pairs),
-    output:
-        **made("pair_table_part"),
-    log:
-        log_of("pair_table_part"),
-    conda:
-        environment_of("pair_table_part")
-    threads: cores("pair_table_part")
-    resources:
-        **resources_of("pair_table_part"),
-    params:
-        **recipe("pair_table_part"),
-    shell:
-        command("pair_table_part")
-
-
 rule pair_table:
     """Partners of every image, such as those with the nearest captions, excluding the image itself."""
     input:
         vectors=lambda w: UNITS.pair_vectors(OUT, w.pairs),
         truth=lambda w: UNITS.pair_truth(OUT, w.pairs),
-        parts=lambda w: manifests("pair_table_part", UNITS.parts_of("pair_parts", w.pairs)),
     output:
         **made("pair_table"),
     log:

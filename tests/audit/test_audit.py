@@ -92,7 +92,7 @@ def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
     from tests.study.config.configs import merged
 
     units = Units(load_study(merged("tests/config/tiny.yaml")))
-    chain.make("data_card/data_card", [".json"], {"plan": ["shard_plan/plan"]}, {"confidence": 0.5, "hosts_shown": 12})
+    chain.make("data_card/data_card", [".json"], {"plan": ["shard_plan/plan"]}, {"confidence": 0.5})
     faults = audited(chain.study, chain.study / "data_card", units=units).faults
     assert [one.kind for one in faults] == [Kind.OTHER_SETTINGS]
     assert faults[0].detail == "confidence 0.5 then, 0.95 today"

@@ -14,7 +14,7 @@ from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.shards.imports import IMPORTED
 from workflow_scripts.acquisition.shards.packing import attempts, pack
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.segment import LINES, seal, stems, with_suffix
 from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.audit.studies import audit

@@ -144,7 +144,7 @@ def diagnose(path: Path) -> None:
     from workflow_scripts.captions.diagnostics.retrieval import sample_rows
 
     rows = sample_rows(pq.read_metadata(path).num_rows, 100_000, 0)
-    caption_columns(path, path, Measures(3, 50, lambda texts: [text.count(" ") + 1 for text in texts], 32, rows))
+    caption_columns(path, path, Measures(lambda texts: [text.count(" ") + 1 for text in texts], 32, rows))
 
 
 def pairs(rows: Rows, results: Path) -> Iterator[tuple[str, dict[str, float]]]:

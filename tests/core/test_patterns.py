@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import workflow_scripts
 from tests.core.regex_steps import MOST_STEPS, SCANS, Counted, Text, hard_texts
-from workflow_scripts.acquisition.annotations import names
+from workflow_scripts.acquisition.annotations import rows as masking
 from workflow_scripts.captions.diagnostics.words import URL
 
 PACKAGE = Path(workflow_scripts.__file__).parent
@@ -149,15 +149,15 @@ class Found:
 
 def test_masking_a_title_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:
     """It calls two patterns in turn, from one name to the next."""
-    whole, rest = names._NAMES, names._REST
+    whole, rest = masking._NAMES, masking._REST
     shapes = [hard_texts(Counted(whole), size, seed=2, examples=100) for size in (SIZE, TIMES * SIZE)]
     for short, long in zip_longest(*shapes):
         taken = []
         for text in (short, long):
             engines = [Searched(whole), Searched(rest)]
-            monkeypatch.setattr(names, "_NAMES", engines[0])
-            monkeypatch.setattr(names, "_REST", engines[1])
-            names.mask(text)
+            monkeypatch.setattr(masking, "_NAMES", engines[0])
+            monkeypatch.setattr(masking, "_REST", engines[1])
+            masking.mask(text)
             taken.append(sum(engine.steps for engine in engines))
         assert taken[1] < 1.5 * TIMES * (taken[0] + 50), long[:30]
 
@@ -176,7 +176,7 @@ OLD_URL = re.compile(
 @given(st.lists(st.sampled_from([*"ab1_-+.@＠/ \\é", "u/", "user/", "r/u_", "abc", "x.com", "a@b.c"]), max_size=14))
 def test_masks_as_before(parts: list[str]) -> None:
     text = "".join(parts)
-    assert names.mask(text) == OLD_NAMES.sub(names.USER, text)
+    assert masking.mask(text) == OLD_NAMES.sub(masking.USER, text)
 
 
 @given(st.lists(st.sampled_from([*"ab_-. :é", "com", ".com", "www.", "co", ".UK", "http://"]), max_size=12))
@@ -193,7 +193,7 @@ def test_nothing_changes_on_real_titles(shared_data: Path) -> None:
             for row in json.loads(archive.read(name))["annotations"] if name.endswith(".json") else []:
                 text, rows = row["caption"] or "", rows + 1
                 if "@" in text or "/" in text or "＠" in text:
-                    assert names.mask(text) == OLD_NAMES.sub(names.USER, text)
+                    assert masking.mask(text) == OLD_NAMES.sub(masking.USER, text)
                 if "." in text or "/" in text:
                     assert bool(URL.search(text)) == bool(OLD_URL.search(text)), text
     assert rows == 230_415

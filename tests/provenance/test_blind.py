@@ -18,7 +18,7 @@ from tests.provenance.manipulations.tools import entry_of, replace_bytes, rewrit
 from tests.provenance.outsider.shared import note_of_config_rewritten
 from tests.provenance.outsider.tools import dump, keyed, signed
 from tests.provenance.outsider.unrecorded import invented_artifact
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.segment import BYTES, INDEX, LINES, stems, with_suffix
 from workflow_scripts.acquisition.store.store import Store

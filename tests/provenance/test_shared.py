@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.provenance.chain import Chain, finished
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.segment import seal
 from workflow_scripts.acquisition.store.store import Store

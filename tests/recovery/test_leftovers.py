@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.replay.training import COMPUTED, light, train
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.segment import is_sealed
 from workflow_scripts.acquisition.store.store import Store

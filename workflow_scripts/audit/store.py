@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workflow_scripts.acquisition.shards.states import IMPORTED, State
+from workflow_scripts.acquisition.states import IMPORTED, State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.segment import (
     BYTES,

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from workflow_scripts.acquisition.annotations.names import mask
+from workflow_scripts.acquisition.annotations.rows import mask
 from workflow_scripts.browse.sources import MATCHER, Sources, compared_arm, score_columns
 from workflow_scripts.core.artifact import Artifact, label_of
 from workflow_scripts.core.cache import key_lock

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.core.runtime.meter import current
-from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
+from workflow_scripts.embeddings.chunks import BATCHES, unit_rows, vector_chunks
 from workflow_scripts.models.text.blank import is_blank
 
 ROWS = 65_536  # handled at a time
@@ -71,14 +71,13 @@ def distinct(captions: pa.ChunkedArray) -> Distinct:
     return Distinct(texts, coded.indices.to_numpy(), np.array(order, dtype=np.int64))
 
 
-def embed(captions: Distinct, encoder: TextEncoder, batch: int, chunk: int, work: Path) -> np.ndarray:
+def embed(captions: Distinct, encoder: TextEncoder, batch: int, work: Path) -> np.ndarray:
     """Vectors of the distinct texts, by their ``order``: (m, d) float32 unit rows.
 
-    Each batch is a call of its own, so that the size of chunks does not change what is computed together.
+    Each batch is a call of its own, whatever was computed before an interruption.
 
     Args:
         batch: captions per forward pass.
-        chunk: batches per resume file.
         work: folder of resume files.
     """
 
@@ -89,7 +88,7 @@ def embed(captions: Distinct, encoder: TextEncoder, batch: int, chunk: int, work
         current().count(len(texts))
         return found
 
-    chunks = vector_chunks(len(captions.order), batch * chunk, work, compute, "chunks of captions embedded")
+    chunks = vector_chunks(len(captions.order), BATCHES * batch, work, compute, "chunks of captions embedded")
     found = [vectors for _, vectors in chunks]
     return np.concatenate(found) if found else np.zeros((0, encoder(["a"], 1).shape[-1]), np.float32)
 

@@ -49,13 +49,6 @@ class Annotations(Settings):
         examples=[300],
         json_schema_extra={"unit": "characters"},
     )
-    max_member_mb: int = Field(
-        default=2048,
-        gt=0,
-        description="maximum unpacked size of an annotation file in the zip; protects against zip bombs",
-        examples=[4096],
-        json_schema_extra={"unit": "MiB"},
-    )
 
 
 def annotations(job: Job[Annotations]) -> None:
@@ -64,8 +57,8 @@ def annotations(job: Job[Annotations]) -> None:
     from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
     from workflow_scripts.acquisition.annotations.formats.layout import layout_of
     from workflow_scripts.acquisition.annotations.own import gather_own, samples_of
-    from workflow_scripts.acquisition.annotations.read import gather
-    from workflow_scripts.acquisition.annotations.removal_list import read_tokens
+    from workflow_scripts.acquisition.annotations.redcaps import LARGEST_MEMBER, gather
+    from workflow_scripts.acquisition.annotations.removal_tokens import read_tokens
     from workflow_scripts.core.files.jsonio import pretty
 
     settings = job.settings
@@ -78,7 +71,7 @@ def annotations(job: Job[Annotations]) -> None:
     layout = layout_of(path, settings.format, settings.table)
     kept, apart = job.file(".parquet"), job.file(".apart.parquet")
     if layout.format == "redcaps":
-        counts = gather(path, wanted, settings.max_member_mb << 20, settings.max_caption_chars, kept, apart)
+        counts = gather(path, wanted, LARGEST_MEMBER, settings.max_caption_chars, kept, apart)
     else:
         files = SourceFiles(path, job.source_files("annotations"), settings.images)
         samples = samples_of(layout, settings.columns, files)

@@ -19,10 +19,6 @@ class CaptionLabels(Settings):
         description="mean rating, of 0 to 3, from which a caption counts as faithful",
         examples=[2.5],
     )
-    bins: int = Field(10, ge=2, le=100, description="bins of the reliability curve", examples=[5])
-    folds: int = Field(
-        5, ge=2, le=100, description="folds of the cross-validation, which keeps images together", examples=[10]
-    )
     bootstrap: int = Field(
         1000,
         ge=100,

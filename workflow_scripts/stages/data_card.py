@@ -13,13 +13,6 @@ class DataCard(Settings):
     confidence: float = Field(
         default=0.95, gt=0, lt=1, description="confidence level of the Wilson intervals of shares", examples=[0.99]
     )
-    hosts_shown: int = Field(
-        default=12,
-        gt=0,
-        description="number of hosts in the figure, largest first; the JSON file lists all",
-        examples=[20],
-        json_schema_extra={"unit": "hosts"},
-    )
 
 
 def data_card(job: Job[DataCard]) -> None:
@@ -37,7 +30,7 @@ def data_card(job: Job[DataCard]) -> None:
     rot = link_rot(tally, job.settings.confidence)
     job.file(".json").write_bytes(pretty(made))
     write_table(job.file(".link_rot.parquet"), rot)
-    draw(made, rot.to_pylist(), job.file(".png"), job.settings.hosts_shown)
+    draw(made, rot.to_pylist(), job.file(".png"))
     write_ids(job.file(".kept_ids.txt.gz"), tally.kept_ids())
     states = dict(made["states"])
     job.rows(made["rows"], states.pop("ok", 0), states)

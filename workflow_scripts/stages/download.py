@@ -28,9 +28,10 @@ def download(job: Job[Download]) -> None:
     with ExitStack() as held:
         if job.inputs("world"):
             from workflow_scripts.demo.server import serve_zip
+            from workflow_scripts.demo.world import posts
 
             address, port = held.enter_context(serve_zip(job.input("world").path(".images.zip")))
-            connect_to[job.settings.serve_host] = f"{address}:{port}"
+            connect_to[posts.HOST] = f"{address}:{port}"
             folder /= _served(job)
         store = held.enter_context(Store(folder, job.work.name[:16]))
         downloads = held.enter_context(DownloadState(store, job.work, job.settings, urls))
@@ -69,8 +70,7 @@ STAGE = Stage(
     packages=("pillow",),
     not_in_key=frozenset(  # how bytes are fetched, not which
         {"keep", "hosts", "share_of_rate", "max_connections", "attempts", "backoff", "max_wait", "deadline"}
-        | {"max_redirects", "seed", "user_agent", "contact", "allow_addresses", "connect_to", "serve_host"}
-        | {"min_ok_share", "ok_window"}
+        | {"seed", "user_agent", "contact", "allow_addresses", "connect_to", "min_ok_share"}
     ),
     numbered=True,
     identity=identity,

@@ -15,7 +15,6 @@ from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.embeddings.facts import CAPTIONS, KEYS
-from workflow_scripts.embeddings.settings import CHUNK_BATCHES
 from workflow_scripts.embeddings.text_encoders import PACKAGES, TEXT_ENCODERS, TextModel
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ class EmbedCaptions(Settings):
     batch_size: int = Field(
         256, ge=1, description="captions per forward pass", examples=[128], json_schema_extra={"unit": "captions"}
     )
-    chunk_batches: int = CHUNK_BATCHES
     dimensions: int | None = Field(
         None,
         ge=1,
@@ -91,7 +89,7 @@ def _computed(
     from workflow_scripts.embeddings.word_vectors import WordVectors
 
     options, encoder = job.settings, _encoder(job, captions)
-    vectors = embed(texts, encoder, options.batch_size, options.chunk_batches, job.work)
+    vectors = embed(texts, encoder, options.batch_size, job.work)
     job.note(max_tokens=encoder.max_tokens)
     if isinstance(encoder, WordVectors):
         job.note(**encoder.counts(captions))
@@ -121,7 +119,6 @@ STAGE = Stage(
     artifact="{arm}.{encoder}",
     inputs=("captions", "encoder", "run", "tokenizer"),
     packages=PACKAGES,
-    not_in_key=frozenset({"chunk_batches"}),
     on_device=True,
 )
 

@@ -15,8 +15,8 @@ def judge_calibration(job: Job[JudgeCalibration]) -> None:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.diagnostics.judged import KINDS, score_names
     from workflow_scripts.captions.labels.summary import RELIABILITY, score_figures
+    from workflow_scripts.captions.score_table import KINDS, score_names
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
 

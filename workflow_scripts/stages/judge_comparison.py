@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
@@ -19,12 +19,6 @@ class JudgeComparison(Settings):
         examples=[20_000],
         json_schema_extra={"unit": "images"},
     )
-    margins: tuple[PositiveFloat, ...] = Field(
-        (0.5, 1.0),
-        min_length=1,
-        description="margins whose choices are compared with those of margin 0, in units of the score",
-        examples=[[0.1]],
-    )
     seed: int = Field(0, description="seed of the choice of images", examples=[1])
 
 
@@ -39,7 +33,7 @@ def judge_comparison(job: Job[JudgeComparison]) -> None:
         judged.insert(len(judged) if artifact.unit["arm"] == job.unit["arm"] else 0, artifact.path(".parquet"))
     compared, scored = sample(blocks.values(), job.settings.images, job.settings.seed)
     number = {"scored_by_all": scored, "compared": min(scored, job.settings.images)}
-    figures = {"images": number, "judges": judges(compared, job.settings.margins), "pairs": pairs(compared)}
+    figures = {"images": number, "judges": judges(compared), "pairs": pairs(compared)}
     job.file(".json").write_bytes(pretty(figures))
 
 

@@ -41,8 +41,8 @@ def pair_quality(job: Job[PairQuality]) -> None:
     from workflow_scripts.core.files.jsonio import pretty, read_json
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs import key_join as known
-    from workflow_scripts.pairs.diagnostics.by_subreddit import by_subreddit
     from workflow_scripts.pairs.diagnostics.figure import draw
+    from workflow_scripts.pairs.diagnostics.quality import by_subreddit
     from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, Options, judge
 
     options = job.settings

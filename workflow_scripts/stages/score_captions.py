@@ -79,8 +79,7 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
     import pyarrow.parquet as pq
 
     from workflow_scripts.captions.recaptioning.reading import decoded
-    from workflow_scripts.captions.reference import Reference
-    from workflow_scripts.captions.scores import Comparison, Scored, chosen, sampled, score_captions
+    from workflow_scripts.captions.scores import Comparison, Reference, Scored, chosen, sampled, score_captions
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.runtime.stage import read_all
     from workflow_scripts.core.shards import index_images

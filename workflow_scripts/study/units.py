@@ -25,13 +25,9 @@ from workflow_scripts.study.run_inputs import RunInputs, tokenised
 from workflow_scripts.study.scoring import blocks, scores
 from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
 from workflow_scripts.study.vectors import (
-    image_vector_parts,
-    pair_parts,
-    parts_of_unread,
     unread,
     vectors_of,
     vectors_read,
-    whole,
 )
 
 Unit = dict[str, str]
@@ -53,10 +49,7 @@ class Units(RunInputs):
         self._gathered: dict[str, Callable[[Unit], dict[str, Any]]] = {
             **{"source": self._source, "annotations": self._annotations, "pretrain": self._pretrain},
             "eval_images": self._eval_images,
-            **{
-                stage: partial(self._embed_images, stage)
-                for stage in ("embed_images", "embed_images_part", "embed_tests")
-            },
+            **{stage: partial(self._embed_images, stage) for stage in ("embed_images", "embed_tests")},
             **{"summary": self._summary, "report": self._report, "crate": self._crate},
             "judge_quality": self._judge_quality,
             "caption_comparison": self._caption_comparison,
@@ -97,8 +90,6 @@ class Units(RunInputs):
         self.reference_arm = next((arm.name for arm in study.arms if arm.kind == "original"), None)
         self.compared_arms = [arm for arm in self.arms if self.judges and self.reference_arm not in (None, arm)]
         self.text_vectors = [f"{arm}.{encoder.name}" for arm in self.arms for encoder in study.text_encoders]
-        self.image_vector_parts = image_vector_parts(study)
-        self.pair_parts = pair_parts(study)
         self.tokenised = tokenised(study)
         self.tokenizers = ["tokenizer"] if self.tokenised else []
         self.common = ["images"] if study.common_images and trains else []
@@ -109,7 +100,6 @@ class Units(RunInputs):
         self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
         self.sources_by_name = named_sources(study)
         self._unused = unread(study, self.text_vectors, self._runs.values())
-        self._unused |= parts_of_unread(self._unused, self.image_vector_parts)
 
     def steps(self, run: str) -> list[str]:
         """Names of a run's evaluated checkpoints: ``last``, ``best``, ``step-000200``."""
@@ -124,10 +114,6 @@ class Units(RunInputs):
         """Whether the annotation source may contain images, unlike RedCaps' zip."""
         at = self.study.annotations.source.at
         return at != WORLD and not urlsplit(at).path.endswith(".zip")
-
-    def parts_of(self, parts: str, name: str) -> list[str]:
-        """Names of the parts of artifact ``name`` among ``parts``, an attribute with the names of all parts."""
-        return [one for one in getattr(self, parts) if whole(one) == name]
 
     def holds(self, stage: str, name: str) -> bool:
         """Whether the study has the artifact ``<stage>/<name>``; its folder may hold results of earlier configs too."""

@@ -1,11 +1,10 @@
-"""Which embeddings of a study are read, which nothing needs, and parts of embeddings and pair tables."""
+"""Which embeddings of a study are read, and which nothing needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from workflow_scripts.core.declaration.parts import part_names
 from workflow_scripts.study.config.embedded import arm_of, compared, encoder_of
 
 if TYPE_CHECKING:
@@ -70,27 +69,3 @@ def unread(study: Study, text_vectors: list[str], runs: Iterable[tuple[Run, Pret
     encoders = {one.name for one in study.text_encoders} | {one.name for one in study.image_encoders}
     used = {encoder_in(name) for name in read}
     return (vectors - read) | {f"source/encoder-{name}" for name in encoders - used}
-
-
-def image_vector_parts(study: Study) -> list[str]:
-    """Parts of the embeddings of images."""
-    return _parts((encoder.name, encoder.parts) for encoder in study.image_encoders)
-
-
-def pair_parts(study: Study) -> list[str]:
-    """Parts of the searches for neighbours."""
-    return _parts((pairs.name, pairs.parts) for pairs in study.pairs)
-
-
-def _parts(names: Iterable[tuple[str, int]]) -> list[str]:
-    return [f"{name}.{part}" for name, parts in names for part in part_names(parts)]
-
-
-def whole(part: str) -> str:
-    """Name of the artifact that a part belongs to: ``<name of the whole>.<part>``."""
-    return part.rpartition(".")[0]
-
-
-def parts_of_unread(unread: set[str], parts: Iterable[str]) -> set[str]:
-    """``<stage>/<name>`` of the parts of embeddings of images that nothing reads."""
-    return {f"embed_images_part/{part}" for part in parts if f"embed_images/{whole(part)}" in unread}

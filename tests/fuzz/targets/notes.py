@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.fuzz.mutate import json_text, mutate_bytes, mutate_tree
 from tests.fuzz.target import Files, Target
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.record import Record as Line
 from workflow_scripts.acquisition.store.record import from_line, to_line, url_of
 from workflow_scripts.core.code_equivalence import accepted, counted_code

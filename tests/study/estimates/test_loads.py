@@ -12,11 +12,10 @@ ROWS, IMAGES = 5_400_000, 3_240_000
 CHANGE = {
     "judges": [{"name": "clip", "kind": "clip", "source": "models/clip"}],
     "score_captions": {"shards_per_job": 60},
-    "image_encoders": [{"name": "clip", "source": "models/clip", "parts": 3}],
 }
 
 
-@pytest.mark.parametrize("stage", ["image_hashes", "score_captions", "embed_images_part", "download"])
+@pytest.mark.parametrize("stage", ["image_hashes", "score_captions", "download"])
 def test_shares_add_up(stage: str) -> None:
     units, declared = Units(load_study(changed(merged(), CHANGE))), declaration(stage)
     assert declared is not None

@@ -15,7 +15,7 @@ from workflow_scripts.stats.seeds import derive
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from workflow_scripts.captions.caption_json import Row
+    from workflow_scripts.captions.caption_file import Row
 
 
 class External(Seeded):

@@ -107,7 +107,7 @@ def judged(inputs: ArmInputs, settings: Revised) -> "np.ndarray":
     """
     import numpy as np
 
-    from workflow_scripts.captions.diagnostics.judged import KINDS, score_names
+    from workflow_scripts.captions.score_table import KINDS, score_names
 
     tables = [inputs.scores[str(settings.judge), str(arm)] for arm in (settings.original, settings.replacement)]
     names = score_names(tables[0])

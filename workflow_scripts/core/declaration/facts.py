@@ -63,11 +63,6 @@ def none(_: Load) -> float:
     return 0.0
 
 
-def undivided(amount: Callable[[Load], float]) -> Callable[[Load], float]:
-    """The amount for a stage whose setting ``parts`` can leave its work to other jobs; then it only gathers."""
-    return lambda load: amount(load) if load.settings.get("parts", 1) == 1 else 0.0
-
-
 @dataclass(frozen=True, kw_only=True)
 class Resources:
     """What a job requests from Snakemake and SLURM.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def find(inputs: PairInputs, settings: PartnerSettings) -> "Pairs":
     """Random other images of the scope with the same label, all equally likely."""
-    from workflow_scripts.pairs.drawn import drawn
+    from workflow_scripts.pairs.table import drawn
 
     assert inputs.label is not None
     return drawn(inputs, settings, inputs.label)

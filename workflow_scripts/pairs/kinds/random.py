@@ -12,7 +12,7 @@ def find(inputs: PairInputs, settings: PartnerSettings) -> "Pairs":
     """Random other images of the scope, all equally likely."""
     import numpy as np
 
-    from workflow_scripts.pairs.drawn import drawn
+    from workflow_scripts.pairs.table import drawn
 
     return drawn(inputs, settings, np.zeros(len(inputs.keys), dtype=np.int64))
 

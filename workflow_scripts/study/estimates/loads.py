@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any, cast
 
 from workflow_scripts.core.declaration.facts import Load
-from workflow_scripts.core.declaration.parts import named_part
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.evaluation.datasets.registry import known_set
@@ -44,9 +43,7 @@ def parts_of(units: Units, unit: Mapping[str, str]) -> float:
     Args:
         unit: of the job. A block has as large a share of the rows as of the shards.
     """
-    if "block" in unit:
-        return len(units.shards) / len(shards_of(unit["block"]))
-    return named_part(unit["part"]).of if "part" in unit else 1
+    return len(units.shards) / len(shards_of(unit["block"])) if "block" in unit else 1
 
 
 def dataset_contents(units: Units, dataset: str) -> tuple[int, int, int]:

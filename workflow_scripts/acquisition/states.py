@@ -29,7 +29,6 @@ class State(StrEnum):
     DECOMPRESSION_BOMB = "decompression_bomb"  # more pixels or scans than allowed; not decoded
     TOO_SMALL = "too_small"  # shorter side below the limit
     ASPECT = "aspect"  # longer over shorter side above the limit
-    ANIMATED = "animated"  # several frames, refused by the settings
 
 
 RETRYABLE = frozenset(

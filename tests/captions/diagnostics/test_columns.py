@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.captions.diagnostics.measured import columns
-from workflow_scripts.captions.diagnostics.caption_statistics import identify, word_codes
-from workflow_scripts.captions.object_labels import Labelled
+from workflow_scripts.captions.diagnostics.columns import identify, word_codes
+from workflow_scripts.captions.diagnostics.objects import Labelled
 
 
 def test_columns(tmp_path: Path) -> None:

@@ -1,18 +1,28 @@
-"""The official RedCaps v1.0 zip: ``annotations/<subreddit>_<year>.json``; other files are ignored."""
+"""The official RedCaps v1.0 zip: ``annotations/<subreddit>_<year>.json``; other files are ignored.
+
+Kept rows are written in canonical order, unused rows separately.
+"""
 
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
+import pyarrow as pa
+
+from workflow_scripts.acquisition.annotations.counting import APART, Counts, Filter, batches
 from workflow_scripts.acquisition.annotations.json_reader import NoListError, rows_of
+from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, is_cut, is_listed, read_row, removed
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.tables import TableWriter
 
 MEMBER = re.compile(r"annotations/(?P<subreddit>[A-Za-z0-9_]{1,64})_(?P<year>\d{4})\.json")
+LARGEST_MEMBER = 2 << 30  # bytes of an annotation file, unpacked
 MOST_TIMES, SMALL = 50, 64 << 20  # a zip that unpacks to at most SMALL bytes is accepted at any compression ratio
 # Unlike these, LZMA may request gigabytes of memory by a few bytes of its header.
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
@@ -21,6 +31,8 @@ DAMAGED = (
     *(OSError, NotImplementedError, RuntimeError),  # an invalid seek; an unsupported feature or a password
 )
 LAYOUT = "expected annotations/<subreddit>_<year>.json with {info, annotations: [...]}, as in RedCaps v1.0"
+ROW_GROUP = 65_536
+ADVICE = {"": "widen annotations.years or annotations.subreddits"}
 
 
 @dataclass(frozen=True, order=True)
@@ -82,7 +94,7 @@ def read_member(archive: zipfile.ZipFile, member: Member, max_bytes: int) -> Ite
     try:
         info = archive.getinfo(member.name)
         if info.file_size > max_bytes:
-            raise PipelineError("file too large", where, f"{info.file_size} bytes", "raise annotations.max_member_mb")
+            raise PipelineError("file too large", where, f"{info.file_size} bytes", "use the official RedCaps zip")
         if info.compress_type not in COMPRESSIONS:
             raise PipelineError(
                 "unsupported compression", where, f"method {info.compress_type}", "repack it with deflate"
@@ -98,3 +110,62 @@ def read_member(archive: zipfile.ZipFile, member: Member, max_bytes: int) -> Ite
         raise PipelineError("no list of annotations", where, error, LAYOUT) from None
     except ValueError as error:
         raise PipelineError("not JSON", where, error, LAYOUT) from None
+
+
+def gather(zip_path: Path, wanted: Filter, max_bytes: int, max_chars: int, kept: Path, apart: Path) -> dict[str, Any]:
+    """Write the kept rows to ``kept`` (sorted by subreddit, year, image_id) and the others to ``apart``.
+
+    Memory holds the rows of one subreddit at a time, besides 8 bytes for each image id. The order of the files in
+    the zip does not matter: of a repeated id, the first row by subreddit, file name and position is kept.
+
+    Args:
+        max_bytes: maximum unpacked size of a file in the zip.
+        max_chars: maximum length of a caption; longer ones are cut.
+
+    Returns:
+        Counts: see :meth:`workflow_scripts.acquisition.annotations.counting.Counts.summary`.
+
+    Raises:
+        PipelineError: the zip or a file is not RedCaps', a subreddit is unknown, or no row is kept.
+    """
+    found = members(zip_path)
+    _check_subreddits(zip_path, wanted, found)
+    counts = Counts()
+    with ZipFile(zip_path) as archive, TableWriter(kept, ROWS) as keep, TableWriter(apart, APART) as other:
+        for _, files in groupby(found, lambda member: member.subreddit):
+            good, bad = [ROWS.empty_table()], [APART.empty_table()]
+            for member in files:
+                for raw_rows in batches(read_member(archive, member, max_bytes)):
+                    rows, reasons = _judge(raw_rows, member, wanted, max_chars)
+                    cut = [why is None and is_cut(raw, max_chars) for raw, why in zip(raw_rows, reasons, strict=True)]
+                    used, unused = counts.add(rows, reasons, cut)
+                    good.append(pa.Table.from_pylist(used, schema=ROWS))
+                    bad.append(unused)
+            _write(keep, pa.concat_tables(good).sort_by([("year", "ascending"), ("image_id", "ascending")]))
+            _write(other, pa.concat_tables(bad))
+        return counts.summary(zip_path, ADVICE)
+
+
+def _write(writer: TableWriter, table: pa.Table) -> None:
+    for start in range(0, len(table), ROW_GROUP):
+        writer.write(table.slice(start, ROW_GROUP))
+
+
+def _check_subreddits(zip_path: Path, wanted: Filter, found: list[Member]) -> None:
+    missing = (wanted.subreddits or frozenset()) - {member.subreddit for member in found}
+    if missing:
+        advice = "correct annotations.subreddits; use the names of the files in the zip"
+        raise PipelineError("unknown subreddit", zip_path, ", ".join(sorted(missing)), advice)
+
+
+def _judge(
+    raw_rows: list[Any], member: Member, wanted: Filter, max_chars: int
+) -> tuple[list[dict[str, Any]], list[Apart | None]]:
+    rows, reasons = [], []
+    for raw in raw_rows:
+        row, reason = read_row(raw, member.subreddit, member.year, max_chars)
+        if wanted.removal and is_listed(row, wanted.removal):
+            row, reason = removed(row), Apart.EXCLUDED
+        rows.append(row)
+        reasons.append(reason or wanted.reason(row))
+    return rows, reasons

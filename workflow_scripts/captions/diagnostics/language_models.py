@@ -1,4 +1,4 @@
-"""Which words of a text are nouns, by a token classifier."""
+"""What language models say of texts: which words are nouns, and how surprising a text is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForTokenClassification, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
 
 from workflow_scripts.captions.diagnostics.words import WORD
 from workflow_scripts.core.errors import PipelineError
@@ -88,3 +88,44 @@ def load_tagger(folder: Path, device: str) -> Tagger:
         raise PipelineError(f"no {what}", folder, value, advice)
     place = torch.device(device)
     return Tagger(model.to(place), tokenizer, place, nouns)
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A causal language model in evaluation mode with its tokenizer, on ``device``."""
+
+    model: Any
+    tokenizer: Any
+    device: torch.device
+
+    @torch.inference_mode()
+    def surprise(self, texts: Sequence[str]) -> list[float | None]:
+        """Mean negative log-likelihood per token of each text, in nats; its exponential is the perplexity.
+
+        The first token is predicted from the start token. A model without one predicts from the second token on. Texts
+        are read up to :data:`MOST_TOKENS`. None if no token is predicted.
+        """
+        return [self._of(text) for text in texts]
+
+    def _of(self, text: str) -> float | None:
+        ids = self.tokenizer(text, add_special_tokens=False, truncation=True, max_length=MOST_TOKENS)["input_ids"]
+        start = self.tokenizer.bos_token_id
+        ids = ids if start is None else [start, *ids]
+        if len(ids) < 2:
+            return None
+        row = torch.tensor([ids], device=self.device)
+        logits = self.model(input_ids=row).logits[0, :-1].float()
+        return float(torch.nn.functional.cross_entropy(logits, row[0, 1:]))
+
+
+def load_language_model(folder: Path, device: str) -> LanguageModel:
+    """The language model of ``folder``.
+
+    Raises:
+        PipelineError: no such model, or not all of its weights.
+    """
+    advice = "give the folder or the revision of a causal language model, with its tokenizer, saved by save_pretrained"
+    what = "causal language model"
+    model, tokenizer = pretrained(AutoModelForCausalLM, AutoTokenizer, folder, dtype_of(device), what, advice)
+    place = torch.device(device)
+    return LanguageModel(model.to(place), tokenizer, place)

@@ -1,4 +1,4 @@
-"""Vectors of captions by the text tower of a CLIP model."""
+"""Vectors of captions by the text tower of a CLIP model, or of a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from transformers import AutoConfig, AutoTokenizer, CLIPModel, CLIPTextModelWith
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.checkpoints import pretrained
+from workflow_scripts.models.text.caption_tokenizer import CaptionTokenizer, read_tokenizer
+from workflow_scripts.models.text.tower import TextTower, load_tower
 from workflow_scripts.models.unreadable import UNREADABLE
 
 
@@ -72,3 +74,41 @@ def clip_text(folder: Path, device: str) -> ClipText:
     model, tokenizer = pretrained(model_class, AutoTokenizer, folder, torch.float32, what, advice)
     text = config.text_config if whole else config
     return ClipText(model.to(device), tokenizer, text.max_position_embeddings, device)
+
+
+@dataclass(frozen=True)
+class RunText:
+    """A text tower with the tokenizer that it was trained with."""
+
+    tower: TextTower
+    tokenizer: CaptionTokenizer
+    device: str
+
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens of a text are read, including start and end token."""
+        return len(self.tower.position)
+
+    @torch.inference_mode()
+    def __call__(self, texts: Sequence[str], batch: int) -> np.ndarray:
+        """n texts and a batch size -> (n, d) float32."""
+        parts = []
+        for start in range(0, len(texts), batch):
+            rows, _ = self.tokenizer.rows(texts[start : start + batch], self.max_tokens)
+            longest = max(map(len, rows))
+            padded = [[*row, *[self.tokenizer.special.padding] * (longest - len(row))] for row in rows]
+            parts.append(self.tower(torch.tensor(padded, device=self.device)).float().cpu().numpy())
+        return np.concatenate(parts)
+
+    def truncated(self, texts: Sequence[str]) -> np.ndarray:
+        """(n,) bool, whether only the beginning of a text is read."""
+        return np.array([len(ids) > self.max_tokens - 2 for ids in self.tokenizer.ids(texts)], bool)
+
+
+def run_text(weights: Path, tokenizer: tuple[Path, Path], device: str) -> RunText:
+    """The text tower of ``weights`` (``text.safetensors`` of a run).
+
+    Raises:
+        PipelineError: a file is damaged.
+    """
+    return RunText(load_tower(weights).to(device).eval(), read_tokenizer(*tokenizer), device)

@@ -1,7 +1,4 @@
-"""Embeddings and pair tables in parts, and trainings on packs with copies on the node, through Snakemake to the report.
-
-All of them give the bytes of the plain study.
-"""
+"""Trainings on packs with copies on the node, through Snakemake to the report: the bytes of the plain study."""
 
 import shutil
 from pathlib import Path
@@ -12,8 +9,7 @@ import yaml
 from tests.workflow.checkout import NANO, Checkout, now
 
 pytestmark = pytest.mark.slow
-SAME = {"embed_captions", "embed_images", "pair_table", "pretrain"}
-PARTS = {"embed_images_part", "pair_table_part"}
+SAME = {"pretrain"}
 
 
 def data(checkout: Checkout) -> dict[str, str]:
@@ -25,20 +21,18 @@ def data(checkout: Checkout) -> dict[str, str]:
     }
 
 
-def test_parts_packs_and_copies_change_no_byte(nano: Checkout) -> None:
-    plain = yaml.safe_load((nano.folder / NANO[-1]).read_text())
-    divided = {name: [{**plain[name][0], "parts": 2}] for name in ("image_encoders", "pairs")}
+def test_packs_and_copies_change_no_byte(nano: Checkout) -> None:
     copies, before, start = nano.folder / "node", data(nano), now()
-    overlay = {**divided, "pack": {"shorter_side": None}, "pretraining": {"stage_in": {"folder": str(copies)}}}
-    (nano.folder / "divided.yaml").write_text(yaml.safe_dump(overlay))
+    overlay = {"pack": {"shorter_side": None}, "pretraining": {"stage_in": {"folder": str(copies)}}}
+    (nano.folder / "packed.yaml").write_text(yaml.safe_dump(overlay))
     for stage in SAME:
         shutil.rmtree(nano.folder / "results/nano" / stage)
         shutil.rmtree(nano.folder / "results/.cache" / stage)
     (nano.folder / "results/nano/report/index.manifest.json").unlink()
-    status, printed = nano.run(*NANO, "divided.yaml")
+    status, printed = nano.run(*NANO, "packed.yaml")
     assert status == 0, printed[-4000:]
     records = nano.records(start)
-    assert {record["stage"] for record in records.values()} >= SAME | PARTS | {"pack", "pack_index", "report"}
+    assert {record["stage"] for record in records.values()} >= SAME | {"pack", "pack_index", "report"}
     (run,) = (record for record in records.values() if record["stage"] == "pretrain")
     assert not run["cached"] and run["facts"]["stage_in"]["copied_bytes"] > 0
     assert run["facts"]["stage_in"]["on_shared"] == {}

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.acquisition.annotations.id_set import IdSet
+from workflow_scripts.acquisition.annotations.counting import IdSet
 
 ids = st.text("abAB01_-", min_size=1, max_size=12)
 

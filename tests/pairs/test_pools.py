@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.pairs import dedup as distinct
-from workflow_scripts.pairs.dedup import group_equal
+from workflow_scripts.pairs import pools
+from workflow_scripts.pairs.pools import group_equal
 
 
 def check(vectors: np.ndarray) -> None:
@@ -26,5 +26,5 @@ def test_groups(rows: list[list[float]]) -> None:
 
 
 def test_colliding_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distinct, "_keys", lambda vectors: np.zeros(len(vectors), np.uint64))
+    monkeypatch.setattr(pools, "_keys", lambda vectors: np.zeros(len(vectors), np.uint64))
     check(np.random.default_rng(0).integers(0, 3, (20, 2)).astype(np.float32))

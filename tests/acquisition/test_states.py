@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from workflow_scripts.acquisition.shards.states import RETRYABLE, State
+from workflow_scripts.acquisition.states import RETRYABLE, State
 
 PAGE = Path(__file__).parents[3] / "docs" / "download.md"
 
