@@ -46,9 +46,8 @@ def knn(job: Job[Knn]) -> None:
     """Classify the test images by their neighbours in train and val, and describe the features."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation import knn as neighbours
-    from workflow_scripts.evaluation.accuracy import Resampling
-    from workflow_scripts.evaluation.downstream import load_downstream
-    from workflow_scripts.evaluation.feature_statistics import Sampling, statistics_table
+    from workflow_scripts.evaluation.downstream import Resampling, load_downstream
+    from workflow_scripts.evaluation.knn import Sampling, statistics_table
 
     settings = job.settings
     data = load_downstream(job.input("dataset"), job.input("features"))

@@ -1,7 +1,7 @@
 import numpy as np
 
 from workflow_scripts.core.declaration.result_names import ALL
-from workflow_scripts.evaluation.saliency.strata import strata
+from workflow_scripts.evaluation.saliency.tables import strata
 
 
 def test_bounds_and_terciles() -> None:

@@ -1,4 +1,4 @@
-"""Images whose maps are checked, and the maps of a network for them under any linear head."""
+"""DOC."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,7 @@ from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.evaluation.saliency.maps.floors import enlarged, oracle
 from workflow_scripts.evaluation.saliency.maps.grad_cam import explaining, grad_cam, probe_logits
-from workflow_scripts.evaluation.saliency.masks import near_object
-from workflow_scripts.evaluation.saliency.score_registry import SCORES, score_maps
+from workflow_scripts.evaluation.saliency.scores import SCORES, near_object, score_maps
 from workflow_scripts.models.backbones import Explained
 from workflow_scripts.models.preprocessing import normalise
 

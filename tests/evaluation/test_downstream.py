@@ -4,7 +4,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from tests.evaluation.sets import downstream
-from workflow_scripts.evaluation.accuracy import Resampling, average, with_interval
+from workflow_scripts.evaluation.downstream import Resampling, average, with_interval
 
 
 def test_values_are_averaged_over_rows_or_over_classes() -> None:

@@ -1,17 +1,19 @@
-"""Few-shot classification by nearest prototype after centring and L2, and its tables.
+"""Few-shot classification by nearest prototype after centring and L2: its episodes, scores and tables.
 
-SimpleShot with CL2N (Wang et al. 2019, arXiv:1911.04623).
+SimpleShot with CL2N (Wang et al. 2019, arXiv:1911.04623). Classes and images of episodes have a seed of their own,
+so that all runs use the same ones.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from workflow_scripts.evaluation.downstream import Downstream
-from workflow_scripts.evaluation.few_shot.episodes import draw_episodes, eligible, uniforms
 from workflow_scripts.stats.intervals import Interval, standard_error, student_t
+from workflow_scripts.stats.seeds import derive
 
 AT_ONCE = 64
 RESULTS = pa.schema(
@@ -25,6 +27,82 @@ IMAGES = pa.schema(
     [("dataset", pa.string()), ("key", pa.string()), *[(name, pa.int32()) for name in ("label", "shown", "correct")]]
 )
 EPISODES = pa.schema([("dataset", pa.string()), ("episode", pa.int32()), ("accuracy", pa.float64())])
+
+
+@dataclass(frozen=True)
+class Pools:
+    """Row numbers by class of the eligible classes of a set; ``support`` and ``query`` are lists of (n_c,) int64."""
+
+    labels: np.ndarray
+    support: list[np.ndarray]
+    query: list[np.ndarray]
+
+
+def eligible(labels: np.ndarray, support_rows: np.ndarray, query_rows: np.ndarray, shots: int, queries: int) -> Pools:
+    """Classes with at least ``shots`` support rows and ``queries`` query rows, by ascending label."""
+    kept, support, query = [], [], []
+    for label in np.unique(labels):
+        mine, theirs = support_rows[labels[support_rows] == label], query_rows[labels[query_rows] == label]
+        if len(mine) >= shots and len(theirs) >= queries:
+            kept.append(label)
+            support.append(mine)
+            query.append(theirs)
+    return Pools(np.array(kept), support, query)
+
+
+def uniforms(seed: int, name: str, episodes: int, numbers: int) -> np.ndarray:
+    """(episodes, numbers) float64 in [0, 1): each row from a generator seeded by set name and episode alone."""
+    rows = np.empty((episodes, numbers))
+    for episode in range(episodes):
+        key = derive(seed, "few_shot", name, episode)
+        np.random.Generator(np.random.Philox(key=key)).random(out=rows[episode])
+    return rows
+
+
+def draw_distinct(uniform: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Distinct numbers below ``sizes``, every ordered choice equally likely.
+
+    Args:
+        uniform: (..., k) in [0, 1).
+        sizes: (...) int, each >= k.
+
+    Returns:
+        (..., k) int64. Entry j is the item at position ``floor(u_j (size - j))`` of the items not yet taken, in
+        ascending order, that is, a Fisher-Yates draw without the list.
+    """
+    taken = np.empty(uniform.shape, dtype=np.int64)
+    for j in range(uniform.shape[-1]):
+        item = (uniform[..., j] * (sizes - j)).astype(np.int64)
+        for earlier in np.moveaxis(np.sort(taken[..., :j], axis=-1), -1, 0):
+            item += item >= earlier
+        taken[..., j] = item
+    return taken
+
+
+def draw_episodes(
+    pools: Pools, uniform: np.ndarray, ways: int, shots: int, queries: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of each episode's images.
+
+    Args:
+        pools: the eligible classes.
+        uniform: (e, ways (1 + shots + queries)) from :func:`uniforms`.
+
+    Returns:
+        Support (e, ways, shots) and query (e, ways, queries) row numbers; the second axis is the episode's class.
+    """
+    episodes = len(uniform)
+    chosen = draw_distinct(uniform[:, :ways], np.full(episodes, len(pools.labels)))
+    rest = uniform[:, ways:].reshape(episodes, ways, shots + queries)
+    support = _rows(pools.support, chosen, rest[..., :shots])
+    return support, _rows(pools.query, chosen, rest[..., shots:])
+
+
+def _rows(pool: list[np.ndarray], chosen: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    sizes = np.array([len(one) for one in pool])
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    positions = draw_distinct(uniform, sizes[chosen])
+    return np.concatenate(pool)[starts[chosen][..., None] + positions]
 
 
 class FewShotResult(NamedTuple):
@@ -59,7 +137,8 @@ def few_shot(
     support, query = draw_episodes(pools, uniform, ways, shots, queries)
     blocks = [slice(start, start + AT_ONCE) for start in range(0, episodes, AT_ONCE)]
     score = _scorer(data.features, device)
-    hits = np.concatenate([score(support[block], query[block]) for block in blocks])
+    nearest = np.concatenate([score(support[block], query[block]) for block in blocks])
+    hits = nearest == np.arange(ways)[:, None]
     accuracy = hits.mean(axis=(1, 2), dtype=np.float64)
     shown, correct = (np.bincount(rows.ravel(), minlength=len(data.labels)) for rows in (query, query[hits]))
     mean, error = student_t(accuracy, level), standard_error(accuracy)
@@ -68,40 +147,42 @@ def few_shot(
 
 
 def _scorer(features: np.ndarray, device: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """:func:`hit_queries` of the features of rows, computed on ``device``."""
+    """:func:`nearest_prototypes` of the features of rows, which are kept on ``device``."""
     if device == "cpu":
-        return lambda support, query: hit_queries(features[support], features[query])
-    # Importing torch takes longer than scoring a small set; only a GPU needs it.
-    from workflow_scripts.evaluation.few_shot.score_torch import scorer_on
+        return lambda support, query: nearest_prototypes(features[support], features[query])
+    import torch  # longer than scoring a small set; only a GPU needs it
 
-    return scorer_on(device, features)
+    kept = torch.from_numpy(features).to(device)
+
+    def nearest(*rows: np.ndarray) -> np.ndarray:
+        support, query = (kept[torch.from_numpy(part).to(device)] for part in rows)
+        return np.asarray(nearest_prototypes(support, query).cpu().numpy())
+
+    return nearest
 
 
-def hit_queries(support: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """Which queries are nearest (Euclidean) to their own class's prototype.
+def nearest_prototypes(support: Any, query: Any) -> Any:
+    """Which prototype each query is nearest to (Euclidean), with NumPy or PyTorch as the arrays are.
 
     Args:
         support: (e, ways, shots, d) float32.
         query: (e, ways, queries, d) float32.
 
     Returns:
-        (e, ways, queries) bool. The mean of an episode's support is subtracted from all its features, each is scaled to
+        (e, ways, queries) int. The mean of an episode's support is subtracted from all its features, each is scaled to
         unit length (a zero vector stays zero), and a prototype is the mean of its class's scaled support.
     """
-    episodes, ways, queries, _ = query.shape
     centre = support.mean(axis=(1, 2), keepdims=True)
     support, query = _unit(support - centre), _unit(query - centre)
     prototypes = support.mean(axis=2)
-    flat = query.reshape(episodes, ways * queries, -1)
+    flat = query.reshape(len(query), -1, query.shape[-1])
     # |q - p|^2 without |q|^2, which is the same for every prototype.
     distance = (prototypes**2).sum(axis=-1)[:, None, :] - 2 * flat @ prototypes.swapaxes(1, 2)
-    correct = distance.argmin(axis=-1) == np.repeat(np.arange(ways), queries)
-    return np.asarray(correct.reshape(episodes, ways, queries))
+    return distance.argmin(axis=-1).reshape(query.shape[:3])
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, 1e-12))
+def _unit(vectors: Any) -> Any:
+    return vectors / ((vectors**2).sum(axis=-1, keepdims=True) ** 0.5).clip(1e-12)
 
 
 def results_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:
