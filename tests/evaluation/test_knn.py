@@ -6,8 +6,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from tests.evaluation.sets import downstream
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.downstream import Resampling
-from workflow_scripts.evaluation.knn import Sampling, knn, predictions_table, results_table, statistics_table
+from workflow_scripts.evaluation.downstream import Resampling, hits_table
+from workflow_scripts.evaluation.knn import Sampling, knn, results_table, statistics_table
 
 
 def test_train_and_val_vote_and_test_images_are_classified() -> None:
@@ -35,7 +35,7 @@ def test_tables_agree_with_each_other(metric: str) -> None:
     data = downstream(metric=metric, noise=1.5)
     predicted, test = knn(data, 20, 0.07, "cpu"), data.rows("test")
     (row,) = results_table(data, predicted, Resampling(200, 0.95, 0)).to_pylist()
-    images = predictions_table(data, predicted)
+    images = hits_table(data, predicted)
     assert images["key"].to_pylist() == data.keys[test].tolist()
     assert images["label"].to_pylist() == data.labels[test].tolist()
     right, labels = images["correct"].to_numpy(), images["label"].to_numpy()

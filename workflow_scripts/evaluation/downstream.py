@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
@@ -105,3 +106,18 @@ def with_interval(predicted: np.ndarray, data: Downstream, resampling: Resamplin
     seed = derive(resampling.seed, "mean_per_class", data.name)
     resampled = bootstrap_class_means(correct[:, None].astype(np.float32), labels, resampling.resamples, seed)
     return percentile_interval(average(correct, labels, data.metric), resampled[:, 0], resampling.level)
+
+
+def hits_table(data: Downstream, predicted: np.ndarray) -> pa.Table:
+    """One row per test image: dataset, key, label, predicted, correct."""
+    test = data.rows("test")
+    labels = data.labels[test].astype(np.int32)
+    return pa.table(
+        {
+            "dataset": pa.array([data.name] * len(test), pa.string()),
+            "key": pa.array(data.keys[test].tolist(), pa.string()),
+            "label": labels,
+            "predicted": predicted,
+            "correct": pa.array(predicted == labels),
+        }
+    )

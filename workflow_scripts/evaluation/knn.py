@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.downstream import Downstream, Resampling, with_interval
-from workflow_scripts.models.nearest import nearest_classes
+from workflow_scripts.models.nearest import nearest_classes, nearest_classes_on
 from workflow_scripts.stats.feature_statistics import alignment, rankme, uniformity
 from workflow_scripts.stats.seeds import derive
 
@@ -39,9 +39,6 @@ def knn(data: Downstream, neighbours: int, temperature: float, device: str) -> n
     sides = features[bank], labels[bank], features[test]
     if device == "cpu":
         return nearest_classes(*sides, neighbours, temperature).astype(np.int32)
-    # Importing torch takes longer than classifying a small set; only a GPU needs it.
-    from workflow_scripts.models.nearest_torch import nearest_classes_on
-
     return nearest_classes_on(device, *sides, neighbours, temperature).astype(np.int32)
 
 
@@ -50,21 +47,6 @@ def results_table(data: Downstream, predicted: np.ndarray, resampling: Resamplin
     score = with_interval(predicted, data, resampling)
     row = (data.name, data.metric, *score, len(predicted), len(data.rows("train", "val")))
     return pa.Table.from_pylist([dict(zip(RESULTS.names, row, strict=True))], RESULTS)
-
-
-def predictions_table(data: Downstream, predicted: np.ndarray) -> pa.Table:
-    """One row per test image: dataset, key, label, predicted, correct."""
-    test = data.rows("test")
-    labels = data.labels[test].astype(np.int32)
-    return pa.table(
-        {
-            "dataset": pa.array([data.name] * len(test), pa.string()),
-            "key": pa.array(data.keys[test].tolist(), pa.string()),
-            "label": labels,
-            "predicted": predicted,
-            "correct": pa.array(predicted == labels),
-        }
-    )
 
 
 @dataclass(frozen=True)

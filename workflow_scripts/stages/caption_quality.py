@@ -7,7 +7,7 @@ from pydantic import Field
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.models.matched_text import MatchedText
+from workflow_scripts.models.text_norms import MatchedText
 
 if TYPE_CHECKING:
     import pyarrow as pa

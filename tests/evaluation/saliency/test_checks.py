@@ -32,7 +32,7 @@ from workflow_scripts.evaluation.saliency.checks import (
 )
 from workflow_scripts.evaluation.saliency.explained import chosen, scored, small_maps
 from workflow_scripts.models.backbones import build_backbone, explained_layers
-from workflow_scripts.models.networks.foreign import Foreign
+from workflow_scripts.models.foreign import Foreign
 from workflow_scripts.models.preprocessing import MEAN, STD
 
 CONVOLUTIONS = ["conv1.weight", *(f"layer{number}.0.conv1.weight" for number in (1, 2, 3, 4))]

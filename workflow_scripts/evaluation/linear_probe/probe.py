@@ -12,7 +12,7 @@ import pyarrow as pa
 from scipy.special import logsumexp
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.downstream import Downstream, Resampling, average, with_interval
+from workflow_scripts.evaluation.downstream import Downstream, Resampling, average, hits_table, with_interval
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.linear_probe.objectives import (
     OBJECTIVES,
@@ -205,20 +205,8 @@ def results_table(results: Sequence[Probed]) -> pa.Table:
 
 def predictions_table(results: Sequence[Probed]) -> pa.Table:
     """One row per set, objective and test image: dataset, objective, key, label, predicted, correct."""
-    parts = []
-    for data, objective, found in results:
-        test = data.rows("test")
-        labels = data.labels[test].astype(np.int32)
-        parts.append(
-            pa.table(
-                {
-                    "dataset": pa.array([data.name] * len(test), pa.string()),
-                    "objective": pa.array([objective] * len(test), pa.string()),
-                    "key": pa.array(data.keys[test].tolist(), pa.string()),
-                    "label": labels,
-                    "predicted": found.predicted,
-                    "correct": pa.array(found.predicted == labels),
-                }
-            )
-        )
+    parts = [
+        hits_table(data, found.predicted).add_column(1, "objective", [[objective] * len(found.predicted)])
+        for data, objective, found in results
+    ]
     return pa.concat_tables(parts)

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.models.networks.test_external import clip_folder, settings, timm_folder
+from tests.models.test_external import clip_folder, settings, timm_folder
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.networks.external import load_external
+from workflow_scripts.models.external import load_external
 
 
 @pytest.mark.parametrize(("module", "fault"), [("AuxLogits", "it is not run"), ("Conv2d_1a_3x3", "")])

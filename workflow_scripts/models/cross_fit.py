@@ -1,18 +1,23 @@
-"""Photos with captions by people, which a judge is fitted to: a folder with the images and ``captions.parquet``.
+"""Ridge regressions from photos with captions by people, of which none has seen the photos that it predicts.
 
-Columns: ``file``, the path of an image in the folder, and ``captions``, a list of texts.
+The photos are a folder with the images and ``captions.parquet``. Columns: ``file``, the path of an image in the folder,
+and ``captions``, a list of texts.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from PIL import Image, ImageOps
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.foreign import readable
@@ -21,6 +26,8 @@ from workflow_scripts.core.images.decoding import UNDECODABLE
 TABLE = "captions.parquet"
 COLUMNS = pa.schema([("file", pa.string()), ("captions", pa.list_(pa.string()))])
 BATCH = 32  # photos
+FEWEST = 10  # photos per fold
+PENALTIES = np.logspace(0, 6, 13)  # of features with mean 0 and deviation 1
 
 
 @dataclass(frozen=True)
@@ -107,3 +114,47 @@ def _image(folder: Path, file: str) -> Image.Image:
         raise PipelineError("missing image of captioned photos", folder, file, advice) from None
     except UNDECODABLE as error:
         raise PipelineError("corrupt image of captioned photos", path, error, "replace it, or remove its row") from None
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """Regressions, one per fold.
+
+    Attributes:
+        models: fitted estimators of scikit-learn.
+        fold: the hash of each photo -> the regression that was fitted without it.
+    """
+
+    models: Sequence[Any]
+    fold: Mapping[str, int]
+
+    def predict(self, features: np.ndarray, hashes: Sequence[str]) -> np.ndarray:
+        """(n, w) features of images with these hashes -> (n, d) float32: of other images the mean of all models."""
+        each = np.stack([model.predict(features) for model in self.models])
+        found = each.mean(axis=0)
+        for row, name in enumerate(hashes):
+            if name in self.fold:
+                found[row] = each[self.fold[name], row]
+        return found.astype(np.float32)
+
+
+def cross_fit(photos: CaptionedPhotos, folds: int) -> CrossFitted:
+    """Fit a regression of caption vectors on features without each of the folds, which the photos' hashes make.
+
+    The penalty is the one of :data:`PENALTIES` with the smallest leave-one-out error on the photos of the fit, as
+    scikit-learn's ``RidgeCV`` computes it in closed form.
+
+    Raises:
+        PipelineError: too few photos.
+    """
+    if len(photos.hashes) < FEWEST * folds:
+        advice = f"give at least {FEWEST * folds} (better a thousand), or lower folds, which is {folds}"
+        raise PipelineError("too few captioned photos", photos.folder, f"{len(photos.hashes)} different ones", advice)
+    order = np.argsort(photos.hashes)
+    features, vectors = photos.features[order], photos.vectors[order]
+    fold = np.arange(len(order)) % folds
+    models = [
+        make_pipeline(StandardScaler(), RidgeCV(PENALTIES)).fit(features[fold != one], vectors[fold != one])
+        for one in range(folds)
+    ]
+    return CrossFitted(models, {photos.hashes[row]: int(one) for row, one in zip(order, fold, strict=True)})

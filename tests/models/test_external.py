@@ -17,7 +17,7 @@ from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.sources import local_path
 from workflow_scripts.models.backbones import load_backbone
-from workflow_scripts.models.networks.external import load_external
+from workflow_scripts.models.external import load_external
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.models.preprocessing import normalise, prepare
 

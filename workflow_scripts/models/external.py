@@ -9,7 +9,7 @@ from torch import nn
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.backbones import build_backbone, grad_cam_layer, map_of
-from workflow_scripts.models.networks.foreign import Foreign, submodule
+from workflow_scripts.models.foreign import Foreign, submodule
 from workflow_scripts.models.networks.layout import Found, Usual
 from workflow_scripts.models.networks.settings import LAYOUTS, ExternalNetwork
 from workflow_scripts.models.networks.weights_file import fill, read_weights, weights_file
