@@ -18,8 +18,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from workflow_scripts.evaluation.accuracy import Resampling
-from workflow_scripts.evaluation.downstream import Downstream
+from workflow_scripts.evaluation.downstream import Downstream, Resampling
 from workflow_scripts.evaluation.linear_probe.probe import Fitter, Plan
 from workflow_scripts.stages.linear_probe import LinearProbe
 

@@ -10,8 +10,8 @@ from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.demo.world.labels import Label
-from workflow_scripts.evaluation.datasets.downstream_set import Metric
-from workflow_scripts.evaluation.datasets.kinds import KINDS, LabelBy, Locate
+from workflow_scripts.evaluation.datasets.downstream_set import LabelBy, Metric
+from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
 from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, known_set
 
 if TYPE_CHECKING:
@@ -119,8 +119,14 @@ class EvalDataset(Settings):
 def eval_dataset(job: Job[EvalDataset]) -> None:
     """Select, check and copy the images of one dataset."""
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.evaluation.datasets.contents import check_archives, check_contents
-    from workflow_scripts.evaluation.datasets.dataset_files import Choice, choose, class_list, write_dataset
+    from workflow_scripts.evaluation.datasets.dataset_files import (
+        Choice,
+        check_archives,
+        check_contents,
+        choose,
+        class_list,
+        write_dataset,
+    )
 
     settings = job.settings
     row = known_set(settings.kind, job.unit.get("dataset", ""), settings.torchvision_name)

@@ -45,16 +45,15 @@ def knn(job: Job[Knn]) -> None:
     """Classify the test images by their neighbours in train and val, and describe the features."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation import knn as neighbours
-    from workflow_scripts.evaluation.accuracy import Resampling
-    from workflow_scripts.evaluation.downstream import load_downstream
-    from workflow_scripts.evaluation.feature_statistics import Sampling, statistics_table
+    from workflow_scripts.evaluation.downstream import Resampling, hits_table, load_downstream
+    from workflow_scripts.evaluation.knn import Sampling, statistics_table
 
     settings = job.settings
     data = load_downstream(job.input("dataset"), job.input("features"))
     predicted = neighbours.knn(data, settings.neighbours, settings.temperature, job.device)
     resampling = Resampling(settings.resamples, settings.level, settings.seed)
     write_table(job.file(".parquet"), neighbours.results_table(data, predicted, resampling))
-    write_table(job.file(".predictions.parquet"), neighbours.predictions_table(data, predicted))
+    write_table(job.file(".predictions.parquet"), hits_table(data, predicted))
     sampling = Sampling(settings.rank_images, settings.uniformity_pairs, settings.seed)
     write_table(job.file(".statistics.parquet"), statistics_table(data, sampling))
     job.rows(len(predicted), len(predicted))

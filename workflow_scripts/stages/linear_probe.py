@@ -66,11 +66,9 @@ class LinearProbe(Bootstrap):
 def linear_probe(job: Job[LinearProbe]) -> None:
     """Fit and test a probe for each objective; the head of the first one is saved."""
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.evaluation.accuracy import Resampling
-    from workflow_scripts.evaluation.downstream import load_downstream
+    from workflow_scripts.evaluation.downstream import Resampling, load_downstream
     from workflow_scripts.evaluation.linear_probe.heads import save_head
-    from workflow_scripts.evaluation.linear_probe.probe import Plan, probe
-    from workflow_scripts.evaluation.linear_probe.tables import predictions_table, results_table
+    from workflow_scripts.evaluation.linear_probe.probe import Plan, predictions_table, probe, results_table
 
     settings = job.settings
     resampling = Resampling(settings.resamples, settings.level, settings.seed)

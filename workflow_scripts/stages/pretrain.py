@@ -85,7 +85,7 @@ def _staged_in(job: Job[Pretrain]) -> dict[str, Any]:
 
 def _untrained(job: Job[Pretrain]) -> dict[str, Any]:
     """Write the weights of a network that is not trained here; what ``run.json`` says about it."""
-    from workflow_scripts.models.networks.external import load_external
+    from workflow_scripts.models.external import load_external
     from workflow_scripts.pretraining.checkpoint import write_tensors
     from workflow_scripts.pretraining.network import seeded_backbone
     from workflow_scripts.pretraining.plan import weights_name

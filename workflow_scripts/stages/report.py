@@ -30,8 +30,7 @@ def report(job: Job[Report]) -> None:
 
     from workflow_scripts.captions.comparison.figures import FIGURES
     from workflow_scripts.evaluation.saliency.maps.kinds import KINDS
-    from workflow_scripts.evaluation.saliency.score import explained
-    from workflow_scripts.evaluation.saliency.score_registry import SCORES
+    from workflow_scripts.evaluation.saliency.scores import SCORES, explained
     from workflow_scripts.provenance.run_metadata import figures_of
     from workflow_scripts.reporting.contents import page_context
     from workflow_scripts.reporting.page import render

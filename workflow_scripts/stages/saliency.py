@@ -72,9 +72,8 @@ def saliency(job: Job[Saliency]) -> None:
     from workflow_scripts.evaluation.linear_probe.heads import load_head
     from workflow_scripts.evaluation.packed import load_packed
     from workflow_scripts.evaluation.saliency.evaluate import SaliencyPlan, evaluate_saliency
-    from workflow_scripts.evaluation.saliency.examples import example_places, write_examples
     from workflow_scripts.evaluation.saliency.objects import OBJECTS, object_pairs, object_rows
-    from workflow_scripts.evaluation.saliency.tables import image_table, result_table
+    from workflow_scripts.evaluation.saliency.tables import example_places, image_table, result_table, write_examples
     from workflow_scripts.models.backbones import explained_layers, load_backbone
     from workflow_scripts.stats.seeds import derive
 

@@ -44,10 +44,9 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
     from workflow_scripts.evaluation.downstream import load_downstream
     from workflow_scripts.evaluation.linear_probe.heads import load_head
     from workflow_scripts.evaluation.packed import load_packed
-    from workflow_scripts.evaluation.saliency.checks.explained import chosen
-    from workflow_scripts.evaluation.saliency.checks.refit import training_rows
-    from workflow_scripts.evaluation.saliency.checks.run import CHECKS, CheckPlan, Given, check_rows
-    from workflow_scripts.evaluation.saliency.maps.classes import swapped_classes
+    from workflow_scripts.evaluation.saliency.checks import CHECKS, CheckPlan, Given, check_rows, training_rows
+    from workflow_scripts.evaluation.saliency.explained import chosen
+    from workflow_scripts.evaluation.saliency.maps.grad_cam import swapped_classes
     from workflow_scripts.models.backbones import explained_layers, load_backbone, random_twin
     from workflow_scripts.stats.seeds import derive
 

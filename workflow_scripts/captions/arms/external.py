@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Seeded
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.text.blank import is_blank
+from workflow_scripts.models.text_norms import is_blank
 from workflow_scripts.stats.seeds import derive
 
 if TYPE_CHECKING:

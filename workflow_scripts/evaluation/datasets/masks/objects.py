@@ -14,7 +14,7 @@ from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.images.decoding import UNDECODABLE
-from workflow_scripts.evaluation.datasets.kinds import LabelBy
+from workflow_scripts.evaluation.datasets.downstream_set import LabelBy
 from workflow_scripts.evaluation.datasets.picture_sets import Picture
 
 IGNORE = 255

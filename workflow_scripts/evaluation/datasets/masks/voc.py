@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -17,11 +18,10 @@ from workflow_scripts.evaluation.datasets.masks.objects import (
     read_bytes,
     read_numbers,
 )
-from workflow_scripts.evaluation.datasets.masks.voc_files import names_in_list, names_of_objects
-from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
+from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, safe_parts
 from workflow_scripts.evaluation.datasets.splits import Entry
-from workflow_scripts.evaluation.datasets.tars import safe_parts
 
+LARGEST = 1 << 20  # bytes; an annotation of a photo has a few thousand
 PHOTOS, OBJECTS, CLASSES, ANNOTATIONS, LISTS = (
     "JPEGImages", "SegmentationObject", "SegmentationClass", "Annotations", "ImageSets/Segmentation",
 )  # fmt: skip
@@ -32,6 +32,34 @@ OFFICIAL = (
 )  # fmt: skip
 """The classes 1 to 20 of ``SegmentationClass``."""
 Objects = tuple[np.ndarray, list[str]]
+
+
+class _NoEntities(ElementTree.TreeBuilder):
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        """Refuse a document type before the parser reads it: it could declare entities that fill the memory."""
+        raise ValueError("it has a document type")
+
+
+def names_of_objects(path: Path) -> list[str]:
+    """The names of the objects in an annotation, in its order; an empty text for one without a name.
+
+    Raises:
+        PipelineError: the file is not such an annotation.
+    """
+    data = read_bytes(path)
+    try:
+        if len(data) > LARGEST:
+            raise ValueError(f"{len(data)} bytes, more than {LARGEST}")
+        root = ElementTree.fromstring(data, parser=ElementTree.XMLParser(target=_NoEntities()))
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise PipelineError("unreadable annotation", path, error, "fetch it again, or remove it") from None
+    return [(one.findtext("name") or "").strip() for one in root.findall("object")]
+
+
+def names_in_list(path: Path) -> list[str]:
+    """The first word of each line that has one."""
+    lines = read_bytes(path).decode("utf-8", "replace").splitlines()
+    return [line.split()[0] for line in lines if line.strip()]
 
 
 class VocMasks:
