@@ -6,9 +6,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import accelerate
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
+from accelerate.utils import LoggerType
 from safetensors.torch import load_file
 
 from tests.pretraining.shapes import HEADS, of_method, plan
@@ -16,8 +19,6 @@ from workflow_scripts.models.backbones import build_backbone
 from workflow_scripts.pretraining import checkpoint, network, trainer
 from workflow_scripts.pretraining.distributed.interrupt import Interrupt
 from workflow_scripts.pretraining.live_curve import CURVE_LINES
-from workflow_scripts.pretraining.monitor.tracker import Tracker
-from workflow_scripts.pretraining.monitor.tracking import REQUEST, TRACKERS, request
 from workflow_scripts.pretraining.network import seeded_backbone
 from workflow_scripts.pretraining.plan import OUTCOME, Plan
 
@@ -208,26 +209,27 @@ def test_a_tracker_changes_no_byte_and_gets_each_row_of_a_killed_run_once(
 ) -> None:
     steps: list[int] = []
 
-    class Notebook:
-        def write(self, step: int, values: dict[str, float]) -> None:
+    class Notebook(GeneralTracker):
+        name, requires_logging_directory, tracker = "tensorboard", True, None
+
+        def __init__(self, project: str, folder: Path) -> None:
+            super().__init__()
+
+        def log(self, values: dict[str, float], step: int | None = None, **kwargs: Any) -> None:
             torch.rand(3)  # draws from the global generator, which training must not depend on
             assert {"loss", "lr", "images_per_s"} <= values.keys() or step == 0
-            steps.append(step)
+            steps.append(step or 0)
 
-        def close(self) -> None:
-            pass
-
-    made_up = Tracker(name="made_up", summary="", package="json", open=lambda run: Notebook())
-    monkeypatch.setitem(TRACKERS, "made_up", made_up)
-    run = plan(tmp_path, checkpoint_every=5, **TEN)
-    request("made_up", run.work, tmp_path, "study", "run", {})
+    monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "tensorboard", Notebook)
+    monkeypatch.setattr(accelerate.tracking, "_available_trackers", [LoggerType.TENSORBOARD])
+    folder = tmp_path / "results/pretrain"
+    run = plan(folder, checkpoint_every=5, tracker="tensorboard", **TEN)
     with monkeypatch.context() as patched, pytest.raises(Killed):
         kill_after(8, patched)
         train(run)
     train(run)
     assert steps == [0, 2, 3, 4, 6, 8, 9, 10]
-    (run.work / REQUEST).unlink()
-    assert made(tmp_path) == undisturbed
+    assert made(folder) == undisturbed
 
 
 def probed(monkeypatch: pytest.MonkeyPatch, *right: int) -> None:

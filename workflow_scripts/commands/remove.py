@@ -106,7 +106,7 @@ def _mark(networks: "Sequence[Learned]") -> tuple[list[str], list[str]]:
     from datetime import UTC, datetime
 
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.export.removed import note_removed, unlisted
+    from workflow_scripts.export.folder import note_removed, unlisted
 
     marked, unmarked = [], []
     day = datetime.now(UTC).date().isoformat()

@@ -54,7 +54,7 @@ NEVER_CHANGES_BYTES = frozenset(
         "core.runtime.process",
         "core.runtime.progress",
         "core.runtime.stage",
-        "pretraining.monitor.tracking",  # and the trackers, which it alone imports
+        "pretraining.monitor.tracking",
     )
 )
 SKIPPED = "FACTS"
@@ -77,7 +77,6 @@ SUMMARISED = (
     "TextEncoderKind",
     "TextNorm",
     "TokenizerKind",
-    "Tracker",
 )
 # Called name -> keywords that never change bytes: only config checks, estimates and docs read them.
 SKIPPED_KEYWORDS = {

@@ -53,6 +53,7 @@ class Plan:
         device: ``cpu`` or ``cuda``.
         threads: math threads of each process.
         workers: threads that prepare batches, of all processes of a node together.
+        study, run: names of both, for trackers.
     """
 
     settings: Pretrain
@@ -69,6 +70,8 @@ class Plan:
     device: str
     threads: int
     workers: int
+    study: str = ""
+    run: str = ""
 
     @cached_property
     def order(self) -> Order:
@@ -96,7 +99,7 @@ def write_plan(plan: Plan, path: Path) -> None:
     words: dict[str, Any] = {
         **{"settings": plan.settings.model_dump(mode="json"), "keep_decoded": plan.keep_decoded},
         **{"work": str(plan.work.absolute()), "device": plan.device},
-        **{"threads": plan.threads, "workers": plan.workers},
+        **{"threads": plan.threads, "workers": plan.workers, "study": plan.study, "run": plan.run},
     }
     arrays = {name: getattr(plan.pairing, name) for name in PAIRING}
     if plan.captions is not None:
@@ -153,4 +156,6 @@ def read_plan(path: Path) -> Plan:
         device=words["device"],
         threads=words["threads"],
         workers=words["workers"],
+        study=words["study"],
+        run=words["run"],
     )

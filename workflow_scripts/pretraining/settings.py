@@ -9,7 +9,7 @@ Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its 
 import re
 from collections.abc import Mapping
 from operator import not_
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -33,7 +33,6 @@ from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, OddSide
 from workflow_scripts.pretraining.contradictions import contradiction
 from workflow_scripts.pretraining.method import Method, PairKind, SeveralPartners, View
-from workflow_scripts.pretraining.monitor.tracking import TRACKERS
 from workflow_scripts.pretraining.pair_settings import PairSettings
 from workflow_scripts.pretraining.probe_settings import Probe
 from workflow_scripts.pretraining.schedule import LogSpaced, step_name
@@ -46,6 +45,7 @@ HEADS = {name: method.objective.settings for name, method in METHODS.items() if 
 EITHER = (("steps", "epochs"), ("warmup_steps", "warmup_epochs"))
 INSTEAD = {name: other for pair in EITHER for name, other in (pair, pair[::-1])}
 BY_NAME = re.compile(TRAINED_BY_NAME)
+Tracker = Literal["tensorboard", "trackio", "wandb"]
 
 
 def _by_name(name: str) -> str:
@@ -159,10 +159,13 @@ class _Run(PairSettings, HardwareSettings):
         examples=[1000],
         json_schema_extra={"unit": "steps"},
     )
-    tracker: Annotated[str, OneOf(TRACKERS)] | None = Field(
+    tracker: Tracker | None = Field(
         None,
         exclude_if=not_,
-        description=f"experiment tracker that also shows the curve (docs/output.md). {listed(TRACKERS)}; null: none",
+        description="experiment tracker that also shows the curve (docs/output.md). tensorboard: event files in "
+        "results/.trackers/tensorboard, never a network request; trackio: a database in results/.trackers/trackio "
+        "unless its environment variables say otherwise; wandb: Weights & Biases, offline in results/.trackers/wandb "
+        "unless WANDB_MODE is set; null: none",
         examples=["tensorboard"],
     )
 

@@ -28,7 +28,7 @@ from workflow_scripts.pretraining.monitor.collapse import STATISTICS
 from workflow_scripts.pretraining.monitor.curve import Curve
 from workflow_scripts.pretraining.monitor.divergence import check_weights
 from workflow_scripts.pretraining.monitor.first_batch import FirstBatch, interval
-from workflow_scripts.pretraining.monitor.tracking import Tracking
+from workflow_scripts.pretraining.monitor.tracking import Tracking, tracker_folder
 from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.optimizing import learning_rate, optimizer
 from workflow_scripts.pretraining.plan import OUTCOME, Plan, weights_name
@@ -76,6 +76,8 @@ def train(plan: Plan, interrupt: Interrupt) -> None:
         accelerator = Accelerator(
             cpu=plan.device == "cpu",
             mixed_precision=plan.settings.precision,
+            log_with=plan.settings.tracker,
+            project_dir=tracker_folder(plan),
             kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
         )
         if accelerator.num_processes != plan.settings.processes:
@@ -108,7 +110,7 @@ class Trainer:
         self.first_batch = self._first_batch()
         path = plan.work / CURVE_LINES if accelerator.is_main_process else None
         self.live = LiveCurve(path, self.schedule, self.settings.batch_size, self.state.step)
-        self.tracking = Tracking(plan.work if accelerator.is_main_process else None, self.state.curve)
+        self.tracking = Tracking(accelerator, plan, self.state.curve)
         self.curve = Curve(accelerator, self.state, self.live, self.tracking)
 
     def _batches(self, learned: Mapping[Signal, Rows]) -> Batches:

@@ -55,7 +55,6 @@ def pretrain(job: Job[Pretrain]) -> None:
             counts = _counts(job, plan)  # by the numbers of images in the index
             plan, found = calibrated(plan)
             length, counts = plan.schedule, counts | found
-            _track(job)
             starts = launch(plan, interrupt)
             job.note(starts=starts, deterministic_algorithms=deterministic(job.device), **_staged_in(job))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
@@ -66,14 +65,6 @@ def pretrain(job: Job[Pretrain]) -> None:
         shutil.copyfile(job.work / name, job.file(f"/{name}"))
     job.file("/run.json").write_bytes(pretty(metadata))
     write_table(job.file("/curve.parquet"), curve_table(outcome["curve"]))
-
-
-def _track(job: Job[Pretrain]) -> None:
-    """Request the run's tracker, if it has one."""
-    from workflow_scripts.pretraining.monitor.tracking import request
-
-    study, settings = job.staging.artifact.parents[1].name, job.settings.model_dump(mode="json")
-    request(job.settings.tracker, job.work, job.results, study, job.staging.artifact.name, settings)
 
 
 def _staged_in(job: Job[Pretrain]) -> dict[str, Any]:
@@ -109,9 +100,12 @@ def _plan(job: Job[Pretrain]) -> "Plan":
     from workflow_scripts.core.shards import dataset_images, index_images
     from workflow_scripts.pretraining.data.faithfulness import SCORES
     from workflow_scripts.pretraining.data.inputs import dataset_probe, subreddit_probe
+    from workflow_scripts.pretraining.monitor.tracking import missing_tracker
     from workflow_scripts.pretraining.plan import Plan, decoded_bytes
 
     settings, index = job.settings, job.input("images")
+    if settings.tracker is not None and (missing := missing_tracker(settings.tracker)) is not None:
+        raise missing
     table = pq.read_table(index.path(".parquet"), columns=["key", "subreddit", "width", "height"])
     learned = _learned(job, table["key"])
     faithfulness = None
@@ -125,8 +119,9 @@ def _plan(job: Job[Pretrain]) -> "Plan":
         probe = subreddit_probe(settings, images, table["subreddit"])
     settle()  # tables are in memory and images are verified when read: an edited input must not end days of training
     keep = decoded_bytes(table) <= settings.cache_mb * 2**20
-    run = job.work, job.device, job.threads, job.workers
-    return Plan(settings, images, keep, *learned, faithfulness, probe, *run)
+    study, run = job.staging.artifact.parents[1].name, job.staging.artifact.name
+    machine = job.work, job.device, job.threads, job.workers
+    return Plan(settings, images, keep, *learned, faithfulness, probe, *machine, study, run)
 
 
 def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "Learned":

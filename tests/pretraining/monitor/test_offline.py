@@ -11,12 +11,15 @@ import pytest
 ATTEMPT = """
 import sys
 from pathlib import Path
-from workflow_scripts.pretraining.monitor.tracking import Tracking, request
+from types import SimpleNamespace
+from accelerate import Accelerator
+from workflow_scripts.pretraining.monitor.tracking import Tracking, tracker_folder
+from workflow_scripts.pretraining.settings import Pretrain
 tracker, results, first, last = sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:])
-work = results / ".work/pretrain" / ("k" * 64)
-request(tracker, work, results, "study", "run", {"lr": 0.1})
+settings = Pretrain(method="simclr", pairs="self", augmentation="crop", backbone="resnet_small", tracker=tracker)
+plan = SimpleNamespace(settings=settings, work=results / ".work/pretrain" / ("k" * 64), study="study", run="run")
 rows = [{"step": step, "loss": 3.0 - step / 10, "knn_accuracy": None} for step in range(last + 1)]
-tracked = Tracking(work, rows[:first])
+tracked = Tracking(Accelerator(cpu=True, log_with=tracker, project_dir=tracker_folder(plan)), plan, rows[:first])
 for row in rows[first:]:
     tracked.write(row)
 tracked.close()

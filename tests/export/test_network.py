@@ -12,7 +12,7 @@ from torch import nn
 
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.export import hubconf
-from workflow_scripts.export.architecture import crop_share, recipe_of, sample, timm_config, timm_equal
+from workflow_scripts.export.network import crop_share, recipe_of, sample, timm_config, timm_equal
 from workflow_scripts.models.backbones import BACKBONES, LIBRARIES, build_backbone
 from workflow_scripts.models.networks.view import view_of
 from workflow_scripts.models.preprocessing import MEAN, STD

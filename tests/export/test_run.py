@@ -11,7 +11,7 @@ import pytest
 from tests.helpers import make_artifact
 from tests.reporting.fake_files import parquet_table
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.export.learned import learned_keys
+from workflow_scripts.export.run import learned_keys
 from workflow_scripts.provenance.nodes import Node, read_node
 
 SIMCLR = {"method": "simclr", "augmentation": "crop", "steps": 9, "warmup_steps": 0}
