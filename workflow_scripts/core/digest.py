@@ -40,9 +40,9 @@ NEVER_CHANGES_BYTES = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
         *("core.artifact", "core.declaration.stage", "core.errors", "core.inputs", "core.redact", "core.stage"),
-        "core.pinned_code",
+        *("core.pinned_code", "core.record"),
         *("core.runtime.attempts", "core.runtime.meter", "core.runtime.process", "core.runtime.progress"),
-        *("core.files.bounded_json", "core.files.durable", "core.files.notes", "core.files.seal"),
+        *("core.files.bounded_json", "core.files.durable", "core.files.notes"),
         "core.faults.storage_errors",
         "pretraining.monitor.tracking",  # and the trackers, which it alone imports
     )
