@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.jsonio import digest, pretty
-from workflow_scripts.core.files.seal import sealed
+from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.core.key import SCHEMA
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

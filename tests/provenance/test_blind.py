@@ -22,7 +22,7 @@ from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.segment import BYTES, INDEX, LINES, stems, with_suffix
 from workflow_scripts.acquisition.store.store import Store
-from workflow_scripts.audit.studies import audit
+from workflow_scripts.audit.audit import audit
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash, stored
 from workflow_scripts.core.files.copies import record_copy

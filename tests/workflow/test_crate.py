@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.checkout import CONFIG, Checkout
-from workflow_scripts.audit.studies import audit
+from workflow_scripts.audit.audit import audit
 from workflow_scripts.provenance.crate.check import check
 
 pytestmark = pytest.mark.slow

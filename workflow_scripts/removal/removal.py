@@ -33,7 +33,7 @@ from workflow_scripts.core.files.names import (
     work_folder,
 )
 from workflow_scripts.provenance.crate.contents import contents
-from workflow_scripts.provenance.lineage import Made, inputs_of, load, recipe_of, sound
+from workflow_scripts.provenance.lineage import Made, input_hashes, load, recipe_of, sound
 from workflow_scripts.removal.copies import remove_copies
 from workflow_scripts.removal.deletion import SNAKEMAKE, delete, delete_empty, entries_below, linked, may_delete
 from workflow_scripts.removal.foreign import foreign_in
@@ -222,7 +222,7 @@ def _remove_folders(results: Path, good: set[str]) -> int:
     for work in sorted((results / WORK).glob("*/*")):
         if not may_delete(results, work) or not work.is_dir():
             continue
-        inputs = inputs_of(recipe_of(work))
+        inputs = input_hashes(recipe_of(work))
         if work.parent.name != ROWS and inputs is not None and inputs <= good:
             continue
         removed += _remove_idle(results, work.parent.name, work.name, work)
@@ -277,8 +277,7 @@ def _files(artifacts: Iterable[Made]) -> list[Path]:
 
 
 def _beside(one: Made) -> list[str]:
-    original = one.record.get("original", one.record)
-    return list(original.get("beside", [])) if isinstance(original, dict) else []
+    return list((one.record.get("original") or one.record).get("beside", {}))
 
 
 def _remove_strays(results: Path, study: str, present: list[Made]) -> int:

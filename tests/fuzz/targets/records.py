@@ -14,7 +14,7 @@ from tests.provenance.hand_made import HandMade, cached
 from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.files.seal import sealed
+from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.provenance.diff import text as diff_text
 from workflow_scripts.provenance.diff.diff import diff
 from workflow_scripts.provenance.lineage import load as load_made
