@@ -22,8 +22,8 @@ from workflow_scripts.study.config.errors import (
     misread_booleans,
     validation_errors,
 )
+from workflow_scripts.study.config.files import Node, node_of
 from workflow_scripts.study.config.kept import kept_errors, unit_of
-from workflow_scripts.study.config.nodes import Node, node_of
 from workflow_scripts.study.config.selection import selection_errors
 from workflow_scripts.study.config.sweep import Item, items, sweep_errors
 

@@ -25,8 +25,7 @@ from workflow_scripts.study.config.checks import reference_errors
 from workflow_scripts.study.config.contrast_checks import contrast_errors
 from workflow_scripts.study.config.encoders.sections import ImageEncoder, TextEncoder, TokenizerSection
 from workflow_scripts.study.config.errors import SettingError, misread_booleans, placed, validation_errors
-from workflow_scripts.study.config.files import Config
-from workflow_scripts.study.config.nodes import Node, node_of
+from workflow_scripts.study.config.files import Config, Node, node_of
 from workflow_scripts.study.config.run_settings import misplaced_settings, run_errors, shared_errors
 from workflow_scripts.study.config.sections import (
     NAME,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.study.config.errors import Path, SettingError, misread_booleans, one_of
-from workflow_scripts.study.config.nodes import Node
+from workflow_scripts.study.config.files import Node
 
 if TYPE_CHECKING:
     from workflow_scripts.study.config.sections import Run

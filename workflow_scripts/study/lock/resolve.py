@@ -7,7 +7,7 @@ from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.sources import HUB
 from workflow_scripts.stages.source import Source
 from workflow_scripts.study.config.errors import Path, SettingError, placed
-from workflow_scripts.study.config.nodes import Node
+from workflow_scripts.study.config.files import Node
 from workflow_scripts.study.lock.file import Lock, is_commit
 from workflow_scripts.study.lock.pin import sources_in
 
