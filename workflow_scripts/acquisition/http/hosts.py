@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.plain import open_plain
@@ -85,25 +85,6 @@ class Pace:
         self.not_before = max(self.not_before, now + seconds)
 
 
-class Budget(Protocol):
-    """The interface of a budget."""
-
-    def now(self) -> float:
-        """Seconds of the clock that the pace uses."""
-
-    async def change(self, step: Callable[[Pace, float], T]) -> T:
-        """Let ``step`` read and change the pace at the current time, with exclusive access."""
-
-    def take(self) -> int | None:
-        """A free connection's number, or None."""
-
-    def give(self, slot: int) -> None:
-        """Release a connection."""
-
-    def close(self) -> None:
-        """Release everything."""
-
-
 class OwnBudget:
     """A budget of this process alone."""
 
@@ -115,15 +96,15 @@ class OwnBudget:
         return time.monotonic()
 
     async def change(self, step: Callable[[Pace, float], T]) -> T:
-        """See :class:`Budget`."""
+        """Let ``step`` read and change the pace at the current time, with exclusive access."""
         return step(self._pace, self.now())
 
     def take(self) -> int | None:
-        """See :class:`Budget`."""
+        """A free connection's number, or None."""
         return self._free.pop() if self._free else None
 
     def give(self, slot: int) -> None:
-        """See :class:`Budget`."""
+        """Release a connection."""
         self._free.add(slot)
 
     def close(self) -> None:
@@ -157,7 +138,7 @@ class SharedBudget:
         return time.time()
 
     async def change(self, step: Callable[[Pace, float], T]) -> T:
-        """See :class:`Budget`."""
+        """See :class:`OwnBudget`."""
         while not self._locked(PACE_BYTE, fcntl.F_WRLCK):
             await asyncio.sleep(0.001 + 0.004 * random.random())  # other processes hold it for microseconds
         try:
@@ -177,7 +158,7 @@ class SharedBudget:
         return Pace(*FORM.unpack(data)[1:])
 
     def take(self) -> int | None:
-        """See :class:`Budget`."""
+        """See :class:`OwnBudget`."""
         start = random.randrange(self._connections)  # so that concurrent jobs try different connections first
         for slot in (*range(start, self._connections), *range(start)):
             if slot not in self._held and self._locked(FIRST_SLOT + slot, fcntl.F_WRLCK):
@@ -186,7 +167,7 @@ class SharedBudget:
         return None
 
     def give(self, slot: int) -> None:
-        """See :class:`Budget`."""
+        """See :class:`OwnBudget`."""
         self._held.discard(slot)
         self._locked(FIRST_SLOT + slot, fcntl.F_UNLCK)
 
@@ -212,6 +193,9 @@ class SharedBudget:
         elif error.errno in OF_DISKS and (known := storage_error(error, "download", (self._path,))):
             return known
         return PipelineError("unusable request budget of hosts", self._path, error.strerror or error, advice)
+
+
+Budget = OwnBudget | SharedBudget
 
 
 class Gate:

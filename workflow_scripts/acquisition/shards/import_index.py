@@ -7,7 +7,9 @@ import hashlib
 import json
 import logging
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +50,6 @@ class ImportIndex:
     def __init__(self, folder: Path, results: Path, max_bytes: int) -> None:
         self._files = sorted(path for kind in ("*.tar", "*.parquet") for path in folder.glob(kind) if path.is_file())
         self._max_bytes = max_bytes
-        self._number, self._first = -1, 0  # the parquet shard being read, and its first row in memory
-        self._images: list[bytes | None] = []
-        self._batches: Iterator[list[bytes | None]] = iter(())
         stamps = [[path.name, *stamp_of(path.stat())] for path in self._files]
         name = digest({"folder": str(folder.resolve()), "files": stamps})[:32]
         path = results / FETCHED / ".imports" / f"{name}.npy"
@@ -83,12 +82,14 @@ class ImportIndex:
 
     def images(self, urls: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The images of those of ``urls`` that exist here, shard by shard; oversized ones are left out."""
-        found = sorted((entry for url in urls for entry in self._entries_of(url)), key=lambda one: one[1:])
-        for url, number, at, size in found:
-            with readable(UNREADABLE, self._files[number], ADVICE):
-                data = self._from_tar(number, at, size) if size >= 0 else self._from_parquet(number, at)
-            if 0 < len(data) <= self._max_bytes:
-                yield url, data
+        found = sorted((entry for url in urls for entry in self._entries_of(url)), key=lambda entry: entry[1:])
+        for number, entries in groupby(found, lambda entry: entry[1]):
+            path, places = self._files[number], [(url, at, size) for url, _, at, size in entries]
+            with readable(UNREADABLE, path, ADVICE):
+                read = (
+                    _from_tar(path, places, self._max_bytes) if path.suffix == ".tar" else _from_parquet(path, places)
+                )
+                yield from ((url, data) for url, data in read if 0 < len(data) <= self._max_bytes)
 
     def _entries_of(self, url: str) -> list[tuple[str, int, int, int]]:
         """A list with the first entry of a URL; empty if there is none."""
@@ -100,22 +101,27 @@ class ImportIndex:
                 return [(url, int(entry["file"]), int(entry["at"]), int(entry["size"]))]
         return []
 
-    def _from_tar(self, number: int, at: int, size: int) -> bytes:
-        with open(self._files[number], "rb") as stream:
-            return os.pread(stream.fileno(), min(size, self._max_bytes + 1), at)
 
-    def _from_parquet(self, number: int, row: int) -> bytes:
-        if number != self._number or row < self._first:
-            self._number, self._first, self._images = number, 0, []
-            self._batches = _parquet_images(self._files[number])
-        while row >= self._first + len(self._images):  # images are requested in row order
-            self._first += len(self._images)
-            batch = next(self._batches, None)
-            if batch is None:
-                value = f"it has {self._first} rows, but had more when they were indexed"
-                raise PipelineError(UNREADABLE, self._files[number], value, ADVICE)
-            self._images = batch
-        return self._images[row - self._first] or b""
+def _from_tar(path: Path, places: list[tuple[str, int, int]], most: int) -> Iterator[tuple[str, bytes]]:
+    with open(path, "rb") as stream:
+        for url, at, size in places:
+            yield url, os.pread(stream.fileno(), min(size, most + 1), at)
+
+
+def _from_parquet(path: Path, places: list[tuple[str, int, int]]) -> Iterator[tuple[str, bytes]]:
+    """The images in the rows of ``places``, ascending."""
+    with pq.ParquetFile(path) as file:
+        column = column_of(file.schema_arrow, IMAGES)
+    first, waiting = 0, deque(places)
+    for batch in batches(path, {column: pa.binary()}, rows=IMAGES_AT_ONCE):
+        while waiting and waiting[0][1] < first + len(batch):
+            url, row, _ = waiting.popleft()
+            yield url, batch.column(0)[row - first].as_py() or b""
+        if not waiting:
+            return
+        first += len(batch)
+    if waiting:
+        raise ValueError(f"it has {first} rows, but had more when they were indexed")
 
 
 def _in_tar(path: Path) -> Iterator[tuple[str, int, int]]:
@@ -147,11 +153,3 @@ def _in_parquet(path: Path) -> Iterator[tuple[str, int, int]]:
             if one["url"] and one.get("status", "success") == "success":
                 yield one["url"], row, -1
             row += 1
-
-
-def _parquet_images(path: Path) -> Iterator[list[bytes | None]]:
-    """Bytes of the images of a parquet shard, in batches of rows."""
-    with pq.ParquetFile(path) as file:
-        column = column_of(file.schema_arrow, IMAGES)
-    for batch in batches(path, {column: pa.binary()}, rows=IMAGES_AT_ONCE):
-        yield batch.column(0).to_pylist()
