@@ -15,10 +15,10 @@ from workflow_scripts.acquisition.annotations.local_image import parse_local
 from workflow_scripts.acquisition.settings import Download, Import
 from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.shards.import_index import ImportIndex
-from workflow_scripts.acquisition.shards.threads import in_threads
 from workflow_scripts.acquisition.states import DAMAGED, IMPORTED, State
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import progress
+from workflow_scripts.core.threads import in_threads
 
 log = logging.getLogger(__name__)
 
