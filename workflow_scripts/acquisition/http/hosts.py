@@ -15,7 +15,6 @@ import random
 import re
 import struct
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -38,7 +37,6 @@ FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9.-]")
 PACE_BYTE, FIRST_SLOT = 0, 1000
 TAKEN = (errno.EAGAIN, errno.EACCES)
-MOST_AT_ONCE = 64  # maximum number of request times reserved from a host's budget at once
 YIELD_EVERY, YIELD_SECONDS = 10, 0.005
 LATE = 0.25  # seconds after which a reserved time expires: a late request would add to the rate of later seconds
 
@@ -210,33 +208,10 @@ class Gate:
         self.policy, self.passed = policy, 0
         self._budget = budget
         self._turn, self._given, self._taken_again = asyncio.Lock(), asyncio.Event(), 0
-        self._times: deque[float] = deque()  # reserved and not used yet, in order
-        self._taken, self._used = 0.0, 0  # time of the latest reservation, and how many were used since
 
     async def refused(self, seconds: float) -> None:
         """Send no requests to this host for ``seconds``, then more slowly for a while."""
         await self._budget.change(lambda pace, now: pace.refuse(now, seconds))
-        self._times.clear()
-
-    async def _time(self) -> float:
-        """The time of the next request.
-
-        For a fast host several are reserved at once, since each access to a shared budget takes six system calls. They
-        expire a burst later, so requests reserved before a refusal are then no longer sent.
-        """
-        if self._budget.now() - self._taken > BURST_SECONDS:
-            self._times.clear()
-        if not self._times:
-            self._times.extend(await self._budget.change(self._some_times))
-        self._used += 1
-        return self._times.popleft()
-
-    def _some_times(self, pace: Pace, now: float) -> list[float]:
-        """As many as this job used recently in half a burst: what it does not use is lost to other jobs."""
-        own = self._used / max(now - self._taken, 1e-6)  # requests per second
-        self._taken, self._used = now, 0
-        number = min(MOST_AT_ONCE, min(own, self.policy.rate / pace.slow) * BURST_SECONDS / 2)
-        return [pace.reserve(now, self.policy.rate) for _ in range(max(1, int(number)))]
 
     @asynccontextmanager
     async def request(self, room: asyncio.Semaphore) -> AsyncIterator[None]:
@@ -261,7 +236,7 @@ class Gate:
         slot, patience, roomy = None, LATE, False
         try:
             while True:
-                start = await self._time()
+                start = await self._budget.change(lambda pace, now: pace.reserve(now, self.policy.rate))
                 waited = await self._sleep_until(start)
                 if slot is None:
                     slot = self._budget.take()
