@@ -28,7 +28,7 @@ class Import(Settings):
 
     kind: Literal["redcaps_folder", "img2dataset"] = Field(
         description="layout of the folder. redcaps_folder: <subreddit>/<image_id>.jpg, as RedCaps' own downloader "
-        "writes it; img2dataset: tar (webdataset) or parquet shards, whose images are found by their URL",
+        "writes it; img2dataset: tars (webdataset), whose images are found by their URL",
         examples=["redcaps_folder"],
     )
     source: str = Field(min_length=1, description="path of the folder", examples=["/data/redcaps/images"])
