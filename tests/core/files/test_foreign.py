@@ -55,9 +55,6 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         read(tmp_path / "missing")
 
 
-def test_only_bytes_are_images() -> None:
-
-
 def packed(path: Path, size: int, claimed: int | None = None, kind: bytes = tarfile.REGTYPE) -> Path:
     """A tar with one member, whose header claims a size."""
     member = tarfile.TarInfo("a.png")
