@@ -65,7 +65,7 @@ def embedded(texts: pa.ChunkedArray, model: Path, cache: Path) -> np.ndarray:
     if not out.exists():
         work.mkdir(parents=True, exist_ok=True)
         captions = distinct(texts)
-        write_vectors(captions, embed(captions, sentence_encoder(model, "cpu"), 128, work), None, out)
+        write_vectors(captions, embed(captions, sentence_encoder(model, "cpu"), 128, work), out)
     return np.load(out)
 
 

@@ -189,8 +189,9 @@ def choose(folder: Path) -> None:
     """Choose among given neighbours by CSLS and write the pair table."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs.neighbours import Near
+    from workflow_scripts.pairs.pair_kind import Pairs
     from workflow_scripts.pairs.selection import by_score, csls
-    from workflow_scripts.pairs.table import Pairs, as_table
+    from workflow_scripts.pairs.table import as_table
 
     target, cosine = np.load(folder / "target.npy"), np.load(folder / "cosine.npy")
     near = Near(target, cosine, np.arange(len(target)), np.arange(len(target), dtype=np.uint64))

@@ -40,7 +40,7 @@ def _fail(monkeypatch: pytest.MonkeyPatch, call: str, number: int, times: int) -
 
 
 @pytest.mark.parametrize("number", sorted(patience.PASSING))
-@pytest.mark.parametrize("call", ["open", "pread", "fstat"])
+@pytest.mark.parametrize("call", ["open", "pread"])
 def test_an_error_that_passes_changes_no_bytes(
     images: TarImages, monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:

@@ -27,7 +27,7 @@ def encoder():  # type: ignore[no-untyped-def]
 def run(encoder, captions: list[str], folder: Path, batch: int) -> np.ndarray:  # type: ignore[no-untyped-def]
     folder.mkdir()
     texts = distinct(pa.chunked_array([captions[:2], captions[2:]]))
-    zero = write_vectors(texts, embed(texts, encoder, batch, folder), None, folder / "out.npy")
+    zero = write_vectors(texts, embed(texts, encoder, batch, folder), folder / "out.npy")
     vectors = np.load(folder / "out.npy")
     assert np.array_equal(zero, ~vectors.any(axis=1))
     return vectors
@@ -82,7 +82,7 @@ def test_each_distinct_text_is_embedded_once_and_blank_ones_never(tmp_path: Path
     vectors = embed(texts, encoder, 2, tmp_path)
     assert encoder.asked == ["wow", "wow ", "a cat"]
     assert texts.blank.tolist() == [False, True, False, False, True, True, False, True, False]
-    zero = write_vectors(texts, vectors, None, tmp_path / "out.npy")
+    zero = write_vectors(texts, vectors, tmp_path / "out.npy")
     assert np.array_equal(zero, texts.blank)
     assert np.load(tmp_path / "out.npy")[[0, 3, 8], 0].tolist() == pytest.approx([3 / 10**0.5] * 2 + [4 / 17**0.5])
 
@@ -91,7 +91,7 @@ def test_nothing_but_blank_captions(encoder, tmp_path: Path) -> None:  # type: i
     texts = distinct(pa.chunked_array([["", " "]]))
     vectors = embed(texts, encoder, 2, tmp_path)
     assert vectors.shape == (0, 384)
-    assert write_vectors(texts, vectors, None, tmp_path / "out.npy").all()
+    assert write_vectors(texts, vectors, tmp_path / "out.npy").all()
     assert not np.load(tmp_path / "out.npy").any()
 
 

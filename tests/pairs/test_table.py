@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.pairs.test_neighbours import hashes
-from workflow_scripts.pairs.pair_kind import SCOPES, PairInputs, PartnerSettings
-from workflow_scripts.pairs.table import REASONS, Pairs, as_table
+from workflow_scripts.pairs.pair_kind import SCOPES, PairInputs, Pairs, PartnerSettings
+from workflow_scripts.pairs.table import REASONS, as_table
 from workflow_scripts.pairs.ties import identities
 from workflow_scripts.stages.pair_table import PAIR_KINDS, PairTable
 

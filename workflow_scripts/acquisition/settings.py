@@ -28,7 +28,7 @@ class Import(Settings):
 
     kind: Literal["redcaps_folder", "img2dataset"] = Field(
         description="layout of the folder. redcaps_folder: <subreddit>/<image_id>.jpg, as RedCaps' own downloader "
-        "writes it; img2dataset: tar (webdataset) or parquet shards, whose images are found by their URL",
+        "writes it; img2dataset: tars (webdataset), whose images are found by their URL",
         examples=["redcaps_folder"],
     )
     source: str = Field(min_length=1, description="path of the folder", examples=["/data/redcaps/images"])
@@ -151,13 +151,6 @@ class Download(Settings):
         examples=[0.5],
         json_schema_extra={"unit": "s"},
     )
-    max_wait: float = Field(
-        default=300.0,
-        gt=0,
-        description="maximum pause, whether from Retry-After or backoff",
-        examples=[60],
-        json_schema_extra={"unit": "s"},
-    )
     deadline: float = Field(
         default=60.0,
         gt=0,
@@ -165,7 +158,6 @@ class Download(Settings):
         examples=[30],
         json_schema_extra={"unit": "s"},
     )
-    seed: int = Field(default=0, description="seed of the random part of pauses", examples=[1])
     user_agent: str = Field(
         default="faithful-pairs/0.1 (image downloader for research)",
         min_length=1,

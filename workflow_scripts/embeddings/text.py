@@ -1,6 +1,6 @@
 """Unit vectors of captions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -99,24 +99,16 @@ def truncated(captions: Distinct, encoder: TextEncoder) -> np.ndarray:
     return np.concatenate([np.zeros(0, bool), *(encoder.truncated(piece) for piece in pieces)])
 
 
-Reduce = Callable[[np.ndarray], np.ndarray]
-"""(n, d) float32 unit rows, or zero -> (n, fewer) likewise."""
-
-
-def write_vectors(captions: Distinct, vectors: np.ndarray, reduce: Reduce | None, out: Path) -> np.ndarray:
-    """Write the vector of each of the n captions; gives which are zero, (n,) bool.
+def write_vectors(captions: Distinct, vectors: np.ndarray, out: Path) -> np.ndarray:
+    """Write the vector of each of the n captions; returns which are zero, (n,) bool.
 
     A blank caption gets a zero vector and forms no pairs.
 
     Args:
         vectors: (m, d) float32, of the texts in ``order``.
-        reduce: applied to the vectors of all texts, in order of first appearance.
         out: becomes a .npy of float32 (n, d), a block at a time.
     """
-    found = captions.placed(vectors)
-    if reduce is not None:
-        found = reduce(found)
-    codes = captions.codes
+    found, codes = captions.placed(vectors), captions.codes
     written = np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=(len(codes), found.shape[1]))
     for start in range(0, len(codes), ROWS):
         written[start : start + ROWS] = found[codes[start : start + ROWS]]

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from workflow_scripts.pairs.table import Pairs
-
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
@@ -82,6 +80,24 @@ class PairInputs:
     label: "np.ndarray | None"
     device: str
     workers: int = 1
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of n images.
+
+    Attributes:
+        target: (n, k) int32 rows, best first; -1 in the last places of an image that has fewer.
+        cosine: (n, k) float32; any value there.
+        without: number of images without a pair, by reason.
+        recall: of a sample's nearest neighbours, how many an index found, how many there are, and of how many images;
+            None for an exact search.
+    """
+
+    target: "np.ndarray"
+    cosine: "np.ndarray"
+    without: dict[str, int]
+    recall: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,37 +1,18 @@
 """The pair table: partners within each scope, and the reasons why images have none."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.pairs.pair_kind import SCOPES, PairInputs, PartnerSettings
+from workflow_scripts.pairs.pair_kind import SCOPES, PairInputs, Pairs, PartnerSettings
 from workflow_scripts.pairs.pools import Pools, pools_of
 from workflow_scripts.pairs.search.exact import exact
 from workflow_scripts.pairs.ties import chosen, identities
 
 REASONS = ("empty_caption", "alone_in_scope", "outside_thresholds", "not_mutual", "partners_used_up", "no_label")
 """Why an image can be without a pair."""
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Pairs of n images.
-
-    Attributes:
-        target: (n, k) int32 rows, best first; -1 in the last places of an image that has fewer.
-        cosine: (n, k) float32; any value there.
-        without: number of images without a pair, by reason.
-        recall: of a sample's nearest neighbours, how many an index found, how many there are, and of how many images;
-            None for an exact search.
-    """
-
-    target: np.ndarray
-    cosine: np.ndarray
-    without: dict[str, int]
-    recall: tuple[int, int, int] | None = None
 
 
 Within = Callable[[np.ndarray], Pairs]

@@ -5,10 +5,9 @@ Inputs: ``captions`` (select_captions), ``encoder`` (source; models from elsewhe
 """
 
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import File, Tolerance
 from workflow_scripts.core.registry import OneOf, listed
@@ -35,24 +34,6 @@ class EmbedCaptions(Settings):
     batch_size: int = Field(
         256, ge=1, description="captions per forward pass", examples=[128], json_schema_extra={"unit": "captions"}
     )
-    dimensions: int | None = Field(
-        None,
-        ge=1,
-        description="dimensions of the vectors; null: those of the model",
-        examples=[64],
-        json_schema_extra={"unit": "dimensions"},
-    )
-    reduction: Literal["truncate", "pca"] = Field(
-        "truncate",
-        description="how dimensions are reduced. truncate: the first; pca: components fitted on the arm's captions",
-        examples=["pca"],
-    )
-
-    @model_validator(mode="after")
-    def _reduced(self) -> Self:
-        if self.dimensions is None and self.reduction != "truncate":
-            raise ValueError(f"reduction {self.reduction} has no effect without dimensions")
-        return self
 
 
 def embed_captions(job: Job[EmbedCaptions]) -> None:
@@ -61,17 +42,13 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
     import pyarrow.parquet as pq
 
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.embeddings.reduction import REDUCTIONS
     from workflow_scripts.embeddings.text import distinct, write_vectors
 
     options = job.settings
     arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "subreddit", "year", "caption"])
     texts = distinct(arm["caption"])
     vectors, cut = _computed(job, arm["caption"], texts)
-    reduce = None
-    if options.dimensions is not None:
-        reduce = partial(REDUCTIONS[options.reduction], dimensions=options.dimensions)
-    zero, blank = write_vectors(texts, vectors, reduce, job.file(".npy")), texts.blank
+    zero, blank = write_vectors(texts, vectors, job.file(".npy")), texts.blank
     write_table(job.file(".keys.parquet"), arm.drop_columns(["caption"]))
     np.save(job.file(TRUNCATED), texts.placed(cut)[texts.codes], allow_pickle=False)
     if not TEXT_ENCODERS[options.kind].any_text:

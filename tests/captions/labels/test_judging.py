@@ -46,7 +46,7 @@ def test_margin_of_a_shifted_judge() -> None:
     assert found["value"] == pytest.approx(1.0, abs=0.05)
     assert found["low"] <= found["value"] <= found["high"]
     assert found["errors"] < 0.02 and found["errors_at_zero"] == pytest.approx(np.mean((truth > -1) & (truth <= 0)))
-    assert margin(truth[:9], truth[:9] > 0, 5, 200, 0) == {"n": 9}
+    assert margin(truth[:9], truth[:9] > 0, 200, 0) == {"n": 9}
 
 
 def test_reliability_and_calibration_error() -> None:

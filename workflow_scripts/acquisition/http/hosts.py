@@ -15,13 +15,12 @@ import random
 import re
 import struct
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.plain import open_plain
@@ -38,7 +37,6 @@ FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9.-]")
 PACE_BYTE, FIRST_SLOT = 0, 1000
 TAKEN = (errno.EAGAIN, errno.EACCES)
-MOST_AT_ONCE = 64  # maximum number of request times reserved from a host's budget at once
 YIELD_EVERY, YIELD_SECONDS = 10, 0.005
 LATE = 0.25  # seconds after which a reserved time expires: a late request would add to the rate of later seconds
 
@@ -85,25 +83,6 @@ class Pace:
         self.not_before = max(self.not_before, now + seconds)
 
 
-class Budget(Protocol):
-    """The interface of a budget."""
-
-    def now(self) -> float:
-        """Seconds of the clock that the pace uses."""
-
-    async def change(self, step: Callable[[Pace, float], T]) -> T:
-        """Let ``step`` read and change the pace at the current time, with exclusive access."""
-
-    def take(self) -> int | None:
-        """A free connection's number, or None."""
-
-    def give(self, slot: int) -> None:
-        """Release a connection."""
-
-    def close(self) -> None:
-        """Release everything."""
-
-
 class OwnBudget:
     """A budget of this process alone."""
 
@@ -115,15 +94,15 @@ class OwnBudget:
         return time.monotonic()
 
     async def change(self, step: Callable[[Pace, float], T]) -> T:
-        """See :class:`Budget`."""
+        """Let ``step`` read and change the pace at the current time, with exclusive access."""
         return step(self._pace, self.now())
 
     def take(self) -> int | None:
-        """See :class:`Budget`."""
+        """A free connection's number, or None."""
         return self._free.pop() if self._free else None
 
     def give(self, slot: int) -> None:
-        """See :class:`Budget`."""
+        """Release a connection."""
         self._free.add(slot)
 
     def close(self) -> None:
@@ -157,7 +136,7 @@ class SharedBudget:
         return time.time()
 
     async def change(self, step: Callable[[Pace, float], T]) -> T:
-        """See :class:`Budget`."""
+        """See :class:`OwnBudget`."""
         while not self._locked(PACE_BYTE, fcntl.F_WRLCK):
             await asyncio.sleep(0.001 + 0.004 * random.random())  # other processes hold it for microseconds
         try:
@@ -177,7 +156,7 @@ class SharedBudget:
         return Pace(*FORM.unpack(data)[1:])
 
     def take(self) -> int | None:
-        """See :class:`Budget`."""
+        """See :class:`OwnBudget`."""
         start = random.randrange(self._connections)  # so that concurrent jobs try different connections first
         for slot in (*range(start, self._connections), *range(start)):
             if slot not in self._held and self._locked(FIRST_SLOT + slot, fcntl.F_WRLCK):
@@ -186,7 +165,7 @@ class SharedBudget:
         return None
 
     def give(self, slot: int) -> None:
-        """See :class:`Budget`."""
+        """See :class:`OwnBudget`."""
         self._held.discard(slot)
         self._locked(FIRST_SLOT + slot, fcntl.F_UNLCK)
 
@@ -214,6 +193,9 @@ class SharedBudget:
         return PipelineError("unusable request budget of hosts", self._path, error.strerror or error, advice)
 
 
+Budget = OwnBudget | SharedBudget
+
+
 class Gate:
     """Access to one host, or to the hosts of one pattern: a rate, a number of connections, and pauses.
 
@@ -226,33 +208,10 @@ class Gate:
         self.policy, self.passed = policy, 0
         self._budget = budget
         self._turn, self._given, self._taken_again = asyncio.Lock(), asyncio.Event(), 0
-        self._times: deque[float] = deque()  # reserved and not used yet, in order
-        self._taken, self._used = 0.0, 0  # time of the latest reservation, and how many were used since
 
     async def refused(self, seconds: float) -> None:
         """Send no requests to this host for ``seconds``, then more slowly for a while."""
         await self._budget.change(lambda pace, now: pace.refuse(now, seconds))
-        self._times.clear()
-
-    async def _time(self) -> float:
-        """The time of the next request.
-
-        For a fast host several are reserved at once, since each access to a shared budget takes six system calls. They
-        expire a burst later, so requests reserved before a refusal are then no longer sent.
-        """
-        if self._budget.now() - self._taken > BURST_SECONDS:
-            self._times.clear()
-        if not self._times:
-            self._times.extend(await self._budget.change(self._some_times))
-        self._used += 1
-        return self._times.popleft()
-
-    def _some_times(self, pace: Pace, now: float) -> list[float]:
-        """As many as this job used recently in half a burst: what it does not use is lost to other jobs."""
-        own = self._used / max(now - self._taken, 1e-6)  # requests per second
-        self._taken, self._used = now, 0
-        number = min(MOST_AT_ONCE, min(own, self.policy.rate / pace.slow) * BURST_SECONDS / 2)
-        return [pace.reserve(now, self.policy.rate) for _ in range(max(1, int(number)))]
 
     @asynccontextmanager
     async def request(self, room: asyncio.Semaphore) -> AsyncIterator[None]:
@@ -277,7 +236,7 @@ class Gate:
         slot, patience, roomy = None, LATE, False
         try:
             while True:
-                start = await self._time()
+                start = await self._budget.change(lambda pace, now: pace.reserve(now, self.policy.rate))
                 waited = await self._sleep_until(start)
                 if slot is None:
                     slot = self._budget.take()

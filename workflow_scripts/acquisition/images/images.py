@@ -8,7 +8,7 @@ from hashlib import sha256
 import numpy as np
 from PIL import Image
 
-from workflow_scripts.acquisition.images.metadata import skeleton, without_metadata
+from workflow_scripts.acquisition.images.metadata import without_metadata
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.files.jsonio import digest
@@ -121,11 +121,8 @@ def _kept(data: bytes, format: str, size: tuple[int, int]) -> Stored | None:
     bare = without_metadata(data, format) if format in EXTENSION else None
     if bare is None:
         return None
-    if format == "JPEG":
-        # Stored images must decode. The file is known to be complete, and whatever else a decoder refuses is found
-        # without the data of the scans, at an eighth of the size: a tenth of the cost. Others were loaded before.
-        with Image.open(io.BytesIO(skeleton(bare)), formats=(format,)) as image:
-            image.draft(None, (1, 1))
+    if format == "JPEG":  # stored images must decode; others were loaded before
+        with Image.open(io.BytesIO(bare), formats=(format,)) as image:
             image.load()
     return Stored(State.OK, bare, *size, EXTENSION[format])
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import uvloop
 
-from workflow_scripts.acquisition.http.client import Answer, Client
+from workflow_scripts.acquisition.http.client import MAX_WAIT, Answer, Client
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.states import RETRYABLE, State
@@ -135,8 +135,8 @@ class _Fetch:
 
     def _pause(self, url: str, number: int) -> float:
         """Pause in seconds after attempt ``number``: doubling, with jitter in [0.5, 1.5) by URL and attempt."""
-        jitter = 0.5 + derive(self._settings.seed, url, number) / 2**63
-        return min(self._settings.max_wait, self._settings.backoff * math.ldexp(jitter, min(number, 60) - 1))
+        jitter = 0.5 + derive(0, url, number) / 2**63
+        return min(MAX_WAIT, self._settings.backoff * math.ldexp(jitter, min(number, 60) - 1))
 
 
 def _logged(number: int, answer: Answer) -> dict[str, Any]:

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from workflow_scripts.acquisition.shards.index import COLUMNS
-from workflow_scripts.acquisition.shards.threads import mapped
 from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.files.tables import write_table
 from workflow_scripts.core.images.decoding import UNDECODABLE
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages, hash_column
+from workflow_scripts.core.threads import mapped
 
 
 def shard_images(shard: Artifact) -> tuple[TarImages, pa.Table, int]:

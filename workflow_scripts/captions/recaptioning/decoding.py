@@ -52,7 +52,7 @@ class Decoding(Settings):
         ge=1,
         le=100,
         description="captions per image. With several beams, the best of them; otherwise 1: greedy decoding; more: "
-        "nucleus sampling. All are kept with their scores; an arm uses the best (best_by)",
+        "nucleus sampling. All are kept with their scores; an arm uses the one with the best ITM",
         examples=[5],
         json_schema_extra={"unit": "captions"},
     )

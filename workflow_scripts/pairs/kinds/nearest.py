@@ -7,13 +7,12 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.pairs.hubs import HUBS, HubSettings
-from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, PartnerSettings
+from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, Pairs, PartnerSettings
 
 if TYPE_CHECKING:
     import numpy as np
 
     from workflow_scripts.pairs.neighbours import How, Near, Rule
-    from workflow_scripts.pairs.table import Pairs
 
 
 class Nearest(PartnerSettings, HubSettings):
@@ -91,7 +90,7 @@ class Nearest(PartnerSettings, HubSettings):
         return max([self.k, self.mutual or 0, *used])
 
 
-def find(inputs: PairInputs, settings: Nearest) -> "Pairs":
+def find(inputs: PairInputs, settings: Nearest) -> Pairs:
     """Partners by scope, then only the pairs within the thresholds."""
     from workflow_scripts.pairs.table import by_scope, keep
     from workflow_scripts.pairs.ties import identities
@@ -140,11 +139,11 @@ class _Recall:
         self.asked += int(real.any(axis=1).sum())
 
 
-def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", recall: _Recall) -> "Pairs":
+def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", recall: _Recall) -> Pairs:
     """Pairs of one scope, before the lower threshold and quantiles."""
     from workflow_scripts.pairs import selection
     from workflow_scripts.pairs.neighbours import nearest
-    from workflow_scripts.pairs.table import Pairs, without_pair
+    from workflow_scripts.pairs.table import without_pair
 
     near = nearest(_vectors(inputs, rows), ids[rows], *_rule_and_how(inputs, settings))
     recall.measure(near, inputs, rows)
