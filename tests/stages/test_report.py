@@ -16,9 +16,8 @@ from tests.reporting.fake_study import DATASETS, RUNS, make_study
 from workflow_scripts.commands.main import main as command
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.digest import ROOT, code_parts
-from workflow_scripts.reporting.contents import CONTENTS
-from workflow_scripts.reporting.page import TEMPLATES
-from workflow_scripts.reporting.speed import speed_page
+from workflow_scripts.reporting.page import TEMPLATES, speed_page
+from workflow_scripts.reporting.sections.contents import CONTENTS
 from workflow_scripts.stages.report import INPUTS, STAGE
 
 SETTINGS = {"study": "made <up>", "captions_each": 40}

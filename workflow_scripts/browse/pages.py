@@ -9,10 +9,9 @@ from jinja2 import Environment
 
 from workflow_scripts.browse.index import Caption, Index
 from workflow_scripts.browse.view import LONGEST, PER_PAGE, View
-from workflow_scripts.reporting.colours import arm_class
 from workflow_scripts.reporting.page import TEMPLATES as REPORT
 from workflow_scripts.reporting.page import environment
-from workflow_scripts.reporting.text import plain
+from workflow_scripts.reporting.text import arm_class, plain
 
 TEMPLATES = Path(__file__).parent / "templates"
 ORDERS = {
