@@ -10,7 +10,7 @@ from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.demo.world.labels import Label
+from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.evaluation.datasets.downstream_set import LabelBy, Metric
 from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
 from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, known_set

@@ -6,7 +6,7 @@ from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.demo.world.labels import Label
+from workflow_scripts.demo.world.settings import Label
 
 
 class PairQuality(Settings):

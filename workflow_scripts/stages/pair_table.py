@@ -15,7 +15,7 @@ from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
 from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.demo.world.labels import Label
+from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.embeddings.facts import search_cost, search_resources
 from workflow_scripts.pairs.pair_kind import Found, PairInputs, PairKind, PartnerSettings
 
