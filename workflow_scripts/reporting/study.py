@@ -18,6 +18,7 @@ from workflow_scripts.stats.seeds import derive
 
 SHORT = 10  # hex digits shown of a sha256; the manifest has all of them
 Row = dict[str, Any]
+SEED = 0  # of the choice of examples
 SAMPLE = 20_000  # rows from which examples are chosen
 GROUPS = 8  # row groups that a sample is drawn from: 8 × 65,536 rows at most are read of any table
 THUMBNAIL = 160  # longer side in pixels

@@ -11,7 +11,7 @@ from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.demo.world.settings import Label
-from workflow_scripts.evaluation.datasets.downstream_set import LabelBy, Metric
+from workflow_scripts.evaluation.datasets.downstream_set import Metric
 from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
 from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, known_set
 
@@ -82,12 +82,6 @@ class EvalDataset(Settings):
         "covered by the labelled object (voc_masks: by all objects of its class)",
         examples=[0.5],
         json_schema_extra={"unit": "share of area"},
-    )
-    label_by: LabelBy = Field(
-        "largest",
-        description="kind voc_masks: which class labels a photo. largest: that of its largest object; "
-        "class_area: the one whose objects are largest together",
-        examples=["class_area"],
     )
 
     @model_validator(mode="before")

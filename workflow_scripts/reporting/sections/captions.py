@@ -10,6 +10,7 @@ import numpy as np
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.study import (
     SAMPLE,
+    SEED,
     Number,
     Source,
     Study,
@@ -23,6 +24,7 @@ from workflow_scripts.stats.seeds import derive
 
 Row = dict[str, Any]
 STRATA = ("worst", "typical", "best")
+EACH = 4  # examples of each stratum
 
 
 @dataclass(frozen=True)
@@ -127,12 +129,12 @@ def captions(study: Study) -> Row:
     table = study.one("captions_table")
     if table is None:
         return {"strata": []}
-    path, settings = table.path(".parquet"), study.settings
+    path = table.path(".parquet")
     columns = ("key", "itm_original", "itm_generated")
-    sample = sample_rows(path, columns, SAMPLE, settings.seed, "captions").to_pylist()
+    sample = sample_rows(path, columns, SAMPLE, SEED, "captions").to_pylist()
     scored = scored_by_all(study, [row["key"] for row in sample])
     sample = [row for row in sample if row["key"] in scored]
-    chosen = chosen_strata(np.array([_gain(row) for row in sample]), settings.seed, settings.captions_each)
+    chosen = chosen_strata(np.array([_gain(row) for row in sample]), SEED, EACH)
     keys = {name: [sample[at]["key"] for at in positions] for name, positions in chosen.items()}
     everyone = [key for some in keys.values() for key in some]
     rows = {row["key"]: row for row in rows_of(path, "key", everyone)}

@@ -15,6 +15,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.charts import stacked
 from workflow_scripts.reporting.study import (
     SAMPLE,
+    SEED,
     ArtifactIndex,
     Number,
     Record,
@@ -39,6 +40,7 @@ EXPLAINED = {
     "pair_table": "sources with a pair",
     "common_images": "images that all runs train on",
 }
+PAIR_SOURCES = 6  # images whose pairs are shown
 DETAILS = frozenset({"n", "unknown", "window", "q05", "q25", "q75", "q95"})
 Row = dict[str, Any]
 _LEVEL = re.compile(r"(?<!\d)\.|\.(?!\d)")  # the dot in 0.5 separates no levels
@@ -201,13 +203,13 @@ def quality(study: Study, name: str, unit: str) -> Row:
 
 def pairs(study: Study) -> Row:
     """First partners of the same source images in every pair table."""
-    tables, index, settings = study.all("pairs"), study.one("images"), study.settings
+    tables, index = study.all("pairs"), study.one("images")
     if not tables or index is None:
         return {"sources": []}
-    sample = sample_rows(index.path(".parquet"), ("key",), SAMPLE, settings.seed, "pairs")["key"].to_pylist()
-    np.random.default_rng(derive(settings.seed, "report", "pairs", "order")).shuffle(sample)
+    sample = sample_rows(index.path(".parquet"), ("key",), SAMPLE, SEED, "pairs")["key"].to_pylist()
+    np.random.default_rng(derive(SEED, "report", "pairs", "order")).shuffle(sample)
     found = [_nearest(table, sample) for table in tables]
-    sources = shared_sources(sample, found, settings.pair_sources)
+    sources = shared_sources(sample, found, PAIR_SOURCES)
     shown = sources + [table[key]["target"] for key in sources for table in found if key in table]
     thumbs = study.thumbnails(shown)
     texts = _captions_by_arm(study, shown)

@@ -31,6 +31,7 @@ from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 Row = dict[str, Any]
 ENDS = ("value", "low", "high")
 PARTS = ("method", "backbone", "pairs", "augmentation", "tag", "seed")
+OVERLAYS = 6  # images with maps of all runs
 OVERLAY, SMALL = 112, 80  # longer side of a map in the grid, and beside others of its image, in pixels
 ARRAYS = ("datasets", "keys", "roles", "classes", "swapped", "scores", "images", "masks", "maps", "maps_swapped")
 
@@ -285,7 +286,7 @@ def overlays(study: Study, shown: Mapping[str, Sequence[Artifact]]) -> Row | Non
         run: {(one.dataset, one.key): one for one in _examples(found) if one.role == SHARED}
         for run, found in shown.items()
     }
-    shared = shared_examples(list(stored.values()), study.settings.saliency_images)
+    shared = shared_examples(list(stored.values()), OVERLAYS)
     if not shared:
         return None
     columns = []
