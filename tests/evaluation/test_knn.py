@@ -7,7 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from tests.evaluation.sets import downstream
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.downstream import Resampling, hits_table
-from workflow_scripts.evaluation.knn import Sampling, knn, results_table, statistics_table
+from workflow_scripts.evaluation.knn import knn, results_table, statistics_table
 
 
 def test_train_and_val_vote_and_test_images_are_classified() -> None:
@@ -52,13 +52,16 @@ def test_an_empty_split_is_named(gone: tuple[str, ...]) -> None:
         knn(replace(data, split=split), 20, 0.07, "cpu")
 
 
-def test_the_table_uses_test_images_but_for_rankme_and_draws_the_same_for_all_networks() -> None:
+def test_the_table_uses_test_images_but_for_rankme_and_draws_the_same_for_all_networks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workflow_scripts.evaluation.knn.RANK_IMAGES", 40)
+    monkeypatch.setattr("workflow_scripts.evaluation.knn.UNIFORMITY_PAIRS", 500)
     data = downstream(4, n=200)
     spoiled = data.features.copy()
     spoiled[data.rows("train", "val")] *= 100
-    sampling = Sampling(40, 500, 0)
     first, other = (
-        {row["metric"]: row for row in statistics_table(one, sampling).to_pylist()}
+        {row["metric"]: row for row in statistics_table(one, 0).to_pylist()}
         for one in (data, replace(data, features=spoiled))
     )
     test = data.features[data.rows("test")].astype(float)
@@ -73,5 +76,5 @@ def test_the_table_uses_test_images_but_for_rankme_and_draws_the_same_for_all_ne
 
 def test_features_of_zeros_have_no_rank() -> None:
     data = downstream(3)
-    table = statistics_table(replace(data, features=np.zeros_like(data.features)), Sampling(40, 500, 0))
+    table = statistics_table(replace(data, features=np.zeros_like(data.features)), 0)
     assert "rankme" not in table["metric"].to_pylist() and "norm" in table["metric"].to_pylist()

@@ -1,7 +1,5 @@
 """Nearest neighbours in frozen features: every test image is classified by the images of train and val."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 
@@ -11,6 +9,10 @@ from workflow_scripts.models.nearest import nearest_classes, nearest_classes_on
 from workflow_scripts.stats.feature_statistics import alignment, rankme, uniformity
 from workflow_scripts.stats.seeds import derive
 
+RANK_IMAGES = 25_600
+"""Most images of train and val behind RankMe: as many as in its paper."""
+UNIFORMITY_PAIRS = 200_000
+"""Most pairs of test images behind the uniformity."""
 RESULTS = pa.schema(
     [
         *[("dataset", pa.string()), ("metric", pa.string())],
@@ -49,32 +51,21 @@ def results_table(data: Downstream, predicted: np.ndarray, resampling: Resamplin
     return pa.Table.from_pylist([dict(zip(RESULTS.names, row, strict=True))], RESULTS)
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """Limits of what is read.
+def statistics_table(data: Downstream, seed: int) -> pa.Table:
+    """A row per statistic: dataset, metric, value, n (images). A statistic that does not exist is left out.
 
-    Attributes:
-        rank_images: images of train and val behind RankMe, at most.
-        uniformity_pairs: pairs of test images behind the uniformity, at most.
-        seed: of both draws; they do not depend on the features, so all checkpoints share them.
+    Args:
+        seed: of what is drawn, which does not depend on the features, so all checkpoints share it.
     """
-
-    rank_images: int
-    uniformity_pairs: int
-    seed: int
-
-
-def statistics_table(data: Downstream, sampling: Sampling) -> pa.Table:
-    """A row per statistic: dataset, metric, value, n (images). A statistic that does not exist is left out."""
     bank, test = data.rows("train", "val"), data.rows("test")
-    if len(bank) > sampling.rank_images:
-        generator = np.random.Generator(np.random.PCG64(derive(sampling.seed, "rankme", data.name)))
-        bank = np.sort(generator.choice(bank, sampling.rank_images, replace=False))
+    if len(bank) > RANK_IMAGES:
+        generator = np.random.Generator(np.random.PCG64(derive(seed, "rankme", data.name)))
+        bank = np.sort(generator.choice(bank, RANK_IMAGES, replace=False))
     features, labels = data.features[test].astype(np.float64), data.labels[test]
     norms = np.linalg.norm(features, axis=1)
     unit = features / np.maximum(norms, 1e-12)[:, None]
     aligned, partnered = alignment(unit, labels)
-    spread = uniformity(unit, sampling.uniformity_pairs, derive(sampling.seed, "uniformity", data.name))
+    spread = uniformity(unit, UNIFORMITY_PAIRS, derive(seed, "uniformity", data.name))
     found = {
         "rankme": (rankme(data.features[bank].astype(np.float64)), len(bank)),
         "alignment": (aligned, partnered),

@@ -9,8 +9,8 @@ from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.demo.world.labels import Label
-from workflow_scripts.evaluation.datasets.downstream_set import LabelBy, Metric
+from workflow_scripts.demo.world.settings import Label
+from workflow_scripts.evaluation.datasets.downstream_set import Metric
 from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
 from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, known_set
 
@@ -81,12 +81,6 @@ class EvalDataset(Settings):
         "covered by the labelled object (voc_masks: by all objects of its class)",
         examples=[0.5],
         json_schema_extra={"unit": "share of area"},
-    )
-    label_by: LabelBy = Field(
-        "largest",
-        description="kind voc_masks: which class labels a photo. largest: that of its largest object; "
-        "class_area: the one whose objects are largest together",
-        examples=["class_area"],
     )
 
     @model_validator(mode="before")

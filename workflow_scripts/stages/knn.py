@@ -24,20 +24,6 @@ class Knn(Bootstrap):
         description="temperature of the votes, whose weights are exp(cosine / temperature)",
         examples=[0.1],
     )
-    rank_images: int = Field(
-        25_600,
-        ge=2,
-        description="most train and val images for RankMe; as many as in its paper",
-        examples=[5_000],
-        json_schema_extra={"unit": "images"},
-    )
-    uniformity_pairs: int = Field(
-        200_000,
-        ge=1,
-        description="most pairs of test images for uniformity",
-        examples=[50_000],
-        json_schema_extra={"unit": "pairs"},
-    )
     seed: int = Field(0, ge=0, description="seed of the bootstrap, and of the images and pairs drawn", examples=[1])
 
 
@@ -46,7 +32,7 @@ def knn(job: Job[Knn]) -> None:
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation import knn as neighbours
     from workflow_scripts.evaluation.downstream import Resampling, hits_table, load_downstream
-    from workflow_scripts.evaluation.knn import Sampling, statistics_table
+    from workflow_scripts.evaluation.knn import statistics_table
 
     settings = job.settings
     data = load_downstream(job.input("dataset"), job.input("features"))
@@ -54,8 +40,7 @@ def knn(job: Job[Knn]) -> None:
     resampling = Resampling(settings.resamples, settings.level, settings.seed)
     write_table(job.file(".parquet"), neighbours.results_table(data, predicted, resampling))
     write_table(job.file(".predictions.parquet"), hits_table(data, predicted))
-    sampling = Sampling(settings.rank_images, settings.uniformity_pairs, settings.seed)
-    write_table(job.file(".statistics.parquet"), statistics_table(data, sampling))
+    write_table(job.file(".statistics.parquet"), statistics_table(data, settings.seed))
     job.rows(len(predicted), len(predicted))
 
 

@@ -40,18 +40,6 @@ class LinearProbe(Bootstrap):
         examples=[300],
         json_schema_extra={"unit": "iterations"},
     )
-    tolerance: float = Field(
-        5e-5,
-        gt=0,
-        description="a fit ends when the largest entry of the gradient, scaled by the curvature at zero, is below this "
-        "share of the objective; by default the objective is then within about 1e-6 of its minimum",
-        examples=[1.0e-4],
-    )
-    standardise: bool = Field(
-        False,
-        description="standardise features by the mean and standard deviation of the fitted rows; the original does not",
-        examples=[True],
-    )
     seed: int = Field(0, ge=0, description="seed of the bootstrap", examples=[1])
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from pydantic import Field
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.demo.world.labels import Label
+from workflow_scripts.demo.world.settings import Label
 
 
 class PairQuality(Settings):

@@ -12,7 +12,7 @@ from workflow_scripts.core.declaration.kind_settings import fields_of, settings_
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.demo.world.labels import Label
+from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.embeddings.facts import search_cost, search_resources
 from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, PartnerSettings
 

@@ -32,11 +32,10 @@ def report(job: Job[Report]) -> None:
     from workflow_scripts.evaluation.saliency.maps.kinds import KINDS
     from workflow_scripts.evaluation.saliency.scores import SCORES, explained
     from workflow_scripts.provenance.run_metadata import figures_of
-    from workflow_scripts.reporting.contents import page_context
-    from workflow_scripts.reporting.page import render
+    from workflow_scripts.reporting.page import SPEED, computation, render, speed_page
     from workflow_scripts.reporting.sections.caption_figures import Explained
+    from workflow_scripts.reporting.sections.contents import page_context
     from workflow_scripts.reporting.sections.saliency import MapMeaning
-    from workflow_scripts.reporting.speed import SPEED, computation, speed_page
 
     given = {name: job.inputs(name) for name in INPUTS}
     behind = [artifact for name in ROOT_ONLY for artifact in job.inputs(name)]

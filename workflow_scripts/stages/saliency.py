@@ -22,28 +22,6 @@ class Saliency(Bootstrap):
     upsampling: Literal["bilinear", "nearest"] = Field(
         "bilinear", description="how maps are enlarged to the input size", examples=["nearest"]
     )
-    tolerance: float = Field(
-        0.067,
-        ge=0,
-        lt=1,
-        description="distance from the object up to which pointing_game_near counts a hit; 0.067: 15 of 224 pixels",
-        examples=[0.03],
-        json_schema_extra={"unit": "image sides"},
-    )
-    thresholds: int = Field(
-        101,
-        ge=2,
-        description="thresholds of the IoU curve, evenly spaced from 0 to the maximum of the map",
-        examples=[51],
-        json_schema_extra={"unit": "thresholds"},
-    )
-    gaussian_sigma: float = Field(
-        0.25,
-        gt=0,
-        description="standard deviation of the centre Gaussian, the baseline",
-        examples=[0.3],
-        json_schema_extra={"unit": "image sides"},
-    )
     batch_size: int = Field(
         64, ge=1, description="images per pass", examples=[32], json_schema_extra={"unit": "images"}
     )

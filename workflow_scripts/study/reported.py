@@ -26,4 +26,4 @@ def report_settings(study: Study, runs: Runs, accepted: Sequence[Mapping[str, st
     levels = {name: section.level for name, section in study.evaluation if hasattr(section, "level")}
     levels["data_card"] = study.data_card.confidence
     named = {"study": study.study, "captions_of": captions_of, "headline_step": headline, "levels": levels}
-    return {**study.report.model_dump(mode="json"), **named, "accepted": [dict(one) for one in accepted]}
+    return {**named, "accepted": [dict(one) for one in accepted]}

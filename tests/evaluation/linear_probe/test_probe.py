@@ -15,7 +15,14 @@ from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.linear_probe.probe import Fitter, Plan, Validation, probe, sweep, validation
 
 COARSE = (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6)
-PLAN = Plan((1e-4, 1e-2, 1.0, 1e2), 9, 500, 1e-7, False, Resampling(200, 0.95, 0), "cpu")
+pytestmark = pytest.mark.usefixtures("exact")
+PLAN = Plan((1e-4, 1e-2, 1.0, 1e2), 9, 500, Resampling(200, 0.95, 0), "cpu")
+
+
+@pytest.fixture
+def exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fits that end closer to the minimum than a study needs."""
+    monkeypatch.setattr("workflow_scripts.evaluation.linear_probe.probe.TOLERANCE", 1e-7)
 
 
 @settings(max_examples=60, deadline=None)
@@ -162,17 +169,6 @@ def test_a_class_without_training_images_is_never_predicted() -> None:
     found = probe(replace(data, split=split), "sklearn", PLAN)
     assert found.head.bias[2] == -np.inf and not (found.predicted == 2).any()
     assert np.isfinite(np.delete(found.head.bias, 2)).all()
-
-
-def test_standardising_makes_scale_irrelevant() -> None:
-    data, plan = downstream(), PLAN._replace(standardise=True)
-    scaled = replace(data, features=data.features * np.float32(1024))
-    first, second = probe(data, "sklearn", plan), probe(scaled, "sklearn", plan)
-    assert first.cost == second.cost and (first.predicted == second.predicted).all()
-    assert second.head.std == pytest.approx(1024 * first.head.std, rel=1e-5)
-    constant = data.features.copy()
-    constant[:, 0] = 3
-    assert np.isfinite(probe(replace(data, features=constant), "sklearn", plan).head.weight).all()
 
 
 @pytest.mark.parametrize("gone", ["train", "val", "test"])

@@ -24,7 +24,7 @@ from workflow_scripts.evaluation.saliency.tables import (
 from workflow_scripts.models.backbones import build_backbone, explained_layers
 
 N, SIZE = 12, 16
-PLAN = SaliencyPlan(("layer4", "layer3"), "bilinear", 0.1, 11, 0.25, 3, 0, "cpu", 1)
+PLAN = SaliencyPlan(("layer4", "layer3"), "bilinear", 3, 0, "cpu", 1)
 SCORED = ["k3", "k4", "k5", "k6", "k7", "k8"]
 
 

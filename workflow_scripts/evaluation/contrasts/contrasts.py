@@ -22,9 +22,8 @@ from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
 from workflow_scripts.evaluation.contrasts.study_scores import StudyScores, comparable, mean_metric
 from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, Verdict, agreed, verdict
 from workflow_scripts.stats.intervals import LEVEL, Interval, percentile_interval, student_t
-from workflow_scripts.stats.multiple import holm
 from workflow_scripts.stats.nested import nested_means
-from workflow_scripts.stats.random_effects import FEWEST_SEEDS, Effect, two_way
+from workflow_scripts.stats.random_effects import FEWEST_SEEDS, Effect, holm, two_way
 from workflow_scripts.stats.seeds import derive
 
 Place = tuple[str, str]

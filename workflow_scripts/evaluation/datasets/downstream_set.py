@@ -6,8 +6,6 @@ from typing import Any, Literal
 
 Metric = Literal["accuracy", "mean_per_class"]
 Paths = Literal["loader", "lazy", "pets", "arrays"]
-LabelBy = Literal["largest", "class_area"]
-"""Which of several objects gives an image its label."""
 
 
 @dataclass(frozen=True)

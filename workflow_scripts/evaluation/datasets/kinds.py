@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow_scripts.core.registry import by_name
-from workflow_scripts.evaluation.datasets.downstream_set import LabelBy
 
 if TYPE_CHECKING:
     from workflow_scripts.evaluation.datasets.picture_sets import PictureSet
@@ -86,11 +85,10 @@ def _imagenet_s(locate: Locate, seed: int) -> "PictureSet":
     return ImageNetS(locate(""))
 
 
-def _voc_masks(locate: Locate, seed: int, label_by: LabelBy, min_dominance: float) -> "PictureSet":
-    from workflow_scripts.evaluation.datasets.masks.objects import LabelRule
+def _voc_masks(locate: Locate, seed: int, min_dominance: float) -> "PictureSet":
     from workflow_scripts.evaluation.datasets.masks.voc import VocMasks
 
-    return VocMasks(locate(""), LabelRule(label_by, min_dominance))
+    return VocMasks(locate(""), min_dominance)
 
 
 def _pets_masks(locate: Locate, seed: int) -> "PictureSet":
@@ -149,7 +147,7 @@ KINDS = by_name(
             name="voc_masks",
             summary="segmented photos in the layout of PASCAL VOC",
             read=_voc_masks,
-            settings=("label_by", "min_dominance"),
+            settings=("min_dominance",),
             contains=(("JPEGImages",), ("SegmentationObject", "SegmentationClass")),
             has_masks=True,
         ),

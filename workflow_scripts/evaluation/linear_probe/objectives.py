@@ -127,7 +127,7 @@ class Head(NamedTuple):
 
 
 class Search(NamedTuple):
-    """Where a minimisation starts, and when it ends: see the settings of ``linear_probe`` for the other fields."""
+    """Where a minimisation starts, and when it ends: after ``max_iter`` steps, or at a gradient below ``tolerance``."""
 
     start: Head
     max_iter: int

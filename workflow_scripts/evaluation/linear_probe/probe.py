@@ -1,7 +1,6 @@
 """Linear probe of frozen features: C chosen only on validation, refitted on train + val, tested once.
 
-Features are used unscaled, as in the original's and CLIP's evaluation; ``standardise`` (off) scales them by the mean
-and deviation of the rows that a head is fitted on.
+Features are used unscaled, as in the original's and CLIP's evaluation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +26,9 @@ from workflow_scripts.evaluation.linear_probe.objectives import (
 from workflow_scripts.stats.intervals import Interval
 
 DECADES = 2.0
+TOLERANCE = 5e-5
+"""A search ends when the largest entry of the gradient, scaled by the curvature at zero, is below this share of the
+objective, which is then within about 1e-6 of its minimum."""
 RESULTS = pa.schema(
     [
         *[(name, pa.string()) for name in ("dataset", "objective", "metric")],
@@ -92,8 +94,6 @@ class Plan(NamedTuple):
     costs: tuple[float, ...]
     fine_points: int
     max_iter: int
-    tolerance: float
-    standardise: bool
     resampling: Resampling
     device: str
 
@@ -147,7 +147,7 @@ class Fitter:
     """Fits heads for several costs to the same rows of a set.
 
     Each search starts from the known head whose cost is nearest on a log scale, which is usually close: that changes
-    how many steps lead to the minimum. It changes only within ``tolerance``, unless ``max_iter`` ends the search.
+    how many steps lead to the minimum. It changes only within the tolerance, unless ``max_iter`` ends the search.
 
     Args:
         known: heads of the same features by cost, from which searches can start.
@@ -158,13 +158,7 @@ class Fitter:
     ) -> None:
         # In float32, rounding stalls the line search long before the gradient is small.
         features, labels = data.features[rows].astype(np.float64), data.labels[rows]
-        dimension = features.shape[1]
         self.known, self._objective, self._plan, self._classes = dict(known), objective, plan, len(data.classes)
-        self._mean, self._std = np.zeros(dimension), np.ones(dimension)
-        if plan.standardise:
-            self._mean, self._std = features.mean(axis=0), features.std(axis=0)
-            self._std[self._std == 0] = 1
-            features = (features - self._mean) / self._std
         self._present, compact = np.unique(labels, return_inverse=True)
         self._basis = principal_basis(features)
         turned, classes = self._basis.turned(features), len(self._present)
@@ -176,13 +170,13 @@ class Fitter:
 
     def __call__(self, cost: float) -> FittedHead:
         """The head for ``cost``."""
-        search = Search(self._start(cost), self._plan.max_iter, self._plan.tolerance)
+        search = Search(self._start(cost), self._plan.max_iter, TOLERANCE)
         found = OBJECTIVES[self._objective](self._problem, cost, search)
         weight = np.zeros((self._classes, self._problem.dimension), np.float32)
         bias = np.full(self._classes, -np.inf, np.float32)
         weight[self._present] = found.weight @ self._basis.rotation.T
         bias[self._present] = found.bias - weight[self._present] @ self._basis.mean
-        self.known[cost] = FittedHead(weight, bias, self._mean.astype(np.float32), self._std.astype(np.float32))
+        self.known[cost] = FittedHead(weight, bias, np.zeros_like(weight[0]), np.ones_like(weight[0]))
         return self.known[cost]
 
     def _start(self, cost: float) -> Head:

@@ -36,6 +36,8 @@ from workflow_scripts.stats.seeds import derive
 
 TRAINED, WHOLE = "trained", "all"
 BATCH, ITERATIONS = 256, 200
+TRAIN_IMAGES = 2000
+"""Most training images to which the head of a changed network is fitted."""
 ORDERS: dict[str, Callable[[int], object]] = {"most": ROADMostRelevantFirst, "least": ROADLeastRelevantFirst}
 ROAD_BATCH = 32
 CHECKS = pa.schema(

@@ -24,6 +24,10 @@ from workflow_scripts.stats.seeds import derive
 SHOWN = (LEADING, "runner_up")
 """Maps of the first layer that are kept for the report."""
 OTHER_IMAGE, MEAN_MASK = "other_image", "mean_mask"
+TOLERANCE = 0.067
+"""Sides of the image from the object up to which pointing_game_near counts a hit: 15 of 224 pixels."""
+THRESHOLDS = np.linspace(0, 1, 101)
+"""Of the IoU curve, in shares of the map's maximum."""
 
 
 @dataclass
@@ -80,9 +84,7 @@ class MaskSurvey:
         return self.scored.mean(without=mask) if self.trained is None else self.trained.mean()
 
 
-def survey(
-    images: PackedImages, test: np.ndarray, train: np.ndarray, has_probe: Callable[[int], bool], sigma: float
-) -> MaskSurvey:
+def survey(images: PackedImages, test: np.ndarray, train: np.ndarray, has_probe: Callable[[int], bool]) -> MaskSurvey:
     """Read every mask once.
 
     Args:
@@ -90,9 +92,8 @@ def survey(
         test: rows of the test split that have a mask.
         train: rows of other splits that have a mask.
         has_probe: whether the probe knows the class of a row; other test images are left out.
-        sigma: standard deviation of the centre Gaussian, in sides.
     """
-    gaussian = centre_gaussian(images.size, sigma)
+    gaussian = centre_gaussian(images.size)
     left_out: Counter[str] = Counter()
     scored, kept, areas, centred = _sum(images.size), [], [], []
     known = [int(row) for row in test if has_probe(int(row))]
@@ -123,9 +124,6 @@ class SaliencyPlan(NamedTuple):
 
     layers: tuple[str, ...]
     upsampling: str
-    tolerance: float
-    thresholds: int
-    gaussian_sigma: float
     batch_size: int
     seed: int
     device: str
@@ -201,7 +199,6 @@ def evaluate_saliency(
         images.masked[test],
         images.masked[~test],
         lambda row: bool(np.isfinite(head.bias[data.labels[row]])),
-        plan.gaussian_sigma,
     )
     keys, n = [str(key) for key in data.keys[found.rows]], len(found.rows)
     result = SaliencyResult(
@@ -254,8 +251,7 @@ def _with_next(images: Iterator[_Seen]) -> Iterator[tuple[_Seen, _Seen]]:
 
 def _score(images: Iterator[tuple[_Seen, _Seen]], result: SaliencyResult, size: int) -> None:
     """Fill in scores, maps to be shown, and counts of constant maps; a batch of images at a time, by ``workers``."""
-    plan, thresholds = result.plan, np.linspace(0, 1, result.plan.thresholds)
-    gaussian = centre_gaussian(size, plan.gaussian_sigma)
+    plan, gaussian = result.plan, centre_gaussian(size)
 
     def scored(pair: tuple[_Seen, _Seen]) -> tuple[np.ndarray, np.ndarray]:
         image, other = pair
@@ -263,8 +259,8 @@ def _score(images: Iterator[tuple[_Seen, _Seen]], result: SaliencyResult, size: 
         common = {CHANCE: np.ones_like(gaussian), "centre_gaussian": gaussian, MEAN_MASK: mean_mask}
         common["sobel"] = sobel(image.pixels)
         maps = _all_maps(image, other, common, plan)
-        near = near_object(image.mask, plan.tolerance * size)
-        return score_maps(maps, image.mask, near, thresholds), constant(maps, image.mask)
+        near = near_object(image.mask, TOLERANCE * size)
+        return score_maps(maps, image.mask, near, THRESHOLDS), constant(maps, image.mask)
 
     with ThreadPoolExecutor(max(1, plan.workers)) as pool:
         while part := list(islice(images, plan.batch_size)):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from workflow_scripts.core.errors import PipelineErrors
-from workflow_scripts.demo.world.labels import LABELS
+from workflow_scripts.demo.world.settings import LABELS
 from workflow_scripts.models.networks.view import Scaling, View, view_of
 from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings, SeveralPartners
 from workflow_scripts.pretraining.pair_settings import BY_CAPTION

@@ -14,7 +14,6 @@ from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.reporting.settings import ReportContents
 from workflow_scripts.stages.data_card import DataCard
 from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.judge_comparison import JudgeComparison
@@ -114,7 +113,6 @@ class Study(Settings):
     )
     standard_contrasts: bool = StandardContrasts
     bootstrap: int = Resamples
-    report: ReportContents = Field(ReportContents(), description="what the report shows")
     crate: CrateSection = Field(CrateSection(), description="the study as a Workflow Run RO-Crate")
 
 

@@ -17,10 +17,10 @@ from workflow_scripts.evaluation.saliency.maps.kinds import COMMON, KINDS, LAYER
 
 
 def test_a_gaussian_at_the_centre() -> None:
-    found = centre_gaussian(9, 0.25)
+    found = centre_gaussian(9)
     y, x = np.mgrid[:9, :9]
     assert found == pytest.approx(np.exp(-((y - 4) ** 2 + (x - 4) ** 2) / (2 * (0.25 * 9) ** 2)))
-    assert centre_gaussian(8, 0.25) == pytest.approx(centre_gaussian(8, 0.25)[::-1, ::-1])
+    assert centre_gaussian(8) == pytest.approx(centre_gaussian(8)[::-1, ::-1])
 
 
 def test_edges_are_scipys() -> None:

@@ -12,7 +12,6 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.masks.objects import (
     IGNORE,
     MOST_OBJECTS,
-    LabelRule,
     label_of,
     object_picture,
     read_bytes,
@@ -73,11 +72,11 @@ class VocMasks:
 
     Args:
         root: the folder, ``VOC2012`` of the unpacked archive.
-        rule: which class labels a photo.
+        min_dominance: share of the area of all objects that those of the label must cover.
     """
 
-    def __init__(self, root: Path, rule: LabelRule) -> None:
-        self.root, self.where, self.rule = root, str(root), rule
+    def __init__(self, root: Path, min_dominance: float = 0.0) -> None:
+        self.root, self.where, self.min_dominance = root, str(root), min_dominance
         self.segmented = [root / one for one in (OBJECTS, CLASSES) if (root / one).is_dir()]
         if not self.segmented:
             raise PipelineError("no segmentations", root, f"no {OBJECTS} or {CLASSES}", "give the folder that has them")
@@ -134,7 +133,7 @@ class VocMasks:
         areas = areas[: len(classes)]
         if any(area and not one for area, one in zip(areas, classes, strict=True)):
             return "", "object_without_class"
-        return label_of(classes, areas.tolist(), self.rule)
+        return label_of(classes, areas.tolist(), self.min_dominance)
 
     def _objects(self, name: str) -> Objects:
         """The map of objects of a photo, and their classes; an empty text for one that can't be told.

@@ -12,9 +12,9 @@ from workflow_scripts.stats.seeds import derive
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PIL
 
 
-def centre_gaussian(side: int, sigma: float) -> np.ndarray:
-    """The centre bias of photographs: a round Gaussian with a standard deviation of ``sigma`` sides."""
-    distance = (np.arange(side) - (side - 1) / 2) / (sigma * side)
+def centre_gaussian(side: int) -> np.ndarray:
+    """The centre bias of photographs: a round Gaussian with a standard deviation of 0.25 sides."""
+    distance = (np.arange(side) - (side - 1) / 2) / (0.25 * side)
     line = np.exp(-(distance**2) / 2)
     return np.outer(line, line)
 

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.study.config.configs import changed, merged
-from workflow_scripts.reporting.contents import interval_note
+from workflow_scripts.reporting.sections.contents import interval_note
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 

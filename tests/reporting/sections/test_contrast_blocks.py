@@ -4,7 +4,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
-from workflow_scripts.reporting.contrast_figure import DIFFERENCES, SCORES, Line, contrast_figure
+from workflow_scripts.reporting.sections.contrast_blocks import DIFFERENCES, SCORES, Line, contrast_figure
 
 LINE = Line("simclr: <b>", "arm-revised", [0.6, 0.7], [0.5], [("untrained", 0.2)], [("supervised", 0.9)], 0.1, 0.0, 0.2)
 

@@ -5,14 +5,14 @@ from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.key import root_hash
-from workflow_scripts.reporting.provenance import Number
-from workflow_scripts.reporting.sections import data as data_sections
-from workflow_scripts.reporting.sections import runs as run_sections
 from workflow_scripts.reporting.sections.caption_figures import Explained, caption_figures
+from workflow_scripts.reporting.sections.captions import captions
+from workflow_scripts.reporting.sections.data import losses, pairs, quality
 from workflow_scripts.reporting.sections.leakage import leakage
+from workflow_scripts.reporting.sections.runs import accuracy, curves, headline
 from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
 from workflow_scripts.reporting.settings import Report
-from workflow_scripts.reporting.study import Study, label
+from workflow_scripts.reporting.study import Number, Study, label
 from workflow_scripts.reporting.text import count, words
 from workflow_scripts.stats.intervals import LEVEL
 
@@ -63,19 +63,19 @@ def page_context(
         "behind": len(whole),
         "intervals": interval_note(settings.levels),
         "accepted": settings.accepted,
-        "headline": run_sections.headline(study),
-        "losses": data_sections.losses(study),
-        "captions": data_sections.captions(study),
+        "headline": headline(study),
+        "losses": losses(study),
+        "captions": captions(study),
         "caption_figures": caption_figures(study, figures),
-        "caption_quality": data_sections.quality(study, "caption_quality", "arm"),
-        "judge_quality": data_sections.quality(study, "judge_quality", "judge"),
-        "judge_comparison": data_sections.quality(study, "judge_comparison", "arm"),
-        "caption_labels": data_sections.quality(study, "caption_labels", "labels"),
-        "judge_calibration": data_sections.quality(study, "judge_calibration", "judge"),
-        "pair_quality": data_sections.quality(study, "pair_quality", "pairs"),
-        "pairs": data_sections.pairs(study),
-        "curves": run_sections.curves(study),
-        "accuracy": run_sections.accuracy(study),
+        "caption_quality": quality(study, "caption_quality", "arm"),
+        "judge_quality": quality(study, "judge_quality", "judge"),
+        "judge_comparison": quality(study, "judge_comparison", "arm"),
+        "caption_labels": quality(study, "caption_labels", "labels"),
+        "judge_calibration": quality(study, "judge_calibration", "judge"),
+        "pair_quality": quality(study, "pair_quality", "pairs"),
+        "pairs": pairs(study),
+        "curves": curves(study),
+        "accuracy": accuracy(study),
         "leakage": leakage(study),
         "saliency": saliency(study, scores, maps),
     }
