@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.core.runtime.progress import PROGRESS, Progress
-from workflow_scripts.pretraining.live_curve import CURVE_LINES
+from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES
 from workflow_scripts.study.live_figures import Figures, read_figures
 
 

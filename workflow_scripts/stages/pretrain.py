@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
     from workflow_scripts.pretraining.data.pairing import Pairing
     from workflow_scripts.pretraining.data.token_rows import TokenRows
-    from workflow_scripts.pretraining.plan import Plan
+    from workflow_scripts.pretraining.training.plan import Plan
 
     Learned = tuple[Pairing, np.ndarray | None, TokenRows | None, np.ndarray | None, CaptionVectors | None]
 
@@ -33,9 +33,9 @@ def pretrain(job: Job[Pretrain]) -> None:
     from workflow_scripts.core.files.jsonio import pretty, read_json
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.models.text.tower import TOWER
-    from workflow_scripts.pretraining.plan import OUTCOME, weights_name
-    from workflow_scripts.pretraining.run_metadata import about_backbone, curve_table, run_metadata
     from workflow_scripts.pretraining.schedule import schedule
+    from workflow_scripts.pretraining.training.plan import OUTCOME, weights_name
+    from workflow_scripts.pretraining.training.run_metadata import about_backbone, curve_table, run_metadata
 
     counts: dict[str, float] = {}
     length = schedule(job.settings, 0)
@@ -43,13 +43,13 @@ def pretrain(job: Job[Pretrain]) -> None:
     if not job.settings.trains:
         about = _untrained(job)
     else:
-        from workflow_scripts.pretraining.distributed.interrupt import Interrupt
+        from workflow_scripts.pretraining.training.interrupt import Interrupt
 
         # From here on SLURM may preempt the job; imports and tables take a while, so this comes first.
         with Interrupt() as interrupt:
-            from workflow_scripts.pretraining.data.calibration import calibrated
-            from workflow_scripts.pretraining.distributed.launch import launch
-            from workflow_scripts.pretraining.trainer import deterministic
+            from workflow_scripts.pretraining.training.launch import launch
+            from workflow_scripts.pretraining.training.plan import calibrated
+            from workflow_scripts.pretraining.training.trainer import deterministic
 
             plan = _plan(job)
             counts = _counts(job, plan)  # by the numbers of images in the index
@@ -68,7 +68,7 @@ def pretrain(job: Job[Pretrain]) -> None:
 
 
 def _staged_in(job: Job[Pretrain]) -> dict[str, Any]:
-    from workflow_scripts.pretraining.data.stage_in import stage_in_facts
+    from workflow_scripts.pretraining.training.stage_in import stage_in_facts
 
     facts = stage_in_facts(job.work)
     return {"stage_in": facts} if facts else {}
@@ -77,10 +77,10 @@ def _staged_in(job: Job[Pretrain]) -> dict[str, Any]:
 def _untrained(job: Job[Pretrain]) -> dict[str, Any]:
     """Write the weights of a network that is not trained here; what ``run.json`` says about it."""
     from workflow_scripts.models.external import load_external
-    from workflow_scripts.pretraining.checkpoint import write_tensors
-    from workflow_scripts.pretraining.network import seeded_backbone
-    from workflow_scripts.pretraining.plan import weights_name
-    from workflow_scripts.pretraining.run_metadata import about_backbone
+    from workflow_scripts.pretraining.training.checkpoint import write_tensors
+    from workflow_scripts.pretraining.training.initial import seeded_backbone
+    from workflow_scripts.pretraining.training.plan import weights_name
+    from workflow_scripts.pretraining.training.run_metadata import about_backbone
 
     settings = job.settings
     if settings.network is not None:
@@ -99,9 +99,9 @@ def _plan(job: Job[Pretrain]) -> "Plan":
     from workflow_scripts.core.inputs import settle
     from workflow_scripts.core.shards import dataset_images, index_images
     from workflow_scripts.pretraining.data.faithfulness import SCORES
-    from workflow_scripts.pretraining.data.inputs import dataset_probe, subreddit_probe
+    from workflow_scripts.pretraining.monitor.probing import dataset_probe, subreddit_probe
     from workflow_scripts.pretraining.monitor.tracking import missing_tracker
-    from workflow_scripts.pretraining.plan import Plan, decoded_bytes
+    from workflow_scripts.pretraining.training.plan import Plan, decoded_bytes
 
     settings, index = job.settings, job.input("images")
     if settings.tracker is not None and (missing := missing_tracker(settings.tracker)) is not None:
@@ -202,9 +202,9 @@ STAGE = Stage(
         "network",
     ),
     packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow", "simplejpeg"),
-    # How often the run is saved, what is kept in memory (or computed again) or on nodes, how images are loaded, and the
+    # How often the run is saved, what is kept in memory or on nodes, how images are loaded, and the
     # tracker: no bytes on a CPU depend on these.
-    not_in_key=frozenset({"checkpoint_every", "cache_mb", "loading", "recompute", "stage_in", "tracker"}),
+    not_in_key=frozenset({"checkpoint_every", "cache_mb", "loaders", "stage_in", "tracker"}),
     on_device=True,
     gpus=lambda settings: settings.gpus,
 )
@@ -247,10 +247,7 @@ FACTS = Facts(
         core_ms=2.1,  # decoding a 512-pixel JPEG 1.5, crop to 224 and flip 0.4 to 0.55; colours change on the GPU
         # Forward and backward pass count as three forward passes; what saves memory takes one more each.
         gflop=lambda load: (
-            (3 + bool(load.settings.get("recompute")) + bool(load.settings.get("micro_batch_size")))
-            * load.forward_gflop
-            * load.passes
-            / max(1, load.views)
+            (3 + bool(load.settings.get("micro_batch_size"))) * load.forward_gflop * load.passes / max(1, load.views)
         ),
         source="measured; counted: three times a forward pass of the backbone",
     ),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workflow_scripts.core.runtime.progress import Progress, read_progress
-from workflow_scripts.pretraining.live_curve import CURVE_LINES, read_curve
+from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES, read_curve
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.study.config.configs import changed, merged
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
-from workflow_scripts.pretraining.run_metadata import kept_checkpoints
-from workflow_scripts.pretraining.schedule import LogSpaced, schedule
-from workflow_scripts.pretraining.settings import Pretrain
+from workflow_scripts.pretraining.schedule import schedule
+from workflow_scripts.pretraining.settings import LogSpaced, Pretrain
+from workflow_scripts.pretraining.training.run_metadata import kept_checkpoints
 from workflow_scripts.study.config.kept import evaluated, kept_errors
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
@@ -42,7 +42,6 @@ def test_the_defaults_are_log_spaced() -> None:
     assert Pretrain.model_validate({**BASE, "steps": 250_000}) == run(250_000, {})
     assert run(200, {}).kept == ["last"]
     assert run(200, [50], probe=PROBE).kept == [50, "best", "last"]
-    assert run(200, [50], probe=PROBE | {"keep_best": False}).kept == [50, "last"]
 
 
 def test_evaluation_picks_from_what_each_run_keeps() -> None:

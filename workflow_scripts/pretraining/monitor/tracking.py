@@ -19,7 +19,7 @@ from workflow_scripts.core.files.jsonio import pretty
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from workflow_scripts.pretraining.plan import Plan
+    from workflow_scripts.pretraining.training.plan import Plan
 
 FOLDER = ".trackers"  # in the results folder
 LAST = ".last-step.json"  # in a tracker's folder: end of the name of the file with a run's last step

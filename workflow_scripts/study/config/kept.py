@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from workflow_scripts.pretraining.schedule import step_name
-from workflow_scripts.pretraining.settings import Pretrain
+from workflow_scripts.pretraining.settings import Pretrain, step_name
 from workflow_scripts.study.config.errors import SettingError
 
 

@@ -9,8 +9,7 @@ from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.demo.world.settings import LABELS
 from workflow_scripts.models.networks.view import Scaling, View, view_of
 from workflow_scripts.pretraining.method import PAIR_INPUTS, LabelSettings, SeveralPartners
-from workflow_scripts.pretraining.pair_settings import BY_CAPTION
-from workflow_scripts.pretraining.settings import HEADS, INSTEAD, METHODS, Pretrain
+from workflow_scripts.pretraining.settings import BY_CAPTION, HEADS, INSTEAD, METHODS, Pretrain
 from workflow_scripts.study.config.checks import RESERVED_PAIRS
 from workflow_scripts.study.config.embedded import embedding_errors
 from workflow_scripts.study.config.encoders.checks import encoder_run_errors

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from workflow_scripts.core.runtime.figures import FIGURES
 from workflow_scripts.core.runtime.job_log import logged_work_folder
-from workflow_scripts.pretraining.live_curve import PEAKS
+from workflow_scripts.pretraining.monitor.live_curve import PEAKS
 from workflow_scripts.study.live_figures import Figures, read_figures
 
 SECONDS_BETWEEN_READS = 1.0
