@@ -98,7 +98,6 @@ OWN_PARSERS = {
     "core/files/bounded_json.py",
     "core/pinned_code.py",
     "core/shards.py",
-    "provenance/crate/check.py",
     "audit/files.py",
     "provenance/verify/compare.py",
 }

@@ -116,7 +116,7 @@ def _study(one: HandMade) -> None:
         "annotations/rows", [".json"], {"annotations": ["source/annotations"]}, {"years": [2019]}, (4, 3, {"a": 1})
     )
     one.make("shard_plan/plan", [".parquet"], {"annotations": ["annotations/rows"]}, {"rows": 200}, (3, 3, {}))
-    one.make("report/index", [".html", "/page.css"], {"plan": ["shard_plan/plan"]}, {}, None, beside=[])
+    one.make("report/index", [".html", "/page.css"], {"plan": ["shard_plan/plan"]}, {}, None, beside={})
 
 
 def _edited(data: bytes, rng: random.Random) -> bytes:
