@@ -149,10 +149,6 @@ def _images(one: HandMade) -> None:
         rows = (count, count - sum(lost.values()), lost)
         beside = {".attempts.parquet": {"sha256": fake_hash("attempts"), "bytes": 9}}
         outside = {"code": "format-1", "not_in_key": ["attempts", "hosts"], "beside": beside}
-            "code": "format-1",
-            "not_in_key": ["attempts", "hosts"],
-            "beside": {".attempts.parquet": {"sha256": fake_hash("attempts"), "bytes": 9}},
-        }
         one.make(f"download/{shard}", [".tar", ".parquet"], {"plan": ["shard_plan/plan"]}, settings, rows, **outside)
     names = [f"download/{shard}" for shard, _, _ in shards]
     lost = {"http_404": 16, "placeholder": 3}
