@@ -99,7 +99,7 @@ OWN_PARSERS = {
     "core/pinned_code.py",
     "core/shards.py",
     "audit/files.py",
-    "provenance/verify/compare.py",
+    "provenance/verify.py",
 }
 
 

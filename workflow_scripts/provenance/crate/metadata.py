@@ -15,7 +15,6 @@ from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import canonical, digest
 from workflow_scripts.core.key import root_hash
-from workflow_scripts.provenance import format as fmt
 from workflow_scripts.provenance.crate.contents import (
     METADATA,
     README,
@@ -27,7 +26,7 @@ from workflow_scripts.provenance.crate.contents import (
     public_settings,
 )
 from workflow_scripts.provenance.nodes import Node, inputs_of
-from workflow_scripts.provenance.run_metadata import figures_of, mattering
+from workflow_scripts.provenance.run_metadata import figures_of, mattering, rows_text
 
 CONTEXT = ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"]
 CRATE, WORKFLOW_CRATE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
@@ -265,7 +264,7 @@ def _describe_job(graph: Graph, node: Node, along: Collection[str]) -> None:
     graph.link(WORKFLOW, "step", step)
     job = graph.put(local("job", node.label), "CreateAction", name=node.label, instrument=ref(tool))
     rows = node.manifest["rows"]
-    graph.put(job, "CreateAction", description=f"Makes {node.label}" + (f"; rows {fmt.rows(rows)}" if rows else ""))
+    graph.put(job, "CreateAction", description=f"Makes {node.label}" + (f"; rows {rows_text(rows)}" if rows else ""))
     graph.put(job, "CreateAction", actionStatus=COMPLETED, startTime=made.get("start"), endTime=made.get("end"))
     about = {"name": f"{node.label} as a step", "instrument": ref(step), "object": ref(job)}
     control = graph.put(local("control", node.label), "ControlAction", **about)
