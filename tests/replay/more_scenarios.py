@@ -31,7 +31,7 @@ from workflow_scripts.evaluation.datasets.registry import TORCHVISION
 from workflow_scripts.provenance.crate import write as crate_write
 from workflow_scripts.provenance.lineage import load
 from workflow_scripts.removal import deletion, removal
-from workflow_scripts.removal.rows import Listed
+from workflow_scripts.removal.removal import Listed
 from workflow_scripts.study.active_config import remember
 
 
