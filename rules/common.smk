@@ -19,7 +19,7 @@ from workflow_scripts.core.files.names import CRATE as CRATE_FOLDER
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.files.sharing import share_with_group
 from workflow_scripts.core.runtime.job_log import log_of_artifact
-from workflow_scripts.provenance.crate.base import METADATA
+from workflow_scripts.provenance.crate.contents import METADATA
 from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning, outside_groups
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
 from workflow_scripts.study.snakemake.turns import Turns

@@ -13,7 +13,7 @@ from tests.stages.captioned import RECAPTION, shard
 from tests.stages.test_pretrain import make_index
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.provenance.nodes import Node, read_node
-from workflow_scripts.provenance.verify.verify import Options, command, verify
+from workflow_scripts.provenance.verify import Options, command, verify
 from workflow_scripts.stages import pretrain, recaption, source
 from workflow_scripts.study.stages import tolerance
 

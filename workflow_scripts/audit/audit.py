@@ -27,6 +27,7 @@ from workflow_scripts.audit.cache import (
 from workflow_scripts.audit.files import (
     Claim,
     claims_of,
+    crate_findings,
     file_findings,
     lonely_records,
     owners_of,
@@ -44,7 +45,6 @@ from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.names import CRATE
 from workflow_scripts.core.key import AROUND
 from workflow_scripts.core.record import read_entry
-from workflow_scripts.provenance.crate.check import check
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import Node, read_node, study_root
 from workflow_scripts.study.active_config import note_of, noted_artifacts, units_of
@@ -184,9 +184,10 @@ class Audit:
         self._others({claim.path for claim in every} | beside(self.study, self.scan))
         if not self.quick:
             self.found += [(found.path, found) for found in beside_findings(self.study, self.scan)]
-        if self.scope == self.study and not self.quick:
-            self._crate(self.study / CRATE)
         root, behind = study_root(node for node in self.nodes if node.path in self.trusted)
+        crate = self.study / CRATE
+        if self.scope == self.study and not self.quick and crate.exists():
+            self.found += [(crate, found) for found in crate_findings(crate, root)]
         self._notes(behind)
         paths = {node.path for node in scoped}
         kept = {found for path, found in self.found if path in paths or path.is_relative_to(self.scope)}
@@ -281,13 +282,6 @@ class Audit:
         jobs = None if self.quick else self.jobs
         for claim, found in file_findings(claims, self.scan, owners_of(others), jobs):
             self.found.append((claim.node.path, found))
-
-    def _crate(self, crate: Path) -> None:
-        try:
-            faults = check(crate) if crate.exists() else []
-        except (PipelineError, OSError) as error:
-            faults = [str(error)]
-        self.found += [(crate, finding(Kind.BROKEN_CRATE, crate, fault)) for fault in faults]
 
     def _others(self, claimed: Collection[Path]) -> None:
         """Files that nothing names, and artifacts that were finished and left nothing."""

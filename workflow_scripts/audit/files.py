@@ -9,6 +9,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.audit.scan import Scan
@@ -16,10 +17,12 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash, results_root, stored
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit, kind_of, read_bytes
+from workflow_scripts.core.files.bounded_json import Unfit, kind_of, read_bytes, read_object
 from workflow_scripts.core.files.names import cache_entry
+from workflow_scripts.core.key import root_hash
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.sources import LISTING, MOST_LISTED, files_of, local_path
+from workflow_scripts.provenance.crate.contents import METADATA, ROOT_ID
 from workflow_scripts.provenance.nodes import Node
 
 Owners = dict[str, list[Path]]
@@ -258,3 +261,30 @@ def _here(wanted: str) -> Path | None:
     except PipelineError:
         return None
     return next((place for place in (path, ROOT / path) if os.path.exists(place)), None)
+
+
+def crate_findings(crate: Path, root: str | None) -> Iterator[Finding]:
+    """Whether a crate has the files that its metadata names, and describes the study with this root hash."""
+    try:
+        graph = {entity["@id"]: entity for entity in read_object(crate / METADATA)["@graph"]}
+        described = {crate / unquote(name): graph[name] for name in graph if "sha256" in graph[name] and name[0] != "#"}
+        identifier = graph[ROOT_ID]["identifier"]
+    except (OSError, Unfit, LookupError, TypeError, AttributeError) as error:
+        yield finding(Kind.BROKEN_CRATE, crate / METADATA, f"not the metadata of a crate ({error})")
+        return
+    manifests = []
+    for path, entity in described.items():
+        try:
+            inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(crate)) and path.is_file()
+            sha256 = file_hash(path) if inside else "missing"
+        except (OSError, ValueError) as error:
+            sha256 = str(error)
+        if sha256 != entity["sha256"]:
+            yield finding(Kind.BROKEN_CRATE, path, f"{sha256[:64]}; the metadata names {entity['sha256']}")
+        parts = path.relative_to(crate).parts
+        if parts[0] == "manifests":
+            manifests.append(("/".join(parts[1:]).removesuffix(".json"), sha256))
+    if identifier != f"root-sha256:{root_hash(manifests)}":
+        yield finding(Kind.BROKEN_CRATE, crate, "its root hash is not that of the manifests in it")
+    elif root is not None and identifier != f"root-sha256:{root}":
+        yield finding(Kind.BROKEN_CRATE, crate, f"it describes {identifier}; the study's root hash is {root}")

@@ -76,17 +76,8 @@ def lookup(entry: Path) -> dict[str, Any] | None:
     return None
 
 
-def is_complete(entry: Path) -> bool:
-    """Whether an entry has all its files in the recorded sizes; unlike :func:`lookup`, this reads no data."""
-    try:
-        whole_entry(entry)
-    except (FileNotFoundError, NotADirectoryError, Unfit):
-        return False
-    return True
-
-
 def whole_entry(entry: Path) -> Entry:
-    """A cache entry whose data files have the recorded sizes; no data is read.
+    """A cache entry whose data files have the recorded sizes; unlike :func:`lookup`, this reads no data.
 
     Raises:
         Unfit: the entry is damaged; says how.

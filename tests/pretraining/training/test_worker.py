@@ -13,8 +13,6 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.patience import PASSING
 from workflow_scripts.core.files.storage_errors import number_among
-from workflow_scripts.pretraining import plan
-from workflow_scripts.pretraining.distributed import worker
 from workflow_scripts.pretraining.training import plan, worker
 
 

@@ -128,7 +128,7 @@ class Tolerance:
 
     Attributes:
         number: bound for floating-point numbers, measured as in
-            :class:`workflow_scripts.provenance.verify.compare.Deviation`.
+            :class:`workflow_scripts.provenance.verify.Deviation`.
         unequal: share of a column's cells that may exceed the bound or, if they aren't numbers, differ at all (a
             caption at a near tie, a hit that flips, a pixel of a chart).
         seen: what was observed on the demo. Every bound leaves room above it, for larger models and batches.

@@ -11,7 +11,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.digest import module_path, stage_closure
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.notes import sealed
-from workflow_scripts.provenance.diff.code_diff import changed_names, module_differences, module_text, text_digest
+from workflow_scripts.provenance.diff import changed_names, module_differences, module_text, text_digest
 
 CHECKPOINT = f"pretrain/simclr-revised-crop-s0{MANIFEST}"
 
