@@ -17,7 +17,7 @@ from workflow_scripts.core.runtime.clock import Clock
 from workflow_scripts.core.runtime.machine import machine
 from workflow_scripts.core.sources import listing
 from workflow_scripts.study.active_config import remember
-from workflow_scripts.study.stages import declaration
+from workflow_scripts.study.config.stages import declaration
 
 RUNS = ("simclr-self-crop-s0", "simclr-revised-crop-s0")
 

@@ -8,8 +8,7 @@ from workflow_scripts.audit.audit import Audit, Audited
 from workflow_scripts.audit.notes import noted
 from workflow_scripts.audit.shared import shared_findings
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.active_config import noted_artifacts
-from workflow_scripts.study.studies import studies_at
+from workflow_scripts.study.active_config import noted_artifacts, studies_at
 
 
 def audit(paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: int) -> list[Audited]:

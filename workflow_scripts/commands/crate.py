@@ -40,7 +40,7 @@ def command(
     """
     from workflow_scripts.provenance.crate import check as checks
     from workflow_scripts.provenance.crate.write import write_crate
-    from workflow_scripts.study.stages import published
+    from workflow_scripts.study.config.stages import published
 
     settings = _settings(license=license, max_file_mb=max_file_mb)
     crate = folder if check else write_crate(folder, **settings.model_dump(), published=published()).parent

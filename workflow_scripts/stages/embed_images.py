@@ -51,7 +51,12 @@ FACTS = replace(
     IMAGES,
     files={**IMAGES.files, ".keys.parquet": KEYS},
     cost=replace(IMAGES.cost, units=undivided(IMAGES.cost.units)),
-    names="image_encoders",
+    names=lambda units: [encoder.name for encoder in units.study.image_encoders],
+    inputs={
+        "images": "image_index/images",
+        "run": lambda units, unit: units.encoder_run(unit["encoder"]),
+        "parts": lambda units, unit: units.parts("embed_images_part", unit["encoder"]),
+    },
 )
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from workflow_scripts.core.declaration.parts import WHOLE, Part, named_part
+from workflow_scripts.core.declaration.parts import WHOLE, Part, named_part, part_names
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
@@ -89,7 +89,13 @@ STAGE = Stage(
     on_device=True,
 )
 
-FACTS = replace(IMAGES, names="image_vector_parts")
+FACTS = replace(
+    IMAGES,
+    names=lambda units: [
+        f"{encoder.name}.{part}" for encoder in units.study.image_encoders for part in part_names(encoder.parts)
+    ],
+    inputs={"images": "image_index/images", "run": lambda units, unit: units.encoder_run(unit["encoder"])},
+)
 
 if __name__ == "__main__":
     run_stage(STAGE)

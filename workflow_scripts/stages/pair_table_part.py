@@ -4,6 +4,7 @@ Inputs: ``vectors`` as of ``pair_table``.
 """
 
 from workflow_scripts.core.declaration.facts import Facts, File, Tolerance
+from workflow_scripts.core.declaration.parts import part_names
 from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
 from workflow_scripts.core.stage import Job, run_stage
@@ -51,8 +52,9 @@ FACTS = Facts(
     resources=search_resources(lambda load: load.images * load.parts * 5_600),  # all vectors
     cost=search_cost(lambda load: load.images**2 * load.parts),
     disk=lambda load: load.rows * (8 + 8 * load.settings["k"]),  # the row, and k neighbours with cosines
-    names="pair_parts",
     section="pairs.{pairs}",
+    names=lambda units: [f"{pairs.name}.{part}" for pairs in units.study.pairs for part in part_names(pairs.parts)],
+    inputs={"vectors": lambda units, unit: [units.item("pairs", unit["pairs"]).vectors]},
 )
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ from workflow_scripts.core.files.jsonio import canonical, digest
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
 from workflow_scripts.core.files.plain import check_suffixes
 from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
-from workflow_scripts.study.snakemake.planning import PlannedJob
-from workflow_scripts.study.stages import declaration
+from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.terminal.lines import wrapped
+from workflow_scripts.study.units import PlannedJob
 
 if TYPE_CHECKING:
     from workflow_scripts.study.units import Units

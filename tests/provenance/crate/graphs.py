@@ -7,7 +7,7 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.study.stages import published
+from workflow_scripts.study.config.stages import published
 
 METADATA = "ro-crate-metadata.json"
 PUBLISHED = published()

@@ -1,5 +1,6 @@
 """Parts of work that is divided among jobs: their names, and which rows each of them does."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -45,3 +46,15 @@ def named_part(name: str) -> Part:
     """The part with one of these names."""
     number, _, of = name.partition("-of-")
     return Part(int(number) - 1, int(of))
+
+
+def blocks(shards: Sequence[str], size: int) -> list[str]:
+    """``<first>-<last>`` of consecutive shards, ``size`` at a time."""
+    parts = [shards[start : start + size] for start in range(0, len(shards), size)]
+    return [f"{part[0]}-{part[-1]}" for part in parts]
+
+
+def shards_of(block: str) -> list[str]:
+    """The shards of a block."""
+    first, last = block.split("-")
+    return [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)]
