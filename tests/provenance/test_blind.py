@@ -33,7 +33,7 @@ from workflow_scripts.core.inputs import stamp_of
 from workflow_scripts.core.sources import REMEMBERED
 from workflow_scripts.provenance.crate.write import write_crate
 from workflow_scripts.study import active_config as today
-from workflow_scripts.study.stages import published
+from workflow_scripts.study.config.stages import published
 
 ELSEWHERE = {"how-images-came"}  # in test_shared.py
 BLIND: dict[str, Callable[[Chain], object]] = {}

@@ -19,7 +19,7 @@ from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.provenance.nodes import Node, load, read_node
 from workflow_scripts.provenance.verify import Deviation, Kind, Options, Verdict, command, deviation, sample, verify
 from workflow_scripts.stages import annotations, shard_plan, source
-from workflow_scripts.study.stages import tolerance
+from workflow_scripts.study.config.stages import tolerance
 
 ROOT = Path(__file__).resolve().parents[3]
 

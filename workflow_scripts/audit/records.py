@@ -13,7 +13,7 @@ from workflow_scripts.core.files.notes import is_intact
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.record import odd_fields
 from workflow_scripts.provenance.nodes import Node, inputs_of
-from workflow_scripts.study.stages import declaration
+from workflow_scripts.study.config.stages import declaration
 
 _OF_THE_KEY = ("stage", "key", "code")  # the same in the record of a reuse and in that of the computation
 

@@ -34,7 +34,7 @@ def command(
       2  wrong usage
     """
     from workflow_scripts.provenance.crate.write import write_crate
-    from workflow_scripts.study.stages import published
+    from workflow_scripts.study.config.stages import published
 
     settings = _settings(license=license, max_file_mb=max_file_mb)
     metadata = write_crate(study, **settings.model_dump(), published=published())

@@ -53,7 +53,7 @@ def command(
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.provenance.nodes import load
     from workflow_scripts.provenance.verify import GOOD, Options, sample, verify_all
-    from workflow_scripts.study.stages import tolerance
+    from workflow_scripts.study.config.stages import tolerance
 
     nodes = sample(load(path), number, seed)
     if not nodes:

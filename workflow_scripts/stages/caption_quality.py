@@ -162,9 +162,15 @@ FACTS = Facts(
         gflop=lambda _: 0.8,
         source="demo study, upper bound",
     ),
-    names="arms",
     section="caption_quality",
     sources={name: name for name in SOURCES},
+    names=lambda units: units.arms,
+    inputs={
+        "captions": "select_captions/{arm}",
+        "table": "caption_table/captions",
+        "images": "image_index/images",
+        "truth": "demo_world/*",
+    },
 )
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=30, memory_mb=2_000, local=True),  # reads manifests and run records, copies small files
     cost=Cost(per="crate", units=lambda _: 1, core_ms=5_000, source="assumed"),
+    settings=lambda units, _: units.crate_settings(),
 )
 
 

@@ -201,8 +201,8 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=30, memory_mb=2_000),
     cost=Cost(per="image", units=lambda load: load.settings["images"], core_ms=2.7, source="demo study"),
-    names="world",
     section="demo_world",
+    names=lambda units: ["world"] if units.study.demo_world else [],
 )
 
 if __name__ == "__main__":

@@ -174,9 +174,14 @@ FACTS = Facts(
     resources=Resources(minutes=240, memory_mb=4_000),
     cost=Cost(per="labelled image", units=lambda load: load.labelled, core_ms=0.5, source="demo study, upper bound"),
     disk=lambda load: load.labelled * 40_000,
-    names="datasets",
     section="datasets.{dataset}",
     sources={"dataset": "dataset-{dataset}"},
+    names=lambda units: [dataset.name for dataset in units.study.datasets],
+    inputs={
+        "world": lambda units, unit: (
+            ["demo_world/world"] if KINDS[units.item("datasets", unit["dataset"]).kind].from_world else []
+        )
+    },
 )
 
 if __name__ == "__main__":

@@ -95,9 +95,10 @@ FACTS = Facts(
         source="demo study, upper bound",
     ),
     disk=lambda _: 2e6,
-    names="evaluations",
     section="evaluation.few_shot",
     group="evaluation.{run}.{step}",
+    names=lambda units: units.evaluations,
+    inputs={"features": "features/{run}.{step}.{dataset}", "dataset": "eval_dataset/{dataset}"},
 )
 
 if __name__ == "__main__":

@@ -85,9 +85,10 @@ FACTS = Facts(
         source="measured with 512 columns: 0.15 for 4,000 test images and a bank of 40,000; grows with both",
     ),
     disk=lambda _: 1e6,
-    names="evaluations",
     section="evaluation.knn",
     group="evaluation.{run}.{step}",
+    names=lambda units: units.evaluations,
+    inputs={"features": "features/{run}.{step}.{dataset}", "dataset": "eval_dataset/{dataset}"},
 )
 
 if __name__ == "__main__":

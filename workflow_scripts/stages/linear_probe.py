@@ -111,9 +111,10 @@ FACTS = Facts(
         source="demo study: 4,408 rows of 128 columns in 2 s; here 512 columns",
     ),
     disk=lambda _: 2e6,
-    names="evaluations",
     section="evaluation.linear_probe",
     group="evaluation.{run}.{step}",
+    names=lambda units: units.evaluations,
+    inputs={"features": "features/{run}.{step}.{dataset}", "dataset": "eval_dataset/{dataset}"},
 )
 
 if __name__ == "__main__":

@@ -258,8 +258,24 @@ FACTS = Facts(
         + load.text_bytes * (1 + 2 * 3)
         + load.rows * WIDTH * 4 * ("vectors" in METHODS[load.settings["method"]].learns)
     ),
-    names="runs",
-    sources={"network": "network-{network}"},
+    names=lambda units: units.runs,
+    inputs={
+        "images": lambda units, unit: units.trainings[unit["run"]].images,
+        "pairs": lambda units, unit: units.trainings[unit["run"]].pair_table,
+        "captions": lambda units, unit: units.trainings[unit["run"]].captions("captions", "select_captions"),
+        "tokens": lambda units, unit: units.trainings[unit["run"]].captions("tokens", "tokens"),
+        "vectors": lambda units, unit: units.trainings[unit["run"]].vectors,
+        "faithfulness": lambda units, unit: units.trainings[unit["run"]].faithfulness,
+        "truth": lambda units, unit: (
+            ["demo_world/world"] if "truth" in units.trainings[unit["run"]].settings.inputs else []
+        ),
+        "common": lambda units, unit: (
+            units.all("common_images") if units.trainings[unit["run"]].settings.trains else []
+        ),
+        "probe": lambda units, unit: units.trainings[unit["run"]].probe,
+    },
+    settings=lambda units, unit: units.trainings[unit["run"]].settings.model_dump(mode="json"),
+    sources={"network": lambda units, unit: f"network-{units.trainings[unit['run']].run.network}"},
 )
 
 if __name__ == "__main__":

@@ -70,6 +70,39 @@ FACTS = Facts(
     cost=Cost(per="page", units=lambda _: 1, core_ms=1_000, source="demo study"),
     in_all=True,
     group="page",
+    inputs={
+        "annotations": "annotations/rows",
+        "plan": "shard_plan/plan",
+        "data_card": "data_card/data_card",
+        "images": "image_index/images",
+        "captions_table": "caption_table/captions",
+        "arms": "select_captions/*",
+        "pairs": "pair_table/*",
+        "common": "common_images/*",
+        "runs": "pretrain/*",
+        "datasets": "eval_dataset/*",
+        "probe": "linear_probe/*",
+        "summary": "summary/summary",
+        "source": lambda units, _: [f"source/{name}" for name in units.needed("source")],
+        "world": "demo_world/*",
+        "vectors": lambda units, _: [
+            *units.vectors_read(),
+            *units.all("embed_tests"),
+            *units.all("vector_matches"),
+        ],
+        "tokens": lambda units, _: [*units.all("tokenizer"), *units.all("tokens")],
+        "scores": "score_captions/*",
+        "hashes": "image_hashes/*",
+        **{
+            stage: f"{stage}/*"
+            for stage in (
+                *("caption_quality", "caption_comparison", "judge_quality", "judge_comparison", "caption_labels"),
+                *("judge_calibration", "pair_quality", "few_shot", "knn", "saliency", "saliency_checks", "leakage"),
+                *("discrimination", "download", "recaption", "eval_images", "features"),
+            )
+        },
+    },
+    settings=lambda units, _: units.report_settings(),
 )
 
 if __name__ == "__main__":

@@ -109,9 +109,16 @@ FACTS = Facts(
         source="demo study, upper bound, on a CPU",
     ),
     disk=lambda _: 2e6,
-    names="mask_evaluations",
     section="evaluation.saliency",
     group="evaluation.{run}.{step}",
+    names=lambda units: [f"{checkpoint}.{name}" for checkpoint in units.checkpoints for name in units.mask_datasets],
+    inputs={
+        "run": "pretrain/{run}",
+        "features": "features/{run}.{step}.{dataset}",
+        "probe": "linear_probe/{run}.{step}.{dataset}",
+        "dataset": "eval_dataset/{dataset}",
+        "images": lambda units, unit: units.images_seen(unit),
+    },
 )
 
 if __name__ == "__main__":

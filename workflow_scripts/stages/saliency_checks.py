@@ -106,9 +106,22 @@ FACTS = Facts(
         core_ms=340,
         source="demo study, on a CPU",
     ),
-    names="saliency_checks",
     section="evaluation.saliency_checks",
     group="evaluation.{run}.{step}",
+    names=lambda units: [
+        f"{name}.{own.steps[-1]}.{dataset}"
+        for name, own in units.trainings.items()
+        if own.run.check_saliency and own.settings.seed == own.run.seeds[0]
+        for dataset in units.mask_datasets
+    ],
+    inputs={
+        "run": "pretrain/{run}",
+        "features": "features/{run}.{step}.{dataset}",
+        "probe": "linear_probe/{run}.{step}.{dataset}",
+        "dataset": "eval_dataset/{dataset}",
+        "images": lambda units, unit: units.images_seen(unit),
+        "saliency": "saliency/{run}.{step}.{dataset}",
+    },
 )
 
 if __name__ == "__main__":

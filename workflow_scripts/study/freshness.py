@@ -24,9 +24,9 @@ from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECOR
 from workflow_scripts.core.record import load_manifest, load_record
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
-from workflow_scripts.study.snakemake.planning import PlannedJob
-from workflow_scripts.study.stages import declaration
+from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.terminal.lines import wrapped
+from workflow_scripts.study.units import PlannedJob
 
 if TYPE_CHECKING:
     from workflow_scripts.study.units import Units

@@ -13,7 +13,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.key import root_hash
 from workflow_scripts.provenance.crate.metadata import CONTEXT, PROFILES
-from workflow_scripts.study.stages import published
+from workflow_scripts.study.config.stages import published
 
 METADATA = "ro-crate-metadata.json"
 PUBLISHED = published()

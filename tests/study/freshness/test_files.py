@@ -14,8 +14,7 @@ from workflow_scripts.core import artifact
 from workflow_scripts.core import record as record_module
 from workflow_scripts.stages import source
 from workflow_scripts.study.freshness import Freshness
-from workflow_scripts.study.snakemake.planning import PlannedJob
-from workflow_scripts.study.units import Units
+from workflow_scripts.study.units import PlannedJob, Units
 
 
 def test_a_target_without_a_data_file_is_stale_and_an_input_is_left_to_its_reader(
