@@ -13,7 +13,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.inputs import clear_inputs
 from workflow_scripts.core.key import SCHEMA
-from workflow_scripts.core.stage import Stage, run_stage
+from workflow_scripts.core.runtime.stage import Stage, run_stage
 
 HASH = 16  # bytes of a sha256 that TarImages takes
 

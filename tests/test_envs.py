@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from workflow_scripts.core.digest import ROOT, module_path, stage_closure
-from workflow_scripts.study.stages import facts, stage_names
+from workflow_scripts.study.config.stages import facts, stage_names
 
 FILES = sorted((ROOT / "envs").glob("*.yaml"))
 # Names that differ: conda-forge's for the same thing, and imports that are not named as their package.
@@ -66,7 +66,7 @@ def imports_of(module: str) -> set[str]:
 
 def imported(stage: str) -> set[str]:
     """Top-level names of all foreign modules that a stage's code can import."""
-    modules = [*stage_closure(stage), "workflow_scripts.core.stage", "workflow_scripts.core.artifact"]
+    modules = [*stage_closure(stage), "workflow_scripts.core.runtime.stage", "workflow_scripts.core.artifact"]
     names = {name for module in modules for name in imports_of(module)}
     return names - set(sys.stdlib_module_names) - {"workflow_scripts"} - OPTIONAL
 

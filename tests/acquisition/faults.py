@@ -116,8 +116,8 @@ def header_faults() -> dict[str, tuple[Route, str, int]]:
         "/length-too-large.jpg": (_long, "reset", 3),
         "/gzip-without-end.jpg": (_gzip_without_end, "not_an_image", 1),
         "/error-without-end.jpg": (_error_without_end, "http_4xx", 1),
-        "/there.jpg": (lambda h, _: h.redirect("/back.jpg"), "redirect_loop", 4),
-        "/back.jpg": (lambda h, _: h.redirect("/there.jpg"), "redirect_loop", 4),
+        "/there.jpg": (lambda h, _: h.redirect("/back.jpg"), "redirect_loop", 6),
+        "/back.jpg": (lambda h, _: h.redirect("/there.jpg"), "redirect_loop", 6),
     }
 
 
@@ -156,7 +156,7 @@ def network_faults() -> dict[str, tuple[Route, str, int]]:
         "/wrong-type.jpg": (lambda h, _: h.send(good, Content_Type="text/html"), "ok", 1),
         "/removed.jpg": (lambda h, _: h.redirect("/removed.png"), "placeholder", 1),
         "/moved.jpg": (lambda h, _: h.redirect("/good.jpg"), "ok", 1),
-        "/loop.jpg": (lambda h, _: h.redirect(h.path), "redirect_loop", 4),
+        "/loop.jpg": (lambda h, _: h.redirect(h.path), "redirect_loop", 6),
         "/private.jpg": (lambda h, _: h.redirect("http://127.0.0.1:9/good.jpg"), "blocked_address", 1),
         "/metadata.jpg": (lambda h, _: h.redirect("http://169.254.169.254/latest"), "blocked_address", 1),
         "/file.jpg": (lambda h, _: h.redirect("file:///etc/passwd"), "bad_url", 1),

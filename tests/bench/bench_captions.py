@@ -33,12 +33,10 @@ from tokenizers import Tokenizer
 from tests.bench import other_captions
 from workflow_scripts.captions.comparison.figures import FIGURES
 from workflow_scripts.captions.comparison.variety import VECTOR_BLOCKS, VECTOR_IMAGES, blocks, vendi, word_variety
-from workflow_scripts.captions.diagnostics.caption_statistics import Wording
-from workflow_scripts.captions.diagnostics.columns import Measures, caption_columns
-from workflow_scripts.captions.diagnostics.rarity import Reference
+from workflow_scripts.captions.diagnostics.columns import Measures, Reference, Wording, caption_columns
+from workflow_scripts.captions.diagnostics.near_duplicates import survey
 from workflow_scripts.captions.diagnostics.reading import captions_of
 from workflow_scripts.captions.diagnostics.summary import mean, share
-from workflow_scripts.captions.diagnostics.survey import survey
 from workflow_scripts.models.text_norms import blip
 
 SHORT, WINDOW, TOKENS = 4, 500, 32
@@ -68,7 +66,7 @@ def columns(folder: Path, encoder: Path) -> tuple[pa.Table, Blocks, dict[str, fl
     """The columns of the captions in a folder and the variety of their blocks, and what these took."""
     start, file = time.monotonic(), folder / "captions.parquet"
     near = np.arange(pq.read_metadata(file).num_rows)
-    measures = Measures(SHORT, WINDOW, counter(encoder), TOKENS, near)  # type: ignore[arg-type]
+    measures = Measures(counter(encoder), TOKENS, near)  # type: ignore[arg-type]
     table, variety = caption_columns(file, file, measures)
     rows = blocks(len(table), 100, IMAGES, 0)
     taken = [captions_of(file, np.sort(block)) for block in rows]
@@ -89,7 +87,7 @@ def write(folder: Path, captions: list[str]) -> Path:
 
 def specificity(captions: list[str], reference: list[str]) -> np.ndarray:
     """By our code, NaN where unknown."""
-    wording = Wording(SHORT, Reference([reference]), lambda texts: [0] * len(texts), TOKENS)
+    wording = Wording(Reference([reference]), lambda texts: [0] * len(texts), TOKENS)
     found, _ = wording.describe(pa.array(captions))
     return np.asarray(found["specificity"].fill_null(np.nan).to_numpy(), dtype=np.float64)
 

@@ -39,7 +39,7 @@ from torchvision.io import ImageReadMode, read_image
 from torchvision.transforms import RandomHorizontalFlip, RandomResizedCrop
 
 from tests.helpers import hashes
-from workflow_scripts.acquisition.images.shrinking import shrink
+from workflow_scripts.acquisition.shards.pack_file import shrink
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS

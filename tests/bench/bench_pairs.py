@@ -21,15 +21,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.embeddings.text import embed
+from workflow_scripts.embeddings.text import distinct, embed, write_vectors
 from workflow_scripts.models.sentence_encoder import sentence_encoder
-from workflow_scripts.pairs.dedup import group_equal
-from workflow_scripts.pairs.diagnostics.collisions import effective_targets, false_negatives
-from workflow_scripts.pairs.diagnostics.quality import hubness
+from workflow_scripts.pairs.diagnostics.quality import effective_targets, false_negatives, hubness
 from workflow_scripts.pairs.hubs import HUBS
 from workflow_scripts.pairs.key_join import PairRows
 from workflow_scripts.pairs.kinds.nearest import Nearest
 from workflow_scripts.pairs.neighbours import Near, Rule, nearest
+from workflow_scripts.pairs.pools import group_equal
 from workflow_scripts.pairs.selection import first, mutual
 from workflow_scripts.pairs.ties import identities
 
@@ -40,7 +39,6 @@ RULES = {
     "mutual 1": Nearest(mutual=1),
     "mutual 10": Nearest(mutual=10),
     "csls": Nearest(hubs="csls"),
-    "local_scaling": Nearest(hubs="local_scaling"),
     "cap 2": Nearest(hubs="cap"),
 }
 
@@ -63,11 +61,11 @@ def captions(path: Path, sample: int | None) -> pa.Table:
 def embedded(texts: pa.ChunkedArray, model: Path, cache: Path) -> np.ndarray:
     """(n, d) float32 unit vectors, from the cache if this model's are there for as many captions."""
     name = "-".join([*model.resolve().parts[-2:], str(len(texts))])
-    out, work, part = (cache / f"{name}{suffix}" for suffix in (".npy", ".work", ".part"))
+    out, work = cache / f"{name}.npy", cache / f"{name}.work"
     if not out.exists():
         work.mkdir(parents=True, exist_ok=True)
-        embed(texts, sentence_encoder(model, "cpu"), 128, 32, work, part)
-        part.rename(out)
+        captions = distinct(texts)
+        write_vectors(captions, embed(captions, sentence_encoder(model, "cpu"), 128, work), out)
     return np.load(out)
 
 

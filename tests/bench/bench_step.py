@@ -29,7 +29,6 @@ from accelerate import Accelerator
 
 from tests.bench.bench_loader import PHOTOS, in_tar, photos
 from tests.pretraining.shapes import plan
-from workflow_scripts.pretraining.data.loader import PinnedBatch
 from workflow_scripts.pretraining.data.pairing import with_itself
 from workflow_scripts.pretraining.training.gradients import backward
 from workflow_scripts.pretraining.training.plan import Plan
@@ -74,7 +73,7 @@ class Sides:
     def bare(self, steps: int) -> None:
         """Forward and backward passes."""
         trainer, batch = self.trainer, self.given
-        ready = batch.finish(trainer.accelerator.device) if isinstance(batch, PinnedBatch) else batch
+        ready = batch
         trainer.wrapped.train()
         for _ in range(steps):
             trainer.model.zero_grad()

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.record import Record, to_line
 from workflow_scripts.acquisition.store.segment import BYTES, LINES, seal, with_suffix
 from workflow_scripts.acquisition.store.store import Store

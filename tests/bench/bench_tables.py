@@ -144,7 +144,7 @@ def diagnose(path: Path) -> None:
     from workflow_scripts.captions.diagnostics.retrieval import sample_rows
 
     rows = sample_rows(pq.read_metadata(path).num_rows, 100_000, 0)
-    caption_columns(path, path, Measures(3, 50, lambda texts: [text.count(" ") + 1 for text in texts], 32, rows))
+    caption_columns(path, path, Measures(lambda texts: [text.count(" ") + 1 for text in texts], 32, rows))
 
 
 def pairs(rows: Rows, results: Path) -> Iterator[tuple[str, dict[str, float]]]:
@@ -189,8 +189,9 @@ def choose(folder: Path) -> None:
     """Choose among given neighbours by CSLS and write the pair table."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs.neighbours import Near
+    from workflow_scripts.pairs.pair_kind import Pairs
     from workflow_scripts.pairs.selection import by_score, csls
-    from workflow_scripts.pairs.table import Pairs, as_table
+    from workflow_scripts.pairs.table import as_table
 
     target, cosine = np.load(folder / "target.npy"), np.load(folder / "cosine.npy")
     near = Near(target, cosine, np.arange(len(target)), np.arange(len(target), dtype=np.uint64))

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.helpers import make_artifact
 from tests.stages.captioned import image_index, parquet, shard
 from workflow_scripts.captions.arm_rows import arm_table
-from workflow_scripts.captions.scores import schema
+from workflow_scripts.captions.score_table import schema
 from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.files.jsonio import pretty
 

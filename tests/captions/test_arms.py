@@ -1,6 +1,5 @@
 """The arms against rules written out row by row."""
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -69,21 +68,6 @@ def test_original_and_generated(rows: list) -> None:  # type: ignore[type-arg]
     assert arm_of("original", table)["caption"].to_pylist() == [row[0] for row in rows]
     arm = arm_of("generated", table)
     assert list(zip(arm["caption"].to_pylist(), arm["itm"].to_pylist(), strict=True)) == [best_of(r[2]) for r in rows]
-
-
-@given(st.lists(ROW, min_size=1, max_size=12))
-def test_best_by_itc(rows: list) -> None:  # type: ignore[type-arg]
-    """ITC is minus half of ITM here, so the two choose differently; revised then compares by ITM."""
-    table = caption_table(rows)
-    reverse = pa.array([[-c[1] / 2 for c in row[2]] for row in rows], pa.list_(pa.float32()))
-    table = table.set_column(table.column_names.index("itc_generated"), "itc_generated", reverse)
-    best = [best_of(row[2], -1) for row in rows]
-    arm = arm_of("generated", table, best_by="itc")
-    assert list(zip(arm["caption"].to_pylist(), arm["itm"].to_pylist(), strict=True)) == best
-    revised = arm_of("revised", table, best_by="itc").to_pylist()
-    for got, (text, itm, _), (new, new_itm) in zip(revised, rows, best, strict=True):
-        wanted = new != "" and (new_itm > itm or text == "")
-        assert (got["caption"], got["itm"]) == ((new, new_itm) if wanted else (text, itm))
 
 
 def test_shuffled_uses_each_caption_once_and_knows_no_score() -> None:
@@ -210,19 +194,12 @@ def test_external_counts_what_is_missing() -> None:
         external(table, rows, max_missing_share=0.4)
 
 
-def test_of_several_captions_one_is_chosen_by_rule() -> None:
+def test_of_several_captions_the_first_is_used() -> None:
     table = caption_table([("a", 0.0, [("x", 1.0)])] * 2)
     rows = [("k0", ["a", "bb", "a", "cc"]), ("k1", [None, "one"]), ("k0", ["bb", "d"]), ("k1", ["one"])]
     captions, found = external(table, rows)
     assert captions == ["a", "one"]
     assert (found["captions"], found["no_caption"], found["duplicate"], found["not_chosen"]) == (9, 1, 3, 3)
-    assert external(table, rows, choose="longest")[0] == ["bb", "one"]
-    seen = Counter(external(table, rows, choose="random", seed=seed)[0][0] for seed in range(400))
-    assert set(seen) == {"a", "bb", "cc", "d"} and max(seen.values()) < 1.6 * min(seen.values())
-    for seed in range(20):
-        assert external(table, rows[::-1], choose="random", seed=seed) == external(
-            table, rows, choose="random", seed=seed
-        )
 
 
 FILE_ROW = st.tuples(
@@ -231,20 +208,17 @@ FILE_ROW = st.tuples(
 )
 
 
-@given(st.lists(FILE_ROW, max_size=12), st.sampled_from(["first", "longest", "random"]))
-def test_every_caption_of_a_file_is_counted_once(rows: list, choose: str) -> None:  # type: ignore[type-arg]
+@given(st.lists(FILE_ROW, max_size=12))
+def test_every_caption_of_a_file_is_counted_once(rows: list) -> None:  # type: ignore[type-arg]
     table = caption_table([("a", 0.0, [("x", 1.0)])] * 3)
-    captions, found = external(table, rows, choose=choose, max_missing_share=1.0)
+    captions, found = external(table, rows, max_missing_share=1.0)
     flat = [(key, text) for key, texts in rows for text in texts]
     usable = [(key, text) for key, text in flat if key in ("k0", "k1", "k2") and text and text.strip()]
     assert sum(found.get(reason, 0) for reason in UNUSED) + len({key for key, _ in usable}) == len(flat)
     assert found["duplicate"] == len(usable) - len(set(usable))
     for key, caption in zip(("k0", "k1", "k2"), captions, strict=True):
         own = [text for other, text in usable if other == key]
-        if choose == "random":
-            assert caption in own or (caption, own) == ("", [])
-        else:
-            assert caption == ((own if choose == "first" else sorted(own, key=len, reverse=True)) or [""])[0]
+        assert caption == (own or [""])[0]
 
 
 @pytest.mark.parametrize("name", ARM_KINDS)
@@ -269,7 +243,7 @@ def test_settings_of_all_kinds_are_keys_of_an_arm() -> None:
             # Kinds that share a setting define it alike.
             assert (fields[key].default, fields[key].annotation) == (field.default, field.annotation), (name, key)
             assert name in str(fields[key].description).split(":")[0]
-    assert str(fields["seed"].description) == "external, mixed and shuffled: seed of random choices"
+    assert str(fields["seed"].description) == "mixed and shuffled: seed of random choices"
     arm = SelectCaptions.model_validate({"kind": "mixed", "share": 0.25, "seed": 3, "margin": 2.0})
     assert settings_of(arm, ARM_KINDS["mixed"]).model_dump() == {
         **{"base": "original", "within": "all", "share": 0.25, "seed": 3}
@@ -279,9 +253,3 @@ def test_settings_of_all_kinds_are_keys_of_an_arm() -> None:
     for wrong in ({"kind": "mixd"}, {"kind": "mixed", "share": 1.5}):
         with pytest.raises(ValidationError):
             SelectCaptions.model_validate(wrong)
-
-
-def test_a_seed_without_effect_is_refused() -> None:
-    with pytest.raises(ValueError, match="seed has no effect unless choose is random"):
-        External(seed=3)
-    assert External(seed=3, choose="random").seed == 3

@@ -93,7 +93,7 @@ def test_captions_of_json_may_be_a_text_or_missing(tmp_path: Path) -> None:
         (b'{"key": "a", "caption": "x"}\n["b"]\n', r"row 2: a list in place of an object"),
         (b'{"key": "a", "caption": "x"}\n{"key": "b", "cap', r"row 2: "),
         (b'{"a": "x", "b": {"caption": "y"}}', r"row 2: an object as caption"),
-        (b'{"a": "x"', r"row 2: "),
+        (b'{"a": "x"', r"row 1: parse error: premature EOF"),
         (b'{"a": "x"} and more', r"row 2: parse error: trailing garbage"),
         (b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}", r"row 1: nested more than 100 levels deep"),
         (b'{"a": ["' + b'", "' * 10_001 + b'"]}', r"row 1: more than 10000 captions"),

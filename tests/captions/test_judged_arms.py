@@ -85,7 +85,6 @@ def test_a_judge_with_several_scores() -> None:
         ({"original": "a"}, "original has no effect without a judge"),
         ({"judge": "judge"}, "a judge compares two arms"),
         ({"judge": "judge", "original": "a", "replacement": "a"}, "a judge compares two arms"),
-        ({"judge": "judge", **PAIR, "best_by": "itc"}, "best_by has no effect with a judge"),
         ({"judge": ["a", "b"]}, "judge"),
         ({"margin": "calibrated"}, "margin"),
     ],

@@ -12,8 +12,15 @@ import torch
 from PIL import Image
 
 from workflow_scripts.captions import scores
-from workflow_scripts.captions.reference import Reference
-from workflow_scripts.captions.scores import Comparison, Scored, chosen, sampled, score_captions, standardised
+from workflow_scripts.captions.scores import (
+    Comparison,
+    Reference,
+    Scored,
+    chosen,
+    sampled,
+    score_captions,
+    standardised,
+)
 
 COUNT = 23
 

@@ -19,5 +19,5 @@ class Doubling(Settings):
 def digest_of_a_test_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stage of this test is no file of the package."""
     monkeypatch.setattr("workflow_scripts.core.code_equivalence.code_digest", lambda stage: "today")
-    monkeypatch.setattr("workflow_scripts.core.runtime.recipe.code_parts", lambda stage: {"module": "parsed"})
+    monkeypatch.setattr("workflow_scripts.core.runtime.stage.code_parts", lambda stage: {"module": "parsed"})
     CALLS.clear()

@@ -11,9 +11,9 @@ from pathlib import Path
 from workflow_scripts.core import cache
 from workflow_scripts.core import code_equivalence as accepted
 from workflow_scripts.core.files import durable
-from workflow_scripts.core.runtime import recipe
+from workflow_scripts.core.runtime import stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, Stage, run_stage
 
 PIECES, PIECE_BYTES = 6, 20_000
 
@@ -83,7 +83,7 @@ def main(artifact: Path, number: int, log: Path, locks: bool) -> None:
     sys.stderr = log.with_name("printed.txt").open("a")
     durable._synced.clear()
     accepted.code_digest = lambda *_: "today"  # type: ignore[assignment]
-    recipe.code_parts = lambda *_: {}  # type: ignore[assignment]
+    stage.code_parts = lambda *_: {}  # type: ignore[assignment]
     if not locks:
         os.environ["STRESS_NO_LOCKS"] = "1"
         cache.fcntl.flock = no_locks  # type: ignore[assignment]

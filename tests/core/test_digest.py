@@ -200,7 +200,7 @@ def test_a_registry_of_unknown_members_is_an_error(write: Write, call: str) -> N
 
 STAGE = """
 from workflow_scripts.core.declaration.facts import Cost, Facts
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Stage
 from elsewhere import shared, rate
 
 

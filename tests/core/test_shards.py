@@ -9,8 +9,8 @@ import pytest
 
 from tests.helpers import hashes
 from workflow_scripts.core import shards
-from workflow_scripts.core.faults import patience
-from workflow_scripts.core.faults.storage_errors import storage_error
+from workflow_scripts.core.files import patience
+from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.shards import TarImages
 
 BLOBS = [b"first", b"second image"]
@@ -40,7 +40,7 @@ def _fail(monkeypatch: pytest.MonkeyPatch, call: str, number: int, times: int) -
 
 
 @pytest.mark.parametrize("number", sorted(patience.PASSING))
-@pytest.mark.parametrize("call", ["open", "pread", "fstat"])
+@pytest.mark.parametrize("call", ["open", "pread"])
 def test_an_error_that_passes_changes_no_bytes(
     images: TarImages, monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:

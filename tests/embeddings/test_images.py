@@ -21,6 +21,7 @@ from transformers import (
 from tests.helpers import hashes
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
+from workflow_scripts.embeddings import images as images_module
 from workflow_scripts.embeddings.images import blip2_encoder, embed, transformers_encoder
 from workflow_scripts.models.matcher import load_matcher
 
@@ -49,16 +50,19 @@ def clip(folder: Path) -> CLIPModel:
     return model.eval()
 
 
-def test_clip_features_whatever_the_batch(tmp_path: Path, images: TarImages, pictures: list[Image.Image]) -> None:
+def test_clip_features_whatever_the_batch(
+    tmp_path: Path, images: TarImages, pictures: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(0)
     model = clip(tmp_path / "clip")
     encoder = transformers_encoder(tmp_path / "clip", "cpu")
     results = []
     for batch, chunk in ((1, 2), (9, 1)):
+        monkeypatch.setattr(images_module, "BATCHES", chunk)
         work = tmp_path / f"{batch}"
         work.mkdir()
         with ThreadPoolExecutor(2) as pool:
-            results.append(embed(images, encoder, batch, chunk, work, pool))
+            results.append(embed(images, encoder, batch, work, pool))
     assert np.abs(results[0] - results[1]).max() < 1e-5
     pixels = CLIPImageProcessor.from_pretrained(tmp_path / "clip")(pictures, return_tensors="pt")["pixel_values"]
     with torch.inference_mode():

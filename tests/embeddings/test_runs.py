@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 from tests.embeddings.small_runs import save_network, save_tower
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.embeddings.run_images import run_encoder
-from workflow_scripts.embeddings.run_text import run_text
+from workflow_scripts.embeddings.images import run_encoder
+from workflow_scripts.embeddings.text_towers import run_text
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import normalise, prepare
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.embeddings import text
 from workflow_scripts.embeddings.text import distinct, embed, truncated, write_vectors
 from workflow_scripts.models.sentence_encoder import SentenceEncoder, sentence_encoder
 
@@ -23,10 +24,10 @@ def encoder():  # type: ignore[no-untyped-def]
     return sentence_encoder(Path(found.submodule_search_locations[0]) / "model", "cpu")
 
 
-def run(encoder, captions: list[str], folder: Path, batch: int, chunk: int = 1) -> np.ndarray:  # type: ignore[no-untyped-def]
+def run(encoder, captions: list[str], folder: Path, batch: int) -> np.ndarray:  # type: ignore[no-untyped-def]
     folder.mkdir()
     texts = distinct(pa.chunked_array([captions[:2], captions[2:]]))
-    zero = write_vectors(texts, embed(texts, encoder, batch, chunk, folder), None, folder / "out.npy")
+    zero = write_vectors(texts, embed(texts, encoder, batch, folder), folder / "out.npy")
     vectors = np.load(folder / "out.npy")
     assert np.array_equal(zero, ~vectors.any(axis=1))
     return vectors
@@ -46,14 +47,15 @@ def test_vectors(encoder, tmp_path: Path) -> None:  # type: ignore[no-untyped-de
     assert run(encoder, CAPTIONS[::-1], tmp_path / "d", 2).tobytes() == vectors[::-1].tobytes()
 
 
-def test_the_size_of_chunks_changes_no_byte(encoder, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_size_of_chunks_changes_no_byte(encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     # Of 17 texts, 3 at a time, some chunks end with a batch that is not full.
     texts = distinct(pa.chunked_array([[f"a red cat and {'a dog ' * (i % 5)}{i}" for i in range(17)]]))
     results = []
     for chunk in (9, 2, 1):
+        monkeypatch.setattr(text, "BATCHES", chunk)
         work = tmp_path / str(chunk)
         work.mkdir()
-        results.append(embed(texts, encoder, 3, chunk, work).tobytes())
+        results.append(embed(texts, encoder, 3, work).tobytes())
     assert len(set(results)) == 1
     assert len(truncated(texts, encoder)) == 17
 
@@ -77,19 +79,19 @@ class Counting:
 def test_each_distinct_text_is_embedded_once_and_blank_ones_never(tmp_path: Path) -> None:
     captions = ["wow", " ", "a cat", "wow", None, "\n\t", "a cat", "", "wow "]
     encoder, texts = Counting(), distinct(pa.chunked_array([captions[:4], captions[4:]]))
-    vectors = embed(texts, encoder, 2, 1, tmp_path)
+    vectors = embed(texts, encoder, 2, tmp_path)
     assert encoder.asked == ["wow", "wow ", "a cat"]
     assert texts.blank.tolist() == [False, True, False, False, True, True, False, True, False]
-    zero = write_vectors(texts, vectors, None, tmp_path / "out.npy")
+    zero = write_vectors(texts, vectors, tmp_path / "out.npy")
     assert np.array_equal(zero, texts.blank)
     assert np.load(tmp_path / "out.npy")[[0, 3, 8], 0].tolist() == pytest.approx([3 / 10**0.5] * 2 + [4 / 17**0.5])
 
 
 def test_nothing_but_blank_captions(encoder, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     texts = distinct(pa.chunked_array([["", " "]]))
-    vectors = embed(texts, encoder, 2, 1, tmp_path)
+    vectors = embed(texts, encoder, 2, tmp_path)
     assert vectors.shape == (0, 384)
-    assert write_vectors(texts, vectors, None, tmp_path / "out.npy").all()
+    assert write_vectors(texts, vectors, tmp_path / "out.npy").all()
     assert not np.load(tmp_path / "out.npy").any()
 
 

@@ -19,7 +19,7 @@ from workflow_scripts.export.folder import (
     unlisted,
 )
 from workflow_scripts.export.hubconf import WEIGHTS
-from workflow_scripts.removal.networks import networks_of
+from workflow_scripts.removal.shown import networks_of
 
 SHA = hashlib.sha256(b"weights").hexdigest()
 

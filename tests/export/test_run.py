@@ -1,6 +1,7 @@
 """The images that a network learned from, itself and by the networks behind its pairs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.helpers import make_artifact
 from tests.reporting.fake_files import parquet_table
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.record import Loaded
 from workflow_scripts.export.run import learned_keys
 from workflow_scripts.provenance.nodes import Node, read_node
 
@@ -21,8 +23,7 @@ def run(results: Path, name: str, settings: dict[str, Any], inputs: dict[str, Pa
     made = make_artifact(results, "pretrain", name, {})
     named = {role: [str(path)] for role, path in inputs.items()}
     record = {"stage": "pretrain", "settings": settings, "inputs": named, "input_files": named}
-    node = read_node(made)
-    return Node(made, name, "pretrain", node.manifest, node.hash, json.loads(json.dumps(record)))
+    return replace(read_node(made), record_file=Loaded(b"", json.loads(json.dumps(record))))
 
 
 def test_images_of_an_encoders_run_are_included(results: Path) -> None:

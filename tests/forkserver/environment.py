@@ -19,7 +19,7 @@ COMMANDS = {
         *("sentence_transformers", "torchvision.models", "torchvision.datasets", "accelerate", "pytorch_grad_cam"),
         *("sklearn.linear_model", "scipy.stats", "scipy.optimize", "pyarrow.parquet", "pyarrow.compute", "pyarrow.csv"),
         *("matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image", "aiohttp", "uvloop", "faiss", "ijson"),
-        *("py3langid.langid", "jinja2", "pydantic", "yaml", "tqdm", "humanize", "safetensors.torch", "pytest"),
+        *("py3langid.langid", "jinja2", "pydantic", "yaml", "humanize", "safetensors.torch", "pytest"),
     ),
     "snakemake": ("snakemake.cli", "pydantic", "yaml", "rich.console", "rich.live", "humanize"),
 }

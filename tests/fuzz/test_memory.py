@@ -58,7 +58,7 @@ def test_what_reading_needs_is_counted_and_what_imports_take_is_not(tmp_path: Pa
 GATHER = (
     """
 from workflow_scripts.acquisition.annotations.counting import Filter
-from workflow_scripts.acquisition.annotations.read import gather
+from workflow_scripts.acquisition.annotations.redcaps import gather
 """,
     """
 counts = gather(Path("a.zip"), Filter(None, None), 2 << 30, 2000, Path("kept"), Path("apart"))
@@ -125,7 +125,7 @@ def test_an_image_of_60_000_by_60_000_pixels(tmp_path: Path) -> None:
         """
         import numpy as np
         from workflow_scripts.acquisition.images.images import process
-        from workflow_scripts.acquisition.images.preparation import limits_of
+        from workflow_scripts.acquisition.images.images import limits_of
         from workflow_scripts.acquisition.settings import Download
         from workflow_scripts.evaluation.datasets.dataset_files import fault_of
         from workflow_scripts.evaluation.datasets.masks.imagenet_s import object_mask
@@ -156,7 +156,7 @@ def test_headers_that_claim_terabytes(tmp_path: Path) -> None:
         tmp_path,
         """
         from workflow_scripts.core.files.foreign import batches, readable
-        from workflow_scripts.provenance.verify.compare import deviation
+        from workflow_scripts.provenance.verify import deviation
         """,
         """
         found = [deviation(Path(name), Path(name), name[1:]) for name in ("m.safetensors", "n.safetensors", "a.npy")]

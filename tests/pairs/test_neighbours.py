@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.core.declaration.parts import Part
 from workflow_scripts.pairs import neighbours, ties
-from workflow_scripts.pairs.neighbours import How, Near, Rule, nearest, rows_of_part
+from workflow_scripts.pairs.neighbours import How, Near, Rule, nearest
 from workflow_scripts.pairs.search import candidates
 from workflow_scripts.pairs.search import exact as exact_scores
 from workflow_scripts.pairs.ties import pair_hash
@@ -176,27 +175,15 @@ def test_twins_come_before_a_better_score() -> None:
     assert nearest(vectors, ids_of(3), Rule(2)).target[:2, 0].tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("parts", [2, 7])
-def test_parts_and_threads_give_what_one_search_gives(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(candidates.AT_ONCE, "cpu", 64)
-    monkeypatch.setattr(exact_scores, "BLOCK", 16)
+@pytest.mark.parametrize("workers", [2, 3])
+def test_blocks_and_threads_do_not_matter(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(5)
     vectors = rng.normal(size=(400, 16)).astype(np.float32)[rng.integers(0, 400, 700)]
     vectors[100:140] = vectors[100] + 1e-7 * rng.normal(size=(40, 16))  # no float32 product tells them apart
     ids, rule = ids_of(700), Rule(3, 20.0)
     whole = nearest(vectors, ids, rule)
-    target, cosine = np.full_like(whole.target, -2), np.zeros_like(whole.cosine)
-    for number in range(parts):
-        part = Part(number, parts)
-        found = nearest(vectors, ids, rule, How(workers=1 + number % 3, part=part))
-        rows = rows_of_part(found, How(part=part))
-        assert (target[rows] == -2).all()
-        assert (np.delete(found.target, rows, axis=0) == -1).all()
-        target[rows], cosine[rows] = found.target[rows], found.cosine[rows]
-    assert np.array_equal(target, whole.target)
-    assert cosine.tobytes() == whole.cosine.tobytes()
-
-
-def test_more_parts_than_rows() -> None:
-    found = [nearest(np.eye(2, dtype=np.float32), ids_of(2), Rule(1), How(part=Part(n, 5))) for n in range(5)]
-    assert sorted(row for n, near in enumerate(found) for row in rows_of_part(near, How(part=Part(n, 5)))) == [0, 1]
+    monkeypatch.setitem(candidates.AT_ONCE, "cpu", 64)
+    monkeypatch.setattr(exact_scores, "BLOCK", 16)
+    found = nearest(vectors, ids, rule, How(workers=workers))
+    assert np.array_equal(found.target, whole.target)
+    assert found.cosine.tobytes() == whole.cosine.tobytes()

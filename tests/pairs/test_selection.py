@@ -1,7 +1,5 @@
 """Rules against hubs and mutual neighbours against their formulas, written out pair by pair in NumPy."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,10 +7,9 @@ from hypothesis import strategies as st
 
 from tests.pairs.test_neighbours import hashes, ids_of
 from workflow_scripts.pairs import selection
-from workflow_scripts.pairs.capacity import capped
 from workflow_scripts.pairs.hubs import HUBS, HubSettings
 from workflow_scripts.pairs.neighbours import Near, Rule, nearest
-from workflow_scripts.pairs.selection import by_score, csls, first, local_scaling, mutual, only
+from workflow_scripts.pairs.selection import by_score, capped, csls, first, mutual, only
 
 
 def lists(near: Near) -> list[list[int]]:
@@ -59,21 +56,6 @@ def test_csls_by_its_formula(near: Near, k: int, neighbours: int) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(neighbourhoods(), st.integers(1, 3), st.integers(1, 8))
-def test_local_scaling_by_its_formula(near: Near, k: int, neighbours: int) -> None:
-    cosines = [[c for c in row if np.isfinite(c)] for row in near.cosine.astype(float).tolist()]
-    distance = [[math.sqrt(max(2 - 2 * c, 0)) for c in row] for row in cosines]
-    scale = [max(row[:neighbours][-1], selection.SMALLEST) if row else selection.SMALLEST for row in distance]
-    values = local_scaling(near, neighbours)(slice(None))
-    exact = {}
-    for s, row in enumerate(lists(near)):
-        for i, t in enumerate(row):
-            assert values[s, i] == pytest.approx(-(distance[s][i] ** 2) / (scale[s] * scale[t]), rel=1e-9, abs=1e-12)
-            exact[s, t] = float(values[s, i])
-    assert lists(by_score(near, None, local_scaling(near, neighbours), 6, k)) == by_reference(near, exact, 6, k)
-
-
-@settings(max_examples=60, deadline=None)
 @given(neighbourhoods(), st.integers(1, 8))
 def test_mutual_neighbours_are_in_both_lists(near: Near, m: int) -> None:
     nearest_m = [row[:m] for row in lists(near)]
@@ -111,7 +93,7 @@ def test_partners_are_distinct_candidates(hubs: str, near: Near, k: int) -> None
             assert len(row) == min(k, len(candidates[:6]))
 
 
-@pytest.mark.parametrize("hubs", ["csls", "local_scaling", "cap"])
+@pytest.mark.parametrize("hubs", ["csls", "cap"])
 def test_a_hub_loses_sources(hubs: str) -> None:
     # Row 0 is the centre of a sphere's cap: in 20 dimensions it is the nearest of many others.
     rng = np.random.default_rng(0)
@@ -121,14 +103,13 @@ def test_a_hub_loses_sources(hubs: str) -> None:
     near = nearest((vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), ids_of(61), Rule(20))
     assert np.bincount(first(near, 1).target[:, 0])[0] == 13
     corrected = HUBS[hubs].choose(near, None, 1, HubSettings()).target[:, 0]
-    assert np.bincount(corrected[corrected >= 0]).max() <= {"csls": 4, "local_scaling": 5, "cap": 2}[hubs]
+    assert np.bincount(corrected[corrected >= 0]).max() <= {"csls": 4, "cap": 2}[hubs]
 
 
 def test_all_equal_rows_keep_the_order_of_the_hash() -> None:
     near = nearest(np.tile(np.float32([0.6, 0.8]), (12, 1)), ids_of(12), Rule(11))
-    for hubs in ("csls", "local_scaling"):
-        got = HUBS[hubs].choose(near, None, 2, HubSettings(candidates=11, hub_neighbours=3))
-        assert np.array_equal(got.target, near.target[:, :2])
+    got = HUBS["csls"].choose(near, None, 2, HubSettings(candidates=11, hub_neighbours=3))
+    assert np.array_equal(got.target, near.target[:, :2])
     one_each = capped(near, 1, 1).target[:, 0]
     assert sorted(one_each[one_each >= 0].tolist()) == sorted(set(one_each[one_each >= 0].tolist()))
 
@@ -155,7 +136,7 @@ def test_block_sizes_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     assert results() == whole
 
 
-@pytest.mark.parametrize("hubs", ["csls", "local_scaling"])
+@pytest.mark.parametrize("hubs", ["csls"])
 def test_scores_choose_among_the_candidates_that_are_allowed(hubs: str) -> None:
     near = nearest(unit(np.random.default_rng(0), 60), ids_of(60), Rule(20))
     allowed = mutual(near, 20)

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.pairs.test_neighbours import hashes
-from workflow_scripts.pairs.pair_kind import PairInputs, PartnerSettings
-from workflow_scripts.pairs.scopes import SCOPES
-from workflow_scripts.pairs.table import REASONS, Pairs, as_table
+from workflow_scripts.pairs.pair_kind import SCOPES, PairInputs, Pairs, PartnerSettings
+from workflow_scripts.pairs.table import REASONS, as_table
 from workflow_scripts.pairs.ties import identities
 from workflow_scripts.stages.pair_table import PAIR_KINDS, PairTable
 
@@ -85,16 +84,6 @@ def test_scopes_are_complete_and_differ() -> None:
     assert all(scope.summary for scope in SCOPES.values())
 
 
-def test_quantiles_keep_a_share_of_the_pairs() -> None:
-    vectors, keys = unit(np.random.default_rng(0), 101), keys_of(["s"] * 101, [2020] * 101)
-    cosines = found(vectors, keys).cosine[:, 0]
-    upper, middle = found(vectors, keys, min_quantile=0.5), found(vectors, keys, min_quantile=0.25, max_quantile=0.75)
-    assert np.array_equal(upper.target[:, 0] >= 0, cosines >= np.median(cosines))
-    assert upper.without["outside_thresholds"] == (cosines < np.median(cosines)).sum()
-    low, high = np.quantile(cosines.astype(np.float64), [0.25, 0.75])
-    assert np.array_equal(middle.target[:, 0] >= 0, (cosines >= low) & (cosines <= high))
-
-
 def test_thresholds_do_not_change_which_partner_a_rule_chooses() -> None:
     vectors, keys = unit(np.random.default_rng(1), 80), keys_of(["s"] * 80, [2020] * 80)
     plain = found(vectors, keys, hubs="csls", k=2)
@@ -155,14 +144,12 @@ def test_oracle_partners_share_the_label() -> None:
     ("given", "message"),
     [
         ({"min_cosine": 0.9, "max_cosine": 0.1}, "min_cosine 0.9 is above max_cosine 0.1"),
-        ({"min_quantile": 0.9, "max_quantile": 0.1}, "min_quantile 0.9 is above max_quantile 0.1"),
-        ({"min_quantile": 1.5}, "less than or equal to 1"),
         ({"mutual": 2, "k": 3}, "mutual 2 is below k 3"),
         ({"hubs": "csls", "candidates": 2, "k": 3}, "candidates 2 is below k 3"),
         ({"candidates": 5}, "candidates has no effect with hubs none"),
         ({"hubs": "csls", "max_uses": 3}, "max_uses has no effect with hubs csls"),
         ({"hubs": "cap", "hub_neighbours": 3}, "hub_neighbours has no effect with hubs cap"),
-        ({"hubs": "best"}, "Input should be 'none', 'csls', 'local_scaling' or 'cap'"),
+        ({"hubs": "best"}, "Input should be 'none', 'csls' or 'cap'"),
         ({"kind": "random", "min_cosine": 0.5}, "min_cosine has no effect on pairs of kind random"),
         ({"kind": "oracle", "hubs": "csls"}, "hubs has no effect on pairs of kind oracle"),
         ({"label": "scene"}, "label has no effect on pairs of kind nearest"),

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.helpers import hashes
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.models.text.trained import train_tokenizer
+from workflow_scripts.models.text.kinds import train_tokenizer
 from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
 from workflow_scripts.pretraining.data.pairing import with_itself
 from workflow_scripts.pretraining.data.token_rows import TokenRows, TokenSizes, write_rows

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.core.errors import PipelineError

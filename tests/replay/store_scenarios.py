@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 
 from tests.replay.scenarios import Facts, Scenario, nothing
 from tests.replay.training import Say
-from workflow_scripts.acquisition.shards.import_index import ImportIndex
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.shards.imports import ImportIndex
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.core.files import durable

@@ -16,9 +16,8 @@ from tests.helpers import run
 from workflow_scripts.core.files import durable
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.runtime.machine import git_state, machine
-from workflow_scripts.core.runtime.recipe import RECIPE
+from workflow_scripts.core.runtime.stage import RECIPE, Job, Stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, Stage
 from workflow_scripts.pretraining.training import launch
 from workflow_scripts.pretraining.training.checkpoint import NAME, step_reached, write_tensors
 
@@ -68,9 +67,9 @@ def light() -> Iterator[None]:
     here = {**machine((), "cpu"), "packages": {}}  # those that are loaded are hundreds in a process of tests
     with (
         mock.patch("workflow_scripts.core.code_equivalence.code_digest", lambda stage: "today"),
-        mock.patch("workflow_scripts.core.runtime.recipe.code_parts", lambda stage: {}),
-        mock.patch("workflow_scripts.core.runtime.recipe.git_state", cache(git_state)),
-        mock.patch("workflow_scripts.core.stage.machine", lambda *_: here),
+        mock.patch("workflow_scripts.core.runtime.stage.code_parts", lambda stage: {}),
+        mock.patch("workflow_scripts.core.runtime.stage.git_state", cache(git_state)),
+        mock.patch("workflow_scripts.core.runtime.stage.machine", lambda *_: here),
     ):
         yield
 

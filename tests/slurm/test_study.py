@@ -12,8 +12,6 @@ from tests.workflow.checkout import ROOT
 
 STAGES = {path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")}
 RATED = {"caption_labels", "judge_calibration"}  # they need people's ratings
-# This study has them in one piece, and its nodes have room for copies.
-NOT_HERE = {"embed_images_part", "pair_table_part"}
 LOCAL = {"source", "crate"}  # compute nodes often have no network; the crate, made on request, copies small files
 
 
@@ -26,7 +24,7 @@ def test_every_byte_is_that_of_a_local_run(finished: Clone, local: Clone) -> Non
 def test_every_stage_but_the_local_ones_ran_in_a_job_that_slurm_knows(finished: Clone) -> None:
     records = computed(finished)
     in_jobs = {record["stage"] for record in records if record["slurm_job"]}
-    assert in_jobs == STAGES - LOCAL - RATED - NOT_HERE
+    assert in_jobs == STAGES - LOCAL - RATED
     assert {record["stage"] for record in records if not record["slurm_job"]} == {"source"}
     submitted = re.findall(r"submitted with SLURM jobid (\d+)", finished.printed())
     known = finished_jobs()

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.runtime.command_line import arguments, groups
-from workflow_scripts.core.stage import run_stage
+from workflow_scripts.core.runtime.stage import run_stage
 
 LINKED = ("Snakefile", "rules", "config.yaml", "profiles", "workflow_scripts", "tests", "envs")
 Owned = tuple[Path, Path]  # a data file and its manifest

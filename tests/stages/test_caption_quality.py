@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from tests.captions.test_language_model import save
-from tests.captions.test_tagger import save as save_tagger
+from tests.captions.diagnostics.test_language_models import save as save_tagger
+from tests.captions.diagnostics.test_language_models import save_model
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import Captioned, parquet
 from workflow_scripts.stages import caption_quality
@@ -33,7 +33,7 @@ def test_summary_and_columns(given: Captioned) -> None:
 
 
 def test_what_needs_labels_models_or_ratings(given: Captioned, tmp_path: Path) -> None:
-    save(tmp_path, bos_token="[BOS]")
+    save_model(tmp_path, bos_token="[BOS]")
     truth = pa.table({"image_id": ["k1", "k3"], "concept": ["dog", "dog"]})
     world = make_artifact(given.results, "demo_world", "world", {".truth.parquet": parquet(truth)})
     inputs = {"captions": given.arm("original").manifest_path, "images": given.index, "table": given.table}

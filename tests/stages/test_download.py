@@ -21,6 +21,7 @@ from tests.stages.acquired import HOST, SETTINGS, download_settings, downloaded,
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.store.journal import Journal
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.demo.world import posts
 from workflow_scripts.stages import download, shard_plan
 
 NAMES = [f"p{n:03d}.jpg" for n in range(40)]
@@ -63,7 +64,7 @@ def test_settings_that_change_no_byte_ask_for_nothing_again(results: Path, tmp_p
         assert site.asked.total() == asked and smaller.hash != first.hash
         assert pc.max(pq.read_table(smaller.path(".parquet"))["width"]).as_py() <= 32
     assert set(Download.model_fields) >= download.STAGE.not_in_key
-    in_key = {"max_side", "jpeg_quality", "min_side", "max_aspect", "max_pixels", "max_bytes", "animated", "rounds"}
+    in_key = {"max_side", "jpeg_quality", "min_side", "max_aspect", "max_pixels", "max_bytes", "rounds"}
     in_key |= {"placeholder_names", "placeholder_sha256", "respect_robots_tag", "imports"}
     assert set(Download.model_fields) - download.STAGE.not_in_key == in_key
 
@@ -79,7 +80,7 @@ def test_an_unused_shard_is_empty_and_whole(results: Path, tmp_path: Path) -> No
     assert pq.read_table(empty.path(".parquet")).num_rows == 0
 
 
-def test_the_demo_world_serves_itself(results: Path, tmp_path: Path) -> None:
+def test_the_demo_world_serves_itself(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = planned(results, tmp_path, NAMES)
     pictures = tmp_path / "images.zip"
     with zipfile.ZipFile(pictures, "w") as archive:
@@ -87,8 +88,8 @@ def test_the_demo_world_serves_itself(results: Path, tmp_path: Path) -> None:
             archive.writestr(path.removeprefix("/"), data)  # type: ignore[arg-type]
     world = make_artifact(results, "demo_world", "world", {".images.zip": pictures})
     inputs = {"plan": made["plan"].manifest_path, "world": world}
-    settings = {**SETTINGS, "serve_host": HOST}
-    shard = run(download.STAGE, results, "download/00000", settings, inputs, {"shard": "00000"})
+    monkeypatch.setattr(posts, "HOST", HOST)
+    shard = run(download.STAGE, results, "download/00000", SETTINGS, inputs, {"shard": "00000"})
     assert shard.rows == {"in": 40, "out": 38, "dropped": {"http_4xx": 2}}
 
 

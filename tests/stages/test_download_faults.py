@@ -21,7 +21,7 @@ MAX_BYTES = 100_000
 FAST = {"rate": 5000, "connections": 8}
 LIMITS = {
     **SETTINGS,
-    **{"max_bytes": MAX_BYTES, "max_pixels": 1_000_000, "attempts": 3, "max_redirects": 3},
+    **{"max_bytes": MAX_BYTES, "max_pixels": 1_000_000, "attempts": 3},
     "hosts": {"i.photos.test": FAST, "*.static.test": FAST, "default": FAST},
 }
 LOOPS = ("/loop.jpg", "/there.jpg", "/back.jpg")

@@ -24,7 +24,7 @@ from tests.acquisition.faults import later, mixture, patient
 from tests.acquisition.zips import row, write_zip
 from tests.helpers import run
 from workflow_scripts.acquisition.shards import packing
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.stages import annotations, download, shard_plan
@@ -33,7 +33,7 @@ FORK = get_context("fork")
 ROWS, FAULTY, KILLS = 1000, 0.3, 10
 HOSTS = ("a.test", "b.test", "c.test")
 SETTINGS: dict[str, Any] = {
-    **{"backoff": 0.01, "attempts": 2, "deadline": 60.0, "max_redirects": 3, "max_bytes": 100_000},
+    **{"backoff": 0.01, "attempts": 2, "deadline": 60.0, "max_bytes": 100_000},
     **{"max_pixels": 1_000_000, "max_side": 64, "hosts": {"default": {"rate": 2000, "connections": 24}}},
 }
 Table = dict[str, tuple[Route, str]]

@@ -29,12 +29,6 @@ def test_vectors_beside_their_keys(given: Captioned) -> None:
     assert np.flatnonzero(~vectors.any(axis=1)).tolist() == [2]  # the empty caption
     assert vectors[0].tobytes() == vectors[4].tobytes()  # the repeated one
     assert np.load(made.path(".truncated.npy")).tolist() == [False] * 9
-    settings = {"dimensions": 5, "reduction": "pca"}
-    made = run(embed_captions.STAGE, given.results, "embed_captions/original.short", settings, inputs, {}, sources)
-    short, some = np.load(made.path(".npy")), np.delete(np.arange(9), 2)
-    assert short.shape == (9, 5)
-    assert np.allclose(np.linalg.norm(short[some], axis=1), 1, atol=1e-6)
-    assert not short[2].any()
 
 
 def test_captions_without_a_known_word_have_no_vector_and_no_pair(given: Captioned, tmp_path: Path) -> None:

@@ -11,10 +11,9 @@ from tests.captions.small_blip2 import draw_pictures
 from tests.embeddings.small_runs import save_network
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import Captioned, blip2_vectors
-from workflow_scripts.core.declaration.parts import part_names
 from workflow_scripts.models.matcher import load_matcher
 from workflow_scripts.models.preprocessing import normalise, prepare
-from workflow_scripts.stages import embed_images, embed_images_part
+from workflow_scripts.stages import embed_images
 
 
 def test_vectors_in_index_order_over_shards(given: Captioned) -> None:
@@ -53,9 +52,3 @@ def test_images_by_the_network_of_a_run(given: Captioned, tmp_path: Path) -> Non
     with torch.no_grad():
         expected = torch.nn.functional.normalize(network(normalise(pixels)))
     np.testing.assert_allclose(np.load(made.path(".npy")), expected.numpy(), rtol=1e-4, atol=1e-6)
-    elsewhere, parts = tmp_path / "results", []  # where the cache does not have it yet
-    for part in part_names(4):  # of three batches
-        name, unit = f"embed_images_part/own.{part}", {"part": part}
-        parts.append(run(embed_images_part.STAGE, elsewhere, name, settings, inputs, unit).manifest_path)
-    again = run(embed_images.STAGE, elsewhere, "embed_images/own", settings | {"parts": 4}, inputs | {"parts": parts})
-    assert again.hash == made.hash

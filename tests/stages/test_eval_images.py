@@ -7,8 +7,8 @@ import pytest
 from tests.helpers import run
 from tests.stages.evaluation_chain import VIEW, Chain, made_images, make_run, make_world
 from tests.study.config.configs import merged
-from workflow_scripts.core import stage as core_stage
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.runtime import stage as core_stage
 from workflow_scripts.core.shards import TarImages, dataset_images
 from workflow_scripts.evaluation.packed import load_packed
 from workflow_scripts.models.networks.view import View
@@ -45,7 +45,7 @@ def test_73_checkpoints_on_a_set_decode_each_image_once(results: Path, monkeypat
     monkeypatch.setattr(TarImages, "pixels", lambda self, row: decoded.update([row]) or decode(self, row))
     units = Units(load_study(merged()))
     jobs = [one for one in map(features.STAGE.unit_of, units.evaluations) if one["dataset"] == "stl10"]
-    packed = {units.run_view("study", job["run"], job["dataset"]) for job in jobs}
+    packed = {units.images_seen(job)[0] for job in jobs}
     assert len(jobs) == 73 and len(packed) == 1
     settings, world = {"kind": "world", "task": "concept"}, {"world": make_world(results, each=1)}
     dataset = run(eval_dataset.STAGE, results, "eval_dataset/stl10", settings, world).manifest_path

@@ -14,7 +14,7 @@ from tests.helpers import make_artifact, run
 from tests.stages.captioned import parquet
 from workflow_scripts.captions.labels.reading import Labels
 from workflow_scripts.captions.labels.summary import rating_table
-from workflow_scripts.captions.scores import schema
+from workflow_scripts.captions.score_table import schema
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.stages import judge_calibration
 

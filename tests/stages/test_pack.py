@@ -19,8 +19,8 @@ from tests.helpers import hex_hashes, make_artifact, run
 from tests.pretraining.shapes import SMALL
 from tests.pretraining.shapes import encoded as discs
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.faults import patience
-from workflow_scripts.core.faults.storage_errors import storage_error
+from workflow_scripts.core.files import patience
+from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.shards import index_images
 from workflow_scripts.core.stage_in.stage_in import places
 from workflow_scripts.stages import image_index, pack, pack_index, pretrain

@@ -12,9 +12,8 @@ import pytest
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import parquet
 from tests.stages.vectors import embedded
-from workflow_scripts.core.declaration.parts import part_names
 from workflow_scripts.pairs import neighbours
-from workflow_scripts.stages import pair_table, pair_table_part
+from workflow_scripts.stages import pair_table
 
 VECTORS = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 0], [1, 0], [-1, 0]])
 
@@ -67,33 +66,6 @@ def test_scope_and_threads(results: Path) -> None:
     assert len(hashes) == 1
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"k": 2},
-        {"scope": "subreddit", "hubs": "csls", "mutual": 10},
-        {"hubs": "cap", "max_cosine": 0.9, "min_quantile": 0.2},
-    ],
-)
-def test_parts_give_the_same_table_below_the_same_key(results: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
-    rng = np.random.default_rng(1)
-    vectors = rng.normal(size=(50, 8))[rng.integers(0, 50, 80)] * (np.arange(80) % 20 > 0)[:, None]
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    inputs = {"vectors": embedded(results, vectors), "truth": []}
-    whole = run(pair_table.STAGE, results, "pair_table/p", settings, inputs)
-    elsewhere, divided = tmp_path / "elsewhere", settings | {"parts": 3}
-    parts = []
-    for part in part_names(3):
-        read = {"vectors": inputs["vectors"]}
-        made = run(pair_table_part.STAGE, elsewhere, f"pair_table_part/p.{part}", divided, read, {"part": part})
-        parts.append(made.manifest_path)
-    again = run(pair_table.STAGE, elsewhere, "pair_table/p", divided, inputs | {"parts": parts})
-    assert again.hash == whole.hash
-    keys = [json.loads(one.manifest_path.with_name("p.run.json").read_bytes())["key"] for one in (whole, again)]
-    assert keys[0] == keys[1]
-    assert whole.rows["out"] > 40
-
-
 def test_the_recall_of_an_index(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "FEWEST", 100)
     vectors = np.random.default_rng(0).normal(size=(300, 32))
@@ -110,26 +82,6 @@ def test_the_recall_of_an_index(results: Path, monkeypatch: pytest.MonkeyPatch) 
     same = len(one & other) / len(other)
     assert recall["n"] == 200, "neighbours of one image count as one observation"
     assert same < 1 and recall["low"] <= same <= recall["high"]
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ({"hubs": "cap", "max_uses": 1}, {"hubs": "cap", "max_uses": 3}),
-        ({"index": "PQ8x4fs", "recall_sample": 5}, {"index": "PQ8x4fs"}),
-    ],
-)
-def test_what_does_not_change_the_search_does_not_repeat_it(one: dict[str, Any], other: dict[str, Any]) -> None:
-    for stage, same in ((pair_table_part.STAGE, True), (pair_table.STAGE, False)):
-        keys = [stage.in_key(stage.settings(**settings).model_dump()) for settings in (one, other)]
-        assert (keys[0] == keys[1]) == same
-
-
-def test_parts_of_pairs_that_are_not_searched(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    inputs = {"vectors": embedded(results, VECTORS), "truth": []}
-    with pytest.raises(SystemExit):
-        run(pair_table.STAGE, results, "pair_table/p", {"kind": "random", "parts": 2}, inputs)
-    assert "parts has no effect on pairs of kind random" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(("name", "value"), [("index_parameters", "nprobe=2"), ("recall_sample", 5)])

@@ -15,8 +15,8 @@ import pytest
 
 from tests.stages.nano_study import Job, Owned, dry_run, files_of
 from workflow_scripts.core import inputs
-from workflow_scripts.core import stage as core_stage
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.runtime import stage as core_stage
 from workflow_scripts.embeddings import images as image_vectors
 
 WITH_INPUTS = (

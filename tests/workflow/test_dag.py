@@ -36,7 +36,6 @@ def test_full_study_without_any_data(full: list[list[str]]) -> None:
     judging = {"score_captions", "judge_quality", "judge_comparison", "judge_calibration"}
     unasked = {"common_images", "caption_labels", "saliency_checks", "embed_tests", "vector_matches"}
     unasked |= {"pack", "pack_index"}
-    unasked |= {"embed_images_part", "pair_table_part"}
     without = {"demo_world", *unasked, *judging}
     absent = {"crate", *without}  # the crate is a target of its own
     assert set(counts) == stages - absent

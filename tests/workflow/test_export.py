@@ -124,7 +124,7 @@ def test_a_removed_image_is_added_to_the_card_of_the_network_that_learned_from_i
     from workflow_scripts.acquisition.annotations.removal_tokens import id_token
     from workflow_scripts.commands.remove import _mark
     from workflow_scripts.core.files.copies import read_network
-    from workflow_scripts.removal.networks import networks_of
+    from workflow_scripts.removal.shown import networks_of
 
     run = the_run(study)
     export(run, tmp_path / "out", UNKNOWN)

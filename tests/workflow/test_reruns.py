@@ -13,7 +13,6 @@ STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts" / "stages").glo
 NOTHING = "Nothing to be done"
 JUDGING = {"score_captions", "judge_quality", "judge_comparison", "judge_calibration"}
 NOT_IN_TINY = {"crate", "saliency_checks", "common_images", "caption_labels", "pack", "pack_index", *JUDGING}
-NOT_IN_TINY |= {"embed_images_part", "pair_table_part"}
 
 
 def computed(checkout: Checkout, since: str) -> set[str]:

@@ -28,7 +28,7 @@ class Import(Settings):
 
     kind: Literal["redcaps_folder", "img2dataset"] = Field(
         description="layout of the folder. redcaps_folder: <subreddit>/<image_id>.jpg, as RedCaps' own downloader "
-        "writes it; img2dataset: tar (webdataset) or parquet shards, whose images are found by their URL",
+        "writes it; img2dataset: tars (webdataset), whose images are found by their URL",
         examples=["redcaps_folder"],
     )
     source: str = Field(min_length=1, description="path of the folder", examples=["/data/redcaps/images"])
@@ -106,11 +106,6 @@ class Download(Settings):
         examples=[16 << 20],
         json_schema_extra={"unit": "bytes"},
     )
-    animated: Literal["first_frame", "refuse"] = Field(
-        default="first_frame",
-        description="animated images. first_frame: it is kept; refuse: the row ends as animated",
-        examples=["refuse"],
-    )
     placeholder_names: list[str] = Field(
         default=["removed.png", "photo_unavailable.png", "photo_unavailable.gif"],
         description="file names of the placeholders that hosts serve for removed images",
@@ -156,13 +151,6 @@ class Download(Settings):
         examples=[0.5],
         json_schema_extra={"unit": "s"},
     )
-    max_wait: float = Field(
-        default=300.0,
-        gt=0,
-        description="maximum pause, whether from Retry-After or backoff",
-        examples=[60],
-        json_schema_extra={"unit": "s"},
-    )
     deadline: float = Field(
         default=60.0,
         gt=0,
@@ -170,14 +158,6 @@ class Download(Settings):
         examples=[30],
         json_schema_extra={"unit": "s"},
     )
-    max_redirects: int = Field(
-        default=5,
-        ge=0,
-        description="maximum number of redirects per request",
-        examples=[3],
-        json_schema_extra={"unit": "redirects"},
-    )
-    seed: int = Field(default=0, description="seed of the random part of pauses", examples=[1])
     user_agent: str = Field(
         default="faithful-pairs/0.1 (image downloader for research)",
         min_length=1,
@@ -202,23 +182,13 @@ class Download(Settings):
         description="address and port to connect to in place of a host",
         examples=[{"i.redd.it": "127.0.0.1:8731"}],
     )
-    serve_host: str = Field(
-        default="world.invalid", description="host name in the URLs of the demo's images", examples=["demo.invalid"]
-    )
     min_ok_share: float = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="the job stops if fewer of its last ok_window rows were ok, instead of recording failures",
+        description="the job stops if fewer of its last 200 rows were ok, instead of recording failures",
         examples=[0.5],
         json_schema_extra={"unit": "share of rows"},
-    )
-    ok_window: int = Field(
-        default=200,
-        ge=10,
-        description="number of latest rows that min_ok_share is computed from",
-        examples=[500],
-        json_schema_extra={"unit": "rows"},
     )
 
     @field_validator("hosts")

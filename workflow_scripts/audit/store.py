@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workflow_scripts.acquisition.shards.states import IMPORTED, State
+from workflow_scripts.acquisition.states import IMPORTED, State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.segment import (
     BYTES,
@@ -30,8 +30,8 @@ from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.audit.records import seconds
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.cache import file_hash
+from workflow_scripts.core.errors.text import redacted
 from workflow_scripts.core.files.bounded_json import kind_of
-from workflow_scripts.core.redact import redacted
 from workflow_scripts.provenance.nodes import Node, inputs_of, read_node
 
 COLUMNS: tuple[np.dtype[Any], ...] = (HASH, OFFSET, LENGTH, OPEN)  # of an index

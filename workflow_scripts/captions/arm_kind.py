@@ -18,17 +18,6 @@ class NoSettings(Settings):
     """For kinds without settings."""
 
 
-class CandidateSettings(Settings):
-    """Settings shared by all kinds that use one of several generated captions."""
-
-    best_by: Literal["itm", "itc"] = Field(
-        "itm",
-        description="which of the matcher's scores chooses among the captions that were generated for an image "
-        "(recaption.num_captions)",
-        examples=["itc"],
-    )
-
-
 class Seeded(Settings):
     """Settings shared by all kinds that draw at random."""
 

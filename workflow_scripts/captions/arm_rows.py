@@ -40,20 +40,20 @@ def original_rows(table: pa.Table) -> pa.Table:
     return arm_table(table, table["original"], origin, table["itm_original"], table["itc_original"])
 
 
-def generated_rows(table: pa.Table, best_by: str = "itm") -> pa.Table:
-    """``SCHEMA`` rows with each image's best generated caption by a score of the matcher (``itm`` or ``itc``)."""
-    best = best_candidates(table, best_by)
+def generated_rows(table: pa.Table) -> pa.Table:
+    """``SCHEMA`` rows with each image's best generated caption by ITM."""
+    best = best_candidates(table)
     columns = [flat(table[name]).take(best) for name in ("generated", "itm_generated", "itc_generated")]
     return arm_table(table, columns[0], ["generated"] * len(table), columns[1], columns[2])
 
 
-def best_candidates(table: pa.Table, best_by: str) -> pa.Array:
-    """(n,) int64 positions in the flattened candidates: the best score per image, ties broken by order.
+def best_candidates(table: pa.Table) -> pa.Array:
+    """(n,) int64 positions in the flattened candidates: the best ITM per image, ties broken by order.
 
     An empty caption is chosen only if all candidates are empty.
     """
     owner = pc.list_parent_indices(table["generated"].combine_chunks()).to_numpy()
-    scores = flat(table[f"{best_by}_generated"]).to_numpy()
+    scores = flat(table["itm_generated"]).to_numpy()
     order = np.lexsort((np.arange(len(owner)), -scores, empty(flat(table["generated"])), owner))
     first = np.flatnonzero(np.append(True, np.diff(owner[order]) > 0))[: len(table)]
     return pa.array(order[first])

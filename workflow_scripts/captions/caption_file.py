@@ -1,16 +1,28 @@
-"""Reads the user's file of captions row by row: parquet, CSV or JSON."""
+"""Reads the user's file of captions row by row: parquet, CSV, or JSON in the forms that captioning tools write."""
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import ijson
 import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from workflow_scripts.captions.caption_json import WHITE, Row, json_rows
 from workflow_scripts.core.files.foreign import batches, check_columns, readable
+from workflow_scripts.core.files.json_stream import PIECE, BoundedStream
 
 BLOCK = 16 << 20  # bytes of CSV that are parsed at once; no row may be longer
+KEYS = ("key", "image_id")  # the second is COCO's; a row that has both is named by the first
+CAPTION = "caption"
+MOST = 10_000  # captions of a row
+WHITE = b"\xef\xbb\xbf \t\r\n"
+HOW = {"use_float": True, "buf_size": PIECE}  # JSON is parsed
+_NAMES = {dict: "an object", list: "a list", bool: "true or false", type(None): "null", str: "a string"}
+Row = tuple[str | None, list[str | None]]
+"""Key and captions, of which some may be missing."""
 
 
 def read_captions(path: Path) -> Iterator[Row]:
@@ -24,28 +36,27 @@ def read_captions(path: Path) -> Iterator[Row]:
     """
     advice = "give a parquet, CSV or JSON file with key and caption (docs/your-own-data.md)"
     with readable("unreadable caption file", path, advice):
-        with open(path, "rb") as stream:
-            head = stream.read(64).lstrip(WHITE)
-        if head.startswith(b"PAR1"):
-            yield from _parquet(path)
-        elif head.startswith((b"{", b"[")):
-            yield from json_rows(path)
-        else:
-            yield from _csv(path)
+        head = head_of(path)
+        yield from json_rows(path) if head.startswith((b"{", b"[")) else table_rows(path, CAPTION)
 
 
-def _parquet(path: Path) -> Iterator[Row]:
-    schema = pq.read_schema(path)
-    several = schema.names.count("caption") == 1 and pa.types.is_nested(schema.field("caption").type)
-    kinds = {"key": pa.string(), "caption": pa.list_(pa.string()) if several else pa.string()}
-    for batch in batches(path, kinds):
-        captions = batch["caption"].to_pylist()
-        rows = (one or [None] for one in captions) if several else ([one] for one in captions)
-        yield from zip(batch["key"].to_pylist(), rows, strict=True)
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file, from which its format is detected."""
+    with open(path, "rb") as stream:
+        return stream.read(64).lstrip(WHITE)
 
 
-def _csv(path: Path) -> Iterator[Row]:
-    kinds = {"key": pa.string(), "caption": pa.string()}
+def table_rows(path: Path, column: str) -> Iterator[Row]:
+    """Column key and the texts of another one of each row of a parquet or CSV file; in parquet, it may hold lists."""
+    kinds = {"key": pa.string(), column: pa.string()}
+    if head_of(path).startswith(b"PAR1"):
+        schema = pq.read_schema(path)
+        several = schema.names.count(column) == 1 and pa.types.is_nested(schema.field(column).type)
+        for batch in batches(path, kinds | {column: pa.list_(pa.string())} if several else kinds):
+            texts = batch[column].to_pylist()
+            rows = (text or [None] for text in texts) if several else ([text] for text in texts)
+            yield from zip(batch["key"].to_pylist(), rows, strict=True)
+        return
     read, parse = csv.ReadOptions(block_size=BLOCK), csv.ParseOptions(newlines_in_values=True)
     with csv.open_csv(path, read, parse, csv.ConvertOptions(column_types=kinds)) as reader:
         check_columns(reader.schema, kinds)
@@ -53,5 +64,85 @@ def _csv(path: Path) -> Iterator[Row]:
     convert = csv.ConvertOptions(column_types=kinds, include_columns=list(kinds), strings_can_be_null=False)
     with csv.open_csv(path, read, parse, convert) as reader:
         for batch in reader:
-            for key, caption in zip(batch["key"].to_pylist(), batch["caption"].to_pylist(), strict=True):
-                yield key, [caption]
+            for key, text in zip(batch["key"].to_pylist(), batch[column].to_pylist(), strict=True):
+                yield key, [text]
+
+
+def json_rows(path: Path) -> Iterator[Row]:
+    """Key and captions of each row of a JSON file, in order.
+
+    A row is an object with ``key`` (or ``image_id``; text or a whole number) and ``caption``, which is a text, a list
+    of texts, or null; other fields are ignored. The file holds a list of rows, one row per line (JSON lines), an object
+    whose list ``annotations`` holds the rows (COCO), or an object whose fields are keys and whose values are captions.
+
+    Raises:
+        ValueError: it is not JSON, nested too deeply, or has another structure; the message names the row.
+    """
+    number = 0
+    try:
+        prefix = _prefix(path)
+        with open(path, "rb") as stream:
+            bounded = BoundedStream(stream)
+            if prefix is None:
+                records = ({KEYS[0]: key, CAPTION: value} for key, value in ijson.kvitems(bounded, "", **HOW))
+            else:
+                records = ijson.items(bounded, prefix, multiple_values=not prefix, **HOW)
+            for record in records:
+                row = _row(record)
+                number += 1
+                yield row
+    except (ijson.JSONError, ValueError, OverflowError) as error:
+        raise ValueError(f"row {number + 1}: {str(error).splitlines()[0]}") from None
+
+
+def _prefix(path: Path) -> str | None:
+    """Where ijson finds the rows: empty for JSON lines; None for an object whose fields are the keys."""
+    with open(path, "rb") as stream:
+        if _is_row(stream.readline(PIECE)):
+            return ""
+    if head_of(path).startswith(b"["):
+        return "item"
+    with open(path, "rb") as stream, suppress(ijson.JSONError, ValueError, OverflowError):  # reported with the rows
+        parsed = ijson.parse(BoundedStream(stream), **HOW)
+        if any(event == "start_map" for prefix, event, _ in parsed if prefix == "annotations.item"):
+            return "annotations.item"
+    return None
+
+
+def _is_row(line: bytes) -> bool:
+    """Whether a line is a row by itself."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and CAPTION in value and not value.keys().isdisjoint(KEYS)
+
+
+def _row(record: Any) -> Row:
+    if not isinstance(record, dict):
+        raise ValueError(f"{_said(record)} in place of an object")
+    keys = [_key(record[name]) for name in KEYS if name in record]
+    return next((key for key in keys if key is not None), None), _captions(record.get(CAPTION))
+
+
+def _key(value: Any) -> str | None:
+    if value is None or (isinstance(value, int | str) and not isinstance(value, bool)):
+        return None if value is None else str(value)
+    raise ValueError(f"{_said(value)} as key; it must be text or a whole number")
+
+
+def _captions(value: Any) -> list[str | None]:
+    if value is None or isinstance(value, str):
+        return [value]
+    if not isinstance(value, list):
+        raise ValueError(f"{_said(value)} as caption; it must be text, a list of texts or null")
+    if len(value) > MOST:
+        raise ValueError(f"more than {MOST} captions; it must hold texts")
+    for text in value:
+        if text is not None and not isinstance(text, str):
+            raise ValueError(f"{_said(text)} in a list of captions; it must hold texts")
+    return value or [None]
+
+
+def _said(value: object) -> str:
+    return _NAMES.get(type(value), "a number")

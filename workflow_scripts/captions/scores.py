@@ -4,16 +4,19 @@ A caption is scored with its own image and with images of a sample. The sample s
 whatever the image shows, which :func:`standardised` takes out.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
+from workflow_scripts.captions.arm_rows import empty
+from workflow_scripts.captions.score_table import COLUMNS, schema
 from workflow_scripts.core.files.durable import move_durable
 from workflow_scripts.core.files.tables import write_table
 from workflow_scripts.core.inputs import check_unchanged
@@ -24,7 +27,6 @@ from workflow_scripts.stats.seeds import derive
 
 BATCHES = 32  # batches per file of finished scores
 SAMPLE = 256  # images that captions are compared with; as much as a GPU holds of BLIP-2's image states
-COLUMNS = ("", "_z", "_random", "_random_z")
 
 Shown = Callable[[Sequence[Sequence[int]]], Iterable[Sequence[Any]]]
 """Batches of rows of the study's images -> what a judge is shown of each batch: RGB images, or captions."""
@@ -139,12 +141,6 @@ def score_captions(
     return [pa.concat_tables([empty, *(pq.read_table(path, schema=empty.schema) for path in arm)]) for arm in paths]
 
 
-def schema(names: Sequence[str]) -> pa.Schema:
-    """Columns of a table of scores."""
-    scores = [(f"{name}{column}", pa.float32()) for name in names for column in COLUMNS]
-    return pa.schema([("key", pa.string()), ("random_image", pa.int16()), *scores])
-
-
 def _sample(judge: Scorer, shown: Shown, rows: np.ndarray, batch_size: int) -> tuple[torch.Tensor, ...]:
     cuts = [rows[start : start + batch_size].tolist() for start in range(0, len(rows), batch_size)]
     parts = [judge.prepare(batch) for batch in shown(cuts)]
@@ -208,3 +204,25 @@ def standardised(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
         return np.full(len(scores), np.nan)
     spread = others.std(axis=0, ddof=1)
     return np.where(spread > 0, (scores - others.mean(axis=0)) / np.where(spread > 0, spread, 1), np.nan)
+
+
+class Reference:
+    """The captions of the reference arm, of n images.
+
+    Attributes:
+        rows: (m,) int64 images that have a caption.
+    """
+
+    def __init__(self, captions: pa.ChunkedArray) -> None:
+        self._captions = captions.combine_chunks()
+        self.rows = np.flatnonzero(~empty(self._captions))
+
+    def shown(self, cuts: Sequence[Sequence[int]]) -> Iterator[list[str]]:
+        """The captions of each batch of rows."""
+        for cut in cuts:
+            yield self._captions.take(pa.array(cut)).to_pylist()
+
+    def comparable(self, captions: pa.ChunkedArray) -> pa.ChunkedArray:
+        """(n,) captions, emptied where there is nothing to compare: the image's is empty, or the same text."""
+        nothing = pc.or_(pc.equal(self._captions, ""), pc.equal(self._captions, captions.combine_chunks()))
+        return pc.if_else(nothing, "", captions)

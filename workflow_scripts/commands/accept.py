@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 
 ALL = "all"
 
 
 def _stages() -> list[str]:
-    from workflow_scripts.study.stages import stage_names
+    from workflow_scripts.study.config.stages import stage_names
 
     return sorted(stage_names())
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from humanize import naturalsize
 
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
     from workflow_scripts.removal.gc import Piece, Plan

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 
 
 def command(

@@ -31,7 +31,7 @@ from workflow_scripts.commands import (
     why,
 )
 from workflow_scripts.commands.errors import INTERRUPTED, PROGRAM, ends_plainly, plain_errors, wrong_usage
-from workflow_scripts.core.faults.sharing import share_with_group
+from workflow_scripts.core.files.sharing import share_with_group
 from workflow_scripts.core.runtime.process import check_assertions
 
 # Sub-command -> its function, and its exit status after an error, as documented in its help.

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_scripts.core.faults.plain_text import printed
+from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
-    from workflow_scripts.removal.networks import Learned
+    from workflow_scripts.removal.shown import Learned
 
 STILL_HELD = 2
 
@@ -44,7 +44,7 @@ def command(
       2  results of other studies, sheets, pages, unmarked networks, other nodes or files that are not the project's
          own may still hold the rows, or wrong usage
     """
-    from workflow_scripts.core.runtime.stage_log import log_to_stderr
+    from workflow_scripts.core.runtime.job_log import log_to_stderr
 
     log_to_stderr()
     text, all_removed = remove(study.absolute())
@@ -59,8 +59,8 @@ def remove(study: Path) -> tuple[str, bool]:
     Raises:
         PipelineError: see :func:`workflow_scripts.removal.removal.remove_listed`.
     """
-    from workflow_scripts.removal.known import read_known
     from workflow_scripts.removal.removal import removal_of, remove_listed
+    from workflow_scripts.removal.shown import read_known
 
     results, name = study.parent, study.name
     listed = len(removal_of(results, name))

@@ -9,7 +9,7 @@ written out by our own walk, since ``ast.dump`` differs between versions. What c
 - what a module assigns to ``FACTS``, and the imports that only this assignment needs;
 - modules that never change an artifact's bytes (:data:`NEVER_CHANGES_BYTES`).
 
-Data files that a stage reads are named in its declaration (:class:`workflow_scripts.core.declaration.stage.Stage`).
+Data files that a stage reads are named in its declaration (:class:`workflow_scripts.core.runtime.stage.Stage`).
 Code is read once per process (:mod:`workflow_scripts.core.pinned_code`), so the digest is that of the code that runs.
 """
 
@@ -39,11 +39,21 @@ MADE_BY = hashlib.sha256(source(__file__) or b"").hexdigest()
 NEVER_CHANGES_BYTES = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
-        *("core.artifact", "core.declaration.stage", "core.errors", "core.inputs", "core.redact", "core.stage"),
+        "core.artifact",
+        "core.errors",
+        "core.errors.text",
+        "core.files.bounded_json",
+        "core.files.durable",
+        "core.files.notes",
+        "core.files.storage_errors",
+        "core.inputs",
         "core.pinned_code",
-        *("core.runtime.attempts", "core.runtime.meter", "core.runtime.process", "core.runtime.progress"),
-        *("core.files.bounded_json", "core.files.durable", "core.files.notes", "core.files.seal"),
-        "core.faults.storage_errors",
+        "core.record",
+        "core.runtime.job_log",
+        "core.runtime.meter",
+        "core.runtime.process",
+        "core.runtime.progress",
+        "core.runtime.stage",
         "pretraining.monitor.tracking",
     )
 )

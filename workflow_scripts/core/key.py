@@ -1,7 +1,7 @@
 """The key of an artifact, what decides its bytes and nothing else; and the hash of a whole study.
 
 Each stage declares which of its settings belong to the key, and whether its unit does
-(:class:`workflow_scripts.core.declaration.stage.Stage`).
+(:class:`workflow_scripts.core.runtime.stage.Stage`).
 """
 
 import hashlib
@@ -25,9 +25,9 @@ def artifact_key(
     """sha256 over stage, unit, code digest, settings, input hashes and environment.
 
     Args:
-        unit: all wildcard values, as :meth:`~workflow_scripts.core.declaration.stage.Stage.manifest_unit` gives them.
+        unit: all wildcard values, as :meth:`~workflow_scripts.core.runtime.stage.Stage.manifest_unit` gives them.
         settings: those that can change bytes, as JSON values
-            (:meth:`~workflow_scripts.core.declaration.stage.Stage.in_key`).
+            (:meth:`~workflow_scripts.core.runtime.stage.Stage.in_key`).
         inputs: input name -> manifest hashes, in order.
         environment: see :func:`workflow_scripts.core.runtime.environment.environment`.
     """

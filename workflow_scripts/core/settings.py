@@ -7,8 +7,3 @@ class Settings(BaseModel):
     """Base of every settings class; unknown keys and values of a wrong type are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @property
-    def gpus(self) -> int:
-        """GPUs that a job with these settings takes where it computes on GPUs."""
-        return 1

@@ -1,10 +1,9 @@
-"""Images read directly from tars and packs by offset and verified; nothing is ever unpacked to files."""
+"""Images read directly from tars and packs by offset, and verified; nothing is ever unpacked to files."""
 
 import hashlib
 import json
 import os
 import threading
-import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,17 @@ from PIL import Image
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.faults.patience import SECONDS, patiently
+from workflow_scripts.core.files.patience import SECONDS, patiently
 from workflow_scripts.core.images.decoding import UNDECODABLE, decode
-from workflow_scripts.core.inputs import Stamp, stamp_of
 
 HALF = 16  # bytes kept of each image's sha256, since millions are in memory
 INDEXED = {"tars": ("download", ".tar"), "packs": ("pack", ".images")}
 """What the ``.json`` of an index calls its files -> the stage that made them, and their suffix."""
 Encoded = bytes  # a name of its own: within the class, ``bytes`` is a method
-Read = tuple[Encoded, Stamp]
 
 
 class TarImages:
-    """Encoded images in tars or packs, by row; each is verified when this process first reads it.
+    """Encoded images in tars or packs, by row; each is verified whenever it is read.
 
     Args:
         tars: paths of the tars or packs, which are files of artifacts.
@@ -39,9 +36,9 @@ class TarImages:
         sha256: (n, 16) uint8, first half of the sha256 of the image's bytes: see :func:`hash_column`.
         waits: seconds before each repetition of a read that failed.
 
-    An image is verified again if its tar changed. Reads are positional, so one object can serve many threads; file
-    descriptors are opened lazily and per process, so it can be pickled and sent to workers. A read that fails as those
-    of file servers do at times is repeated (:func:`~workflow_scripts.core.faults.patience.patiently`).
+    Reads are positional, so one object can serve many threads; file descriptors are opened lazily and per process, so
+    it can be pickled and sent to workers. A read that fails as those of file servers do at times is repeated
+    (:func:`~workflow_scripts.core.files.patience.patiently`).
     """
 
     def __init__(
@@ -61,9 +58,6 @@ class TarImages:
         self._open: dict[tuple[int, int], int] = {}
         self._given_up: list[tuple[int, int]] = []  # like _open: another thread may still read from them
         self._lock = threading.Lock()
-        # Each tar's stamp, and how often it changed. A verified row holds the count at that time; 0: not verified yet.
-        self._versions: dict[int, tuple[Stamp, int]] = {}
-        self._verified = np.zeros(len(self.offset), np.uint32)
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -88,21 +82,19 @@ class TarImages:
             OSError: the tar can't be read.
         """
         which = int(self.tar[row])
-        size, offset = int(self.size[row]), int(self.offset[row])
-        data, stamp = patiently(lambda: self._encoded(row), self.tars[which], self.waits)
+        size, offset, recorded = int(self.size[row]), int(self.offset[row]), self.sha256[row].tobytes()
+        data = patiently(lambda: self._read(which, size, offset), self.tars[which], self.waits)
         if len(data) != size:
             value = f"{len(data)} of {size} bytes at offset {offset} (row {row})"
             raise PipelineError("truncated shard", self.tars[which], value, self._advice(which))
-        if self._verified[row] != self._version(which, stamp):
-            self._verify(row, hashlib.sha256(data).hexdigest()[: 2 * HALF], stamp)
+        if (found := hashlib.sha256(data).digest()[:HALF]) != recorded:
+            value = (
+                f"row {row}, offset {offset}: sha256 begins with {found.hex()} instead of the recorded {recorded.hex()}"
+            )
+            raise PipelineError("damaged image", self.tars[which], value, self._advice(which))
         return data
 
-    def _encoded(self, row: int) -> Read:
-        """What :meth:`_read` gives for the image of ``row``."""
-        return self._read(int(self.tar[row]), int(self.size[row]), int(self.offset[row]))
-
-    def _read(self, which: int, size: int, offset: int) -> Read:
-        """Bytes of a tar, and its stamp afterwards: any earlier write has changed it by then."""
+    def _read(self, which: int, size: int, offset: int) -> Encoded:
         key = (os.getpid(), which)
         descriptor = self._open.get(key)
         if descriptor is None:
@@ -111,36 +103,13 @@ class TarImages:
             if descriptor != opened:
                 os.close(opened)
         try:
-            return os.pread(descriptor, size, offset), stamp_of(os.fstat(descriptor))
+            return os.pread(descriptor, size, offset)
         except OSError:
             with self._lock:
                 if self._open.get(key) == descriptor:
                     del self._open[key]
                     self._given_up.append((key[0], descriptor))
             raise
-
-    def _version(self, which: int, stamp: Stamp) -> int:
-        last, version = self._versions.get(which, (None, 0))
-        if last == stamp:
-            return version
-        with self._lock:
-            last, version = self._versions.get(which, (None, 0))
-            if last != stamp:
-                version += 1
-                self._versions[which] = stamp, version
-            return version
-
-    def _verify(self, row: int, found: str, stamp: Stamp) -> None:
-        which, recorded = int(self.tar[row]), self.sha256[row].tobytes().hex()
-        if found != recorded:
-            where = f"row {row}, offset {int(self.offset[row])}"
-            value = f"{where}: sha256 begins with {found} instead of the recorded {recorded}"
-            raise PipelineError("damaged image", self.tars[which], value, self._advice(which))
-        if stamp.settled(time.time_ns()):
-            with self._lock:
-                last, version = self._versions[which]
-                if last == stamp:
-                    self._verified[row] = version
 
     def _advice(self, which: int) -> str:
         return repair_advice(manifest_of(self.tars[which]))

@@ -1,15 +1,16 @@
 """Vectors computed chunk by chunk into files, so that a killed job resumes where it stopped."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import move_durable
 from workflow_scripts.core.inputs import check_unchanged
 from workflow_scripts.core.runtime.progress import progress
+
+BATCHES = 32  # per file of finished vectors
 
 
 def vector_chunks(
@@ -51,9 +52,3 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
     wide = vectors.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=1, keepdims=True)
     return (wide / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
-
-
-def gathered(parts: Sequence[Artifact], suffix: str = ".npy") -> np.ndarray:
-    """The rows of all parts, in their order. Parts without rows are left out: they may not know how wide a row is."""
-    found = [np.load(part.path(suffix), allow_pickle=False) for part in parts]
-    return np.concatenate([rows for rows in found if len(rows)] or found[:1])

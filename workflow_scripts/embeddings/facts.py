@@ -11,7 +11,7 @@ SEARCH_MS = 2.2e-5  # time of one core to compare two vectors of that width, by 
 KEYS = File("the key of each row")
 
 IMAGES = Facts(
-    files={".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "3e-7"))},
+    files={".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "3e-7")), ".keys.parquet": KEYS},
     environment="train",
     resources=Resources(minutes=720, memory_mb=16_000, data=lambda load: load.images * 500, workers=True, gpu=True),
     cost=Cost(
@@ -23,6 +23,7 @@ IMAGES = Facts(
     ),
     disk=lambda load: load.rows * WIDTH * 4,
     section="image_encoders.{encoder}",
+    settings=lambda units, unit: units.run_seen(unit["encoder"]),
     sources={"encoder": "encoder-{encoder}"},
 )
 

@@ -63,7 +63,7 @@ def _transformers(model: ImageModel) -> "Encoder":
 
 
 def _run(model: ImageModel) -> "Encoder":
-    from workflow_scripts.embeddings.run_images import run_encoder
+    from workflow_scripts.embeddings.images import run_encoder
 
     assert model.about is not None and model.view is not None
     return run_encoder(model.path, model.about, model.view, model.device)

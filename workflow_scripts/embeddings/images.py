@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel
 
-from workflow_scripts.core.declaration.parts import WHOLE, Part
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
+from workflow_scripts.embeddings.chunks import BATCHES, unit_rows, vector_chunks
+from workflow_scripts.models.backbones import load_backbone
 from workflow_scripts.models.checkpoints import pretrained
 from workflow_scripts.models.matcher import load_matcher
+from workflow_scripts.models.networks.view import View
+from workflow_scripts.models.preprocessing import normalise, prepare
 
 
 @dataclass(frozen=True)
@@ -71,23 +74,41 @@ def transformers_encoder(folder: Path, device: str) -> Encoder:
     return Encoder(encode)
 
 
-def embed(
-    images: TarImages, encoder: Encoder, batch: int, chunk: int, work: Path, pool: Executor, part: Part = WHOLE
-) -> np.ndarray:
-    """(m, d) float32 unit rows of a part of n images, which consists of whole batches.
-
-    ``pool`` decodes the images; ``chunk`` batches make a resume file.
-    """
-    asked = part.rows(len(images), batch)
+def embed(images: TarImages, encoder: Encoder, batch: int, work: Path, pool: Executor) -> np.ndarray:
+    """(n, d) float32 unit rows of the images, which ``pool`` decodes; ``work`` holds the resume files."""
 
     def load(row: int) -> Any:
         return encoder.prepare(images.image(row))
 
     def compute(start: int, stop: int) -> np.ndarray:
-        cuts = (asked[first : min(first + batch, stop)] for first in range(start, stop, batch))
-        batches = fed(list(pool.map(load, cut)) for cut in cuts)
+        rows = (range(first, min(first + batch, stop)) for first in range(start, stop, batch))
+        batches = fed(list(pool.map(load, some)) for some in rows)
         return unit_rows(np.concatenate([encoder.encode(prepared).cpu().numpy() for prepared in batches]))
 
-    chunks = vector_chunks(len(asked), batch * chunk, work, compute, "chunks of images embedded")
+    chunks = vector_chunks(len(images), BATCHES * batch, work, compute, "chunks of images embedded")
     found = [vectors for _, vectors in chunks]
     return np.concatenate(found) if found else np.zeros((0, 1), dtype=np.float32)
+
+
+def run_encoder(weights: Path, about: Path, view: View, device: str) -> Encoder:
+    """Features of a checkpoint's network, of images seen as in evaluations.
+
+    Args:
+        weights: of the checkpoint.
+        about: ``run.json`` of its run.
+        view: size, resize and crop.
+
+    Raises:
+        PipelineError: a file is damaged, the weights do not fit, or (on use) a feature is not finite.
+    """
+    network, _ = load_backbone(weights, about)
+    network.to(device)
+
+    @torch.inference_mode()
+    def encode(pixels: Sequence[torch.Tensor]) -> torch.Tensor:
+        features: torch.Tensor = network(normalise(torch.stack(list(pixels)).to(device))).float()
+        if not features.isfinite().all():
+            raise PipelineError("features not finite", weights, "an image", "the run diverged; use another checkpoint")
+        return features
+
+    return Encoder(encode, partial(prepare, size=view.size, mode=view.resize, shorter=view.side))

@@ -1,6 +1,6 @@
 """Unit vectors of captions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.core.runtime.meter import current
-from workflow_scripts.embeddings.chunks import unit_rows, vector_chunks
-from workflow_scripts.models.text.blank import is_blank
+from workflow_scripts.embeddings.chunks import BATCHES, unit_rows, vector_chunks
+from workflow_scripts.models.text_norms import is_blank
 
 ROWS = 65_536  # handled at a time
 
@@ -71,14 +71,13 @@ def distinct(captions: pa.ChunkedArray) -> Distinct:
     return Distinct(texts, coded.indices.to_numpy(), np.array(order, dtype=np.int64))
 
 
-def embed(captions: Distinct, encoder: TextEncoder, batch: int, chunk: int, work: Path) -> np.ndarray:
+def embed(captions: Distinct, encoder: TextEncoder, batch: int, work: Path) -> np.ndarray:
     """Vectors of the distinct texts, by their ``order``: (m, d) float32 unit rows.
 
-    Each batch is a call of its own, so that the size of chunks does not change what is computed together.
+    Each batch is a call of its own, whatever was computed before an interruption.
 
     Args:
         batch: captions per forward pass.
-        chunk: batches per resume file.
         work: folder of resume files.
     """
 
@@ -89,7 +88,7 @@ def embed(captions: Distinct, encoder: TextEncoder, batch: int, chunk: int, work
         current().count(len(texts))
         return found
 
-    chunks = vector_chunks(len(captions.order), batch * chunk, work, compute, "chunks of captions embedded")
+    chunks = vector_chunks(len(captions.order), BATCHES * batch, work, compute, "chunks of captions embedded")
     found = [vectors for _, vectors in chunks]
     return np.concatenate(found) if found else np.zeros((0, encoder(["a"], 1).shape[-1]), np.float32)
 
@@ -100,24 +99,16 @@ def truncated(captions: Distinct, encoder: TextEncoder) -> np.ndarray:
     return np.concatenate([np.zeros(0, bool), *(encoder.truncated(piece) for piece in pieces)])
 
 
-Reduce = Callable[[np.ndarray], np.ndarray]
-"""(n, d) float32 unit rows, or zero -> (n, fewer) likewise."""
-
-
-def write_vectors(captions: Distinct, vectors: np.ndarray, reduce: Reduce | None, out: Path) -> np.ndarray:
-    """Write the vector of each of the n captions; gives which are zero, (n,) bool.
+def write_vectors(captions: Distinct, vectors: np.ndarray, out: Path) -> np.ndarray:
+    """Write the vector of each of the n captions; returns which are zero, (n,) bool.
 
     A blank caption gets a zero vector and forms no pairs.
 
     Args:
         vectors: (m, d) float32, of the texts in ``order``.
-        reduce: applied to the vectors of all texts, in order of first appearance.
         out: becomes a .npy of float32 (n, d), a block at a time.
     """
-    found = captions.placed(vectors)
-    if reduce is not None:
-        found = reduce(found)
-    codes = captions.codes
+    found, codes = captions.placed(vectors), captions.codes
     written = np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=(len(codes), found.shape[1]))
     for start in range(0, len(codes), ROWS):
         written[start : start + ROWS] = found[codes[start : start + ROWS]]

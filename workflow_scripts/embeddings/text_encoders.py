@@ -63,7 +63,7 @@ def _sentence_transformers(model: TextModel) -> "TextEncoder":
 
 
 def _clip(model: TextModel) -> "TextEncoder":
-    from workflow_scripts.embeddings.clip_text import clip_text
+    from workflow_scripts.embeddings.text_towers import clip_text
 
     return clip_text(model.path, model.device)
 
@@ -75,7 +75,7 @@ def _word_vectors(model: TextModel) -> "TextEncoder":
 
 
 def _run(model: TextModel) -> "TextEncoder":
-    from workflow_scripts.embeddings.run_text import run_text
+    from workflow_scripts.embeddings.text_towers import run_text
 
     assert model.tokenizer is not None
     return run_text(model.path, model.tokenizer, model.device)

@@ -16,8 +16,8 @@ from workflow_scripts.export.markdown import render
 from workflow_scripts.export.run import STAGE, Run, recorded_settings
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.settings import METHODS
-from workflow_scripts.provenance.chain import annotation_zips
 from workflow_scripts.provenance.nodes import Node, inputs_of
+from workflow_scripts.provenance.why import annotation_zips
 from workflow_scripts.reporting.sections.headline import FAMILIES, family
 from workflow_scripts.reporting.text import visible
 from workflow_scripts.stages.pair_table import PAIR_KINDS

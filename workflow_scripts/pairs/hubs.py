@@ -24,14 +24,14 @@ class HubSettings(Settings):
     candidates: int = Field(
         20,
         ge=1,
-        description="nearest images among which csls, local_scaling and cap choose",
+        description="nearest images among which csls and cap choose",
         examples=[50],
         json_schema_extra={"unit": "neighbours"},
     )
     hub_neighbours: int = Field(
         10,
         ge=1,
-        description="nearest images whose similarity csls and local_scaling correct for",
+        description="nearest images whose similarity csls corrects for",
         examples=[7],
         json_schema_extra={"unit": "neighbours"},
     )
@@ -74,15 +74,8 @@ def _csls(near: "Near", allowed: "np.ndarray | None", k: int, settings: HubSetti
     return by_score(near, allowed, csls(near, settings.hub_neighbours), settings.candidates, k)
 
 
-def _local_scaling(near: "Near", allowed: "np.ndarray | None", k: int, settings: HubSettings) -> "Near":
-    from workflow_scripts.pairs.selection import by_score, local_scaling
-
-    return by_score(near, allowed, local_scaling(near, settings.hub_neighbours), settings.candidates, k)
-
-
 def _cap(near: "Near", allowed: "np.ndarray | None", k: int, settings: HubSettings) -> "Near":
-    from workflow_scripts.pairs.capacity import capped
-    from workflow_scripts.pairs.selection import first, only
+    from workflow_scripts.pairs.selection import capped, first, only
 
     return capped(first(only(near, allowed), settings.candidates), k, settings.max_uses)
 
@@ -95,12 +88,6 @@ HUBS = by_name(
             summary="those nearer than the candidate's own neighbours are on average (Conneau et al. 2018)",
             uses=("candidates", "hub_neighbours"),
             choose=_csls,
-        ),
-        HubRule(
-            name="local_scaling",
-            summary="the nearest relative to the candidate's own distances (Zelnik-Manor and Perona 2004)",
-            uses=("candidates", "hub_neighbours"),
-            choose=_local_scaling,
         ),
         HubRule(
             name="cap",

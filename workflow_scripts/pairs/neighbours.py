@@ -10,9 +10,8 @@ from itertools import chain
 
 import numpy as np
 
-from workflow_scripts.core.declaration.parts import WHOLE, Part
-from workflow_scripts.pairs.dedup import Groups, group_equal
-from workflow_scripts.pairs.search.candidates import AT_ONCE, ROUNDING, by_block, largest, usable
+from workflow_scripts.pairs.pools import Groups, group_equal
+from workflow_scripts.pairs.search.candidates import ROUNDING, by_block, largest, usable
 from workflow_scripts.pairs.search.exact import exact
 from workflow_scripts.pairs.search.index import COMPARED, FLAT, NO_INDEX, Index
 from workflow_scripts.pairs.ties import WINDOW, by_identity, compared, pair_hash, pieces, place_in_run, spread
@@ -42,18 +41,12 @@ class How:
     Attributes:
         device: ``cuda`` to search on a GPU, without an index.
         workers: threads; they change nothing.
-        part: of the distinct rows, in order of first appearance, those whose neighbours are searched.
         index: may miss some neighbours, except ``Flat``.
     """
 
     device: str = "cpu"
     workers: int = 1
-    part: Part = WHOLE
     index: Index = NO_INDEX
-
-    def rows(self, count: int) -> range:
-        """The part's rows of ``count`` distinct ones: all in blocks that are the same for any number of parts."""
-        return self.part.rows(count, 1 if self.index.factory == FLAT else AT_ONCE["cpu"])
 
 
 @dataclass(frozen=True)
@@ -96,20 +89,19 @@ def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, how: How = How()) 
         vectors: (n, d) float32; rows of length 1 make the scores cosines.
         ids: (n,) uint64 identities of the rows.
         rule: k and the highest score; rows with a higher one are skipped.
-        how: device, threads, and which rows.
+        how: device, threads and index.
 
     Returns:
-        (n, k) neighbours; none for rows of other parts. Scores are double precision products rounded to float32.
+        (n, k) neighbours. Scores are double precision products rounded to float32.
     """
     distinct, groups = _distinct(vectors, ids)
-    asked = how.rows(len(distinct))
     if how.index.factory == FLAT or len(distinct) < FEWEST:
         how = replace(how, device=usable(how.device))
         search: Search = _Exact(distinct, rule, how)
     else:
         how = replace(how, device="cpu")
         search = _by_index(distinct, rule, how)
-    found = by_block(np.arange(asked.start, asked.stop), how.device, how.workers, search)
+    found = by_block(np.arange(len(distinct)), how.device, how.workers, search)
     return _gathered(distinct, groups, rule, how, found, ids)
 
 
@@ -140,12 +132,6 @@ def _gathered(
             part = slice(start, start + BLOCK)
             _expand(groups, asked[part], _needed(groups, asked[part], own[part], scores[part], found[part], rule), near)
     return near
-
-
-def rows_of_part(near: Near, how: How) -> np.ndarray:
-    """(m,) int64: the rows whose neighbours :func:`nearest` has searched for this part."""
-    asked = how.rows(int(near.group.max(initial=-1)) + 1)
-    return np.flatnonzero((near.group >= asked.start) & (near.group < asked.stop))
 
 
 class _Exact:

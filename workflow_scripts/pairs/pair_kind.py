@@ -1,4 +1,4 @@
-"""The declaration of a kind of pairs."""
+"""The declaration of a kind of pairs, and the scopes in which all kinds choose partners."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,16 +6,41 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.registry import OneOf, by_name, listed
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.pairs.scopes import SCOPES
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from workflow_scripts.core.declaration.parts import Part
-    from workflow_scripts.pairs.table import Pairs
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """A division of the images.
+
+    Attributes:
+        name: in configs.
+        summary: one phrase.
+        columns: columns of the images' keys (``subreddit``, ``year``) that neighbours share.
+    """
+
+    name: str
+    summary: str
+    columns: tuple[str, ...]
+
+
+SCOPES = by_name(
+    [
+        Scope(name="global", summary="all images", columns=()),
+        Scope(name="subreddit", summary="images of the same subreddit", columns=("subreddit",)),
+        Scope(name="year", summary="images of the same year", columns=("year",)),
+        Scope(
+            name="subreddit_year",
+            summary="images of the same subreddit and year",
+            columns=("subreddit", "year"),
+        ),
+    ]
+)
 
 
 class PartnerSettings(Settings):
@@ -48,7 +73,6 @@ class PairInputs:
         label: (n,) int64 codes of the images' labels, -1 where unknown; None for kinds that need no labels.
         device: ``cuda`` to search on a GPU.
         workers: threads; they change nothing.
-        found: neighbours of all images, if other jobs have searched them.
     """
 
     vectors: "np.ndarray"
@@ -56,22 +80,24 @@ class PairInputs:
     label: "np.ndarray | None"
     device: str
     workers: int = 1
-    found: "Found | None" = None
 
 
 @dataclass(frozen=True)
-class Found:
-    """Neighbours of some of n images, before rules against hubs and lower thresholds.
+class Pairs:
+    """Pairs of n images.
 
     Attributes:
-        asked: (n,) bool, whether the image's neighbours were searched.
-        target: (n, w) int32 images, best first; -1 in the last places of an image that has fewer.
-        cosine: (n, w) float32; -inf there.
+        target: (n, k) int32 rows, best first; -1 in the last places of an image that has fewer.
+        cosine: (n, k) float32; any value there.
+        without: number of images without a pair, by reason.
+        recall: of a sample's nearest neighbours, how many an index found, how many there are, and of how many images;
+            None for an exact search.
     """
 
-    asked: "np.ndarray"
     target: "np.ndarray"
     cosine: "np.ndarray"
+    without: dict[str, int]
+    recall: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +111,6 @@ class PairKind:
             if they define it identically.
         needs_labels: it reads ground-truth labels, which only a study with ``demo_world`` has.
         find: (inputs, settings) -> pairs.
-        search: (inputs, settings, part) -> neighbours of a part of the images, for kinds whose work can be divided.
     """
 
     name: str
@@ -93,4 +118,3 @@ class PairKind:
     settings: type[PartnerSettings]
     needs_labels: bool
     find: "Callable[[PairInputs, Any], Pairs]"
-    search: "Callable[[PairInputs, Any, Part], Found] | None" = None

@@ -1,6 +1,6 @@
-"""Selects partners among nearest candidates: mutual neighbours, and scores that correct for hubs.
+"""Selects partners among nearest candidates: mutual neighbours, scores that correct for hubs, and a limit of uses.
 
-All functions go through the rows in blocks, and none depends on the number of threads.
+All functions go through the rows in blocks or rounds, and none depends on the number of threads.
 """
 
 from collections.abc import Callable
@@ -8,9 +8,11 @@ from collections.abc import Callable
 import numpy as np
 
 from workflow_scripts.pairs.neighbours import Near
+from workflow_scripts.pairs.ties import pair_hash, place_in_run
 
 BLOCK = 65_536
-SMALLEST = 1e-6  # least distance that scales others: rows with many twins have a neighbour at distance 0
+Score = Callable[[slice], np.ndarray]
+"""Rows -> (b, w) float64 scores of their partners, larger is better."""
 
 
 def first(near: Near, k: int) -> Near:
@@ -62,10 +64,6 @@ def only(near: Near, allowed: np.ndarray | None) -> Near:
     return found
 
 
-Score = Callable[[slice], np.ndarray]
-"""Rows -> (b, w) float64 scores of their partners, larger is better."""
-
-
 def csls(near: Near, neighbours: int) -> Score:
     """Cross-domain similarity local scaling, 2 cos(x, y) - r(x) - r(y).
 
@@ -83,31 +81,6 @@ def csls(near: Near, neighbours: int) -> Score:
         known = np.isfinite(cosine)
         density[start : start + BLOCK] = np.where(known, cosine, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return lambda rows: 2.0 * near.cosine[rows] - density[rows][:, None] - density[near.target[rows]]
-
-
-def local_scaling(near: Near, neighbours: int) -> Score:
-    """Local scaling, -d(x, y)^2 / (s(x) s(y)), the exponent of the affinity.
-
-    d is the Euclidean distance of unit vectors, and s the distance of an image to its ``neighbours``-th nearest other
-    (Zelnik-Manor and Perona 2004, "Self-tuning spectral clustering"; against hubs: Schnitzer et al. 2012, "Local and
-    global scaling reduce hubs in space", JMLR 13:2871). s is at least ``SMALLEST``.
-
-    Args:
-        near: the nearest others, at least ``neighbours`` where there are as many.
-        neighbours: the K of the papers.
-    """
-    last = np.clip(np.isfinite(near.cosine[:, :neighbours]).sum(axis=1) - 1, 0, None)
-    farthest = np.take_along_axis(near.cosine, last[:, None], axis=1)[:, 0]
-    scale = np.maximum(np.sqrt(_squared_distance(np.where(np.isfinite(farthest), farthest, 1.0))), SMALLEST)
-
-    def score(rows: slice) -> np.ndarray:
-        return -_squared_distance(near.cosine[rows]) / (scale[rows][:, None] * scale[near.target[rows]])
-
-    return score
-
-
-def _squared_distance(cosine: np.ndarray) -> np.ndarray:
-    return np.maximum(2.0 - 2.0 * cosine.astype(np.float64), 0.0)
 
 
 def by_score(near: Near, allowed: np.ndarray | None, score: Score, candidates: int, k: int) -> Near:
@@ -134,4 +107,72 @@ def by_score(near: Near, allowed: np.ndarray | None, score: Score, candidates: i
         kept, width = np.take_along_axis(free, order, axis=1), order.shape[1]
         found.target[part, :width] = np.where(kept, np.take_along_axis(near.target[part], order, axis=1), -1)
         found.cosine[part, :width] = np.where(kept, np.take_along_axis(near.cosine[part], order, axis=1), -np.inf)
+    return found
+
+
+def capped(near: Near, k: int, uses: int) -> Near:
+    """Up to k partners of each row such that no row is a partner of more than ``uses`` others.
+
+    The result is that of going through all candidates from the most similar to the least (rows with the same vector
+    first, equal ones in the order of their hash) and accepting each whose source needs a partner and whose target is
+    free. It is computed as deferred acceptance (Gale and Shapley 1962), which needs no sequential pass: in each round
+    every source without k partners proposes to its next candidate, and every target keeps the best proposals. Both
+    sides rank pairs by the same order, so the stable outcome is unique.
+
+    Args:
+        near: (n, w) candidates, best first.
+        k: partners per row.
+        uses: most sources per target.
+
+    Returns:
+        (n, k) partners, best first.
+    """
+    count, width = near.target.shape
+    asked, held = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    kept = np.full((count, uses), -1, dtype=np.int64)  # candidates (source * width + column) that each target accepts
+    free = np.arange(count)
+    while len(free := free[_unsettled(near, free, asked, held, k)]):
+        proposed = free * width + asked[free]
+        asked[free] += 1
+        held[free] += 1
+        targets = np.unique(near.target[proposed // width, proposed % width])
+        before = kept[targets].reshape(-1)
+        rivals = np.concatenate([before[before >= 0], proposed])
+        rivals, target, place = _ranked(near, rivals)
+        accepted = place < uses
+        kept[targets] = -1
+        kept[target[accepted], place[accepted]] = rivals[accepted]
+        refused = rivals[~accepted] // width
+        np.subtract.at(held, refused, 1)
+        free = np.unique(np.concatenate([free, refused]))
+    return _by_source(near, np.sort(kept[kept >= 0]), k)
+
+
+def _unsettled(near: Near, rows: np.ndarray, asked: np.ndarray, held: np.ndarray, k: int) -> np.ndarray:
+    """(m,) bool: which rows lack partners and have a candidate left."""
+    width = near.target.shape[1]
+    left = asked[rows] < width
+    following = near.target[rows, np.minimum(asked[rows], width - 1)]
+    return (held[rows] < k) & left & (following >= 0)
+
+
+def _ranked(near: Near, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Candidates by target, best first: themselves, their targets, and their place for the target."""
+    source, width = candidates // near.target.shape[1], near.target.shape[1]
+    target = near.target[source, candidates % width]
+    cosine = near.cosine[source, candidates % width]
+    apart = near.group[source] != near.group[target]
+    order = np.lexsort((candidates, pair_hash(near.ids[source], near.ids[target]), -cosine, apart, target))
+    return candidates[order], target[order], place_in_run(target[order])
+
+
+def _by_source(near: Near, candidates: np.ndarray, k: int) -> Near:
+    """Accepted candidates, ascending, as an array of partners."""
+    width = near.target.shape[1]
+    source, column = candidates // width, candidates % width
+    place = place_in_run(source)
+    shape = (len(near.target), k)
+    found = Near(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32), near.group, near.ids)
+    found.target[source, place] = near.target[source, column]
+    found.cosine[source, place] = near.cosine[source, column]
     return found

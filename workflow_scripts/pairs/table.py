@@ -1,35 +1,18 @@
 """The pair table: partners within each scope, and the reasons why images have none."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workflow_scripts.pairs.pair_kind import SCOPES, PairInputs, Pairs, PartnerSettings
 from workflow_scripts.pairs.pools import Pools, pools_of
-from workflow_scripts.pairs.scopes import SCOPES
+from workflow_scripts.pairs.search.exact import exact
+from workflow_scripts.pairs.ties import chosen, identities
 
 REASONS = ("empty_caption", "alone_in_scope", "outside_thresholds", "not_mutual", "partners_used_up", "no_label")
 """Why an image can be without a pair."""
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Pairs of n images.
-
-    Attributes:
-        target: (n, k) int32 rows, best first; -1 in the last places of an image that has fewer.
-        cosine: (n, k) float32; any value there.
-        without: number of images without a pair, by reason.
-        recall: of a sample's nearest neighbours, how many an index found, how many there are, and of how many images;
-            None for an exact search.
-    """
-
-    target: np.ndarray
-    cosine: np.ndarray
-    without: dict[str, int]
-    recall: tuple[int, int, int] | None = None
 
 
 Within = Callable[[np.ndarray], Pairs]
@@ -82,9 +65,9 @@ def without_pair(target: np.ndarray) -> int:
     return int((target < 0).all(axis=1).sum())
 
 
-def keep(pairs: Pairs, lowest: float, highest: float) -> Pairs:
-    """Only the pairs with a cosine in the range (inclusive); images that lose all are counted."""
-    fits = (pairs.target >= 0) & (pairs.cosine >= lowest) & (pairs.cosine <= highest)
+def keep(pairs: Pairs, lowest: float) -> Pairs:
+    """Only the pairs with at least this cosine; images that lose all are counted."""
+    fits = (pairs.target >= 0) & (pairs.cosine >= lowest)
     order = np.argsort(~fits, axis=1, kind="stable")
     target = np.take_along_axis(np.where(fits, pairs.target, -1), order, axis=1)
     lost = without_pair(target) - without_pair(pairs.target)
@@ -103,3 +86,22 @@ def as_table(pairs: Pairs, keys: pa.ChunkedArray) -> pa.Table:
             "cosine": pairs.cosine[source, place],
         }
     )
+
+
+def drawn(inputs: PairInputs, settings: PartnerSettings, codes: np.ndarray) -> Pairs:
+    """For each of n images, random others of its scope with its code, drawn by a seeded hash of both keys.
+
+    Args:
+        inputs: the images; their vectors give the cosines of the pairs.
+        settings: partners per image, scope and seed.
+        codes: (n,) int64; images with a negative one form no pairs.
+    """
+    ids = identities(inputs.keys["key"], settings.seed)
+
+    def within(rows: np.ndarray) -> Pairs:
+        target = chosen(pools_of(codes[rows]), ids[rows], settings.k)
+        unlabelled = int((codes[rows] < 0).sum())
+        without = {"no_label": unlabelled, "alone_in_scope": without_pair(target) - unlabelled}
+        return Pairs(target, exact(inputs.vectors, rows, rows[target], inputs.workers), without)
+
+    return by_scope(inputs.vectors, inputs.keys, settings.scope, settings.k, within)

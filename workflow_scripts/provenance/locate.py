@@ -7,7 +7,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.names import CACHE, CRATE
-from workflow_scripts.core.runtime.attempts import artifact_of_log
+from workflow_scripts.core.runtime.job_log import artifact_of_log
 from workflow_scripts.provenance.nodes import Node, read_node
 
 DEEPEST = 8  # folders between a data file and its manifest

@@ -1,7 +1,7 @@
 """Finds and removes unused cache entries, work folders and staging files of a results folder.
 
 Safe while jobs are running: a key's lock is taken before anything of that key is removed, and locked keys are kept. A
-job that had found an entry before its removal recomputes it (:mod:`workflow_scripts.core.stage`). Only what
+job that had found an entry before its removal recomputes it (:mod:`workflow_scripts.core.runtime.stage`). Only what
 :mod:`workflow_scripts.removal.deletion` allows to delete is planned, and it is asked again before the removal.
 """
 
@@ -191,7 +191,7 @@ def _halves(results: Path) -> Iterator[Path]:
     # Folders of keys may be removed while they are listed, which os.walk tolerates and glob does not.
     for top, folders, names in os.walk(results):
         folders.sort()
-        yield from (Path(top, name) for name in sorted(folders + names) if name.endswith(".part"))
+        yield from (Path(top, name) for name in sorted(folders + names) if name.endswith((".part", ".part.old")))
 
 
 def _staged_key(path: Path) -> str:

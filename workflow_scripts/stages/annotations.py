@@ -6,10 +6,11 @@ from pydantic import Field
 
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.layout import Format
+from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.stages.source import WORLD
 
 
 class Annotations(Settings):
@@ -50,13 +51,6 @@ class Annotations(Settings):
         examples=[300],
         json_schema_extra={"unit": "characters"},
     )
-    max_member_mb: int = Field(
-        default=2048,
-        gt=0,
-        description="maximum unpacked size of an annotation file in the zip; protects against zip bombs",
-        examples=[4096],
-        json_schema_extra={"unit": "MiB"},
-    )
 
 
 def annotations(job: Job[Annotations]) -> None:
@@ -65,8 +59,8 @@ def annotations(job: Job[Annotations]) -> None:
     from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
     from workflow_scripts.acquisition.annotations.formats.layout import layout_of
     from workflow_scripts.acquisition.annotations.own import gather_own, samples_of
-    from workflow_scripts.acquisition.annotations.read import gather
-    from workflow_scripts.acquisition.annotations.removal_list import read_tokens
+    from workflow_scripts.acquisition.annotations.redcaps import LARGEST_MEMBER, gather
+    from workflow_scripts.acquisition.annotations.removal_tokens import read_tokens
     from workflow_scripts.core.files.jsonio import pretty
 
     settings = job.settings
@@ -79,7 +73,7 @@ def annotations(job: Job[Annotations]) -> None:
     layout = layout_of(path, settings.format, settings.table)
     kept, apart = job.file(".parquet"), job.file(".apart.parquet")
     if layout.format == "redcaps":
-        counts = gather(path, wanted, settings.max_member_mb << 20, settings.max_caption_chars, kept, apart)
+        counts = gather(path, wanted, LARGEST_MEMBER, settings.max_caption_chars, kept, apart)
     else:
         files = SourceFiles(path, job.source_files("annotations"), settings.images)
         samples = samples_of(layout, settings.columns, files)
@@ -113,6 +107,9 @@ FACTS = Facts(
     cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.018, source="measured on 230,415 real rows"),
     sources={"annotations": "annotations", "exclude": "exclude"},
     group="rows",
+    inputs={"world": lambda units, _: ["demo_world/world"] if units.study.annotations.source.at == WORLD else []},
+    section="annotations",
+    settings=lambda units, _: {"exclude": sorted({token(entry) for entry in units.study.annotations.exclude})},
 )
 
 if __name__ == "__main__":

@@ -3,9 +3,8 @@
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 
 class CaptionLabels(Settings):
@@ -19,10 +18,6 @@ class CaptionLabels(Settings):
         le=3,
         description="mean rating, of 0 to 3, from which a caption counts as faithful",
         examples=[2.5],
-    )
-    bins: int = Field(10, ge=2, le=100, description="bins of the reliability curve", examples=[5])
-    folds: int = Field(
-        5, ge=2, le=100, description="folds of the cross-validation, which keeps images together", examples=[10]
     )
     bootstrap: int = Field(
         1000,
@@ -92,9 +87,10 @@ FACTS = Facts(
     environment="train",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 800),
     cost=Cost(per="score", units=lambda _: 2, core_ms=10_000, source="assumed"),
-    names="labels",
     section="caption_labels",
     sources={"labels": "labels"},
+    names=lambda units: ["labels"] if units.study.caption_labels else [],
+    inputs={"arms": "select_captions/*"},
 )
 
 if __name__ == "__main__":

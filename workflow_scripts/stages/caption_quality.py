@@ -5,44 +5,23 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.models.matched_text import MatchedText
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.models.text_norms import MatchedText
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from workflow_scripts.captions.object_labels import Labelled
+    from workflow_scripts.captions.diagnostics.objects import Labelled
     from workflow_scripts.models.matcher import Matcher
 
 
+NEAR_DUPLICATES_AMONG = 1_000_000  # captions at most
 SOURCES = ("matcher", "perplexity_model", "tagger", "concreteness", "objects", "synonyms")
 
 
 class CaptionQuality(MatchedText):
     """How the quality of captions is measured."""
 
-    mattr_window: int = Field(
-        500,
-        ge=2,
-        description="window of the moving-average type-token ratio (MATTR)",
-        examples=[100],
-        json_schema_extra={"unit": "words"},
-    )
-    short_words: int = Field(
-        4,
-        ge=1,
-        description="captions with fewer words are flagged, since their language is a guess",
-        examples=[3],
-        json_schema_extra={"unit": "words"},
-    )
-    near_duplicate_sample: int = Field(
-        1_000_000,
-        ge=2,
-        description="maximum number of captions among which near duplicates are searched for",
-        examples=[100_000],
-        json_schema_extra={"unit": "captions"},
-    )
     retrieval_sample: int = Field(
         1000,
         ge=2,
@@ -68,9 +47,9 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     from workflow_scripts.captions.diagnostics.columns import Measures, caption_columns
     from workflow_scripts.captions.diagnostics.concreteness import UNRATED, read_concreteness
     from workflow_scripts.captions.diagnostics.figure import draw
+    from workflow_scripts.captions.diagnostics.objects import read_synonyms
     from workflow_scripts.captions.diagnostics.retrieval import sample_rows
     from workflow_scripts.captions.diagnostics.summary import summarise
-    from workflow_scripts.captions.object_labels import read_synonyms
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
@@ -89,11 +68,9 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
         captions,
         originals,
         Measures(
-            short_words=options.short_words,
-            mattr_window=options.mattr_window,
             token_counts=matcher.token_counts,
             max_tokens=options.max_text_tokens,
-            near_rows=sample_rows(len(arm), options.near_duplicate_sample, options.seed),
+            near_rows=sample_rows(len(arm), NEAR_DUPLICATES_AMONG, options.seed),
             concreteness=read_concreteness(job.source("concreteness")) if job.has_source("concreteness") else UNRATED,
             objects=_objects(job),
             synonyms=read_synonyms(job.source("synonyms")) if job.has_source("synonyms") else None,
@@ -118,7 +95,7 @@ def _objects(job: Job[CaptionQuality]) -> "Labelled":
     """The objects of images by the user's file, or in the demo."""
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.object_labels import UNLABELLED, Labelled, read_objects
+    from workflow_scripts.captions.diagnostics.objects import UNLABELLED, Labelled, read_objects
 
     if job.has_source("objects"):
         return read_objects(job.source("objects"))
@@ -136,10 +113,9 @@ def _sampled(job: Job[CaptionQuality], matcher: "Matcher", subreddits: "pa.Chunk
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from workflow_scripts.captions.diagnostics.language_models import load_language_model, load_tagger
     from workflow_scripts.captions.diagnostics.reading import captions_of
     from workflow_scripts.captions.diagnostics.retrieval import above_others, image_scores, ranks, sample_rows
-    from workflow_scripts.captions.language_model import load_language_model
-    from workflow_scripts.captions.tagger import load_tagger
     from workflow_scripts.core.shards import index_images
 
     options = job.settings
@@ -186,9 +162,15 @@ FACTS = Facts(
         gflop=lambda _: 0.8,
         source="demo study, upper bound",
     ),
-    names="arms",
     section="caption_quality",
     sources={name: name for name in SOURCES},
+    names=lambda units: units.arms,
+    inputs={
+        "captions": "select_captions/{arm}",
+        "table": "caption_table/captions",
+        "images": "image_index/images",
+        "truth": "demo_world/*",
+    },
 )
 
 if __name__ == "__main__":

@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +64,7 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=120, memory_mb=2_000),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
+    inputs={"images": "image_index/images", "download": "download/*", "recaption": "recaption/*"},
 )
 
 if __name__ == "__main__":

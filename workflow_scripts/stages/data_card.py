@@ -3,9 +3,8 @@
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 
 class DataCard(Settings):
@@ -13,13 +12,6 @@ class DataCard(Settings):
 
     confidence: float = Field(
         default=0.95, gt=0, lt=1, description="confidence level of the Wilson intervals of shares", examples=[0.99]
-    )
-    hosts_shown: int = Field(
-        default=12,
-        gt=0,
-        description="number of hosts in the figure, largest first; the JSON file lists all",
-        examples=[20],
-        json_schema_extra={"unit": "hosts"},
     )
 
 
@@ -38,7 +30,7 @@ def data_card(job: Job[DataCard]) -> None:
     rot = link_rot(tally, job.settings.confidence)
     job.file(".json").write_bytes(pretty(made))
     write_table(job.file(".link_rot.parquet"), rot)
-    draw(made, rot.to_pylist(), job.file(".png"), job.settings.hosts_shown)
+    draw(made, rot.to_pylist(), job.file(".png"))
     write_ids(job.file(".kept_ids.txt.gz"), tally.kept_ids())
     states = dict(made["states"])
     job.rows(made["rows"], states.pop("ok", 0), states)
@@ -63,6 +55,7 @@ FACTS = Facts(
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.rows * 500),
     cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.1, source="assumed: same as image_index"),
     section="data_card",
+    inputs={"annotations": "annotations/rows", "plan": "shard_plan/plan", "download": "download/*"},
 )
 
 if __name__ == "__main__":

@@ -4,9 +4,8 @@ from typing import Any
 
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.files.names import HOSTS
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 
 
 def download(job: Job[Download]) -> None:
@@ -29,9 +28,10 @@ def download(job: Job[Download]) -> None:
     with ExitStack() as held:
         if job.inputs("world"):
             from workflow_scripts.demo.server import serve_zip
+            from workflow_scripts.demo.world import posts
 
             address, port = held.enter_context(serve_zip(job.input("world").path(".images.zip")))
-            connect_to[job.settings.serve_host] = f"{address}:{port}"
+            connect_to[posts.HOST] = f"{address}:{port}"
             folder /= _served(job)
         store = held.enter_context(Store(folder, job.work.name[:16]))
         downloads = held.enter_context(DownloadState(store, job.work, job.settings, urls))
@@ -69,9 +69,8 @@ STAGE = Stage(
     inputs=("plan", "world", "annotations"),
     packages=("pillow",),
     not_in_key=frozenset(  # how bytes are fetched, not which
-        {"keep", "hosts", "share_of_rate", "max_connections", "attempts", "backoff", "max_wait", "deadline"}
-        | {"max_redirects", "seed", "user_agent", "contact", "allow_addresses", "connect_to", "serve_host"}
-        | {"min_ok_share", "ok_window"}
+        {"keep", "hosts", "share_of_rate", "max_connections", "attempts", "backoff", "deadline"}
+        | {"user_agent", "contact", "allow_addresses", "connect_to", "min_ok_share"}
     ),
     numbered=True,
     identity=identity,
@@ -106,10 +105,11 @@ FACTS = Facts(
     ),
     disk=lambda load: load.rows * (load.image_bytes + TAR_MEMBER),
     store=lambda load: load.rows * load.image_bytes * AS_FETCHED[load.settings["keep"]],
-    names="shards",
     section="download",
-    sources={"annotations": "annotations"},  # where the images are beside them
     group="download",
+    names=lambda units: units.shards,
+    inputs={"plan": "shard_plan/plan", "world": "demo_world/*"},
+    sources={"annotations": lambda units, _: "annotations" if units.study.annotations.has_local_images else ""},
 )
 
 if __name__ == "__main__":

@@ -5,18 +5,15 @@ Inputs: ``captions`` (select_captions), ``encoder`` (source; models from elsewhe
 """
 
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import File, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.embeddings.facts import CAPTIONS, KEYS
-from workflow_scripts.embeddings.settings import CHUNK_BATCHES
 from workflow_scripts.embeddings.text_encoders import PACKAGES, TEXT_ENCODERS, TextModel
 
 if TYPE_CHECKING:
@@ -37,25 +34,6 @@ class EmbedCaptions(Settings):
     batch_size: int = Field(
         256, ge=1, description="captions per forward pass", examples=[128], json_schema_extra={"unit": "captions"}
     )
-    chunk_batches: int = CHUNK_BATCHES
-    dimensions: int | None = Field(
-        None,
-        ge=1,
-        description="dimensions of the vectors; null: those of the model",
-        examples=[64],
-        json_schema_extra={"unit": "dimensions"},
-    )
-    reduction: Literal["truncate", "pca"] = Field(
-        "truncate",
-        description="how dimensions are reduced. truncate: the first; pca: components fitted on the arm's captions",
-        examples=["pca"],
-    )
-
-    @model_validator(mode="after")
-    def _reduced(self) -> Self:
-        if self.dimensions is None and self.reduction != "truncate":
-            raise ValueError(f"reduction {self.reduction} has no effect without dimensions")
-        return self
 
 
 def embed_captions(job: Job[EmbedCaptions]) -> None:
@@ -64,17 +42,13 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
     import pyarrow.parquet as pq
 
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.embeddings.reduction import REDUCTIONS
     from workflow_scripts.embeddings.text import distinct, write_vectors
 
     options = job.settings
     arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "subreddit", "year", "caption"])
     texts = distinct(arm["caption"])
     vectors, cut = _computed(job, arm["caption"], texts)
-    reduce = None
-    if options.dimensions is not None:
-        reduce = partial(REDUCTIONS[options.reduction], dimensions=options.dimensions)
-    zero, blank = write_vectors(texts, vectors, reduce, job.file(".npy")), texts.blank
+    zero, blank = write_vectors(texts, vectors, job.file(".npy")), texts.blank
     write_table(job.file(".keys.parquet"), arm.drop_columns(["caption"]))
     np.save(job.file(TRUNCATED), texts.placed(cut)[texts.codes], allow_pickle=False)
     if not TEXT_ENCODERS[options.kind].any_text:
@@ -92,7 +66,7 @@ def _computed(
     from workflow_scripts.embeddings.word_vectors import WordVectors
 
     options, encoder = job.settings, _encoder(job, captions)
-    vectors = embed(texts, encoder, options.batch_size, options.chunk_batches, job.work)
+    vectors = embed(texts, encoder, options.batch_size, job.work)
     job.note(max_tokens=encoder.max_tokens)
     if isinstance(encoder, WordVectors):
         job.note(**encoder.counts(captions))
@@ -122,7 +96,6 @@ STAGE = Stage(
     artifact="{arm}.{encoder}",
     inputs=("captions", "encoder", "run", "tokenizer"),
     packages=PACKAGES,
-    not_in_key=frozenset({"chunk_batches"}),
     on_device=True,
 )
 
@@ -134,7 +107,12 @@ FACTS = replace(
         UNKNOWN: File("word vectors only: whether a caption that is not blank has no known word, bool"),
         TRUNCATED: File("whether the encoder reads only the beginning of each row's caption, bool"),
     },
-    names="text_vectors",
+    names=lambda units: [f"{arm}.{encoder.name}" for arm in units.arms for encoder in units.study.text_encoders],
+    inputs={
+        "captions": "select_captions/{arm}",
+        "run": lambda units, unit: units.encoder_run(unit["encoder"]),
+        "tokenizer": lambda units, unit: ["tokenizer/tokenizer"] if units.encoder_run(unit["encoder"]) else [],
+    },
 )
 
 if __name__ == "__main__":

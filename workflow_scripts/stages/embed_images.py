@@ -1,24 +1,44 @@
 """Unit vectors of the images.
 
 Inputs: ``images`` (image_index), ``encoder`` (source; models from elsewhere), ``run`` (pretrain; networks of the
-study), ``parts`` (embed_images_part; where the work is divided).
+study).
 """
 
 from dataclasses import replace
+from operator import not_
+from typing import TYPE_CHECKING, Annotated, Any
 
-from workflow_scripts.core.declaration.facts import undivided
-from workflow_scripts.core.declaration.parts import PARTS
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.facts import IMAGES, KEYS
-from workflow_scripts.embeddings.image_encoders import PACKAGES
-from workflow_scripts.stages.embed_images_part import EmbedImagesPart, image_vectors
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.embeddings.facts import IMAGES
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, PACKAGES, ImageModel
+from workflow_scripts.models.networks.view import View
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from workflow_scripts.core.shards import TarImages
 
 
-class EmbedImages(EmbedImagesPart):
+class EmbedImages(Settings):
     """How images are embedded."""
 
-    parts: int = PARTS
+    kind: Annotated[str, OneOf(IMAGE_ENCODERS)] = Field(
+        "transformers", description=f"what the model is. {listed(IMAGE_ENCODERS)}", examples=["blip2"]
+    )
+    batch_size: int = Field(
+        64, ge=1, description="images per forward pass", examples=[128], json_schema_extra={"unit": "images"}
+    )
+    weights: SkipJsonSchema[str | None] = Field(
+        None, exclude_if=not_, description="run: name of the checkpoint's file; set by the workflow"
+    )
+    view: SkipJsonSchema[View | None] = Field(
+        None, exclude_if=not_, description="run: how its network sees images; set by the workflow"
+    )
 
 
 def embed_images(job: Job[EmbedImages]) -> None:
@@ -28,30 +48,54 @@ def embed_images(job: Job[EmbedImages]) -> None:
 
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import index_images
-    from workflow_scripts.embeddings.chunks import gathered
 
-    index, parts = job.input("images"), job.inputs("parts")
-    vectors = gathered(parts) if parts else image_vectors(job, index_images(index))
+    index = job.input("images")
+    vectors = image_vectors(job, index_images(index))
     np.save(job.file(".npy"), vectors, allow_pickle=False)
     write_table(job.file(".keys.parquet"), pq.read_table(index.path(".parquet"), columns=["key", "subreddit", "year"]))
     job.rows(len(vectors), len(vectors))
+
+
+def image_vectors(job: Job[Any], images: "TarImages") -> "np.ndarray":
+    """(n, d) float32 unit rows of the images, by the encoder of a job with these settings.
+
+    Raises:
+        PipelineError: a file of the encoder is missing or damaged.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from workflow_scripts.embeddings.images import embed
+
+    options = job.settings
+    encoder = IMAGE_ENCODERS[options.kind].load(_model(job))
+    with ThreadPoolExecutor(max_workers=max(1, job.workers)) as pool:
+        return embed(images, encoder, options.batch_size, job.work, pool)
+
+
+def _model(job: Job[Any]) -> ImageModel:
+    settings = job.settings
+    if IMAGE_ENCODERS[settings.kind].needs != "run":
+        return ImageModel(job.source("encoder"), job.device)
+    run = job.input("run")
+    return ImageModel(run.path(f"/{settings.weights}.safetensors"), job.device, run.path("/run.json"), settings.view)
 
 
 STAGE = Stage(
     run=embed_images,
     settings=EmbedImages,
     artifact="{encoder}",
-    inputs=("images", "encoder", "run", "parts"),
+    inputs=("images", "encoder", "run"),
     packages=PACKAGES,
-    not_in_key=frozenset({"chunk_batches", "parts"}),
     on_device=True,
 )
 
 FACTS = replace(
     IMAGES,
-    files={**IMAGES.files, ".keys.parquet": KEYS},
-    cost=replace(IMAGES.cost, units=undivided(IMAGES.cost.units)),
-    names="image_encoders",
+    names=lambda units: [encoder.name for encoder in units.study.image_encoders],
+    inputs={
+        "images": "image_index/images",
+        "run": lambda units, unit: units.encoder_run(unit["encoder"]),
+    },
 )
 
 if __name__ == "__main__":

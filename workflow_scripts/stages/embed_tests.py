@@ -5,13 +5,13 @@ Inputs: ``dataset`` (eval_dataset), ``encoder`` and ``run`` as of ``embed_images
 
 from dataclasses import replace
 
-from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.embeddings.facts import IMAGES, KEYS, WIDTH
-from workflow_scripts.stages import embed_images_part
-from workflow_scripts.stages.embed_images_part import EmbedImagesPart, image_vectors
+from workflow_scripts.core.runtime.stage import Job, run_stage
+from workflow_scripts.embeddings.facts import IMAGES, WIDTH
+from workflow_scripts.stages import embed_images
+from workflow_scripts.stages.embed_images import EmbedImages, image_vectors
 
 
-def embed_tests(job: Job[EmbedImagesPart]) -> None:
+def embed_tests(job: Job[EmbedImages]) -> None:
     """Encode the test images in the order of the dataset's table, with their keys."""
     import numpy as np
     import pyarrow.compute as pc
@@ -31,16 +31,16 @@ def embed_tests(job: Job[EmbedImagesPart]) -> None:
 
 
 STAGE = replace(
-    embed_images_part.STAGE, run=embed_tests, artifact="{dataset}.{encoder}", inputs=("dataset", "encoder", "run")
+    embed_images.STAGE, run=embed_tests, artifact="{dataset}.{encoder}", inputs=("dataset", "encoder", "run")
 )
 
 FACTS = replace(
     IMAGES,
-    files={**IMAGES.files, ".keys.parquet": KEYS},
     resources=replace(IMAGES.resources, minutes=480, data=lambda load: load.tested * 4_000),
     cost=replace(IMAGES.cost, per="test image", units=lambda load: load.tested),
     disk=lambda load: load.tested * WIDTH * 4,
-    names="vector_matches",
+    names=lambda units: units.names("vector_matches"),
+    inputs={"dataset": "eval_dataset/{dataset}", "run": lambda units, unit: units.encoder_run(unit["encoder"])},
 )
 
 if __name__ == "__main__":

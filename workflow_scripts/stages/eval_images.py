@@ -1,8 +1,7 @@
 """The images of a downstream dataset as networks see them: decoded, resized and cropped once for all checkpoints."""
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.models.networks.view import View
 
 
@@ -52,7 +51,9 @@ FACTS = Facts(
         source="measured decoding",
     ),
     disk=lambda load: (3 * load.labelled + 2 * load.masked) * load.settings["size"] ** 2,
-    names="eval_images",
+    names=lambda units: [f"{dataset}.{view}" for dataset in units.reported for view in units.views],
+    inputs={"dataset": "eval_dataset/{dataset}"},
+    settings=lambda units, unit: units.views[unit["view"]].model_dump(mode="json"),
 )
 
 if __name__ == "__main__":

@@ -3,9 +3,8 @@
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 
 class Features(Settings):
@@ -68,9 +67,10 @@ FACTS = Facts(
         source="measured: checking and reading 224-pixel images; counted: a forward pass of the backbone",
     ),
     disk=lambda load: load.labelled * load.features * 4,
-    names="evaluations",
     section="evaluation.features",
     group="evaluation.{run}.{step}",
+    names=lambda units: units.evaluations,
+    inputs={"run": "pretrain/{run}", "images": lambda units, unit: units.images_seen(unit)},
 )
 
 if __name__ == "__main__":

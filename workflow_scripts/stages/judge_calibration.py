@@ -1,8 +1,7 @@
 """How well a judge's scores agree with people's ratings, and the margin that agrees best with them."""
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.stages.caption_labels import CaptionLabels
 
 
@@ -16,8 +15,8 @@ def judge_calibration(job: Job[JudgeCalibration]) -> None:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.diagnostics.judged import KINDS, score_names
     from workflow_scripts.captions.labels.summary import RELIABILITY, score_figures
+    from workflow_scripts.captions.score_table import KINDS, score_names
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
 
@@ -67,8 +66,12 @@ FACTS = Facts(
     environment="train",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.05, source="assumed"),
-    names="calibrated_judges",
     section="caption_labels",
+    names=lambda units: units.judges if units.names("caption_labels") else [],
+    inputs={
+        "ratings": "caption_labels/*",
+        "scores": lambda units, unit: units.scores(units.arms, [unit["judge"]]),
+    },
 )
 
 if __name__ == "__main__":

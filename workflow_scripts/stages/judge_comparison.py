@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 
 class JudgeComparison(Settings):
@@ -19,12 +18,6 @@ class JudgeComparison(Settings):
         description="maximum number of images to compare: a random choice of those that all judges scored",
         examples=[20_000],
         json_schema_extra={"unit": "images"},
-    )
-    margins: tuple[PositiveFloat, ...] = Field(
-        (0.5, 1.0),
-        min_length=1,
-        description="margins whose choices are compared with those of margin 0, in units of the score",
-        examples=[[0.1]],
     )
     seed: int = Field(0, description="seed of the choice of images", examples=[1])
 
@@ -40,7 +33,7 @@ def judge_comparison(job: Job[JudgeComparison]) -> None:
         judged.insert(len(judged) if artifact.unit["arm"] == job.unit["arm"] else 0, artifact.path(".parquet"))
     compared, scored = sample(blocks.values(), job.settings.images, job.settings.seed)
     number = {"scored_by_all": scored, "compared": min(scored, job.settings.images)}
-    figures = {"images": number, "judges": judges(compared, job.settings.margins), "pairs": pairs(compared)}
+    figures = {"images": number, "judges": judges(compared), "pairs": pairs(compared)}
     job.file(".json").write_bytes(pretty(figures))
 
 
@@ -64,8 +57,9 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 800),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
-    names="compared_arms",
     section="judge_comparison",
+    names=lambda units: [arm for arm in units.arms if units.judges and units.reference_arm not in (None, arm)],
+    inputs={"scores": lambda units, unit: units.scores([units.reference_arm, unit["arm"]], units.judges)},
 )
 
 if __name__ == "__main__":

@@ -3,10 +3,9 @@
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, MILLION, Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.runtime.environment import FAISS
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 
 class Leakage(Settings):
@@ -102,8 +101,13 @@ FACTS = Facts(
         source="measured: for each test image, 4 ms for its 12 views and 24 ms to search a million training images",
     ),
     disk=lambda _: 1e6,
-    names="leak_checked",
     section="leakage",
+    names=lambda units: units.reported if units.trains else [],
+    inputs={
+        "dataset": "eval_dataset/{dataset}",
+        "hashes": "image_hashes/*",
+        "vectors": lambda units, unit: units.parts("vector_matches", unit["dataset"]),
+    },
 )
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@ import math
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 
 class Pack(Settings):
@@ -68,9 +67,10 @@ FACTS = Facts(
     disk=lambda load: (
         load.images * min(load.image_bytes, PER_SQUARE * (load.settings["shorter_side"] or math.inf) ** 2)
     ),
-    names="packs",
     section="pack",
     group="pack",
+    names=lambda units: units.shards if units.trains and units.study.pack else [],
+    inputs={"shard": "download/{shard}"},
 )
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """The location of every image of the study in the packs, over all shards."""
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 
 class PackIndex(Settings):
@@ -39,7 +38,8 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed: same as image_index"),
-    names="pack_indexes",
+    names=lambda units: ["images"] if units.names("pack") else [],
+    inputs={"packs": "pack/*"},
 )
 
 if __name__ == "__main__":

@@ -3,10 +3,9 @@
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.demo.world.labels import Label
+from workflow_scripts.demo.world.settings import Label
 
 
 class PairQuality(Settings):
@@ -42,8 +41,8 @@ def pair_quality(job: Job[PairQuality]) -> None:
     from workflow_scripts.core.files.jsonio import pretty, read_json
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs import key_join as known
-    from workflow_scripts.pairs.diagnostics.by_subreddit import by_subreddit
     from workflow_scripts.pairs.diagnostics.figure import draw
+    from workflow_scripts.pairs.diagnostics.quality import by_subreddit
     from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, Options, judge
 
     options = job.settings
@@ -100,8 +99,19 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=120, memory_mb=4_000, data=lambda load: load.images * 1_500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.5, source="demo study, upper bound"),
-    names="pairs",
     section="pair_quality",
+    names=lambda units: [pairs.name for pairs in units.study.pairs],
+    inputs={
+        "pairs": "pair_table/{pairs}",
+        "captions": lambda units, unit: [
+            f"select_captions/{arm}" for arm in [units.item("pairs", unit["pairs"]).arm] if arm
+        ],
+        "images": lambda units, _: [
+            f"embed_images/{name}" for name in [units.study.pair_quality.image_encoder] if name
+        ],
+        "index": "image_index/images",
+        "truth": "demo_world/*",
+    },
 )
 
 if __name__ == "__main__":

@@ -3,28 +3,19 @@
 A kind of pairs is one file in ``pairs/kinds/``.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, create_model, model_validator
 
-from workflow_scripts.core.declaration.facts import Facts, File, Tolerance, undivided
+from workflow_scripts.core.declaration.facts import Facts, File, Tolerance
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
-from workflow_scripts.core.declaration.parts import PARTS
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
-from workflow_scripts.core.stage import Job, run_stage
-from workflow_scripts.demo.world.labels import Label
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.embeddings.facts import search_cost, search_resources
-from workflow_scripts.pairs.pair_kind import Found, PairInputs, PairKind, PartnerSettings
+from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, PartnerSettings
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from workflow_scripts.core.artifact import Artifact
-
-ROWS, TARGET, COSINE = ".rows.npy", ".target.npy", ".cosine.npy"  # files of a part
 PAIR_KINDS = discover("workflow_scripts.pairs.kinds", PairKind)
 
 
@@ -39,13 +30,12 @@ class _PairTable(PartnerSettings):
         description="oracle: ground-truth label that partners share (only the demo has labels)",
         examples=["texture"],
     )
-    parts: int = PARTS
 
     @model_validator(mode="after")
     def _kind_accepts_them(self) -> Self:
         kind = PAIR_KINDS[self.kind]
         settings_of(self, kind)
-        extra = {"kind": True, "label": kind.needs_labels, "parts": kind.search is not None}
+        extra = {"kind": True, "label": kind.needs_labels}
         used = kind.settings.model_fields.keys() | {name for name, has in extra.items() if has}
         for name, field in type(self).model_fields.items():
             if name not in used and name in PairTable.model_fields and getattr(self, name) != field.default:
@@ -75,9 +65,7 @@ def pair_table(job: Job[PairTable]) -> None:
     from workflow_scripts.pairs.table import as_table
     from workflow_scripts.stats.intervals import wilson
 
-    kind, embedded, inputs = PAIR_KINDS[job.settings.kind], job.input("vectors"), pair_inputs(job)
-    if parts := job.inputs("parts"):
-        inputs = replace(inputs, found=_gathered(parts, len(inputs.keys)))
+    kind, embedded, inputs = PAIR_KINDS[job.settings.kind], job.input("vectors"), _pair_inputs(job)
     pairs, keys = kind.find(inputs, settings_of(job.settings, kind)), inputs.keys
     if embedded.has(".unknown.npy"):
         unknown = int(np.load(embedded.path(".unknown.npy"), allow_pickle=False).sum())
@@ -93,8 +81,8 @@ def pair_table(job: Job[PairTable]) -> None:
     job.rows(len(keys), len(keys) - sum(pairs.without.values()), pairs.without)
 
 
-def pair_inputs(job: Job[Any]) -> PairInputs:
-    """Vectors and keys that a job with these settings reads, and labels if its kind needs them."""
+def _pair_inputs(job: Job[PairTable]) -> PairInputs:
+    """Vectors and keys that the job reads, and labels if its kind needs them."""
     import numpy as np
     import pyarrow.parquet as pq
 
@@ -110,28 +98,12 @@ def pair_inputs(job: Job[Any]) -> PairInputs:
     return PairInputs(vectors, keys, label, job.device, job.workers)
 
 
-def _gathered(parts: "Sequence[Artifact]", images: int) -> Found:
-    """The neighbours of all images, from the parts."""
-    import numpy as np
-
-    width = np.load(parts[0].path(TARGET), mmap_mode="r", allow_pickle=False).shape[1]
-    shape = (images, width)
-    found = Found(np.zeros(images, bool), np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
-    for part in parts:
-        rows = np.load(part.path(ROWS), allow_pickle=False)
-        found.asked[rows] = True
-        found.target[rows] = np.load(part.path(TARGET), mmap_mode="r", allow_pickle=False)
-        found.cosine[rows] = np.load(part.path(COSINE), mmap_mode="r", allow_pickle=False)
-    return found
-
-
 STAGE = Stage(
     run=pair_table,
     settings=PairTable,
     artifact="{pairs}",
-    inputs=("vectors", "truth", "parts"),
+    inputs=("vectors", "truth"),
     packages=("numpy", FAISS, "pyarrow"),
-    not_in_key=frozenset({"parts"}),
     on_device=faiss_on_gpu(),
 )
 
@@ -149,10 +121,16 @@ FACTS = Facts(
     },
     environment="train",
     resources=search_resources(lambda load: load.images * 5_600),
-    cost=search_cost(undivided(lambda load: load.images**2)),
+    cost=search_cost(lambda load: load.images**2),
     disk=lambda load: load.rows * 100 * load.settings["k"],  # two keys, rank and cosine of each neighbour
-    names="pairs",
     section="pairs.{pairs}",
+    names=lambda units: [pairs.name for pairs in units.study.pairs],
+    inputs={
+        "vectors": lambda units, unit: [units.item("pairs", unit["pairs"]).vectors],
+        "truth": lambda units, unit: (
+            units.all("demo_world") if PAIR_KINDS[units.item("pairs", unit["pairs"]).kind].needs_labels else []
+        ),
+    },
 )
 
 if __name__ == "__main__":

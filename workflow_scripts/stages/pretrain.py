@@ -12,8 +12,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.embeddings.facts import WIDTH
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 
@@ -77,7 +76,7 @@ def _staged_in(job: Job[Pretrain]) -> dict[str, Any]:
 
 def _untrained(job: Job[Pretrain]) -> dict[str, Any]:
     """Write the weights of a network that is not trained here; what ``run.json`` says about it."""
-    from workflow_scripts.models.networks.external import load_external
+    from workflow_scripts.models.external import load_external
     from workflow_scripts.pretraining.training.checkpoint import write_tensors
     from workflow_scripts.pretraining.training.initial import seeded_backbone
     from workflow_scripts.pretraining.training.plan import weights_name
@@ -207,6 +206,7 @@ STAGE = Stage(
     # tracker: no bytes on a CPU depend on these.
     not_in_key=frozenset({"checkpoint_every", "cache_mb", "loaders", "stage_in", "tracker"}),
     on_device=True,
+    gpus=lambda settings: settings.gpus,
 )
 
 FACTS = Facts(
@@ -258,8 +258,24 @@ FACTS = Facts(
         + load.text_bytes * (1 + 2 * 3)
         + load.rows * WIDTH * 4 * ("vectors" in METHODS[load.settings["method"]].learns)
     ),
-    names="runs",
-    sources={"network": "network-{network}"},
+    names=lambda units: units.runs,
+    inputs={
+        "images": lambda units, unit: units.trainings[unit["run"]].images,
+        "pairs": lambda units, unit: units.trainings[unit["run"]].pair_table,
+        "captions": lambda units, unit: units.trainings[unit["run"]].captions("captions", "select_captions"),
+        "tokens": lambda units, unit: units.trainings[unit["run"]].captions("tokens", "tokens"),
+        "vectors": lambda units, unit: units.trainings[unit["run"]].vectors,
+        "faithfulness": lambda units, unit: units.trainings[unit["run"]].faithfulness,
+        "truth": lambda units, unit: (
+            ["demo_world/world"] if "truth" in units.trainings[unit["run"]].settings.inputs else []
+        ),
+        "common": lambda units, unit: (
+            units.all("common_images") if units.trainings[unit["run"]].settings.trains else []
+        ),
+        "probe": lambda units, unit: units.trainings[unit["run"]].probe,
+    },
+    settings=lambda units, unit: units.trainings[unit["run"]].settings.model_dump(mode="json"),
+    sources={"network": lambda units, unit: f"network-{units.trainings[unit['run']].run.network}"},
 )
 
 if __name__ == "__main__":

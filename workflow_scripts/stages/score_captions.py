@@ -12,11 +12,10 @@ from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_s
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of, settings_of_others
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.models.judge import Judge, Scorer
 
 JUDGES = discover("workflow_scripts.models.judges", Judge)
@@ -80,10 +79,9 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
     import pyarrow.parquet as pq
 
     from workflow_scripts.captions.recaptioning.reading import decoded
-    from workflow_scripts.captions.reference import Reference
-    from workflow_scripts.captions.scores import Comparison, Scored, chosen, sampled, score_captions
+    from workflow_scripts.captions.scores import Comparison, Reference, Scored, chosen, sampled, score_captions
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.core.runtime.together import read_all
+    from workflow_scripts.core.runtime.stage import read_all
     from workflow_scripts.core.shards import index_images
 
     options, index = job.settings, job.input("images")
@@ -170,10 +168,17 @@ FACTS = Facts(
         source="measured decoding; counted for BLIP-2: ViT-g as three products 1,533, query transformer 18 times 270",
     ),
     disk=lambda load: load.rows * 60,  # key and eight scores
-    names="scores",
     section="judges.{judge}",
     sources={"model": "judge-{judge}", "text": "judgetext-{judge}", "photos": "judgephotos-{judge}"},
     group="scores.{judge}.{block}",
+    names=lambda units: [name.partition("/")[2] for name in units.scores(units.arms, units.judges)],
+    inputs={
+        "captions": "select_captions/{arm}",
+        "images": "image_index/images",
+        "reference": lambda units, unit: [
+            f"select_captions/{arm}" for arm in [units.item("judges", unit["judge"]).reference] if arm
+        ],
+    },
 )
 
 if __name__ == "__main__":

@@ -14,11 +14,10 @@ from pydantic import Field, create_model, model_validator
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 ARM_KINDS = discover("workflow_scripts.captions.arms", ArmKind)
 
@@ -151,9 +150,16 @@ FACTS = Facts(
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 800),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
     disk=lambda load: load.rows * 200,  # a caption and its key
-    names="arms",
     section="arms.{arm}",
     sources={"external": "captions-{arm}"},
+    names=lambda units: units.arms,
+    inputs={
+        "captions": "caption_table/captions",
+        "arms": lambda units, unit: [
+            f"select_captions/{arm}" for arm in dict.fromkeys(units.item("arms", unit["arm"]).arms_read.values())
+        ],
+        "scores": lambda units, unit: units.scores_read(unit["arm"]),
+    },
 )
 
 if __name__ == "__main__":

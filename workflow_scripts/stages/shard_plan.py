@@ -5,9 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 
 class ShardPlan(Settings):
@@ -63,6 +62,7 @@ FACTS = Facts(
     cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.01, source="assumed: half the time to read a row"),
     section="shards",
     group="rows",
+    inputs={"annotations": "annotations/rows"},
 )
 
 if __name__ == "__main__":

@@ -6,11 +6,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.redact import has_secret, redacted
+from workflow_scripts.core.errors.text import has_secret, redacted
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 
 WORLD = "world"
 WITHOUT_HASH, ADVICE_WITHOUT_HASH = "URL without a sha256", "give its sha256, or record it: faithful-pairs lock"
@@ -156,7 +155,8 @@ FACTS = Facts(
         core_ms=60_000,
         source="assumed: hashing a few gigabytes, without downloading a model",
     ),
-    names="sources_by_name",
+    names=lambda units: list(units.sources_by_name),
+    settings=lambda units, unit: units.sources_by_name[unit["source"]].model_dump(mode="json"),
 )
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@ import json
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts, SummaryRun
 
 
@@ -87,6 +86,15 @@ FACTS = Facts(
         source="demo study, upper bound",
     ),
     group="page",
+    inputs={
+        "runs": "pretrain/*",
+        "probe": "linear_probe/*",
+        "few_shot": "few_shot/*",
+        "knn": "knn/*",
+        "saliency": "saliency/*",
+        "leakage": "leakage/*",
+    },
+    settings=lambda units, _: units.summary_settings(),
 )
 
 if __name__ == "__main__":

@@ -8,10 +8,9 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.models.text.kinds import TOKENIZERS
 
 CLIPS = 49_408  # ids of CLIP's own tokenizer
@@ -72,9 +71,14 @@ FACTS = Facts(
     environment="train",
     resources=Resources(minutes=120, memory_mb=2_000, data=lambda load: load.images * 1_000, workers=True),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.02, source="measured: training on titles"),
-    names="tokenizers",
     section="tokenizer",
     sources={"model": "tokenizer"},
+    names=lambda units: ["tokenizer"] if units.names("tokens") else [],
+    inputs={
+        "captions": lambda units, _: (
+            ["caption_table/captions"] if TOKENIZERS[units.study.tokenizer.kind].train is not None else []
+        )
+    },
 )
 
 if __name__ == "__main__":

@@ -3,10 +3,9 @@
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Facts, File, Tolerance
-from workflow_scripts.core.declaration.stage import Stage
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
+from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
 from workflow_scripts.embeddings.facts import search_cost, search_resources
 
 
@@ -67,8 +66,14 @@ FACTS = Facts(
     resources=search_resources(lambda load: load.images * 4_000),
     cost=search_cost(lambda load: load.tested * load.images),
     disk=lambda load: load.tested * 100,
-    names="vector_matches",
     section="leakage",
+    names=lambda units: [
+        f"{dataset}.{encoder}"
+        for dataset in units.names("leakage")
+        for encoder in [units.study.leakage.encoder]
+        if encoder
+    ],
+    inputs={"tests": "embed_tests/{dataset}.{encoder}", "images": "embed_images/{encoder}"},
 )
 
 if __name__ == "__main__":

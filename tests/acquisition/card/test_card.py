@@ -89,8 +89,8 @@ def test_a_missing_shard_is_noticed(tables: list[Path]) -> None:
 def test_the_picture_is_the_same_bytes_and_large_enough(tables: list[Path], tmp_path: Path) -> None:
     tally = count_shards(tables)
     made, rot = card(COUNTS, tally, 0.95), link_rot(tally, 0.95).to_pylist()
-    draw(made, rot, tmp_path / "a.png", 1)
-    draw(made, rot, tmp_path / "b.png", 1)
+    draw(made, rot, tmp_path / "a.png")
+    draw(made, rot, tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     image = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
     assert image.shape[1] >= 900 and image.std() > 10

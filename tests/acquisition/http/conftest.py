@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from workflow_scripts.acquisition.http import budget
+from workflow_scripts.acquisition.http import hosts
 
 T = TypeVar("T")
 
@@ -51,5 +51,5 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of budgets, too."""
     made = Clock()
-    monkeypatch.setattr(budget, "time", SimpleNamespace(time=lambda: made.now, monotonic=lambda: made.now))
+    monkeypatch.setattr(hosts, "time", SimpleNamespace(time=lambda: made.now, monotonic=lambda: made.now))
     return made

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from workflow_scripts.acquisition.http.client import _fault, _parse, _retry_after, forbids_ai
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.errors import PipelineError
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 
 from tests.acquisition.pictures import encoded, jpeg, photo
 from workflow_scripts.acquisition.images.images import Limits, Stored, looks_like_image, process
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 
-LIMITS = Limits(max_side=64, jpeg_quality=90, min_side=8, max_aspect=20, max_pixels=1_000_000, animated="first_frame")
+LIMITS = Limits(max_side=64, jpeg_quality=90, min_side=8, max_aspect=20, max_pixels=1_000_000)
 
 
 def pixels(stored: Stored) -> np.ndarray:
@@ -124,14 +124,12 @@ def test_odd_modes_become_plain_pictures() -> None:
 
 
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG"])
-def test_animations_give_their_first_frame_or_are_refused(format: str) -> None:
+def test_animations_give_their_first_frame(format: str) -> None:
     first, second = Image.new("RGB", (40, 40), "red"), Image.new("RGB", (40, 40), "blue")
     data = encoded(first, format, save_all=True, append_images=[second])
     stored = process(data, LIMITS)
     assert stored.format == "jpg"
     assert psnr(pixels(stored), np.asarray(first).astype(int)) > 30
-    refused = Limits(**{**LIMITS.__dict__, "animated": "refuse"})
-    assert process(data, refused).state is State.ANIMATED
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.acquisition.pictures import encoded, jpeg
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.shards.packing import pack
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.journal import Journal
 from workflow_scripts.core.errors import PipelineError
 

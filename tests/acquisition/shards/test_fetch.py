@@ -12,14 +12,17 @@ from tests.acquisition.fault_server import Route, serving
 from tests.acquisition.faults import faults, patient
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.settings import Download
+from workflow_scripts.acquisition.shards import fetch as fetch_module
 from workflow_scripts.acquisition.shards.download_state import DownloadState
+from workflow_scripts.acquisition.shards.fetch import Monitor
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.errors import PipelineError
 
 FAST = {"rate": 5000, "connections": 16}
 
 
 def settings(**changed: Any) -> Download:
-    fast = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 3, "deadline": 60.0, "max_redirects": 3}
+    fast = {"hosts": {"default": FAST}, "backoff": 0.01, "attempts": 3, "deadline": 60.0}
     return Download.model_validate({**fast, "max_bytes": 100_000, "max_pixels": 1_000_000, "max_side": 64, **changed})
 
 
@@ -76,15 +79,14 @@ def test_addresses_that_no_server_answers(tmp_path: Path) -> None:
     assert len(journal.done["http://closed.test/a.jpg"].attempts) == 2
 
 
-def test_known_placeholder_bytes_and_refused_animation(tmp_path: Path) -> None:
+def test_known_placeholder_bytes(tmp_path: Path) -> None:
     stand_in = jpeg(seed=5)
-    gif = faults()["/animated.gif"][0]
     digest = hashlib.sha256(stand_in).hexdigest()
-    with serving({"/x.jpg": stand_in, "/y.gif": gif}) as site:
-        urls = ["http://a.test/x.jpg", "http://a.test/y.gif"]
-        changed = {"placeholder_sha256": [digest], "animated": "refuse", "contact": "lab@example.org"}
+    with serving({"/x.jpg": stand_in}) as site:
+        urls = ["http://a.test/x.jpg"]
+        changed = {"placeholder_sha256": [digest], "contact": "lab@example.org"}
         journal = fetched(tmp_path / "work", urls, site.address, **changed)
-    assert [str(journal.done[url].state) for url in urls] == ["placeholder", "animated"]
+    assert [str(journal.done[url].state) for url in urls] == ["placeholder"]
     assert site.agent.endswith("(+lab@example.org)")
 
 
@@ -159,16 +161,16 @@ def test_a_collapsing_share_of_successes_stops_the_job(tmp_path: Path) -> None:
     assert site.asked.total() < 300
 
 
-def test_pauses_grow_with_seeded_jitter_and_change_no_state(tmp_path: Path) -> None:
+def test_pauses_grow_with_jitter_and_change_no_state(tmp_path: Path) -> None:
     from workflow_scripts.acquisition.shards.fetch import _Fetch
 
     with download_states.opened(tmp_path, settings(), []) as journal:
-        worker = _Fetch(journal, settings(backoff=1.0, max_wait=30.0, seed=3), {}, 1)
+        worker = _Fetch(journal, settings(backoff=1.0), {}, 1)
         waits = [worker._pause("http://a.test/1", n) for n in range(1, 9)]
         again = [worker._pause("http://a.test/1", n) for n in range(1, 9)]
     assert waits == again
     assert all(0.5 * 2**n <= wait < 1.5 * 2**n for n, wait in enumerate(waits[:4]))
-    assert waits[-1] == 30.0
+    assert worker._pause("http://a.test/1", 12) == 300.0
 
 
 def test_hosts_that_redirect_to_each_other_do_not_wait_for_ever(tmp_path: Path) -> None:
@@ -183,3 +185,49 @@ def test_hosts_that_redirect_to_each_other_do_not_wait_for_ever(tmp_path: Path) 
         hosts = ("a.test", "b.test")
         journal = fetched(tmp_path / "work", urls, site.address, hosts, hosts=one_each, max_connections=1)
     assert {str(record.state) for record in journal.done.values()} == {"ok"}
+
+
+def test_the_last_rows_count_not_all() -> None:
+    watch = Monitor(0.3, 10, dict)
+    for _ in range(1000):
+        watch.ended("a.test", State.OK)
+    for _ in range(7):
+        watch.ended("b.test", State.HTTP_4XX)
+    with pytest.raises(PipelineError) as caught:
+        watch.ended("c.test", State.DNS)
+    said = str(caught.value)
+    assert said.startswith(
+        "too few images received in download: 2 of the last 10 URLs ok (http_4xx 7, dns 1; mostly from"
+    )
+    assert "mostly from b.test 7, c.test 1); download.min_ok_share is 0.3: " in said
+
+
+def test_a_share_at_the_limit_or_a_short_run_goes_on() -> None:
+    watch = Monitor(0.3, 10, dict)
+    for n in range(100):
+        watch.ended("a.test", State.OK if n % 10 < 3 else State.TIMEOUT)
+    short = Monitor(0.3, 10, dict)
+    for _ in range(9):
+        short.ended("a.test", State.TIMEOUT)
+
+
+def test_rows_that_had_failed_before_do_not_count() -> None:
+    watch = Monitor(0.5, 10, dict)
+    for _ in range(100):
+        watch.ended("a.test", State.TIMEOUT, again=True)
+    assert watch.note() == "0% ok"
+
+
+def test_note_gives_share_and_present_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, counts = [100.0], {"a.test": 0}
+    monkeypatch.setattr(fetch_module.time, "monotonic", lambda: now[0])
+    watch = Monitor(0.0, 10, lambda: counts)
+    assert watch.note() == "none ended, a.test 0.0/s"
+    for state in (State.OK, State.OK, State.OK, State.HTTP_4XX):
+        watch.ended("a.test", state)
+    now[0], counts = 120.0, {"a.test": 40, "b.test": 100}
+    assert watch.note() == "75% ok, b.test 5.0/s, a.test 2.0/s"
+    now[0], counts = 125.0, {"a.test": 90, "b.test": 100}
+    assert watch.note() == "75% ok, b.test 5.0/s, a.test 2.0/s", "a rate needs some seconds"
+    now[0] = 130.0
+    assert watch.note() == "75% ok, a.test 5.0/s, b.test 0.0/s"

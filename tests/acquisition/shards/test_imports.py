@@ -15,8 +15,7 @@ from tests.acquisition.download_states import kept, opened
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import DownloadState
-from workflow_scripts.acquisition.shards.import_index import ImportIndex
-from workflow_scripts.acquisition.shards.imports import bring_in
+from workflow_scripts.acquisition.shards.imports import ImportIndex, bring_in
 from workflow_scripts.core.errors import PipelineError
 
 KEYS = [f"k{n:02d}" for n in range(12)]
@@ -101,16 +100,11 @@ def test_tar_shards_of_img2dataset(tmp_path: Path) -> None:
     assert brought(tmp_path / "w", settings("img2dataset", source)).waiting == [URLS[key] for key in KEYS[10:]]
 
 
-@pytest.mark.parametrize("kind", ["tar", "parquet"])
-def test_samples_that_are_exchanged_within_a_shard_keep_their_images(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / f"00000.{kind}"
+def test_samples_that_are_exchanged_within_a_shard_keep_their_images(tmp_path: Path) -> None:
+    path = tmp_path / "00000.tar"
     same = {key: key.encode() * 200 for key in KEYS[:2]}
 
     def write(keys: list[str]) -> None:
-        if kind == "parquet":
-            images = pa.array([same[key] for key in keys], pa.binary())
-            pq.write_table(pa.table({"url": [URLS[key] for key in keys], "jpg": images}), path, compression="none")
-            return
         with tarfile.open(path, "w") as tar:
             for key in keys:
                 for suffix, data in (("jpg", same[key]), ("json", json.dumps({"url": URLS[key]}).encode())):
@@ -139,29 +133,6 @@ def test_a_sample_without_a_description_is_no_import(tmp_path: Path) -> None:
             tar.addfile(member, io.BytesIO(data))
     downloads = brought(tmp_path / "w", settings("img2dataset", source))
     assert downloads.waiting == [URLS[key] for key in KEYS[2:]]
-
-
-def test_parquet_shards_of_img2dataset(tmp_path: Path) -> None:
-    source = tmp_path / "shards"
-    source.mkdir()
-    status = ["success"] * 10 + ["failed_to_download"] * 2
-    images = [PICTURES[key] for key in KEYS[:10]] + [None] * 2
-    table = pa.table({"url": list(URLS.values()), "status": status, "jpg": pa.array(images, pa.binary())})
-    pq.write_table(table, source / "00000.parquet", row_group_size=3)
-    downloads = brought(tmp_path / "w", settings("img2dataset", source))
-    assert downloads.waiting == [URLS[key] for key in KEYS[10:]]
-    assert [downloads.done[URLS[key]].width for key in KEYS[:10]] == list(range(60, 70))
-
-
-def test_a_parquet_shard_that_shrinks_while_it_is_read_is_named(tmp_path: Path) -> None:
-    urls, images = list(URLS.values()), pa.array([PICTURES[key] for key in KEYS], pa.binary())
-    pq.write_table(pa.table({"url": urls, "jpg": images}), tmp_path / "00000.parquet")
-    index = ImportIndex(tmp_path, tmp_path / "results", 1_000_000)
-    pq.write_table(pa.table({"url": urls[:2], "jpg": images[:2]}), tmp_path / "00000.parquet")
-    with pytest.raises(
-        PipelineError, match=r"unreadable shard to import in .*00000\.parquet: it has 2 rows, but had more"
-    ):
-        list(index.images(urls))
 
 
 def test_what_the_store_holds_is_not_imported(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.packing import SHARD, attempts, pack
 from workflow_scripts.acquisition.shards.plan import PLAN
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 
 URLS = [f"http://a.test/{n}" for n in range(6)]
 IMAGES = {url: jpeg(seed=n) for n, url in enumerate(URLS) if n != 2}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.journal import Journal, settle
 from workflow_scripts.acquisition.store.record import Record, from_line, to_line, url_of
 from workflow_scripts.acquisition.store.segment import Segment, is_sealed

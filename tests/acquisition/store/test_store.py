@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.journal import settle
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.segment import LENGTH, OFFSET, seal, search, stems, url_hash

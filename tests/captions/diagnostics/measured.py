@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from workflow_scripts.captions.diagnostics.columns import Measures, caption_columns
 from workflow_scripts.captions.diagnostics.concreteness import UNRATED, Concreteness
 from workflow_scripts.captions.diagnostics.diversity import WordVariety
-from workflow_scripts.captions.object_labels import UNLABELLED, Labelled
+from workflow_scripts.captions.diagnostics.objects import UNLABELLED, Labelled
 
 
 def columns(
@@ -26,9 +26,8 @@ def columns(
     )
     before = pa.array(captions if originals is None else originals, pa.string())
     pq.write_table(pa.table({"original": before}), folder / "o.parquet")
-    measures = Measures(
-        4, 500, lambda texts: [len(text) for text in texts], 30, np.arange(len(captions)), concreteness, objects
-    )
+    rows = np.arange(len(captions))
+    measures = Measures(lambda texts: [len(text) for text in texts], 30, rows, concreteness, objects)
     return caption_columns(folder / "a.parquet", folder / "o.parquet", measures)
 
 

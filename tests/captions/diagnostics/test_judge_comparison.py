@@ -13,8 +13,7 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from workflow_scripts.captions.diagnostics.judge_comparison import Scores, judges, pairs, sample
-from workflow_scripts.captions.diagnostics.judged import KINDS
-from workflow_scripts.captions.scores import schema
+from workflow_scripts.captions.score_table import KINDS, schema
 from workflow_scripts.stats.clustered import share
 
 UNKNOWN = np.nan
@@ -31,7 +30,7 @@ def same(both: Scores) -> dict[str, Scores]:
 def test_shares_counted_by_hand() -> None:
     raw = scores([0, 0, 0, 0, 1, UNKNOWN, 0], [0.3, 0.7, 2, 0, 0, 1, 1])  # gains: .3, .7, 2, 0, -1, unknown, 1
     standardised = scores([0, 0, 0, 0, 0, 0, UNKNOWN], [-1, 1, 0, 1, -1, 1, 1])  # gains: -1, 1, 0, 1, -1, 1, unknown
-    found = judges({("clip", "cosine"): {"raw": raw, "standardised": standardised}}, (0.5, 1.0))["clip"]["cosine"]
+    found = judges({("clip", "cosine"): {"raw": raw, "standardised": standardised}})["clip"]["cosine"]
     shares = {name: (one["value"], one["n"]) for name, one in found["raw"]["flips_at"].items()}
     assert (found["raw"]["replaced"]["value"], found["raw"]["replaced"]["n"]) == (4 / 6, 6)
     assert shares == {"0.5": (1 / 6, 6), "1": (3 / 6, 6)}
@@ -56,7 +55,7 @@ def test_two_judges() -> None:
 def test_what_nobody_knows_is_null() -> None:
     nothing = scores([UNKNOWN, 1], [1, UNKNOWN])
     unknown = {"value": None, "low": None, "high": None, "n": 0}
-    assert judges({("a", "b"): same(nothing)}, (1.0,))["a"]["b"]["replaced_by_style"] == unknown
+    assert judges({("a", "b"): same(nothing)})["a"]["b"]["replaced_by_style"] == unknown
     found = pairs({("a", "b"): same(nothing), ("c", "d"): same(nothing)})["a b and c d"]["raw"]
     assert found["kappa"] == found["flips"] == unknown and found["spearman"]["value"] is None
 
@@ -65,7 +64,7 @@ def test_the_share_due_to_style_is_clustered_by_random_image() -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(20, size=300)
     raw, standardised = (Scores(np.zeros(300), rng.normal(size=300), images) for _ in KINDS)
-    found = judges({("a", "b"): {"raw": raw, "standardised": standardised}}, (1.0,))["a"]["b"]["replaced_by_style"]
+    found = judges({("a", "b"): {"raw": raw, "standardised": standardised}})["a"]["b"]["replaced_by_style"]
     chosen = raw.new > 0
     assert tuple(found.values())[:3] == share(standardised.new[chosen] <= 0, images[chosen])
 

@@ -9,9 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.bad_files import refused
-from workflow_scripts.captions.diagnostics.objects import ObjectNames
+from workflow_scripts.captions.diagnostics.objects import ObjectNames, read_objects, read_synonyms
 from workflow_scripts.captions.diagnostics.words import words_of
-from workflow_scripts.captions.object_labels import read_objects, read_synonyms
 from workflow_scripts.core.errors import PipelineError
 
 NAMES = {"person", "dog", "hot dog", "wine glass", "cup", "tv/monitor"}

@@ -42,11 +42,11 @@ def test_no_margin_has_fewer_errors(rows: list[tuple[int, bool, int]]) -> None:
 def test_margin_of_a_shifted_judge() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=400)
-    found = margin(truth + 1.0, truth > 0, folds=5, resamples=200, seed=0)
+    found = margin(truth + 1.0, truth > 0, resamples=200, seed=0)
     assert found["value"] == pytest.approx(1.0, abs=0.05)
     assert found["low"] <= found["value"] <= found["high"]
     assert found["errors"] < 0.02 and found["errors_at_zero"] == pytest.approx(np.mean((truth > -1) & (truth <= 0)))
-    assert margin(truth[:9], truth[:9] > 0, 5, 200, 0) == {"n": 9}
+    assert margin(truth[:9], truth[:9] > 0, 200, 0) == {"n": 9}
 
 
 def test_reliability_and_calibration_error() -> None:
@@ -63,6 +63,6 @@ def test_probabilities_follow_the_truth() -> None:
     rng = np.random.default_rng(1)
     scores = rng.normal(size=3000)
     truth = 1 / (1 + np.exp(-(2 * scores - 0.5)))
-    found = probabilities(scores, rng.random(3000) < truth, np.arange(3000), folds=5)
+    found = probabilities(scores, rng.random(3000) < truth, np.arange(3000))
     assert found is not None and np.abs(found - truth).mean() < 0.03
-    assert probabilities(scores, np.ones(3000, bool), np.arange(3000), folds=5) is None
+    assert probabilities(scores, np.ones(3000, bool), np.arange(3000)) is None

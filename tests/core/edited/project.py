@@ -25,9 +25,9 @@ import json
 import sys
 from pathlib import Path
 
-from workflow_scripts.core.declaration.stage import Stage
+from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.core.stage import Job, run_stage
+from workflow_scripts.core.runtime.stage import Job, run_stage
 from workflow_scripts.shapes import early
 
 VERSION = 1

@@ -12,7 +12,7 @@ import pytest
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import tars
-from workflow_scripts.core.files.foreign import batches, column_of, readable
+from workflow_scripts.core.files.foreign import batches, readable
 
 TEXT = {"a": pa.string()}
 
@@ -53,11 +53,6 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         read(path)
     with pytest.raises(PipelineError, match="unreadable table"):
         read(tmp_path / "missing")
-
-
-def test_only_bytes_are_images() -> None:
-    assert column_of(pa.schema([("jpg", pa.string()), ("png", pa.binary())]), ("jpg", "png")) == "png"
-    assert column_of(pa.schema([("jpg", pa.string())]), ("jpg", "png")) == ""
 
 
 def packed(path: Path, size: int, claimed: int | None = None, kind: bytes = tarfile.REGTYPE) -> Path:

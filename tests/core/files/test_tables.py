@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from workflow_scripts.core.files import tables
-from workflow_scripts.core.files.tables import RowReader, write_parts, write_table
+from workflow_scripts.core.files.tables import RowReader, TableWriter, write_parts, write_table
 
 SCHEMA = pa.schema([("key", pa.string()), ("tags", pa.list_(pa.string())), ("n", pa.int16())])
 ROWS = pa.table(
@@ -45,3 +45,22 @@ def test_a_reader_gives_the_rows_in_order_across_files(tmp_path: Path) -> None:
     assert pa.concat_tables(found) == ROWS.select(["n", "key"])
     assert found[1].column_names == ["n", "key"]
     assert RowReader([tmp_path / "0"]).read(99) == ROWS.slice(0, 6)
+
+
+NUMBERS = pa.schema([("n", pa.int64())])
+
+
+def test_parts_become_row_groups_and_empty_ones_nothing(tmp_path: Path) -> None:
+    parts = [pa.table({"n": list(range(size))}, schema=NUMBERS) for size in (3, 0, 70_000)]
+    with TableWriter(tmp_path / "a", NUMBERS) as writer:
+        for part in parts:
+            writer.write(part)
+    assert writer.rows == 70_003
+    assert pq.read_table(tmp_path / "a").equals(pa.concat_tables(parts))
+    assert pq.ParquetFile(tmp_path / "a").num_row_groups == 2
+
+
+def test_no_rows_at_all_is_a_table(tmp_path: Path) -> None:
+    with TableWriter(tmp_path / "a", NUMBERS):
+        pass
+    assert pq.read_table(tmp_path / "a").schema == NUMBERS

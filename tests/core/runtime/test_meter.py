@@ -10,8 +10,7 @@ import pytest
 
 from workflow_scripts.core.runtime import meter
 from workflow_scripts.core.runtime.figures import FIGURES, at_once, in_turn, known, share
-from workflow_scripts.core.runtime.meter import current, fed, measured, measuring
-from workflow_scripts.core.runtime.usage import Usage
+from workflow_scripts.core.runtime.meter import Usage, current, fed, measured, measuring
 
 CHILD = "import sys; held = b'x' * 50_000_000; open(sys.argv[1], 'rb').read(); print(flush=True); sys.stdin.read()"
 

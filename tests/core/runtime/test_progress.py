@@ -1,6 +1,5 @@
-"""Lines, bars and files that say how far a job is."""
+"""Lines and files that say how far a job is."""
 
-import io
 import json
 from pathlib import Path
 
@@ -44,21 +43,6 @@ def test_progress_of_what_fails_does_not_say_it_is_done(caplog: pytest.LogCaptur
     with pytest.raises(ValueError, match="x"), progress_module.Ticker("images", 2):
         raise ValueError("x")
     assert caplog.messages == []
-
-
-def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    terminal = Terminal()
-    monkeypatch.setattr("sys.stderr", terminal)
-    assert list(progress_module.progress([1, 2], 2, "numbers")) == [1, 2]
-    assert "numbers" in terminal.getvalue()
-    monkeypatch.setattr(progress_module, "SECONDS_BETWEEN_NOTES", 0.0)
-    with progress_module.Ticker("images", 2, lambda: "81% ok") as ticker:
-        ticker.tick()
-    assert "81% ok" in terminal.getvalue()
 
 
 def test_progress_can_be_read_from_the_work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

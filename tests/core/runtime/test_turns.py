@@ -15,7 +15,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import STAGING, WORK, work_folder
 from workflow_scripts.core.inputs import check_unchanged
 from workflow_scripts.core.runtime.command_line import arguments, in_turn
-from workflow_scripts.core.stage import Job, Stage
+from workflow_scripts.core.runtime.stage import Job, Stage
 
 __all__ = ["digest_of_a_test_stage"]  # a fixture
 

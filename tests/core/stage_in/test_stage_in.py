@@ -19,14 +19,14 @@ import pytest
 
 from tests.failing_reads import failing_reads
 from tests.helpers import hashes, make_artifact
-from workflow_scripts.core.faults import patience
-from workflow_scripts.core.faults.storage_errors import storage_error
+from workflow_scripts.core.files import patience
 from workflow_scripts.core.files.names import STAGED_IN
 from workflow_scripts.core.files.notes import write_note
+from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.stage_in import store
 from workflow_scripts.core.stage_in.stage_in import Report, note_folder, own_folder, places, staged
-from workflow_scripts.removal.copies import remove_copies
+from workflow_scripts.removal.removal import remove_copies
 
 EACH = 3  # images in a file
 SIZE = 700  # bytes of an image

@@ -11,7 +11,7 @@ from tests.acquisition.zips import row
 from tests.fuzz.mutate import TEXTS, json_text, mutate_bytes, mutate_tree
 from tests.fuzz.target import Files, Target
 from workflow_scripts.acquisition.annotations.counting import Filter
-from workflow_scripts.acquisition.annotations.read import gather
+from workflow_scripts.acquisition.annotations.redcaps import gather
 
 NAMES = ("annotations/pics_2019.json", "annotations/Pics_2020.json", "annotations/cats_2018.json")
 STRANGE = (

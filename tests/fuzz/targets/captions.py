@@ -32,7 +32,7 @@ class Fuzzed(Target):
     def run(self, folder: Path) -> str:
         """As the arm of kind external reads it."""
         path = folder / "table"
-        arm = select(ArmInputs(TABLE, file=path), External(max_missing_share=1.0, choose="random"))
+        arm = select(ArmInputs(TABLE, file=path), External(max_missing_share=1.0))
         assert arm["key"] == TABLE["key"] and arm["caption"].null_count == 0
         return "accepted"
 

@@ -11,7 +11,7 @@ from tests.fuzz.target import Files, Target
 from tests.fuzz.targets.images import pictures
 from workflow_scripts.acquisition.http.client import Client
 from workflow_scripts.acquisition.settings import Download
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 
 VERSIONS = ("HTTP/1.1",) * 20 + ("HTTP/1.0", "HTTP/9.9", "ICY", "", "HTTP/1.1\x00")
 STATUSES = (
@@ -85,7 +85,7 @@ async def _ask(answers: list[bytes]) -> str:
     server = await asyncio.start_server(serve, "127.0.0.1", 0, family=socket.AF_INET)
     address, port = server.sockets[0].getsockname()
     hosts = {"default": {"rate": 1e6, "connections": 8}}
-    settings = Download.model_validate({"hosts": hosts, "deadline": 20, "max_bytes": 50_000, "max_redirects": 3})
+    settings = Download.model_validate({"hosts": hosts, "deadline": 20, "max_bytes": 50_000})
     target = f"{address}:{port}"
     client = Client(settings, {"a.test": target, "b.test": target})
     client._addresses.may_ask = lambda _: False  # type: ignore[method-assign]  # no input reaches the network

@@ -6,13 +6,13 @@ from typing import Any
 
 from tests.fuzz.mutate import json_text, mutate_bytes, mutate_tree
 from tests.fuzz.target import Files, Target
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.record import Record as Line
 from workflow_scripts.acquisition.store.record import from_line, to_line, url_of
 from workflow_scripts.core.code_equivalence import accepted, counted_code
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.files.seal import sealed
+from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.core.sources import listing
 from workflow_scripts.study.active_config import noted_artifacts
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.fuzz.mutate import TEXTS, mutate_bytes
 from tests.fuzz.target import Files, Target
-from workflow_scripts.acquisition.annotations.removal_list import read_tokens
+from workflow_scripts.acquisition.annotations.removal_tokens import read_tokens
 
 ENTRIES = (
     *("abc123", "https://i.redd.it/abc.jpg", "HTTP://User@I.Redd.It.:80/a%2fb?x=1#frag", "# a comment", "", "  x1  "),

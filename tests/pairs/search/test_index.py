@@ -1,14 +1,13 @@
-"""Searches in indexes of FAISS: their recall, that parts and threads change nothing, and errors."""
+"""Searches in indexes of FAISS: their recall, that threads change nothing, and errors."""
 
 import faiss
 import numpy as np
 import pytest
 
 from tests.pairs.test_neighbours import ids_of
-from workflow_scripts.core.declaration.parts import Part
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pairs import neighbours
-from workflow_scripts.pairs.neighbours import How, Rule, nearest, nearest_of, rows_of_part
+from workflow_scripts.pairs.neighbours import How, Rule, nearest, nearest_of
 from workflow_scripts.pairs.search import candidates
 from workflow_scripts.pairs.search import index as module
 from workflow_scripts.pairs.search.index import Index, check_index
@@ -45,7 +44,7 @@ def test_most_of_the_nearest_are_found(index: Index) -> None:
 
 
 @pytest.mark.parametrize("index", FACTORIES, ids=lambda index: index.factory)
-def test_parts_and_threads_do_not_matter(index: Index) -> None:
+def test_threads_do_not_matter(index: Index) -> None:
     vectors, ids, rule = clustered(1000, 64), ids_of(1000), Rule(3, 0.9)
     threads, wholes = faiss.omp_get_max_threads(), []
     try:
@@ -55,14 +54,8 @@ def test_parts_and_threads_do_not_matter(index: Index) -> None:
             assert faiss.omp_get_max_threads() == number
     finally:
         faiss.omp_set_num_threads(threads)
-    target, cosine = np.full_like(wholes[0].target, -2), np.zeros_like(wholes[0].cosine)
-    for number in range(3):
-        how = How(part=Part(number, 3), index=index)
-        found = nearest(vectors, ids, rule, how)
-        rows = rows_of_part(found, how)
-        target[rows], cosine[rows] = found.target[rows], found.cosine[rows]
-    for whole in wholes:
-        assert np.array_equal(target, whole.target) and cosine.tobytes() == whole.cosine.tobytes()
+    one, other = wholes
+    assert np.array_equal(one.target, other.target) and one.cosine.tobytes() == other.cosine.tobytes()
 
 
 def test_rows_of_which_the_index_finds_too_few_are_searched_exactly() -> None:

@@ -11,8 +11,8 @@ import pytest
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.faults.patience import PASSING
-from workflow_scripts.core.faults.storage_errors import number_among
+from workflow_scripts.core.files.patience import PASSING
+from workflow_scripts.core.files.storage_errors import number_among
 from workflow_scripts.pretraining.training import plan, worker
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from tests.study.config.configs import changed, merged
 from tests.workflow.dag import snakemake
+from workflow_scripts.study.config.stages import facts, stage_names
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates import cost
-from workflow_scripts.study.stages import facts, stage_names
 from workflow_scripts.study.units import Units
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.study.config.configs import changed, merged
 from workflow_scripts.embeddings.facts import SEARCH_MS
+from workflow_scripts.study.config.stages import facts
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates.requests import Requests
-from workflow_scripts.study.stages import facts
 from workflow_scripts.study.units import Units
 
 RUN = {"run": "simclr-revised-crop-resnet34-s0"}
@@ -68,19 +68,14 @@ def test_a_shard_is_as_large_as_it_can_be(tmp_path: Path) -> None:
     assert requests.minutes("recaption", {"shard": "00000"}) == pytest.approx(3 * estimate, abs=1)
 
 
-def test_a_job_that_shares_the_work_requests_time_for_its_share(tmp_path: Path) -> None:
-    encoders = [{**one, "parts": 4} for one in merged()["image_encoders"]]
-    tables = [{**one, "k": 20, "parts": 4} for one in merged()["pairs"]]
-    change = {"image_encoders": encoders, "pairs": tables, "compute": {"workers": 1}}
-    requests = requests_of(tmp_path, change)
-    images = FULL / 4
+def test_a_job_requests_time_for_its_work(tmp_path: Path) -> None:
+    tables = [{**table, "k": 20} for table in merged()["pairs"]]
+    requests = requests_of(tmp_path, {"pairs": tables, "compute": {"workers": 1}})
     for stage, unit, seconds in [
-        ("embed_images_part", {"encoder": "clip"}, images * 162 / 40_000),  # GFLOP, on a GPU of 40 TFLOP/s
-        ("pair_table_part", {"pairs": "revised"}, images * FULL * SEARCH_MS / 1e3),  # on one core
+        ("embed_images", {"encoder": "clip"}, FULL * 162 / 40_000),  # GFLOP, on a GPU of 40 TFLOP/s
+        ("pair_table", {"pairs": "revised"}, FULL * FULL * SEARCH_MS / 1e3),  # on one core
     ]:
-        assert requests.minutes(stage, unit | {"part": "2-of-4"}) == max(
-            facts(stage).resources.minutes, math.ceil(3 * seconds / 60)
-        )
+        assert requests.minutes(stage, unit) == max(facts(stage).resources.minutes, math.ceil(3 * seconds / 60))
 
 
 def test_a_damaged_manifest_counts_nothing(tmp_path: Path) -> None:

@@ -12,10 +12,9 @@ from tests.helpers import make_artifact
 from tests.study.freshness.jobs import ALL, CPU, Reason, job, record, study
 from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.key import artifact_key
+from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.freshness import Freshness, other_settings
-from workflow_scripts.study.snakemake.planning import PlannedJob
-from workflow_scripts.study.stages import declaration
-from workflow_scripts.study.units import Units
+from workflow_scripts.study.units import PlannedJob, Units
 
 
 def test_what_would_be_made_as_it_was_is_fresh(card: PlannedJob, reason: Reason) -> None:
@@ -27,7 +26,7 @@ def test_what_would_be_made_as_it_was_is_fresh(card: PlannedJob, reason: Reason)
     [
         ({"code": "other"}, "code", "made by other code"),
         (
-            {"settings": {"confidence": 0.5, "hosts_shown": 12}},
+            {"settings": {"confidence": 0.5}},
             "params",
             "made with other settings (confidence 0.5 then, 0.95 today)",
         ),
@@ -120,19 +119,6 @@ def test_fetched_bytes_depend_on_no_device_or_threads_or_settings_outside_the_ke
     assert reason(one, of=study(tmp_path, device="cuda", math_threads=3)) is None
     record(made, units, {"shard": "00000"}, {}, settings=own | {"jpeg_quality": 3})
     assert reason(one) == "made with other settings (jpeg_quality 3 then, 90 today)"
-
-
-def test_parts_of_divided_work_do_not_count(results: Path, units: Units, reason: Reason) -> None:
-    images = make_artifact(results, "image_index", "images", {".parquet": b"x"})
-    parts = [make_artifact(results, "embed_images_part", f"blip2.{n}-of-2", {".npy": b"x"}) for n in (1, 2)]
-    made = make_artifact(results, "embed_images", "blip2", {".npy": b"xx"})
-    record(made, units, {"encoder": "blip2"}, {"images": [images], "parts": parts})
-    assert reason(job(made, {"encoder": "blip2"}, images=[images])) is None
-    others = [path.with_name(f"blip2.{n}-of-5.manifest.json") for path in parts[:1] for n in range(1, 6)]
-    part = job(others[0], {"encoder": "blip2", "part": "1-of-5"}, images=[images])
-    whole = job(made, {"encoder": "blip2"}, images=[images], parts=others)
-    assert reason(part, whole) is None
-    assert reason(whole, part) is None, "nothing needs it"
 
 
 def test_neither_the_way_a_value_is_written_nor_a_default_that_is_new_counts(units: Units) -> None:

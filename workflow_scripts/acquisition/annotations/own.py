@@ -19,7 +19,7 @@ from workflow_scripts.acquisition.annotations.formats.sidecars import sidecar_sa
 from workflow_scripts.acquisition.annotations.formats.tables import table_samples
 from workflow_scripts.acquisition.annotations.formats.webdataset import webdataset_samples
 from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, is_cut, is_listed, read_row, removed
-from workflow_scripts.acquisition.shards.parquet import TableWriter
+from workflow_scripts.core.files.tables import TableWriter
 
 NO_YEAR = 0  # of rows without created_utc
 ROWS_AT_ONCE = 65_536  # written as one row group

@@ -1,10 +1,13 @@
-"""Removal lists as hashes: a removal list must not itself store what it removes."""
+"""Removal lists, as users write them and as hashes: a study must not itself store what such a list removes."""
 
 import hashlib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from yarl import URL
+
+from workflow_scripts.core.errors import PipelineError
 
 IMAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
@@ -84,3 +87,21 @@ def tokens_of(lines: Iterable[str]) -> list[str]:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def read_tokens(source: Path) -> list[str]:
+    """Tokens of all entries of a list, or of all lists in a folder.
+
+    Raises:
+        PipelineError: a file is not text, or has a line that is neither an image id nor a URL.
+    """
+    found: set[str] = set()
+    for path in sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]:
+        if path.name.startswith("."):
+            continue
+        try:
+            found.update(tokens_of(path.read_text("utf-8").splitlines()))
+        except ValueError as error:
+            advice = "write one image id or URL per line; # starts a comment"
+            raise PipelineError("invalid removal list", path, error, advice) from None
+    return sorted(found)

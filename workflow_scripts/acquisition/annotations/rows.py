@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from workflow_scripts.acquisition.annotations.json_reader import Oversized
-from workflow_scripts.acquisition.annotations.names import bare_permalink, mask
 from workflow_scripts.acquisition.annotations.removal_tokens import IMAGE_ID, id_token, url_token
 
 ROWS = pa.schema(
@@ -31,6 +30,17 @@ CAPTIONS = ("caption", "raw_caption")
 TEXTS = ("image_id", "url", *CAPTIONS, "permalink")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _COMMON_HOST = re.compile(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)+)/")
+USER = "<usr>"  # the mask in RedCaps' own files
+_MAIL = r"[\w.+-]++@[\w-]++(?:\.[\w-]++)++"
+_HANDLE = r"[@＠]\w++(?:[.-]\w++)*+"
+# A Reddit name has 3 to 20 letters, digits, - and _; Markdown writes the last as \_.
+_REDDIT = r"(?<![^\W_])/?(?:u|user)/(?:[A-Za-z0-9_-]|\\_){3,}"
+_PROFILE = r"(?<![^\W_])/?r/u_[A-Za-z0-9_-]+"
+# Trying to match an address at every letter of a long word would take quadratic time. So whole words are matched, and
+# the rest of a word after a name is matched by itself.
+_NAMES = re.compile("|".join((rf"(?<![\w.+-]){_MAIL}", _HANDLE, _PROFILE, _REDDIT)), re.IGNORECASE)
+_REST = re.compile(_MAIL)
+_POST = re.compile(r"(?:https?://(?:[a-z]+\.)?reddit\.com)?/r/[A-Za-z0-9_]+/comments/[A-Za-z0-9]+(?:/|$)")
 
 
 class Apart(StrEnum):
@@ -161,3 +171,22 @@ def _seconds(value: Any) -> int | None:
     if not FIRST_SECOND <= value < END:
         raise ValueError(value)
     return int(value)
+
+
+def mask(text: str) -> str:
+    """``text`` with :data:`USER` for Reddit's ``u/name``, for ``@handle`` and for mail addresses."""
+    if not ("/" in text or "@" in text or "＠" in text):  # true for most texts; the pattern is slow
+        return text
+    parts, end = [], 0
+    while found := _REST.match(text, end) or _NAMES.search(text, end):
+        parts += [text[end : found.start()], USER]
+        end = found.end()
+    return "".join([*parts, text[end:]])
+
+
+def bare_permalink(permalink: str) -> str:
+    """A post's link without names of people and without the part after the id, which is derived from the title."""
+    found = _POST.match(permalink)
+    if found and "/u_" not in found[0].lower():
+        return found[0]
+    return mask(found[0] if found else permalink)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workflow_scripts.acquisition.annotations.rows import host_of
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.stats.intervals import wilson
 

@@ -9,19 +9,20 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 
 KEPT, LOST = "#2a6f97", "#b5523b"
+HOSTS_SHOWN = 12  # the largest; the JSON file lists all
 LONGEST = 28  # characters of a label
 DARK_BELOW = 0.55  # share below which a cell is too dark for black text
 
 
-def draw(card: Mapping[str, Any], rot: Sequence[Mapping[str, Any]], path: Path, hosts_shown: int) -> None:
+def draw(card: Mapping[str, Any], rot: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Write the figure of a data card and its link rot as PNG.
 
     See :func:`workflow_scripts.acquisition.card.card.card` and :func:`workflow_scripts.acquisition.card.card.link_rot`.
     """
-    hosts = sorted(card["host"].items(), key=lambda item: (-item[1]["urls"], item[0]))[:hosts_shown]
+    hosts = sorted(card["host"].items(), key=lambda item: (-item[1]["urls"], item[0]))[:HOSTS_SHOWN]
     years = sorted(card["year"].items())
     heights = [max(2, len(part)) for part in (card["states"], hosts, years, hosts)]
     figure = Figure(figsize=(8, 3.4 + 0.3 * sum(heights)), layout="constrained", dpi=120)

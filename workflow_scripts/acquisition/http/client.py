@@ -16,14 +16,15 @@ import aiohttp
 from yarl import URL
 
 from workflow_scripts.acquisition.http.addresses import Addresses, BlockedAddressError, SafeResolver
-from workflow_scripts.acquisition.http.budget import Policy
-from workflow_scripts.acquisition.http.hosts import Gates
+from workflow_scripts.acquisition.http.hosts import Gates, Policy
 from workflow_scripts.acquisition.images.images import MAGIC_BYTES, looks_like_image
 from workflow_scripts.acquisition.settings import Download
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.errors import PipelineError
 
 BUFFER = 1 << 18  # bytes per connection that are buffered before the sender is paused
+MAX_WAIT = 300.0  # seconds of a pause, whether from Retry-After or backoff
+MAX_REDIRECTS = 5  # per request
 DRAIN = 65_536  # bytes of an error page that are read so that the connection can be reused
 LOCAL_FAULTS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -118,7 +119,7 @@ class Client:
                 try:
                     found = await self._ask(current)
                     if found.retry_after is not None:  # applied before the connection is released to the next request
-                        await gate.refused(min(found.retry_after, self._settings.max_wait))
+                        await gate.refused(min(found.retry_after, MAX_WAIT))
                 except BaseException:
                     self._bodies.release()
                     raise
@@ -136,7 +137,7 @@ class Client:
             return State.BAD_URL
         if url.name in self._settings.placeholder_names:
             return State.PLACEHOLDER
-        return State.REDIRECT_LOOP if hops > self._settings.max_redirects else None
+        return State.REDIRECT_LOOP if hops > MAX_REDIRECTS else None
 
     async def _ask(self, url: URL) -> Answer:
         """One request, without following redirects; every network error becomes a state."""

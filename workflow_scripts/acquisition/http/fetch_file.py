@@ -12,7 +12,7 @@ from pathlib import Path
 
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.redact import HIDDEN, VARIABLE, redacted
+from workflow_scripts.core.errors.text import HIDDEN, VARIABLE, redacted
 
 log = logging.getLogger(__name__)
 BLOCK = 1 << 20

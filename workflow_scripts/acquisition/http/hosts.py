@@ -1,18 +1,199 @@
-"""Politeness: limits on request rate and connections of each host, for any number of rows."""
+"""Politeness: limits on request rate and connections of each host, for any number of rows and jobs.
+
+All jobs that share a results folder share one budget per host, through a small file below ``results/.hosts``: the
+pace is written there under a lock, and each connection is a lock on one byte of it, which the kernel releases when a
+job dies. So N jobs together stay below the host's rate, on one machine or on several that share the file system. Where
+locks do not work, each job gets 1/N of the rate instead (``download.share_of_rate``).
+"""
 
 import asyncio
+import errno
+import fcntl
+import hashlib
+import os
 import random
-from collections import deque
-from collections.abc import AsyncIterator, Mapping
+import re
+import struct
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TypeVar
 
-from workflow_scripts.acquisition.http.budget import BURST_SECONDS, Budget, OwnBudget, Pace, Policy, SharedBudget
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.plain import open_plain
+from workflow_scripts.core.files.storage_errors import OF_DISKS, storage_error
 
-MOST_AT_ONCE = 64  # maximum number of request times reserved from a host's budget at once
+T = TypeVar("T")
+BURST_SECONDS = 0.05  # length of a burst at full rate; keeps the rate of any longer window near the limit
+SLOWEST = 64.0  # maximum slowdown after refusals
+EASE = 0.99  # each later request reduces the slowdown by this factor
+DAY = 86_400.0  # times further ahead are due to a wrong clock
+FORM = struct.Struct("<8sdddd")
+MAGIC = b"budget 1"
+FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9.-]")
+PACE_BYTE, FIRST_SLOT = 0, 1000
+TAKEN = (errno.EAGAIN, errno.EACCES)
 YIELD_EVERY, YIELD_SECONDS = 10, 0.005
 LATE = 0.25  # seconds after which a reserved time expires: a late request would add to the rate of later seconds
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Requests per second, and concurrent requests."""
+
+    rate: float
+    connections: int
+
+
+@dataclass
+class Pace:
+    """A host's pace; all times are seconds of the clock that the budget uses.
+
+    Attributes:
+        due: when the next request comes at even spacing (the theoretical arrival time of the generic cell rate
+            algorithm, ITU-T I.371).
+        not_before: end of the pause that the host requested.
+        slow: slowdown relative to the policy; doubles with a refusal.
+        refused: when it last doubled.
+    """
+
+    due: float = 0.0
+    not_before: float = 0.0
+    slow: float = 1.0
+    refused: float = 0.0
+
+    def reserve(self, now: float, rate: float) -> float:
+        """Reserve and return the next free time, at or after ``now``."""
+        step = self.slow / rate
+        if self.due > now + DAY or self.not_before > now + DAY:
+            self.due = self.not_before = now
+        start = max(now, self.due - BURST_SECONDS, self.not_before)
+        self.due = max(self.due, start) + step
+        self.slow = max(1.0, self.slow * EASE)
+        return start
+
+    def refuse(self, now: float, seconds: float) -> None:
+        """Send nothing for ``seconds`` from ``now`` on, then more slowly; several refusals at once count as one."""
+        if now >= max(self.not_before, self.refused + 1.0):
+            self.slow, self.refused = min(SLOWEST, self.slow * 2), now
+        self.not_before = max(self.not_before, now + seconds)
+
+
+class OwnBudget:
+    """A budget of this process alone."""
+
+    def __init__(self, connections: int) -> None:
+        self._pace, self._free = Pace(), set(range(connections))
+
+    def now(self) -> float:
+        """Seconds of the monotonic clock."""
+        return time.monotonic()
+
+    async def change(self, step: Callable[[Pace, float], T]) -> T:
+        """Let ``step`` read and change the pace at the current time, with exclusive access."""
+        return step(self._pace, self.now())
+
+    def take(self) -> int | None:
+        """A free connection's number, or None."""
+        return self._free.pop() if self._free else None
+
+    def give(self, slot: int) -> None:
+        """Release a connection."""
+        self._free.add(slot)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class SharedBudget:
+    """A budget in a file, shared by all processes that open it.
+
+    Args:
+        folder: holds a file per host; created if missing.
+        name: the host, or the pattern of hosts that share one budget.
+        connections: maximum number of concurrent requests of all processes.
+
+    Raises:
+        PipelineError: the file cannot be opened, or is a link.
+    """
+
+    def __init__(self, folder: Path, name: str, connections: int) -> None:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        self._path = folder / f"{_NOT_IN_NAMES.sub('_', name)[:60]}-{digest}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = open_plain(self._path, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise self._unusable(error) from None
+        self._connections, self._held = connections, set[int]()
+
+    def now(self) -> float:
+        """Seconds since 1970, the same on all machines."""
+        return time.time()
+
+    async def change(self, step: Callable[[Pace, float], T]) -> T:
+        """See :class:`OwnBudget`."""
+        while not self._locked(PACE_BYTE, fcntl.F_WRLCK):
+            await asyncio.sleep(0.001 + 0.004 * random.random())  # other processes hold it for microseconds
+        try:
+            pace = self._read()
+            value = step(pace, self.now())
+            os.pwrite(self._file, FORM.pack(MAGIC, pace.due, pace.not_before, pace.slow, pace.refused), 0)
+        except OSError as error:
+            raise self._unusable(error) from None
+        finally:
+            self._locked(PACE_BYTE, fcntl.F_UNLCK)
+        return value
+
+    def _read(self) -> Pace:
+        data = os.pread(self._file, FORM.size, 0)
+        if len(data) != FORM.size or not data.startswith(MAGIC):
+            return Pace()
+        return Pace(*FORM.unpack(data)[1:])
+
+    def take(self) -> int | None:
+        """See :class:`OwnBudget`."""
+        start = random.randrange(self._connections)  # so that concurrent jobs try different connections first
+        for slot in (*range(start, self._connections), *range(start)):
+            if slot not in self._held and self._locked(FIRST_SLOT + slot, fcntl.F_WRLCK):
+                self._held.add(slot)
+                return slot
+        return None
+
+    def give(self, slot: int) -> None:
+        """See :class:`OwnBudget`."""
+        self._held.discard(slot)
+        self._locked(FIRST_SLOT + slot, fcntl.F_UNLCK)
+
+    def close(self) -> None:
+        """Release all locks."""
+        os.close(self._file)
+
+    def _locked(self, byte: int, kind: int) -> bool:
+        """Whether the lock on ``byte`` was free (an open file description lock, which belongs to the open file)."""
+        try:
+            fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, FLOCK.pack(kind, os.SEEK_SET, byte, 1, 0))
+        except OSError as error:
+            if error.errno in TAKEN:
+                return False
+            raise self._unusable(error) from None
+        return True
+
+    def _unusable(self, error: OSError) -> PipelineError:
+        advice = "if the file system has no locks, set download.share_of_rate to the maximum number of concurrent jobs"
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            advice = "each contacted host needs an open file: raise the limit (ulimit -n) or make shards smaller, "
+            advice += "then run the same command again"
+        elif error.errno in OF_DISKS and (known := storage_error(error, "download", (self._path,))):
+            return known
+        return PipelineError("unusable request budget of hosts", self._path, error.strerror or error, advice)
+
+
+Budget = OwnBudget | SharedBudget
 
 
 class Gate:
@@ -27,33 +208,10 @@ class Gate:
         self.policy, self.passed = policy, 0
         self._budget = budget
         self._turn, self._given, self._taken_again = asyncio.Lock(), asyncio.Event(), 0
-        self._times: deque[float] = deque()  # reserved and not used yet, in order
-        self._taken, self._used = 0.0, 0  # time of the latest reservation, and how many were used since
 
     async def refused(self, seconds: float) -> None:
         """Send no requests to this host for ``seconds``, then more slowly for a while."""
         await self._budget.change(lambda pace, now: pace.refuse(now, seconds))
-        self._times.clear()
-
-    async def _time(self) -> float:
-        """The time of the next request.
-
-        For a fast host several are reserved at once, since each access to a shared budget takes six system calls. They
-        expire a burst later, so requests reserved before a refusal are then no longer sent.
-        """
-        if self._budget.now() - self._taken > BURST_SECONDS:
-            self._times.clear()
-        if not self._times:
-            self._times.extend(await self._budget.change(self._some_times))
-        self._used += 1
-        return self._times.popleft()
-
-    def _some_times(self, pace: Pace, now: float) -> list[float]:
-        """As many as this job used recently in half a burst: what it does not use is lost to other jobs."""
-        own = self._used / max(now - self._taken, 1e-6)  # requests per second
-        self._taken, self._used = now, 0
-        number = min(MOST_AT_ONCE, min(own, self.policy.rate / pace.slow) * BURST_SECONDS / 2)
-        return [pace.reserve(now, self.policy.rate) for _ in range(max(1, int(number)))]
 
     @asynccontextmanager
     async def request(self, room: asyncio.Semaphore) -> AsyncIterator[None]:
@@ -78,7 +236,7 @@ class Gate:
         slot, patience, roomy = None, LATE, False
         try:
             while True:
-                start = await self._time()
+                start = await self._budget.change(lambda pace, now: pace.reserve(now, self.policy.rate))
                 waited = await self._sleep_until(start)
                 if slot is None:
                     slot = self._budget.take()

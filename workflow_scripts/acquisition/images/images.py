@@ -2,14 +2,16 @@
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 
 import numpy as np
 from PIL import Image
 
-from workflow_scripts.acquisition.images.metadata import skeleton, without_metadata
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.images.metadata import without_metadata
+from workflow_scripts.acquisition.settings import Download
+from workflow_scripts.acquisition.states import State
+from workflow_scripts.core.files.jsonio import digest
 
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM")
 MAGIC_BYTES = 12
@@ -28,6 +30,10 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# Raise it, and the download stage's format, when the same fetched bytes would give other stored bytes.
+PREPARATION = 3
+BY_SETTINGS = frozenset({State.PLACEHOLDER, State.TOO_LARGE, State.NOAI, State.BLOCKED_ADDRESS})
+"""Failures that other settings may turn into images: they are requested again when the settings below differ."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,6 @@ class Limits:
     min_side: int
     max_aspect: float
     max_pixels: int
-    animated: str
     placeholders: frozenset[str] = frozenset()  # sha256, in hex, of hosts' placeholders for removed images
 
 
@@ -116,11 +121,8 @@ def _kept(data: bytes, format: str, size: tuple[int, int]) -> Stored | None:
     bare = without_metadata(data, format) if format in EXTENSION else None
     if bare is None:
         return None
-    if format == "JPEG":
-        # Stored images must decode. The file is known to be complete, and whatever else a decoder refuses is found
-        # without the data of the scans, at an eighth of the size: a tenth of the cost. Others were loaded before.
-        with Image.open(io.BytesIO(skeleton(bare)), formats=(format,)) as image:
-            image.draft(None, (1, 1))
+    if format == "JPEG":  # stored images must decode; others were loaded before
+        with Image.open(io.BytesIO(bare), formats=(format,)) as image:
             image.load()
     return Stored(State.OK, bare, *size, EXTENSION[format])
 
@@ -148,7 +150,7 @@ def _refused(image: Image.Image, limits: Limits) -> State | None:
         return State.ASPECT
     if min(width, height) < limits.min_side:
         return State.TOO_SMALL
-    return State.ANIMATED if limits.animated == "refuse" and _animated(image) else None
+    return None
 
 
 def _smaller(image: Image.Image, max_side: int, orientation: int) -> Image.Image:
@@ -204,3 +206,28 @@ def _encode(image: Image.Image, quality: int) -> Stored:
     target = io.BytesIO()
     image.save(target, "JPEG", quality=quality)
     return Stored(State.OK, target.getvalue(), *image.size, EXTENSION["JPEG"])
+
+
+def limits_of(settings: Download) -> Limits:
+    """Limits of accepted images and how images are stored."""
+    return Limits(
+        max_side=settings.max_side,
+        jpeg_quality=settings.jpeg_quality,
+        min_side=settings.min_side,
+        max_aspect=settings.max_aspect,
+        max_pixels=settings.max_pixels,
+        placeholders=frozenset(settings.placeholder_sha256),
+    )
+
+
+def preparation_of(limits: Limits) -> str:
+    """Name of the preparation: its number and settings, hashed."""
+    facts = asdict(limits)
+    facts["placeholders"] = sorted(limits.placeholders)
+    return digest({"number": PREPARATION, **facts})[:16]
+
+
+def policy_of(settings: Download) -> str:
+    """Name of the settings that failures of :data:`BY_SETTINGS` follow from."""
+    names = ("max_bytes", "placeholder_names", "respect_robots_tag", "allow_addresses")
+    return digest({name: getattr(settings, name) for name in names})[:16]

@@ -28,15 +28,7 @@ def without_metadata(data: bytes, format: str) -> bytes | None:
         return None
 
 
-def skeleton(jpeg: bytes) -> bytes:
-    """A JPEG file without the data of its scans; a decoder still sees everything that can make it fail.
-
-    Tables, sizes and the order of scans can; the data of scans can't, it only gives wrong pixels.
-    """
-    return _jpeg(jpeg, scans=False)
-
-
-def _jpeg(data: bytes, scans: bool = True) -> bytes:
+def _jpeg(data: bytes) -> bytes:
     parts, at = [data[:2]], 2
     while True:
         start = data.index(b"\xff", at)  # decoders skip bytes between segments
@@ -55,9 +47,8 @@ def _jpeg(data: bytes, scans: bool = True) -> bytes:
             found = MARKER.search(data, end)
             if found is None:
                 raise ValueError("scan without end")
-            at, end = end, found.start()
-            parts += [data[start:at], data[at:end] if scans else b""]
-            at = end
+            at = found.start()
+            parts.append(data[start:at])
             continue
         parts.append(_segment(marker, data[start:end]))
         at = end

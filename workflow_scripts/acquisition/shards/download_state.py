@@ -7,16 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.acquisition.images.images import Stored, process
-from workflow_scripts.acquisition.images.preparation import BY_SETTINGS, limits_of, policy_of, preparation_of
+from workflow_scripts.acquisition.images.images import (
+    BY_SETTINGS,
+    Stored,
+    limits_of,
+    policy_of,
+    preparation_of,
+    process,
+)
 from workflow_scripts.acquisition.settings import Download
-from workflow_scripts.acquisition.shards.states import DAMAGED, State
-from workflow_scripts.acquisition.shards.threads import in_threads
+from workflow_scripts.acquisition.states import DAMAGED, State
 from workflow_scripts.acquisition.store.journal import Journal
 from workflow_scripts.acquisition.store.record import Record, sha256
 from workflow_scripts.acquisition.store.store import Store
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import progress
+from workflow_scripts.core.threads import in_threads
 
 log = logging.getLogger(__name__)
 

@@ -1,25 +1,45 @@
 """Imports existing images into the store as if they had been fetched.
 
-They are in the annotation source itself, or another tool downloaded them before.
+They are in the annotation source itself, or another tool downloaded them before. Of img2dataset's shards, an index by
+URL is kept in ``results/.fetched/.imports`` as one sorted array, and made again when a shard's stamp changes. It holds
+hashes of URLs, not URLs.
 """
 
+import hashlib
+import json
 import logging
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from workflow_scripts.acquisition.annotations.local_image import parse_local
 from workflow_scripts.acquisition.settings import Download, Import
 from workflow_scripts.acquisition.shards.download_state import DownloadState
-from workflow_scripts.acquisition.shards.import_index import ImportIndex
-from workflow_scripts.acquisition.shards.states import DAMAGED, IMPORTED, State
-from workflow_scripts.acquisition.shards.threads import in_threads
+from workflow_scripts.acquisition.states import DAMAGED, IMPORTED, State
+from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files import tars
+from workflow_scripts.core.files.durable import move_atomic
+from workflow_scripts.core.files.foreign import readable
+from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.files.names import FETCHED
+from workflow_scripts.core.files.plain import open_plain
+from workflow_scripts.core.inputs import stamp_of
 from workflow_scripts.core.runtime.progress import progress
+from workflow_scripts.core.threads import in_threads
 
+# 16 bytes of the url's sha256; number of the tar, and the image's offset and size in it.
+ENTRY = np.dtype([("high", "<u8"), ("low", "<u8"), ("file", "<u4"), ("at", "<i8"), ("size", "<i8")])
+IMAGES = ("jpg", "jpeg", "png", "webp")
+MAX_JSON = 1 << 20  # bytes of a sample's description
+UNREADABLE, ADVICE = "unreadable shard to import", "fetch that shard again with img2dataset, or move it away"
 log = logging.getLogger(__name__)
 
 
@@ -105,3 +125,82 @@ def _file(path: Path, max_bytes: int) -> bytes:
     with open(path, "rb") as stream:
         data = stream.read(max_bytes + 1)
     return data if len(data) <= max_bytes else b""
+
+
+def _hash(url: str) -> tuple[int, int]:
+    whole = hashlib.sha256(url.encode(errors="surrogatepass")).digest()
+    return int.from_bytes(whole[:8]), int.from_bytes(whole[8:16])
+
+
+class ImportIndex:
+    """The images of the img2dataset shards below ``folder``.
+
+    Raises:
+        PipelineError: no shard with images there, or a damaged one.
+    """
+
+    def __init__(self, folder: Path, results: Path, max_bytes: int) -> None:
+        self._files = sorted(path for path in folder.glob("*.tar") if path.is_file())
+        self._max_bytes = max_bytes
+        stamps = [[path.name, *stamp_of(path.stat())] for path in self._files]
+        name = digest({"folder": str(folder.resolve()), "files": stamps})[:32]
+        path = results / FETCHED / ".imports" / f"{name}.npy"
+        if not path.exists():
+            with key_lock(path):
+                if not path.exists():
+                    self._make(folder, path)
+        self._entries = np.load(path, mmap_mode="r", allow_pickle=False)
+
+    def _make(self, folder: Path, path: Path) -> None:
+        log.info("indexing %d files of %s", len(self._files), folder)
+        parts = [
+            np.array([(*_hash(url), number, at, size) for url, at, size in self._urls(number)], dtype=ENTRY)
+            for number in range(len(self._files))
+        ]
+        entries = np.concatenate(parts) if parts else np.empty(0, ENTRY)
+        if not len(entries):
+            raise PipelineError(
+                "no images to import", folder, f"{len(self._files)} shards", "give img2dataset's folder"
+            )
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        with open(part, "wb", opener=open_plain) as stream:
+            np.save(stream, entries[np.lexsort((entries["low"], entries["high"]))], allow_pickle=False)
+        move_atomic(part, path)
+
+    def _urls(self, number: int) -> Iterator[tuple[str, int, int]]:
+        with readable(UNREADABLE, self._files[number], ADVICE):
+            yield from _in_tar(self._files[number])
+
+    def images(self, urls: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The images of those of ``urls`` that exist here, shard by shard; oversized ones are left out."""
+        for url, number, at, size in sorted(chain.from_iterable(map(self._entries_of, urls)), key=itemgetter(1, 2)):
+            if 0 < size <= self._max_bytes:
+                with readable(UNREADABLE, self._files[number], ADVICE), open(self._files[number], "rb") as stream:
+                    data = os.pread(stream.fileno(), size, at)
+                yield url, data
+
+    def _entries_of(self, url: str) -> list[tuple[str, int, int, int]]:
+        """A list with the first entry of a URL; empty if there is none."""
+        high, low = _hash(url)
+        high_column = self._entries["high"]
+        first, last = (int(np.searchsorted(high_column, np.uint64(high), side)) for side in ("left", "right"))
+        for entry in self._entries[first:last]:
+            if int(entry["low"]) == low:
+                return [(url, int(entry["file"]), int(entry["at"]), int(entry["size"]))]
+        return []
+
+
+def _in_tar(path: Path) -> Iterator[tuple[str, int, int]]:
+    """Url, offset and size of every image of a WebDataset shard; nothing is unpacked."""
+    images: dict[str, tuple[int, int]] = {}
+    urls: dict[str, str] = {}
+    for member in tars.members(path, packed=False):
+        key, _, kind = member.name.rpartition(".")
+        if kind.lower() in IMAGES:
+            images[key] = member.offset, member.size
+        elif kind == "json" and member.size <= MAX_JSON:
+            sample = json.loads(member.read())
+            url = sample.get("url") if isinstance(sample, dict) else None
+            if isinstance(url, str):
+                urls[key] = url
+    yield from ((urls[key], *place) for key, place in images.items() if key in urls)

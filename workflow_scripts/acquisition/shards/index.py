@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from workflow_scripts.acquisition.shards.parquet import TableWriter
-from workflow_scripts.acquisition.shards.states import State
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.tables import TableWriter
 
 INDEX = pa.schema(
     [

@@ -1,6 +1,8 @@
-"""The images of a shard in one file, one after another, as training reads them."""
+"""The images of a shard in one file, one after another, as training reads them, scaled down if the config says so."""
 
+import io
 from collections import Counter
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -8,15 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from PIL import Image
 
-from workflow_scripts.acquisition.images.shrinking import Shrunk, shrink
 from workflow_scripts.acquisition.shards.index import COLUMNS
-from workflow_scripts.acquisition.shards.states import State
-from workflow_scripts.acquisition.shards.threads import mapped
+from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.files.tables import write_table
+from workflow_scripts.core.images.decoding import UNDECODABLE
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages, hash_column
+from workflow_scripts.core.threads import mapped
 
 
 def shard_images(shard: Artifact) -> tuple[TarImages, pa.Table, int]:
@@ -73,3 +76,43 @@ def write_pack(
         rows = rows.set_column(at, rows.schema.field(at), pa.array(column, rows.schema.field(at).type))
     write_table(paths[1], rows)
     return counts
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """An image for training: its bytes, its size in pixels, and why these are the stored bytes, if they are.
+
+    ``kept`` is ``small`` (the shorter side is not above the wanted one), ``undecodable``, or empty after scaling.
+    """
+
+    data: bytes
+    width: int
+    height: int
+    kept: str = ""
+
+
+def shrink(data: bytes, size: tuple[int, int], side: int, quality: int) -> Shrunk:
+    """An image as a JPEG whose shorter side is ``side``, unless it is smaller already.
+
+    It is scaled with Lanczos from all of its pixels. An image that can't be decoded keeps its bytes, so what reads it
+    reports it, as without scaling.
+
+    Args:
+        data: a stored image, upright and opaque.
+        size: its width and height in pixels.
+        side: in pixels.
+        quality: of the JPEG, 1 to 95.
+    """
+    if min(size) <= side:
+        return Shrunk(data, *size, "small")
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            plain = image if image.mode in ("RGB", "L") else image.convert("RGB")
+            width, height = (max(side, round(side * length / min(plain.size))) for length in plain.size)
+            small = plain.resize((width, height), Image.Resampling.LANCZOS)
+    except UNDECODABLE:
+        return Shrunk(data, *size, "undecodable")
+    small.info = {}  # Pillow would write some of it, such as comments
+    target = io.BytesIO()
+    small.save(target, "JPEG", quality=quality)
+    return Shrunk(target.getvalue(), width, height)

@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from workflow_scripts.acquisition.shards.download_state import DownloadState
-from workflow_scripts.acquisition.shards.parquet import TableWriter
-from workflow_scripts.acquisition.shards.states import IMPORTED, State
+from workflow_scripts.acquisition.states import IMPORTED, State
 from workflow_scripts.acquisition.store.record import Record
-from workflow_scripts.core.redact import redacted
+from workflow_scripts.core.errors.text import redacted
+from workflow_scripts.core.files.tables import TableWriter
 
 ROWS_AT_ONCE = 4096  # rows in memory, and per row group
 

@@ -15,9 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workflow_scripts.acquisition.shards.parquet import TableWriter
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.tables import ROW_GROUP, RowReader
+from workflow_scripts.core.files.tables import ROW_GROUP, RowReader, TableWriter
 
 PLAN = pa.schema(
     [

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from workflow_scripts.acquisition.store.record import Record, to_line
 from workflow_scripts.acquisition.store.segment import BYTES, LINES, Segment, is_sealed, seal, with_suffix
-from workflow_scripts.core.faults.storage_errors import storage_error
 from workflow_scripts.core.files.durable import sync_descriptor
 from workflow_scripts.core.files.plain import open_plain
+from workflow_scripts.core.files.storage_errors import storage_error
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from workflow_scripts.acquisition.shards.states import IMPORTED, RETRYABLE, State
+from workflow_scripts.acquisition.states import IMPORTED, RETRYABLE, State
 
 FINAL_CODES = frozenset({404, 410, 451})  # status codes for images that were removed permanently
 

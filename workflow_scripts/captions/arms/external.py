@@ -3,30 +3,24 @@
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Seeded
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.text.blank import is_blank
-from workflow_scripts.stats.seeds import derive
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.models.text_norms import is_blank
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from workflow_scripts.captions.caption_json import Row
+    from workflow_scripts.captions.caption_file import Row
 
 
-class External(Seeded):
-    """Which of an image's captions is used, and how many may be missing."""
+class External(Settings):
+    """How many captions may be missing. Of several captions of an image, the first in the file is used."""
 
-    choose: Literal["first", "longest", "random"] = Field(
-        "first",
-        description="which of several captions of an image is used. first: in the order of the file; longest: the one "
-        "with most characters, the first of equally long ones; random: drawn by seed and key, whatever their order",
-        examples=["longest"],
-    )
     max_missing_share: float = Field(
         0.0,
         ge=0,
@@ -35,12 +29,6 @@ class External(Seeded):
         examples=[0.01],
         json_schema_extra={"unit": "share of images"},
     )
-
-    @model_validator(mode="after")
-    def _seed_is_used(self) -> Self:
-        if self.choose != "random" and self.seed != type(self).model_fields["seed"].default:
-            raise ValueError("seed has no effect unless choose is random; remove it")
-        return self
 
 
 def select(inputs: ArmInputs, settings: External) -> "pa.Table":
@@ -88,8 +76,7 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
                 counts["no_caption"] += 1
                 continue
             seen.append(hash((image, text)))
-            if best[image] is None or _better(settings, str(key), text, str(best[image])):
-                best[image] = text
+            best[image] = text if best[image] is None else best[image]
     different = len(np.unique(np.frombuffer(seen, dtype=np.int64)))
     missing = best.count(None)
     counts["duplicate"] = len(seen) - different
@@ -103,18 +90,6 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
     none = pa.nulls(len(table), pa.float32())
     origin = [NONE if text is None else "external" for text in best]
     return arm_table(table, [text or "" for text in best], origin, none, none)
-
-
-def _better(settings: External, key: str, text: str, other: str) -> bool:
-    """Whether a later caption of an image takes the place of an earlier one."""
-    if settings.choose == "longest":
-        return len(text) > len(other)
-    return settings.choose == "random" and _draw(settings.seed, key, text) > _draw(settings.seed, key, other)
-
-
-def _draw(seed: int, key: str, text: str) -> int:
-    """A number by which a caption is drawn; equal captions have the same."""
-    return derive(seed, "external", key, text)
 
 
 ARM_KIND = ArmKind(

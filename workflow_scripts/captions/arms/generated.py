@@ -2,23 +2,23 @@
 
 from typing import TYPE_CHECKING
 
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, CandidateSettings
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, NoSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def select(inputs: ArmInputs, settings: CandidateSettings) -> "pa.Table":
+def select(inputs: ArmInputs, settings: NoSettings) -> "pa.Table":
     """Rows with the best generated caption of each image."""
     from workflow_scripts.captions.arm_rows import generated_rows
 
-    return generated_rows(inputs.table, settings.best_by)
+    return generated_rows(inputs.table)
 
 
 ARM_KIND = ArmKind(
     name="generated",
-    summary="the generated caption, of several the best by best_by",
-    settings=CandidateSettings,
+    summary="the generated caption, of several the one with the best ITM",
+    settings=NoSettings,
     from_file=False,
     arms=(),
     scored=True,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, CandidateSettings
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
+from workflow_scripts.core.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,7 @@ OF_JUDGE = ("original", "replacement", "score", "standardised")
 """Settings without effect unless a judge is given."""
 
 
-class Revised(CandidateSettings):
+class Revised(Settings):
     """When a caption replaces the original."""
 
     judge: str | None = Field(
@@ -61,8 +62,6 @@ class Revised(CandidateSettings):
             return self
         if self.original is None or self.replacement is None or self.original == self.replacement:
             raise ValueError("a judge compares two arms; name them as original and replacement")
-        if self.best_by != fields["best_by"].default:
-            raise ValueError("best_by has no effect with a judge; give it to the arm of generated captions")
         return self
 
 
@@ -77,7 +76,7 @@ def select(inputs: ArmInputs, settings: Revised) -> "pa.Table":
         old, new = inputs.arms[settings.original], inputs.arms[settings.replacement]
         better = judged(inputs, settings)
     else:
-        old, new = original_rows(inputs.table), generated_rows(inputs.table, settings.best_by)
+        old, new = original_rows(inputs.table), generated_rows(inputs.table)
         better = by_itm(old, new, settings.margin, settings.threshold)
     # An empty caption is replaced by any, and replaces none.
     chosen = (better | empty(old["caption"])) & ~empty(new["caption"])
@@ -107,7 +106,7 @@ def judged(inputs: ArmInputs, settings: Revised) -> "np.ndarray":
     """
     import numpy as np
 
-    from workflow_scripts.captions.diagnostics.judged import KINDS, score_names
+    from workflow_scripts.captions.score_table import KINDS, score_names
 
     tables = [inputs.scores[str(settings.judge), str(arm)] for arm in (settings.original, settings.replacement)]
     names = score_names(tables[0])

@@ -97,7 +97,7 @@ FIGURES = by_name(
         _of_column("Length", "words", "words per caption", "words", "neither",
                    "A longer caption can say more, including more that is wrong: neither direction is better."),
         _of_column("Length", "short", "short captions", "share", "lower",
-                   "Captions with fewer words than `caption_quality.short_words` seldom say what is in the image."),
+                   "Captions of fewer than four words seldom say what is in the image."),
         _of_column("Length", "truncated", "longer than the matcher reads", "share", "lower",
                    "The matcher does not read the end of these captions, so their scores are for a part of the text."),
         Figure(name="encoder_truncated", group="Length", title="longer than the text encoder reads", unit="share",

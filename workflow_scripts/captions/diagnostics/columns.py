@@ -1,21 +1,29 @@
 """The columns that follow from the captions alone, computed without holding the captions of an arm in memory."""
 
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from math import log
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from workflow_scripts.captions.diagnostics.caption_statistics import TokenCounts, Wording
 from workflow_scripts.captions.diagnostics.concreteness import UNRATED, Concreteness
 from workflow_scripts.captions.diagnostics.diversity import WordVariety
-from workflow_scripts.captions.diagnostics.objects import ObjectNames, Synonyms
-from workflow_scripts.captions.diagnostics.rarity import Reference
+from workflow_scripts.captions.diagnostics.near_duplicates import survey
+from workflow_scripts.captions.diagnostics.objects import UNLABELLED, Labelled, ObjectNames, Synonyms
 from workflow_scripts.captions.diagnostics.reading import batches
-from workflow_scripts.captions.diagnostics.survey import survey
-from workflow_scripts.captions.diagnostics.words import words_of
-from workflow_scripts.captions.object_labels import UNLABELLED, Labelled
+from workflow_scripts.captions.diagnostics.words import HASHTAG, URL, is_content, is_first_person, is_vague, words_of
+
+SHORT_WORDS = 4  # captions with fewer words are short: their language is a guess
+TokenCounts = Callable[[Sequence[str]], Sequence[int]]
+RARE = 10_000
+"""A word is rare if at most one in so many captions of the reference has it, or a single caption."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +31,6 @@ class Measures:
     """How captions are measured.
 
     Attributes:
-        short_words: captions with fewer words are short.
-        mattr_window: words per window of the moving-average type-token ratio.
         token_counts: numbers of tokens of texts as the matcher reads them.
         max_tokens: how many of these it reads.
         near_rows: rows of the captions among which near duplicates are looked for.
@@ -33,8 +39,6 @@ class Measures:
         synonyms: other names of objects.
     """
 
-    short_words: int
-    mattr_window: int
     token_counts: TokenCounts
     max_tokens: int
     near_rows: np.ndarray
@@ -56,10 +60,8 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> tupl
         absent_objects int32 (:meth:`ObjectNames.count`; null where objects are unknown).
     """
     reference = Reference(batch.to_pylist() for (batch,) in batches(originals, "original"))
-    wording = Wording(
-        measures.short_words, reference, measures.token_counts, measures.max_tokens, measures.concreteness
-    )
-    variety = WordVariety(measures.mattr_window)
+    wording = Wording(reference, measures.token_counts, measures.max_tokens, measures.concreteness)
+    variety = WordVariety()
     sampled = np.zeros(pq.read_metadata(captions).num_rows, dtype=bool)
     sampled[measures.near_rows] = True
     known, names = measures.objects.objects, ObjectNames(measures.objects.names, measures.synonyms)
@@ -81,3 +83,131 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> tupl
     repeats, near = survey((texts for (texts,) in batches(captions, "caption")), sampled)
     table = pa.concat_tables(parts).append_column("repeats", pa.array(repeats))
     return table.append_column("near_duplicate", pa.array(near, mask=~sampled)), variety
+
+
+class Reference:
+    """In how many captions of a study's reference, its original captions, each word occurs.
+
+    The reference is the same for all arms, so their figures can be compared. Captions without a word do not count.
+
+    Args:
+        captions: the reference, in batches.
+    """
+
+    def __init__(self, captions: Iterable[Sequence[str]]) -> None:
+        self.captions = 0
+        self.found: Counter[str] = Counter()
+        for batch in captions:
+            for caption in batch:
+                words = set(words_of(caption))
+                self.captions += bool(words)
+                self.found.update(words)
+
+    def rarity(self, word: str) -> float:
+        """Inverse document frequency: ln((1 + n) / (1 + captions with the word)), n captions; 0 if all have it.
+
+        Source: Spärck Jones 1972, Journal of Documentation 28:11; one caption that has every word is added, so that
+        words which are not in the reference have a value too.
+        """
+        return log((1 + self.captions) / (1 + self.found[word]))
+
+    def specificity(self, words: Sequence[str]) -> float | None:
+        """Mean :meth:`rarity` of a caption's content words; None if it has none."""
+        values = [self.rarity(word) for word in words if is_content(word)]
+        return sum(values) / len(values) if values else None
+
+    def details(self, words: Sequence[str]) -> set[str]:
+        """The caption's rare content words and its words with a digit: mostly names, kinds, places and numbers.
+
+        Capitals would not find names, since RedCaps' captions are in lower case.
+        """
+        most = max(1, self.captions // RARE)
+        return {word for word in words if _has_digit(word) or (is_content(word) and self.found[word] <= most)}
+
+    def kept(self, original: str, caption: str) -> float | None:
+        """Share of the :meth:`details` of the original caption that the other one has too; None if it has none.
+
+        Generated captions tend to replace them by general words. Sharma et al. 2018 (ACL, "Conceptual Captions",
+        section 3) did so on purpose, with proper names and numbers.
+        """
+        details = self.details(words_of(original))
+        return len(details & set(words_of(caption))) / len(details) if details else None
+
+
+def _has_digit(word: str) -> bool:
+    return any(letter.isdigit() for letter in word)
+
+
+class Wording:
+    """Describes captions, batch by batch.
+
+    Args:
+        reference: what specificity is measured against.
+        token_counts: numbers of tokens of texts as the matcher reads them.
+        max_tokens: how many of these it reads.
+        concreteness: ratings of words.
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        token_counts: TokenCounts,
+        max_tokens: int,
+        concreteness: Concreteness = UNRATED,
+    ) -> None:
+        self._reference, self._concreteness = reference, concreteness
+        self._token_counts, self._most = token_counts, max_tokens
+        self._vocabulary: dict[str, int] = {}
+
+    def describe(self, captions: pa.Array) -> tuple[pa.Table, np.ndarray]:
+        """Columns of n captions, and the codes of all their words in order.
+
+        Returns:
+            characters, words int32; language string, language_probability float32 (null for an empty caption); short,
+            empty, vague, first_person, hashtag, url bool; specificity, concreteness, rated_words float32 (null without
+            content words, or where they are not rated); tokens int32; truncated bool. Beside it (w,) int64, one code
+            per word, equal for equal words of all batches.
+        """
+        coded = pc.dictionary_encode(captions)
+        rows = coded.indices.to_numpy()
+        texts = coded.dictionary.to_pylist()
+        split = [words_of(text) for text in texts]
+        lengths = np.array([len(words) for words in split], dtype=np.int32)
+        tokens = np.array(self._token_counts(texts) if texts else [], dtype=np.int32)
+        languages = identify(texts)
+        concrete = [self._concreteness.describe(words) for words in split]
+        unique = {
+            "characters": np.array([len(text) for text in texts], dtype=np.int32),
+            "words": lengths,
+            "language": pa.array([language for language, _ in languages], pa.string()),
+            "language_probability": pa.array([probability for _, probability in languages], pa.float32()),
+            "short": lengths < SHORT_WORDS,
+            "empty": np.array([not text for text in texts], dtype=bool),
+            "vague": np.array([is_vague(words) for words in split], dtype=bool),
+            "first_person": np.array([is_first_person(text) for text in texts], dtype=bool),
+            "hashtag": np.array([bool(HASHTAG.search(text)) for text in texts], dtype=bool),
+            "url": np.array([bool(URL.search(text)) for text in texts], dtype=bool),
+            "specificity": pa.array([self._reference.specificity(words) for words in split], pa.float32()),
+            "concreteness": pa.array([mean for mean, _ in concrete], pa.float32()),
+            "rated_words": pa.array([rated for _, rated in concrete], pa.float32()),
+            "tokens": tokens,
+            "truncated": tokens > self._most,
+        }
+        return pa.table(unique).take(pa.array(rows)).combine_chunks(), word_codes(split, rows, self._vocabulary)
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+def identify(texts: Sequence[str]) -> list[tuple[str | None, float | None]]:
+    """ISO 639 code and probability of the language of each text by py3langid; (None, None) for an empty one."""
+    identifier = _identifier()
+    return [identifier.classify(text) if text else (None, None) for text in texts]
+
+
+def word_codes(split: list[list[str]], rows: np.ndarray, vocabulary: dict[str, int]) -> np.ndarray:
+    """(w,) int64 codes of the words of texts ``rows``, one text after the other; new words get the next codes."""
+    coded = [np.array([vocabulary.setdefault(word, len(vocabulary)) for word in words], np.int64) for words in split]
+    return np.concatenate([np.zeros(0, np.int64), *(coded[row] for row in rows)])

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+WINDOW = 500  # words
+
 
 class WordVariety:
     """How much the words of a text vary, in one pass over it, batch by batch.
@@ -11,7 +13,7 @@ class WordVariety:
     counts as a new type in every window that begins after its last occurrence.
     """
 
-    def __init__(self, window: int) -> None:
+    def __init__(self, window: int = WINDOW) -> None:
         self.window, self.words, self.types = window, 0, 0
         self._last = np.zeros(0, dtype=np.int64)  # by code: place of its last occurrence, -1 for none
         self._sum = 0  # over words: number of windows that end at or after it and count it as a new type

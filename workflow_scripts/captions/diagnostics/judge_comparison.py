@@ -13,10 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from workflow_scripts.captions.diagnostics.judged import KINDS, score_names
+from workflow_scripts.captions.score_table import KINDS, score_names
 from workflow_scripts.stats.clustered import cohen_kappa, share, spearman
 from workflow_scripts.stats.intervals import Interval
 from workflow_scripts.stats.seeds import derive
+
+MARGINS = (0.5, 1.0)
+"""Those whose choices are compared with those of margin 0, in units of the score."""
 
 
 class Scores(NamedTuple):
@@ -98,7 +101,7 @@ def _floats(column: pa.ChunkedArray) -> np.ndarray:
     return np.asarray(column.fill_null(np.nan).to_numpy(), dtype=np.float64)
 
 
-def judges(compared: Compared, margins: Sequence[float]) -> dict[str, Any]:
+def judges(compared: Compared) -> dict[str, Any]:
     """Figures of each judge, by judge and score.
 
     ``raw`` and ``standardised``: ``replaced``, the share of images for which the new caption is chosen at margin 0, and
@@ -112,17 +115,17 @@ def judges(compared: Compared, margins: Sequence[float]) -> dict[str, Any]:
         both, images = ~np.isnan(raw) & ~np.isnan(standardised), kinds["raw"].images
         replaced = both & (raw > 0)
         found.setdefault(judge, {})[name] = {
-            **{kind: _choices(one, margins) for kind, one in kinds.items()},
+            **{kind: _choices(one) for kind, one in kinds.items()},
             "flips_standardised": _share((raw > 0) != (standardised > 0), both, images),
             "replaced_by_style": _share(standardised <= 0, replaced, images),
         }
     return found
 
 
-def _choices(scores: Scores, margins: Sequence[float]) -> dict[str, Any]:
+def _choices(scores: Scores) -> dict[str, Any]:
     gain = scores.gain()
     known = ~np.isnan(gain)
-    flips = {f"{margin:g}": _share((gain > 0) != (gain > margin), known, scores.images) for margin in margins}
+    flips = {f"{margin:g}": _share((gain > 0) != (gain > margin), known, scores.images) for margin in MARGINS}
     return {"replaced": _share(gain > 0, known, scores.images), "flips_at": flips}
 
 

@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from workflow_scripts.captions.score_table import RANDOM, score_names
 from workflow_scripts.stats.clustered import share
 from workflow_scripts.stats.intervals import student_t
 
-RANDOM = "_random"
-KINDS = {"raw": "", "standardised": "_z"}
-"""Ending of the columns of each kind of score."""
 ENDINGS = {"": "", "_z": "_standardised"}
 """Ending of the columns of a kind of score -> ending of the names of its figures."""
 
@@ -28,7 +26,7 @@ def compare(arms: Iterable[str], read: Callable[[str], pa.Table], reference: str
 
     Args:
         arms: names of arms.
-        read: arm -> its scores (:func:`workflow_scripts.captions.scores.schema`), the same images in the same order.
+        read: arm -> its scores (``score_table.schema``), the same images in the same order.
         reference: the arm that others are compared with.
     """
     base, found = None if reference is None else read(reference), {}
@@ -36,12 +34,6 @@ def compare(arms: Iterable[str], read: Callable[[str], pa.Table], reference: str
         table = read(arm)
         found[arm] = {name: _of_arm(table, None if arm == reference else base, name) for name in score_names(table)}
     return found
-
-
-def score_names(table: pa.Table) -> list[str]:
-    """Names of the scores in a table of scores."""
-    ending = f"{RANDOM}_z"
-    return [name.removesuffix(ending) for name in table.column_names if name.endswith(ending)]
 
 
 def _of_arm(table: pa.Table, reference: pa.Table | None, name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from workflow_scripts.stats.intervals import percentile_interval, resampling_weights, wilson
 
+FOLDS, BINS = 5, 10  # of the cross-validation, which keeps images together; of the reliability curve
 FEWEST = 10  # captions or images for a figure that is cross-validated
 
 
@@ -33,7 +34,7 @@ def auc(scores: np.ndarray, faithful: np.ndarray, images: np.ndarray, resamples:
     return {**percentile_interval(value, np.array(resampled))._asdict(), "n": len(scores)}
 
 
-def probabilities(scores: np.ndarray, faithful: np.ndarray, images: np.ndarray, folds: int) -> np.ndarray | None:
+def probabilities(scores: np.ndarray, faithful: np.ndarray, images: np.ndarray) -> np.ndarray | None:
     """(n,) probability that a caption is faithful, by a logistic curve fitted to the other folds' images (Platt 1999).
 
     None if there are too few captions or images, or a fold leaves a single class.
@@ -41,9 +42,9 @@ def probabilities(scores: np.ndarray, faithful: np.ndarray, images: np.ndarray, 
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
-    if len(scores) < FEWEST or len(np.unique(images)) < folds:
+    if len(scores) < FEWEST or len(np.unique(images)) < FOLDS:
         return None
-    parts = list(GroupKFold(folds).split(scores, faithful, images))
+    parts = list(GroupKFold(FOLDS).split(scores, faithful, images))
     if any(len(np.unique(faithful[train])) < 2 for train, _ in parts):
         return None
     scaled = ((scores - scores.mean()) / (scores.std() or 1.0))[:, None]
@@ -51,7 +52,7 @@ def probabilities(scores: np.ndarray, faithful: np.ndarray, images: np.ndarray, 
     return np.asarray(fitted[:, 1])
 
 
-def reliability(scores: np.ndarray, chance: np.ndarray, faithful: np.ndarray, bins: int) -> list[dict[str, Any]]:
+def reliability(scores: np.ndarray, chance: np.ndarray, faithful: np.ndarray, bins: int = BINS) -> list[dict[str, Any]]:
     """Bins of about equal size, by ascending score: what was expected, and the share of faithful captions in each.
 
     Returns:
@@ -90,7 +91,7 @@ def best_margin(gain: np.ndarray, better: np.ndarray, weights: np.ndarray | None
     return float(margins[least[np.argmin(np.abs(margins[least]))]])
 
 
-def margin(gain: np.ndarray, better: np.ndarray, folds: int, resamples: int, seed: int) -> dict[str, Any]:
+def margin(gain: np.ndarray, better: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
     """:func:`best_margin` with a bootstrap interval, and the shares of errors: its own, and that of margin 0.
 
     The share of errors is that on images of other folds than those that the margin is from.
@@ -99,11 +100,11 @@ def margin(gain: np.ndarray, better: np.ndarray, folds: int, resamples: int, see
         value, low, high, n, errors, errors_at_zero; n alone if there are fewer than :data:`FEWEST` images.
     """
     n = len(gain)
-    if n < max(FEWEST, folds):
+    if n < FEWEST:
         return {"n": n}
     order = np.random.default_rng(seed).permutation(n)
     wrong = np.zeros(n, bool)
-    for held_out in np.array_split(order, folds):
+    for held_out in np.array_split(order, FOLDS):
         rest = np.setdiff1d(order, held_out)
         wrong[held_out] = (gain[held_out] > best_margin(gain[rest], better[rest])) != better[held_out]
     drawn = [best_margin(gain, better, row) for part in resampling_weights(n, resamples, seed) for row in part]

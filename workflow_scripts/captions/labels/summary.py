@@ -9,8 +9,8 @@ import pyarrow as pa
 from workflow_scripts.captions.labels.judging import auc, calibration_error, margin, probabilities, reliability
 from workflow_scripts.captions.labels.reading import Labels
 from workflow_scripts.core.files.rating_files import POINTS, SCALES
+from workflow_scripts.stats.clustered import ordinal_alpha
 from workflow_scripts.stats.intervals import bootstrap
-from workflow_scripts.stats.krippendorff import ordinal_alpha
 
 ANSWERS = (*SCALES, "preferred")
 RELIABILITY = pa.schema(
@@ -79,7 +79,7 @@ def score_figures(
         table: as :func:`rating_table` makes it.
         score: the column of the score.
         arms: names of the original and of the replacement.
-        settings: faithful_from, bins, folds, bootstrap, seed.
+        settings: faithful_from, bootstrap, seed.
     """
     known = [row for row in table.to_pylist() if row["faithful"] is not None and row[score] is not None]
     once = {(row["key"], row["text"]): row for row in known}.values()
@@ -90,13 +90,13 @@ def score_figures(
         good = faithful >= settings.faithful_from
         images = np.unique([row["key"] for row in once], return_inverse=True)[1]
         found["auc"] = auc(scores, good, images, settings.bootstrap, settings.seed)
-        chance = probabilities(scores, good, images, settings.folds)
+        chance = probabilities(scores, good, images)
         if chance is not None:
-            curve = [{"score": score, **row} for row in reliability(scores, chance, good, settings.bins)]
+            curve = [{"score": score, **row} for row in reliability(scores, chance, good)]
             found["calibration_error"] = calibration_error(curve)
     gain, gap = _differences(known, score, arms)
     use = gap != 0
-    found["margin"] = margin(gain[use], gap[use] > 0, settings.folds, settings.bootstrap, settings.seed)
+    found["margin"] = margin(gain[use], gap[use] > 0, settings.bootstrap, settings.seed)
     return found, curve
 
 

@@ -1,6 +1,6 @@
 """Settings of how captions are decoded."""
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -52,15 +52,9 @@ class Decoding(Settings):
         ge=1,
         le=100,
         description="captions per image. With several beams, the best of them; otherwise 1: greedy decoding; more: "
-        "nucleus sampling. All are kept with their scores; an arm uses the best (best_by)",
+        "nucleus sampling. All are kept with their scores; an arm uses the one with the best ITM",
         examples=[5],
         json_schema_extra={"unit": "captions"},
-    )
-    cache: Literal["auto", "static", "dynamic"] = Field(
-        "auto",
-        description="key-value cache while a caption is decoded. static: allocated once, for the longest caption; "
-        "dynamic: copied at each token; auto: static on a GPU, for models that transformers can decode with it",
-        examples=["dynamic"],
     )
     temperature: float = Field(1.0, gt=0, description="softmax temperature of nucleus sampling", examples=[0.7])
     top_p: float = Field(0.9, gt=0, le=1, description="probability mass of nucleus sampling", examples=[0.95])

@@ -14,6 +14,8 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.checkpoints import Checkpoint, load_checkpoint
 from workflow_scripts.stats.seeds import derive
 
+STATIC_CACHE_ON = ("cuda",)  # types of devices
+
 
 class SeededDraw:
     """Nucleus sampling with one uniform number per row and step, from a separate stream for each row.
@@ -116,37 +118,24 @@ def generate_captions(
     Returns:
         n lists of ``num_captions`` captions, stripped, without the prompt; "" where the model ended at once. Those of a
         beam search are ordered, the best first.
-
-    Raises:
-        PipelineError: the model can't use the cache that ``decoding`` demands.
     """
     start = CaptionStart()
     inputs = inputs.to(captioner.device, captioner.model.dtype)
-    tokens = captioner.model.generate(
-        **inputs, **_arguments(decoding, keys, start), **_cache(captioner, decoding.cache)
-    )
+    cache = _cache(captioner) if captioner.device.type in STATIC_CACHE_ON else {}
+    tokens = captioner.model.generate(**inputs, **_arguments(decoding, keys, start), **cache)
     new = tokens[:, start.tokens :]
     texts = [text.strip() for text in captioner.tokenizer.batch_decode(new, skip_special_tokens=True)]
     each = decoding.num_captions
     return [texts[i * each : (i + 1) * each] for i in range(len(keys))]
 
 
-def _cache(captioner: Checkpoint, wanted: str) -> dict[str, Any]:
-    """Arguments of ``generate`` for the cache.
-
-    Raises:
-        PipelineError: the model can't use a static one.
-    """
+def _cache(captioner: Checkpoint) -> dict[str, Any]:
+    """Arguments of ``generate`` for a cache that is allocated once, for the longest caption, where models have one."""
     model = captioner.model
     decodes = model.language_model if model.config.model_type == "blip-2" else model
     able = bool(decodes._can_compile_fullgraph and decodes._supports_default_dynamic_cache())
-    if wanted == "static" and not able:
-        name = type(decodes).__name__
-        raise PipelineError("no static cache", "recaption.cache", f"{name} has none", "set it to auto or dynamic")
-    if wanted == "dynamic" or not able or (wanted == "auto" and captioner.device.type != "cuda"):
-        return {}
-    # On a GPU, generate would also compile the model, which takes minutes in each process.
-    return {"cache_implementation": "static", "disable_compile": True}
+    # Else generate would also compile the model, which takes minutes in each process.
+    return {"cache_implementation": "static", "disable_compile": True} if able else {}
 
 
 def _arguments(decoding: Decoding, keys: Sequence[str], start: CaptionStart) -> dict[str, Any]:

@@ -91,12 +91,3 @@ def _is_text(kind: pa.DataType) -> bool:
     inner = kind.value_type if pa.types.is_dictionary(kind) else kind
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer)
     return any(test(inner) for test in texts) or pa.types.is_null(inner)
-
-
-def column_of(schema: pa.Schema, names: Sequence[str]) -> str:
-    """The first of ``names`` that is a column of bytes in the schema; empty if there is none."""
-    return next((name for name in names if schema.names.count(name) == 1 and _is_bytes(schema.field(name).type)), "")
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)

@@ -1,12 +1,15 @@
-"""The machine and checkout that made an artifact, for run records. Unknown values are null, never guessed."""
+"""Machine, checkout, times and memory of a computation, for run records. Unknown values are null, never guessed."""
 
 import hashlib
 import os
 import platform
+import resource
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -121,3 +124,33 @@ def git_state(root: Path = ROOT) -> dict[str, Any]:
     digest = hashlib.sha256(changes.encode(errors="surrogateescape")).hexdigest() if changes else None
     known = changes is not None and commit is not None
     return {"commit": commit.strip() if commit else None, "dirty": bool(changes) if known else None, "diff": digest}
+
+
+def now() -> str:
+    """The time in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def peak_memory() -> int:
+    """Peak resident memory of this process or of one of its children so far, in bytes."""
+    scale = 1 if sys.platform == "darwin" else 1024
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(one).ru_maxrss for one in who) * scale
+
+
+class Clock:
+    """Start, end, duration and CPU time of a computation."""
+
+    def __init__(self) -> None:
+        self.start, self._monotonic = now(), time.monotonic()
+
+    def read(self) -> dict[str, Any]:
+        """``start`` and ``end`` in UTC, ``seconds`` of wall time, ``cpu_seconds`` with children, ``peak_bytes``."""
+        usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return {
+            "start": self.start,
+            "end": now(),
+            "seconds": round(time.monotonic() - self._monotonic, 3),
+            "cpu_seconds": round(sum(one.ru_utime + one.ru_stime for one in usage), 3),
+            "peak_bytes": peak_memory(),
+        }

@@ -1,4 +1,4 @@
-"""Progress of a long job: a bar on a terminal, a plain line per minute in a log, and a file for other processes.
+"""Progress of a long job: a line per minute in its log, and a file for other processes.
 
 The file, ``progress.json`` in the job's work folder, is rewritten once a second. :func:`read_progress` reads it.
 """
@@ -6,14 +6,13 @@ The file, ``progress.json`` in the job's work folder, is rewritten once a second
 import json
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 
@@ -21,7 +20,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 PROGRESS = "progress.json"
 SECONDS_BETWEEN_LINES = 60.0
-SECONDS_BETWEEN_NOTES = 0.5
 SECONDS_BETWEEN_FILES = 1.0
 LARGEST = 1e15  # no job has as many items
 
@@ -108,43 +106,30 @@ class Ticker:
     def __init__(self, what: str, total: int | None, note: Callable[[], str] = str, done: int = 0) -> None:
         self._what, self._total, self._note, self._first, self._done = what, total, note, done, done
         self._start = self._last = self._written = time.monotonic()
-        self._bar: Any = None
 
     def __enter__(self) -> "Ticker":
-        if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=self._total, desc=self._what, initial=self._done)
         self._write()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        if self._bar is not None:
-            self._bar.close()
-        elif kind is None:
+        if kind is None:
             log.info("%s", self._progress())
         self._write()
 
     def tick(self) -> None:
         """Count one more item as done."""
         self._done += 1
-        if self._bar is not None:
-            self._bar.update()
         self.pulse()
 
     def pulse(self) -> None:
-        """Update the display if it is due; for waits during which no item finishes."""
+        """Log a line and write the file if these are due; for waits during which no item finishes."""
         now = time.monotonic()
         if now - self._written >= SECONDS_BETWEEN_FILES:
             self._written = now
             self._write()
-        if now - self._last < (SECONDS_BETWEEN_LINES if self._bar is None else SECONDS_BETWEEN_NOTES):
-            return
-        self._last = now
-        if self._bar is None:
+        if now - self._last >= SECONDS_BETWEEN_LINES:
+            self._last = now
             log.info("%s", self._progress())
-        else:
-            self._bar.set_postfix_str(self._note())
 
     def _progress(self) -> Progress:
         seconds = time.monotonic() - self._start

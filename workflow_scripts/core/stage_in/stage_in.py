@@ -34,7 +34,7 @@ class StagedImages(TarImages):
         copies: number of a tar -> its copy.
         lost: file to which each process that gives up a copy appends a line of JSON: the tar, and the reason.
 
-    Images are verified when a process first reads them, from whichever file. A copy that can't be read, or that is
+    Images are verified when they are read, from whichever file. A copy that can't be read, or that is
     damaged, is not used any more and removed.
     """
 

@@ -22,9 +22,9 @@ from functools import partial
 from pathlib import Path
 
 from workflow_scripts.core.artifact import manifest_names
-from workflow_scripts.core.faults.patience import patiently
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.durable import sync_descriptor
+from workflow_scripts.core.files.patience import patiently
 
 PART, ORIGIN = ".part", ".origin"
 BLOCK = 1 << 24  # bytes
@@ -75,7 +75,7 @@ def copy(wanted: Wanted, target: Path, stop: Callable[[], None]) -> None:
     """Copy a file block by block; ``target`` appears only when it is complete and verified.
 
     A read that fails as those of file servers do at times is repeated
-    (:func:`~workflow_scripts.core.faults.patience.patiently`).
+    (:func:`~workflow_scripts.core.files.patience.patiently`).
 
     Args:
         wanted: the original, its hash and its size.

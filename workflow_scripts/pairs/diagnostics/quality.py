@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.stats import skew
 
 from workflow_scripts.pairs.key_join import PairRows
@@ -143,3 +145,94 @@ def image_similarity(
     here, there = mean_by_source(of_pairs, pairs), mean_by_source(of_random, pairs)
     found = bootstrap_means([here, there, here - there], resamples, seed)
     return dict(zip(("pairs", "random", "difference"), found, strict=True))
+
+
+def false_negatives(pairs: PairRows, caption: np.ndarray | None, batch: int) -> dict[str, Number]:
+    """Expected number of pairs of sources in a batch that have the same caption, the same target, or either.
+
+    Args:
+        pairs: the pair table.
+        caption: (n,) int64 codes of captions, if known.
+        batch: sources in a batch; all sources if there are fewer.
+
+    Returns:
+        ``batch`` and the expected numbers ``equal_captions``, ``shared_targets`` and ``either`` among its
+        batch * (batch - 1) / 2 pairs of sources; None where the captions are unknown or there are no two sources.
+    """
+    count = len(pairs.sources)
+    if count < 2:
+        return {"batch": count, "equal_captions": None, "shared_targets": None, "either": None}
+    batch = min(batch, count)
+    scale = batch * (batch - 1) / (count * (count - 1)) / 2
+    weight = _weights(pairs)
+    shared = scale * _coincidences(pairs.target, weight)
+    equal = either = None
+    if caption is not None:
+        equal = scale * _coincidences(caption[pairs.sources], np.ones(count))
+        both = scale * _coincidences(caption[pairs.source] * pairs.count + pairs.target, weight)
+        either = equal + shared - both
+    return {"batch": batch, "equal_captions": equal, "shared_targets": shared, "either": either}
+
+
+def _weights(pairs: PairRows) -> np.ndarray:
+    """(m,) float64: the chance of each pair if its source has one of its partners, all equally likely."""
+    return 1 / np.bincount(pairs.source, minlength=pairs.count)[pairs.source]
+
+
+def _coincidences(codes: np.ndarray, weight: np.ndarray) -> float:
+    """Sum over ordered pairs of different entries with the same code of the product of their (m,) weights."""
+    _, group = np.unique(codes, return_inverse=True)
+    return float((np.bincount(group, weight) ** 2).sum() - (weight**2).sum())
+
+
+def effective_targets(pairs: PairRows) -> dict[str, Number]:
+    """How many different images a random source's target may be.
+
+    ``entropy_bits`` is the entropy H of that target, and ``effective_targets`` is 2^H, the number of targets that, used
+    equally often, have this entropy (Hill 1973, Ecology 54:427).
+    """
+    if not len(pairs):
+        return {"entropy_bits": None, "effective_targets": None}
+    share = np.bincount(pairs.target, _weights(pairs)) / len(pairs.sources)
+    share = share[share > 0]
+    entropy = float(-(share * np.log2(share)).sum())
+    return {"entropy_bits": abs(entropy), "effective_targets": 2.0 ** abs(entropy)}
+
+
+def by_subreddit(pairs: PairRows, names: pa.ChunkedArray, image: np.ndarray | None) -> pa.Table:
+    """A row for each subreddit that has pairs, the largest first.
+
+    Args:
+        pairs: the pair table.
+        names: (n,) subreddits of the images.
+        image: (m,) image cosines of the pairs, if known.
+
+    Returns:
+        subreddit; sources, pairs (int64); same_subreddit, image_cosine (float64, means over pairs); effective_targets
+        (float64): 2 to the power of the entropy of the targets of its pairs.
+    """
+    coded = pc.dictionary_encode(names.combine_chunks())
+    code = coded.indices.to_numpy().astype(np.int64)
+    own, total = code[pairs.source], len(coded.dictionary)
+    count = np.bincount(own, minlength=total)
+    shown = np.argsort(-count, kind="stable")[: int((count > 0).sum())]
+    each, uses = np.unique(own * pairs.count + pairs.target, return_counts=True)
+    share = uses / count[each // pairs.count]
+    entropy = -np.bincount(each // pairs.count, share * np.log2(share), minlength=total)
+    same = np.bincount(own, own == code[pairs.target], minlength=total)
+
+    def mean(sums: np.ndarray) -> pa.Array:
+        return pa.array(sums[shown] / count[shown])
+
+    return pa.table(
+        {
+            "subreddit": coded.dictionary.take(pa.array(shown)),
+            "sources": pa.array(np.bincount(code[pairs.sources], minlength=total)[shown]),
+            "pairs": pa.array(count[shown]),
+            "same_subreddit": mean(same),
+            "image_cosine": pa.nulls(len(shown), pa.float64())
+            if image is None
+            else mean(np.bincount(own, image, minlength=total)),
+            "effective_targets": pa.array(2.0 ** np.abs(entropy[shown])),
+        }
+    )

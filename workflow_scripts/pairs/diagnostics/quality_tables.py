@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from workflow_scripts.pairs.diagnostics import quality
-from workflow_scripts.pairs.diagnostics.collisions import effective_targets, false_negatives
+from workflow_scripts.pairs.diagnostics.quality import effective_targets, false_negatives
 from workflow_scripts.pairs.key_join import ImageVectors, PairRows
 
 NEAR_DUPLICATE = 0.95  # image cosine from which two images are called near duplicates

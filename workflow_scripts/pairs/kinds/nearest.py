@@ -7,16 +7,12 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.pairs.hubs import HUBS, HubSettings
-from workflow_scripts.pairs.pair_kind import Found, PairInputs, PairKind, PartnerSettings
+from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, Pairs, PartnerSettings
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from workflow_scripts.core.declaration.parts import Part
     from workflow_scripts.pairs.neighbours import How, Near, Rule
-    from workflow_scripts.pairs.table import Pairs
-
-QUANTILE = "quantile of the cosines of all pairs of the table"
 
 
 class Nearest(PartnerSettings, HubSettings):
@@ -37,16 +33,6 @@ class Nearest(PartnerSettings, HubSettings):
         description="more similar neighbours are skipped, such as repeated captions at 0.999; null: no limit",
         examples=[0.999],
         json_schema_extra={"unit": "cosine"},
-    )
-    min_quantile: float | None = Field(
-        None, ge=0, le=1, description=f"less similar pairs than this {QUANTILE} are dropped; null: none", examples=[0.5]
-    )
-    max_quantile: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description=f"more similar pairs than this {QUANTILE} are dropped; null: none",
-        examples=[0.95],
     )
     mutual: int | None = Field(
         None,
@@ -83,10 +69,8 @@ class Nearest(PartnerSettings, HubSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for low, high in (("min_cosine", "max_cosine"), ("min_quantile", "max_quantile")):
-            least, most = getattr(self, low), getattr(self, high)
-            if least is not None and most is not None and least > most:
-                raise ValueError(f"{low} {least} is above {high} {most}")
+        if self.min_cosine is not None and self.max_cosine is not None and self.min_cosine > self.max_cosine:
+            raise ValueError(f"min_cosine {self.min_cosine} is above max_cosine {self.max_cosine}")
         for name in ("mutual", "candidates" if "candidates" in HUBS[self.hubs].uses else "mutual"):
             value = getattr(self, name)
             if value is not None and value < self.k:
@@ -106,10 +90,8 @@ class Nearest(PartnerSettings, HubSettings):
         return max([self.k, self.mutual or 0, *used])
 
 
-def find(inputs: PairInputs, settings: Nearest) -> "Pairs":
+def find(inputs: PairInputs, settings: Nearest) -> Pairs:
     """Partners by scope, then only the pairs within the thresholds."""
-    import numpy as np
-
     from workflow_scripts.pairs.table import by_scope, keep
     from workflow_scripts.pairs.ties import identities
 
@@ -123,34 +105,7 @@ def find(inputs: PairInputs, settings: Nearest) -> "Pairs":
     )
     if recall.wanted:
         pairs = replace(pairs, recall=(recall.found, recall.wanted, recall.asked))
-    if settings.min_cosine is not None:
-        pairs = keep(pairs, settings.min_cosine, np.inf)
-    low, high = settings.min_quantile, settings.max_quantile
-    cosines = pairs.cosine[pairs.target >= 0].astype(np.float64)
-    if len(cosines) and (low is not None or high is not None):
-        pairs = keep(pairs, *np.quantile(cosines, [0.0 if low is None else low, 1.0 if high is None else high]))
-    return pairs
-
-
-def search(inputs: PairInputs, settings: Nearest, part: "Part") -> Found:
-    """The nearest neighbours of a part of the images of each scope."""
-    import numpy as np
-
-    from workflow_scripts.pairs.neighbours import rows_of_part
-    from workflow_scripts.pairs.table import has_meaning, scope_pools
-    from workflow_scripts.pairs.ties import identities
-
-    ids = identities(inputs.keys["key"], settings.seed)
-    shape = (len(ids), settings.width)
-    found = Found(np.zeros(len(ids), bool), np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
-    for rows in scope_pools(inputs.keys, settings.scope, has_meaning(inputs.vectors)):
-        near = _near(inputs, settings, ids, rows, part)
-        asked = rows_of_part(near, replace(_rule_and_how(inputs, settings)[1], part=part))
-        found.asked[rows[asked]] = True
-        target = near.target[asked]
-        found.target[rows[asked]] = np.where(target >= 0, rows[target], -1)
-        found.cosine[rows[asked]] = near.cosine[asked]
-    return found
+    return pairs if settings.min_cosine is None else keep(pairs, settings.min_cosine)
 
 
 class _Recall:
@@ -184,13 +139,13 @@ class _Recall:
         self.asked += int(real.any(axis=1).sum())
 
 
-def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", recall: _Recall) -> "Pairs":
+def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", recall: _Recall) -> Pairs:
     """Pairs of one scope, before the lower threshold and quantiles."""
-    from workflow_scripts.core.declaration.parts import WHOLE
     from workflow_scripts.pairs import selection
-    from workflow_scripts.pairs.table import Pairs, without_pair
+    from workflow_scripts.pairs.neighbours import nearest
+    from workflow_scripts.pairs.table import without_pair
 
-    near = _near(inputs, settings, ids, rows, WHOLE) if inputs.found is None else _known(inputs, ids, rows)
+    near = nearest(_vectors(inputs, rows), ids[rows], *_rule_and_how(inputs, settings))
     recall.measure(near, inputs, rows)
     without = {"outside_thresholds": without_pair(near.target), "not_mutual": 0}
     allowed = None
@@ -202,14 +157,6 @@ def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.
     return Pairs(near.target, near.cosine, without)
 
 
-def _near(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", part: "Part") -> "Near":
-    """Search the neighbours of a part of one scope's rows."""
-    from workflow_scripts.pairs.neighbours import nearest
-
-    rule, how = _rule_and_how(inputs, settings)
-    return nearest(_vectors(inputs, rows), ids[rows], rule, replace(how, part=part))
-
-
 def _rule_and_how(inputs: PairInputs, settings: Nearest) -> "tuple[Rule, How]":
     import numpy as np
 
@@ -219,20 +166,6 @@ def _rule_and_how(inputs: PairInputs, settings: Nearest) -> "tuple[Rule, How]":
     highest = np.inf if settings.max_cosine is None else settings.max_cosine
     index = Index(settings.index, settings.index_parameters, settings.seed)
     return Rule(settings.width, highest=highest), How(inputs.device, inputs.workers, index=index)
-
-
-def _known(inputs: PairInputs, ids: "np.ndarray", rows: "np.ndarray") -> "Near":
-    """The neighbours of one scope's rows as other jobs have found them."""
-    import numpy as np
-
-    from workflow_scripts.pairs.dedup import group_equal
-    from workflow_scripts.pairs.neighbours import Near
-
-    found = inputs.found
-    assert found is not None
-    target = found.target[rows]
-    target = np.where(target >= 0, np.searchsorted(rows, target), -1).astype(np.int32)
-    return Near(target, found.cosine[rows], group_equal(_vectors(inputs, rows)).group, ids[rows])
 
 
 def _vectors(inputs: PairInputs, rows: "np.ndarray") -> "np.ndarray":
@@ -247,5 +180,4 @@ PAIR_KIND = PairKind(
     settings=Nearest,
     needs_labels=False,
     find=find,
-    search=search,
 )

@@ -1,16 +1,11 @@
 """Random partners with the same ground-truth label: what perfect captions of that label could achieve."""
 
-from typing import TYPE_CHECKING
-
-from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, PartnerSettings
-
-if TYPE_CHECKING:
-    from workflow_scripts.pairs.table import Pairs
+from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, Pairs, PartnerSettings
 
 
-def find(inputs: PairInputs, settings: PartnerSettings) -> "Pairs":
+def find(inputs: PairInputs, settings: PartnerSettings) -> Pairs:
     """Random other images of the scope with the same label, all equally likely."""
-    from workflow_scripts.pairs.drawn import drawn
+    from workflow_scripts.pairs.table import drawn
 
     assert inputs.label is not None
     return drawn(inputs, settings, inputs.label)

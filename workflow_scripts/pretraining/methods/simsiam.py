@@ -59,7 +59,7 @@ def start(settings: SimsiamHead, backbone: "nn.Module") -> None:
     Raises:
         PipelineError: it has no such blocks.
     """
-    from workflow_scripts.models.networks.residual_blocks import start_at_zero
+    from workflow_scripts.models.backbones import start_at_zero
 
     if settings.zero_init_last and not start_at_zero(backbone):
         value, advice = "no residual block ends in a batch norm", "set it to false, or use a ResNet as backbone"

@@ -58,7 +58,7 @@ def run_metadata(
     """``run.json``: what is needed to use the weights, and how the run ended.
 
     Keys: backbone, feature_dim, layer (that of Grad-CAM), preprocessing (size, resize, crop, mean, std), of a network
-    from elsewhere also options and features (:mod:`workflow_scripts.models.networks.external`), method, pairs,
+    from elsewhere also options and features (:mod:`workflow_scripts.models.external`), method, pairs,
     augmentation, seed, batch_size, steps (planned), epochs (if the config gives them), steps_done, stopped_early,
     checkpoints (name -> step number), best_knn_accuracy (null without probe), collapsed_step (the first
     step at which features look collapsed, or null), and ``facts``: counts of pairs, and what follows from captions

@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError, traceback_text
-from workflow_scripts.core.faults.storage_errors import OF_DISKS, number_among, storage_error
+from workflow_scripts.core.files.storage_errors import OF_DISKS, number_among, storage_error
+from workflow_scripts.core.runtime.job_log import log_to_stderr
 from workflow_scripts.core.runtime.meter import measuring
 from workflow_scripts.core.runtime.progress import reporting_to
-from workflow_scripts.core.runtime.stage_log import log_to_stderr
 from workflow_scripts.pretraining.training.interrupt import Interrupt
 
 SECONDS_BETWEEN_LOOKS = 0.5

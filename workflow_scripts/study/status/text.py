@@ -7,7 +7,7 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from workflow_scripts.core.faults.plain_text import plain
+from workflow_scripts.core.errors.text import plain
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.status.survey import Job, State, Status
 

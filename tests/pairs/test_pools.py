@@ -1,0 +1,30 @@
+"""Equal rows found whatever their bits hash to."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow_scripts.pairs import pools
+from workflow_scripts.pairs.pools import group_equal
+
+
+def check(vectors: np.ndarray) -> None:
+    groups = group_equal(vectors)
+    seen: dict[tuple[float, ...], int] = {}
+    expected = [seen.setdefault(tuple(row), len(seen)) for row in vectors.tolist()]
+    assert groups.group.tolist() == expected
+    for group in range(len(seen)):
+        members = groups.members[groups.start[group] : groups.start[group + 1]]
+        assert members.tolist() == [i for i, own in enumerate(expected) if own == group]
+        assert groups.first[group] == members[0]
+
+
+@given(st.lists(st.lists(st.sampled_from([-1.5, -0.0, 0.0, 2.0]), min_size=3, max_size=3), min_size=1, max_size=30))
+def test_groups(rows: list[list[float]]) -> None:
+    check(np.array(rows, dtype=np.float32))
+
+
+def test_colliding_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "_keys", lambda vectors: np.zeros(len(vectors), np.uint64))
+    check(np.random.default_rng(0).integers(0, 3, (20, 2)).astype(np.float32))

@@ -1,0 +1,84 @@
+"""People who share a results folder: permissions of new files, who a file belongs to, and who holds a lock."""
+
+import grp
+import os
+import pwd
+import socket
+import stat
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.errors.text import plain
+from workflow_scripts.core.files.plain import open_plain
+
+LONGEST = 400  # characters of a note in a lock
+
+
+def share_with_group(results: Path) -> None:
+    """If the folder's group may write to it, let the group write to everything that this process and its children make.
+
+    The umask then has no bits of the group. Linux gives new files the folder's group if the folder has the setgid bit.
+    """
+    try:
+        mode = results.stat().st_mode
+    except OSError:
+        return
+    if mode & stat.S_IWGRP:
+        os.umask(os.umask(0o077) & ~stat.S_IRWXG)
+
+
+def user_name(number: int) -> str:
+    """Name of a user; its number if this machine knows no name."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def group_name(number: int) -> str:
+    """Name of a group; its number if this machine knows no name."""
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return f"group {number}"
+
+
+def owner_of(path: Path, name: str = "it") -> str:
+    """Owner, group and mode of a file or folder, or of the nearest folder above it, as a clause.
+
+    Args:
+        name: what the clause calls the file or folder itself.
+    """
+    for place in (path, *path.parents):
+        try:
+            status = place.stat()
+        except OSError:
+            continue
+        what = name if place == path else place
+        owner = f"{user_name(status.st_uid)}:{group_name(status.st_gid)}"
+        return f"{what} belongs to {owner}, {stat.filemode(status.st_mode)}"
+    return f"the owner of {path} is unknown"
+
+
+def note_holder(lock: BinaryIO) -> None:
+    """Write into a lock file who holds it, for those who wait."""
+    job = os.environ.get("SLURM_JOB_ID")
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    slurm = f", SLURM job {job}" if job else ""
+    lock.truncate(0)
+    lock.write(
+        f"{user_name(os.getuid())} on {socket.gethostname()}, process {os.getpid()}{slurm}, since {since}".encode()
+    )
+    lock.flush()
+
+
+def holder_of(lock: Path) -> str:
+    """Who holds a lock, as :func:`note_holder` wrote it; the owner of the file if it is empty."""
+    try:
+        with open(lock, "rb", opener=open_plain) as stream:
+            text = stream.read(LONGEST).decode(errors="replace")
+    except (OSError, PipelineError):
+        text = ""
+    return plain(text) or owner_of(lock, "its lock")
