@@ -193,7 +193,7 @@ class Method:
     def inputs(self, pairs: PairKind) -> frozenset[str]:
         """The inputs that a training with pairs of this kind reads, besides images."""
         of_pairs = {PAIR_INPUTS[pairs]} if pairs in PAIR_INPUTS else set()
-        return frozenset(of_pairs | {SIGNAL_INPUTS[one] for one in self.learns})
+        return frozenset(of_pairs | {SIGNAL_INPUTS[signal] for signal in self.learns})
 
 
 TWO_VIEWS = (View("source"), View("partner"))

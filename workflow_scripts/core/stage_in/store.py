@@ -257,11 +257,11 @@ class LocalStore:
         with on_local_disk():
             stream = open(self.folder / LOCK, "ab")  # noqa: SIM115 - closed below
         with stream:
-            told = False
+            waiting = False
             while not _locked(stream.fileno()):
-                if not told:
+                if not waiting:
                     log.info("another process copies to %s; waiting for it", self.folder)
-                told = True
+                waiting = True
                 self.stop()
                 time.sleep(SECONDS_BETWEEN_TRIES)
             yield

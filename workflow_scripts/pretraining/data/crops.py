@@ -86,12 +86,12 @@ class Crops:
     ) -> None:
         self._size = size
         self._boxes: list[list[int] | None] = [None] * len(augmentations)
-        for area in {one.area for one in augmentations if one.area is not None}:
-            these = [i for i, one in enumerate(augmentations) if one.area == area]
+        for area in {augmentation.area for augmentation in augmentations if augmentation.area is not None}:
+            these = [i for i, augmentation in enumerate(augmentations) if augmentation.area == area]
             boxes = crop_boxes(uniform[these], height[these], width[these], area).tolist()
             for i, box in zip(these, boxes, strict=True):
                 self._boxes[i] = box
-        coloured = np.array([one.colour for one in augmentations], bool)
+        coloured = np.array([augmentation.colour for augmentation in augmentations], bool)
         self._flipped = (coloured & (uniform[:, FLIP] < 0.5)).tolist()
         self._resized = torch.empty((1, size, size, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
 

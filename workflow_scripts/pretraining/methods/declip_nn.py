@@ -52,7 +52,7 @@ def loss(network: "Network", settings: DeclipNnHead, batch: "Batch", rows: "Sequ
     image, text = rows
     neighbour = queue.nearest(text)
     queue.add(all_rows(text.detach())[0])
-    own, near = (clip.match(network, image, one, batch.weights) for one in (text, neighbour))
+    own, near = (clip.match(network, image, caption, batch.weights) for caption in (text, neighbour))
     return (1 - weight) * own + weight * near
 
 
