@@ -108,7 +108,7 @@ def find_run(path: Path, checkpoint: str | None = None) -> Run:
         raise PipelineError("removed run", node.path, "the current config has no such run", advice)
     chain = Chain()
     chain.root(node)
-    behind = {behind.path: behind for behind in chain.nodes()}
+    behind = {artifact.path: artifact for artifact in chain.nodes()}
     for artifact in behind.values():
         reason = artifact.manifest_fault or artifact.record_fault or _stale(artifact, behind, units)
         if reason:
@@ -191,16 +191,13 @@ def _node(path: Path) -> Node:
 
 def _no_run(path: Path) -> PipelineError:
     """Why there is no artifact: the run has not finished, or does not exist."""
-    name, study = path.name.removesuffix(MANIFEST).removesuffix(RUN), path.parent.parent
+    name = path.name.removesuffix(MANIFEST).removesuffix(RUN)
     if path.parent.name != STAGE:
         return PipelineError("no run", path, "it is not in a folder pretrain", "give results/STUDY/pretrain/RUN")
-    units = units_of(study.parent, study.name)
-    if units is not None and name in (units.names(STAGE) or []):
-        advice = f"train it with: snakemake {path.with_name(name + MANIFEST)}"
-        return PipelineError("unfinished run", path, "the config has it, but it has no manifest", advice)
-    finished = [manifest.name.removesuffix(MANIFEST) for manifest in sorted(path.parent.glob(f"*{MANIFEST}"))]
-    shown = ", ".join([*finished[:SHOWN], *(["..."] if finished[SHOWN:] else [])]) or "none"
-    return PipelineError("no such run", path, "neither the config nor the results have it", f"finished runs: {shown}")
+    finished = sorted(manifest.name.removesuffix(MANIFEST) for manifest in path.parent.glob(f"*{MANIFEST}"))
+    names = ", ".join([*finished[:SHOWN], *(["..."] if finished[SHOWN:] else [])]) or "none"
+    advice = f"train it with: snakemake {path.with_name(name + MANIFEST)}; finished runs: {names}"
+    return PipelineError("no finished run", path, "it has no manifest", advice)
 
 
 def _stale(node: Node, behind: Mapping[Path, Node], units: "Units | None") -> str | None:
