@@ -29,6 +29,7 @@ from accelerate import Accelerator
 
 from tests.bench.bench_loader import PHOTOS, in_tar, photos
 from tests.pretraining.shapes import plan
+from workflow_scripts.pretraining.data.loader import CutBatch
 from workflow_scripts.pretraining.data.pairing import with_itself
 from workflow_scripts.pretraining.training.gradients import backward
 from workflow_scripts.pretraining.training.plan import Plan
@@ -73,7 +74,7 @@ class Sides:
     def bare(self, steps: int) -> None:
         """Forward and backward passes."""
         trainer, batch = self.trainer, self.given
-        ready = batch
+        ready = batch.finish(trainer.accelerator.device) if isinstance(batch, CutBatch) else batch
         trainer.wrapped.train()
         for _ in range(steps):
             trainer.model.zero_grad()

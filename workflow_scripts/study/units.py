@@ -163,6 +163,10 @@ class Units:
         """The member of a list of the config with this name."""
         return named(getattr(self.study, section), name)
 
+    def parts(self, stage: str, whole: str) -> list[str]:
+        """``<stage>/<name>`` of the artifacts ``<whole>.<part>`` of a stage."""
+        return [f"{stage}/{name}" for name in self.names(stage) or () if name.rpartition(".")[0] == whole]
+
     def scores(self, arms: Iterable[str], judges: Sequence[str]) -> list[str]:
         """``<stage>/<name>`` of the scores of these arms by these judges."""
         parts = blocks(self.shards, self.study.score_captions.shards_per_job)
