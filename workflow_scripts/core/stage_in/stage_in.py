@@ -24,6 +24,8 @@ from workflow_scripts.core.stage_in.store import LocalError, LocalStore, NoRoom,
 
 log = logging.getLogger(__name__)
 OF_PROCESS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # these say nothing about the file
+OWN = "faithful-pairs-"  # start of the names of users' folders for copies
+_OWN = re.compile(rf"{OWN}[0-9]+")
 
 
 class StagedImages(TarImages):
@@ -72,10 +74,6 @@ class StagedImages(TarImages):
             self.copies[which].unlink(missing_ok=True)
         with suppress(OSError), open(self.lost, "a") as file:
             file.write(json.dumps({"file": str(self.tars[which]), "reason": reason}) + "\n")
-
-
-log = logging.getLogger(__name__)
-OWN = "faithful-pairs-"  # start of the names of users' folders for copies
 
 
 @dataclass
@@ -169,9 +167,6 @@ def _wanted(tar: Path) -> Wanted:
     manifest = manifest_of(tar)
     recorded = Artifact(manifest).manifest["files"][tar.suffix]
     return Wanted(tar, manifest, tar.suffix, recorded["sha256"], recorded["bytes"])
-
-
-_OWN = re.compile(rf"{OWN}[0-9]+")
 
 
 class Place(NamedTuple):

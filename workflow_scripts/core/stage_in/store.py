@@ -28,6 +28,13 @@ from workflow_scripts.core.files.patience import patiently
 
 PART, ORIGIN = ".part", ".origin"
 BLOCK = 1 << 24  # bytes
+log = logging.getLogger(__name__)
+LOCK = ".lock"
+LEFT_FREE = 0.05  # share of the disk that copies leave to others
+SECONDS_BETWEEN_TRIES = 0.2
+_COPY_NAME = re.compile(r"[0-9a-f]{64}(?:\.(?!part$|origin$)\w+)?")
+_PART_NAME = re.compile(rf"[0-9a-f]{{64}}\{PART}")
+_ORIGIN_NAME = re.compile(rf"{_COPY_NAME.pattern}\{ORIGIN}")
 
 
 @dataclass(frozen=True)
@@ -140,15 +147,6 @@ def _blocks(wanted: Wanted) -> Iterator[bytes]:
     finally:
         for descriptor in opened:
             os.close(descriptor)
-
-
-log = logging.getLogger(__name__)
-LOCK = ".lock"
-LEFT_FREE = 0.05  # share of the disk that copies leave to others
-SECONDS_BETWEEN_TRIES = 0.2
-_COPY_NAME = re.compile(r"[0-9a-f]{64}(?:\.(?!part$|origin$)\w+)?")
-_PART_NAME = re.compile(rf"[0-9a-f]{{64}}\{PART}")
-_ORIGIN_NAME = re.compile(rf"{_COPY_NAME.pattern}\{ORIGIN}")
 
 
 class NoRoom(Exception):

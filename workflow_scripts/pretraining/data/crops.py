@@ -19,6 +19,9 @@ POSITION, FLIP, JITTER, GREY, BLUR = 2 * TRIES, 2 * TRIES + 2, 2 * TRIES + 3, 2 
 PARTNER = 2 * TRIES + 15  # of the first view
 BLOCKS = 9  # of four numbers, as Philox makes them
 DRAWS = 4 * BLOCKS
+RATIO = (3 / 4, 4 / 3)
+# What torch's ``interpolate`` calls for antialiased bilinear resizing, with a tensor for the result.
+_RESIZE = torch.ops.aten._upsample_bilinear2d_aa.out
 
 
 def draws(seed: int, step: int, view: int, first: int, number: int) -> np.ndarray:
@@ -29,11 +32,6 @@ def draws(seed: int, step: int, view: int, first: int, number: int) -> np.ndarra
     """
     counter = [first * BLOCKS, 0, view, step]
     return np.random.Generator(np.random.Philox(key=derive(seed, "augment"), counter=counter)).random((number, DRAWS))
-
-
-RATIO = (3 / 4, 4 / 3)
-# What torch's ``interpolate`` calls for antialiased bilinear resizing, with a tensor for the result.
-_RESIZE = torch.ops.aten._upsample_bilinear2d_aa.out
 
 
 def crop_boxes(uniform: np.ndarray, height: np.ndarray, width: np.ndarray, area: tuple[float, float]) -> np.ndarray:
