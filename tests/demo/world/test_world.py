@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from workflow_scripts.demo.captioner_training.data import pictures
-from workflow_scripts.demo.world.canvas import Canvas, Paint
-from workflow_scripts.demo.world.objects import OBJECTS
+from workflow_scripts.demo.world.objects import OBJECTS, Canvas, Paint
 from workflow_scripts.demo.world.vocabulary import (
     COLOURS,
     CONCEPTS,
