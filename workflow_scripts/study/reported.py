@@ -24,6 +24,5 @@ def report_settings(study: Study, runs: Runs, accepted: Sequence[Mapping[str, st
     captions_of = {pairs.name: pairs.arm for pairs in study.pairs if pairs.arm and pairs.arm != pairs.name}
     headline = first_name(study.evaluation.steps, [settings for _, settings in runs.values()])
     levels = {name: section.level for name, section in study.evaluation if hasattr(section, "level")}
-    levels["data_card"] = study.data_card.confidence
     named = {"study": study.study, "captions_of": captions_of, "headline_step": headline, "levels": levels}
     return {**study.report.model_dump(mode="json"), **named, "accepted": [dict(one) for one in accepted]}

@@ -15,7 +15,6 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.reporting.settings import ReportContents
-from workflow_scripts.stages.data_card import DataCard
 from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.judge_comparison import JudgeComparison
 from workflow_scripts.stages.pack import Pack
@@ -70,7 +69,6 @@ class Study(Settings):
         "faster. null: they read the shards",
         examples=[{"shorter_side": 320}],
     )
-    data_card: DataCard = Field(DataCard(), description="how the data card counts")
     recaption: RecaptionSection = Field(description="captioning and image-text matching (ITM) with BLIP-2")
     arms: tuple[Arm, ...] = Field(min_length=1, description="captions that are compared; each arm has one per image")
     judges: tuple[Judge, ...] = Field((), description="what scores the captions of all arms")
