@@ -9,7 +9,7 @@ import pyarrow as pa
 from workflow_scripts.captions.labels.judging import auc, calibration_error, margin, probabilities, reliability
 from workflow_scripts.captions.labels.reading import Labels
 from workflow_scripts.core.files.rating_files import POINTS, SCALES
-from workflow_scripts.stats.intervals import bootstrap
+from workflow_scripts.stats.intervals import bootstrap, figure
 from workflow_scripts.stats.krippendorff import ordinal_alpha
 
 ANSWERS = (*SCALES, "preferred")
@@ -63,7 +63,7 @@ def arm_means(table: pa.Table, resamples: int, seed: int) -> dict[str, Any]:
             values = table[name].to_numpy()[arms == arm]
             known = values[np.isfinite(values)]
             if len(known):
-                found.setdefault(arm, {})[name] = {**bootstrap(known, resamples, seed)._asdict(), "n": len(known)}
+                found.setdefault(arm, {})[name] = figure(bootstrap(known, resamples, seed), len(known))
     return found
 
 
