@@ -4,9 +4,7 @@
 rule annotations:
     """All annotation rows in canonical order; repeated, empty and malformed ones are counted and kept separately."""
     input:
-        world=manifests("demo_world", UNITS.world if UNITS.from_world(STUDY.annotations.source) else []),
-        annotations=UNITS.manifest_if_source(OUT, "annotations"),
-        exclude=UNITS.manifest_if_source(OUT, "exclude"),
+        **inputs_of("annotations"),
     output:
         **made("annotations"),
     log:
@@ -24,7 +22,7 @@ rule annotations:
 rule shard_plan:
     """Assign each row to a shard by a hash of its id."""
     input:
-        annotations=manifest("annotations", "rows"),
+        **inputs_of("shard_plan"),
     output:
         **made("shard_plan"),
     log:
@@ -42,9 +40,7 @@ rule shard_plan:
 rule download:
     """Images of one shard as a WebDataset tar, and the final state of every row."""
     input:
-        plan=manifest("shard_plan", "plan"),
-        world=manifests("demo_world", UNITS.world),
-        annotations=UNITS.manifest_if_source(OUT, "annotations") if UNITS.has_local_images else [],
+        **inputs_of("download"),
     output:
         **made("download"),
     log:
@@ -62,7 +58,7 @@ rule download:
 rule image_index:
     """Shard, offset and size of each usable image."""
     input:
-        download=manifests("download", SHARDS),
+        **inputs_of("image_index"),
     output:
         **made("image_index"),
     log:
@@ -80,7 +76,7 @@ rule image_index:
 rule pack:
     """Images of one shard in one file for training, scaled down if the study says so (`pack`)."""
     input:
-        shard=manifest("download", "{shard}"),
+        **inputs_of("pack"),
     output:
         **made("pack"),
     log:
@@ -99,7 +95,7 @@ rule pack:
 rule pack_index:
     """Pack, offset and size of each image."""
     input:
-        packs=manifests("pack", UNITS.packs),
+        **inputs_of("pack_index"),
     output:
         **made("pack_index"),
     log:
@@ -117,9 +113,7 @@ rule pack_index:
 rule data_card:
     """Number of kept and lost rows by reason, host, subreddit and year."""
     input:
-        annotations=manifest("annotations", "rows"),
-        plan=manifest("shard_plan", "plan"),
-        download=manifests("download", SHARDS),
+        **inputs_of("data_card"),
     output:
         **made("data_card"),
     log:

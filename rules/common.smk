@@ -13,21 +13,19 @@ from workflow_scripts.core.code_equivalence import accepted, counted_code
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.snakemake.failures import last_lines
+from workflow_scripts.study.terminal.failures import last_lines
 from workflow_scripts.study.freshness import Freshness
 from workflow_scripts.core.files.names import CRATE as CRATE_FOLDER
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.files.sharing import share_with_group
 from workflow_scripts.core.runtime.job_log import log_of_artifact
-from workflow_scripts.provenance.crate.base import METADATA
+from workflow_scripts.provenance.crate.contents import METADATA
 from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning, outside_groups
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
-from workflow_scripts.study.snakemake.turns import Turns
+from workflow_scripts.study.snakemake.arguments import Turns, input_words, other_arms
 from workflow_scripts.study.active_config import BASE, remember
-from workflow_scripts.study.config.arms.order import chosen_by_judges
 from workflow_scripts.study.estimates.requests import Requests
-from workflow_scripts.study.scoring import judge_reference, other_arms, scores, scores_read, shards_of
-from workflow_scripts.study.stages import declaration, facts
+from workflow_scripts.study.config.stages import declaration, facts
 from workflow_scripts.study.units import Units
 from workflow_scripts.study.preflight.check import findings, tell
 from workflow_scripts.study.preflight.findings import Start
@@ -56,9 +54,8 @@ except PipelineError as error:
 
 OUT = f"{RESULTS}/{STUDY.study}"
 CRATE = f"{OUT}/{CRATE_FOLDER}/{METADATA}"
-SHARDS = UNITS.shards
 TURNS = Turns(workflow)
-LATE = chosen_by_judges(STUDY)  # arms
+LATE = STUDY.chosen_by_judges()  # arms
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 REQUESTS = Requests(UNITS, Path(OUT))
 
@@ -74,15 +71,18 @@ exports = f'PYTHONPATH={shlex.quote(str(ROOT))} PATH={shlex.quote(own_python)}"$
 shell.prefix(f"export {literal(exports)}; ")
 
 
-def manifest(stage, *names):
-    """Path, or list of paths, of manifests of a stage; the names may contain `{{wildcards}}`."""
-    paths = [f"{OUT}/{stage}/{name}{MANIFEST}" for name in names]
-    return paths[0] if len(paths) == 1 else paths
+def manifest(label):
+    """Path of the manifest of `<stage>/<name>`."""
+    return f"{OUT}/{label}{MANIFEST}"
 
 
-def manifests(stage, names):
-    """List of manifests of a stage, even for one name or none."""
-    return [f"{OUT}/{stage}/{name}{MANIFEST}" for name in names]
+def inputs_of(stage):
+    """Inputs of a rule by name, as the stage declares them (`FACTS.inputs` and `sources` of its file)."""
+
+    def paths(name):
+        return lambda wildcards: [manifest(label) for label in UNITS.read(stage, name, dict(wildcards))]
+
+    return {name: paths(name) for name in declaration(stage).inputs}
 
 
 def artifact_path(stage):
@@ -124,66 +124,42 @@ def resources_of(stage, processes=lambda wildcards: 1):
 
 def run_local(wildcards):
     """Processes of a run on each of its nodes."""
-    return UNITS.run_local(wildcards.run)
+    settings = UNITS.trainings[wildcards.run].settings
+    return settings.processes // settings.nodes
 
 
 def across_nodes(value):
     """A resource that only runs on several nodes request."""
 
     def of(wildcards):
-        nodes = UNITS.run_settings(wildcards.run).nodes
+        nodes = UNITS.trainings[wildcards.run].settings.nodes
         return value(nodes) if nodes > 1 else None
 
     return of
 
 
 def recipe(stage):
-    """Settings of a job (JSON), and the locations of the external inputs that it reads."""
+    """Settings of a job (JSON), its inputs, and the locations of the external inputs that it reads, as arguments."""
     return {
         "settings": lambda wildcards: canonical(UNITS.settings(stage, dict(wildcards))),
+        "inputs": lambda wildcards, input: input_words(dict(input.items())),
         "sources": lambda wildcards: [f"{k}={v}" for k, v in UNITS.sources(stage, dict(wildcards)).items()],
     }
 
 
-def braces(names):
-    """`{a,b}`: all of these names in one argument of a stage."""
-    return "{" + ",".join(names) + "}"
+def command(stage, more=""):
+    """The shell command of a rule: one stage, its unit, its inputs by name, its settings, and `more`.
 
-
-def score_pattern(arms, judges):
-    """`score_captions/<pattern>` of all scores of these arms by these judges."""
-    return f"score_captions/{braces(arms)}.{braces(judges)}.{braces(UNITS.blocks)}"
-
-
-def score_paths(arms, judges):
-    """Manifests of these scores."""
-    return manifests("score_captions", scores(arms, judges, UNITS.blocks))
-
-
-def command(stage, lists=None, patterns=(), also=False, in_turn=False):
-    """The shell command of a rule: one stage, its unit, its inputs by name, its settings.
-
-    ``lists``: inputs that are given as `<stage>/<pattern>`, of which those that the stage declares are used. The stage
-    expands the patterns (:func:`braces`), since a command line can't hold thousands of paths.
-    ``patterns``: the same for inputs whose pattern depends on the job; `params` has it under the input's name.
-    ``also``: the process may make other artifacts too, which `params.also` names; ``in_turn``: after its own, those that
-    `params.in_turn` names.
     The stage replaces the shell (``exec``), so that signals that end the job reach it directly.
     A stage that doesn't use a GPU is told to use the CPU, since the GPUs of a node may belong to other jobs.
     """
     declared = declaration(stage)
-    lists = {name: pattern for name, pattern in (lists or {}).items() if name in declared.inputs}
     parts = [f"exec python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
     parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in declared.unit)] if declared.unit else []
-    parts += [f"--input {name}={{input.{name}}}" for name in declared.inputs if name not in {*lists, *patterns}]
-    for name, pattern in lists.items():
-        parts += [f"--input '{name}={OUT}/{literal(pattern)}{MANIFEST}'"]
-    parts += [f"--input '{name}={OUT}/{{params.{name}}}{MANIFEST}'" for name in patterns]
-    parts += [f"--device {declared.device(STUDY.compute.device)} --threads {STUDY.compute.math_threads}"]
-    parts += ["--workers {threads} --settings {params.settings:q} --source {params.sources:q}"]
-    parts += ["{params.also:q}"] if also else []
-    parts += ["--in-turn {params.in_turn:q}"] if in_turn else []
-    return " ".join(parts) + " > {log:q} 2>&1"
+    parts += [f"{{params.inputs:q}} --device {declared.device(STUDY.compute.device)}"]
+    parts += [f"--threads {STUDY.compute.math_threads} --workers {{threads}}"]
+    parts += ["--settings {params.settings:q} --source {params.sources:q}", more, "> {log:q} 2>&1"]
+    return " ".join(parts)
 
 
 def note_state():

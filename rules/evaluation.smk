@@ -1,13 +1,10 @@
 # Frozen networks on downstream datasets: linear probe, few-shot, kNN, Grad-CAM.
-# `{run}.{step}` names a checkpoint, `{run}.{step}.{dataset}` its evaluation on one dataset; no part contains a dot.
-EVALUATION = "{run}.{step}.{dataset}"
 
 
 rule eval_dataset:
     """A downstream dataset in the format that all evaluations read."""
     input:
-        world=lambda w: UNITS.dataset_world(OUT, w.dataset),
-        dataset=lambda w: UNITS.manifest_if_source(OUT, f"dataset-{w.dataset}"),
+        **inputs_of("eval_dataset"),
     output:
         **made("eval_dataset"),
     log:
@@ -25,7 +22,7 @@ rule eval_dataset:
 rule eval_images:
     """The images of a downstream dataset, decoded, resized and cropped once for all checkpoints."""
     input:
-        dataset=manifest("eval_dataset", "{dataset}"),
+        **inputs_of("eval_images"),
     output:
         **made("eval_images"),
     log:
@@ -44,8 +41,7 @@ rule eval_images:
 rule features:
     """Frozen features of a checkpoint on a downstream dataset."""
     input:
-        run=manifest("pretrain", "{run}"),
-        images=lambda w: UNITS.run_view(OUT, w.run, w.dataset),
+        **inputs_of("features"),
     output:
         **made("features"),
     log:
@@ -64,8 +60,7 @@ rule features:
 rule linear_probe:
     """Logistic regression on frozen features; its regularisation is chosen on validation data only."""
     input:
-        features=manifest("features", EVALUATION),
-        dataset=manifest("eval_dataset", "{dataset}"),
+        **inputs_of("linear_probe"),
     output:
         **made("linear_probe"),
     log:
@@ -84,8 +79,7 @@ rule linear_probe:
 rule few_shot:
     """Nearest-prototype accuracy over many small episodes."""
     input:
-        features=manifest("features", EVALUATION),
-        dataset=manifest("eval_dataset", "{dataset}"),
+        **inputs_of("few_shot"),
     output:
         **made("few_shot"),
     log:
@@ -104,8 +98,7 @@ rule few_shot:
 rule knn:
     """Accuracy of nearest neighbours in frozen features."""
     input:
-        features=manifest("features", EVALUATION),
-        dataset=manifest("eval_dataset", "{dataset}"),
+        **inputs_of("knn"),
     output:
         **made("knn"),
     log:
@@ -124,7 +117,7 @@ rule knn:
 rule image_hashes:
     """Fingerprints of the images of a block of shards."""
     input:
-        shards=lambda w: manifests("download", shards_of(w.block)),
+        **inputs_of("image_hashes"),
     output:
         **made("image_hashes"),
     log:
@@ -143,9 +136,7 @@ rule image_hashes:
 rule embed_tests:
     """Embedding of every test image of a dataset, of unit length."""
     input:
-        dataset=manifest("eval_dataset", "{dataset}"),
-        encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
-        run=lambda w: UNITS.encoder_run(OUT, w.encoder),
+        **inputs_of("embed_tests"),
     output:
         **made("embed_tests"),
     log:
@@ -164,8 +155,7 @@ rule embed_tests:
 rule vector_matches:
     """Training images whose vectors are closest to those of the test images of a dataset."""
     input:
-        tests=manifest("embed_tests", "{dataset}.{encoder}"),
-        images=manifest("embed_images", "{encoder}"),
+        **inputs_of("vector_matches"),
     output:
         **made("vector_matches"),
     log:
@@ -184,9 +174,7 @@ rule vector_matches:
 rule leakage:
     """Test images of a dataset that are among the training images."""
     input:
-        dataset=manifest("eval_dataset", "{dataset}"),
-        hashes=manifests("image_hashes", UNITS.hashed_blocks),
-        vectors=lambda w: UNITS.close_vectors(OUT, w.dataset),
+        **inputs_of("leakage"),
     output:
         **made("leakage"),
     log:
@@ -199,17 +187,13 @@ rule leakage:
     params:
         **recipe("leakage"),
     shell:
-        command("leakage", lists={"hashes": f"image_hashes/{braces(UNITS.hashed_blocks)}"})
+        command("leakage")
 
 
 rule saliency:
     """Grad-CAM maps and floors scored against object masks."""
     input:
-        run=manifest("pretrain", "{run}"),
-        features=manifest("features", EVALUATION),
-        probe=manifest("linear_probe", EVALUATION),
-        dataset=manifest("eval_dataset", "{dataset}"),
-        images=lambda w: UNITS.run_view(OUT, w.run, w.dataset),
+        **inputs_of("saliency"),
     output:
         **made("saliency"),
     log:
@@ -228,12 +212,7 @@ rule saliency:
 rule saliency_checks:
     """Sanity and faithfulness of the maps of chosen runs."""
     input:
-        run=manifest("pretrain", "{run}"),
-        features=manifest("features", EVALUATION),
-        probe=manifest("linear_probe", EVALUATION),
-        dataset=manifest("eval_dataset", "{dataset}"),
-        images=lambda w: UNITS.run_view(OUT, w.run, w.dataset),
-        saliency=manifest("saliency", EVALUATION),
+        **inputs_of("saliency_checks"),
     output:
         **made("saliency_checks"),
     log:

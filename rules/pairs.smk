@@ -4,10 +4,7 @@
 rule embed_captions:
     """Embedding of every caption of an arm, of unit length."""
     input:
-        captions=manifest("select_captions", "{arm}"),
-        encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
-        run=lambda w: UNITS.encoder_run(OUT, w.encoder),
-        tokenizer=lambda w: UNITS.encoder_tokenizer(OUT, w.encoder),
+        **inputs_of("embed_captions"),
     output:
         **made("embed_captions"),
     log:
@@ -26,9 +23,7 @@ rule embed_captions:
 rule embed_images:
     """Embedding of every image, of unit length."""
     input:
-        images=manifest("image_index", "images"),
-        encoder=lambda w: UNITS.manifest_if_source(OUT, f"encoder-{w.encoder}"),
-        run=lambda w: UNITS.encoder_run(OUT, w.encoder),
+        **inputs_of("embed_images"),
     output:
         **made("embed_images"),
     log:
@@ -47,8 +42,7 @@ rule embed_images:
 rule pair_table:
     """Partners of every image, such as those with the nearest captions, excluding the image itself."""
     input:
-        vectors=lambda w: UNITS.pair_vectors(OUT, w.pairs),
-        truth=lambda w: UNITS.pair_truth(OUT, w.pairs),
+        **inputs_of("pair_table"),
     output:
         **made("pair_table"),
     log:
@@ -67,11 +61,7 @@ rule pair_table:
 rule pair_quality:
     """Hubs, reciprocity, false negatives, image similarity and label purity of a pair table, with a figure."""
     input:
-        pairs=manifest("pair_table", "{pairs}"),
-        captions=lambda w: UNITS.pair_captions(OUT, w.pairs),
-        images=manifests("embed_images", UNITS.quality_encoder),
-        index=manifest("image_index", "images"),
-        truth=manifests("demo_world", UNITS.world),
+        **inputs_of("pair_quality"),
     output:
         **made("pair_quality"),
     log:

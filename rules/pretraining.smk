@@ -4,8 +4,7 @@
 rule tokenizer:
     """The tokenizer of all runs that learn from tokens, loaded or trained on the original captions."""
     input:
-        captions=UNITS.tokenizer_captions(OUT),
-        model=UNITS.manifest_if_source(OUT, "tokenizer"),
+        **inputs_of("tokenizer"),
     output:
         **made("tokenizer"),
     log:
@@ -24,8 +23,7 @@ rule tokenizer:
 rule tokens:
     """Captions of an arm as rows of tokens."""
     input:
-        captions=manifest("select_captions", "{arm}"),
-        tokenizer=manifest("tokenizer", "tokenizer"),
+        **inputs_of("tokens"),
     output:
         **made("tokens"),
     log:
@@ -44,9 +42,7 @@ rule tokens:
 rule common_images:
     """Images that all runs train on, where the study says so (`common_images: true`)."""
     input:
-        images=manifest("image_index", "images"),
-        pairs=UNITS.common_tables(OUT, UNITS.run_pairs),
-        captions=UNITS.common_tables(OUT, UNITS.run_arm),
+        **inputs_of("common_images"),
     output:
         **made("common_images"),
     log:
@@ -64,16 +60,7 @@ rule common_images:
 rule pretrain:
     """One run: method x pairs x augmentation x backbone x seed."""
     input:
-        images=lambda w: UNITS.run_images(OUT, w.run),
-        pairs=lambda w: UNITS.run_pairs(OUT, w.run),
-        captions=lambda w: UNITS.run_captions(OUT, w.run),
-        tokens=lambda w: UNITS.run_tokens(OUT, w.run),
-        vectors=lambda w: UNITS.run_vectors(OUT, w.run),
-        faithfulness=lambda w: UNITS.run_faithfulness(OUT, w.run),
-        truth=lambda w: UNITS.run_truth(OUT, w.run),
-        common=lambda w: UNITS.run_common(OUT, w.run),
-        probe=lambda w: UNITS.run_probe(OUT, w.run),
-        network=lambda w: UNITS.run_network(OUT, w.run),
+        **inputs_of("pretrain"),
     output:
         **made("pretrain"),
     log:
@@ -82,8 +69,8 @@ rule pretrain:
         environment_of("pretrain")
     threads: cores("pretrain", run_local)
     resources:
-        **(resources_of("pretrain", run_local) | {"gpu": lambda w: UNITS.run_gpus(w.run)}),
-        nodes=lambda w: UNITS.run_settings(w.run).nodes,
+        **(resources_of("pretrain", run_local) | {"gpu": lambda w: GPUS * UNITS.trainings[w.run].settings.gpus}),
+        nodes=lambda w: UNITS.trainings[w.run].settings.nodes,
         # On several nodes, the plugin starts the stage without srun ("mpi"), and the stage itself starts one task on
         # each node. Without tasks_per_gpu=0, the plugin would request `tasks` tasks per GPU.
         mpi=across_nodes(lambda nodes: "srun"),

@@ -16,7 +16,7 @@ CEILINGS = {
     "files in workflow_scripts": 760,
     "lines of rules and templates": 2_440,
     "lines of code in tests": 48_000,
-    "kB of docs": 268,
+    "kB of docs": 260,
     "keys of the config": 465,
 }
 CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)

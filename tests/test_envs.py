@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from workflow_scripts.core.digest import ROOT, module_path, stage_closure
-from workflow_scripts.study.stages import facts, stage_names
+from workflow_scripts.study.config.stages import facts, stage_names
 
 FILES = sorted((ROOT / "envs").glob("*.yaml"))
 # Names that differ: conda-forge's for the same thing, and imports that are not named as their package.

@@ -28,7 +28,7 @@ UNWANTED = {
     "stats.intervals": "models.backbones",
     "embeddings.text": "captions.table",
     "study.units": "commands.errors",
-    "audit.audit": "removal.rows",
+    "audit.audit": "removal.store",
 }
 
 

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from workflow_scripts.audit.audit import Audit, Audited
+from workflow_scripts.audit.audit import Audit, Audited, noted
 from workflow_scripts.audit.kinds import Finding
-from workflow_scripts.audit.notes import noted
 from workflow_scripts.study.units import Units
 
 
@@ -16,4 +15,4 @@ def audited(study: Path, scope: Path | None = None, quick: bool = False, units: 
 
 
 def kinds(findings: Iterable[Finding]) -> set[str]:
-    return {one.label for one in findings}
+    return {one.kind for one in findings}

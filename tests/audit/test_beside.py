@@ -29,7 +29,7 @@ def study(chain: Chain) -> Path:
 
 
 def faults(study: Path, quick: bool = False) -> list[tuple[str, str]]:
-    return [(fault.label, fault.path.name) for fault in audited(study, quick=quick).faults]
+    return [(fault.kind, fault.path.name) for fault in audited(study, quick=quick).faults]
 
 
 def replace(old: bytes, new: bytes) -> Callable[[Path], object]:
@@ -56,30 +56,30 @@ def test_damage_is_a_fault(study: Path, name: str) -> None:
     pattern, change = DAMAGE[name]
     (path,) = study.glob(pattern)
     change(path)
-    assert faults(study) == [("broken-note", path.name)]
+    assert faults(study) == [("damaged-note", path.name)]
     assert faults(study, quick=True) == [], "it compares no contents"
 
 
 def test_a_sheet_without_its_key_is_a_fault(study: Path) -> None:
     (study / "labels" / "sheet.html.key.csv").unlink()
-    assert faults(study) == [("broken-note", "R.csv")]
+    assert faults(study) == [("damaged-note", "R.csv")]
 
 
 def test_a_renamed_record_is_a_fault(study: Path) -> None:
     (path,) = study.glob("copies/*.csv")
     path.rename(path.with_name(f"{path.name}.bak"))
-    assert faults(study) == faults(study, quick=True) == [("unnamed-file", f"{path.name}.bak")]
+    assert faults(study) == faults(study, quick=True) == [("unnamed", f"{path.name}.bak")]
 
 
 @pytest.mark.parametrize("folder", ["labels", "copies"])
 def test_links_and_pipes_are_faults_and_block_nothing(study: Path, folder: str) -> None:
     os.mkfifo(study / folder / "x.csv")
     (study / folder / "y.csv").symlink_to("/dev/null")
-    assert sorted(faults(study)) == [("link", "y.csv"), ("not-a-file", "x.csv")]
+    assert sorted(faults(study)) == [("link", "y.csv"), ("unreadable", "x.csv")]
 
 
 @pytest.mark.parametrize("folder", ["labels", "copies"])
 def test_a_file_in_place_of_a_folder_is_a_fault(study: Path, folder: str) -> None:
     shutil.rmtree(study / folder)
     (study / folder).write_bytes(b"x")
-    assert faults(study) == [("unnamed-file", folder)]
+    assert faults(study) == [("unnamed", folder)]

@@ -17,7 +17,7 @@ from workflow_scripts.acquisition.shards.packing import attempts, pack
 from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.segment import LINES, seal, stems, with_suffix
 from workflow_scripts.acquisition.store.store import Store
-from workflow_scripts.audit.studies import audit
+from workflow_scripts.audit.audit import audit
 from workflow_scripts.core.files.names import FETCHED
 
 PLACE = ("offset", "size", "sha256", "width", "height", "format")
@@ -27,7 +27,7 @@ URLS[1] += "?token=secret"  # redacted in the table of attempts
 
 def faults(results: Path) -> list[tuple[str, str]]:
     found = [fault for study in audit([results], [], quick=False, jobs=2) for fault in study.faults]
-    return [(fault.label, fault.path.name) for fault in found]
+    return [(fault.kind, fault.path.name) for fault in found]
 
 
 def fetch(chain: Chain, settings: Download, job: str, folder: str = ".", start: float = 5.0) -> dict[str, bytes]:
@@ -121,7 +121,7 @@ def test_a_damaged_table_is_named_itself(chain: Chain) -> None:
     path = chain.study / "download" / "00009.parquet"
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-5] + bytes(5))
-    assert {kind for kind, _ in faults(chain.results)} == {"wrong-content"}
+    assert {kind for kind, _ in faults(chain.results)} == {"changed-file"}
 
 
 def test_each_demo_is_compared_with_its_own_store(chain: Chain) -> None:

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from tests.audit.audited import audited, kinds
 from tests.provenance.chain import Chain
 from tests.provenance.outsider.unrecorded import invented_artifact
+from workflow_scripts.audit.audit import audit
 from workflow_scripts.audit.kinds import Kind
-from workflow_scripts.audit.studies import audit
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.study import active_config as today
 
 
 def test_an_artifact_that_no_run_made_is_told(chain: Chain) -> None:
     invented_artifact(chain.study)
-    assert [(fault.label, fault.path.name) for fault in audited(chain.study).faults] == [
-        ("unknown-artifact", f"simclr-self-crop-s1.last{MANIFEST}")
+    assert [(fault.kind, fault.path.name) for fault in audited(chain.study).faults] == [
+        ("unnamed", f"simclr-self-crop-s1.last{MANIFEST}")
     ]
     (chain.results / ".cache").rename(chain.results.parent / "cache")  # left behind in a move: nothing to go by
     assert audited(chain.study).faults == []
@@ -30,7 +30,7 @@ def test_an_artifact_without_its_entry_is_a_note_though_an_older_version_has_one
     shutil.rmtree(chain.results / ".cache" / "features" / record["key"])
     done = audited(chain.study)
     assert done.faults == []
-    assert "cache-not-compared" in kinds(done.findings)
+    assert "not-compared" in kinds(done.findings)
 
 
 def test_an_artifact_the_report_does_not_know_is_a_note_and_outside_the_root(chain: Chain) -> None:
@@ -50,9 +50,7 @@ def test_finished_artifacts_stay_noted_while_the_study_has_them(chain: Chain) ->
     for name in ("index.manifest.json", "index.run.json", "index.html"):
         (chain.study / "report" / name).unlink()
     assert "report/index" in noted_after(lambda stage, name: True)
-    assert [(fault.kind, fault.path.parent.name) for fault in audited(chain.study).faults] == [
-        (Kind.MISSING_ARTIFACT, "report")
-    ]
+    assert [(fault.kind, fault.path.parent.name) for fault in audited(chain.study).faults] == [(Kind.MISSING, "report")]
     assert "report/index" not in noted_after(lambda stage, name: stage != "report")
     assert audited(chain.study).faults == []
 
@@ -60,9 +58,9 @@ def test_finished_artifacts_stay_noted_while_the_study_has_them(chain: Chain) ->
 def test_a_study_that_is_missing_as_a_whole_is_told(chain: Chain) -> None:
     shutil.rmtree(chain.study)
     faults = [fault for study in audit([chain.results], [], quick=False, jobs=1) for fault in study.faults]
-    assert [(one.kind, one.path) for one in faults] == [(Kind.MISSING_ARTIFACT, chain.study)]
+    assert [(one.kind, one.path) for one in faults] == [(Kind.MISSING, chain.study)]
     (alone,) = audit([chain.study], [], quick=False, jobs=1)
-    assert [(one.kind, one.path) for one in alone.faults] == [(Kind.MISSING_ARTIFACT, chain.study)]
+    assert [(one.kind, one.path) for one in alone.faults] == [(Kind.MISSING, chain.study)]
 
 
 def test_a_study_without_artifacts_does_not_stop_the_audit_of_the_others(chain: Chain) -> None:

@@ -69,7 +69,7 @@ def test_links_are_named_and_hide_nothing(chain: Chain, tmp_path: Path) -> None:
         ("recaption", Kind.LINK),
         ("loop", Kind.LINK),
         ("00001.parquet", Kind.LINK),
-        ("00002.parquet", Kind.MISSING_FILE),
+        ("00002.parquet", Kind.MISSING),
     }
 
 
@@ -83,7 +83,7 @@ def test_a_link_in_place_of_a_folder_beside_the_stages_is_named(chain: Chain, tm
 def test_a_folder_with_the_name_of_a_deleted_file_on_nfs_hides_nothing(chain: Chain) -> None:
     (chain.study / "summary" / ".nfs0001").mkdir()
     (chain.study / "summary" / ".nfs0001" / "x").write_bytes(b"x")
-    assert [(fault.label, fault.path.name) for fault in audited(chain.study).faults] == [("unnamed-file", "x")]
+    assert [(fault.kind, fault.path.name) for fault in audited(chain.study).faults] == [("unnamed", "x")]
 
 
 def test_links_at_and_above_the_results_folder_are_no_faults(chain: Chain, tmp_path: Path) -> None:

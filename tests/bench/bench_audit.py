@@ -19,12 +19,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.audit.hashing import cores
+from workflow_scripts.audit.files import cores
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.digest import code_digest, code_parts
 from workflow_scripts.core.files.jsonio import digest, pretty
-from workflow_scripts.core.files.seal import sealed
+from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.core.key import SCHEMA, artifact_key
 from workflow_scripts.core.runtime.machine import Clock, machine
 from workflow_scripts.study.active_config import remember

@@ -34,10 +34,9 @@ from PIL import Image
 
 from tests.helpers import make_artifact
 from tests.stages.captioned import image_index, parquet, shard
-from workflow_scripts.browse.build import index_of
+from workflow_scripts.browse.build import index_of, sources_of
 from workflow_scripts.browse.index import Index
 from workflow_scripts.browse.pages import list_page
-from workflow_scripts.browse.sources import sources_of
 from workflow_scripts.browse.view import View
 
 ARMS = ("original", "generated", "revised")

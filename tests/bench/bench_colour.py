@@ -18,7 +18,7 @@ import torch
 
 from tests.bench.first_colour import recolour
 from workflow_scripts.models.preprocessing import STD, normalise
-from workflow_scripts.pretraining.data.augment import draws
+from workflow_scripts.pretraining.data.crops import draws
 from workflow_scripts.pretraining.data.recolour import changes, finished
 
 SIZES = {48: (64, 3.0), 224: (32, 6.0)}

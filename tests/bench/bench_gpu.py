@@ -27,10 +27,10 @@ from tests.bench.bench_recaption import DECODING, save_models, shard
 from tests.bench.bench_step import GPU, Sides, run_of
 from workflow_scripts.captions.recaptioning.models import load_models
 from workflow_scripts.captions.recaptioning.shard import recaption_shard
-from workflow_scripts.models.matched_text import MatchedText
+from workflow_scripts.models.text_norms import MatchedText
 from workflow_scripts.pairs.neighbours import How, Rule, nearest
 from workflow_scripts.pairs.search.candidates import usable
-from workflow_scripts.pretraining.trainer import reproducible
+from workflow_scripts.pretraining.training.trainer import reproducible
 
 DEVICE = "cuda" if GPU else "cpu"
 IMAGES, BATCHES = (1024, (32, 256)) if GPU else (16, (4, 16))

@@ -43,12 +43,10 @@ from workflow_scripts.acquisition.shards.pack_file import shrink
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.data.augment import FLIP, draws
-from workflow_scripts.pretraining.data.crops import crop_boxes
+from workflow_scripts.pretraining.data.crops import FLIP, crop_boxes, draws
 from workflow_scripts.pretraining.data.loader import Batches, Order
 from workflow_scripts.pretraining.data.pairing import Pairing, with_itself
-from workflow_scripts.pretraining.data.ring.ring import load
-from workflow_scripts.pretraining.data.ring.settings import Loading
+from workflow_scripts.pretraining.data.ring import load
 from workflow_scripts.pretraining.method import TWO_VIEWS
 
 PHOTOS, LONGER, SIZE, BATCH = 256, 512, 224, 64
@@ -122,7 +120,7 @@ def ours(images: TarImages, kind: Kind, processes: int) -> Iterator[object]:
     if not kind.own:
         partners = PHOTOS + np.random.default_rng(1).permutation(PHOTOS)
         pairing = Pairing(np.arange(PHOTOS), np.arange(PHOTOS + 1), partners)
-    batches = Batches(images, False, Loading().readers, pairing, Order(PHOTOS, BATCH, 0), views, SIZE, 0)
+    batches = Batches(images, False, pairing, Order(PHOTOS, BATCH, 0), views, SIZE, 0)
     return load(batches, lambda batch: batch.step, range(1, 10**6), processes, 1)
 
 

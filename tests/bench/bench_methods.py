@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 
 from tests.bench.bench_pretrain import accelerated
 from tests.pretraining.shapes import of_method, plan
-from workflow_scripts.pretraining.plan import Plan
 from workflow_scripts.pretraining.settings import HEADS
-from workflow_scripts.pretraining.trainer import Trainer, reproducible
+from workflow_scripts.pretraining.training.plan import Plan
+from workflow_scripts.pretraining.training.trainer import Trainer, reproducible
 
 TARGET, ROUNDS, IMAGES = 1.05, 5, 256
 FIRST = 50_000  # a step at which all queues are in use

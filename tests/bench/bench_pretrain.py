@@ -16,9 +16,9 @@ from pathlib import Path
 import torch
 
 from tests.pretraining.shapes import plan
-from workflow_scripts.pretraining.network import build_network
-from workflow_scripts.pretraining.plan import Plan
-from workflow_scripts.pretraining.trainer import Trainer, reproducible
+from workflow_scripts.pretraining.training.initial import build_network
+from workflow_scripts.pretraining.training.plan import Plan
+from workflow_scripts.pretraining.training.trainer import Trainer, reproducible
 
 TARGET, ROUNDS = 1.15, 3
 

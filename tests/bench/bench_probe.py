@@ -18,8 +18,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from workflow_scripts.evaluation.accuracy import Resampling
-from workflow_scripts.evaluation.downstream import Downstream
+from workflow_scripts.evaluation.downstream import Downstream, Resampling
 from workflow_scripts.evaluation.linear_probe.probe import Fitter, Plan
 from workflow_scripts.stages.linear_probe import LinearProbe
 
@@ -68,7 +67,7 @@ def main() -> None:
     features, labels = made_up() if given is None else (given["x"], given["y"])
     defaults = LinearProbe()
     costs = [float(cost) for cost in sys.argv[2].split(",")] if len(sys.argv) > 2 else defaults.costs
-    plan = Plan(costs, 1, defaults.max_iter, defaults.tolerance, False, Resampling(100, 0.95, 0), "cpu")
+    plan = Plan(costs, 1, defaults.max_iter, Resampling(100, 0.95, 0), "cpu")
     names = [str(label) for label in range(int(labels.max()) + 1)]
     keys, split = np.arange(len(labels)).astype(str), np.full(len(labels), "train")
     data = Downstream("bench", names, "accuracy", False, keys, labels, split, features)

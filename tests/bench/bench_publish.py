@@ -20,7 +20,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash, link
 from workflow_scripts.core.files.durable import write_atomic
 from workflow_scripts.core.files.jsonio import digest, pretty
-from workflow_scripts.core.files.seal import sealed
+from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.core.key import SCHEMA
 from workflow_scripts.core.publish import Staging, publish
 

@@ -47,8 +47,8 @@ from workflow_scripts.captions.recaptioning.shard import recaption_shard
 from workflow_scripts.core.runtime.process import keep_freed_memory
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models import checkpoints
-from workflow_scripts.models.matched_text import MatchedText
 from workflow_scripts.models.matcher import load_matcher
+from workflow_scripts.models.text_norms import MatchedText
 
 SHARDS, IMAGES, BATCH, SIDE = 7, 48, 16, 224
 DECODING = Decoding(max_new_tokens=12, min_new_tokens=12)

@@ -20,8 +20,7 @@ from torch import nn
 from workflow_scripts.evaluation.saliency.maps.floors import enlarged
 from workflow_scripts.evaluation.saliency.maps.grad_cam import Target, explaining, grad_cam
 from workflow_scripts.evaluation.saliency.maps.kinds import COMMON, LAYERED
-from workflow_scripts.evaluation.saliency.masks import near_object
-from workflow_scripts.evaluation.saliency.score_registry import score_maps
+from workflow_scripts.evaluation.saliency.scores import near_object, score_maps
 from workflow_scripts.models.backbones import Explained, build_backbone, explained_layers
 
 LEAST, MOST_TARGETS, BATCH, THRESHOLDS = 1.5, 4, 16, 101

@@ -29,11 +29,11 @@ from accelerate import Accelerator
 
 from tests.bench.bench_loader import PHOTOS, in_tar, photos
 from tests.pretraining.shapes import plan
-from workflow_scripts.pretraining.data.loader import PinnedBatch
+from workflow_scripts.pretraining.data.loader import CutBatch
 from workflow_scripts.pretraining.data.pairing import with_itself
-from workflow_scripts.pretraining.plan import Plan
-from workflow_scripts.pretraining.speed.gradients import backward
-from workflow_scripts.pretraining.trainer import Trainer, reproducible
+from workflow_scripts.pretraining.training.gradients import backward
+from workflow_scripts.pretraining.training.plan import Plan
+from workflow_scripts.pretraining.training.trainer import Trainer, reproducible
 
 GPU = torch.cuda.is_available()
 TARGETS = {"step": 1.05, "step/compile": 1.05, "step/micro_batches": 1.05}
@@ -74,7 +74,7 @@ class Sides:
     def bare(self, steps: int) -> None:
         """Forward and backward passes."""
         trainer, batch = self.trainer, self.given
-        ready = batch.finish(trainer.accelerator.device) if isinstance(batch, PinnedBatch) else batch
+        ready = batch.finish(trainer.accelerator.device) if isinstance(batch, CutBatch) else batch
         trainer.wrapped.train()
         for _ in range(steps):
             trainer.model.zero_grad()

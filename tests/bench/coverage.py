@@ -19,8 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from workflow_scripts.stats.intervals import Interval, wilson
-from workflow_scripts.stats.multiple import holm
-from workflow_scripts.stats.random_effects import Effect, two_way
+from workflow_scripts.stats.random_effects import Effect, holm, two_way
 
 CLASSES, PER_CLASS, OTHERS, OBJECTIVES, LEVEL = 10, 200, 3, 2, 0.95
 DIFFICULTY, SHIFT = np.array([0.35, 0.5, 0.65]), np.array([-0.15, 0.0, 0.15])

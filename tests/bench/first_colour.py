@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch.nn.functional import pad
 
-from workflow_scripts.pretraining.data.augment import BLUR, GREY, JITTER
+from workflow_scripts.pretraining.data.crops import BLUR, GREY, JITTER
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 

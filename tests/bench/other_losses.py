@@ -20,8 +20,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from workflow_scripts.models.text.tower import TextTower
-from workflow_scripts.pretraining.losses.clip import clip_loss
-from workflow_scripts.pretraining.losses.nt_xent import nt_xent
+from workflow_scripts.pretraining.losses.contrastive import clip_loss, nt_xent
 from workflow_scripts.pretraining.losses.queue import Queue
 from workflow_scripts.pretraining.losses.swapped_assignments import sinkhorn, swav_loss
 from workflow_scripts.pretraining.methods.simsiam import symmetric_loss

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from workflow_scripts.core.files.names import LABEL_KEY
 from workflow_scripts.core.files.rating_files import RATING_COLUMNS
-from workflow_scripts.reporting.labels.sheet import items_of, key_file, sheet_name
+from workflow_scripts.reporting.labels import items_of, key_file, sheet_name
 
 
 def rate(folder: Path, captions: Mapping[str, Mapping[str, str]], faithful: Mapping[tuple[str, str], bool]) -> None:

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.browse.small_study import study_of
-from workflow_scripts.browse.build import index_of
+from workflow_scripts.browse.build import index_of, sources_of
 from workflow_scripts.browse.index import Index
-from workflow_scripts.browse.sources import sources_of
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from tests.browse.small_study import ORIGINAL, study_of
 from tests.helpers import make_artifact
 from tests.stages.captioned import parquet
 from workflow_scripts.browse import build
+from workflow_scripts.browse.build import sources_of
 from workflow_scripts.browse.index import Index
-from workflow_scripts.browse.sources import sources_of
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import ABOUT, BROWSE
 

@@ -12,10 +12,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 
 from tests.browse.small_study import SCRIPT, study_of
-from workflow_scripts.browse.build import index_of
+from workflow_scripts.browse.build import index_of, sources_of
 from workflow_scripts.browse.index import Index
 from workflow_scripts.browse.server import HEADERS, application
-from workflow_scripts.browse.sources import sources_of
 
 WORD = "a-random-word"
 Visit = Callable[[TestClient[Any, Any]], Awaitable[None]]

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.browser.chromium import SECONDS, Page
 from workflow_scripts.captions.labels.reading import Rated, read_labels
 from workflow_scripts.core.files.names import LABEL_KEY
-from workflow_scripts.reporting.labels.sheet import Item, items_of, key_file, sheet_name, sheet_page
+from workflow_scripts.reporting.labels import Item, items_of, key_file, sheet_name, sheet_page
 
 IMAGES = 20
 SCRIPT = "<script>document.title = 'run'</script><img src=x onerror=\"document.title = 'run'\">"

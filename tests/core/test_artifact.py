@@ -20,7 +20,7 @@ def test_no_text_of_a_damaged_record_becomes_a_path(tmp_path: Path, field: str, 
     files = {".parquet": {"sha256": "0" * 64, "bytes": 1}}
     manifest.write_text(json.dumps({"schema": 1, "stage": texts["stage"], "unit": {}, "files": files, "rows": {}}))
     manifest.with_name("one.run.json").write_text(json.dumps({"key": texts["key"]}))
-    with pytest.raises(PipelineError, match=r"missing data file in .*one\.parquet: its record names no entry"):
+    with pytest.raises(PipelineError, match=r"its record names no entry|damaged manifest in .*: its stage: "):
         Artifact(manifest).location(".parquet")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from workflow_scripts.core.cache import discard, key_lock, lookup, place, try_key_lock
 from workflow_scripts.core.files.jsonio import digest, pretty
-from workflow_scripts.core.files.seal import sealed
+from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.core.publish import Staging, publish
 
 KEY = "0123"
@@ -22,7 +22,7 @@ def write(results: Path, key: str = KEY, text: str = "abab") -> tuple[Path, dict
     staging.open(results, "stage", key)
     staging.file(".txt").write_text(text)
     entry = results / ".cache/stage" / key
-    return entry, *staging.seal(entry, {}, {}, {"stage": "stage", "key": key, "start": "then"})
+    return entry, *staging.seal(entry, {}, {}, {"stage": "stage", "key": key, "start": "2026-01-01T00:00:00Z"})
 
 
 def make(results: Path, key: str = KEY, text: str = "abab") -> tuple[Path, dict]:
@@ -80,8 +80,11 @@ def reseal_for(entry: Path) -> None:
         (lambda entry: (entry / "files/_.txt").unlink(), "a file is missing"),
         (lambda entry: (entry / "run.json").unlink(), "a file is missing"),
         (lambda entry: (entry / "manifest.json").write_text("{"), "Expecting"),
-        (lambda entry: edit(entry / "manifest.json", lambda one: one["rows"].update(out=7)), "its manifest"),
-        (lambda entry: edit(entry / "run.json", lambda one: one.update(start="now")), "its run record was edited"),
+        (lambda entry: edit(entry / "manifest.json", lambda one: one["unit"].update(a="b")), "its manifest"),
+        (
+            lambda entry: edit(entry / "run.json", lambda one: one.update(host="x")),
+            "its run record was edited",
+        ),
         (lie_about_bytes, "its manifest"),
         (reseal_for, "it belongs to another key"),
         (lambda entry: instead_of(entry / "manifest.json", os.mkfifo), "manifest.json is a FIFO"),

@@ -21,7 +21,7 @@ from tests.core.stressed_stage import content
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.cache import file_hash, stored
 from workflow_scripts.core.files.jsonio import digest, pretty
-from workflow_scripts.core.files.seal import sealed, unsealed
+from workflow_scripts.core.files.notes import sealed, unsealed
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can start processes of other users")
 SEED = 7

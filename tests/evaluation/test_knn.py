@@ -6,8 +6,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from tests.evaluation.sets import downstream
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.accuracy import Resampling
-from workflow_scripts.evaluation.knn import knn, predictions_table, results_table
+from workflow_scripts.evaluation.downstream import Resampling, hits_table
+from workflow_scripts.evaluation.knn import knn, results_table, statistics_table
 
 
 def test_train_and_val_vote_and_test_images_are_classified() -> None:
@@ -35,7 +35,7 @@ def test_tables_agree_with_each_other(metric: str) -> None:
     data = downstream(metric=metric, noise=1.5)
     predicted, test = knn(data, 20, 0.07, "cpu"), data.rows("test")
     (row,) = results_table(data, predicted, Resampling(200, 0.95, 0)).to_pylist()
-    images = predictions_table(data, predicted)
+    images = hits_table(data, predicted)
     assert images["key"].to_pylist() == data.keys[test].tolist()
     assert images["label"].to_pylist() == data.labels[test].tolist()
     right, labels = images["correct"].to_numpy(), images["label"].to_numpy()
@@ -50,3 +50,31 @@ def test_an_empty_split_is_named(gone: tuple[str, ...]) -> None:
     split = np.where(np.isin(data.split, gone), "unused", data.split)
     with pytest.raises(PipelineError, match=f"made_up: {' and '.join(gone)}"):
         knn(replace(data, split=split), 20, 0.07, "cpu")
+
+
+def test_the_table_uses_test_images_but_for_rankme_and_draws_the_same_for_all_networks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workflow_scripts.evaluation.knn.RANK_IMAGES", 40)
+    monkeypatch.setattr("workflow_scripts.evaluation.knn.UNIFORMITY_PAIRS", 500)
+    data = downstream(4, n=200)
+    spoiled = data.features.copy()
+    spoiled[data.rows("train", "val")] *= 100
+    first, other = (
+        {row["metric"]: row for row in statistics_table(one, 0).to_pylist()}
+        for one in (data, replace(data, features=spoiled))
+    )
+    test = data.features[data.rows("test")].astype(float)
+    assert first["norm"]["value"] == pytest.approx(np.linalg.norm(test, axis=1).mean())
+    assert first["norm_sd"]["value"] == pytest.approx(np.linalg.norm(test, axis=1).std())
+    assert first["rankme"]["n"] == 40 and first["norm"]["n"] == len(test)
+    assert other["rankme"]["value"] == pytest.approx(first["rankme"]["value"])  # blind to scale
+    assert {name: other[name] for name in other if name != "rankme"} == {
+        name: first[name] for name in first if name != "rankme"
+    }
+
+
+def test_features_of_zeros_have_no_rank() -> None:
+    data = downstream(3)
+    table = statistics_table(replace(data, features=np.zeros_like(data.features)), 0)
+    assert "rankme" not in table["metric"].to_pylist() and "norm" in table["metric"].to_pylist()

@@ -79,9 +79,12 @@ def test_masks_are_packed_for_the_rows_that_have_one(tmp_path: Path) -> None:
     assert [np.load(path).shape for path in paths] == [(0, 16, 16), (0,)]
 
 
-def test_a_mask_with_other_values_is_named(tmp_path: Path) -> None:
-    masks = tar_images(tmp_path / "m.tar", [encoded(np.full((4, 4), value, np.uint8)) for value in (1, 3)])
-    with pytest.raises(PipelineError, match=r"invalid object mask in dataset pets: second: \[3\]"):
+@pytest.mark.parametrize(
+    ("wrong", "named"), [(np.full((4, 4), 3), r"\[3\]"), (np.zeros((4, 4, 3)), r"\(4, 4, 3\)")], ids=["value", "colour"]
+)
+def test_a_mask_with_other_values_or_of_colours_is_named(wrong: np.ndarray, named: str, tmp_path: Path) -> None:
+    masks = tar_images(tmp_path / "m.tar", [encoded(one.astype(np.uint8)) for one in (np.ones((4, 4)), wrong)])
+    with pytest.raises(PipelineError, match=f"invalid object mask in dataset pets: second: {named}"):
         view = View(size=4, side=4, resize="bilinear")
         pack_masks(masks, ["first", "second"], view, tmp_path / "a", tmp_path / "b", "dataset pets")
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from tests.conftest import ROOT
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.export import hubconf
-from workflow_scripts.export.architecture import recipe_of, sample
+from workflow_scripts.export.network import recipe_of, sample
 from workflow_scripts.models import small_resnet
 from workflow_scripts.models.backbones import build_backbone
 

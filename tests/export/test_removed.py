@@ -9,10 +9,17 @@ import pytest
 from workflow_scripts.acquisition.annotations.removal_tokens import id_token, url_token
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.copies import NetworkRecord, record_network
-from workflow_scripts.export.folder import fault_of, replace_folder
+from workflow_scripts.export.folder import (
+    CARD,
+    REMOVED,
+    fault_of,
+    note_removed,
+    removed_section,
+    replace_folder,
+    unlisted,
+)
 from workflow_scripts.export.hubconf import WEIGHTS
-from workflow_scripts.export.removed import CARD, REMOVED, note_removed, removed_section, unlisted
-from workflow_scripts.removal.networks import networks_of
+from workflow_scripts.removal.shown import networks_of
 
 SHA = hashlib.sha256(b"weights").hexdigest()
 

@@ -5,7 +5,7 @@ from tests.models.test_backbones import test_what_an_entry_states_is_true_of_its
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.models.backbones import BACKBONES
 from workflow_scripts.stages.features import STAGE
-from workflow_scripts.study.estimates.loads import loads
+from workflow_scripts.study.estimates.cost import loads
 from workflow_scripts.study.reference.schema import config_schema
 
 

@@ -12,7 +12,7 @@ from tests.extending.configs import refusal, study_with
 from tests.helpers import run
 from workflow_scripts.evaluation.datasets.registry import SETS
 from workflow_scripts.stages import eval_dataset
-from workflow_scripts.study.estimates.loads import dataset_contents
+from workflow_scripts.study.estimates.cost import dataset_contents
 from workflow_scripts.study.reference.tables import datasets_table
 
 CHOICE = {"name": "geo", "kind": "torchvision", "torchvision_name": "country211", "source": "data/geo"}

@@ -19,7 +19,7 @@ from tests.pretraining.test_methods import test_an_entry_is_complete as is_compl
 from tests.pretraining.test_methods import (
     test_the_loss_reaches_every_weight_and_the_seed_decides_them as reaches_every_weight,
 )
-from tests.pretraining.test_trainer import test_a_run_killed_after_every_step_gives_the_same_bytes as resumes
+from tests.pretraining.training.test_trainer import test_a_run_killed_after_every_step_gives_the_same_bytes as resumes
 from tests.stages.test_pretrain import make_index
 from workflow_scripts.stages.pretrain import STAGE
 from workflow_scripts.study.reference.reruns import Reruns

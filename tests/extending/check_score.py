@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tests.evaluation.saliency.test_scores import test_a_row_is_complete_and_true as complete
-from workflow_scripts.evaluation.saliency.score_registry import SCORES, score_maps
+from workflow_scripts.evaluation.saliency.scores import SCORES, score_maps
 from workflow_scripts.evaluation.saliency.tables import IMAGES
 
 

@@ -12,7 +12,7 @@ CHECK = ("-m", "workflow_scripts.study.reference", "--check")
 DIGESTS = """
 import json
 from workflow_scripts.core.digest import code_digest
-from workflow_scripts.study.stages import stage_names
+from workflow_scripts.study.config.stages import stage_names
 print(json.dumps({name: code_digest(name) for name in stage_names()}))
 """
 FEW_SHOT = "workflow_scripts/stages/few_shot.py"

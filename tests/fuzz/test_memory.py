@@ -156,7 +156,7 @@ def test_headers_that_claim_terabytes(tmp_path: Path) -> None:
         tmp_path,
         """
         from workflow_scripts.core.files.foreign import batches, readable
-        from workflow_scripts.provenance.verify.compare import deviation
+        from workflow_scripts.provenance.verify import deviation
         """,
         """
         found = [deviation(Path(name), Path(name), name[1:]) for name in ("m.safetensors", "n.safetensors", "a.npy")]

@@ -19,8 +19,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.sources import local_path
 from workflow_scripts.embeddings.images import transformers_encoder
 from workflow_scripts.models.classifiers import CLASSIFIERS
-from workflow_scripts.models.cross_fitting.captioned_photos import captioned_photos, pixel_hash
-from workflow_scripts.models.cross_fitting.cross_fit import cross_fit
+from workflow_scripts.models.cross_fit import captioned_photos, cross_fit, pixel_hash
 from workflow_scripts.models.matcher import itc, load_matcher
 from workflow_scripts.models.sentence_encoder import sentence_encoder, unit_vectors
 from workflow_scripts.models.vector_scorer import two_towers

@@ -1,24 +1,39 @@
 """Scores equal those of the model's public forward pass, one pair at a time."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
+from transformers import Blip2QFormerConfig
+from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel
 
 from tests.captions.small_blip2 import save_checkpoints
 from workflow_scripts.demo.captioner_training.data import pictures as pictures_of
 from workflow_scripts.demo.captioner_training.data import training_texts
 from workflow_scripts.models.checkpoints import Checkpoint
-from workflow_scripts.models.layers.split_linear import SplitLinear
-from workflow_scripts.models.matcher import Matcher, itc, itc_table, load_matcher, load_matching_checkpoint
+from workflow_scripts.models.matcher import (
+    Matcher,
+    SplitLinear,
+    itc,
+    itc_table,
+    load_matcher,
+    load_matching_checkpoint,
+    project,
+    split,
+    split_linear_layers,
+    take_projections,
+)
 
 DEMO_MATCHER = Path("workflow_scripts/demo/captioner/match")
 TEXTS = [
     "a red cat", "", "the blue dog on grass with small house", "photo of my big tree", "sky", "a cat",
     "dog " * 60, "one house", "grass grass",
 ]  # fmt: skip
+IMAGES, STATES, QUERIES, TEXT = 3, 17, 4, 6
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +143,9 @@ def test_scores_of_new_weights_hardly_differ_on_a_gpu(
     monkeypatch.setattr("workflow_scripts.models.matcher.dtype_of", lambda device: torch.bfloat16)
     ours = load_matcher(folder, "cpu", 32)
     expected, found = (one.scores(one.prepare(one.image_states(pictures)), TEXTS) for one in (full, ours))
-    for whole, split in zip(expected, found, strict=True):
-        assert split.dtype == torch.float32
-        assert 0 < (whole - split).abs().max() < 1e-5
+    for whole, parts in zip(expected, found, strict=True):
+        assert parts.dtype == torch.float32
+        assert 0 < (whole - parts).abs().max() < 1e-5
     assert torch.equal(full.text_vectors(TEXTS), ours.text_vectors(TEXTS))  # no image, so nothing is rounded
 
 
@@ -149,3 +164,88 @@ def test_words_beyond_the_cut_do_not_count(matcher: Matcher, pictures: list[Imag
     states = matcher.image_states(pictures[:2])
     long, longer = "dog " * 30, "dog " * 30 + "cat house"
     assert matcher.itm(states[:1], [long]).tolist() == matcher.itm(states[:1], [longer]).tolist()
+
+
+@pytest.fixture
+def transformer() -> Blip2QFormerModel:
+    """Three of its six layers have cross-attention."""
+    torch.manual_seed(0)
+    config = Blip2QFormerConfig(
+        hidden_size=16, num_hidden_layers=6, num_attention_heads=2, intermediate_size=32, encoder_hidden_size=96,
+        initializer_range=0.3, use_qformer_text_input=True,
+    )  # fmt: skip
+    return Blip2QFormerModel(config).eval()
+
+
+@pytest.fixture
+def changed(transformer: Blip2QFormerModel) -> Blip2QFormerModel:
+    """The same, taking projections."""
+    copy = deepcopy(transformer)
+    take_projections(copy)
+    return copy
+
+
+@pytest.fixture
+def states() -> torch.Tensor:
+    """Vision states of the images, as wide as their projections."""
+    return torch.randn(IMAGES, STATES, 96, generator=torch.Generator().manual_seed(1))
+
+
+@torch.inference_mode()
+def test_keys_and_values_of_all_layers_are_side_by_side(
+    transformer: Blip2QFormerModel, changed: Blip2QFormerModel, states: torch.Tensor
+) -> None:
+    attentions = [transformer.encoder.layer[number].crossattention.attention for number in (0, 2, 4)]
+    expected = [layer(states) for attention in attentions for layer in (attention.key, attention.value)]
+    assert torch.equal(project(changed, states), torch.cat(expected, dim=-1))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("length", [QUERIES, QUERIES + TEXT])
+def test_transformer_gives_what_it_gave_for_states(
+    transformer: Blip2QFormerModel, changed: Blip2QFormerModel, states: torch.Tensor, length: int
+) -> None:
+    given = {"query_embeds": torch.randn(IMAGES, length, 16), "query_length": QUERIES}
+    expected = transformer(**given, encoder_hidden_states=states).last_hidden_state
+    found = changed(**given, encoder_hidden_states=project(changed, states)).last_hidden_state
+    assert torch.allclose(found, expected, rtol=0, atol=1e-5)
+    order = [2, 0, 1]
+    given["query_embeds"] = given["query_embeds"][order]
+    found = changed(**given, encoder_hidden_states=project(changed, states)[order]).last_hidden_state
+    assert torch.allclose(found, expected[order], rtol=0, atol=1e-5)
+    assert (found - expected).abs().max() > 0.1
+
+
+@torch.inference_mode()
+def test_text_needs_no_image(transformer: Blip2QFormerModel, changed: Blip2QFormerModel) -> None:
+    words = torch.randn(IMAGES, TEXT, 16)
+    found, expected = (one(query_embeds=words, query_length=0).last_hidden_state for one in (changed, transformer))
+    assert torch.equal(found, expected)
+
+
+def test_two_parts_hold_sixteen_bits() -> None:
+    values = torch.randn(10_000, generator=torch.Generator().manual_seed(0))
+    high, low = split(values)
+    assert high.dtype == low.dtype == torch.bfloat16
+    assert ((high.double() + low.double() - values).abs() <= 2**-17 * values.abs()).all()
+    exact = torch.tensor([0.0, 1.0, -3.0, 1 + 2**-9])  # numbers of at most 16 bits
+    assert torch.equal(sum(part.double() for part in split(exact)), exact.double())
+
+
+def test_product_is_nearly_that_of_float64() -> None:
+    torch.manual_seed(0)
+    linear, inputs = nn.Linear(300, 40), torch.randn(2, 5, 300)
+    exact = linear.double()(inputs.double())
+    found = SplitLinear(linear.float())(inputs)
+    rounded = linear.bfloat16()(inputs.bfloat16())
+    assert found.shape == (2, 5, 40) and found.dtype == torch.float32
+    assert (found - exact).abs().max() < 3e-5 < 1e-3 < (rounded - exact).abs().max()
+
+
+def test_all_linear_layers_are_replaced() -> None:
+    model = nn.Sequential(nn.Linear(4, 6, bias=False), nn.ModuleDict({"a": nn.Linear(6, 2)})["a"], nn.LayerNorm(2))
+    inputs = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    expected = model(inputs)
+    split_linear_layers(model)
+    assert [type(one) for one in model] == [SplitLinear, SplitLinear, nn.LayerNorm]
+    assert torch.allclose(model(inputs), expected, atol=1e-3)

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from workflow_scripts.models import nearest, nearest_torch
-from workflow_scripts.models.nearest import nearest_classes
-from workflow_scripts.models.nearest_torch import nearest_classes_on
+from workflow_scripts.models import nearest
+from workflow_scripts.models.nearest import nearest_classes, nearest_classes_on
 
 
 def sides(seed: int = 0, n: int = 90, q: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -81,6 +80,6 @@ def test_torch_finds_the_same_classes_in_blocks(k: int, temperature: float, monk
     expected = classes(bank, labels, queries, k, temperature)
     assert len(set(expected)) > 1
     for at_once, bank_at_once in ((2048, 65_536), (7, 11)):
-        monkeypatch.setattr(nearest_torch, "AT_ONCE", at_once)
-        monkeypatch.setattr(nearest_torch, "BANK_AT_ONCE", bank_at_once)
+        monkeypatch.setattr(nearest, "GPU_AT_ONCE", at_once)
+        monkeypatch.setattr(nearest, "BANK_AT_ONCE", bank_at_once)
         assert nearest_classes_on("cpu", bank, labels, queries, k, temperature).tolist() == expected

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.pretraining.shapes import plan
-from workflow_scripts.pretraining.distributed.interrupt import Interrupt
-from workflow_scripts.pretraining.distributed.launch import launch
+from workflow_scripts.pretraining.training.interrupt import Interrupt
+from workflow_scripts.pretraining.training.launch import launch
 
 FORK = multiprocessing.get_context("fork")
 SECONDS = 600  # after which a run counts as stuck

@@ -10,13 +10,13 @@ from PIL import Image
 
 from tests.helpers import hashes
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.models.text.trained import train_tokenizer
+from workflow_scripts.models.text.kinds import train_tokenizer
 from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
 from workflow_scripts.pretraining.data.pairing import with_itself
 from workflow_scripts.pretraining.data.token_rows import TokenRows, TokenSizes, write_rows
-from workflow_scripts.pretraining.plan import Plan
-from workflow_scripts.pretraining.probing import split_rows
+from workflow_scripts.pretraining.monitor.probing import split_rows
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.pretraining.training.plan import Plan
 
 COLOURS = np.array([(220, 40, 40), (40, 200, 60), (50, 70, 230), (230, 200, 40)])
 SMALL: dict[str, Any] = {

@@ -5,11 +5,11 @@ import torch
 from safetensors.torch import load_file
 
 from tests.pretraining.shapes import plan
-from workflow_scripts.pretraining import trainer
-from workflow_scripts.pretraining.distributed.interrupt import Interrupt
-from workflow_scripts.pretraining.network import seeded_backbone
-from workflow_scripts.pretraining.plan import OUTCOME
-from workflow_scripts.pretraining.run_metadata import about_backbone
+from workflow_scripts.pretraining.training import trainer
+from workflow_scripts.pretraining.training.initial import seeded_backbone
+from workflow_scripts.pretraining.training.interrupt import Interrupt
+from workflow_scripts.pretraining.training.plan import OUTCOME
+from workflow_scripts.pretraining.training.run_metadata import about_backbone
 
 
 def test_a_vision_transformer_of_timm_learns_with_simclr(tmp_path: Path) -> None:

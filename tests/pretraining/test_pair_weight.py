@@ -11,13 +11,12 @@ from safetensors import safe_open
 
 from tests.pretraining.shapes import HEADS, of_method, plan
 from tests.pretraining.test_methods import SIZES, TRAINED, batch_of, run_of
-from workflow_scripts.pretraining import checkpoint, trainer
-from workflow_scripts.pretraining.distributed.interrupt import Interrupt
-from workflow_scripts.pretraining.losses.pair_weights import pair_weights
-from workflow_scripts.pretraining.network import build_network
-from workflow_scripts.pretraining.pair_settings import BY_CAPTION
-from workflow_scripts.pretraining.plan import OUTCOME
-from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.pretraining.network import pair_weights
+from workflow_scripts.pretraining.settings import BY_CAPTION, METHODS, Pretrain
+from workflow_scripts.pretraining.training import checkpoint, trainer
+from workflow_scripts.pretraining.training.initial import build_network
+from workflow_scripts.pretraining.training.interrupt import Interrupt
+from workflow_scripts.pretraining.training.plan import OUTCOME
 
 WEIGHTED = [name for name in TRAINED if METHODS[name].weights]
 SCORES = torch.tensor([0.9, 0.2, float("nan"), 0.5])

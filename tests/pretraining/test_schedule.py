@@ -10,12 +10,12 @@ from safetensors.torch import load_file
 
 from tests.pretraining.shapes import SMALL, plan
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pretraining.distributed.interrupt import Interrupt
-from workflow_scripts.pretraining.live_curve import CURVE_LINES, read_curve
-from workflow_scripts.pretraining.plan import read_plan, write_plan
-from workflow_scripts.pretraining.schedule import Schedule, schedule, step_name
-from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.pretraining.trainer import train
+from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES, read_curve
+from workflow_scripts.pretraining.schedule import Schedule, schedule
+from workflow_scripts.pretraining.settings import Pretrain, step_name
+from workflow_scripts.pretraining.training.interrupt import Interrupt
+from workflow_scripts.pretraining.training.plan import read_plan, write_plan
+from workflow_scripts.pretraining.training.trainer import train
 
 LENGTHS = ("steps", "warmup_steps")
 

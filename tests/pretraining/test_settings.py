@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tests.pretraining.test_methods import run_of
 from tests.stages.test_pretrain import LANGUAGE
-from workflow_scripts.pretraining.losses.clip import LARGEST_SCALE
+from workflow_scripts.pretraining.losses.contrastive import LARGEST_SCALE
 from workflow_scripts.pretraining.methods import swav
 from workflow_scripts.pretraining.settings import Pretrain
 
@@ -15,7 +15,7 @@ from workflow_scripts.pretraining.settings import Pretrain
 FIRST = {
     *("method", "pairs", "augmentation", "backbone", "image_size", "seed", "batch_size", "steps", "checkpoints"),
     *("lr", "final_lr", "warmup_steps", "weight_decay", "precision", "processes", "nodes", "probe", "patience"),
-    *("log_every", "checkpoint_every", "cache_mb", "loading"),
+    *("log_every", "checkpoint_every", "cache_mb", "loaders"),
 }
 LATER = {"initial_lr": 1e-5, "norm_weight_decay": 0.01, "blur_kernel": 15}
 SECTIONS = {

@@ -16,7 +16,7 @@ from workflow_scripts.core.publish import Staging, publish
 from workflow_scripts.core.runtime.machine import Clock, machine
 from workflow_scripts.core.sources import listing
 from workflow_scripts.study.active_config import remember
-from workflow_scripts.study.stages import declaration
+from workflow_scripts.study.config.stages import declaration
 
 RUNS = ("simclr-self-crop-s0", "simclr-revised-crop-s0")
 

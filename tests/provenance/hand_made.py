@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.jsonio import digest, pretty
-from workflow_scripts.core.files.seal import sealed
+from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.core.key import SCHEMA
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -60,7 +60,7 @@ class HandMade:
                 "unit": {"name": name},
                 "key": fake_hash(f"key {artifact}"),
                 "cached": False,
-                "beside": [],
+                "beside": {},
             },
             **{
                 "input_files": {
@@ -147,7 +147,8 @@ def _images(one: HandMade) -> None:
     for shard, count, lost in shards:
         settings = {"max_side": 512, "attempts": 3, "hosts": {"default": {"rate": 2.0}}}
         rows = (count, count - sum(lost.values()), lost)
-        outside = {"code": "format-1", "not_in_key": ["attempts", "hosts"], "beside": [".attempts.parquet"]}
+        beside = {".attempts.parquet": {"sha256": fake_hash("attempts"), "bytes": 9}}
+        outside = {"code": "format-1", "not_in_key": ["attempts", "hosts"], "beside": beside}
         one.make(f"download/{shard}", [".tar", ".parquet"], {"plan": ["shard_plan/plan"]}, settings, rows, **outside)
     names = [f"download/{shard}" for shard, _, _ in shards]
     lost = {"http_404": 16, "placeholder": 3}

@@ -49,49 +49,49 @@ class Tampering:
     def flipped(self) -> Expected:
         path = self.random.choice(self.data)
         self._set(path, self._with_flip(path.read_bytes()))
-        return {path: {"wrong-content"}}
+        return {path: {"changed-file"}}
 
     def flipped_with_old_time(self) -> Expected:
         path = self.random.choice(self.data)
         status = path.stat()
         self._set(path, self._with_flip(path.read_bytes()))
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-        return {path: {"wrong-content"}}
+        return {path: {"changed-file"}}
 
     def truncated(self) -> Expected:
         path = self.random.choice(self.data)
         data = path.read_bytes()
         self._set(path, data[: self.random.randrange(len(data))])
-        return {path: {"wrong-size"}}
+        return {path: {"changed-file"}}
 
     def grown(self) -> Expected:
         path = self.random.choice(self.data)
         self._set(path, path.read_bytes() + self.random.randbytes(self.random.randint(1, 20)))
-        return {path: {"wrong-size"}}
+        return {path: {"changed-file"}}
 
     def swapped(self) -> Expected:
         one, other = self._two(self.data)
         first, second = one.read_bytes(), other.read_bytes()
         self._set(one, second)
         self._set(other, first)
-        return {one: {"swapped-file"}, other: {"swapped-file"}}
+        return {one: {"changed-file"}, other: {"changed-file"}}
 
     def deleted(self) -> Expected:
         path = self.random.choice(self.data)
         self._remove(path)
-        return {path: {"missing-file"}}
+        return {path: {"missing"}}
 
     # Manifests and records -----------------------------------------------------------------------------------------
 
     def edited_manifest(self) -> Expected:
         path = self.random.choice(self.manifests)
         self._set(path, self._edited(path.read_bytes()))
-        return {path: {"edited-manifest", "broken-manifest"}}
+        return {path: {"edited-record"}}
 
     def flipped_manifest(self) -> Expected:
         path = self.random.choice(self.manifests)
         self._set(path, self._with_flip(path.read_bytes()))
-        return {path: {"edited-manifest", "broken-manifest"}}
+        return {path: {"edited-record"}}
 
     def swapped_manifests(self) -> Expected:
         return self._swapped(self.manifests)
@@ -99,17 +99,17 @@ class Tampering:
     def deleted_manifest(self) -> Expected:
         path = self.random.choice(self.manifests)
         self._remove(path)
-        return {path: {"missing-manifest"}}
+        return {path: {"missing"}}
 
     def edited_record(self) -> Expected:
         path = self.random.choice(self.records)
         self._set(path, self._edited(path.read_bytes()))
-        return {path: {"edited-record", "broken-record"}}
+        return {path: {"edited-record"}}
 
     def flipped_record(self) -> Expected:
         path = self.random.choice(self.records)
         self._set(path, self._with_flip(path.read_bytes()))
-        return {path: {"edited-record", "broken-record"}}
+        return {path: {"edited-record"}}
 
     def swapped_records(self) -> Expected:
         return self._swapped(self.records)
@@ -117,7 +117,7 @@ class Tampering:
     def deleted_record(self) -> Expected:
         path = self.random.choice(self.records)
         self._remove(path)
-        return {path: {"missing-record"}}
+        return {path: {"missing"}}
 
     def lost_pair(self) -> Expected:
         """Manifest and run record gone: the report, which was made from everything, misses the artifact."""
@@ -127,7 +127,7 @@ class Tampering:
         self._remove(path)
         self._remove(path.with_name(name + RUN))
         mine = [one for one in self.data if str(one).startswith((f"{path.parent / name}.", f"{path.parent / name}/"))]
-        return {path: {"missing-input"}, **{one: {"unnamed-file"} for one in mine}}
+        return {path: {"missing"}, **{one: {"unnamed"} for one in mine}}
 
     # Others --------------------------------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class Tampering:
         path = self.random.choice(self.data).parent / f"stray-{self.random.randrange(10**6)}.parquet"
         self._kept[path] = (None, None)
         path.write_bytes(b"stray")
-        return {path: {"unnamed-file"}}
+        return {path: {"unnamed"}}
 
     def edited_source(self) -> Expected:
         """A source's file, with size and time as before."""
@@ -156,7 +156,7 @@ class Tampering:
         first, second = one.read_bytes(), other.read_bytes()
         self._set(one, second)
         self._set(other, first)
-        return {one: {"misplaced"}, other: {"misplaced"}}
+        return {one: {"edited-record"}, other: {"edited-record"}}
 
     def _with_flip(self, data: bytes) -> bytes:
         at = self.random.randrange(len(data))

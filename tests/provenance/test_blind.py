@@ -22,7 +22,7 @@ from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.segment import BYTES, INDEX, LINES, stems, with_suffix
 from workflow_scripts.acquisition.store.store import Store
-from workflow_scripts.audit.studies import audit
+from workflow_scripts.audit.audit import audit
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import file_hash, stored
 from workflow_scripts.core.files.copies import record_copy
@@ -31,9 +31,11 @@ from workflow_scripts.core.files.names import FETCHED
 from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.core.inputs import stamp_of
 from workflow_scripts.core.sources import REMEMBERED
+from workflow_scripts.provenance.crate.write import write_crate
 from workflow_scripts.study import active_config as today
+from workflow_scripts.study.config.stages import published
 
-ELSEWHERE = {"free-text-of-the-crate", "how-images-came"}  # in crate/test_check.py and test_shared.py
+ELSEWHERE = {"how-images-came"}  # in test_shared.py
 BLIND: dict[str, Callable[[Chain], object]] = {}
 
 
@@ -180,6 +182,16 @@ def same_content(chain: Chain) -> None:
     elsewhere.write_bytes(other.read_bytes())
     other.unlink()
     os.link(elsewhere, other)
+
+
+@blind
+def metadata_of_the_crate(chain: Chain) -> None:
+    path = write_crate(chain.study, "by request", 1.0, published())
+    metadata = json.loads(path.read_bytes())
+    for entity in metadata["@graph"]:
+        entity["description"] = f"{entity.get('description')} And more."
+    path.write_text(json.dumps(metadata))
+    (path.parent / "notes.txt").write_text("x")
 
 
 @blind

@@ -60,7 +60,6 @@ def test_no_command_ends_in_a_traceback(tmp_path: Path, capsys: pytest.CaptureFi
             ["diff", str(whole / "report" / "index.run.json"), str(study / "report" / "index.run.json")],
             ["cache-gc", str(study.parent), "--dry-run"],
             ["crate", str(study)],
-            ["crate", "--check", str(study / "crate")],
             ["show", str(study)],
             ["accept", "summary", "--reason", "x", "--results", str(study.parent)],
         ]

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.provenance.chain import RUNS, Chain, finished
-from workflow_scripts.audit.audit import Audit
-from workflow_scripts.audit.notes import Noted
+from workflow_scripts.audit.audit import Audit, Noted
 from workflow_scripts.core.files.bounded_json import LARGEST
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.files.seal import sealed
+from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.provenance.nodes import inputs_of, load, read_node
 
 
@@ -69,8 +68,8 @@ def test_files_in_a_folder_and_the_record_of_the_computation(chain: Chain) -> No
         (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 1e999}}', "not finite"),
         (b'{"stage": "x", "unit": {"a": "\\ud800"}, "files": {}}', "not Unicode"),
         (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5, "out": 4, "dropped": {}}}', "add up"),
-        (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5, "out": null, "dropped": {}}}', "add up"),
-        (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5, "out": 5, "dropped": null}}', "add up"),
+        (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5, "out": null, "dropped": {}}}', "its rows.out"),
+        (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5, "out": 5, "dropped": null}}', "its rows.dropped"),
         (b'{"a": ' * 50 + b"1" + b"}" * 50, "levels deep"),
         (b"[" * 100_000, "nested too deeply"),
         (b" " * (LARGEST + 1), "bytes; at most"),
@@ -109,4 +108,4 @@ def test_a_misshapen_record_is_none(chain: Chain, tmp_path: Path, change: dict[s
     record.write_bytes(pretty(sealed({name: value for name, value in content.items() if name != "self"})))
     node = read_node(study / "summary" / "summary.manifest.json")
     assert node.record is None and node.record_fault is not None
-    assert {one.label for one in Audit(study, study, Noted(), quick=True, jobs=1).run().faults} == {"broken-record"}
+    assert {one.kind for one in Audit(study, study, Noted(), quick=True, jobs=1).run().faults} == {"edited-record"}

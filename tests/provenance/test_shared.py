@@ -13,7 +13,7 @@ from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.segment import seal
 from workflow_scripts.acquisition.store.store import Store
-from workflow_scripts.audit.studies import audit
+from workflow_scripts.audit.audit import audit
 from workflow_scripts.core.files.names import FETCHED
 from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.core.sources import REMEMBERED
@@ -22,7 +22,7 @@ from workflow_scripts.core.sources import REMEMBERED
 def faults(results: Path) -> list[tuple[str, str]]:
     """Kind and file name of each."""
     found = [fault for study in audit([results], [], quick=False, jobs=2) for fault in study.faults]
-    return [(fault.label, fault.path.name) for fault in found]
+    return [(fault.kind, fault.path.name) for fault in found]
 
 
 @pytest.fixture
@@ -54,17 +54,17 @@ def flipped(data: bytes) -> bytes:
 def test_an_unused_entry_is_checked(chain: Chain, name: str) -> None:
     entry = next((chain.results / ".cache" / "data_card").iterdir())
     overwrite(entry / name, flipped)
-    assert [kind for kind, _ in faults(chain.results)] == ["damaged-cache"]
+    assert [kind for kind, _ in faults(chain.results)] == ["damaged-store"]
     (entry / name).unlink()
     os.mkfifo(entry / name)
-    assert [kind for kind, _ in faults(chain.results)] == ["damaged-cache"]
+    assert [kind for kind, _ in faults(chain.results)] == ["damaged-store"]
 
 
 def test_a_link_in_an_unused_entry_is_named(chain: Chain) -> None:
     entry = next((chain.results / ".cache" / "data_card").iterdir())
     (entry / "files").rename(chain.results.parent / "moved")
     (entry / "files").symlink_to(chain.results.parent / "moved")
-    assert faults(chain.results) == [("damaged-cache", entry.name)]
+    assert faults(chain.results) == [("damaged-store", entry.name)]
 
 
 @pytest.mark.parametrize("name", [".cache", ".cache/data_card", ".fetched", ".configs", ".configs/study.json"])
@@ -74,15 +74,12 @@ def test_a_link_beside_the_studies_is_a_fault(chain: Chain, name: str) -> None:
     assert faults(chain.results) == [("link", Path(name).name)]
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [(".cache", "cache"), (".cache/data_card", "cache"), (".cache/x.txt", "cache"), (".fetched", "store")],
-)
-def test_a_pipe_in_place_of_a_folder_is_a_fault(chain: Chain, name: str, kind: str) -> None:
+@pytest.mark.parametrize("name", [".cache", ".cache/data_card", ".cache/x.txt", ".fetched"])
+def test_a_pipe_in_place_of_a_folder_is_a_fault(chain: Chain, name: str) -> None:
     place = chain.results / name
     shutil.rmtree(place, ignore_errors=True)
     os.mkfifo(place)
-    assert faults(chain.results) == [(f"damaged-{kind}", place.name)]
+    assert faults(chain.results) == [("damaged-store", place.name)]
 
 
 def test_remembered_hashes_are_checked(chain: Chain) -> None:
@@ -90,7 +87,7 @@ def test_remembered_hashes_are_checked(chain: Chain) -> None:
     write_note(path, {"files": {"weights.bin": [[1, 2, 3], "0" * 64]}})
     assert faults(chain.results) == []
     overwrite(path, flipped)
-    assert faults(chain.results) == [("damaged-cache", path.name)]
+    assert faults(chain.results) == [("damaged-store", path.name)]
 
 
 def test_lost_bytes_and_lines_of_the_store_are_named(chain: Chain) -> None:

@@ -17,10 +17,9 @@ from workflow_scripts.commands.remove import remove
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.copies import NetworkRecord, record_copy, record_network
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.export.folder import replace_folder
+from workflow_scripts.export.folder import CARD, REMOVED, removed_section, replace_folder
 from workflow_scripts.export.hubconf import WEIGHTS
-from workflow_scripts.export.removed import CARD, REMOVED, removed_section
-from workflow_scripts.removal.known import note_of, read_known
+from workflow_scripts.removal.shown import note_of, read_known
 
 KEY_FILE = "sheet,image,caption,key,arm,text\ns,i1,a,{},original,0\n"
 

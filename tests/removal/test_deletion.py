@@ -16,7 +16,6 @@ from tests.acquisition.fault_server import serving
 from tests.removal.test_removal import IMAGES, make
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.recovery.leftovers import repair
 from workflow_scripts.recovery.recover import unlock
 from workflow_scripts.removal.deletion import delete, may_delete
 from workflow_scripts.removal.gc import collect, plan
@@ -62,7 +61,7 @@ LEFT = (  # what kills leave, which has the project's names
 COMMANDS: dict[str, Callable[[Path], object]] = {
     "remove": lambda results: remove_listed(results, "study"),
     "cache-gc": lambda results: collect(results, plan(results, None, 0.0, now=1e11).remove),
-    "recover": lambda results: (unlock(results.parent), repair(results)),
+    "recover": lambda results: unlock(results.parent),
 }
 
 

@@ -137,7 +137,7 @@ def test_leavings_of_dead_jobs_go_and_living_or_young_work_stays(filled: Path) -
     part = filled / f"one/pack/.x.bin.{RANDOM}.part"
     part.parent.mkdir()
     part.write_text("123")
-    crate = filled / f"one/.crate.{RANDOM}.part"
+    crate = filled / f"one/.crate.{RANDOM}.part.old"  # the one that was being replaced
     crate.mkdir()
     (crate / "file").write_text("1234")
     for path in (part, crate / "file", crate):
@@ -147,7 +147,7 @@ def test_leavings_of_dead_jobs_go_and_living_or_young_work_stays(filled: Path) -
         went, stayed = collect(filled, made.remove)
     assert sorted((one.kind, one.path.name, one.freed) for one in went) == [
         ("discarded", f".discarded-{RANDOM}", 5),
-        ("part", f".crate.{RANDOM}.part", 4),
+        ("part", f".crate.{RANDOM}.part.old", 4),
         ("part", f".x.bin.{RANDOM}.part", 3),
         ("staging", f"shard_plan-{key_of('dead')}-{RANDOM}", 5),
         ("work", key_of("old"), 0),

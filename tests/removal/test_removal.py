@@ -26,8 +26,7 @@ from workflow_scripts.core.runtime.stage import RECIPE
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.stage_in.stage_in import staged
 from workflow_scripts.core.stage_in.where import note_folder, places
-from workflow_scripts.removal.removal import Removed, _remove_logs, remove_listed
-from workflow_scripts.removal.rows import Listed
+from workflow_scripts.removal.removal import Listed, Removed, _remove_logs, remove_listed
 from workflow_scripts.stages import annotations, pack, shard_plan
 
 NO_FILES: dict[str, Any] = {"sheets": [], "networks": [], "unread": [], "copies": 0, "nodes": [], "kept": []}
@@ -104,7 +103,8 @@ def test_rows_go_and_others_stay(results: Path) -> None:
         (work / "part").write_text(text)
     spared = results / ".work/download" / ("3" * 64)
     spared.mkdir(parents=True)
-    recipe = {"input_files": {"plan": ["plan"]}, "inputs": {"plan": [after["plan"].hash]}}
+    files = {"plan": ["results/study/shard_plan/plan.manifest.json"]}
+    recipe = {"input_files": files, "inputs": {"plan": [after["plan"].hash]}}
     (spared / RECIPE).write_text(json.dumps(recipe))
     with open(results / ".work/recaption" / f"{'2' * 64}.lock", "wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

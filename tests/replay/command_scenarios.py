@@ -19,8 +19,8 @@ from workflow_scripts.core.files import durable
 from workflow_scripts.core.files.copies import NETWORKS, NetworkRecord, read_network, record_network
 from workflow_scripts.export.folder import fault_of, replace_folder
 from workflow_scripts.study.config import files, study
-from workflow_scripts.study.lock import resolve
-from workflow_scripts.study.lock.file import Lock, read_lock
+from workflow_scripts.study.config import lock as locks
+from workflow_scripts.study.config.lock import Lock, read_lock
 
 MODEL = "someone/model@main"
 
@@ -128,7 +128,7 @@ def lock_config(root: Path, number: int) -> None:
     with (
         mock.patch.object(files, "read_config", lambda _: config),
         mock.patch.object(study, "checked_study", lambda _: None),
-        mock.patch.object(resolve, "resolve", lambda *_: now),
+        mock.patch.object(locks, "resolve", lambda *_: now),
         redirect_stdout(io.StringIO()),
     ):
         lock.command()

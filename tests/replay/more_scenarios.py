@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -30,7 +31,7 @@ from workflow_scripts.evaluation.datasets.registry import TORCHVISION
 from workflow_scripts.provenance.crate import write as crate_write
 from workflow_scripts.provenance.lineage import load
 from workflow_scripts.removal import deletion, removal
-from workflow_scripts.removal.rows import Listed
+from workflow_scripts.removal.removal import Listed
 from workflow_scripts.study.active_config import remember
 
 
@@ -175,7 +176,8 @@ def write_copies(root: Path, say: Say) -> None:
         if not (root / "set").exists():
             torchvision_sets.download("small", root / "set")
             say("set")
-    crate = SimpleNamespace(files={"Snakefile": root / "page.html"}, metadata={"of": "the study"})
+    page = (root / "page.html", sha256(b"page").hexdigest())
+    crate = SimpleNamespace(files={"Snakefile": page}, metadata={"of": "the study"})
     nodes = [SimpleNamespace(study=root / "study", path="x")]
     made = {"load": lambda _: [], "behind_report": lambda _: nodes, "describe": lambda *_: crate}
     with mock.patch.multiple(crate_write, _check=lambda *_: None, **made):

@@ -12,7 +12,7 @@ from unittest import mock
 from tests.replay.training import STEPS, Say, Truth, snakemake_removes, train
 from workflow_scripts.core import publish
 from workflow_scripts.core.cache import discard
-from workflow_scripts.pretraining import checkpoint
+from workflow_scripts.pretraining.training import checkpoint
 from workflow_scripts.removal.gc import plan
 
 Facts = tuple[Any, ...]

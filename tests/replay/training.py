@@ -18,8 +18,8 @@ from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.runtime.machine import git_state, machine
 from workflow_scripts.core.runtime.stage import RECIPE, Job, Stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.pretraining.checkpoint import NAME, step_reached, write_tensors
-from workflow_scripts.pretraining.distributed import launch
+from workflow_scripts.pretraining.training import launch
+from workflow_scripts.pretraining.training.checkpoint import NAME, step_reached, write_tensors
 
 STEPS = (1, 2)
 COMPUTED: list[tuple[str, int]] = []  # (version, step) that were trained by this process

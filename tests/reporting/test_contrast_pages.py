@@ -10,7 +10,7 @@ import pytest
 
 from tests.evaluation.study import artifact, parquet, run
 from tests.helpers import run as run_stage
-from workflow_scripts.reporting.console import arms_table
+from workflow_scripts.reporting.sections.console import arms_table
 from workflow_scripts.stages.report import STAGE as REPORT
 from workflow_scripts.stages.summary import STAGE as SUMMARY
 

@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from workflow_scripts.reporting.colours import arm_class
-from workflow_scripts.reporting.provenance import ArtifactIndex, Number, Record, Source
-from workflow_scripts.reporting.sections.flow import final_states, steps
-from workflow_scripts.reporting.sections.quality import Figure, flatten, is_detail, side_by_side
-from workflow_scripts.reporting.tables import Measured, by_dataset, curve_panels, probe_tables
+from workflow_scripts.reporting.sections.data import Figure, final_states, flatten, is_detail, side_by_side, steps
+from workflow_scripts.reporting.sections.runs import Measured, by_dataset, curve_panels, probe_tables
+from workflow_scripts.reporting.study import ArtifactIndex, Number, Record, Source
+from workflow_scripts.reporting.text import arm_class
 
 SOURCE = Source("linear_probe/run.last.parquet", "abcdef0123", "a-1")
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.workflow.checkout import NOBODY, Checkout, give_to_user
-from workflow_scripts.pretraining.checkpoint import step_reached
+from workflow_scripts.pretraining.training.checkpoint import step_reached
 from workflow_scripts.recovery.recover import living
 
 HERE = Path(__file__).resolve().parent

@@ -45,7 +45,7 @@ def test_73_checkpoints_on_a_set_decode_each_image_once(results: Path, monkeypat
     monkeypatch.setattr(TarImages, "pixels", lambda self, row: decoded.update([row]) or decode(self, row))
     units = Units(load_study(merged()))
     jobs = [one for one in map(features.STAGE.unit_of, units.evaluations) if one["dataset"] == "stl10"]
-    packed = {units.run_view("study", job["run"], job["dataset"]) for job in jobs}
+    packed = {units.images_seen(job)[0] for job in jobs}
     assert len(jobs) == 73 and len(packed) == 1
     settings, world = {"kind": "world", "task": "concept"}, {"world": make_world(results, each=1)}
     dataset = run(eval_dataset.STAGE, results, "eval_dataset/stl10", settings, world).manifest_path

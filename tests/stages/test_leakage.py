@@ -81,7 +81,7 @@ def test_a_study_that_trains_no_network_has_no_training_images(trains: bool) -> 
     runs += [{"method": "simclr", "pairs": "self", "augmentation": "simclr"}] if trains else []
     study = Units(load_study(changed(merged(), {"runs": runs, "contrasts": [], "pretraining": {"patience": None}})))
     assert study.reported and study.evaluations
-    assert (study.leak_checked == study.reported, bool(study.hashed_blocks)) == (trains, trains)
+    assert (study.names("leakage") == study.reported, bool(study.names("image_hashes"))) == (trains, trains)
 
 
 def test_vectors_of_test_images_find_the_copies_that_hashes_miss(chain: Chain, tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from tests.pretraining.shapes import SMALL, encoded
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.models.backbones import load_backbone
 from workflow_scripts.models.preprocessing import normalise, prepare
-from workflow_scripts.pretraining.distributed import launch
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS
-from workflow_scripts.pretraining.plan import Plan
+from workflow_scripts.pretraining.training import launch
+from workflow_scripts.pretraining.training.plan import Plan
 from workflow_scripts.stages.pretrain import STAGE
 
 KEYS = [f"im{i:02d}" for i in range(20)]
@@ -230,7 +230,7 @@ def test_an_unknown_key_ends_in_one_line(results: Path, index: Path, capsys: pyt
 def test_a_damaged_checkpoint_ends_in_one_line(
     results: Path, index: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from workflow_scripts.pretraining import checkpoint, trainer
+    from workflow_scripts.pretraining.training import checkpoint, trainer
 
     def broken(self: trainer.Trainer) -> None:
         (self.plan.work / checkpoint.NAME).write_bytes(b"\0" * 100)

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,12 +17,19 @@ from tests.reporting.fake_study import DATASETS, RUNS, make_study
 from workflow_scripts.commands.main import main as command
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.digest import ROOT, code_parts
-from workflow_scripts.reporting.contents import CONTENTS
-from workflow_scripts.reporting.page import TEMPLATES
-from workflow_scripts.reporting.speed import speed_page
+from workflow_scripts.reporting.page import TEMPLATES, speed_page
+from workflow_scripts.reporting.sections.contents import CONTENTS
 from workflow_scripts.stages.report import INPUTS, STAGE
 
-SETTINGS = {"study": "made <up>", "captions_each": 40}
+SETTINGS = {"study": "made <up>"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def many_captions() -> Iterator[None]:
+    """Pages with all captions."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workflow_scripts.reporting.sections.captions.EACH", 40)
+        yield
 
 
 class Page(HTMLParser):

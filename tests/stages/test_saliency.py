@@ -6,7 +6,7 @@ from tests.helpers import run
 from tests.stages.evaluation_chain import UNIT, Chain
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.evaluation.saliency.maps.kinds import COMMON, LAYERED
-from workflow_scripts.evaluation.saliency.score_registry import SCORES
+from workflow_scripts.evaluation.saliency.scores import SCORES
 from workflow_scripts.stages.saliency import STAGE
 
 

@@ -21,7 +21,7 @@ from workflow_scripts.models.judge import Scorer
 from workflow_scripts.models.sentence_encoder import sentence_encoder
 from workflow_scripts.stages import judge_comparison, judge_quality, score_captions, select_captions
 from workflow_scripts.stages.score_captions import JUDGES
-from workflow_scripts.study.scoring import other_arms
+from workflow_scripts.study.snakemake.arguments import other_arms
 
 ARMS = ("original", "generated", "shuffled")
 BLOCKS = ("00000-00000", "00001-00001")

@@ -15,7 +15,7 @@ from tests.helpers import run
 from tests.stages.acquired import downloaded, planned
 from workflow_scripts.acquisition.http.fetch_file import fetch_file
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.provenance.crate.public import public_settings
+from workflow_scripts.provenance.crate.contents import public_settings
 from workflow_scripts.stages import data_card
 from workflow_scripts.stages.source import Source
 from workflow_scripts.study.config.study import load_study

@@ -13,9 +13,9 @@ from tests.stages.captioned import RECAPTION, shard
 from tests.stages.test_pretrain import make_index
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.provenance.nodes import Node, read_node
-from workflow_scripts.provenance.verify.verify import Options, command, verify
+from workflow_scripts.provenance.verify import Options, command, verify
 from workflow_scripts.stages import pretrain, recaption, source
-from workflow_scripts.study.stages import tolerance
+from workflow_scripts.study.config.stages import tolerance
 
 SECONDS = 600  # after which a job counts as stuck: a limit of threads made products wait for ever
 # Threads that wait without working change no numbers, and finish sooner on a busy machine.

@@ -7,10 +7,15 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
-from workflow_scripts.stats.clustered import cohen_kappa, share, spearman
+from workflow_scripts.stats.clustered import cohen_kappa, ordinal_alpha, share, spearman
 from workflow_scripts.stats.intervals import wilson
 
 SMALL = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=3, max_size=30)
+# The example of Krippendorff (2011), section C: four observers, twelve units, values 1 to 5, some missing.
+UNITS = [
+    [1, 1, 1], [2, 2, 3, 2], [3, 3, 3, 3], [3, 3, 3, 3], [2, 2, 2, 2], [1, 2, 3, 4], [4, 4, 4, 4], [1, 1, 2, 1],
+    [2, 2, 2, 2], [5, 5, 5], [1, 1], [3],
+]  # fmt: skip
 
 
 @given(SMALL)
@@ -74,3 +79,19 @@ def test_observations_that_come_in_copies_count_once() -> None:
 def test_a_share_of_all_or_none_has_an_interval_too() -> None:
     for hits in (np.ones(20), np.zeros(20)):
         assert share(hits, np.arange(20) // 2) == wilson(hits[0], 10)
+
+
+def test_the_published_example() -> None:
+    assert ordinal_alpha([[value - 1 for value in unit] for unit in UNITS], 5) == pytest.approx(0.815, abs=5e-4)
+
+
+def test_perfect_agreement_and_none() -> None:
+    assert ordinal_alpha([[0, 0], [3, 3], [1, 1]], 4) == 1
+    # Two raters, always at opposite ends, as often this way as that: observed d, expected d n / (2 (n - 1)), so
+    # 1 - 2 (n - 1) / n = -0.5 for n = 4.
+    assert ordinal_alpha([[0, 3], [3, 0]], 4) == pytest.approx(-0.5)
+
+
+def test_undefined() -> None:
+    assert ordinal_alpha([[2, 2], [2, 2]], 4) is None
+    assert ordinal_alpha([[2], [1], []], 4) is None

@@ -8,7 +8,7 @@ import pytest
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.files.seal import sealed
+from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.study import active_config as today
 
 

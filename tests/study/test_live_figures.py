@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.core.runtime.progress import PROGRESS, Progress
-from workflow_scripts.pretraining.live_curve import CURVE_LINES
-from workflow_scripts.study.live_figures import Figures, read_figures
+from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES
+from workflow_scripts.study.terminal.jobs import Figures, read_figures
 
 
 def test_figures_of_a_training_are_the_latest_of_each_column(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from tests.study.config.configs import changed, merged
+from workflow_scripts.core.declaration.parts import blocks
 from workflow_scripts.core.errors import PipelineErrors
+from workflow_scripts.study.config.stages import declaration, facts
 from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.estimates.loads import loads
-from workflow_scripts.study.scoring import blocks, judge_reference, other_arms
-from workflow_scripts.study.stages import declaration, facts
+from workflow_scripts.study.estimates.cost import loads
+from workflow_scripts.study.snakemake.arguments import other_arms
 from workflow_scripts.study.units import Units
 
 JUDGES = [{"name": "blip2", "kind": "blip2"}]
@@ -25,7 +26,7 @@ def units(**change: Any) -> Units:
 def jobs(study: Units) -> dict[str, Any]:
     """Artifact -> settings and sources of the job that scores."""
     found = {}
-    for name in study.scores:
+    for name in study.names("score_captions") or ():
         unit = dict(zip(("arm", "judge", "block"), name.split("."), strict=True))
         found[name] = study.settings("score_captions", unit), study.sources("score_captions", unit)
     return found
@@ -50,7 +51,7 @@ def test_a_study_without_judges_scores_nothing() -> None:
 def test_every_arm_is_compared_with_the_original_one() -> None:
     assert units().names("judge_comparison") == [arm for arm in units().arms if arm != "original"]
     arms = [arm if arm["name"] != "original" else {**arm, "kind": "generated"} for arm in merged()["arms"]]
-    assert units(arms=arms).compared_arms == []
+    assert units(arms=arms).names("judge_comparison") == []
 
 
 def test_a_judge_reads_its_model_or_the_matcher() -> None:
@@ -67,7 +68,10 @@ def test_judges_of_photos_and_of_captions() -> None:
     encoder = found.study.text_encoders[0].source.at
     sources = [found.sources("score_captions", {"arm": "a", "judge": name, "block": ""}) for name in found.judges]
     assert sources == [{"model": "models/lite", "text": encoder, "photos": "data/photos"}, {"text": encoder}]
-    assert [judge_reference(found.study, name) for name in found.judges] == [[], ["generated"]]
+    assert [found.read("score_captions", "reference", {"judge": name}) for name in found.judges] == [
+        [],
+        ["select_captions/generated"],
+    ]
 
 
 def test_sources_of_judges_do_not_collide() -> None:
@@ -90,7 +94,7 @@ def test_the_cost_is_that_of_the_images_scored() -> None:
         found = units(judges=[{**JUDGES[0], "images": images}])
         stage, unit_of = declaration("score_captions"), facts("score_captions").cost.units
         assert stage is not None
-        names = [name for name in found.scores if name.startswith("original.")]
+        names = [name for name in found.names("score_captions") or () if name.startswith("original.")]
         made = loads(found, stage, names, 60_000, 54_000)
         assert sum(unit_of(load) * jobs for load, jobs in made) == pytest.approx(expected)
 

@@ -10,14 +10,14 @@ import yaml
 from tests.study.config.configs import merged
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.core.digest import ROOT, code_digest
+from workflow_scripts.study.config.stages import declaration, facts, published, stage_names, stages_in_order, tolerance
 from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.stages import declaration, facts, published, stage_names, stages_in_order, tolerance
 from workflow_scripts.study.units import Units
 
 ALL = sorted(stage_names())
 WITH_ARTIFACTS = [name for name in ALL if name != "crate"]
 PROFILE = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
-CALLS = "made|log_of|environment_of|cores|resources_of|recipe|command"
+CALLS = "inputs_of|made|log_of|environment_of|cores|resources_of|recipe|command"
 RULES = {
     name: body
     for path in sorted((ROOT / "rules").glob("*.smk"))
@@ -70,7 +70,11 @@ def test_a_study_has_its_names_settings_and_sources(demo: Units, name: str) -> N
             known.resources.data,
         ):
             assert figure(load) >= 0
-    assert known.sources.keys() <= set(stage.inputs)
+    assert known.sources.keys() | known.inputs.keys() == set(stage.inputs)
+    for artifact in (demo.names(name) or [])[:2]:
+        for given in stage.inputs:
+            for label in demo.read(name, given, stage.unit_of(artifact)):
+                assert demo.holds(*label.split("/", 1)), label
 
 
 def test_what_is_no_stage_declares_nothing() -> None:
@@ -83,9 +87,7 @@ def test_every_stage_has_a_rule_that_passes_what_it_declares() -> None:
     for name in WITH_ARTIFACTS:
         stage = declaration(name)
         assert stage is not None
-        given = re.search(r"^( *)input:\n(.*?)^\1output:", RULES[name], re.MULTILINE | re.DOTALL)
-        inputs = re.findall(r"^ +(\w+)=", given[2], re.MULTILINE) if given else []
-        assert set(inputs) == set(stage.inputs), name
+        assert (f'**inputs_of("{name}")' in RULES[name]) == bool(stage.inputs), name
         of_others = re.findall(rf'\b(?:{CALLS})\("(?!{name}")\w+"', RULES[name])
         assert not of_others, f"rule {name} was copied from another one: {of_others}"
 
@@ -127,7 +129,7 @@ def test_a_pattern_stands_for_files_of_several_names() -> None:
 
 
 def test_the_first_seed_of_marked_runs_has_its_saliency_checked(demo: Units) -> None:
-    assert demo.saliency_checks == ["simclr-revised-crop-resnet_small-s0.last.masks"]
+    assert demo.names("saliency_checks") == ["simclr-revised-crop-resnet_small-s0.last.masks"]
 
 
 def test_the_units_are_known_without_importing_numerical_libraries() -> None:

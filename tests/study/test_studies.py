@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.active_config import remember
-from workflow_scripts.study.studies import studies_at
+from workflow_scripts.study.active_config import remember, studies_at
 
 
 @pytest.fixture

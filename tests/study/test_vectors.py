@@ -16,11 +16,16 @@ def units(**change: Any) -> Units:
 
 def test_vectors_of_images_are_needed_if_test_images_are_compared_by_them() -> None:
     without, given = units(leakage={"encoder": None}), units(leakage={"encoder": "blip2"})
-    assert without.needed("embed_images") == [] == without.names("embed_tests") == without.close_vectors("out", "masks")
+    assert (
+        without.needed("embed_images")
+        == []
+        == without.names("embed_tests")
+        == without.read("leakage", "vectors", {"dataset": "masks"})
+    )
     assert given.needed("embed_images") == ["blip2"] and "encoder-blip2" in given.needed("source")
     names = [f"{name}.blip2" for name in given.reported]
     assert given.needed("embed_tests") == given.needed("vector_matches") == names != []
-    assert given.close_vectors("out", "masks") == ["out/vector_matches/masks.blip2.manifest.json"]
+    assert given.read("leakage", "vectors", {"dataset": "masks"}) == ["vector_matches/masks.blip2"]
 
 
 def test_only_the_search_by_vectors_has_the_encoder_and_the_cosine_among_its_settings() -> None:

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.slow
 def test_after_accept_only_the_report_runs_and_then_nothing(copy_of: Callable[[], Checkout]) -> None:
     checkout = copy_of()
     before = checkout.hashes()
-    checkout.edit("workflow_scripts/pretraining/trainer.py", "\nimport torch\n", "\nimport torch\n\nEQUAL = 1\n")
+    checkout.edit(
+        "workflow_scripts/pretraining/training/trainer.py", "\nimport torch\n", "\nimport torch\n\nEQUAL = 1\n"
+    )
     command = [
         *as_user(),
         sys.executable,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.provenance.crate.graphs import check_crate
 from tests.workflow.checkout import CONFIG, Checkout
-from workflow_scripts.audit.studies import audit
-from workflow_scripts.provenance.crate.check import check
+from workflow_scripts.audit.audit import audit
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +20,7 @@ def test_crate_of_the_small_study(copy_of: Callable[[], Checkout]) -> None:
     assert not folder.exists(), "it is not part of a run without a target"
     status, printed = checkout.run("crate", *CONFIG)
     assert status == 0, printed[-3000:]
-    assert check(folder) == []
+    check_crate(folder)
     graph = json.loads((folder / "ro-crate-metadata.json").read_bytes())["@graph"]
     jobs = [one for one in graph if one["@type"] == "CreateAction" and one["@id"] != "#run"]
     assert {one["name"] for one in jobs} == set(checkout.records())

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from tests.workflow.checkout import Checkout
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.export import hubconf
 from workflow_scripts.export import run as runs
-from workflow_scripts.export.card import UNKNOWN, view_of_run
-from workflow_scripts.export.export import export
+from workflow_scripts.export.card import UNKNOWN
+from workflow_scripts.export.network import export
 from workflow_scripts.export.run import Run, find_run
 from workflow_scripts.models.preprocessing import normalise
 
@@ -41,9 +42,9 @@ def the_run(study: Path) -> Run:
 def test_an_exported_network_gives_the_features_of_the_study_without_the_project(study: Path, tmp_path: Path) -> None:
     run = the_run(study)
     out = tmp_path / "given" / "away"
-    done = export(run, out, UNKNOWN)
-    assert not done.timm
-    pixels = np.load(study / f"eval_images/concept.{view_of_run(run).name}.npy")
+    _, in_timm = export(run, out, UNKNOWN)
+    assert not in_timm
+    pixels = np.load(study / f"eval_images/concept.{run.view.name}.npy")
     images = normalise(PackedImages(pixels, *[np.empty(0)] * 2).batch(slice(0, 8)))
     expected = np.load(study / f"features/{run.name}.last.concept.npy")[:8]
     torch.save(images, tmp_path / "x.pt")
@@ -76,13 +77,13 @@ def test_the_card_states_data_budget_scores_and_root(study: Path, tmp_path: Path
     assert run.root in (study / "report/index.html").read_text()
     for text in (
         run.root,
-        'license: "other"',
-        'license_name: "CC BY 4.0 | <b> 🙂"\n',
         "arm `revised`",
         "`concept`",
         "| steps | 2 |",
     ):
         assert text in card
+    header = yaml.safe_load(card.split("---\n")[1])
+    assert (header["license"], header["license_name"]) == ("other", "CC BY 4.0 | <b> 🙂")
     assert "<b>" not in card.partition("\n---\n")[2]
     probe = next(row for row in run.scores if row["metric"].startswith("linear_probe") and row["dataset"] == "concept")
     assert (
@@ -123,7 +124,7 @@ def test_a_removed_image_is_added_to_the_card_of_the_network_that_learned_from_i
     from workflow_scripts.acquisition.annotations.removal_tokens import id_token
     from workflow_scripts.commands.remove import _mark
     from workflow_scripts.core.files.copies import read_network
-    from workflow_scripts.removal.networks import networks_of
+    from workflow_scripts.removal.shown import networks_of
 
     run = the_run(study)
     export(run, tmp_path / "out", UNKNOWN)

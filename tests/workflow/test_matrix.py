@@ -31,10 +31,10 @@ IMAGES = {*HASHES, "download", "data_card", "image_index", "recaption", "caption
 # Stage -> a setting of it, another value, and the stages that must then compute. From the leaves to the root: what an
 # edit made below would run again with the edits above.
 EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
-    "report": ("report.pair_sources", 3, {"report"}),
+    "report": None,
     "discrimination": ("evaluation.discrimination.least_icc", 0.6, {"discrimination"}),
     "summary": ("bootstrap", 101, {"summary"}),  # the smallest study has no contrasts
-    "saliency": ("evaluation.saliency.thresholds", 51, {"saliency", *SCORES}),
+    "saliency": ("evaluation.saliency.upsampling", "nearest", {"saliency", *SCORES}),
     "leakage": ("leakage.distance", 71, {"leakage", *SCORES}),
     "few_shot": ("evaluation.few_shot.episodes", 11, {"few_shot", *SCORES}),
     "knn": ("evaluation.knn.neighbours", 3, {"knn", *SCORES}),

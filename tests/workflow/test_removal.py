@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.workflow.checkout import CONFIG, Checkout, as_user, give_to_user, now
-from workflow_scripts.browse.build import index_of
-from workflow_scripts.browse.sources import sources_of
+from workflow_scripts.browse.build import index_of, sources_of
 
 pytestmark = pytest.mark.slow
 OVERLAY = """annotations:

@@ -15,7 +15,7 @@ from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.files.durable import sync_folder, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.names import WORK
-from workflow_scripts.core.files.seal import is_intact, sealed
+from workflow_scripts.core.files.notes import is_intact, sealed
 from workflow_scripts.core.runtime.machine import now
 from workflow_scripts.provenance.lineage import recipe_of
 from workflow_scripts.provenance.nodes import Node, load

@@ -4,43 +4,105 @@ This finds accidents and careless edits. A consistent rewrite of files, manifest
 undetected unless the root hash was stored elsewhere.
 """
 
-from collections.abc import Collection, Iterator
+import os
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.audit.beside import beside, beside_findings
+from humanize import naturalsize
+
 from workflow_scripts.audit.cache import (
     cache_of,
     entry_claims,
     entry_findings,
     entry_folder,
     made_in,
-    read_entry,
     rekeyed,
     restored,
+    shared_findings,
 )
-from workflow_scripts.audit.files import Claim, claims_of, file_findings, lonely_records, owners_of, unnamed
+from workflow_scripts.audit.files import (
+    Claim,
+    claims_of,
+    crate_findings,
+    file_findings,
+    lonely_records,
+    owners_of,
+    source_claims,
+    unnamed,
+)
 from workflow_scripts.audit.kinds import Finding, Kind, finding
-from workflow_scripts.audit.notes import Noted
 from workflow_scripts.audit.records import cycle_findings, input_findings, record_findings
-from workflow_scripts.audit.scan import scan
-from workflow_scripts.audit.sources import source_claims
+from workflow_scripts.audit.scan import beside, beside_findings, scan
 from workflow_scripts.core.artifact import MANIFEST
-from workflow_scripts.core.code_equivalence import among, counted
+from workflow_scripts.core.code_equivalence import acceptances_file, accepted, among, counted
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.names import CRATE
 from workflow_scripts.core.key import AROUND
-from workflow_scripts.provenance.crate.check import check
+from workflow_scripts.core.record import read_entry
 from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import Node, read_node
-from workflow_scripts.provenance.study_root import study_root
+from workflow_scripts.provenance.nodes import Node, read_node, study_root
+from workflow_scripts.study.active_config import note_of, noted_artifacts, studies_at, units_of
 from workflow_scripts.study.freshness import other_settings
 
+if TYPE_CHECKING:
+    from workflow_scripts.study.units import Units
+
+SHOWN = 20  # findings of one kind shown to people; --json has all
 READERS = 8  # manifests read at a time
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What an audit knows from the notes beside a study.
+
+    Attributes:
+        units: the study according to the current config; None if that is not known.
+        artifacts: ``<stage>/<name>`` of artifacts that were finished.
+        accepted: acceptances of code.
+        findings: faults of the notes, and what is not known.
+    """
+
+    units: "Units | None" = None
+    artifacts: frozenset[str] = frozenset()
+    accepted: tuple[dict[str, str], ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def noted(study: Path, configfiles: Sequence[str] = ()) -> Noted:
+    """Read the notes of a study; what is damaged is a finding and counts as not there.
+
+    Args:
+        configfiles: config files that were given instead of the noted ones.
+
+    Raises:
+        PipelineError: one of ``configfiles`` is missing or faulty.
+    """
+    results, findings = study.parent, []
+    note, units, artifacts = note_of(results, study.name), None, None
+    try:
+        artifacts = noted_artifacts(results, study.name)
+        units = units_of(results, study.name)
+    except PipelineError as error:
+        findings.append(finding(Kind.DAMAGED_NOTE, note, str(error)))
+    else:
+        if artifacts is None and not configfiles:
+            findings.append(finding(Kind.DAMAGED_NOTE, note, "each start of the workflow writes one"))
+    if configfiles:
+        units = units_of(results, study.name, configfiles)
+    if units is None:
+        findings.append(finding(Kind.NOT_COMPARED, study, "the config files are not here, or are another study's"))
+    try:
+        accepted_code = tuple(accepted(results))
+    except PipelineError as error:
+        accepted_code = ()
+        findings.append(finding(Kind.DAMAGED_NOTE, acceptances_file(results), str(error)))
+    return Noted(units, artifacts or frozenset(), accepted_code, tuple(findings))
 
 
 @dataclass(frozen=True)
@@ -121,9 +183,10 @@ class Audit:
         self._others({claim.path for claim in every} | beside(self.study, self.scan))
         if not self.quick:
             self.found += [(found.path, found) for found in beside_findings(self.study, self.scan)]
-        if self.scope == self.study and not self.quick:
-            self._crate(self.study / CRATE)
         root, behind = study_root(node for node in self.nodes if node.path in self.trusted)
+        crate = self.study / CRATE
+        if self.scope == self.study and not self.quick and crate.exists():
+            self.found += [(crate, found) for found in crate_findings(crate, root)]
         self._notes(behind)
         paths = {node.path for node in scoped}
         kept = {found for path, found in self.found if path in paths or path.is_relative_to(self.scope)}
@@ -179,9 +242,9 @@ class Audit:
                 continue
             self.compared.add(folder)
             try:
-                entry = read_entry(folder)
+                entry = read_entry(folder, to_the_byte=True)
             except (Unfit, OSError) as error:
-                self.found.append((node.path, finding(Kind.DAMAGED_CACHE, folder, str(error))))
+                self.found.append((node.path, finding(Kind.DAMAGED_STORE, folder, str(error))))
                 continue
             for found in entry_findings(node, entry):
                 self._distrust(node, found)
@@ -189,7 +252,7 @@ class Audit:
             claims += there
             self.found += [(node.path, found) for found in damaged]
         if missing:
-            self.found.append((self.study, finding(Kind.NO_CACHE, self.study, f"{missing} of {len(nodes)}")))
+            self.found.append((self.study, finding(Kind.NOT_COMPARED, self.study, f"{missing} of {len(nodes)}")))
         return claims
 
     def _without_entry(self, node: Node) -> None:
@@ -201,7 +264,7 @@ class Audit:
             self._distrust(node, edited)
         elif self.noted.artifacts and node.label not in self.noted.artifacts:
             detail = "not in the cache, and not there when the workflow last started or ended"
-            self.found.append((node.path, finding(Kind.UNKNOWN_ARTIFACT, node.path, detail)))
+            self.found.append((node.path, finding(Kind.UNNAMED, node.path, detail)))
 
     def _distrust(self, node: Node, found: Finding) -> None:
         self.trusted.discard(node.path)
@@ -219,33 +282,26 @@ class Audit:
         for claim, found in file_findings(claims, self.scan, owners_of(others), jobs):
             self.found.append((claim.node.path, found))
 
-    def _crate(self, crate: Path) -> None:
-        try:
-            faults = check(crate) if crate.exists() else []
-        except (PipelineError, OSError) as error:
-            faults = [str(error)]
-        self.found += [(crate, finding(Kind.BROKEN_CRATE, crate, fault)) for fault in faults]
-
     def _others(self, claimed: Collection[Path]) -> None:
         """Files that nothing names, and artifacts that were finished and left nothing."""
         doubtful = {path for path in (*self.at_fault, *self.known) if path not in self.trusted}
         stems = [Path(str(path).removesuffix(MANIFEST)) for path in doubtful]
         self.found += [(found.path, found) for found in unnamed(self.study, self.scan, claimed, stems)]
         if self.noted.artifacts and not self.study.exists():
-            self.found.append((self.study, finding(Kind.MISSING_ARTIFACT, self.study, "the whole study is missing")))
+            self.found.append((self.study, finding(Kind.MISSING, self.study, "the whole study is missing")))
             return
         told = {found.path for _, found in self.found} | self.known.keys()
         for label in sorted(self.noted.artifacts):
             path = self.study / f"{label}{MANIFEST}"
             wanted = self.noted.units is None or self.noted.units.holds(*label.split("/", 1))
             if wanted and path not in told and not self.scan.hides(path):
-                self.found.append((path, finding(Kind.MISSING_ARTIFACT, path, "it was finished in the last run")))
+                self.found.append((path, finding(Kind.MISSING, path, "it was finished in the last run")))
 
     def _out_of_date(self, node: Node, record: dict[str, Any]) -> Iterator[Finding]:
         """Compare current code and settings with the recorded ones; list acceptances."""
         today, by_acceptance = self._code(node.stage)
         if record["code"] != today:
-            yield finding(Kind.OTHER_CODE, node.path, f"made by {record['code'][:12]}, now {today[:12]}")
+            yield finding(Kind.OUT_OF_DATE, node.path, f"made by {record['code'][:12]}, now {today[:12]}")
         elif (one := record.get("accepted")) and (by_acceptance or self._made_after(one, node)):
             yield finding(Kind.ACCEPTED, node.path, f"{one['reason']} ({one['when']})")
         units = self.noted.units
@@ -255,7 +311,7 @@ class Audit:
             except KeyError as error:
                 differ = [f"the current study has no such unit ({error})"]
             if differ:
-                yield finding(Kind.OTHER_SETTINGS, node.path, "; ".join(differ))
+                yield finding(Kind.OUT_OF_DATE, node.path, "; ".join(differ))
 
     def _current_code(self, stage: str) -> tuple[str, bool]:
         """The code that a stage's current code counts as, and whether because of an acceptance."""
@@ -273,3 +329,85 @@ class Audit:
         for node in self.nodes:
             if node.stage not in AROUND and node.label not in behind and node.path in self.trusted:
                 self.found.append((node.path, finding(Kind.OUTSIDE, node.path, "the report was not made from it")))
+
+
+def audit(paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: int) -> list[Audited]:
+    """The outcome for every study that a path names, in order; after those of a results folder, for what they share.
+
+    Raises:
+        PipelineError: a path holds no artifacts, or a config file is faulty.
+    """
+    done: list[Audited] = []
+    for path in paths:
+        path = Path(os.path.abspath(path))
+        studies = [study for study in studies_at(path) if study.is_dir() or _was_finished(study)]
+        audits = (
+            Audit(study, max(path, study, key=lambda one: len(one.parts)), noted(study, configfiles), quick, jobs)
+            for study in studies
+        )
+        found = [one for one in (study.run() for study in audits) if one.artifacts or one.faults]
+        if not found:
+            raise PipelineError("no artifacts", path, "nothing to audit", "give a study or a path in it")
+        done += found
+        if path == studies[0].parent:
+            compared = {entry for one in done for entry in one.compared}
+            done.append(Audited(path, 0, 0, 0, None, shared_findings(path, compared, quick, jobs)))
+    return done
+
+
+def _was_finished(study: Path) -> bool:
+    try:
+        return bool(noted_artifacts(study.parent, study.name))
+    except PipelineError:
+        return True
+
+
+# The outcome as text for people and as JSON --------------------------------------------------------------------------
+
+
+def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
+    """The outcome for people."""
+    lines = []
+    for one in done:
+        if one.artifacts or one.files:
+            lines += [f"{_shown(one.study)}: {one.artifacts} artifacts, {one.files} files, {naturalsize(one.bytes)}"]
+            lines += [f"  root {one.root or 'none: an artifact behind the report is missing'}"]
+        elif one.findings:
+            lines += [f"{_shown(one.study)}:"]
+        for kind in Kind:
+            lines += _of_kind(kind, [found for found in one.findings if found.kind is kind])
+    faults = sum(len(one.faults) for one in done)
+    checked = "sizes" if quick else "contents"
+    said = "everything is intact" if not faults else f"{faults} fault{'s' if faults > 1 else ''}"
+    return printed([*lines, f"{said} ({checked} checked in {seconds:.1f} s)"])
+
+
+def _of_kind(kind: Kind, findings: Sequence[Finding]) -> list[str]:
+    if not findings:
+        return []
+    lines = [f"  {'note: ' if kind.note else ''}{kind} ({len(findings)}): {kind.meaning}"]
+    for one in findings[:SHOWN]:
+        lines.append(f"    {_shown(one.path)}: {one.detail}" + (f"; {one.advice}" if one.advice else ""))
+    return lines + ([f"    … and {len(findings) - SHOWN} more; --json lists all"] if len(findings) > SHOWN else [])
+
+
+def _shown(path: Path) -> str:
+    """Relative to the working directory where it lies below."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def as_json(done: Sequence[Audited], quick: bool) -> dict[str, Any]:
+    """The outcome for programs."""
+    studies = [
+        {
+            **{"study": str(one.study), "root": one.root, "artifacts": one.artifacts, "files": one.files},
+            **{"bytes": one.bytes, "faults": [_json(f) for f in one.faults]},
+            "notes": [_json(f) for f in one.findings if f.kind.note],
+        }
+        for one in done
+    ]
+    return {"holds": not any(one.faults for one in done), "contents": not quick, "studies": studies}
+
+
+def _json(one: Finding) -> dict[str, str]:
+    return {"kind": one.kind, "path": str(one.path), "detail": one.detail, "advice": one.advice}

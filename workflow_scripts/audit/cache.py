@@ -1,73 +1,34 @@
-"""Compares a study's artifacts with the cache entries that they came from.
+"""Compares a study's artifacts with their cache entries, and checks what the studies of a results folder share.
 
-If a file was rewritten with its manifest and run record, but not in the cache, it shows here. A damaged entry
-is never handed out, but it is named: a disk that damages one file may damage others.
+If a file was rewritten with its manifest and run record, but not in the cache, it shows here. The rest of the cache,
+remembered hashes and the store of fetched bytes are verified whenever they are read. They are checked because a disk
+that damages one file may damage others, and because images that were exchanged between URLs in the store would be
+packed like that.
 """
 
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.audit.files import Claim
+from workflow_scripts.audit.files import Claim, hashes
 from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.audit.scan import Scan
 from workflow_scripts.core.cache import results_root, stored
-from workflow_scripts.core.files.bounded_json import Unfit, kind_of, parse_object, read_bytes
-from workflow_scripts.core.files.jsonio import digest, pretty
-from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
-from workflow_scripts.core.files.plain import check_inside
-from workflow_scripts.core.files.seal import is_intact
+from workflow_scripts.core.code_equivalence import acceptances_file
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import Unfit, kind_of
+from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.files.names import CACHE, DISCARDED, ENTRY_MANIFEST, ENTRY_RECORD, FETCHED, STAGING
+from workflow_scripts.core.files.notes import read_note
+from workflow_scripts.core.record import Entry, Loaded, read_entry
+from workflow_scripts.core.sources import REMEMBERED
 from workflow_scripts.provenance.nodes import Node
-from workflow_scripts.provenance.shapes import manifest_fault, odd_fields, record_fault
+from workflow_scripts.study.active_config import NOTES
 
+UNFINISHED = (STAGING, DISCARDED)  # left in a cache by running and killed jobs; cache-gc removes it
 _OWN = ("self", "cached", "accepted")  # fields in which a study's record may differ from the entry's
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A cache entry that is intact, apart from its data files, which are not checked."""
-
-    folder: Path
-    manifest: dict[str, Any]
-    record: dict[str, Any]
-
-    def files(self) -> dict[str, dict[str, Any]]:
-        """Suffix -> sha256 and bytes of every file that it holds."""
-        beside = self.record.get("beside", {})
-        return {**self.manifest["files"], **(beside if isinstance(beside, dict) else {})}
-
-
-def read_entry(folder: Path) -> Entry:
-    """The entry in a folder.
-
-    Raises:
-        Unfit: it is damaged; says where.
-        OSError: it can't be read.
-    """
-    parts = {}
-    check_inside(folder)
-    for name, fault in ((ENTRY_MANIFEST, manifest_fault), (ENTRY_RECORD, record_fault)):
-        try:
-            data = read_bytes(folder / name)
-            parts[name] = parse_object(data)
-        except Unfit as error:
-            raise Unfit(f"{name}: {error}") from None
-        if (wrong := fault(parts[name])) is not None:
-            raise Unfit(f"{name}: {wrong}")
-        if data != pretty(parts[name]):
-            raise Unfit(f"{name}: it is not formatted as the workflow writes it")
-    manifest, record = parts[ENTRY_MANIFEST], parts[ENTRY_RECORD]
-    if (wrong := odd_fields(record)) is not None:
-        raise Unfit(f"run.json: {wrong}")
-    if not is_intact(record):
-        raise Unfit("run.json: its content does not match the digest in it")
-    if record["key"] != folder.name or record["stage"] != folder.parent.name:
-        raise Unfit("run.json: it belongs to another key")
-    if record["manifest"] != digest(manifest):
-        raise Unfit("manifest.json: it is not the one that the run record was written for")
-    return Entry(folder, manifest, record)
 
 
 @dataclass(frozen=True)
@@ -92,7 +53,7 @@ def made_in(stage: Path) -> list[Made]:
     found = []
     for folder in sorted(stage.glob("[!.]*")):
         try:
-            record = read_entry(folder).record
+            record = read_entry(folder, to_the_byte=True).record
         except (OSError, Unfit):
             continue
         found.append(Made(folder, record["artifact"], record["manifest"], _times(record)))
@@ -118,7 +79,7 @@ def entry_findings(node: Node, entry: Entry) -> Iterator[Finding]:
     """Whether an artifact is what its cache entry says."""
     assert node.record is not None and node.computation is not None
     if node.manifest != entry.manifest:
-        yield finding(Kind.EDITED_MANIFEST, node.path, f"not the one in {entry.folder}", node.path)
+        yield finding(Kind.EDITED_RECORD, node.path, f"not the one in {entry.folder}", node.path)
     else:
         differ = _differing(node.computation, entry.record)
         if differ:
@@ -145,7 +106,7 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 def entry_claims(node: Node, entry: Entry, scanned: Scan) -> tuple[list[Claim], list[Finding]]:
     """Files of an entry that must be read because the study does not hold the very same files; and faults."""
     claims, findings = [], []
-    recorded = entry.files()
+    recorded = entry.files
     for suffix, one in recorded.items():
         path = stored(entry.folder, suffix)
         mine = scanned.files.get(node.file(suffix))
@@ -157,7 +118,7 @@ def entry_claims(node: Node, entry: Entry, scanned: Scan) -> tuple[list[Claim], 
         if not stat.S_ISREG(status.st_mode):
             findings.append(_damaged(path, f"it is {kind_of(status.st_mode)}"))
         elif mine is None or (mine.st_dev, mine.st_ino) != (status.st_dev, status.st_ino):
-            claims.append(Claim(node, suffix, path, one["sha256"], one["bytes"], Kind.DAMAGED_CACHE))
+            claims.append(Claim(node, suffix, path, one["sha256"], one["bytes"], Kind.DAMAGED_STORE))
     expected = {entry.folder / ENTRY_MANIFEST, entry.folder / ENTRY_RECORD}
     expected |= {stored(entry.folder, suffix) for suffix in recorded}
     findings += [_damaged(path, "not a file of the entry") for path in _leaves(entry.folder) if path not in expected]
@@ -172,7 +133,7 @@ def _leaves(folder: Path) -> Iterator[Path]:
 
 
 def _damaged(path: Path, detail: str) -> Finding:
-    return finding(Kind.DAMAGED_CACHE, path, detail)
+    return finding(Kind.DAMAGED_STORE, path, detail)
 
 
 def restored(node: Node, made: Iterable[Made]) -> Node | None:
@@ -187,7 +148,77 @@ def restored(node: Node, made: Iterable[Made]) -> Node | None:
     if len(best) != 1:
         return None
     try:
-        entry = read_entry(best[0].folder)
+        entry = read_entry(best[0].folder, to_the_byte=True)
     except (OSError, Unfit):  # removed since
         return None
-    return replace(node, manifest=entry.manifest, record=entry.record)
+    return replace(node, manifest_file=Loaded(b"", entry.manifest), record_file=Loaded(b"", entry.record))
+
+
+def shared_findings(results: Path, compared: Collection[Path], quick: bool, jobs: int) -> list[Finding]:
+    """Yield findings of damage.
+
+    Args:
+        compared: cache entries that were compared with a study's artifacts.
+        quick: look at no contents.
+        jobs: files hashed at a time.
+    """
+    if quick:
+        return []
+    found = [*_links(results), *_no_folders(results), *_cache(results / CACHE, compared, jobs), *_remembered(results)]
+    if (results / FETCHED).is_dir():
+        # Not before: loading what reads the store takes longer than auditing a small study.
+        from workflow_scripts.audit.store import store_findings
+
+        found += store_findings(results / FETCHED)
+    return found
+
+
+def _links(results: Path) -> Iterator[Finding]:
+    """Links beside the studies: another results folder may change what they lead to."""
+    folders = [path for name in (CACHE, FETCHED) for path in sorted((results / name).glob("*")) if path.is_dir()]
+    notes = [*sorted((results / NOTES).glob("*")), acceptances_file(results)]
+    for path in [*(results / name for name in (CACHE, FETCHED, NOTES)), *folders, *notes]:
+        if path.is_symlink():
+            yield finding(Kind.LINK, path, f"leads to {path.readlink()}")
+
+
+def _no_folders(results: Path) -> Iterator[Finding]:
+    """What lies in the place of the cache, of a stage's folder in it, or of the store, and is no folder."""
+    for path in (results / CACHE, *sorted((results / CACHE).glob("[!.]*")), results / FETCHED):
+        if path.exists() and not path.is_dir():
+            yield finding(Kind.DAMAGED_STORE, path, "not a folder")
+
+
+def _cache(cache: Path, compared: Collection[Path], jobs: int) -> Iterator[Finding]:
+    wanted: dict[Path, tuple[str, int]] = {}
+    for entry in sorted(cache.glob("[!.]*/*")):
+        if entry in compared or entry.name.startswith(UNFINISHED):
+            continue
+        try:
+            for suffix, one in read_entry(entry, to_the_byte=True).files.items():
+                wanted[stored(entry, suffix)] = (one["sha256"], one["bytes"])
+        except (Unfit, OSError) as error:
+            yield finding(Kind.DAMAGED_STORE, entry, str(error))
+    regular = []
+    for path, (_, size) in wanted.items():
+        try:
+            mode = path.lstat().st_mode
+        except OSError as error:
+            yield finding(Kind.DAMAGED_STORE, path, str(error.strerror))
+            continue
+        if stat.S_ISREG(mode):
+            regular.append((path, size))
+        else:
+            yield finding(Kind.DAMAGED_STORE, path, f"it is {kind_of(mode)}")
+    for path, value in hashes(regular, jobs):
+        if value != wanted[path][0]:
+            detail = str(value.strerror) if isinstance(value, OSError) else f"sha256 {value[:12]}, not as recorded"
+            yield finding(Kind.DAMAGED_STORE, path, detail)
+
+
+def _remembered(results: Path) -> Iterator[Finding]:
+    for path in sorted((results / REMEMBERED).glob("*")):
+        try:
+            read_note(path, "delete it")
+        except PipelineError as error:
+            yield finding(Kind.DAMAGED_STORE, path, str(error.value))

@@ -1,23 +1,32 @@
-"""Checks data files and external sources against their recorded hashes."""
+"""Checks data files and external sources (the annotation zip, models, datasets) against their recorded hashes."""
 
 import errno
+import hashlib
+import json
 import os
 import stat
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
-from workflow_scripts.audit.hashing import hashes
 from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.audit.scan import Scan
 from workflow_scripts.core.artifact import MANIFEST, RUN
-from workflow_scripts.core.cache import results_root, stored
+from workflow_scripts.core.cache import file_hash, results_root, stored
 from workflow_scripts.core.digest import ROOT
-from workflow_scripts.core.files.bounded_json import kind_of
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.bounded_json import Unfit, kind_of, read_bytes, read_object
 from workflow_scripts.core.files.names import cache_entry
+from workflow_scripts.core.key import root_hash
+from workflow_scripts.core.runtime.progress import progress
+from workflow_scripts.core.sources import LISTING, MOST_LISTED, files_of, local_path
+from workflow_scripts.provenance.crate.contents import METADATA, ROOT_ID
 from workflow_scripts.provenance.nodes import Node
 
 Owners = dict[str, list[Path]]
+DATA = ".data"  # of a source that holds its own bytes
 
 
 @dataclass(frozen=True)
@@ -40,13 +49,9 @@ class Claim:
 
 
 def claims_of(node: Node, with_record: bool) -> list[Claim]:
-    """Every file that a manifest names and, ``with_record``, those outside of it whose hashes the run record has.
-
-    Old records list such files without hashes.
-    """
-    beside = (node.computation or {}).get("beside", {}) if with_record else {}
-    recorded = {**node.files, **(beside if isinstance(beside, dict) else {})}
-    return [Claim(node, suffix, node.file(suffix), str(r["sha256"]), int(r["bytes"])) for suffix, r in recorded.items()]
+    """Every file that a manifest names and, ``with_record``, those outside of it whose hashes the run record has."""
+    recorded = node.files | ((node.computation or {}).get("beside", {}) if with_record else {})
+    return [Claim(node, suffix, node.file(suffix), r["sha256"], r["bytes"]) for suffix, r in recorded.items()]
 
 
 def file_findings(
@@ -68,7 +73,7 @@ def file_findings(
         elif jobs is not None:
             there.append(claim)
         elif status.st_size != claim.bytes:
-            yield claim, claim.finding(Kind.WRONG_SIZE, _sizes(claim, status.st_size))
+            yield claim, claim.finding(Kind.CHANGED_FILE, _sizes(claim, status.st_size))
     if jobs is not None:
         yield from _content_findings(there, owners, jobs)
 
@@ -81,10 +86,10 @@ def _status(claim: Claim, scanned: Scan) -> os.stat_result | Finding:
         status = claim.path.stat()
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return claim.finding(Kind.MISSING_FILE, f"missing; {claim.bytes} bytes are recorded")
+            return claim.finding(Kind.MISSING, f"missing; {claim.bytes} bytes are recorded")
         return finding(Kind.UNREADABLE, claim.path, str(error.strerror))
     if not stat.S_ISREG(status.st_mode):
-        return claim.finding(Kind.NOT_A_FILE, f"it is {kind_of(status.st_mode)}")
+        return claim.finding(Kind.UNREADABLE, f"it is {kind_of(status.st_mode)}")
     return status
 
 
@@ -110,15 +115,13 @@ def owners_of(claims: Iterable[Claim]) -> Owners:
 
 def _other_bytes(claim: Claim, value: str, owners: Sequence[Path]) -> Finding:
     if owners:
-        return claim.finding(Kind.SWAPPED_FILE, f"these are the bytes of {owners[0]}")
+        return claim.finding(Kind.CHANGED_FILE, f"these are the bytes of {owners[0]}")
     try:
         size = claim.path.stat().st_size
     except OSError:  # removed since it was read
         size = claim.bytes
-    if size != claim.bytes:
-        return claim.finding(Kind.WRONG_SIZE, _sizes(claim, size))
     detail = f"sha256 {value[:12]}, {claim.sha256[:12]} is recorded{_shared(claim)}"
-    return claim.finding(Kind.WRONG_CONTENT, detail)
+    return claim.finding(Kind.CHANGED_FILE, detail if size == claim.bytes else _sizes(claim, size))
 
 
 def _sizes(claim: Claim, size: int) -> str:
@@ -159,7 +162,7 @@ def unnamed(study: Path, scanned: Scan, claimed: Collection[Path], doubtful: Col
     for path, status in scanned.files.items():
         own = path.name.endswith((MANIFEST, RUN)) and path.parent.parent == study
         if not own and path not in claimed and path not in scanned.odd and not _within(path, study, prefixes):
-            yield finding(Kind.UNNAMED_FILE, path, f"{status.st_size} bytes")
+            yield finding(Kind.UNNAMED, path, f"{status.st_size} bytes")
     for path in scanned.empty:
         # Snakemake makes the folders of stages before their first job.
         stage = path.parent == study and _is_stage(path.name)
@@ -169,7 +172,7 @@ def unnamed(study: Path, scanned: Scan, claimed: Collection[Path], doubtful: Col
             and path not in scanned.odd
             and not _within(path / "x", study, prefixes)
         ):
-            yield finding(Kind.UNNAMED_FILE, path, "an empty folder")
+            yield finding(Kind.UNNAMED, path, "an empty folder")
 
 
 def _within(path: Path, study: Path, prefixes: dict[Path, tuple[str, ...]]) -> bool:
@@ -180,3 +183,108 @@ def _within(path: Path, study: Path, prefixes: dict[Path, tuple[str, ...]]) -> b
 
 def _is_stage(name: str) -> bool:
     return (ROOT / "workflow_scripts" / "stages" / f"{name}.py").is_file()
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def hashes(files: Sequence[tuple[Path, int]], jobs: int) -> Iterator[tuple[Path, str | OSError]]:
+    """sha256 in hex, or the error that kept a file from being read; in the order in which they are done.
+
+    Args:
+        files: paths with sizes in bytes; the big ones are begun first, so that all threads end together.
+        jobs: threads; hashing and reading leave Python's lock alone.
+    """
+    ordered = sorted(files, key=lambda one: -one[1])
+    with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+        started = [pool.submit(_one, path) for path, _ in ordered]
+        for future in progress(as_completed(started), len(started), "files hashed"):
+            yield future.result()
+
+
+def _one(path: Path) -> tuple[Path, str | OSError]:
+    try:
+        if not path.is_file():  # replaced by something that would block the reader
+            raise OSError(errno.EINVAL, "not a regular file")
+        return path, file_hash(path)
+    except OSError as error:
+        return path, error
+
+
+def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
+    """What is recorded about the files behind a ``source`` artifact, and files added since it was made.
+
+    Unlike in the stages, cached hashes are not trusted, so an edit that restores size and time is found. A source that
+    holds its own bytes (fetched by URL) has no files outside.
+    """
+    if DATA in node.files:
+        return [], []
+    try:
+        listing = read_bytes(node.file(LISTING), MOST_LISTED)
+    except (OSError, Unfit):
+        return [], []  # a listing that is missing or damaged is named itself
+    if hashlib.sha256(listing).hexdigest() != node.files.get(LISTING, {}).get("sha256"):
+        return [], []
+    wanted = str((node.record or {}).get("settings", {}).get("at"))
+    path = _here(wanted)
+    if path is None:
+        return [], [finding(Kind.NOT_COMPARED, node.path, f"{wanted} is not on this machine")]
+    then = _recorded(listing)
+    if then is None:
+        return [], [finding(Kind.EDITED_RECORD, node.file(LISTING), "it lists no files", node.path)]
+    claims = [
+        Claim(node, "", path / name if name else path, sha, size, Kind.CHANGED_SOURCE) for name, sha, size in then
+    ]
+    try:
+        today = {name for name, _ in files_of(path)}
+    except PipelineError as error:  # a FIFO in its place, say, or links that lead back to it
+        return claims, [finding(Kind.UNREADABLE, path, f"{error.what}: {error.value}")]
+    more = sorted(today - {name for name, _, _ in then})
+    return claims, [
+        finding(Kind.CHANGED_SOURCE, path / name, "not there when it was hashed", node.path) for name in more
+    ]
+
+
+def _recorded(listing: bytes) -> list[tuple[str, str, int]] | None:
+    try:
+        return [(str(row["path"]), str(row["sha256"]), int(row["bytes"])) for row in json.loads(listing)]
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _here(wanted: str) -> Path | None:
+    """Where it lies, from the working directory or from the code's folder; None when it is not on this machine."""
+    try:
+        path = local_path(wanted, may_fetch=False)
+    except PipelineError:
+        return None
+    return next((place for place in (path, ROOT / path) if os.path.exists(place)), None)
+
+
+def crate_findings(crate: Path, root: str | None) -> Iterator[Finding]:
+    """Whether a crate has the files that its metadata names, and describes the study with this root hash."""
+    try:
+        graph = {entity["@id"]: entity for entity in read_object(crate / METADATA)["@graph"]}
+        described = {crate / unquote(name): graph[name] for name in graph if "sha256" in graph[name] and name[0] != "#"}
+        identifier = graph[ROOT_ID]["identifier"]
+    except (OSError, Unfit, LookupError, TypeError, AttributeError) as error:
+        yield finding(Kind.BROKEN_CRATE, crate / METADATA, f"not the metadata of a crate ({error})")
+        return
+    manifests = []
+    for path, entity in described.items():
+        try:
+            inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(crate)) and path.is_file()
+            sha256 = file_hash(path) if inside else "missing"
+        except (OSError, ValueError) as error:
+            sha256 = str(error)
+        if sha256 != entity["sha256"]:
+            yield finding(Kind.BROKEN_CRATE, path, f"{sha256[:64]}; the metadata names {entity['sha256']}")
+        parts = path.relative_to(crate).parts
+        if parts[0] == "manifests":
+            manifests.append(("/".join(parts[1:]).removesuffix(".json"), sha256))
+    if identifier != f"root-sha256:{root_hash(manifests)}":
+        yield finding(Kind.BROKEN_CRATE, crate, "its root hash is not that of the manifests in it")
+    elif root is not None and identifier != f"root-sha256:{root}":
+        yield finding(Kind.BROKEN_CRATE, crate, f"it describes {identifier}; the study's root hash is {root}")

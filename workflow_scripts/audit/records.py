@@ -9,11 +9,11 @@ from typing import Any
 from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.audit.scan import AHEAD
 from workflow_scripts.core.files.jsonio import digest, pretty
-from workflow_scripts.core.files.seal import is_intact
+from workflow_scripts.core.files.notes import is_intact
 from workflow_scripts.core.key import artifact_key
+from workflow_scripts.core.record import odd_fields
 from workflow_scripts.provenance.nodes import Node, inputs_of
-from workflow_scripts.provenance.shapes import odd_fields
-from workflow_scripts.study.stages import declaration
+from workflow_scripts.study.config.stages import declaration
 
 _OF_THE_KEY = ("stage", "key", "code")  # the same in the record of a reuse and in that of the computation
 
@@ -25,35 +25,21 @@ def record_findings(node: Node, written_for: Mapping[str, str], to_the_byte: boo
         written_for: digest of a manifest -> label of the artifact that it was written for.
         to_the_byte: also find edits that leave the JSON's meaning as it is.
     """
-    if node.manifest_fault:
-        kind = Kind.BROKEN_MANIFEST if _is_there(node.path) else Kind.MISSING_MANIFEST
-        kind = Kind.UNREADABLE if node.path in node.unreadable else kind
-        yield finding(kind, node.path, node.manifest_fault, node.path)
+    for path, loaded in ((node.path, node.manifest_file), (node.record_path, node.record_file)):
+        if loaded.fault:
+            kind = Kind.UNREADABLE if loaded.unreadable else Kind.MISSING if loaded.missing else Kind.EDITED_RECORD
+            yield finding(kind, path, loaded.fault, node.path)
     record = node.record
     if record is None:
-        kind = Kind.BROKEN_RECORD if _is_there(node.record_path) else Kind.MISSING_RECORD
-        kind = Kind.UNREADABLE if node.record_path in node.unreadable else kind
-        yield finding(kind, node.record_path, str(node.record_fault), node.path)
         return
-    edited = _edit(record)
-    if edited is None and to_the_byte and not _same_bytes(node.record_path, record):
-        edited = "it is not formatted as the workflow writes it"
-    if edited is not None:
-        yield finding(Kind.EDITED_RECORD, node.record_path, edited, node.path)
-        return
-    odd = odd_fields(record) or _other_recipe(record)
+    odd = _edit(record)
+    if odd is None and to_the_byte and node.record_file.data != pretty(record):
+        odd = "it is not formatted as the workflow writes it"
+    odd = odd or odd_fields(record) or _other_recipe(record)
     if odd is not None:
-        yield finding(Kind.BROKEN_RECORD, node.record_path, odd, node.path)
+        yield finding(Kind.EDITED_RECORD, node.record_path, odd, node.path)
         return
     yield from _pair_findings(node, record, written_for, to_the_byte)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        path.lstat()
-    except OSError:
-        return False
-    return True
 
 
 def _edit(record: Mapping[str, Any]) -> str | None:
@@ -84,36 +70,31 @@ def _other_recipe(record: Mapping[str, Any]) -> str | None:
     return f"the original record inside it has a different {', '.join(differ)}" if differ else None
 
 
-def _same_bytes(path: Path, content: Mapping[str, Any]) -> bool:
-    try:
-        return path.read_bytes() == pretty(content)
-    except OSError:
-        return False
-
-
 def _pair_findings(
     node: Node, record: Mapping[str, Any], written_for: Mapping[str, str], to_the_byte: bool
 ) -> Iterator[Finding]:
     if record["artifact"] != node.label or record["stage"] != node.stage:
-        yield finding(Kind.MISPLACED, node.record_path, f"it is the run record of {record['artifact']}", node.path)
+        yield finding(Kind.EDITED_RECORD, node.record_path, f"it is the run record of {record['artifact']}", node.path)
         return
     yield from _time_findings(node, record)
     if node.manifest_fault:
         return
     now, then = digest(node.manifest), (node.computation or {}).get("manifest")
     owner = written_for.get(now)
-    if now != then:
-        if owner is not None and owner != node.label:
-            yield finding(Kind.MISPLACED, node.path, f"it is the manifest of {owner}", node.path)
-        else:
-            detail = f"digest {now[:12]}, the run record was written for {str(then)[:12]}"
-            yield finding(Kind.EDITED_MANIFEST, node.path, detail, node.path)
+    if now != then and owner is not None and owner != node.label:
+        odd = f"it is the manifest of {owner}"
+    elif now != then:
+        odd = f"digest {now[:12]}, the run record was written for {str(then)[:12]}"
     elif node.manifest["stage"] != node.stage:
-        yield finding(Kind.EDITED_MANIFEST, node.path, "its stage differs from that in the run record", node.path)
+        odd = "its stage differs from that in the run record"
     elif node.manifest["unit"] not in ({}, record["unit"]):
         yield finding(Kind.EDITED_RECORD, node.record_path, "its unit differs from that in its manifest", node.path)
-    elif to_the_byte and not _same_bytes(node.path, node.manifest):
-        yield finding(Kind.EDITED_MANIFEST, node.path, "it is not formatted as the workflow writes it", node.path)
+        return
+    elif to_the_byte and node.manifest_file.data != pretty(node.manifest):
+        odd = "it is not formatted as the workflow writes it"
+    else:
+        return
+    yield finding(Kind.EDITED_RECORD, node.path, odd, node.path)
 
 
 def _time_findings(node: Node, record: Mapping[str, Any]) -> Iterator[Finding]:
@@ -152,10 +133,10 @@ def input_findings(nodes: Iterable[Node], known: Mapping[Path, Node], told: Cont
                 missing.setdefault(one.path, []).append(node.label)
             elif one.node.hash != one.recorded_hash:
                 detail = f"{one.name} {one.node.label} has hash {one.node.hash[:12]}, {one.recorded_hash[:12]} was read"
-                yield finding(Kind.CHANGED_INPUT, node.path, detail)
+                yield finding(Kind.OUT_OF_DATE, node.path, detail)
     for path, labels in missing.items():
         more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
-        yield finding(Kind.MISSING_INPUT, path, f"{labels[0]}{more} were made from it")
+        yield finding(Kind.MISSING, path, f"{labels[0]}{more} were made from it")
 
 
 def cycle_findings(nodes: Iterable[Node], known: Mapping[Path, Node]) -> Iterator[Finding]:
@@ -174,7 +155,7 @@ def cycle_findings(nodes: Iterable[Node], known: Mapping[Path, Node]) -> Iterato
                 circle = trail[trail.index(path) :]
                 first = min(circle)
                 said = " from ".join(known[one].label for one in [*circle[::-1], circle[-1]])
-                yield finding(Kind.CYCLE, known[first].record_path, said[:400], first)
+                yield finding(Kind.EDITED_RECORD, known[first].record_path, said[:400], first)
             elif path not in done:
                 trail.append(path)
                 waiting.append((path, True))

@@ -4,16 +4,17 @@ import os
 import re
 import stat
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.bounded_json import kind_of
-from workflow_scripts.core.files.names import CRATE, LOGS
+from workflow_scripts.core.files.names import COPIES, CRATE, LABELS, LOGS
 
-# Folders of a study without artifacts; faithful-pairs crate --check checks a crate.
-BESIDE = (LOGS, "benchmarks", CRATE)
+BESIDE = (LOGS, "benchmarks", CRATE)  # folders of a study without artifacts
+RECORDS = (".csv", ".parquet")  # in ``copies``
 AHEAD = 300.0  # seconds by which clocks of a cluster may differ
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 _STALE_HANDLE = re.compile(r"\.nfs[0-9a-f]+")
@@ -98,21 +99,18 @@ def _look(path: Path, found: Scan, waiting: list[Path]) -> None:
         return
     if stat.S_ISLNK(status.st_mode):
         status = _followed(path, found) or status
-    elif _STALE_HANDLE.fullmatch(path.name) and stat.S_ISREG(status.st_mode):
-        found.tell(Kind.NFS, path, f"{status.st_size} bytes")
-        return
-    elif _TEMPORARY.fullmatch(path.name) and stat.S_ISREG(status.st_mode):
+    elif stat.S_ISREG(status.st_mode) and (_STALE_HANDLE.fullmatch(path.name) or _TEMPORARY.fullmatch(path.name)):
         found.tell(Kind.LEFTOVER, path, f"{status.st_size} bytes")
         return
     if stat.S_ISDIR(status.st_mode):
         if path.name.endswith((MANIFEST, RUN)) and path not in found.odd:
-            found.tell(Kind.NOT_A_FILE, path, "it is a folder")
+            found.tell(Kind.UNREADABLE, path, "it is a folder")
         waiting.append(path)
     elif stat.S_ISREG(status.st_mode):
         found.files[path] = status
         _check_file(path, status, found)
     elif path not in found.odd:
-        found.tell(Kind.NOT_A_FILE, path, f"it is {kind_of(status.st_mode)}")
+        found.tell(Kind.UNREADABLE, path, f"it is {kind_of(status.st_mode)}")
 
 
 def _followed(path: Path, found: Scan) -> os.stat_result | None:
@@ -132,3 +130,34 @@ def _check_file(path: Path, status: os.stat_result, found: Scan) -> None:
         found.tell(Kind.UNREADABLE, path, f"mode {stat.S_IMODE(status.st_mode):o} denies access to its owner")
     elif status.st_mtime > time.time() + AHEAD:
         found.tell(Kind.IMPOSSIBLE_TIME, path, "its modification time is in the future")
+
+
+def beside(study: Path, scanned: Scan) -> set[Path]:
+    """What lies in a study's folder for people, without a manifest: label sheets, ratings, and records of copies."""
+    labels, copies = study / LABELS, study / COPIES
+    files = {path for path in scanned.files if labels in path.parents}
+    records = {path for path in scanned.files if path.parent == copies and path.suffix in RECORDS}
+    return {*files, *records} | ({labels, copies} - scanned.files.keys())
+
+
+def beside_findings(study: Path, scanned: Scan) -> Iterator[Finding]:
+    """Damaged records of copies, whose names are hashes of what they hold, and damaged keys and ratings."""
+    sound = beside(study, scanned) & scanned.files.keys() - scanned.odd
+    records = [path for path in sorted(sound) if path.parent == study / COPIES]
+    if records:
+        # Not before: loading it takes longer than auditing a small study.
+        from workflow_scripts.core.files.copies import is_intact
+
+        for path in records:
+            try:
+                detail = "" if is_intact(path) else "it does not hold what its name is the hash of"
+            except OSError as error:
+                detail = str(error)
+            if detail:
+                yield finding(Kind.DAMAGED_NOTE, path, detail)
+    odd = any(path.is_relative_to(study / LABELS) for path in scanned.odd)  # a FIFO would block the reader
+    if not odd and any(path.parent == study / LABELS for path in sound):
+        from workflow_scripts.captions.labels.reading import damage
+
+        for path, detail in damage(study / LABELS):
+            yield finding(Kind.DAMAGED_NOTE, path, detail)

@@ -1,18 +1,25 @@
-"""The pages of the browser. All text is escaped by the templates; the pages have no script."""
+"""The pages and images of the browser, and one self-contained page of a view, for a paper's supplement.
+
+All text is escaped by the templates; the pages have no script.
+"""
 
 import shlex
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from jinja2 import Environment
+from markupsafe import Markup
 
 from workflow_scripts.browse.index import Caption, Index
 from workflow_scripts.browse.view import LONGEST, PER_PAGE, View
-from workflow_scripts.reporting.colours import arm_class
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.shards import hash_column, images_in_shards
 from workflow_scripts.reporting.page import TEMPLATES as REPORT
-from workflow_scripts.reporting.page import environment
-from workflow_scripts.reporting.text import plain
+from workflow_scripts.reporting.page import environment, policy
+from workflow_scripts.reporting.text import arm_class, plain
+from workflow_scripts.reporting.thumbnails import data_address, reduced
 
 TEMPLATES = Path(__file__).parent / "templates"
 ORDERS = {
@@ -36,6 +43,7 @@ LABELS = {
     "seed": "seed",
     "page": "page",
 }
+SIDE, PARTNER_SIDE = 320, 128  # pixels of the longer side
 
 
 @cache
@@ -183,3 +191,62 @@ def presets(index: Index) -> list[tuple[str, str]]:
                 (f"{arm} loses most to original", View(**both, order="low")),
             ]
     return [(name, view.address()) for name, view in views]
+
+
+def picture(images: Artifact, place: dict[str, Any], side: int) -> bytes:
+    """JPEG of an image, whose longer side has at most ``side`` pixels.
+
+    The stored bytes are from the internet. What is returned is made from the decoded pixels, so that a browser never
+    sees them.
+
+    Args:
+        images: the ``image_index``.
+        place: ``shard``, ``offset``, ``size`` and ``sha256``, as in the index.
+
+    Raises:
+        PipelineError: the shard is missing, damaged, or not the one that was indexed.
+    """
+    row = pa.Table.from_pylist([{name: place[name] for name in ("shard", "offset", "size", "sha256")}])
+    return reduced(images_in_shards(images, row, hash_column(row["sha256"])).image(0), side)
+
+
+def sample(index: Index, images: Artifact, view: View, count: int) -> tuple[bytes, list[str]]:
+    """The page with the first ``count`` images of a view, and the keys of all images on it; equal input, equal bytes.
+
+    Each image has its captions, scores, and its best partner in every pair table. The page needs no network and has no
+    script.
+
+    Args:
+        images: the ``image_index``.
+
+    Raises:
+        PipelineError: the view is invalid, or an image can't be read.
+    """
+    found = index.find(view, count)
+    arms = index.about["arms"]
+    shown: list[dict[str, Any]] = []
+    keys: list[str] = []
+    for card in cards(index, found.rows, marked(index, view)):
+        near = {name: some[0] for name, some in partners(index, card["row"], 1).items() if some}
+        for one, side in ((card, SIDE), *((partner, PARTNER_SIDE) for partner in near.values())):
+            one["picture"] = Markup(data_address("jpeg", picture(images, one, side)))
+            keys.append(one["key"])
+        scores = index.scores_of(card["row"])
+        names = dict.fromkeys(name for arm, name in index.about["scores"] if f"{arm}/{name}" in scores)
+        card["scores"] = {name: [scores.get(f"{arm}/{name}") for arm in arms] for name in names}
+        shown.append({**card, "partners": near})
+    rules = style()
+    body = page(
+        "sample.html",
+        about=index.about,
+        labels=LABELS,
+        view=view.model_dump(exclude_defaults=True),
+        images=shown,
+        marked=marked(index, view),
+        values=None if found.values is None else found.values.tolist(),
+        total=found.total,
+        key=index.folder.name[:12],
+        style=Markup(rules),
+        policy=policy(rules),
+    )
+    return body, keys

@@ -20,8 +20,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from workflow_scripts.browse.index import Index
-from workflow_scripts.browse.pages import image_page, list_page, page, style
-from workflow_scripts.browse.pictures import picture
+from workflow_scripts.browse.pages import image_page, list_page, page, picture, style
 from workflow_scripts.browse.view import view_of
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.errors import PipelineError

@@ -13,7 +13,7 @@ ALL = "all"
 
 
 def _stages() -> list[str]:
-    from workflow_scripts.study.stages import stage_names
+    from workflow_scripts.study.config.stages import stage_names
 
     return sorted(stage_names())
 

@@ -43,9 +43,8 @@ def command(
     import json
     import time
 
-    from workflow_scripts.audit.hashing import cores
-    from workflow_scripts.audit.studies import audit
-    from workflow_scripts.audit.text import as_json, table
+    from workflow_scripts.audit.audit import as_json, audit, table
+    from workflow_scripts.audit.files import cores
     from workflow_scripts.core.runtime.job_log import log_to_stderr
 
     log_to_stderr()

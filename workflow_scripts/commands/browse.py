@@ -9,8 +9,8 @@ import typer
 from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
+    from workflow_scripts.browse.build import Sources
     from workflow_scripts.browse.index import Index
-    from workflow_scripts.browse.sources import Sources
 
 VIEW, IMAGES = "order=random", 48  # of an exported page
 
@@ -57,10 +57,9 @@ def command(
       1  the study has no captions yet, the port is in use, the view is invalid, or the file exists
       2  wrong usage
     """
-    from workflow_scripts.browse.build import index_of
+    from workflow_scripts.browse.build import index_of, sources_of
     from workflow_scripts.browse.index import Index
     from workflow_scripts.browse.server import serve
-    from workflow_scripts.browse.sources import sources_of
     from workflow_scripts.core.runtime.job_log import log_to_stderr
 
     if export is None and (view is not None or images is not None):
@@ -89,7 +88,7 @@ def write_sample(sources: "Sources", index: "Index", out: Path, view: str, count
     """
     from urllib.parse import parse_qsl
 
-    from workflow_scripts.browse.export import sample
+    from workflow_scripts.browse.pages import sample
     from workflow_scripts.browse.view import view_of
     from workflow_scripts.core.errors import PipelineError
 

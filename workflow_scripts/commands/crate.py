@@ -1,4 +1,4 @@
-"""``faithful-pairs crate``: write or check a study's Workflow Run RO-Crate."""
+"""``faithful-pairs crate``: write a study's Workflow Run RO-Crate."""
 
 import sys
 from pathlib import Path
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="the study's folder; with --check, the crate")],
-    check: Annotated[bool, typer.Option("--check", help="check a crate instead of writing one")] = False,
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="the study's folder, such as results/demo")],
     license: Annotated[
         str | None, typer.Option(metavar="TEXT", help="the study's licence: a URL, or a sentence")
     ] = None,
@@ -22,33 +21,24 @@ def command(
         float | None, typer.Option(metavar="MB", help="include files up to this size, and only hashes of larger ones")
     ] = None,
 ) -> None:
-    """Write or check a study's Workflow Run RO-Crate.
-
-    The crate is written to STUDY/crate and then checked. With --check an existing crate is checked, without its study
-    and without a network.
+    """Write a study's Workflow Run RO-Crate to STUDY/crate.
 
     \b
     Examples:
       faithful-pairs crate results/demo --license https://creativecommons.org/licenses/by/4.0/
-      faithful-pairs crate --check results/demo/crate
 
     \b
     Exit status:
-      0  the crate is complete and consistent with its metadata
-      1  it is not, or can't be written or read
+      0  the crate is written
+      1  it can't be written
       2  wrong usage
     """
-    from workflow_scripts.provenance.crate import check as checks
     from workflow_scripts.provenance.crate.write import write_crate
-    from workflow_scripts.study.stages import published
+    from workflow_scripts.study.config.stages import published
 
     settings = _settings(license=license, max_file_mb=max_file_mb)
-    crate = folder if check else write_crate(folder, **settings.model_dump(), published=published()).parent
-    faults = checks.check(crate)
-    sys.stderr.write(printed(f"error: {fault}" for fault in faults))
-    if faults:
-        raise typer.Exit(1)
-    sys.stdout.write(printed([f"{crate}: complete, as far as faithful-pairs checks the Provenance Run Crate profile"]))
+    metadata = write_crate(study, **settings.model_dump(), published=published())
+    sys.stdout.write(printed([f"{metadata.parent}: written"]))
 
 
 def _settings(**given: str | float | None) -> "CrateContents":

@@ -30,8 +30,7 @@ def command(
       2  A or B is not an artifact, they are of different stages, or wrong usage
     """
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.provenance.diff.diff import diff
-    from workflow_scripts.provenance.diff.text import as_json, as_text
+    from workflow_scripts.provenance.diff import as_json, as_text, diff
     from workflow_scripts.provenance.locate import locate
 
     one, other = locate(a).node, locate(b).node

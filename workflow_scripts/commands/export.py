@@ -48,15 +48,15 @@ def command(
       2  wrong usage
     """
     from workflow_scripts.export.card import UNKNOWN
-    from workflow_scripts.export.export import export
+    from workflow_scripts.export.network import export
     from workflow_scripts.export.run import find_run
 
     if licence is not None and not licence.strip():
         raise typer.BadParameter("the text is empty", param_hint="--licence")
     found = find_run(run, checkpoint)
-    done = export(found, folder.absolute(), licence or UNKNOWN)
-    how = "timm and torch.hub load it" if done.timm else "torch.hub loads it; timm has no such architecture"
-    line = f"{folder}: checkpoint {found.checkpoint}, learned from {done.learned} images; {how}"
+    learned, in_timm = export(found, folder.absolute(), licence or UNKNOWN)
+    how = "timm and torch.hub load it" if in_timm else "torch.hub loads it; timm has no such architecture"
+    line = f"{folder}: checkpoint {found.checkpoint}, learned from {learned} images; {how}"
     sys.stdout.write(printed([line]))
     if licence is None:
         sys.stdout.write("its card names no licence; add --licence\n")

@@ -67,8 +67,7 @@ def write_sheet(study: Path, out: Path, images: int, arms: list[str], side: int,
     from workflow_scripts.core.files.copies import record_copy
     from workflow_scripts.core.files.names import LABEL_KEY, LABELS
     from workflow_scripts.core.shards import images_of_keys
-    from workflow_scripts.reporting.labels.sampling import stratified
-    from workflow_scripts.reporting.labels.sheet import items_of, key_file, sheet_name, sheet_page
+    from workflow_scripts.reporting.labels import items_of, key_file, sheet_name, sheet_page, stratified
 
     if out.is_dir():
         raise PipelineError("not a file", out, "a folder", "give the name of a file with --out")
@@ -111,7 +110,7 @@ def _write(out: Path, page: bytes, key: Path, named: bytes) -> None:
 def _arms(study: Path, wanted: list[str]) -> "dict[str, Artifact]":
     from workflow_scripts.core.artifact import MANIFEST, Artifact
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.reporting.labels.sheet import LETTERS
+    from workflow_scripts.reporting.labels import LETTERS
 
     folder = study / "select_captions"
     there = sorted(path.name.removesuffix(MANIFEST) for path in folder.glob(f"*{MANIFEST}"))

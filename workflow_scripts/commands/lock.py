@@ -10,7 +10,7 @@ import typer
 from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
-    from workflow_scripts.study.lock.file import Lock
+    from workflow_scripts.study.config.lock import Lock
 
 
 def command(
@@ -43,8 +43,8 @@ def command(
     from workflow_scripts.core.files.durable import write_durable
     from workflow_scripts.study.active_config import BASE
     from workflow_scripts.study.config.files import read_config, shown
+    from workflow_scripts.study.config.lock import resolve
     from workflow_scripts.study.config.study import checked_study
-    from workflow_scripts.study.lock.resolve import resolve
 
     config = read_config([ROOT / BASE, *(configfile or [])])
     path = config.lock_file
@@ -65,7 +65,7 @@ def command(
 def _before(path: Path, check: bool) -> "Lock | None":
     """The existing lock; if it is damaged, an error with ``--check``, and otherwise a warning, since it is replaced."""
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.study.lock.file import read_lock
+    from workflow_scripts.study.config.lock import read_lock
 
     try:
         return read_lock(path)

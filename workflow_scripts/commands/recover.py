@@ -1,4 +1,4 @@
-"""``faithful-pairs recover``: repair what a kill or a crash left, then start a command."""
+"""``faithful-pairs recover``: end the jobs of a killed Snakemake, then start a command."""
 
 import os
 import sys
@@ -11,20 +11,19 @@ import typer
 def command(
     then: Annotated[
         list[str] | None,
-        typer.Argument(metavar="COMMAND", help="command to start after the repair; put -- before it"),
+        typer.Argument(metavar="COMMAND", help="command to start then; put -- before it"),
     ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="wait for running jobs; cancel those waiting in the queue")
     ] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="cancel all jobs")] = False,
 ) -> None:
-    """Repair what a kill or a crash left behind.
+    """End the jobs and remove the locks that a killed Snakemake left behind.
 
     A killed Snakemake leaves its SLURM jobs in the queue, and the next one does not find them. This command finds the
     jobs that were submitted from this folder, and waits for them (--wait) or cancels them (--cancel). It then removes
-    stale locks, temporary files and incomplete cache entries from results, completes interrupted downloads, and starts
-    the command given after --. If there are jobs and neither option is given, it only lists them. Run it on the machine
-    where Snakemake ran, in the folder where it was started.
+    Snakemake's locks and starts the command given after --. If there are jobs and neither option is given, it only
+    lists them. Run it on the machine where Snakemake ran, in the folder where it was started.
 
     \b
     Examples:
@@ -33,7 +32,7 @@ def command(
 
     \b
     Exit status:
-      0  repaired; with a command, the command's own status
+      0  done; with a command, the command's own status
       1  jobs are left, Snakemake is still running here, or SLURM does not answer
       2  wrong usage
     """

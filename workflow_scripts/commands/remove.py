@@ -10,7 +10,7 @@ import typer
 from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
-    from workflow_scripts.removal.networks import Learned
+    from workflow_scripts.removal.shown import Learned
 
 STILL_HELD = 2
 
@@ -59,8 +59,8 @@ def remove(study: Path) -> tuple[str, bool]:
     Raises:
         PipelineError: see :func:`workflow_scripts.removal.removal.remove_listed`.
     """
-    from workflow_scripts.removal.known import read_known
     from workflow_scripts.removal.removal import removal_of, remove_listed
+    from workflow_scripts.removal.shown import read_known
 
     results, name = study.parent, study.name
     listed = len(removal_of(results, name))
@@ -106,7 +106,7 @@ def _mark(networks: "Sequence[Learned]") -> tuple[list[str], list[str]]:
     from datetime import UTC, datetime
 
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.export.removed import note_removed, unlisted
+    from workflow_scripts.export.folder import note_removed, unlisted
 
     marked, unmarked = [], []
     day = datetime.now(UTC).date().isoformat()

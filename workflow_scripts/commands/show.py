@@ -43,7 +43,7 @@ def text(study: Path, step: str = "last") -> str:
     from workflow_scripts.core.artifact import MANIFEST, Artifact
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.files.foreign import readable
-    from workflow_scripts.reporting.console import arms_table
+    from workflow_scripts.reporting.sections.console import arms_table
 
     summary = Artifact(study / "summary" / f"summary{MANIFEST}")
     page = Artifact(study / "report" / f"index{MANIFEST}").path(".html")

@@ -43,8 +43,8 @@ def command(
     import json
     import time
 
+    from workflow_scripts.study.active_config import studies_at
     from workflow_scripts.study.status.survey import survey
-    from workflow_scripts.study.studies import studies_at
 
     now, here = time.time(), Path.cwd()
     studies = [one.relative_to(here) if here in one.parents else one for one in studies_at(path)]

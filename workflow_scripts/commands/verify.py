@@ -11,7 +11,7 @@ import typer
 from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
-    from workflow_scripts.provenance.verify.verify import Verdict
+    from workflow_scripts.provenance.verify import Verdict
 
 
 def command(
@@ -52,8 +52,8 @@ def command(
 
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.provenance.nodes import load
-    from workflow_scripts.provenance.verify.verify import GOOD, Options, sample, verify_all
-    from workflow_scripts.study.stages import tolerance
+    from workflow_scripts.provenance.verify import GOOD, Options, sample, verify_all
+    from workflow_scripts.study.config.stages import tolerance
 
     nodes = sample(load(path), number, seed)
     if not nodes:
@@ -67,7 +67,7 @@ def command(
 
 def lines(verdicts: Sequence["Verdict"]) -> list[str]:
     """One line per file, and a last one with the counts."""
-    from workflow_scripts.provenance.verify.verify import Kind
+    from workflow_scripts.provenance.verify import Kind
 
     text = [
         f"{one.kind:<26} {one.artifact}{one.suffix}" + (f"  ({one.detail})" if one.detail else "") for one in verdicts

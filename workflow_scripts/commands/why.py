@@ -48,9 +48,8 @@ def answer(file: Path, columns: dict[str, str], form: str, together: bool = True
     Raises:
         PipelineError: no artifact names the file, or no row of the summary has these values.
     """
-    from workflow_scripts.provenance.cells import cells
     from workflow_scripts.provenance.locate import locate
-    from workflow_scripts.provenance.why import as_json, as_text, why
+    from workflow_scripts.provenance.why import as_json, as_text, cells, why
 
     place = locate(file)
     rows = cells(place.node, place.suffix, columns) if columns else []

@@ -6,20 +6,18 @@ reads it.
 """
 
 import hashlib
-import re
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from workflow_scripts.core.cache import file_hash, place, results_root, stored
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes, read_object_or_none
+from workflow_scripts.core.files.bounded_json import Unfit, read_bytes
 from workflow_scripts.core.files.names import cache_entry
-from workflow_scripts.core.files.plain import OWN, check_inside, check_suffix
+from workflow_scripts.core.files.plain import OWN, check_inside
 from workflow_scripts.core.inputs import verify
+from workflow_scripts.core.record import load_manifest, load_record
 
 MANIFEST, RUN = OWN
-WORD = re.compile(r"[0-9A-Za-z_-]+")
-LONGEST_WORD = 100  # characters; keys have 64
 
 
 def stage_and_name(manifest: Path) -> tuple[str, str]:
@@ -48,10 +46,8 @@ def manifest_names(manifest: Path, suffix: str) -> str | None:
     Raises:
         OSError: it can't be read.
     """
-    try:
-        return str(parse_object(read_bytes(manifest))["files"][suffix]["sha256"])
-    except (FileNotFoundError, NotADirectoryError, Unfit, KeyError, TypeError):
-        return None
+    loaded = load_manifest(manifest)
+    return loaded.content["files"].get(suffix, {}).get("sha256") if loaded.fault is None else None
 
 
 def repair_advice(manifest_path: Path) -> str:
@@ -72,20 +68,16 @@ class Artifact:
     """
 
     def __init__(self, manifest_path: Path) -> None:
-        advice = f"compute it with: snakemake {manifest_path}"
         self.manifest_path = manifest_path
         self.name = manifest_path.name.removesuffix(MANIFEST)
-        try:
-            content = read_bytes(manifest_path)
-            self.manifest = parse_object(content)
-        except FileNotFoundError:
-            raise PipelineError("missing file", manifest_path, "no such file", advice) from None
-        except Unfit as error:
-            raise PipelineError("unreadable manifest", manifest_path, error, repair_advice(manifest_path)) from None
-        self.hash = hashlib.sha256(content).hexdigest()
-        fault = _fault_of(self.manifest)
-        if fault:
-            raise PipelineError("not an artifact manifest", manifest_path, fault, repair_advice(manifest_path))
+        loaded = load_manifest(manifest_path)
+        if loaded.missing:
+            advice = f"compute it with: snakemake {manifest_path}"
+            raise PipelineError("missing file", manifest_path, "no such file", advice)
+        if loaded.fault is not None:
+            raise PipelineError("damaged manifest", manifest_path, loaded.fault, repair_advice(manifest_path))
+        self.manifest = loaded.content
+        self.hash = hashlib.sha256(loaded.data).hexdigest()
 
     @property
     def unit(self) -> dict[str, str]:
@@ -139,10 +131,11 @@ class Artifact:
     def _link_again(self, path: Path, suffix: str) -> None:
         record = self.manifest_path.with_name(self.name + RUN)
         advice = f"recompute it with: snakemake --force {self.manifest_path}"
-        stage, key = self.manifest["stage"], (read_object_or_none(record) or {}).get("key")
-        if not (_is_word(stage) and _is_word(key)):  # a damaged record, whose texts must not become paths
+        loaded = load_record(record)
+        key = loaded.content.get("key")
+        if loaded.fault is not None or not key:  # the texts of a damaged record must not become paths
             raise PipelineError("missing data file", path, "its record names no entry of the cache", advice)
-        entry = cache_entry(results_root(self.manifest_path), stage, key)
+        entry = cache_entry(results_root(self.manifest_path), self.manifest["stage"], key)
         kept, recorded = stored(entry, suffix), self.manifest["files"][suffix]
         try:
             check_inside(entry)
@@ -156,26 +149,3 @@ class Artifact:
             raise PipelineError("missing data file", path, f"its cached copy {kept} is damaged", advice)
         if not place(entry, self.manifest_path.with_name(self.name), {"files": {suffix: recorded}}):
             raise PipelineError("missing data file", path, "neither in the results nor in the cache", advice)
-
-
-def _is_word(value: object) -> TypeGuard[str]:
-    """Whether a value has the form of a stage's name or of a key."""
-    return isinstance(value, str) and len(value) <= LONGEST_WORD and WORD.fullmatch(value) is not None
-
-
-def _fault_of(manifest: dict[str, Any]) -> str:
-    """What makes a manifest unusable, or an empty text."""
-    missing = {"stage", "unit", "files", "rows"} - manifest.keys()
-    if missing:
-        return f"without {', '.join(sorted(missing))}"
-    if not all(isinstance(manifest[name], dict) for name in ("unit", "files", "rows")):
-        return "unit, files and rows must be objects"
-    for suffix, recorded in manifest["files"].items():
-        try:
-            check_suffix(suffix)
-        except Unfit as error:
-            return str(error)
-        fields = recorded if isinstance(recorded, dict) else {}
-        if not isinstance(fields.get("sha256"), str) or not isinstance(fields.get("bytes"), int):
-            return f"no sha256 and bytes of {suffix}"
-    return ""

@@ -17,18 +17,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import read_object
+from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.durable import naming, sync_descriptor, sync_folder
-from workflow_scripts.core.files.jsonio import digest
-from workflow_scripts.core.files.names import DISCARDED, ENTRY_MANIFEST, ENTRY_RECORD
+from workflow_scripts.core.files.names import DISCARDED, ENTRY_MANIFEST
 from workflow_scripts.core.files.patience import patiently
-from workflow_scripts.core.files.plain import check_inside, check_suffixes, open_plain
-from workflow_scripts.core.files.seal import is_intact
+from workflow_scripts.core.files.plain import open_plain
 from workflow_scripts.core.files.sharing import holder_of, note_holder
+from workflow_scripts.core.record import Entry, read_entry
 
 log = logging.getLogger(__name__)
 _FICLONE = 0x40049409
-DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading a damaged entry raises
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # a file system says that it has none
 
 
@@ -60,15 +58,15 @@ def lookup(entry: Path) -> dict[str, Any] | None:
     An OSError of the file system does not count as damage and is passed on to the caller.
     """
     try:
-        manifest, _ = read_entry(entry)
+        manifest = whole_entry(entry).manifest
         for suffix, recorded in manifest["files"].items():
             if file_hash(stored(entry, suffix)) != recorded["sha256"]:
-                raise ValueError(f"_{suffix} differs from what the manifest records")
+                raise Unfit(f"_{suffix} differs from what the manifest records")
     except (FileNotFoundError, NotADirectoryError):
         if not entry.exists():
             return None
         reason = "a file is missing"
-    except DAMAGE as error:
+    except Unfit as error:
         reason = str(error)
     else:
         with suppress(OSError):  # a cache of another user can be read all the same
@@ -78,43 +76,18 @@ def lookup(entry: Path) -> dict[str, Any] | None:
     return None
 
 
-def is_complete(entry: Path) -> bool:
-    """Whether an entry has all its files in the recorded sizes; unlike :func:`lookup`, this reads no data."""
-    try:
-        read_entry(entry)
-    except (FileNotFoundError, NotADirectoryError, *DAMAGE):
-        return False
-    return True
-
-
-def read_entry(entry: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Manifest and run record of a cache entry whose data files have the recorded sizes; no data is read.
-
-    Every user of the results folder can write to the cache. So what is returned names plain files in the entry's own
-    folder, and no link is in it.
+def whole_entry(entry: Path) -> Entry:
+    """A cache entry whose data files have the recorded sizes; unlike :func:`lookup`, this reads no data.
 
     Raises:
-        DAMAGE: the entry is damaged; the ValueErrors among them say how.
+        Unfit: the entry is damaged; says how.
         OSError: a file is missing or can't be read.
     """
-    check_inside(entry)
-    manifest, record = read_object(entry / ENTRY_MANIFEST), read_object(entry / ENTRY_RECORD)
-    _check_record(entry, manifest, record)
-    for recorded in (manifest["files"], record["beside"]):
-        check_suffixes(recorded)
-    for suffix, recorded in manifest["files"].items():
+    found = read_entry(entry)
+    for suffix, recorded in found.manifest["files"].items():
         if stored(entry, suffix).stat().st_size != recorded["bytes"]:
-            raise ValueError(f"_{suffix} differs from what the manifest records")
-    return manifest, record
-
-
-def _check_record(entry: Path, manifest: dict[str, Any], record: dict[str, Any]) -> None:
-    if not is_intact(record):
-        raise ValueError("its run record was edited")
-    if record["manifest"] != digest(manifest):
-        raise ValueError("its manifest is not the original one")
-    if record["key"] != entry.name:
-        raise ValueError("it belongs to another key")
+            raise Unfit(f"_{suffix} differs from what the manifest records")
+    return found
 
 
 def discard(entry: Path) -> None:

@@ -45,16 +45,16 @@ NEVER_CHANGES_BYTES = frozenset(
         "core.files.bounded_json",
         "core.files.durable",
         "core.files.notes",
-        "core.files.seal",
         "core.files.storage_errors",
         "core.inputs",
         "core.pinned_code",
+        "core.record",
         "core.runtime.job_log",
         "core.runtime.meter",
         "core.runtime.process",
         "core.runtime.progress",
         "core.runtime.stage",
-        "pretraining.monitor.tracking",  # and the trackers, which it alone imports
+        "pretraining.monitor.tracking",
     )
 )
 SKIPPED = "FACTS"
@@ -77,7 +77,6 @@ SUMMARISED = (
     "TextEncoderKind",
     "TextNorm",
     "TokenizerKind",
-    "Tracker",
 )
 # Called name -> keywords that never change bytes: only config checks, estimates and docs read them.
 SKIPPED_KEYWORDS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
-from workflow_scripts.core.cache import DAMAGE, discard, file_hash, link, lookup, place, read_entry, stored, target_of
+from workflow_scripts.core.cache import discard, file_hash, link, lookup, place, stored, target_of, whole_entry
 from workflow_scripts.core.errors import BUG, PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.durable import (
@@ -22,8 +22,8 @@ from workflow_scripts.core.files.durable import (
 )
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD, STAGING
+from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.core.files.plain import check_suffix
-from workflow_scripts.core.files.seal import sealed
 from workflow_scripts.core.key import SCHEMA
 
 RENAMES = 5  # attempts to put an entry where damaged ones are
@@ -138,9 +138,9 @@ def publish(
     Returns False when the entry was removed or damaged while it was read, such as by a cleanup of the cache.
     """
     try:
-        _, original = read_entry(entry)
+        original = whole_entry(entry).record
         sync_parents([entry])  # its maker may have been killed before its own sync
-    except (FileNotFoundError, NotADirectoryError, *DAMAGE):
+    except (FileNotFoundError, NotADirectoryError, Unfit):
         return False
     make_folders(artifact.parent)
     withdraw(artifact)

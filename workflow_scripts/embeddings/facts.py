@@ -23,6 +23,7 @@ IMAGES = Facts(
     ),
     disk=lambda load: load.rows * WIDTH * 4,
     section="image_encoders.{encoder}",
+    settings=lambda units, unit: units.run_seen(unit["encoder"]),
     sources={"encoder": "encoder-{encoder}"},
 )
 

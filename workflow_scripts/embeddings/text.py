@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from workflow_scripts.core.runtime.meter import current
 from workflow_scripts.embeddings.chunks import BATCHES, unit_rows, vector_chunks
-from workflow_scripts.models.text.blank import is_blank
+from workflow_scripts.models.text_norms import is_blank
 
 ROWS = 65_536  # handled at a time
 

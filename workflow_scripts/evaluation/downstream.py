@@ -4,12 +4,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.stats.intervals import Interval, bootstrap_class_means, class_means, percentile_interval, wilson
+from workflow_scripts.stats.seeds import derive
 
 
 @dataclass(frozen=True)
@@ -71,4 +75,49 @@ def load_downstream(dataset: Artifact, features: Artifact) -> Downstream:
         np.array(table["split"].to_pylist()),
         vectors,
         [[labels.get(name, -1) for name in classes or ()] for classes in objects],
+    )
+
+
+class Resampling(NamedTuple):
+    """Bootstrap behind intervals of means over classes, and the level of all intervals."""
+
+    resamples: int
+    level: float
+    seed: int
+
+
+def average(values: np.ndarray, labels: np.ndarray, metric: str) -> float:
+    """Mean of the rows' values (n,), or the mean over the classes that have rows of the means of their rows."""
+    if metric == "mean_per_class":
+        return float(class_means(values[:, None], labels)[0])
+    return float(np.mean(values))
+
+
+def with_interval(predicted: np.ndarray, data: Downstream, resampling: Resampling) -> Interval:
+    """Test score with its interval: Wilson's for accuracy, bootstrap over images for mean per class.
+
+    Args:
+        predicted: (t,) classes predicted for the rows of the test split, in order.
+    """
+    labels = data.labels[data.rows("test")]
+    correct = predicted == labels
+    if data.metric == "accuracy":
+        return wilson(int(correct.sum()) / len(correct), len(correct), resampling.level)
+    seed = derive(resampling.seed, "mean_per_class", data.name)
+    resampled = bootstrap_class_means(correct[:, None].astype(np.float32), labels, resampling.resamples, seed)
+    return percentile_interval(average(correct, labels, data.metric), resampled[:, 0], resampling.level)
+
+
+def hits_table(data: Downstream, predicted: np.ndarray) -> pa.Table:
+    """One row per test image: dataset, key, label, predicted, correct."""
+    test = data.rows("test")
+    labels = data.labels[test].astype(np.int32)
+    return pa.table(
+        {
+            "dataset": pa.array([data.name] * len(test), pa.string()),
+            "key": pa.array(data.keys[test].tolist(), pa.string()),
+            "label": labels,
+            "predicted": predicted,
+            "correct": pa.array(predicted == labels),
+        }
     )

@@ -4,16 +4,24 @@ import numpy as np
 import pyarrow as pa
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.accuracy import Resampling, with_interval
-from workflow_scripts.evaluation.downstream import Downstream
-from workflow_scripts.models.nearest import nearest_classes
+from workflow_scripts.evaluation.downstream import Downstream, Resampling, with_interval
+from workflow_scripts.models.nearest import nearest_classes, nearest_classes_on
+from workflow_scripts.stats.feature_statistics import alignment, rankme, uniformity
+from workflow_scripts.stats.seeds import derive
 
+RANK_IMAGES = 25_600
+"""Most images of train and val behind RankMe: as many as in its paper."""
+UNIFORMITY_PAIRS = 200_000
+"""Most pairs of test images behind the uniformity."""
 RESULTS = pa.schema(
     [
         *[("dataset", pa.string()), ("metric", pa.string())],
         *[(name, pa.float64()) for name in ("value", "low", "high")],
         *[("n", pa.int64()), ("bank", pa.int64())],
     ]
+)
+ROWS = pa.schema(
+    [("dataset", pa.string()), ("metric", pa.string()), ("value", pa.float64()), ("n", pa.int64())],
 )
 
 
@@ -33,9 +41,6 @@ def knn(data: Downstream, neighbours: int, temperature: float, device: str) -> n
     sides = features[bank], labels[bank], features[test]
     if device == "cpu":
         return nearest_classes(*sides, neighbours, temperature).astype(np.int32)
-    # Importing torch takes longer than classifying a small set; only a GPU needs it.
-    from workflow_scripts.models.nearest_torch import nearest_classes_on
-
     return nearest_classes_on(device, *sides, neighbours, temperature).astype(np.int32)
 
 
@@ -46,16 +51,27 @@ def results_table(data: Downstream, predicted: np.ndarray, resampling: Resamplin
     return pa.Table.from_pylist([dict(zip(RESULTS.names, row, strict=True))], RESULTS)
 
 
-def predictions_table(data: Downstream, predicted: np.ndarray) -> pa.Table:
-    """One row per test image: dataset, key, label, predicted, correct."""
-    test = data.rows("test")
-    labels = data.labels[test].astype(np.int32)
-    return pa.table(
-        {
-            "dataset": pa.array([data.name] * len(test), pa.string()),
-            "key": pa.array(data.keys[test].tolist(), pa.string()),
-            "label": labels,
-            "predicted": predicted,
-            "correct": pa.array(predicted == labels),
-        }
-    )
+def statistics_table(data: Downstream, seed: int) -> pa.Table:
+    """A row per statistic: dataset, metric, value, n (images). A statistic that does not exist is left out.
+
+    Args:
+        seed: of what is drawn, which does not depend on the features, so all checkpoints share it.
+    """
+    bank, test = data.rows("train", "val"), data.rows("test")
+    if len(bank) > RANK_IMAGES:
+        generator = np.random.Generator(np.random.PCG64(derive(seed, "rankme", data.name)))
+        bank = np.sort(generator.choice(bank, RANK_IMAGES, replace=False))
+    features, labels = data.features[test].astype(np.float64), data.labels[test]
+    norms = np.linalg.norm(features, axis=1)
+    unit = features / np.maximum(norms, 1e-12)[:, None]
+    aligned, partnered = alignment(unit, labels)
+    spread = uniformity(unit, UNIFORMITY_PAIRS, derive(seed, "uniformity", data.name))
+    found = {
+        "rankme": (rankme(data.features[bank].astype(np.float64)), len(bank)),
+        "alignment": (aligned, partnered),
+        "uniformity": (spread, len(test)),
+        "norm": (float(norms.mean()), len(test)),
+        "norm_sd": (float(norms.std()), len(test)),
+    }
+    rows = [(data.name, name, value, n) for name, (value, n) in found.items() if np.isfinite(value)]
+    return pa.Table.from_pylist([dict(zip(ROWS.names, row, strict=True)) for row in rows], ROWS)

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.evaluation.saliency.masks import check_mask
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import channels_first, fit
 
@@ -66,6 +66,19 @@ def pack_masks(masks: TarImages, keys: Sequence[str], view: View, path: Path, ma
 
     _write(path, (len(rows), view.size, view.size), batches(rows, load, workers=1))
     np.save(masked, rows)
+
+
+def check_mask(mask: np.ndarray, where: str, key: str) -> np.ndarray:
+    """``mask`` if it is two-dimensional and holds only 0, 1 and 255.
+
+    Raises:
+        PipelineError: otherwise.
+    """
+    strange = sorted(set(np.unique(mask).tolist()) - {0, 1, 255}) if mask.ndim == 2 else mask.shape
+    if strange:
+        advice = "use greyscale masks with 0 (background), 1 (object) and 255 (ignore)"
+        raise PipelineError("invalid object mask", where, f"{key}: {strange}", advice)
+    return mask
 
 
 def _fitted(pixels: np.ndarray, view: View) -> np.ndarray:

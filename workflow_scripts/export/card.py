@@ -3,23 +3,21 @@
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from huggingface_hub import ModelCardData
 from markupsafe import Markup
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.result_names import probe_objective
-from workflow_scripts.export.architecture import Recipe
+from workflow_scripts.export.folder import removed_section
 from workflow_scripts.export.hubconf import WEIGHTS
 from workflow_scripts.export.markdown import render
-from workflow_scripts.export.removed import removed_section
 from workflow_scripts.export.run import STAGE, Run, recorded_settings
-from workflow_scripts.models.networks.view import View
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.settings import METHODS
-from workflow_scripts.provenance.chain import annotation_zips
-from workflow_scripts.provenance.nodes import Node, inputs_of, read_node
+from workflow_scripts.provenance.nodes import Node, inputs_of
+from workflow_scripts.provenance.why import annotation_zips
 from workflow_scripts.reporting.sections.headline import FAMILIES, family
 from workflow_scripts.reporting.text import visible
 from workflow_scripts.stages.pair_table import PAIR_KINDS
@@ -30,76 +28,65 @@ GROUPS = 20  # subreddits that the card lists
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 
-class Card(NamedTuple):
-    """What the card needs besides the run.
+def model_card(run: Run, licence: str, facts: Mapping[str, Any]) -> str:
+    """``README.md`` as the Hugging Face hub and GitHub show it.
 
-    Attributes:
-        recipe: how the network is built.
-        width: of its features.
-        view: how evaluation saw images.
-        timm: whether timm loads it.
+    Args:
         licence: of the network, as the user gives it.
-        learned: number of images that it, and networks behind its pairs, learned from.
-        sha256: of the file of weights.
+        facts: ``recipe``, by which the network is built; ``width`` of its features; ``view``, how evaluation saw
+            images; ``timm``, whether timm loads it; ``learned``, the number of images that it, and networks behind its
+            pairs, learned from; ``sha256`` of the file of weights.
     """
-
-    recipe: Recipe
-    width: int
-    view: View
-    timm: bool
-    licence: str
-    learned: int
-    sha256: str
-
-
-def model_card(run: Run, card: Card) -> str:
-    """``README.md`` as the Hugging Face hub and GitHub show it."""
-    return render(
-        "README.md",
-        {
-            **card._asdict(),
-            "header": Markup(_header(card)),
-            "weights": WEIGHTS,
-            "run": run,
-            "about": run.metadata,
-            "settings": run.settings,
-            "method": METHODS[run.settings["method"]],
-            "augmentation": AUGMENTATIONS[run.settings["augmentation"]],
-            "data": _data(run),
-            "pairs": _pairs(run),
-            "encoders": sorted({node.name for node in run.of_stage(STAGE)} - {run.name}),
-            "budget": _budget(run),
-            "scores": _scores(run),
-            "chosen_on": sorted({row["chosen_on"] for row in run.scores if row["chosen_on"]}),
-            "made": _made(run.node),
-            "removed": removed_section({}),
-        },
-    )
+    settings, recorded = run.settings, run.node.computation or {}
+    context = {
+        **facts,
+        "licence": licence,
+        "header": Markup(_header(licence, facts["timm"])),
+        "weights": WEIGHTS,
+        "run": run,
+        "about": run.metadata,
+        "settings": settings,
+        "method": METHODS[settings["method"]],
+        "augmentation": AUGMENTATIONS[settings["augmentation"]],
+        "data": _data(run),
+        "pairs": _pairs(run),
+        "encoders": sorted({node.name for node in run.of_stage(STAGE)} - {run.name}),
+        "budget": _budget(run),
+        "scores": _scores(run),
+        "chosen_on": sorted({row["chosen_on"] for row in run.scores if row["chosen_on"]}),
+        "day": str(recorded.get("end", ""))[:10],
+        "git": recorded.get("git") or {},
+        "environment": recorded.get("environment") or {},
+        "removed": removed_section({}),
+    }
+    return render("README.md", context)
 
 
-def _header(card: Card) -> str:
-    """The lines between which the hub reads licence and library; JSON texts of visible characters are also YAML."""
-    known = _ID.fullmatch(card.licence)
-    licence = "unknown" if card.licence == UNKNOWN else card.licence if known else "other"
-    return "\n".join(
-        [
-            f"license: {json.dumps(licence)}",
-            *([f"license_name: {json.dumps(visible(card.licence), ensure_ascii=False)}"] if licence == "other" else []),
-            f"library_name: {'timm' if card.timm else 'pytorch'}",
-            "pipeline_tag: image-feature-extraction",
-            "tags: [self-supervised, faithful-pairs]",
-        ]
-    )
+def _header(licence: str, in_timm: bool) -> str:
+    """The lines between which the hub reads licence and library."""
+    spdx = "unknown" if licence == UNKNOWN else licence if _ID.fullmatch(licence) else "other"
+    return ModelCardData(
+        license=spdx,
+        license_name=visible(licence) if spdx == "other" else None,
+        library_name="timm" if in_timm else "pytorch",
+        pipeline_tag="image-feature-extraction",
+        tags=["self-supervised", "faithful-pairs"],
+    ).to_yaml()
 
 
 def _data(run: Run) -> dict[str, Any]:
     """Counts of rows and images, by year and subreddit; what was left out, by reason."""
     found: dict[str, Any] = {"years": [], "groups": [], "more_groups": 0, "rows": 0, "excluded": 0, "images": 0}
     for node in run.of_stage("annotations"):
-        told = json.loads(Artifact(node.path).path(".json").read_bytes())
-        groups = sorted(told["subreddits"].items(), key=lambda one: (-one[1], one[0]))
-        found |= {"years": sorted(told["years"].items()), "groups": groups[:GROUPS], "rows": told["rows"]}
-        found |= {"more_groups": len(groups[GROUPS:]), "excluded": told["apart"].get("excluded", 0)}
+        counts = json.loads(Artifact(node.path).path(".json").read_bytes())
+        groups = sorted(counts["subreddits"].items(), key=lambda group: (-group[1], group[0]))
+        found |= {
+            "years": sorted(counts["years"].items()),
+            "groups": groups[:GROUPS],
+            "more_groups": len(groups[GROUPS:]),
+            "rows": counts["rows"],
+            "excluded": counts["apart"].get("excluded", 0),
+        }
     for node in run.of_stage("image_index") or run.of_stage("pack_index"):
         found["images"] = node.manifest["rows"].get("out", 0)
     dropped = run.node.manifest["rows"].get("dropped", {})
@@ -129,7 +116,7 @@ def _pairs(run: Run) -> dict[str, Any]:
 
 
 def _input(run: Run, node: Node, name: str) -> Node | None:
-    return next((one.node for one in inputs_of(node, run.behind) if one.name == name), None)
+    return next((found.node for found in inputs_of(node, run.behind) if found.name == name), None)
 
 
 def _budget(run: Run) -> dict[str, Any]:
@@ -150,31 +137,3 @@ def _scores(run: Run) -> list[dict[str, Any]]:
         for row in run.scores
         if (kind := family(row["metric"], objective)) in FAMILIES
     ]
-
-
-def _made(node: Node) -> Mapping[str, Any]:
-    """When, by which code and on what the run was trained."""
-    record = node.computation or {}
-    git, environment = record.get("git") or {}, record.get("environment") or {}
-    return {
-        "end": str(record.get("end", ""))[:10],
-        "commit": git.get("commit") or "unknown",
-        "dirty": bool(git.get("dirty")),
-        "torch": environment.get("packages", {}).get("torch", "unknown"),
-        "device": environment.get("device", "unknown"),
-    }
-
-
-def view_of_run(run: Run) -> View:
-    """How evaluation saw images; of a run that was not evaluated, with its own size and nothing cropped."""
-    for path in sorted((run.node.study / "features").glob(f"{run.name}.{run.checkpoint}.*.manifest.json")):
-        images = _features_input(path)
-        if images is not None:
-            return View.model_validate({name: images[name] for name in View.model_fields})
-    size = int(run.metadata["preprocessing"]["size"])
-    return View(size=size, side=size, resize="bilinear")
-
-
-def _features_input(manifest: Path) -> dict[str, Any] | None:
-    images = next((one.node for one in inputs_of(read_node(manifest)) if one.name == "images"), None)
-    return None if images is None or images.record is None else dict(images.record["settings"])

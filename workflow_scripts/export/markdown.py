@@ -23,35 +23,20 @@ def code(value: object) -> Markup:
     return Markup(f"<code>{encoded}</code>")
 
 
-def count(value: int) -> Markup:
-    """1234567 -> 1,234,567."""
-    return Markup(f"{value:,}")
-
-
-def percent(value: float) -> Markup:
-    """0.6123 -> 61.2."""
-    return Markup(f"{100 * value:.1f}")
-
-
-def text(value: str) -> Markup:
-    """Text of this project, which is written as it is."""
-    return Markup(value)
-
-
-def _shown(value: Any) -> Any:
-    return value if isinstance(value, Markup) else code(value)
-
-
 def render(template: str, context: dict[str, Any]) -> str:
     """A template of this folder; whatever is not :class:`~markupsafe.Markup` becomes a code span."""
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=False,  # for HTML; `finalize` does it for Markdown
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        finalize=_shown,
+        finalize=lambda value: value if isinstance(value, Markup) else code(value),
     )
-    made.filters.update(count=count, percent=percent, text=text)
-    return made.get_template(template).render(**context)
+    environment.filters.update(
+        count=lambda value: Markup(f"{value:,}"),
+        percent=lambda value: Markup(f"{100 * value:.1f}"),
+        text=Markup,  # of this project, which is written as it is
+    )
+    return environment.get_template(template).render(**context)

@@ -1,4 +1,5 @@
-"""The run that is exported: found by its path, and refused unless it is finished and up to date."""
+"""The run that is exported: found by its path, refused unless it is finished and up to date; and which images it
+learned from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
@@ -13,11 +15,14 @@ from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.code_equivalence import counted_code
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
+from workflow_scripts.models.networks.view import View
+from workflow_scripts.pretraining.data.inputs import read_captions, read_common, read_labels, read_pairing
+from workflow_scripts.pretraining.data.pairing import among, rows_of
+from workflow_scripts.pretraining.method import LabelSettings
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.provenance.chain import Chain
 from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import Node, inputs_of, load, read_node
-from workflow_scripts.provenance.study_root import REPORT, study_root
+from workflow_scripts.provenance.nodes import REPORT, Node, inputs_of, load, read_node, study_root
+from workflow_scripts.provenance.why import Chain
 from workflow_scripts.reporting.sections.headline import headline_step
 from workflow_scripts.study.active_config import units_of
 from workflow_scripts.study.freshness import other_settings
@@ -41,7 +46,6 @@ class Run:
         checkpoint: name of the exported one.
         scores: rows of the summary of this checkpoint.
         root: root hash of the study.
-        units: the study by its current config; None if that is not known.
     """
 
     node: Node
@@ -50,7 +54,6 @@ class Run:
     checkpoint: str
     scores: Sequence[dict[str, Any]]
     root: str
-    units: "Units | None"
 
     @property
     def name(self) -> str:
@@ -71,6 +74,17 @@ class Run:
     def about(self) -> Path:
         """Its ``run.json``, verified."""
         return Artifact(self.node.path).path("/run.json")
+
+    @property
+    def view(self) -> View:
+        """How evaluation saw images; of a run that was not evaluated, with its own size and nothing cropped."""
+        for path in sorted((self.node.study / "features").glob(f"{self.name}.{self.checkpoint}.*{MANIFEST}")):
+            for source in inputs_of(read_node(path)):
+                if source.name == "images" and source.node is not None and source.node.record is not None:
+                    seen = source.node.record["settings"]
+                    return View.model_validate({name: seen[name] for name in View.model_fields})
+        size = int(self.metadata["preprocessing"]["size"])
+        return View(size=size, side=size, resize="bilinear")
 
     def of_stage(self, stage: str) -> list[Node]:
         """The artifacts of a stage that it was made from."""
@@ -94,11 +108,11 @@ def find_run(path: Path, checkpoint: str | None = None) -> Run:
         raise PipelineError("removed run", node.path, "the current config has no such run", advice)
     chain = Chain()
     chain.root(node)
-    behind = {one.path: one for one in chain.nodes()}
-    for one in behind.values():
-        reason = one.manifest_fault or one.record_fault or _stale(one, behind, units)
+    behind = {behind.path: behind for behind in chain.nodes()}
+    for artifact in behind.values():
+        reason = artifact.manifest_fault or artifact.record_fault or _stale(artifact, behind, units)
         if reason:
-            raise PipelineError("run that is out of date", one.path, reason, AGAIN)
+            raise PipelineError("run that is out of date", artifact.path, reason, AGAIN)
     metadata = read_json(Artifact(node.path).path("/run.json"), AGAIN)
     if metadata["method"] == "external":
         advice = "publish the network where it comes from; its run only evaluates it"
@@ -109,7 +123,7 @@ def find_run(path: Path, checkpoint: str | None = None) -> Run:
         advice = f"choose from {', '.join(sorted(metadata['checkpoints']))}"
         raise PipelineError("unknown checkpoint", node.path, name, advice)
     scores = [row for row in rows if (row["run"], row["step"]) == (node.name, name)]
-    return Run(node, behind, metadata, name, scores, root, units)
+    return Run(node, behind, metadata, name, scores, root)
 
 
 def recorded_settings(run: Node) -> Pretrain:
@@ -121,9 +135,47 @@ def recorded_settings(run: Node) -> Pretrain:
     try:
         return Pretrain.model_validate((run.record or {})["settings"])
     except ValidationError as error:
-        value = "; ".join(one["msg"] for one in error.errors())
+        value = "; ".join(fault["msg"] for fault in error.errors())
         advice = "export it with the version that trained it, or train it with other settings"
         raise PipelineError("settings that are refused now", run.path, value, advice) from None
+
+
+def learned_keys(behind: Mapping[Path, Node]) -> list[str]:
+    """Sorted keys of the images that a run trained on, as a source or a partner of a pair; none of an untrained one.
+
+    Included are those of other runs whose networks are encoders of its pairs. Images with an empty caption are listed
+    too where a method learns from vectors of captions, which leaves them out.
+
+    Args:
+        behind: the run and all that it was made from, by path.
+
+    Raises:
+        PipelineError: an input is missing or damaged, or settings of a run are refused now.
+    """
+    return sorted(set().union(*(_own(node, behind) for node in behind.values() if node.stage == STAGE)))
+
+
+def _own(run: Node, known: Mapping[Path, Node]) -> set[str]:
+    inputs = {source.name: source.path for source in inputs_of(run, known) if source.path is not None}
+    settings = recorded_settings(run)
+    if not settings.trains or "images" not in inputs:
+        return set()
+    keys = pq.read_table(Artifact(inputs["images"]).path(".parquet"), columns=["key"])["key"]
+    if isinstance(settings.head, LabelSettings):
+        pairing, _ = read_labels(settings.head.label, keys, Artifact(inputs["truth"]).path(".truth.parquet"))
+    else:
+        paired = Artifact(inputs["pairs"]).path(".parquet") if "pairs" in settings.inputs else None
+        pairing = read_pairing(settings, keys, paired)
+    if "captions" in settings.inputs:
+        pairing, _ = read_captions(pairing, keys, Artifact(inputs["captions"]).path(".parquet"))
+    if "tokens" in settings.inputs:
+        path = Artifact(inputs["tokens"]).path(".parquet")
+        captioned = pq.read_table(path, columns=["key", "tokens"], filters=[("tokens", ">", 0)])["key"]
+        pairing, _ = among(pairing, rows_of(keys, captioned, path))
+    if "common" in inputs:
+        pairing, _ = read_common(pairing, keys, Artifact(inputs["common"]).path(".parquet"))
+    used = np.union1d(pairing.sources, pairing.targets)
+    return set(keys.take(used).to_pylist())
 
 
 def _node(path: Path) -> Node:
@@ -146,7 +198,7 @@ def _no_run(path: Path) -> PipelineError:
     if units is not None and name in (units.names(STAGE) or []):
         advice = f"train it with: snakemake {path.with_name(name + MANIFEST)}"
         return PipelineError("unfinished run", path, "the config has it, but it has no manifest", advice)
-    finished = [one.name.removesuffix(MANIFEST) for one in sorted(path.parent.glob(f"*{MANIFEST}"))]
+    finished = [manifest.name.removesuffix(MANIFEST) for manifest in sorted(path.parent.glob(f"*{MANIFEST}"))]
     shown = ", ".join([*finished[:SHOWN], *(["..."] if finished[SHOWN:] else [])]) or "none"
     return PipelineError("no such run", path, "neither the config nor the results have it", f"finished runs: {shown}")
 
@@ -154,11 +206,11 @@ def _no_run(path: Path) -> PipelineError:
 def _stale(node: Node, behind: Mapping[Path, Node], units: "Units | None") -> str | None:
     """Why Snakemake would recompute an artifact; None if it would not."""
     record = node.record or {}
-    for one in inputs_of(node, behind):
-        if one.path is not None and one.node is None:
-            return f"made from {one.label}, which is missing"
-        if one.node is not None and one.node.hash != one.recorded_hash:
-            return f"made from another version of {one.label}"
+    for source in inputs_of(node, behind):
+        if source.path is not None and source.node is None:
+            return f"made from {source.label}, which is missing"
+        if source.node is not None and source.node.hash != source.recorded_hash:
+            return f"made from another version of {source.label}"
     if record["code"] != _code(node.stage, node.study.parent):
         return "made by other code"
     if units is None or not units.holds(node.stage, node.name):
@@ -183,7 +235,7 @@ def _summary(run: Node) -> list[dict[str, Any]]:
     path = run.study / "summary" / f"summary{MANIFEST}"
     if not path.exists():
         raise PipelineError("unfinished study", run.study, "it has no summary yet", "run snakemake to the end")
-    read = {one.path: one.recorded_hash for one in inputs_of(read_node(path))}
+    read = {source.path: source.recorded_hash for source in inputs_of(read_node(path))}
     if read.get(run.path) != run.hash:
         raise PipelineError("summary that is out of date", path, f"it has not read {run.label} as it is now", AGAIN)
     return list(pq.read_table(Artifact(path).path(".parquet")).to_pylist())

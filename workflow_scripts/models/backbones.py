@@ -183,7 +183,7 @@ def explained(network: "nn.Module", metadata: Mapping[str, Any], layer: str) -> 
     Raises:
         PipelineError: the network has no such layer.
     """
-    from workflow_scripts.models.networks.foreign import Foreign, submodule
+    from workflow_scripts.models.foreign import Foreign, submodule
 
     inner = network.network if isinstance(network, Foreign) else network
     library, colon, _ = str(metadata["backbone"]).partition(":")
@@ -251,10 +251,35 @@ def _architecture(metadata: Mapping[str, Any]) -> "nn.Module":
 
 def _as_ours(network: "nn.Module", metadata: Mapping[str, Any]) -> "nn.Module":
     """A network whose normalisation or feature layer differs from ours, adapted to our backbones' interface."""
-    from workflow_scripts.models.networks.foreign import Foreign
+    from workflow_scripts.models.foreign import Foreign
     from workflow_scripts.models.preprocessing import MEAN, STD
 
     seen, features = metadata["preprocessing"], metadata.get("features", "")
     if not features and tuple(seen["mean"]) == MEAN and tuple(seen["std"]) == STD:
         return network
     return Foreign(network, seen["mean"], seen["std"], features, map_of(metadata["backbone"], network))
+
+
+def start_at_zero(network: "nn.Module") -> int:
+    """Set the gain of the batch norm that ends each residual block to 0, so that a block begins as its shortcut.
+
+    As in Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 5.1. Blocks of timm say themselves what ends them;
+    those of torchvision's ResNets and of ours end in ``bn3`` or, without one, in ``bn2``.
+
+    Returns:
+        The number of blocks that were changed.
+    """
+    from torch import nn
+
+    found = 0
+    for module in network.modules():
+        own = getattr(module, "zero_init_last", None)
+        last = getattr(module, "bn3", None) or getattr(module, "bn2", None)
+        if callable(own):
+            own()
+        elif hasattr(module, "downsample") and isinstance(last, nn.BatchNorm2d):
+            nn.init.zeros_(last.weight)
+        else:
+            continue
+        found += 1
+    return found

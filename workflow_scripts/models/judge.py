@@ -37,7 +37,7 @@ class Judge:
         settings: class of the kind's settings, which are keys of the judge in a config. Kinds may share a setting if
             they define it identically.
         needs: external sources that ``load`` takes: ``model``; ``text``, a sentence encoder; ``photos``, captioned
-            photos (:mod:`workflow_scripts.models.cross_fitting.captioned_photos`).
+            photos (:mod:`workflow_scripts.models.cross_fit`).
         own_model: whether it needs a ``source`` of its own; without one it uses the matcher of ``recaption``.
         by_reference: whether captions of the arm ``reference`` stand for images: ``prepare`` is given m captions.
         scores: names of its scores; a higher one means a better fit.

@@ -1,10 +1,14 @@
-"""How a caption is written before a judge scores it, one row each; the captions themselves never change."""
+"""How a caption is written before a judge scores it; the captions themselves never change."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
-from workflow_scripts.core.registry import by_name
+from pydantic import Field
+
+from workflow_scripts.core.registry import OneOf, by_name, listed
+from workflow_scripts.core.settings import Settings
 
 _PUNCTUATION = str.maketrans(dict.fromkeys('.!"()*#:;~', " "))
 _SPACES = re.compile(r"\s{2,}")
@@ -44,3 +48,23 @@ TEXT_NORMS = by_name(
         TextNorm(name="none", summary="as it is", apply=str),
     ]
 )
+
+
+class MatchedText(Settings):
+    """How captions are read."""
+
+    max_text_tokens: int = Field(
+        32,
+        ge=3,
+        description="maximum length of a scored caption; longer ones are truncated; BLIP-2: 32",
+        examples=[24],
+        json_schema_extra={"unit": "tokens"},
+    )
+    text_norm: Annotated[str, OneOf(TEXT_NORMS)] = Field(
+        "blip", description=f"how a caption is written when it is scored. {listed(TEXT_NORMS)}", examples=["none"]
+    )
+
+
+def is_blank(text: str | None) -> bool:
+    """Whether a caption is missing, empty or only white space. Its image counts as one without a caption."""
+    return not (text or "").strip()

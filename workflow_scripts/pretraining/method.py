@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.batch import Batch
     from workflow_scripts.pretraining.network import Network
 
 PairKind = Literal["self", "language", "visual", "caption", "labels", "none"]
@@ -28,7 +28,7 @@ PAIR_INPUTS: Mapping[PairKind, str] = {
 image that lacks what the method learns from is left out."""
 
 Signal = Literal["tokens", "caption_ids", "vectors", "labels"]
-"""What a method can learn from besides images: fields of :class:`~workflow_scripts.pretraining.data.batch.Batch`."""
+"""What a method can learn from besides images: fields of :class:`~workflow_scripts.pretraining.batch.Batch`."""
 SIGNAL_INPUTS: Mapping[Signal, str] = {
     "tokens": "tokens",
     "caption_ids": "captions",
@@ -113,14 +113,14 @@ class Objective:
         heads: (settings, width of the backbone's features, sizes) -> the modules that are trained with the backbone,
             with random weights from torch's global generator. What a method must remember between steps, such as a
             queue, is a buffer of one of them: it is part of the checkpoint. No buffer is copied between processes, so
-            each must update it equally (``distributed.gather.all_rows``).
+            each must update it equally (``losses.gather.all_rows``).
         embed: (network, settings, batch) -> what the loss compares: tensors of what backbone and heads compute, each
             with one row per pair, which depends on other pairs through batch norms alone. The batch may be a
             micro-batch. In mixed precision, only what the backbone and the heads compute is of 16 bits; they give
             float32.
         loss: (network, settings, batch, rows) -> scalar loss of this process's part of a batch, from ``rows`` that
             ``embed`` gave for it; float32. The mean over processes must be the loss of the joined batch
-            (``distributed.gather.all_rows``). It is called once per step, so it is here that a queue takes rows. It may
+            (``losses.gather.all_rows``). It is called once per step, so it is here that a queue takes rows. It may
             use weights of heads, but calls neither them nor the backbone.
         start: (settings, backbone) changes the initial weights of the backbone. None: they are those of all methods.
         before_update: (network, settings, step) is called with the gradients of a step, before the optimizer uses

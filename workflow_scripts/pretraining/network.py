@@ -4,20 +4,61 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.backbones import build_backbone
-from workflow_scripts.pretraining.data.batch import Batch
-from workflow_scripts.pretraining.losses.pair_weights import PairWeights
-from workflow_scripts.pretraining.method import Sizes
-from workflow_scripts.pretraining.settings import METHODS, Pretrain
-from workflow_scripts.pretraining.speed.recomputing import recompute_blocks
-from workflow_scripts.stats.seeds import derive
+from workflow_scripts.pretraining.batch import Batch
+from workflow_scripts.pretraining.losses.gather import all_sum
 
-NO_SIZES = Sizes()  # of methods that learn from images alone
+MOMENTUM = 0.99
 Embed = Callable[["Network", Batch], tuple[torch.Tensor, ...]]
 Loss = Callable[["Network", Batch, Sequence[torch.Tensor]], torch.Tensor]
+
+
+def pair_weights(scores: Tensor, mean: Tensor) -> Tensor:
+    """min(1, exp(score - mean)^2) (Yang et al. 2023, section 3.3, and its code).
+
+    Args:
+        scores: (b,) float; NaN where a pair has none, whose weight is 1.
+        mean: scalar, the running mean of scores.
+
+    Returns:
+        (b,) float32 in (0, 1].
+    """
+    weights = (2 * (scores.double() - mean)).exp().clamp(max=1)
+    return weights.nan_to_num(1.0).float()
+
+
+class PairWeights(nn.Module):
+    """Weights of each batch's pairs by how faithful their captions are (Yang et al. 2023, "ALIP", arXiv 2308.08428).
+
+    They are made from the pairs' scores and the running mean of scores, this batch's included.
+
+    The mean is a buffer, so it is part of checkpoints. It is that of all processes, and the same on each. It starts at
+    the mean of the first batch with scores; ALIP's code starts it at 1.
+    """
+
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(float("nan"), dtype=torch.float64))
+
+    @torch.no_grad()
+    def forward(self, scores: Tensor) -> Tensor:
+        """Scores (b,) float, NaN where there is none -> weights (b,) float32, once the mean has moved towards theirs.
+
+        Raises:
+            ValueError: wrong shape, or no pairs.
+        """
+        if scores.dim() != 1 or not len(scores):
+            raise ValueError(f"scores have the shape {tuple(scores.shape)}, but there must be one per pair")
+        known = ~scores.isnan()
+        sums = all_sum(torch.stack([scores.double().nan_to_num(0).sum(), known.sum().double()]))
+        now = sums[0] / sums[1]
+        # The first batch is its own mean; without any score, `now` is NaN, and the mean stays what it is.
+        moved = torch.where(self.mean.isnan(), now, MOMENTUM * self.mean + (1 - MOMENTUM) * now)
+        self.mean.copy_(torch.where(now.isnan(), self.mean, moved))
+        return pair_weights(scores, self.mean)
 
 
 class Network(nn.Module):
@@ -96,33 +137,3 @@ def mlp(inside: int, widths: Sequence[int]) -> list[nn.Module]:
         layers += [nn.Linear(inside, width, bias=False), nn.BatchNorm1d(width), nn.ReLU(inplace=True)]
         inside = width
     return [*layers, nn.Linear(inside, widths[-1], bias=False)]
-
-
-def seeded_backbone(name: str, seed: int, image_size: int) -> tuple[nn.Module, int]:
-    """The initial backbone of every run with ``seed``, for any method, and the width of its features."""
-    torch.manual_seed(derive(seed, "backbone"))
-    return build_backbone(name, image_size)
-
-
-def build_network(settings: Pretrain, sizes: Sizes = NO_SIZES) -> Network:
-    """Backbone and heads of a run, initialised by its seed; ``sizes`` are those of what it learns from."""
-    objective = METHODS[settings.method].objective
-    if objective is None:
-        raise ValueError(f"method {settings.method} has no network to train")
-    backbone, width = seeded_backbone(settings.backbone, settings.seed, settings.image_size)
-    if objective.start is not None:
-        objective.start(settings.head, backbone)
-    torch.manual_seed(derive(settings.seed, "heads"))
-    heads = objective.heads(settings.head, width, sizes)
-    weigh = PairWeights() if settings.weighted else None
-    if settings.recompute and not recompute_blocks(backbone) + sum(map(recompute_blocks, heads.values())):
-        value, advice = f"{settings.backbone} has no sequence of blocks", "set it to false, or use another backbone"
-        raise PipelineError("recompute has no effect", "pretraining.recompute", value, advice)
-    return Network(
-        backbone,
-        heads,
-        lambda network, batch: objective.embed(network, settings.head, batch),
-        lambda network, batch, rows: objective.loss(network, settings.head, batch, rows),
-        weigh,
-        settings.compile,
-    )

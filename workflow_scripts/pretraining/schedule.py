@@ -3,51 +3,10 @@ counted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from pydantic import Field, PositiveInt
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.method import StepSettings
-
-if TYPE_CHECKING:
-    from workflow_scripts.pretraining.settings import Pretrain
-
-
-def step_name(step: int | str, epochs: bool = False) -> str:
-    """A checkpoint's name in files and tables: ``step-000200``, ``epoch-0010`` with ``epochs``, ``last``, ``best``."""
-    if isinstance(step, str):
-        return step
-    return f"epoch-{step:04d}" if epochs else f"step-{step:06d}"
-
-
-class LogSpaced(Settings):
-    """Log-spaced checkpoints: their steps grow by a constant factor, since networks change fastest at the start."""
-
-    log_spaced: int = Field(
-        8,
-        ge=2,
-        description="number of checkpoints from the first one to the last step, both included",
-        examples=[5],
-        json_schema_extra={"unit": "checkpoints"},
-    )
-    first: PositiveInt = Field(
-        1_000,
-        description="step of the first one, or its epoch in a run with epochs; a shorter run keeps only the last",
-        examples=[10],
-        json_schema_extra={"unit": "steps or epochs"},
-    )
-
-    def steps(self, end: int) -> list[int]:
-        """Steps before ``end``, ascending; all but the first have two digits, so that people can name them."""
-        if self.first >= end:
-            return []
-        found = {self.first}
-        for at in range(1, self.log_spaced - 1):
-            step = self.first * (end / self.first) ** (at / (self.log_spaced - 1))
-            found.add(round(float(f"{step:.1e}")))
-        return sorted(step for step in found if self.first <= step < end)
+from workflow_scripts.pretraining.settings import Pretrain, step_name
 
 
 @dataclass(frozen=True)
@@ -72,7 +31,7 @@ def steps_per_epoch(sources: float, batch_size: int) -> int:
     return int(sources // batch_size)
 
 
-def schedule(settings: "Pretrain", sources: int) -> Schedule:
+def schedule(settings: Pretrain, sources: int) -> Schedule:
     """The schedule of a run over ``sources`` pairs.
 
     Raises:

@@ -9,7 +9,7 @@ Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its 
 import re
 from collections.abc import Mapping
 from operator import not_
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -31,13 +31,8 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.models.backbones import BACKBONES, TRAINED_BY_NAME
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, OddSide
-from workflow_scripts.pretraining.contradictions import contradiction
-from workflow_scripts.pretraining.method import Method, PairKind, SeveralPartners, View
-from workflow_scripts.pretraining.monitor.tracking import TRACKERS
-from workflow_scripts.pretraining.pair_settings import PairSettings
-from workflow_scripts.pretraining.probe_settings import Probe
-from workflow_scripts.pretraining.schedule import LogSpaced, step_name
-from workflow_scripts.pretraining.speed.settings import HardwareSettings
+from workflow_scripts.pretraining.hardware import HardwareSettings
+from workflow_scripts.pretraining.method import PAIR_INPUTS, Method, PairKind, SeveralPartners, StepSettings, View
 
 METHODS = discover("workflow_scripts.pretraining.methods", Method)
 HEADS = {name: method.objective.settings for name, method in METHODS.items() if method.objective is not None}
@@ -45,7 +40,10 @@ HEADS = {name: method.objective.settings for name, method in METHODS.items() if 
 # Two ways to give a length; a run has one of them.
 EITHER = (("steps", "epochs"), ("warmup_steps", "warmup_epochs"))
 INSTEAD = {name: other for pair in EITHER for name, other in (pair, pair[::-1])}
+BY_CAPTION: tuple[PairKind, ...] = ("language", "caption")
+"""Kinds of pairs that are right only as far as captions describe their images."""
 BY_NAME = re.compile(TRAINED_BY_NAME)
+Tracker = Literal["tensorboard", "trackio", "wandb"]
 
 
 def _by_name(name: str) -> str:
@@ -57,6 +55,88 @@ def _by_name(name: str) -> str:
 LibraryBackbone = Annotated[
     str, AfterValidator(_by_name), WithJsonSchema({"type": "string", "pattern": TRAINED_BY_NAME})
 ]
+
+
+def step_name(step: int | str, epochs: bool = False) -> str:
+    """A checkpoint's name in files and tables: ``step-000200``, ``epoch-0010`` with ``epochs``, ``last``, ``best``."""
+    if isinstance(step, str):
+        return step
+    return f"epoch-{step:04d}" if epochs else f"step-{step:06d}"
+
+
+class LogSpaced(Settings):
+    """Log-spaced checkpoints: their steps grow by a constant factor, since networks change fastest at the start."""
+
+    log_spaced: int = Field(
+        8,
+        ge=2,
+        description="number of checkpoints from the first one to the last step, both included",
+        examples=[5],
+        json_schema_extra={"unit": "checkpoints"},
+    )
+    first: PositiveInt = Field(
+        1_000,
+        description="step of the first one, or its epoch in a run with epochs; a shorter run keeps only the last",
+        examples=[10],
+        json_schema_extra={"unit": "steps or epochs"},
+    )
+
+    def steps(self, end: int) -> list[int]:
+        """Steps before ``end``, ascending; all but the first have two digits, so that people can name them."""
+        if self.first >= end:
+            return []
+        found = {self.first}
+        for at in range(1, self.log_spaced - 1):
+            step = self.first * (end / self.first) ** (at / (self.log_spaced - 1))
+            found.add(round(float(f"{step:.1e}")))
+        return sorted(step for step in found if self.first <= step < end)
+
+
+class PairSettings(Settings):
+    """What is done with images without a partner, and how much each pair counts."""
+
+    unpaired: Literal["drop", "self"] = Field(
+        "drop",
+        exclude_if="drop".__eq__,
+        description="what is done with images without a partner in the pair table. drop: they are left out; self: they "
+        "are paired with themselves",
+        examples=["self"],
+    )
+    pair_weight: Literal["none", "itm", "agreement"] = Field(
+        "none",
+        exclude_if="none".__eq__,
+        description="score by which a pair counts less in the loss if its captions are unlikely to fit their "
+        "images (docs/methods.md). none: all count the same; itm: the matcher's probability that caption and image "
+        "belong together; agreement: the similarity of the original and the generated caption",
+        examples=["itm"],
+    )
+
+    @property
+    def weighted(self) -> bool:
+        """Whether pairs have weights."""
+        return self.pair_weight != "none"
+
+
+class Probe(Settings):
+    """Online probe: weighted nearest neighbours (Wu et al. 2018, section 3.4; Caron et al. 2021)."""
+
+    every: PositiveInt = Field(
+        5_000, description="interval between probes", examples=[1000], json_schema_extra={"unit": "steps"}
+    )
+    images: int = Field(
+        5_000,
+        ge=2,
+        description="maximum number of training images of probe_dataset that vote; all its validation images are "
+        "classified. Without probe_dataset: of the study's images that vote and are classified, together",
+        examples=[1000],
+        json_schema_extra={"unit": "images"},
+    )
+    neighbours: PositiveInt = Field(
+        20, description="number of nearest neighbours that vote", examples=[5], json_schema_extra={"unit": "neighbours"}
+    )
+    temperature: PositiveFloat = Field(
+        0.07, description="temperature of the votes, whose weights are exp(cosine / temperature)", examples=[0.1]
+    )
 
 
 class _Run(PairSettings, HardwareSettings):
@@ -159,10 +239,13 @@ class _Run(PairSettings, HardwareSettings):
         examples=[1000],
         json_schema_extra={"unit": "steps"},
     )
-    tracker: Annotated[str, OneOf(TRACKERS)] | None = Field(
+    tracker: Tracker | None = Field(
         None,
         exclude_if=not_,
-        description=f"experiment tracker that also shows the curve (docs/output.md). {listed(TRACKERS)}; null: none",
+        description="experiment tracker that also shows the curve (docs/output.md). tensorboard: event files in "
+        "results/.trackers/tensorboard, never a network request; trackio: a database in results/.trackers/trackio "
+        "unless its environment variables say otherwise; wandb: Weights & Biases, offline in results/.trackers/wandb "
+        "unless WANDB_MODE is set; null: none",
         examples=["tensorboard"],
     )
 
@@ -248,6 +331,11 @@ class _Run(PairSettings, HardwareSettings):
         return self.backbone.replace(":", "-") if self.network is None else self.network.name
 
     @property
+    def peak_lr(self) -> float:
+        """The highest learning rate of the run; ``lr`` is that of a batch of 512."""
+        return self.lr * self.batch_size / 512
+
+    @property
     def head(self) -> Settings | None:
         """The settings of the run's method, the section of its name."""
         return getattr(self, self.method) if self.trains else None
@@ -255,7 +343,7 @@ class _Run(PairSettings, HardwareSettings):
     @property
     def keeps_best(self) -> bool:
         """Whether the weights with the best probe result are kept."""
-        return self.probe is not None and self.probe.keep_best
+        return self.probe is not None
 
     @property
     def length(self) -> int:
@@ -281,9 +369,88 @@ class _Run(PairSettings, HardwareSettings):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        if complaint := contradiction(self, METHODS):
+        if complaint := _contradiction(self):
             raise ValueError(complaint)
         return self
+
+
+def _contradiction(run: _Run) -> str | None:
+    """The first contradiction in the settings of a run, or None."""
+    of_methods = _wrong_method(run) or _wrong_weight(run)
+    return of_methods or _wrong_sizes(run) or _wrong_steps(run) or _wrong_rate(run) or _wrong_probe(run)
+
+
+def _wrong_method(run: _Run) -> str | None:
+    method = METHODS[run.method]
+    if run.pairs not in method.pairs:
+        fitting = " or ".join(method.pairs)
+        return f"method {run.method} goes with pairs of kind {fitting}, not with {run.pairs}"
+    if run.augmentation not in method.augmentations:
+        fitting = " or ".join(method.augmentations)
+        return f"method {run.method} goes with augmentation {fitting}, not with {run.augmentation}"
+    if run.unpaired == "self" and PAIR_INPUTS.get(run.pairs) != "pairs":
+        return f"unpaired {run.unpaired} goes with a pair table, but the pairs of this run are {run.pairs}"
+    for name in HEADS:
+        if name != run.method and getattr(run, name) is not None:
+            return f"settings of {name} given for method {run.method}"
+    return None
+
+
+def _wrong_weight(run: _Run) -> str | None:
+    if run.weighted and not METHODS[run.method].weights:
+        fitting = " or ".join(name for name, method in METHODS.items() if method.weights)
+        return f"pair_weight {run.pair_weight} goes with method {fitting}, not with {run.method}"
+    if run.weighted and run.pairs not in BY_CAPTION:
+        fitting = " or ".join(BY_CAPTION)
+        return f"pair_weight {run.pair_weight} goes with pairs of kind {fitting}, not with {run.pairs}"
+    return None
+
+
+def _wrong_sizes(run: _Run) -> str | None:
+    if run.blur_kernel and run.blur_kernel >= 2 * run.image_size:
+        return f"blur_kernel {run.blur_kernel} is too large for image_size {run.image_size}"
+    if run.batch_size % run.processes:
+        return f"batch_size {run.batch_size} is not a multiple of processes {run.processes}"
+    if (size := run.micro_batch_size) and (run.batch_size % size or run.batch_size == size):
+        return f"micro_batch_size {size} is not a smaller divisor of batch_size {run.batch_size}"
+    if size and size % run.processes:
+        return f"micro_batch_size {size} is not a multiple of processes {run.processes}"
+    if run.processes % run.nodes:
+        return f"processes {run.processes} are not a multiple of nodes {run.nodes}"
+    return None
+
+
+def _wrong_steps(run: _Run) -> str | None:
+    if run.trains != (run.length > 0):
+        wanted = "at least 1" if run.trains else "0"
+        return f"steps is {run.steps}, but method {run.method} needs {wanted}"
+    if run.steps and run.warmup_steps and run.warmup_steps >= run.steps:
+        return f"warmup_steps is {run.warmup_steps}, but the run has {run.steps} steps"
+    if run.epochs and run.warmup_epochs and run.warmup_epochs >= run.epochs:
+        return f"warmup_epochs is {run.warmup_epochs}, but the run has {run.epochs} epochs"
+    if run.checkpoints and run.checkpoints[-1] > run.length:
+        unit = "epochs" if run.epochs else "steps"
+        return f"checkpoint {run.checkpoints[-1]} is not among the run's {unit}, 1 to {run.length}"
+    if run.steps and isinstance(run.head, StepSettings):  # of epochs: once the pairs are counted
+        return run.head.without_effect(run.steps, run.batch_size)
+    return None
+
+
+def _wrong_rate(run: _Run) -> str | None:
+    if run.initial_lr and not (run.warmup_steps or run.warmup_epochs):
+        return f"initial_lr is {run.initial_lr:g}, but the run has no warm-up"
+    if run.initial_lr > run.peak_lr:
+        given = f"lr {run.lr:g} and batch_size {run.batch_size}"
+        return f"initial_lr is {run.initial_lr:g}, above the peak {run.peak_lr:g} of {given}"
+    return None
+
+
+def _wrong_probe(run: _Run) -> str | None:
+    if run.probe is None and run.patience is not None:
+        return "patience needs the online probe"
+    if run.probe is not None and run.steps is not None and run.probe.every > run.steps:
+        return f"probe.every is {run.probe.every}, but the run has {run.steps} steps"
+    return None
 
 
 if TYPE_CHECKING:

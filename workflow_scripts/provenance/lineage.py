@@ -1,17 +1,18 @@
 """What everything below a results folder was made from: finished results, cache entries and unfinished work alike."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash, repair_advice
+from workflow_scripts.core.artifact import MANIFEST, RUN, repair_advice
 from workflow_scripts.core.cache import stored
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit, read_object, read_object_or_none
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
-from workflow_scripts.core.files.plain import check_suffixes
+from workflow_scripts.core.record import load_manifest, load_record
 from workflow_scripts.core.runtime.stage import RECIPE
+from workflow_scripts.provenance.nodes import readable
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,12 @@ class Made:
         return stored(self.path, suffix) if self.study is None else Path(f"{self.path}{suffix}")
 
 
-def inputs_of(record: Mapping[str, Any]) -> set[str] | None:
+def input_hashes(record: Mapping[str, Any]) -> set[str] | None:
     """Manifest hashes of the artifacts that a run record names as inputs; None when it does not say what they were."""
-    files, hashes = record.get("input_files"), record.get("inputs")
-    if not isinstance(files, dict) or not isinstance(hashes, dict):
-        return None
-    if not all(isinstance(some, list) and all(isinstance(one, str) for one in some) for some in hashes.values()):
+    if not {"inputs", "input_files"} <= record.keys():
         return None
     # An input without a manifest is a thing from outside.
-    return {one for name, some in hashes.items() if files.get(name) for one in some}
+    return {one for name, hashes in record["inputs"].items() if record["input_files"].get(name) for one in hashes}
 
 
 def load(results: Path) -> list[Made]:
@@ -75,26 +73,22 @@ def load(results: Path) -> list[Made]:
 
 
 def _made(path: Path, manifest: Path, record: Path, study: str | None) -> Made | None:
-    try:
-        content, value = read_object(manifest), manifest_hash(manifest)
-    except (OSError, Unfit):
-        return None
-    if "stage" not in content or "files" not in content:
-        return None
-    made = Made(path, study, value, content, read_object_or_none(record) or {})
-    computation = made.record.get("original", made.record)
-    try:
-        check_suffixes(content["files"])
-        check_suffixes(computation.get("beside", {}) if isinstance(computation, dict) else {})
-    except Unfit as error:
-        advice = "remove it with: faithful-pairs recover" if study is None else repair_advice(manifest)
-        raise PipelineError("damaged manifest or run record", manifest, error, advice) from None
-    return made
+    found, made = readable(load_manifest, manifest), readable(load_record, record)
+    for loaded in (found, made):
+        if loaded.content and loaded.fault:
+            advice = f"delete {path}" if study is None else repair_advice(manifest)
+            raise PipelineError("damaged manifest or run record", manifest, loaded.fault, advice)
+    return (
+        Made(path, study, hashlib.sha256(found.data).hexdigest(), found.content, made.content)
+        if found.content
+        else None
+    )
 
 
 def recipe_of(work: Path) -> dict[str, Any]:
     """What the key of a work folder was made from; empty when that is missing or unreadable."""
-    return read_object_or_none(work / RECIPE) or {}
+    recipe = readable(load_record, work / RECIPE)
+    return {} if recipe.fault else recipe.content
 
 
 def sound(everything: list[Made], is_clean: Callable[[Made], bool]) -> set[str]:
@@ -109,7 +103,7 @@ def sound(everything: list[Made], is_clean: Callable[[Made], bool]) -> set[str]:
     while waiting:
         later = []
         for one in waiting:
-            inputs = inputs_of(one.record)
+            inputs = input_hashes(one.record)
             if inputs is not None and inputs <= good:
                 good.add(one.hash)
             else:

@@ -4,18 +4,20 @@ Reading never fails: a manifest or record that can't be read gives a node that s
 tools that use these nodes must report the fault.
 """
 
-import errno
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN, label_of, stage_and_name
-from workflow_scripts.core.files.bounded_json import Unfit, parse_object, read_bytes
 from workflow_scripts.core.files.names import CRATE
-from workflow_scripts.provenance import shapes
+from workflow_scripts.core.key import AROUND, root_hash
+from workflow_scripts.core.record import Loaded, load_manifest, load_record
+
+REPORT = "report/index"
 
 
 @dataclass(frozen=True)
@@ -26,23 +28,40 @@ class Node:
         path: its manifest's path, as found.
         name: the manifest's file name without ``.manifest.json``.
         stage: the folder that it lies in, which is its stage's name.
-        manifest: the manifest's content; empty when it can't be read.
-        hash: sha256 of the manifest's bytes, in hex.
-        record: the run record's content; None when there is none or it can't be read.
-        manifest_fault: why the manifest can't be read, or None.
-        record_fault: why there is no readable run record, or None.
-        unreadable: of manifest and run record, those that exist but that a permission or disk error makes unreadable.
+        manifest_file: what was read of the manifest.
+        record_file: what was read of the run record.
     """
 
     path: Path
     name: str
     stage: str
-    manifest: dict[str, Any]
-    hash: str
-    record: dict[str, Any] | None
-    manifest_fault: str | None = None
-    record_fault: str | None = None
-    unreadable: frozenset[Path] = frozenset()
+    manifest_file: Loaded
+    record_file: Loaded
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The manifest's content; empty when it can't be read."""
+        return {} if self.manifest_file.fault else self.manifest_file.content
+
+    @property
+    def record(self) -> dict[str, Any] | None:
+        """The run record's content; None when there is none or it can't be read."""
+        return None if self.record_file.fault else self.record_file.content
+
+    @property
+    def manifest_fault(self) -> str | None:
+        """Why the manifest can't be read, or None."""
+        return self.manifest_file.fault
+
+    @property
+    def record_fault(self) -> str | None:
+        """Why there is no readable run record, or None."""
+        return self.record_file.fault
+
+    @cached_property
+    def hash(self) -> str:
+        """sha256 of the manifest's bytes, in hex."""
+        return hashlib.sha256(self.manifest_file.data).hexdigest()
 
     @property
     def study(self) -> Path:
@@ -67,10 +86,7 @@ class Node:
     @property
     def computation(self) -> dict[str, Any] | None:
         """The record of the computation itself: of an artifact from the cache, the original's."""
-        if self.record is None:
-            return None
-        original = self.record.get("original")
-        return original if isinstance(original, dict) else self.record
+        return self.record and (self.record.get("original") or self.record)
 
     def file(self, suffix: str) -> Path:
         """Path of the data file with ``suffix``."""
@@ -102,49 +118,17 @@ class Input:
 def read_node(manifest: Path) -> Node:
     """The artifact behind one manifest; missing or damaged files become faults of the node."""
     stage, name = stage_and_name(manifest)
-    record_path = manifest.with_name(name + RUN)
-    found, record = _read(manifest), _read(record_path)
-    manifest_fault = found.fault or shapes.manifest_fault(found.content)
-    record_fault = record.fault or shapes.record_fault(record.content)
     return Node(
-        path=manifest,
-        name=name,
-        stage=stage,
-        manifest={} if manifest_fault else found.content,
-        hash=hashlib.sha256(found.data).hexdigest(),
-        record=None if record_fault else record.content,
-        manifest_fault=manifest_fault,
-        record_fault=record_fault,
-        unreadable=frozenset(path for path, file in ((manifest, found), (record_path, record)) if file.unreadable),
+        manifest, name, stage, readable(load_manifest, manifest), readable(load_record, manifest.with_name(name + RUN))
     )
 
 
-class _JsonFile(NamedTuple):
-    """What was read of a JSON file.
-
-    Attributes:
-        data: its bytes; empty if they couldn't be read.
-        content: its object; empty if there is a fault.
-        fault: what is wrong with it, or None.
-        unreadable: whether it exists but a permission or disk error makes it unreadable.
-    """
-
-    data: bytes
-    content: dict[str, Any]
-    fault: str | None = None
-    unreadable: bool = False
-
-
-def _read(path: Path) -> _JsonFile:
-    data = b""
+def readable(load: Callable[[Path], Loaded], path: Path) -> Loaded:
+    """What was read of a file; a permission or disk error is a fault."""
     try:
-        data = read_bytes(path)
-        return _JsonFile(data, parse_object(data))
-    except Unfit as error:
-        return _JsonFile(data, {}, str(error))
+        return load(path)
     except OSError as error:
-        missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
-        return _JsonFile(data, {}, f"there is none ({error.strerror})" if missing else str(error.strerror), not missing)
+        return Loaded(b"", {}, str(error.strerror), unreadable=True)
 
 
 def walk(root: Path) -> Iterator[Path]:
@@ -184,15 +168,12 @@ def inputs_of(node: Node, known: Mapping[Path, Node] | None = None) -> list[Inpu
         known: nodes by path that were read already; others are read from disk.
     """
     record = node.record or {}
-    hashes, files = record.get("inputs"), record.get("input_files")
-    if not isinstance(hashes, dict):
-        return []
     found = []
-    for name, recorded in hashes.items():
-        paths = files.get(name, []) if isinstance(files, dict) else []
-        for number, value in enumerate(recorded):
-            path = input_path(node, paths[number]) if number < len(paths) else None
-            found.append(Input(str(name), str(value), path, _node_at(path, known)))
+    for name, hashes in record.get("inputs", {}).items():
+        paths = record.get("input_files", {}).get(name, [])
+        for number, value in enumerate(hashes):
+            path = input_path(node, paths[number]) if paths else None
+            found.append(Input(name, value, path, _node_at(path, known)))
     return found
 
 
@@ -202,3 +183,20 @@ def _node_at(path: Path | None, known: Mapping[Path, Node] | None) -> Node | Non
     if known is not None and path in known:
         return known[path]
     return read_node(path) if path.is_file() else None
+
+
+def study_root(nodes: Iterable[Node]) -> tuple[str | None, set[str]]:
+    """The root hash that the report shows, computed from the current manifests, and the labels behind it.
+
+    Without a report it is over all artifacts. None when an artifact behind the report is missing.
+    """
+    by_label = {node.label: node for node in nodes}
+    report = by_label.get(REPORT)
+    labels = {label for label in by_label if label.split("/")[0] not in AROUND}
+    if report is not None and report.record is not None:
+        files = report.record.get("input_files", {})
+        paths = [input_path(report, path) for found in files.values() for path in found]
+        labels = {label_of(path) for path in paths}
+    if not labels <= by_label.keys():
+        return None, labels
+    return root_hash((label, by_label[label].hash) for label in labels), labels

@@ -1,8 +1,9 @@
-"""What a run record says about one artifact, in the form that the tools print. What it does not say is None."""
+"""What a run record says about one artifact, and its numbers as the tools print them. What it does not say is None."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from workflow_scripts.core.errors.text import redacted
 from workflow_scripts.provenance.nodes import Node
 
 
@@ -71,3 +72,44 @@ def total_rows(nodes: Iterable[Node]) -> dict[str, Any] | None:
         "out": sum(rows.get("out", 0) for rows in counted),
         "dropped": dict(sorted(dropped.items())),
     }
+
+
+SHORT = 10  # hex digits shown of a sha256
+UNKNOWN = "unknown"
+
+
+def short(sha256: object) -> str:
+    """The first digits of a hash; words such as ``format-1`` whole."""
+    text = UNKNOWN if sha256 is None else str(sha256)
+    return text[:SHORT] if len(text) in (40, 64) else text
+
+
+def value_text(recorded: object) -> str:
+    """A setting, version or table cell as in YAML: ``{a: 1}``, ``[1, 2]``, ``null``, ``true``; URLs are redacted."""
+    if isinstance(recorded, Mapping):
+        return "{" + ", ".join(f"{name}: {value_text(inner)}" for name, inner in sorted(recorded.items())) + "}"
+    if isinstance(recorded, Sequence) and not isinstance(recorded, str):
+        return "[" + ", ".join(value_text(inner) for inner in recorded) + "]"
+    if recorded is None:
+        return "null"
+    return str(recorded).lower() if isinstance(recorded, bool) else redacted(str(recorded))
+
+
+def time_text(time: str | None) -> str:
+    """An ISO time to the second: ``2026-11-24 19:15:35 UTC``."""
+    if time is None:
+        return UNKNOWN
+    return f"{time[:19].replace('T', ' ')} UTC" if time.endswith(("+00:00", "Z")) else time
+
+
+def rows_text(counts: Mapping[str, Any]) -> str:
+    """``131 -> 127 (empty_caption 2, repeated_id 2)``."""
+    lost = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts["dropped"].items()))
+    return f"{counts['in']:,} -> {counts['out']:,}" + (f" ({lost})" if lost else "")
+
+
+def code_text(digest: str | None, git: Mapping[str, Any] | None) -> str:
+    """``69cd62393f, commit f5f846bf92 with changes``."""
+    commit = (git or {}).get("commit")
+    dirty = {True: " with changes", False: "", None: ", unknown whether changed"}[(git or {}).get("dirty")]
+    return f"{short(digest)}, " + (f"commit {short(commit)}{dirty}" if commit else "commit unknown")

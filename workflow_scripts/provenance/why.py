@@ -1,24 +1,217 @@
 """Where a file or a number comes from, as a tree for people and as JSON."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from humanize import naturalsize
 
+from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.code_equivalence import accepted
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import printed, redacted
+from workflow_scripts.core.files.bounded_json import Unfit, read_object
+from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.runtime.progress import span
-from workflow_scripts.provenance import format as fmt
-from workflow_scripts.provenance.cells import Cell
-from workflow_scripts.provenance.chain import Branch, Chain, annotation_zips
+from workflow_scripts.core.sources import LISTING, read_listing
 from workflow_scripts.provenance.locate import Place
-from workflow_scripts.provenance.nodes import Node, inputs_of
-from workflow_scripts.provenance.run_metadata import flat, run_metadata, shared, total_rows
+from workflow_scripts.provenance.nodes import Input, Node, inputs_of, read_node
+from workflow_scripts.provenance.run_metadata import (
+    UNKNOWN,
+    code_text,
+    flat,
+    rows_text,
+    run_metadata,
+    shared,
+    short,
+    time_text,
+    total_rows,
+    value_text,
+)
 
 WIDTH, NAMES_SHOWN = 118, 2
 UNSET: tuple[object, ...] = (None, "", [], {})  # settings without a value
+TABLES = {".parquet": "rows", ".csv": "rows", ".contrasts.parquet": "contrasts", ".contrasts.csv": "contrasts"}
+WORLD, ANNOTATIONS = ("demo_world", ".annotations.zip"), "source/annotations"
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Artifacts of one stage, and what they were made from.
+
+    Attributes:
+        number: counts branches from 1, in the order of output.
+        role: name under which the consumer reads them; empty for the root.
+        nodes: the artifacts; empty for a source that was read in place, or if all are missing.
+        faults: mismatches between these artifacts and the consumer's record.
+        inputs: what they were made from; empty when ``again``.
+        again: whether the branch with this number was shown before.
+    """
+
+    number: int
+    role: str
+    nodes: tuple[Node, ...]
+    faults: tuple[str, ...]
+    inputs: tuple["Branch", ...]
+    again: bool = False
+
+
+class Chain:
+    """Builds the tree; reads every manifest once.
+
+    Args:
+        together: join artifacts of one role and stage in one branch; else each has its own.
+    """
+
+    def __init__(self, together: bool = True) -> None:
+        self._together = together
+        self._known: dict[Path, Node] = {}
+        self._numbers: dict[tuple[Path, ...], int] = {}
+        self._last = 0
+
+    def root(self, node: Node) -> Branch:
+        """The tree above one artifact."""
+        return self._branch("", [node], ())
+
+    def branches(self, inputs: Iterable[Input]) -> tuple[Branch, ...]:
+        """The trees above several artifacts, as if one consumer had read them."""
+        return tuple(self._branch(*one) for one in self._grouped(list(inputs)))
+
+    def nodes(self) -> list[Node]:
+        """Every artifact in the tree, sorted by label."""
+        return sorted(self._known.values(), key=lambda node: node.label)
+
+    def _branch(self, role: str, nodes: Sequence[Node], faults: Sequence[str]) -> Branch:
+        key = tuple(sorted(node.path for node in nodes))
+        if nodes and key in self._numbers:
+            return Branch(self._numbers[key], role, tuple(nodes), tuple(faults), (), again=True)
+        self._last += 1
+        number = self._numbers[key] = self._last
+        self._known |= {node.path: node for node in nodes}
+        found = [one for node in nodes for one in inputs_of(node, self._known)]
+        return Branch(number, role, tuple(nodes), tuple(faults), self.branches(found))
+
+    def _grouped(self, inputs: list[Input]) -> list[tuple[str, list[Node], list[str]]]:
+        groups: dict[tuple[object, ...], tuple[str, dict[Path, Node], dict[str, None]]] = {}
+        for one in inputs:
+            stage = one.node.stage if one.node else None
+            apart = () if self._together else (one.path, one.recorded_hash)
+            _, nodes, faults = groups.setdefault((one.name, stage, *apart), (one.name, {}, {}))
+            if one.node is not None:
+                nodes[one.node.path] = self._known.setdefault(one.node.path, one.node)
+            fault = _fault(one)
+            faults |= {fault: None} if fault else {}
+        return [(role, list(nodes.values()), list(faults)) for role, nodes, faults in groups.values()]
+
+
+def _fault(one: Input) -> str | None:
+    if one.path is None:
+        return f"read in place, content sha256 {one.recorded_hash}"
+    name = f"{one.path.parent.name}/{one.path.name}"
+    if one.node is None:
+        return f"{name} is missing; sha256 {one.recorded_hash} was read"
+    if one.node.hash != one.recorded_hash:
+        return f"{name} has changed; sha256 {one.recorded_hash} was read"
+    return None
+
+
+def annotation_zips(nodes: Iterable[Node]) -> list[dict[str, Any]]:
+    """What the annotations came from: ``artifact``, ``file`` and ``sha256`` of each zip among these artifacts.
+
+    The demo's world makes a zip of its own. A source of many files counts as one, under the digest of its listing.
+    """
+    found = []
+    for node in nodes:
+        if node.stage == WORLD[0] and WORLD[1] in node.files:
+            entry = {"file": f"{node.name}{WORLD[1]}", "sha256": node.files[WORLD[1]]["sha256"]}
+            found.append({"artifact": node.label, **entry})
+        elif node.label == ANNOTATIONS:
+            found.append({"artifact": node.label, **_listed(node)})
+        elif node.stage == "annotations":
+            read = [one for one in inputs_of(node) if one.name == "annotations" and one.path is None]
+            found += [{"artifact": node.label, "file": None, "sha256": one.recorded_hash} for one in read]
+    return found
+
+
+def _listed(node: Node) -> dict[str, Any]:
+    """Name and hash of a source's one file; of several, or if the listing is missing, the hash of the whole."""
+    try:
+        files = read_listing(node.file(LISTING))
+    except (OSError, Unfit):
+        return {"file": None, "sha256": None}
+    if len(files) == 1:
+        return {"file": files[0].get("path") or None, "sha256": files[0].get("sha256")}
+    return {"file": f"{len(files)} files", "sha256": digest(files)}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of a table: its values by column, and the artifacts that it was computed from."""
+
+    row: dict[str, Any]
+    sources: tuple[Input, ...]
+
+
+def cells(summary: Node, suffix: str, wanted: Mapping[str, str]) -> list[Cell]:
+    """The rows of ``summary``'s table whose columns have the ``wanted`` values.
+
+    Raises:
+        PipelineError: the file is none of the summary's tables, a column is not there, or no row has these values.
+    """
+    import pyarrow.parquet as pq
+
+    kind = TABLES.get(suffix) if summary.stage == "summary" else None
+    if kind is None:
+        advice = f"rows can be selected in summary/summary with {', '.join(TABLES)}"
+        raise PipelineError("not a table of the summary", summary.path, suffix or "the artifact", advice)
+    try:
+        listed = read_object(summary.file(".sources.json"))
+        rows = pq.read_table(summary.file(".parquet" if kind == "rows" else ".contrasts.parquet")).to_pylist()
+        _check_columns(rows, wanted, summary.file(suffix))
+        found = []
+        for row, numbers in zip(rows, listed[kind], strict=True):
+            if all(str(row[column]) == value for column, value in wanted.items()):
+                sources = {listed["files"][number]["file"]: listed["files"][number] for number in numbers}
+                found.append(Cell(row, tuple(_listed_source(summary, one) for one in sources.values())))
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        value = f"{type(error).__name__}: {error}"
+        raise PipelineError("damaged table", summary.path, value, "see faithful-pairs audit") from None
+    if not found:
+        value = " ".join(f"{column}={text}" for column, text in wanted.items())
+        raise PipelineError("no matching row", summary.file(suffix), value, _choices(rows, wanted))
+    return found
+
+
+def _check_columns(rows: list[dict[str, Any]], wanted: Mapping[str, str], where: Path) -> None:
+    columns = list(rows[0]) if rows else []
+    for column in wanted:
+        if column not in columns:
+            raise PipelineError("unknown column", where, column, f"it has {', '.join(columns) or 'no rows'}")
+
+
+def _choices(rows: list[dict[str, Any]], wanted: Mapping[str, str]) -> str:
+    """Advice: values of the first column that no row has."""
+    for column, value in wanted.items():
+        there = sorted({str(row[column]) for row in rows})
+        if value not in there:
+            return f"{column} is one of {', '.join(there[:20])}{' ...' if len(there) > 20 else ''}"
+    return "each value occurs, but no row has all of them"
+
+
+def _listed_source(summary: Node, listed: Mapping[str, str]) -> Input:
+    """The artifact behind a file of the summary's list: ``<stage>/<name><suffix>`` with its manifest's hash."""
+    stage, _, name = listed["file"].partition("/")
+    while name:
+        path = summary.study / stage / f"{name}{MANIFEST}"
+        if path.is_file():
+            return Input(stage, listed["manifest_sha256"], path, read_node(path))
+        name = name.rpartition(".")[0]
+    return Input(stage, listed["manifest_sha256"], None, None)
+
+
+# The answer ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -88,7 +281,7 @@ def as_text(found: Why) -> str:
     zips = annotation_zips(found.nodes)
     for one in zips:
         name = f"{one['artifact']}, {one['file']}" if one["file"] else one["artifact"]
-        lines.append(f"annotations ({name}): sha256 {one['sha256'] or fmt.UNKNOWN}")
+        lines.append(f"annotations ({name}): sha256 {one['sha256'] or UNKNOWN}")
     return printed(lines if zips else [*lines, "annotations: not among its inputs"])
 
 
@@ -99,7 +292,7 @@ def _head(found: Why) -> list[str]:
     if suffix and entry is None:
         lines[0] += "  (beside the manifest: times and attempts, not hashed)"
     for cell in found.cells:
-        lines.append("  " + " ".join(f"{column}={fmt.value(one)}" for column, one in cell.row.items()))
+        lines.append("  " + " ".join(f"{column}={value_text(one)}" for column, one in cell.row.items()))
     return lines
 
 
@@ -126,7 +319,7 @@ def _title(branch: Branch) -> str:
     if not nodes:
         return "no such artifact now"
     if len(nodes) == 1:
-        title = f"{nodes[0].label}  {fmt.short(nodes[0].hash)}"
+        title = f"{nodes[0].label}  {short(nodes[0].hash)}"
     else:
         title = f"{nodes[0].stage}, {len(nodes):,} artifacts"
         names = ", ".join(node.name for node in nodes[:NAMES_SHOWN])
@@ -140,19 +333,19 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
     lines += [("record", f"{node.label}: {node.record_fault}") for node in nodes if node.record_fault]
     counts = total_rows(nodes)
     if counts:
-        lines.append(("rows", fmt.rows(counts)))
+        lines.append(("rows", rows_text(counts)))
     if not known:
         return lines
     lines += [("from", str(place)) for node in nodes if (place := _place_outside(node)) is not None]
     same, differ = shared([flat(one["settings"]) for one in known])
-    shown = ", ".join(f"{name}={fmt.value(one)}" for name, one in same.items() if one not in UNSET)
+    shown = ", ".join(f"{name}={value_text(one)}" for name, one in same.items() if one not in UNSET)
     each = f"each its own: {', '.join(differ)}" if differ else ""
     if shown or each:
         lines.append(("settings", "; ".join(text for text in (shown, each) if text)))
-    codes = sorted({fmt.code(one["code"], one["git"]) for one in known})
+    codes = sorted({code_text(one["code"], one["git"]) for one in known})
     lines.append(("code", "; ".join(codes)))
     for one in _acceptances(nodes, accepted):
-        text = f"{fmt.when(one['when'])}: {fmt.short(one['code'])} counts as this code; {one['reason']}"
+        text = f"{time_text(one['when'])}: {short(one['code'])} counts as this code; {one['reason']}"
         lines.append(("accepted", text))
     lines.append(("computed", _computed(known)))
     lines += [("cached", text) for text in [_cached(known)] if text]
@@ -169,9 +362,9 @@ def _computed(known: Sequence[dict[str, Any]]) -> str:
     starts, ends = [one["start"] for one in known if one["start"]], [one["end"] for one in known if one["end"]]
     seconds = [one["seconds"] for one in known if one["seconds"] is not None]
     peaks = [one["peak_bytes"] for one in known if one["peak_bytes"] is not None]
-    period = fmt.when(min(starts, default=None))
-    period += f" to {fmt.when(max(ends, default=None))}" if len(known) > 1 else ""
-    text = f"{period}, {span(sum(seconds)) if seconds else fmt.UNKNOWN} on {_where(known)}"
+    period = time_text(min(starts, default=None))
+    period += f" to {time_text(max(ends, default=None))}" if len(known) > 1 else ""
+    text = f"{period}, {span(sum(seconds)) if seconds else UNKNOWN} on {_where(known)}"
     return text + (f", peak {naturalsize(max(peaks))}" if peaks else "")
 
 
@@ -181,7 +374,7 @@ def _cached(known: Sequence[dict[str, Any]]) -> str:
     if not placed:
         return ""
     many = f", {len(placed):,} of {len(known):,}" if len(known) > 1 else ""
-    return f"taken from the cache {fmt.when(placed[-1])}{many}"
+    return f"taken from the cache {time_text(placed[-1])}{many}"
 
 
 def _where(known: Sequence[dict[str, Any]]) -> str:
@@ -189,7 +382,7 @@ def _where(known: Sequence[dict[str, Any]]) -> str:
     for one in known:
         environment = one["environment"] or {}
         job = f", SLURM job {one['slurm_job']}" if one["slurm_job"] else ""
-        threads = environment.get("threads", fmt.UNKNOWN)
+        threads = environment.get("threads", UNKNOWN)
         device = ", ".join(one["gpu_model"] or ()) or environment.get("device") or "unknown device"
         places.add(f"{one['host'] or 'an unknown host'} ({device}, math threads {threads}{job})")
     shown = sorted(places)

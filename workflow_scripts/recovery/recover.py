@@ -1,6 +1,6 @@
-"""Repairs a folder after its Snakemake was killed: its SLURM jobs first, then ``.snakemake`` and ``results``.
+"""Ends what a killed Snakemake left: its jobs in SLURM's queue, which the next one does not find, and its locks.
 
-A killed Snakemake leaves its jobs in the queue, and the next one does not find them.
+What else a kill leaves in ``results`` is skipped or repaired by the next run, and removed by ``cache-gc``.
 """
 
 import os
@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import printed
-from workflow_scripts.recovery.leftovers import repair
 from workflow_scripts.removal.deletion import SNAKEMAKE, delete
 
 SECONDS_BETWEEN_LOOKS = 5.0
@@ -93,7 +92,11 @@ def unlock(folder: Path) -> int:
 
 
 def recover(folder: Path, how: str | None) -> bool:
-    """Repair ``folder``; ``how`` is ``wait``, ``cancel`` or None (list only). Returns False if something is left to do.
+    """End the jobs and remove the locks of a killed Snakemake. Returns False if jobs are left.
+
+    Args:
+        folder: where it was started.
+        how: ``wait``, ``cancel`` or None (list only).
 
     Raises:
         PipelineError: Snakemake is still running here, or SLURM does not answer.
@@ -113,5 +116,4 @@ def recover(folder: Path, how: str | None) -> bool:
     wait_for_end(folder)
     if locks := unlock(folder):
         sys.stdout.write(f"removed {locks} lock files\n")
-    sys.stdout.write(printed(repair(folder / "results")))
     return True

@@ -19,7 +19,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.durable import NO_FOLDER_SYNC, sync_descriptor
 from workflow_scripts.core.files.names import CRATE, LOGS
 from workflow_scripts.provenance.crate.contents import is_crate_file
-from workflow_scripts.study.stages import declaration, facts, stage_names
+from workflow_scripts.study.config.stages import declaration, facts, stage_names
 
 SNAKEMAKE = ".snakemake"  # beside the results folder
 _NOT_OURS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # it is gone, or a link or file is where a folder would be

@@ -24,7 +24,7 @@ from workflow_scripts.core.files.names import (
 )
 from workflow_scripts.core.files.rating_files import RATING_COLUMNS
 from workflow_scripts.removal.deletion import entries_below, is_artifact_file, may_delete
-from workflow_scripts.study.stages import stage_names
+from workflow_scripts.study.config.stages import stage_names
 
 DEPTH = 2  # of entries in the project's own folders: <stage>/<key>
 SHOWN = 20  # files of a folder that are named one by one

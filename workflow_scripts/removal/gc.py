@@ -191,7 +191,7 @@ def _halves(results: Path) -> Iterator[Path]:
     # Folders of keys may be removed while they are listed, which os.walk tolerates and glob does not.
     for top, folders, names in os.walk(results):
         folders.sort()
-        yield from (Path(top, name) for name in sorted(folders + names) if name.endswith(".part"))
+        yield from (Path(top, name) for name in sorted(folders + names) if name.endswith((".part", ".part.old")))
 
 
 def _staged_key(path: Path) -> str:

@@ -9,10 +9,13 @@ may show the rows and is not the project's own is named.
 import logging
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from workflow_scripts.acquisition.annotations.removal_tokens import id_token
+import pyarrow.parquet as pq
+
+from workflow_scripts.acquisition.annotations.removal_tokens import id_token, url_token
+from workflow_scripts.acquisition.annotations.rows import Apart
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.cache import discard, key_lock, try_key_lock
 from workflow_scripts.core.errors import PipelineError
@@ -32,17 +35,18 @@ from workflow_scripts.core.files.names import (
     WORK,
     work_folder,
 )
+from workflow_scripts.core.stage_in.copying import LocalError
+from workflow_scripts.core.stage_in.store import LocalStore
+from workflow_scripts.core.stage_in.where import places
 from workflow_scripts.provenance.crate.contents import contents
-from workflow_scripts.provenance.lineage import Made, inputs_of, load, recipe_of, sound
-from workflow_scripts.removal.copies import remove_copies
+from workflow_scripts.provenance.lineage import Made, input_hashes, load, recipe_of, sound
 from workflow_scripts.removal.deletion import SNAKEMAKE, delete, delete_empty, entries_below, linked, may_delete
 from workflow_scripts.removal.foreign import foreign_in
-from workflow_scripts.removal.known import Known, read_known, write_known
-from workflow_scripts.removal.networks import Learned, networks_of
-from workflow_scripts.removal.rows import Listed, excluded_tokens, ids_among, listed_rows, pairs_of, urls_among
-from workflow_scripts.removal.sheets import sheets_of
+from workflow_scripts.removal.shown import Known, Learned, networks_of, read_known, sheets_of, write_known
 from workflow_scripts.removal.store import remove_urls, urls_kept
 
+COLUMNS = ["image_id", "url", "caption", "raw_caption"]
+SHORTEST = 8  # minimum characters of a caption to search for; shorter ones occur everywhere
 ROWS = "annotations"
 MOST_REMOVALS = 1 << 30  # bytes of a removal list, with 67 for each entry
 TABLES = (".parquet", ".apart.parquet")
@@ -52,23 +56,41 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
+class Listed:
+    """Ids, URLs and captions of rows on a removal list."""
+
+    ids: set[str] = field(default_factory=set)
+    urls: set[str] = field(default_factory=set)
+    captions: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.ids or self.urls)
+
+    def update(self, other: "Listed") -> None:
+        """Add the content of ``other``."""
+        self.ids |= other.ids
+        self.urls |= other.urls
+        self.captions |= other.captions
+
+
+@dataclass
 class Removed:
     """What was removed, as counts, and what could not be."""
 
-    urls: int
-    artifacts: int
-    entries: int
-    folders: int
-    logs: int
-    indexes: int  # of the browser
-    copies: int  # of shards and packs on this node
-    nodes: list[str]  # folders that may still hold such copies
-    elsewhere: list[str]  # artifacts of other studies that hold the rows
-    unknown: int  # entries of the list that match no row of the annotations
-    sheets: list[str]  # label sheets and exported pages that show the rows
-    networks: list[Learned]  # exported networks that learned from their images
-    unread: list[str]  # their keys and records that can't be read, with the reason
-    kept: list[str]  # what is not the project's own and may show the rows
+    urls: int = 0
+    artifacts: int = 0
+    entries: int = 0
+    folders: int = 0
+    logs: int = 0
+    indexes: int = 0  # of the browser
+    copies: int = 0  # of shards and packs on this node
+    nodes: Sequence[str] = ()  # folders that may still hold such copies
+    elsewhere: Sequence[str] = ()  # artifacts of other studies that hold the rows
+    unknown: int = 0  # entries of the list that match no row of the annotations
+    sheets: Sequence[str] = ()  # label sheets and exported pages that show the rows
+    networks: Sequence[Learned] = ()  # exported networks that learned from their images
+    unread: Sequence[str] = ()  # their keys and records that can't be read, with the reason
+    kept: Sequence[str] = ()  # what is not the project's own and may show the rows
 
 
 def remove_listed(results: Path, study: str) -> Removed:
@@ -88,10 +110,11 @@ def remove_listed(results: Path, study: str) -> Removed:
 def _remove_listed(results: Path, study: str) -> Removed:
     everything = load(results)
     tokens = removal_of(results, study)
-    if not tokens:
-        return _compared(results, study, everything)
-    made_rows = [one for one in everything if one.stage == ROWS]
     own = next(one for one in everything if one.study == study and one.stage == ROWS)
+    if not tokens:  # nothing to remove, but what still shows rows that were removed before is named
+        sheets, networks, unread = _showing(results, study, everything, own, set())
+        return Removed(sheets=sheets, networks=networks, unread=unread)
+    made_rows = [one for one in everything if one.stage == ROWS]
     excluded = excluded_tokens(own.file(TABLES[1]))
     pairs = pairs_of(excluded)
     listed = Listed()
@@ -127,8 +150,6 @@ def _remove_listed(results: Path, study: str) -> Removed:
         + _remove_strays(results, study, present)
         + _remove_crates(results, study, good),
         entries=_discard(results, sorted(entries, key=lambda one: one.stage == ROWS)),
-        copies=0,
-        nodes=[],
         elsewhere=sorted(str(one.path) for one in elsewhere),
         unknown=len(tokens - taken_out),
         sheets=sheets,
@@ -138,13 +159,6 @@ def _remove_listed(results: Path, study: str) -> Removed:
     )
     gone.copies, gone.nodes = remove_copies(results)  # those whose originals are gone by now
     return gone
-
-
-def _compared(results: Path, study: str, everything: list[Made]) -> Removed:
-    """What still shows rows that were removed before; without a list, there is nothing to remove."""
-    own = next(one for one in everything if one.study == study and one.stage == ROWS)
-    sheets, networks, unread = _showing(results, study, everything, own, set())
-    return Removed(0, 0, 0, 0, 0, 0, 0, [], [], 0, sheets, networks, unread, [])
 
 
 def _showing(
@@ -163,7 +177,7 @@ def _showing(
     networks, unread = networks_of(results, ids, known.networks)
     noted = {str(one.record.relative_to(results)): (str(one.folder), one.weights, one.ids) for one in networks}
     left = {sheet: record for sheet, record in known.sheets.items() if sheet not in sheets.described}
-    write_known(results, study, Known(ids, left | sheets.noted, known.networks | noted))
+    write_known(results, study, Known(ids=ids, sheets=left | sheets.noted, networks=known.networks | noted))
     return sheets.lines, networks, sheets.unread + unread
 
 
@@ -222,7 +236,7 @@ def _remove_folders(results: Path, good: set[str]) -> int:
     for work in sorted((results / WORK).glob("*/*")):
         if not may_delete(results, work) or not work.is_dir():
             continue
-        inputs = inputs_of(recipe_of(work))
+        inputs = input_hashes(recipe_of(work))
         if work.parent.name != ROWS and inputs is not None and inputs <= good:
             continue
         removed += _remove_idle(results, work.parent.name, work.name, work)
@@ -277,8 +291,7 @@ def _files(artifacts: Iterable[Made]) -> list[Path]:
 
 
 def _beside(one: Made) -> list[str]:
-    original = one.record.get("original", one.record)
-    return list(original.get("beside", [])) if isinstance(original, dict) else []
+    return list((one.record.get("original") or one.record).get("beside", {}))
 
 
 def _remove_strays(results: Path, study: str, present: list[Made]) -> int:
@@ -322,3 +335,79 @@ def _discard(results: Path, entries: Sequence[Made]) -> int:
     for folder in sorted({entry.parent for entry in own}):
         sync_folder(folder)  # discarded entries can't reappear either
     return len(own)
+
+
+def remove_copies(results: Path) -> tuple[int, list[str]]:
+    """Remove the copies on this node whose original was replaced or removed.
+
+    Returns:
+        Number of copies removed; and the folders that may still hold such copies, since they are on another node, in
+        use or unreadable, or since the note that names them is damaged.
+    """
+    noted, damaged = places(results)
+    removed, left = 0, [f"an unknown folder: {path} is damaged" for path in damaged]
+    for place in noted:
+        if not place.here:
+            left.append(f"{place.folder} on node {place.host}")
+        elif place.gone:
+            place.record.unlink(missing_ok=True)
+        else:
+            try:
+                gone, used = LocalStore(place.folder, 0).open()
+            except LocalError as error:
+                left.append(f"{place.folder}: {error}")
+                continue
+            removed += gone
+            left += [f"{place.folder}: {used} in use by a job"] if used else []
+    return removed, left
+
+
+def listed_rows(
+    tables: Iterable[Path], tokens: Collection[str], pairs: Collection[tuple[str, str]] = frozenset()
+) -> Listed:
+    """Ids, urls and captions of the rows of ``tables`` (as ``annotations`` writes them) that a removal list names.
+
+    Args:
+        tokens: of ids and URLs; one of them names a row.
+        pairs: tokens of id and URL that name a row together.
+    """
+    found = Listed()
+    for path in tables:
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=65_536, columns=COLUMNS):
+            for image_id, url, *captions in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                by_id, by_url = id_token(image_id or ""), url_token(url or "")
+                if by_id in tokens or by_url in tokens or (by_id, by_url) in pairs:
+                    found.ids.update([image_id] if image_id else [])
+                    found.urls.update([url] if url else [])
+                    found.captions.update(text for text in captions if text and len(text) >= SHORTEST)
+    return found
+
+
+def excluded_tokens(table: Path) -> list[tuple[str, ...]]:
+    """Tokens of the id and of each URL of all rows that a removal list excluded, from the table of unused rows."""
+    found: list[tuple[str, ...]] = []
+    for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["reason", "image_id", "url"]):
+        for reason, image_id, urls in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            found.extend([(image_id, *urls.split())] if reason == Apart.EXCLUDED else [])
+    return found
+
+
+def pairs_of(excluded: Iterable[tuple[str, ...]]) -> set[tuple[str, str]]:
+    """Tokens of id and stored URL of the rows whose source gives another URL, which no table stores."""
+    return {(image_id, stored) for image_id, stored, *given in excluded if given}
+
+
+def urls_among(table: Path, urls: Collection[str]) -> set[str]:
+    """Those of ``urls`` that occur in ``table``."""
+    found: set[str] = set()
+    for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["url"]):
+        found.update(url for url in batch.column(0).to_pylist() if url in urls)
+    return found
+
+
+def ids_among(table: Path, tokens: Collection[str]) -> set[str]:
+    """Those of ``tokens`` that are tokens of ids in ``table``."""
+    found: set[str] = set()
+    for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["image_id"]):
+        found.update(token for token in map(id_token, filter(None, batch.column(0).to_pylist())) if token in tokens)
+    return found

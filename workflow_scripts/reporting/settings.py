@@ -15,34 +15,7 @@ class Acceptance(Settings):
     when: str = Field(description="time, in UTC")
 
 
-class ReportContents(Settings):
-    """What the report shows."""
-
-    seed: int = Field(default=0, description="seed of the choice of examples", examples=[1])
-    captions_each: int = Field(
-        default=4,
-        gt=0,
-        description="example captions per stratum (worst, typical, best)",
-        examples=[6],
-        json_schema_extra={"unit": "captions"},
-    )
-    pair_sources: int = Field(
-        default=6,
-        gt=0,
-        description="source images whose pairs are shown",
-        examples=[10],
-        json_schema_extra={"unit": "images"},
-    )
-    saliency_images: int = Field(
-        default=6,
-        gt=0,
-        description="images with Grad-CAM overlays",
-        examples=[10],
-        json_schema_extra={"unit": "images"},
-    )
-
-
-class Report(ReportContents):
+class Report(Settings):
     """Everything that the page depends on besides its inputs."""
 
     study: str = Field(min_length=1, description="name of the study, in the title")

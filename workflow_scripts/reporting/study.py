@@ -2,19 +2,154 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.shards import images_of_keys
-from workflow_scripts.reporting.provenance import ArtifactIndex, Record, Source
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.thumbnails import figure, thumbnail
+from workflow_scripts.stats.seeds import derive
 
+SHORT = 10  # hex digits shown of a sha256; the manifest has all of them
 Row = dict[str, Any]
+SEED = 0  # of the choice of examples
+SAMPLE = 20_000  # rows from which examples are chosen
+GROUPS = 8  # row groups that a sample is drawn from: 8 × 65,536 rows at most are read of any table
 THUMBNAIL = 160  # longer side in pixels
 FIGURE_WIDTH = 1100  # at most, in pixels
+
+
+@dataclass(frozen=True)
+class Record:
+    """An artifact that the page was made from: `label` is `<stage>/<name>`, `digest` its manifest's sha256."""
+
+    label: str
+    digest: str
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file of one artifact: path relative to the study's folder, short sha256, anchor in the page's table."""
+
+    file: str
+    digest: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number as shown, with its interval (may be empty), its source, and which rows of the file it is from."""
+
+    text: str
+    interval: str = ""
+    source: Source | None = None
+    rows: str = ""
+
+    @property
+    def title(self) -> str:
+        """The tooltip of the number."""
+        if self.source is None:
+            return self.rows
+        where = f"{self.source.file} · sha256 {self.source.digest}…"
+        return f"{where} · {self.rows}" if self.rows else where
+
+
+@dataclass(frozen=True)
+class TableLine:
+    """A line of a table: who (run, or floor), colour class, step, cells."""
+
+    name: str
+    css: str
+    step: str
+    cells: list[Number]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as the page shows it: caption, column heads, lines."""
+
+    title: str
+    columns: list[str]
+    lines: list[TableLine]
+
+
+@dataclass(frozen=True)
+class ArtifactRow:
+    """A line of the table of artifacts."""
+
+    anchor: str
+    stage: str
+    label: str
+    digest: str
+    rows_in: int | None
+    rows_out: int | None
+    dropped: dict[str, int]
+
+
+class ArtifactIndex:
+    """All artifacts that the page was made from, in the order given, each with an anchor."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records: dict[str, Record] = {}
+        self._anchors: dict[str, str] = {}
+        for one in records:
+            self.add(one)
+
+    def add(self, record: Record) -> None:
+        """Take an artifact into the table, if it is not there."""
+        if record.label not in self._records:
+            self._records[record.label] = record
+            self._anchors[record.label] = f"a-{len(self._records)}"
+
+    def source(self, label: str, suffix: str) -> Source:
+        """The file `<label><suffix>`. Raises KeyError when no such artifact was given to the page."""
+        entry = self._records[label].manifest["files"][suffix]
+        return Source(f"{label}{suffix}", str(entry["sha256"])[:SHORT], self._anchors[label])
+
+    def manifest(self, label: str) -> Source:
+        """The manifest itself, for row counts."""
+        record = self._records[label]
+        return Source(f"{label}{MANIFEST}", record.digest[:SHORT], self._anchors[label])
+
+    def rows(self) -> list[ArtifactRow]:
+        """The table of artifacts."""
+        return [self._row(record) for record in self._records.values()]
+
+    def _row(self, record: Record) -> ArtifactRow:
+        rows = record.manifest.get("rows") or {}
+        return ArtifactRow(
+            anchor=self._anchors[record.label],
+            stage=record.label.split("/")[0],
+            label=record.label,
+            digest=record.digest[:SHORT],
+            rows_in=rows.get("in"),
+            rows_out=rows.get("out"),
+            dropped={str(reason): int(n) for reason, n in sorted((rows.get("dropped") or {}).items())},
+        )
+
+
+def sample_rows(path: Path, columns: Sequence[str], most: int, seed: int, use: str) -> pa.Table:
+    """At most `most` rows in table order, a seeded choice inside a seeded choice of row groups."""
+    with pq.ParquetFile(path) as file:
+        groups = sample_positions(file.num_row_groups, GROUPS, derive(seed, "groups"), use)
+        table = file.read_row_groups(groups, columns=list(columns))
+    return table.take(np.asarray(sample_positions(len(table), most, seed, use), dtype=np.int64))
+
+
+def rows_of(path: Path, column: str, keys: Sequence[str], columns: Sequence[str] | None = None) -> list[Row]:
+    """The rows whose `column` is among `keys`, in table order; the table is scanned in batches."""
+    if not keys:
+        return []
+    wanted = sorted(set(keys))
+    table = pq.read_table(path, columns=None if columns is None else list(columns), filters=[(column, "in", wanted)])
+    return list(table.to_pylist())
 
 
 def label(artifact: Artifact) -> str:
@@ -94,3 +229,19 @@ class Study:
             return self.runs[run]["method"], self.runs[run]["pairs"]
         method, _, rest = run.partition("-")
         return method, rest.partition("-")[0]
+
+
+def sample_positions(rows: int, most: int, seed: int, *use: str) -> list[int]:
+    """At most `most` distinct row numbers below `rows`, sorted."""
+    if rows <= most:
+        return list(range(rows))
+    draw = np.random.default_rng(derive(seed, "report", *use))
+    return sorted(int(at) for at in draw.choice(rows, size=most, replace=False))
+
+
+def rows_by_key(artifact: Artifact, column: str, keys: Sequence[str]) -> dict[str, Row]:
+    return {row[column]: row for row in rows_of(artifact.path(".parquet"), column, keys)}
+
+
+def unit_of(artifact: Artifact, name: str) -> str:
+    return artifact.unit.get(name, artifact.name)

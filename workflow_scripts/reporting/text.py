@@ -1,4 +1,4 @@
-"""Untrusted text and numbers as the page shows them."""
+"""Untrusted text, numbers and colours as the page shows them."""
 
 import re
 import unicodedata
@@ -8,6 +8,8 @@ _REDDIT_USER = re.compile(r"(?<!\w)(/?u(?:ser)?/)[A-Za-z0-9_-]+", re.IGNORECASE)
 _AT_USER = re.compile(r"(?<!\w)@[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 # Cc control, Cf format (bidi overrides, zero width), Cs lone surrogates, Co private use, Cn unassigned.
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_ARMS = {name: name for name in ("self", "original", "generated", "revised", "shuffled", "visual", "mixed", "none")}
+_ARMS["untrained"] = "none"
 
 
 def mask_people(text: str) -> str:
@@ -76,3 +78,13 @@ def plain(value: float) -> str:
 def words(name: str) -> str:
     """`mean_per_class` -> "mean per class": names of metrics and reasons for display."""
     return name.replace("_", " ")
+
+
+def arm_class(name: str) -> str:
+    """CSS class of an arm or of a pair table made from one (`revised`, `revised-subreddit`); `other` if unknown.
+
+    One colour per arm, the same everywhere on the page; the values stand in style.css as --arm-<slot>. The hues are
+    those of Okabe and Ito (2008), which people with any common colour-blindness can tell apart.
+    """
+    first = name.replace("_", "-").replace(".", "-").split("-")[0]
+    return f"arm-{_ARMS.get(first, 'other')}"

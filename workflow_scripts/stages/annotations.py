@@ -6,9 +6,11 @@ from pydantic import Field
 
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.layout import Format
+from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.stages.source import WORLD
 
 
 class Annotations(Settings):
@@ -105,6 +107,9 @@ FACTS = Facts(
     cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.018, source="measured on 230,415 real rows"),
     sources={"annotations": "annotations", "exclude": "exclude"},
     group="rows",
+    inputs={"world": lambda units, _: ["demo_world/world"] if units.study.annotations.source.at == WORLD else []},
+    section="annotations",
+    settings=lambda units, _: {"exclude": sorted({token(entry) for entry in units.study.annotations.exclude})},
 )
 
 if __name__ == "__main__":

@@ -64,6 +64,12 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 1_500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
+    inputs={
+        "quality": "caption_quality/*",
+        "captions": "select_captions/*",
+        "vectors": lambda units, _: [name for name in units.vectors_read() if name.startswith("embed_captions/")],
+    },
+    settings=lambda units, _: {"reference": units.reference_arm, "seed": units.study.caption_quality.seed},
 )
 
 if __name__ == "__main__":

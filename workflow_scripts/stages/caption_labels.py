@@ -87,9 +87,10 @@ FACTS = Facts(
     environment="train",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 800),
     cost=Cost(per="score", units=lambda _: 2, core_ms=10_000, source="assumed"),
-    names="labels",
     section="caption_labels",
     sources={"labels": "labels"},
+    names=lambda units: ["labels"] if units.study.caption_labels else [],
+    inputs={"arms": "select_captions/*"},
 )
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.models.matched_text import MatchedText
+from workflow_scripts.models.text_norms import MatchedText
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -162,9 +162,15 @@ FACTS = Facts(
         gflop=lambda _: 0.8,
         source="demo study, upper bound",
     ),
-    names="arms",
     section="caption_quality",
     sources={name: name for name in SOURCES},
+    names=lambda units: units.arms,
+    inputs={
+        "captions": "select_captions/{arm}",
+        "table": "caption_table/captions",
+        "images": "image_index/images",
+        "truth": "demo_world/*",
+    },
 )
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=120, memory_mb=2_000),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
+    inputs={"images": "image_index/images", "download": "download/*", "recaption": "recaption/*"},
 )
 
 if __name__ == "__main__":

@@ -59,7 +59,15 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 2_000),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
-    names="common",
+    names=lambda units: ["images"] if units.study.common_images and units.trains else [],
+    inputs={
+        "images": "image_index/images",
+        # Of the runs that leave images out.
+        "pairs": lambda units, _: sorted({name for run in units.dropping() for name in run.pair_table}),
+        "captions": lambda units, _: sorted(
+            {f"select_captions/{run.learned_arm}" for run in units.dropping() if run.learned_arm}
+        ),
+    },
 )
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.rows * 500),
     cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.1, source="assumed: same as image_index"),
+    inputs={"annotations": "annotations/rows", "plan": "shard_plan/plan", "download": "download/*"},
 )
 
 if __name__ == "__main__":

@@ -129,7 +129,6 @@ def demo_world(job: Job[DemoWorld]) -> None:
 
 def _write_feed(job: Job[DemoWorld]) -> None:
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.demo.world.archives import write_zip
     from workflow_scripts.demo.world.feed import (
         PLACEHOLDER,
         annotation_files,
@@ -138,6 +137,7 @@ def _write_feed(job: Job[DemoWorld]) -> None:
         placeholder,
         repeats,
         routes,
+        write_zip,
     )
     from workflow_scripts.demo.world.posts import truth_table
 
@@ -160,9 +160,8 @@ def _write_feed(job: Job[DemoWorld]) -> None:
 
 
 def _write_probes(job: Job[DemoWorld]) -> None:
-    from workflow_scripts.demo.world.archives import write_tar
-    from workflow_scripts.demo.world.labels import LABELS
-    from workflow_scripts.demo.world.probes import probe_members, probe_pictures
+    from workflow_scripts.demo.world.feed import probe_members, probe_pictures, write_tar
+    from workflow_scripts.demo.world.settings import LABELS
 
     s = job.settings
     pictures = probe_pictures(s.seed, s.probe_train, s.probe_test, s.size, s)
@@ -172,8 +171,7 @@ def _write_probes(job: Job[DemoWorld]) -> None:
 
 def _write_masks(job: Job[DemoWorld]) -> None:
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.demo.world.archives import write_tar
-    from workflow_scripts.demo.world.probes import label_table, masked_pictures
+    from workflow_scripts.demo.world.feed import label_table, masked_pictures, write_tar
 
     s = job.settings
     members, labels = {}, {}
@@ -203,8 +201,8 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=30, memory_mb=2_000),
     cost=Cost(per="image", units=lambda load: load.settings["images"], core_ms=2.7, source="demo study"),
-    names="world",
     section="demo_world",
+    names=lambda units: ["world"] if units.study.demo_world else [],
 )
 
 if __name__ == "__main__":

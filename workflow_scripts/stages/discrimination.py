@@ -45,9 +45,15 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=60, memory_mb=4_000, data=lambda load: load.tested * 300),
     cost=Cost(per="test item of a checkpoint", units=lambda load: load.labelled, core_ms=0.02, source="as summary"),
-    names="discriminated",
     section="evaluation.discrimination",
     group="page",
+    names=lambda units: ["discrimination"] if units.names("saliency") else [],
+    inputs={
+        "summary": "summary/summary",
+        "probe": "linear_probe/*",
+        "knn": "knn/*",
+        "saliency": "saliency/*",
+    },
 )
 
 if __name__ == "__main__":

@@ -105,10 +105,11 @@ FACTS = Facts(
     ),
     disk=lambda load: load.rows * (load.image_bytes + TAR_MEMBER),
     store=lambda load: load.rows * load.image_bytes * AS_FETCHED[load.settings["keep"]],
-    names="shards",
     section="download",
-    sources={"annotations": "annotations"},  # where the images are beside them
     group="download",
+    names=lambda units: units.shards,
+    inputs={"plan": "shard_plan/plan", "world": "demo_world/*"},
+    sources={"annotations": lambda units, _: "annotations" if units.study.annotations.has_local_images else ""},
 )
 
 if __name__ == "__main__":

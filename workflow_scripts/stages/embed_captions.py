@@ -107,7 +107,12 @@ FACTS = replace(
         UNKNOWN: File("word vectors only: whether a caption that is not blank has no known word, bool"),
         TRUNCATED: File("whether the encoder reads only the beginning of each row's caption, bool"),
     },
-    names="text_vectors",
+    names=lambda units: [f"{arm}.{encoder.name}" for arm in units.arms for encoder in units.study.text_encoders],
+    inputs={
+        "captions": "select_captions/{arm}",
+        "run": lambda units, unit: units.encoder_run(unit["encoder"]),
+        "tokenizer": lambda units, unit: ["tokenizer/tokenizer"] if units.encoder_run(unit["encoder"]) else [],
+    },
 )
 
 if __name__ == "__main__":

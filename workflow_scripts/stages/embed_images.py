@@ -89,7 +89,14 @@ STAGE = Stage(
     on_device=True,
 )
 
-FACTS = replace(IMAGES, names="image_encoders")
+FACTS = replace(
+    IMAGES,
+    names=lambda units: [encoder.name for encoder in units.study.image_encoders],
+    inputs={
+        "images": "image_index/images",
+        "run": lambda units, unit: units.encoder_run(unit["encoder"]),
+    },
+)
 
 if __name__ == "__main__":
     run_stage(STAGE)

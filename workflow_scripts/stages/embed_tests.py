@@ -39,7 +39,8 @@ FACTS = replace(
     resources=replace(IMAGES.resources, minutes=480, data=lambda load: load.tested * 4_000),
     cost=replace(IMAGES.cost, per="test image", units=lambda load: load.tested),
     disk=lambda load: load.tested * WIDTH * 4,
-    names="vector_matches",
+    names=lambda units: units.names("vector_matches"),
+    inputs={"dataset": "eval_dataset/{dataset}", "run": lambda units, unit: units.encoder_run(unit["encoder"])},
 )
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.demo.world.labels import Label
+from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.evaluation.datasets.downstream_set import Metric
-from workflow_scripts.evaluation.datasets.kinds import KINDS, LabelBy, Locate
+from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
 from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, known_set
 
 if TYPE_CHECKING:
@@ -82,12 +82,6 @@ class EvalDataset(Settings):
         examples=[0.5],
         json_schema_extra={"unit": "share of area"},
     )
-    label_by: LabelBy = Field(
-        "largest",
-        description="kind voc_masks: which class labels a photo. largest: that of its largest object; "
-        "class_area: the one whose objects are largest together",
-        examples=["class_area"],
-    )
 
     @model_validator(mode="before")
     @classmethod
@@ -119,8 +113,14 @@ class EvalDataset(Settings):
 def eval_dataset(job: Job[EvalDataset]) -> None:
     """Select, check and copy the images of one dataset."""
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.evaluation.datasets.contents import check_archives, check_contents
-    from workflow_scripts.evaluation.datasets.dataset_files import Choice, choose, class_list, write_dataset
+    from workflow_scripts.evaluation.datasets.dataset_files import (
+        Choice,
+        check_archives,
+        check_contents,
+        choose,
+        class_list,
+        write_dataset,
+    )
 
     settings = job.settings
     row = known_set(settings.kind, job.unit.get("dataset", ""), settings.torchvision_name)
@@ -174,9 +174,14 @@ FACTS = Facts(
     resources=Resources(minutes=240, memory_mb=4_000),
     cost=Cost(per="labelled image", units=lambda load: load.labelled, core_ms=0.5, source="demo study, upper bound"),
     disk=lambda load: load.labelled * 40_000,
-    names="datasets",
     section="datasets.{dataset}",
     sources={"dataset": "dataset-{dataset}"},
+    names=lambda units: [dataset.name for dataset in units.study.datasets],
+    inputs={
+        "world": lambda units, unit: (
+            ["demo_world/world"] if KINDS[units.item("datasets", unit["dataset"]).kind].from_world else []
+        )
+    },
 )
 
 if __name__ == "__main__":

@@ -51,7 +51,9 @@ FACTS = Facts(
         source="measured decoding",
     ),
     disk=lambda load: (3 * load.labelled + 2 * load.masked) * load.settings["size"] ** 2,
-    names="eval_images",
+    names=lambda units: [f"{dataset}.{view}" for dataset in units.reported for view in units.views],
+    inputs={"dataset": "eval_dataset/{dataset}"},
+    settings=lambda units, unit: units.views[unit["view"]].model_dump(mode="json"),
 )
 
 if __name__ == "__main__":

@@ -67,9 +67,10 @@ FACTS = Facts(
         source="measured: checking and reading 224-pixel images; counted: a forward pass of the backbone",
     ),
     disk=lambda load: load.labelled * load.features * 4,
-    names="evaluations",
     section="evaluation.features",
     group="evaluation.{run}.{step}",
+    names=lambda units: units.evaluations,
+    inputs={"run": "pretrain/{run}", "images": lambda units, unit: units.images_seen(unit)},
 )
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ def few_shot(job: Job[FewShot]) -> None:
     """Score the same episodes for every checkpoint; a dataset with fewer than two usable classes has no result."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.downstream import load_downstream
-    from workflow_scripts.evaluation.few_shot.score import episodes_table, images_table, results_table
-    from workflow_scripts.evaluation.few_shot.score import few_shot as score
+    from workflow_scripts.evaluation.few_shot import episodes_table, images_table, results_table
+    from workflow_scripts.evaluation.few_shot import few_shot as score
 
     data = load_downstream(job.input("dataset"), job.input("features"))
     found = score(data, **job.settings.model_dump(), device=job.device)
@@ -95,9 +95,10 @@ FACTS = Facts(
         source="demo study, upper bound",
     ),
     disk=lambda _: 2e6,
-    names="evaluations",
     section="evaluation.few_shot",
     group="evaluation.{run}.{step}",
+    names=lambda units: units.evaluations,
+    inputs={"features": "features/{run}.{step}.{dataset}", "dataset": "eval_dataset/{dataset}"},
 )
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Fingerprints of the images of a block of shards, by which they are recognised in test splits."""
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.parts import blocks, shards_of
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 
@@ -54,7 +55,8 @@ FACTS = Facts(
     resources=Resources(minutes=720, memory_mb=4_000, workers=True),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=DECODING_MS + 2.7, source="measured: photos"),
     disk=lambda load: load.images * 1_300,
-    names="hashed_blocks",
+    names=lambda units: blocks(units.shards, 50) if units.names("leakage") else [],
+    inputs={"shards": lambda _, unit: [f"download/{shard}" for shard in shards_of(unit["block"])]},
 )
 
 if __name__ == "__main__":

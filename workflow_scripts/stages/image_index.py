@@ -38,6 +38,7 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.rows * 500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
+    inputs={"download": "download/*"},
 )
 
 if __name__ == "__main__":

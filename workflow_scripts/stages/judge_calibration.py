@@ -66,8 +66,12 @@ FACTS = Facts(
     environment="train",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.05, source="assumed"),
-    names="calibrated_judges",
     section="caption_labels",
+    names=lambda units: units.judges if units.names("caption_labels") else [],
+    inputs={
+        "ratings": "caption_labels/*",
+        "scores": lambda units, unit: units.scores(units.arms, [unit["judge"]]),
+    },
 )
 
 if __name__ == "__main__":

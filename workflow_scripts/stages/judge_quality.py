@@ -53,7 +53,9 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 1_500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
-    names="judges",
+    names=lambda units: units.judges,
+    inputs={"scores": lambda units, unit: units.scores(units.arms, [unit["judge"]])},
+    settings=lambda units, _: {"reference": units.reference_arm},
 )
 
 if __name__ == "__main__":

@@ -24,20 +24,6 @@ class Knn(Bootstrap):
         description="temperature of the votes, whose weights are exp(cosine / temperature)",
         examples=[0.1],
     )
-    rank_images: int = Field(
-        25_600,
-        ge=2,
-        description="most train and val images for RankMe; as many as in its paper",
-        examples=[5_000],
-        json_schema_extra={"unit": "images"},
-    )
-    uniformity_pairs: int = Field(
-        200_000,
-        ge=1,
-        description="most pairs of test images for uniformity",
-        examples=[50_000],
-        json_schema_extra={"unit": "pairs"},
-    )
     seed: int = Field(0, ge=0, description="seed of the bootstrap, and of the images and pairs drawn", examples=[1])
 
 
@@ -45,18 +31,16 @@ def knn(job: Job[Knn]) -> None:
     """Classify the test images by their neighbours in train and val, and describe the features."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation import knn as neighbours
-    from workflow_scripts.evaluation.accuracy import Resampling
-    from workflow_scripts.evaluation.downstream import load_downstream
-    from workflow_scripts.evaluation.feature_statistics import Sampling, statistics_table
+    from workflow_scripts.evaluation.downstream import Resampling, hits_table, load_downstream
+    from workflow_scripts.evaluation.knn import statistics_table
 
     settings = job.settings
     data = load_downstream(job.input("dataset"), job.input("features"))
     predicted = neighbours.knn(data, settings.neighbours, settings.temperature, job.device)
     resampling = Resampling(settings.resamples, settings.level, settings.seed)
     write_table(job.file(".parquet"), neighbours.results_table(data, predicted, resampling))
-    write_table(job.file(".predictions.parquet"), neighbours.predictions_table(data, predicted))
-    sampling = Sampling(settings.rank_images, settings.uniformity_pairs, settings.seed)
-    write_table(job.file(".statistics.parquet"), statistics_table(data, sampling))
+    write_table(job.file(".predictions.parquet"), hits_table(data, predicted))
+    write_table(job.file(".statistics.parquet"), statistics_table(data, settings.seed))
     job.rows(len(predicted), len(predicted))
 
 
@@ -101,9 +85,10 @@ FACTS = Facts(
         source="measured with 512 columns: 0.15 for 4,000 test images and a bank of 40,000; grows with both",
     ),
     disk=lambda _: 1e6,
-    names="evaluations",
     section="evaluation.knn",
     group="evaluation.{run}.{step}",
+    names=lambda units: units.evaluations,
+    inputs={"features": "features/{run}.{step}.{dataset}", "dataset": "eval_dataset/{dataset}"},
 )
 
 if __name__ == "__main__":

@@ -40,18 +40,6 @@ class LinearProbe(Bootstrap):
         examples=[300],
         json_schema_extra={"unit": "iterations"},
     )
-    tolerance: float = Field(
-        5e-5,
-        gt=0,
-        description="a fit ends when the largest entry of the gradient, scaled by the curvature at zero, is below this "
-        "share of the objective; by default the objective is then within about 1e-6 of its minimum",
-        examples=[1.0e-4],
-    )
-    standardise: bool = Field(
-        False,
-        description="standardise features by the mean and standard deviation of the fitted rows; the original does not",
-        examples=[True],
-    )
     seed: int = Field(0, ge=0, description="seed of the bootstrap", examples=[1])
 
     @model_validator(mode="after")
@@ -66,11 +54,9 @@ class LinearProbe(Bootstrap):
 def linear_probe(job: Job[LinearProbe]) -> None:
     """Fit and test a probe for each objective; the head of the first one is saved."""
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.evaluation.accuracy import Resampling
-    from workflow_scripts.evaluation.downstream import load_downstream
+    from workflow_scripts.evaluation.downstream import Resampling, load_downstream
     from workflow_scripts.evaluation.linear_probe.heads import save_head
-    from workflow_scripts.evaluation.linear_probe.probe import Plan, probe
-    from workflow_scripts.evaluation.linear_probe.tables import predictions_table, results_table
+    from workflow_scripts.evaluation.linear_probe.probe import Plan, predictions_table, probe, results_table
 
     settings = job.settings
     resampling = Resampling(settings.resamples, settings.level, settings.seed)
@@ -125,9 +111,10 @@ FACTS = Facts(
         source="demo study: 4,408 rows of 128 columns in 2 s; here 512 columns",
     ),
     disk=lambda _: 2e6,
-    names="evaluations",
     section="evaluation.linear_probe",
     group="evaluation.{run}.{step}",
+    names=lambda units: units.evaluations,
+    inputs={"features": "features/{run}.{step}.{dataset}", "dataset": "eval_dataset/{dataset}"},
 )
 
 if __name__ == "__main__":

@@ -67,9 +67,10 @@ FACTS = Facts(
     disk=lambda load: (
         load.images * min(load.image_bytes, PER_SQUARE * (load.settings["shorter_side"] or math.inf) ** 2)
     ),
-    names="packs",
     section="pack",
     group="pack",
+    names=lambda units: units.shards if units.trains and units.study.pack else [],
+    inputs={"shard": "download/{shard}"},
 )
 
 if __name__ == "__main__":

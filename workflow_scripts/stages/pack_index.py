@@ -38,7 +38,8 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed: same as image_index"),
-    names="pack_indexes",
+    names=lambda units: ["images"] if units.names("pack") else [],
+    inputs={"packs": "pack/*"},
 )
 
 if __name__ == "__main__":

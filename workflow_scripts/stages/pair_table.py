@@ -12,7 +12,7 @@ from workflow_scripts.core.declaration.kind_settings import fields_of, settings_
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.demo.world.labels import Label
+from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.embeddings.facts import search_cost, search_resources
 from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, PartnerSettings
 
@@ -123,8 +123,14 @@ FACTS = Facts(
     resources=search_resources(lambda load: load.images * 5_600),
     cost=search_cost(lambda load: load.images**2),
     disk=lambda load: load.rows * 100 * load.settings["k"],  # two keys, rank and cosine of each neighbour
-    names="pairs",
     section="pairs.{pairs}",
+    names=lambda units: [pairs.name for pairs in units.study.pairs],
+    inputs={
+        "vectors": lambda units, unit: [units.item("pairs", unit["pairs"]).vectors],
+        "truth": lambda units, unit: (
+            units.all("demo_world") if PAIR_KINDS[units.item("pairs", unit["pairs"]).kind].needs_labels else []
+        ),
+    },
 )
 
 if __name__ == "__main__":

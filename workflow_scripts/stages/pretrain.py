@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
     from workflow_scripts.pretraining.data.pairing import Pairing
     from workflow_scripts.pretraining.data.token_rows import TokenRows
-    from workflow_scripts.pretraining.plan import Plan
+    from workflow_scripts.pretraining.training.plan import Plan
 
     Learned = tuple[Pairing, np.ndarray | None, TokenRows | None, np.ndarray | None, CaptionVectors | None]
 
@@ -33,9 +33,9 @@ def pretrain(job: Job[Pretrain]) -> None:
     from workflow_scripts.core.files.jsonio import pretty, read_json
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.models.text.tower import TOWER
-    from workflow_scripts.pretraining.plan import OUTCOME, weights_name
-    from workflow_scripts.pretraining.run_metadata import about_backbone, curve_table, run_metadata
     from workflow_scripts.pretraining.schedule import schedule
+    from workflow_scripts.pretraining.training.plan import OUTCOME, weights_name
+    from workflow_scripts.pretraining.training.run_metadata import about_backbone, curve_table, run_metadata
 
     counts: dict[str, float] = {}
     length = schedule(job.settings, 0)
@@ -43,19 +43,18 @@ def pretrain(job: Job[Pretrain]) -> None:
     if not job.settings.trains:
         about = _untrained(job)
     else:
-        from workflow_scripts.pretraining.distributed.interrupt import Interrupt
+        from workflow_scripts.pretraining.training.interrupt import Interrupt
 
         # From here on SLURM may preempt the job; imports and tables take a while, so this comes first.
         with Interrupt() as interrupt:
-            from workflow_scripts.pretraining.data.calibration import calibrated
-            from workflow_scripts.pretraining.distributed.launch import launch
-            from workflow_scripts.pretraining.trainer import deterministic
+            from workflow_scripts.pretraining.training.launch import launch
+            from workflow_scripts.pretraining.training.plan import calibrated
+            from workflow_scripts.pretraining.training.trainer import deterministic
 
             plan = _plan(job)
             counts = _counts(job, plan)  # by the numbers of images in the index
             plan, found = calibrated(plan)
             length, counts = plan.schedule, counts | found
-            _track(job)
             starts = launch(plan, interrupt)
             job.note(starts=starts, deterministic_algorithms=deterministic(job.device), **_staged_in(job))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
@@ -68,16 +67,8 @@ def pretrain(job: Job[Pretrain]) -> None:
     write_table(job.file("/curve.parquet"), curve_table(outcome["curve"]))
 
 
-def _track(job: Job[Pretrain]) -> None:
-    """Request the run's tracker, if it has one."""
-    from workflow_scripts.pretraining.monitor.tracking import request
-
-    study, settings = job.staging.artifact.parents[1].name, job.settings.model_dump(mode="json")
-    request(job.settings.tracker, job.work, job.results, study, job.staging.artifact.name, settings)
-
-
 def _staged_in(job: Job[Pretrain]) -> dict[str, Any]:
-    from workflow_scripts.pretraining.data.stage_in import stage_in_facts
+    from workflow_scripts.pretraining.training.stage_in import stage_in_facts
 
     facts = stage_in_facts(job.work)
     return {"stage_in": facts} if facts else {}
@@ -85,11 +76,11 @@ def _staged_in(job: Job[Pretrain]) -> dict[str, Any]:
 
 def _untrained(job: Job[Pretrain]) -> dict[str, Any]:
     """Write the weights of a network that is not trained here; what ``run.json`` says about it."""
-    from workflow_scripts.models.networks.external import load_external
-    from workflow_scripts.pretraining.checkpoint import write_tensors
-    from workflow_scripts.pretraining.network import seeded_backbone
-    from workflow_scripts.pretraining.plan import weights_name
-    from workflow_scripts.pretraining.run_metadata import about_backbone
+    from workflow_scripts.models.external import load_external
+    from workflow_scripts.pretraining.training.checkpoint import write_tensors
+    from workflow_scripts.pretraining.training.initial import seeded_backbone
+    from workflow_scripts.pretraining.training.plan import weights_name
+    from workflow_scripts.pretraining.training.run_metadata import about_backbone
 
     settings = job.settings
     if settings.network is not None:
@@ -108,10 +99,13 @@ def _plan(job: Job[Pretrain]) -> "Plan":
     from workflow_scripts.core.inputs import settle
     from workflow_scripts.core.shards import dataset_images, index_images
     from workflow_scripts.pretraining.data.faithfulness import SCORES
-    from workflow_scripts.pretraining.data.inputs import dataset_probe, subreddit_probe
-    from workflow_scripts.pretraining.plan import Plan, decoded_bytes
+    from workflow_scripts.pretraining.monitor.probing import dataset_probe, subreddit_probe
+    from workflow_scripts.pretraining.monitor.tracking import missing_tracker
+    from workflow_scripts.pretraining.training.plan import Plan, decoded_bytes
 
     settings, index = job.settings, job.input("images")
+    if settings.tracker is not None and (missing := missing_tracker(settings.tracker)) is not None:
+        raise missing
     table = pq.read_table(index.path(".parquet"), columns=["key", "subreddit", "width", "height"])
     learned = _learned(job, table["key"])
     faithfulness = None
@@ -125,8 +119,9 @@ def _plan(job: Job[Pretrain]) -> "Plan":
         probe = subreddit_probe(settings, images, table["subreddit"])
     settle()  # tables are in memory and images are verified when read: an edited input must not end days of training
     keep = decoded_bytes(table) <= settings.cache_mb * 2**20
-    run = job.work, job.device, job.threads, job.workers
-    return Plan(settings, images, keep, *learned, faithfulness, probe, *run)
+    study, run = job.staging.artifact.parents[1].name, job.staging.artifact.name
+    machine = job.work, job.device, job.threads, job.workers
+    return Plan(settings, images, keep, *learned, faithfulness, probe, *machine, study, run)
 
 
 def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "Learned":
@@ -207,9 +202,9 @@ STAGE = Stage(
         "network",
     ),
     packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow", "simplejpeg"),
-    # How often the run is saved, what is kept in memory (or computed again) or on nodes, how images are loaded, and the
+    # How often the run is saved, what is kept in memory or on nodes, how images are loaded, and the
     # tracker: no bytes on a CPU depend on these.
-    not_in_key=frozenset({"checkpoint_every", "cache_mb", "loading", "recompute", "stage_in", "tracker"}),
+    not_in_key=frozenset({"checkpoint_every", "cache_mb", "loaders", "stage_in", "tracker"}),
     on_device=True,
     gpus=lambda settings: settings.gpus,
 )
@@ -252,10 +247,7 @@ FACTS = Facts(
         core_ms=2.1,  # decoding a 512-pixel JPEG 1.5, crop to 224 and flip 0.4 to 0.55; colours change on the GPU
         # Forward and backward pass count as three forward passes; what saves memory takes one more each.
         gflop=lambda load: (
-            (3 + bool(load.settings.get("recompute")) + bool(load.settings.get("micro_batch_size")))
-            * load.forward_gflop
-            * load.passes
-            / max(1, load.views)
+            (3 + bool(load.settings.get("micro_batch_size"))) * load.forward_gflop * load.passes / max(1, load.views)
         ),
         source="measured; counted: three times a forward pass of the backbone",
     ),
@@ -266,8 +258,24 @@ FACTS = Facts(
         + load.text_bytes * (1 + 2 * 3)
         + load.rows * WIDTH * 4 * ("vectors" in METHODS[load.settings["method"]].learns)
     ),
-    names="runs",
-    sources={"network": "network-{network}"},
+    names=lambda units: units.runs,
+    inputs={
+        "images": lambda units, unit: units.trainings[unit["run"]].images,
+        "pairs": lambda units, unit: units.trainings[unit["run"]].pair_table,
+        "captions": lambda units, unit: units.trainings[unit["run"]].captions("captions", "select_captions"),
+        "tokens": lambda units, unit: units.trainings[unit["run"]].captions("tokens", "tokens"),
+        "vectors": lambda units, unit: units.trainings[unit["run"]].vectors,
+        "faithfulness": lambda units, unit: units.trainings[unit["run"]].faithfulness,
+        "truth": lambda units, unit: (
+            ["demo_world/world"] if "truth" in units.trainings[unit["run"]].settings.inputs else []
+        ),
+        "common": lambda units, unit: (
+            units.all("common_images") if units.trainings[unit["run"]].settings.trains else []
+        ),
+        "probe": lambda units, unit: units.trainings[unit["run"]].probe,
+    },
+    settings=lambda units, unit: units.trainings[unit["run"]].settings.model_dump(mode="json"),
+    sources={"network": lambda units, unit: f"network-{units.trainings[unit['run']].run.network}"},
 )
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pydantic import Field, PositiveInt
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.models.matched_text import MatchedText
+from workflow_scripts.models.text_norms import MatchedText
 
 
 class Recaption(Decoding, MatchedText):
@@ -90,10 +90,11 @@ FACTS = Facts(
         source="measured decoding; counted: ViT-g 521, as three products 1,533, OPT-2.7b 44 tokens 240",
     ),
     disk=lambda load: load.rows * 400,  # captions, scores, ids and states
-    names="shards",
     section="recaption",
     sources={"captioner": "captioner", "matcher": "matcher"},
     group="recaption",
+    names=lambda units: units.shards,
+    inputs={"shard": "download/{shard}"},
 )
 
 if __name__ == "__main__":

@@ -30,14 +30,12 @@ def report(job: Job[Report]) -> None:
 
     from workflow_scripts.captions.comparison.figures import FIGURES
     from workflow_scripts.evaluation.saliency.maps.kinds import KINDS
-    from workflow_scripts.evaluation.saliency.score import explained
-    from workflow_scripts.evaluation.saliency.score_registry import SCORES
+    from workflow_scripts.evaluation.saliency.scores import SCORES, explained
     from workflow_scripts.provenance.run_metadata import figures_of
-    from workflow_scripts.reporting.contents import page_context
-    from workflow_scripts.reporting.page import render
+    from workflow_scripts.reporting.page import SPEED, computation, render, speed_page
     from workflow_scripts.reporting.sections.caption_figures import Explained
+    from workflow_scripts.reporting.sections.contents import page_context
     from workflow_scripts.reporting.sections.saliency import MapMeaning
-    from workflow_scripts.reporting.speed import SPEED, computation, speed_page
 
     given = {name: job.inputs(name) for name in INPUTS}
     behind = [artifact for name in ROOT_ONLY for artifact in job.inputs(name)]
@@ -72,6 +70,39 @@ FACTS = Facts(
     cost=Cost(per="page", units=lambda _: 1, core_ms=1_000, source="demo study"),
     in_all=True,
     group="page",
+    inputs={
+        "annotations": "annotations/rows",
+        "plan": "shard_plan/plan",
+        "data_card": "data_card/data_card",
+        "images": "image_index/images",
+        "captions_table": "caption_table/captions",
+        "arms": "select_captions/*",
+        "pairs": "pair_table/*",
+        "common": "common_images/*",
+        "runs": "pretrain/*",
+        "datasets": "eval_dataset/*",
+        "probe": "linear_probe/*",
+        "summary": "summary/summary",
+        "source": lambda units, _: [f"source/{name}" for name in units.needed("source")],
+        "world": "demo_world/*",
+        "vectors": lambda units, _: [
+            *units.vectors_read(),
+            *units.all("embed_tests"),
+            *units.all("vector_matches"),
+        ],
+        "tokens": lambda units, _: [*units.all("tokenizer"), *units.all("tokens")],
+        "scores": "score_captions/*",
+        "hashes": "image_hashes/*",
+        **{
+            stage: f"{stage}/*"
+            for stage in (
+                *("caption_quality", "caption_comparison", "judge_quality", "judge_comparison", "caption_labels"),
+                *("judge_calibration", "pair_quality", "few_shot", "knn", "saliency", "saliency_checks", "leakage"),
+                *("discrimination", "download", "recaption", "eval_images", "features"),
+            )
+        },
+    },
+    settings=lambda units, _: units.report_settings(),
 )
 
 if __name__ == "__main__":

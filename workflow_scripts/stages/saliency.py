@@ -22,28 +22,6 @@ class Saliency(Bootstrap):
     upsampling: Literal["bilinear", "nearest"] = Field(
         "bilinear", description="how maps are enlarged to the input size", examples=["nearest"]
     )
-    tolerance: float = Field(
-        0.067,
-        ge=0,
-        lt=1,
-        description="distance from the object up to which pointing_game_near counts a hit; 0.067: 15 of 224 pixels",
-        examples=[0.03],
-        json_schema_extra={"unit": "image sides"},
-    )
-    thresholds: int = Field(
-        101,
-        ge=2,
-        description="thresholds of the IoU curve, evenly spaced from 0 to the maximum of the map",
-        examples=[51],
-        json_schema_extra={"unit": "thresholds"},
-    )
-    gaussian_sigma: float = Field(
-        0.25,
-        gt=0,
-        description="standard deviation of the centre Gaussian, the baseline",
-        examples=[0.3],
-        json_schema_extra={"unit": "image sides"},
-    )
     batch_size: int = Field(
         64, ge=1, description="images per pass", examples=[32], json_schema_extra={"unit": "images"}
     )
@@ -72,9 +50,8 @@ def saliency(job: Job[Saliency]) -> None:
     from workflow_scripts.evaluation.linear_probe.heads import load_head
     from workflow_scripts.evaluation.packed import load_packed
     from workflow_scripts.evaluation.saliency.evaluate import SaliencyPlan, evaluate_saliency
-    from workflow_scripts.evaluation.saliency.examples import example_places, write_examples
     from workflow_scripts.evaluation.saliency.objects import OBJECTS, object_pairs, object_rows
-    from workflow_scripts.evaluation.saliency.tables import image_table, result_table
+    from workflow_scripts.evaluation.saliency.tables import example_places, image_table, result_table, write_examples
     from workflow_scripts.models.backbones import explained_layers, load_backbone
     from workflow_scripts.stats.seeds import derive
 
@@ -132,9 +109,16 @@ FACTS = Facts(
         source="demo study, upper bound, on a CPU",
     ),
     disk=lambda _: 2e6,
-    names="mask_evaluations",
     section="evaluation.saliency",
     group="evaluation.{run}.{step}",
+    names=lambda units: [f"{checkpoint}.{name}" for checkpoint in units.checkpoints for name in units.mask_datasets],
+    inputs={
+        "run": "pretrain/{run}",
+        "features": "features/{run}.{step}.{dataset}",
+        "probe": "linear_probe/{run}.{step}.{dataset}",
+        "dataset": "eval_dataset/{dataset}",
+        "images": lambda units, unit: units.images_seen(unit),
+    },
 )
 
 if __name__ == "__main__":

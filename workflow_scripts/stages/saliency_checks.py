@@ -15,14 +15,6 @@ class SaliencyChecks(Bootstrap):
     images: int = Field(
         100, ge=2, description="most masked test images to check", examples=[40], json_schema_extra={"unit": "images"}
     )
-    train_images: int = Field(
-        2000,
-        ge=2,
-        description="most training images to which the head of a changed network is fitted, taken from each class in "
-        "turn; at least one per class",
-        examples=[500],
-        json_schema_extra={"unit": "images"},
-    )
     shares: tuple[Annotated[int, Field(ge=1, le=99)], ...] = Field(
         (20, 40, 60, 80),
         min_length=1,
@@ -44,10 +36,16 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
     from workflow_scripts.evaluation.downstream import load_downstream
     from workflow_scripts.evaluation.linear_probe.heads import load_head
     from workflow_scripts.evaluation.packed import load_packed
-    from workflow_scripts.evaluation.saliency.checks.explained import chosen
-    from workflow_scripts.evaluation.saliency.checks.refit import training_rows
-    from workflow_scripts.evaluation.saliency.checks.run import CHECKS, CheckPlan, Given, check_rows
-    from workflow_scripts.evaluation.saliency.maps.classes import swapped_classes
+    from workflow_scripts.evaluation.saliency.checks import (
+        CHECKS,
+        TRAIN_IMAGES,
+        CheckPlan,
+        Given,
+        check_rows,
+        training_rows,
+    )
+    from workflow_scripts.evaluation.saliency.explained import chosen
+    from workflow_scripts.evaluation.saliency.maps.grad_cam import swapped_classes
     from workflow_scripts.models.backbones import explained_layers, load_backbone, random_twin
     from workflow_scripts.stats.seeds import derive
 
@@ -67,7 +65,7 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
             twin = random_twin(metadata)
         at = np.array(rows, dtype=np.int64)
         others = swapped_classes(head, data, at, settings.seed)[:, 1]
-        checked, fitted = chosen(data, images, at), training_rows(data, settings.train_images, settings.seed)
+        checked, fitted = chosen(data, images, at), training_rows(data, TRAIN_IMAGES, settings.seed)
         given = Given(network, part, twin, data, head, images, checked, fitted, others)
         plan = CheckPlan(
             settings.shares,
@@ -108,9 +106,22 @@ FACTS = Facts(
         core_ms=340,
         source="demo study, on a CPU",
     ),
-    names="saliency_checks",
     section="evaluation.saliency_checks",
     group="evaluation.{run}.{step}",
+    names=lambda units: [
+        f"{name}.{own.steps[-1]}.{dataset}"
+        for name, own in units.trainings.items()
+        if own.run.check_saliency and own.settings.seed == own.run.seeds[0]
+        for dataset in units.mask_datasets
+    ],
+    inputs={
+        "run": "pretrain/{run}",
+        "features": "features/{run}.{step}.{dataset}",
+        "probe": "linear_probe/{run}.{step}.{dataset}",
+        "dataset": "eval_dataset/{dataset}",
+        "images": lambda units, unit: units.images_seen(unit),
+        "saliency": "saliency/{run}.{step}.{dataset}",
+    },
 )
 
 if __name__ == "__main__":

@@ -168,10 +168,17 @@ FACTS = Facts(
         source="measured decoding; counted for BLIP-2: ViT-g as three products 1,533, query transformer 18 times 270",
     ),
     disk=lambda load: load.rows * 60,  # key and eight scores
-    names="scores",
     section="judges.{judge}",
     sources={"model": "judge-{judge}", "text": "judgetext-{judge}", "photos": "judgephotos-{judge}"},
     group="scores.{judge}.{block}",
+    names=lambda units: [name.partition("/")[2] for name in units.scores(units.arms, units.judges)],
+    inputs={
+        "captions": "select_captions/{arm}",
+        "images": "image_index/images",
+        "reference": lambda units, unit: [
+            f"select_captions/{arm}" for arm in [units.item("judges", unit["judge"]).reference] if arm
+        ],
+    },
 )
 
 if __name__ == "__main__":

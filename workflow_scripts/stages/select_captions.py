@@ -150,9 +150,16 @@ FACTS = Facts(
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 800),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
     disk=lambda load: load.rows * 200,  # a caption and its key
-    names="arms",
     section="arms.{arm}",
     sources={"external": "captions-{arm}"},
+    names=lambda units: units.arms,
+    inputs={
+        "captions": "caption_table/captions",
+        "arms": lambda units, unit: [
+            f"select_captions/{arm}" for arm in dict.fromkeys(units.item("arms", unit["arm"]).arms_read.values())
+        ],
+        "scores": lambda units, unit: units.scores_read(unit["arm"]),
+    },
 )
 
 if __name__ == "__main__":

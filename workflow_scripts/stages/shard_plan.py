@@ -62,6 +62,7 @@ FACTS = Facts(
     cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.01, source="assumed: half the time to read a row"),
     section="shards",
     group="rows",
+    inputs={"annotations": "annotations/rows"},
 )
 
 if __name__ == "__main__":

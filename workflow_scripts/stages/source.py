@@ -155,7 +155,8 @@ FACTS = Facts(
         core_ms=60_000,
         source="assumed: hashing a few gigabytes, without downloading a model",
     ),
-    names="sources_by_name",
+    names=lambda units: list(units.sources_by_name),
+    settings=lambda units, unit: units.sources_by_name[unit["source"]].model_dump(mode="json"),
 )
 
 if __name__ == "__main__":

@@ -86,6 +86,15 @@ FACTS = Facts(
         source="demo study, upper bound",
     ),
     group="page",
+    inputs={
+        "runs": "pretrain/*",
+        "probe": "linear_probe/*",
+        "few_shot": "few_shot/*",
+        "knn": "knn/*",
+        "saliency": "saliency/*",
+        "leakage": "leakage/*",
+    },
+    settings=lambda units, _: units.summary_settings(),
 )
 
 if __name__ == "__main__":

@@ -71,9 +71,14 @@ FACTS = Facts(
     environment="train",
     resources=Resources(minutes=120, memory_mb=2_000, data=lambda load: load.images * 1_000, workers=True),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.02, source="measured: training on titles"),
-    names="tokenizers",
     section="tokenizer",
     sources={"model": "tokenizer"},
+    names=lambda units: ["tokenizer"] if units.names("tokens") else [],
+    inputs={
+        "captions": lambda units, _: (
+            ["caption_table/captions"] if TOKENIZERS[units.study.tokenizer.kind].train is not None else []
+        )
+    },
 )
 
 if __name__ == "__main__":

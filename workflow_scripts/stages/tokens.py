@@ -67,8 +67,9 @@ FACTS = Facts(
     resources=Resources(minutes=120, memory_mb=2_000, data=lambda load: load.images * 1_000, workers=True),
     cost=Cost(per="caption", units=lambda load: load.images, core_ms=0.03, source="measured: titles"),
     disk=lambda load: load.rows * 50,  # two bytes for each of about ten tokens, and a key
-    names="tokenised",
     section="tokenizer",
+    names=lambda units: units.tokenised_arms(),
+    inputs={"captions": "select_captions/{arm}", "tokenizer": "tokenizer/tokenizer"},
 )
 
 if __name__ == "__main__":

@@ -66,8 +66,14 @@ FACTS = Facts(
     resources=search_resources(lambda load: load.images * 4_000),
     cost=search_cost(lambda load: load.tested * load.images),
     disk=lambda load: load.tested * 100,
-    names="vector_matches",
     section="leakage",
+    names=lambda units: [
+        f"{dataset}.{encoder}"
+        for dataset in units.names("leakage")
+        for encoder in [units.study.leakage.encoder]
+        if encoder
+    ],
+    inputs={"tests": "embed_tests/{dataset}.{encoder}", "images": "embed_images/{encoder}"},
 )
 
 if __name__ == "__main__":

@@ -18,21 +18,22 @@ from pydantic import ValidationError
 from workflow_scripts.core.artifact import MANIFEST, RUN, label_of, manifest_hash
 from workflow_scripts.core.code_equivalence import counted_code
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit, read_object
+from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.jsonio import canonical, digest
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
-from workflow_scripts.core.files.plain import check_suffixes
+from workflow_scripts.core.record import load_manifest, load_record
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
-from workflow_scripts.study.snakemake.planning import PlannedJob
-from workflow_scripts.study.stages import declaration
+from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.terminal.lines import wrapped
+from workflow_scripts.study.units import PlannedJob
 
 if TYPE_CHECKING:
     from workflow_scripts.study.units import Units
 
 log = logging.getLogger(__name__)
 Record = dict[str, Any]
+COMPARED = {"code", "settings", "inputs", "input_files", "environment"}  # fields of a run record
 
 
 class Freshness:
@@ -98,7 +99,9 @@ class Freshness:
             record = self._cached(job.stage).get(known)
             if record is None:
                 return "its run record is missing or unreadable" if present else "it is missing, and not in the cache"
-        return self._difference(record, job, path, triggers) if _is_whole(record) else "its run record is damaged"
+        if not record.keys() >= COMPARED:
+            return "its run record is damaged"
+        return self._difference(record, job, path, triggers)
 
     def _difference(self, record: Record, job: PlannedJob, path: Path, triggers: frozenset[str]) -> str | None:
         """The first part of the key that differs; also notes which inputs the record names."""
@@ -167,24 +170,6 @@ class Freshness:
         return "the source changed" if now != digest(files) else None
 
 
-def _is_whole(record: Record) -> bool:
-    """Whether a run record has the compared fields with the right types."""
-    where = record.get("environment")
-    return (
-        isinstance(record.get("code"), str)
-        and isinstance(record.get("settings"), dict)
-        and all(_holds_lists(record.get(name)) for name in ("inputs", "input_files"))
-        and isinstance(where, dict)
-        and {"device", "threads"} <= where.keys()
-    )
-
-
-def _holds_lists(value: Any) -> bool:
-    """Whether a value is a dict of lists of text."""
-    lists = value.values() if isinstance(value, dict) else [None]
-    return all(isinstance(one, list) and all(isinstance(text, str) for text in one) for one in lists)
-
-
 def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, Any]) -> list[str]:
     """Descriptions of settings in the key that differ between now and a run record.
 
@@ -229,15 +214,14 @@ def _hash_of(manifest: str) -> str | None:
 
 def _incomplete(manifest: Path) -> str | None:
     """Which data file is missing or has another size. Jobs verify, and restore, the files that they read."""
-    try:
-        files = read_object(manifest)["files"]
-        check_suffixes(files)
-        stem = str(manifest).removesuffix(MANIFEST)
-        wrong = [suffix for suffix, file in files.items() if _size(Path(stem + suffix)) != file["bytes"]]
-    except NOT_THERE:
+    loaded = load_manifest(manifest)
+    if loaded.missing:
         return None
-    except (Unfit, KeyError, TypeError, AttributeError):
+    if loaded.fault is not None:
         return "its manifest is damaged"
+    stem = str(manifest).removesuffix(MANIFEST)
+    files = loaded.content["files"]
+    wrong = [suffix for suffix, file in files.items() if _size(Path(stem + suffix)) != file["bytes"]]
     return f"{Path(stem + wrong[0]).name} is missing or has another size" if wrong else None
 
 
@@ -249,10 +233,9 @@ def _size(path: Path) -> int | None:
 
 
 def _record(path: Path) -> Record | None:
-    try:
-        return read_object(path)
-    except (*NOT_THERE, Unfit):
-        return None
+    """A run record; without content if a field has a type that no stage writes."""
+    loaded = load_record(path)
+    return (loaded.content if loaded.fault is None else {}) if loaded.content else None
 
 
 def _cache_records(results: Path, stage: str) -> dict[str, Record]:

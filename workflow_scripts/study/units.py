@@ -1,40 +1,48 @@
-"""The study's units of work: names of artifacts, settings of each stage for a unit, and paths of inputs.
+"""The artifacts of a study: for each stage their names, their settings and what they are made from.
 
-Rules and commands use this module: it is the only place that determines the settings of a job.
+Each stage declares these beside its ``STAGE`` (``FACTS.names``, ``settings``, ``section``, ``inputs`` and ``sources``);
+here they are applied to a study. Rules and commands use nothing else.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
-from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.artifact import MANIFEST
-from workflow_scripts.evaluation.datasets.kinds import KINDS
-from workflow_scripts.models.networks.view import Scaling, View
-from workflow_scripts.models.text.kinds import TOKENIZERS
-from workflow_scripts.stages.pair_table import PAIR_KINDS
+from workflow_scripts.core.declaration.facts import Unit
+from workflow_scripts.core.declaration.parts import blocks
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
+from workflow_scripts.models.networks.view import Scaling
+from workflow_scripts.pretraining.settings import step_name
+from workflow_scripts.stages.caption_quality import SOURCES
+from workflow_scripts.stages.score_captions import FACTS, JUDGES
 from workflow_scripts.stages.source import WORLD, Source
-from workflow_scripts.study.config.arms.order import arms_read
-from workflow_scripts.study.config.kept import evaluated
-from workflow_scripts.study.config.run_settings import seen_by, trainings
-from workflow_scripts.study.config.study import Study
-from workflow_scripts.study.named_sources import named_sources
-from workflow_scripts.study.reported import report_settings, summary_settings
-from workflow_scripts.study.run_inputs import RunInputs, tokenised
-from workflow_scripts.study.scoring import blocks, scores
-from workflow_scripts.study.stages import declaration, facts, published, stages_in_order
-from workflow_scripts.study.vectors import (
-    unread,
-    vectors_of,
-    vectors_read,
-)
-
-Unit = dict[str, str]
-SHARDS_HASHED_TOGETHER = 50  # each job adds to the time that planning takes
+from workflow_scripts.study.config.runs import Training, seen_by, summarised, trainings
+from workflow_scripts.study.config.sections import Study
+from workflow_scripts.study.config.stages import declaration, facts, published, stages_in_order
 
 
-class Units(RunInputs):
+@dataclass(frozen=True, eq=False)
+class PlannedJob:
+    """A job of a command.
+
+    Attributes:
+        stage: name of the rule, which is the stage's name (``all`` for the default target).
+        unit: wildcard values.
+        inputs: input name -> paths, in order; names without a path are left out.
+        outputs: paths.
+        requested: whether a requested target needs it; False for what ``--until`` or ``--omit-from`` cuts off.
+    """
+
+    stage: str
+    unit: dict[str, str]
+    inputs: dict[str, list[str]]
+    outputs: list[str]
+    requested: bool
+
+
+class Units:
     """Everything that follows from a study's config without reading data.
 
     Args:
@@ -44,227 +52,231 @@ class Units(RunInputs):
 
     def __init__(self, study: Study, accepted: Sequence[Mapping[str, str]] = ()) -> None:
         self.study, self.accepted = study, accepted
-        self._sections: dict[tuple[str, str], dict[str, Any]] = {}
-        # Stages whose settings are more than a section of the config.
-        self._gathered: dict[str, Callable[[Unit], dict[str, Any]]] = {
-            **{"source": self._source, "annotations": self._annotations, "pretrain": self._pretrain},
-            "eval_images": self._eval_images,
-            **{stage: partial(self._embed_images, stage) for stage in ("embed_images", "embed_tests")},
-            **{"summary": self._summary, "report": self._report, "crate": self._crate},
-            "judge_quality": self._judge_quality,
-            "caption_comparison": self._caption_comparison,
-        }
-        self._runs = trainings(study)
-        self._steps = evaluated(study.evaluation.steps, {name: own for name, (_, own) in self._runs.items()})
+        self.trainings = trainings(study)
+        self.runs = list(self.trainings)
+        self.trains = any(run.settings.trains for run in self.trainings.values())
         self.shards = [f"{number:05d}" for number in range(study.shards.shards)]
         self.arms = [arm.name for arm in study.arms]
-        self.pairs = [pairs.name for pairs in study.pairs]
-        self.runs = list(self._runs)
-        self.datasets = [dataset.name for dataset in study.datasets]
+        self.judges = [judge.name for judge in study.judges]
+        self.reference_arm = next((arm.name for arm in study.arms if arm.kind == "original"), None)
         self.reported = [dataset.name for dataset in study.datasets if dataset.evaluate]
         self.mask_datasets = [dataset.name for dataset in study.datasets if dataset.evaluate and dataset.has_masks]
-        self.checkpoints = [f"{run}.{step}" for run in self.runs for step in self.steps(run)] if self.reported else []
+        self.views = {run.view.name: run.view for run in self.trainings.values()} if self.reported else {}
+        runs = self.trainings.items() if self.reported else ()
+        self.checkpoints = [f"{name}.{step}" for name, run in runs for step in run.steps]
         self.evaluations = [f"{checkpoint}.{name}" for checkpoint in self.checkpoints for name in self.reported]
-        self.mask_evaluations = [f"{one}.{name}" for one in self.checkpoints for name in self.mask_datasets]
-        checked = [
-            f"{name}.{self.steps(name)[-1]}"
-            for name, (run, own) in self._runs.items()
-            if run.check_saliency and own.seed == run.seeds[0]
-        ]
-        self.saliency_checks = [f"{one}.{name}" for one in checked for name in self.mask_datasets]
-        self.discriminated = ["discrimination"] if self.mask_evaluations else []
-        self._views = {run: seen_by(own, study.evaluation) for run, (_, own) in self._runs.items()}
-        seen = {view.name: view for view in self._views.values()} if self.reported else {}
-        self._views_by_name: dict[str, View] = seen
-        self.eval_images = [f"{name}.{view}" for name in self.reported for view in seen]
-        trains = any(own.trains for _, own in self._runs.values())
-        self.packs = self.shards if trains and study.pack is not None else []
-        self.pack_indexes = ["images"] if self.packs else []
-        self.leak_checked = self.reported if trains else []
-        encoder = study.leakage.encoder
-        self.vector_matches = [f"{name}.{encoder}" for name in self.leak_checked if encoder]
-        self.hashed_blocks = blocks(self.shards, SHARDS_HASHED_TOGETHER) if self.leak_checked else []
-        self.judges = [judge.name for judge in study.judges]
-        self.blocks = blocks(self.shards, study.score_captions.shards_per_job)
-        self.scores = scores(self.arms, self.judges, self.blocks)
-        self.reference_arm = next((arm.name for arm in study.arms if arm.kind == "original"), None)
-        self.compared_arms = [arm for arm in self.arms if self.judges and self.reference_arm not in (None, arm)]
-        self.text_vectors = [f"{arm}.{encoder.name}" for arm in self.arms for encoder in study.text_encoders]
-        self.tokenised = tokenised(study)
-        self.tokenizers = ["tokenizer"] if self.tokenised else []
-        self.common = ["images"] if study.common_images and trains else []
-        self.image_encoders = [encoder.name for encoder in study.image_encoders]
-        self.world = ["world"] if study.demo_world is not None else []
-        self.labels = ["labels"] if study.caption_labels is not None else []
-        self.calibrated_judges = self.judges if self.labels else []
-        self.quality_encoder = [name for name in [study.pair_quality.image_encoder] if name]
-        self.sources_by_name = named_sources(study)
-        self._unused = unread(study, self.text_vectors, self._runs.values())
+        self.sources_by_name = named_sources(study, self.tokenised_arms())
+        self._names: dict[str, list[str]] = {}
+        self._section = cache(self._read_section)
 
-    def steps(self, run: str) -> list[str]:
-        """Names of a run's evaluated checkpoints: ``last``, ``best``, ``step-000200``."""
-        return self._steps[run]
-
-    def from_world(self, source: Source | None) -> bool:
-        """Whether the demo's world provides the dataset."""
-        return source is None or source.at == WORLD
-
-    @property
-    def has_local_images(self) -> bool:
-        """Whether the annotation source may contain images, unlike RedCaps' zip."""
-        at = self.study.annotations.source.at
-        return at != WORLD and not urlsplit(at).path.endswith(".zip")
-
-    def holds(self, stage: str, name: str) -> bool:
-        """Whether the study has the artifact ``<stage>/<name>``; its folder may hold results of earlier configs too."""
-        names = self.names(stage)
-        return names is None or name in names
+    # Of stages -----------------------------------------------------------------------------------------------------
 
     def names(self, stage: str) -> list[str] | None:
         """Names of a stage's artifacts in the study; None if there is no such stage with artifacts."""
         declared = declaration(stage)
         if declared is None:
             return None
-        named = facts(stage).names
-        return [declared.artifact] if named is None else list(getattr(self, named))
+        if stage not in self._names:
+            named = facts(stage).names
+            self._names[stage] = [declared.artifact] if named is None else named(self)
+        return self._names[stage]
+
+    def all(self, stage: str) -> list[str]:
+        """``<stage>/<name>`` of all of them."""
+        return [f"{stage}/{name}" for name in self.names(stage) or ()]
+
+    def holds(self, stage: str, name: str) -> bool:
+        """Whether the study has the artifact ``<stage>/<name>``; its folder may hold results of earlier configs too."""
+        names = self.names(stage)
+        return names is None or name in names
 
     def needed(self, stage: str) -> list[str]:
-        """Those of them that the report depends on; embeddings that nothing reads, and their encoders, are left out."""
-        return [name for name in self.names(stage) or [] if f"{stage}/{name}" not in self._unused]
+        """Names of those that the report or the rule ``all`` need, unlike embeddings that nothing reads."""
+        return [name for name in self.names(stage) or [] if f"{stage}/{name}" in self._needed]
+
+    @cached_property
+    def _needed(self) -> set[str]:
+        report = declaration("report")
+        assert report is not None
+        found = {*self.all("report")}
+        # The report lists the sources behind its other inputs.
+        waiting = [name for stage in stages_in_order() if facts(stage).in_all for name in self.all(stage)]
+        waiting += [name for key in report.inputs if key != "source" for name in self.read("report", key, {})]
+        while waiting:
+            label = waiting.pop()
+            if label not in found:
+                found.add(label)
+                stage, name = label.split("/", 1)
+                declared = declaration(stage)
+                assert declared is not None
+                unit = declared.unit_of(name)
+                waiting += [one for key in declared.inputs for one in self.read(stage, key, unit)]
+        return found
 
     def requested(self, out: str) -> list[str]:
         """Manifests that the rule ``all`` requests, of stages that say so."""
-        stages = [stage for stage in stages_in_order() if facts(stage).in_all]
-        return [f"{out}/{stage}/{name}{MANIFEST}" for stage in stages for name in self.names(stage) or []]
+        labels = (label for stage in stages_in_order() if facts(stage).in_all for label in self.all(stage))
+        return [f"{out}/{label}{MANIFEST}" for label in labels]
 
-    # Settings ------------------------------------------------------------------------------------------------------
+    def read(self, stage: str, name: str, unit: Unit) -> list[str]:
+        """``<stage>/<name>`` of the artifacts that a job reads as input ``name``, in order."""
+        known = facts(stage)
+        if name not in known.inputs:
+            source = self._source(stage, name, unit)
+            return [f"source/{source}"] if source in self.sources_by_name else []
+        declared = known.inputs[name]
+        if not isinstance(declared, str):
+            return declared(self, unit)
+        return self.all(declared.removesuffix("/*")) if declared.endswith("/*") else [declared.format(**unit)]
+
+    def sources(self, stage: str, unit: Unit) -> dict[str, str]:
+        """Source name within the stage -> location, for the sources that are read in place."""
+        named = {name: self._source(stage, name, unit) for name in facts(stage).sources}
+        return {name: self.sources_by_name[key].at for name, key in named.items() if key in self.sources_by_name}
+
+    def _source(self, stage: str, name: str, unit: Unit) -> str:
+        declared = facts(stage).sources[name]
+        return declared.format(**unit) if isinstance(declared, str) else declared(self, unit)
 
     def settings(self, stage: str, unit: Unit) -> dict[str, Any]:
-        """Settings of one job, as JSON values: those of its section of the config, or collected from several.
+        """Settings of one job, as JSON values.
 
         Raises:
             KeyError: the study has no such unit.
         """
-        gathered = self._gathered.get(stage)
-        if gathered is not None:
-            return gathered(unit)
-        section = facts(stage).section
-        if section is None:
-            return {}
-        path = section.format(**unit)
-        if (stage, path) not in self._sections:
-            self._sections[stage, path] = self._section(stage, path)
-        return dict(self._sections[stage, path])
+        known = facts(stage)
+        found = {} if known.section is None else dict(self._section(stage, known.section.format(**unit)))
+        return found if known.settings is None else found | known.settings(self, unit)
 
-    def _section(self, stage: str, path: str) -> dict[str, Any]:
+    def _read_section(self, stage: str, path: str) -> dict[str, Any]:
         """A section's settings of the stage itself, without names and sources that the section adds."""
         found: Any = self.study
         for part in path.split("."):
-            found = _named(found, part) if isinstance(found, tuple | list) else getattr(found, part)
+            found = named(found, part) if isinstance(found, tuple | list) else getattr(found, part)
         declared = declaration(stage)
         assert declared is not None
         return dict(found.model_dump(mode="json", include=set(declared.settings.model_fields)))
 
-    def _source(self, unit: Unit) -> dict[str, Any]:
-        return self.sources_by_name[unit["source"]].model_dump(mode="json")
+    # What the declarations of several stages use -------------------------------------------------------------------
 
-    def _annotations(self, unit: Unit) -> dict[str, Any]:
-        # Records, logs and Snakemake's metadata store settings, so these must not contain what the user wants removed.
-        section = self.study.annotations
-        tokens = sorted({token(entry) for entry in section.exclude})
-        return section.model_dump(mode="json", exclude={"source", "exclude_from"}) | {"exclude": tokens}
+    def item(self, section: str, name: str) -> Any:
+        """The member of a list of the config with this name."""
+        return named(getattr(self.study, section), name)
 
-    def _pretrain(self, unit: Unit) -> dict[str, Any]:
-        return self._runs[unit["run"]][1].model_dump(mode="json")
+    def parts(self, stage: str, whole: str) -> list[str]:
+        """``<stage>/<name>`` of the artifacts ``<whole>.<part>`` of a stage."""
+        return [f"{stage}/{name}" for name in self.names(stage) or () if name.rpartition(".")[0] == whole]
 
-    def _eval_images(self, unit: Unit) -> dict[str, Any]:
-        return self._views_by_name[unit["view"]].model_dump(mode="json")
+    def scores(self, arms: Iterable[str], judges: Sequence[str]) -> list[str]:
+        """``<stage>/<name>`` of the scores of these arms by these judges."""
+        parts = blocks(self.shards, self.study.score_captions.shards_per_job)
+        return [f"score_captions/{arm}.{judge}.{block}" for arm in arms for judge in judges for block in parts]
 
-    def _embed_images(self, stage: str, unit: Unit) -> dict[str, Any]:
-        encoder = _named(self.study.image_encoders, unit["encoder"])
-        own = self._section(stage, f"image_encoders.{encoder.name}")
-        if encoder.run is None:
-            return own
-        run = self._runs[encoder.run][1]
+    def scores_read(self, arm: str) -> list[str]:
+        """``<stage>/<name>`` of the scores that choose the captions of an arm; none if no judge chooses them."""
+        own = self.item("arms", arm)
+        return self.scores(own.arms_read.values(), [own.judge_read]) if own.judge_read else []
+
+    def tokenised_arms(self) -> list[str]:
+        """The arms whose captions some run learns from as tokens, in the order of the study."""
+        read = {run.learned_arm for run in self.trainings.values() if "tokens" in run.settings.inputs}
+        return [arm for arm in self.arms if arm in read]
+
+    def dropping(self) -> list[Training]:
+        """The runs that leave out images without a partner or caption."""
+        return [run for run in self.trainings.values() if run.settings.unpaired == "drop"]
+
+    def encoder_run(self, encoder: str) -> list[str]:
+        """``<stage>/<name>`` of the run whose network embeds captions or images, if it is one of the study's."""
+        run = named((*self.study.text_encoders, *self.study.image_encoders), encoder).run
+        return [f"pretrain/{run}"] if run else []
+
+    def run_seen(self, encoder: str) -> dict[str, Any]:
+        """The checkpoint and the view of an encoder of images that is a run of the study; empty for others."""
+        given = self.item("image_encoders", encoder)
+        if given.run is None:
+            return {}
+        run = self.trainings[given.run].settings
         # As evaluations see images by default: their own settings must not decide what is trained.
         view = seen_by(run, Scaling()).model_dump(mode="json")
-        return own | {"weights": run.checkpoint_name(encoder.checkpoint), "view": view}
+        return {"weights": run.checkpoint_name(given.checkpoint), "view": view}
 
-    def _judge_quality(self, unit: Unit) -> dict[str, Any]:
-        return {"reference": self.reference_arm}
+    def vectors_read(self) -> list[str]:
+        """``<stage>/<name>`` of the embeddings that pair tables, their diagnostics and the search for leakage read."""
+        quality = self.study.pair_quality.image_encoder if self.study.pairs else None
+        encoders = {name for name in (quality, self.study.leakage.encoder) if name}
+        return sorted({pairs.vectors for pairs in self.study.pairs} | {f"embed_images/{name}" for name in encoders})
 
-    def _caption_comparison(self, unit: Unit) -> dict[str, Any]:
-        return {"reference": self.reference_arm, "seed": self.study.caption_quality.seed}
+    def images_seen(self, unit: Unit) -> list[str]:
+        """``<stage>/<name>`` of the images of a dataset as the network of a run sees them."""
+        return [f"eval_images/{unit['dataset']}.{self.trainings[unit['run']].view.name}"]
 
-    def _summary(self, unit: Unit) -> dict[str, Any]:
-        return summary_settings(self.study, self._runs, self._steps)
-
-    def _report(self, unit: Unit) -> dict[str, Any]:
-        return report_settings(self.study, self._runs, self.accepted)
-
-    def _crate(self, unit: Unit) -> dict[str, Any]:
+    def crate_settings(self) -> dict[str, Any]:
+        """Settings of ``crate``."""
         return self.study.crate.model_dump(mode="json", exclude={"in_all"}) | {"published": published()}
 
-    # Inputs --------------------------------------------------------------------------------------------------------
+    def summary_settings(self) -> dict[str, Any]:
+        """Settings of ``summary``: the runs, and what is compared."""
+        contrasts = [contrast.model_dump(mode="json") for contrast in self.study.contrasts]
+        more = {"standard_contrasts": self.study.standard_contrasts, "bootstrap": self.study.bootstrap}
+        return {"runs": summarised(self.trainings), "contrasts": contrasts, **more}
 
-    def sources(self, stage: str, unit: Unit) -> dict[str, str]:
-        """Source name within the stage -> location, for the sources that are read in place."""
-        if stage == "download" and not self.has_local_images:
-            return {}
-        if "run" in unit:
-            unit = unit | {"network": self._runs[unit["run"]][0].network or ""}
-        wanted = {name: source.format(**unit) for name, source in facts(stage).sources.items()}
-        there = self.sources_by_name
-        return {name: there[key].at for name, key in wanted.items() if key in there}
-
-    def arms_read(self, arm: str) -> list[str]:
-        """Names of the arms from which an arm is made, in the order of its settings."""
-        return list(dict.fromkeys(arms_read(_named(self.study.arms, arm)).values()))
-
-    def tokenizer_captions(self, out: str) -> list[str]:
-        """Manifest of the captions that the tokenizer is trained on, if it is."""
-        trained = TOKENIZERS[self.study.tokenizer.kind].train is not None
-        return [f"{out}/caption_table/captions{MANIFEST}"] if trained else []
-
-    def pair_vectors(self, out: str, pairs: str) -> str:
-        """Manifest of the caption or image embeddings that pair table ``pairs`` is computed from."""
-        return f"{out}/{vectors_of(_named(self.study.pairs, pairs))}{MANIFEST}"
-
-    def encoder_run(self, out: str, encoder: str) -> list[str]:
-        """Manifest of the run whose network embeds captions or images, if it is one of the study's."""
-        run = _named((*self.study.text_encoders, *self.study.image_encoders), encoder).run
-        return [f"{out}/pretrain/{run}{MANIFEST}"] if run else []
-
-    def encoder_tokenizer(self, out: str, encoder: str) -> list[str]:
-        """Manifest of the tokenizer of a run's text tower, if it embeds captions."""
-        towers = [one.name for one in self.study.text_encoders if one.run]
-        return [f"{out}/tokenizer/tokenizer{MANIFEST}"] if encoder in towers else []
-
-    def pair_truth(self, out: str, pairs: str) -> list[str]:
-        """Manifest of the demo's world, for pair tables that need labels."""
-        return self._truth(out, PAIR_KINDS[_named(self.study.pairs, pairs).kind].needs_labels)
-
-    def pair_captions(self, out: str, pairs: str) -> list[str]:
-        """Manifest of the captions that pair table ``pairs`` compares, if it compares captions."""
-        arm = _named(self.study.pairs, pairs).arm
-        return [f"{out}/select_captions/{arm}{MANIFEST}"] if arm else []
-
-    def used_vectors(self, out: str, stage: str = "") -> list[str]:
-        """Manifests of the vectors that pair tables and their diagnostics need: all, or those of one stage."""
-        return sorted(f"{out}/{label}{MANIFEST}" for label in vectors_read(self.study) if label.startswith(stage))
-
-    def close_vectors(self, out: str, dataset: str) -> list[str]:
-        """Manifest of the training images whose vectors are close to a dataset's, if the study compares vectors."""
-        encoder = self.study.leakage.encoder
-        return [f"{out}/vector_matches/{dataset}.{encoder}{MANIFEST}"] if encoder else []
-
-    def dataset_world(self, out: str, dataset: str) -> list[str]:
-        """Manifest of the demo's world, for a dataset that it provides."""
-        kind = KINDS[_named(self.study.datasets, dataset).kind]
-        return [f"{out}/demo_world/world{MANIFEST}"] if kind.from_world else []
+    def report_settings(self) -> dict[str, Any]:
+        """Settings of ``report``."""
+        study, step = self.study, self.study.evaluation.steps[0]
+        runs = [run.settings for run in self.trainings.values()]
+        shown = (run.checkpoint_name(step) for run in runs if run.trains and step in run.kept)
+        levels = {name: section.level for name, section in study.evaluation if hasattr(section, "level")}
+        return {
+            "study": study.study,
+            "captions_of": {pairs.name: pairs.arm for pairs in study.pairs if pairs.arm and pairs.arm != pairs.name},
+            "headline_step": next(shown, step_name(step)),
+            "levels": levels,
+            "accepted": [dict(one) for one in self.accepted],
+        }
 
 
-def _named(items: Sequence[Any], name: str) -> Any:
+def named_sources(study: Study, tokenised: Sequence[str]) -> dict[str, Source]:
+    """The files, folders, models and sets outside the study, by the names of their artifacts.
+
+    Args:
+        tokenised: arms whose captions become tokens.
+    """
+    matcher = study.recaption.matcher
+    found: dict[str, Source | None] = {
+        "annotations": study.annotations.source,
+        "exclude": study.annotations.exclude_from,
+        "captioner": study.recaption.captioner,
+        "matcher": matcher,
+        **{name: getattr(study.caption_quality, name) for name in SOURCES if name != "matcher"},
+        "labels": study.caption_labels.source if study.caption_labels else None,
+        "tokenizer": study.tokenizer.source if tokenised else None,
+    }
+    found |= {f"captions-{arm.name}": arm.table for arm in study.arms}
+    encoders = {encoder.name: encoder.source for encoder in study.text_encoders}
+    for judge in study.judges:
+        text = encoders[judge.encoder] if judge.encoder else None
+        given = {"model": judge.source or matcher, "text": text, "photos": judge.photos}
+        found |= {str(FACTS.sources[need]).format(judge=judge.name): given[need] for need in JUDGES[judge.kind].needs}
+    found |= {f"encoder-{name}": source for name, source in encoders.items()}
+    for encoder in study.image_encoders:
+        own = matcher if IMAGE_ENCODERS[encoder.kind].needs == "matcher" else None
+        found[f"encoder-{encoder.name}"] = encoder.source or own
+    found |= {f"network-{network.name}": network.source for network in study.networks}
+    for dataset in study.datasets:
+        source = dataset.source
+        if source is not None and dataset.torchvision_name:
+            source = source.model_copy(update={"torchvision": dataset.torchvision_name})
+        found[f"dataset-{dataset.name}"] = source
+    return {name: source for name, source in found.items() if source is not None and source.at != WORLD}
+
+
+def named(items: Iterable[Any], name: str) -> Any:
+    """The item with this name.
+
+    Raises:
+        KeyError: there is none.
+    """
     for item in items:
         if item.name == name:
             return item

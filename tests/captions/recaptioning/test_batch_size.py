@@ -17,7 +17,7 @@ from workflow_scripts.captions.recaptioning.batch_size import (
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.captions.recaptioning.models import load_models
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.matched_text import MatchedText
+from workflow_scripts.models.text_norms import MatchedText
 
 
 def test_the_size_is_measured_until_a_batch_is_finished(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.captions.recaptioning.generate import load_captioner
 from workflow_scripts.captions.recaptioning.models import Models, load_models
 from workflow_scripts.captions.recaptioning.shard import prepare, recaption_batch
-from workflow_scripts.models.matched_text import MatchedText
+from workflow_scripts.models.text_norms import MatchedText
 
 DECODING = Decoding(prompt="a photo of", max_new_tokens=6, num_captions=2)
 

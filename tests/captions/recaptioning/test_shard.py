@@ -15,7 +15,7 @@ from workflow_scripts.captions.recaptioning.models import Models, load_models
 from workflow_scripts.captions.recaptioning.shard import SCHEMA, recaption_shard
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.models.matched_text import MatchedText
+from workflow_scripts.models.text_norms import MatchedText
 
 DECODING = Decoding(max_new_tokens=6, num_captions=2, seed=5)
 

@@ -1,6 +1,6 @@
 from workflow_scripts.core.declaration import result_names as names
 from workflow_scripts.evaluation.saliency.maps.kinds import KINDS
-from workflow_scripts.evaluation.saliency.score_registry import SCORES
+from workflow_scripts.evaluation.saliency.scores import SCORES
 from workflow_scripts.pretraining.settings import METHODS
 
 

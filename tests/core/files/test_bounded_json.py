@@ -98,9 +98,8 @@ OWN_PARSERS = {
     "core/files/bounded_json.py",
     "core/pinned_code.py",
     "core/shards.py",
-    "provenance/crate/check.py",
-    "audit/sources.py",
-    "provenance/verify/compare.py",
+    "audit/files.py",
+    "provenance/verify.py",
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
-from workflow_scripts.core.files.plain import LONGEST, check_inside, check_suffix, check_suffixes, open_plain
+from workflow_scripts.core.files.plain import LONGEST, check_inside, check_suffix, open_plain
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,6 @@ def test_a_suffix_that_leads_elsewhere_or_is_not_plain(suffix: str) -> None:
     with pytest.raises(Unfit, match="unsafe file suffix") as caught:
         check_suffix(suffix)
     assert str(caught.value).isprintable()
-
-
-@pytest.mark.parametrize("recorded", [None, 3, ".txt", [3], {".txt": {}, "/../x": {}}, [".txt", "/../x"]])
-def test_suffixes_of_a_damaged_record(recorded: object) -> None:
-    check_suffixes([".txt"])
-    with pytest.raises(Unfit):
-        check_suffixes(recorded)
 
 
 @pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_RDWR | os.O_CREAT])

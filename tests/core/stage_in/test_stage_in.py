@@ -27,7 +27,7 @@ from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.stage_in import copying, store
 from workflow_scripts.core.stage_in.stage_in import Report, own_folder, staged
 from workflow_scripts.core.stage_in.where import note_folder, places
-from workflow_scripts.removal.copies import remove_copies
+from workflow_scripts.removal.removal import remove_copies
 
 EACH = 3  # images in a file
 SIZE = 700  # bytes of an image

@@ -7,8 +7,7 @@ from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2ForI
 from workflow_scripts.demo.captioner_training import models as blip2
 from workflow_scripts.demo.captioner_training.data import pictures
 from workflow_scripts.demo.captioner_training.models import SPECIAL
-from workflow_scripts.demo.world.titles import LEVELS, title
-from workflow_scripts.demo.world.vocabulary import caption
+from workflow_scripts.demo.world.vocabulary import LEVELS, caption, title
 
 
 def test_every_caption_and_title_of_the_world_is_in_the_vocabulary():

@@ -9,8 +9,7 @@ from pydantic import ValidationError
 
 from workflow_scripts.demo.world.posts import post
 from workflow_scripts.demo.world.settings import FULL, ColourName, SceneName, World
-from workflow_scripts.demo.world.titles import LEVELS, title
-from workflow_scripts.demo.world.vocabulary import COLOURS, SCENES, SIZES
+from workflow_scripts.demo.world.vocabulary import COLOURS, LEVELS, SCENES, SIZES, title
 from workflow_scripts.demo.world.world import OBJECT, scene_of
 
 FEW = World(

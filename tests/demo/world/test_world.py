@@ -2,13 +2,34 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from workflow_scripts.demo.captioner_training.data import pictures
 from workflow_scripts.demo.world.canvas import Canvas, Paint
 from workflow_scripts.demo.world.objects import OBJECTS
-from workflow_scripts.demo.world.vocabulary import COLOURS, CONCEPTS, SCENES, SIZES, TEXTURES, Spec, caption
+from workflow_scripts.demo.world.vocabulary import (
+    COLOURS,
+    CONCEPTS,
+    LEVELS,
+    SCENES,
+    SIZES,
+    TEXTURES,
+    Spec,
+    caption,
+    title,
+)
 from workflow_scripts.demo.world.world import BACKGROUND, IGNORE, OBJECT, draw, scene_of
+
+SPECS = st.builds(
+    Spec,
+    st.sampled_from(CONCEPTS),
+    st.sampled_from(list(COLOURS)),
+    st.sampled_from(TEXTURES),
+    st.sampled_from(SIZES),
+    st.sampled_from(list(SCENES)),
+)
 
 
 def test_a_picture_depends_on_its_seed_split_and_index_alone():
@@ -106,3 +127,27 @@ def test_every_object_varies_and_stays_near_its_frame():
 def test_a_faithful_caption_names_everything_but_plainness():
     assert caption(Spec("mushroom", "red", "striped", "small", "grass")) == "a small red striped mushroom on the grass"
     assert caption(Spec("boat", "white", "plain", "large", "night")) == "a large white boat at night"
+
+
+@settings(max_examples=200, deadline=None)
+@given(SPECS, st.integers(0, 2**32), st.sampled_from(LEVELS))
+def test_what_a_title_names_follows_from_its_level(spec, seed, level):
+    text = title(np.random.default_rng(seed), spec, level)
+    words = set(text.replace(",", " ").split())
+    named = {"concept": spec.concept in words, "colour": spec.colour in words}
+    assert text == text.lower().strip() and text
+    if level == "faithful":
+        assert text == caption(spec)
+    elif level == "partial":
+        assert any(named.values()) and not all(named.values())
+    elif level == "vague":
+        assert not words & {*CONCEPTS, *COLOURS}
+    else:
+        assert not named["concept"]
+
+
+@pytest.mark.parametrize("level", ["vague", "wrong", "partial"])
+def test_titles_repeat_but_are_many(level):
+    spec = Spec("cup", "blue", "plain", "small", "sea")
+    texts = [title(np.random.default_rng(seed), spec, level) for seed in range(400)]
+    assert 10 < len(set(texts)) < 400

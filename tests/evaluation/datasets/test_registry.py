@@ -109,7 +109,6 @@ def test_a_kind_is_complete(row: DatasetKind) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "owners"),
     [
-        ("label_by", "class_area", "voc_masks"),
         ("min_dominance", 0.5, "masks or voc_masks"),
         ("image_column", "img", "table"),
     ],

@@ -3,9 +3,8 @@ import pytest
 
 from workflow_scripts.evaluation.saliency.correction import SCALES, estimates, linearised
 from workflow_scripts.evaluation.saliency.maps.floors import enlarged, oracle
-from workflow_scripts.evaluation.saliency.masks import near_object
-from workflow_scripts.evaluation.saliency.score_registry import SCORES, score_maps
-from workflow_scripts.evaluation.saliency.strata import strata
+from workflow_scripts.evaluation.saliency.scores import SCORES, near_object, score_maps
+from workflow_scripts.evaluation.saliency.tables import strata
 
 MAPS = ["probe", "runner_up", "uniform", "oracle"]
 RAW, CORRECTED, LEAD = range(3)

@@ -12,16 +12,19 @@ from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.evaluation.saliency.evaluate import SaliencyPlan, evaluate_saliency
-from workflow_scripts.evaluation.saliency.examples import example_places, to_bytes, write_examples
-from workflow_scripts.evaluation.saliency.maps.classes import class_means, swapped_classes
-from workflow_scripts.evaluation.saliency.masks import near_object
-from workflow_scripts.evaluation.saliency.score import OBJECT_SHARE
-from workflow_scripts.evaluation.saliency.score_registry import SCORES, score_maps
-from workflow_scripts.evaluation.saliency.tables import image_table, result_table
+from workflow_scripts.evaluation.saliency.maps.grad_cam import class_means, swapped_classes
+from workflow_scripts.evaluation.saliency.scores import OBJECT_SHARE, SCORES, near_object, score_maps
+from workflow_scripts.evaluation.saliency.tables import (
+    example_places,
+    image_table,
+    result_table,
+    to_bytes,
+    write_examples,
+)
 from workflow_scripts.models.backbones import build_backbone, explained_layers
 
 N, SIZE = 12, 16
-PLAN = SaliencyPlan(("layer4", "layer3"), "bilinear", 0.1, 11, 0.25, 3, 0, "cpu", 1)
+PLAN = SaliencyPlan(("layer4", "layer3"), "bilinear", 3, 0, "cpu", 1)
 SCORED = ["k3", "k4", "k5", "k6", "k7", "k8"]
 
 

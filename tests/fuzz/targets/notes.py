@@ -12,7 +12,7 @@ from workflow_scripts.acquisition.store.record import from_line, to_line, url_of
 from workflow_scripts.core.code_equivalence import accepted, counted_code
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.files.seal import sealed
+from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.core.sources import listing
 from workflow_scripts.study.active_config import noted_artifacts
 

@@ -10,7 +10,6 @@ from tests.fuzz.mutate import mutate_bytes
 from tests.fuzz.target import Files, Target
 from tests.fuzz.targets.datasets import CHOICE
 from workflow_scripts.evaluation.datasets.dataset_files import choose, class_list, write_dataset
-from workflow_scripts.evaluation.datasets.masks.objects import LabelRule
 from workflow_scripts.evaluation.datasets.masks.pets import PetMasks
 from workflow_scripts.evaluation.datasets.masks.voc import VocMasks
 from workflow_scripts.evaluation.datasets.picture_sets import PictureSet
@@ -33,8 +32,8 @@ class Fuzzed(Target):
 
     def run(self, folder: Path) -> str:
         """List, choose, check and copy."""
-        root, rule = folder / "set", LabelRule("largest", 0.1)
-        source: PictureSet = VocMasks(root, rule) if (root / "JPEGImages").exists() else PetMasks(root)
+        root = folder / "set"
+        source: PictureSet = VocMasks(root, 0.1) if (root / "JPEGImages").exists() else PetMasks(root)
         listing = source.listing()
         entries, _ = choose(listing, CHOICE, source.where)
         write_dataset(source, entries, class_list(listing, entries), folder / "out.tar", 1)

@@ -14,14 +14,13 @@ from tests.provenance.hand_made import HandMade, cached
 from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.files.seal import sealed
-from workflow_scripts.provenance.diff import text as diff_text
-from workflow_scripts.provenance.diff.diff import diff
+from workflow_scripts.core.files.notes import sealed
+from workflow_scripts.provenance import diff as differences
+from workflow_scripts.provenance import verify
 from workflow_scripts.provenance.lineage import load as load_made
 from workflow_scripts.provenance.lineage import sound
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import Node, load
-from workflow_scripts.provenance.verify import verify
 from workflow_scripts.provenance.why import as_json, as_text, why
 from workflow_scripts.removal.gc import plan
 
@@ -71,9 +70,9 @@ def _told(node: Node) -> None:
 
 
 def _against(other: Path, node: Node) -> None:
-    found = diff(node, locate(other / node.stage / node.path.name).node)
-    diff_text.as_text(found)
-    json.dumps(diff_text.as_json(found), ensure_ascii=False).encode()
+    found = differences.diff(node, locate(other / node.stage / node.path.name).node)
+    differences.as_text(found)
+    json.dumps(differences.as_json(found), ensure_ascii=False).encode()
 
 
 def _recomputed(node: Node, folder: Path) -> None:
@@ -116,7 +115,7 @@ def _study(one: HandMade) -> None:
         "annotations/rows", [".json"], {"annotations": ["source/annotations"]}, {"years": [2019]}, (4, 3, {"a": 1})
     )
     one.make("shard_plan/plan", [".parquet"], {"annotations": ["annotations/rows"]}, {"rows": 200}, (3, 3, {}))
-    one.make("report/index", [".html", "/page.css"], {"plan": ["shard_plan/plan"]}, {}, None, beside=[])
+    one.make("report/index", [".html", "/page.css"], {"plan": ["shard_plan/plan"]}, {}, None, beside={})
 
 
 def _edited(data: bytes, rng: random.Random) -> bytes:

@@ -19,8 +19,8 @@ from workflow_scripts.models.backbones import (
     grad_cam_layer,
     map_of,
 )
-from workflow_scripts.models.networks.foreign import Foreign
-from workflow_scripts.models.networks.maps import as_map
+from workflow_scripts.models.foreign import Foreign
+from workflow_scripts.models.networks.library import as_map
 from workflow_scripts.models.preprocessing import MEAN, STD
 
 VIT = {"patch_size": 16, "num_layers": 2, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 32}

@@ -1,7 +1,7 @@
 import numpy as np
 from scipy import stats
 
-from workflow_scripts.pretraining.data.augment import DRAWS, draws
+from workflow_scripts.pretraining.data.crops import DRAWS, draws
 
 
 def test_any_part_of_a_step_is_drawn_by_itself() -> None:

@@ -5,8 +5,7 @@ from scipy import stats
 from torchvision.transforms.v2 import functional as tv
 
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.data.augment import DRAWS, FLIP, draws
-from workflow_scripts.pretraining.data.crops import Crops, crop_boxes
+from workflow_scripts.pretraining.data.crops import DRAWS, FLIP, Crops, crop_boxes, draws
 
 
 def pictures(number: int, side: int = 40) -> list[np.ndarray]:

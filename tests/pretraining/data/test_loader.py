@@ -9,7 +9,7 @@ import torch
 from tests.pretraining.shapes import images
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, Augmentation
-from workflow_scripts.pretraining.data.batch import Batch
+from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.data.loader import Batches, Order, prefetch
 from workflow_scripts.pretraining.data.pairing import Pairing, with_itself
 from workflow_scripts.pretraining.method import TWO_VIEWS, View

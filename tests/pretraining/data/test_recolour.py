@@ -7,8 +7,9 @@ import torch
 from torchvision.transforms.v2 import functional as tv
 
 from workflow_scripts.models.preprocessing import normalise
-from workflow_scripts.pretraining.data import augment, recolour
-from workflow_scripts.pretraining.data.augment import DRAWS, draws
+from workflow_scripts.pretraining.data import crops as augment
+from workflow_scripts.pretraining.data import recolour
+from workflow_scripts.pretraining.data.crops import DRAWS, draws
 from workflow_scripts.pretraining.data.recolour import changes, finished, recoloured
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from workflow_scripts.pretraining.data.stage_in import REPORT, stage_in_facts, staged_plan
-from workflow_scripts.pretraining.distributed.interrupt import Interrupt
+from workflow_scripts.pretraining.training.interrupt import Interrupt
+from workflow_scripts.pretraining.training.stage_in import REPORT, stage_in_facts, staged_plan
 
 
 def test_a_start_without_copies_forgets_those_of_an_earlier_start(tmp_path: Path) -> None:

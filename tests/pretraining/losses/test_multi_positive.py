@@ -3,8 +3,7 @@ import pytest
 import torch
 
 from tests.pretraining.losses.references import multi_positive, sides
-from workflow_scripts.pretraining.losses.multi_positive import multi_positive_loss
-from workflow_scripts.pretraining.losses.nt_xent import nt_xent
+from workflow_scripts.pretraining.losses.contrastive import multi_positive_loss, nt_xent
 
 
 def tensors(rows: list[np.ndarray]) -> list[torch.Tensor]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from workflow_scripts.pretraining.losses.pair_weights import PairWeights, pair_weights
+from workflow_scripts.pretraining.network import PairWeights, pair_weights
 
 NAN = float("nan")
 

@@ -4,7 +4,7 @@ import torch
 
 from tests.pretraining.losses.references import sides, soft_target, unit
 from workflow_scripts.pretraining.losses import soft_targets
-from workflow_scripts.pretraining.losses.nt_xent import nt_xent
+from workflow_scripts.pretraining.losses.contrastive import nt_xent
 from workflow_scripts.pretraining.losses.soft_targets import perplexity, soft_target_loss, temperature_of
 
 

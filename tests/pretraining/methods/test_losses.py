@@ -6,9 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.pretraining.data.batch import Batch
-from workflow_scripts.pretraining.losses.clip import LARGEST, clip_loss
-from workflow_scripts.pretraining.losses.nt_xent import nt_xent
+from workflow_scripts.pretraining.batch import Batch
+from workflow_scripts.pretraining.losses.contrastive import LARGEST, clip_loss, nt_xent
 from workflow_scripts.pretraining.method import Sizes
 from workflow_scripts.pretraining.methods import supervised
 from workflow_scripts.pretraining.methods.simsiam import negative_cosine, symmetric_loss

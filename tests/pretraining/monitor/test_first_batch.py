@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from workflow_scripts.pretraining.monitor.first_batch import IMAGES, FirstBatch
+from workflow_scripts.pretraining.monitor.probing import IMAGES, FirstBatch
 
 
 def test_of_a_large_batch_only_the_images_that_are_watched_stay_in_memory() -> None:

@@ -1,112 +1,113 @@
 """Rows of the curve in a tracker: each step once over all attempts, and no harm if the tracker fails."""
 
-import json
+import tomllib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, get_args
 
 import pytest
+from accelerate import Accelerator
 
+from tests.pretraining.shapes import SMALL
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.monitor import tracking
-from workflow_scripts.pretraining.monitor.tracker import TrackedRun, Tracker
-from workflow_scripts.pretraining.monitor.tracking import REQUEST, TRACKERS, Tracking, request
+from workflow_scripts.pretraining.monitor.tracking import Tracking, _options, missing_tracker
+from workflow_scripts.pretraining.settings import Pretrain, Tracker
 
 ROWS = [{"step": 0, "loss": None, "lr": 0.0}, {"step": 5, "loss": 2.5, "lr": 0.1}, {"step": 10, "loss": 2.0, "lr": 0.2}]
 
 
 class Notebook:
-    """A tracker that keeps what it is told."""
+    """The trackers of an accelerator, as one that keeps what it is told."""
 
     def __init__(self) -> None:
-        self.runs: list[TrackedRun] = []
-        self.rows: list[tuple[int, dict[str, float]]] = []
+        self.runs: list[tuple[str, dict[str, Any]]] = []
+        self.rows: list[tuple[int | None, dict[str, float]]] = []
         self.closed, self.full = 0, False
+        self.is_main_process, self.trackers = True, [self]
 
-    def open(self, run: TrackedRun) -> "Notebook":
-        self.runs.append(run)
-        return self
+    def init_trackers(self, project: str, init_kwargs: dict[str, Any]) -> None:
+        self.runs.append((project, init_kwargs["wandb"]))
 
-    def write(self, step: int, values: dict[str, float]) -> None:
+    def log(self, values: dict[str, float], step: int | None = None) -> None:
         if self.full:
             raise OSError("disk full")
         self.rows.append((step, values))
 
-    def close(self) -> None:
+    def finish(self) -> None:
         self.closed += 1
 
 
-@pytest.fixture
-def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
-    made = Notebook()
-    tracker = Tracker(name="notebook", summary="", package="json", open=made.open)
-    monkeypatch.setitem(TRACKERS, "notebook", tracker)
-    return made
+def planned(results: Path, key: str = "0123456789abcdef", tracker: str | None = "wandb") -> Any:
+    settings = Pretrain.model_validate({**SMALL, "tracker": tracker, "stage_in": {"folder": "/private/disk"}})
+    return SimpleNamespace(settings=settings, work=results / ".work/pretrain" / key, study="study", run="run")
 
 
-def asked(tmp_path: Path, key: str = "0123456789abcdef") -> Path:
-    work = tmp_path / "results/.work/pretrain" / key
-    request("notebook", work, tmp_path / "results", "study", "run", {"lr": 0.1})
-    return work
+def tracked(notebook: Notebook, plan: Any, rows: list[dict[str, Any]] | None = None) -> Tracking:
+    return Tracking(notebook, plan, rows or [])  # type: ignore[arg-type]
 
 
-def test_each_attempt_continues_where_the_last_one_ended(notebook: Notebook, tmp_path: Path) -> None:
-    work = asked(tmp_path)
-    first = Tracking(work)
+def test_each_attempt_continues_where_the_last_one_ended(tmp_path: Path) -> None:
+    notebook, plan = Notebook(), planned(tmp_path)
+    first = tracked(notebook, plan)
     for row in ROWS[:2]:
         first.write(row)
     # Killed here. The next attempt starts from a checkpoint before step 5, or from one after step 10.
     for resumed, ahead in ((ROWS[:1], ROWS[1:2]), (ROWS, [])):
-        again = Tracking(work, resumed)
+        again = tracked(notebook, plan, resumed)
         for row in ahead:
             again.write(row)
         again.close()
     assert notebook.rows == [(0, {"lr": 0.0}), (5, {"loss": 2.5, "lr": 0.1}), (10, {"loss": 2.0, "lr": 0.2})]
-    assert {run.id for run in notebook.runs} == {"run-0123456789ab"}
-    assert notebook.runs[0].folder == tmp_path / "results/.trackers/notebook"
-    assert notebook.runs[0].settings == {"lr": 0.1}
+    assert {(project, run["id"], run["dir"]) for project, run in notebook.runs} == {
+        ("study", "run-0123456789ab", str(tmp_path / ".trackers/wandb"))
+    }
     assert notebook.closed == 2
 
 
-def test_another_key_is_another_run(notebook: Notebook, tmp_path: Path) -> None:
+def test_another_key_is_another_run(tmp_path: Path) -> None:
+    notebook = Notebook()
     for key in ("a" * 64, "b" * 64):
-        Tracking(asked(tmp_path, key)).write(ROWS[0])
-    assert [run.id for run in notebook.runs] == ["run-aaaaaaaaaaaa", "run-bbbbbbbbbbbb"]
+        tracked(notebook, planned(tmp_path, key)).write(ROWS[0])
+    assert [run["id"] for _, run in notebook.runs] == ["run-aaaaaaaaaaaa", "run-bbbbbbbbbbbb"]
     assert len(notebook.rows) == 2
 
 
-def test_a_tracker_that_fails_is_left_out_with_a_warning(
-    notebook: Notebook, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    tracked = Tracking(asked(tmp_path), ROWS[:1])
+def test_settings_are_told_but_no_paths_of_this_machine(tmp_path: Path) -> None:
+    for options in _options(planned(tmp_path), "run-0", tmp_path).values():
+        assert options["config"]["simclr"]["projector"] == [16, 8]
+        assert "/private" not in str(options["config"]) and str(tmp_path) not in str(options["config"])
+
+
+def test_a_tracker_that_fails_is_left_out_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    notebook = Notebook()
+    run = tracked(notebook, planned(tmp_path), ROWS[:1])
     notebook.full = True
-    tracked.write(ROWS[1])
-    tracked.write(ROWS[2])
-    tracked.close()
+    run.write(ROWS[1])
+    run.write(ROWS[2])
+    run.close()
     assert notebook.rows == [(0, {"lr": 0.0})]
     assert [record.getMessage() for record in caplog.records] == [
         "the tracker failed and is left out; the curve is complete: OSError: disk full"
     ]
 
 
-def test_without_a_request_nothing_is_written(tmp_path: Path) -> None:
-    for work in (None, tmp_path):
-        tracked = Tracking(work, ROWS)
-        tracked.write(ROWS[0])
-        tracked.close()
+def test_without_a_tracker_nothing_is_written(tmp_path: Path) -> None:
+    run = Tracking(Accelerator(cpu=True), planned(tmp_path, tracker=None), ROWS)
+    run.write(ROWS[0])
+    run.close()
     assert not list(tmp_path.iterdir())
 
 
-def test_a_missing_package_is_an_error_before_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert missing_tracker("json") is None
     monkeypatch.setattr(tracking, "find_spec", lambda name: None)
-    said = r"no module wandb; install it with: pip install 'faithful-pairs\[wandb\]'"
-    with pytest.raises(PipelineError, match=said):
-        request("wandb", tmp_path / "work", tmp_path, "study", "run", {})
-    assert not (tmp_path / "work" / REQUEST).exists()
+    error = missing_tracker("wandb")
+    assert isinstance(error, PipelineError)
+    assert "no module wandb; install it with: pip install 'faithful-pairs[wandb]'" in str(error)
 
 
 def test_the_extras_of_the_package_are_the_trackers() -> None:
-    import tomllib
-
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
-    for name, tracker in TRACKERS.items():
-        assert any(line.startswith(tracker.package) for line in project["optional-dependencies"][name])
-    assert json.dumps(list(TRACKERS)) == '["tensorboard", "trackio", "wandb"]'
+    for name in get_args(Tracker):
+        assert any(line.startswith(name) for line in project["optional-dependencies"][name])

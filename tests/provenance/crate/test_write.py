@@ -6,19 +6,31 @@ from pathlib import Path
 
 import pytest
 
-from tests.provenance.crate.graphs import METADATA, PUBLISHED, graph_of
-from tests.provenance.hand_made import COMMIT, fake_hash
+from tests.provenance.crate.graphs import METADATA, PUBLISHED, check_crate, graph_of, ids, real_bytes
+from tests.provenance.hand_made import COMMIT, fake_hash, whole_study
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.key import root_hash
-from workflow_scripts.provenance.crate.check import check, ids
-from workflow_scripts.provenance.crate.public import goes_along, public_settings
+from workflow_scripts.provenance.crate.contents import goes_along, public_settings
 from workflow_scripts.provenance.crate.write import write_crate
 from workflow_scripts.provenance.locate import locate
 from workflow_scripts.provenance.nodes import load
 from workflow_scripts.stages.crate import main as stage
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with its crate. Never change it."""
+    study = whole_study(tmp_path_factory.mktemp("crate") / "results")
+    real_bytes(study)
+    write_crate(study, "by request", 1.0, PUBLISHED)
+    return study
+
+
+def test_a_fresh_crate_is_valid(made: Path) -> None:
+    check_crate(made / "crate")
 
 
 def test_every_job_is_told_with_times_inputs_outputs_and_parameters(made: Path) -> None:
@@ -49,8 +61,8 @@ def test_every_job_is_told_with_times_inputs_outputs_and_parameters(made: Path) 
 
 def test_root_hash_and_steps_in_order(made: Path) -> None:
     graph = graph_of(made / "crate")
-    nodes = load(made)
-    assert graph["./"]["identifier"] == f"root-sha256:{root_hash((node.label, node.hash) for node in nodes)}"
+    root = root_hash((node.label, node.hash) for node in load(made))
+    assert graph["./"]["identifier"] == f"root-sha256:{root}"
     place = {one["name"]: int(one["position"]) for one in graph.values() if one["@type"] == "HowToStep"}
     order = [
         "source",
@@ -100,7 +112,7 @@ def test_a_file_that_is_too_large_is_named_by_hash(made: Path, tmp_path: Path) -
     graph = graph_of(again / "crate")
     assert graph["#summary/summary.csv"]["sha256"] == graph_of(made / "crate")["files/summary/summary.csv"]["sha256"]
     assert graph["./"]["license"] == {"@id": "https://spdx.org/licenses/CC-BY-4.0"}
-    assert check(again / "crate") == []
+    check_crate(again / "crate")
 
 
 def test_settings_lose_people_and_places() -> None:
@@ -140,12 +152,15 @@ def test_a_file_of_the_crate_leads_to_its_artifact(made: Path) -> None:
 def test_commands(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
     assert main(["crate", str(study), "--max-file-mb", "1"]) == 0
-    assert "complete" in capsys.readouterr().out
+    assert capsys.readouterr().out == f"{study / 'crate'}: written\n"
     stage(["--out", str(study / "crate" / METADATA), "--settings", json.dumps({"published": PUBLISHED})])
-    assert main(["crate", "--check", str(study / "crate")]) == 0
-    (study / "crate" / "Snakefile").unlink()
-    assert main(["crate", "--check", str(study / "crate")]) == 1
-    assert "error: Snakefile: is not in the crate" in capsys.readouterr().err
+    check_crate(study / "crate")
+    (study / "summary" / "summary.csv").unlink()
+    assert main(["crate", str(study)]) == 1
+    assert capsys.readouterr().err.startswith(f"error: unreadable data file in {study}/summary/summary.csv")
+    with pytest.raises(SystemExit, match="1"):
+        stage(["--out", str(study / "crate" / METADATA), "--settings", json.dumps({"published": PUBLISHED})])
+    assert capsys.readouterr().err.startswith("error: unreadable data file")
 
 
 def test_only_a_study_gets_a_crate(made: Path, tmp_path: Path) -> None:
@@ -156,13 +171,15 @@ def test_only_a_study_gets_a_crate(made: Path, tmp_path: Path) -> None:
         assert not (folder / "crate").exists()
 
 
-@pytest.mark.parametrize("damage", ["no record", "no file", "another input", "no input", "nothing"])
+@pytest.mark.parametrize("damage", ["no record", "no file", "another file", "another input", "no input", "nothing"])
 def test_a_study_that_is_not_whole_gets_no_crate(made: Path, tmp_path: Path, damage: str) -> None:
     study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
     if damage == "no record":
         (study / "pretrain" / f"simclr-revised-crop-s0{RUN}").unlink()
     elif damage == "no file":
         (study / "summary" / "summary.csv").unlink()
+    elif damage == "another file":
+        (study / "summary" / "summary.csv").write_bytes(b"0.99")
     elif damage == "another input":
         path = study / "shard_plan" / f"plan{MANIFEST}"
         path.write_bytes(pretty({**json.loads(path.read_bytes()), "rows": {}}))

@@ -9,7 +9,7 @@ from typing import Any
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.cache import results_root
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.files.seal import sealed
+from workflow_scripts.core.files.notes import sealed
 
 Changed = set[Path]
 Way = Callable[[Path, random.Random], Changed]

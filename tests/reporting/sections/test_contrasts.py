@@ -6,7 +6,7 @@ from scipy import stats
 
 from tests.reporting.fake_study import contrast_rows
 from tests.reporting.sections.test_headline import row as score
-from workflow_scripts.reporting.console import arms_table
+from workflow_scripts.reporting.sections.console import arms_table
 from workflow_scripts.reporting.sections.contrast_blocks import Scores
 from workflow_scripts.reporting.sections.contrasts import Row, named, sentence, tally
 

@@ -1,9 +1,8 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-from workflow_scripts.reporting.provenance import Source
 from workflow_scripts.reporting.sections.runs import PAIR_FACTS, _trained_on
-from workflow_scripts.reporting.study import Study
+from workflow_scripts.reporting.study import Source, Study
 
 
 def study_of(runs: dict[str, dict[str, Any]]) -> Study:

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.study.config.files import read_config
-from workflow_scripts.study.config.nodes import node_of
+from workflow_scripts.study.config.files import node_of, read_config
 
 ROOT = Path(__file__).resolve().parents[3]
 

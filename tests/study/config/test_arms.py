@@ -23,9 +23,13 @@ def study_with(*arms: dict[str, Any]) -> Units:
     return Units(load_study(config))
 
 
+def read_by(units: Units, arm: str) -> list[str]:
+    return [name.removeprefix("select_captions/") for name in units.read("select_captions", "arms", {"arm": arm})]
+
+
 def test_an_arm_reads_the_arm_that_it_names() -> None:
     units = study_with(shuffled("second", "half"), {"name": "half", "kind": "mixed", "base": "mine"}, FILE)
-    read = {arm: units.arms_read(arm) for arm in units.arms}
+    read = {arm: read_by(units, arm) for arm in units.arms}
     assert read == {
         **{"original": [], "generated": [], "revised": [], "shuffled": ["original"]},
         **{"second": ["half"], "half": ["mine"], "mine": []},
@@ -34,7 +38,7 @@ def test_an_arm_reads_the_arm_that_it_names() -> None:
 
 
 def test_a_base_is_original_unless_named() -> None:
-    assert study_with({"name": "s", "kind": "shuffled"}).arms_read("s") == ["original"]
+    assert read_by(study_with({"name": "s", "kind": "shuffled"}), "s") == ["original"]
     message = r"unknown arm in config.arms.0.base: original; choose from mine, s \("
     with pytest.raises(PipelineErrors, match=message):
         load_study(merged() | {"arms": [{"name": "s", "kind": "shuffled"}, FILE]})

@@ -8,7 +8,7 @@ from tests.study.config.configs import changed, merged
 from workflow_scripts.evaluation.contrasts.comparisons import comparisons
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.evaluation.contrasts.standard import standard
-from workflow_scripts.study.config.cells import cell
+from workflow_scripts.study.config.runs import cell
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
@@ -69,9 +69,9 @@ def test_of_methods() -> None:
 
 def test_the_demo_has_its_controls_at_equal_budgets() -> None:
     units = Units(load_study(merged("profiles/demo/study.yaml")))
-    reading = {run: units.run_truth("out", run) for run in units.runs}
+    reading = {run: units.read("pretrain", "truth", {"run": run}) for run in units.runs}
     assert {run: read for run, read in reading.items() if read} == {
-        "supervised-labels-crop-resnet_small-s0": ["out/demo_world/world.manifest.json"]
+        "supervised-labels-crop-resnet_small-s0": ["demo_world/world"]
     }
     runs = [SummaryRun.model_validate(one) for one in units.settings("summary", {})["runs"]]
     found = {one.name: one.unequal for one in comparisons(standard(runs), runs)}

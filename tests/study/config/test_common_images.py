@@ -24,14 +24,12 @@ def units(runs: list[dict[str, Any]], **change: Any) -> Units:
 
 
 def unpaired(study: Units) -> list[str]:
-    return [study.run_settings(run).unpaired for run in study.runs]
+    return [study.trainings[run].settings.unpaired for run in study.runs]
 
 
 def tables(study: Units) -> tuple[list[str], list[str]]:
     """Pair tables and arms that decide which images are common."""
-    found = (study.common_tables("o", read) for read in (study.run_pairs, study.run_arm))
-    pairs, captions = ([path.removesuffix(".manifest.json") for path in one] for one in found)
-    return pairs, captions
+    return study.read("common_images", "pairs", {}), study.read("common_images", "captions", {})
 
 
 def test_the_shared_setting_is_for_runs_with_a_pair_table() -> None:
@@ -68,20 +66,20 @@ def test_what_makes_no_sense_is_refused(run: dict[str, Any], message: str) -> No
 def test_common_images_are_those_of_the_runs_that_leave_images_out() -> None:
     study = units([*ALL, REVISED | {"seeds": [1]}], common_images=True)
     assert study.names("common_images") == ["images"]
-    assert tables(study) == (["o/pair_table/revised", "o/pair_table/visual"], ["o/select_captions/mixed"])
-    manifest = ["o/common_images/images.manifest.json"]
-    assert [study.run_common("o", run) for run in study.runs] == [manifest] * 4 + [[], manifest]
+    assert tables(study) == (["pair_table/revised", "pair_table/visual"], ["select_captions/mixed"])
+    manifest = ["common_images/images"]
+    assert [study.read("pretrain", "common", {"run": run}) for run in study.runs] == [manifest] * 4 + [[], manifest]
     turned = units([REVISED | {"seeds": [1]}, *ALL[::-1]], common_images=True)
     assert tables(turned) == tables(study), "their order in the config does not matter"
-    assert tables(units([REVISED | FILLED, OWN, VISUAL], common_images=True)) == (["o/pair_table/visual"], [])
-    assert tables(units([REVISED | FILLED, REVISED], common_images=True)) == (["o/pair_table/revised"], [])
+    assert tables(units([REVISED | FILLED, OWN, VISUAL], common_images=True)) == (["pair_table/visual"], [])
+    assert tables(units([REVISED | FILLED, REVISED], common_images=True)) == (["pair_table/revised"], [])
     assert tables(units([REVISED | FILLED, OWN], common_images=True)) == ([], [])
 
 
 def test_without_it_no_run_has_such_an_input() -> None:
     for study in (units(ALL), units([UNTRAINED], common_images=True)):
         assert study.names("common_images") == []
-        assert not any(study.run_common("o", run) for run in study.runs)
+        assert not any(study.read("pretrain", "common", {"run": run}) for run in study.runs)
 
 
 def test_no_setting_of_a_run_changes_with_it() -> None:

@@ -34,10 +34,9 @@ def units(image: dict[str, Any] | None = None, text: dict[str, Any] | None = Non
 
 def test_pairs_are_made_after_the_run_that_embeds_them() -> None:
     made = units({"checkpoint": "best"})
-    assert made.encoder_run("o", "network") == [f"o/pretrain/{SIMCLR}.manifest.json"]
-    assert made.encoder_run("o", "tower") == [f"o/pretrain/{CLIP}.manifest.json"]
-    assert made.encoder_run("o", "mpnet") == made.encoder_tokenizer("o", "network") == []
-    assert made.encoder_tokenizer("o", "tower") == ["o/tokenizer/tokenizer.manifest.json"]
+    assert made.encoder_run("network") == [f"pretrain/{SIMCLR}"] and made.encoder_run("tower") == [f"pretrain/{CLIP}"]
+    assert made.encoder_run("mpnet") == made.read("embed_captions", "tokenizer", {"encoder": "mpnet"}) == []
+    assert made.read("embed_captions", "tokenizer", {"encoder": "tower"}) == ["tokenizer/tokenizer"]
     settings = made.settings("embed_images", {"encoder": "network"})
     assert settings["weights"] == "best"
     assert settings["view"] == {"size": 224, "side": 224, "resize": "bilinear"}

@@ -21,15 +21,15 @@ def units(encoders: list[dict[str, Any]], *runs: dict[str, Any]) -> Units:
 def test_a_run_reads_the_vectors_of_its_arm_and_encoder() -> None:
     own = {**XCLR, "encoder": "big", "tag": "big"}
     found = units(TWO, {**XCLR, "encoder": "mini"}, own, {**XCLR, "method": "clip_sbert", "encoder": "big"})
-    read = [[path.split("/")[-1].split(".")[1] for path in found.run_vectors("out", run)] for run in found.runs]
+    read = [[path.split(".")[1] for path in found.read("pretrain", "vectors", {"run": run})] for run in found.runs]
     assert read == [["mini"], ["big"], ["big"]]
-    assert found.run_vectors("out", found.runs[0]) == ["out/embed_captions/original.mini.manifest.json"]
+    assert found.read("pretrain", "vectors", {"run": found.runs[0]}) == ["embed_captions/original.mini"]
     # What no run reads is not needed, and which encoder it is is no setting of the training.
     assert found.needed("embed_captions") == ["original.mini", "original.big"]
     first, second = (found.settings("pretrain", {"run": run}) for run in found.runs[:2])
     assert first == second
     only = units(TWO[:1], XCLR)
-    assert only.run_vectors("out", only.runs[0]) == ["out/embed_captions/original.mini.manifest.json"]
+    assert only.read("pretrain", "vectors", {"run": only.runs[0]}) == ["embed_captions/original.mini"]
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,10 @@ CLIP = {"method": "clip", "pairs": "original", "augmentation": "crop", "encoder"
 def test_weights_are_made_from_the_runs_arm_or_from_two_arms_and_the_encoder() -> None:
     plain = {**WEIGHTED, "tag": "plain", "set": {}}
     found = faithful({}, WEIGHTED, AGREEING, {**CLIP, "set": {"pair_weight": "agreement"}}, plain)
-    read = [found.run_faithfulness("out", run) for run in found.runs]
-    assert read[0] == ["out/select_captions/revised.manifest.json"]
-    assert read[1] == [f"out/embed_captions/{arm}.big.manifest.json" for arm in ("original", "generated")]
-    assert read[2] == [f"out/embed_captions/{arm}.mini.manifest.json" for arm in ("original", "generated")]
+    read = [found.read("pretrain", "faithfulness", {"run": run}) for run in found.runs]
+    assert read[0] == ["select_captions/revised"]
+    assert read[1] == [f"embed_captions/{arm}.big" for arm in ("original", "generated")]
+    assert read[2] == [f"embed_captions/{arm}.mini" for arm in ("original", "generated")]
     assert read[3] == []
     assert {"original.big", "generated.big", "original.mini", "generated.mini"} <= set(found.needed("embed_captions"))
     settings = [found.settings("pretrain", {"run": run}) for run in found.runs]
@@ -83,7 +83,7 @@ def test_a_shared_weight_is_for_the_runs_that_take_it() -> None:
     shared = {"pretraining": {"pair_weight": "itm"}}
     own = {"method": "simclr", "pairs": "self", "augmentation": "simclr"}
     found = faithful(shared, {**WEIGHTED, "set": {}}, own, {**XCLR, "encoder": "mini"})
-    assert [found.run_settings(run).pair_weight for run in found.runs] == ["itm", "none", "none"]
+    assert [found.trainings[run].settings.pair_weight for run in found.runs] == ["itm", "none", "none"]
     with pytest.raises(PipelineError, match=r"pair_weight itm goes with method .*simclr.*, not with xclr"):
         faithful({}, {**XCLR, "encoder": "mini", "set": {"pair_weight": "itm"}})
 
@@ -116,7 +116,7 @@ def test_a_run_takes_no_more_partners_than_its_pair_table_has() -> None:
     positive = {"method": "multi_positive", "pairs": "near", "augmentation": "crop"}
     table = {"name": "near", "arm": "revised", "encoder": "big", "k": 2, "scope": "global"}
     found = faithful({"pairs": [table]}, {**positive, "set": {"multi_positive": {"partners": 2}}})
-    own = found.run_settings(found.runs[0])
+    own = found.trainings[found.runs[0]].settings
     assert (len(own.views), own.passes, {view.partner for view in own.views}) == (3, 3, {0, 1})
     assert found.settings("summary", {})["runs"][0]["views_per_pair"] == 3
     with pytest.raises(PipelineError, match=r"more partners than the pair table has in config.runs.0.set.multi"):

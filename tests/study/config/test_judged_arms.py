@@ -7,9 +7,8 @@ import pytest
 
 from tests.study.config.configs import changed, merged
 from workflow_scripts.core.errors import PipelineErrors
-from workflow_scripts.study.config.arms.order import chosen_by_judges
-from workflow_scripts.study.config.study import Study, load_study
-from workflow_scripts.study.scoring import scores_read
+from workflow_scripts.study.config.sections import Study
+from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 BLIP2, CLIP = {"name": "blip2", "kind": "blip2"}, {"name": "clip", "kind": "clip", "source": "models/clip"}
@@ -26,13 +25,17 @@ def study_with(*arms: dict[str, Any], judges: tuple[dict[str, Any], ...] = (BLIP
 
 def test_an_arm_reads_the_scores_of_the_arms_that_its_judge_compares() -> None:
     study = study_with(CHOSEN, {"name": "wrong", "kind": "shuffled", "base": "chosen"})
-    assert scores_read(study, "chosen") == (["original", "generated"], ["clip"])
-    assert scores_read(study, "revised") == scores_read(study, "wrong") == ([], [])
-    assert chosen_by_judges(study) == {"chosen", "wrong"}
+    assert study.chosen_by_judges() == {"chosen", "wrong"}
     units = Units(study)
+    assert units.scores_read("chosen") == units.scores(["original", "generated"], ["clip"]) != []
+    assert units.scores_read("revised") == units.scores_read("wrong") == []
     assert units.settings("select_captions", {"arm": "chosen"})["judge"] == "clip"
-    assert units.arms_read("chosen") == ["original", "generated"] and units.arms_read("revised") == []
-    assert {name.split(".")[0] for name in units.scores} == {*units.arms}
+    assert units.read("select_captions", "arms", {"arm": "chosen"}) == [
+        "select_captions/original",
+        "select_captions/generated",
+    ]
+    assert units.read("select_captions", "arms", {"arm": "revised"}) == []
+    assert {name.split(".")[0] for name in units.names("score_captions") or ()} == {*units.arms}
 
 
 def test_another_judge_leaves_the_settings_of_arms_alone() -> None:
@@ -40,7 +43,7 @@ def test_another_judge_leaves_the_settings_of_arms_alone() -> None:
     for arm in before.arms:
         unit = {"arm": arm}
         assert before.settings("select_captions", unit) == after.settings("select_captions", unit)
-        assert scores_read(before.study, arm) == scores_read(after.study, arm)
+        assert before.scores_read(arm) == after.scores_read(arm)
 
 
 AGREEMENT = {"name": "agree", "kind": "agreement", "encoder": "mpnet", "reference": "chosen"}

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from tests.study.config.configs import changed, merged
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
-from workflow_scripts.pretraining.run_metadata import kept_checkpoints
-from workflow_scripts.pretraining.schedule import LogSpaced, schedule
-from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.study.config.kept import evaluated, kept_errors
+from workflow_scripts.pretraining.schedule import schedule
+from workflow_scripts.pretraining.settings import LogSpaced, Pretrain
+from workflow_scripts.pretraining.training.run_metadata import kept_checkpoints
+from workflow_scripts.study.config.run_checks import kept_errors
+from workflow_scripts.study.config.runs import Training
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
@@ -21,6 +22,14 @@ PROBE = {"every": 10}
 
 def run(steps: int, checkpoints: object, **more: Any) -> Pretrain:
     return Pretrain.model_validate({**BASE, "steps": steps, "checkpoints": checkpoints, **more})
+
+
+def evaluated(wanted: list[int | str], runs: dict[str, Pretrain]) -> dict[str, list[str]]:
+    """Names of the evaluated checkpoints of runs with these settings."""
+    study = load_study(merged("tests/config/tiny.yaml"))
+    evaluation = study.evaluation.model_copy(update={"steps": tuple(wanted)})
+    study = study.model_copy(update={"evaluation": evaluation})
+    return {name: Training(study, study.runs[0], settings).steps for name, settings in runs.items()}
 
 
 def units(**sections: Any) -> Units:
@@ -42,7 +51,6 @@ def test_the_defaults_are_log_spaced() -> None:
     assert Pretrain.model_validate({**BASE, "steps": 250_000}) == run(250_000, {})
     assert run(200, {}).kept == ["last"]
     assert run(200, [50], probe=PROBE).kept == [50, "best", "last"]
-    assert run(200, [50], probe=PROBE | {"keep_best": False}).kept == [50, "last"]
 
 
 def test_evaluation_picks_from_what_each_run_keeps() -> None:
@@ -101,12 +109,12 @@ def test_a_run_may_have_epochs_where_the_others_have_steps() -> None:
     in_steps, in_epochs = (study.settings("pretrain", {"run": name}) for name in study.runs)
     differ = {"steps": None, "epochs": 12, "warmup_steps": None, "warmup_epochs": 1.0, "checkpoints": [3, 6]}
     assert in_epochs == in_steps | differ
-    assert [study.steps(name) for name in study.runs] == [["step-000004", "last"], ["epoch-0006", "last"]]
+    assert [study.trainings[name].steps for name in study.runs] == [["step-000004", "last"], ["epoch-0006", "last"]]
     assert study.settings("report", {})["headline_step"] == "epoch-0006"
     shared = {"steps": None, "epochs": 12, "checkpoints": [3, 6]}
     other = units(runs=[head, head | {"tag": "short", "set": {"steps": 6}}], pretraining=shared)
-    assert [other.run_settings(name).checkpoints for name in other.runs] == [(3, 6), ()]
-    assert [other.run_settings(name).steps for name in other.runs] == [None, 6]
+    assert [other.trainings[name].settings.checkpoints for name in other.runs] == [(3, 6), ()]
+    assert [other.trainings[name].settings.steps for name in other.runs] == [None, 6]
     swept = units(runs=[head | {"sweep": {"epochs": [1, 2]}}])
     assert [name.split("-", 4)[4] for name in swept.runs] == ["epochs-1-s0", "epochs-2-s0"]
 
@@ -142,7 +150,7 @@ def test_a_shorter_run_skips_the_steps_that_it_does_not_have() -> None:
         {"method": "simclr", "pairs": "self", "augmentation": "crop", "seeds": [0], "set": {"steps": 3}},
     ]
     found = units(runs=runs, evaluation={"steps": [2, 4, "last"]})
-    assert [found.steps(name) for name in found.runs] == [
+    assert [found.trainings[name].steps for name in found.runs] == [
         ["step-000002", "step-000004", "last"],
         ["step-000002", "last"],
     ]
@@ -158,7 +166,9 @@ def test_a_shorter_run_skips_the_steps_that_it_does_not_have() -> None:
 def test_an_untrained_network_depends_on_no_setting_of_training() -> None:
     def untrained(study: Units) -> tuple[dict[str, Any], list[str]]:
         (name,) = (run for run in study.runs if run.startswith("untrained"))
-        return study.settings("pretrain", {"run": name}), study.run_images("out", name) + study.run_probe("out", name)
+        return study.settings("pretrain", {"run": name}), study.read("pretrain", "images", {"run": name}) + study.read(
+            "pretrain", "probe", {"run": name}
+        )
 
     before = untrained(units())
     trained = {"lr": 1.0, "steps": 7, "batch_size": 16, "checkpoints": [3], "patience": 3, "precision": "bf16"}

@@ -25,8 +25,8 @@ def read(study: Units) -> dict[str, tuple[str, ...]]:
     """Method -> artifacts that its pairs and tokens come from."""
     found = {}
     for run in study.runs:
-        paths = (*study.run_pairs("o", run), *study.run_tokens("o", run))
-        found[study.run_settings(run).method] = tuple(path.removesuffix(".manifest.json") for path in paths)
+        paths = (*study.read("pretrain", "pairs", {"run": run}), *study.read("pretrain", "tokens", {"run": run}))
+        found[study.trainings[run].settings.method] = paths
     return found
 
 
@@ -39,10 +39,10 @@ def test_captions_are_those_of_the_runs_arm_or_of_its_pair_tables_arm() -> None:
         {"method": "swav", "pairs": "self", "augmentation": "simclr", "set": {"swav": {"frozen_steps": 2, "queue": 0}}},
     )
     assert read(study) == {
-        "slip": ("o/tokens/mixed",),
-        "declip_nn": ("o/tokens/mixed",),
-        "lgslip": ("o/pair_table/near", "o/tokens/original"),
-        "nnclr": ("o/pair_table/near",),
+        "slip": ("tokens/mixed",),
+        "declip_nn": ("tokens/mixed",),
+        "lgslip": ("pair_table/near", "tokens/original"),
+        "nnclr": ("pair_table/near",),
         "swav": (),
     }
 

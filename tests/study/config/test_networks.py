@@ -23,15 +23,16 @@ def test_external_runs_are_runs_whose_views_are_shared() -> None:
     found = units([LITE0, TWIN, VIT], [*runs, {"method": "untrained"}])
     names = [f"external-none-none-{name}" for name in ("lite0-s0", "twin-s0", "twin-s1", "vit-s0")]
     assert found.runs == [*names, "untrained-none-none-resnet_small-s0"]
-    assert [found.steps(run) for run in names] == [["last"]] * 4
+    assert [found.trainings[run].steps for run in names] == [["last"]] * 4
     dataset = found.reported[0]
-    views = [found.run_view("", run, dataset).split(".")[1] for run in found.runs]
+    views = [found.trainings[run].view.name for run in found.runs]
     assert views == ["224-bilinear"] * 3 + ["384-bicubic", "32-bilinear"]
-    assert found.eval_images == [
+    assert found.names("eval_images") == [
         f"{name}.{view}" for name in found.reported for view in ("224-bilinear", "384-bicubic", "32-bilinear")
     ]
     assert found.settings("eval_images", {"dataset": dataset, "view": "384-bicubic"})["side"] == 384
-    assert [bool(found.run_network("out", run)) for run in found.runs] == [True, False, False, True, False]
+    read = [bool(found.read("pretrain", "network", {"run": run})) for run in found.runs]
+    assert read == [True, False, False, True, False]
     assert found.sources("pretrain", {"run": names[0]}) == {"network": "package:x/models"}
     assert found.sources("pretrain", {"run": names[1]}) == {} == found.sources("pretrain", {"run": found.runs[-1]})
     settings = found.settings("pretrain", {"run": names[3]})

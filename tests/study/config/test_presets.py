@@ -98,9 +98,11 @@ def test_crops_and_colours_are_the_originals() -> None:
 def test_evaluation_scales_images_as_the_original_does(units: Units) -> None:
     unit = {"dataset": "cifar10", "view": "224-bicubic"}
     assert units.settings("eval_images", unit) == {"size": 224, "side": 224, "resize": "bicubic"}
-    assert units.run_view("x", units.runs[0], "cifar10") == "x/eval_images/cifar10.224-bicubic.manifest.json"
+    assert units.images_seen({"run": units.runs[0], "dataset": "cifar10"}) == ["eval_images/cifar10.224-bicubic"]
     full = Units(load_study(merged()))
-    assert {view for _, _, view in (name.partition(".") for name in full.eval_images)} == {"224-bilinear"}
+    assert {view for _, _, view in (name.partition(".") for name in (full.names("eval_images") or []))} == {
+        "224-bilinear"
+    }
 
 
 def test_visual_pairs_come_from_the_images(units: Units) -> None:
@@ -109,18 +111,21 @@ def test_visual_pairs_come_from_the_images(units: Units) -> None:
 
 
 def test_the_original_has_its_pairs_by_every_encoder(units: Units) -> None:
-    trained = [run for run in units.runs if units.run_pairs("o", run)]
-    assert {run.split("-")[1] for run in trained} == set(units.pairs)
+    trained = [run for run in units.runs if units.read("pretrain", "pairs", {"run": run})]
+    assert {run.split("-")[1] for run in trained} == {*(units.names("pair_table") or ())}
     assert TEXT_ENCODERS.keys() == {encoder.kind for encoder in units.study.text_encoders}
-    (tower,) = units.encoder_run("o", "redcaps_clip")
-    assert tower == "o/pretrain/clip-original-crop-resnet50-s0.manifest.json"
-    (network,) = units.encoder_run("o", "redcaps_simclr")
-    assert network == "o/pretrain/simclr-self-simclr-resnet50-s0.manifest.json"
+    (tower,) = units.encoder_run("redcaps_clip")
+    assert tower == "pretrain/clip-original-crop-resnet50-s0"
+    (network,) = units.encoder_run("redcaps_simclr")
+    assert network == "pretrain/simclr-self-simclr-resnet50-s0"
 
 
 def test_the_original_has_all_sets_and_every_method_of_the_original(units: Units) -> None:
-    assert set(units.datasets) == set(DATASETS.split()) <= SETS.keys()
-    metrics = {name: units.settings("eval_dataset", {"dataset": name})["metric"] for name in units.datasets}
+    assert set(units.names("eval_dataset") or []) == set(DATASETS.split()) <= SETS.keys()
+    metrics = {
+        name: units.settings("eval_dataset", {"dataset": name})["metric"]
+        for name in (units.names("eval_dataset") or [])
+    }
     assert {name for name, metric in metrics.items() if metric == "mean_per_class"} == PER_CLASS
     assert {run.split("-")[0] for run in units.runs} == {*HEADS, "untrained"}
 
@@ -133,8 +138,8 @@ def test_no_training_setting_is_left_to_config_yaml() -> None:
         - (METHODS.keys() - HEADS.keys())
     )
     # Of this workflow alone.
-    ours = {"epochs", "warmup_epochs", "nodes", "log_every", "checkpoint_every", "cache_mb", "loading"}
-    ours |= {"pair_weight", "stage_in", "tracker", "compile", "cudnn_benchmark", "recompute", "micro_batch_size"}
+    ours = {"epochs", "warmup_epochs", "nodes", "log_every", "checkpoint_every", "cache_mb", "loaders"}
+    ours |= {"pair_weight", "stage_in", "tracker", "compile", "micro_batch_size"}
     assert given["pretraining"].keys() == trained - ours
 
 

@@ -24,7 +24,7 @@ def test_a_removal_list_stands_in_settings_as_hashes(config: dict[str, Any]) -> 
     assert settings["exclude"] == sorted([token("abc123"), token(url)])
     assert "abc123" not in str(settings) and "secret" not in str(settings) and "exclude_from" not in settings
     assert units.sources("annotations", {})["exclude"] == "data/removed"
-    assert units.manifest_if_source("out", "exclude") == ["out/source/exclude.manifest.json"]
+    assert units.read("annotations", "exclude", {}) == ["source/exclude"]
     assert "exclude" not in Units(load_study(merged())).sources("annotations", {})
 
 

@@ -30,16 +30,16 @@ def test_a_set_for_selection_alone_is_read_but_not_evaluated(kept_apart: dict[st
     sets = [one | ({"evaluate": False} if one["name"] == name else {}) for one in SETS]
     study = units(datasets=sets, **BEST, **kept_apart)
     assert not any(chosen(datasets=sets, **kept_apart).values())
-    assert study.datasets == ["concept", "scene"] and name not in study.reported
+    assert study.names("eval_dataset") == ["concept", "scene"] and name not in study.reported
     assert study.evaluations and not any(one.endswith(f".{name}") for one in study.evaluations)
-    assert study.run_probe("out", study.runs[0]) == [f"out/eval_dataset/{name}.manifest.json"]
+    assert study.read("pretrain", "probe", {"run": study.runs[0]}) == [f"eval_dataset/{name}"]
     assert "evaluate" not in study.settings("eval_dataset", {"dataset": name})
 
 
 def test_masks_of_a_set_for_selection_alone_are_not_scored() -> None:
     masks = {"name": "masks", "kind": "world", "task": "concept", "masks": True, "evaluate": False}
     study = units(datasets=[SETS[0], masks], probe_dataset="masks")
-    assert study.mask_evaluations == [] and study.names("saliency") == []
+    assert study.names("saliency") == []
 
 
 def test_whether_a_set_is_evaluated_is_no_setting_of_a_training() -> None:

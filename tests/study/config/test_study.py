@@ -5,8 +5,9 @@ import pytest
 from tests.study.config.configs import ROOT, changed, merged
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.stages.crate import Crate
-from workflow_scripts.study.config.study import Study, load_study
-from workflow_scripts.study.stages import declaration
+from workflow_scripts.study.config.sections import Study
+from workflow_scripts.study.config.stages import declaration
+from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 DEMO = "profiles/demo/study.yaml"
@@ -25,12 +26,12 @@ def test_full_study_is_the_papers() -> None:
     assert study.annotations.years == [2020]
     assert len(units.shards) == 540
     assert len(set(units.runs)) == len(units.runs) == 37
-    assert {settings.backbone for _, settings in units._runs.values()} == {"resnet34"}
+    assert {run.settings.backbone for run in units.trainings.values()} == {"resnet34"}
     for method in ("simclr", "simsiam"):
         for pairs, augmentation in (("self", "simclr"), ("original", "crop"), ("revised", "crop")):
             assert {f"{method}-{pairs}-{augmentation}-resnet34-s{seed}" for seed in range(3)} <= set(units.runs)
     assert sum(run.startswith("clip-") for run in units.runs) == 6
-    assert len(units.datasets) == 11
+    assert len(units.names("eval_dataset") or []) == 11
     assert units.mask_datasets == ["imagenet_s50"]
     settings = units.settings("pretrain", {"run": "simclr-revised-crop-resnet34-s2"})
     assert (settings["seed"], settings["batch_size"], settings["steps"]) == (2, 512, 250_000)
@@ -71,7 +72,7 @@ def test_settings_of_a_unit_are_what_its_stage_takes() -> None:
         "pretrain": {"run": units.runs[0]},
         "eval_dataset": {"dataset": "masks"},
         "embed_tests": {"dataset": "masks", "encoder": "blip2"},
-        "eval_images": {"dataset": "masks", "view": units.eval_images[0].partition(".")[2]},
+        "eval_images": {"dataset": "masks", "view": (units.names("eval_images") or [])[0].partition(".")[2]},
     }
     for path in sorted((ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")):
         stage = path.stem

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tests.study.config.configs import ROOT, changed, merged
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.files import read_config
+from workflow_scripts.study.config.runs import short
+from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.config.sweep import short
-from workflow_scripts.study.stages import declaration
 from workflow_scripts.study.units import Units
 
 SIMCLR: dict[str, Any] = {"method": "simclr", "pairs": "self", "augmentation": "crop", "seeds": [0, 1]}
@@ -38,7 +38,7 @@ def test_a_grid_with_seeds_gives_a_tagged_run_for_each_combination() -> None:
     assert study.runs == [
         f"{PREFIX}-steps-{steps}_lr-{lr}-s{seed}" for steps in (4, 6) for lr in ("1e-3", "3e-3") for seed in (0, 1)
     ]
-    settings = study.run_settings(f"{PREFIX}-steps-4_lr-3e-3-s1")
+    settings = study.trainings[f"{PREFIX}-steps-4_lr-3e-3-s1"].settings
     assert (settings.steps, settings.lr, settings.seed, settings.checkpoints) == (4, 0.003, 1, (2, 4))
     rows = {row["run"]: row for row in study.settings("summary", {})["runs"]}
     assert [rows[run]["tag"] for run in study.runs[::4]] == ["steps-4_lr-1e-3", "steps-6_lr-1e-3"]
@@ -49,8 +49,8 @@ def test_a_list_gives_its_points_and_a_tag_is_the_prefix() -> None:
     study = units(SIMCLR | {"seeds": [3], "tag": "a", "set": {"batch_size": 16}, "sweep": points})
     second = "simclr-self-crop-resnet18-a_precision-no_backbone-resnet18-s3"
     assert study.runs == [f"{PREFIX}-a_steps-4_lr-1e-1-s3", second]
-    assert {study.run_settings(run).batch_size for run in study.runs} == {16}
-    assert study.run_settings(second).backbone == "resnet18"
+    assert {study.trainings[run].settings.batch_size for run in study.runs} == {16}
+    assert study.trainings[second].settings.backbone == "resnet18"
 
 
 def test_the_order_in_which_settings_are_written_changes_no_name() -> None:

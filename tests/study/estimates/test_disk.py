@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 
 from tests.study.config.configs import merged
-from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates import disk
 from workflow_scripts.study.units import Units
@@ -14,18 +13,10 @@ from workflow_scripts.study.units import Units
 
 def everything(units: Units) -> set[tuple[str, str]]:
     """Stage and name of every artifact that takes much space."""
-    names = {
-        **dict.fromkeys(("download", "recaption"), units.shards),
-        "select_captions": units.arms,
-        "pair_table": units.pairs,
-        "eval_dataset": units.datasets,
-        "eval_images": units.eval_images,
-        "pretrain": units.runs,
-        **dict.fromkeys(("features", "linear_probe", "few_shot", "knn"), units.evaluations),
-        "saliency": units.mask_evaluations,
-    }
-    vectors = {(Path(path).parent.name, Path(path).name.removesuffix(MANIFEST)) for path in units.used_vectors("")}
-    return vectors | {(stage, name) for stage, members in names.items() for name in members}
+    stages = ("download", "recaption", "select_captions", "pair_table", "eval_dataset", "eval_images", "pretrain")
+    stages += ("features", "linear_probe", "few_shot", "knn", "saliency")
+    made = {(stage, name) for stage in stages for name in units.names(stage) or ()}
+    return made | {(stage, name) for stage, name in (label.split("/") for label in units.vectors_read())}
 
 
 def units(*overlays: str, **changes: object) -> Units:

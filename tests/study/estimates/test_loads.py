@@ -3,9 +3,9 @@
 import pytest
 
 from tests.study.config.configs import changed, merged
+from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.estimates.loads import loads
-from workflow_scripts.study.stages import declaration
+from workflow_scripts.study.estimates.cost import loads
 from workflow_scripts.study.units import Units
 
 ROWS, IMAGES = 5_400_000, 3_240_000
@@ -32,5 +32,7 @@ def test_shares_add_up(stage: str) -> None:
 def test_some_of_the_blocks_have_the_share_of_their_shards() -> None:
     units, declared = Units(load_study(changed(merged(), CHANGE))), declaration("image_hashes")
     assert declared is not None and len(units.shards) == 540
-    found = loads(units, declared, [units.hashed_blocks[0], units.hashed_blocks[-1]], ROWS, IMAGES)
+    names = units.names("image_hashes")
+    assert names
+    found = loads(units, declared, [names[0], names[-1]], ROWS, IMAGES)
     assert [load.images for load, _ in found] == pytest.approx([IMAGES * 50 / 540, IMAGES * 40 / 540])

@@ -9,9 +9,9 @@ import pytest
 
 from tests.study.config.configs import changed, merged
 from workflow_scripts.embeddings.facts import SEARCH_MS
+from workflow_scripts.study.config.stages import facts
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates.requests import Requests
-from workflow_scripts.study.stages import facts
 from workflow_scripts.study.units import Units
 
 RUN = {"run": "simclr-revised-crop-resnet34-s0"}

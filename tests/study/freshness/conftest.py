@@ -5,8 +5,7 @@ import pytest
 from tests.helpers import make_artifact
 from tests.study.freshness.jobs import ALL, Reason, job, record, study
 from workflow_scripts.study.freshness import Freshness
-from workflow_scripts.study.snakemake.planning import PlannedJob
-from workflow_scripts.study.units import Units
+from workflow_scripts.study.units import PlannedJob, Units
 
 
 @pytest.fixture

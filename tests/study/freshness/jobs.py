@@ -9,8 +9,7 @@ from tests.study.config.configs import merged
 from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.snakemake.planning import PlannedJob
-from workflow_scripts.study.units import Units
+from workflow_scripts.study.units import PlannedJob, Units
 
 ALL = frozenset({"code", "input", "mtime", "params", "software-env"})
 CPU = {"device": "cpu", "threads": 1, "packages": {}}

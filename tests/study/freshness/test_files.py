@@ -11,11 +11,10 @@ import pytest
 from tests.helpers import make_artifact, run
 from tests.study.freshness.jobs import ALL, Reason, job, record
 from workflow_scripts.core import artifact
-from workflow_scripts.core.files import bounded_json
+from workflow_scripts.core import record as record_module
 from workflow_scripts.stages import source
 from workflow_scripts.study.freshness import Freshness
-from workflow_scripts.study.snakemake.planning import PlannedJob
-from workflow_scripts.study.units import Units
+from workflow_scripts.study.units import PlannedJob, Units
 
 
 def test_a_target_without_a_data_file_is_stale_and_an_input_is_left_to_its_reader(
@@ -94,8 +93,8 @@ def test_a_disk_that_fails_makes_nothing_stale(
 
         return fails
 
-    for module in (artifact, bounded_json):
-        monkeypatch.setattr(module, "read_bytes", failing_at(bounded_json.read_bytes))
+    for module in (artifact, record_module):
+        monkeypatch.setattr(module, "read_bytes", failing_at(artifact.read_bytes))
     with pytest.raises(OSError, match="it fails"):
         reason(card)
 

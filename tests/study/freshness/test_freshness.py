@@ -12,10 +12,9 @@ from tests.helpers import make_artifact
 from tests.study.freshness.jobs import ALL, CPU, Reason, job, record, study
 from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.key import artifact_key
+from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.freshness import Freshness, other_settings
-from workflow_scripts.study.snakemake.planning import PlannedJob
-from workflow_scripts.study.stages import declaration
-from workflow_scripts.study.units import Units
+from workflow_scripts.study.units import PlannedJob, Units
 
 
 def test_what_would_be_made_as_it_was_is_fresh(card: PlannedJob, reason: Reason) -> None:

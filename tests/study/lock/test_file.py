@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.study.lock.hub import NEW, OLD
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.files import read_config
-from workflow_scripts.study.lock.file import Lock, read_lock
+from workflow_scripts.study.config.lock import Lock, read_lock
 
 SHA = "5a" * 32
 TEXT = f"""\

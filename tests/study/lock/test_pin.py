@@ -7,9 +7,9 @@ import pytest
 from tests.study.lock.hub import NEW, OLD, TINY, Hub
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.files import read_config
-from workflow_scripts.study.config.study import Study, load_study
-from workflow_scripts.study.lock.file import Lock
-from workflow_scripts.study.lock.pin import sources_in
+from workflow_scripts.study.config.lock import Lock, sources_in
+from workflow_scripts.study.config.sections import Study
+from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 SHA = "5a" * 32

@@ -8,9 +8,8 @@ import pytest
 from tests.study.lock.hub import NEW, OLD, TINY, Hub
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.files import read_config
+from workflow_scripts.study.config.lock import Lock, resolve
 from workflow_scripts.study.config.study import checked_study
-from workflow_scripts.study.lock.file import Lock
-from workflow_scripts.study.lock.resolve import resolve
 
 CSV = "/captions.csv"
 

@@ -11,8 +11,7 @@ from tests.study.preflight.jobs import Found
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.preflight.check import findings
 from workflow_scripts.study.preflight.findings import Start
-from workflow_scripts.study.snakemake.planning import PlannedJob
-from workflow_scripts.study.units import Units
+from workflow_scripts.study.units import PlannedJob, Units
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Jobs that will run, for the checks before a run."""
 
-from workflow_scripts.study.snakemake.planning import PlannedJob
+from workflow_scripts.study.units import PlannedJob
 
 OUT = "results/study"
 Found = dict[str, bool]  # text of a finding -> whether it is certain

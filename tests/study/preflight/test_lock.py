@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.study.lock.hub import NEW, OLD
 from tests.study.preflight.jobs import Found, job, source
-from workflow_scripts.study.lock.file import Lock
+from workflow_scripts.study.config.lock import Lock
 
 CHANGE = {"recaption": {"captioner": "hub:a/caption@main", "matcher": f"hub:a/match@{OLD}"}}
 SHA = "5a" * 32

@@ -7,9 +7,9 @@ import pytest
 
 from tests.workflow.test_matrix import EDITS
 from workflow_scripts.stages import download, embed_captions, embed_images, pair_table, pretrain
+from workflow_scripts.study.config.stages import stage_names
 from workflow_scripts.study.reference.page import page
 from workflow_scripts.study.reference.reruns import Reruns, stages_text
-from workflow_scripts.study.stages import stage_names
 
 NEVER = {"compute.workers", "crate.in_all"}  # how jobs run, and which are requested
 

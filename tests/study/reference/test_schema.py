@@ -9,8 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.study.config.files import read_config
-from workflow_scripts.study.config.nodes import node_of
+from workflow_scripts.study.config.files import node_of, read_config
 from workflow_scripts.study.reference.schema import config_schema, definitions
 
 ROOT = Path(__file__).resolve().parents[3]

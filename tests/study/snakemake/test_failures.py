@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.core.digest import ROOT
-from workflow_scripts.study.snakemake.failures import INTERRUPTED, INTERRUPTION, failures, last_lines
+from workflow_scripts.study.terminal.failures import INTERRUPTED, INTERRUPTION, failures, last_lines
 
 RULE = """[Tue Nov 24 19:50:02 2026]
 Error in rule pretrain:

@@ -12,7 +12,7 @@ import snakemake.api
 
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.study.snakemake import internals
-from workflow_scripts.study.snakemake.failures import INTERRUPTION, failures
+from workflow_scripts.study.terminal.failures import INTERRUPTION, failures
 from workflow_scripts.study.terminal.handler import NON_ZERO, UNTOLD
 
 CLASSES = {

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from workflow_scripts.study.snakemake.arguments import Turns, ranges
 from workflow_scripts.study.snakemake.internals import USED
-from workflow_scripts.study.snakemake.planning import PlannedJob
-from workflow_scripts.study.snakemake.turns import Turns, ranges
+from workflow_scripts.study.units import PlannedJob
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,9 @@ from snakemake_interface_logger_plugins.tests import MockOutputSettings, TestLog
 
 from tests.study.terminal.records import done, error, info, plan, record
 from workflow_scripts.core.runtime.progress import PROGRESS, Progress
-from workflow_scripts.study.live_figures import Figures
 from workflow_scripts.study.terminal import handler as module
-from workflow_scripts.study.terminal.figures import Reader
 from workflow_scripts.study.terminal.handler import LogHandler, register
+from workflow_scripts.study.terminal.jobs import Figures, Reader
 
 LONG = "simclr-some_rather_long_name_of_an_arm-crop-resnet50-s0.last." + "dataset" * 30
 

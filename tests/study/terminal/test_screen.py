@@ -9,8 +9,7 @@ import pytest
 from rich.console import Console
 
 from tests.study.terminal.records import error, info, plan
-from workflow_scripts.study.terminal.figures import training_text
-from workflow_scripts.study.terminal.jobs import Jobs
+from workflow_scripts.study.terminal.jobs import Jobs, training_text
 from workflow_scripts.study.terminal.screen import WIDEST, Screen
 
 LONG = "simclr-some_rather_long_name_of_an_arm-crop-resnet50-s0.last." + "dataset" * 30

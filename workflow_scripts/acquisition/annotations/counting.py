@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, host_of
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.text.blank import is_blank
+from workflow_scripts.models.text_norms import is_blank
 
 APART = ROWS.append(pa.field("reason", pa.string()))
 ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 16_384, 8 << 20  # read and checked together

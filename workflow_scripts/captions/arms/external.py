@@ -10,7 +10,7 @@ from pydantic import Field
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.models.text.blank import is_blank
+from workflow_scripts.models.text_norms import is_blank
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,8 +14,8 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.captions.recaptioning.generate import load_captioner
 from workflow_scripts.models.checkpoints import Checkpoint
-from workflow_scripts.models.matched_text import MatchedText
 from workflow_scripts.models.matcher import Matcher, as_matcher, load_matching_checkpoint
+from workflow_scripts.models.text_norms import MatchedText
 
 NO_EFFECT = ("dtype", "initializer_range", "transformers_version")  # keys of a configuration
 

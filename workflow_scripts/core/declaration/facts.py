@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 LEAST_MB = 4_000  # enough memory for every job of a small study
 MILLION = 1_000_000
+Unit = Mapping[str, str]  # values of the wildcards in an artifact's name
 DECODING_MS = 1.7  # time of one core to decode an image, measured
 
 
@@ -128,7 +129,7 @@ class Tolerance:
 
     Attributes:
         number: bound for floating-point numbers, measured as in
-            :class:`workflow_scripts.provenance.verify.compare.Deviation`.
+            :class:`workflow_scripts.provenance.verify.Deviation`.
         unequal: share of a column's cells that may exceed the bound or, if they aren't numbers, differ at all (a
             caption at a near tie, a hit that flips, a pixel of a chart).
         seen: what was observed on the demo. Every bound leaves room above it, for larger models and batches.
@@ -173,12 +174,15 @@ class Facts:
         cost: work of a job.
         disk: upper bound of the bytes that its artifact takes, by order of magnitude; small artifacts count as 0.
         store: bytes that it adds to the store of fetched bytes, which all studies share.
-        names: attribute of :class:`workflow_scripts.study.units.Units` with the names of the stage's artifacts; None
-            for a stage with one artifact.
+        names: names of the stage's artifacts in a study (:class:`workflow_scripts.study.units.Units`); None for a
+            stage with one artifact.
+        inputs: input -> the artifacts that a job reads under that name, as ``<stage>/<name>``: a pattern with wildcards
+            of the unit, ``<stage>/*`` for all that the study has, or a function of study and unit.
+        sources: input -> name of the external source that it is if the study has it: a pattern, or a function of study
+            and unit. All inputs of a stage are in ``inputs`` or here.
         section: section of the config with the stage's settings, such as ``evaluation.few_shot``; a wildcard in braces
-            selects a member of a list by its name. None: :mod:`workflow_scripts.study.units` collects the settings,
-            or there are none.
-        sources: input -> name of the external source that it may be.
+            selects a member of a list by its name.
+        settings: more settings of a job, of study and unit.
         in_all: requested by the rule ``all``. For stages whose artifacts no other stage reads.
         group: jobs that share a SLURM job, as the profile ``slurm`` names them.
     """
@@ -189,9 +193,11 @@ class Facts:
     cost: Cost
     disk: Callable[[Load], float] = none
     store: Callable[[Load], float] = none
-    names: str | None = None
+    names: Callable[[Any], list[str]] | None = None
+    inputs: Mapping[str, str | Callable[[Any, Unit], list[str]]] = field(default_factory=dict)
+    sources: Mapping[str, str | Callable[[Any, Unit], str]] = field(default_factory=dict)
     section: str | None = None
-    sources: Mapping[str, str] = field(default_factory=dict)
+    settings: Callable[[Any, Unit], dict[str, Any]] | None = None
     in_all: bool = False
     group: str | None = None
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.core.files.durable import write_atomic
-from workflow_scripts.core.files.seal import is_intact, sealed
+from workflow_scripts.core.files.notes import is_intact, sealed
 
 
 class Parsed(NamedTuple):

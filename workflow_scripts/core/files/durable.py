@@ -1,8 +1,8 @@
 """Writes that survive a crash: data is on disk before it is renamed into place, and the rename is synced too.
 
 POSIX promises none of this by itself. After a power loss a file can be empty although its rename survived, and a rename
-can be lost although the program ended normally. ``docs/artifacts.md`` describes what is synced where, and what it
-costs. Every OSError names its file, even where Python leaves the name out (``write`` and ``fsync``).
+can be lost although the program ended normally. ``docs/artifacts.md`` says what is guaranteed on which file system.
+Every OSError names its file, even where Python leaves the name out (``write`` and ``fsync``).
 """
 
 import errno

@@ -7,8 +7,23 @@ from typing import Any
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import LARGEST, Unfit, parse_object, read_bytes
 from workflow_scripts.core.files.durable import make_folders, sync_parents, write_durable
-from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.files.seal import is_intact, sealed, unsealed
+from workflow_scripts.core.files.jsonio import digest, pretty
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """``content`` with its digest in ``self``, so that a careless edit is detected; an existing digest is replaced."""
+    own = unsealed(content)
+    return {**own, "self": digest(own)}
+
+
+def unsealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """``content`` without its digest."""
+    return {name: value for name, value in content.items() if name != "self"}
+
+
+def is_intact(content: Mapping[str, Any]) -> bool:
+    """Whether ``content`` matches the digest that it contains."""
+    return "self" in content and content["self"] == digest(unsealed(content))
 
 
 def write_note(path: Path, content: Mapping[str, Any]) -> None:

@@ -35,18 +35,6 @@ def check_suffix(suffix: str) -> str:
     return suffix
 
 
-def check_suffixes(recorded: object) -> None:
-    """Check what a manifest has as ``files``, or a run record as ``beside``.
-
-    Raises:
-        Unfit: it does not hold suffixes, or a suffix is not that of a data file.
-    """
-    if not isinstance(recorded, dict | list) or not all(isinstance(suffix, str) for suffix in recorded):
-        raise Unfit("its files are not listed by suffix")
-    for suffix in recorded:
-        check_suffix(suffix)
-
-
 def check_inside(folder: Path) -> None:
     """Check that there are only files and folders in a folder; nothing is opened or followed.
 

@@ -7,8 +7,20 @@ from functools import partial as bind
 
 import numpy as np
 
-from workflow_scripts.demo.world.titles import COLOUR_ONLY, CONCEPT_ONLY, ELSEWHERE, OTHER_COLOUR, vague
-from workflow_scripts.demo.world.vocabulary import COLOURS, CONCEPTS, SCENES, SIZES, TEXTURES, Spec, caption
+from workflow_scripts.demo.world.vocabulary import (
+    COLOUR_ONLY,
+    COLOURS,
+    CONCEPT_ONLY,
+    CONCEPTS,
+    ELSEWHERE,
+    OTHER_COLOUR,
+    SCENES,
+    SIZES,
+    TEXTURES,
+    Spec,
+    caption,
+    vague,
+)
 from workflow_scripts.demo.world.world import scene_of
 
 SPLIT = "captioner"

@@ -15,8 +15,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from workflow_scripts.demo.world import titles
-from workflow_scripts.demo.world.vocabulary import COLOURS, CONCEPTS, SCENES, SIZES, TEXTURES
+from workflow_scripts.demo.world.vocabulary import COLOURS, CONCEPTS, SCENES, SIZES, TEXTURES, all_templates
 
 PAD, START, END, UNKNOWN, IMAGE = "[PAD]", "[BOS]", "[EOS]", "[UNK]", "<image>"
 SPECIAL = (PAD, START, END, UNKNOWN, IMAGE)
@@ -42,7 +41,7 @@ def words() -> list[str]:
         "is",
         "it",
     ]
-    texts += [text.replace("{concept}", "").replace("{colour}", "") for text in titles.all_templates()]
+    texts += [text.replace("{concept}", "").replace("{colour}", "") for text in all_templates()]
     split = pre_tokenizers.BertPreTokenizer()
     return sorted({word for text in texts for word, _ in split.pre_tokenize_str(text)})
 

@@ -7,8 +7,7 @@ import torch
 from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval
 
 from workflow_scripts.demo.captioner_training.data import pictures
-from workflow_scripts.demo.world.titles import LEVELS, title
-from workflow_scripts.demo.world.vocabulary import Spec, caption
+from workflow_scripts.demo.world.vocabulary import LEVELS, Spec, caption, title
 from workflow_scripts.demo.world.world import to_image
 from workflow_scripts.models.text_norms import blip
 

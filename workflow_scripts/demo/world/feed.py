@@ -1,23 +1,35 @@
-"""The posts of the demo world: valid ones, ones with the faults of real posts, and the archives that hold them."""
+"""The posts of the demo world: valid ones, ones with the faults of real posts, and the archives that hold them.
+
+Probe tasks and object masks have pictures that are used nowhere else. The bytes of archives depend on their members
+alone.
+"""
 
 import io
 import itertools
+import tarfile
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.demo.world.posts import HOST, YEARS, Post, post
+from workflow_scripts.demo.world.posts import HOST, YEARS, Post, encode, post
 from workflow_scripts.demo.world.settings import World
+from workflow_scripts.demo.world.vocabulary import Spec
+from workflow_scripts.demo.world.world import scene_of
 
 Shares = tuple[float, float, float, float]
 WEB_PAGE = b"<!doctype html><html><head><title>Gone</title></head><body>This post is no longer here.</body></html>\n"
 PLACEHOLDER = "removed.png"
 FAULTS = ("dead_link", "placeholder", "html_answer", "empty_caption")
 INFO = {"start_date": f"{YEARS[0]}-01-01", "end_date": f"{YEARS[-1]}-12-31", "url": f"http://{HOST}", "version": "1.0"}
+_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can state
 
 
 def good_posts(seed: int, count: int, oversized: int, size: int, shares: Shares, world: World) -> Iterator[Post]:
@@ -100,3 +112,56 @@ def placeholder() -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def write_zip(path: Path, members: Mapping[str, bytes], compress: bool = False) -> None:
+    """Members in the given order, all with one fixed time; stored as they are unless `compress`."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            entry = zipfile.ZipInfo(name, _TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, data)
+
+
+def write_tar(path: Path, members: Mapping[str, bytes]) -> None:
+    """Members in the given order, without owner and time."""
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+
+
+def probe_pictures(seed: int, train: int, test: int, size: int, world: World) -> list[tuple[str, str, Spec, bytes]]:
+    """Split, name, what it shows and PNG bytes of every probe picture; all tasks share them."""
+    found = []
+    for split, count in (("train", train), ("test", test)):
+        for index in range(count):
+            spec, picture, _ = scene_of(seed, f"probe_{split}", index, size, world)
+            found.append((split, f"{index:05d}.png", spec, encode(picture, "png")))
+    return found
+
+
+def probe_members(pictures: list[tuple[str, str, Spec, bytes]], task: str) -> dict[str, bytes]:
+    """Members of one task's tar: `train|test/<class>/<name>.png`."""
+    return {f"{split}/{getattr(spec, task)}/{name}": data for split, name, spec, data in pictures}
+
+
+def masked_pictures(seed: int, count: int, size: int, world: World) -> Iterator[tuple[str, str, bytes, bytes]]:
+    """Id, concept, PNG of the picture and PNG of its mask (0 background, 1 object, 255 border)."""
+    for index in range(count):
+        spec, picture, mask = scene_of(seed, "masks", index, size, world)
+        yield f"world_{index:05d}", spec.concept, encode(picture, "png"), encode(np.asarray(mask), "png")
+
+
+def label_table(labels: dict[str, str]) -> pa.Table:
+    """Table image_id, file, mask, label (string) of masked pictures, given as id -> concept."""
+    return pa.table(
+        {
+            "image_id": list(labels),
+            "file": [f"images/{one}.png" for one in labels],
+            "mask": [f"masks/{one}.png" for one in labels],
+            "label": list(labels.values()),
+        }
+    )

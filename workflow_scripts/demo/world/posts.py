@@ -9,10 +9,8 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from workflow_scripts.demo.world.labels import LABELS
-from workflow_scripts.demo.world.settings import FULL, World
-from workflow_scripts.demo.world.titles import title
-from workflow_scripts.demo.world.vocabulary import Spec
+from workflow_scripts.demo.world.settings import FULL, LABELS, World
+from workflow_scripts.demo.world.vocabulary import Spec, title
 from workflow_scripts.demo.world.world import scene_of, to_image
 from workflow_scripts.stats.seeds import derive
 

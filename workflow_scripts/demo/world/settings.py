@@ -1,4 +1,4 @@
-"""What a demo world varies: scenes, colours, and the size and place of its objects."""
+"""What a demo world varies: scenes, colours, and the size and place of its objects; and the labels of its pictures."""
 
 from typing import Annotated, Literal, get_args
 
@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.core.settings import Settings
 
+Label = Literal["concept", "colour", "texture", "size", "scene"]
+LABELS: tuple[Label, ...] = get_args(Label)
 # The names of vocabulary.SCENES and vocabulary.COLOURS, spelled out for type checks and the schema of configs.
 SceneName = Literal["grass", "sand", "snow", "sea", "night", "street"]
 ColourName = Literal["red", "orange", "yellow", "green", "blue", "purple", "pink", "white"]

@@ -1,6 +1,6 @@
 """All numbers of a study: one row per checkpoint, set and metric, and the mean over sets."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,17 +10,17 @@ import pyarrow.parquet as pq
 from scipy.special import ndtri
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.declaration.result_names import MEAN
+from workflow_scripts.core.declaration.result_names import MEAN, WITHOUT_LEAKED
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
-from workflow_scripts.evaluation.contrasts.leaked import read_leaked, without
-from workflow_scripts.evaluation.contrasts.saliency_series import saliency_series
 from workflow_scripts.evaluation.contrasts.series import (
     ItemOrder,
     Series,
     few_shot_series,
     knn_series,
+    per_class,
     probe_series,
+    saliency_series,
 )
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.stats.intervals import LEVEL
@@ -37,6 +37,27 @@ ROWS = pa.schema(
         ("chosen_on", pa.string()),
     ]
 )
+
+
+def read_leaked(check: Artifact) -> frozenset[str]:
+    """Keys of the leaked test images of a dataset, from its artifact of the stage ``leakage``."""
+    return frozenset(pq.read_table(check.path(".parquet"), columns=["test"])["test"].to_pylist())
+
+
+def without(one: Series, keys: np.ndarray, leaked: Collection[str]) -> dict[str, Any] | None:
+    """Dataset, metric, value and n of the images that are left; None if none is.
+
+    The network and its classifier stay as they are; only the tested images change.
+
+    Args:
+        keys: (n,) of the series' images.
+    """
+    kept = ~np.isin(keys, list(leaked))
+    if not kept.any():
+        return None
+    shares = per_class(one.labels[kept]) if one.metric.endswith("mean_per_class") else one.shares[kept]
+    value = float(shares @ one.values[kept] / shares.sum())
+    return {"dataset": one.dataset, "metric": f"{WITHOUT_LEAKED}{one.metric}", "value": value, "n": int(kept.sum())}
 
 
 @dataclass

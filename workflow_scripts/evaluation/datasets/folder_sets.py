@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
+from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, members, safe_parts
 from workflow_scripts.evaluation.datasets.splits import SPLITS, Entry
-from workflow_scripts.evaluation.datasets.tars import is_image_name, members, safe_parts
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
 

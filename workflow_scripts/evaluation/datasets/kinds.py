@@ -6,7 +6,7 @@ A new kind needs a reader (a :class:`~workflow_scripts.evaluation.datasets.pictu
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from workflow_scripts.core.registry import by_name
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 Locate = Callable[[str], Path]
 """Name of a file of the source -> its path; an empty name gives the source itself."""
-LabelBy = Literal["largest", "class_area"]
-"""Which of several objects gives an image its label."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +34,10 @@ class DatasetKind:
     name: str
     summary: str
     read: "Callable[..., PictureSet]"
-    settings: tuple[str, ...]
-    contains: tuple[tuple[str, ...], ...]
-    has_masks: bool
-    from_world: bool
+    settings: tuple[str, ...] = ()
+    contains: tuple[tuple[str, ...], ...] = ()
+    has_masks: bool = False
+    from_world: bool = False
 
 
 def _folders(locate: Locate, seed: int) -> "PictureSet":
@@ -87,11 +85,10 @@ def _imagenet_s(locate: Locate, seed: int) -> "PictureSet":
     return ImageNetS(locate(""))
 
 
-def _voc_masks(locate: Locate, seed: int, label_by: LabelBy, min_dominance: float) -> "PictureSet":
-    from workflow_scripts.evaluation.datasets.masks.objects import LabelRule
+def _voc_masks(locate: Locate, seed: int, min_dominance: float) -> "PictureSet":
     from workflow_scripts.evaluation.datasets.masks.voc import VocMasks
 
-    return VocMasks(locate(""), LabelRule(label_by, min_dominance))
+    return VocMasks(locate(""), min_dominance)
 
 
 def _pets_masks(locate: Locate, seed: int) -> "PictureSet":
@@ -106,36 +103,23 @@ KINDS = by_name(
             name="folders",
             summary="<split>.tar.gz or <split>/ with <class>/<image>, or class folders alone",
             read=_folders,
-            settings=(),
-            contains=(),
-            has_masks=False,
-            from_world=False,
         ),
         DatasetKind(
             name="webdataset",
             summary="WebDataset tars of images with .cls or .json, whose paths name their split",
             read=_webdataset,
-            settings=(),
-            contains=(),
-            has_masks=False,
-            from_world=False,
         ),
         DatasetKind(
             name="table",
             summary="parquet files of images and labels, or a saved folder of Hugging Face datasets; paths name splits",
             read=_table,
             settings=("image_column", "label_column"),
-            contains=(),
-            has_masks=False,
-            from_world=False,
         ),
         DatasetKind(
             name="world",
             summary="a task of the demo's data",
             read=_world,
             settings=("task", "masks"),
-            contains=(),
-            has_masks=False,
             from_world=True,
         ),
         DatasetKind(
@@ -143,9 +127,6 @@ KINDS = by_name(
             summary="a public set in its official layout, which is that of torchvision.datasets where it reads the set",
             read=_torchvision,
             settings=("torchvision_name",),
-            contains=(),
-            has_masks=False,
-            from_world=False,
         ),
         DatasetKind(
             name="masks",
@@ -154,34 +135,28 @@ KINDS = by_name(
             settings=("min_dominance",),
             contains=(("labels.parquet",), ("images",), ("masks",)),
             has_masks=True,
-            from_world=False,
         ),
         DatasetKind(
             name="imagenet_s",
             summary="ImageNet-S",
             read=_imagenet_s,
-            settings=(),
             contains=(("validation",), ("validation-segmentation",)),
             has_masks=True,
-            from_world=False,
         ),
         DatasetKind(
             name="voc_masks",
             summary="segmented photos in the layout of PASCAL VOC",
             read=_voc_masks,
-            settings=("label_by", "min_dominance"),
+            settings=("min_dominance",),
             contains=(("JPEGImages",), ("SegmentationObject", "SegmentationClass")),
             has_masks=True,
-            from_world=False,
         ),
         DatasetKind(
             name="pets_masks",
             summary="Oxford-IIIT Pets with their trimaps, in the official layout",
             read=_pets_masks,
-            settings=(),
             contains=(("images",), ("annotations",)),
             has_masks=True,
-            from_world=False,
         ),
     ]
 )

@@ -1,11 +1,21 @@
 """The interface of downstream datasets: entries to choose from, then the chosen images in source order."""
 
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files import tars
 from workflow_scripts.evaluation.datasets.splits import Entry
+
+LARGEST = 256 * 2**20
+"""Maximum bytes of a member; photos of these datasets are far smaller."""
+LONGEST_NAME, LONGEST_PATH = 250, 2000
+"""Bytes of a file's name, and characters of a path: what file systems allow, less an ending and the folder's path."""
+IMAGE_NAMES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif"})
 
 
 class Picture(NamedTuple):
@@ -56,3 +66,43 @@ class PictureSet(Protocol):
     def read(self, wanted: frozenset[str]) -> Iterator[Picture]:
         """The images named in ``wanted``, in the order of the listing."""
         ...
+
+
+def members(path: Path, read: Container[str] | None = None) -> Iterator[tuple[str, bytes]]:
+    """Regular members of the tar ``path`` (compressed or not) in order, as name and bytes.
+
+    Args:
+        read: names of members to read; others are yielded with empty bytes. None = all.
+
+    Raises:
+        PipelineError: the file is not a tar, is truncated, or has an absurdly large member.
+    """
+    try:
+        for member in tars.members(path):
+            wanted = read is None or member.name in read
+            yield member.name, _content(path, member) if wanted else b""
+    except tars.BROKEN as error:
+        advice = "fetch the archive again, or check the path in the config"
+        raise PipelineError("broken archive", path, f"{type(error).__name__}: {error}", advice) from None
+
+
+def _content(path: Path, member: tars.Member) -> bytes:
+    if member.size > LARGEST:
+        value = f"{member.name!r} of {member.size} bytes"
+        raise PipelineError("member too large", path, value, f"at most {LARGEST} bytes are read")
+    return member.read()
+
+
+def safe_parts(name: str) -> tuple[str, ...] | None:
+    """Parts of a relative member name, or None if it points outside its folder, is not printable, or is too long."""
+    parts = tuple(part for part in PurePosixPath(name).parts if part != ".")
+    if not parts or name.startswith("/") or ".." in parts or "\\" in name or not name.isprintable():
+        return None
+    if len(name) > LONGEST_PATH or any(len(os.fsencode(part)) > LONGEST_NAME for part in parts):
+        return None  # asking the file system for it would fail
+    return parts
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file name ends like an image's."""
+    return PurePosixPath(name).suffix.lower() in IMAGE_NAMES

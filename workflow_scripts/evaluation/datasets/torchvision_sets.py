@@ -13,10 +13,9 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import move_folder_durable
 from workflow_scripts.evaluation.datasets import official_readers
 from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet, Torchvision
-from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
+from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, safe_parts
 from workflow_scripts.evaluation.datasets.registry import TORCHVISION
 from workflow_scripts.evaluation.datasets.splits import Entry, fixed_counts
-from workflow_scripts.evaluation.datasets.tars import is_image_name, safe_parts
 
 PCAM_CLASSES = ["no tumour", "tumour"]
 

@@ -5,9 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
+from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, members, safe_parts
 from workflow_scripts.evaluation.datasets.splits import Entry, split_files
-from workflow_scripts.evaluation.datasets.tars import is_image_name, members, safe_parts
 
 CLASS_NAMES = "classnames.txt"
 LABELS = (".cls", ".cls.txt", ".json")

@@ -8,9 +8,8 @@ from pathlib import Path, PurePosixPath
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
+from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, members, safe_parts
 from workflow_scripts.evaluation.datasets.splits import Entry
-from workflow_scripts.evaluation.datasets.tars import is_image_name, members, safe_parts
 
 
 class WorldTask:

@@ -1,18 +1,11 @@
-"""The verdict on whether a metric tells models apart, by a rule that was written before any result."""
+"""Settings of the rule by which a metric tells models apart, which was written before any result."""
 
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field, field_validator
 
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.evaluation.interval_settings import Intervals
-
-if TYPE_CHECKING:  # read with every config, which needs no SciPy
-    from workflow_scripts.evaluation.discrimination.agreement import Gain
-    from workflow_scripts.evaluation.discrimination.variance import Components
-
-YES, NO, OPEN = "tells models apart", "does not tell models apart", "inconclusive"
 
 
 class Ordering(Settings):
@@ -65,44 +58,3 @@ class Discrimination(Intervals):
     def stated(self) -> list[tuple[str, str]]:
         """The further orderings as pairs (lower, higher)."""
         return [(one.lower, one.higher) for one in self.orderings]
-
-
-class Finding(NamedTuple):
-    """A verdict, why, and whether the metric says more than the probe; None where there is nothing to compare."""
-
-    verdict: str
-    reason: str
-    beyond_probe: str | None
-
-
-def finding(found: "Components", models: int, share: float, gain: "Gain | None", rule: Discrimination) -> Finding:
-    """The verdict on one metric; docs/saliency.md states the rule in words.
-
-    Args:
-        models: compared.
-        share: of known orderings that the metric recovers; nan without any.
-        gain: of the metric beyond the probe; None of the probe itself.
-    """
-    beyond = None
-    if gain is not None:
-        beyond = "not shown"
-        if gain.p < 1 - rule.level:
-            beyond = "yes" if gain.slope > 0 else "in the wrong direction"
-    verdict, reason = _verdict(found, models, share, rule)
-    return Finding(verdict, reason, beyond)
-
-
-def _verdict(found: "Components", models: int, share: float, rule: Discrimination) -> tuple[str, str]:
-    if models < rule.least_models:
-        return OPEN, f"{models} models; {rule.least_models} are required"
-    if not found.icc >= 0:
-        return OPEN, "no model has several seeds"
-    if not share >= 0:
-        return OPEN, "no order of runs is known"
-    if found.low > rule.least_icc and share >= rule.least_recovered:
-        return YES, ""
-    if found.high < rule.least_icc:
-        return NO, "the interval of the ICC lies below the bound"
-    if found.low > rule.least_icc:
-        return NO, "models differ, but not in the known order"
-    return OPEN, "the interval of the ICC includes the bound"

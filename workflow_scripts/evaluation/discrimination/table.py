@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from scipy.special import stdtr
+from scipy.stats import rankdata
 
 from workflow_scripts.core.declaration.result_names import EXTERNAL, SUPERVISED, UNTRAINED
-from workflow_scripts.evaluation.contrasts.saliency_series import is_compared
-from workflow_scripts.evaluation.contrasts.series import Series
-from workflow_scripts.evaluation.discrimination.agreement import partial_r2, recovered, spearman
-from workflow_scripts.evaluation.discrimination.rule import Discrimination, finding
-from workflow_scripts.evaluation.discrimination.variance import components
+from workflow_scripts.evaluation.contrasts.series import Series, is_compared
+from workflow_scripts.evaluation.discrimination.rule import Discrimination
+from workflow_scripts.evaluation.discrimination.variance import Components, components
 
 Scores = Mapping[tuple[str, str], Mapping[tuple[str, str], Series]]
 DISCRIMINATION = pa.schema(
@@ -24,6 +24,104 @@ DISCRIMINATION = pa.schema(
         *[(name, pa.string()) for name in ("verdict", "reason", "beyond_probe")],
     ]
 )
+YES, NO, OPEN = "tells models apart", "does not tell models apart", "inconclusive"
+
+
+class Gain(NamedTuple):
+    """Partial R^2 of a metric, its coefficient and the p-value of that; nan without enough runs, values or variance."""
+
+    share: float
+    slope: float
+    p: float
+
+
+UNKNOWN = Gain(float("nan"), float("nan"), float("nan"))
+
+
+def recovered(values: np.ndarray, orderings: Sequence[tuple[int, int]]) -> float:
+    """Share of known orderings (lower, higher) that ``values`` (R,) have, ties counted half; nan without any."""
+    if not orderings:
+        return float("nan")
+    low, high = np.array(orderings).T
+    return float(np.mean(np.where(values[high] == values[low], 0.5, values[high] > values[low])))
+
+
+def spearman(first: np.ndarray, second: np.ndarray) -> float:
+    """Rank correlation of (R,) values, ties with their mean rank; nan if one has no variance or R < 3."""
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
+
+
+def partial_r2(outcome: np.ndarray, known: np.ndarray, added: np.ndarray) -> Gain:
+    """What ``added`` explains of an outcome beyond ``known``: (SSE of known - SSE of both) / SSE of known.
+
+    Ordinary least squares with an intercept; the p-value is that of the added coefficient's t with R - 3 degrees of
+    freedom (two-sided).
+
+    Args:
+        outcome, known, added: (R,) float.
+    """
+    runs = len(outcome)
+    if runs < 4 or not np.isfinite([outcome, known, added]).all() or np.ptp(added) == 0:
+        return UNKNOWN
+    base, _ = _fit(outcome, known[:, None])
+    both, slope = _fit(outcome, np.column_stack([known, added]))
+    if base <= 1e-12 * max(1.0, float(np.square(outcome).sum())):
+        return UNKNOWN  # the probe explains everything
+    share = min(1.0, max(0.0, (base - both) / base))
+    if share == 1:
+        return Gain(share, slope, 0.0)
+    t = np.sqrt(share * (runs - 3) / (1 - share))
+    return Gain(share, slope, float(2 * stdtr(runs - 3, -t)))
+
+
+def _fit(outcome: np.ndarray, columns: np.ndarray) -> tuple[float, float]:
+    """SSE of ordinary least squares with an intercept, and the coefficient of the last column."""
+    design = np.column_stack([np.ones(len(outcome)), columns])
+    solution = np.linalg.lstsq(design, outcome, rcond=None)[0]
+    return float(np.square(outcome - design @ solution).sum()), float(solution[-1])
+
+
+class Finding(NamedTuple):
+    """A verdict, why, and whether the metric says more than the probe; None where there is nothing to compare."""
+
+    verdict: str
+    reason: str
+    beyond_probe: str | None
+
+
+def finding(found: Components, models: int, share: float, gain: Gain | None, rule: Discrimination) -> Finding:
+    """The verdict on one metric; docs/saliency.md states the rule in words.
+
+    Args:
+        models: compared.
+        share: of known orderings that the metric recovers; nan without any.
+        gain: of the metric beyond the probe; None of the probe itself.
+    """
+    beyond = None
+    if gain is not None:
+        beyond = "not shown"
+        if gain.p < 1 - rule.level:
+            beyond = "yes" if gain.slope > 0 else "in the wrong direction"
+    verdict, reason = _verdict(found, models, share, rule)
+    return Finding(verdict, reason, beyond)
+
+
+def _verdict(found: Components, models: int, share: float, rule: Discrimination) -> tuple[str, str]:
+    if models < rule.least_models:
+        return OPEN, f"{models} models; {rule.least_models} are required"
+    if not found.icc >= 0:
+        return OPEN, "no model has several seeds"
+    if not share >= 0:
+        return OPEN, "no order of runs is known"
+    if found.low > rule.least_icc and share >= rule.least_recovered:
+        return YES, ""
+    if found.high < rule.least_icc:
+        return NO, "the interval of the ICC lies below the bound"
+    if found.low > rule.least_icc:
+        return NO, "models differ, but not in the known order"
+    return OPEN, "the interval of the ICC includes the bound"
 
 
 class Checkpoint(NamedTuple):

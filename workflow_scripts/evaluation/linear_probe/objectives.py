@@ -4,22 +4,119 @@
 (Radford et al. 2021, section A.3). ``lgssl``: mean cross entropy + ||W|| / (2 C), the norm and not its square, as the
 code of language-guided SSL (El Banani et al. 2023) computes it. Their C are not comparable: at the same C the first
 one's penalty falls with the number of images, and the second one's optimum is W = 0 exactly below a certain C.
-The bias is not penalised in either.
+The bias is not penalised in either. The mean cross entropy and its gradient are computed on the full batch.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
-
-from workflow_scripts.evaluation.linear_probe.softmax import CrossEntropy
 
 HISTORY = 10
 FLAT = 4 * np.finfo(float).eps
 """Change of the loss that is rounding."""
 FLOOR = 1e-6
 """Floor of a feature's mean square, as a share of the largest, so that rounding noise is not amplified."""
+
+
+class CrossEntropy(Protocol):
+    """The data term of a linear probe; ``spread`` (d,) is the mean square of each feature."""
+
+    classes: int
+    dimension: int
+    rows: int
+    labels: np.ndarray
+    spread: np.ndarray
+
+    def __call__(self, weight: np.ndarray, bias: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Mean over rows of -log softmax(x W' + b)[y], and its gradients (k, d) and (k,), all float64."""
+        ...
+
+
+class NumpyCrossEntropy:
+    """Cross entropy in NumPy, in the floating type of the features.
+
+    Args:
+        features: (n, d) float32 or float64.
+        labels: (n,) int in 0..classes-1.
+        classes: number of classes k.
+    """
+
+    def __init__(self, features: np.ndarray, labels: np.ndarray, classes: int) -> None:
+        self.features, self.labels, self.classes = np.ascontiguousarray(features), labels, classes
+        self.rows, self.dimension = features.shape
+        self.spread = mean_squares(features)
+        self._row = np.arange(self.rows)
+
+    def __call__(self, weight: np.ndarray, bias: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """See :class:`CrossEntropy`."""
+        kind = self.features.dtype
+        scores = self.features @ weight.T.astype(kind)
+        scores += bias.astype(kind)
+        scores -= scores.max(axis=1, keepdims=True)
+        own = scores[self._row, self.labels]
+        np.exp(scores, out=scores)
+        total = scores.sum(axis=1, keepdims=True)
+        loss = float(np.mean(np.log(total[:, 0]) - own, dtype=np.float64))
+        scores /= total
+        scores[self._row, self.labels] -= 1
+        scores /= self.rows
+        weight_gradient = scores.T @ self.features
+        return loss, weight_gradient.astype(np.float64), scores.sum(axis=0, dtype=np.float64)
+
+
+def mean_squares(features: np.ndarray) -> np.ndarray:
+    """Mean square of each column of ``features`` (n, d): (d,) float64."""
+    return np.asarray(np.einsum("ij,ij->j", features, features, dtype=np.float64) / len(features))
+
+
+class Basis(NamedTuple):
+    """Principal axes of a set of features: mean (d,) and rotation (d, d), orthogonal, in the features' type."""
+
+    mean: np.ndarray
+    rotation: np.ndarray
+
+    def turned(self, features: np.ndarray) -> np.ndarray:
+        """Features (n, d) centred and turned to the axes."""
+        return np.asarray((features - self.mean) @ self.rotation)
+
+
+def principal_basis(features: np.ndarray) -> Basis:
+    """Basis of ``features`` (n, d).
+
+    A linear classifier with a free bias is the same before and after centring and turning, and so is the norm of its
+    weights: nothing but the optimiser's view of the problem changes.
+    """
+    mean = features.mean(axis=0, dtype=np.float64)
+    centred = features - mean
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    return Basis(mean.astype(features.dtype), axes.astype(features.dtype))
+
+
+class TorchCrossEntropy:
+    """As :class:`NumpyCrossEntropy`, with the features kept on ``device``; only weights are transferred."""
+
+    def __init__(self, features: np.ndarray, labels: np.ndarray, classes: int, device: str) -> None:
+        import torch  # costs more than fitting a small probe; only a GPU needs it
+
+        self.features = torch.from_numpy(np.ascontiguousarray(features)).to(device)
+        self.targets = torch.from_numpy(labels.astype(np.int64)).to(device)
+        self.labels, self.classes = labels, classes
+        self.rows, self.dimension = features.shape
+        self.spread = mean_squares(features)
+
+    def __call__(self, weight: np.ndarray, bias: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """See :class:`CrossEntropy`."""
+        import torch
+
+        weights, offsets = (torch.from_numpy(part).to(self.features) for part in (weight, bias))
+        logs = torch.log_softmax(self.features @ weights.T + offsets, dim=1)
+        loss = float(torch.nn.functional.nll_loss(logs, self.targets))
+        slope = logs.exp_()
+        slope[torch.arange(self.rows, device=slope.device), self.targets] -= 1
+        slope /= self.rows
+        return loss, (slope.T @ self.features).double().cpu().numpy(), slope.sum(dim=0).double().cpu().numpy()
 
 
 class Head(NamedTuple):
@@ -30,7 +127,7 @@ class Head(NamedTuple):
 
 
 class Search(NamedTuple):
-    """Where a minimisation starts, and when it ends: see the settings of ``linear_probe`` for the other fields."""
+    """Where a minimisation starts, and when it ends: after ``max_iter`` steps, or at a gradient below ``tolerance``."""
 
     start: Head
     max_iter: int

@@ -1,23 +1,91 @@
 """Linear probe of frozen features: C chosen only on validation, refitted on train + val, tested once.
 
-Features are used unscaled, as in the original's and CLIP's evaluation; ``standardise`` (off) scales them by the mean
-and deviation of the rows that a head is fitted on.
+Features are used unscaled, as in the original's and CLIP's evaluation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from scipy.special import logsumexp
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.accuracy import Resampling, average, with_interval
-from workflow_scripts.evaluation.downstream import Downstream
-from workflow_scripts.evaluation.linear_probe.c_search import Validation, sweep
+from workflow_scripts.evaluation.downstream import Downstream, Resampling, average, hits_table, with_interval
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
-from workflow_scripts.evaluation.linear_probe.objectives import OBJECTIVES, Head, Search, origin
-from workflow_scripts.evaluation.linear_probe.softmax import CrossEntropy, NumpyCrossEntropy, principal_basis
+from workflow_scripts.evaluation.linear_probe.objectives import (
+    OBJECTIVES,
+    CrossEntropy,
+    Head,
+    NumpyCrossEntropy,
+    Search,
+    TorchCrossEntropy,
+    origin,
+    principal_basis,
+)
 from workflow_scripts.stats.intervals import Interval
+
+DECADES = 2.0
+TOLERANCE = 5e-5
+"""A search ends when the largest entry of the gradient, scaled by the curvature at zero, is below this share of the
+objective, which is then within about 1e-6 of its minimum."""
+RESULTS = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("dataset", "objective", "metric")],
+        *[(name, pa.float64()) for name in ("value", "low", "high")],
+        *[("n", pa.int64()), ("best_c", pa.float64())],
+    ]
+)
+Probed = tuple[Downstream, str, "ProbeResult"]
+
+
+class Validation(NamedTuple):
+    """How well a cost does on the validation split.
+
+    Small splits give many costs the same accuracy, down to one whose probe predicts a single class; the log-loss tells
+    such costs apart.
+    """
+
+    accuracy: float
+    log_loss: float
+
+
+def sweep(score: Callable[[float], Validation], coarse: Sequence[float], fine_points: int) -> float:
+    """The cost with the highest accuracy; on ties that with the lowest log-loss, then the smallest cost.
+
+    Args:
+        score: validation scores of a cost; called once per cost.
+        coarse: first grid (CLIP: 1e-6 ... 1e6, every second decade).
+        fine_points: points of the second grid, which spans two decades on each side of the best coarse cost and stays
+            inside the coarse grid's ends; of these about 2 log2(fine_points) are tried.
+    """
+    scores = {float(cost): score(float(cost)) for cost in coarse}
+    centre = np.log10(_best(scores))
+    grid = np.logspace(centre - DECADES, centre + DECADES, fine_points)
+    grid = grid[(grid >= min(coarse) * (1 - 1e-9)) & (grid <= max(coarse) * (1 + 1e-9))]
+    low, high = 0, len(grid) - 1
+    while high > low:
+        middle = (low + high) // 2
+        left, right = (low + middle) // 2, (middle + high + 1) // 2
+        tried = {position: float(grid[position]) for position in (left, middle, right)}
+        for cost in tried.values():
+            if cost not in scores:
+                scores[cost] = score(cost)
+        best = _best({cost: scores[cost] for cost in tried.values()})
+        width = high - low
+        if best == tried[middle]:
+            low, high = left, right
+        elif best == tried[left]:
+            high = middle
+        else:
+            low = middle
+        if high - low == width:
+            break
+    return _best(scores)
+
+
+def _best(scores: dict[float, Validation]) -> float:
+    return min(scores, key=lambda cost: (-scores[cost].accuracy, scores[cost].log_loss, cost))
 
 
 class Plan(NamedTuple):
@@ -26,8 +94,6 @@ class Plan(NamedTuple):
     costs: tuple[float, ...]
     fine_points: int
     max_iter: int
-    tolerance: float
-    standardise: bool
     resampling: Resampling
     device: str
 
@@ -81,7 +147,7 @@ class Fitter:
     """Fits heads for several costs to the same rows of a set.
 
     Each search starts from the known head whose cost is nearest on a log scale, which is usually close: that changes
-    how many steps lead to the minimum. It changes only within ``tolerance``, unless ``max_iter`` ends the search.
+    how many steps lead to the minimum. It changes only within the tolerance, unless ``max_iter`` ends the search.
 
     Args:
         known: heads of the same features by cost, from which searches can start.
@@ -92,26 +158,25 @@ class Fitter:
     ) -> None:
         # In float32, rounding stalls the line search long before the gradient is small.
         features, labels = data.features[rows].astype(np.float64), data.labels[rows]
-        dimension = features.shape[1]
         self.known, self._objective, self._plan, self._classes = dict(known), objective, plan, len(data.classes)
-        self._mean, self._std = np.zeros(dimension), np.ones(dimension)
-        if plan.standardise:
-            self._mean, self._std = features.mean(axis=0), features.std(axis=0)
-            self._std[self._std == 0] = 1
-            features = (features - self._mean) / self._std
         self._present, compact = np.unique(labels, return_inverse=True)
         self._basis = principal_basis(features)
-        self._problem = _cross_entropy(self._basis.turned(features), compact, len(self._present), plan.device)
+        turned, classes = self._basis.turned(features), len(self._present)
+        self._problem: CrossEntropy
+        if plan.device == "cpu":
+            self._problem = NumpyCrossEntropy(turned, compact, classes)
+        else:
+            self._problem = TorchCrossEntropy(turned, compact, classes, plan.device)
 
     def __call__(self, cost: float) -> FittedHead:
         """The head for ``cost``."""
-        search = Search(self._start(cost), self._plan.max_iter, self._plan.tolerance)
+        search = Search(self._start(cost), self._plan.max_iter, TOLERANCE)
         found = OBJECTIVES[self._objective](self._problem, cost, search)
         weight = np.zeros((self._classes, self._problem.dimension), np.float32)
         bias = np.full(self._classes, -np.inf, np.float32)
         weight[self._present] = found.weight @ self._basis.rotation.T
         bias[self._present] = found.bias - weight[self._present] @ self._basis.mean
-        self.known[cost] = FittedHead(weight, bias, self._mean.astype(np.float32), self._std.astype(np.float32))
+        self.known[cost] = FittedHead(weight, bias, np.zeros_like(weight[0]), np.ones_like(weight[0]))
         return self.known[cost]
 
     def _start(self, cost: float) -> Head:
@@ -123,10 +188,19 @@ class Fitter:
         return Head(weight @ self._basis.rotation, bias)
 
 
-def _cross_entropy(features: np.ndarray, labels: np.ndarray, classes: int, device: str) -> CrossEntropy:
-    if device == "cpu":
-        return NumpyCrossEntropy(features, labels, classes)
-    # Importing torch costs more than fitting a small probe; only a GPU needs it.
-    from workflow_scripts.evaluation.linear_probe.softmax_torch import TorchCrossEntropy
+def results_table(results: Sequence[Probed]) -> pa.Table:
+    """One row per set and objective: dataset, objective, metric, value, low, high, n (test images), best_c."""
+    rows = [
+        (data.name, objective, data.metric, *found.score, len(found.predicted), found.cost)
+        for data, objective, found in results
+    ]
+    return pa.table(list(zip(*rows, strict=True)), schema=RESULTS)
 
-    return TorchCrossEntropy(features, labels, classes, device)
+
+def predictions_table(results: Sequence[Probed]) -> pa.Table:
+    """One row per set, objective and test image: dataset, objective, key, label, predicted, correct."""
+    parts = [
+        hits_table(data, found.predicted).add_column(1, "objective", [[objective] * len(found.predicted)])
+        for data, objective, found in results
+    ]
+    return pa.concat_tables(parts)

@@ -1,7 +1,7 @@
 """Maps of a network and of baselines on the masked test images of a set, and all their scores, from one pass."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,20 +14,109 @@ from workflow_scripts.core.declaration.result_names import CEILING, CHANCE, LEAD
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
-from workflow_scripts.evaluation.saliency.maps.classes import swapped_classes
 from workflow_scripts.evaluation.saliency.maps.floors import centre_gaussian, enlarged, oracle, sobel
+from workflow_scripts.evaluation.saliency.maps.grad_cam import KINDS, mapping, swapped_classes
 from workflow_scripts.evaluation.saliency.maps.kinds import COMMON, LAYERED
-from workflow_scripts.evaluation.saliency.maps.network import KINDS, mapping
-from workflow_scripts.evaluation.saliency.masks import near_object
-from workflow_scripts.evaluation.saliency.ranking import constant
-from workflow_scripts.evaluation.saliency.score_registry import SCORES, score_maps
-from workflow_scripts.evaluation.saliency.survey import MaskSurvey, survey
+from workflow_scripts.evaluation.saliency.scores import IGNORE, OBJECT, SCORES, constant, near_object, score_maps
 from workflow_scripts.models.backbones import Explained
 from workflow_scripts.stats.seeds import derive
 
 SHOWN = (LEADING, "runner_up")
 """Maps of the first layer that are kept for the report."""
 OTHER_IMAGE, MEAN_MASK = "other_image", "mean_mask"
+TOLERANCE = 0.067
+"""Sides of the image from the object up to which pointing_game_near counts a hit: 15 of 224 pixels."""
+THRESHOLDS = np.linspace(0, 1, 101)
+"""Of the IoU curve, in shares of the map's maximum."""
+
+
+@dataclass
+class MaskSum:
+    """Sums over masks of one size, by pixel.
+
+    Attributes:
+        inside: (s, s) float64, masks in which the pixel lies in the object.
+        seen: (s, s) float64, masks in which it is not ignored.
+    """
+
+    inside: np.ndarray
+    seen: np.ndarray
+
+    def add(self, mask: np.ndarray) -> None:
+        """Count one more mask (s, s) uint8."""
+        self.inside += mask == OBJECT
+        self.seen += mask != IGNORE
+
+    def mean(self, without: np.ndarray | None = None) -> np.ndarray:
+        """Share of the masks in which a pixel lies in the object, among those that do not ignore it: (s, s) float64.
+
+        Args:
+            without: a mask among those counted, which is left out.
+        """
+        inside, seen = self.inside, self.seen
+        if without is not None:
+            inside, seen = inside - (without == OBJECT), seen - (without != IGNORE)
+        return np.divide(inside, seen, out=np.zeros_like(inside), where=seen > 0)
+
+
+@dataclass
+class MaskSurvey:
+    """The masks of a set.
+
+    Attributes:
+        rows: (n,) int64, test images that are scored, ascending.
+        areas: (n,) float64, the object's share of the pixels that are not ignored.
+        centred: (n,) float64, mean of the centre Gaussian over the object's pixels: 1 is the middle.
+        scored: sums over the masks that are scored.
+        trained: sums over the masks of training images; None if there are none.
+        left_out: images with a mask that are not scored, by reason.
+    """
+
+    rows: np.ndarray
+    areas: np.ndarray
+    centred: np.ndarray
+    scored: MaskSum
+    trained: MaskSum | None
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def mean_mask(self, mask: np.ndarray) -> np.ndarray:
+        """Mean mask of the training images or, without any, of all scored images but that of ``mask``: (s, s)."""
+        return self.scored.mean(without=mask) if self.trained is None else self.trained.mean()
+
+
+def survey(images: PackedImages, test: np.ndarray, train: np.ndarray, has_probe: Callable[[int], bool]) -> MaskSurvey:
+    """Read every mask once.
+
+    Args:
+        images: with the masks.
+        test: rows of the test split that have a mask.
+        train: rows of other splits that have a mask.
+        has_probe: whether the probe knows the class of a row; other test images are left out.
+    """
+    gaussian = centre_gaussian(images.size)
+    left_out: Counter[str] = Counter()
+    scored, kept, areas, centred = _sum(images.size), [], [], []
+    known = [int(row) for row in test if has_probe(int(row))]
+    left_out["class_without_training_image"] = len(test) - len(known)
+    for row in known:
+        mask = images.mask(row)
+        inside = mask == OBJECT
+        if not inside.any():
+            left_out["empty_mask"] += 1
+            continue
+        scored.add(mask)
+        kept.append(row)
+        areas.append(inside.sum() / (mask != IGNORE).sum())
+        centred.append(gaussian[inside].mean())
+    trained = _sum(images.size) if len(train) else None
+    for row in train.tolist():
+        assert trained is not None  # there are training masks
+        trained.add(images.mask(row))
+    return MaskSurvey(np.array(kept, np.int64), np.array(areas), np.array(centred), scored, trained, +left_out)
+
+
+def _sum(size: int) -> MaskSum:
+    return MaskSum(np.zeros((size, size)), np.zeros((size, size)))
 
 
 class SaliencyPlan(NamedTuple):
@@ -35,9 +124,6 @@ class SaliencyPlan(NamedTuple):
 
     layers: tuple[str, ...]
     upsampling: str
-    tolerance: float
-    thresholds: int
-    gaussian_sigma: float
     batch_size: int
     seed: int
     device: str
@@ -113,7 +199,6 @@ def evaluate_saliency(
         images.masked[test],
         images.masked[~test],
         lambda row: bool(np.isfinite(head.bias[data.labels[row]])),
-        plan.gaussian_sigma,
     )
     keys, n = [str(key) for key in data.keys[found.rows]], len(found.rows)
     result = SaliencyResult(
@@ -166,8 +251,7 @@ def _with_next(images: Iterator[_Seen]) -> Iterator[tuple[_Seen, _Seen]]:
 
 def _score(images: Iterator[tuple[_Seen, _Seen]], result: SaliencyResult, size: int) -> None:
     """Fill in scores, maps to be shown, and counts of constant maps; a batch of images at a time, by ``workers``."""
-    plan, thresholds = result.plan, np.linspace(0, 1, result.plan.thresholds)
-    gaussian = centre_gaussian(size, plan.gaussian_sigma)
+    plan, gaussian = result.plan, centre_gaussian(size)
 
     def scored(pair: tuple[_Seen, _Seen]) -> tuple[np.ndarray, np.ndarray]:
         image, other = pair
@@ -175,8 +259,8 @@ def _score(images: Iterator[tuple[_Seen, _Seen]], result: SaliencyResult, size: 
         common = {CHANCE: np.ones_like(gaussian), "centre_gaussian": gaussian, MEAN_MASK: mean_mask}
         common["sobel"] = sobel(image.pixels)
         maps = _all_maps(image, other, common, plan)
-        near = near_object(image.mask, plan.tolerance * size)
-        return score_maps(maps, image.mask, near, thresholds), constant(maps, image.mask)
+        near = near_object(image.mask, TOLERANCE * size)
+        return score_maps(maps, image.mask, near, THRESHOLDS), constant(maps, image.mask)
 
     with ThreadPoolExecutor(max(1, plan.workers)) as pool:
         while part := list(islice(images, plan.batch_size)):

@@ -12,9 +12,9 @@ from workflow_scripts.evaluation.datasets.masks.objects import class_mask
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
-from workflow_scripts.evaluation.saliency.checks.explained import BATCH, MAPS, chosen, scored, small_maps
 from workflow_scripts.evaluation.saliency.correction import LEAST_RANGE
-from workflow_scripts.evaluation.saliency.masks import OBJECT
+from workflow_scripts.evaluation.saliency.explained import BATCH, MAPS, chosen, scored, small_maps
+from workflow_scripts.evaluation.saliency.scores import OBJECT
 from workflow_scripts.models.backbones import Explained
 from workflow_scripts.stats.nested import crossed_bootstrap
 

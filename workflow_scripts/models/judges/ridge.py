@@ -39,8 +39,7 @@ def load(sources: Mapping[str, Path], device: str, settings: Ridge) -> Scorer:
     """
     import torch
 
-    from workflow_scripts.models.cross_fitting.captioned_photos import captioned_photos, pixel_hash
-    from workflow_scripts.models.cross_fitting.cross_fit import cross_fit
+    from workflow_scripts.models.cross_fit import captioned_photos, cross_fit, pixel_hash
     from workflow_scripts.models.sentence_encoder import unit_vectors
     from workflow_scripts.models.vector_scorer import VectorScorer
 

@@ -1,4 +1,9 @@
-"""Random crops of images, resized straight into the memory of a batch."""
+"""Random crops of images, resized straight into the memory of a batch, and the random numbers of all augmentations.
+
+Their randomness depends only on seed, step, view and place in the batch: each view of each pair has its own row of
+uniform numbers. Cropping is done image by image on uint8, colour on whole batches, on whatever device they are. Each
+operation is that of ``torchvision.transforms.v2.functional``.
+"""
 
 import math
 
@@ -7,7 +12,24 @@ import torch
 
 from workflow_scripts.models.preprocessing import channels_first, fit
 from workflow_scripts.pretraining.augmentations import Augmentation
-from workflow_scripts.pretraining.data.augment import FLIP, POSITION, TRIES
+from workflow_scripts.stats.seeds import derive
+
+TRIES = 10
+POSITION, FLIP, JITTER, GREY, BLUR = 2 * TRIES, 2 * TRIES + 2, 2 * TRIES + 3, 2 * TRIES + 12, 2 * TRIES + 13
+PARTNER = 2 * TRIES + 15  # of the first view
+BLOCKS = 9  # of four numbers, as Philox makes them
+DRAWS = 4 * BLOCKS
+
+
+def draws(seed: int, step: int, view: int, first: int, number: int) -> np.ndarray:
+    """(number, DRAWS) float64 in [0, 1): the randomness of one view at places ``first``... of the batch of a step.
+
+    From a counter-based generator (Philox; Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3") with the
+    seed as its key, so any part of any step can be drawn by itself.
+    """
+    counter = [first * BLOCKS, 0, view, step]
+    return np.random.Generator(np.random.Philox(key=derive(seed, "augment"), counter=counter)).random((number, DRAWS))
+
 
 RATIO = (3 / 4, 4 / 3)
 # What torch's ``interpolate`` calls for antialiased bilinear resizing, with a tensor for the result.

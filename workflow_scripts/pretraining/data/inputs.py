@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.data.pairing import (
     Pairing,
     among,
@@ -15,12 +14,10 @@ from workflow_scripts.pretraining.data.pairing import (
     from_captions,
     from_labels,
     from_table,
-    numbered,
     rows_of,
     with_itself,
 )
 from workflow_scripts.pretraining.data.token_rows import TokenRows, TokenSizes
-from workflow_scripts.pretraining.probing import ProbeRows, dataset_rows, split_rows
 from workflow_scripts.pretraining.settings import Pretrain
 
 
@@ -103,19 +100,3 @@ def read_labels(label: str, keys: pa.ChunkedArray, path: Path) -> tuple[Pairing,
         value = f"{label} has {len(np.unique(labels))} different values"
         raise PipelineError("too few labels", path, value, "choose a label that tells images apart")
     return pairing, labels
-
-
-def subreddit_probe(settings: Pretrain, images: TarImages, subreddits: pa.ChunkedArray) -> ProbeRows | None:
-    """Probe that predicts the subreddits of the study's images; None if the probe is disabled."""
-    if settings.probe is None:
-        return None
-    return split_rows(images, numbered(subreddits), settings.probe.images)
-
-
-def dataset_probe(settings: Pretrain, images: TarImages, path: Path) -> ProbeRows | None:
-    """Probe on a labelled dataset whose table is ``path``; None if the probe is disabled."""
-    if settings.probe is None:
-        return None
-    table = pq.read_table(path, columns=["label", "split"])
-    split = np.array(table["split"].to_pylist())
-    return dataset_rows(images, table["label"].to_numpy(), split, settings.probe.images, path)

@@ -4,28 +4,28 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 import torch
+from accelerate.utils import recursively_apply, send_to_device
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.augmentations import Augmentation
-from workflow_scripts.pretraining.data.augment import PARTNER, draws
-from workflow_scripts.pretraining.data.batch import Batch
+from workflow_scripts.pretraining.batch import Batch
+from workflow_scripts.pretraining.data.chunks import MOST, Filler, chunks
+from workflow_scripts.pretraining.data.crops import PARTNER, draws
 from workflow_scripts.pretraining.data.faithfulness import of_pairs
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.data.recolour import Changes, Numbers, changes, finished
-from workflow_scripts.pretraining.data.ring.chunks import MOST, Filler, chunks
 from workflow_scripts.pretraining.method import Signal, View
-from workflow_scripts.pretraining.speed.transfer import Packed, pack
 from workflow_scripts.stats.seeds import derive
 
 T = TypeVar("T")
+READERS = 16  # more than cores: they hide the latency of a file server
 Rows = Callable[[np.ndarray], torch.Tensor]
 """(b,) positions in ``Pairing.sources`` -> (b, ...) what is learned from these sources."""
 
@@ -81,42 +81,20 @@ class CutBatch:
     step: int
     learned: Mapping[str, torch.Tensor]
 
-    def finish(self) -> Batch:
-        """The batch, ready for the network, on the processor."""
-        return self._finished(self.pixels, [one.numbers if one else None for one in self.changes], self.learned)
-
-    def pinned(self) -> "PinnedBatch":
-        """A copy in pinned memory, from which a GPU copies while the processor does something else."""
-        few = [list(one.numbers) if one else [] for one in self.changes]
-        rest = pack([*(tensor for numbers in few for tensor in numbers), *self.learned.values()]).pinned()
-        return PinnedBatch(self, self.pixels.pin_memory(), rest)
-
-    def _finished(
-        self, pixels: torch.Tensor, numbers: Sequence[Numbers | None], learned: Mapping[str, torch.Tensor]
-    ) -> Batch:
-        views = [finished(*one) for one in zip(pixels, self.changes, numbers, strict=True)]
+    def finish(self, device: torch.device | str = "cpu") -> Batch:
+        """The batch, ready for the network, on ``device``."""
+        pixels, numbers, learned = send_to_device(self._tensors(), device, non_blocking=True)
+        views = (finished(*view) for view in zip(pixels, self.changes, numbers, strict=True))
         return Batch(tuple(views), self.step, **learned)
 
+    def pinned(self) -> "CutBatch":
+        """A copy in pinned memory, from which a GPU copies while the processor does something else."""
+        pixels, numbers, learned = recursively_apply(torch.Tensor.pin_memory, self._tensors())
+        changes = [made and replace(made, numbers=pinned) for made, pinned in zip(self.changes, numbers, strict=True)]
+        return replace(self, pixels=pixels, changes=changes, learned=learned)
 
-@dataclass(frozen=True)
-class PinnedBatch:
-    """A batch that a GPU copies in two pieces: the pixels of all views, and everything else.
-
-    Attributes:
-        batch: what it is of; its tensors stay on the processor.
-        pixels: as in ``batch``.
-        rest: numbers of the changes of all views, then what is learned, in their order in ``batch``.
-    """
-
-    batch: CutBatch
-    pixels: torch.Tensor
-    rest: Packed
-
-    def finish(self, device: torch.device) -> Batch:
-        """The batch, ready for the network, on ``device``."""
-        pixels, rest = self.pixels.to(device, non_blocking=True), iter(self.rest.on(device))
-        numbers = [Numbers(*islice(rest, len(Numbers._fields))) if one else None for one in self.batch.changes]
-        return self.batch._finished(pixels, numbers, dict(zip(self.batch.learned, rest, strict=True)))
+    def _tensors(self) -> tuple[torch.Tensor, list[Numbers | None], dict[str, torch.Tensor]]:
+        return self.pixels, [made.numbers if made else None for made in self.changes], dict(self.learned)
 
 
 @dataclass(frozen=True)
@@ -143,7 +121,6 @@ class Batches:
     Attributes:
         images: encoded images by row.
         keep: whether decoded images stay in memory.
-        readers: threads that read images.
         pairing: positive pairs.
         order: order of training.
         views: each view, and its augmentation.
@@ -152,11 +129,11 @@ class Batches:
         part: rank of this process, and number of processes.
         learned: what the method learns from besides images.
         faithfulness: (n,) float32, how faithful the caption of each image is, NaN if unknown; None: no weights.
+        readers: threads that read images.
     """
 
     images: TarImages
     keep: bool
-    readers: int
     pairing: Pairing
     order: Order
     views: Sequence[tuple[View, Augmentation]]
@@ -165,6 +142,7 @@ class Batches:
     part: tuple[int, int] = (0, 1)
     learned: Mapping[Signal, Rows] = field(default_factory=dict)
     faithfulness: np.ndarray | None = None
+    readers: int = READERS
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.text.blank import is_blank
+from workflow_scripts.models.text_norms import is_blank
 
 ROWS = 65_536  # texts that are Python's at a time
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from workflow_scripts.models.preprocessing import normalise, normalise_planes
-from workflow_scripts.pretraining.data.augment import BLUR, GREY, JITTER
 from workflow_scripts.pretraining.data.colour import WHITE, blend, blur, grey, half_width, shift_hue
+from workflow_scripts.pretraining.data.crops import BLUR, GREY, JITTER
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 STRENGTH = np.array([0.4, 0.4, 0.4, 0.1])

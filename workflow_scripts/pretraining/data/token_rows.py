@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from workflow_scripts.models.text.blank import is_blank
+from workflow_scripts.models.text_norms import is_blank
 
 Encode = Callable[[list[str]], tuple[list[list[int]], int]]
 """Captions -> rows of ids, and how many captions were cut."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from workflow_scripts.pretraining.losses.views import check_rows, units
+from workflow_scripts.pretraining.losses.contrastive import check_rows, units
 
 
 class Queue(nn.Module):

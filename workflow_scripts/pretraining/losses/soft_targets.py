@@ -6,13 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from workflow_scripts.pretraining.losses.views import (
-    Views,
-    check_rows,
-    similarities,
-    soft_cross_entropy,
-    units,
-)
+from workflow_scripts.pretraining.losses.contrastive import Views, check_rows, similarities, soft_cross_entropy, units
 
 SHARPEST, FLATTEST = 1e-4, 1e4  # bounds of the target temperature
 ANCHORS = 256  # images of a batch whose targets are measured; all of a large batch would take minutes

@@ -4,7 +4,7 @@ Assignments")."""
 import torch
 from torch import Tensor
 
-from workflow_scripts.pretraining.losses.views import check_equal, check_rows, soft_cross_entropy, units
+from workflow_scripts.pretraining.losses.contrastive import check_equal, check_rows, soft_cross_entropy, units
 
 
 def prototype_scores(rows: Tensor, prototypes: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.batch import Batch
     from workflow_scripts.pretraining.network import Network
 
 
@@ -104,8 +104,8 @@ def match(network: "Network", image: "Tensor", text: "Tensor", weights: "Tensor 
     """CLIP's loss of this process's (b, d) images and texts among those of all processes, by the learned scale."""
     import torch
 
-    from workflow_scripts.pretraining.distributed.gather import all_rows
-    from workflow_scripts.pretraining.losses.clip import LARGEST, clip_loss
+    from workflow_scripts.pretraining.losses.contrastive import LARGEST, clip_loss
+    from workflow_scripts.pretraining.losses.gather import all_rows
 
     log_scale = network.get_parameter("heads.scale.log")
     # Beyond the bound its gradient would stay 0, so the parameter itself is clamped.

@@ -14,7 +14,7 @@ from workflow_scripts.pretraining.methods.clip import ClipHead
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.batch import Batch
     from workflow_scripts.pretraining.network import Network
 
 
@@ -45,7 +45,7 @@ def heads(settings: DeclipNnHead, width: int, sizes: Sizes) -> "dict[str, nn.Mod
 
 def loss(network: "Network", settings: DeclipNnHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """Each image is matched with its caption, and with the nearest earlier caption of that."""
-    from workflow_scripts.pretraining.distributed.gather import all_rows
+    from workflow_scripts.pretraining.losses.gather import all_rows
     from workflow_scripts.pretraining.losses.queue import Queue
 
     queue, weight = network.heads["queue"], settings.neighbour_weight

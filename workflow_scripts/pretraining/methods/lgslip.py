@@ -13,7 +13,7 @@ from workflow_scripts.pretraining.methods.clip import ClipHead
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.batch import Batch
     from workflow_scripts.pretraining.network import Network
 
 

@@ -10,7 +10,7 @@ from workflow_scripts.pretraining.methods.simclr import SimclrHead, heads, proje
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.batch import Batch
     from workflow_scripts.pretraining.network import Network
 
 
@@ -25,8 +25,8 @@ def embed(network: "Network", settings: MultiPositiveHead, batch: "Batch") -> "t
 
 def loss(network: "Network", settings: MultiPositiveHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """The images of a pair and of all pairs whose source has the same caption are positives of each other."""
-    from workflow_scripts.pretraining.distributed.gather import all_rows
-    from workflow_scripts.pretraining.losses.multi_positive import multi_positive_loss
+    from workflow_scripts.pretraining.losses.contrastive import multi_positive_loss
+    from workflow_scripts.pretraining.losses.gather import all_rows
 
     assert batch.caption_ids is not None
     all_views, offsets = zip(*map(all_rows, rows), strict=True)

@@ -13,7 +13,7 @@ from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Si
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.batch import Batch
     from workflow_scripts.pretraining.network import Network
 
 
@@ -58,8 +58,8 @@ def embed(network: "Network", settings: NnclrHead, batch: "Batch") -> "tuple[Ten
 
 def loss(network: "Network", settings: NnclrHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """Each view predicts the neighbour of the other; neighbours are found before the second enters the queue."""
-    from workflow_scripts.pretraining.distributed.gather import all_rows
-    from workflow_scripts.pretraining.losses.nearest_neighbour import nnclr_loss
+    from workflow_scripts.pretraining.losses.contrastive import nnclr_loss
+    from workflow_scripts.pretraining.losses.gather import all_rows
     from workflow_scripts.pretraining.losses.queue import Queue
 
     queue = network.heads["queue"]

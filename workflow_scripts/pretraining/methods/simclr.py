@@ -12,7 +12,7 @@ from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Si
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.batch import Batch
     from workflow_scripts.pretraining.network import Network
 
 
@@ -64,8 +64,8 @@ def loss(network: "Network", settings: SimclrHead, batch: "Batch", rows: "Sequen
 
 def contrast(first: "Tensor", second: "Tensor", temperature: float, weights: "Tensor | None" = None) -> "Tensor":
     """NT-Xent of this process's (b, d) projections of two views among those of all processes."""
-    from workflow_scripts.pretraining.distributed.gather import all_rows
-    from workflow_scripts.pretraining.losses.nt_xent import nt_xent
+    from workflow_scripts.pretraining.losses.contrastive import nt_xent
+    from workflow_scripts.pretraining.losses.gather import all_rows
 
     all_first, offset = all_rows(first)
     return nt_xent(first, second, temperature, (all_first, all_rows(second)[0]), offset, weights)

@@ -14,7 +14,7 @@ from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Si
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.batch import Batch
     from workflow_scripts.pretraining.network import Network
 
 
@@ -60,7 +60,7 @@ def start(settings: SimsiamHead, backbone: "nn.Module") -> None:
     Raises:
         PipelineError: it has no such blocks.
     """
-    from workflow_scripts.models.networks.residual_blocks import start_at_zero
+    from workflow_scripts.models.backbones import start_at_zero
 
     if settings.zero_init_last and not start_at_zero(backbone):
         value, advice = "no residual block ends in a batch norm", "set it to false, or use a ResNet as backbone"
@@ -98,7 +98,7 @@ def negative_cosine(predicted: "Tensor", projected: "Tensor", weights: "Tensor |
     """
     from torch.nn.functional import cosine_similarity
 
-    from workflow_scripts.pretraining.losses.views import check_equal, mean_of_pairs
+    from workflow_scripts.pretraining.losses.contrastive import check_equal, mean_of_pairs
 
     check_equal(predicted=predicted, projected=projected)
     cosines = cosine_similarity(predicted.float(), projected.detach().float(), dim=1)

@@ -9,7 +9,7 @@ from workflow_scripts.pretraining.method import TWO_VIEWS, LabelSettings, Method
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.batch import Batch
     from workflow_scripts.pretraining.network import Network
 
 
@@ -40,7 +40,7 @@ def loss(network: "Network", settings: SupervisedHead, batch: "Batch", rows: "Se
     import torch
     from torch.nn.functional import cross_entropy
 
-    from workflow_scripts.pretraining.losses.views import check_equal
+    from workflow_scripts.pretraining.losses.contrastive import check_equal
 
     one, two = rows
     check_equal(first=one, second=two)

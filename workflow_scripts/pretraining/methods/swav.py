@@ -12,7 +12,7 @@ from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Si
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.batch import Batch
     from workflow_scripts.pretraining.network import Network
 
 
@@ -94,8 +94,8 @@ def loss(network: "Network", settings: SwavHead, batch: "Batch", rows: "Sequence
     """Each view predicts to which prototypes the other is assigned."""
     import torch
 
+    from workflow_scripts.pretraining.losses.contrastive import units
     from workflow_scripts.pretraining.losses.swapped_assignments import prototype_scores, swav_loss
-    from workflow_scripts.pretraining.losses.views import units
 
     prototypes = network.get_parameter("heads.prototypes.weight")
     with torch.no_grad():
@@ -110,7 +110,7 @@ def _assigned(network: "Network", settings: SwavHead, step: int, view: int, proj
     """(b, d) projections of a view -> (b, k) shares of prototypes, found for all processes and the queue together."""
     import torch
 
-    from workflow_scripts.pretraining.distributed.gather import all_rows
+    from workflow_scripts.pretraining.losses.gather import all_rows
     from workflow_scripts.pretraining.losses.queue import Queue
     from workflow_scripts.pretraining.losses.swapped_assignments import prototype_scores, sinkhorn
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from workflow_scripts.pretraining.data.batch import Batch
+    from workflow_scripts.pretraining.batch import Batch
     from workflow_scripts.pretraining.network import Network
 
 TARGET_TEMPERATURE = 0.1
@@ -47,7 +47,7 @@ class XclrHead(SimclrHead):
 
 def loss(network: "Network", settings: XclrHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """The two views of an image, and the vector of its caption."""
-    from workflow_scripts.pretraining.distributed.gather import all_rows
+    from workflow_scripts.pretraining.losses.gather import all_rows
     from workflow_scripts.pretraining.losses.soft_targets import soft_target_loss
 
     one, two = rows

@@ -1,17 +1,74 @@
-"""The curve of a run: losses stay on the device until a row needs them, and are read a step later."""
+"""The curve of a run: losses stay on the device until a row needs them, and are read a step later.
+
+Losses and weights that are not finite stop the run before they reach a checkpoint.
+"""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
 
-from workflow_scripts.pretraining.checkpoint import State
-from workflow_scripts.pretraining.live_curve import LiveCurve
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.monitor.collapse import warn_of_collapse
-from workflow_scripts.pretraining.monitor.divergence import check_losses
+from workflow_scripts.pretraining.monitor.live_curve import LiveCurve
 from workflow_scripts.pretraining.monitor.tracking import Tracking
-from workflow_scripts.pretraining.speed.reading import Reading
+from workflow_scripts.pretraining.training.checkpoint import State
+
+
+class Reading:
+    """A copy of a tensor to the processor, which goes on while it is made."""
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self._made: torch.cuda.Event | None = None
+        self._values = values
+        if values.device.type == "cuda":
+            self._values = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+            self._values.copy_(values, non_blocking=True)
+            self._made = torch.cuda.Event()
+            self._made.record()
+
+    def values(self) -> list[float]:
+        """The numbers of the tensor, once they are there."""
+        if self._made is not None:
+            self._made.synchronize()
+        return [float(value) for value in self._values.tolist()]
+
+
+ADVICE = "lower lr, lengthen warmup_steps or set precision to no; that starts the run from step 0"
+
+
+def check_losses(losses: Sequence[float], last: int, saved: int) -> None:
+    """Refuse losses of the steps up to ``last`` that are not finite.
+
+    Args:
+        saved: step of the last checkpoint.
+
+    Raises:
+        PipelineError: with the first such step.
+    """
+    for step, loss in enumerate(losses, last - len(losses) + 1):
+        if not math.isfinite(loss):
+            raise PipelineError("loss is not finite", f"step {step} of pretrain", loss, _advice(saved))
+
+
+def check_weights(weights: Mapping[str, torch.Tensor], step: int, saved: int) -> None:
+    """Refuse weights and buffers that are not finite: an overflow in a gradient spoils them after a finite loss.
+
+    Raises:
+        PipelineError: with the first of them.
+    """
+    floating = {name: value for name, value in weights.items() if value.is_floating_point()}
+    if bool(torch.stack([value.isfinite().all() for value in floating.values()]).all()):  # one wait for a GPU
+        return
+    name = next(name for name, value in floating.items() if not bool(value.isfinite().all()))
+    raise PipelineError("weights are not finite", f"step {step} of pretrain", name, _advice(saved))
+
+
+def _advice(saved: int) -> str:
+    kept = f"the checkpoint of step {saved} is kept" if saved else "there was no checkpoint yet"
+    return f"{kept}; {ADVICE}"
 
 
 class _Row(NamedTuple):

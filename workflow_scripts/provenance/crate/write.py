@@ -5,17 +5,16 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import move_folder_durable
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.names import CRATE
-from workflow_scripts.provenance.crate.base import METADATA, README, README_TEXT
-from workflow_scripts.provenance.crate.contents import contents
-from workflow_scripts.provenance.crate.crate import MEGABYTE, describe
-from workflow_scripts.provenance.crate.public import Published
-from workflow_scripts.provenance.nodes import Node, inputs_of, load
+from workflow_scripts.provenance.crate.contents import METADATA, README, README_TEXT, Published, contents
+from workflow_scripts.provenance.crate.metadata import describe
+from workflow_scripts.provenance.nodes import REPORT, Node, inputs_of, load
 
-REPORT = "report/index"  # in the study's folder
+MEGABYTE = 1_000_000
 
 
 def write_crate(study: Path, license: str, max_file_mb: float, published: Published) -> Path:
@@ -49,8 +48,8 @@ def write_crate(study: Path, license: str, max_file_mb: float, published: Publis
     crate = describe(nodes, study.resolve().name, license, published, round(max_file_mb * MEGABYTE))
     part = study / f".{CRATE}.{uuid.uuid4().hex}.part"
     try:
-        for name, source in crate.files.items():
-            _copy(source, part / name)
+        for name, (source, sha256) in crate.files.items():
+            _copy(source, part / name, sha256)
         (part / README).write_bytes(README_TEXT)
         (part / METADATA).write_bytes(pretty(crate.metadata))
         move_folder_durable(part, target)
@@ -100,10 +99,12 @@ def _check(node: Node, known: Mapping[Path, Node]) -> None:
             raise PipelineError("study incomplete", node.path, value, "complete it first: snakemake")
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, sha256: str) -> None:
+    advice = "repair the study first: faithful-pairs audit names the fault"
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         shutil.copyfile(source, target)
     except OSError as error:
-        advice = "repair the study first: faithful-pairs audit names the fault"
         raise PipelineError("unreadable data file", source, error.strerror or error, advice) from None
+    if (copied := file_hash(target)) != sha256:
+        raise PipelineError("damaged data file", source, f"sha256 is {copied} instead of the recorded {sha256}", advice)

@@ -4,11 +4,9 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from workflow_scripts.reporting.colours import arm_class
-from workflow_scripts.reporting.dots import Dot, dots
-from workflow_scripts.reporting.provenance import Number, Source
-from workflow_scripts.reporting.study import Study
-from workflow_scripts.reporting.text import percent, plain, points
+from workflow_scripts.reporting.charts import Dot, dots
+from workflow_scripts.reporting.study import Number, Source, Study
+from workflow_scripts.reporting.text import arm_class, percent, plain, points
 
 Row = dict[str, Any]
 JUDGED = {

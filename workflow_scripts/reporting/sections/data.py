@@ -1,30 +1,177 @@
-"""Sections on data: losses, captions, pairs. Each function returns the context of one template."""
+"""Sections on data: rows lost by each stage, summaries side by side, pairs.
 
-import math
+Each public function with a study returns the context of one template.
+"""
+
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+from markupsafe import Markup
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.colours import arm_class
-from workflow_scripts.reporting.provenance import Number, Source
-from workflow_scripts.reporting.reading import rows_of, sample_rows
-from workflow_scripts.reporting.sections import examples
-from workflow_scripts.reporting.sections.agreement import Partners, agreement
-from workflow_scripts.reporting.sections.examples import CaptionLine
-from workflow_scripts.reporting.sections.flow import final_states, steps
-from workflow_scripts.reporting.sections.judge_scores import Judged, JudgeScore, judge_scores, scored_by_all
-from workflow_scripts.reporting.sections.quality import is_detail, side_by_side
-from workflow_scripts.reporting.study import Study, record
-from workflow_scripts.reporting.text import caption_text, count, words
+from workflow_scripts.reporting.charts import stacked
+from workflow_scripts.reporting.study import (
+    SAMPLE,
+    SEED,
+    ArtifactIndex,
+    Number,
+    Record,
+    Source,
+    Study,
+    record,
+    rows_by_key,
+    rows_of,
+    sample_rows,
+    unit_of,
+)
+from workflow_scripts.reporting.text import arm_class, caption_text, count, plain, words
+from workflow_scripts.stats.intervals import wilson
 from workflow_scripts.stats.seeds import derive
 
+EXPLAINED = {
+    "annotations": "rows of the annotation file kept",
+    "shard_plan": "rows planned for download",
+    "image_index": "images fetched and readable",
+    "caption_table": "images with captions and scores",
+    "select_captions": "images with a caption in this arm",
+    "pair_table": "sources with a pair",
+    "common_images": "images that all runs train on",
+}
+PAIR_SOURCES = 6  # images whose pairs are shown
+DETAILS = frozenset({"n", "unknown", "window", "q05", "q25", "q75", "q95"})
 Row = dict[str, Any]
 _LEVEL = re.compile(r"(?<!\d)\.|\.(?!\d)")  # the dot in 0.5 separates no levels
-SAMPLE = 20_000  # rows from which examples are chosen
 FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs", "common")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of the flow."""
+
+    label: str
+    meaning: str
+    rows_in: Number
+    rows_out: Number
+    dropped: list[tuple[str, Number]]
+    bar: Markup
+
+
+def steps(records: Sequence[Record], index: ArtifactIndex) -> list[Step]:
+    """A step per record that counts rows, in the order given; bars share the width of the largest input."""
+    counted = [record for record in records if record.manifest.get("rows")]
+    widest = max((int(record.manifest["rows"]["in"]) for record in counted), default=0)
+    return [_step(record, index, widest) for record in counted]
+
+
+def _step(record: Record, index: ArtifactIndex, widest: int) -> Step:
+    rows, source = record.manifest["rows"], index.manifest(record.label)
+    dropped = sorted((rows.get("dropped") or {}).items(), key=lambda item: (-item[1], item[0]))
+    parts = [("kept", int(rows["out"]), "kept")]
+    parts += [(words(reason), int(number), f"lost lost-{at % 3}") for at, (reason, number) in enumerate(dropped)]
+    return Step(
+        label=record.label,
+        meaning=EXPLAINED.get(record.label.split("/")[0], ""),
+        rows_in=Number(count(rows["in"]), source=source, rows="rows in"),
+        rows_out=Number(count(rows["out"]), source=source, rows="rows out"),
+        dropped=[(words(reason), Number(count(n), source=source, rows=reason)) for reason, n in dropped],
+        bar=stacked(parts, widest),
+    )
+
+
+def final_states(card: dict[str, Any]) -> list[tuple[str, int]]:
+    """(state, rows) of a data card, most rows first; its counts stand under `states`."""
+    states = card["states"]
+    return sorted(((str(name), int(n)) for name, n in states.items()), key=lambda item: (-item[1], item[0]))
+
+
+class Figure(NamedTuple):
+    """A number of a summary with its interval, where it has one, and how many items it is from."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def flatten(summary: dict[str, Any], prefix: str = "") -> dict[str, Figure]:
+    """Numbers of a nested summary by dotted name, in its order; text, lists and missing values are not shown.
+
+    A value with `low` and `high` beside it (and maybe `n`) is one figure with its interval.
+    """
+    if all(_is_number(summary.get(name)) for name in ("value", "low", "high")):
+        rest = {name: value for name, value in summary.items() if name not in ("value", "low", "high", "n")}
+        own = Figure(summary["value"], summary["low"], summary["high"], summary.get("n"))
+        return {prefix.removesuffix("."): own, **flatten(rest, prefix)}
+    found: dict[str, Figure] = {}
+    for name, value in summary.items():
+        if isinstance(value, dict):
+            found |= flatten(value, f"{prefix}{name}.")
+        elif _is_number(value):
+            found[f"{prefix}{name}"] = Figure(float(value))
+    return found
+
+
+def is_detail(name: str) -> bool:
+    """Whether a figure stands in the folded table only: counts behind others, and quantiles but the median."""
+    return name.rpartition(".")[2] in DETAILS
+
+
+def side_by_side(columns: Sequence[tuple[str, dict[str, Any], Source]]) -> list[tuple[str, list[Number]]]:
+    """(dotted name of the figure, one Number per column) lines; an em dash where an arm lacks the figure."""
+    flat = [flatten(summary) for _, summary, _ in columns]
+    names = list(dict.fromkeys(name for figures in flat for name in figures))
+    lines = []
+    for name in names:
+        cells = [_cell(figures.get(name), name, source) for figures, (_, _, source) in zip(flat, columns, strict=True)]
+        lines.append((name, cells))
+    return lines
+
+
+def _cell(figure: Figure | None, name: str, source: Source) -> Number:
+    if figure is None:
+        return Number("—")
+    low, high = figure.low, figure.high
+    interval = "" if low is None or high is None else f"{plain(low)}–{plain(high)}"
+    rows = name if figure.n is None else f"{name}, n = {figure.n}"
+    return Number(plain(figure.value), interval, source, rows)
+
+
+class Partners(NamedTuple):
+    """The first partner of each sampled image, by key, in the pair table ``name``."""
+
+    name: str
+    target: Mapping[str, str]
+    source: Source
+
+
+def agreement(tables: Sequence[Partners]) -> list[tuple[str, list[Number]]]:
+    """(name, shares with each table before it) of every table but the first.
+
+    A share is that of sampled images with the same first partner in both, among those with a partner in both.
+    """
+    return [
+        (table.name, [_share(table, other) for other in tables[:number]])
+        for number, table in enumerate(tables)
+        if number
+    ]
+
+
+def _share(table: Partners, other: Partners) -> Number:
+    both = table.target.keys() & other.target.keys()
+    if not both:
+        return Number("—")
+    share = wilson(sum(table.target[key] == other.target[key] for key in both) / len(both), len(both))
+    assert share.low is not None
+    assert share.high is not None
+    interval = f"{plain(share.low)}–{plain(share.high)}"
+    return Number(plain(share.value), interval, table.source, f"same first partner as in {other.name}, n = {len(both)}")
 
 
 def losses(study: Study) -> Row:
@@ -40,69 +187,11 @@ def losses(study: Study) -> Row:
     return {"steps": steps(records, study.index), "states": states, "figure": picture}
 
 
-def _scores(line: CaptionLine, key: str, judged: Judged, source: Source) -> list[JudgeScore]:
-    """ITM, where it is known, and the scores of the judges by an arm that has the caption; else that there are none."""
-    found = []
-    if line.itm is not None and math.isfinite(line.itm):
-        itm = f"{line.itm:+.2f}".replace("-", "−")
-        found.append(JudgeScore("ITM", Number(itm, "", source, f"key {key}, ITM of the {line.origin} caption")))
-    found += next((judged[arm, key] for arm in line.chosen_by if (arm, key) in judged), [])
-    return found or [JudgeScore("", Number("not scored"))]
-
-
-def captions(study: Study) -> Row:
-    """The captions of a seeded choice of images in all arms: worst, typical, best."""
-    table = study.one("captions_table")
-    if table is None:
-        return {"strata": []}
-    path, settings = table.path(".parquet"), study.settings
-    columns = ("key", "itm_original", "itm_generated")
-    sample = sample_rows(path, columns, SAMPLE, settings.seed, "captions").to_pylist()
-    scored = scored_by_all(study, [row["key"] for row in sample])
-    sample = [row for row in sample if row["key"] in scored]
-    chosen = examples.strata(np.array([_gain(row) for row in sample]), settings.seed, settings.captions_each)
-    keys = {name: [sample[at]["key"] for at in positions] for name, positions in chosen.items()}
-    everyone = [key for some in keys.values() for key in some]
-    rows = {row["key"]: row for row in rows_of(path, "key", everyone)}
-    arms = {_unit(arm, "arm"): _by_key(arm, "key", everyone) for arm in study.all("arms")}
-    thumbs, judged = study.thumbnails(everyone), judge_scores(study, everyone)
-    source = study.source(table, ".parquet")
-    strata = [
-        (name, [_caption_card(rows[key], arms, thumbs.get(key, ""), judged, source) for key in keys[name]])
-        for name in examples.STRATA
-        if keys[name]
-    ]
-    return {"strata": strata, "sampled": count(len(sample)), "judged": bool(study.scores)}
-
-
-def _gain(row: Row) -> float:
-    if row["itm_original"] is None or not row["itm_generated"]:
-        return math.nan
-    return float(max(row["itm_generated"]) - row["itm_original"])
-
-
-def _by_key(artifact: Artifact, column: str, keys: Sequence[str]) -> dict[str, Row]:
-    return {row[column]: row for row in rows_of(artifact.path(".parquet"), column, keys)}
-
-
-def _caption_card(row: Row, arms: Mapping[str, Mapping[str, Row]], thumb: str, judged: Judged, source: Source) -> Row:
-    key = row["key"]
-    chosen = {name: found[key] for name, found in arms.items() if key in found}
-    lines = [
-        {"line": line, "scores": _scores(line, key, judged, source)} for line in examples.caption_lines(row, chosen)
-    ]
-    return {"key": key, "subreddit": row["subreddit"], "thumb": thumb, "lines": lines}
-
-
-def _unit(artifact: Artifact, name: str) -> str:
-    return artifact.unit.get(name, artifact.name)
-
-
 def quality(study: Study, name: str, unit: str) -> Row:
     """Summaries side by side: of captions (`caption_quality`, arm), judges (`judge_quality`, judge), pairs, ratings."""
     artifacts = study.all(name)
-    columns = [(_unit(one, unit), study.json(one), study.source(one, ".json")) for one in artifacts]
-    figures = [study.figure(one, _unit(one, unit)) for one in artifacts]
+    columns = [(unit_of(one, unit), study.json(one), study.source(one, ".json")) for one in artifacts]
+    figures = [study.figure(one, unit_of(one, unit)) for one in artifacts]
     lines = [(words(_LEVEL.sub(" · ", figure)), is_detail(figure), cells) for figure, cells in side_by_side(columns)]
     return {
         "columns": [(column, arm_class(column)) for column, _, _ in columns],
@@ -114,13 +203,13 @@ def quality(study: Study, name: str, unit: str) -> Row:
 
 def pairs(study: Study) -> Row:
     """First partners of the same source images in every pair table."""
-    tables, index, settings = study.all("pairs"), study.one("images"), study.settings
+    tables, index = study.all("pairs"), study.one("images")
     if not tables or index is None:
         return {"sources": []}
-    sample = sample_rows(index.path(".parquet"), ("key",), SAMPLE, settings.seed, "pairs")["key"].to_pylist()
-    np.random.default_rng(derive(settings.seed, "report", "pairs", "order")).shuffle(sample)
+    sample = sample_rows(index.path(".parquet"), ("key",), SAMPLE, SEED, "pairs")["key"].to_pylist()
+    np.random.default_rng(derive(SEED, "report", "pairs", "order")).shuffle(sample)
     found = [_nearest(table, sample) for table in tables]
-    sources = examples.shared_sources(sample, found, settings.pair_sources)
+    sources = shared_sources(sample, found, PAIR_SOURCES)
     shown = sources + [table[key]["target"] for key in sources for table in found if key in table]
     thumbs = study.thumbnails(shown)
     texts = _captions_by_arm(study, shown)
@@ -132,7 +221,7 @@ def pairs(study: Study) -> Row:
             if key in rows
         ]
         blocks.append({"key": key, "thumb": thumbs.get(key, ""), "cards": cards})
-    names = [_unit(table, "pairs") for table in tables]
+    names = [unit_of(table, "pairs") for table in tables]
     firsts = [
         Partners(name, {key: row["target"] for key, row in rows.items()}, study.source(table, ".parquet"))
         for name, table, rows in zip(names, tables, found, strict=True)
@@ -151,16 +240,16 @@ def _nearest(table: Artifact, keys: Sequence[str]) -> dict[str, Row]:
 def _captions_by_arm(study: Study, keys: Sequence[str]) -> dict[str, dict[str, str]]:
     """arm -> key -> caption; `""` stands for the original captions, for pair tables that no arm made."""
     texts = {
-        _unit(arm, "arm"): {row["key"]: row["caption"] for row in _by_key(arm, "key", keys).values()}
+        unit_of(arm, "arm"): {row["key"]: row["caption"] for row in rows_by_key(arm, "key", keys).values()}
         for arm in study.all("arms")
     }
     table = study.one("captions_table")
-    originals = {} if table is None else _by_key(table, "key", keys)
+    originals = {} if table is None else rows_by_key(table, "key", keys)
     return {**texts, "": {key: row["original"] for key, row in originals.items()}}
 
 
 def _pair_card(study: Study, table: Artifact, row: Row, texts: Mapping[str, Row], thumbs: Mapping[str, str]) -> Row:
-    name = _unit(table, "pairs")
+    name = unit_of(table, "pairs")
     wanted = study.settings.captions_of.get(name, name)
     arm = wanted if wanted in texts else ""
     source = study.source(table, ".parquet")
@@ -173,3 +262,10 @@ def _pair_card(study: Study, table: Artifact, row: Row, texts: Mapping[str, Row]
         "target_caption": caption_text(texts[arm].get(row["target"], "")),
         "cosine": Number(f"{row['cosine']:.2f}", source=source, rows=f"source {row['source']}, rank 1"),
     }
+
+
+def shared_sources(sample: Sequence[str], tables: Sequence[Mapping[str, Row]], most: int) -> list[str]:
+    """At most `most` keys of `sample`, in its order, first those with a pair in every table, then in most tables."""
+    counts = {key: sum(key in table for table in tables) for key in sample}
+    ranked = sorted((key for key in counts if counts[key]), key=lambda key: -counts[key])
+    return ranked[:most]

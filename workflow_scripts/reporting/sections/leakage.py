@@ -9,10 +9,8 @@ import pyarrow.parquet as pq
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.result_names import WITHOUT_LEAKED
 from workflow_scripts.core.shards import dataset_images
-from workflow_scripts.reporting.colours import arm_class
-from workflow_scripts.reporting.provenance import Number
-from workflow_scripts.reporting.study import THUMBNAIL, Study
-from workflow_scripts.reporting.text import caption_text, count, percent, words
+from workflow_scripts.reporting.study import THUMBNAIL, Number, Study
+from workflow_scripts.reporting.text import arm_class, caption_text, count, percent, words
 from workflow_scripts.reporting.thumbnails import thumbnail
 
 Row = dict[str, Any]

@@ -1,31 +1,30 @@
 """Checks of references within a study: every name that is used must be defined exactly once."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
+from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
+from workflow_scripts.evaluation.contrasts.comparisons import comparisons, groups
+from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.models.networks.settings import LAYOUTS
 from workflow_scripts.models.text.kinds import TOKENIZERS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.score_captions import JUDGES
+from workflow_scripts.stages.select_captions import ARM_KINDS
 from workflow_scripts.stages.source import WORLD
-from workflow_scripts.study.config.arms.checks import arm_errors
-from workflow_scripts.study.config.arms.judged import judged_arm_errors
-from workflow_scripts.study.config.encoders.checks import encoder_errors
-from workflow_scripts.study.config.errors import Path, SettingError, known, unused_settings
-
-if TYPE_CHECKING:
-    from workflow_scripts.study.config.sections import Pairs
-    from workflow_scripts.study.config.study import Study
+from workflow_scripts.study.config.errors import Path, SettingError, known, one_of, unused_settings
+from workflow_scripts.study.config.runs import summarised, trainings
+from workflow_scripts.study.config.sections import RESERVED_PAIRS, Arm, Judge, Pairs, Study
 
 SAME_CROP = 0.01  # of the side: shares of whole pixels differ by less where the crop is the same
-RESERVED_PAIRS = ("self", "labels", "none")
 RESERVED = {"pairs": RESERVED_PAIRS, "datasets": ("mean",)}  # mean: of the summary's rows over all datasets
+ENCODERS: Mapping[str, Mapping[str, Any]] = {"text_encoders": TEXT_ENCODERS, "image_encoders": IMAGE_ENCODERS}
 
 
 def reference_errors(study: Study) -> Iterator[SettingError]:
@@ -227,3 +226,156 @@ def _crops(study: Study) -> Iterator[SettingError]:
             yield SettingError(
                 what, where, value, "give the networks the same crop, or evaluate them in a study of their own"
             )
+
+
+def arm_errors(study: Study) -> Iterator[SettingError]:
+    """Yield an error for each setting that is missing or that the kind lacks, unknown arm, and cycle of arms."""
+    arms, names = study.arms, [arm.name for arm in study.arms]
+    for number, arm in enumerate(arms):
+        where, needed = ("arms", number, "table"), ARM_KINDS[arm.kind].from_file
+        if needed and arm.table is None:
+            yield SettingError("missing table", where, f"none for arm {arm.name}", f"arms of kind {arm.kind} need one")
+        elif not needed and arm.table is not None:
+            yield SettingError("unused table", where, arm.table.at, f"remove it; kind {arm.kind} has none")
+        yield from unused_settings(("arms", number), arm, ARM_KINDS)
+        for setting, name in arm.arms_read.items():
+            yield from known(("arms", number, setting), "arm", name, names)
+    for cycle in _cycles({arm.name: [name for _, name in study.arms_before(arm)] for arm in arms}):
+        number = names.index(cycle[0])
+        setting = next(setting for setting, name in study.arms_before(arms[number]) if name == cycle[1])
+        advice = "let one of them start from an arm that is not among them"
+        yield SettingError("arms that start from each other", ("arms", number, setting), " > ".join(cycle), advice)
+
+
+def _cycles(reads: dict[str, list[str]]) -> Iterator[list[str]]:
+    """Names of arms of which each reads the next and the last is the first, one list per cycle."""
+    while True:
+        try:
+            TopologicalSorter(reads).prepare()
+        except CycleError as error:
+            cycle: list[str] = error.args[1][::-1]
+            yield cycle
+            reads = {name: others for name, others in reads.items() if name not in cycle}
+        else:
+            return
+
+
+def judged_arm_errors(study: Study) -> Iterator[SettingError]:
+    """Yield an error for each judge or score that can't choose an arm."""
+    judges = {judge.name: judge for judge in study.judges}
+    for number, arm in enumerate(study.arms):
+        name = arm.judge_read
+        if name in judges:
+            yield from _scores(("arms", number), arm, judges[name])
+        elif name is not None:
+            yield from known(("arms", number, "judge"), "judge", name, judges)
+
+
+def _scores(where: Path, arm: Arm, judge: Judge) -> Iterator[SettingError]:
+    wanted, standardised = getattr(arm, "score", None), getattr(arm, "standardised", False)
+    offered = JUDGES[judge.kind].scores
+    if wanted is not None and wanted not in offered:
+        yield SettingError("unknown score", (*where, "score"), wanted, one_of(wanted, offered))
+    reference = getattr(judge, "reference", None)
+    if reference in arm.arms_read.values():
+        value = f"{judge.name} compares captions with those of {reference}, so it has no score for them"
+        advice = "give the judge another reference, or compare other arms"
+        yield SettingError("judge without scores of an arm", (*where, "judge"), value, advice)
+    if len(offered) > 1 and wanted is None:
+        value = f"none for {judge.name}, which has {' and '.join(offered)}"
+        yield SettingError("missing score", (*where, "score"), value, "name one of them")
+    if judge.images is not None:
+        value = f"{judge.name}, which scores {judge.images:,} images"
+        advice = "choose by a judge that scores all images (images: null)"
+        yield SettingError("judge without scores of all images", (*where, "judge"), value, advice)
+    if standardised and judge.others is not None and judge.others < 2:
+        value = f"{judge.name} compares a caption with {judge.others} other images"
+        advice = "give the judge at least 2 others, or choose by raw scores"
+        yield SettingError("scores that can't be standardised", (*where, "standardised"), value, advice)
+
+
+def encoder_errors(study: Study) -> Iterator[SettingError]:
+    """Yield an error for each encoder that lacks a source or a run, or has one without use."""
+    for section, number, encoder in study.encoders():
+        needs = ENCODERS[section][encoder.kind].needs
+        for key, wanted in (("source", needs == "source"), ("run", needs == "run")):
+            given, where = getattr(encoder, key), (section, number, key)
+            if wanted and given is None:
+                yield SettingError(
+                    f"missing {key}", where, f"none for {encoder.name}", f"kind {encoder.kind} needs one"
+                )
+            elif given is not None and not wanted and (key, needs) != ("source", "matcher"):
+                value = getattr(given, "at", given)
+                yield SettingError(f"unused {key}", where, value, f"remove it; kind {encoder.kind} has none")
+        if needs != "run" and getattr(encoder, "checkpoint", "last") != "last":
+            advice = f"remove it; kind {encoder.kind} has none"
+            yield SettingError("unused checkpoint", (section, number, "checkpoint"), encoder.checkpoint, advice)
+        for key in ("weights", "view"):
+            if (given := getattr(encoder, key, None)) is not None:
+                yield SettingError("unused setting", (section, number, key), given, "remove it; the workflow sets it")
+    kinds = {encoder.name: encoder.kind for encoder in study.text_encoders}
+    for number, judge in enumerate(study.judges):
+        kind = kinds.get(judge.encoder or "")
+        if kind is not None and not TEXT_ENCODERS[kind].judges:
+            usable = [name for name, kind in kinds.items() if TEXT_ENCODERS[kind].judges]
+            advice = f"name a text encoder of kind sentence_transformers: {', '.join(usable) or 'none yet'}"
+            value = f"{judge.encoder}, of kind {kind}"
+            yield SettingError("text encoder unfit for a judge", ("judges", number, "encoder"), value, advice)
+
+
+def contrast_errors(study: Study, sound: bool) -> Iterator[SettingError]:
+    """Yield errors of contrasts, and of the known orderings of networks.
+
+    Args:
+        sound: whether arms, pairs and runs, with their settings and steps, have no errors; if they have, only the
+            names of pairs are checked.
+    """
+    stated = study.evaluation.discrimination.stated
+    runs = _runs(study) if sound and (study.contrasts or stated) else []
+    for number, name in [(number, name) for number, pair in enumerate(stated) for name in pair if sound]:
+        where = ("evaluation", "discrimination", "orderings", number)
+        yield from known(where, "backbone or network of a run", name, {run.backbone for run in runs})
+    for number, contrast in enumerate(study.contrasts):
+        errors = list(_side_errors(number, contrast, {run.pairs for run in study.runs}))
+        if sound:
+            errors += _term_errors(number, contrast, runs)
+        yield from errors
+        if sound and not errors and not any(comparisons([contrast], runs)):
+            yield _no_row(number, contrast, runs)
+
+
+def _runs(study: Study) -> list[SummaryRun]:
+    """The runs as the summary has them."""
+    return [SummaryRun.model_validate(one) for one in summarised(trainings(study))]
+
+
+def _no_row(number: int, contrast: Contrast, runs: Sequence[SummaryRun]) -> SettingError:
+    """Why a contrast whose terms all have runs compares none."""
+    if any(groups(contrast, runs)):
+        value, advice = "no step that all of its runs have", "add a step that they all keep to evaluation.steps"
+        return SettingError("contrast without an evaluated step", ("contrasts", number), value, advice)
+    value, advice = f"no value of {', '.join(contrast.per)} or tag for which all terms have runs", "add runs"
+    if not contrast.terms:
+        axes = ", ".join(contrast.per)
+        value = f"{contrast.minuend} and {contrast.subtrahend} have no {axes} and tag in common"
+        advice = f"add runs with both that have the same {axes} and tag"
+    return SettingError("contrast without runs", ("contrasts", number), value, advice)
+
+
+def _side_errors(number: int, contrast: Contrast, pairs: set[str]) -> Iterator[SettingError]:
+    """Errors of the short form's sides that are the pairs of no run."""
+    for side in () if contrast.terms else ("minuend", "subtrahend"):
+        yield from known(("contrasts", number, side), "run's pairs", getattr(contrast, side), pairs)
+
+
+def _term_errors(number: int, contrast: Contrast, runs: Sequence[SummaryRun]) -> Iterator[SettingError]:
+    """Errors of terms that match no run, or whose step none of their runs has."""
+    for at, term in enumerate(contrast.terms):
+        steps = dict.fromkeys(step for run in runs if term.matches(run) for step in run.steps)
+        if not any(term.matches(run) for run in runs):
+            found = [axis for axis in ("method", "pairs", "augmentation", "tag", "arm") if term.fixes(axis)]
+            value = ", ".join(f"{axis} {getattr(term, axis) or '(none)'}" for axis in found)
+            where, advice = ("contrasts", number, "terms", at), "no run has all of these; correct them or add runs"
+            yield SettingError("term without runs", where, value, advice)
+        elif term.step is not None:
+            yield from known(("contrasts", number, "terms", at, "step"), "evaluated step", term.step, steps)

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from workflow_scripts.core.declaration.kind_settings import Kind, settings_of_others
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
-from workflow_scripts.study.config.nodes import Node
+from workflow_scripts.study.config.files import Node
 
 FEW = 15  # maximum number of names listed in addition to a close one
 CONTRADICTION = "contradictory settings"

@@ -1,12 +1,20 @@
-"""The sections of a config: settings of a stage, with what the config adds to them (names, sources, references)."""
+"""The study as ``config.yaml`` and its overlays describe it, and its sections.
 
+A section is the settings of the stage that uses it, with what the config adds: names, sources, references. Lists (arms,
+encoders, pairs, runs, datasets) are the study's axes: an overlay replaces a list and merges everything else.
+"""
+
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, PositiveInt, SkipValidation, create_model, field_validator
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts
 from workflow_scripts.evaluation.discrimination.rule import Discrimination
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.models.networks.view import Scaling
@@ -15,22 +23,32 @@ from workflow_scripts.pretraining.method import PairKind
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.annotations import Annotations
 from workflow_scripts.stages.caption_labels import CaptionLabels
+from workflow_scripts.stages.caption_quality import CaptionQuality
 from workflow_scripts.stages.crate import CrateContents
+from workflow_scripts.stages.demo_world import DemoWorld
+from workflow_scripts.stages.embed_captions import EmbedCaptions
+from workflow_scripts.stages.embed_images import EmbedImages
 from workflow_scripts.stages.eval_dataset import EvalDataset
+from workflow_scripts.stages.judge_comparison import JudgeComparison
 from workflow_scripts.stages.leakage import Leakage
+from workflow_scripts.stages.pack import Pack
 from workflow_scripts.stages.pair_quality import PairQuality
 from workflow_scripts.stages.pair_table import PairTable
 from workflow_scripts.stages.recaption import Recaption
 from workflow_scripts.stages.score_captions import ScoreCaptions
-from workflow_scripts.stages.select_captions import SelectCaptions
-from workflow_scripts.stages.source import SourceField
+from workflow_scripts.stages.select_captions import ARM_KINDS, SelectCaptions
+from workflow_scripts.stages.shard_plan import ShardPlan
+from workflow_scripts.stages.source import WORLD, SourceField
+from workflow_scripts.stages.tokenizer import Tokenizer
+from workflow_scripts.stages.tokens import Tokens
 from workflow_scripts.stages.vector_matches import VectorMatches
-from workflow_scripts.study.stages import sections_below
+from workflow_scripts.study.config.stages import sections_below
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 Name = Field(pattern=NAME, max_length=64, description="name; part of file names", examples=["my-name"])
 TAG = r"^[A-Za-z0-9_-]*$"
 Step = PositiveInt | Literal["last", "best"]
+RESERVED_PAIRS = ("self", "labels", "none")
 
 
 class Compute(Settings):
@@ -80,6 +98,11 @@ class AnnotationsSection(Annotations):
             token(entry)
         return entries
 
+    @property
+    def has_local_images(self) -> bool:
+        """Whether the source may contain images, unlike RedCaps' zip."""
+        return self.source.at != WORLD and not urlsplit(self.source.at).path.endswith(".zip")
+
 
 class RecaptionSection(Recaption):
     """Captioning, and image-text matching (ITM) with BLIP-2."""
@@ -104,6 +127,18 @@ class Arm(SelectCaptions):
         description="external: a parquet, CSV or JSON file with key and caption (docs/your-own-data.md)",
         examples=["data/my_captions.parquet"],
     )
+
+    @property
+    def arms_read(self) -> dict[str, str]:
+        """Setting -> name of another arm, for each that the arm reads."""
+        named = {setting: getattr(self, setting) for setting in ARM_KINDS[self.kind].arms}
+        return {setting: name for setting, name in named.items() if name is not None}
+
+    @property
+    def judge_read(self) -> str | None:
+        """Name of the judge whose scores choose the arm's captions, if one does."""
+        judge: str | None = getattr(self, "judge", None)
+        return judge
 
 
 class Judge(ScoreCaptions):
@@ -143,11 +178,88 @@ class ScoringSection(Settings):
     )
 
 
+class CaptionQualitySection(CaptionQuality):
+    """How the quality of captions is measured."""
+
+    perplexity_model: SourceField | None = Field(
+        None,
+        description="causal language model by which the captions' surprisal per token is measured; null: not measured",
+        examples=["hub:openai-community/gpt2@main"],
+    )
+    tagger: SourceField | None = Field(
+        None,
+        description="transformers' token classifier with UPOS or Penn Treebank tags, by which the share of nouns is "
+        "measured; null: not measured",
+        examples=["hub:vblagoje/bert-english-uncased-finetuned-pos@main"],
+    )
+    concreteness: SourceField | None = Field(
+        None,
+        description="people's ratings of words from 1 (abstract) to 5 (concrete): a CSV, tab-separated or parquet file "
+        "with the columns Word and Conc.M (Brysbaert et al. 2014); null: not measured",
+        examples=["data/concreteness.csv"],
+    )
+    objects: SourceField | None = Field(
+        None,
+        description="objects in the images: a parquet or CSV file with the columns key and label, or COCO's instances "
+        "(JSON), by which objects that captions mention wrongly are counted; null: only in the demo",
+        examples=["data/instances_train2017.json"],
+    )
+    synonyms: SourceField | None = Field(
+        None,
+        description="other names of objects: a text file with an object and its other names on each line, separated by "
+        "commas (synonyms.txt of CHAIR); null: none",
+        examples=["data/synonyms.txt"],
+    )
+
+
 class CaptionLabelsSection(CaptionLabels):
     """How people's ratings are compared with the scores of the matcher (ITM and ITC) and of the judges."""
 
     source: SourceField = Field(
         description="a folder with the CSV files of the raters and the keys of their sheets", examples=["data/labels"]
+    )
+
+
+class TextEncoder(EmbedCaptions):
+    """A model that embeds captions."""
+
+    name: str = Name
+    source: SourceField | None = Field(
+        None,
+        description="the model; null for kind run",
+        examples=["hub:sentence-transformers/all-MiniLM-L6-v2@main"],
+    )
+    run: str | None = Field(
+        None,
+        description="kind run: name of a run whose method learns from tokens",
+        examples=["clip-original-crop-resnet34-s0"],
+    )
+
+
+class ImageEncoder(EmbedImages):
+    """A model that embeds images."""
+
+    name: str = Name
+    source: SourceField | None = Field(
+        None,
+        description="the model; null: the matcher of recaption, for kinds that can use it (blip2)",
+        examples=["hub:facebook/dinov2-base@main"],
+    )
+    run: str | None = Field(None, description="kind run: name of the run", examples=["simclr-self-simclr-resnet34-s0"])
+    checkpoint: Step = Field(
+        "last",
+        description="kind run: which kept checkpoint: a step (in a run with epochs: an epoch), last or best",
+        examples=["best"],
+    )
+
+
+class TokenizerSection(Tokenizer, Tokens):
+    """How captions become tokens, for methods that learn from them."""
+
+    source: SourceField | None = Field(
+        None,
+        description="the model of a tokenizer that is not trained",
+        examples=["hub:openai/clip-vit-base-patch32@main"],
     )
 
 
@@ -159,6 +271,11 @@ class Pairs(PairTable):
         None, description="arm whose captions are compared; null: images are compared", examples=["revised"]
     )
     encoder: str = Field(description="text encoder or, without an arm, image encoder", examples=["minilm"])
+
+    @property
+    def vectors(self) -> str:
+        """``<stage>/<name>`` of the embeddings that the table is computed from."""
+        return f"embed_captions/{self.arm}.{self.encoder}" if self.arm else f"embed_images/{self.encoder}"
 
 
 class PairQualitySection(PairQuality):
@@ -293,3 +410,93 @@ class CrateSection(CrateContents):
     """The study as a Workflow Run RO-Crate."""
 
     in_all: bool = Field(False, description="true: a run without a target writes the crate too", examples=[True])
+
+
+class Study(Settings):
+    """The settings of a study, as config.yaml and its overlays give them."""
+
+    study: str = Field(
+        pattern=NAME,
+        max_length=64,
+        description="name of the study; results go to results/<study>",
+        examples=["my-study"],
+    )
+    compute: Compute = Field(Compute(), description="device, threads and cores of jobs")
+    demo_world: DemoWorld | None = Field(None, description="the demo's synthetic data; null: real data")
+    annotations: AnnotationsSection = Field(description="which annotations are used")
+    shards: ShardPlan = Field(description="how rows are divided into shards")
+    download: Download = Field(Download(), description="what is fetched, how fast, and how images are stored")
+    pack: Pack | None = Field(
+        None,
+        description="trainings read packs: the images of a shard in one file, scaled down, which is read and decoded "
+        "faster. null: they read the shards",
+        examples=[{"shorter_side": 320}],
+    )
+    recaption: RecaptionSection = Field(description="captioning and image-text matching (ITM) with BLIP-2")
+    arms: tuple[Arm, ...] = Field(min_length=1, description="captions that are compared; each arm has one per image")
+    judges: tuple[Judge, ...] = Field((), description="what scores the captions of all arms")
+    score_captions: ScoringSection = Field(ScoringSection(), description="how scoring is divided into jobs")
+    judge_comparison: JudgeComparison = Field(JudgeComparison(), description="how the choices of judges are compared")
+    caption_quality: CaptionQualitySection = Field(
+        CaptionQualitySection(), description="how the quality of captions is measured"
+    )
+    caption_labels: CaptionLabelsSection | None = Field(
+        None, description="people's ratings of captions (docs/labelling.md); null: there are none"
+    )
+    text_encoders: tuple[TextEncoder, ...] = Field((), description="models that embed captions")
+    image_encoders: tuple[ImageEncoder, ...] = Field((), description="models that embed images")
+    pairs: tuple[Pairs, ...] = Field((), description="pair tables: nearest neighbours by caption or by image")
+    pair_quality: PairQualitySection = Field(PairQualitySection(), description="how the quality of pairs is measured")
+    tokenizer: TokenizerSection = Field(
+        TokenizerSection(), description="the tokenizer of all runs that learn from tokens, such as CLIP's"
+    )
+    pretraining: dict[str, Any] = Field({}, description="settings that all runs share")
+    common_images: bool = Field(
+        False,
+        description="true: all runs train on the same images, those for which every run has a partner or a caption",
+        examples=[True],
+    )
+    probe_dataset: str | None = Field(
+        None,
+        description="dataset of the online probe; its validation images, never its test images, choose checkpoint "
+        "best and where patience ends a run. null: it predicts subreddits, and neither of these can be used",
+        examples=["stl10"],
+    )
+    networks: tuple[Network, ...] = Field((), description="networks from elsewhere, for runs of method external")
+    runs: tuple[Run, ...] = Field(min_length=1, description="networks that are pretrained and evaluated")
+    datasets: tuple[Dataset, ...] = Field((), description="downstream datasets")
+    evaluation: Evaluation = Field(Evaluation(), description="which checkpoints are evaluated, and how")
+    leakage: LeakageSection = Field(
+        LeakageSection(), description="which test images count as copies of training images"
+    )
+    contrasts: tuple[Contrast, ...] = Field(
+        (),
+        description="contrasts besides the standard ones, which they replace by name",
+        examples=[[{"name": "revised - shuffled", "minuend": "revised", "subtrahend": "shuffled"}]],
+    )
+    standard_contrasts: bool = StandardContrasts
+    bootstrap: int = Resamples
+    crate: CrateSection = Field(CrateSection(), description="the study as a Workflow Run RO-Crate")
+
+    def encoders(self) -> Iterator[tuple[str, int, Any]]:
+        """Section, position in it, and encoder, for all encoders."""
+        both: dict[str, tuple[Any, ...]] = {"text_encoders": self.text_encoders, "image_encoders": self.image_encoders}
+        for section, encoders in both.items():
+            yield from ((section, number, encoder) for number, encoder in enumerate(encoders))
+
+    def arms_before(self, arm: Arm) -> list[tuple[str, str]]:
+        """(setting, name of another arm) for each arm that must be there before this one.
+
+        The scores of a judge that compares captions with those of a reference arm are made after that arm.
+        """
+        judge = next((one for one in self.judges if one.name == arm.judge_read), None)
+        behind = [("judge", judge.reference)] if judge is not None and judge.reference is not None else []
+        return [*arm.arms_read.items(), *behind]
+
+    def chosen_by_judges(self) -> set[str]:
+        """Arms whose captions are made after scores of judges."""
+        chosen = {arm.name for arm in self.arms if arm.judge_read is not None}
+        before = {arm.name: {name for _, name in self.arms_before(arm)} for arm in self.arms}
+        while more := {name for name, others in before.items() if others & chosen} - chosen:
+            chosen |= more
+        return chosen

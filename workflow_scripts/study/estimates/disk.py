@@ -14,8 +14,8 @@ from humanize import naturalsize
 from workflow_scripts.core.declaration.facts import none
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import FETCHED
-from workflow_scripts.study.estimates.loads import loads
-from workflow_scripts.study.stages import declaration, facts
+from workflow_scripts.study.config.stages import declaration, facts
+from workflow_scripts.study.estimates.cost import loads
 from workflow_scripts.study.units import Units
 
 

@@ -13,11 +13,10 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.core.runtime.figures import FIGURES, in_turn, known
 from workflow_scripts.provenance.run_metadata import figures_of
-from workflow_scripts.study.active_config import units_of
+from workflow_scripts.study.active_config import studies_at, units_of
+from workflow_scripts.study.config.stages import declaration, facts, stages_in_order
 from workflow_scripts.study.estimates.cost import KEPT, busy_seconds
 from workflow_scripts.study.estimates.requests import most_memory
-from workflow_scripts.study.stages import declaration, facts, stages_in_order
-from workflow_scripts.study.studies import studies_at
 from workflow_scripts.study.units import Units
 
 SHOWN = ("images_per_s", "data_wait", "gpu_peak_bytes", "memory_peak_bytes")

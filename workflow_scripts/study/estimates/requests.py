@@ -13,9 +13,8 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.core.files.bounded_json import read_object_or_none
-from workflow_scripts.study.estimates.cost import TFLOPS, job_seconds
-from workflow_scripts.study.estimates.loads import load_of, loads, parts_of
-from workflow_scripts.study.stages import declaration, facts
+from workflow_scripts.study.config.stages import declaration, facts
+from workflow_scripts.study.estimates.cost import TFLOPS, job_seconds, load_of, loads, parts_of
 from workflow_scripts.study.units import Units
 
 MARGIN = 3.0  # requested time, as a multiple of the estimate

@@ -5,11 +5,14 @@ from collections.abc import Iterable
 from itertools import chain
 
 from workflow_scripts.core.errors import PipelineErrors
-from workflow_scripts.study.preflight.annotations import annotation_findings
 from workflow_scripts.study.preflight.findings import Finding, Start
-from workflow_scripts.study.preflight.lock import lock_findings
 from workflow_scripts.study.preflight.machine import machine_findings
-from workflow_scripts.study.preflight.sources import import_findings, source_findings
+from workflow_scripts.study.preflight.sources import (
+    annotation_findings,
+    import_findings,
+    lock_findings,
+    source_findings,
+)
 from workflow_scripts.study.preflight.storage import storage_findings
 
 CHECKS = (source_findings, lock_findings, annotation_findings, import_findings, machine_findings, storage_findings)

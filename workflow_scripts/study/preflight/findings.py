@@ -8,8 +8,7 @@ from workflow_scripts.core.artifact import MANIFEST, stage_and_name
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import CACHE
 from workflow_scripts.stages.source import Source
-from workflow_scripts.study.snakemake.planning import PlannedJob
-from workflow_scripts.study.units import Units
+from workflow_scripts.study.units import PlannedJob, Units
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.environment import FAISS, check_faiss, gpus, no_gpu, versions
 from workflow_scripts.pretraining.monitor.tracking import missing_tracker
+from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.preflight.findings import Finding, Start
-from workflow_scripts.study.stages import declaration
 
 INSTALL = "pip install -c constraints.txt -e ."
 SLURM = ("sbatch", "squeue")
@@ -41,7 +41,7 @@ def machine_findings(start: Start) -> Iterator[Finding]:
 
 def _tracker(start: Start) -> Iterator[Finding]:
     """Trackers of runs whose package is missing: a run would say so when it starts, which can be days later."""
-    runs = (start.units.run_settings(job.unit["run"]) for job in start.jobs if job.stage == "pretrain")
+    runs = (start.units.trainings[job.unit["run"]].settings for job in start.jobs if job.stage == "pretrain")
     for tracker in sorted({run.tracker for run in runs if run.tracker is not None}):
         if (error := missing_tracker(tracker)) is not None:
             yield Finding(error, start.computes("pretrain"))
@@ -62,13 +62,15 @@ def _gpus(start: Start) -> Iterator[Finding]:
     for job in start.jobs:
         if job.stage != "pretrain":
             continue
-        run, nodes = job.unit["run"], start.units.run_settings(job.unit["run"]).nodes
-        wanted = start.units.run_gpus(run)
-        if nodes > 1:
+        run = job.unit["run"]
+        settings = start.units.trainings[run].settings
+        if settings.nodes > 1:
             advice = "set nodes to 1, or start with --profile slurm"
-            error = PipelineError("several nodes without SLURM", f"settings of run {run}", f"nodes is {nodes}", advice)
+            error = PipelineError(
+                "several nodes without SLURM", f"settings of run {run}", f"nodes is {settings.nodes}", advice
+            )
             yield Finding(error, start.computes("pretrain"))
-        elif reason is None and device == "cuda" and count is not None and wanted > count:
-            value = f"processes is {wanted}, but this machine has {count} GPUs"
+        elif reason is None and device == "cuda" and count is not None and settings.gpus > count:
+            value = f"processes is {settings.gpus}, but this machine has {count} GPUs"
             error = PipelineError("too few GPUs", f"settings of run {run}", value, "lower processes; each takes a GPU")
             yield Finding(error, start.computes("pretrain"))

@@ -1,4 +1,4 @@
-"""Checks external sources that the jobs will read: files, folders, models, Python packages, images to import."""
+"""Checks sources that the jobs will read: files, models, packages, images, annotations; and the lock of models."""
 
 import os
 import stat
@@ -13,6 +13,8 @@ from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.models.classifiers import CLASSIFIERS
 from workflow_scripts.models.text.kinds import CLIP_ADVICE, CLIP_FILES
 from workflow_scripts.stages.source import Source
+from workflow_scripts.study.config.files import shown
+from workflow_scripts.study.config.lock import is_commit, read_lock
 from workflow_scripts.study.estimates.disk import nearest_existing
 from workflow_scripts.study.preflight.findings import Finding, Start
 
@@ -160,3 +162,55 @@ def _download_error(what: str, path: Path) -> PipelineError | None:
         return None
     advice = "change its permissions, or put the dataset there yourself"
     return PipelineError(f"no place for {what}", path, f"{parent} can't be written", advice)
+
+
+def annotation_findings(start: Start) -> Iterator[Finding]:
+    """Problems with the rows that the jobs will read; missing or unreadable sources are found elsewhere."""
+    source = start.units.sources_by_name.get("annotations")
+    hashed = any(job.unit.get("source") == "annotations" for job in start.jobs if job.stage == "source")
+    if source is None or source.is_url or not (hashed or "annotations" in start.stages):
+        return
+    path = Path(source.at)
+    can_read = os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)) and (path.is_dir() or path.is_file())
+    if source.at.startswith((HUB, PACKAGE)) or not start.own_python or not can_read:
+        return
+    from workflow_scripts.acquisition.annotations.preview import look
+
+    rows = start.units.study.annotations
+    found = look(path, rows.format, rows.table, rows.images, rows.columns, rows.years)
+    if found is not None:
+        error, certain = found
+        yield Finding(error, certain and (hashed or start.computes("annotations")))
+
+
+SHOWN = 5  # entries in a message
+
+
+def lock_findings(start: Start) -> Iterator[Finding]:
+    """A warning about hub models without a commit, and one about entries of the lock that stand for no source."""
+    if start.lock_file is None:
+        return
+    where = shown(start.lock_file)
+    sources = [(name, source.at) for name, source, _ in start.sources() if source.at.startswith(HUB)]
+    loose = [f"{at} ({name})" for name, at in sources if not is_commit(at.partition("@")[2])]
+    if loose:
+        advice = "to record their commits, run faithful-pairs lock with the same config files"
+        yield Finding(PipelineError("missing lock", where, f"{_listed(loose)} can change", advice), False)
+    unused = _unused(start)
+    if unused:
+        advice = "to remove them, run faithful-pairs lock with the same config files"
+        yield Finding(PipelineError("unused entries", where, _listed(unused), advice), False)
+
+
+def _unused(start: Start) -> list[str]:
+    """Entries of the lock that stand for no source of the study."""
+    lock = read_lock(start.lock_file)
+    if lock is None:
+        return []
+    used = {source.at for source in start.units.sources_by_name.values()}
+    pinned = {model: f"{HUB}{model.partition('@')[0]}@{commit}" for model, commit in lock.hub.items()}
+    return [*(model for model, at in pinned.items() if at not in used), *(url for url in lock.urls if url not in used)]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -13,6 +13,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.names import CACHE, FETCHED, HOSTS, LOGS, STAGING, WORK
 from workflow_scripts.core.files.sharing import group_name
+from workflow_scripts.stages.source import WORLD
 from workflow_scripts.study.estimates.disk import nearest_existing, shortage
 from workflow_scripts.study.preflight.findings import Finding, Start
 
@@ -119,7 +120,7 @@ def _groups(start: Start, group: str) -> list[Mapping[str, int]]:
         except (OSError, Unfit, KeyError):
             return []  # its own job, or the audit, reports the problem
     world, rows = study.demo_world, study.annotations
-    if world is None or not start.units.from_world(rows.source) or rows.exclude or rows.exclude_from:
+    if world is None or rows.source.at != WORLD or rows.exclude or rows.exclude_from:
         return []
     if rows.years is not None or rows.subreddits is not None:
         return []

@@ -5,14 +5,16 @@ the jobs of both studies are compared by the parts of the key that follow from t
 and inputs.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from workflow_scripts.acquisition.settings import Import
+from workflow_scripts.core.declaration.facts import Unit
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Term
 from workflow_scripts.evaluation.discrimination.rule import Discrimination, Ordering
 from workflow_scripts.pretraining.method import Method
@@ -20,16 +22,23 @@ from workflow_scripts.pretraining.settings import INSTEAD, METHODS
 from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.pack import Pack
 from workflow_scripts.stages.score_captions import JUDGES
-from workflow_scripts.study.config.checks import RESERVED_PAIRS
-from workflow_scripts.study.config.encoders.sections import ImageEncoder, TextEncoder
 from workflow_scripts.study.config.files import read_config
-from workflow_scripts.study.config.sections import CaptionLabelsSection, Judge, Network, Run
-from workflow_scripts.study.config.study import Study, load_study
-from workflow_scripts.study.scoring import judge_reference, scores_read
-from workflow_scripts.study.stages import declaration, facts, stage_names
-from workflow_scripts.study.units import Unit, Units
+from workflow_scripts.study.config.sections import (
+    RESERVED_PAIRS,
+    CaptionLabelsSection,
+    ImageEncoder,
+    Judge,
+    Network,
+    Run,
+    Study,
+    TextEncoder,
+)
+from workflow_scripts.study.config.stages import declaration, facts, stage_names
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.units import Units
 
 Keys = tuple[str, ...]
+COLLECTING = ("caption_comparison", "report")  # these read whatever the study has, and choose nothing
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "clip-b16": {"source": "network", "architecture": "resnet50"},
@@ -178,38 +187,16 @@ def _jobs(units: Units) -> dict[str, Any]:
             continue
         named = [declared.unit_of(name) for name in units.names(stage) or []]
         environment = None if declared.by_content else (declared.device(compute.device), compute.math_threads)
-        content = [(unit, declared.in_key(units.settings(stage, unit)), _read(units, stage, unit)) for unit in named]
+        content = [(unit, declared.in_key(units.settings(stage, unit)), _read(units, declared, unit)) for unit in named]
         found[stage] = (content, environment)
     return found
 
 
-def _read(units: Units, stage: str, unit: Unit) -> Any:
+def _read(units: Units, stage: Stage, unit: Unit) -> Any:
     """The sources of a job, and the artifacts that it reads by choice of the config."""
-    if stage == "source":
+    if stage.name == "source":
         return units.sources_by_name[unit["source"]].at
-    of_run = (
-        units.run_images,
-        units.run_pairs,
-        units.run_captions,
-        units.run_tokens,
-        units.run_vectors,
-        units.run_faithfulness,
-        units.run_truth,
-        units.run_common,
-        units.run_probe,
-        units.run_network,
-    )
-    tables = (units.run_pairs, units.run_arm)
-    chosen: dict[str, Callable[[], Any]] = {
-        "embed_images": lambda: units.encoder_run("", unit["encoder"]),
-        "embed_captions": lambda: units.encoder_run("", unit["encoder"]),
-        "embed_tests": lambda: units.encoder_run("", unit["encoder"]),
-        "select_captions": lambda: (units.arms_read(unit["arm"]), scores_read(units.study, unit["arm"])),
-        "score_captions": lambda: judge_reference(units.study, unit["judge"]),
-        "pair_table": lambda: (units.pair_vectors("", unit["pairs"]), units.pair_truth("", unit["pairs"])),
-        "leakage": lambda: units.close_vectors("", unit["dataset"]),
-        "pair_quality": lambda: (units.quality_encoder, units.pair_captions("", unit["pairs"])),
-        "common_images": lambda: [units.common_tables("", read) for read in tables],
-        "pretrain": lambda: [read("", unit["run"]) for read in of_run],
-    }
-    return units.sources(stage, unit), chosen[stage]() if stage in chosen else None
+    if stage.name in COLLECTING:
+        return None
+    chosen = [name for name, declared in facts(stage.name).inputs.items() if not isinstance(declared, str)]
+    return units.sources(stage.name, unit), [units.read(stage.name, name, unit) for name in chosen]

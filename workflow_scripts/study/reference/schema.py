@@ -11,8 +11,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.study.config.run_settings import OF_A_RUN
-from workflow_scripts.study.config.study import Study
+from workflow_scripts.study.config.runs import OF_A_RUN
+from workflow_scripts.study.config.sections import Study
 
 Schema = dict[str, Any]
 PART = "Part"  # suffix of the definitions in which no key is required

@@ -12,11 +12,11 @@ from workflow_scripts.evaluation.datasets.registry import SETS
 from workflow_scripts.evaluation.datasets.splits import SPLITS
 from workflow_scripts.study.active_config import BASE
 from workflow_scripts.study.config.files import read_config
+from workflow_scripts.study.config.stages import declaration, facts, stages_in_order
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates.cost import SIZES, costs, table
 from workflow_scripts.study.estimates.disk import remaining
 from workflow_scripts.study.estimates.requests import Requests
-from workflow_scripts.study.stages import declaration, facts, stages_in_order
 from workflow_scripts.study.units import Units
 
 PRESET = "profiles/lgssl/study.yaml"

@@ -21,7 +21,6 @@ message and exit status 1. The internals of Snakemake that are used are listed i
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,27 +29,9 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.snakemake.faster import check_groups_fast, read_signatures_once, without_commands
 from workflow_scripts.study.snakemake.internals import require
 from workflow_scripts.study.snakemake.startup import stop
+from workflow_scripts.study.units import PlannedJob
 
 COMPARISONS = ("params_changed", "input_changed", "code_changed", "software_stack_changed")
-
-
-@dataclass(frozen=True, eq=False)
-class PlannedJob:
-    """A job of the command.
-
-    Attributes:
-        stage: name of the rule, which is the stage's name (``all`` for the default target).
-        unit: wildcard values.
-        inputs: input name -> paths, in order; names without a path are left out.
-        outputs: paths.
-        requested: whether a requested target needs it; False for what ``--until`` or ``--omit-from`` cuts off.
-    """
-
-    stage: str
-    unit: dict[str, str]
-    inputs: dict[str, list[str]]
-    outputs: list[str]
-    requested: bool
 
 
 # Job -> whether it must run; Snakemake decides for jobs that are left out.

@@ -21,7 +21,6 @@ from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_li
 from workflow_scripts.core.runtime.process import check_assertions
 from workflow_scripts.study.active_config import BASE
 from workflow_scripts.study.config.files import check_overrides, read_file
-from workflow_scripts.study.snakemake.failures import INTERRUPTED
 from workflow_scripts.study.snakemake.internals import (
     CACHE_OPTION,
     CONFIG_LOADER,
@@ -32,6 +31,7 @@ from workflow_scripts.study.snakemake.internals import (
     OVERRIDES_PARSER,
     cache_folder,
 )
+from workflow_scripts.study.terminal.failures import INTERRUPTED
 from workflow_scripts.study.terminal.handler import register
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from workflow_scripts.core.errors import last_error
 from workflow_scripts.core.files.names import work_folder
 from workflow_scripts.core.runtime.job_log import log_of_artifact, logged_work_folder
 from workflow_scripts.core.runtime.progress import PROGRESS, Progress
-from workflow_scripts.pretraining.live_curve import CURVE_LINES
+from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES
 from workflow_scripts.study.active_config import units_of
-from workflow_scripts.study.live_figures import read_figures
-from workflow_scripts.study.stages import stages_in_order
+from workflow_scripts.study.config.stages import stages_in_order
+from workflow_scripts.study.terminal.jobs import read_figures
 
 SILENT_AFTER = 300.0  # seconds; a job with a progress file updates it every second, its log once a minute
 

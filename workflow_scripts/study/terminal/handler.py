@@ -20,7 +20,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors.text import plain_lines
 from workflow_scripts.core.runtime.progress import span
-from workflow_scripts.study.snakemake.failures import INTERRUPTION
+from workflow_scripts.study.terminal.failures import INTERRUPTION
 from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, StartedJob, counted, event_of
 from workflow_scripts.study.terminal.lines import Lines
 

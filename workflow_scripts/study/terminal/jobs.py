@@ -1,6 +1,8 @@
-"""The jobs of a run, tracked from Snakemake's log records."""
+"""The jobs of a run, tracked from Snakemake's log records, and their live figures."""
 
+import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from logging import LogRecord
 from pathlib import Path
@@ -8,6 +10,10 @@ from pathlib import Path
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from workflow_scripts.core.artifact import stage_and_name
+from workflow_scripts.core.runtime.figures import FIGURES
+from workflow_scripts.core.runtime.job_log import logged_work_folder
+from workflow_scripts.core.runtime.progress import Progress, read_progress
+from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES, PEAKS, read_curve
 
 TARGETS = "all"  # the rule that only names what is to be made; its job is not counted
 
@@ -124,3 +130,72 @@ def event_of(record: LogRecord) -> LogEvent | None:
 def counted(number: int, thing: str) -> str:
     """``1 job``, ``2 jobs``."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures of a running job.
+
+    Attributes:
+        progress: its progress, if it reports any.
+        curve: of a training, the latest value in each column of its live curve, None if that is not finite; empty
+            before it has any.
+    """
+
+    progress: Progress | None = None
+    curve: dict[str, float | None] = field(default_factory=dict)
+
+
+def read_figures(work: Path) -> Figures:
+    """Figures of the job with this work folder."""
+    latest: dict[str, float | None] = {}
+    for row in read_curve(work / CURVE_LINES):
+        measured = {name: value for name, value in row.items() if value is not None}
+        latest |= {name: value if math.isfinite(value) else None for name, value in measured.items()}
+    return Figures(read_progress(work), latest)
+
+
+SECONDS_BETWEEN_READS = 1.0
+
+
+class Reader:
+    """Reads the figures of jobs by their logs, each at most once a second."""
+
+    def __init__(self) -> None:
+        self._last: dict[Path, tuple[float, Figures]] = {}
+
+    def read(self, log: Path | None, now: float) -> Figures:
+        """Figures of the job with this log; empty ones before it has any."""
+        if log is None:
+            return Figures()
+        when, figures = self._last.get(log, (float("-inf"), Figures()))
+        if now - when >= SECONDS_BETWEEN_READS:
+            figures = self._read(log)
+            self._last[log] = (now, figures)
+        return figures
+
+    def forget(self, log: Path | None) -> None:
+        """The job with this log has ended."""
+        if log is not None:
+            self._last.pop(log, None)
+
+    @staticmethod
+    def _read(log: Path) -> Figures:
+        work = logged_work_folder(log)  # not cached: at first the log can still be that of an earlier run
+        return Figures() if work is None else read_figures(work)
+
+
+def training_text(curve: Mapping[str, float | None]) -> str:
+    """Latest epoch, loss, learning rate, images/s, wait for data, memory and kNN accuracy of a training."""
+    forms = {
+        "epoch": "epoch {:.3g}",
+        "loss": "loss {:.3g}",
+        "lr": "lr {:.2g}",
+        "images_per_s": "{:,.0f} images/s",
+        "data_wait": "data wait {:.0%}",
+        "knn_accuracy": "kNN {:.1%}",
+        **{name: f"{FIGURES[name].title} {{}}" for name in PEAKS},
+    }
+    known = {name: value for name in forms if (value := curve.get(name)) is not None}
+    shown = {name: FIGURES[name].text(value) if name in PEAKS else value for name, value in known.items()}
+    return "  ".join(forms[name].format(value) for name, value in shown.items())

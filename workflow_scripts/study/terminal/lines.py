@@ -7,8 +7,7 @@ from typing import TextIO
 
 from workflow_scripts.core.errors.text import plain
 from workflow_scripts.core.runtime.progress import span
-from workflow_scripts.study.terminal.figures import Reader, training_text
-from workflow_scripts.study.terminal.jobs import Jobs, Stage, StartedJob
+from workflow_scripts.study.terminal.jobs import Jobs, Reader, Stage, StartedJob, training_text
 
 WIDTH = 200
 SECONDS_BETWEEN_LINES = 60.0

@@ -11,8 +11,7 @@ from rich.text import Text
 
 from workflow_scripts.core.errors.text import plain, plain_lines
 from workflow_scripts.core.runtime.progress import span
-from workflow_scripts.study.terminal.figures import Reader, training_text
-from workflow_scripts.study.terminal.jobs import Jobs, StartedJob
+from workflow_scripts.study.terminal.jobs import Jobs, Reader, StartedJob, training_text
 
 REFRESHES_PER_SECOND = 2
 LONG = 5.0  # seconds after which a job without figures shows its time

@@ -7,7 +7,6 @@ from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.masks.objects import (
-    LabelRule,
     class_mask,
     label_of,
     object_picture,
@@ -19,20 +18,14 @@ CLASSES, AREAS = ["cup", "cat", "cup", "dog"], [30, 45, 20, 5]
 IDS = np.array([[0, 1, 2], [3, 4, 255]], np.uint8)
 
 
-def test_the_largest_object_or_the_largest_class_labels_an_image() -> None:
-    assert label_of(CLASSES, AREAS, LabelRule("largest")) == ("cat", "")
-    assert label_of(CLASSES, AREAS, LabelRule("class_area")) == ("cup", "")
-    assert label_of(["b", "a"], [7, 7], LabelRule("largest")) == ("b", "")  # the first of equals
-    assert label_of(["b", "a"], [7, 7], LabelRule("class_area")) == ("b", "")
-
-
-def test_images_without_a_label_have_a_reason() -> None:
-    assert label_of(CLASSES, AREAS, LabelRule("largest", 0.45)) == ("cat", "")
-    assert label_of(CLASSES, AREAS, LabelRule("largest", 0.46)) == ("", "below_min_dominance")
-    assert label_of(CLASSES, AREAS, LabelRule("class_area", 0.5)) == ("cup", "")
-    assert label_of([], [], LabelRule()) == label_of(["cat"], [0], LabelRule()) == ("", "no_object")
-    assert label_of(["cat"] * 254, [1] * 254, LabelRule()) == ("cat", "")
-    assert label_of(["cat"] * 255, [1] * 255, LabelRule()) == ("", "more_than_254_objects")
+def test_the_largest_object_labels_an_image_or_there_is_a_reason() -> None:
+    assert label_of(["b", "a"], [7, 7], 0.0) == ("b", "")  # the first of equals
+    assert label_of(CLASSES, AREAS, 0.45) == ("cat", "")
+    assert label_of(CLASSES, AREAS, 0.46) == ("", "below_min_dominance")
+    assert label_of(["cup", "cat", "cup"], [40, 30, 30], 0.7) == ("cup", "")
+    assert label_of([], [], 0.0) == label_of(["cat"], [0], 0.0) == ("", "no_object")
+    assert label_of(["cat"] * 254, [1] * 254, 0.0) == ("cat", "")
+    assert label_of(["cat"] * 255, [1] * 255, 0.0) == ("", "more_than_254_objects")
 
 
 def test_a_mask_holds_all_objects_of_a_class() -> None:

@@ -9,7 +9,6 @@ from PIL import Image
 
 from tests.evaluation.pictures import encoded, picture
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.datasets.masks.objects import LabelRule
 from workflow_scripts.evaluation.datasets.masks.voc import OFFICIAL, VocMasks
 from workflow_scripts.evaluation.datasets.picture_sets import Picture
 
@@ -51,7 +50,7 @@ def column(data: bytes | None) -> list[int]:
 
 def test_official_splits_labels_and_maps(tmp_path: Path) -> None:
     root = lists(voc(tmp_path, ["a", "b"]), train=["a"], val=["b"], trainval=["a", "b"])
-    source = VocMasks(root, LabelRule())
+    source = VocMasks(root)
     assert [tuple(one) for one in source.listing().entries] == [
         ("train", "cat", "JPEGImages/a.jpg"), ("test", "cat", "JPEGImages/b.jpg")
     ]  # fmt: skip
@@ -59,12 +58,12 @@ def test_official_splits_labels_and_maps(tmp_path: Path) -> None:
     assert first.image == picture(0) and first.object_classes == ("cat", "dog", "dog")
     assert column(first.objects) == IDS[:, 0].tolist()
     assert column(first.mask) == [1, 1, 1, 1, 255, 0, 0, 0, 0, 0, 0, 0]
-    (other, _) = read(VocMasks(root, LabelRule("class_area", 0.5)))
-    assert column(other.mask) == [0, 0, 0, 0, 255, 1, 1, 1, 0, 1, 1, 0]
+    with pytest.raises(PipelineError, match="'below_min_dominance': 2"):
+        VocMasks(root, 0.5).listing()
 
 
 def test_without_lists_all_segmented_photos_are_one_set(tmp_path: Path) -> None:
-    listing = VocMasks(voc(tmp_path, ["b", "a"]), LabelRule()).listing()
+    listing = VocMasks(voc(tmp_path, ["b", "a"])).listing()
     assert [(one.split, one.name) for one in listing.entries] == [
         ("train", "JPEGImages/a.jpg"), ("train", "JPEGImages/b.jpg")
     ]  # fmt: skip
@@ -79,7 +78,7 @@ def remove(folder: Path) -> None:
 def test_without_classes_the_annotation_names_the_objects(tmp_path: Path) -> None:
     root = voc(tmp_path, ["a"], XML.replace("cat", "unicorn"))
     remove(root / "SegmentationClass")
-    (one,) = read(VocMasks(root, LabelRule()))
+    (one,) = read(VocMasks(root))
     assert one.object_classes == ("unicorn", "dog", "dog")
     assert column(one.mask) == [1, 1, 1, 1, 255, 0, 0, 0, 0, 0, 0, 0]
 
@@ -87,7 +86,7 @@ def test_without_classes_the_annotation_names_the_objects(tmp_path: Path) -> Non
 def test_without_objects_each_class_is_one(tmp_path: Path) -> None:
     root = voc(tmp_path, ["a"])
     remove(root / "SegmentationObject")
-    (one,) = read(VocMasks(root, LabelRule()))
+    (one,) = read(VocMasks(root))
     assert one.object_classes == ("cat", "dog")
     assert column(one.objects) == [1, 1, 1, 1, 255, 2, 2, 2, 0, 2, 2, 0]
 
@@ -95,7 +94,7 @@ def test_without_objects_each_class_is_one(tmp_path: Path) -> None:
 def test_other_classes_under_official_numbers_are_noticed(tmp_path: Path) -> None:
     root = voc(tmp_path, ["a"], XML.replace("cat", "unicorn"))
     with pytest.raises(PipelineError, match=r"no usable photos .*'object_without_class': 1"):
-        VocMasks(root, LabelRule()).listing()
+        VocMasks(root).listing()
 
 
 def test_photos_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
@@ -106,7 +105,7 @@ def test_photos_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
     (root / "Annotations/bare.xml").unlink()
     (root / "SegmentationObject/blank.png").write_bytes(encoded(np.zeros((12, 10), np.uint8)))
     lists(root, train=["a", "a", "few", "bare", "blank", "gone", "extra", "../set/a", "/etc/passwd"])
-    listing = VocMasks(root, LabelRule()).listing()
+    listing = VocMasks(root).listing()
     assert [one.name for one in listing.entries] == ["JPEGImages/a.jpg"]
     assert listing.left_out == {
         "repeated_name": 1, "object_without_name": 2, "no_object": 1, "no_image": 1, "no_segmentation": 1,
@@ -137,19 +136,19 @@ OUTSIDE = (
 def test_damaged_and_hostile_annotations_are_named(xml: str, message: str, tmp_path: Path) -> None:
     root = voc(tmp_path, ["a"], xml)
     with pytest.raises(PipelineError, match=rf"unreadable annotation in .*a\.xml: .*({message})"):
-        VocMasks(root, LabelRule()).listing()
+        VocMasks(root).listing()
 
 
 def test_damaged_segmentations_are_named(tmp_path: Path) -> None:
     root = voc(tmp_path, ["a"])
     (root / "SegmentationClass/a.png").write_bytes(encoded(np.zeros((6, 10), np.uint8)))
     with pytest.raises(PipelineError, match=r"corrupt segmentation in .*SegmentationClass/a\.png: \(6, 10\) pixels"):
-        VocMasks(root, LabelRule()).listing()
+        VocMasks(root).listing()
     (root / "SegmentationObject/a.png").write_bytes(b"no png")
     with pytest.raises(PipelineError, match=r"corrupt segmentation in .*SegmentationObject/a\.png"):
-        VocMasks(root, LabelRule()).listing()
+        VocMasks(root).listing()
 
 
 def test_the_layout_is_checked(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no SegmentationObject or SegmentationClass"):
-        VocMasks(tmp_path, LabelRule())
+        VocMasks(tmp_path)

@@ -18,9 +18,8 @@ from workflow_scripts.evaluation.datasets.masks.objects import (
     read_bytes,
     read_numbers,
 )
-from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
+from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, safe_parts
 from workflow_scripts.evaluation.datasets.splits import Entry
-from workflow_scripts.evaluation.datasets.tars import safe_parts
 
 OBJECTS = "object_labels"
 

@@ -10,9 +10,8 @@ from PIL import Image
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.images.decoding import UNDECODABLE
 from workflow_scripts.evaluation.datasets.masks.objects import IGNORE, png, read_bytes
-from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
+from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, safe_parts
 from workflow_scripts.evaluation.datasets.splits import Entry
-from workflow_scripts.evaluation.datasets.tars import is_image_name, safe_parts
 
 IMAGENET_S_IGNORE = 1000
 

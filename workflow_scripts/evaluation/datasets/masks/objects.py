@@ -7,46 +7,32 @@ class of object i.
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.images.decoding import UNDECODABLE
-from workflow_scripts.evaluation.datasets.kinds import LabelBy
 from workflow_scripts.evaluation.datasets.picture_sets import Picture
 
 IGNORE = 255
 MOST_OBJECTS = IGNORE - 1
 
 
-class LabelRule(NamedTuple):
-    """Which class labels an image, and which images have a label: see the settings of ``eval_dataset``."""
-
-    label_by: LabelBy = "largest"
-    min_dominance: float = 0.0
-
-
-def label_of(classes: Sequence[str], areas: Sequence[int], rule: LabelRule) -> tuple[str, str]:
-    """The label of an image with these objects, or an empty text and the reason why it has none.
+def label_of(classes: Sequence[str], areas: Sequence[int], min_dominance: float) -> tuple[str, str]:
+    """The class of the first of the largest objects, or an empty text and the reason why an image has no label.
 
     Args:
         classes: class of each object.
         areas: pixels of each object.
-        rule: by ``largest``, the first of the largest objects gives its class; by ``class_area``, the first of the
-            classes whose objects are largest together. The objects of this class must cover at least
-            ``min_dominance`` of the area of all.
+        min_dominance: the objects of the label must cover at least this share of the area of all.
     """
     if not any(areas):
         return "", "no_object"
     if len(classes) > MOST_OBJECTS:
         return "", f"more_than_{MOST_OBJECTS}_objects"
-    by_class: dict[str, int] = {}
-    for name, area in zip(classes, areas, strict=True):
-        by_class[name] = by_class.get(name, 0) + area
-    label = classes[int(np.argmax(areas))] if rule.label_by == "largest" else max(by_class, key=by_class.__getitem__)
-    if by_class[label] < rule.min_dominance * sum(areas):
+    label = classes[int(np.argmax(areas))]
+    if sum(area for name, area in zip(classes, areas, strict=True) if name == label) < min_dominance * sum(areas):
         return "", "below_min_dominance"
     return label, ""
 

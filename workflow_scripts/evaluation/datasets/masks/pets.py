@@ -8,9 +8,8 @@ import numpy as np
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.masks.objects import IGNORE, png, read_bytes, read_numbers
-from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
+from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, safe_parts
 from workflow_scripts.evaluation.datasets.splits import Entry
-from workflow_scripts.evaluation.datasets.tars import safe_parts
 
 LISTS = {"trainval": "train", "test": "test"}
 UNSPLIT = {"list": "train"}

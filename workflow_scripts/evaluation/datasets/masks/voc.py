@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -11,17 +12,15 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.masks.objects import (
     IGNORE,
     MOST_OBJECTS,
-    LabelRule,
     label_of,
     object_picture,
     read_bytes,
     read_numbers,
 )
-from workflow_scripts.evaluation.datasets.masks.voc_files import names_in_list, names_of_objects
-from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
+from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, safe_parts
 from workflow_scripts.evaluation.datasets.splits import Entry
-from workflow_scripts.evaluation.datasets.tars import safe_parts
 
+LARGEST = 1 << 20  # bytes; an annotation of a photo has a few thousand
 PHOTOS, OBJECTS, CLASSES, ANNOTATIONS, LISTS = (
     "JPEGImages", "SegmentationObject", "SegmentationClass", "Annotations", "ImageSets/Segmentation",
 )  # fmt: skip
@@ -32,6 +31,34 @@ OFFICIAL = (
 )  # fmt: skip
 """The classes 1 to 20 of ``SegmentationClass``."""
 Objects = tuple[np.ndarray, list[str]]
+
+
+class _NoEntities(ElementTree.TreeBuilder):
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        """Refuse a document type before the parser reads it: it could declare entities that fill the memory."""
+        raise ValueError("it has a document type")
+
+
+def names_of_objects(path: Path) -> list[str]:
+    """The names of the objects in an annotation, in its order; an empty text for one without a name.
+
+    Raises:
+        PipelineError: the file is not such an annotation.
+    """
+    data = read_bytes(path)
+    try:
+        if len(data) > LARGEST:
+            raise ValueError(f"{len(data)} bytes, more than {LARGEST}")
+        root = ElementTree.fromstring(data, parser=ElementTree.XMLParser(target=_NoEntities()))
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise PipelineError("unreadable annotation", path, error, "fetch it again, or remove it") from None
+    return [(one.findtext("name") or "").strip() for one in root.findall("object")]
+
+
+def names_in_list(path: Path) -> list[str]:
+    """The first word of each line that has one."""
+    lines = read_bytes(path).decode("utf-8", "replace").splitlines()
+    return [line.split()[0] for line in lines if line.strip()]
 
 
 class VocMasks:
@@ -45,11 +72,11 @@ class VocMasks:
 
     Args:
         root: the folder, ``VOC2012`` of the unpacked archive.
-        rule: which class labels a photo.
+        min_dominance: share of the area of all objects that those of the label must cover.
     """
 
-    def __init__(self, root: Path, rule: LabelRule) -> None:
-        self.root, self.where, self.rule = root, str(root), rule
+    def __init__(self, root: Path, min_dominance: float = 0.0) -> None:
+        self.root, self.where, self.min_dominance = root, str(root), min_dominance
         self.segmented = [root / one for one in (OBJECTS, CLASSES) if (root / one).is_dir()]
         if not self.segmented:
             raise PipelineError("no segmentations", root, f"no {OBJECTS} or {CLASSES}", "give the folder that has them")
@@ -106,7 +133,7 @@ class VocMasks:
         areas = areas[: len(classes)]
         if any(area and not one for area, one in zip(areas, classes, strict=True)):
             return "", "object_without_class"
-        return label_of(classes, areas.tolist(), self.rule)
+        return label_of(classes, areas.tolist(), self.min_dominance)
 
     def _objects(self, name: str) -> Objects:
         """The map of objects of a photo, and their classes; an empty text for one that can't be told.

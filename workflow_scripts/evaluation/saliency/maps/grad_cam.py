@@ -18,10 +18,17 @@ from torch import nn
 from torch.nn import functional
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.downstream import Downstream
+from workflow_scripts.evaluation.linear_probe.heads import FittedHead
+from workflow_scripts.evaluation.saliency.maps.floors import eigen_cam, lafam, random_cam
 from workflow_scripts.models.backbones import Explained
+from workflow_scripts.models.preprocessing import normalise
+from workflow_scripts.stats.seeds import derive
 
 Target = Callable[[torch.Tensor], torch.Tensor]
 """Features (b, d) -> the score of each image that is explained, (b,)."""
+KINDS = ("probe", "cosine", "runner_up", "random_class", "random_cam", "lafam", "eigen_cam")
+"""The maps of a layer, in the order in which :meth:`NetworkMaps.of` returns them."""
 
 
 def probe_logits(
@@ -115,3 +122,79 @@ def grad_cam(
     channels = list(hooks.activations)
     hooks.clear()
     return [np.stack(found) for found in maps], channels
+
+
+class NetworkMaps:
+    """Explains batches of a set's images; see :func:`mapping`.
+
+    Args:
+        places: of each of the wanted layers among those of ``cam``.
+    """
+
+    def __init__(self, cam: GradCAM, places: Sequence[int], data: Downstream, head: FittedHead, device: str) -> None:
+        self.cam, self.places, self.device = cam, places, device
+        self.probe = probe_logits(*head, device)
+        self.cosine = class_cosines(class_means(data), device)
+
+    def of(
+        self, pixels: torch.Tensor, labels: np.ndarray, swapped: np.ndarray, keys: Sequence[str], seed: int
+    ) -> list[np.ndarray]:
+        """Maps of b images: for each layer (kinds, b, h, w) float32, no value below 0, at the layer's resolution.
+
+        Args:
+            pixels: (b, 3, s, s) uint8.
+            labels: (b,) their classes.
+            swapped: (b, 2) the classes of the maps ``runner_up`` and ``random_class``.
+            keys: of the images, for their random channel weights.
+        """
+        own, first, second = (torch.from_numpy(one.astype(np.int64)).to(self.device) for one in (labels, *swapped.T))
+        targets = [self.probe(own), self.cosine(own), self.probe(first), self.probe(second)]
+        maps, channels = grad_cam(self.cam, normalise(pixels.to(self.device)), targets)
+        found = []
+        for place in self.places:
+            of_channels = [random_cam(channels[place], keys, seed), lafam(channels[place]), eigen_cam(channels[place])]
+            found.append(np.stack([*maps[place], *of_channels]))
+        return found
+
+
+@contextmanager
+def mapping(
+    network: nn.Module, parts: Sequence[Explained], data: Downstream, head: FittedHead, device: str
+) -> Iterator[NetworkMaps]:
+    """Maps of parts of the network; its hooks are removed when the ``with`` block ends."""
+    with explaining(network.to(device), parts) as cam:
+        order = computed(network, parts)
+        yield NetworkMaps(cam, [order.index(at) for at in range(len(parts))], data, head, device)
+
+
+def class_means(data: Downstream) -> np.ndarray:
+    """Mean feature of the training and validation images of each class: (k, d) float32; 0 for a class without any."""
+    rows = data.rows("train", "val")
+    sums = np.zeros((len(data.classes), data.features.shape[1]))
+    np.add.at(sums, data.labels[rows], data.features[rows].astype(np.float64))
+    counts = np.bincount(data.labels[rows], minlength=len(data.classes))
+    return np.asarray(sums / np.maximum(counts, 1)[:, None], np.float32)
+
+
+def swapped_classes(head: FittedHead, data: Downstream, rows: np.ndarray, seed: int) -> np.ndarray:
+    """Two wrong classes of each row: (n, 2) int64.
+
+    The first is the one with the highest logit besides the true class; the second is drawn by a hash of the key and
+    ``seed``, the same for every run, among the classes of the set. Only classes that the probe knows count; if it knows
+    no other, both are the true class.
+    """
+    own = data.labels[rows].astype(np.int64)
+    logits = head.scores(data.features[rows]).astype(np.float64)
+    logits[np.arange(len(rows)), own] = -np.inf
+    runner_up = np.where(np.isfinite(logits).any(axis=1), logits.argmax(axis=1), own)
+    known = np.flatnonzero(np.isfinite(head.bias))
+    drawn = [
+        _other(known, label, derive(seed, "class", str(data.keys[row]))) for row, label in zip(rows, own, strict=True)
+    ]
+    return np.column_stack([runner_up, np.array(drawn, np.int64)])
+
+
+def _other(known: np.ndarray, label: int, number: int) -> int:
+    """One of the ``known`` classes but ``label``, by ``number``."""
+    others = known[known != label]
+    return int(others[number % len(others)]) if len(others) else int(label)

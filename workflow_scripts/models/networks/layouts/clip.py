@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.networks.description import Colours, Description, Deviations, read_description
-from workflow_scripts.models.networks.layout import Found, Layout, Preset, Usual
+from workflow_scripts.models.networks.layout import (
+    Colours,
+    Description,
+    Deviations,
+    Found,
+    Layout,
+    Preset,
+    Usual,
+    read_description,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,8 +6,16 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.networks.description import Colours, Description, Deviations, read_description
-from workflow_scripts.models.networks.layout import Found, Layout, Preset, Usual
+from workflow_scripts.models.networks.layout import (
+    Colours,
+    Description,
+    Deviations,
+    Found,
+    Layout,
+    Preset,
+    Usual,
+    read_description,
+)
 from workflow_scripts.models.networks.libraries.timm import KNOWN, LIBRARY
 
 CONFIG = "config.json"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.errors import PipelineError, one_line
-from workflow_scripts.models.networks.library import Library
+from workflow_scripts.models.networks.library import Library, as_map
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -46,9 +46,7 @@ def layer(network: "nn.Module") -> str:
 
 
 def to_map(network: "nn.Module", output: Any) -> "Tensor":
-    """See :func:`workflow_scripts.models.networks.maps.as_map`."""
-    from workflow_scripts.models.networks.maps import as_map
-
+    """See :func:`~workflow_scripts.models.networks.library.as_map`."""
     return as_map(output, prefix=1)
 
 

@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from tests.pretraining.shapes import images
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.models.backbones import build_backbone
+from workflow_scripts.pretraining.monitor.collapse import feature_statistics
+from workflow_scripts.pretraining.monitor.probing import OnlineProbe, dataset_rows, is_gain, split_rows
+from workflow_scripts.stats.feature_statistics import rankme
+
+PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=200)
+
+
+def test_splits_are_disjoint_bounded_and_always_the_same(tmp_path: Path) -> None:
+    shown = images(tmp_path, 30)
+    rows = split_rows(shown, np.zeros(30, int), 20)
+    assert len(rows.bank) == 16 and len(rows.queries) == 4
+    assert not set(rows.bank) & set(rows.queries)
+    assert rows.bank.tolist() == split_rows(shown, np.zeros(30, int), 20).bank.tolist()
+    with pytest.raises(PipelineError, match="too few images to probe"):
+        split_rows(shown, np.zeros(1, int), 20)
+
+
+def test_a_labelled_dataset_keeps_its_splits_and_classifies_all_of_val(tmp_path: Path) -> None:
+    split = np.array(["train"] * 12 + ["val"] * 8 + ["test"] * 10)
+    rows = dataset_rows(images(tmp_path, 30), np.zeros(30, int), split, 5, tmp_path)
+    assert set(rows.bank) <= set(range(12)) and len(rows.bank) == 5
+    assert rows.queries.tolist() == list(range(12, 20))
+    with pytest.raises(PipelineError, match="12 train and 0 val rows"):
+        dataset_rows(images(tmp_path, 30), np.zeros(30, int), np.where(split == "val", "test", split), 15, tmp_path)
+
+
+def test_the_probe_leaves_the_network_as_it_was(tmp_path: Path) -> None:
+    rows = split_rows(images(tmp_path, 24), np.arange(24) % 4, 24)
+    network = build_backbone("resnet_small")[0].train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    hits = OnlineProbe(rows, 24, 3, 0.07)(network, torch.device("cpu"))
+    assert hits.shape == (4,) and hits.dtype == torch.bool
+    assert network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_ranks_are_those_of_the_bank_and_other_statistics_of_the_queries(tmp_path: Path) -> None:
+    rows = split_rows(images(tmp_path, 24), np.arange(24) % 4, 24)
+    network, cpu = build_backbone("resnet_small")[0].eval(), torch.device("cpu")
+    probe = OnlineProbe(rows, 24, 3, 0.07)
+    probe(network, cpu)
+    bank, queries = (probe._features(network, side, cpu) for side in probe._sides)
+    assert probe.statistics == feature_statistics(queries, rows.labels[rows.queries], bank)
+    assert probe.statistics["rankme"] == pytest.approx(rankme(bank.astype(float)))
+
+
+def hits(*values: int) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.bool)
+
+
+@pytest.mark.filterwarnings("ignore:Precision loss")
+@given(PAIRS)
+def test_it_is_the_t_statistic_of_paired_differences(pairs: list[tuple[bool, bool]]) -> None:
+    new, best = np.array(pairs).T
+    n = len(pairs)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = stats.ttest_rel(new.astype(float), best.astype(float)).statistic
+    # The standard error of a share divides by n, that of scipy by n - 1.
+    expected = new.mean() > best.mean() if not np.isfinite(t) else t * np.sqrt(n / (n - 1)) >= 2
+    if not np.isfinite(t) or abs(t * np.sqrt(n / (n - 1)) - 2) > 1e-9:
+        assert is_gain(torch.from_numpy(new.copy()), torch.from_numpy(best.copy())) == expected
+
+
+def test_two_standard_errors_exactly_are_a_gain() -> None:
+    assert is_gain(hits(1, 1, 0, 0), hits(0, 0, 0, 0))  # d = 1/2, standard error sqrt((2 - 4/4) / 16) = 1/4
+    assert not is_gain(hits(1, 0), hits(0, 0))  # 1.41 standard errors
+    assert not is_gain(hits(*[1] * 3, *[0] * 97), hits(*[0] * 100))  # 1.76
+    assert is_gain(hits(*[1] * 4, *[0] * 96), hits(*[0] * 100))  # 2.04
+
+
+@given(PAIRS)
+def test_order_of_images_does_not_count_and_both_cannot_gain(pairs: list[tuple[bool, bool]]) -> None:
+    new, best = (torch.tensor(one) for one in zip(*pairs, strict=True))
+    assert is_gain(new, best) == is_gain(new.flip(0), best.flip(0))
+    assert not (is_gain(new, best) and is_gain(best, new)) and not is_gain(new, new)
+
+
+def test_checkpoints_of_equal_accuracy_seldom_replace_one_another() -> None:
+    rng, seeds, n = np.random.default_rng(0), 2000, 500
+    new, best = (torch.from_numpy(rng.random((seeds, n)) < 0.6) for _ in range(2))
+    share = np.mean([is_gain(one, two) for one, two in zip(new, best, strict=True)])
+    assert share == pytest.approx(stats.norm.sf(2), abs=4 * np.sqrt(0.0228 / seeds))

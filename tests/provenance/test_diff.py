@@ -1,0 +1,220 @@
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.provenance.golden import check_golden
+from tests.provenance.hand_made import HandMade, fake_hash, whole_study
+from workflow_scripts.commands.main import main
+from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.digest import module_path, stage_closure
+from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.files.notes import sealed
+from workflow_scripts.provenance.diff import changed_names, module_differences, module_text, text_digest
+
+CHECKPOINT = f"pretrain/simclr-revised-crop-s0{MANIFEST}"
+
+
+def ask(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, str]:
+    return main(["diff", *(str(one) for one in argv)]), capsys.readouterr().out
+
+
+def edit_record(path: Path, **fields: object) -> None:
+    record = {name: value for name, value in json.loads(path.read_bytes()).items() if name != "self"}
+    path.write_bytes(pretty(sealed({**record, **fields})))
+
+
+def test_equal_content(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = (whole_study(tmp_path / name) for name in "ab")
+    status, text = ask(capsys, a / CHECKPOINT, b / CHECKPOINT)
+    assert status == 0
+    assert "the same content" in text
+    assert text.endswith("  nothing differs in settings, code, inputs or versions\n")
+
+
+def test_a_setting_far_up_is_named_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = whole_study(tmp_path / "a"), whole_study(tmp_path / "b", margin=0.5)
+    status, text = ask(capsys, a / CHECKPOINT, b / CHECKPOINT)
+    assert status == 1
+    check_golden("diff-setting", text)
+    found = json.loads(ask(capsys, a / CHECKPOINT, b / CHECKPOINT, "--json")[1])
+    stages = [one["a"]["artifact"].split("/")[0] for one in found]
+    assert stages == ["select_captions", "embed_captions", "pair_table", "pretrain"]
+    assert [one["first"] for one in found] == [True, False, False, False]
+    assert found[0]["settings"] == {"margin": [0.0, 0.5]}
+    assert found[3]["settings"] == {}
+    assert [pair["name"] for pair in found[3]["inputs"]] == ["pairs"]
+
+
+def test_settings_outside_the_key_make_no_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = whole_study(tmp_path / "a"), whole_study(tmp_path / "b")
+    shard = f"download/00000{RUN}"
+    settings = json.loads((a / shard).read_bytes())["settings"]
+    edit_record(b / shard, settings={**settings, "attempts": 77})
+    _, text = ask(capsys, a / shard, b / shard)
+    assert text.endswith("  nothing differs in settings, code, inputs or versions\n")
+    edit_record(b / shard, settings={**settings, "jpeg_quality": 3})
+    found = json.loads(ask(capsys, a / shard, b / shard, "--json")[1])
+    assert list(found[0]["settings"]) == ["jpeg_quality"]
+
+
+def test_two_artifacts_of_one_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = whole_study(tmp_path / "a")
+    other = study / "linear_probe" / "simclr-original-crop-s1.last.pets.parquet"
+    status, text = ask(capsys, study / "linear_probe" / "simclr-revised-crop-s0.last.pets.parquet", other)
+    assert status == 1
+    check_golden("diff-two-runs", text)
+
+
+def test_other_bytes_by_the_same_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = whole_study(tmp_path / "a"), whole_study(tmp_path / "b", made_by="another machine")
+    found = json.loads(ask(capsys, a / CHECKPOINT, b / CHECKPOINT, "--json")[1])
+    first = [one["a"]["artifact"] for one in found if one["first"]]
+    assert sorted(first) == ["source/annotations", "source/captioner", "source/encoder-minilm", "source/matcher"]
+    assert all(one["unexplained"] for one in found if one["first"])
+    assert "same code, settings and inputs, other bytes" in ask(capsys, a / CHECKPOINT, b / CHECKPOINT)[1]
+
+
+def test_versions_and_rows_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = []
+    for name, version, lost in (("a", "2.4.6", 1), ("b", "2.5.0", 2)):
+        one = HandMade(tmp_path / name, made_by=version)
+        rows = (10, 10 - lost, {"no_pair": lost})
+        paths.append(one.make("pair_table/x", [".json"], rows=rows, packages={"numpy": version}, python="3.11.7"))
+    status, text = ask(capsys, *paths)
+    assert status == 1
+    table = [[cell.split() for cell in line.split("|")] for line in text.splitlines() if "|" in line]
+    assert [["rows", "no_pair", "1"], ["2"]] in table
+    assert [["version", "numpy", "2.4.6"], ["2.5.0"]] in table
+
+
+def test_an_input_that_was_replaced_since_is_said_to_be_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = whole_study(tmp_path / "a"), whole_study(tmp_path / "b", margin=0.5)
+    path = a / "select_captions" / f"revised{MANIFEST}"
+    path.write_bytes(pretty({**json.loads(path.read_bytes()), "rows": {}}))
+    text = ask(capsys, a / CHECKPOINT, b / CHECKPOINT)[1]
+    assert "first differing ancestor: embed_captions/revised.minilm" in text
+    assert "no longer there" in text
+
+
+def test_artifacts_of_two_stages_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = whole_study(tmp_path / "a")
+    assert main(["diff", str(study / CHECKPOINT), str(study / "report" / "index.html")]) == 2
+    assert capsys.readouterr().err.startswith("error: artifacts of different stages in ")
+
+
+# Code ----------------------------------------------------------------------------------------------------------------
+
+OLD = '''"""Module."""
+LIMIT = 3
+
+def kept(x):
+    return x
+
+def edited(x):
+    return x + 1
+
+def dropped():
+    pass
+
+class Shape:
+    """Shape."""
+    size = 1
+
+    def area(self):
+        return self.size
+'''
+NEW = OLD.replace("x + 1", "x + 2").replace("def dropped", "def added").replace("return self.size", "return 2")
+
+
+def test_names_of_what_changed_in_a_module() -> None:
+    names = ("edited()", "dropped() (only in A)", "Shape.area()", "added() (only in B)")
+    assert set(changed_names(OLD, NEW)) == set(names)
+    assert changed_names(OLD, OLD.replace("LIMIT = 3", "LIMIT = 4")) == ("module level",)
+    assert changed_names(OLD, OLD.replace("class Shape:", "class Shape(dict):")) == ("Shape",)
+    assert changed_names(OLD, OLD.replace('"""Shape."""', '"""Other."""')) == ()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A repository whose commit holds OLD, and whose working tree holds NEW."""
+    root = tmp_path / "code"
+    (root / "pack").mkdir(parents=True)
+    (root / "pack" / "one.py").write_text(OLD)
+    who = ["-c", "user.name=test", "-c", "user.email=test@example.invalid"]
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "old"]):
+        subprocess.run(["git", *words], cwd=root, check=True, capture_output=True)
+    (root / "pack" / "one.py").write_text(NEW)
+    return root
+
+
+def head(root: Path) -> str:
+    return (
+        subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, check=True, capture_output=True).stdout.decode().strip()
+    )
+
+
+def test_functions_are_named_from_the_commit_and_from_today(checkout: Path) -> None:
+    a, b = {"pack.one": str(text_digest(OLD))}, {"pack.one": str(text_digest(NEW))}
+    (found,) = module_differences(a, b, (head(checkout), None), checkout)
+    assert (found.module, found.kind) == ("pack.one", "changed")
+    assert found.names is not None
+    assert set(found.names) == {"edited()", "dropped() (only in A)", "Shape.area()", "added() (only in B)"}
+
+
+def test_a_text_with_another_digest_is_not_taken_for_the_recorded_one(checkout: Path) -> None:
+    a, b = {"pack.one": fake_hash("lost")}, {"pack.one": str(text_digest(NEW))}
+    (found,) = module_differences(a, b, (head(checkout), None), checkout)
+    assert found.names is None
+
+
+def test_recorded_digests_are_those_of_the_text() -> None:
+    closure = stage_closure("embed_captions")  # its declaration has facts, which do not count
+    assert {module: text_digest(module_path(module).read_text()) for module in closure} == closure
+
+
+def test_facts_do_not_differ_and_packages_are_found(checkout: Path) -> None:
+    text = "from elsewhere import Facts\n\nSIDES = 4\nFACTS = Facts(minutes=1)\n"
+    (checkout / "pack/__init__.py").write_text(text)
+    assert changed_names(text, text.replace("minutes=1", "minutes=2")) == ()
+    assert module_text("pack", str(text_digest(text.replace("minutes=1", "minutes=2"))), None, checkout) == text
+    assert module_text("pack", fake_hash("lost"), None, checkout) is None
+
+
+def test_modules_of_one_side_and_data_files(checkout: Path) -> None:
+    a, b = {"pack.one": "1", "pack/style.css": "1"}, {"pack.two": "2", "pack/style.css": "2"}
+    found = module_differences(a, b, (None, None), checkout)
+    assert [(one.module, one.kind, one.names) for one in found] == [
+        ("pack.one", "only in A", ()),
+        ("pack.two", "only in B", ()),
+        ("pack/style.css", "changed", ("its bytes",)),
+    ]
+
+
+def test_code_in_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module = "workflow_scripts.pairs.hubs"
+    paths = []
+    for name in "ab":
+        one = HandMade(tmp_path / name, made_by=name)
+        closure = {module: fake_hash(name), "workflow_scripts.pairs.same": fake_hash("same")}
+        paths.append(one.make("pair_table/x", [".json"], code=fake_hash(f"code {name}"), closure=closure))
+    status, text = ask(capsys, *paths)
+    assert status == 1
+    assert f"  code in {module}: changed; neither today's file nor the recorded commit has that text" in text
+    assert "pairs.same" not in text
+    edit_record(paths[0].with_name(f"x{RUN}"), closure=None)
+    assert "which modules differ is not recorded" in ask(capsys, *paths)[1]
+
+
+def test_code_that_counts_as_the_same_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = []
+    for name in "ab":
+        one = HandMade(tmp_path / name, made_by=name)
+        closure = {"workflow_scripts.stages.download": fake_hash(name)}
+        paths.append(one.make("download/00000", [".tar"], code="format-1", closure=closure))
+    text = ask(capsys, *paths)[1]
+    assert "counted as the same code" in text
+    assert "not reproducible" not in text

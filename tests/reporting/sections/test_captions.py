@@ -1,0 +1,126 @@
+"""Examples and scores of captions, and agreement of pair tables."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.reporting.fake_data import N, images, key
+from tests.reporting.fake_scores import scores
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.reporting.sections.captions import (
+    STRATA,
+    caption_lines,
+    chosen_strata,
+    judge_scores,
+    scored_by_all,
+)
+from workflow_scripts.reporting.sections.data import Partners, agreement, shared_sources
+from workflow_scripts.reporting.sections.saliency import shared_examples
+from workflow_scripts.reporting.settings import Report
+from workflow_scripts.reporting.study import Source, Study, sample_positions
+from workflow_scripts.stats.intervals import wilson
+
+SOURCE = Source("pair_table/a.parquet", "abcdef0123", "a-1")
+KEYS = [key(at) for at in range(N)]  # images with an odd number are in shard 1
+SETTINGS = Report(study="fake", captions_of={}, headline_step="last")
+
+
+def partners(name: str, **target: str) -> Partners:
+    return Partners(name, target, SOURCE)
+
+
+def test_share_of_images_with_the_same_partner() -> None:
+    first = partners("a", k0="x", k1="y", k2="z", k3="x")
+    second = partners("b", k0="x", k1="x", k2="z", k9="x")
+    third = partners("c", k7="x")
+    (one, (with_first,)), (two, with_others) = agreement([first, second, third])
+    assert (one, two) == ("b", "c")
+    assert with_first.text == "0.667"
+    assert with_first.interval == "{:.3f}–{:.3f}".format(*wilson(2 / 3, 3)[1:])
+    assert with_first.title.endswith("same first partner as in a, n = 3")
+    assert [cell.text for cell in with_others] == ["—", "—"]
+
+
+@pytest.mark.parametrize("tables", [[], [partners("a", k0="x")]])
+def test_nothing_to_compare(tables: list[Partners]) -> None:
+    assert agreement(tables) == []
+
+
+def test_strata_lie_where_the_page_says() -> None:
+    gain = np.random.default_rng(0).permutation(1000).astype(float)
+    chosen = chosen_strata(gain, 1, 4)
+    assert all(len(chosen[name]) == 4 for name in STRATA)
+    assert all(gain[at] < 50 for at in chosen["worst"])
+    assert all(450 <= gain[at] < 550 for at in chosen["typical"])
+    assert all(gain[at] >= 950 for at in chosen["best"])
+    assert chosen == chosen_strata(gain, 1, 4) and chosen != chosen_strata(gain, 2, 4)
+
+
+@given(st.lists(st.one_of(st.floats(-5, 5), st.just(float("nan"))), max_size=30), st.integers(1, 5))
+def test_no_image_twice_and_none_without_scores(gains: list[float], each: int) -> None:
+    chosen = chosen_strata(np.array(gains, dtype=float), 0, each)
+    everyone = [at for some in chosen.values() for at in some]
+    assert len(everyone) == len(set(everyone))
+    assert all(np.isfinite(gains[at]) for at in everyone)
+    assert not any(np.isfinite(gains)) or everyone
+
+
+def test_the_best_generated_caption_is_shown_with_who_chose_it() -> None:
+    row = {"original": "old", "itm_original": -1.0, "generated": ["a", "b"], "itm_generated": [0.5, 2.0]}
+    arms = {
+        "original": {"caption": "old", "origin": "original", "itm": -1.0},
+        "revised": {"caption": "b", "origin": "generated", "itm": 2.0},
+        "shuffled": {"caption": "old", "origin": "shuffled", "itm": None},
+        "again": {"caption": "old", "origin": "shuffled", "itm": None},
+    }
+    first, second, third = caption_lines(row, arms)
+    assert (first.text, first.itm, first.chosen_by) == ("old", -1.0, ["original"])
+    assert (second.text, second.itm, second.chosen_by) == ("b", 2.0, ["revised"])
+    assert (third.origin, third.text, third.itm, third.chosen_by) == ("shuffled", "old", None, ["shuffled", "again"])
+    assert len(caption_lines({**row, "generated": []}, {})) == 1
+
+
+def test_sources_with_pairs_in_all_tables_come_first() -> None:
+    tables = [{"a": {}, "b": {}}, {"b": {}, "c": {}}]
+    assert shared_sources(["d", "a", "b", "c"], tables, 3) == ["b", "a", "c"]
+
+
+def test_only_examples_that_every_run_stored_are_shown() -> None:
+    assert shared_examples([{("d", "x"): 0, ("d", "y"): 1}, {("d", "y"): 0}], 5) == [("d", "y")]
+    assert shared_examples([], 5) == []
+
+
+def test_samples_are_seeded_sorted_and_distinct() -> None:
+    found = sample_positions(10_000, 50, 3, "x")
+    assert found == sorted(set(found)) and len(found) == 50 and found == sample_positions(10_000, 50, 3, "x")
+    assert sample_positions(3, 50, 3, "x") == [0, 1, 2]
+
+
+def made(folder: Path, **keys: list[str]) -> Study:
+    """A study whose judge scored the given images of each arm; the table of the second shard's block is damaged."""
+    found = [Artifact(scores(folder, arm, some, "00000-00000")) for arm, some in keys.items()]
+    damaged = Artifact(scores(folder, next(iter(keys)), KEYS[1::2], "00001-00001"))
+    damaged.path(".parquet").write_bytes(b"")
+    return Study({"images": [Artifact(images(folder))]}, SETTINGS, [*found, damaged])
+
+
+def test_only_the_blocks_of_shown_images_are_read(tmp_path: Path) -> None:
+    study = made(tmp_path, original=[KEYS[0], KEYS[2]], shuffled=[KEYS[4]])
+    found = judge_scores(study, [KEYS[0], KEYS[2], KEYS[4], KEYS[6]])
+    assert set(found) == {("original", KEYS[0]), ("original", KEYS[2]), ("shuffled", KEYS[4])}
+    assert [(one.name, one.number.text, one.number.interval) for one in found["original", KEYS[2]]] == [
+        ("clip cosine", "0.250", "(1.500)")
+    ]
+    assert judge_scores(study, []) == {}
+
+
+def test_images_that_every_judge_scored(tmp_path: Path) -> None:
+    tables = [
+        Artifact(scores(tmp_path, "original", some, "00000-00001", judge))
+        for judge, some in (("clip", KEYS[:4]), ("siglip", KEYS[2:6]))
+    ]
+    assert scored_by_all(Study({}, SETTINGS, tables), KEYS) == set(KEYS[2:4])
+    assert scored_by_all(Study({}, SETTINGS), KEYS) == set(KEYS)

@@ -1,0 +1,87 @@
+"""Settings of what a run computes with: precision, processes, memory, and what makes it faster."""
+
+from operator import not_
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from workflow_scripts.core.settings import Settings
+
+
+class StageIn(Settings):
+    """Where each node keeps copies of the shards or packs that it reads; never changes results."""
+
+    folder: str = Field(
+        pattern=r"^[/$]",
+        description="folder on a disk of the node (or in its memory, such as /dev/shm, which counts as memory of the "
+        "job); may contain environment variables of the job",
+        examples=["$TMPDIR", "/local/scratch"],
+    )
+    max_gb: PositiveFloat = Field(
+        500,
+        description="size of all copies in it; copies that no job uses are removed to make room for others. At least "
+        "5 % of the disk stays free",
+        examples=[2000],
+        json_schema_extra={"unit": "GB"},
+    )
+
+
+class HardwareSettings(Settings):
+    """How a run uses GPUs and memory."""
+
+    precision: Literal["no", "fp16", "bf16"] = Field(
+        "no", description="mixed precision; no: float32", examples=["bf16"]
+    )
+    processes: PositiveInt = Field(
+        1,
+        description="processes of a run, with one GPU each; batch_size must be a multiple",
+        examples=[4],
+        json_schema_extra={"unit": "GPUs"},
+    )
+    nodes: PositiveInt = Field(
+        1,
+        description="nodes that share the processes evenly; more than one only under SLURM",
+        examples=[2],
+        json_schema_extra={"unit": "nodes"},
+    )
+    compile: bool = Field(
+        False,
+        exclude_if=not_,
+        description="true: torch.compile makes faster kernels for backbone and heads, which takes minutes at the "
+        "start; weights differ by rounding",
+        examples=[True],
+    )
+    micro_batch_size: int | None = Field(
+        None,
+        ge=2,
+        exclude_if=not_,
+        description="pairs that pass through the network at a time, over all processes; a divisor of batch_size. About "
+        "a third more time, the memory of this many pairs, and the gradients of the whole batch (docs/methods.md). "
+        "null: all pairs at once",
+        examples=[128],
+        json_schema_extra={"unit": "pairs"},
+    )
+    cache_mb: int = Field(
+        1_024,
+        ge=0,
+        description="memory for decoded images, which are kept if all fit; if loaders is not null, each of "
+        "those processes keeps its own",
+        examples=[8192],
+        json_schema_extra={"unit": "MiB"},
+    )
+
+    loaders: int | None = Field(
+        None,
+        ge=0,
+        description="processes per training process that decode and crop images, which changes no result; 0: threads "
+        "of the training process. null: its share of compute.workers, or 0 if that is 1 or decoded images are kept in "
+        "memory (cache_mb)",
+        examples=[12],
+        json_schema_extra={"unit": "processes"},
+    )
+    stage_in: StageIn | None = Field(
+        None,
+        exclude_if=not_,
+        description="where each node that trains keeps copies of shards or packs (docs/cluster.md); null: no copies",
+        examples=[{"folder": "$TMPDIR"}],
+    )

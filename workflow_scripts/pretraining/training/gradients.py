@@ -1,0 +1,112 @@
+"""Gradients of a step: of the whole batch at once, or from micro-batches (Gao et al. 2021, "Scaling Deep Contrastive
+Learning Batch Size under Memory Limited Setup", arXiv 2101.06983)."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import get_device_states, set_device_states
+
+from workflow_scripts.pretraining.batch import Batch
+from workflow_scripts.pretraining.network import Network
+
+
+def backward(accelerator: Accelerator, wrapped: nn.Module, network: Network, batch: Batch, parts: int = 1) -> Tensor:
+    """Compute the gradients of the loss of a batch; returns the loss, a scalar.
+
+    In several parts, the network first embeds each without gradients. The loss of all embeddings is that of the whole
+    batch; its gradients with respect to the embeddings are kept, and then passed back through one part after the other,
+    which is embedded again. So only the values inside the network for one part are in memory at a time. Processes
+    exchange gradients once.
+
+    Args:
+        wrapped: ``network`` as ``accelerator`` prepared it.
+        batch: this process's part of a batch, b pairs.
+        parts: number of micro-batches, a divisor of b.
+    """
+    if parts == 1:
+        loss: Tensor = wrapped(batch)
+        accelerator.backward(loss)
+        return loss
+    several = [batch.every(parts, number) for number in range(parts)]
+    statistics = RunningStatistics(network)
+    rows, states = [], []
+    with torch.no_grad(), accelerator.autocast():
+        for part in several:
+            states.append(RandomState(part))
+            rows.append(network.embedded(part))
+    loss, of_rows, of_weights = _of_loss(network, batch, [_together(column) for column in zip(*rows, strict=True)])
+    for number, (part, state) in enumerate(zip(several, states, strict=True)):
+        statistics.restore()
+        state.restore()
+        last = number == parts - 1
+        with nullcontext() if last else accelerator.no_sync(wrapped):
+            products = wrapped(part, [None if every is None else every[number::parts] for every in of_rows])
+            if last:  # in the pass whose gradients are exchanged, each weight must get one
+                products = products + of_weights
+            accelerator.backward(products)
+        statistics.add()
+    statistics.finish(parts)
+    return loss
+
+
+def _of_loss(network: Network, batch: Batch, rows: Sequence[Tensor]) -> tuple[Tensor, list[Tensor | None], Tensor]:
+    """The loss, its gradients by ``rows``, and a scalar that has its gradients by the weights that it uses itself."""
+    leaves = [one.requires_grad_() for one in rows]
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    loss = network.compared(batch, leaves)
+    found = torch.autograd.grad(loss, [*leaves, *weights], allow_unused=True)
+    own = zip(weights, found[len(leaves) :], strict=True)
+    products = [(weight * gradient).sum() for weight, gradient in own if gradient is not None]
+    return loss.detach(), list(found[: len(leaves)]), sum(products, loss.new_zeros(()))
+
+
+def _together(parts: Sequence[Tensor]) -> Tensor:
+    """Rows of micro-batches (:meth:`Batch.every`) in the order of the batch."""
+    return torch.stack(list(parts), dim=1).flatten(0, 1)
+
+
+class RandomState:
+    """The state of random generators before a micro-batch is embedded, so that dropout is the same in both passes."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._cpu = torch.get_rng_state()
+        self._devices, self._states = get_device_states(*batch.views)
+
+    def restore(self) -> None:
+        """Go back to it."""
+        torch.set_rng_state(self._cpu)
+        set_device_states(self._devices, self._states)
+
+
+class RunningStatistics:
+    """The running statistics of batch norms in a step.
+
+    Each micro-batch changes those that the step began with. At its end they are the mean over micro-batches, so they
+    move as far as in a step with the whole batch, and as often.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        norms = [one for one in network.modules() if isinstance(one, _BatchNorm)]
+        self._buffers = [buffer for norm in norms for buffer in norm.buffers(recurse=False)]
+        self._before = [buffer.clone() for buffer in self._buffers]
+        self._sums = [torch.zeros_like(buffer) for buffer in self._buffers]
+
+    def restore(self) -> None:
+        """Go back to those that the step began with."""
+        for buffer, before in zip(self._buffers, self._before, strict=True):
+            buffer.copy_(before)
+
+    def add(self) -> None:
+        """Remember what a micro-batch has made of them."""
+        for total, buffer in zip(self._sums, self._buffers, strict=True):
+            total.add_(buffer)
+
+    def finish(self, parts: int) -> None:
+        """Set them to the mean over micro-batches; the count of batches is the same in each."""
+        for total, buffer in zip(self._sums, self._buffers, strict=True):
+            if buffer.is_floating_point():
+                buffer.copy_(total / parts)

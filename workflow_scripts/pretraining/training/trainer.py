@@ -1,0 +1,315 @@
+"""Training of one run: steps, curve, online probe, checkpoints, kept weights."""
+
+import json
+import math
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, replace
+from typing import Any, cast
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, broadcast
+from torch import nn
+
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.runtime.progress import progress
+from workflow_scripts.models.text.tower import TOWER, TextTower
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.batch import Batch
+from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Rows
+from workflow_scripts.pretraining.data.ring import load, loader_processes
+from workflow_scripts.pretraining.method import Signal
+from workflow_scripts.pretraining.monitor.collapse import STATISTICS
+from workflow_scripts.pretraining.monitor.curve import Curve, check_weights
+from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES, LiveCurve
+from workflow_scripts.pretraining.monitor.probing import FirstBatch, OnlineProbe, interval, is_gain
+from workflow_scripts.pretraining.monitor.tracking import Tracking, tracker_folder
+from workflow_scripts.pretraining.settings import METHODS
+from workflow_scripts.pretraining.training import checkpoint
+from workflow_scripts.pretraining.training.gradients import backward
+from workflow_scripts.pretraining.training.initial import build_network
+from workflow_scripts.pretraining.training.interrupt import TERMINATED, Interrupt
+from workflow_scripts.pretraining.training.plan import OUTCOME, Plan, learned_rows, weights_name
+from workflow_scripts.pretraining.training.sync_norm import convert
+from workflow_scripts.stats.seeds import derive
+
+
+def deterministic(device: str) -> bool:
+    """Whether training uses only deterministic algorithms: on CPU."""
+    return device == "cpu"
+
+
+@contextmanager
+def reproducible(device: str, threads: int) -> Iterator[None]:
+    """Fixed math threads and, where :func:`deterministic` says so, only deterministic algorithms; elsewhere the first
+    steps measure which ones are the fastest."""
+    before, measured = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = not deterministic(device)
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic(device))
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        torch.backends.cudnn.benchmark = measured
+
+
+def train(plan: Plan, interrupt: Interrupt) -> None:
+    """Train, from the last checkpoint in ``plan.work`` if there is one, and leave the kept weights
+    (``plan.weights_name``) and the final :class:`~checkpoint.State` (``outcome.json``) there.
+
+    With several processes each calls this; the first one writes. Asked to stop by ``interrupt``, all finish the step.
+
+    Raises:
+        PipelineError: losses or weights are not finite, there are fewer images than a batch takes, or the number of
+            processes is not that of the settings.
+        SystemExit: 143 after an interrupt, once a checkpoint was written.
+    """
+    with reproducible(plan.device, plan.threads):
+        accelerator = Accelerator(
+            cpu=plan.device == "cpu",
+            mixed_precision=plan.settings.precision,
+            log_with=plan.settings.tracker,
+            project_dir=tracker_folder(plan),
+            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        )
+        if accelerator.num_processes != plan.settings.processes:
+            value = f"{accelerator.num_processes} instead of {plan.settings.processes}"
+            raise PipelineError("wrong number of processes", "pretrain", value, "start the stage without a launcher")
+        Trainer(plan, accelerator).run(interrupt)
+
+
+class Trainer:
+    """One process of a run."""
+
+    def __init__(self, plan: Plan, accelerator: Accelerator) -> None:
+        self.plan, self.settings, self.schedule, self.accelerator = plan, plan.settings, plan.schedule, accelerator
+        self.method = METHODS[self.settings.method]
+        learned, sizes = learned_rows(plan)
+        self.model = build_network(self.settings, sizes)
+        if accelerator.num_processes > 1:
+            self.model = convert(self.model, cpu=plan.device == "cpu")
+        cast(Any, self.model).to(memory_format=torch.channels_last)  # some versions of torch declare no such overload
+        self.model.to(accelerator.device)
+        updates = optimizer(self.model, self.settings.weight_decay, self.settings.norm_weight_decay)
+        self.wrapped, self.optimizer = accelerator.prepare(self.model, updates)
+        self.batches = self._batches(learned)
+        self.state, self.best, self.hits = checkpoint.load(plan.work, self.model, self.optimizer.optimizer)
+        if self.state.scaler and accelerator.scaler is not None:
+            accelerator.scaler.load_state_dict(self.state.scaler)
+        self.backbone: nn.Module = self.model.get_submodule("backbone")
+        self.probe = self._online_probe()
+        self.first_batch = self._first_batch()
+        path = plan.work / CURVE_LINES if accelerator.is_main_process else None
+        self.live = LiveCurve(path, self.schedule, self.settings.batch_size, self.state.step)
+        self.tracking = Tracking(accelerator, plan, self.state.curve)
+        self.curve = Curve(accelerator, self.state, self.live, self.tracking)
+
+    def _batches(self, learned: Mapping[Signal, Rows]) -> Batches:
+        settings, plan = self.settings, self.plan
+        augmentations = (AUGMENTATIONS[view.augmentation or settings.augmentation] for view in settings.views)
+        blurred = (replace(augmentation, blur_kernel=settings.blur_kernel) for augmentation in augmentations)
+        return Batches(
+            images=plan.images,
+            keep=plan.keep_decoded,
+            pairing=plan.pairing,
+            order=plan.order,
+            views=list(zip(settings.views, blurred, strict=True)),
+            size=settings.image_size,
+            seed=settings.seed,
+            part=(self.accelerator.process_index, self.accelerator.num_processes),
+            learned=learned,
+            faithfulness=plan.faithfulness,
+        )
+
+    def _online_probe(self) -> OnlineProbe | None:
+        probe = self.settings.probe
+        if probe is None or self.plan.probe is None or not self.accelerator.is_main_process:
+            return None
+        return OnlineProbe(self.plan.probe, self.settings.image_size, probe.neighbours, probe.temperature)
+
+    def _first_batch(self) -> FirstBatch | None:
+        """What is monitored in a run without a probe."""
+        if self.settings.probe is not None or not self.accelerator.is_main_process:
+            return None
+        return FirstBatch(self.batches.cut(1).finish().views)
+
+    def run(self, interrupt: Interrupt) -> None:
+        """Train to the end, or to the step in which ``interrupt`` was requested."""
+        state = self.state
+        if state.step == 0 and not state.curve:
+            accuracy = None if self.settings.probe is None else self._probed()[0]
+            self.curve.start(self._values(accuracy, watched=True))
+        last = state.step if state.stopped else self.schedule.steps
+        steps = range(state.step + 1, last + 1)
+        with closing(self.tracking), closing(self.loaded(steps)) as batches:
+            timed = self.live.timed(batches)
+            for batch in progress(timed, self.schedule.steps, self.settings.method, state.step):
+                self._step(batch)
+                self._after_step()
+                if interrupt.asked(state.step, self.accelerator.device):
+                    self._save()
+                    # No process may end before the checkpoint is complete: the end of one can end the others.
+                    self.accelerator.wait_for_everyone()
+                    raise SystemExit(TERMINATED)
+                if state.stopped:
+                    batches.close()
+        self._finish()
+
+    def loaded(self, steps: range) -> Generator[Batch | CutBatch, None, None]:
+        """Batches of some steps, loaded ahead."""
+        workers, processes = self._loaders()
+        return load(self.batches, self._prepare, steps, processes, workers)
+
+    def _loaders(self) -> tuple[int, int]:
+        workers = max(1, self.plan.workers // self.plan.local)
+        return workers, loader_processes(self.settings.loaders, workers, self.plan.keep_decoded)
+
+    def _prepare(self, batch: CutBatch) -> Batch | CutBatch:
+        """A batch that was cut; on CPU it is finished here, for a GPU its colours are changed there."""
+        return batch.finish() if self.plan.device == "cpu" else batch.pinned()
+
+    def _rate(self, step: int) -> float:
+        settings, schedule = self.settings, self.schedule
+        return learning_rate(
+            step,
+            initial=settings.initial_lr,
+            peak=settings.peak_lr,
+            final=settings.final_lr,
+            warmup=schedule.warmup,
+            steps=schedule.steps,
+        )
+
+    def _step(self, batch: Batch | CutBatch) -> None:
+        self.state.step += 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate(self.state.step)
+        if isinstance(batch, CutBatch):
+            batch = batch.finish(self.accelerator.device)
+        self.wrapped.train()
+        # Dropout and stochastic depth: a function of the step, so that a run that goes on ends with the same bytes.
+        torch.manual_seed(derive(self.settings.seed, "step", self.state.step, self.accelerator.process_index))
+        parts = self.settings.batch_size // (self.settings.micro_batch_size or self.settings.batch_size)
+        loss = backward(self.accelerator, self.wrapped, self.model, batch, parts)
+        if self.method.objective is not None and self.method.objective.before_update is not None:
+            self.method.objective.before_update(self.model, self.settings.head, self.state.step)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.curve.add_loss(loss)
+
+    def _after_step(self) -> None:
+        settings, step = self.settings, self.state.step
+        self.curve.add()  # the row of the step before, if its loss was read meanwhile
+        last = step == self.schedule.steps
+        probing = settings.probe is not None and (last or step % settings.probe.every == 0)
+        watched = probing or (settings.probe is None and (last or step % interval(self.schedule.steps) == 0))
+        logged = watched or step % settings.log_every == 0
+        if watched or step in self.schedule.kept or step % settings.checkpoint_every == 0:
+            self._check()
+        if logged:
+            measured = self.live.measure(step)  # before the probe, which does not count as training
+            self.curve.request(self._values(self._judge() if probing else None, watched), measured)
+        if watched:
+            self.curve.add()
+        if step in self.schedule.kept:
+            self._write(weights_name(self.schedule.kept[step]), self.backbone.state_dict())
+        if last or self.state.stopped or step % settings.checkpoint_every == 0:
+            self._save()
+        if logged:
+            self.live.restart(step)
+
+    def _check(self) -> None:
+        """Refuse losses and weights that are not finite, before the weights are probed or written."""
+        self.curve.collect()
+        weights = self.model.state_dict()
+        if self.model.weigh is not None:
+            del weights["weigh.mean"]  # NaN until a batch has a score
+        check_weights(weights, self.state.step, self.curve.saved)
+
+    def _values(self, accuracy: float | None, watched: bool) -> dict[str, Any]:
+        """A row of the curve but for its loss."""
+        step = self.state.step
+        row = {"step": step, "loss": None, "lr": self._rate(step), "images": step * self.settings.batch_size}
+        return {**row, "knn_accuracy": accuracy, **(self._statistics() if watched else dict.fromkeys(STATISTICS))}
+
+    def _statistics(self) -> dict[str, float | None]:
+        """Of the features of the probe, which has just run, or of the first batch; only the first process has them."""
+        if self.probe is not None:
+            return self.probe.statistics
+        if self.first_batch is not None:
+            return self.first_batch(self.backbone, self.accelerator.device)
+        return dict.fromkeys(STATISTICS)
+
+    def _probed(self) -> tuple[float, bool]:
+        """The online probe's accuracy, and whether it is the first one after a step or a gain over the best one.
+
+        Both are the same on every process, but only the first one has the hits.
+        """
+        device, found = self.accelerator.device, (0.0, 0.0)
+        if self.probe is not None:
+            hits = self.probe(self.backbone, device)
+            better = self.state.step > 0 and (self.hits is None or is_gain(hits, self.hits))
+            self.hits = hits if better else self.hits
+            found = (float(hits.double().mean()), float(better))
+        accuracy, better = broadcast(torch.tensor(found, device=device, dtype=torch.float64)).tolist()
+        return accuracy, bool(better)
+
+    def _judge(self) -> float:
+        """Probe, remember the best weights, and stop if the rule says so."""
+        state, (accuracy, better) = self.state, self._probed()
+        if better:
+            state.best, state.best_step, state.stale = accuracy, state.step, 0
+            if self.settings.keeps_best:
+                self.best = {n: t.detach().cpu().clone() for n, t in self.backbone.state_dict().items()}
+        else:
+            state.stale += 1
+        state.stopped = self.settings.patience is not None and state.stale >= self.settings.patience
+        return accuracy
+
+    def _save(self) -> None:
+        self._check()
+        if self.accelerator.scaler is not None:
+            self.state.scaler = self.accelerator.scaler.state_dict()
+        if self.accelerator.is_main_process:
+            checkpoint.save(self.plan.work, self.state, self.model, self.optimizer.optimizer, self.best, self.hits)
+        self.curve.saved = self.state.step
+
+    def _write(self, name: str, weights: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
+        if self.accelerator.is_main_process:
+            checkpoint.write_tensors(self.plan.work / name, weights, metadata)
+
+    def _finish(self) -> None:
+        self._write(weights_name("last"), self.backbone.state_dict())
+        for head in self.model.heads.children():
+            if isinstance(head, TextTower):
+                self._write(TOWER, head.state_dict(), {"shape": json.dumps(head.shape)})
+        if self.settings.keeps_best and self.best is not None:
+            self._write(weights_name("best"), self.best)
+        if self.accelerator.is_main_process:
+            (self.plan.work / OUTCOME).write_text(json.dumps(asdict(self.state)))
+        self.accelerator.wait_for_everyone()
+
+
+def parameter_groups(model: nn.Module, weight_decay: float, norm_weight_decay: float = 0.0) -> list[dict[str, Any]]:
+    """Two groups: weights, which decay by ``weight_decay``; gains, biases and scalars (at most one dimension), which
+    decay by ``norm_weight_decay``."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [
+        {"params": [one for one in trained if one.ndim > 1], "weight_decay": weight_decay},
+        {"params": [one for one in trained if one.ndim <= 1], "weight_decay": norm_weight_decay},
+    ]
+
+
+def optimizer(model: nn.Module, weight_decay: float, norm_weight_decay: float) -> torch.optim.AdamW:
+    """AdamW in one operation for many parameters, on CPUs as on GPUs; a third of the time of one for each on a CPU."""
+    return torch.optim.AdamW(parameter_groups(model, weight_decay, norm_weight_decay), fused=True)
+
+
+def learning_rate(step: int, *, peak: float, final: float, warmup: int, steps: int, initial: float = 0.0) -> float:
+    """Learning rate of step ``step`` of 1..``steps``: linear from ``initial`` at step 0 to ``peak`` at ``warmup``, then
+    half a cosine down to ``final`` at the last step (Loshchilov and Hutter 2017, eq. 5)."""
+    if step <= warmup:
+        return initial + (peak - initial) * step / warmup
+    done = (step - warmup) / (steps - warmup)
+    return final + (peak - final) * (1 + math.cos(math.pi * done)) / 2

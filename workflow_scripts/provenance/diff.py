@@ -1,0 +1,377 @@
+"""Why two artifacts differ: the ancestors that differ, and in each the settings, code, inputs and versions."""
+
+import ast
+import hashlib
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.core.digest import ROOT, canonical_code, without_facts
+from workflow_scripts.core.errors.text import printed
+from workflow_scripts.core.pinned_code import INIT
+from workflow_scripts.provenance.nodes import Input, Node, inputs_of
+from workflow_scripts.provenance.run_metadata import flat, mattering, short, value_text
+
+Sides = tuple[Any, Any]
+ABSENT = "not set"
+WIDEST = 64  # characters of a column
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+MODULE_LEVEL = "module level"
+
+
+@dataclass(frozen=True)
+class ModuleDifference:
+    """A module that differs: ``changed``, ``only in A`` or ``only in B``, and the names of what differs in it.
+
+    ``names`` is None when the text of one side is unavailable.
+    """
+
+    module: str
+    kind: str
+    names: tuple[str, ...] | None
+
+
+def module_differences(
+    a: Mapping[str, str], b: Mapping[str, str], commits: tuple[str | None, str | None], root: Path = ROOT
+) -> list[ModuleDifference]:
+    """Modules whose digests differ, sorted by name.
+
+    Args:
+        a: module -> digest of its parsed code, and data file -> sha256, as recorded for A; ``b`` likewise.
+        commits: the recorded commits of A and B.
+    """
+    found = []
+    for module in sorted(a.keys() | b.keys()):
+        if module not in b:
+            found.append(ModuleDifference(module, "only in A", ()))
+        elif module not in a:
+            found.append(ModuleDifference(module, "only in B", ()))
+        elif a[module] != b[module] and "/" in module:  # a data file of the stage
+            found.append(ModuleDifference(module, "changed", ("its bytes",)))
+        elif a[module] != b[module]:
+            texts = [
+                module_text(module, one[module], commit, root) for one, commit in ((a, commits[0]), (b, commits[1]))
+            ]
+            names = None if None in texts else changed_names(*(text or "" for text in texts))
+            found.append(ModuleDifference(module, "changed", names))
+    return found
+
+
+def module_text(module: str, digest: str, commit: str | None, root: Path = ROOT) -> str | None:
+    """Source of a module with this digest: today's file, else that of ``commit``; None when neither has it."""
+    base = Path(*module.split("."))
+    for path in (base.with_suffix(".py"), base / INIT):
+        for text in (_file(root / path), _committed(root, commit, path)):
+            if text is not None and text_digest(text) == digest:
+                return text
+    return None
+
+
+def text_digest(text: str) -> str | None:
+    """Digest of a module's parsed code, as the run record holds it; None for what is no Python."""
+    try:
+        return hashlib.sha256(canonical_code(_parsed(text)).encode()).hexdigest()
+    except SyntaxError:
+        return None
+
+
+def _parsed(text: str) -> ast.Module:
+    return without_facts(ast.parse(text))
+
+
+def _file(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _committed(root: Path, commit: str | None, path: Path) -> str | None:
+    if commit is None:
+        return None
+    command = ["git", "-c", f"safe.directory={root}", "-C", str(root), "show", f"{commit}:./{path.as_posix()}"]
+    try:
+        answer = subprocess.run(command, capture_output=True, timeout=20, check=False)
+        return answer.stdout.decode() if answer.returncode == 0 else None
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return None
+
+
+def changed_names(a: str, b: str) -> tuple[str, ...]:
+    """Functions, methods and classes whose code differs between two texts of a module; the rest as one name.
+
+    A removed one has `` (only in A)`` after its name, a new one `` (only in B)``.
+    """
+    ours, theirs = _definitions(_parsed(a)), _definitions(_parsed(b))
+    names = []
+    for name in [*ours, *(name for name in theirs if name not in ours)]:
+        if name not in theirs:
+            names.append(f"{name} (only in A)")
+        elif name not in ours:
+            names.append(f"{name} (only in B)")
+        elif ours[name] != theirs[name]:
+            names.append(name)
+    return tuple(names)
+
+
+def _definitions(tree: ast.Module | ast.ClassDef, prefix: str = "") -> dict[str, str]:
+    """Name -> canonical code; what stands outside functions and methods goes under its class or the module."""
+    found: dict[str, str] = {}
+    rest: list[str] = []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            found |= _definitions(node, f"{prefix}{node.name}.")
+        elif isinstance(node, Definition):
+            found[f"{prefix}{node.name}()"] = canonical_code(node)
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            rest.append(canonical_code(node))
+    if isinstance(tree, ast.ClassDef):
+        rest += [canonical_code(one) for one in (*tree.bases, *tree.keywords, *tree.decorator_list)]
+    return found | {prefix.rstrip(".") or MODULE_LEVEL: "\n".join(rest)}
+
+
+@dataclass(frozen=True)
+class InputPair:
+    """An input of A beside its counterpart of B; ``None`` where one side has none."""
+
+    name: str
+    a: Input | None
+    b: Input | None
+
+    @property
+    def same(self) -> bool:
+        """Whether both read the same content."""
+        return self.a is not None and self.b is not None and self.a.recorded_hash == self.b.recorded_hash
+
+
+@dataclass(frozen=True)
+class Findings:
+    """How two artifacts and their origins differ; equal parts are left out.
+
+    Attributes:
+        first: whether they differ while none of their common ancestors that can be followed does.
+        files: suffix -> sha256 of both.
+        rows: ``in``, ``out`` or a reason -> counts of both.
+        settings, versions: name -> values of both; ``not set`` where one has none.
+        code: code digests of both, or None when they are the same.
+        modules: modules that differ; None when a record does not name its modules.
+        inputs: the inputs that differ.
+    """
+
+    a: Node
+    b: Node
+    first: bool
+    files: dict[str, Sides]
+    rows: dict[str, Sides]
+    unit: dict[str, Sides]
+    settings: dict[str, Sides]
+    code: Sides | None
+    modules: list[ModuleDifference] | None
+    versions: dict[str, Sides]
+    inputs: list[InputPair]
+
+    @property
+    def same_content(self) -> bool:
+        """Whether both have the same manifest."""
+        return self.a.hash == self.b.hash
+
+    @property
+    def unexplained(self) -> bool:
+        """Other content from the same code, settings and inputs: edited since, or not reproducible."""
+        recipe = (self.unit, self.settings, self.code, self.modules, self.versions, self.inputs)
+        return not self.same_content and not any(recipe)
+
+
+@dataclass
+class _Walk:
+    done: dict[tuple[Path, Path], bool] = field(default_factory=dict)
+    found: list[Findings] = field(default_factory=list)
+
+    def visit(self, a: Node, b: Node) -> bool:
+        """Ancestors first; returns whether the two, or what they were made from, differ."""
+        key = (a.path, b.path)
+        if key in self.done:
+            return self.done[key]
+        pairs = [pair for pair in paired(inputs_of(a), inputs_of(b)) if not pair.same]
+        above = False
+        for pair in pairs:
+            old, new = _followed(pair.a), _followed(pair.b)
+            if old is not None and new is not None and old.stage == new.stage:
+                above |= self.visit(old, new)
+        self.done[key] = True
+        self.found.append(_compare(a, b, pairs, first=not above))
+        return True
+
+
+def diff(a: Node, b: Node) -> list[Findings]:
+    """Every pair of ancestors that differs, ancestors before what was made of them; the last is A and B themselves.
+
+    Pairs with the same content are passed over, but for A and B.
+    """
+    walk = _Walk()
+    walk.visit(a, b)
+    return walk.found
+
+
+def _followed(one: Input | None) -> Node | None:
+    """The artifact that was read, if it is still the one on disk."""
+    return one.node if one is not None and one.node is not None and one.node.hash == one.recorded_hash else None
+
+
+def paired(a: list[Input], b: list[Input]) -> Iterator[InputPair]:
+    """Inputs side by side: equal content first, then the same artifact's name, then the order."""
+    for name in sorted({one.name for one in (*a, *b)}):
+        left, right = [one for one in a if one.name == name], [one for one in b if one.name == name]
+        for same in (_content, _label, None):
+            rest = []
+            for one in left:
+                match = next((two for two in right if same is None or same(one) == same(two)), None)
+                if match is None:
+                    rest.append(one)
+                    continue
+                right.remove(match)
+                yield InputPair(name, one, match)
+            left = rest
+        yield from (InputPair(name, one, None) for one in left)
+        yield from (InputPair(name, None, two) for two in right)
+
+
+def _content(one: Input) -> str:
+    return one.recorded_hash
+
+
+def _label(one: Input) -> str | None:
+    return one.path.name if one.path else None
+
+
+def _compare(a: Node, b: Node, inputs: list[InputPair], first: bool) -> Findings:
+    ours, theirs = a.computation or {}, b.computation or {}
+    code = (ours.get("code"), theirs.get("code"))
+    closures = (ours.get("closure"), theirs.get("closure"))
+    commits = ((ours.get("git") or {}).get("commit"), (theirs.get("git") or {}).get("commit"))
+    modules = module_differences(closures[0], closures[1], commits) if closures[0] and closures[1] else None
+    hashes = [{suffix: entry["sha256"] for suffix, entry in node.files.items()} for node in (a, b)]
+    return Findings(
+        a=a,
+        b=b,
+        first=first,
+        files=differing(*hashes),
+        rows=differing(*(_counts(node) for node in (a, b))),
+        unit=differing(a.manifest.get("unit", {}), b.manifest.get("unit", {})),
+        settings=differing(*(_settings(node) for node in (a, b))),
+        code=None if code[0] == code[1] else code,
+        modules=modules,
+        versions=differing(_versions(ours), _versions(theirs)),
+        inputs=inputs,
+    )
+
+
+def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Sides]:
+    """Names whose values differ, with both values; ``not set`` where one side has none."""
+    pairs = {name: (a.get(name, ABSENT), b.get(name, ABSENT)) for name in sorted(a.keys() | b.keys())}
+    return {name: sides for name, sides in pairs.items() if sides[0] != sides[1]}
+
+
+def _settings(node: Node) -> dict[str, Any]:
+    return {name: value for name, value in flat(mattering(node.record or {})).items() if value is not None}
+
+
+def _counts(node: Node) -> dict[str, Any]:
+    rows = node.manifest.get("rows") or {}
+    return {name: rows[name] for name in ("in", "out") if name in rows} | dict(rows.get("dropped", {}))
+
+
+def _versions(made: Mapping[str, Any]) -> dict[str, Any]:
+    """Packages, Python, device, math threads and determinism flags: what of the machine can change bytes."""
+    environment = made.get("environment") or {}
+    named = {name: environment[name] for name in ("device", "threads") if name in environment}
+    named |= {name: made[name] for name in ("python", "cpu_model", "gpu_model", "driver") if made.get(name)}
+    return named | dict(made.get("determinism") or {}) | dict(made.get("packages") or {})
+
+
+def as_text(found: Sequence[Findings]) -> str:
+    """First the ancestors where it begins, then what follows from them."""
+    top = found[-1]
+    lines = [f"A  {top.a.label}  {top.a.hash}", f"B  {top.b.label}  {top.b.hash}"]
+    lines.append("the same content" if top.same_content else f"other content in {', '.join(top.files) or 'rows alone'}")
+    first = [one for one in found if one.first and one is not top]
+    for one in first:
+        lines += ["", f"first differing ancestor: {_pair_title(one)}", *_sides(one)]
+    for one in found:
+        if not one.first and one is not top:
+            lines += ["", f"then: {_pair_title(one)}", *_sides(one)]
+    where = "A and B themselves" + ("; nothing above them differs" if top.first and not top.same_content else "")
+    return printed([*lines, "", where, *_sides(top)])
+
+
+def as_json(found: Sequence[Findings]) -> list[dict[str, Any]]:
+    """The same for programs: one entry a differing pair, ancestors first, A and B themselves last."""
+    return [_entry(one) for one in found]
+
+
+def _entry(one: Findings) -> dict[str, Any]:
+    modules = one.modules
+    return {
+        "a": {"artifact": one.a.label, "manifest_sha256": one.a.hash},
+        "b": {"artifact": one.b.label, "manifest_sha256": one.b.hash},
+        **{"first": one.first, "same_content": one.same_content, "unexplained": one.unexplained},
+        **{name: getattr(one, name) for name in ("files", "rows", "unit", "settings", "code", "versions")},
+        "modules": None if modules is None else [vars(module) for module in modules],
+        "inputs": [{"name": pair.name, "a": _input(pair.a), "b": _input(pair.b)} for pair in one.inputs],
+    }
+
+
+def _input(one: Input | None) -> dict[str, Any] | None:
+    return None if one is None else {"artifact": one.label, "sha256": one.recorded_hash}
+
+
+def _pair_title(one: Findings) -> str:
+    return one.a.label if one.a.label == one.b.label else f"{one.a.label} | {one.b.label}"
+
+
+def _sides(one: Findings) -> list[str]:
+    table = [
+        (f"{title} {name}", value_text(a), value_text(b))
+        for title in ("rows", "unit", "settings")
+        for name, (a, b) in getattr(one, title).items()
+    ]
+    if one.code is not None:
+        table.append(("code", short(one.code[0]), short(one.code[1])))
+    table += [(f"version {name}", value_text(a), value_text(b)) for name, (a, b) in one.versions.items()]
+    table += [(f"input {pair.name}", _input_text(pair.a), _input_text(pair.b)) for pair in one.inputs]
+    widths = [min(WIDEST, max((len(row[column]) for row in table), default=0)) for column in (0, 1)]
+    lines = [f"  {title:<{widths[0]}}  {a:<{widths[1]}} | {b}" for title, a, b in table]
+    lines += _modules(one)
+    if one.unexplained:
+        lines.append(
+            "  same code, settings and inputs, other bytes: edited (see faithful-pairs audit) or not reproducible"
+        )
+    return lines or ["  nothing differs in settings, code, inputs or versions"]
+
+
+def _modules(one: Findings) -> list[str]:
+    """The modules that differ, also where they count as the same code: by a format number, or by ``accept``."""
+    if one.code is not None and one.modules is None:
+        return ["  which modules differ is not recorded"]
+    if one.code is not None and not one.modules:
+        return ["  no module differs: the format number of the stage does"]
+    counted = ", counted as the same code" if one.code is None else ""
+    return [f"  code in {module.module}: {_changed_names(module)}{counted}" for module in one.modules or ()]
+
+
+def _changed_names(module: ModuleDifference) -> str:
+    if module.kind != "changed":
+        return module.kind
+    if module.names is None:
+        return "changed; neither today's file nor the recorded commit has that text"
+    return ", ".join(module.names) or "order of definitions"
+
+
+def _input_text(one: Input | None) -> str:
+    """Label and recorded hash; says so where the artifact with that hash is missing or was replaced."""
+    if one is None:
+        return "none"
+    is_there = one.path is None or (one.node is not None and one.node.hash == one.recorded_hash)
+    return f"{one.label} {short(one.recorded_hash)}" + ("" if is_there else ", no longer there")

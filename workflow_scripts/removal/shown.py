@@ -1,0 +1,195 @@
+"""Finds the label sheets and exported pages that show removed rows, and exported networks that learned from them.
+
+Ratings are people's work, and pages and networks may have been published, so they are named, not removed.
+"""
+
+import csv
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from workflow_scripts.acquisition.annotations.removal_tokens import id_token
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.copies import NETWORKS, read_network
+from workflow_scripts.core.files.names import COPIES, LABEL_KEY, LABELS, REMOVED
+from workflow_scripts.core.files.notes import read_note, write_note
+from workflow_scripts.provenance.lineage import Made
+
+LARGEST = 1 << 30  # bytes, with 70 for each id
+_ADVICE = "restore it from a copy; without it, sheets, pages and networks may be missed whose records are missing too"
+
+
+class Shown(NamedTuple):
+    """Label sheets and exported pages that show removed rows.
+
+    Attributes:
+        lines: what is said of each.
+        noted: their path -> their key or record.
+        unread: keys and records that can't be read, and why.
+        described: the sheets and pages, also others, whose key or record can be read.
+    """
+
+    lines: list[str]
+    noted: dict[str, str]
+    unread: list[str]
+    described: set[str]
+
+
+def sheets_of(results: Path, everything: Iterable[Made], ids: Collection[str], noted: Mapping[str, str]) -> Shown:
+    """Label sheets and exported pages that show an image whose id has one of the tokens ``ids``.
+
+    Keys are looked for in every study's folder of sheets, and in the folders that ``caption_labels`` read; records in
+    every study. What a record names is followed by the record's path.
+
+    Args:
+        noted: those that were found before, by path -> key or record. If the key or record is gone and the file is
+            still there, it counts as before.
+    """
+    folders = [*results.glob(f"*/{LABELS}"), *_sources(results, everything)]
+    keys = {path.resolve(): path for folder in folders for path in folder.glob(f"*{LABEL_KEY}")}
+    shown = Shown([], {}, [], set())
+    for path in [*sorted(keys.values()), *sorted(results.glob(f"*/{COPIES}/*.csv"))]:
+        try:
+            row, shows = _row(path, ids)
+        except (OSError, csv.Error) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            shown.unread.append(f"{path}: {reason}")
+            continue
+        copy = row.get("copy")
+        sheet = copy or str(path).removesuffix(LABEL_KEY)
+        shown.described.add(sheet)
+        if shows:
+            shown.noted[sheet] = str(path)
+            shown.lines.append(f"{sheet} (record: {path})" if copy else sheet)
+    for sheet, record in sorted(noted.items()):
+        if sheet not in shown.described and os.path.lexists(_path(sheet)):
+            shown.noted[sheet] = record
+            shown.lines.append(f"{sheet} (its key or record is missing: {record})")
+    return shown
+
+
+def _row(path: Path, ids: Collection[str]) -> tuple[dict[str, str], bool]:
+    """The first row whose ``key`` has one of the tokens ``ids``, else the first one; and whether it has.
+
+    Raises:
+        OSError: the file can't be read.
+        csv.Error: it is not a CSV file with such a column.
+    """
+    first: dict[str, str] = {}
+    with open(path, encoding="utf-8", errors="replace", newline="") as stream:
+        # strict: otherwise all rows after a quotation mark that is never closed are one field.
+        reader = csv.DictReader(stream, strict=True)
+        for row in reader:
+            first = first or row
+            if id_token(row.get("key") or "") in ids:
+                return row, True
+        if "key" not in (reader.fieldnames or ()):
+            raise csv.Error("no column is named key")
+        return first, False
+
+
+def _path(sheet: str) -> str:
+    """The path that a record writes in ASCII, with escapes."""
+    try:
+        return sheet.encode("ascii").decode("unicode_escape")
+    except UnicodeError:
+        return sheet
+
+
+def _sources(results: Path, everything: Iterable[Made]) -> list[Path]:
+    """Folders that the sources ``labels`` were read from; relative ones count from the folder of the results."""
+    sources = (one for one in everything if one.study is not None and one.stage == "source")
+    places = [one.record.get("settings", {}).get("at") for one in sources if one.path.name == LABELS]
+    return [results.parent / at for at in places if isinstance(at, str)]
+
+
+class Learned(NamedTuple):
+    """A network that learned from removed images.
+
+    Attributes:
+        record: the file that says so; it may be missing by now.
+        folder: where the network was written.
+        weights: sha256 of its file of weights.
+        keys: of the removed images; empty if the record is missing.
+        ids: tokens of these keys.
+    """
+
+    record: Path
+    folder: Path
+    weights: str
+    keys: list[str]
+    ids: list[str]
+
+
+def networks_of(
+    results: Path, ids: Collection[str], noted: Mapping[str, tuple[str, str, list[str]]]
+) -> tuple[list[Learned], list[str]]:
+    """Networks of any study that learned from removed images; and the records that can't be read, and why.
+
+    Args:
+        ids: tokens of the ids of the removed images.
+        noted: networks that were found before, whose record may be missing by now, by record.
+    """
+    found, unread = [], []
+    records = sorted(results.glob(f"*/{COPIES}/*{NETWORKS}"))
+    for path in records:
+        try:
+            network = read_network(path)
+        except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors too
+            unread.append(f"{path}: {error}")
+            continue
+        removed = {key: token for key in network.keys if (token := id_token(key)) in ids}
+        if removed:
+            found.append(Learned(path, network.folder, network.weights, list(removed), sorted(removed.values())))
+    missing = {name: network for name, network in noted.items() if results / name not in records}
+    for name, (folder, weights, tokens) in sorted(missing.items()):
+        if learned := sorted(token for token in tokens if token in ids):
+            found.append(Learned(results / name, Path(folder), weights, [], learned))
+    return found, unread
+
+
+class Known(BaseModel):
+    """The note on a study's removed rows, beside that of its config.
+
+    Files that show an image are found by its id, and the tables that hold the id are deleted by the first removal. So
+    the tokens of ids, and what was found to show them, are on disk before anything is deleted, and every call compares
+    again.
+
+    Attributes:
+        ids: tokens of their image ids.
+        sheets: path of a label sheet or exported page that showed one -> its key or record.
+        networks: record of an exported network that learned from some -> its folder, the sha256 of its weights and the
+            tokens of their ids.
+    """
+
+    ids: set[str] = set()
+    sheets: dict[str, str] = {}
+    networks: dict[str, tuple[str, str, list[str]]] = {}
+
+
+def note_of(results: Path, study: str) -> Path:
+    """The file with what is known."""
+    return results / REMOVED / f"{study}.json"
+
+
+def read_known(results: Path, study: str) -> Known:
+    """What earlier removals found.
+
+    Raises:
+        PipelineError: the note is damaged.
+    """
+    path = note_of(results, study)
+    content = read_note(path, _ADVICE, LARGEST)
+    try:
+        return Known.model_validate(content)
+    except ValidationError:
+        raise PipelineError("damaged note", path, "it has other fields", _ADVICE) from None
+
+
+def write_known(results: Path, study: str, known: Known) -> None:
+    """Keep what is known; on disk when this returns."""
+    if known != Known():
+        write_note(note_of(results, study), known.model_dump() | {"ids": sorted(known.ids)})

@@ -1,0 +1,105 @@
+"""The whole page's context: every section, the counts in its head, and the table of artifacts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.key import root_hash
+from workflow_scripts.reporting.sections.caption_figures import Explained, caption_figures
+from workflow_scripts.reporting.sections.captions import captions
+from workflow_scripts.reporting.sections.data import losses, pairs, quality
+from workflow_scripts.reporting.sections.leakage import leakage
+from workflow_scripts.reporting.sections.runs import accuracy, curves, headline
+from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
+from workflow_scripts.reporting.settings import Report
+from workflow_scripts.reporting.study import Number, Study, label
+from workflow_scripts.reporting.text import count, words
+from workflow_scripts.stats.intervals import LEVEL
+
+CONTENTS = (
+    ("results", "Results"),
+    ("losses", "Rows lost at each stage"),
+    ("captions", "Captions before and after"),
+    ("caption-quality", "Caption quality"),
+    ("caption-labels", "Caption ratings by people"),
+    ("pair-quality", "Pair quality"),
+    ("pairs", "Pairs side by side"),
+    ("training", "Training curves"),
+    ("accuracy", "Accuracy by dataset"),
+    ("leakage", "Test images among the training images"),
+    ("saliency", "Where the models look"),
+    ("provenance", "Provenance"),
+)
+
+
+COUNTED = (("arms", "caption arms"), ("pairs", "pair tables"), ("runs", "models"), ("datasets", "labelled sets"))
+
+
+def page_context(
+    given: Mapping[str, Sequence[Artifact]],
+    settings: Report,
+    behind: Sequence[Artifact],
+    scores: Mapping[str, str],
+    maps: Mapping[str, MapMeaning],
+    figures: Mapping[str, Explained],
+    judged: Sequence[Artifact],
+) -> dict[str, Any]:
+    """What the template takes, from artifacts by input name; a section without input says so in a sentence.
+
+    Args:
+        behind: the study's other artifacts, scores among them; the page's root hash covers them.
+        scores: what each saliency score means, by its name in tables.
+        maps: what each kind of map in saliency tables is.
+        figures: what each figure of captions says, by its name.
+        judged: the judges' scores of captions.
+    """
+    study = Study(given, settings, judged)
+    whole = {label(artifact): artifact.hash for artifact in [*behind, *(a for found in given.values() for a in found)]}
+    sections = {
+        "study": settings.study,
+        "contents": CONTENTS,
+        "counts": study_counts(study),
+        "root": root_hash(whole.items()),
+        "behind": len(whole),
+        "intervals": interval_note(settings.levels),
+        "accepted": settings.accepted,
+        "headline": headline(study),
+        "losses": losses(study),
+        "captions": captions(study),
+        "caption_figures": caption_figures(study, figures),
+        "caption_quality": quality(study, "caption_quality", "arm"),
+        "judge_quality": quality(study, "judge_quality", "judge"),
+        "judge_comparison": quality(study, "judge_comparison", "arm"),
+        "caption_labels": quality(study, "caption_labels", "labels"),
+        "judge_calibration": quality(study, "judge_calibration", "judge"),
+        "pair_quality": quality(study, "pair_quality", "pairs"),
+        "pairs": pairs(study),
+        "curves": curves(study),
+        "accuracy": accuracy(study),
+        "leakage": leakage(study),
+        "saliency": saliency(study, scores, maps),
+    }
+    return {**sections, "artifacts": study.index.rows()}  # the last, since sections add what they cite
+
+
+def interval_note(levels: Mapping[str, float]) -> str:
+    """The confidence level of the page's intervals, with the stages whose settings state another."""
+    other = [f"{words(name)} ({100 * level:g} %)" for name, level in levels.items() if level != LEVEL]
+    usual = f"{100 * LEVEL:g} % intervals"
+    return f"Intervals are {usual}, except those of {', '.join(other)}." if other else f"All intervals are {usual}."
+
+
+def study_counts(study: Study) -> list[tuple[str, Number]]:
+    """Title and number of rows, arms, models and so on, each citing the artifact that it was read from."""
+    found = []
+    for name, title, side in (("annotations", "annotation rows", "in"), ("images", "images", "out")):
+        artifact = study.one(name)
+        if artifact is not None and artifact.rows:
+            source = study.index.manifest(label(artifact))
+            found.append((title, Number(count(int(artifact.rows[side])), source=source, rows=f"rows {side}")))
+    for name, title in COUNTED:
+        artifacts = study.all(name)
+        if artifacts:
+            source = study.index.manifest(label(artifacts[0]))
+            found.append((title, Number(count(len(artifacts)), source=source, rows=f"first of {len(artifacts)}")))
+    return found

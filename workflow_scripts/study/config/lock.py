@@ -1,0 +1,219 @@
+"""The lock beside a config file: the commit of each hub model, and the sha256 of each URL, that the config names.
+
+:func:`resolve` makes it, and :func:`pinned` applies it to a study.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Annotated, Any
+
+import yaml
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
+
+from workflow_scripts.core.errors import PipelineError, PipelineErrors
+from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.sources import HUB
+from workflow_scripts.stages.source import ADVICE_WITHOUT_HASH, WITHOUT_HASH, Source
+from workflow_scripts.study.config.errors import Path, SettingError, placed, validation_errors
+from workflow_scripts.study.config.files import Node, read_file
+from workflow_scripts.study.config.sections import Study
+
+COMMIT = r"^[0-9a-f]{40}$"
+_COMMIT_HASH = re.compile(COMMIT)
+_HEAD = """\
+# Written by `faithful-pairs lock`: the commit of each hub model, and the sha256 of each URL, that the config names.
+# Runs read these and nothing else. Commit this file with the config. To update it, run the command again.
+"""
+_ADVICE = "restore it, or write it again: faithful-pairs lock"
+_Commit = Annotated[str, StringConstraints(pattern=COMMIT)]
+_Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+
+
+def _no_contradiction(hub: dict[str, str]) -> dict[str, str]:
+    for model, commit in hub.items():
+        revision = model.partition("@")[2]
+        if revision != commit and is_commit(revision):
+            raise ValueError(f"{model} has the commit {commit}")
+    return hub
+
+
+class Lock(Settings):
+    """What the sources of a config stood for when it was locked."""
+
+    hub: Annotated[dict[str, _Commit], AfterValidator(_no_contradiction)] = Field(
+        description="commit of each hub model, by <repository>@<revision> as in the config"
+    )
+    urls: dict[str, _Sha256] = Field(description="sha256 of each URL, by the URL as in the config")
+
+    def commit(self, model: str) -> str | None:
+        """The commit of ``<repository>@<revision>``; a commit that the repository has in the lock is itself."""
+        repository, _, revision = model.partition("@")
+        return revision if revision in self.of(repository).values() else self.hub.get(model)
+
+    def of(self, repository: str) -> dict[str, str]:
+        """The locked revisions of a repository, as written in the config -> their commits."""
+        return {model: commit for model, commit in self.hub.items() if model.partition("@")[0] == repository}
+
+    def text(self) -> str:
+        """The file's content; equal locks give equal bytes."""
+        # Quotes: YAML would read a commit without letters as a number.
+        return _HEAD + yaml.safe_dump(self.model_dump(), default_style='"', allow_unicode=True, width=float("inf"))
+
+
+def is_commit(revision: str) -> bool:
+    """Whether a revision is a full commit hash, which can't come to mean other bytes."""
+    return _COMMIT_HASH.fullmatch(revision) is not None
+
+
+def read_lock(path: FilePath | None) -> Lock | None:
+    """The lock at ``path``; None if there is no such file.
+
+    Raises:
+        PipelineErrors: it is damaged, or has unknown or repeated keys.
+    """
+    if path is None or not os.path.lexists(path):
+        return None
+    errors: list[PipelineError] = []
+    try:
+        found = read_file(path)
+        errors += found.errors
+        lock = Lock.model_validate(found.data())
+    except PipelineError as error:
+        errors += error.errors
+    except ValidationError as error:
+        root = found.root
+        errors += [
+            PipelineError(one.what, root.where(one.path), one.value, one.advice)
+            for one in validation_errors(error, Lock, root)
+        ]
+    if errors:
+        raise PipelineErrors(
+            [PipelineError("damaged lock", one.where, f"{one.what}: {one.value}", _ADVICE) for one in errors]
+        )
+    return lock
+
+
+_UPDATE = "undo that, or update the lock: run faithful-pairs lock with the same config files"
+_ADD = "add it: run faithful-pairs lock with the same config files"
+
+
+def pinned(study: Study, lock: Lock | None, name: str) -> tuple[Study, list[SettingError]]:
+    """The study with locked sources, and an error for each source that the lock lacks or contradicts.
+
+    Args:
+        lock: None: hub models stay as they are, and a URL must have its sha256 in the config.
+        name: the lock's file name, for messages.
+    """
+    found = {path: _pinned(path, source, lock, name) for path, source in sources_in(study)}
+    errors = [one for one in found.values() if isinstance(one, SettingError)]
+    return _replaced(study, (), {path: one for path, one in found.items() if isinstance(one, Source)}), errors
+
+
+def sources_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, Source]]:
+    """Every source in checked settings, and its path in the config."""
+    if isinstance(value, Source):
+        yield path, value
+    else:
+        for key, member in _members(value):
+            yield from sources_in(member, (*path, key))
+
+
+def _replaced(value: Any, path: Path, changes: Mapping[Path, Source]) -> Any:
+    """Settings with other sources at some paths."""
+    if path in changes:
+        return changes[path]
+    members = {key: _replaced(member, (*path, key), changes) for key, member in _members(value)}
+    if isinstance(value, BaseModel):
+        return value.model_copy(update={key: one for key, one in members.items() if one is not getattr(value, key)})
+    return tuple(members.values()) if isinstance(value, tuple) else value
+
+
+def _members(value: Any) -> list[tuple[Any, Any]]:
+    if isinstance(value, BaseModel):
+        return [(name, getattr(value, name)) for name in type(value).model_fields]
+    return list(enumerate(value)) if isinstance(value, tuple) else []
+
+
+def _pinned(path: Path, source: Source, lock: Lock | None, name: str) -> Source | SettingError:
+    if source.at.startswith(HUB) and lock is not None:
+        model = source.at.removeprefix(HUB)
+        commit = lock.commit(model)
+        if commit is not None:
+            return source.model_copy(update={"at": f"{HUB}{model.partition('@')[0]}@{commit}"})
+        locked = lock.of(model.partition("@")[0])
+        if not locked:
+            return SettingError(f"hub model missing from {name}", path, source.at, _ADD)
+        value = f"{source.at}, but {' and '.join(f'{one} is {commit}' for one, commit in sorted(locked.items()))}"
+        return SettingError(f"revision differs from {name}", path, value, _UPDATE)
+    return _hashed(path, source, lock, name) if source.is_url else source
+
+
+def _hashed(path: Path, source: Source, lock: Lock | None, name: str) -> Source | SettingError:
+    locked = lock.urls.get(source.at) if lock is not None else None
+    if lock is not None and locked is None:
+        return SettingError(f"URL missing from {name}", path, source.at, _ADD)
+    if source.sha256 is None and locked is None:
+        return SettingError(WITHOUT_HASH, path, source.at, ADVICE_WITHOUT_HASH)
+    if source.sha256 is not None and locked not in (None, source.sha256):
+        value = f"{source.sha256}, but {source.at} is {locked}"
+        return SettingError(f"sha256 differs from {name}", path, value, _UPDATE)
+    return source.model_copy(update={"sha256": locked or source.sha256})
+
+
+TIMEOUT = 30.0  # seconds that the hub may take to answer
+
+
+def resolve(study: Study, root: Node) -> Lock:
+    """The lock of a study, as the hub and the URLs are now; a commit or sha256 in the config is taken as it is.
+
+    Args:
+        root: the config, for the places of errors.
+
+    Raises:
+        PipelineErrors: sources can't be reached, or the config has two sha256 for one URL. All are named.
+    """
+    wanted: dict[str, tuple[Path, Source]] = {}
+    errors: list[PipelineError] = []
+    for path, source in sources_in(study):
+        if not source.is_url and not source.at.startswith(HUB):
+            continue
+        _, other = wanted.get(source.at, (path, source))
+        if other.sha256 is not None and source.sha256 not in (None, other.sha256):
+            value = f"{source.sha256}, and {other.sha256} elsewhere"
+            errors.append(SettingError("two sha256 for one URL", path, value, "correct one of them"))
+        if source.at not in wanted or other.sha256 is None:
+            wanted[source.at] = path, source
+    found: dict[str, str] = {}
+    for at, (path, source) in wanted.items():
+        try:
+            found[at] = _commit(at) if at.startswith(HUB) else _sha256(source)
+        except PipelineError as error:
+            errors.append(SettingError(error.what, path, error.value, error.advice))
+    if errors:
+        raise placed(PipelineErrors(errors), root)
+    hub = {at.removeprefix(HUB): commit for at, commit in found.items() if at.startswith(HUB)}
+    return Lock(hub=hub, urls={at: sha256 for at, sha256 in found.items() if not at.startswith(HUB)})
+
+
+def _commit(at: str) -> str:
+    from huggingface_hub import HfApi
+
+    repository, _, revision = at.removeprefix(HUB).partition("@")
+    if is_commit(revision):
+        return revision
+    try:
+        commit = HfApi().model_info(repository, revision=revision or None, timeout=TIMEOUT).sha
+    except Exception as error:  # the hub's client, its HTTP library and a server's wrong answer raise many classes
+        advice = "check its name, its revision and the network (a private model needs HF_TOKEN)"
+        raise PipelineError("hub model unavailable", at, f"{at}: {type(error).__name__}", advice) from error
+    if commit is None or not is_commit(commit):
+        raise PipelineError("no commit of a hub model", at, f"{at}: {commit}", "check HF_ENDPOINT")
+    return commit
+
+
+def _sha256(source: Source) -> str:
+    from workflow_scripts.acquisition.http.fetch_file import fetch_sha256
+
+    return source.sha256 or fetch_sha256((source.at, *source.mirrors))
