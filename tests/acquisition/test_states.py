@@ -5,7 +5,7 @@ from pathlib import Path
 
 from workflow_scripts.acquisition.states import RETRYABLE, State
 
-PAGE = Path(__file__).parents[3] / "docs" / "download.md"
+PAGE = Path(__file__).parents[2] / "docs" / "download.md"
 
 
 def test_the_page_lists_each_state_once_with_what_is_asked_again() -> None:

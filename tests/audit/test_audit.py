@@ -92,10 +92,11 @@ def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
     from tests.study.config.configs import merged
 
     units = Units(load_study(merged("tests/config/tiny.yaml")))
-    chain.make("data_card/data_card", [".json"], {"plan": ["shard_plan/plan"]}, {"confidence": 0.5})
-    faults = audited(chain.study, chain.study / "data_card", units=units).faults
+    shards = {"shards": 2, "rows_per_shard": 70, "group": "all"}
+    chain.make("shard_plan/plan", [".parquet"], {}, shards)
+    faults = audited(chain.study, chain.study / "shard_plan", units=units).faults
     assert [one.kind for one in faults] == [Kind.OUT_OF_DATE]
-    assert faults[0].detail == "confidence 0.5 then, 0.95 today"
+    assert faults[0].detail == "rows_per_shard 70 then, 80 today"
 
 
 def test_settings_outside_the_key_are_no_fault(chain: Chain) -> None:

@@ -33,7 +33,7 @@ from tokenizers import Tokenizer
 from tests.bench import other_captions
 from workflow_scripts.captions.comparison.figures import FIGURES
 from workflow_scripts.captions.comparison.variety import VECTOR_BLOCKS, VECTOR_IMAGES, blocks, vendi, word_variety
-from workflow_scripts.captions.diagnostics.columns import Measures, Reference, Wording, caption_columns
+from workflow_scripts.captions.diagnostics.columns import Measures, Reference, caption_columns, describe
 from workflow_scripts.captions.diagnostics.near_duplicates import survey
 from workflow_scripts.captions.diagnostics.reading import captions_of
 from workflow_scripts.captions.diagnostics.summary import mean, share
@@ -87,8 +87,8 @@ def write(folder: Path, captions: list[str]) -> Path:
 
 def specificity(captions: list[str], reference: list[str]) -> np.ndarray:
     """By our code, NaN where unknown."""
-    wording = Wording(Reference([reference]), lambda texts: [0] * len(texts), TOKENS)
-    found, _ = wording.describe(pa.array(captions))
+    measures = Measures(lambda texts: [0] * len(texts), TOKENS, np.zeros(0, np.int64))
+    found, _ = describe(pa.array(captions), Reference([reference]), measures, {})
     return np.asarray(found["specificity"].fill_null(np.nan).to_numpy(), dtype=np.float64)
 
 

@@ -57,7 +57,7 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "select_captions": ("arms.0.margin", -1000.0, CAPTIONS),
     "caption_table": None,
     "recaption": ("recaption.max_new_tokens", 3, {"recaption", "caption_table", *CAPTIONS}),
-    "data_card": ("data_card.confidence", 0.9, {"data_card", "report"}),
+    "data_card": None,
     "image_index": None,
     "image_hashes": None,
     "download": ("download.jpeg_quality", 60, IMAGES),

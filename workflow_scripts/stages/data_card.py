@@ -1,18 +1,12 @@
 """The final state of every annotation row: kept and lost by reason, host, subreddit and year; and the kept ids."""
 
-from pydantic import Field
-
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 
 
 class DataCard(Settings):
-    """How the data card counts."""
-
-    confidence: float = Field(
-        default=0.95, gt=0, lt=1, description="confidence level of the Wilson intervals of shares", examples=[0.99]
-    )
+    """The data card has no settings."""
 
 
 def data_card(job: Job[DataCard]) -> None:
@@ -26,8 +20,8 @@ def data_card(job: Job[DataCard]) -> None:
 
     annotations = json.loads(job.input("annotations").path(".json").read_bytes())
     tally = count_shards(shard.path(".parquet") for shard in job.inputs("download"))
-    made = card(annotations, tally, job.settings.confidence)
-    rot = link_rot(tally, job.settings.confidence)
+    made = card(annotations, tally)
+    rot = link_rot(tally)
     job.file(".json").write_bytes(pretty(made))
     write_table(job.file(".link_rot.parquet"), rot)
     draw(made, rot.to_pylist(), job.file(".png"))
@@ -54,7 +48,6 @@ FACTS = Facts(
     environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.rows * 500),
     cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.1, source="assumed: same as image_index"),
-    section="data_card",
     inputs={"annotations": "annotations/rows", "plan": "shard_plan/plan", "download": "download/*"},
 )
 

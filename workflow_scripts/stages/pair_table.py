@@ -63,7 +63,7 @@ def pair_table(job: Job[PairTable]) -> None:
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs.table import as_table
-    from workflow_scripts.stats.intervals import wilson
+    from workflow_scripts.stats.intervals import figure, wilson
 
     kind, embedded, inputs = PAIR_KINDS[job.settings.kind], job.input("vectors"), _pair_inputs(job)
     pairs, keys = kind.find(inputs, settings_of(job.settings, kind)), inputs.keys
@@ -76,7 +76,7 @@ def pair_table(job: Job[PairTable]) -> None:
     if pairs.recall is not None:
         found, wanted, asked = pairs.recall
         # Neighbours of one image are not independent: n is the number of images.
-        counts["recall"] = {**wilson(found / wanted, asked)._asdict(), "n": asked}
+        counts["recall"] = figure(wilson(found / wanted, asked), asked)
     job.file(".json").write_bytes(pretty(counts))
     job.rows(len(keys), len(keys) - sum(pairs.without.values()), pairs.without)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import sqrt
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit  # scipy.stats takes half a second to import
@@ -112,3 +112,20 @@ def bootstrap(values: np.ndarray, resamples: int, seed: int, level: float = LEVE
     if len(values) < 2:
         return Interval(mean, None, None)
     return percentile_interval(mean, bootstrap_means(values[:, None], resamples, seed)[:, 0], level)
+
+
+def figure(interval: Interval | None, n: int) -> dict[str, Any]:
+    """``value``, ``low``, ``high`` and ``n`` of a JSON file; None but for ``n`` without an interval."""
+    value, low, high = interval or (None, None, None)
+    return {"value": value, "low": low, "high": high, "n": n}
+
+
+def share_figure(hits: int, n: int) -> dict[str, Any]:
+    """The :func:`figure` of ``hits`` of ``n`` observations, with Wilson's interval."""
+    return figure(wilson(hits / n, n) if n else None, n)
+
+
+def mean_figure(values: np.ndarray) -> dict[str, Any]:
+    """The :func:`figure` of the mean of the known ones of (n,) values (not NaN), with Student's t interval."""
+    known = values[~np.isnan(values)]
+    return figure(student_t(known.astype(np.float64)) if len(known) else None, len(known))

@@ -231,7 +231,7 @@ class Units:
             "study": study.study,
             "captions_of": {pairs.name: pairs.arm for pairs in study.pairs if pairs.arm and pairs.arm != pairs.name},
             "headline_step": next(shown, step_name(step)),
-            "levels": levels | {"data_card": study.data_card.confidence},
+            "levels": levels,
             "accepted": [dict(one) for one in self.accepted],
         }
 

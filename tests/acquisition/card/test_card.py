@@ -43,7 +43,7 @@ COUNTS = {"rows": 9, "kept": 6, "apart": {"repeated_id": 2, "empty_caption": 1}}
 
 
 def test_numbers(tables: list[Path]) -> None:
-    made = card(COUNTS, count_shards(tables), 0.95)
+    made = card(COUNTS, count_shards(tables))
     assert made["states"] == {"ok": 3, "http_4xx": 2, "timeout": 1, "repeated_id": 2, "empty_caption": 1}
     assert sum(made["states"].values()) == made["rows"] == 9
     assert made["http_status"] == {"http_4xx": {"404": 2}}
@@ -55,14 +55,14 @@ def test_numbers(tables: list[Path]) -> None:
 
 
 def test_cut_captions_are_counted_where_there_are_any(tables: list[Path]) -> None:
-    assert "truncated" not in card(COUNTS, count_shards(tables), 0.95)
-    made = card({**COUNTS, "truncated": 2}, count_shards(tables), 0.95)
+    assert "truncated" not in card(COUNTS, count_shards(tables))
+    made = card({**COUNTS, "truncated": 2}, count_shards(tables))
     assert made["truncated"] == 2 and sum(made["states"].values()) == 9, "they are counted, not dropped"
 
 
 def test_link_rot_and_kept_ids(tables: list[Path], tmp_path: Path) -> None:
     tally = count_shards(tables)
-    rot = link_rot(tally, 0.95).to_pylist()
+    rot = link_rot(tally).to_pylist()
     numbers = [(row["host"], row["year"], row["urls"], row["images"], row["share"]) for row in rot]
     assert numbers == [("i.imgur.com", 2019, 3, 0, 0.0), ("i.redd.it", 2020, 3, 3, 1.0)]
     assert rot[0]["low"] == 0.0 and 0.5 < rot[0]["high"] < 0.6  # Wilson's bound for 0 of 3 is 0.56
@@ -83,12 +83,12 @@ def test_nothing_kept(tmp_path: Path) -> None:
 
 def test_a_missing_shard_is_noticed(tables: list[Path]) -> None:
     with pytest.raises(PipelineError, match=r"rows unaccounted for.*3 rows in shards, 6 kept"):
-        card(COUNTS, count_shards(tables[:1]), 0.95)
+        card(COUNTS, count_shards(tables[:1]))
 
 
 def test_the_picture_is_the_same_bytes_and_large_enough(tables: list[Path], tmp_path: Path) -> None:
     tally = count_shards(tables)
-    made, rot = card(COUNTS, tally, 0.95), link_rot(tally, 0.95).to_pylist()
+    made, rot = card(COUNTS, tally), link_rot(tally).to_pylist()
     draw(made, rot, tmp_path / "a.png")
     draw(made, rot, tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

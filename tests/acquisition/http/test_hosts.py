@@ -7,6 +7,7 @@ import signal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -246,11 +247,7 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
 
 def test_a_file_system_without_locks_names_the_other_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     budget = SharedBudget(tmp_path, "a.test", 2)
-
-    def refuse(*_: Any) -> None:
-        raise OSError(37, "No locks available")
-
-    monkeypatch.setattr(hosts_module.fcntl, "fcntl", refuse)
+    monkeypatch.setattr(hosts_module.fcntl, "fcntl", Mock(side_effect=OSError(37, "No locks available")))
     with pytest.raises(PipelineError, match=r"No locks available; .*set download.share_of_rate"):
         budget.take()
     (tmp_path / "file").write_text("")
@@ -258,19 +255,16 @@ def test_a_file_system_without_locks_names_the_other_way(tmp_path: Path, monkeyp
         SharedBudget(tmp_path / "file", "a.test", 2)
 
 
-def test_too_many_hosts_for_the_open_files_allowed_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> int:
-        raise OSError(24, "Too many open files")
-
-    monkeypatch.setattr(hosts_module.os, "open", refuse)
-    with pytest.raises(PipelineError, match=r"Too many open files; each contacted host needs an open file"):
-        SharedBudget(tmp_path, "a.test", 2)
-
-
-def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> int:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(hosts_module.os, "open", refuse)
-    with pytest.raises(PipelineError, match=r"storage error of download in .*: No space left .*; free space"):
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(24, "Too many open files"), r"Too many open files; each contacted host needs an open file"),
+        (OSError(28, "No space left"), r"storage error of download in .*: No space left .*; free space"),
+    ],
+)
+def test_why_a_budget_can_not_be_opened_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
+    monkeypatch.setattr(hosts_module.os, "open", Mock(side_effect=error))
+    with pytest.raises(PipelineError, match=said):
         SharedBudget(tmp_path, "a.test", 2)

@@ -188,10 +188,10 @@ def kilobytes(of):
     return int(re.search(of + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 
 data = sys.stdin.buffer.read()
-process(data[:100], Limits(64, 90, 8, 20, {side * side}, "first_frame"))
+process(data[:100], Limits(64, 90, 8, 20, {side * side}))
 Path("/proc/self/clear_refs").write_text("5")  # resets the peak
 before = kilobytes("VmRSS")
-assert process(data, Limits(64, 90, 8, 20, {side * side}, "first_frame")).state == "ok"
+assert process(data, Limits(64, 90, 8, 20, {side * side})).state == "ok"
 print(1024 * (kilobytes("VmHWM") - before))
 """
     data = encoded(Image.new(mode, (side, side)), "PNG", compress_level=1)

@@ -75,7 +75,7 @@ def test_other_views_behind_a_photo_go() -> None:
     assert (decoded(stored.data) == decoded(data)).all()
 
 
-def test_colours_are_coded_as_before() -> None:
+def test_colours_stay_coded_alike() -> None:
     """RGB JPEGs say so in an Adobe segment, or are guessed from what else is there."""
     data = encoded(photo(64, 48), "JPEG", keep_rgb=True, quality=95)
     stored = process(data, LIMITS)
@@ -95,7 +95,6 @@ def test_what_is_odd_is_left_to_the_decoder() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}, {"restart_marker_rows": 1}])
 def test_damaged_photos_that_are_kept_can_be_decoded(options: dict[str, Any]) -> None:
-    """A full decode is left out for photos that are small enough; it would find no more than the shorter check."""
     good, rng, kept = encoded(photo(60, 40), "JPEG", **options), random.Random(0), 0
     for _ in range(400):
         data = bytearray(good)

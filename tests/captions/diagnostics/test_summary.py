@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 
 from tests.captions.diagnostics.measured import summarised
 from workflow_scripts.captions.diagnostics import summary
+from workflow_scripts.stats.intervals import share_figure
 
 
 def test_summary_of_a_small_arm(tmp_path: Path) -> None:
@@ -31,7 +32,7 @@ def test_summary_of_a_small_arm(tmp_path: Path) -> None:
     assert got["itm"]["original"]["n"] == 3
     assert got["itm"]["original"]["unknown"] == 1
     assert got["itm"]["original"]["match"]["value"] == pytest.approx(2 / 3)
-    assert got["language"]["english"] == {**summary.share_of(1, 1)}
+    assert got["language"]["english"] == share_figure(1, 1)
     assert got["retrieval"]["median_rank"] == 3
     assert got["retrieval"]["median_rank_by_chance"] == 2
     assert got["retrieval"]["recall_at_1"]["value"] == pytest.approx(1 / 3)

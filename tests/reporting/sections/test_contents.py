@@ -24,5 +24,5 @@ def test_the_page_states_the_levels_of_its_intervals(levels: dict[str, float], t
 def test_the_levels_are_those_of_the_config() -> None:
     study = Units(load_study(changed(merged(), {"evaluation": {"saliency": {"level": 0.9}}})))
     levels = study.settings("report", {})["levels"]
-    assert levels["saliency"] == 0.9 and levels["knn"] == levels["data_card"] == 0.95
+    assert levels["saliency"] == 0.9 and levels["knn"] == 0.95
     assert {"few_shot", "linear_probe", "saliency_checks", "discrimination"} < levels.keys()

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from workflow_scripts.acquisition.annotations.rows import host_of
 from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.stats.intervals import wilson
+from workflow_scripts.stats.intervals import LEVEL, wilson
 
 GROUPS = ("host", "subreddit", "year")
 COLUMNS = ["key", "url", "subreddit", "year", "state", "http_status"]
@@ -74,7 +74,7 @@ def count_shards(tables: Iterable[Path]) -> Tally:
     return tally
 
 
-def card(annotations: Mapping[str, Any], tally: Tally, confidence: float) -> dict[str, Any]:
+def card(annotations: Mapping[str, Any], tally: Tally) -> dict[str, Any]:
     """The data card's content from the annotations' counts and those of the shards.
 
     Returns:
@@ -97,31 +97,27 @@ def card(annotations: Mapping[str, Any], tally: Tally, confidence: float) -> dic
         "states": dict(sorted(everything.items())),
         **({"truncated": annotations["truncated"]} if "truncated" in annotations else {}),
         "http_status": {state: dict(sorted(count.items())) for state, count in sorted(tally.codes.items())},
-        "kept": _share(states, confidence) | {"confidence": confidence},
-        **{name: _shares(tally.groups[name], confidence) for name in GROUPS},
+        "kept": _share(states) | {"confidence": LEVEL},
+        **{name: _shares(tally.groups[name]) for name in GROUPS},
     }
 
 
-def link_rot(tally: Tally, confidence: float) -> pa.Table:
+def link_rot(tally: Tally) -> pa.Table:
     """Share of requested URLs that returned an image, by host and year of the post, with interval: see :data:`ROT`."""
-    rows = [
-        {"host": host, "year": year, **_share(states, confidence)}
-        for (host, year), states in sorted(tally.host_years.items())
-    ]
+    rows = [{"host": host, "year": year, **_share(states)} for (host, year), states in sorted(tally.host_years.items())]
     return pa.Table.from_pylist(rows, schema=ROT)
 
 
-def _shares(groups: Mapping[str, Counter[str]], confidence: float) -> dict[str, Any]:
+def _shares(groups: Mapping[str, Counter[str]]) -> dict[str, Any]:
     ends: Sequence[tuple[str, Counter[str]]] = sorted(groups.items())
     return {
-        name: _share(states, confidence) | {"confidence": confidence, "states": dict(sorted(states.items()))}
-        for name, states in ends
+        name: _share(states) | {"confidence": LEVEL, "states": dict(sorted(states.items()))} for name, states in ends
     }
 
 
-def _share(states: Counter[str], confidence: float) -> dict[str, Any]:
+def _share(states: Counter[str]) -> dict[str, Any]:
     kept, total = states[State.OK], states.total()
-    low, high = wilson(kept / total, total, confidence)[1:] if total else (0.0, 1.0)
+    low, high = wilson(kept / total, total)[1:] if total else (0.0, 1.0)
     return {"urls": total, "images": kept, "share": kept / total if total else None, "low": low, "high": high}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from typing import TypeVar
 
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
@@ -16,6 +17,7 @@ from workflow_scripts.core.errors.text import HIDDEN, VARIABLE, redacted
 
 log = logging.getLogger(__name__)
 BLOCK = 1 << 20
+T = TypeVar("T")
 TIMEOUT = 60.0  # seconds without a byte
 
 
@@ -28,21 +30,15 @@ def fetch_file(urls: Sequence[str], sha256: str, part: Path, target: Path) -> No
     Raises:
         PipelineError: no URL gave bytes with that hash (the error of each is listed), or a variable is not set.
     """
-    faults = []
-    for url in urls:
-        try:
-            _resume(_with_variables(url), part)
-        except (OSError, HTTPException, ValueError) as error:
-            faults.append(f"{redacted(url)}: {_without_variables(str(error), url)}")
-            log.warning("%s", faults[-1])
-            continue
-        found = file_hash(part)
-        if found == sha256:
-            part.replace(target)
-            return
-        part.unlink()
-        faults.append(f"{redacted(url)}: sha256 is {found}")
-    raise PipelineError("cannot fetch file", target.name, " | ".join(faults), f"expected sha256 {sha256}")
+
+    def receive(url: str) -> None:
+        _resume(url, part)
+        if (found := file_hash(part)) != sha256:
+            part.unlink()
+            raise ValueError(f"sha256 is {found}")
+
+    _from_first(urls, receive, target.name, f"expected sha256 {sha256}")
+    part.replace(target)
 
 
 def fetch_sha256(urls: Sequence[str]) -> str:
@@ -54,17 +50,26 @@ def fetch_sha256(urls: Sequence[str]) -> str:
     Raises:
         PipelineError: no URL answers (the error of each is listed), or a variable is not set.
     """
+
+    def receive(url: str) -> str:
+        found = hashlib.sha256()
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
+            _receive(answer, found.update)
+        return found.hexdigest()
+
+    return _from_first(urls, receive, redacted(urls[0]), "check the URL and the network")
+
+
+def _from_first(urls: Sequence[str], receive: Callable[[str], T], where: str, advice: str) -> T:
+    """What ``receive`` gives for the first URL for which it does not fail."""
     faults = []
     for url in urls:
-        found = hashlib.sha256()
         try:
-            with urllib.request.urlopen(_with_variables(url), timeout=TIMEOUT) as answer:
-                _receive(answer, found.update)
+            return receive(_with_variables(url))
         except (OSError, HTTPException, ValueError) as error:
             faults.append(f"{redacted(url)}: {_without_variables(str(error), url)}")
-            continue
-        return found.hexdigest()
-    raise PipelineError("cannot fetch file", redacted(urls[0]), " | ".join(faults), "check the URL and the network")
+            log.warning("%s", faults[-1])
+    raise PipelineError("cannot fetch file", where, " | ".join(faults), advice)
 
 
 def _with_variables(url: str) -> str:

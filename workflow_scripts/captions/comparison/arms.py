@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 from workflow_scripts.captions.comparison import variety
 from workflow_scripts.captions.comparison.figures import FIGURES, Figure
 from workflow_scripts.captions.diagnostics.reading import captions_of
-from workflow_scripts.captions.diagnostics.summary import mean, ratio, share
+from workflow_scripts.captions.diagnostics.summary import ratio, share
 from workflow_scripts.stats.clustered import linearised_ratio
+from workflow_scripts.stats.intervals import mean_figure
 
 Found = dict[str, Any]
 Values = Callable[[str], np.ndarray | None]
@@ -32,10 +33,9 @@ def against(values: Values, arms: Sequence[str], reference: str | None, figure: 
         own = values(arm)
         if own is None or not (known := ~np.isnan(own)).any():
             continue
-        found[arm] = share(own[known]) if figure.unit == "share" else mean(own[known])
+        found[arm] = share(own[known]) if figure.unit == "share" else mean_figure(own)
         if base is not None and arm != reference:
-            difference = own.astype(np.float64) - base
-            found[arm]["difference"] = mean(difference[~np.isnan(difference)])
+            found[arm]["difference"] = mean_figure(own.astype(np.float64) - base)
     return found
 
 
@@ -69,7 +69,7 @@ def of_objects(tables: Mapping[str, Path], reference: str | None) -> Found:
             continue
         found[arm] = ratio(absent, mentions)
         if base is not None and base[1].any() and arm != reference:
-            found[arm]["difference"] = mean(linearised_ratio(absent, mentions) - linearised_ratio(*base))
+            found[arm]["difference"] = mean_figure(linearised_ratio(absent, mentions) - linearised_ratio(*base))
     return {"absent_objects": found}
 
 

@@ -55,12 +55,12 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> tupl
         originals: parquet file with the column original, in the same order: the reference of specificity.
 
     Returns:
-        The columns of :meth:`Wording.describe`, and repeats int32, how many captions of the arm are equal to it;
+        The columns of :func:`describe`, and repeats int32, how many captions of the arm are equal to it;
         near_duplicate bool (null outside the sample); details_kept float32 (:meth:`Reference.kept`); named_objects and
         absent_objects int32 (:meth:`ObjectNames.count`; null where objects are unknown).
     """
     reference = Reference(batch.to_pylist() for (batch,) in batches(originals, "original"))
-    wording = Wording(reference, measures.token_counts, measures.max_tokens, measures.concreteness)
+    vocabulary: dict[str, int] = {}
     variety = WordVariety()
     sampled = np.zeros(pq.read_metadata(captions).num_rows, dtype=bool)
     sampled[measures.near_rows] = True
@@ -68,7 +68,7 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> tupl
     parts = []
     pairs = zip(batches(captions, "key", "caption"), batches(originals, "original"), strict=True)
     for (keys, texts), (before,) in pairs:
-        columns, codes = wording.describe(texts)
+        columns, codes = describe(texts, reference, measures, vocabulary)
         variety.add(codes)
         after = texts.to_pylist()
         kept = [reference.kept(*both) for both in zip(before.to_pylist(), after, strict=True)]
@@ -138,62 +138,43 @@ def _has_digit(word: str) -> bool:
     return any(letter.isdigit() for letter in word)
 
 
-class Wording:
-    """Describes captions, batch by batch.
+def describe(
+    captions: pa.Array, reference: Reference, measures: Measures, vocabulary: dict[str, int]
+) -> tuple[pa.Table, np.ndarray]:
+    """Columns of n captions, and the codes of all their words in order.
 
-    Args:
-        reference: what specificity is measured against.
-        token_counts: numbers of tokens of texts as the matcher reads them.
-        max_tokens: how many of these it reads.
-        concreteness: ratings of words.
+    Returns:
+        characters, words int32; language string, language_probability float32 (null for an empty caption); short,
+        empty, vague, first_person, hashtag, url bool; specificity, concreteness, rated_words float32 (null without
+        content words, or where they are not rated); tokens int32; truncated bool. Beside it (w,) int64, one code
+        per word, equal for equal words of all batches.
     """
-
-    def __init__(
-        self,
-        reference: Reference,
-        token_counts: TokenCounts,
-        max_tokens: int,
-        concreteness: Concreteness = UNRATED,
-    ) -> None:
-        self._reference, self._concreteness = reference, concreteness
-        self._token_counts, self._most = token_counts, max_tokens
-        self._vocabulary: dict[str, int] = {}
-
-    def describe(self, captions: pa.Array) -> tuple[pa.Table, np.ndarray]:
-        """Columns of n captions, and the codes of all their words in order.
-
-        Returns:
-            characters, words int32; language string, language_probability float32 (null for an empty caption); short,
-            empty, vague, first_person, hashtag, url bool; specificity, concreteness, rated_words float32 (null without
-            content words, or where they are not rated); tokens int32; truncated bool. Beside it (w,) int64, one code
-            per word, equal for equal words of all batches.
-        """
-        coded = pc.dictionary_encode(captions)
-        rows = coded.indices.to_numpy()
-        texts = coded.dictionary.to_pylist()
-        split = [words_of(text) for text in texts]
-        lengths = np.array([len(words) for words in split], dtype=np.int32)
-        tokens = np.array(self._token_counts(texts) if texts else [], dtype=np.int32)
-        languages = identify(texts)
-        concrete = [self._concreteness.describe(words) for words in split]
-        unique = {
-            "characters": np.array([len(text) for text in texts], dtype=np.int32),
-            "words": lengths,
-            "language": pa.array([language for language, _ in languages], pa.string()),
-            "language_probability": pa.array([probability for _, probability in languages], pa.float32()),
-            "short": lengths < SHORT_WORDS,
-            "empty": np.array([not text for text in texts], dtype=bool),
-            "vague": np.array([is_vague(words) for words in split], dtype=bool),
-            "first_person": np.array([is_first_person(text) for text in texts], dtype=bool),
-            "hashtag": np.array([bool(HASHTAG.search(text)) for text in texts], dtype=bool),
-            "url": np.array([bool(URL.search(text)) for text in texts], dtype=bool),
-            "specificity": pa.array([self._reference.specificity(words) for words in split], pa.float32()),
-            "concreteness": pa.array([mean for mean, _ in concrete], pa.float32()),
-            "rated_words": pa.array([rated for _, rated in concrete], pa.float32()),
-            "tokens": tokens,
-            "truncated": tokens > self._most,
-        }
-        return pa.table(unique).take(pa.array(rows)).combine_chunks(), word_codes(split, rows, self._vocabulary)
+    coded = pc.dictionary_encode(captions)
+    rows = coded.indices.to_numpy()
+    texts = coded.dictionary.to_pylist()
+    split = [words_of(text) for text in texts]
+    lengths = np.array([len(words) for words in split], dtype=np.int32)
+    tokens = np.array(measures.token_counts(texts) if texts else [], dtype=np.int32)
+    languages = identify(texts)
+    concrete = [measures.concreteness.describe(words) for words in split]
+    unique = {
+        "characters": np.array([len(text) for text in texts], dtype=np.int32),
+        "words": lengths,
+        "language": pa.array([language for language, _ in languages], pa.string()),
+        "language_probability": pa.array([probability for _, probability in languages], pa.float32()),
+        "short": lengths < SHORT_WORDS,
+        "empty": np.array([not text for text in texts], dtype=bool),
+        "vague": np.array([is_vague(words) for words in split], dtype=bool),
+        "first_person": np.array([is_first_person(text) for text in texts], dtype=bool),
+        "hashtag": np.array([bool(HASHTAG.search(text)) for text in texts], dtype=bool),
+        "url": np.array([bool(URL.search(text)) for text in texts], dtype=bool),
+        "specificity": pa.array([reference.specificity(words) for words in split], pa.float32()),
+        "concreteness": pa.array([mean for mean, _ in concrete], pa.float32()),
+        "rated_words": pa.array([rated for _, rated in concrete], pa.float32()),
+        "tokens": tokens,
+        "truncated": tokens > measures.max_tokens,
+    }
+    return pa.table(unique).take(pa.array(rows)).combine_chunks(), word_codes(split, rows, vocabulary)
 
 
 @cache

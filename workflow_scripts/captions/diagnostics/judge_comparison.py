@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.captions.score_table import KINDS, score_names
 from workflow_scripts.stats.clustered import cohen_kappa, share, spearman
-from workflow_scripts.stats.intervals import Interval
+from workflow_scripts.stats.intervals import figure
 from workflow_scripts.stats.seeds import derive
 
 MARGINS = (0.5, 1.0)
@@ -149,16 +149,11 @@ def _pair(first: Scores, second: Scores) -> dict[str, Any]:
     kappa = cohen_kappa(one[known], two[known], images[known]) if known.any() else None
     ranks = spearman(first.new[scored], second.new[scored], images[scored]) if scored.any() else None
     return {
-        "spearman": _figure(ranks, scored),
-        "kappa": _figure(kappa, known),
+        "spearman": figure(ranks, int(scored.sum())),
+        "kappa": figure(kappa, int(known.sum())),
         "flips": _share(one != two, known, images),
     }
 
 
 def _share(hits: np.ndarray, among: np.ndarray, images: np.ndarray) -> dict[str, Any]:
-    return _figure(share(hits[among], images[among]) if among.any() else None, among)
-
-
-def _figure(interval: Interval | None, among: np.ndarray) -> dict[str, Any]:
-    value, low, high = interval or (None, None, None)
-    return {"value": value, "low": low, "high": high, "n": int(among.sum())}
+    return figure(share(hits[among], images[among]) if among.any() else None, int(among.sum()))

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from workflow_scripts.captions.score_table import RANDOM, score_names
 from workflow_scripts.stats.clustered import share
-from workflow_scripts.stats.intervals import student_t
+from workflow_scripts.stats.intervals import figure, mean_figure
 
 ENDINGS = {"": "", "_z": "_standardised"}
 """Ending of the columns of a kind of score -> ending of the names of its figures."""
@@ -38,17 +38,17 @@ def compare(arms: Iterable[str], read: Callable[[str], pa.Table], reference: str
 
 def _of_arm(table: pa.Table, reference: pa.Table | None, name: str) -> dict[str, Any]:
     images = table["random_image"].fill_null(-1).to_numpy()
-    found = {f"mean{text}": _mean(_values(table, f"{name}{ending}")) for ending, text in ENDINGS.items()}
+    found = {f"mean{text}": mean_figure(_values(table, f"{name}{ending}")) for ending, text in ENDINGS.items()}
     found["above_random_image"] = _share(_values(table, name), _values(table, name + RANDOM), images)
     if reference is None:
         return found
     for ending, text in ENDINGS.items():
         ours, theirs = (_values(one, f"{name}{ending}") for one in (table, reference))
-        found[f"mean{text}"]["difference"] = _mean(ours - theirs)
-    for figure, column in (("preferred", name), ("style_control", name + RANDOM)):
+        found[f"mean{text}"]["difference"] = mean_figure(ours - theirs)
+    for title, column in (("preferred", name), ("style_control", name + RANDOM)):
         for ending, text in ENDINGS.items():
             ours, theirs = (_values(one, f"{column}{ending}") for one in (table, reference))
-            found[f"{figure}{text}"] = _share(ours, theirs, images)
+            found[f"{title}{text}"] = _share(ours, theirs, images)
     return found
 
 
@@ -62,14 +62,5 @@ def _share(first: np.ndarray, second: np.ndarray, images: np.ndarray) -> dict[st
     Captions with the same random image depend on one another, so they form a cluster.
     """
     known = ~np.isnan(first) & ~np.isnan(second)
-    n = int(known.sum())
-    if not n:
-        return {"value": None, "low": None, "high": None, "n": 0}
-    return {**share((np.sign(first[known] - second[known]) + 1) / 2, images[known])._asdict(), "n": n}
-
-
-def _mean(values: np.ndarray) -> dict[str, Any]:
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return {"value": None, "low": None, "high": None, "n": 0}
-    return {**student_t(known)._asdict(), "n": len(known)}
+    wins = (np.sign(first[known] - second[known]) + 1) / 2
+    return figure(share(wins, images[known]) if len(wins) else None, len(wins))

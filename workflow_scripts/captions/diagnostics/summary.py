@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from workflow_scripts.captions.diagnostics.diversity import WordVariety
 from workflow_scripts.stats.clustered import linearised_ratio
-from workflow_scripts.stats.intervals import student_t, wilson
+from workflow_scripts.stats.intervals import Interval, figure, mean_figure, share_figure, student_t, wilson
 
 SHARES = ("empty", "repeated", "near_duplicate", "short", "truncated", "vague", "first_person", "hashtag", "url")
 MEANS = (
@@ -34,10 +34,10 @@ def summarise(table: pa.Table, variety: WordVariety) -> dict[str, Any]:
     return {
         "captions": len(table),
         "shares": {name: share(flags[name]) for name in SHARES},
-        "origin": {str(row["values"]): share_of(row["counts"], len(table)) for row in sorted(origins, key=_name)},
+        "origin": {str(row["values"]): share_figure(row["counts"], len(table)) for row in sorted(origins, key=_name)},
         "words": distribution(table["words"].to_numpy()),
         "characters": distribution(table["characters"].to_numpy()),
-        **{name: mean(pc.drop_null(table[name]).to_numpy()) for name in MEANS},
+        **{name: mean_figure(pc.drop_null(table[name]).to_numpy()) for name in MEANS},
         "absent_objects": ratio(
             *(pc.drop_null(table[name]).to_numpy() for name in ("absent_objects", "named_objects"))
         ),
@@ -54,21 +54,7 @@ def summarise(table: pa.Table, variety: WordVariety) -> dict[str, Any]:
 
 def share(flags: np.ndarray) -> dict[str, Any]:
     """Share of true values with its Wilson interval."""
-    return share_of(int(np.count_nonzero(flags)), len(flags))
-
-
-def share_of(hits: int, count: int) -> dict[str, Any]:
-    """hits / count with its Wilson interval."""
-    if not count:
-        return {"value": None, "low": None, "high": None, "n": 0}
-    return {**wilson(hits / count, count)._asdict(), "n": count}
-
-
-def mean(values: np.ndarray) -> dict[str, Any]:
-    """Mean of (n,) values with Student's t interval."""
-    if not len(values):
-        return {"value": None, "low": None, "high": None, "n": 0}
-    return {**student_t(values.astype(np.float64))._asdict(), "n": len(values)}
+    return share_figure(int(np.count_nonzero(flags)), len(flags))
 
 
 def ratio(hits: np.ndarray, sizes: np.ndarray) -> dict[str, Any]:
@@ -78,12 +64,12 @@ def ratio(hits: np.ndarray, sizes: np.ndarray) -> dict[str, Any]:
     any.
     """
     if not sizes.sum():
-        return {"value": None, "low": None, "high": None, "n": 0}
+        return figure(None, 0)
     value, low, high = student_t(linearised_ratio(hits, sizes))
     if value in (0.0, 1.0):
         value, low, high = wilson(value, int(np.count_nonzero(sizes)))
-    ends = [None if end is None else min(max(end, 0.0), 1.0) for end in (low, high)]
-    return {"value": value, "low": ends[0], "high": ends[1], "n": int(sizes.sum())}
+    low, high = (None if end is None else min(max(end, 0.0), 1.0) for end in (low, high))
+    return figure(Interval(value, low, high), int(sizes.sum()))
 
 
 def distribution(values: np.ndarray) -> dict[str, Any]:
@@ -101,7 +87,7 @@ def languages(table: pa.Table) -> dict[str, Any]:
     counted = sorted(pc.value_counts(judged).to_pylist(), key=lambda row: (-row["counts"], row["values"]))
     english = sum(row["counts"] for row in counted if row["values"] == "en")
     return {
-        "english": share_of(english, len(judged)),
+        "english": share_figure(english, len(judged)),
         "commonest": {row["values"]: row["counts"] for row in counted[:LANGUAGES]},
     }
 

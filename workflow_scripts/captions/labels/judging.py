@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.stats.intervals import percentile_interval, resampling_weights, wilson
+from workflow_scripts.stats.intervals import figure, percentile_interval, resampling_weights, wilson
 
 FOLDS, BINS = 5, 10  # of the cross-validation, which keeps images together; of the reliability curve
 FEWEST = 10  # captions or images for a figure that is cross-validated
@@ -31,7 +31,7 @@ def auc(scores: np.ndarray, faithful: np.ndarray, images: np.ndarray, resamples:
         for row in weights[:, images]:
             if row[faithful].sum() > 0 and row[~faithful].sum() > 0:  # else undefined
                 resampled.append(roc_auc_score(faithful, scores, sample_weight=row))
-    return {**percentile_interval(value, np.array(resampled))._asdict(), "n": len(scores)}
+    return figure(percentile_interval(value, np.array(resampled)), len(scores))
 
 
 def probabilities(scores: np.ndarray, faithful: np.ndarray, images: np.ndarray) -> np.ndarray | None:
@@ -110,6 +110,6 @@ def margin(gain: np.ndarray, better: np.ndarray, resamples: int, seed: int) -> d
     drawn = [best_margin(gain, better, row) for part in resampling_weights(n, resamples, seed) for row in part]
     found = percentile_interval(best_margin(gain, better), np.array(drawn))
     return {
-        **{**found._asdict(), "n": n},
+        **figure(found, n),
         **{"errors": float(wrong.mean()), "errors_at_zero": float(((gain > 0) != better).mean())},
     }

@@ -10,7 +10,7 @@ from workflow_scripts.captions.labels.judging import auc, calibration_error, mar
 from workflow_scripts.captions.labels.reading import Labels
 from workflow_scripts.core.files.rating_files import POINTS, SCALES
 from workflow_scripts.stats.clustered import ordinal_alpha
-from workflow_scripts.stats.intervals import bootstrap
+from workflow_scripts.stats.intervals import bootstrap, figure
 
 ANSWERS = (*SCALES, "preferred")
 RELIABILITY = pa.schema(
@@ -63,7 +63,7 @@ def arm_means(table: pa.Table, resamples: int, seed: int) -> dict[str, Any]:
             values = table[name].to_numpy()[arms == arm]
             known = values[np.isfinite(values)]
             if len(known):
-                found.setdefault(arm, {})[name] = {**bootstrap(known, resamples, seed)._asdict(), "n": len(known)}
+                found.setdefault(arm, {})[name] = figure(bootstrap(known, resamples, seed), len(known))
     return found
 
 

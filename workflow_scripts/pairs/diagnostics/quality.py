@@ -9,7 +9,7 @@ from scipy.stats import skew
 
 from workflow_scripts.pairs.key_join import PairRows
 from workflow_scripts.pairs.pools import pools_of
-from workflow_scripts.stats.intervals import wilson
+from workflow_scripts.stats.intervals import Interval, figure, wilson
 from workflow_scripts.stats.seeds import derive
 
 EQUAL = 1 - 1e-6
@@ -57,9 +57,7 @@ def share(hits: np.ndarray, pairs: PairRows) -> dict[str, Number]:
     The pairs of one source are not independent: n is the number of sources, not of pairs.
     """
     sources = len(pairs.sources)
-    if not sources:
-        return {"value": None, "low": None, "high": None, "n": 0}
-    return {**wilson(float(hits.mean()), sources)._asdict(), "n": sources}
+    return figure(wilson(float(hits.mean()), sources) if sources else None, sources)
 
 
 def chance(codes: np.ndarray, sources: np.ndarray) -> float | None:
@@ -121,7 +119,7 @@ def bootstrap_means(columns: Sequence[np.ndarray], resamples: int, seed: int) ->
     """
     count = len(columns[0])
     if not count:
-        return [{"value": None, "low": None, "high": None, "n": 0} for _ in columns]
+        return [figure(None, 0) for _ in columns]
     rng = np.random.default_rng(derive(seed, "bootstrap"))
     starts = np.arange(0, count, RESAMPLED)
     stops = np.append(starts[1:], count)
@@ -133,7 +131,7 @@ def bootstrap_means(columns: Sequence[np.ndarray], resamples: int, seed: int) ->
             total += [column[drawn].sum() for column in columns]
     bounds = np.quantile(sums / count, [0.025, 0.975], axis=0).T.tolist()
     return [
-        {"value": float(column.mean()), "low": low, "high": high, "n": count}
+        figure(Interval(float(column.mean()), low, high), count)
         for column, (low, high) in zip(columns, bounds, strict=True)
     ]
 

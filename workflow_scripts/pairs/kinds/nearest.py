@@ -140,7 +140,7 @@ class _Recall:
 
 
 def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", recall: _Recall) -> Pairs:
-    """Pairs of one scope, before the lower threshold and quantiles."""
+    """Pairs of one scope, before the lower threshold."""
     from workflow_scripts.pairs import selection
     from workflow_scripts.pairs.neighbours import nearest
     from workflow_scripts.pairs.table import without_pair

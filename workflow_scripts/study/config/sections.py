@@ -25,7 +25,6 @@ from workflow_scripts.stages.annotations import Annotations
 from workflow_scripts.stages.caption_labels import CaptionLabels
 from workflow_scripts.stages.caption_quality import CaptionQuality
 from workflow_scripts.stages.crate import CrateContents
-from workflow_scripts.stages.data_card import DataCard
 from workflow_scripts.stages.demo_world import DemoWorld
 from workflow_scripts.stages.embed_captions import EmbedCaptions
 from workflow_scripts.stages.embed_images import EmbedImages
@@ -433,7 +432,6 @@ class Study(Settings):
         "faster. null: they read the shards",
         examples=[{"shorter_side": 320}],
     )
-    data_card: DataCard = Field(DataCard(), description="how the data card counts")
     recaption: RecaptionSection = Field(description="captioning and image-text matching (ITM) with BLIP-2")
     arms: tuple[Arm, ...] = Field(min_length=1, description="captions that are compared; each arm has one per image")
     judges: tuple[Judge, ...] = Field((), description="what scores the captions of all arms")
