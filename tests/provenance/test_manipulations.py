@@ -73,6 +73,20 @@ def report(path: Path) -> tuple[int, list[dict[str, Any]]]:
     return status, faults
 
 
+# Ways after which nothing but what was changed is named, and as one of these kinds.
+NAMED = {
+    "flipped_byte": {"changed-file", "edited-record"},
+    "flipped_in_place": {"changed-file"},
+    "truncated": {"changed-file", "edited-record"},
+    "appended": {"changed-file", "edited-record"},
+    "swapped_between_artifacts": {"changed-file", "edited-record"},
+    "deleted": {"missing"},
+    "edited_value": {"edited-record"},
+    "lost_pair": {"missing", "unnamed"},
+    "stray_file": {"unnamed"},
+}
+
+
 def about(faults: list[dict[str, Any]], changed: set[Path]) -> bool:
     """Whether a fault names one of the paths."""
     return bool({Path(fault["path"]) for fault in faults} & changed)
@@ -86,6 +100,10 @@ def test_each_manipulation_is_found(pristine: Path, tmp_path: Path, way: Way) ->
         status, faults = report(study.parent)
         assert status == 1, (way.__name__, seed, changed)
         assert about(faults, changed), (way.__name__, seed, changed, faults)
+        if way.__name__ in NAMED:
+            assert {fault["kind"] for fault in faults} <= NAMED[way.__name__], (seed, faults)
+            named = {Path(fault["path"]) for fault in faults}
+            assert named == changed if way.__name__ != "deleted" else named <= changed, (way.__name__, seed, faults)
     clear(tmp_path / "work")
 
 
