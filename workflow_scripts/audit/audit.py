@@ -281,7 +281,7 @@ class Audit:
     def _files(self, claims: list[Claim], others: list[Claim]) -> None:
         jobs = None if self.quick else self.jobs
         for claim, found in file_findings(claims, self.scan, owners_of(others), jobs):
-            self.found.append((claim.node.path, found))
+            self.found.append((claim.owner, found))
 
     def _others(self, claimed: Collection[Path]) -> None:
         """Files that nothing names, and artifacts that were finished and left nothing."""
