@@ -15,7 +15,7 @@ def command(
 ) -> None:
     """Explain why two artifacts differ.
 
-    The answer begins with the first differing ancestor; if its code differs, the differing functions are listed. Both
+    The answer begins with the first differing ancestor; if its code differs, the differing modules are listed. Both
     must be of the same stage, but may be in different studies or results folders.
 
     \b
