@@ -45,8 +45,7 @@ from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.names import CRATE
 from workflow_scripts.core.key import AROUND
 from workflow_scripts.core.record import read_entry
-from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import Node, read_node, study_root
+from workflow_scripts.provenance.nodes import Node, locate, read_node, study_root
 from workflow_scripts.study.active_config import note_of, noted_artifacts, units_of
 from workflow_scripts.study.freshness import other_settings
 from workflow_scripts.study.studies import studies_at

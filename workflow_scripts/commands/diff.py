@@ -31,7 +31,7 @@ def command(
     """
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.provenance.diff import as_json, as_text, diff
-    from workflow_scripts.provenance.locate import locate
+    from workflow_scripts.provenance.nodes import locate
 
     one, other = locate(a).node, locate(b).node
     if one.stage != other.stage:

@@ -14,8 +14,7 @@ from workflow_scripts.core.code_equivalence import counted_code
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import REPORT, Node, inputs_of, load, read_node, study_root
+from workflow_scripts.provenance.nodes import REPORT, Node, inputs_of, load, locate, read_node, study_root
 from workflow_scripts.provenance.why import Chain
 from workflow_scripts.reporting.sections.headline import headline_step
 from workflow_scripts.study.active_config import units_of
