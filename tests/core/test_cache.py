@@ -105,6 +105,15 @@ def test_a_whole_entry_is_handed_out_and_marked_as_used(results: Path) -> None:
     assert lookup(entry.with_name("none")) is None
 
 
+def test_what_only_describes_a_computation_may_have_another_form(results: Path) -> None:
+    """A later version may record it differently; and inputs may be given by paths from the working directory."""
+    entry, manifest = make(results)
+    inputs = {"inputs": {"plan": ["0"]}, "input_files": {"plan": ["plan.manifest.json"]}}
+    record = json.loads((entry / "run.json").read_bytes()) | inputs | {"host": 5, "new": None}
+    (entry / "run.json").write_bytes(pretty(sealed(record)))
+    assert lookup(entry) == manifest
+
+
 def test_a_second_writer_takes_the_whole_entry_and_replaces_a_damaged_one(results: Path) -> None:
     entry, first, ours = write(results)
     inode = (entry / "files/_.txt").stat().st_ino

@@ -15,7 +15,7 @@ from workflow_scripts.core.files.bounded_json import Unfit, read_bytes
 from workflow_scripts.core.files.names import cache_entry
 from workflow_scripts.core.files.plain import OWN, check_inside
 from workflow_scripts.core.inputs import verify
-from workflow_scripts.core.record import load_manifest, load_record
+from workflow_scripts.core.record import load_manifest, load_recipe
 
 MANIFEST, RUN = OWN
 
@@ -129,7 +129,7 @@ class Artifact:
         return path
 
     def _link_again(self, path: Path, suffix: str) -> None:
-        loaded = load_record(self.manifest_path.with_name(self.name + RUN))
+        loaded = load_recipe(self.manifest_path.with_name(self.name + RUN))
         key, recorded = loaded.content.get("key"), self.manifest["files"][suffix]
         reason = "its record names no entry of the cache"
         if loaded.fault is None and key:  # the texts of a damaged record must not become paths
