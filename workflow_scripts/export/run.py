@@ -20,8 +20,7 @@ from workflow_scripts.pretraining.data.inputs import read_captions, read_common,
 from workflow_scripts.pretraining.data.pairing import among, rows_of
 from workflow_scripts.pretraining.method import LabelSettings
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import REPORT, Node, inputs_of, load, read_node, study_root
+from workflow_scripts.provenance.nodes import REPORT, Node, inputs_of, load, locate, read_node, study_root
 from workflow_scripts.provenance.why import Chain
 from workflow_scripts.reporting.sections.headline import headline_step
 from workflow_scripts.study.active_config import units_of
