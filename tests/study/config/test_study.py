@@ -5,7 +5,7 @@ import pytest
 from tests.study.config.configs import ROOT, changed, merged
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.stages.crate import Crate
-from workflow_scripts.study.config.sections import Study
+from workflow_scripts.study.config.sections import Dataset, Study
 from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
@@ -120,3 +120,36 @@ def test_study_is_frozen() -> None:
     assert isinstance(study, Study)
     with pytest.raises(ValueError, match="frozen"):
         study.study = "other"  # type: ignore[misc]
+
+
+def test_public_sets_are_given_by_name() -> None:
+    def datasets(*given: object) -> tuple[Dataset, ...]:
+        change = {"datasets": list(given), "probe_dataset": None, "evaluation": {"steps": ["last"]}}
+        return load_study(changed(merged(), change)).datasets
+
+    food, cars, masks = datasets(
+        {
+            "name": "pets",
+            "kind": "torchvision",
+            "torchvision_name": "pets",
+            "source": "torchvision:data/downstream/pets",
+            "metric": "mean_per_class",
+        },
+        {
+            "name": "cars196",
+            "kind": "torchvision",
+            "torchvision_name": "cars196",
+            "source": "data/downstream/cars196",
+            "seed": 3,
+        },
+        {"name": "imagenet_s50", "kind": "imagenet_s", "source": "elsewhere"},
+    )
+    assert datasets("pets", {"name": "cars196", "seed": 3}) == (food, cars)
+    assert datasets({"name": "imagenet_s50", "source": "elsewhere"}) == (masks,)
+    for given, said in (
+        ("fod101", r"unknown choice in config\.datasets\.0: 'fod101'; did you mean food101\?"),
+        ({"name": "mine"}, r"missing key in config\.datasets\.0: kind; add it: layout of the dataset"),
+        (3, r"invalid value in config\.datasets\.0: 3"),
+    ):
+        with pytest.raises(PipelineError, match=said):
+            datasets(given)

@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveInt, SkipValidation, create_model, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, SkipValidation, create_model, field_validator
+from pydantic_core import PydanticKnownError
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.sources import TORCHVISION
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts
+from workflow_scripts.evaluation.datasets.registry import SETS
 from workflow_scripts.evaluation.discrimination.rule import Discrimination
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.models.networks.view import Scaling
@@ -368,15 +371,40 @@ class Run(Settings):
 
 
 class Dataset(EvalDataset):
-    """A downstream dataset."""
+    """A downstream dataset. A plain text is its `name`; a public one (docs/runs.md) needs no `kind` or `source`."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema["required"].remove("kind"))
 
     name: str = Name
     evaluate: bool = Field(
         True, description="false: no table reports it; it only chooses checkpoints (probe_dataset)", examples=[False]
     )
     source: SourceField | None = Field(
-        None, description="where the dataset is; none for kind world", examples=["torchvision:data/downstream/food101"]
+        None,
+        description="where the dataset is; none for kind world. If kind is left out too: data/downstream/<name>",
+        examples=["torchvision:data/downstream/food101"],
     )
+
+
+def _known_set(given: Any) -> Any:
+    """A dataset that is given by the name of a public one, with its kind and its usual place."""
+    if isinstance(given, str):
+        if given not in SETS:
+            raise PydanticKnownError("literal_error", {"expected": " or ".join(map(repr, SETS))})
+        given = {"name": given}
+    row = SETS.get(str(given.get("name"))) if isinstance(given, dict) and "kind" not in given else None
+    if row is None:
+        return given
+    place = f"data/downstream/{row.name}"
+    if row.kind != "torchvision":
+        return {"kind": row.kind, "source": place, **given}
+    source = place if row.place else f"{TORCHVISION}{place}"  # torchvision can download it
+    return {"kind": row.kind, "torchvision_name": row.name, "source": source, **given}
+
+
+DatasetField = Annotated[
+    Dataset, BeforeValidator(_known_set, json_schema_input_type=Annotated[str, OneOf(SETS)] | Dataset)
+]
 
 
 class _Evaluation(Scaling):
@@ -467,7 +495,9 @@ class Study(Settings):
     )
     networks: tuple[Network, ...] = Field((), description="networks from elsewhere, for runs of method external")
     runs: tuple[Run, ...] = Field(min_length=1, description="networks that are pretrained and evaluated")
-    datasets: tuple[Dataset, ...] = Field((), description="downstream datasets")
+    datasets: tuple[DatasetField, ...] = Field(
+        (), description="downstream datasets; a public one by its name", examples=[["food101", "cifar10"]]
+    )
     evaluation: Evaluation = Field(Evaluation(), description="which checkpoints are evaluated, and how")
     leakage: LeakageSection = Field(
         LeakageSection(), description="which test images count as copies of training images"
