@@ -80,6 +80,11 @@ class Job(Generic[S]):
         """The results folder."""
         return results_root(self.staging.artifact)
 
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs that the command line gives."""
+        return list(self._inputs)
+
     def inputs(self, name: str) -> list[Artifact]:
         """The input artifacts named ``name``, in order; empty if there are none."""
         return self._inputs.get(name, [])

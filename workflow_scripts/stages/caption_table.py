@@ -56,7 +56,6 @@ STAGE = Stage(
     run=caption_table,
     settings=CaptionTable,
     artifact="captions",
-    inputs=("images", "download", "recaption"),
     packages=("pyarrow",),
 )
 

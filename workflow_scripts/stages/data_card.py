@@ -48,7 +48,6 @@ STAGE = Stage(
     run=data_card,
     settings=DataCard,
     artifact="data_card",
-    inputs=("annotations", "plan", "download"),
     packages=("pyarrow", "matplotlib"),
 )
 

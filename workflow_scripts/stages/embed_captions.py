@@ -120,7 +120,6 @@ STAGE = Stage(
     run=embed_captions,
     settings=EmbedCaptions,
     artifact="{arm}.{encoder}",
-    inputs=("captions", "encoder", "run", "tokenizer"),
     packages=PACKAGES,
     not_in_key=frozenset({"chunk_batches"}),
     on_device=True,

@@ -41,7 +41,6 @@ STAGE = Stage(
     run=embed_images,
     settings=EmbedImages,
     artifact="{encoder}",
-    inputs=("images", "encoder", "run", "parts"),
     packages=PACKAGES,
     not_in_key=frozenset({"chunk_batches", "parts"}),
     on_device=True,

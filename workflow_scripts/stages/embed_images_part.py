@@ -83,7 +83,6 @@ STAGE = Stage(
     run=embed_images_part,
     settings=EmbedImagesPart,
     artifact="{encoder}.{part}",
-    inputs=("images", "encoder", "run"),
     packages=PACKAGES,
     not_in_key=frozenset({"chunk_batches"}),
     on_device=True,

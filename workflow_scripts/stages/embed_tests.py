@@ -31,7 +31,9 @@ def embed_tests(job: Job[EmbedImagesPart]) -> None:
 
 
 STAGE = replace(
-    embed_images_part.STAGE, run=embed_tests, artifact="{dataset}.{encoder}", inputs=("dataset", "encoder", "run")
+    embed_images_part.STAGE,
+    run=embed_tests,
+    artifact="{dataset}.{encoder}",
 )
 
 FACTS = replace(

@@ -61,7 +61,6 @@ STAGE = Stage(
     run=few_shot,
     settings=FewShot,
     artifact="{run}.{step}.{dataset}",
-    inputs=("features", "dataset"),
     packages=("numpy", "scipy", "pyarrow"),
     on_device=True,
 )

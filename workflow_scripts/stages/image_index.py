@@ -27,7 +27,6 @@ STAGE = Stage(
     run=image_index,
     settings=ImageIndex,
     artifact="images",
-    inputs=("download",),
     packages=("pyarrow",),
 )
 

@@ -40,7 +40,6 @@ STAGE = Stage(
     run=pack,
     settings=Pack,
     artifact="{shard}",
-    inputs=("shard",),
     packages=("pillow", "pyarrow"),
     numbered=True,
 )

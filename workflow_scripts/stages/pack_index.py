@@ -27,7 +27,6 @@ STAGE = Stage(
     run=pack_index,
     settings=PackIndex,
     artifact="images",
-    inputs=("packs",),
     packages=("pyarrow",),
 )
 

@@ -129,7 +129,6 @@ STAGE = Stage(
     run=pair_table,
     settings=PairTable,
     artifact="{pairs}",
-    inputs=("vectors", "truth", "parts"),
     packages=("numpy", FAISS, "pyarrow"),
     not_in_key=frozenset({"parts"}),
     on_device=faiss_on_gpu(),

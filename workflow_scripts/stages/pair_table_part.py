@@ -36,7 +36,6 @@ STAGE = Stage(
     run=pair_table_part,
     settings=PairTablePart,
     artifact="{pairs}.{part}",
-    inputs=("vectors",),
     packages=("numpy", FAISS, "pyarrow"),
     not_in_key=frozenset({"parts", "min_cosine", "min_quantile", "max_quantile", "max_uses", "recall_sample"}),
     on_device=faiss_on_gpu(),

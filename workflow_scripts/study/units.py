@@ -96,12 +96,12 @@ class Units:
 
     @cached_property
     def _needed(self) -> set[str]:
-        report = declaration("report")
-        assert report is not None
         found = {*self.all("report")}
         # The report lists the sources behind its other inputs.
         waiting = [name for stage in stages_in_order() if facts(stage).in_all for name in self.all(stage)]
-        waiting += [name for key in report.inputs if key != "source" for name in self.read("report", key, {})]
+        waiting += [
+            name for key in facts("report").input_names if key != "source" for name in self.read("report", key, {})
+        ]
         while waiting:
             label = waiting.pop()
             if label not in found:
@@ -110,7 +110,7 @@ class Units:
                 declared = declaration(stage)
                 assert declared is not None
                 unit = declared.unit_of(name)
-                waiting += [one for key in declared.inputs for one in self.read(stage, key, unit)]
+                waiting += [one for key in facts(stage).input_names for one in self.read(stage, key, unit)]
         return found
 
     def requested(self, out: str) -> list[str]:

@@ -30,8 +30,6 @@ class Stage(Generic[S]):
         settings: checks ``--settings``.
         artifact: name of the stage's artifacts; wildcards in braces make the unit, as in ``{run}.{step}.{dataset}``.
             The value of a wildcard contains no dot.
-        inputs: names of the inputs, in the order of the command line. Those that may come from outside the workflow
-            are read with ``job.source``.
         packages: PyPI packages whose major.minor version can change the bytes.
         not_in_key: settings and inputs that never change bytes. Such an input holds what the stage would otherwise
             compute itself.
@@ -48,7 +46,6 @@ class Stage(Generic[S]):
     run: Callable[["Job[S]"], None]
     settings: type[S]
     artifact: str
-    inputs: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     not_in_key: frozenset[str] = frozenset()
     on_device: bool = False

@@ -54,7 +54,7 @@ def check_shared_inputs(job: "Job[Any]", first: "Job[Any]") -> None:
     Raises:
         PipelineError: an input that both read from the same place has changed.
     """
-    for name in job.stage.inputs:
+    for name in job.input_names:
         for one, then in zip(job.inputs(name), first.inputs(name), strict=False):
             if one.manifest_path == then.manifest_path and one.hash != then.hash:
                 advice = "no action needed; the artifact's own job reads the new one"
