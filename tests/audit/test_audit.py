@@ -12,8 +12,6 @@ from tests.provenance.tampering import Tampering
 from workflow_scripts.audit.kinds import Kind
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST
-from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.units import Units
 
 TAMPERINGS = 200
 
@@ -89,9 +87,9 @@ def before_of(stage: str) -> str:
 
 
 def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
-    from tests.study.config.configs import merged
+    from tests.study.config.configs import planned
 
-    units = Units(load_study(merged("tests/config/tiny.yaml")))
+    units = planned("tests/config/tiny.yaml")
     chain.make("data_card/data_card", [".json"], {"plan": ["shard_plan/plan"]}, {"confidence": 0.5, "hosts_shown": 12})
     faults = audited(chain.study, chain.study / "data_card", units=units).faults
     assert [one.kind for one in faults] == [Kind.OTHER_SETTINGS]
@@ -99,9 +97,9 @@ def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
 
 
 def test_settings_outside_the_key_are_no_fault(chain: Chain) -> None:
-    from tests.study.config.configs import merged
+    from tests.study.config.configs import planned
 
-    units = Units(load_study(merged("tests/config/tiny.yaml")))
+    units = planned("tests/config/tiny.yaml")
     settings = units.settings("download", {"shard": "00000"})
     named = {"plan": ["shard_plan/plan"]}
     made = chain.make("download/00000", [".tar", ".parquet"], named, {**settings, "attempts": 77})

@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import merged, planned
 from workflow_scripts.core.declaration.parts import blocks
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.study.config.stages import declaration, facts
-from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates.cost import loads
 from workflow_scripts.study.snakemake.arguments import other_arms
 from workflow_scripts.study.units import Units
@@ -20,7 +19,7 @@ AGREEMENT = {"name": "agree", "kind": "agreement", "encoder": "mpnet", "referenc
 
 
 def units(**change: Any) -> Units:
-    return Units(load_study(changed(merged(), {"judges": JUDGES, **change})))
+    return planned(change={"judges": JUDGES, **change})
 
 
 def jobs(study: Units) -> dict[str, Any]:
@@ -44,7 +43,7 @@ def test_a_new_judge_and_a_new_arm_add_their_own_jobs() -> None:
 
 
 def test_a_study_without_judges_scores_nothing() -> None:
-    found = Units(load_study(merged()))
+    found = planned()
     assert found.names("score_captions") == found.names("judge_quality") == found.names("judge_comparison") == []
 
 

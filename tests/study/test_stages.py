@@ -7,11 +7,10 @@ import sys
 import pytest
 import yaml
 
-from tests.study.config.configs import merged
+from tests.study.config.configs import planned
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.core.digest import ROOT, code_digest
 from workflow_scripts.study.config.stages import declaration, facts, published, stage_names, stages_in_order, tolerance
-from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 ALL = sorted(stage_names())
@@ -27,7 +26,7 @@ RULES = {
 
 @pytest.fixture(scope="module")
 def demo() -> Units:
-    return Units(load_study(merged("profiles/demo/study.yaml")))
+    return planned("profiles/demo/study.yaml")
 
 
 @pytest.mark.parametrize("name", WITH_ARTIFACTS)

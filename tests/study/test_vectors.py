@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.configs import changed, merged
-from workflow_scripts.study.config.study import load_study
+from tests.study.config.configs import planned
 from workflow_scripts.study.units import Units
 
 RUNS = [{"method": "simclr", "pairs": "self", "augmentation": "crop"}]
@@ -11,7 +10,7 @@ RUNS = [{"method": "simclr", "pairs": "self", "augmentation": "crop"}]
 
 def units(**change: Any) -> Units:
     none = {"pairs": [], "pair_quality": {"image_encoder": None}, "runs": RUNS}
-    return Units(load_study(changed(merged("tests/config/tiny.yaml"), none | change)))
+    return planned("tests/config/tiny.yaml", change=none | change)
 
 
 def test_vectors_of_images_are_needed_if_test_images_are_compared_by_them() -> None:

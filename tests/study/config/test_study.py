@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.study.config.configs import ROOT, changed, merged
+from tests.study.config.configs import ROOT, changed, merged, planned
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.stages.crate import Crate
 from workflow_scripts.study.config.sections import Dataset, Study
@@ -43,7 +43,7 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
     study = load_study(merged(*overlays))
     units = Units(study)
     assert study.study != "redcaps2020"
-    assert not set(units.runs) & set(Units(load_study(merged())).runs)
+    assert not set(units.runs) & set(planned().runs)
     assert study.compute.device == "cpu"
     for run in units.runs:
         assert units.settings("pretrain", {"run": run})
@@ -90,7 +90,7 @@ def test_a_tag_is_part_of_the_name_and_of_nothing_else() -> None:
         {"method": "simclr", "pairs": "self", "augmentation": "crop", "seeds": [1], "tag": "two", "set": {"steps": 4}},
         {"method": "untrained"},
     ]
-    units = Units(load_study(changed(merged("tests/config/tiny.yaml"), {"runs": runs})))
+    units = planned("tests/config/tiny.yaml", change={"runs": runs})
     plain, tagged, untrained = units.runs
     assert (plain, tagged) == ("simclr-self-crop-resnet_small-s1", "simclr-self-crop-resnet_small-two-s1")
     settings = [units.settings("pretrain", {"run": run}) for run in (plain, tagged)]

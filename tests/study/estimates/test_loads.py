@@ -2,11 +2,9 @@
 
 import pytest
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import planned
 from workflow_scripts.study.config.stages import declaration
-from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates.cost import loads
-from workflow_scripts.study.units import Units
 
 ROWS, IMAGES = 5_400_000, 3_240_000
 CHANGE = {
@@ -18,7 +16,7 @@ CHANGE = {
 
 @pytest.mark.parametrize("stage", ["image_hashes", "score_captions", "embed_images_part", "download"])
 def test_shares_add_up(stage: str) -> None:
-    units, declared = Units(load_study(changed(merged(), CHANGE))), declaration(stage)
+    units, declared = planned(change=CHANGE), declaration(stage)
     assert declared is not None
     names = units.names(stage)
     assert names
@@ -31,7 +29,7 @@ def test_shares_add_up(stage: str) -> None:
 
 
 def test_some_of_the_blocks_have_the_share_of_their_shards() -> None:
-    units, declared = Units(load_study(changed(merged(), CHANGE))), declaration("image_hashes")
+    units, declared = planned(change=CHANGE), declaration("image_hashes")
     assert declared is not None and len(units.shards) == 540
     names = units.names("image_hashes")
     assert names
