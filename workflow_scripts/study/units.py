@@ -22,6 +22,8 @@ from workflow_scripts.study.config.runs import Training, seen_by, summarised, tr
 from workflow_scripts.study.config.sections import Study
 from workflow_scripts.study.config.stages import declaration, facts, published, stages_in_order
 
+SHARDS_SCORED = 10  # consecutive shards that a job scores, with the judge loaded once
+
 
 @dataclass(frozen=True, eq=False)
 class PlannedJob:
@@ -169,7 +171,7 @@ class Units:
 
     def scores(self, arms: Iterable[str], judges: Sequence[str]) -> list[str]:
         """``<stage>/<name>`` of the scores of these arms by these judges."""
-        parts = blocks(self.shards, self.study.score_captions.shards_per_job)
+        parts = blocks(self.shards, SHARDS_SCORED)
         return [f"score_captions/{arm}.{judge}.{block}" for arm in arms for judge in judges for block in parts]
 
     def scores_read(self, arm: str) -> list[str]:

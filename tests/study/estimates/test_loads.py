@@ -9,7 +9,6 @@ from workflow_scripts.study.estimates.cost import loads
 ROWS, IMAGES = 5_400_000, 3_240_000
 CHANGE = {
     "judges": [{"name": "clip", "kind": "clip", "source": "models/clip"}],
-    "score_captions": {"shards_per_job": 60},
     "image_encoders": [{"name": "clip", "source": "models/clip", "parts": 3}],
 }
 

@@ -171,18 +171,6 @@ class Judge(ScoreCaptions):
     )
 
 
-class ScoringSection(Settings):
-    """How the scoring of captions is divided into jobs."""
-
-    shards_per_job: int = Field(
-        10,
-        ge=1,
-        description="consecutive shards that a job scores, with the judge loaded once",
-        examples=[2],
-        json_schema_extra={"unit": "shards"},
-    )
-
-
 class CaptionQualitySection(CaptionQuality):
     """How the quality of captions is measured."""
 
@@ -466,7 +454,6 @@ class Study(Settings):
     recaption: RecaptionSection = Field(description="captioning and image-text matching (ITM) with BLIP-2")
     arms: tuple[Arm, ...] = Field(min_length=1, description="captions that are compared; each arm has one per image")
     judges: tuple[Judge, ...] = Field((), description="what scores the captions of all arms")
-    score_captions: ScoringSection = Field(ScoringSection(), description="how scoring is divided into jobs")
     judge_comparison: JudgeComparison = Field(JudgeComparison(), description="how the choices of judges are compared")
     caption_quality: CaptionQualitySection = Field(
         CaptionQualitySection(), description="how the quality of captions is measured"
