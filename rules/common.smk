@@ -82,7 +82,7 @@ def inputs_of(stage):
     def paths(name):
         return lambda wildcards: [manifest(label) for label in UNITS.read(stage, name, dict(wildcards))]
 
-    return {name: paths(name) for name in declaration(stage).inputs}
+    return {name: paths(name) for name in facts(stage).input_names}
 
 
 def artifact_path(stage):

@@ -11,8 +11,6 @@ from tests.provenance.chain import RUNS, Chain
 from workflow_scripts.audit.kinds import Kind
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST
-from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.units import Units
 
 
 def test_an_untouched_study_holds(chain: Chain) -> None:
@@ -71,9 +69,9 @@ def before_of(stage: str) -> str:
 
 
 def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
-    from tests.study.config.configs import merged
+    from tests.study.config.configs import planned
 
-    units = Units(load_study(merged("tests/config/tiny.yaml")))
+    units = planned("tests/config/tiny.yaml")
     shards = {"shards": 2, "rows_per_shard": 70, "group": "all"}
     chain.make("shard_plan/plan", [".parquet"], {}, shards)
     faults = audited(chain.study, chain.study / "shard_plan", units=units).faults
@@ -82,9 +80,9 @@ def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
 
 
 def test_settings_outside_the_key_are_no_fault(chain: Chain) -> None:
-    from tests.study.config.configs import merged
+    from tests.study.config.configs import planned
 
-    units = Units(load_study(merged("tests/config/tiny.yaml")))
+    units = planned("tests/config/tiny.yaml")
     settings = units.settings("download", {"shard": "00000"})
     named = {"plan": ["shard_plan/plan"]}
     made = chain.make("download/00000", [".tar", ".parquet"], named, {**settings, "attempts": 77})

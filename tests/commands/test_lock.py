@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.lock.conftest import hub, overlay
-from tests.study.lock.hub import NEW, OLD, TINY, Hub
+from tests.study.config.conftest import hub, overlay
+from tests.study.config.hub import NEW, OLD, TINY, Hub
 from workflow_scripts.commands.main import main
 
 __all__ = ["hub", "overlay"]  # fixtures

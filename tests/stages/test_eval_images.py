@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers import run
 from tests.stages.evaluation_chain import VIEW, Chain, made_images, make_run, make_world
-from tests.study.config.configs import merged
+from tests.study.config.configs import planned
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.runtime import stage as core_stage
 from workflow_scripts.core.shards import TarImages, dataset_images
@@ -14,8 +14,6 @@ from workflow_scripts.evaluation.packed import load_packed
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import prepare
 from workflow_scripts.stages import eval_dataset, eval_images, features
-from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.units import Units
 
 
 def test_images_and_masks_are_those_of_the_dataset_in_row_order(chain: Chain) -> None:
@@ -43,7 +41,7 @@ def test_73_checkpoints_on_a_set_decode_each_image_once(results: Path, monkeypat
     decoded: Counter[int] = Counter()
     decode = TarImages.pixels
     monkeypatch.setattr(TarImages, "pixels", lambda self, row: decoded.update([row]) or decode(self, row))
-    units = Units(load_study(merged()))
+    units = planned()
     jobs = [one for one in map(features.STAGE.unit_of, units.evaluations) if one["dataset"] == "stl10"]
     packed = {units.images_seen(job)[0] for job in jobs}
     assert len(jobs) == 73 and len(packed) == 1

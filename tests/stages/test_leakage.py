@@ -15,13 +15,11 @@ from tests.evaluation.leakage.pictures import picture
 from tests.helpers import make_artifact, run
 from tests.stages.captioned import parquet, shard
 from tests.stages.evaluation_chain import Chain
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import planned
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.shards import dataset_images
 from workflow_scripts.models.matcher import load_matcher
 from workflow_scripts.stages import embed_tests, image_hashes, leakage, vector_matches
-from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.units import Units
 
 
 def hashed(
@@ -79,7 +77,7 @@ def test_a_shard_without_images(tmp_path: Path) -> None:
 def test_a_study_that_trains_no_network_has_no_training_images(trains: bool) -> None:
     runs = [{"method": "untrained", "pairs": "none", "augmentation": "none"}]
     runs += [{"method": "simclr", "pairs": "self", "augmentation": "simclr"}] if trains else []
-    study = Units(load_study(changed(merged(), {"runs": runs, "contrasts": [], "pretraining": {"patience": None}})))
+    study = planned(change={"runs": runs, "contrasts": [], "pretraining": {"patience": None}})
     assert study.reported and study.evaluations
     assert (study.names("leakage") == study.reported, bool(study.names("image_hashes"))) == (trains, trains)
 

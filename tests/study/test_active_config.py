@@ -1,4 +1,4 @@
-"""The note of a study's config and finished artifacts."""
+"""The note of a study's config and finished artifacts, and which studies a path names."""
 
 import errno
 import os
@@ -10,6 +10,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.study import active_config as today
+from workflow_scripts.study.active_config import remember, studies_at
 
 
 @pytest.mark.parametrize(("number", "said"), [(errno.ENOSPC, True), (errno.EIO, True), (errno.EROFS, False)])
@@ -37,3 +38,57 @@ def test_the_config_that_a_study_was_given_is_remembered(results: Path) -> None:
         (results / ".configs" / "tiny.json").write_bytes(note)
         with pytest.raises(PipelineError, match="note"):
             today.units_of(results, "tiny")
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A study with artifacts, one with logs only, one with a note only, and a folder that is no study."""
+    folder = tmp_path / "results"
+    for name in ("made/summary/a.manifest.json", "logged/logs/summary/a.log", ".cache/summary/key/x", "other/x/y.txt"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("")
+    remember(folder, "noted", [], {})
+    return folder
+
+
+def names(path: Path) -> list[str]:
+    return [study.name for study in studies_at(path)]
+
+
+def test_a_results_folder_holds_all_its_studies(results: Path) -> None:
+    assert names(results) == ["logged", "made", "noted"]
+    (results / ".configs/noted.json").unlink()
+    assert names(results) == ["logged", "made"]
+    (results / ".configs").rmdir()
+    assert names(results) == ["logged", "made"]
+
+
+@pytest.mark.parametrize("notes", [True, False])
+def test_a_study_is_named_by_each_path_in_it(results: Path, notes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not notes:
+        (results / ".configs/noted.json").unlink()
+        (results / ".configs").rmdir()
+    for path in ("made", "made/summary", "made/summary/a.manifest.json"):
+        assert studies_at(results / path) == [results / "made"]
+        monkeypatch.chdir(results)
+        assert studies_at(Path(path)) == [results / "made"]
+    monkeypatch.chdir(results / "made")
+    assert studies_at(Path()) == [results / "made"]
+    assert names(results / "logged") == ["logged"]
+    assert studies_at(results / "noted") == [results / "noted"] if notes else True
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("results/none", "no such file or folder"),
+        ("results/made/none", "no such file or folder"),
+        ("results/other", "no artifacts, logs or note of a config"),
+        ("results/.cache/summary", "no artifacts, logs or note of a config"),
+        ("empty", "no artifacts, logs or note of a config"),
+    ],
+)
+def test_other_paths_are_refused(results: Path, path: str, value: str) -> None:
+    (results.parent / "empty/.configs").mkdir(parents=True)
+    with pytest.raises(PipelineError, match=f"^no study in {results.parent / path}: {value}; give a results folder"):
+        studies_at(results.parent / path)

@@ -87,7 +87,6 @@ STAGE = Stage(
     run=annotations,
     settings=Annotations,
     artifact="rows",
-    inputs=("world", "annotations", "exclude"),
     packages=("pyarrow",),
 )
 

@@ -49,7 +49,6 @@ STAGE = Stage(
     run=caption_comparison,
     settings=CaptionComparison,
     artifact="arms",
-    inputs=("quality", "captions", "vectors"),
     packages=("numpy", "scipy", "pyarrow"),
 )
 

@@ -68,7 +68,6 @@ STAGE = Stage(
     run=caption_labels,
     settings=CaptionLabels,
     artifact="labels",
-    inputs=("labels", "arms"),
     packages=("numpy", "pyarrow", "scipy", "scikit-learn"),
 )
 

@@ -142,7 +142,6 @@ STAGE = Stage(
     run=caption_quality,
     settings=CaptionQuality,
     artifact="{arm}",
-    inputs=("captions", "table", "images", "truth", *SOURCES),
     packages=("torch", "transformers", "py3langid", "scipy", "matplotlib"),
     on_device=True,
 )

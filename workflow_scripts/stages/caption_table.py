@@ -55,7 +55,6 @@ STAGE = Stage(
     run=caption_table,
     settings=CaptionTable,
     artifact="captions",
-    inputs=("images", "download", "recaption"),
     packages=("pyarrow",),
 )
 

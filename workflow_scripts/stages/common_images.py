@@ -50,7 +50,6 @@ STAGE = Stage(
     run=common_images,
     settings=CommonImages,
     artifact="images",
-    inputs=("images", "pairs", "captions"),
     packages=("numpy", "pyarrow"),
 )
 

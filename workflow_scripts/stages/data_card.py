@@ -34,7 +34,6 @@ STAGE = Stage(
     run=data_card,
     settings=DataCard,
     artifact="data_card",
-    inputs=("annotations", "plan", "download"),
     packages=("pyarrow", "matplotlib"),
 )
 

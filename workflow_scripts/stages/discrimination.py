@@ -29,7 +29,6 @@ STAGE = Stage(
     run=discrimination,
     settings=Discrimination,
     artifact="discrimination",
-    inputs=("summary", "probe", "knn", "saliency"),
     packages=("numpy", "scipy", "pyarrow"),
 )
 

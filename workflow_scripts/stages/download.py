@@ -66,7 +66,6 @@ STAGE = Stage(
     run=download,
     settings=Download,
     artifact="{shard}",
-    inputs=("plan", "world", "annotations"),
     packages=("pillow",),
     not_in_key=frozenset(  # how bytes are fetched, not which
         {"keep", "hosts", "share_of_rate", "max_connections", "attempts", "backoff", "deadline"}

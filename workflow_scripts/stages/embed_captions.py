@@ -94,7 +94,6 @@ STAGE = Stage(
     run=embed_captions,
     settings=EmbedCaptions,
     artifact="{arm}.{encoder}",
-    inputs=("captions", "encoder", "run", "tokenizer"),
     packages=PACKAGES,
     on_device=True,
 )

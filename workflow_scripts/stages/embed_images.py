@@ -84,7 +84,6 @@ STAGE = Stage(
     run=embed_images,
     settings=EmbedImages,
     artifact="{encoder}",
-    inputs=("images", "encoder", "run"),
     packages=PACKAGES,
     on_device=True,
 )

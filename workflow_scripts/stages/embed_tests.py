@@ -30,9 +30,7 @@ def embed_tests(job: Job[EmbedImages]) -> None:
     job.rows(len(table), len(rows), {"other_splits": len(table) - len(rows)})
 
 
-STAGE = replace(
-    embed_images.STAGE, run=embed_tests, artifact="{dataset}.{encoder}", inputs=("dataset", "encoder", "run")
-)
+STAGE = replace(embed_images.STAGE, run=embed_tests, artifact="{dataset}.{encoder}")
 
 FACTS = replace(
     IMAGES,

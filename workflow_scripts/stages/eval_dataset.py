@@ -157,7 +157,6 @@ STAGE = Stage(
     run=eval_dataset,
     settings=EvalDataset,
     artifact="{dataset}",
-    inputs=("world", "dataset"),
     packages=("pillow", "pyarrow"),
 )
 

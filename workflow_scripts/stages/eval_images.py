@@ -30,7 +30,6 @@ STAGE = Stage(
     run=eval_images,
     settings=EvalImages,
     artifact="{dataset}.{view}",
-    inputs=("dataset",),
     packages=("torch", "pillow", "simplejpeg", "numpy"),
 )
 

@@ -40,7 +40,6 @@ STAGE = Stage(
     run=features,
     settings=Features,
     artifact="{run}.{step}.{dataset}",
-    inputs=("run", "images"),
     packages=("torch", "torchvision", "timm", "transformers"),
     on_device=True,
 )

@@ -60,7 +60,6 @@ STAGE = Stage(
     run=few_shot,
     settings=FewShot,
     artifact="{run}.{step}.{dataset}",
-    inputs=("features", "dataset"),
     packages=("numpy", "scipy", "pyarrow"),
     on_device=True,
 )

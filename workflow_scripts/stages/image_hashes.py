@@ -39,7 +39,6 @@ STAGE = Stage(
     run=image_hashes,
     settings=ImageHashes,
     artifact="{block}",
-    inputs=("shards",),
     packages=("numpy", "pillow", "simplejpeg", "pyarrow"),
 )
 

@@ -26,7 +26,6 @@ STAGE = Stage(
     run=image_index,
     settings=ImageIndex,
     artifact="images",
-    inputs=("download",),
     packages=("pyarrow",),
 )
 

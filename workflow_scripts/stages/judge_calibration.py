@@ -46,7 +46,6 @@ STAGE = Stage(
     run=judge_calibration,
     settings=JudgeCalibration,
     artifact="{judge}",
-    inputs=("ratings", "scores"),
     packages=("numpy", "pyarrow", "scipy", "scikit-learn"),
 )
 

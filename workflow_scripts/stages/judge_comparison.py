@@ -41,7 +41,6 @@ STAGE = Stage(
     run=judge_comparison,
     settings=JudgeComparison,
     artifact="{arm}",
-    inputs=("scores",),
     packages=("numpy", "scipy", "pyarrow"),
 )
 

@@ -38,7 +38,6 @@ STAGE = Stage(
     run=judge_quality,
     settings=JudgeQuality,
     artifact="{judge}",
-    inputs=("scores",),
     packages=("numpy", "scipy", "pyarrow"),
 )
 

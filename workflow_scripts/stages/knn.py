@@ -48,7 +48,6 @@ STAGE = Stage(
     run=knn,
     settings=Knn,
     artifact="{run}.{step}.{dataset}",
-    inputs=("features", "dataset"),
     packages=("numpy", "scipy", "pyarrow"),
     on_device=True,
 )

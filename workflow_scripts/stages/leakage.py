@@ -74,7 +74,6 @@ STAGE = Stage(
     run=leakage,
     settings=Leakage,
     artifact="{dataset}",
-    inputs=("dataset", "hashes", "vectors"),
     packages=("numpy", "pillow", "simplejpeg", "pyarrow", FAISS),
 )
 

@@ -76,7 +76,6 @@ STAGE = Stage(
     run=linear_probe,
     settings=LinearProbe,
     artifact="{run}.{step}.{dataset}",
-    inputs=("features", "dataset"),
     packages=("numpy", "scipy", "pyarrow"),
     on_device=True,
 )

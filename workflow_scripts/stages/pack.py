@@ -39,7 +39,6 @@ STAGE = Stage(
     run=pack,
     settings=Pack,
     artifact="{shard}",
-    inputs=("shard",),
     packages=("pillow", "pyarrow"),
     numbered=True,
 )

@@ -26,7 +26,6 @@ STAGE = Stage(
     run=pack_index,
     settings=PackIndex,
     artifact="images",
-    inputs=("packs",),
     packages=("pyarrow",),
 )
 

@@ -83,7 +83,6 @@ STAGE = Stage(
     run=pair_quality,
     settings=PairQuality,
     artifact="{pairs}",
-    inputs=("pairs", "captions", "images", "index", "truth"),
     packages=("numpy", "scipy", "matplotlib", "pyarrow"),
 )
 

@@ -102,7 +102,6 @@ STAGE = Stage(
     run=pair_table,
     settings=PairTable,
     artifact="{pairs}",
-    inputs=("vectors", "truth"),
     packages=("numpy", FAISS, "pyarrow"),
     on_device=faiss_on_gpu(),
 )

@@ -189,18 +189,6 @@ STAGE = Stage(
     run=pretrain,
     settings=Pretrain,
     artifact="{run}",
-    inputs=(
-        "images",
-        "pairs",
-        "captions",
-        "tokens",
-        "vectors",
-        "faithfulness",
-        "truth",
-        "common",
-        "probe",
-        "network",
-    ),
     packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow", "simplejpeg"),
     # How often the run is saved, what is kept in memory or on nodes, how images are loaded, and the
     # tracker: no bytes on a CPU depend on these.

@@ -65,7 +65,6 @@ STAGE = Stage(
     run=recaption,
     settings=Recaption,
     artifact="{shard}",
-    inputs=("shard", "captioner", "matcher"),
     packages=("torch", "transformers", "torchvision", "pillow", "simplejpeg"),
     on_device=True,
     numbered=True,

@@ -55,7 +55,6 @@ STAGE = Stage(
     run=report,
     settings=Report,
     artifact="index",
-    inputs=(*INPUTS, *ROOT_ONLY),
     packages=("jinja2", "markupsafe", "numpy", "pillow", "simplejpeg", "pyarrow", "scipy"),
     data_files=("workflow_scripts/reporting/templates",),
 )

@@ -82,7 +82,6 @@ STAGE = Stage(
     run=saliency,
     settings=Saliency,
     artifact="{run}.{step}.{dataset}",
-    inputs=("run", "features", "probe", "dataset", "images"),
     packages=("torch", "torchvision", "timm", "transformers", "grad-cam", "scipy"),
     on_device=True,
 )

@@ -84,7 +84,6 @@ STAGE = Stage(
     run=saliency_checks,
     settings=SaliencyChecks,
     artifact="{run}.{step}.{dataset}",
-    inputs=("run", "features", "probe", "dataset", "images", "saliency"),
     packages=("torch", "torchvision", "timm", "transformers", "grad-cam", "scipy", "scikit-learn"),
     on_device=True,
 )

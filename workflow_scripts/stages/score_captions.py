@@ -138,7 +138,6 @@ STAGE = Stage(
     run=score_captions,
     settings=ScoreCaptions,
     artifact="{arm}.{judge}.{block}",
-    inputs=("captions", "images", "reference", "model", "text", "photos"),
     packages=("torch", "transformers", "sentence-transformers", "torchvision", "pillow", "simplejpeg", "scikit-learn"),
     on_device=True,
 )

@@ -137,7 +137,6 @@ STAGE = Stage(
     run=select_captions,
     settings=SelectCaptions,
     artifact="{arm}",
-    inputs=("captions", "external", "arms", "scores"),
     packages=("numpy", "pyarrow"),
 )
 

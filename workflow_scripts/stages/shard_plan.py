@@ -48,7 +48,6 @@ STAGE = Stage(
     run=shard_plan,
     settings=ShardPlan,
     artifact="plan",
-    inputs=("annotations",),
     packages=("pyarrow",),
 )
 

@@ -59,7 +59,6 @@ STAGE = Stage(
     run=summary,
     settings=Summary,
     artifact="summary",
-    inputs=("runs", "probe", "few_shot", "knn", "saliency", "leakage"),
     packages=("numpy", "scipy", "pyarrow"),
 )
 

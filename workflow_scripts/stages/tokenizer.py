@@ -59,7 +59,6 @@ STAGE = Stage(
     run=tokenizer,
     settings=Tokenizer,
     artifact="tokenizer",
-    inputs=("captions", "model"),
     packages=("tokenizers", "transformers"),
 )
 

@@ -53,7 +53,6 @@ STAGE = Stage(
     run=tokens,
     settings=Tokens,
     artifact="{arm}",
-    inputs=("captions", "tokenizer"),
     packages=("tokenizers", "numpy", "pyarrow"),
 )
 

@@ -48,7 +48,6 @@ STAGE = Stage(
     run=vector_matches,
     settings=VectorMatches,
     artifact="{dataset}.{encoder}",
-    inputs=("tests", "images"),
     packages=("numpy", FAISS, "pyarrow"),
     on_device=faiss_on_gpu(),
 )

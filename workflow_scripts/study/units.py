@@ -22,6 +22,8 @@ from workflow_scripts.study.config.runs import Training, seen_by, summarised, tr
 from workflow_scripts.study.config.sections import Study
 from workflow_scripts.study.config.stages import declaration, facts, published, stages_in_order
 
+SHARDS_SCORED = 10  # consecutive shards that a job scores, with the judge loaded once
+
 
 @dataclass(frozen=True, eq=False)
 class PlannedJob:
@@ -96,12 +98,12 @@ class Units:
 
     @cached_property
     def _needed(self) -> set[str]:
-        report = declaration("report")
-        assert report is not None
         found = {*self.all("report")}
         # The report lists the sources behind its other inputs.
         waiting = [name for stage in stages_in_order() if facts(stage).in_all for name in self.all(stage)]
-        waiting += [name for key in report.inputs if key != "source" for name in self.read("report", key, {})]
+        waiting += [
+            name for key in facts("report").input_names if key != "source" for name in self.read("report", key, {})
+        ]
         while waiting:
             label = waiting.pop()
             if label not in found:
@@ -110,7 +112,7 @@ class Units:
                 declared = declaration(stage)
                 assert declared is not None
                 unit = declared.unit_of(name)
-                waiting += [one for key in declared.inputs for one in self.read(stage, key, unit)]
+                waiting += [one for key in facts(stage).input_names for one in self.read(stage, key, unit)]
         return found
 
     def requested(self, out: str) -> list[str]:
@@ -169,7 +171,7 @@ class Units:
 
     def scores(self, arms: Iterable[str], judges: Sequence[str]) -> list[str]:
         """``<stage>/<name>`` of the scores of these arms by these judges."""
-        parts = blocks(self.shards, self.study.score_captions.shards_per_job)
+        parts = blocks(self.shards, SHARDS_SCORED)
         return [f"score_captions/{arm}.{judge}.{block}" for arm in arms for judge in judges for block in parts]
 
     def scores_read(self, arm: str) -> list[str]:

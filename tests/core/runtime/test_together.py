@@ -30,7 +30,7 @@ def shared(job: Job[Doubling]) -> None:
             raise PipelineError("a fault", "here", 7, "try again")
 
 
-TOGETHER = Stage(run=shared, settings=Doubling, artifact="{arm}", inputs=("text",))
+TOGETHER = Stage(run=shared, settings=Doubling, artifact="{arm}")
 
 
 def words(results: Path, arms: str) -> list[str]:

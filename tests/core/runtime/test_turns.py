@@ -27,7 +27,7 @@ def alone(job: Job[Doubling]) -> None:
     job.file(".txt").write_text(job.input("part").path(".txt").read_text() + model)
 
 
-STAGE = Stage(run=alone, settings=Doubling, artifact="{part}", inputs=("part", "model"), numbered=True)
+STAGE = Stage(run=alone, settings=Doubling, artifact="{part}", numbered=True)
 Given = Callable[[str], Path]
 
 

@@ -1,9 +1,7 @@
 import pytest
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import planned
 from workflow_scripts.reporting.sections.contents import interval_note
-from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.units import Units
 
 
 @pytest.mark.parametrize(
@@ -22,7 +20,7 @@ def test_the_page_states_the_levels_of_its_intervals(levels: dict[str, float], t
 
 
 def test_the_levels_are_those_of_the_config() -> None:
-    study = Units(load_study(changed(merged(), {"evaluation": {"saliency": {"level": 0.9}}})))
+    study = planned(change={"evaluation": {"saliency": {"level": 0.9}}})
     levels = study.settings("report", {})["levels"]
     assert levels["saliency"] == 0.9 and levels["knn"] == 0.95
     assert {"few_shot", "linear_probe", "saliency_checks", "discrimination"} < levels.keys()

@@ -4,13 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import changed, merged, planned
 from workflow_scripts.evaluation.contrasts.comparisons import comparisons
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.evaluation.contrasts.standard import standard
 from workflow_scripts.study.config.runs import cell
 from workflow_scripts.study.config.study import load_study
-from workflow_scripts.study.units import Units
 
 TABLES = [
     {"name": "titles", "arm": "original", "encoder": "minilm"},
@@ -49,7 +48,7 @@ def test_of_pairs(pairs: str, expected: tuple[Any, ...]) -> None:
 
 def test_seeds_of_an_untrained_network_are_runs_of_their_own() -> None:
     change = {"runs": [{"method": "untrained", "seeds": [0, 1, 2]}], "contrasts": []}
-    study = Units(load_study(changed(merged("tests/config/tiny.yaml"), change)))
+    study = planned("tests/config/tiny.yaml", change=change)
     assert study.runs == [f"untrained-none-none-resnet_small-s{seed}" for seed in range(3)]
     assert [study.settings("pretrain", {"run": run})["seed"] for run in study.runs] == [0, 1, 2]
     rows = study.settings("summary", {})["runs"]
@@ -68,7 +67,7 @@ def test_of_methods() -> None:
 
 
 def test_the_demo_has_its_controls_at_equal_budgets() -> None:
-    units = Units(load_study(merged("profiles/demo/study.yaml")))
+    units = planned("profiles/demo/study.yaml")
     reading = {run: units.read("pretrain", "truth", {"run": run}) for run in units.runs}
     assert {run: read for run, read in reading.items() if read} == {
         "supervised-labels-crop-resnet_small-s0": ["demo_world/world"]

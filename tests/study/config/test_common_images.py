@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import planned
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 REVISED = {"method": "simclr", "pairs": "revised", "augmentation": "crop"}
@@ -20,7 +19,7 @@ FILLED = {"set": {"unpaired": "self"}, "tag": "filled"}
 
 def units(runs: list[dict[str, Any]], **change: Any) -> Units:
     """The small study with these runs."""
-    return Units(load_study(changed(merged("tests/config/tiny.yaml"), {"runs": runs, **change})))
+    return planned("tests/config/tiny.yaml", change={"runs": runs, **change})
 
 
 def unpaired(study: Units) -> list[str]:

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import planned
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 SIMCLR, CLIP = "simclr-self-simclr-resnet34-s0", "clip-original-crop-resnet34-s0"
@@ -29,7 +28,7 @@ def units(image: dict[str, Any] | None = None, text: dict[str, Any] | None = Non
     """Units of config.yaml with pairs by a network and by a text tower of its runs."""
     encoders = {"image_encoders": [{**NETWORK, **(image or {})}], "text_encoders": [MPNET, {**TOWER, **(text or {})}]}
     study = {**encoders, "pairs": PAIRS, "runs": RUNS, "contrasts": [], "pair_quality": {"image_encoder": None}}
-    return Units(load_study(changed(merged(), {**study, **changes})))
+    return planned(change={**study, **changes})
 
 
 def test_pairs_are_made_after_the_run_that_embeds_them() -> None:

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import planned
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 TWO = [{"name": name, "source": f"models/{name}"} for name in ("mini", "big")]
@@ -15,7 +14,7 @@ XCLR = {"method": "xclr", "pairs": "original", "augmentation": "crop"}
 
 def units(encoders: list[dict[str, Any]], *runs: dict[str, Any]) -> Units:
     change = {"text_encoders": encoders, "pairs": [], "runs": [*runs], "contrasts": [], "judges": []}
-    return Units(load_study(changed(merged("tests/config/tiny.yaml"), change)))
+    return planned("tests/config/tiny.yaml", change=change)
 
 
 def test_a_run_reads_the_vectors_of_its_arm_and_encoder() -> None:
@@ -57,7 +56,7 @@ def faithful(change: dict[str, Any], *runs: dict[str, Any]) -> Units:
     tables = [{"name": "near", "arm": "revised", "encoder": "big", "k": 1, "scope": "global"}]
     arms = [{"name": kind, "kind": kind} for kind in ("original", "generated", "revised")]
     study = {"text_encoders": TWO, "arms": arms, "pairs": tables, "runs": [*runs], "contrasts": [], "judges": []}
-    return Units(load_study(changed(merged("tests/config/tiny.yaml"), {**study, **change})))
+    return planned("tests/config/tiny.yaml", change={**study, **change})
 
 
 WEIGHTED = {"method": "simclr", "pairs": "near", "augmentation": "crop", "set": {"pair_weight": "itm"}}

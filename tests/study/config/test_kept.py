@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import merged, planned
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.pretraining.schedule import schedule
 from workflow_scripts.pretraining.settings import LogSpaced, Pretrain
@@ -34,7 +34,7 @@ def evaluated(wanted: list[int | str], runs: dict[str, Pretrain]) -> dict[str, l
 
 def units(**sections: Any) -> Units:
     """The small study with these sections changed."""
-    return Units(load_study(changed(merged("tests/config/tiny.yaml"), sections)))
+    return planned("tests/config/tiny.yaml", change=sections)
 
 
 @given(st.integers(2, 12), st.integers(1, 3_000), st.integers(1, 300_000))

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import planned
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 TABLES = [
@@ -18,7 +17,7 @@ TABLES = [
 def units(*runs: dict[str, Any]) -> Units:
     """The small study with these runs, and these pair tables."""
     change = {"runs": list(runs), "pairs": TABLES, "contrasts": []}
-    return Units(load_study(changed(merged("tests/config/tiny.yaml"), change)))
+    return planned("tests/config/tiny.yaml", change=change)
 
 
 def read(study: Units) -> dict[str, tuple[str, ...]]:

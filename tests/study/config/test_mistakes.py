@@ -42,7 +42,7 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
         ),
         (
             {"tokenizer": {"source": "clip"}},
-            "unused source in config.tokenizer.source: clip; remove it; a tokenizer of kind trained has none",
+            "unused source in config.tokenizer.source: clip; remove it; kind trained has none",
         ),
         ({"study": "../elsewhere"}, "config.study"),
         (
@@ -87,7 +87,7 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
             "unknown pair table in config.runs.0.pairs: revisde; did you mean revised?",
         ),
         ({"arms": [{"name": "a", "kind": "original"}] * 2}, "repeated name in config.arms.1.name: a"),
-        ({"arms": [{"name": "a", "kind": "external"}]}, "missing table in config.arms.0.table: none for arm a"),
+        ({"arms": [{"name": "a", "kind": "external"}]}, "missing table in config.arms.0.table: none for a"),
         (
             {"arms": [*ARMS, {"name": "a", "kind": "shuffled", "base": "revisd"}]},
             "unknown arm in config.arms.3.base: revisd; did you mean revised? Choose from a, original, rev",
@@ -137,7 +137,7 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
         ),
         (
             {"probe_dataset": None, "datasets": [{"name": "d", "kind": "folders"}]},
-            "missing source in config.datasets.0.source: none for dataset d; kind folders needs one",
+            "missing source in config.datasets.0.source: none for d; kind folders needs one",
         ),
         ({"annotations": {"source": "world"}}, "in config.annotations.source: demo_world is null"),
         (

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import changed, merged, planned
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
@@ -15,7 +15,7 @@ EXTERNAL = {"method": "external", "network": "lite0"}
 
 def units(networks: list[dict[str, Any]], runs: list[dict[str, Any]]) -> Units:
     change = {"networks": networks, "runs": runs, "contrasts": []}
-    return Units(load_study(changed(merged("tests/config/tiny.yaml"), change)))
+    return planned("tests/config/tiny.yaml", change=change)
 
 
 def test_external_runs_are_runs_whose_views_are_shared() -> None:

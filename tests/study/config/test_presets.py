@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.study.config.configs import ROOT, merged
+from tests.study.config.configs import ROOT, planned
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 from workflow_scripts.evaluation.datasets.registry import SETS
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
-from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 ORIGINAL = "profiles/lgssl/study.yaml"
@@ -52,7 +51,7 @@ PER_CLASS = {"aircraft", "pets", "caltech101", "flowers"}
 
 @pytest.fixture(scope="module")
 def units() -> Units:
-    return Units(load_study(merged(ORIGINAL)))
+    return planned(ORIGINAL)
 
 
 @pytest.mark.parametrize("method", GUIDED)
@@ -99,7 +98,7 @@ def test_evaluation_scales_images_as_the_original_does(units: Units) -> None:
     unit = {"dataset": "cifar10", "view": "224-bicubic"}
     assert units.settings("eval_images", unit) == {"size": 224, "side": 224, "resize": "bicubic"}
     assert units.images_seen({"run": units.runs[0], "dataset": "cifar10"}) == ["eval_images/cifar10.224-bicubic"]
-    full = Units(load_study(merged()))
+    full = planned()
     assert {view for _, _, view in (name.partition(".") for name in (full.names("eval_images") or []))} == {
         "224-bilinear"
     }

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.configs import merged
+from tests.study.config.configs import merged, planned
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.study import load_study
@@ -25,7 +25,7 @@ def test_a_removal_list_stands_in_settings_as_hashes(config: dict[str, Any]) -> 
     assert "abc123" not in str(settings) and "secret" not in str(settings) and "exclude_from" not in settings
     assert units.sources("annotations", {})["exclude"] == "data/removed"
     assert units.read("annotations", "exclude", {}) == ["source/exclude"]
-    assert "exclude" not in Units(load_study(merged())).sources("annotations", {})
+    assert "exclude" not in planned().sources("annotations", {})
 
 
 @pytest.mark.parametrize("entry", ["i.redd.it/a.jpg", "", 123456])

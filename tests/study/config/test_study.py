@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.study.config.configs import ROOT, changed, merged
+from tests.study.config.configs import ROOT, changed, merged, planned
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.stages.crate import Crate
-from workflow_scripts.study.config.sections import Study
+from workflow_scripts.study.config.sections import Dataset, Study
 from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
@@ -43,7 +43,7 @@ def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list
     study = load_study(merged(*overlays))
     units = Units(study)
     assert study.study != "redcaps2020"
-    assert not set(units.runs) & set(Units(load_study(merged())).runs)
+    assert not set(units.runs) & set(planned().runs)
     assert study.compute.device == "cpu"
     for run in units.runs:
         assert units.settings("pretrain", {"run": run})
@@ -88,7 +88,7 @@ def test_a_tag_is_part_of_the_name_and_of_nothing_else() -> None:
         {"method": "simclr", "pairs": "self", "augmentation": "crop", "seeds": [1], "tag": "two", "set": {"steps": 4}},
         {"method": "untrained"},
     ]
-    units = Units(load_study(changed(merged("tests/config/tiny.yaml"), {"runs": runs})))
+    units = planned("tests/config/tiny.yaml", change={"runs": runs})
     plain, tagged, untrained = units.runs
     assert (plain, tagged) == ("simclr-self-crop-resnet_small-s1", "simclr-self-crop-resnet_small-two-s1")
     settings = [units.settings("pretrain", {"run": run}) for run in (plain, tagged)]
@@ -118,3 +118,36 @@ def test_study_is_frozen() -> None:
     assert isinstance(study, Study)
     with pytest.raises(ValueError, match="frozen"):
         study.study = "other"  # type: ignore[misc]
+
+
+def test_public_sets_are_given_by_name() -> None:
+    def datasets(*given: object) -> tuple[Dataset, ...]:
+        change = {"datasets": list(given), "probe_dataset": None, "evaluation": {"steps": ["last"]}}
+        return load_study(changed(merged(), change)).datasets
+
+    food, cars, masks = datasets(
+        {
+            "name": "pets",
+            "kind": "torchvision",
+            "torchvision_name": "pets",
+            "source": "torchvision:data/downstream/pets",
+            "metric": "mean_per_class",
+        },
+        {
+            "name": "cars196",
+            "kind": "torchvision",
+            "torchvision_name": "cars196",
+            "source": "data/downstream/cars196",
+            "seed": 3,
+        },
+        {"name": "imagenet_s50", "kind": "imagenet_s", "source": "elsewhere"},
+    )
+    assert datasets("pets", {"name": "cars196", "seed": 3}) == (food, cars)
+    assert datasets({"name": "imagenet_s50", "source": "elsewhere"}) == (masks,)
+    for given, said in (
+        ("fod101", r"unknown choice in config\.datasets\.0: 'fod101'; did you mean food101\?"),
+        ({"name": "mine"}, r"missing key in config\.datasets\.0: kind; add it: layout of the dataset"),
+        (3, r"invalid value in config\.datasets\.0: 3"),
+    ):
+        with pytest.raises(PipelineError, match=said):
+            datasets(given)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.study.config.configs import ROOT, changed, merged
+from tests.study.config.configs import ROOT, changed, merged, planned
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.runs import short
@@ -23,7 +23,7 @@ PREFIX = "simclr-self-crop-resnet_small"
 
 def units(*runs: dict[str, Any]) -> Units:
     """The small study with these runs."""
-    return Units(load_study(changed(merged("tests/config/tiny.yaml"), {"runs": list(runs)})))
+    return planned("tests/config/tiny.yaml", change={"runs": list(runs)})
 
 
 def keyed(study: Units, run: str) -> dict[str, Any]:
@@ -150,6 +150,6 @@ def test_a_run_without_blur_has_no_kernel_of_its_own(own: dict[str, Any]) -> Non
     with pytest.raises(PipelineError, match=r"setting without effect in config.runs.0.*blur_kernel(.1)?: 5; remove it"):
         units(SIMCLR | {"tag": "a"} | own)
     shared = changed(merged("tests/config/tiny.yaml"), {"pretraining": {"blur_kernel": 5}, "runs": [SIMCLR]})
-    plain = Units(load_study(changed(merged("tests/config/tiny.yaml"), {"runs": [SIMCLR]})))
+    plain = planned("tests/config/tiny.yaml", change={"runs": [SIMCLR]})
     run = f"{PREFIX}-s0"
     assert Units(load_study(shared)).settings("pretrain", {"run": run}) == plain.settings("pretrain", {"run": run})

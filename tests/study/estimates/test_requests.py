@@ -7,19 +7,17 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import merged, planned
 from workflow_scripts.embeddings.facts import SEARCH_MS
 from workflow_scripts.study.config.stages import facts
-from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates.requests import Requests
-from workflow_scripts.study.units import Units
 
 RUN = {"run": "simclr-revised-crop-resnet34-s0"}
 FULL = 540 * 10_000  # rows, if all shards are full
 
 
 def requests_of(folder: Path, change: dict[str, Any] | None = None) -> Requests:
-    return Requests(Units(load_study(changed(merged(), change or {}))), folder)
+    return Requests(planned(change=change or {}), folder)
 
 
 def counted(folder: Path, stage: str, name: str, rows: int) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import make_artifact, run
-from tests.study.config.configs import merged
+from tests.study.config.configs import merged, planned
 from tests.study.freshness.jobs import Reason, job, record
 from workflow_scripts.stages import source
 from workflow_scripts.study.config.study import load_study
@@ -60,7 +60,7 @@ def test_a_model_that_is_nowhere_stops_nothing_that_is_finished(
     results: Path, reason: Reason, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    full = Units(load_study(merged()))
+    full = planned()
     path = make_artifact(results, "source", "matcher", {".files.json": b"[]"}, {"source": "matcher"})
     record(path, full, {"source": "matcher"}, {})
     assert reason(job(path, {"source": "matcher"}), of=full) is None

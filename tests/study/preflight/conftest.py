@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import planned
 from tests.study.preflight.jobs import Found
-from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.preflight.check import findings
 from workflow_scripts.study.preflight.findings import Start
-from workflow_scripts.study.units import PlannedJob, Units
+from workflow_scripts.study.units import PlannedJob
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Found
     (tmp_path / "results").mkdir()
 
     def found(jobs: list[PlannedJob], change: dict[str, Any] | None = None, **more: Any) -> Found:
-        units = Units(load_study(changed(merged("tests/config/tiny.yaml"), {"study": "study", **(change or {})})))
+        units = planned("tests/config/tiny.yaml", change={"study": "study", **(change or {})})
         return {str(one.error): one.certain for one in findings(Start(units, Path("results"), jobs, **more))}
 
     return found

@@ -10,13 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import planned
 from tests.study.preflight.jobs import OUT, Found, job, source
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.preflight.check import findings, tell
 from workflow_scripts.study.preflight.findings import Start
-from workflow_scripts.study.units import Units
 
 
 def model(folder: Path, weights: bytes | None = b"weights", config: bool = True) -> Path:
@@ -215,8 +213,8 @@ def test_shards_are_too_few(look: Callable[..., Found], tmp_path: Path) -> None:
 
 
 def test_a_dry_run_only_warns(look: Callable[..., Found], capsys: pytest.CaptureFixture[str]) -> None:
-    units = Units(load_study(merged("tests/config/tiny.yaml")))
-    broken = Units(load_study(changed(merged("tests/config/tiny.yaml"), {"recaption": {"captioner": "x"}})))
+    units = planned("tests/config/tiny.yaml")
+    broken = planned("tests/config/tiny.yaml", change={"recaption": {"captioner": "x"}})
     assert units.shards == broken.shards
     found = findings(Start(broken, Path("results"), [source("captioner")]))
     tell(found, dry_run=True)

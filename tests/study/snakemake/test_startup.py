@@ -12,9 +12,8 @@ from queue import Queue
 
 import pytest
 
-from tests.study.config.configs import merged
+from tests.study.config.configs import planned
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
-from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.snakemake.internals import LOGGER
 from workflow_scripts.study.snakemake.startup import check_targets, check_working_folder, name_user, stop
 from workflow_scripts.study.units import Units
@@ -24,7 +23,7 @@ RUN = "simclr-revised-crop-resnet_small-s0"
 
 @pytest.fixture(scope="module")
 def units() -> Units:
-    return Units(load_study(merged("tests/config/tiny.yaml")))
+    return planned("tests/config/tiny.yaml")
 
 
 def test_artifacts_of_the_study_rules_and_other_files_pass(units: Units, tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ class Facts:
         inputs: input -> the artifacts that a job reads under that name, as ``<stage>/<name>``: a pattern with wildcards
             of the unit, ``<stage>/*`` for all that the study has, or a function of study and unit.
         sources: input -> name of the external source that it is if the study has it: a pattern, or a function of study
-            and unit. All inputs of a stage are in ``inputs`` or here.
+            and unit. All inputs of a stage are in ``inputs`` or here; these are read with ``job.source``.
         section: section of the config with the stage's settings, such as ``evaluation.few_shot``; a wildcard in braces
             selects a member of a list by its name.
         settings: more settings of a job, of study and unit.
@@ -200,6 +200,11 @@ class Facts:
     settings: Callable[[Any, Unit], dict[str, Any]] | None = None
     in_all: bool = False
     group: str | None = None
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of all inputs."""
+        return [*self.inputs, *self.sources]
 
     def file(self, suffix: str) -> File | None:
         """The declared file with this suffix; None if the stage declares none."""

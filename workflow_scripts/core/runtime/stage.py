@@ -77,8 +77,6 @@ class Stage(Generic[S]):
         settings: checks ``--settings``.
         artifact: name of the stage's artifacts; wildcards in braces make the unit, as in ``{run}.{step}.{dataset}``.
             The value of a wildcard contains no dot.
-        inputs: names of the inputs, in the order of the command line. Those that may come from outside the workflow
-            are read with ``job.source``.
         packages: PyPI packages whose major.minor version can change the bytes.
         not_in_key: settings and inputs that never change bytes. Such an input holds what the stage would otherwise
             compute itself.
@@ -96,7 +94,6 @@ class Stage(Generic[S]):
     run: Callable[["Job[S]"], None]
     settings: type[S]
     artifact: str
-    inputs: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     not_in_key: frozenset[str] = frozenset()
     on_device: bool = False
@@ -175,6 +172,11 @@ class Job(Generic[S]):
     def results(self) -> Path:
         """The results folder."""
         return results_root(self.staging.artifact)
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs that the command line gives."""
+        return list(self._inputs)
 
     def inputs(self, name: str) -> list[Artifact]:
         """The input artifacts named ``name``, in order; empty if there are none."""
@@ -396,7 +398,7 @@ def _check_shared_inputs(job: Job[S], first: Job[S]) -> None:
     Raises:
         PipelineError: an input that both read from the same place has changed.
     """
-    for name in job.stage.inputs:
+    for name in job.input_names:
         for artifact, then in zip(job.inputs(name), first.inputs(name), strict=False):
             if artifact.manifest_path == then.manifest_path and artifact.hash != then.hash:
                 advice = "no action needed; the artifact's own job reads the new one"

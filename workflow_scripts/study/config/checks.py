@@ -140,26 +140,11 @@ def _sources(study: Study) -> Iterator[SettingError]:
             advice = "remove it, or add a run of method external that uses it"
             yield SettingError("unused network", ("networks", number, "name"), network.name, advice)
         needed = network.weights == "pretrained" or LAYOUTS[network.layout].describes
-        if needed and network.source is None:
-            value, advice = f"none for {network.name}", f"layout {network.layout} needs one"
-            yield SettingError("missing source", ("networks", number, "source"), value, advice)
-        elif not needed and network.source is not None:
-            where, value = ("networks", number, "source"), network.source.at
-            yield SettingError("unused source", where, value, "remove it; random weights are not read")
-    loaded, given = TOKENIZERS[study.tokenizer.kind].load is not None, study.tokenizer.source
-    if loaded and given is None:
-        value, advice = "none for the tokenizer", f"kind {study.tokenizer.kind} needs one"
-        yield SettingError("missing source", ("tokenizer", "source"), value, advice)
-    elif not loaded and given is not None:
-        advice = f"remove it; a tokenizer of kind {study.tokenizer.kind} has none"
-        yield SettingError("unused source", ("tokenizer", "source"), given.at, advice)
+        of = "random weights" if network.weights == "random" else f"layout {network.layout}"
+        yield from _needed(("networks", number, "source"), network, needed, of)
+    yield from _needed(("tokenizer", "source"), study.tokenizer, TOKENIZERS[study.tokenizer.kind].load is not None)
     for number, dataset in enumerate(study.datasets):
-        where, from_world = ("datasets", number, "source"), KINDS[dataset.kind].from_world
-        if not from_world and dataset.source is None:
-            value, advice = f"none for dataset {dataset.name}", f"kind {dataset.kind} needs one"
-            yield SettingError("missing source", where, value, advice)
-        elif from_world and dataset.source is not None:
-            yield SettingError("unused source", where, dataset.source.at, f"remove it; kind {dataset.kind} has none")
+        yield from _needed(("datasets", number, "source"), dataset, not KINDS[dataset.kind].from_world)
     if study.demo_world is None:
         places: list[Path] = [("annotations", "source")] if study.annotations.source.at == WORLD else []
         places += [
@@ -170,24 +155,34 @@ def _sources(study: Study) -> Iterator[SettingError]:
             yield SettingError("source world without a demo_world", place, "demo_world is null", advice)
 
 
+def _needed(where: Path, item: Any, needed: bool | None, of: str = "") -> Iterator[SettingError]:
+    """An error if an item lacks a setting that its kind needs, or has one that its kind doesn't read.
+
+    Args:
+        where: path of the setting.
+        needed: None if the setting may be given or not.
+        of: what needs it, if not the kind.
+    """
+    key, given, of = where[-1], getattr(item, where[-1]), of or f"kind {item.kind}"
+    if needed and given is None:
+        value = f"none for {getattr(item, 'name', 'the tokenizer')}"
+        yield SettingError(f"missing {key}", where, value, f"{of} needs one")
+    elif given is not None and needed is False:
+        yield SettingError(f"unused {key}", where, getattr(given, "at", given), f"remove it; {of} has none")
+
+
 def _judges(study: Study) -> Iterator[SettingError]:
     encoders, arms = ([one.name for one in items] for items in (study.text_encoders, study.arms))
     named = {"encoder": ("text encoder", encoders), "reference": ("arm", arms)}
     for number, judge in enumerate(study.judges):
         kind, where = JUDGES[judge.kind], ("judges", number)
         yield from unused_settings(where, judge, JUDGES)
-        has = {"source": "model" in kind.needs, "encoder": "text" in kind.needs, "photos": "photos" in kind.needs}
-        for key, used in {**has, "reference": kind.by_reference}.items():
-            given = getattr(judge, key)
-            if given is None and used and (key != "source" or kind.own_model):
-                value, advice = f"none for {judge.name}", f"kind {judge.kind} needs one"
-                yield SettingError(f"missing {key}", (*where, key), value, advice)
-            elif given is not None and not used:
-                value, advice = getattr(given, "at", given), f"remove it; kind {judge.kind} has none"
-                yield SettingError(f"unused {key}", (*where, key), value, advice)
-            elif given is not None and key in named:
-                what, names = named[key]
-                yield from known((*where, key), what, given, names)
+        yield from _needed((*where, "source"), judge, "model" in kind.needs and (kind.own_model or None))
+        yield from _needed((*where, "photos"), judge, "photos" in kind.needs)
+        for key, needed in (("encoder", "text" in kind.needs), ("reference", kind.by_reference)):
+            yield from _needed((*where, key), judge, needed)
+            if needed and getattr(judge, key) is not None:
+                yield from known((*where, key), named[key][0], getattr(judge, key), named[key][1])
 
 
 def _objects(study: Study) -> Iterator[SettingError]:
@@ -232,11 +227,7 @@ def arm_errors(study: Study) -> Iterator[SettingError]:
     """Yield an error for each setting that is missing or that the kind lacks, unknown arm, and cycle of arms."""
     arms, names = study.arms, [arm.name for arm in study.arms]
     for number, arm in enumerate(arms):
-        where, needed = ("arms", number, "table"), ARM_KINDS[arm.kind].from_file
-        if needed and arm.table is None:
-            yield SettingError("missing table", where, f"none for arm {arm.name}", f"arms of kind {arm.kind} need one")
-        elif not needed and arm.table is not None:
-            yield SettingError("unused table", where, arm.table.at, f"remove it; kind {arm.kind} has none")
+        yield from _needed(("arms", number, "table"), arm, ARM_KINDS[arm.kind].from_file)
         yield from unused_settings(("arms", number), arm, ARM_KINDS)
         for setting, name in arm.arms_read.items():
             yield from known(("arms", number, setting), "arm", name, names)
@@ -298,15 +289,8 @@ def encoder_errors(study: Study) -> Iterator[SettingError]:
     """Yield an error for each encoder that lacks a source or a run, or has one without use."""
     for section, number, encoder in study.encoders():
         needs = ENCODERS[section][encoder.kind].needs
-        for key, wanted in (("source", needs == "source"), ("run", needs == "run")):
-            given, where = getattr(encoder, key), (section, number, key)
-            if wanted and given is None:
-                yield SettingError(
-                    f"missing {key}", where, f"none for {encoder.name}", f"kind {encoder.kind} needs one"
-                )
-            elif given is not None and not wanted and (key, needs) != ("source", "matcher"):
-                value = getattr(given, "at", given)
-                yield SettingError(f"unused {key}", where, value, f"remove it; kind {encoder.kind} has none")
+        yield from _needed((section, number, "source"), encoder, None if needs == "matcher" else needs == "source")
+        yield from _needed((section, number, "run"), encoder, needs == "run")
         if needs != "run" and getattr(encoder, "checkpoint", "last") != "last":
             advice = f"remove it; kind {encoder.kind} has none"
             yield SettingError("unused checkpoint", (section, number, "checkpoint"), encoder.checkpoint, advice)

@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveInt, SkipValidation, create_model, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, SkipValidation, create_model, field_validator
+from pydantic_core import PydanticKnownError
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.sources import TORCHVISION
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts
+from workflow_scripts.evaluation.datasets.registry import SETS
 from workflow_scripts.evaluation.discrimination.rule import Discrimination
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.models.networks.view import Scaling
@@ -163,18 +166,6 @@ class Judge(ScoreCaptions):
         None,
         description="agreement: the arm with whose captions those of other arms are compared",
         examples=["generated"],
-    )
-
-
-class ScoringSection(Settings):
-    """How the scoring of captions is divided into jobs."""
-
-    shards_per_job: int = Field(
-        10,
-        ge=1,
-        description="consecutive shards that a job scores, with the judge loaded once",
-        examples=[2],
-        json_schema_extra={"unit": "shards"},
     )
 
 
@@ -366,15 +357,40 @@ class Run(Settings):
 
 
 class Dataset(EvalDataset):
-    """A downstream dataset."""
+    """A downstream dataset. A plain text is its `name`; a public one (docs/runs.md) needs no `kind` or `source`."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema["required"].remove("kind"))
 
     name: str = Name
     evaluate: bool = Field(
         True, description="false: no table reports it; it only chooses checkpoints (probe_dataset)", examples=[False]
     )
     source: SourceField | None = Field(
-        None, description="where the dataset is; none for kind world", examples=["torchvision:data/downstream/food101"]
+        None,
+        description="where the dataset is; none for kind world. If kind is left out too: data/downstream/<name>",
+        examples=["torchvision:data/downstream/food101"],
     )
+
+
+def _known_set(given: Any) -> Any:
+    """A dataset that is given by the name of a public one, with its kind and its usual place."""
+    if isinstance(given, str):
+        if given not in SETS:
+            raise PydanticKnownError("literal_error", {"expected": " or ".join(map(repr, SETS))})
+        given = {"name": given}
+    row = SETS.get(str(given.get("name"))) if isinstance(given, dict) and "kind" not in given else None
+    if row is None:
+        return given
+    place = f"data/downstream/{row.name}"
+    if row.kind != "torchvision":
+        return {"kind": row.kind, "source": place, **given}
+    source = place if row.place else f"{TORCHVISION}{place}"  # torchvision can download it
+    return {"kind": row.kind, "torchvision_name": row.name, "source": source, **given}
+
+
+DatasetField = Annotated[
+    Dataset, BeforeValidator(_known_set, json_schema_input_type=Annotated[str, OneOf(SETS)] | Dataset)
+]
 
 
 class _Evaluation(Scaling):
@@ -435,7 +451,6 @@ class Study(Settings):
     recaption: RecaptionSection = Field(description="captioning and image-text matching (ITM) with BLIP-2")
     arms: tuple[Arm, ...] = Field(min_length=1, description="captions that are compared; each arm has one per image")
     judges: tuple[Judge, ...] = Field((), description="what scores the captions of all arms")
-    score_captions: ScoringSection = Field(ScoringSection(), description="how scoring is divided into jobs")
     judge_comparison: JudgeComparison = Field(JudgeComparison(), description="how the choices of judges are compared")
     caption_quality: CaptionQualitySection = Field(
         CaptionQualitySection(), description="how the quality of captions is measured"
@@ -464,7 +479,9 @@ class Study(Settings):
     )
     networks: tuple[Network, ...] = Field((), description="networks from elsewhere, for runs of method external")
     runs: tuple[Run, ...] = Field(min_length=1, description="networks that are pretrained and evaluated")
-    datasets: tuple[Dataset, ...] = Field((), description="downstream datasets")
+    datasets: tuple[DatasetField, ...] = Field(
+        (), description="downstream datasets; a public one by its name", examples=[["food101", "cifar10"]]
+    )
     evaluation: Evaluation = Field(Evaluation(), description="which checkpoints are evaluated, and how")
     leakage: LeakageSection = Field(
         LeakageSection(), description="which test images count as copies of training images"

@@ -12,7 +12,7 @@ import threading
 import time
 from logging import LogRecord
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -23,6 +23,9 @@ from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.terminal.failures import INTERRUPTION
 from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, StartedJob, counted, event_of
 from workflow_scripts.study.terminal.lines import Lines
+
+if TYPE_CHECKING:
+    from workflow_scripts.study.terminal.screen import Screen
 
 SHOW = "faithful-pairs show"
 SECONDS_BETWEEN_TICKS = 1.0
@@ -42,17 +45,6 @@ SUBMITTED = re.compile(r"Job (\S+) has been submitted with SLURM jobid (\d+) \(l
 TICK = logging.makeLogRecord({"msg": "lines of a minute"})  # stands for them in the message about an error
 
 
-class View(Protocol):
-    """Interface of a display: :class:`~screen.Screen` or :class:`~lines.Lines`."""
-
-    def say(self, text: str, style: str = "") -> None: ...
-    def started(self, job: StartedJob) -> None: ...
-    def finished(self, job: StartedJob) -> None: ...
-    def failed(self, job: StartedJob, why: str, logs: str) -> None: ...
-    def tick(self) -> None: ...
-    def close(self) -> None: ...
-
-
 class _Plain(logging.Formatter):
     """Snakemake's formatter, with plain lines."""
 
@@ -67,13 +59,14 @@ class _Plain(logging.Formatter):
 class LogHandler(LogHandlerBase):
     """Shows a run; dry runs print what Snakemake prints."""
 
+    _view: "Lines | Screen"
+
     def __post_init__(self) -> None:
         settings = self.common_settings
         self.stream = sys.stdout if settings.stdout else sys.stderr
         self.jobs, self._report, self._ended = Jobs(), "", threading.Event()
         self._start, self._stopping = time.monotonic(), False
         self._theirs: logging.Handler | None = None
-        self._view: View
         if settings.dryrun:
             from snakemake.logging import ColorizingTextHandler
 

@@ -1,4 +1,4 @@
-"""A source of one's own that can't be used is named before anything runs."""
+"""Sources that can't be used or can change are named before anything runs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.acquisition.own_images import coco, pictures
+from tests.study.config.hub import OLD
 from tests.study.preflight.jobs import Found, job, source
 
 JOBS = [source("annotations"), job("annotations", "rows", ("annotations",))]
@@ -101,3 +102,21 @@ def test_further_captions_hide_no_wrong_folder(look: Callable[..., Found], tmp_p
     ((found, certain),) = look(JOBS, own(images="")).items()
     assert "rows are counted as no_image, the first of them with a.jpg; set annotations.images" in found and certain
     assert look(JOBS, own(images="im")) == {}
+
+
+CHANGE = {"recaption": {"captioner": "hub:a/caption@main", "matcher": f"hub:a/match@{OLD}"}}
+FILE = Path("mine.lock.yaml")
+
+
+def test_a_model_without_a_commit_is_a_warning(look: Callable[..., Found]) -> None:
+    expected = (
+        "missing lock in mine.lock.yaml: hub:a/caption@main (captioner) can change; to record their commits, run "
+        "faithful-pairs lock with the same config files"
+    )
+    assert look([source("captioner"), source("matcher")], CHANGE, lock_file=FILE) == {expected: False}
+    reader = job("recaption", "00000", ("captioner", "matcher"), shard="00000")
+    assert look([reader], CHANGE, lock_file=FILE) == {expected: False}
+    assert look([source("matcher")], CHANGE, lock_file=FILE) == {}, "no job reads the captioner"
+    loose = {"recaption": {"captioner": "hub:a/caption", "matcher": "hub:a/match@v1"}}
+    (text,) = look([source("captioner"), source("matcher")], loose, lock_file=FILE)
+    assert ": hub:a/caption (captioner), hub:a/match@v1 (matcher) can change; " in text

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.lock.hub import Hub, serving
+from tests.study.config.hub import Hub, serving
 
 
 @pytest.fixture

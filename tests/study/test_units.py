@@ -1,14 +1,13 @@
-"""Which artifacts an addition makes, and which it leaves as they are."""
+"""Which artifacts a study has, and what they are made from."""
 
 from typing import Any
 
 import pytest
 
-from tests.study.config.configs import changed, merged
+from tests.study.config.configs import merged, planned
 from workflow_scripts.core.declaration.parts import blocks
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.study.config.stages import declaration, facts
-from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates.cost import loads
 from workflow_scripts.study.snakemake.arguments import other_arms
 from workflow_scripts.study.units import Units
@@ -20,7 +19,7 @@ AGREEMENT = {"name": "agree", "kind": "agreement", "encoder": "mpnet", "referenc
 
 
 def units(**change: Any) -> Units:
-    return Units(load_study(changed(merged(), {"judges": JUDGES, **change})))
+    return planned(change={"judges": JUDGES, **change})
 
 
 def jobs(study: Units) -> dict[str, Any]:
@@ -44,7 +43,7 @@ def test_a_new_judge_and_a_new_arm_add_their_own_jobs() -> None:
 
 
 def test_a_study_without_judges_scores_nothing() -> None:
-    found = Units(load_study(merged()))
+    found = planned()
     assert found.names("score_captions") == found.names("judge_quality") == found.names("judge_comparison") == []
 
 
@@ -132,3 +131,33 @@ def test_a_job_names_the_other_arms() -> None:
     assert other_arms("out", ["a", "b"], "a.clip.0-1") == [
         *("--also", "out/score_captions/b.clip.0-1", "arm=b", "captions=out/select_captions/b.manifest.json")
     ]
+
+
+RUNS = [{"method": "simclr", "pairs": "self", "augmentation": "crop"}]
+
+
+def compared(**change: Any) -> Units:
+    none = {"pairs": [], "pair_quality": {"image_encoder": None}, "runs": RUNS}
+    return planned("tests/config/tiny.yaml", change=none | change)
+
+
+def test_vectors_of_images_are_needed_if_test_images_are_compared_by_them() -> None:
+    without, given = compared(leakage={"encoder": None}), compared(leakage={"encoder": "blip2"})
+    assert (
+        without.needed("embed_images")
+        == []
+        == without.names("embed_tests")
+        == without.read("leakage", "vectors", {"dataset": "masks"})
+    )
+    assert given.needed("embed_images") == ["blip2"] and "encoder-blip2" in given.needed("source")
+    names = [f"{name}.blip2" for name in given.reported]
+    assert given.needed("embed_tests") == given.needed("vector_matches") == names != []
+    assert given.read("leakage", "vectors", {"dataset": "masks"}) == ["vector_matches/masks.blip2"]
+
+
+def test_only_the_search_by_vectors_has_the_encoder_and_the_cosine_among_its_settings() -> None:
+    given = compared(leakage={"encoder": "blip2", "cosine": 0.7, "distance": 60})
+    unit = {"dataset": "masks", "encoder": "blip2"}
+    assert given.settings("vector_matches", unit) == {"cosine": 0.7}
+    assert given.settings("leakage", unit) == {"distance": 60, "correlation": pytest.approx(0.93)}
+    assert given.settings("embed_tests", unit) == given.settings("embed_images", unit)
