@@ -8,14 +8,11 @@ import pytest
 
 from tests.audit.audited import audited, kinds
 from tests.provenance.chain import RUNS, Chain
-from tests.provenance.tampering import Tampering
 from workflow_scripts.audit.kinds import Kind
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
-
-TAMPERINGS = 200
 
 
 def test_an_untouched_study_holds(chain: Chain) -> None:
@@ -23,21 +20,6 @@ def test_an_untouched_study_holds(chain: Chain) -> None:
     assert done.faults == []
     assert (done.artifacts, done.files) == (22, 37)
     assert kinds(done.findings) == {"not-compared"}
-
-
-def test_each_of_200_tamperings_is_found_and_named(chain: Chain, tmp_path: Path) -> None:
-    tampering = Tampering(chain.study, tmp_path / "outside", seed=4)
-    ways = tampering.ways()
-    for number in range(TAMPERINGS):
-        way = ways[number % len(ways)]
-        expected = way()
-        faults = audited(chain.study).faults
-        for path, names in expected.items():
-            assert names & kinds(one for one in faults if one.path == path), (number, way.__name__, path, faults)
-        more = {one.path for one in faults} - set(expected)
-        assert not more, (number, way.__name__, more)
-        tampering.undo()
-    assert audited(chain.study).faults == []
 
 
 def test_an_input_that_was_made_again_is_named_at_its_consumers(chain: Chain) -> None:
@@ -129,6 +111,15 @@ def test_an_acceptance_is_told_while_it_is_in_force(chain: Chain, monkeypatch: p
     assert [one.path.name for one in done.findings if one.kind is Kind.ACCEPTED] == ["summary.manifest.json"]
     monkeypatch.undo()
     assert Kind.ACCEPTED not in kinds(audited(chain.study).findings)
+
+
+def test_an_edited_source_is_found_though_size_and_time_are_as_before(chain: Chain, tmp_path: Path) -> None:
+    for path in (tmp_path / "outside" / "redcaps.zip", tmp_path / "outside" / "model" / "weights.bin"):
+        data, status = path.read_bytes(), path.stat()
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert [(fault.kind, fault.path) for fault in audited(chain.study).faults] == [(Kind.CHANGED_SOURCE, path)]
+        path.write_bytes(data)
 
 
 def test_a_source_that_is_not_here_is_a_note(chain: Chain, tmp_path: Path) -> None:

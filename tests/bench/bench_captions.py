@@ -36,8 +36,9 @@ from workflow_scripts.captions.comparison.variety import VECTOR_BLOCKS, VECTOR_I
 from workflow_scripts.captions.diagnostics.columns import Measures, Reference, caption_columns, describe
 from workflow_scripts.captions.diagnostics.near_duplicates import survey
 from workflow_scripts.captions.diagnostics.reading import captions_of
-from workflow_scripts.captions.diagnostics.summary import mean, share
+from workflow_scripts.captions.diagnostics.summary import share
 from workflow_scripts.models.text_norms import blip
+from workflow_scripts.stats.intervals import mean_figure
 
 SHORT, WINDOW, TOKENS = 4, 500, 32
 SAMPLES = 100
@@ -126,7 +127,7 @@ def compared(name: str, real: np.ndarray, human: np.ndarray) -> None:
     sides = []
     for values in (real, human):
         known = values[~np.isnan(values)]
-        found = share(known) if np.isin(known, (0, 1)).all() else mean(known)
+        found = share(known) if np.isin(known, (0, 1)).all() else mean_figure(known)
         sides.append([round(found[key], 4) for key in ("value", "low", "high")] + [found["n"]])
     one, two = (values[~np.isnan(values)].astype(np.float64) for values in (real, human))
     low, high = ttest_ind(one, two, equal_var=False).confidence_interval()

@@ -25,9 +25,7 @@ from PIL import Image, ImageDraw, ImageOps
 from workflow_scripts.embeddings.chunks import unit_rows
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, ImageModel
 from workflow_scripts.evaluation.leakage.fingerprints import VIEWS, Fingerprints, print_of, stacked
-from workflow_scripts.evaluation.leakage.match import Match
-from workflow_scripts.evaluation.leakage.search import NEAREST, Limits, matches
-from workflow_scripts.evaluation.leakage.vectors import close_pairs
+from workflow_scripts.evaluation.leakage.search import NEAREST, Limits, Match, close_pairs, matches
 from workflow_scripts.pairs.search.candidates import all_largest
 from workflow_scripts.stages.leakage import Leakage
 from workflow_scripts.stages.vector_matches import VectorMatches

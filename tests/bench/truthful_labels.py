@@ -4,8 +4,7 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-from workflow_scripts.core.files.names import LABEL_KEY
-from workflow_scripts.core.files.rating_files import RATING_COLUMNS
+from workflow_scripts.core.files.names import LABEL_KEY, RATING_COLUMNS
 from workflow_scripts.reporting.labels import items_of, key_file, sheet_name
 
 

@@ -85,9 +85,9 @@ def test_wrong_usage_is_one_line_and_status_2(words: list[str], capsys: pytest.C
     ("words", "status", "line"),
     [
         (
-            ["crate", "--check", "nope"],
+            ["crate", "nope"],
             1,
-            "unreadable crate in nope/ro-crate-metadata.json: No such file or directory;",
+            "no artifacts in nope: no manifest below it;",
         ),
         (["show", "nope"], 1, "missing file in nope/summary/summary.manifest.json: no such file;"),
         (["cost", "--configfile", "nope.yaml"], 1, "nope.yaml"),

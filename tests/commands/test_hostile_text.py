@@ -40,7 +40,7 @@ COMMANDS: dict[str, Callable[[Path], list[str]]] = {
     "why --json": lambda study: ["why", str(study / COPY), "--json"],
     "diff": lambda study: ["diff", str(study / ARM), str(study / COPY)],
     "diff --json": lambda study: ["diff", str(study / ARM), str(study / COPY), "--json"],
-    "audit": lambda study: ["audit", str(study)],
+    "audit": lambda study: ["audit", str(study / "select_captions")],
     "audit --json": lambda study: ["audit", str(study), "--json"],
     "status": lambda study: ["status", str(study)],
     "status --json": lambda study: ["status", str(study), "--json"],

@@ -124,8 +124,6 @@ def test_what_is_settled_may_change(made: Artifact) -> None:
     [
         ({"files": {"/../../x": {"sha256": "", "bytes": 1}}}, "unsafe file suffix"),
         ({"files": {".txt": {"bytes": 1}}}, "its files..txt.sha256: Field required"),
-        ({"files": []}, "its files: Input should be a valid dictionary"),
-        ({"rows": None}, "its rows: Input should be"),
         ([], "not a JSON object"),
     ],
 )

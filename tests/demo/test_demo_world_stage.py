@@ -28,9 +28,7 @@ SMALL = {
     "probe_test": 12,
     "masks": 12,
 }
-FIELDS = {
-    *("image_id", "author", "subreddit", "url", "caption", "raw_caption", "score", "created_utc", "permalink"),
-}
+FIELDS = {*("image_id", "author", "subreddit", "url", "caption", "raw_caption", "score", "created_utc", "permalink")}
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from torch import nn
 
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.export import hubconf
-from workflow_scripts.export.network import crop_share, recipe_of, sample, timm_config, timm_equal
+from workflow_scripts.export.network import crop_share, loads_in_timm, recipe_of, sample, timm_config
 from workflow_scripts.models.backbones import BACKBONES, LIBRARIES, build_backbone
 from workflow_scripts.models.networks.view import view_of
 from workflow_scripts.models.preprocessing import MEAN, STD
@@ -56,27 +56,38 @@ def test_the_network_of_a_recipe_gives_the_same_features(backbone):
     assert twin(sample(SIZE)).shape == (4, width)
 
 
+@pytest.fixture
+def exported(tmp_path):
+    """Writes a network of one backbone with the config of another one; what timm needs of an export."""
+
+    def write(network, backbone, width):
+        save_file(network.state_dict(), tmp_path / hubconf.WEIGHTS)
+        config = timm_config(recipe_of(backbone, SIZE), width, view_of(SIZE, "bicubic", 0.9), SEEN, {})
+        (tmp_path / hubconf.CONFIG).write_bytes(pretty(config))
+        return tmp_path
+
+    return write
+
+
 @pytest.mark.parametrize(
     ("backbone", "known"),
     [("resnet18", True), ("torchvision:mobilenet_v3_small", False), ("resnet_small", False)],
 )
-def test_timm_is_promised_only_where_its_network_is_equal(backbone, known):
-    network, _ = trained(backbone)
-    assert timm_equal(recipe_of(backbone, SIZE), network, SIZE) is known
+def test_timm_is_promised_only_where_its_network_is_equal(exported, backbone, known):
+    network, width = trained(backbone)
+    assert loads_in_timm(exported(network, backbone, width), network, SIZE) is known
 
 
-def test_a_network_of_the_same_shapes_that_computes_otherwise_is_not_equal():
-    network = deepcopy(trained("resnet18")[0])
-    network.relu.register_forward_hook(lambda module, given, output: output * 1.001)
-    assert not timm_equal(recipe_of("resnet18", SIZE), network, SIZE)
-
-
-def test_timm_finds_weights_images_and_classifier_in_the_config(tmp_path):
+def test_a_network_of_the_same_shapes_that_computes_otherwise_is_not_equal(exported):
     network, width = trained("resnet18")
-    view = view_of(SIZE, "bicubic", 0.9)
-    save_file(network.state_dict(), tmp_path / hubconf.WEIGHTS)
-    config = timm_config(recipe_of("resnet18", SIZE), width, view, SEEN, {})
-    (tmp_path / hubconf.CONFIG).write_bytes(pretty(config))
+    network = deepcopy(network)
+    network.relu.register_forward_hook(lambda module, given, output: output * 1.001)
+    assert not loads_in_timm(exported(network, "resnet18", width), network, SIZE)
+
+
+def test_timm_finds_weights_images_and_classifier_in_the_config(tmp_path, exported):
+    network, width = trained("resnet18")
+    exported(network, "resnet18", width)
     loaded = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
     assert torch.equal(loaded(sample(SIZE)), network(sample(SIZE)))
     seen = timm.data.resolve_model_data_config(loaded)

@@ -1,19 +1,16 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torchvision
-from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
-from torchvision.transforms import v2
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.backbones import BACKBONES, build_backbone, load_backbone, start_at_zero
-from workflow_scripts.models.preprocessing import MEAN, STD, normalise, prepare, preprocessing
+from workflow_scripts.models.preprocessing import preprocessing
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -59,19 +56,6 @@ def test_the_small_one_keeps_a_map_and_is_small(side: int) -> None:
     assert network(torch.zeros(2, 3, side, side)).shape == (2, dimension)
     assert maps[0].shape[2:] == (side // 16, side // 16)
     assert sum(weights.numel() for weights in network.parameters()) < 400_000
-
-
-def test_features_do_not_depend_on_the_batch() -> None:
-    network = build_backbone("resnet_small")[0].eval()
-    images = torch.randn(5, 3, 32, 32)
-    torch.testing.assert_close(network(images)[2:3], network(images[2:3]), rtol=1e-4, atol=1e-5)
-
-
-def test_preparation_is_torchvisions_transform() -> None:
-    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (61, 90, 3), dtype=np.uint8))
-    steps = [v2.PILToTensor(), v2.Resize(32, antialias=True), v2.CenterCrop(32), v2.ToDtype(torch.float32, scale=True)]
-    expected = v2.Compose([*steps, v2.Normalize(MEAN, STD)])(image)
-    torch.testing.assert_close(normalise(prepare(image, 32)[None])[0], expected, rtol=1e-5, atol=1e-6)
 
 
 def saved(folder: Path, backbone: str = "resnet_small", named: str = "resnet_small") -> tuple[Path, Path]:

@@ -1,6 +1,7 @@
 """Loading: half a checkpoint or none is an error, never a random network."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,42 +13,38 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.checkpoints import dtype_of, load_checkpoint
 
 
-def test_captioner_folder_is_no_matcher(checkpoints: dict[str, Path]) -> None:
+def no_itm_head(weights: Path) -> None:
+    kept = {name: value for name, value in load_file(weights).items() if name != "itm_head.weight"}
+    save_file(kept, weights, metadata={"format": "pt"})
+
+
+def pickled(weights: Path) -> None:
+    torch.save(load_file(weights), weights.with_name("pytorch_model.bin"))
+    weights.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (no_itm_head, "incomplete Blip2.*1 weights missing, the first is itm_head.weight"),
+        (pickled, "no Blip2ForImageTextRetrieval checkpoint"),
+        (lambda weights: weights.write_bytes(weights.read_bytes()[:2000]), "no Blip2ForImageTextRetrieval checkpoint"),
+        (lambda weights: shutil.rmtree(weights.parent), "no Blip2ForImageTextRetrieval checkpoint"),
+    ],
+    ids=["missing", "pickled", "truncated", "none"],
+)
+def test_a_damaged_checkpoint_is_refused(
+    damage: Callable[[Path], object], message: str, checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(checkpoints["matcher"], tmp_path / "copy")
+    damage(folder / "model.safetensors")
+    with pytest.raises(PipelineError, match=message):
+        load_checkpoint(Blip2ForImageTextRetrieval, folder, "cpu")
+
+
+def test_a_captioner_is_no_matcher(checkpoints: dict[str, Path]) -> None:
     with pytest.raises(PipelineError, match="incomplete Blip2ForImageTextRetrieval checkpoint"):
         load_checkpoint(Blip2ForImageTextRetrieval, checkpoints["captioner"], "cpu")
-
-
-def test_missing_weight_is_named(checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    folder = tmp_path / "half"
-    shutil.copytree(checkpoints["matcher"], folder)
-    weights = load_file(folder / "model.safetensors")
-    del weights["itm_head.weight"]
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(PipelineError, match=r"1 weights missing, the first is itm_head.weight"):
-        load_checkpoint(Blip2ForImageTextRetrieval, folder, "cpu")
-
-
-def test_pickled_weights_are_refused(checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    folder = tmp_path / "pickled"
-    shutil.copytree(checkpoints["matcher"], folder)
-    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
-    (folder / "model.safetensors").unlink()
-    with pytest.raises(PipelineError, match="no Blip2ForImageTextRetrieval checkpoint"):
-        load_checkpoint(Blip2ForImageTextRetrieval, folder, "cpu")
-
-
-def test_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="no Blip2ForImageTextRetrieval checkpoint"):
-        load_checkpoint(Blip2ForImageTextRetrieval, tmp_path, "cpu")
-
-
-def test_truncated_weights(checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    folder = tmp_path / "short"
-    shutil.copytree(checkpoints["matcher"], folder)
-    weights = folder / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:2000])
-    with pytest.raises(PipelineError, match="no Blip2ForImageTextRetrieval checkpoint"):
-        load_checkpoint(Blip2ForImageTextRetrieval, folder, "cpu")
 
 
 def test_precision_follows_device() -> None:

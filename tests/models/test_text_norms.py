@@ -13,83 +13,19 @@ from hypothesis import strategies as st
 from workflow_scripts.models.text_norms import TEXT_NORMS, blip
 
 CASES = [
-    # lower case
-    ("A Cat", "a cat"),
-    ("MY DOG", "my dog"),
-    ("ÉCLAIR AU CAFÉ", "éclair au café"),
     ("ÜBER STRASSE", "über strasse"),
-    ("Straße", "straße"),
     ("İstanbul", "i̇stanbul"),
-    ("ΟΔΟΣ", "οδος"),
-    # each mark that becomes a space, at the start, between letters and at the end
-    ("a.b", "a b"),
-    ("a!b", "a b"),
-    ('a"b', "a b"),
-    ("a(b", "a b"),
-    ("a)b", "a b"),
-    ("a*b", "a b"),
-    ("a#b", "a b"),
-    ("a:b", "a b"),
-    ("a;b", "a b"),
-    ("a~b", "a b"),
-    (".a", "a"),
-    ("a.", "a"),
-    ("#nofilter", "nofilter"),
-    # marks that stay
-    ("a,b", "a,b"),
-    ("what?", "what?"),
-    ("it's", "it's"),
-    ("red-brown", "red-brown"),
-    ("cats & dogs", "cats & dogs"),
-    ("[oc] cat", "[oc] cat"),
-    ("100% cat", "100% cat"),
-    ("me/you", "me/you"),
-    ("user_name", "user_name"),
-    ("me @ home", "me @ home"),
-    ("5$ + 3€ = ?", "5$ + 3€ = ?"),
-    ("{a} <b> |c| \\d ^e `f`", "{a} <b> |c| \\d ^e `f`"),
-    ("“curly” ‘quotes’ … — ，。！", "“curly” ‘quotes’ … — ，。！"),
-    # spaces
-    ("a  b", "a b"),
-    ("a   b    c", "a b c"),
-    (" a ", "a"),
-    ("a . b", "a b"),
-    ("a\tb", "a\tb"),  # one white-space character stays what it is
-    ("a\t\tb", "a b"),
-    ("a\nb", "a\nb"),
-    ("a \n b", "a b"),
-    ("a\n", "a"),
-    ("a \n", "a"),
-    ("\na", "\na"),  # only trailing line ends go
-    ("\ta\t", "\ta\t"),
-    ("a\u00a0b", "a\u00a0b"),
-    ("a\u00a0\u2003b", "a b"),
-    ("a\r\n", "a"),
-    # nothing left
-    ("", ""),
-    (" ", ""),
-    ("   ", ""),
-    ("\n", ""),
+    ('a.b!c"d(e)f*g#h:i;j~k', "a b c d e f g h i j k"),
+    (".#nofilter.", "nofilter"),
+    ("a,b? it's [oc] 100% me/you user_name @ – “…”", "a,b? it's [oc] 100% me/you user_name @ – “…”"),
+    (" a   b . c\t\td \n", "a b c d"),
+    ("\na\tb\u00a0c\n", "\na\tb\u00a0c"),  # one white-space character stays; only trailing line ends go
     ("...", ""),
-    ('.!"()*#:;~', ""),
-    # emoji and other scripts
-    ("Good boy 🐕!!", "good boy 🐕"),
-    ("🐕🐕🐕", "🐕🐕🐕"),
-    ("👩‍👩‍👧: us", "👩‍👩‍👧 us"),
-    ("Кот И Собака", "кот и собака"),
-    ("我的猫(很可爱)", "我的猫 很可爱"),
-    ("ネコ~", "ネコ"),
-    ("قطة; كلب", "قطة كلب"),
-    # whole titles
-    ("Found this little guy... (OC) [3000x2000]", "found this little guy oc [3000x2000]"),
+    ("👩‍👩‍👧: us, 我的猫(很可爱)", "👩‍👩‍👧 us, 我的猫 很可爱"),
     ('My cat, "Mr. Whiskers": *judging* me; again!', "my cat, mr whiskers judging me again"),
-    # at most 50 words
-    ("w " * 49, " ".join(["w"] * 49)),
-    ("w " * 50, " ".join(["w"] * 50)),
     ("w " * 51, " ".join(["w"] * 50)),
     ("W.W " * 26, " ".join(["w"] * 50)),
-    ("w... " * 60, " ".join(["w"] * 50)),
-    ("w\t" * 60, ("w\t" * 60)),  # words are what spaces separate
+    ("w\t" * 60, "w\t" * 60),  # words are what spaces separate
 ]
 
 

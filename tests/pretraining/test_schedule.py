@@ -14,7 +14,6 @@ from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES, read_cu
 from workflow_scripts.pretraining.schedule import Schedule, schedule
 from workflow_scripts.pretraining.settings import Pretrain, step_name
 from workflow_scripts.pretraining.training.interrupt import Interrupt
-from workflow_scripts.pretraining.training.plan import read_plan, write_plan
 from workflow_scripts.pretraining.training.trainer import train
 
 LENGTHS = ("steps", "warmup_steps")
@@ -101,12 +100,6 @@ def test_how_far_a_run_is_certain_to_come() -> None:
     assert settings(**probe).sure_length == 3
     assert settings(steps=None, epochs=5).sure_length == 5
     assert settings(steps=None, epochs=5, **probe).sure_length == 0
-
-
-def test_a_plan_of_epochs_passes_through_its_file(tmp_path: Path) -> None:
-    run = plan(tmp_path, steps=None, epochs=2, checkpoints=[1])
-    write_plan(run, tmp_path / "plan.npz")
-    assert read_plan(tmp_path / "plan.npz").schedule == run.schedule == Schedule(6, 3, 2, {3: "epoch-0001"})
 
 
 def test_epochs_train_as_their_steps_do(tmp_path: Path) -> None:

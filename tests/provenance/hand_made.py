@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.core.key import SCHEMA
@@ -45,51 +45,24 @@ class HandMade:
         folder = self.study / stage
         folder.mkdir(parents=True, exist_ok=True)
         given = {role: [self.study / f"{one}{MANIFEST}" for one in names] for role, names in (inputs or {}).items()}
-        hashes = {
-            role: [hashlib.sha256(one.read_bytes()).hexdigest() for one in paths] for role, paths in given.items()
-        }
+        hashes = {role: [manifest_hash(path) for path in paths] for role, paths in given.items()}
         recipe = {"settings": dict(settings or {}), "inputs": hashes, "code": fake_hash(f"code of {stage}"), **record}
         about = digest([artifact, {name: recipe[name] for name in ("settings", "inputs", "code")}, self._made_by])
         files = {suffix: {"sha256": fake_hash(f"{about}{suffix}"), "bytes": 1000 + len(suffix)} for suffix in suffixes}
         counts = {} if rows is None else {"in": rows[0], "out": rows[1], "dropped": rows[2]}
         manifest = {"schema": SCHEMA, "stage": stage, "unit": {"name": name}, "files": files, "rows": counts}
         self._count += 1
-        whole = {
-            **{
-                "stage": stage,
-                "unit": {"name": name},
-                "key": fake_hash(f"key {artifact}"),
-                "cached": False,
-                "beside": {},
-            },
-            **{
-                "input_files": {
-                    role: [f"results/{one.relative_to(self.study.parent)}" for one in paths]
-                    for role, paths in given.items()
-                }
-            },
-            **{
-                "environment": {"device": "cpu", "threads": 2, "packages": {"numpy": "2.4"}},
-                "facts": {},
-                "figures": {},
-            },
-            **{"packages": {"numpy": "2.4.6"}, "python": "3.11.7", "host": "node7", "slurm_job": None},
-            **{"git": {"commit": COMMIT, "dirty": False, "diff": None}, "not_in_key": []},
-            **{
-                "start": self._time(0),
-                "end": self._time(30),
-                "seconds": 30.0,
-                "cpu_seconds": 41.5,
-                "peak_bytes": 314572800,
-            },
-            **{"closure": {f"workflow_scripts.stages.{stage}": fake_hash(f"module of {stage}")}},
-            **{
-                "cpu_model": None,
-                "gpu_model": None,
-                "driver": None,
-                "manifest": digest(manifest),
-            },
+        paths = {
+            role: [f"results/{one.relative_to(self.study.parent)}" for one in made] for role, made in given.items()
         }
+        whole: dict[str, Any] = {"stage": stage, "unit": {"name": name}, "key": fake_hash(f"key {artifact}")}
+        whole |= {"cached": False, "beside": {}, "input_files": paths, "facts": {}, "figures": {}, "not_in_key": []}
+        whole |= {"environment": {"device": "cpu", "threads": 2, "packages": {"numpy": "2.4"}}, "slurm_job": None}
+        whole |= {"packages": {"numpy": "2.4.6"}, "python": "3.11.7", "host": "node7", "cpu_model": None}
+        whole |= {"git": {"commit": COMMIT, "dirty": False, "diff": None}, "gpu_model": None, "driver": None}
+        whole |= {"start": self._time(0), "end": self._time(30), "seconds": 30.0, "cpu_seconds": 41.5}
+        whole |= {"peak_bytes": 314572800, "manifest": digest(manifest)}
+        whole |= {"closure": {f"workflow_scripts.stages.{stage}": fake_hash(f"module of {stage}")}}
         path = folder / f"{name}{MANIFEST}"
         path.write_bytes(pretty(manifest))
         path.with_name(f"{name}{RUN}").write_bytes(pretty(sealed({**whole, **recipe})))
@@ -129,20 +102,10 @@ def _sources(one: HandMade) -> None:
 
 def _images(one: HandMade) -> None:
     lost = {"empty_caption": 4, "repeated_id": 6}
-    one.make(
-        "annotations/rows",
-        [".parquet", ".json"],
-        {"annotations": ["source/annotations"]},
-        {"years": [2019]},
-        (400, 390, lost),
-    )
-    one.make(
-        "shard_plan/plan",
-        [".parquet", ".json"],
-        {"annotations": ["annotations/rows"]},
-        {"rows_per_shard": 200},
-        (390, 390, {}),
-    )
+    inputs, both = {"annotations": ["source/annotations"]}, [".parquet", ".json"]
+    one.make("annotations/rows", both, inputs, {"years": [2019]}, (400, 390, lost))
+    inputs = {"annotations": ["annotations/rows"]}
+    one.make("shard_plan/plan", both, inputs, {"rows_per_shard": 200}, (390, 390, {}))
     shards = (("00000", 200, {"http_404": 9, "placeholder": 3}), ("00001", 190, {"http_404": 7}))
     for shard, count, lost in shards:
         settings = {"max_side": 512, "attempts": 3, "hosts": {"default": {"rate": 2.0}}}
@@ -156,9 +119,8 @@ def _images(one: HandMade) -> None:
     for shard, count, _ in shards:
         inputs = {"captioner": ["source/captioner"], "matcher": ["source/matcher"], "shard": [f"download/{shard}"]}
         job = {"host": "gpu3", "slurm_job": "4711", "gpu_model": ["Some GPU"], "driver": "550.1"}
-        one.make(
-            f"recaption/{shard}", [".parquet"], inputs, {"batch_size": 64, "prompt": None}, (count, count, {}), **job
-        )
+        settings = {"batch_size": 64, "prompt": None}
+        one.make(f"recaption/{shard}", [".parquet"], inputs, settings, (count, count, {}), **job)
 
 
 def _captions_and_pairs(one: HandMade, margin: float) -> None:
@@ -171,9 +133,8 @@ def _captions_and_pairs(one: HandMade, margin: float) -> None:
         inputs = {"captions": [f"select_captions/{arm}"], "encoder": ["source/encoder-minilm"]}
         one.make(f"embed_captions/{arm}.minilm", [".npy", ".keys.parquet"], inputs, {"batch_size": 256}, (371, 371, {}))
         inputs = {"vectors": [f"embed_captions/{arm}.minilm"]}
-        one.make(
-            f"pair_table/{arm}", [".parquet", ".json"], inputs, {"k": 1, "scope": "global"}, (371, 368, {"no_pair": 3})
-        )
+        settings, rows = {"k": 1, "scope": "global"}, (371, 368, {"no_pair": 3})
+        one.make(f"pair_table/{arm}", [".parquet", ".json"], inputs, settings, rows)
 
 
 def _models(one: HandMade) -> None:
@@ -187,9 +148,8 @@ def _models(one: HandMade) -> None:
             inputs = {"dataset": ["eval_dataset/pets"], "run": [f"pretrain/{run}"]}
             one.make(f"features/{run}.last.pets", [".npy"], inputs, {"batch_size": 256}, (3680, 3680, {}))
             inputs = {"dataset": ["eval_dataset/pets"], "features": [f"features/{run}.last.pets"]}
-            one.make(
-                f"linear_probe/{run}.last.pets", [".parquet", ".predictions.parquet"], inputs, {"costs": [0.1, 1.0]}
-            )
+            files = [".parquet", ".predictions.parquet"]
+            one.make(f"linear_probe/{run}.last.pets", files, inputs, {"costs": [0.1, 1.0]})
     record = one.study / "linear_probe" / f"simclr-revised-crop-s0.last.pets{RUN}"
     record.write_bytes(pretty(cached(json.loads(record.read_bytes()))))
 
@@ -198,28 +158,18 @@ def _summary(one: HandMade) -> None:
     probes = [f"linear_probe/simclr-{arm}-crop-s{seed}.last.pets" for arm in ("original", "revised") for seed in (0, 1)]
     suffixes = [".parquet", ".csv", ".contrasts.parquet", ".contrasts.csv", ".sources.json"]
     one.make("summary/summary", suffixes, {"probe": probes}, {"bootstrap": 200})
+    runs = [name.split("/")[1].removesuffix(".last.pets") for name in probes]
     rows = [
-        {
-            "run": name.split("/")[1].removesuffix(".last.pets"),
-            "dataset": "pets",
-            "metric": metric,
-            "value": value,
-            "n": 3669,
-        }
-        for number, name in enumerate(probes)
+        {"run": run, "dataset": "pets", "metric": metric, "value": value, "n": 3669}
+        for number, run in enumerate(runs)
         for metric, value in (("linear_probe.accuracy", 0.5 + number / 100), ("linear_probe.top5", 0.75))
     ]
     contrast = {"contrast": "revised - original", "dataset": "pets", "difference": 0.02, "low": 0.01, "high": 0.03}
     folder = one.study / "summary"
     pq.write_table(pa.Table.from_pylist(rows), folder / "summary.parquet")
     pq.write_table(pa.Table.from_pylist([contrast]), folder / "summary.contrasts.parquet")
-    files = [
-        {
-            "file": f"{name}.parquet",
-            "manifest_sha256": hashlib.sha256((one.study / f"{name}{MANIFEST}").read_bytes()).hexdigest(),
-        }
-        for name in probes
-    ]
+    hashes = {f"{name}.parquet": manifest_hash(one.study / f"{name}{MANIFEST}") for name in probes}
+    files = [{"file": name, "manifest_sha256": value} for name, value in hashes.items()]
     listed = {"files": files, "rows": [[number // 2] for number in range(len(rows))], "contrasts": [[0, 1, 2, 3]]}
     (folder / "summary.sources.json").write_text(json.dumps(listed))
     one.make("report/index", [".html"], {"probe": probes, "summary": ["summary/summary"], "plan": ["shard_plan/plan"]})

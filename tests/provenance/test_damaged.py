@@ -10,7 +10,7 @@ from types import FrameType
 import pytest
 
 from tests.provenance.hand_made import whole_study
-from tests.provenance.manipulations.everything import Manipulation
+from tests.provenance.manipulations.everything import carry_out
 from tests.provenance.manipulations.json_values import cycle, nested, not_a_number, not_utf8, wrong_type
 from tests.provenance.manipulations.names import deleted, fifo, folder_in_place_of_a_file, link_that_leads_nowhere
 from tests.provenance.manipulations.tools import Way
@@ -51,7 +51,7 @@ def test_no_command_ends_in_a_traceback(tmp_path: Path, capsys: pytest.CaptureFi
         clear(folder)
         subprocess.run(["cp", "-a", str(tmp_path / "whole"), str(folder)], check=True)
         study = folder / "results" / "study"
-        Manipulation(way, seed)(study)
+        carry_out(way, seed, study)
         page, table = study / "report" / "index.html", study / "summary" / "summary.parquet"
         calls = [
             ["why", str(page)],

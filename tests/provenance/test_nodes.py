@@ -55,24 +55,15 @@ def test_files_in_a_folder_and_the_record_of_the_computation(chain: Chain) -> No
     ("data", "fault"),
     [
         (b"{", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
-        (b"[]", "not a JSON object"),
+        (b" " * (LARGEST + 1), "bytes; at most"),
         (b'{"stage": "x", "unit": {}}', "its files: Field required"),
         (b'{"stage": "x", "unit": {}, "files": {".a": {"sha256": "0", "bytes": 1}}}', "its files..a.sha256"),
-        (
-            b'{"stage": "x", "unit": {}, "files": {"/../../b": {"sha256": "%s", "bytes": 1}}}' % (b"0" * 64),
-            "unsafe file suffix",
-        ),
-        (b'{"stage": "x", "stage": "y", "unit": {}, "files": {}}', "a repeated key"),
-        (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": NaN}}', "NaN"),
-        (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 1e999}}', "not finite"),
-        (b'{"stage": "x", "unit": {"a": "\\ud800"}, "files": {}}', "not Unicode"),
+        (b'{"stage": "x", "unit": {}, "files": {"/../../b": {}}}', "unsafe file suffix"),
+        (b'{"stage": "x", "unit": {}, "files": [".a"]}', "its files: Input should be a valid dictionary"),
         (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5, "out": 4, "dropped": {}}}', "add up"),
         (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5, "out": null, "dropped": {}}}', "its rows.out"),
         (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5, "out": 5, "dropped": null}}', "its rows.dropped"),
-        (b'{"a": ' * 50 + b"1" + b"}" * 50, "levels deep"),
-        (b"[" * 100_000, "nested too deeply"),
-        (b" " * (LARGEST + 1), "bytes; at most"),
+        (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5}}', "add up"),
     ],
 )
 def test_a_damaged_manifest_is_a_node_that_says_so(tmp_path: Path, data: bytes, fault: str) -> None:

@@ -21,8 +21,6 @@ from workflow_scripts.provenance.verify import Deviation, Kind, Options, Verdict
 from workflow_scripts.stages import annotations, shard_plan, source
 from workflow_scripts.study.config.stages import tolerance
 
-ROOT = Path(__file__).resolve().parents[3]
-
 
 @pytest.fixture
 def study(results: Path, tmp_path: Path) -> Path:

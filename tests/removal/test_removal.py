@@ -24,8 +24,7 @@ from workflow_scripts.core.files.names import ABOUT, BROWSE, STAGED_IN
 from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.core.runtime.stage import RECIPE
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.core.stage_in.stage_in import staged
-from workflow_scripts.core.stage_in.where import note_folder, places
+from workflow_scripts.core.stage_in.stage_in import note_folder, places, staged
 from workflow_scripts.removal.removal import Listed, Removed, _remove_logs, remove_listed
 from workflow_scripts.stages import annotations, pack, shard_plan
 

@@ -7,7 +7,7 @@ import pytest
 from tests.helpers import run
 from workflow_scripts.acquisition.annotations.removal_tokens import id_token
 from workflow_scripts.core.files.copies import record_copy
-from workflow_scripts.core.files.rating_files import KEY_COLUMNS
+from workflow_scripts.core.files.names import KEY_COLUMNS
 from workflow_scripts.provenance.lineage import load
 from workflow_scripts.removal.shown import sheets_of
 from workflow_scripts.stages import source

@@ -10,9 +10,8 @@ from tests.replay.training import Say
 from workflow_scripts.captions.recaptioning.batch_size import batch_size_of
 from workflow_scripts.captions.recaptioning.shard import any_finished
 from workflow_scripts.core.files import durable
-from workflow_scripts.core.stage_in.copying import Wanted
-from workflow_scripts.core.stage_in.store import LocalStore
-from workflow_scripts.core.stage_in.where import note_folder, places
+from workflow_scripts.core.stage_in.stage_in import note_folder, places
+from workflow_scripts.core.stage_in.store import LocalStore, Wanted
 
 CONTENT = b"images of a shard"
 FOLDER = "/no such folder/of a node"

@@ -12,7 +12,7 @@ import pyarrow as pa
 from tests.helpers import make_artifact
 from tests.reporting.fake_data import Inputs, N, data_inputs, key, rows
 from tests.reporting.fake_files import SIZE, js, parquet, parquet_table, picture
-from workflow_scripts.evaluation.leakage.match import Match, counts_of, matches_table
+from workflow_scripts.evaluation.leakage.search import Match, counts_of, matches_table
 
 DATASETS = ("concept", "colour", "scene")
 RUNS = [

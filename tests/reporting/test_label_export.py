@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from workflow_scripts.core.files.rating_files import RATING_COLUMNS
+from workflow_scripts.core.files.names import RATING_COLUMNS
 from workflow_scripts.reporting.page import TEMPLATES
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")

@@ -14,7 +14,7 @@ from tests.helpers import make_artifact, run
 from tests.stages.captioned import parquet
 from workflow_scripts.captions.arm_rows import arm_table
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.files.rating_files import RATING_COLUMNS
+from workflow_scripts.core.files.names import RATING_COLUMNS
 from workflow_scripts.reporting.labels import Item, items_of, key_file, sheet_name
 from workflow_scripts.stages import caption_labels
 

@@ -21,7 +21,7 @@ from tests.stages.acquired import HOST, SETTINGS, download_settings, downloaded,
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.store.journal import Journal
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.demo.world import posts
+from workflow_scripts.demo.world import feed
 from workflow_scripts.stages import download, shard_plan
 
 NAMES = [f"p{n:03d}.jpg" for n in range(40)]
@@ -88,7 +88,7 @@ def test_the_demo_world_serves_itself(results: Path, tmp_path: Path, monkeypatch
             archive.writestr(path.removeprefix("/"), data)  # type: ignore[arg-type]
     world = make_artifact(results, "demo_world", "world", {".images.zip": pictures})
     inputs = {"plan": made["plan"].manifest_path, "world": world}
-    monkeypatch.setattr(posts, "HOST", HOST)
+    monkeypatch.setattr(feed, "HOST", HOST)
     shard = run(download.STAGE, results, "download/00000", SETTINGS, inputs, {"shard": "00000"})
     assert shard.rows == {"in": 40, "out": 38, "dropped": {"http_4xx": 2}}
 

@@ -22,7 +22,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.files import patience
 from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.shards import index_images
-from workflow_scripts.core.stage_in.where import places
+from workflow_scripts.core.stage_in.stage_in import places
 from workflow_scripts.stages import image_index, pack, pack_index, pretrain
 
 BROKEN = b"\xff\xd8\xff\xe0 no image"

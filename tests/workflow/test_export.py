@@ -97,7 +97,7 @@ def test_runs_that_are_unfinished_unknown_or_out_of_date_are_refused(study: Path
         PipelineError, match=r"unknown checkpoint in .*: step-000009; choose from best, last, step-000001"
     ):
         find_run(run.node.path, "step-000009")
-    with pytest.raises(PipelineError, match=r"no such run in .*: neither the config nor the results have it"):
+    with pytest.raises(PipelineError, match=r"no finished run in .*: it has no manifest; .*; finished runs: simclr"):
         find_run(study / "pretrain/other")
     with pytest.raises(PipelineError, match=r"not a run in .*: it belongs to summary/summary"):
         find_run(study / "summary/summary.parquet")
@@ -116,7 +116,7 @@ def test_runs_that_are_unfinished_unknown_or_out_of_date_are_refused(study: Path
         find_run(run.node.path)
     overlay.write_text(text)
     run.node.path.unlink()
-    with pytest.raises(PipelineError, match=r"unfinished run in .*: the config has it, but it has no manifest"):
+    with pytest.raises(PipelineError, match=r"no finished run in .*: it has no manifest; .*; finished runs: none"):
         find_run(study / "pretrain" / run.name)
 
 

@@ -7,7 +7,6 @@ work stay as they are. Run records, audit, why and the report show it, with your
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from workflow_scripts.core.code_equivalence import accept, in_force
 from workflow_scripts.core.digest import code_digest
@@ -18,7 +17,7 @@ from workflow_scripts.core.files.names import WORK
 from workflow_scripts.core.files.notes import is_intact, sealed
 from workflow_scripts.core.runtime.machine import now
 from workflow_scripts.provenance.lineage import recipe_of
-from workflow_scripts.provenance.nodes import Node, load
+from workflow_scripts.provenance.nodes import load
 
 FETCHED = "format-"  # stages keyed by a format number: an edit of their code recomputes nothing
 
@@ -50,16 +49,18 @@ def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
     """
     today = code_digest(stage)
     nodes = [node for node in load(results) if node.stage == stage and node.record is not None]
-    work = _work(results, stage)
     made = Counter(str((node.record or {}).get("code")) for node in nodes)
-    started = Counter(str(recipe.get("code")) for recipe in work)
+    recipes = [recipe_of(work) for work in (results / WORK / stage).glob("*")]  # of unfinished artifacts
+    started = Counter(str(recipe.get("code")) for recipe in recipes if recipe)
     chosen = _choose(stage, made + started, today, in_force(stage, results), code)
     mine = [node for node in nodes if (node.record or {}).get("code") == chosen]
     for node in mine:
-        _check(node)
+        if not is_intact(node.record or {}):  # it must not get a valid digest
+            value = "it does not match its digest"
+            raise PipelineError("edited run record", node.record_path, value, "see faithful-pairs audit")
     entry = {"stage": stage, "code": today, "counts_as": chosen, "reason": reason, "when": now()}
     for node in mine:
-        _note(node, entry)
+        write_atomic(node.record_path, pretty(sealed({**(node.record or {}), "accepted": entry})))
     for folder in sorted({node.record_path.parent for node in mine}):
         sync_folder(folder)
     accept(results, entry)  # last: killed before, the edit is not accepted, and can be
@@ -97,12 +98,6 @@ def _unfit(stage: str) -> PipelineError | None:
     return None
 
 
-def _work(results: Path, stage: str) -> list[dict[str, Any]]:
-    """What unfinished artifacts of the stage are made from."""
-    recipes = (recipe_of(work) for work in sorted((results / WORK / stage).glob("*")))
-    return [recipe for recipe in recipes if recipe]
-
-
 def _choose(stage: str, made: Counter[str], today: str, entry: dict[str, str] | None, wanted: str) -> str:
     """The code that the current one shall count as; ``entry`` is the acceptance in force."""
     counted = today if entry is None else entry["counts_as"]
@@ -120,15 +115,3 @@ def _choose(stage: str, made: Counter[str], today: str, entry: dict[str, str] | 
     if not found:
         raise PipelineError("no artifacts of that code", stage, wanted, f"choose from {shown}")
     raise PipelineError("several codes to choose from", stage, shown, "choose one with --code; others are recomputed")
-
-
-def _check(node: Node) -> None:
-    """Refuse a record that was edited: it must not get a valid digest."""
-    if not is_intact(node.record or {}):
-        raise PipelineError(
-            "edited run record", node.record_path, "it does not match its digest", "see faithful-pairs audit"
-        )
-
-
-def _note(node: Node, entry: dict[str, str]) -> None:
-    write_atomic(node.record_path, pretty(sealed({**(node.record or {}), "accepted": entry})))

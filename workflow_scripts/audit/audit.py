@@ -45,8 +45,7 @@ from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.names import CRATE
 from workflow_scripts.core.key import AROUND
 from workflow_scripts.core.record import read_entry
-from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import Node, read_node, study_root
+from workflow_scripts.provenance.nodes import Node, locate, read_node, study_root
 from workflow_scripts.study.active_config import note_of, noted_artifacts, studies_at, units_of
 from workflow_scripts.study.freshness import other_settings
 
@@ -280,7 +279,7 @@ class Audit:
     def _files(self, claims: list[Claim], others: list[Claim]) -> None:
         jobs = None if self.quick else self.jobs
         for claim, found in file_findings(claims, self.scan, owners_of(others), jobs):
-            self.found.append((claim.node.path, found))
+            self.found.append((claim.owner, found))
 
     def _others(self, claimed: Collection[Path]) -> None:
         """Files that nothing names, and artifacts that were finished and left nothing."""

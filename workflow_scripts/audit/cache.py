@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.audit.files import Claim, hashes
+from workflow_scripts.audit.files import Claim, file_findings
 from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.audit.scan import Scan
 from workflow_scripts.core.cache import results_root, stored
@@ -118,7 +118,7 @@ def entry_claims(node: Node, entry: Entry, scanned: Scan) -> tuple[list[Claim], 
         if not stat.S_ISREG(status.st_mode):
             findings.append(_damaged(path, f"it is {kind_of(status.st_mode)}"))
         elif mine is None or (mine.st_dev, mine.st_ino) != (status.st_dev, status.st_ino):
-            claims.append(Claim(node, suffix, path, one["sha256"], one["bytes"], Kind.DAMAGED_STORE))
+            claims.append(Claim(node.path, path, one["sha256"], one["bytes"], Kind.DAMAGED_STORE))
     expected = {entry.folder / ENTRY_MANIFEST, entry.folder / ENTRY_RECORD}
     expected |= {stored(entry.folder, suffix) for suffix in recorded}
     findings += [_damaged(path, "not a file of the entry") for path in _leaves(entry.folder) if path not in expected]
@@ -190,30 +190,20 @@ def _no_folders(results: Path) -> Iterator[Finding]:
 
 
 def _cache(cache: Path, compared: Collection[Path], jobs: int) -> Iterator[Finding]:
-    wanted: dict[Path, tuple[str, int]] = {}
+    claims: list[Claim] = []
     for entry in sorted(cache.glob("[!.]*/*")):
         if entry in compared or entry.name.startswith(UNFINISHED):
             continue
         try:
-            for suffix, one in read_entry(entry, to_the_byte=True).files.items():
-                wanted[stored(entry, suffix)] = (one["sha256"], one["bytes"])
+            files = read_entry(entry, to_the_byte=True).files
         except (Unfit, OSError) as error:
             yield finding(Kind.DAMAGED_STORE, entry, str(error))
-    regular = []
-    for path, (_, size) in wanted.items():
-        try:
-            mode = path.lstat().st_mode
-        except OSError as error:
-            yield finding(Kind.DAMAGED_STORE, path, str(error.strerror))
             continue
-        if stat.S_ISREG(mode):
-            regular.append((path, size))
-        else:
-            yield finding(Kind.DAMAGED_STORE, path, f"it is {kind_of(mode)}")
-    for path, value in hashes(regular, jobs):
-        if value != wanted[path][0]:
-            detail = str(value.strerror) if isinstance(value, OSError) else f"sha256 {value[:12]}, not as recorded"
-            yield finding(Kind.DAMAGED_STORE, path, detail)
+        claims += [
+            Claim(entry, stored(entry, suffix), file["sha256"], file["bytes"], Kind.DAMAGED_STORE)
+            for suffix, file in files.items()
+        ]
+    yield from (found for _, found in file_findings(claims, Scan(), {}, jobs))
 
 
 def _remembered(results: Path) -> Iterator[Finding]:

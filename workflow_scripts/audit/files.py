@@ -31,27 +31,38 @@ DATA = ".data"  # of a source that holds its own bytes
 
 @dataclass(frozen=True)
 class Claim:
-    """What ``node`` records about one file, under ``suffix``.
+    """What is recorded about one file.
 
-    ``kind`` is the finding for different content if the file belongs to a source or to the cache, not to the study.
+    Attributes:
+        owner: the manifest of its artifact, or its cache entry.
+        path: the file.
+        sha256: of its bytes.
+        bytes: its size.
+        kind: the finding for different content if it belongs to a source or to the cache, not to the study.
+        cached: the cache's copy of a file of the study.
     """
 
-    node: Node
-    suffix: str
+    owner: Path
     path: Path
     sha256: str
     bytes: int
     kind: Kind | None = None
+    cached: Path | None = None
 
     def finding(self, kind: Kind, detail: str) -> Finding:
         """A finding about the file."""
-        return finding(self.kind or kind, self.path, detail, self.node.path)
+        return finding(self.kind or kind, self.path, detail, self.owner)
 
 
 def claims_of(node: Node, with_record: bool) -> list[Claim]:
     """Every file that a manifest names and, ``with_record``, those outside of it whose hashes the run record has."""
     recorded = node.files | ((node.computation or {}).get("beside", {}) if with_record else {})
-    return [Claim(node, suffix, node.file(suffix), r["sha256"], r["bytes"]) for suffix, r in recorded.items()]
+    key = str((node.record or {}).get("key"))
+    entry = cache_entry(results_root(node.path), node.stage, key)
+    return [
+        Claim(node.path, node.file(suffix), file["sha256"], file["bytes"], cached=stored(entry, suffix))
+        for suffix, file in recorded.items()
+    ]
 
 
 def file_findings(
@@ -130,10 +141,8 @@ def _sizes(claim: Claim, size: int) -> str:
 
 def _shared(claim: Claim) -> str:
     """Whether the cache holds the very same file, so that an edit in place changed both."""
-    key = str((claim.node.record or {}).get("key"))
-    entry = cache_entry(results_root(claim.node.path), claim.node.stage, key)
     try:
-        same = claim.kind is None and os.path.samefile(stored(entry, claim.suffix), claim.path)
+        same = claim.cached is not None and os.path.samefile(claim.cached, claim.path)
     except OSError:
         return ""
     return "; the cache holds this very file, so its entry will be recomputed too" if same else ""
@@ -235,7 +244,7 @@ def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
     if then is None:
         return [], [finding(Kind.EDITED_RECORD, node.file(LISTING), "it lists no files", node.path)]
     claims = [
-        Claim(node, "", path / name if name else path, sha, size, Kind.CHANGED_SOURCE) for name, sha, size in then
+        Claim(node.path, path / name if name else path, sha, size, Kind.CHANGED_SOURCE) for name, sha, size in then
     ]
     try:
         today = {name for name, _ in files_of(path)}

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -141,22 +142,15 @@ def input_findings(nodes: Iterable[Node], known: Mapping[Path, Node], told: Cont
 
 def cycle_findings(nodes: Iterable[Node], known: Mapping[Path, Node]) -> Iterator[Finding]:
     """Artifacts that were made from each other, by what their run records say; one finding for each circle."""
-    below = {node.path: [one.path for one in inputs_of(node, known) if one.path in known] for node in nodes}
-    done: set[Path] = set()
-    for start in below:
-        trail: list[Path] = []
-        waiting: list[tuple[Path, bool]] = [(start, False)]
-        while waiting:
-            path, leaving = waiting.pop()
-            if leaving:
-                trail.pop()
-                done.add(path)
-            elif path in trail:
-                circle = trail[trail.index(path) :]
-                first = min(circle)
-                said = " from ".join(known[one].label for one in [*circle[::-1], circle[-1]])
-                yield finding(Kind.EDITED_RECORD, known[first].record_path, said[:400], first)
-            elif path not in done:
-                trail.append(path)
-                waiting.append((path, True))
-                waiting += [(one, False) for one in below.get(path, ()) if one is not None]
+    below = {node.path: {one.path for one in inputs_of(node, known) if one.path in known} for node in nodes}
+    while True:
+        try:
+            TopologicalSorter(below).prepare()
+        except CycleError as error:
+            circle: list[Path] = error.args[1]
+            first = min(circle)
+            said = " from ".join(known[path].label for path in reversed(circle))
+            yield finding(Kind.EDITED_RECORD, known[first].record_path, said[:400], first)
+            below = {path: inputs for path, inputs in below.items() if path not in circle}
+        else:
+            return

@@ -108,7 +108,7 @@ class Pages:
         label = self.labels[place]
 
         def explain() -> bytes:
-            from workflow_scripts.provenance.locate import locate
+            from workflow_scripts.provenance.nodes import locate
             from workflow_scripts.provenance.why import as_text, why
 
             path = self.study / f"{label}{MANIFEST}"

@@ -2,14 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from workflow_scripts.core.errors.text import printed
-
-if TYPE_CHECKING:
-    from workflow_scripts.stages.crate import CrateContents
 
 
 def command(
@@ -18,7 +15,8 @@ def command(
         str | None, typer.Option(metavar="TEXT", help="the study's licence: a URL, or a sentence")
     ] = None,
     max_file_mb: Annotated[
-        float | None, typer.Option(metavar="MB", help="include files up to this size, and only hashes of larger ones")
+        float | None,
+        typer.Option(min=0, metavar="MB", help="include files up to this size, and only hashes of larger ones"),
     ] = None,
 ) -> None:
     """Write a study's Workflow Run RO-Crate to STUDY/crate.
@@ -34,22 +32,12 @@ def command(
       2  wrong usage
     """
     from workflow_scripts.provenance.crate.write import write_crate
+    from workflow_scripts.stages.crate import CrateContents
     from workflow_scripts.study.config.stages import published
 
-    settings = _settings(license=license, max_file_mb=max_file_mb)
+    if license == "":
+        raise typer.BadParameter("a licence can't be empty", param_hint="--license")
+    given = {"license": license, "max_file_mb": max_file_mb}
+    settings = CrateContents.model_validate({name: value for name, value in given.items() if value is not None})
     metadata = write_crate(study, **settings.model_dump(), published=published())
     sys.stdout.write(printed([f"{metadata.parent}: written"]))
-
-
-def _settings(**given: str | float | None) -> "CrateContents":
-    """The crate's settings; None means the default."""
-    from pydantic import ValidationError
-
-    from workflow_scripts.stages.crate import CrateContents
-
-    try:
-        return CrateContents.model_validate({name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = f"--{str(first['loc'][0]).replace('_', '-')}"
-        raise typer.BadParameter(f"{first['input']!r}: {first['msg']}", param_hint=option) from None

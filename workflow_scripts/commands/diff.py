@@ -15,7 +15,7 @@ def command(
 ) -> None:
     """Explain why two artifacts differ.
 
-    The answer begins with the first differing ancestor; if its code differs, the differing functions are listed. Both
+    The answer begins with the first differing ancestor; if its code differs, the differing modules are listed. Both
     must be of the same stage, but may be in different studies or results folders.
 
     \b
@@ -31,7 +31,7 @@ def command(
     """
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.provenance.diff import as_json, as_text, diff
-    from workflow_scripts.provenance.locate import locate
+    from workflow_scripts.provenance.nodes import locate
 
     one, other = locate(a).node, locate(b).node
     if one.stage != other.stage:

@@ -48,7 +48,7 @@ def answer(file: Path, columns: dict[str, str], form: str, together: bool = True
     Raises:
         PipelineError: no artifact names the file, or no row of the summary has these values.
     """
-    from workflow_scripts.provenance.locate import locate
+    from workflow_scripts.provenance.nodes import locate
     from workflow_scripts.provenance.why import as_json, as_text, cells, why
 
     place = locate(file)

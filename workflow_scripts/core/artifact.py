@@ -15,7 +15,7 @@ from workflow_scripts.core.files.bounded_json import Unfit, read_bytes
 from workflow_scripts.core.files.names import cache_entry
 from workflow_scripts.core.files.plain import OWN, check_inside
 from workflow_scripts.core.inputs import verify
-from workflow_scripts.core.record import load_manifest, load_record
+from workflow_scripts.core.record import load_manifest, load_recipe
 
 MANIFEST, RUN = OWN
 
@@ -129,23 +129,22 @@ class Artifact:
         return path
 
     def _link_again(self, path: Path, suffix: str) -> None:
-        record = self.manifest_path.with_name(self.name + RUN)
+        loaded = load_recipe(self.manifest_path.with_name(self.name + RUN))
+        key, recorded = loaded.content.get("key"), self.manifest["files"][suffix]
+        reason = "its record names no entry of the cache"
+        if loaded.fault is None and key:  # the texts of a damaged record must not become paths
+            entry = cache_entry(results_root(self.manifest_path), self.manifest["stage"], key)
+            kept = stored(entry, suffix)
+            reason = "neither in the results nor in the cache"
+            try:
+                check_inside(entry)
+                if kept.is_file() and file_hash(kept) != recorded["sha256"]:
+                    reason = f"its cached copy {kept} is damaged"
+                elif place(entry, self.manifest_path.with_name(self.name), {"files": {suffix: recorded}}):
+                    return
+            except FileNotFoundError:
+                pass
+            except Unfit as error:
+                reason = f"its cache entry {entry} is damaged: {error}"
         advice = f"recompute it with: snakemake --force {self.manifest_path}"
-        loaded = load_record(record)
-        key = loaded.content.get("key")
-        if loaded.fault is not None or not key:  # the texts of a damaged record must not become paths
-            raise PipelineError("missing data file", path, "its record names no entry of the cache", advice)
-        entry = cache_entry(results_root(self.manifest_path), self.manifest["stage"], key)
-        kept, recorded = stored(entry, suffix), self.manifest["files"][suffix]
-        try:
-            check_inside(entry)
-        except FileNotFoundError:
-            raise PipelineError("missing data file", path, "neither in the results nor in the cache", advice) from None
-        except Unfit as error:
-            raise PipelineError(
-                "missing data file", path, f"its cache entry {entry} is damaged: {error}", advice
-            ) from None
-        if kept.is_file() and file_hash(kept) != recorded["sha256"]:
-            raise PipelineError("missing data file", path, f"its cached copy {kept} is damaged", advice)
-        if not place(entry, self.manifest_path.with_name(self.name), {"files": {suffix: recorded}}):
-            raise PipelineError("missing data file", path, "neither in the results nor in the cache", advice)
+        raise PipelineError("missing data file", path, reason, advice)

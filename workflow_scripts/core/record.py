@@ -37,7 +37,7 @@ def _time(text: str) -> str:
 
 def _manifest_path(text: str) -> str:
     path = PurePosixPath(text)
-    if not path.name.endswith(OWN[0]) or len(path.parts) < 3 or ".." in path.parts[-2:]:
+    if not path.name.endswith(OWN[0]) or ".." in path.parts[-2:]:
         raise ValueError("it is not the path of a manifest")
     return text
 
@@ -117,10 +117,12 @@ class Acceptance(_Form):
 
 
 class Recipe(_Form):
-    """What every run record has; that of an artifact from the cache has little more.
+    """What a key was computed from: the first part of a run record, which its readers rely on.
 
-    Any field may be absent (:func:`odd_fields` looks for that), but only those with ``| None`` may be null.
+    Any field of a record may be absent (:func:`odd_fields` looks for that), but only those with ``| None`` may be null.
     """
+
+    model_config = ConfigDict(extra="allow")
 
     artifact: Text = _ABSENT
     stage: Word = ""
@@ -134,11 +136,6 @@ class Recipe(_Form):
     environment: Environment = _ABSENT
     workers: Count = _ABSENT
     own_digest: Sha256 = Field(default=_ABSENT, alias="self")
-    start: Time = _ABSENT
-    end: Time = _ABSENT
-    seconds: Amount = _ABSENT
-    cpu_seconds: Amount = _ABSENT
-    peak_bytes: Count = _ABSENT
 
     @model_validator(mode="after")
     def _paths_and_hashes(self) -> Self:
@@ -148,14 +145,29 @@ class Recipe(_Form):
         return self
 
 
-class Computation(Recipe):
+class Reuse(Recipe):
+    """What every run record has; that of an artifact from the cache has little more."""
+
+    start: Time = _ABSENT
+    end: Time = _ABSENT
+    seconds: Amount = _ABSENT
+    cpu_seconds: Amount = _ABSENT
+    peak_bytes: Count = _ABSENT
+
+
+class Kept(Recipe):
+    """What the record in a cache entry must have."""
+
+    beside: dict[Suffix, File] = {}
+    manifest: Sha256 | None = None
+
+
+class Computation(Reuse, Kept):
     """What the record of a computation has."""
 
     closure: Texts = {}
     git: Git | None = None
     facts: dict[str, Any] = {}
-    beside: dict[Suffix, File] = {}
-    manifest: Sha256 | None = None
     host: str | None = None
     system: str | None = None
     python: str | None = None
@@ -171,8 +183,6 @@ class Computation(Recipe):
 class Record(Computation):
     """A run record, or the original's record in that of an artifact from the cache."""
 
-    model_config = ConfigDict(extra="allow")
-
     cached: bool = False
     original: "Record | None" = None
     accepted: Acceptance | None = None
@@ -183,7 +193,7 @@ def _names(form: type[_Form]) -> set[str]:
     return {field.alias or name for name, field in form.model_fields.items()}
 
 
-_IN_ALL, _IN_COMPUTATIONS, _KNOWN = _names(Recipe), _names(Computation), _names(Record)
+_IN_ALL, _IN_COMPUTATIONS, _KNOWN = _names(Reuse), _names(Computation), _names(Record)
 
 
 def _fault(form: type[_Form], content: Mapping[str, Any]) -> str | None:
@@ -239,6 +249,11 @@ def load_record(path: Path) -> Loaded:
     return _load(path, Record)
 
 
+def load_recipe(path: Path) -> Loaded:
+    """What a key was computed from, of a run record or of unfinished work. Raises as :func:`load_manifest`."""
+    return _load(path, Recipe)
+
+
 def _load(path: Path, form: type[_Form]) -> Loaded:
     data = b""
     try:
@@ -279,7 +294,7 @@ def read_entry(folder: Path, to_the_byte: bool = False) -> Entry:
     """
     check_inside(folder)
     contents = []
-    for name, form in ((ENTRY_MANIFEST, Manifest), (ENTRY_RECORD, Record)):
+    for name, form in ((ENTRY_MANIFEST, Manifest), (ENTRY_RECORD, Record if to_the_byte else Kept)):
         data = read_bytes(folder / name)
         try:
             content = parse_object(data)

@@ -20,9 +20,7 @@ RESULTS = pa.schema(
         *[("n", pa.int64()), ("bank", pa.int64())],
     ]
 )
-ROWS = pa.schema(
-    [("dataset", pa.string()), ("metric", pa.string()), ("value", pa.float64()), ("n", pa.int64())],
-)
+ROWS = pa.schema([("dataset", pa.string()), ("metric", pa.string()), ("value", pa.float64()), ("n", pa.int64())])
 
 
 def knn(data: Downstream, neighbours: int, temperature: float, device: str) -> np.ndarray:

@@ -20,8 +20,7 @@ from workflow_scripts.pretraining.data.inputs import read_captions, read_common,
 from workflow_scripts.pretraining.data.pairing import among, rows_of
 from workflow_scripts.pretraining.method import LabelSettings
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import REPORT, Node, inputs_of, load, read_node, study_root
+from workflow_scripts.provenance.nodes import REPORT, Node, inputs_of, load, locate, read_node, study_root
 from workflow_scripts.provenance.why import Chain
 from workflow_scripts.reporting.sections.headline import headline_step
 from workflow_scripts.study.active_config import units_of
@@ -108,7 +107,7 @@ def find_run(path: Path, checkpoint: str | None = None) -> Run:
         raise PipelineError("removed run", node.path, "the current config has no such run", advice)
     chain = Chain()
     chain.root(node)
-    behind = {behind.path: behind for behind in chain.nodes()}
+    behind = {artifact.path: artifact for artifact in chain.nodes()}
     for artifact in behind.values():
         reason = artifact.manifest_fault or artifact.record_fault or _stale(artifact, behind, units)
         if reason:
@@ -191,16 +190,13 @@ def _node(path: Path) -> Node:
 
 def _no_run(path: Path) -> PipelineError:
     """Why there is no artifact: the run has not finished, or does not exist."""
-    name, study = path.name.removesuffix(MANIFEST).removesuffix(RUN), path.parent.parent
+    name = path.name.removesuffix(MANIFEST).removesuffix(RUN)
     if path.parent.name != STAGE:
         return PipelineError("no run", path, "it is not in a folder pretrain", "give results/STUDY/pretrain/RUN")
-    units = units_of(study.parent, study.name)
-    if units is not None and name in (units.names(STAGE) or []):
-        advice = f"train it with: snakemake {path.with_name(name + MANIFEST)}"
-        return PipelineError("unfinished run", path, "the config has it, but it has no manifest", advice)
-    finished = [manifest.name.removesuffix(MANIFEST) for manifest in sorted(path.parent.glob(f"*{MANIFEST}"))]
-    shown = ", ".join([*finished[:SHOWN], *(["..."] if finished[SHOWN:] else [])]) or "none"
-    return PipelineError("no such run", path, "neither the config nor the results have it", f"finished runs: {shown}")
+    finished = sorted(manifest.name.removesuffix(MANIFEST) for manifest in path.parent.glob(f"*{MANIFEST}"))
+    names = ", ".join([*finished[:SHOWN], *(["..."] if finished[SHOWN:] else [])]) or "none"
+    advice = f"train it with: snakemake {path.with_name(name + MANIFEST)}; finished runs: {names}"
+    return PipelineError("no finished run", path, "it has no manifest", advice)
 
 
 def _stale(node: Node, behind: Mapping[Path, Node], units: "Units | None") -> str | None:

@@ -143,7 +143,5 @@ class WithClassifier(Settings):
     """Settings of judges that have a classifier."""
 
     classifier: Annotated[str, OneOf(CLASSIFIERS)] = Field(
-        "transformers",
-        description=f"what the model is. {listed(CLASSIFIERS)}",
-        examples=["efficientnet_lite0"],
+        "transformers", description=f"what the model is. {listed(CLASSIFIERS)}", examples=["efficientnet_lite0"]
     )

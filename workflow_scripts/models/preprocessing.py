@@ -13,13 +13,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def preprocessing(image_size: int) -> dict[str, Any]:
     """The preprocessing for evaluation by default, as recorded in ``run.json``."""
-    return {
-        "size": image_size,
-        "resize": "shorter side, bilinear",
-        "crop": "centre",
-        "mean": MEAN,
-        "std": STD,
-    }
+    return {"size": image_size, "resize": "shorter side, bilinear", "crop": "centre", "mean": MEAN, "std": STD}
 
 
 def channels_first(pixels: np.ndarray) -> torch.Tensor:

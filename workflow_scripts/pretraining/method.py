@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field, PositiveInt
 
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -162,9 +163,9 @@ class Method:
     name: str
     summary: str
     objective: Objective | None
-    external: bool
+    external: bool = False
     pairs: tuple[PairKind, ...]
-    augmentations: tuple[str, ...]
+    augmentations: tuple[str, ...] = tuple(AUGMENTATIONS)
     views: tuple[View, ...]
     learns: tuple[Signal, ...] = ()
     weights: bool = False
@@ -192,7 +193,7 @@ class Method:
     def inputs(self, pairs: PairKind) -> frozenset[str]:
         """The inputs that a training with pairs of this kind reads, besides images."""
         of_pairs = {PAIR_INPUTS[pairs]} if pairs in PAIR_INPUTS else set()
-        return frozenset(of_pairs | {SIGNAL_INPUTS[one] for one in self.learns})
+        return frozenset(of_pairs | {SIGNAL_INPUTS[signal] for signal in self.learns})
 
 
 TWO_VIEWS = (View("source"), View("partner"))

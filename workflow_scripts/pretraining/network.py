@@ -88,7 +88,8 @@ class Network(nn.Module):
         rows = self.embedded(batch)
         if gradients is None:
             return self.compared(batch, rows)
-        return torch.stack([(one * of).sum() for one, of in zip(rows, gradients, strict=True) if of is not None]).sum()
+        pairs = zip(rows, gradients, strict=True)
+        return torch.stack([(row * gradient).sum() for row, gradient in pairs if gradient is not None]).sum()
 
     def embedded(self, batch: Batch) -> tuple[torch.Tensor, ...]:
         """What the method compares: tensors with one row per pair.

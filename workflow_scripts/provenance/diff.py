@@ -1,135 +1,23 @@
 """Why two artifacts differ: the ancestors that differ, and in each the settings, code, inputs and versions."""
 
-import ast
-import hashlib
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.digest import ROOT, canonical_code, without_facts
 from workflow_scripts.core.errors.text import printed
-from workflow_scripts.core.pinned_code import INIT
 from workflow_scripts.provenance.nodes import Input, Node, inputs_of
 from workflow_scripts.provenance.run_metadata import flat, mattering, short, value_text
 
 Sides = tuple[Any, Any]
 ABSENT = "not set"
 WIDEST = 64  # characters of a column
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-MODULE_LEVEL = "module level"
 
 
-@dataclass(frozen=True)
-class ModuleDifference:
-    """A module that differs: ``changed``, ``only in A`` or ``only in B``, and the names of what differs in it.
-
-    ``names`` is None when the text of one side is unavailable.
-    """
-
-    module: str
-    kind: str
-    names: tuple[str, ...] | None
-
-
-def module_differences(
-    a: Mapping[str, str], b: Mapping[str, str], commits: tuple[str | None, str | None], root: Path = ROOT
-) -> list[ModuleDifference]:
-    """Modules whose digests differ, sorted by name.
-
-    Args:
-        a: module -> digest of its parsed code, and data file -> sha256, as recorded for A; ``b`` likewise.
-        commits: the recorded commits of A and B.
-    """
-    found = []
-    for module in sorted(a.keys() | b.keys()):
-        if module not in b:
-            found.append(ModuleDifference(module, "only in A", ()))
-        elif module not in a:
-            found.append(ModuleDifference(module, "only in B", ()))
-        elif a[module] != b[module] and "/" in module:  # a data file of the stage
-            found.append(ModuleDifference(module, "changed", ("its bytes",)))
-        elif a[module] != b[module]:
-            texts = [
-                module_text(module, one[module], commit, root) for one, commit in ((a, commits[0]), (b, commits[1]))
-            ]
-            names = None if None in texts else changed_names(*(text or "" for text in texts))
-            found.append(ModuleDifference(module, "changed", names))
-    return found
-
-
-def module_text(module: str, digest: str, commit: str | None, root: Path = ROOT) -> str | None:
-    """Source of a module with this digest: today's file, else that of ``commit``; None when neither has it."""
-    base = Path(*module.split("."))
-    for path in (base.with_suffix(".py"), base / INIT):
-        for text in (_file(root / path), _committed(root, commit, path)):
-            if text is not None and text_digest(text) == digest:
-                return text
-    return None
-
-
-def text_digest(text: str) -> str | None:
-    """Digest of a module's parsed code, as the run record holds it; None for what is no Python."""
-    try:
-        return hashlib.sha256(canonical_code(_parsed(text)).encode()).hexdigest()
-    except SyntaxError:
-        return None
-
-
-def _parsed(text: str) -> ast.Module:
-    return without_facts(ast.parse(text))
-
-
-def _file(path: Path) -> str | None:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def _committed(root: Path, commit: str | None, path: Path) -> str | None:
-    if commit is None:
-        return None
-    command = ["git", "-c", f"safe.directory={root}", "-C", str(root), "show", f"{commit}:./{path.as_posix()}"]
-    try:
-        answer = subprocess.run(command, capture_output=True, timeout=20, check=False)
-        return answer.stdout.decode() if answer.returncode == 0 else None
-    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
-        return None
-
-
-def changed_names(a: str, b: str) -> tuple[str, ...]:
-    """Functions, methods and classes whose code differs between two texts of a module; the rest as one name.
-
-    A removed one has `` (only in A)`` after its name, a new one `` (only in B)``.
-    """
-    ours, theirs = _definitions(_parsed(a)), _definitions(_parsed(b))
-    names = []
-    for name in [*ours, *(name for name in theirs if name not in ours)]:
-        if name not in theirs:
-            names.append(f"{name} (only in A)")
-        elif name not in ours:
-            names.append(f"{name} (only in B)")
-        elif ours[name] != theirs[name]:
-            names.append(name)
-    return tuple(names)
-
-
-def _definitions(tree: ast.Module | ast.ClassDef, prefix: str = "") -> dict[str, str]:
-    """Name -> canonical code; what stands outside functions and methods goes under its class or the module."""
-    found: dict[str, str] = {}
-    rest: list[str] = []
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef):
-            found |= _definitions(node, f"{prefix}{node.name}.")
-        elif isinstance(node, Definition):
-            found[f"{prefix}{node.name}()"] = canonical_code(node)
-        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
-            rest.append(canonical_code(node))
-    if isinstance(tree, ast.ClassDef):
-        rest += [canonical_code(one) for one in (*tree.bases, *tree.keywords, *tree.decorator_list)]
-    return found | {prefix.rstrip(".") or MODULE_LEVEL: "\n".join(rest)}
+def module_differences(a: Mapping[str, str], b: Mapping[str, str]) -> dict[str, str]:
+    """Modules and data files whose digests differ -> ``changed``, ``only in A`` or ``only in B``."""
+    names = sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
+    return {name: "only in A" if name not in b else "only in B" if name not in a else "changed" for name in names}
 
 
 @dataclass(frozen=True)
@@ -156,7 +44,8 @@ class Findings:
         rows: ``in``, ``out`` or a reason -> counts of both.
         settings, versions: name -> values of both; ``not set`` where one has none.
         code: code digests of both, or None when they are the same.
-        modules: modules that differ; None when a record does not name its modules.
+        modules: modules that differ, and how; None when a record does not name its modules.
+        commits: of both.
         inputs: the inputs that differ.
     """
 
@@ -168,7 +57,8 @@ class Findings:
     unit: dict[str, Sides]
     settings: dict[str, Sides]
     code: Sides | None
-    modules: list[ModuleDifference] | None
+    modules: dict[str, str] | None
+    commits: Sides
     versions: dict[str, Sides]
     inputs: list[InputPair]
 
@@ -251,7 +141,6 @@ def _compare(a: Node, b: Node, inputs: list[InputPair], first: bool) -> Findings
     code = (ours.get("code"), theirs.get("code"))
     closures = (ours.get("closure"), theirs.get("closure"))
     commits = ((ours.get("git") or {}).get("commit"), (theirs.get("git") or {}).get("commit"))
-    modules = module_differences(closures[0], closures[1], commits) if closures[0] and closures[1] else None
     hashes = [{suffix: entry["sha256"] for suffix, entry in node.files.items()} for node in (a, b)]
     return Findings(
         a=a,
@@ -262,7 +151,8 @@ def _compare(a: Node, b: Node, inputs: list[InputPair], first: bool) -> Findings
         unit=differing(a.manifest.get("unit", {}), b.manifest.get("unit", {})),
         settings=differing(*(_settings(node) for node in (a, b))),
         code=None if code[0] == code[1] else code,
-        modules=modules,
+        modules=module_differences(closures[0], closures[1]) if closures[0] and closures[1] else None,
+        commits=commits,
         versions=differing(_versions(ours), _versions(theirs)),
         inputs=inputs,
     )
@@ -312,13 +202,12 @@ def as_json(found: Sequence[Findings]) -> list[dict[str, Any]]:
 
 
 def _entry(one: Findings) -> dict[str, Any]:
-    modules = one.modules
     return {
         "a": {"artifact": one.a.label, "manifest_sha256": one.a.hash},
         "b": {"artifact": one.b.label, "manifest_sha256": one.b.hash},
         **{"first": one.first, "same_content": one.same_content, "unexplained": one.unexplained},
         **{name: getattr(one, name) for name in ("files", "rows", "unit", "settings", "code", "versions")},
-        "modules": None if modules is None else [vars(module) for module in modules],
+        "modules": one.modules,
         "inputs": [{"name": pair.name, "a": _input(pair.a), "b": _input(pair.b)} for pair in one.inputs],
     }
 
@@ -358,15 +247,10 @@ def _modules(one: Findings) -> list[str]:
     if one.code is not None and not one.modules:
         return ["  no module differs: the format number of the stage does"]
     counted = ", counted as the same code" if one.code is None else ""
-    return [f"  code in {module.module}: {_changed_names(module)}{counted}" for module in one.modules or ()]
-
-
-def _changed_names(module: ModuleDifference) -> str:
-    if module.kind != "changed":
-        return module.kind
-    if module.names is None:
-        return "changed; neither today's file nor the recorded commit has that text"
-    return ", ".join(module.names) or "order of definitions"
+    lines = [f"  code in {module}: {kind}{counted}" for module, kind in (one.modules or {}).items()]
+    if lines and None not in one.commits and one.commits[0] != one.commits[1]:
+        lines.append(f"  their commits: git diff {short(one.commits[0])} {short(one.commits[1])}")
+    return lines
 
 
 def _input_text(one: Input | None) -> str:

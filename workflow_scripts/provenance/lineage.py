@@ -10,7 +10,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN, repair_advice
 from workflow_scripts.core.cache import stored
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
-from workflow_scripts.core.record import load_manifest, load_record
+from workflow_scripts.core.record import load_manifest, load_recipe, load_record
 from workflow_scripts.core.runtime.stage import RECIPE
 from workflow_scripts.provenance.nodes import readable
 
@@ -87,7 +87,7 @@ def _made(path: Path, manifest: Path, record: Path, study: str | None) -> Made |
 
 def recipe_of(work: Path) -> dict[str, Any]:
     """What the key of a work folder was made from; empty when that is missing or unreadable."""
-    recipe = readable(load_record, work / RECIPE)
+    recipe = readable(load_recipe, work / RECIPE)
     return {} if recipe.fault else recipe.content
 
 

@@ -159,8 +159,8 @@ def _obstacle(node: Node, options: Options) -> str | None:
         return f"no run record: {node.record_fault}"
     if not (ROOT / "workflow_scripts" / "stages" / f"{node.stage}.py").is_file():
         return f"no stage {node.stage} in this code"
-    if lacking := sorted({"settings", "unit", "code", "environment"} - record.keys()) or "rows" not in node.manifest:
-        return f"its run record or manifest lacks {', '.join(lacking) if isinstance(lacking, list) else 'rows'}"
+    if lacking := sorted({"settings", "unit", "code", "environment"} - record.keys()):
+        return f"its run record lacks {', '.join(lacking)}"
     for one in inputs_of(node):
         if one.node is not None and one.node.stage == "source" and _place(one.node) is None:
             return f"its source {one.name} has no run record that gives its location"

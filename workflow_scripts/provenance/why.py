@@ -16,8 +16,7 @@ from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.core.sources import LISTING, read_listing
-from workflow_scripts.provenance.locate import Place
-from workflow_scripts.provenance.nodes import Input, Node, inputs_of, read_node
+from workflow_scripts.provenance.nodes import Input, Node, Place, inputs_of, read_node
 from workflow_scripts.provenance.run_metadata import (
     UNKNOWN,
     code_text,

@@ -35,14 +35,12 @@ from workflow_scripts.core.files.names import (
     WORK,
     work_folder,
 )
-from workflow_scripts.core.stage_in.copying import LocalError
-from workflow_scripts.core.stage_in.store import LocalStore
-from workflow_scripts.core.stage_in.where import places
+from workflow_scripts.core.stage_in.stage_in import places
+from workflow_scripts.core.stage_in.store import LocalError, LocalStore
 from workflow_scripts.provenance.crate.contents import contents
 from workflow_scripts.provenance.lineage import Made, input_hashes, load, recipe_of, sound
 from workflow_scripts.removal.deletion import SNAKEMAKE, delete, delete_empty, entries_below, linked, may_delete
-from workflow_scripts.removal.foreign import foreign_in
-from workflow_scripts.removal.shown import Known, Learned, networks_of, read_known, sheets_of, write_known
+from workflow_scripts.removal.shown import Known, Learned, foreign_in, networks_of, read_known, sheets_of, write_known
 from workflow_scripts.removal.store import remove_urls, urls_kept
 
 COLUMNS = ["image_id", "url", "caption", "raw_caption"]

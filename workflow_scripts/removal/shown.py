@@ -1,23 +1,43 @@
-"""Finds the label sheets and exported pages that show removed rows, and exported networks that learned from them.
+"""Finds what is named, not removed: people's files that show removed rows, and files that nobody knows.
 
-Ratings are people's work, and pages and networks may have been published, so they are named, not removed.
+Those are label sheets, exported pages, and networks that learned from the rows: ratings are people's work, and pages
+and networks may have been published. And nobody knows what a file shows that is not the project's own.
 """
 
 import csv
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
 from workflow_scripts.acquisition.annotations.removal_tokens import id_token
+from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.copies import NETWORKS, read_network
-from workflow_scripts.core.files.names import COPIES, LABEL_KEY, LABELS, REMOVED
+from workflow_scripts.core.files.names import (
+    BROWSE,
+    CACHE,
+    COPIES,
+    CRATE,
+    FETCHED,
+    LABEL_KEY,
+    LABELS,
+    LOGS,
+    RATING_COLUMNS,
+    REMOVED,
+    STAGING,
+    WORK,
+)
 from workflow_scripts.core.files.notes import read_note, write_note
 from workflow_scripts.provenance.lineage import Made
+from workflow_scripts.removal.deletion import entries_below, is_artifact_file, may_delete
+from workflow_scripts.study.config.stages import stage_names
 
+DEPTH = 2  # of entries in the project's own folders: <stage>/<key>
+SHOWN = 20  # files of a folder that are named one by one
 LARGEST = 1 << 30  # bytes, with 70 for each id
 _ADVICE = "restore it from a copy; without it, sheets, pages and networks may be missed whose records are missing too"
 
@@ -193,3 +213,66 @@ def write_known(results: Path, study: str, known: Known) -> None:
     """Keep what is known; on disk when this returns."""
     if known != Known():
         write_note(note_of(results, study), known.model_dump() | {"ids": sorted(known.ids)})
+
+
+def foreign_in(results: Path, study: str, named: Collection[Path]) -> list[str]:
+    """Paths of what is not the project's own, or of a folder of it; a link stands for all that it leads to.
+
+    Args:
+        named: files of artifacts that are known to be made without the rows.
+    """
+    found = list(_of_study(results, results / study, frozenset(named)))
+    for folder in (CACHE, WORK, BROWSE, FETCHED):
+        found += _strange(results, results / folder, DEPTH)
+    counts = Counter(path.parent for path in found)
+    lines = [str(path) for folder in counts for path in [one for one in found if one.parent == folder][:SHOWN]]
+    more = [f"{folder}: {count - SHOWN} more" for folder, count in counts.items() if count > SHOWN]
+    return sorted(lines) + sorted(more)
+
+
+def _of_study(results: Path, study: Path, named: frozenset[Path]) -> Iterator[Path]:
+    if study.is_symlink():
+        yield study
+        return
+    for path in sorted(study.iterdir()):
+        if path.is_symlink() or not path.is_dir() or path.name not in {LABELS, COPIES, LOGS, CRATE, *stage_names()}:
+            if not may_delete(results, path):
+                yield path
+            continue
+        for file in entries_below(results, path):
+            if file not in named and not _is_known(results, path.name, file):
+                yield file
+
+
+def _is_known(results: Path, folder: str, file: Path) -> bool:
+    """Whether a file is the project's own, or is known to show no image, or is found by what it names."""
+    if file.is_symlink():
+        return False
+    if folder == LABELS and file.parent.name == LABELS:
+        return file.name.endswith(LABEL_KEY) or file.with_name(file.name + LABEL_KEY).is_file() or _holds_ratings(file)
+    if folder == COPIES and file.parent.name == COPIES:
+        return file.suffix in (".csv", NETWORKS)
+    if folder in (LOGS, CRATE):
+        return may_delete(results, file)
+    return file.name.endswith((MANIFEST, RUN)) and is_artifact_file(folder, file.name)
+
+
+def _holds_ratings(file: Path) -> bool:
+    """Whether a file holds what a person rated, which names no image and no caption."""
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as stream:
+            return file.suffix == ".csv" and tuple(next(csv.reader(stream), ())) == RATING_COLUMNS
+    except (OSError, ValueError, csv.Error):
+        return False
+
+
+def _strange(results: Path, path: Path, depth: int) -> Iterator[Path]:
+    """Links and unknown things at most ``depth`` levels below a folder of the project's own."""
+    if path.is_symlink():
+        yield path
+    elif depth and path.is_dir():
+        own = depth == DEPTH or path.name == STAGING or not path.name.startswith(".")
+        for inner in sorted(path.iterdir()) if own else ():  # others are hashes of sources and of imported URLs
+            yield from _strange(results, inner, depth - 1)
+    elif path.exists() and path.suffix != ".lock" and not may_delete(results, path):
+        yield path

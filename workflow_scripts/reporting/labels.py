@@ -16,7 +16,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from workflow_scripts.core.files.jsonio import digest
-from workflow_scripts.core.files.rating_files import KEY_COLUMNS, POINTS, RATING_COLUMNS, SCALES
+from workflow_scripts.core.files.names import KEY_COLUMNS, POINTS, RATING_COLUMNS, SCALES
 from workflow_scripts.reporting.page import TEMPLATES, environment, policy
 from workflow_scripts.reporting.text import caption_text
 from workflow_scripts.reporting.thumbnails import thumbnail

@@ -137,9 +137,9 @@ def _write_feed(job: Job[DemoWorld]) -> None:
         placeholder,
         repeats,
         routes,
+        truth_table,
         write_zip,
     )
-    from workflow_scripts.demo.world.posts import truth_table
 
     s = job.settings
     shares = (s.faithful, s.partial, s.vague, s.wrong)

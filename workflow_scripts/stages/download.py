@@ -28,10 +28,10 @@ def download(job: Job[Download]) -> None:
     with ExitStack() as held:
         if job.inputs("world"):
             from workflow_scripts.demo.server import serve_zip
-            from workflow_scripts.demo.world import posts
+            from workflow_scripts.demo.world import feed
 
             address, port = held.enter_context(serve_zip(job.input("world").path(".images.zip")))
-            connect_to[posts.HOST] = f"{address}:{port}"
+            connect_to[feed.HOST] = f"{address}:{port}"
             folder /= _served(job)
         store = held.enter_context(Store(folder, job.work.name[:16]))
         downloads = held.enter_context(DownloadState(store, job.work, job.settings, urls))

@@ -35,9 +35,7 @@ def leakage(job: Job[Leakage]) -> None:
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.shards import dataset_images
     from workflow_scripts.evaluation.leakage.fingerprints import fingerprint, read_fingerprints
-    from workflow_scripts.evaluation.leakage.match import counts_of, matches_table
-    from workflow_scripts.evaluation.leakage.search import Limits, matches
-    from workflow_scripts.evaluation.leakage.vectors import read_cosines
+    from workflow_scripts.evaluation.leakage.search import Limits, counts_of, matches, matches_table, read_cosines
 
     dataset = job.input("dataset")
     table = pq.read_table(dataset.path(".parquet"), columns=["key", "split"])

@@ -29,8 +29,7 @@ def vector_matches(job: Job[VectorMatches]) -> None:
 
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.evaluation.leakage.search import NEAREST
-    from workflow_scripts.evaluation.leakage.vectors import COSINES, close_pairs
+    from workflow_scripts.evaluation.leakage.search import COSINES, NEAREST, close_pairs
     from workflow_scripts.pairs.search.candidates import all_largest
 
     sides = [job.input(name) for name in ("tests", "images")]

@@ -21,7 +21,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.jsonio import canonical, digest
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
-from workflow_scripts.core.record import load_manifest, load_record
+from workflow_scripts.core.record import load_manifest, load_recipe
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
 from workflow_scripts.study.config.stages import declaration
@@ -234,7 +234,7 @@ def _size(path: Path) -> int | None:
 
 def _record(path: Path) -> Record | None:
     """A run record; without content if a field has a type that no stage writes."""
-    loaded = load_record(path)
+    loaded = load_recipe(path)
     return (loaded.content if loaded.fault is None else {}) if loaded.content else None
 
 

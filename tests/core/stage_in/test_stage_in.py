@@ -24,9 +24,8 @@ from workflow_scripts.core.files.names import STAGED_IN
 from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.core.stage_in import copying, store
-from workflow_scripts.core.stage_in.stage_in import Report, own_folder, staged
-from workflow_scripts.core.stage_in.where import note_folder, places
+from workflow_scripts.core.stage_in import store
+from workflow_scripts.core.stage_in.stage_in import Report, note_folder, own_folder, places, staged
 from workflow_scripts.removal.removal import remove_copies
 
 EACH = 3  # images in a file
@@ -41,7 +40,7 @@ def blob(number: int) -> bytes:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small blocks, and waits take no time."""
-    monkeypatch.setattr(copying, "BLOCK", 500)
+    monkeypatch.setattr(store, "BLOCK", 500)
     monkeypatch.setattr(store, "SECONDS_BETWEEN_TRIES", 0.001)
     monkeypatch.setattr(patience.time, "sleep", lambda _: None)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from workflow_scripts.demo.world.posts import post
+from workflow_scripts.demo.world.feed import post
 from workflow_scripts.demo.world.settings import FULL, ColourName, SceneName, World
 from workflow_scripts.demo.world.vocabulary import COLOURS, LEVELS, SCENES, SIZES, title
 from workflow_scripts.demo.world.world import OBJECT, scene_of

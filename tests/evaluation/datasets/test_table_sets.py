@@ -81,7 +81,7 @@ def test_plain_columns_of_other_names(tmp_path: Path, results: Path) -> None:
     made = run(eval_dataset.STAGE, results, "eval_dataset/t", settings, sources={"dataset": tmp_path})
     rows = pq.read_table(made.path(".parquet")).to_pylist()
     assert [(row["split"], row["class_name"]) for row in rows if row["split"] != "train"] == [
-        *[("test", "b"), ("test", "a"), ("val", "a"), ("val", "b")],
+        *[("test", "b"), ("test", "a"), ("val", "a"), ("val", "b")]
     ]
     assert len(rows) == 44 and made.rows["dropped"] == {}
 

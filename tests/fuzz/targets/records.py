@@ -19,8 +19,7 @@ from workflow_scripts.provenance import diff as differences
 from workflow_scripts.provenance import verify
 from workflow_scripts.provenance.lineage import load as load_made
 from workflow_scripts.provenance.lineage import sound
-from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import Node, load
+from workflow_scripts.provenance.nodes import Node, load, locate
 from workflow_scripts.provenance.why import as_json, as_text, why
 from workflow_scripts.removal.gc import plan
 

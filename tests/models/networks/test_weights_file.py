@@ -41,10 +41,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
         r"1 of another shape: 0\.weight \(4, 3, 3, 3\) instead of \(4, 3, 7, 7\)",
     ),
     "NaN": (lambda w: w["1.weight"].fill_(float("nan")), r"1 not finite reals: 1\.weight"),
-    "quantised": (
-        lambda w: w.update({"0.weight": w["0.weight"].to(torch.int8)}),
-        r"1 not finite reals: 0\.weight",
-    ),
+    "quantised": (lambda w: w.update({"0.weight": w["0.weight"].to(torch.int8)}), r"1 not finite reals: 0\.weight"),
 }
 
 

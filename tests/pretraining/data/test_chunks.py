@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from tests.pretraining.shapes import images
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.data.chunks import Filler, chunks
@@ -44,12 +43,3 @@ def test_no_byte_depends_on_chunks_readers_or_memory(tmp_path: Path) -> None:
     assert all(int(view.float().std() > 0) for view in whole.flatten(0, 1))
     for most, readers, keep in ((1, 1, False), (2, 8, True), (4, 3, False)):
         assert torch.equal(filled(shown, most, readers, keep), whole)
-
-
-def test_a_damaged_image_is_named(tmp_path: Path) -> None:
-    shown = images(tmp_path, 10)
-    with shown.tars[0].open("r+b") as file:
-        file.seek(int(shown.offset[7]) + 40)
-        file.write(b"other")
-    with pytest.raises(PipelineError, match=r"damaged image in .*images\.tar: row 7"):
-        filled(shown, 3)

@@ -70,3 +70,15 @@ def test_an_image_of_any_size_fills_its_view(side: int) -> None:
     ]
     made = cut(images, draws(0, 1, 0, 0, 3), ["crop", "simclr", "crop"], 24)
     assert [view.unique().tolist() for view in made] == [[7], [9], [3]]
+
+
+def test_any_part_of_a_step_is_drawn_by_itself() -> None:
+    made = draws(0, 7, 1, 0, 40)
+    assert made.shape == (40, DRAWS)
+    np.testing.assert_array_equal(draws(0, 7, 1, 13, 20), made[13:33])
+    others = (draws(1, 7, 1, 0, 40), draws(0, 8, 1, 0, 40), draws(0, 7, 0, 0, 40), draws(0, 7, 1, 40, 40))
+    assert len(np.unique(np.stack([made, *others]))) == 5 * 40 * DRAWS
+
+
+def test_draws_are_uniform() -> None:
+    assert stats.kstest(np.stack([draws(0, step, 0, 0, 9) for step in range(50)]).ravel(), "uniform").pvalue > 1e-3

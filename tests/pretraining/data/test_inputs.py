@@ -3,9 +3,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.data.inputs import read_captions, read_tokens
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.data.token_rows import TokenSizes
@@ -32,10 +30,3 @@ def test_tokens_of_a_pair_table_are_those_of_its_sources(tmp_path: Path) -> None
     assert pairing.sources.tolist() == [0, 4]
     assert pairing.starts.tolist() == [0, 2, 3] and pairing.targets.tolist() == [1, 4, 3]
     assert rows(np.array([0, 1])).tolist() == [[3, 4, 19], [0, 1, 2]]
-
-
-def test_captions_of_an_unknown_image_are_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "captions.parquet"
-    pq.write_table(pa.table({"key": ["x"], "caption": ["?"]}), path)
-    with pytest.raises(PipelineError, match=r"captions\.parquet"):
-        read_captions(Pairing(np.array([0]), np.array([0, 1]), np.array([1])), KEYS, path)

@@ -50,15 +50,6 @@ def finished(made: Batches, step: int) -> Batch:
     return made.cut(step).finish()
 
 
-def test_parts_of_processes_are_the_whole_batch(tmp_path) -> None:
-    whole = finished(batches(tmp_path), 2)
-    parts = [finished(batches(tmp_path, part=(i, 2)), 2) for i in (0, 1)]
-    assert [part.step for part in (whole, *parts)] == [2, 2, 2]
-    for i in (0, 1):
-        joined = torch.cat([part.views[i] for part in parts])
-        torch.testing.assert_close(joined, whole.views[i], rtol=1e-5, atol=1e-5)
-
-
 def test_what_is_learned_is_that_of_the_sources(tmp_path) -> None:
     values = torch.tensor([7, 5, 6, 4])
     learned = {"labels": lambda positions: values[positions], "weights": lambda positions: values[positions] / 2}
@@ -105,12 +96,6 @@ def test_views_of_self_pairs_differ(tmp_path) -> None:
     own = replace(made, pairing=with_itself(10), order=Order(10, 4, 0), views=two_views("crop"))
     first, second = own.cut(1).pixels
     assert not torch.equal(first, second)
-
-
-def test_memory_of_decoded_images_changes_no_byte_and_saves_decoding(tmp_path, monkeypatch) -> None:
-    kept, fresh = batches(tmp_path, True), batches(tmp_path, False)
-    for step in (1, 2, 3):
-        assert torch.equal(kept.cut(step).pixels, fresh.cut(step).pixels)
 
 
 @pytest.mark.parametrize("keep", [True, False])

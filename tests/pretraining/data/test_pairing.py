@@ -54,11 +54,6 @@ def test_an_unknown_key_is_named() -> None:
         rows_of(KEYS, pa.chunked_array([["a", "q"]]), WHERE)
 
 
-def test_self_pairs() -> None:
-    made = with_itself(4)
-    assert made.partners(np.array([2, 0]), np.array([0.2, 0.9])).tolist() == [[2, 0]]
-
-
 def test_several_partners_are_different_ones_as_far_as_there_are() -> None:
     made = Pairing(np.array([0, 1, 2]), np.array([0, 3, 4, 6]), np.array([5, 6, 7, 8, 9, 4]))
     positions = np.arange(3)

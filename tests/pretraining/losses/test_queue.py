@@ -53,12 +53,3 @@ def test_its_state_is_in_the_checkpoint() -> None:
         queue.add(rows(4, seed=1))
     assert set(one.state_dict()) == {"rows", "place"}
     assert torch.equal(one.rows, two.rows) and int(two.place) == 2
-
-
-def test_what_does_not_fit_is_named() -> None:
-    queue = Queue(5, 3)
-    for use in (queue.add, queue.nearest):
-        with pytest.raises(ValueError, match=r"rows \(0, 3\)"):
-            use(torch.zeros(0, 3))
-        with pytest.raises(ValueError, match="rows have the width 4, but those of the queue 3"):
-            use(torch.zeros(2, 4))

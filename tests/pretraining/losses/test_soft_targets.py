@@ -48,23 +48,10 @@ def test_closed_forms() -> None:
     assert np.exp(least.item()) <= perplexity([lengths.numpy()], 0.3) * (1 + 1e-12)
 
 
-def test_gradients_are_those_of_finite_differences_and_captions_get_none() -> None:
+def test_captions_get_no_gradient() -> None:
     first, second, captions = (side.requires_grad_() for side in batch(4, 3))
-    assert torch.autograd.gradcheck(
-        lambda one, two: soft_target_loss(one, two, captions, 0.5, 0.2), (first, second), atol=1e-8, rtol=1e-6
-    )
     soft_target_loss(first, second, captions, 0.5, 0.2).backward()
     assert captions.grad is None
-
-
-def test_what_does_not_fit_is_named() -> None:
-    good = torch.zeros(3, 4)
-    with pytest.raises(ValueError, match=r"first \(0, 4\), second \(0, 4\), captions \(0, 4\)"):
-        soft_target_loss(good[:0], good[:0], good[:0], 0.1, 0.1)
-    with pytest.raises(ValueError, match=r"captions \(2, 4\)"):
-        soft_target_loss(good, good, good[:2], 0.1, 0.1)
-    with pytest.raises(ValueError, match=r"first \(3,\)"):
-        soft_target_loss(good[:, 0], good, good, 0.1, 0.1)
 
 
 def test_the_perplexity_is_that_of_the_losss_targets() -> None:

@@ -65,26 +65,13 @@ def test_closed_forms() -> None:
     assert swav_loss((eye, turned), (turned, eye), 0.5).item() == pytest.approx(np.log(1 + 3 * np.exp(-2)))
 
 
-def test_gradients_are_those_of_finite_differences_and_reach_no_assignment() -> None:
+def test_no_gradient_reaches_an_assignment() -> None:
     rows = [torch.tensor(side, requires_grad=True) for side in sides(4, 3)]
-    prototypes = torch.tensor(unit(sides(5, 3, seed=1)[0]), requires_grad=True)
-    assigned = [sinkhorn(prototype_scores(side, prototypes), 0.05, 3).requires_grad_() for side in rows]
-
-    def loss(first: torch.Tensor, second: torch.Tensor, prototypes: torch.Tensor) -> torch.Tensor:
-        scores = (prototype_scores(first, prototypes), prototype_scores(second, prototypes))
-        return swav_loss(scores, (assigned[0], assigned[1]), 0.5)
-
-    assert torch.autograd.gradcheck(loss, (*rows, prototypes), atol=1e-8, rtol=1e-6)
-    loss(rows[0], rows[1], prototypes).backward()
+    prototypes = torch.tensor(unit(sides(5, 3, seed=1)[0]))
+    first, second = (prototype_scores(side, prototypes) for side in rows)
+    assigned = [sinkhorn(scores, 0.05, 3).requires_grad_() for scores in (first, second)]
+    swav_loss((first, second), (assigned[0], assigned[1]), 0.5).backward()
     assert [side.grad for side in assigned] == [None, None]
-
-
-def test_what_does_not_fit_is_named() -> None:
-    good = torch.zeros(3, 4)
-    with pytest.raises(ValueError, match=r"scores \(0, 4\)"):
-        sinkhorn(good[:0], 0.05, 3)
-    with pytest.raises(ValueError, match=r"first \(3, 4\), second \(2, 4\)"):
-        swav_loss((good, good[:2]), (good, good), 0.1)
 
 
 @pytest.mark.parametrize("epsilon", [0.02, 0.01, 0.001])

@@ -6,12 +6,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from torch import nn
 
 from tests.pretraining.shapes import images
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.backbones import build_backbone
 from workflow_scripts.pretraining.monitor.collapse import feature_statistics
-from workflow_scripts.pretraining.monitor.probing import OnlineProbe, dataset_rows, is_gain, split_rows
+from workflow_scripts.pretraining.monitor.probing import (
+    IMAGES,
+    FirstBatch,
+    OnlineProbe,
+    dataset_rows,
+    is_gain,
+    split_rows,
+)
 from workflow_scripts.stats.feature_statistics import rankme
 
 PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=200)
@@ -92,3 +100,11 @@ def test_checkpoints_of_equal_accuracy_seldom_replace_one_another() -> None:
     new, best = (torch.from_numpy(rng.random((seeds, n)) < 0.6) for _ in range(2))
     share = np.mean([is_gain(one, two) for one, two in zip(new, best, strict=True)])
     assert share == pytest.approx(stats.norm.sf(2), abs=4 * np.sqrt(0.0228 / seeds))
+
+
+def test_of_a_large_batch_only_the_images_that_are_watched_stay_in_memory() -> None:
+    views = [torch.randn(IMAGES + 50, 3, 2, 2, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
+    watched = FirstBatch(views)
+    assert sum(view.untyped_storage().nbytes() for view in watched._views) == 2 * IMAGES * 3 * 2 * 2 * 4
+    found = watched(nn.Flatten(), torch.device("cpu"))
+    assert found == FirstBatch([view[:IMAGES] for view in views])(nn.Flatten(), torch.device("cpu"))

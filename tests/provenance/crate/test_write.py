@@ -15,8 +15,7 @@ from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.key import root_hash
 from workflow_scripts.provenance.crate.contents import goes_along, public_settings
 from workflow_scripts.provenance.crate.write import write_crate
-from workflow_scripts.provenance.locate import locate
-from workflow_scripts.provenance.nodes import load
+from workflow_scripts.provenance.nodes import load, locate
 from workflow_scripts.stages.crate import main as stage
 
 

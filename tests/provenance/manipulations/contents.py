@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 from tests.provenance.manipulations.tools import Changed, any_file, files_of, of_kind, replace_bytes, stem
+from workflow_scripts.core.artifact import RUN
 
 
 def flipped_byte(study: Path, chance: random.Random) -> Changed:
@@ -70,3 +71,12 @@ def hard_link_to_another_artifact(study: Path, chance: random.Random) -> Changed
     one.unlink()
     os.link(other, one)
     return {one}
+
+
+def lost_pair(study: Path, chance: random.Random) -> Changed:
+    """Manifest and run record: the report, which was made from everything, misses the artifact."""
+    manifest = chance.choice([path for path in of_kind(study, "manifest") if path.parent.name != "report"])
+    changed = {path for path in files_of(stem(manifest)) if not path.name.endswith(RUN)}
+    manifest.unlink()
+    manifest.with_name(stem(manifest).name + RUN).unlink()
+    return changed

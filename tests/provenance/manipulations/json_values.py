@@ -65,6 +65,16 @@ def rewritten_form(study: Path, chance: random.Random) -> Changed:
     return {path}
 
 
+def edited_value(study: Path, chance: random.Random) -> Changed:
+    """Anywhere, in the form in which the workflow writes it, but without a new digest."""
+    path = _json_file(study, chance)
+    content = json.loads(path.read_bytes())
+    where, key = chance.choice([(one, key) for one, key in places(content) if not isinstance(one[key], dict | list)])
+    where[key] = where[key] + 1 if isinstance(where[key], int | float) else f"{where[key]} edited"
+    replace_bytes(path, pretty(content))
+    return {path}
+
+
 def wrong_type(study: Path, chance: random.Random) -> Changed:
     """Anywhere in a record, with a valid digest."""
     path = chance.choice(of_kind(study, "record"))

@@ -10,8 +10,7 @@ from unicodedata import normalize
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.foreign import readable
 from workflow_scripts.core.files.jsonio import digest
-from workflow_scripts.core.files.names import LABEL_KEY
-from workflow_scripts.core.files.rating_files import KEY_COLUMNS, POINTS, RATING_COLUMNS, SCALES
+from workflow_scripts.core.files.names import KEY_COLUMNS, LABEL_KEY, POINTS, RATING_COLUMNS, SCALES
 
 _ADVICE = "give a folder with the CSV files that the raters exported and the keys of their sheets"
 Row = dict[str, str]

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from workflow_scripts.captions.labels.judging import auc, calibration_error, margin, probabilities, reliability
 from workflow_scripts.captions.labels.reading import Labels
-from workflow_scripts.core.files.rating_files import POINTS, SCALES
+from workflow_scripts.core.files.names import POINTS, SCALES
 from workflow_scripts.stats.clustered import ordinal_alpha
 from workflow_scripts.stats.intervals import bootstrap, figure
 

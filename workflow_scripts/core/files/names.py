@@ -1,4 +1,4 @@
-"""Names of the files and folders that all studies share, of those of a cache entry, and of a study's own folders."""
+"""Names of files, folders and columns that several areas share: of all studies, of a cache entry, of label sheets."""
 
 from pathlib import Path
 
@@ -15,6 +15,11 @@ LOGS, CRATE = "logs", "crate"  # in a study's folder, beside the folders of the 
 LABELS, LABEL_KEY = "labels", ".key.csv"  # there too: label sheets, and the suffix of the keys beside them
 COPIES = "copies"  # there too: records of sheets, exported pages and networks that were written elsewhere
 ENTRY_MANIFEST, ENTRY_RECORD = "manifest.json", "run.json"  # in the folder of a cache entry
+# Columns of the keys of label sheets (text: digest of the caption when the sheet was made), and of ratings
+KEY_COLUMNS = ("sheet", "image", "caption", "key", "arm", "text")
+SCALES = ("faithful", "specific")
+POINTS = 4  # ratings are 0 to 3
+RATING_COLUMNS = ("sheet", "rater", "image", "caption", *SCALES, "preferred")
 
 
 def cache_entry(results: Path, stage: str, key: str) -> Path:

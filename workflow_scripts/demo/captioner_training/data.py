@@ -24,13 +24,7 @@ from workflow_scripts.demo.world.vocabulary import (
 from workflow_scripts.demo.world.world import scene_of
 
 SPLIT = "captioner"
-PROPERTIES = {
-    "concept": CONCEPTS,
-    "colour": tuple(COLOURS),
-    "texture": TEXTURES,
-    "size": SIZES,
-    "scene": tuple(SCENES),
-}
+PROPERTIES = {"concept": CONCEPTS, "colour": tuple(COLOURS), "texture": TEXTURES, "size": SIZES, "scene": tuple(SCENES)}
 FULL, MINOR, CONCEPT_ALONE, COLOUR_ALONE, VAGUE, COLOUR_WRONG, NONE = 0.98, 0.4, 0.4, 0.25, 0.1, 0.12, 0.02
 UNKNOWN = "[UNK]"
 

@@ -72,11 +72,7 @@ def tokenizer(end: bool) -> PreTrainedTokenizerFast:
 
 def image_processor(size: int) -> BlipImageProcessor:
     """Pictures to (3, size, size) float, channels brought to about unit variance."""
-    return BlipImageProcessor(
-        size={"height": size, "width": size},
-        image_mean=[MEAN] * 3,
-        image_std=[DEVIATION] * 3,
-    )
+    return BlipImageProcessor(size={"height": size, "width": size}, image_mean=[MEAN] * 3, image_std=[DEVIATION] * 3)
 
 
 def _vision(size: int, patch: int, layers: int) -> Blip2VisionConfig:

@@ -9,20 +9,7 @@ import numpy as np
 
 from workflow_scripts.demo.world.settings import FULL, World
 
-CONCEPTS = (
-    "balloon",
-    "boat",
-    "car",
-    "cat",
-    "cup",
-    "fish",
-    "flower",
-    "gift",
-    "house",
-    "mushroom",
-    "tree",
-    "umbrella",
-)
+CONCEPTS = ("balloon", "boat", "car", "cat", "cup", "fish", "flower", "gift", "house", "mushroom", "tree", "umbrella")
 COLOURS = {
     "red": (212, 38, 38),
     "orange": (245, 140, 25),

@@ -5,8 +5,7 @@ import colorsys
 import numpy as np
 from PIL import Image, ImageDraw
 
-from workflow_scripts.demo.world.canvas import Canvas, Colour, Paint, blend
-from workflow_scripts.demo.world.objects import OBJECTS
+from workflow_scripts.demo.world.objects import OBJECTS, Canvas, Colour, Paint, blend
 from workflow_scripts.demo.world.settings import FULL, World
 from workflow_scripts.demo.world.vocabulary import COLOURS, CONCEPTS, Spec, sample_spec
 from workflow_scripts.stats.seeds import derive

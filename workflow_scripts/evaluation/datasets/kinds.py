@@ -116,11 +116,7 @@ KINDS = by_name(
             settings=("image_column", "label_column"),
         ),
         DatasetKind(
-            name="world",
-            summary="a task of the demo's data",
-            read=_world,
-            settings=("task", "masks"),
-            from_world=True,
+            name="world", summary="a task of the demo's data", read=_world, settings=("task", "masks"), from_world=True
         ),
         DatasetKind(
             name="torchvision",

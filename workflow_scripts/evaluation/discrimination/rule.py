@@ -19,11 +19,7 @@ class Discrimination(Intervals):
     """When a metric counts as telling models apart; fixed before results are seen."""
 
     least_models: int = Field(
-        4,
-        ge=3,
-        description="fewest models for a verdict",
-        examples=[5],
-        json_schema_extra={"unit": "models"},
+        4, ge=3, description="fewest models for a verdict", examples=[5], json_schema_extra={"unit": "models"}
     )
     least_icc: float = Field(
         0.5,

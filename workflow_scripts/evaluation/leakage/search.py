@@ -1,24 +1,193 @@
-"""Which images of a test split are in the training images, identical or nearly so."""
+"""Which images of a test split are in the training images, identical or nearly so: by hashes and by vectors."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
 import faiss
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import BUG, PipelineError
-from workflow_scripts.evaluation.leakage.alignment import fit, inverse, places_of, turned
+from workflow_scripts.evaluation.leakage.alignment import Fit, fit, inverse, places_of, turned
 from workflow_scripts.evaluation.leakage.fingerprints import CROP, HASH_BYTES, VIEWS, Fingerprints
-from workflow_scripts.evaluation.leakage.match import Match, view_of
-from workflow_scripts.evaluation.leakage.vectors import Cosines, confirmed
 
+WAYS = ("by_pixels", "by_hash", "by_vectors")
+"""How a pair can be found: each is a column of :data:`MATCHES`."""
+SHOWN = ("whole", "training image cropped", "test image cropped")
+PART = 0.95  # share of the area below which an image counts as a crop of the other
+VIEWS_FOUND = (*SHOWN, *(f"{name}, mirrored" for name in SHOWN))
+MATCHES = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("test", "train")],
+        *[(name, pa.bool_()) for name in WAYS],
+        ("view", pa.string()),
+        ("distance", pa.int32()),
+        *[(name, pa.float64()) for name in ("correlation", "cosine")],
+    ]
+)
+COSINES = pa.schema([("test", pa.string()), ("train", pa.string()), ("cosine", pa.float32())])
+SLACK = 1e-4  # more than the rounding errors of products of unit vectors
+PAIRS_AT_ONCE = 4_096
+CROPS = places_of(0.8)  # where the alignment starts: one picture is the other, or a crop of 64 % of its area
+
+Cosines = Mapping[str, Mapping[int, float]]
+"""Training image -> rows of test images whose vectors are close -> cosine."""
 NEAREST = 8
 """Training images that are examined for each view of a test image and block, and listed for each test image."""
 AT_ONCE = 512
 """Test images that are compared at a time, so that not all pictures of candidates are in memory."""
 PLACES = places_of(CROP)
+
+
+class Match(NamedTuple):
+    """A training image that shows the same as a test image; the fields are those of :data:`MATCHES`.
+
+    Attributes:
+        test: row of the test image.
+        train: key of the training image.
+        by_pixels: whether the decoded pixels are identical.
+        by_hash: whether perceptual hashes are close, and the pictures agree.
+        by_vectors: whether an encoder's vectors are close, and the pictures agree.
+        view: index into :data:`VIEWS_FOUND`.
+        distance: bits of the hashes that differ: the fewest of all views by hash, of the whole images otherwise.
+        correlation: of the aligned pictures.
+        cosine: of the vectors; None if they were not compared or not close.
+    """
+
+    test: int
+    train: str
+    by_pixels: bool
+    by_hash: bool
+    by_vectors: bool
+    view: int
+    distance: int
+    correlation: float
+    cosine: float | None = None
+
+    @property
+    def rank(self) -> tuple[bool, int, float, str]:
+        """Sorts a test image's matches, the closest first."""
+        return not self.by_pixels, self.distance, -self.correlation, self.train
+
+    def joined(self, other: "Match") -> "Match":
+        """One match for two findings of the same pair, measured as the closer one."""
+        closer = min(self, other, key=lambda one: one.rank)
+        ways = {way: getattr(self, way) or getattr(other, way) for way in WAYS}
+        return closer._replace(**ways, cosine=other.cosine if self.cosine is None else self.cosine)
+
+
+def view_of(area: float, mirrored: bool) -> int:
+    """Index into :data:`VIEWS_FOUND`, from the area of the training image as a share of the test image."""
+    cropped = 1 if area < PART else 2 if area > 1 / PART else 0
+    return cropped + len(SHOWN) * mirrored
+
+
+def matches_table(found: Iterable[Match], keys: list[str]) -> pa.Table:
+    """One row per match, with the keys of the test images (``keys``, by row) and the names of the views."""
+    rows = [match._asdict() | {"test": keys[match.test], "view": VIEWS_FOUND[match.view]} for match in found]
+    return pa.Table.from_pylist(rows, MATCHES)
+
+
+def counts_of(found: Iterable[Match]) -> dict[str, int]:
+    """Numbers of test images with an identical training image, with a near duplicate only, and found in each way."""
+    ways: dict[int, set[str]] = {}
+    for match in found:
+        ways.setdefault(match.test, set()).update(way for way in WAYS if getattr(match, way))
+    identical = sum(WAYS[0] in one for one in ways.values())
+    return {
+        "identical": identical,
+        "near": len(ways) - identical,
+        **{way: sum(way in one for one in ways.values()) for way in WAYS},
+    }
+
+
+def close_pairs(
+    tests: np.ndarray, training: np.ndarray, rows: np.ndarray, products: np.ndarray, least: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The candidates whose cosine is at least ``least``, in the order of the test images, the closest first.
+
+    Args:
+        tests: (m, d) float32 unit rows.
+        training: (n, d) float32 unit rows, an array or a memory map.
+        rows: (m, k) int64, candidates in ``training`` for each test image; -1 for none.
+        products: (m, k) float32 cosines of the candidates, with rounding errors that depend on the machine.
+
+    Returns:
+        Rows of ``tests`` and of ``training``, and cosines in double precision: (p,) each.
+    """
+    test, place = np.nonzero((products >= least - SLACK) & (rows >= 0))
+    train = rows[test, place]
+    cosine = np.zeros(len(test))
+    for start in range(0, len(test), PAIRS_AT_ONCE):
+        part = slice(start, start + PAIRS_AT_ONCE)
+        cosine[part] = np.einsum("ij,ij->i", tests[test[part]].astype(float), training[train[part]].astype(float))
+    kept = np.flatnonzero(cosine >= least)
+    kept = kept[np.lexsort((train[kept], -cosine[kept], test[kept]))]
+    return test[kept], train[kept], np.minimum(cosine[kept], 1.0)
+
+
+def read_cosines(pairs: Sequence[Artifact], keys: list[str]) -> Cosines:
+    """The pairs of an artifact of the stage ``vector_matches``, by training image; empty if vectors are not compared.
+
+    Args:
+        keys: of the test images, by row.
+    """
+    found: dict[str, dict[int, float]] = {}
+    for artifact in pairs:
+        table = pq.read_table(artifact.path(".parquet"))
+        rows = pc.index_in(table["test"], value_set=pa.array(keys, pa.string()))
+        columns = table["train"].to_pylist(), rows.to_pylist(), table["cosine"].to_pylist()
+        for train, row, cosine in zip(*columns, strict=True):
+            found.setdefault(train, {})[row] = cosine
+    return found
+
+
+def confirmed(
+    tests: Fingerprints, keys: list[str], block: Fingerprints, cosines: Cosines, least: float
+) -> Iterator[Match]:
+    """Pairs whose vectors are close and whose pictures, once aligned, correlate by at least ``least``.
+
+    Close vectors alone are no proof: two photos of the same dog, or two red cars, have them too. Images of nearly one
+    colour are left out: their pictures would agree with others by a faint gradient.
+    """
+    shown = ((at, cosines.get(key, {})) for at, key in enumerate(keys) if not block.flat[at])
+    pairs = [(row, at, cosine) for at, close in shown for row, cosine in close.items() if not tests.flat[row]]
+    for start in range(0, len(pairs), PAIRS_AT_ONCE):
+        part = pairs[start : start + PAIRS_AT_ONCE]
+        row, at = np.array([pair[:2] for pair in part]).T
+        correlation, area, mirrored = _best_fit(tests.pictures[row], block.pictures[at])
+        differing = tests.hashes[row, VIEWS * mirrored] ^ block.hashes[at, 0]
+        bits = np.unpackbits(differing, axis=1).sum(axis=1)
+        for i in np.flatnonzero(correlation >= least):
+            measured = int(bits[i]), float(correlation[i]), part[i][2]
+            view = view_of(area[i], bool(mirrored[i]))
+            yield Match(int(row[i]), keys[at[i]], False, False, True, view, *measured)
+
+
+def _best_fit(tests: np.ndarray, training: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The best fits, with either picture in the other: correlation, area, and 1 where mirrored; (n,) each."""
+    n = len(tests)
+    best, area, mirrored = np.full(n, -1.0), np.ones(n), np.zeros(n, int)
+    for mirror in (0, 1):
+        shown = turned(tests, np.full(n, bool(mirror)))
+        for found in _fits(shown, training):
+            better = found.correlation > best
+            best[better], area[better], mirrored[better] = found.correlation[better], found.area[better], mirror
+    return best, area, mirrored
+
+
+def _fits(tests: np.ndarray, training: np.ndarray) -> Iterator[Fit]:
+    places = [np.broadcast_to(place, (len(tests), 4)) for place in CROPS]
+    for place in places:
+        yield fit(tests, training, place)
+    for place in places[1:]:
+        correlation, area = fit(training, tests, place)
+        yield Fit(correlation, 1 / area)
 
 
 class Limits(NamedTuple):

@@ -176,10 +176,7 @@ def fit_lgssl(data: CrossEntropy, cost: float, search: Search) -> Head:
     return _minimise(objective, data, strength, search)
 
 
-OBJECTIVES: dict[str, Callable[[CrossEntropy, float, Search], Head]] = {
-    "sklearn": fit_sklearn,
-    "lgssl": fit_lgssl,
-}
+OBJECTIVES: dict[str, Callable[[CrossEntropy, float, Search], Head]] = {"sklearn": fit_sklearn, "lgssl": fit_lgssl}
 
 
 def _minimise(

@@ -195,10 +195,7 @@ def evaluate_saliency(
 
     test = np.isin(images.masked, data.rows("test"))
     found = survey(
-        images,
-        images.masked[test],
-        images.masked[~test],
-        lambda row: bool(np.isfinite(head.bias[data.labels[row]])),
+        images, images.masked[test], images.masked[~test], lambda row: bool(np.isfinite(head.bias[data.labels[row]]))
     )
     keys, n = [str(key) for key in data.keys[found.rows]], len(found.rows)
     result = SaliencyResult(

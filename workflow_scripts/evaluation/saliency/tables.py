@@ -77,11 +77,7 @@ def example_places(result: SaliencyResult, count: int, seed: int) -> list[tuple[
 
 
 def write_examples(
-    path: Path,
-    result: SaliencyResult,
-    places: list[tuple[int, str]],
-    images: PackedImages,
-    classes: list[str],
+    path: Path, result: SaliencyResult, places: list[tuple[int, str]], images: PackedImages, classes: list[str]
 ) -> None:
     """Example maps as ``.npz``, one row an example.
 

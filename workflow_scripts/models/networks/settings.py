@@ -30,9 +30,7 @@ class ExternalNetwork(Settings):
         examples=["resnet50.IMAGENET1K_V2"],
     )
     weights: Literal["pretrained", "random"] = Field(
-        "pretrained",
-        description="random: the same architecture, initialised from the run's seed",
-        examples=["random"],
+        "pretrained", description="random: the same architecture, initialised from the run's seed", examples=["random"]
     )
     prefix: str = Field(
         "",

@@ -19,6 +19,9 @@ POSITION, FLIP, JITTER, GREY, BLUR = 2 * TRIES, 2 * TRIES + 2, 2 * TRIES + 3, 2 
 PARTNER = 2 * TRIES + 15  # of the first view
 BLOCKS = 9  # of four numbers, as Philox makes them
 DRAWS = 4 * BLOCKS
+RATIO = (3 / 4, 4 / 3)
+# What torch's ``interpolate`` calls for antialiased bilinear resizing, with a tensor for the result.
+_RESIZE = torch.ops.aten._upsample_bilinear2d_aa.out
 
 
 def draws(seed: int, step: int, view: int, first: int, number: int) -> np.ndarray:
@@ -29,11 +32,6 @@ def draws(seed: int, step: int, view: int, first: int, number: int) -> np.ndarra
     """
     counter = [first * BLOCKS, 0, view, step]
     return np.random.Generator(np.random.Philox(key=derive(seed, "augment"), counter=counter)).random((number, DRAWS))
-
-
-RATIO = (3 / 4, 4 / 3)
-# What torch's ``interpolate`` calls for antialiased bilinear resizing, with a tensor for the result.
-_RESIZE = torch.ops.aten._upsample_bilinear2d_aa.out
 
 
 def crop_boxes(uniform: np.ndarray, height: np.ndarray, width: np.ndarray, area: tuple[float, float]) -> np.ndarray:
@@ -86,12 +84,12 @@ class Crops:
     ) -> None:
         self._size = size
         self._boxes: list[list[int] | None] = [None] * len(augmentations)
-        for area in {one.area for one in augmentations if one.area is not None}:
-            these = [i for i, one in enumerate(augmentations) if one.area == area]
+        for area in {augmentation.area for augmentation in augmentations if augmentation.area is not None}:
+            these = [i for i, augmentation in enumerate(augmentations) if augmentation.area == area]
             boxes = crop_boxes(uniform[these], height[these], width[these], area).tolist()
             for i, box in zip(these, boxes, strict=True):
                 self._boxes[i] = box
-        coloured = np.array([one.colour for one in augmentations], bool)
+        coloured = np.array([augmentation.colour for augmentation in augmentations], bool)
         self._flipped = (coloured & (uniform[:, FLIP] < 0.5)).tolist()
         self._resized = torch.empty((1, size, size, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
 

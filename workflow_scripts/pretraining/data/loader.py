@@ -57,12 +57,8 @@ class Order:
             if epoch not in self._epochs:
                 self._epochs.pop(epoch - 2, None)
                 generator = np.random.Generator(np.random.PCG64(derive(self.seed, "order", epoch)))
-                self._epochs[epoch] = self._drawn(generator)
+                self._epochs[epoch] = generator.permutation(self.rows)
             return self._epochs[epoch][place * self.batch : (place + 1) * self.batch]
-
-    def _drawn(self, generator: np.random.Generator) -> np.ndarray:
-        """All rows that an epoch shows, int64, in its order."""
-        return generator.permutation(self.rows)
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def _groups(made: Changes, most: int) -> Iterator[_Group]:
     numbers, count = made.numbers, len(made.numbers.rows)
     edges = np.linspace(0, count, -(-count // most) + 1).astype(int)
     starts = edges[:-1]
-    scale, luma, mean = (one.numpy()[..., 0] for one in (numbers.scale, numbers.luma, numbers.mean))
+    scale, luma, mean = (factor.numpy()[..., 0] for factor in (numbers.scale, numbers.luma, numbers.mean))
     used = np.logical_or.reduceat(np.stack([luma != 0, mean != 0, scale > 1]), starts, axis=2)
     at = np.arange(count)
     blends = np.stack(

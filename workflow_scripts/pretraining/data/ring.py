@@ -53,9 +53,9 @@ def load(
     with closing(Ring(batches, steps, processes)) as ring:
         made = prefetch(make, steps, min(workers, SLOTS - 1))
         try:
-            for one in made:
+            for batch in made:
                 ring.check()
-                yield one
+                yield batch
         finally:
             ring.close()
             made.close()

@@ -48,7 +48,7 @@ def write_rows(captions: Iterator[list[str | None]], encode: Encode, vocabulary:
             size = np.zeros(len(batch), np.int32)
             size[[not is_blank(text) for text in batch]] = [len(row) for row in rows]
             lengths.append(size)
-            file.write(np.array([one for row in rows for one in row], kind).tobytes())
+            file.write(np.array([token for row in rows for token in row], kind).tobytes())
         total = (file.tell() - start) // kind.itemsize
         file.seek(0)
         np.lib.format.write_array_header_1_0(file, {**header, "shape": (total,)})

@@ -11,6 +11,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
 Views = Sequence[Tensor]
+LARGEST_SCALE = 100.0
+LARGEST = math.log(LARGEST_SCALE) - 1e-6
+"""Bound of the learned logarithm, a little lower: exp rounds up to 100.00001, which is cut off, with its gradient."""
 
 
 def units(rows: Tensor) -> Tensor:
@@ -123,11 +126,6 @@ def nt_xent(
     logits, columns = similarities((first, second), temperature, every, offset)
     losses = cross_entropy(logits, columns.flip(0).flatten(), reduction="mean" if weights is None else "none")
     return mean_of_pairs(losses, weights, len(first))
-
-
-LARGEST_SCALE = 100.0
-LARGEST = math.log(LARGEST_SCALE) - 1e-6
-"""Bound of the learned logarithm, a little lower: exp rounds up to 100.00001, which is cut off, with its gradient."""
 
 
 def clip_loss(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
 
 if TYPE_CHECKING:
@@ -120,9 +119,7 @@ METHOD = Method(
     name="clip",
     summary="symmetric InfoNCE between images and their captions (Radford et al. 2021)",
     objective=Objective(settings=ClipHead, heads=heads, embed=embed, loss=loss),
-    external=False,
     pairs=("caption",),
-    augmentations=tuple(AUGMENTATIONS),
     views=(View("source"),),
     learns=("tokens",),
     weights=True,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from pydantic import Field, PositiveInt
 
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
 from workflow_scripts.pretraining.methods import clip
 
@@ -50,9 +49,7 @@ METHOD = Method(
     name="clip_sbert",
     summary="CLIP with frozen sentence vectors of the captions instead of a text transformer (El Banani et al. 2023)",
     objective=Objective(settings=ClipSbertHead, heads=heads, embed=embed, loss=loss),
-    external=False,
     pairs=("caption",),
-    augmentations=tuple(AUGMENTATIONS),
     views=(View("source"),),
     learns=("vectors",),
     weights=True,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveInt
 
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
 from workflow_scripts.pretraining.methods import clip
 from workflow_scripts.pretraining.methods.clip import ClipHead
@@ -53,7 +52,7 @@ def loss(network: "Network", settings: DeclipNnHead, batch: "Batch", rows: "Sequ
     image, text = rows
     neighbour = queue.nearest(text)
     queue.add(all_rows(text.detach())[0])
-    own, near = (clip.match(network, image, one, batch.weights) for one in (text, neighbour))
+    own, near = (clip.match(network, image, caption, batch.weights) for caption in (text, neighbour))
     return (1 - weight) * own + weight * near
 
 
@@ -61,9 +60,7 @@ METHOD = Method(
     name="declip_nn",
     summary="CLIP's loss against captions and against their nearest neighbours among earlier ones (Li et al. 2022)",
     objective=Objective(settings=DeclipNnHead, heads=heads, embed=clip.embed, loss=loss),
-    external=False,
     pairs=("caption",),
-    augmentations=tuple(AUGMENTATIONS),
     views=(View("source"),),
     learns=("tokens",),
     weights=True,

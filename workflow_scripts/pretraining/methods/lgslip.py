@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
 from workflow_scripts.pretraining.methods import clip
 from workflow_scripts.pretraining.methods.clip import ClipHead
@@ -62,9 +61,7 @@ METHOD = Method(
     summary="NT-Xent between images with similar captions, and CLIP's loss between the first and its caption "
     "(El Banani et al. 2023)",
     objective=Objective(settings=LgslipHead, heads=heads, embed=embed, loss=loss),
-    external=False,
     pairs=("language",),
-    augmentations=tuple(AUGMENTATIONS),
     views=TWO_VIEWS,
     learns=("tokens",),
     weights=True,

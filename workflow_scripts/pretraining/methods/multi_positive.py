@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, SeveralPartners
 from workflow_scripts.pretraining.methods.simclr import SimclrHead, heads, projected
 
@@ -38,9 +37,7 @@ METHOD = Method(
     name="multi_positive",
     summary="SimCLR in which all images with the same caption are positives of each other (Tian et al. 2023)",
     objective=Objective(settings=MultiPositiveHead, heads=heads, embed=embed, loss=loss),
-    external=False,
     pairs=("language",),
-    augmentations=tuple(AUGMENTATIONS),
     views=TWO_VIEWS,
     learns=("caption_ids",),
     weights=True,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
 
 if TYPE_CHECKING:
@@ -76,9 +75,7 @@ METHOD = Method(
     summary="each image of a pair predicts the nearest neighbour of the other among earlier images "
     "(Dwibedi et al. 2021)",
     objective=Objective(settings=NnclrHead, heads=heads, embed=embed, loss=loss),
-    external=False,
     pairs=("self", "language", "visual"),
-    augmentations=tuple(AUGMENTATIONS),
     views=TWO_VIEWS,
     passes=2,
 )

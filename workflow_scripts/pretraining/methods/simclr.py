@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
 
 if TYPE_CHECKING:
@@ -75,9 +74,7 @@ METHOD = Method(
     name="simclr",
     summary="NT-Xent loss between the two images of a pair and all others of the batch (Chen et al. 2020)",
     objective=Objective(settings=SimclrHead, heads=heads, embed=embed, loss=loss),
-    external=False,
     pairs=("self", "language", "visual"),
-    augmentations=tuple(AUGMENTATIONS),
     views=TWO_VIEWS,
     weights=True,
     passes=2,

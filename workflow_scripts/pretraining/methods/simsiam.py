@@ -8,7 +8,6 @@ from pydantic import Field, PositiveInt
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
 
 if TYPE_CHECKING:
@@ -109,9 +108,7 @@ METHOD = Method(
     name="simsiam",
     summary="each image of a pair predicts the projection of the other, without negatives (Chen and He 2021)",
     objective=Objective(settings=SimsiamHead, heads=heads, embed=embed, loss=loss, start=start),
-    external=False,
     pairs=("self", "language", "visual"),
-    augmentations=tuple(AUGMENTATIONS),
     views=TWO_VIEWS,
     weights=True,
     passes=2,

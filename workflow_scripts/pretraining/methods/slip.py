@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
 from workflow_scripts.pretraining.methods import clip
 from workflow_scripts.pretraining.methods.clip import ClipHead
@@ -64,9 +63,7 @@ METHOD = Method(
     name="slip",
     summary="CLIP's loss and, between two more views with SimCLR's augmentation, NT-Xent (Mu et al. 2022)",
     objective=Objective(settings=SlipHead, heads=heads, embed=embed, loss=loss),
-    external=False,
     pairs=("caption",),
-    augmentations=tuple(AUGMENTATIONS),
     views=(View("source"), View("source", "simclr"), View("source", "simclr")),
     learns=("tokens",),
     weights=True,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import TWO_VIEWS, LabelSettings, Method, Objective, Sizes
 
 if TYPE_CHECKING:
@@ -52,9 +51,7 @@ METHOD = Method(
     name="supervised",
     summary="cross-entropy on the labels of the training images, the ceiling (only the demo has labels)",
     objective=Objective(settings=SupervisedHead, heads=heads, embed=embed, loss=loss),
-    external=False,
     pairs=("labels",),
-    augmentations=tuple(AUGMENTATIONS),
     views=TWO_VIEWS,  # as many as in SimCLR, so that a contrast against it has equal budgets
     learns=("labels",),
     passes=2,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes, StepSettings
 
 if TYPE_CHECKING:
@@ -139,9 +138,7 @@ METHOD = Method(
     name="swav",
     summary="each image of a pair predicts the cluster of the other (Caron et al. 2020)",
     objective=Objective(settings=SwavHead, heads=heads, embed=embed, loss=loss, before_update=freeze),
-    external=False,
     pairs=("self", "language", "visual"),
-    augmentations=tuple(AUGMENTATIONS),
     views=TWO_VIEWS,
     passes=2,
 )

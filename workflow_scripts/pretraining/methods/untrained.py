@@ -1,15 +1,12 @@
 """The untrained network: initial weights, the baseline of every evaluation."""
 
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import Method
 
 METHOD = Method(
     name="untrained",
     summary="a network at its initial weights, the baseline",
     objective=None,
-    external=False,
     pairs=("none",),
-    augmentations=tuple(AUGMENTATIONS),
     views=(),
     passes=0,
 )

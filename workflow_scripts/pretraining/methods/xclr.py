@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, PositiveFloat, model_validator
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective
 from workflow_scripts.pretraining.methods.simclr import SimclrHead, embed, heads
 
@@ -80,9 +79,7 @@ METHOD = Method(
     name="xclr",
     summary="SimCLR with soft targets from the similarity of the images' captions (Sobal et al. 2024)",
     objective=Objective(settings=XclrHead, heads=heads, embed=embed, loss=loss, calibrate=calibrate),
-    external=False,
     pairs=("caption",),
-    augmentations=tuple(AUGMENTATIONS),
     views=TWO_VIEWS,
     learns=("vectors",),
     passes=2,

@@ -16,6 +16,8 @@ from workflow_scripts.pretraining.monitor.live_curve import LiveCurve
 from workflow_scripts.pretraining.monitor.tracking import Tracking
 from workflow_scripts.pretraining.training.checkpoint import State
 
+ADVICE = "lower lr, lengthen warmup_steps or set precision to no; that starts the run from step 0"
+
 
 class Reading:
     """A copy of a tensor to the processor, which goes on while it is made."""
@@ -34,9 +36,6 @@ class Reading:
         if self._made is not None:
             self._made.synchronize()
         return [float(value) for value in self._values.tolist()]
-
-
-ADVICE = "lower lr, lengthen warmup_steps or set precision to no; that starts the run from step 0"
 
 
 def check_losses(losses: Sequence[float], last: int, saved: int) -> None:

@@ -25,6 +25,8 @@ from workflow_scripts.stats.seeds import derive
 BATCH = 256
 STANDARD_ERRORS = 2  # of a gain that makes a checkpoint the best one
 SEED = 0  # not that of the run: checkpoints of all seeds are chosen by the same images
+IMAGES = 256
+TIMES = 20  # how often in a run
 
 
 @dataclass(frozen=True)
@@ -120,10 +122,6 @@ def is_gain(new: torch.Tensor, best: torch.Tensor) -> bool:
     gained, lost = int((new & ~best).sum()), int((best & ~new).sum())
     n, gain = len(new), gained - lost
     return gain > 0 and gain**2 * n >= STANDARD_ERRORS**2 * (n * (gained + lost) - gain**2)
-
-
-IMAGES = 256
-TIMES = 20  # how often in a run
 
 
 class FirstBatch:

@@ -55,7 +55,7 @@ def backward(accelerator: Accelerator, wrapped: nn.Module, network: Network, bat
 
 def _of_loss(network: Network, batch: Batch, rows: Sequence[Tensor]) -> tuple[Tensor, list[Tensor | None], Tensor]:
     """The loss, its gradients by ``rows``, and a scalar that has its gradients by the weights that it uses itself."""
-    leaves = [one.requires_grad_() for one in rows]
+    leaves = [row.requires_grad_() for row in rows]
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     loss = network.compared(batch, leaves)
     found = torch.autograd.grad(loss, [*leaves, *weights], allow_unused=True)
@@ -90,7 +90,7 @@ class RunningStatistics:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        norms = [one for one in network.modules() if isinstance(one, _BatchNorm)]
+        norms = [norm for norm in network.modules() if isinstance(norm, _BatchNorm)]
         self._buffers = [buffer for norm in norms for buffer in norm.buffers(recurse=False)]
         self._before = [buffer.clone() for buffer in self._buffers]
         self._sums = [torch.zeros_like(buffer) for buffer in self._buffers]

@@ -19,9 +19,8 @@ from workflow_scripts.core.files.durable import write_atomic
 from workflow_scripts.core.pinned_code import handed_to_machines
 from workflow_scripts.pretraining.training.checkpoint import step_reached
 from workflow_scripts.pretraining.training.interrupt import TERMINATED, Interrupt
-from workflow_scripts.pretraining.training.node import run_node
 from workflow_scripts.pretraining.training.plan import Plan, write_plan
-from workflow_scripts.pretraining.training.processes import python, start, wait, with_our_code
+from workflow_scripts.pretraining.training.processes import python, run_node, start, wait, with_our_code
 from workflow_scripts.pretraining.training.slurm import back_to_queue, check_gpus, check_start, environment_for_step
 from workflow_scripts.pretraining.training.stage_in import staged_plan
 from workflow_scripts.pretraining.training.trainer import train
@@ -104,7 +103,7 @@ def _run_nodes(plan: Plan, file: Path, store: tuple[str, int], interrupt: Interr
         # Each node's full share of the job, in addition to the step that this stage runs in.
         *("--mem=0", "--overlap", "--kill-on-bad-exit=1", "--cpu-bind=none", "--input=none"),
         *([f"--gres=gpu:{plan.local}"] if plan.device == "cuda" else []),
-        *python("workflow_scripts.pretraining.training.node", file, plan.device, *map(str, (*shape, *store))),
+        *python("workflow_scripts.pretraining.training.processes", file, plan.device, *map(str, (*shape, *store))),
     ]
     log.info("%d processes on each of %d nodes", plan.local, nodes)
     environment = with_our_code(environment_for_step() | {"SLURM_EXPORT_ENV": "ALL"} | handed_to_machines(plan.work))

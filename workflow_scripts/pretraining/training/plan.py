@@ -30,6 +30,8 @@ IMAGES, PAIRING, PROBE, TOKENS = (
     ("starts", "lengths"),
 )
 
+SAMPLED = 8  # batches: the run's first ones
+
 
 def decoded_bytes(index: pa.Table) -> int:
     """Bytes that the images of an index (columns width, height) take as uint8 RGB."""
@@ -161,9 +163,6 @@ def read_plan(path: Path) -> Plan:
         study=words["study"],
         run=words["run"],
     )
-
-
-SAMPLED = 8  # batches: the run's first ones
 
 
 def calibrated(plan: Plan) -> tuple[Plan, dict[str, float]]:

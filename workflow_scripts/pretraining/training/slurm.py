@@ -87,7 +87,7 @@ def gpus_given() -> int | None:
         return before
     visible, on_node = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("SLURM_GPUS_ON_NODE")
     if visible is not None:
-        return len([one for one in visible.split(",") if one.strip() not in ("", "-1")])
+        return len([gpu for gpu in visible.split(",") if gpu.strip() not in ("", "-1")])
     return int(on_node) if on_node else None
 
 
@@ -129,8 +129,8 @@ def back_to_queue() -> None:
     taken the job down after a while.
     """
     facts = job_facts()
-    mine = facts.get("Comment", "").startswith(OWN_JOB) and facts.get("BatchFlag", "0") != "0"
-    if not mine or facts.get("JobState") != "RUNNING" or facts.get("Requeue") != "1":
+    own = facts.get("Comment", "").startswith(OWN_JOB) and facts.get("BatchFlag", "0") != "0"
+    if not own or facts.get("JobState") != "RUNNING" or facts.get("Requeue") != "1":
         log.info("cannot requeue: %s", {name: facts.get(name) for name in ("JobState", "Requeue", "Comment")})
         return
     if _is_requeued_when_it_ends(facts):

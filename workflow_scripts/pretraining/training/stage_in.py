@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.cache import results_root
-from workflow_scripts.core.stage_in.stage_in import staged
-from workflow_scripts.core.stage_in.where import note_folder
+from workflow_scripts.core.stage_in.stage_in import note_folder, staged
 from workflow_scripts.pretraining.training.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.training.plan import Plan
 

@@ -296,8 +296,8 @@ def parameter_groups(model: nn.Module, weight_decay: float, norm_weight_decay: f
     decay by ``norm_weight_decay``."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return [
-        {"params": [one for one in trained if one.ndim > 1], "weight_decay": weight_decay},
-        {"params": [one for one in trained if one.ndim <= 1], "weight_decay": norm_weight_decay},
+        {"params": [weight for weight in trained if weight.ndim > 1], "weight_decay": weight_decay},
+        {"params": [weight for weight in trained if weight.ndim <= 1], "weight_decay": norm_weight_decay},
     ]
 
 

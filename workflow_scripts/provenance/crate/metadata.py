@@ -7,6 +7,7 @@ import ast
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -179,26 +180,17 @@ def in_order(nodes: Sequence[Node]) -> list[Node]:
     Raises:
         PipelineError: run records say that artifacts were made from each other.
     """
-    by_path = {node.path: node for node in nodes}
-    done: dict[Path, Node] = {}
-    begun: set[Path] = set()
-
-    def visit(node: Node) -> None:
-        if node.path in done:
-            return
-        if node.path in begun:
-            raise PipelineError(
-                "cycle of inputs", node.record_path, node.label, "faithful-pairs audit names the faulty record"
-            )
-        begun.add(node.path)
-        for one in inputs_of(node, by_path):
-            if one.path in by_path and one.path != node.path:
-                visit(by_path[one.path])
-        done[node.path] = node
-
-    for node in sorted(nodes, key=lambda node: node.label):
-        visit(node)
-    return list(done.values())
+    by_path = {node.path: node for node in sorted(nodes, key=lambda node: node.label)}
+    inputs = {
+        path: {one.path for one in inputs_of(node, by_path) if one.path in by_path and one.path != path}
+        for path, node in by_path.items()
+    }
+    try:
+        return [by_path[path] for path in TopologicalSorter(inputs).static_order()]
+    except CycleError as error:
+        node = by_path[error.args[1][0]]
+        advice = "faithful-pairs audit names the faulty record"
+        raise PipelineError("cycle of inputs", node.record_path, node.label, advice) from None
 
 
 def _times(nodes: Sequence[Node]) -> dict[str, str]:

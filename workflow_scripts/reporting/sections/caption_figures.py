@@ -54,11 +54,7 @@ def caption_figures(study: Study, explained: Mapping[str, Explained]) -> Row:
         if figure.name.partition(".")[0] == known and figure.values
     ]
     groups = [(group, list(some)) for group, some in groupby(rows, key=lambda row: row["group"])]
-    return {
-        "groups": groups,
-        "reference": found["reference"],
-        "arms": [(arm, arm_class(arm)) for arm in arms],
-    }
+    return {"groups": groups, "reference": found["reference"], "arms": [(arm, arm_class(arm)) for arm in arms]}
 
 
 def _judged(study: Study) -> Iterator[Figure]:

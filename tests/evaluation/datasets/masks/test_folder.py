@@ -84,20 +84,8 @@ def test_a_mask_may_number_several_objects(tmp_path: Path) -> None:
     assert several.mask is not None and several.objects is not None
     mask = np.asarray(Image.open(io.BytesIO(several.mask)))
     assert mask[:, 0].tolist() == [1, 1, 0, 0, 1, 1, 255, 255, 0, 0, 0, 0]
-    assert np.asarray(Image.open(io.BytesIO(several.objects)))[:, 0].tolist() == [
-        1,
-        1,
-        2,
-        2,
-        3,
-        3,
-        255,
-        255,
-        0,
-        0,
-        0,
-        0,
-    ]
+    ids = np.asarray(Image.open(io.BytesIO(several.objects)))[:, 0]
+    assert ids.tolist() == [1, 1, 2, 2, 3, 3, 255, 255, 0, 0, 0, 0]
     assert several.object_classes == ("cat", "dog", "cat")
     assert (plain.mask, plain.objects, plain.object_classes) == ((tmp_path / "set/masks/1.png").read_bytes(), None, ())
 

@@ -6,13 +6,7 @@ import pytest
 from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.datasets.masks.objects import (
-    class_mask,
-    label_of,
-    object_picture,
-    png,
-    read_numbers,
-)
+from workflow_scripts.evaluation.datasets.masks.objects import class_mask, label_of, object_picture, png, read_numbers
 
 CLASSES, AREAS = ["cup", "cat", "cup", "dog"], [30, 45, 20, 5]
 IDS = np.array([[0, 1, 2], [3, 4, 255]], np.uint8)
