@@ -1,4 +1,4 @@
-"""Image vectors of BLIP-2, CLIP and a plain ViT."""
+"""Image vectors of BLIP-2, CLIP, a plain ViT and a run of the study."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from transformers import (
     CLIPConfig,
     CLIPImageProcessor,
@@ -18,12 +19,15 @@ from transformers import (
     ViTModel,
 )
 
+from tests.embeddings.small_runs import save_network
 from tests.helpers import hashes
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.embeddings import images as images_module
-from workflow_scripts.embeddings.images import blip2_encoder, embed, transformers_encoder
+from workflow_scripts.embeddings.images import blip2_encoder, embed, run_encoder, transformers_encoder
 from workflow_scripts.models.matcher import load_matcher
+from workflow_scripts.models.networks.view import View
+from workflow_scripts.models.preprocessing import normalise, prepare
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
 
@@ -92,3 +96,20 @@ def test_pooled_output_of_a_vit(tmp_path: Path, pictures: list[Image.Image]) -> 
 def test_no_encoder(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no image encoder"):
         transformers_encoder(tmp_path, "cpu")
+
+
+def test_images_are_seen_as_in_evaluations(tmp_path: Path, pictures: list[Image.Image]) -> None:
+    network, weights, about = save_network(tmp_path)
+    encoder = run_encoder(weights, about, View(size=24, side=28, resize="bicubic"), "cpu")
+    pixels = torch.stack([prepare(picture, 24, "bicubic", 28) for picture in pictures])
+    with torch.no_grad():
+        expected = network(normalise(pixels))
+    torch.testing.assert_close(encoder(pictures), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_features_that_are_not_finite_are_an_error(tmp_path: Path, pictures: list[Image.Image]) -> None:
+    network, weights, about = save_network(tmp_path)
+    save_file({name: tensor * float("nan") for name, tensor in network.state_dict().items()}, weights)
+    encoder = run_encoder(weights, about, View(size=24, side=24, resize="bilinear"), "cpu")
+    with pytest.raises(PipelineError, match="features not finite in"):
+        encoder(pictures[:1])

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from tests.embeddings.small_runs import save_network, save_tower
-from tests.embeddings.test_clip_text import save_clip
 from tests.embeddings.test_images import clip
+from tests.embeddings.test_text_towers import save_clip
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, ImageModel
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS, TextModel

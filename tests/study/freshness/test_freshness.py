@@ -25,11 +25,7 @@ def test_what_would_be_made_as_it_was_is_fresh(card: PlannedJob, reason: Reason)
     ("changes", "trigger", "said"),
     [
         ({"code": "other"}, "code", "made by other code"),
-        (
-            {"settings": {"confidence": 0.5}},
-            "params",
-            "made with other settings (confidence 0.5 then, 0.95 today)",
-        ),
+        ({"settings": {"confidence": 0.5}}, "params", "made with other settings (confidence 0.5 then, null today)"),
         ({"environment": {**CPU, "threads": 8}}, "params", "computed with 8 math threads, but the config says 1"),
         ({"environment": {**CPU, "device": "cuda"}}, "params", "computed on cuda, but the config says cpu"),
         ({"input_files": {}, "inputs": {}}, "input", "made from other inputs (download: 0 then, 2 today)"),

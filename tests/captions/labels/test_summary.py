@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.captions.labels.judging import (
+from workflow_scripts.captions.labels.summary import (
     auc,
     best_margin,
     calibration_error,
