@@ -187,15 +187,11 @@ def _unit(vectors: Any) -> Any:
 
 def results_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:
     """One row per set; ``n`` episodes of ``ways`` classes, drawn from ``classes`` that have enough images."""
-    rows = [
-        {
-            **{"dataset": data.name, "metric": "accuracy", "value": found.score.value, "low": found.score.low},
-            **{"high": found.score.high, "standard_error": found.standard_error, "n": len(found.accuracy)},
-            **{"ways": found.ways, "classes": found.classes, "classes_left_out": len(data.classes) - found.classes},
-        }
-        for data, found in results
-    ]
-    return pa.Table.from_pylist(rows, RESULTS)
+    rows = []
+    for data, found in results:
+        numbers = len(found.accuracy), found.ways, found.classes, len(data.classes) - found.classes
+        rows.append((data.name, "accuracy", *found.score, found.standard_error, *numbers))
+    return pa.Table.from_pylist([dict(zip(RESULTS.names, row, strict=True)) for row in rows], RESULTS)
 
 
 def episodes_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:

@@ -92,8 +92,7 @@ def measure(comparison: Comparison, scores: StudyScores) -> Iterator[tuple[Place
         sides = [side._replace(runs=tuple(run for run in side.runs if run.seed in seeds)) for side in sides]
     tables = [scores.series[run.run, side.step] for side in sides for run in side.runs]
     for place in tables[0]:
-        compared = not place[0].startswith("saliency.") or is_compared(place[0])
-        if compared and all(place in table for table in tables):
+        if is_compared(place[0]) and all(place in table for table in tables):
             yield place, _measured(sides, seeds, scores, place)
 
 

@@ -202,16 +202,12 @@ def discrimination_rows(
         probe: family of the probe's accuracy, with which other metrics are compared.
     """
     found = checkpoints(summary, scores)
-    places = dict.fromkeys(place for one in found for place in scores[one.run, one.step] if _is_shown(place[0]))
+    places = dict.fromkeys(place for one in found for place in scores[one.run, one.step] if is_compared(place[0]))
     masked = {dataset for family, dataset in places if family.startswith("saliency.")}
     for family, dataset in places:
         mine = [one for one in found if (family, dataset) in scores[one.run, one.step]]
         if dataset in masked and len(mine) > 1:
             yield _row(scores, mine, (family, dataset), (probe, dataset), rule)
-
-
-def _is_shown(family: str) -> bool:
-    return not family.startswith("saliency.") or is_compared(family)
 
 
 def _row(
