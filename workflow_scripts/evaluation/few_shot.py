@@ -42,11 +42,11 @@ def eligible(labels: np.ndarray, support_rows: np.ndarray, query_rows: np.ndarra
     """Classes with at least ``shots`` support rows and ``queries`` query rows, by ascending label."""
     kept, support, query = [], [], []
     for label in np.unique(labels):
-        mine, theirs = support_rows[labels[support_rows] == label], query_rows[labels[query_rows] == label]
-        if len(mine) >= shots and len(theirs) >= queries:
+        shot_rows, tested_rows = support_rows[labels[support_rows] == label], query_rows[labels[query_rows] == label]
+        if len(shot_rows) >= shots and len(tested_rows) >= queries:
             kept.append(label)
-            support.append(mine)
-            query.append(theirs)
+            support.append(shot_rows)
+            query.append(tested_rows)
     return Pools(np.array(kept), support, query)
 
 

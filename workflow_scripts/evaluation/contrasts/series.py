@@ -130,13 +130,13 @@ def few_shot_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator
     """Share of its queries in which each test image is right, and the accuracy of each episode, by set."""
     images, episodes = (pq.read_table(artifact.path(suffix)) for suffix in (".images.parquet", ".episodes.parquet"))
     for row in pq.read_table(artifact.path(".parquet")).to_pylist():
-        mine = _where(images, dataset=row["dataset"])
-        order.check("query", row["dataset"], [mine[name] for name in ("key", "label", "shown")], artifact)
-        shown = mine["shown"].to_numpy().astype(np.float64)
-        values = (mine["correct"].to_numpy() / shown).astype(np.float32)
+        tested = _where(images, dataset=row["dataset"])
+        order.check("query", row["dataset"], [tested[name] for name in ("key", "label", "shown")], artifact)
+        shown = tested["shown"].to_numpy().astype(np.float64)
+        values = (tested["correct"].to_numpy() / shown).astype(np.float32)
         accuracy = _where(episodes, dataset=row["dataset"])["accuracy"].to_numpy()
         head = (row["dataset"], f"few_shot.{row['metric']}", "few_shot")
-        items = values, mine["label"].to_numpy(), shown / shown.sum(), accuracy
+        items = values, tested["label"].to_numpy(), shown / shown.sum(), accuracy
         yield Series(*head, *items, *_interval(row), file, ways=row["ways"])
 
 
@@ -174,12 +174,12 @@ def saliency_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator
         layered = KINDS[row["target"]].layered
         if not _is_read(row, first, layered):
             continue
-        mine = items.of(row["layer"] if layered else "", row["target"])
-        order.check("mask", row["dataset"], [mine["key"], mine["label"]], artifact)
+        scored = items.of(row["layer"] if layered else "", row["target"])
+        order.check("mask", row["dataset"], [scored["key"], scored["label"]], artifact)
         values = _values(items, row)
         if values is not None:
-            labels = mine["label"].to_numpy()
-            shares = np.full(len(mine), 1 / len(mine))
+            labels = scored["label"].to_numpy()
+            shares = np.full(len(scored), 1 / len(scored))
             name = _name(row, first)
             head = (row["dataset"], name, name, values.astype(np.float32), labels, shares, None)
             yield Series(*head, row["value"], row["low"], row["high"], file)

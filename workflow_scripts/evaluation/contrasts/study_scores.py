@@ -114,9 +114,9 @@ def _add_file(scores: StudyScores, artifact: Artifact, suffix: str) -> int:
 def _read_statistics(scores: StudyScores, artifact: Artifact) -> None:
     suffix = ".statistics.parquet"
     file = _add_file(scores, artifact, suffix)
-    mine = scores.statistics.setdefault((artifact.unit["run"], artifact.unit["step"]), [])
+    rows = scores.statistics.setdefault((artifact.unit["run"], artifact.unit["step"]), [])
     for row in pq.read_table(artifact.path(suffix)).to_pylist():
-        mine.append(({**row, "metric": f"features.{row['metric']}"}, [file]))
+        rows.append(({**row, "metric": f"features.{row['metric']}"}, [file]))
 
 
 def with_lengths(runs: Sequence[SummaryRun], trainings: Iterable[Artifact]) -> list[SummaryRun]:
