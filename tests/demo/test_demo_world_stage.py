@@ -164,7 +164,6 @@ def test_archives_carry_no_times_or_owners(world):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"vague": 0.7}, "the shares must add up to 1"),
         ({"oversized": 121}, "at most images"),
         ({"pictures": 3}, "Extra"),
         ({"scenes": ["sand"]}, "at least 2 items"),

@@ -43,11 +43,6 @@ def test_resnets_are_torchvisions_without_classifier(name: str) -> None:
     assert set(BACKBONES[name].build().state_dict()) == {key for key in reference if not key.startswith("fc.")}
 
 
-def test_an_unknown_backbone_names_the_known_ones() -> None:
-    with pytest.raises(PipelineError, match=r"unknown backbone .*: resnet9; choose from .*resnet18.*resnet_small"):
-        build_backbone("resnet9")
-
-
 @pytest.mark.parametrize("side", [32, 48, 64])
 def test_the_small_one_keeps_a_map_and_is_small(side: int) -> None:
     network, dimension = build_backbone("resnet_small")

@@ -160,12 +160,6 @@ def test_a_deviation_of_zero_is_refused(tmp_path: Path) -> None:
         load_external(settings("timm", image_size=160, crop=0.95), tmp_path, 0)
 
 
-def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
-    torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "w.pth")
-    with pytest.raises(PipelineError, match=r"weights of another network in .*w\.pth: .* missing: .*unexpected: "):
-        load_external(settings("timm", architecture="test_vit", image_size=160, crop=0.95), tmp_path, 0)
-
-
 def test_what_the_library_says_about_images_is_not_ignored(tmp_path: Path) -> None:
     timm_folder(tmp_path, "test_vit", {"crop_pct": 0.9, "interpolation": "bilinear", "mean": (0.1, 0.2, 0.3)})
     with pytest.raises(PipelineError) as refused:

@@ -1,7 +1,6 @@
 """Judges: every entry is complete and scores captions of small images as its model does."""
 
 import json
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -171,21 +170,6 @@ def test_efficientnet_lite0_names_what_a_photo_of_an_object_shows() -> None:
     found = classifier.logits([ball])
     assert found.shape == (1, 1000) and classifier.features([ball]).shape == (1, 1280)
     assert "ping-pong ball" in [classifier.labels[i] for i in found[0].topk(5).indices]
-
-
-@pytest.mark.parametrize(
-    ("files", "said"),
-    [
-        ([], "no weights"),
-        (["a.pth", "b.pth"], r"several files of weights .*: a\.pth, b\.pth"),
-        (["a.pth"], "weights that hold more than tensors"),
-    ],
-)
-def test_efficientnet_lite0_of_wrong_files(tmp_path: Path, files: list[str], said: str) -> None:
-    for name in files:
-        (tmp_path / name).write_bytes(pickle.dumps(Path("an object that is no tensor")))
-    with pytest.raises(PipelineError, match=said):
-        CLASSIFIERS["efficientnet_lite0"].load(tmp_path, "cpu")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def record(label: str, digest: str, rows: dict[str, Any] | None = None) -> Recor
 def test_a_number_says_which_file_and_hash_it_is_from() -> None:
     source = ArtifactIndex([record("a/x", "1" * 64)]).source("a/x", ".parquet")
     assert Number("61.2", source=source, rows="dataset d").title == "a/x.parquet · sha256 ffffffffff… · dataset d"
-    assert source.anchor == ArtifactIndex([record("a/x", "1" * 64)]).rows()[0].anchor
+    assert source.anchor == ArtifactIndex([record("a/x", "1" * 64)]).rows()[0]["anchor"]
 
 
 def test_the_flow_shows_every_reason_largest_first_and_skips_what_counts_nothing() -> None:

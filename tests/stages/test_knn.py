@@ -7,7 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from tests.helpers import run
 from tests.stages.evaluation_chain import CHECKPOINT, UNIT, Chain
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.evaluation.contrasts.series import ItemOrder, knn_series, probe_series
+from workflow_scripts.evaluation.contrasts.series import ItemOrder, hit_series
 from workflow_scripts.evaluation.downstream import load_downstream
 from workflow_scripts.stages import knn
 
@@ -34,9 +34,9 @@ def test_results_predictions_and_series(chain: Chain, dataset: str) -> None:
     assert 1 < statistics["rankme"]["value"] <= min(len(bank), data.features.shape[1])
 
     order = ItemOrder()
-    (series,) = knn_series(made, 4, order)
+    (series,) = hit_series(made, 4, order)
     assert (series.metric, series.family, series.file) == (f"knn.{data.metric}", "knn", 4)
     assert series.shares @ series.values == pytest.approx(row["value"])
     assert (series.value, series.low, series.high) == (row["value"], row["low"], row["high"])
     # Its images are those of the probe, in the same order, so that both can be paired by position.
-    assert len(list(probe_series(Artifact(chain.probes[dataset]), 0, order))) == 2
+    assert len(list(hit_series(Artifact(chain.probes[dataset]), 0, order))) == 2

@@ -31,18 +31,8 @@ ORDERS = {
     "random": "random",
 }
 MOST_DISAGREEMENTS = 3  # views of an arm on which two judges disagree
-LABELS = {
-    "q": "search",
-    "arm": "in",
-    "subreddit": "subreddit",
-    "score": "score",
-    "versus": "minus",
-    "order": "order",
-    "lowest": "from",
-    "highest": "to",
-    "seed": "seed",
-    "page": "page",
-}
+LABELS = {name: name for name in View.model_fields}  # of the fields of a view
+LABELS |= {"q": "search", "arm": "in", "versus": "minus", "lowest": "from", "highest": "to"}
 SIDE, PARTNER_SIDE = 320, 128  # pixels of the longer side
 
 

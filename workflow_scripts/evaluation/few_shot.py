@@ -42,11 +42,11 @@ def eligible(labels: np.ndarray, support_rows: np.ndarray, query_rows: np.ndarra
     """Classes with at least ``shots`` support rows and ``queries`` query rows, by ascending label."""
     kept, support, query = [], [], []
     for label in np.unique(labels):
-        mine, theirs = support_rows[labels[support_rows] == label], query_rows[labels[query_rows] == label]
-        if len(mine) >= shots and len(theirs) >= queries:
+        shot_rows, tested_rows = support_rows[labels[support_rows] == label], query_rows[labels[query_rows] == label]
+        if len(shot_rows) >= shots and len(tested_rows) >= queries:
             kept.append(label)
-            support.append(mine)
-            query.append(theirs)
+            support.append(shot_rows)
+            query.append(tested_rows)
     return Pools(np.array(kept), support, query)
 
 
@@ -187,15 +187,11 @@ def _unit(vectors: Any) -> Any:
 
 def results_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:
     """One row per set; ``n`` episodes of ``ways`` classes, drawn from ``classes`` that have enough images."""
-    rows = [
-        {
-            **{"dataset": data.name, "metric": "accuracy", "value": found.score.value, "low": found.score.low},
-            **{"high": found.score.high, "standard_error": found.standard_error, "n": len(found.accuracy)},
-            **{"ways": found.ways, "classes": found.classes, "classes_left_out": len(data.classes) - found.classes},
-        }
-        for data, found in results
-    ]
-    return pa.Table.from_pylist(rows, RESULTS)
+    rows = []
+    for data, found in results:
+        numbers = len(found.accuracy), found.ways, found.classes, len(data.classes) - found.classes
+        rows.append((data.name, "accuracy", *found.score, found.standard_error, *numbers))
+    return pa.Table.from_pylist([dict(zip(RESULTS.names, row, strict=True)) for row in rows], RESULTS)
 
 
 def episodes_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:

@@ -34,23 +34,12 @@ def pack_images(images: TarImages, view: View, path: Path, workers: int) -> None
     _write(path, (len(images), view.size, view.size, 3), progress(fed(loaded), total, "images"))
 
 
-def pack_objects(objects: TarImages, view: View, path: Path, rows_path: Path) -> None:
-    """Write the maps of objects as :func:`pack_masks` writes masks, with their numbers of objects unchecked."""
-    rows = np.flatnonzero(objects.size >= 0).astype(np.int64)
-
-    def load(row: int) -> np.ndarray:
-        return _fitted(np.asarray(Image.open(io.BytesIO(objects.bytes(row)))), view)
-
-    _write(path, (len(rows), view.size, view.size), batches(rows, load, workers=1))
-    np.save(rows_path, rows)
-
-
-def pack_masks(masks: TarImages, keys: Sequence[str], view: View, path: Path, masked: Path, where: str) -> None:
+def pack_masks(masks: TarImages, keys: Sequence[str] | None, view: View, path: Path, masked: Path, where: str) -> None:
     """Write the masks under the same resize and crop as their images, nearest neighbour, and which rows have one.
 
     Args:
         masks: size -1 for rows without one.
-        keys: of all rows, for errors.
+        keys: of all rows, for errors; None: these are maps of objects, which have other values than masks.
         path: .npy of (m, size, size) uint8.
         masked: .npy of (m,) int64, ascending.
         where: the dataset, for errors.
@@ -62,14 +51,17 @@ def pack_masks(masks: TarImages, keys: Sequence[str], view: View, path: Path, ma
 
     def load(row: int) -> np.ndarray:
         pixels = np.asarray(Image.open(io.BytesIO(masks.bytes(row))))
-        return _fitted(check_mask(pixels, where, keys[row]), view)
+        if keys is not None:
+            check_mask(pixels, where, keys[row])
+        values = torch.from_numpy(pixels.astype(np.uint8))[None]
+        return np.asarray(fit(values, view.size, "nearest-exact", view.side)[0].numpy())
 
     _write(path, (len(rows), view.size, view.size), batches(rows, load, workers=1))
     np.save(masked, rows)
 
 
-def check_mask(mask: np.ndarray, where: str, key: str) -> np.ndarray:
-    """``mask`` if it is two-dimensional and holds only 0, 1 and 255.
+def check_mask(mask: np.ndarray, where: str, key: str) -> None:
+    """Check that a mask is two-dimensional and holds only 0, 1 and 255.
 
     Raises:
         PipelineError: otherwise.
@@ -78,13 +70,6 @@ def check_mask(mask: np.ndarray, where: str, key: str) -> np.ndarray:
     if strange:
         advice = "use greyscale masks with 0 (background), 1 (object) and 255 (ignore)"
         raise PipelineError("invalid object mask", where, f"{key}: {strange}", advice)
-    return mask
-
-
-def _fitted(pixels: np.ndarray, view: View) -> np.ndarray:
-    """A mask (h, w) under the resize and crop of its image, nearest neighbour: (size, size) uint8."""
-    values = torch.from_numpy(pixels.astype(np.uint8))[None]
-    return np.asarray(fit(values, view.size, "nearest-exact", view.side)[0].numpy())
 
 
 def batches(rows: np.ndarray, load: Callable[[int], np.ndarray], workers: int) -> Iterator[np.ndarray]:

@@ -34,8 +34,8 @@ class Judge:
     Attributes:
         name: the setting ``kind`` of a judge.
         summary: one phrase.
-        settings: class of the kind's settings, which are keys of the judge in a config. Kinds may share a setting if
-            they define it identically.
+        settings: class of the kind's settings, which are keys of the judge in a config. None by default. Kinds
+            may share a setting if they define it identically.
         needs: external sources that ``load`` takes: ``model``; ``text``, a sentence encoder; ``photos``, captioned
             photos (:mod:`workflow_scripts.models.cross_fit`).
         own_model: whether it needs a ``source`` of its own; without one it uses the matcher of ``recaption``.
@@ -48,10 +48,10 @@ class Judge:
 
     name: str
     summary: str
-    settings: type[Settings]
+    settings: type[Settings] = Settings
     needs: tuple[str, ...]
-    own_model: bool
-    by_reference: bool
+    own_model: bool = True
+    by_reference: bool = False
     scores: tuple[str, ...]
-    others: int
+    others: int = 64
     load: Callable[[Mapping[str, Path], str, Any], Scorer]

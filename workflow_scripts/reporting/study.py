@@ -80,19 +80,6 @@ class Table:
     lines: list[TableLine]
 
 
-@dataclass(frozen=True)
-class ArtifactRow:
-    """A line of the table of artifacts."""
-
-    anchor: str
-    stage: str
-    label: str
-    digest: str
-    rows_in: int | None
-    rows_out: int | None
-    dropped: dict[str, int]
-
-
 class ArtifactIndex:
     """All artifacts that the page was made from, in the order given, each with an anchor."""
 
@@ -118,21 +105,21 @@ class ArtifactIndex:
         record = self._records[label]
         return Source(f"{label}{MANIFEST}", record.digest[:SHORT], self._anchors[label])
 
-    def rows(self) -> list[ArtifactRow]:
+    def rows(self) -> list[Row]:
         """The table of artifacts."""
-        return [self._row(record) for record in self._records.values()]
-
-    def _row(self, record: Record) -> ArtifactRow:
-        rows = record.manifest.get("rows") or {}
-        return ArtifactRow(
-            anchor=self._anchors[record.label],
-            stage=record.label.split("/")[0],
-            label=record.label,
-            digest=record.digest[:SHORT],
-            rows_in=rows.get("in"),
-            rows_out=rows.get("out"),
-            dropped={str(reason): int(n) for reason, n in sorted((rows.get("dropped") or {}).items())},
-        )
+        lines = []
+        for label, record in self._records.items():
+            rows = record.manifest.get("rows") or {}
+            counts = {"rows_in": rows.get("in"), "rows_out": rows.get("out")}
+            dropped = dict(sorted((rows.get("dropped") or {}).items()))
+            cited = {
+                "anchor": self._anchors[label],
+                "label": label,
+                "stage": label.split("/")[0],
+                "digest": record.digest[:SHORT],
+            }
+            lines.append({**cited, **counts, "dropped": dropped})
+        return lines
 
 
 def sample_rows(path: Path, columns: Sequence[str], most: int, seed: int, use: str) -> pa.Table:

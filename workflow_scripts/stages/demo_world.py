@@ -8,7 +8,7 @@ from workflow_scripts.demo.world.settings import World
 
 
 class DemoWorld(World):
-    """The demo's synthetic data: what its images show, how many there are, faithfulness of its titles, and faults."""
+    """The demo's synthetic data: what its images show, how many there are, and faults."""
 
     seed: int = Field(0, ge=0, description="seed of all images, titles and faults", examples=[1])
     size: int = Field(
@@ -21,38 +21,6 @@ class DemoWorld(World):
         description="posts whose image can be fetched and that have a caption",
         examples=[500],
         json_schema_extra={"unit": "posts"},
-    )
-    faithful: float = Field(
-        0.10,
-        ge=0,
-        le=1,
-        description="share of titles that fully describe the image; the four shares add up to 1",
-        examples=[0.2],
-        json_schema_extra={"unit": "share of titles"},
-    )
-    partial: float = Field(
-        0.18,
-        ge=0,
-        le=1,
-        description="share of titles that are partly right",
-        examples=[0.1],
-        json_schema_extra={"unit": "share of titles"},
-    )
-    vague: float = Field(
-        0.60,
-        ge=0,
-        le=1,
-        description="share of titles that fit any image",
-        examples=[0.5],
-        json_schema_extra={"unit": "share of titles"},
-    )
-    wrong: float = Field(
-        0.12,
-        ge=0,
-        le=1,
-        description="share of titles about something else",
-        examples=[0.2],
-        json_schema_extra={"unit": "share of titles"},
     )
     oversized: int = Field(
         40,
@@ -111,10 +79,7 @@ class DemoWorld(World):
     )
 
     @model_validator(mode="after")
-    def _adds_up(self) -> "DemoWorld":
-        total = self.faithful + self.partial + self.vague + self.wrong
-        if abs(total - 1) > 1e-9:
-            raise ValueError(f"faithful + partial + vague + wrong is {total}, but the shares must add up to 1")
+    def _fits(self) -> "DemoWorld":
         if max(self.oversized, self.repeated_ids) > self.images:
             raise ValueError(f"oversized and repeated_ids must be at most images, {self.images}")
         return self
@@ -142,11 +107,10 @@ def _write_feed(job: Job[DemoWorld]) -> None:
     )
 
     s = job.settings
-    shares = (s.faithful, s.partial, s.vague, s.wrong)
-    good = list(good_posts(s.seed, s.images, s.oversized, s.size, shares, s))
+    good = list(good_posts(s.seed, s.images, s.oversized, s.size, s))
     counts = {"dead_link": s.dead_links, "placeholder": s.placeholders}
     counts |= {"html_answer": s.html_answers, "empty_caption": s.empty_captions}
-    faulty = list(faulty_posts(s.seed, s.images, counts, s.size, shares, s))
+    faulty = list(faulty_posts(s.seed, s.images, counts, s.size, s))
     posts = good + [one for _, one in faulty]
     again = list(repeats(good, s.repeated_ids))
     write_zip(job.file(".annotations.zip"), annotation_files(posts + again), compress=True)

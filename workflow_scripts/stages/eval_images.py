@@ -14,15 +14,15 @@ def eval_images(job: Job[EvalImages]) -> None:
     import pyarrow.parquet as pq
 
     from workflow_scripts.core.shards import dataset_images
-    from workflow_scripts.evaluation.packing import pack_images, pack_masks, pack_objects
+    from workflow_scripts.evaluation.packing import pack_images, pack_masks
 
     dataset, view = job.input("dataset"), job.settings
     images, masks = dataset_images(dataset), dataset_images(dataset, "mask_")
     pack_images(images, view, job.file(".npy"), job.workers)
     keys = pq.read_table(dataset.path(".parquet"), columns=["key"])["key"].to_pylist()
-    pack_masks(masks, keys, view, job.file(".masks.npy"), job.file(".masked.npy"), f"dataset {dataset.name}")
-    objects = dataset_images(dataset, "objects_")
-    pack_objects(objects, view, job.file(".objects.npy"), job.file(".with_objects.npy"))
+    objects, where = dataset_images(dataset, "objects_"), f"dataset {dataset.name}"
+    pack_masks(masks, keys, view, job.file(".masks.npy"), job.file(".masked.npy"), where)
+    pack_masks(objects, None, view, job.file(".objects.npy"), job.file(".with_objects.npy"), where)
     job.rows(len(images), len(images))
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from workflow_scripts.demo.captioner_training import data
-from workflow_scripts.demo.captioner_training.score import SPLIT as SCORE_SPLIT
 from workflow_scripts.demo.world.vocabulary import Spec, caption
 
 SPEC = Spec("fish", "blue", "dotted", "small", "snow")
@@ -47,8 +46,3 @@ def test_training_texts_are_faithful_first_and_never_paired_with_themselves():
     assert texts[0] == [caption(spec) for spec in specs] and fits.shape == (3, 40) and fits.dtype == np.float32
     assert (fits[0] == np.float32(data.FULL)).all() and (fits[1:] < 0.75).all()
     assert all(a != b for a, b in zip(texts[0], texts[1], strict=True))
-
-
-def test_no_study_draws_from_the_splits_of_the_captioner():
-    assert data.SPLIT == "captioner" and SCORE_SPLIT == "captioner_score"
-    assert not {data.SPLIT, SCORE_SPLIT} & {"post", "probe_train", "probe_test", "masks"}

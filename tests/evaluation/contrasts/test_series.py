@@ -11,9 +11,8 @@ from workflow_scripts.evaluation.contrasts.series import (
     ItemOrder,
     Series,
     few_shot_series,
+    hit_series,
     is_compared,
-    knn_series,
-    probe_series,
     saliency_series,
 )
 from workflow_scripts.stats.intervals import bootstrap_class_means, bootstrap_means
@@ -23,7 +22,7 @@ RUN = run("simclr", "original", "crop", 0)
 
 
 def test_items_are_read_by_set_and_objective(results: Path) -> None:
-    found = {one.dataset: one for path in probe(results, FIRST) for one in probe_series(Artifact(path), 3, ItemOrder())}
+    found = {one.dataset: one for path in probe(results, FIRST) for one in hit_series(Artifact(path), 3, ItemOrder())}
     assert (found["pets"].values == hits(FIRST, "last", "pets")).all()
     assert (found["dtd"].values == hits(FIRST, "last", "dtd")).all()
     assert found["pets"].metric == "linear_probe.sklearn.mean_per_class" and found["pets"].file == 3
@@ -36,7 +35,7 @@ def test_items_are_read_by_set_and_objective(results: Path) -> None:
 
 
 def test_neighbours_are_read_as_the_probe_is(results: Path) -> None:
-    pets, dtd = (next(iter(knn_series(Artifact(path), 1, ItemOrder()))) for path in knn(results, FIRST))
+    pets, dtd = (next(iter(hit_series(Artifact(path), 1, ItemOrder()))) for path in knn(results, FIRST))
     for one, name in ((pets, "pets"), (dtd, "dtd")):
         assert (one.values == hits(FIRST, "knn last", name)).all()
     assert (pets.metric, dtd.metric) == ("knn.mean_per_class", "knn.accuracy")
@@ -53,10 +52,10 @@ def test_few_shot_is_a_mean_over_images(results: Path) -> None:
 def test_other_items_or_another_order_cannot_be_paired(results: Path) -> None:
     order = ItemOrder()
     for path in (*probe(results, FIRST), *probe(results, SECOND)):
-        list(probe_series(Artifact(path), 0, order))
+        list(hit_series(Artifact(path), 0, order))
     list(few_shot_series(Artifact(few_shot(results, FIRST)), 0, order))
     with pytest.raises(PipelineError, match=r"cannot be paired in .*dataset pets"):
-        list(probe_series(Artifact(probe(results, SECOND, "best", keys="other")[0]), 0, order))
+        list(hit_series(Artifact(probe(results, SECOND, "best", keys="other")[0]), 0, order))
 
 
 @pytest.mark.parametrize("per_class", [False, True])

@@ -26,21 +26,7 @@ _WIDTH, _HEADS = 96, 4
 
 def words() -> list[str]:
     """Every word of the world's captions and titles, sorted."""
-    texts = [
-        *CONCEPTS,
-        *COLOURS,
-        *TEXTURES,
-        *SIZES,
-        *SCENES.values(),
-        "a",
-        "an",
-        "the",
-        "and",
-        "of",
-        "with",
-        "is",
-        "it",
-    ]
+    texts = [*CONCEPTS, *COLOURS, *TEXTURES, *SIZES, *SCENES.values(), "a an the and of with is it"]
     texts += [text.replace("{concept}", "").replace("{colour}", "") for text in all_templates()]
     split = pre_tokenizers.BertPreTokenizer()
     return sorted({word for text in texts for word, _ in split.pre_tokenize_str(text)})

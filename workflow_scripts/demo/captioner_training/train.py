@@ -2,7 +2,7 @@
 
     python -m workflow_scripts.demo.captioner_training.train --out workflow_scripts/demo/captioner
 
-The shipped weights come from this command with its defaults: seed 20190101, one math thread, 24,000 pictures of the
+The shipped weights come from this command: seed 20190101, one math thread, 24,000 pictures of the
 split "captioner", which no study draws from. It takes about 20 minutes of one core (1,160 s measured), 1 GB of
 memory, and ends with the figures of `score.score` on 1,000 unseen pictures. The same machine gives the same
 weights again; another processor or version of torch may round otherwise and give slightly different ones.
@@ -255,18 +255,12 @@ def main(argv: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for caption/ and match/")
-    parser.add_argument("--seed", type=int, default=Plan.seed)
-    parser.add_argument("--threads", type=int, default=1, help="math threads; the shipped weights come from one")
-    parser.add_argument("--vision-steps", type=int, default=Plan.vision_steps)
-    parser.add_argument("--joint-steps", type=int, default=Plan.joint_steps)
-    parser.add_argument("--pictures", type=int, default=Plan.pictures)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    torch.set_num_threads(args.threads)
-    plan = Plan(args.seed, args.pictures, vision_steps=args.vision_steps, joint_steps=args.joint_steps)
+    torch.set_num_threads(1)
     start, cpu = time.time(), time.process_time()
-    models = train(plan, workers=os.cpu_count() or 1)
+    models = train(Plan(), workers=os.cpu_count() or 1)
     blip2.save(args.out, *models)
     log.info("trained in %.0f s (%.0f s of CPU)", time.time() - start, time.process_time() - cpu)
     for name, value in score(args.out, count=1000).items():

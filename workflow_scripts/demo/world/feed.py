@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.demo.world.settings import FULL, LABELS, World
-from workflow_scripts.demo.world.vocabulary import Spec, title
+from workflow_scripts.demo.world.vocabulary import LEVELS, SHARES, Spec, title
 from workflow_scripts.demo.world.world import scene_of, to_image
 from workflow_scripts.stats.seeds import derive
 
@@ -34,7 +34,6 @@ SUBREDDITS = {
 }
 YEARS = (2019, 2020)
 _STRAY = 0.08  # share of posts in a subreddit that is about other things
-Shares = tuple[float, float, float, float]
 WEB_PAGE = b"<!doctype html><html><head><title>Gone</title></head><body>This post is no longer here.</body></html>\n"
 PLACEHOLDER = "removed.png"
 FAULTS = ("dead_link", "placeholder", "html_answer", "empty_caption")
@@ -76,13 +75,11 @@ def base36(number: int, digits: int = 6) -> str:
     return "".join(letters[number // 36**place % 36] for place in reversed(range(digits)))
 
 
-def post(
-    seed: int, split: str, index: int, size: int, shares: tuple[float, float, float, float], world: World = FULL
-) -> Post:
-    """Post `index` of a split; `shares` are those of titles.LEVELS and add up to 1."""
+def post(seed: int, split: str, index: int, size: int, world: World = FULL) -> Post:
+    """Post `index` of a split."""
     spec, picture, _ = scene_of(seed, split, index, size, world)
     rng = np.random.default_rng(derive(seed, "demo_post", split, index))
-    level = ("faithful", "partial", "vague", "wrong")[int(rng.choice(4, p=shares))]
+    level = LEVELS[int(rng.choice(4, p=SHARES))]
     home = next(name for name, concepts in SUBREDDITS.items() if spec.concept in concepts)
     subreddit = str(rng.choice(list(SUBREDDITS))) if rng.random() < _STRAY else home
     year = int(rng.choice(YEARS))
@@ -115,22 +112,22 @@ def truth_table(posts: Sequence[Post]) -> pa.Table:
     return pa.table({**columns, "faithful": [one.level for one in posts]})
 
 
-def good_posts(seed: int, count: int, oversized: int, size: int, shares: Shares, world: World) -> Iterator[Post]:
+def good_posts(seed: int, count: int, oversized: int, size: int, world: World) -> Iterator[Post]:
     """`count` posts whose picture can be fetched, `size` pixels wide and high; twice that for `oversized` of them."""
     # evenly spread
     doubled = {index * count // oversized for index in range(oversized)} if oversized else set()
     for index in range(count):
-        yield post(seed, "post", index, size * 2 if index in doubled else size, shares, world)
+        yield post(seed, "post", index, size * 2 if index in doubled else size, world)
 
 
 def faulty_posts(
-    seed: int, start: int, counts: Mapping[str, int], size: int, shares: Shares, world: World
+    seed: int, start: int, counts: Mapping[str, int], size: int, world: World
 ) -> Iterator[tuple[str, Post]]:
     """Posts of each of FAULTS, as many as `counts` says; their ids go on from number `start`."""
     index = itertools.count(start)
     for fault in FAULTS:
         for _ in range(counts.get(fault, 0)):
-            one = post(seed, "post", next(index), size, shares, world)
+            one = post(seed, "post", next(index), size, world)
             if fault == "empty_caption":
                 one = replace(one, caption="")
             elif fault == "html_answer":

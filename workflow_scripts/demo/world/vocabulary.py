@@ -31,6 +31,7 @@ SCENES = {
     "street": "on the street",
 }
 LEVELS = ("faithful", "partial", "vague", "wrong")
+SHARES = (0.10, 0.18, 0.60, 0.12)  # of posts' titles, by level
 
 OPENINGS = (
     "finally done with this one",

@@ -70,8 +70,8 @@ def comparisons(contrasts: Sequence[Contrast], runs: Sequence[SummaryRun]) -> It
         for members in groups(contrast, runs):
             for steps, label in _steps(contrast.cells, members):
                 sides = tuple(
-                    Side(term.weight, step, tuple(mine))
-                    for term, step, mine in zip(contrast.cells, steps, members, strict=True)
+                    Side(term.weight, step, tuple(own))
+                    for term, step, own in zip(contrast.cells, steps, members, strict=True)
                 )
                 yield _comparison(contrast, sides, label)
 
@@ -83,11 +83,11 @@ def groups(contrast: Contrast, runs: Sequence[SummaryRun]) -> Iterator[list[Runs
     axes = dict.fromkeys([*contrast.per, "tag"])
     values = []
     for axis in axes:
-        free = [mine for term, mine in zip(terms, matching, strict=True) if not term.fixes(axis)]
-        values.append(list(dict.fromkeys(getattr(run, axis) for mine in free for run in mine)) if free else [None])
+        free = [own for term, own in zip(terms, matching, strict=True) if not term.fixes(axis)]
+        values.append(list(dict.fromkeys(getattr(run, axis) for own in free for run in own)) if free else [None])
     for combination in product(*values):
         wanted = dict(zip(axes, combination, strict=True))
-        members = [_within(term, mine, wanted) for term, mine in zip(terms, matching, strict=True)]
+        members = [_within(term, own, wanted) for term, own in zip(terms, matching, strict=True)]
         if all(members):
             yield from [members] if contrast.terms else _by_augmentation(members)
 
@@ -99,16 +99,16 @@ def _within(term: Term, runs: Runs, wanted: dict[str, str | None]) -> Runs:
 
 def _by_augmentation(members: list[Runs]) -> Iterator[list[Runs]]:
     """Runs with the same augmentation; two terms that share none are compared across augmentations."""
-    mine, theirs = ({run.augmentation for run in runs} for runs in members)
-    pairs = [(one, one) for one in sorted(mine & theirs)] or list(product(sorted(mine), sorted(theirs)))
+    first, second = ({run.augmentation for run in runs} for runs in members)
+    pairs = [(one, one) for one in sorted(first & second)] or list(product(sorted(first), sorted(second)))
     for chosen in pairs:
         yield [[run for run in runs if run.augmentation == one] for runs, one in zip(members, chosen, strict=True)]
 
 
 def _steps(terms: Sequence[Term], members: Sequence[Runs]) -> Iterator[tuple[list[str], str]]:
     """Step of each term, and their label, for each step that all runs of the terms without their own step have."""
-    free = [run for term, mine in zip(terms, members, strict=True) if term.step is None for run in mine]
-    fixed = [(term.step, run) for term, mine in zip(terms, members, strict=True) if term.step for run in mine]
+    free = [run for term, own in zip(terms, members, strict=True) if term.step is None for run in own]
+    fixed = [(term.step, run) for term, own in zip(terms, members, strict=True) if term.step for run in own]
     if any(step not in run.steps for step, run in fixed):
         return
     if not free:

@@ -92,8 +92,7 @@ def measure(comparison: Comparison, scores: StudyScores) -> Iterator[tuple[Place
         sides = [side._replace(runs=tuple(run for run in side.runs if run.seed in seeds)) for side in sides]
     tables = [scores.series[run.run, side.step] for side in sides for run in side.runs]
     for place in tables[0]:
-        compared = not place[0].startswith("saliency.") or is_compared(place[0])
-        if compared and all(place in table for table in tables):
+        if is_compared(place[0]) and all(place in table for table in tables):
             yield place, _measured(sides, seeds, scores, place)
 
 
@@ -252,12 +251,12 @@ def _verdict(line: _Line) -> Verdict:
 
 def _rows(line: _Line) -> Iterator[Row]:
     head = {**line.comparison.labels(), "dataset": line.dataset, "metric": mean_metric([m.like for m in line.members])}
-    told = {"expected": line.comparison.expected, "unequal": ", ".join(line.comparison.unequal)}
-    told["chosen_on"] = ", ".join(line.comparison.chosen_on)
+    facts = {"expected": line.comparison.expected, "unequal": ", ".join(line.comparison.unequal)}
+    facts["chosen_on"] = ", ".join(line.comparison.chosen_on)
     files = sorted({file for one in line.members for file in one.files})
     for level in line.levels:
         value, low, high = level.interval
-        row = {**head, **told, "level": level.name, "difference": value, "low": low, "high": high, "n": level.n}
+        row = {**head, **facts, "level": level.name, "difference": value, "low": low, "high": high, "n": level.n}
         if level.name == JOINT and line.found is not None:
             row |= {**line.tested, **line.found._asdict(), **checkpoints(line.members[0].sides)}
         yield row, files

@@ -10,7 +10,7 @@ only the headline score is read; their metrics begin with ``saliency.<layer>.``.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -113,44 +113,31 @@ class ItemOrder:
         return self._keys[kind, dataset]
 
 
-def probe_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
-    """Correct or not of each test image, by set and objective."""
+def hit_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
+    """Correct or not of each test image, by set, and by objective if it is of a linear probe and not of kNN."""
     items = pq.read_table(artifact.path(".predictions.parquet"))
     for row in pq.read_table(artifact.path(".parquet")).to_pylist():
-        mine = _where(items, dataset=row["dataset"], objective=row["objective"])
-        order.check("image", row["dataset"], [mine["key"], mine["label"]], artifact)
-        yield _hits(f"linear_probe.{row['objective']}", row, mine, file)
-
-
-def knn_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
-    """Correct or not of each test image, by set."""
-    items = pq.read_table(artifact.path(".predictions.parquet"))
-    for row in pq.read_table(artifact.path(".parquet")).to_pylist():
-        mine = _where(items, dataset=row["dataset"])
-        order.check("image", row["dataset"], [mine["key"], mine["label"]], artifact)
-        yield _hits("knn", row, mine, file)
+        images = _where(items, **{name: row[name] for name in ("dataset", "objective") if name in row})
+        order.check("image", row["dataset"], [images["key"], images["label"]], artifact)
+        values, labels = images["correct"].to_numpy().astype(np.float32), images["label"].to_numpy()
+        shares = per_class(labels) if row["metric"] == "mean_per_class" else np.full(len(labels), 1 / len(labels))
+        family = f"linear_probe.{row['objective']}" if "objective" in row else "knn"
+        head = (row["dataset"], f"{family}.{row['metric']}", family)
+        yield Series(*head, values, labels, shares, None, *_interval(row), file)
 
 
 def few_shot_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
     """Share of its queries in which each test image is right, and the accuracy of each episode, by set."""
     images, episodes = (pq.read_table(artifact.path(suffix)) for suffix in (".images.parquet", ".episodes.parquet"))
     for row in pq.read_table(artifact.path(".parquet")).to_pylist():
-        mine = _where(images, dataset=row["dataset"])
-        order.check("query", row["dataset"], [mine[name] for name in ("key", "label", "shown")], artifact)
-        shown = mine["shown"].to_numpy().astype(np.float64)
-        values = (mine["correct"].to_numpy() / shown).astype(np.float32)
+        tested = _where(images, dataset=row["dataset"])
+        order.check("query", row["dataset"], [tested[name] for name in ("key", "label", "shown")], artifact)
+        shown = tested["shown"].to_numpy().astype(np.float64)
+        values = (tested["correct"].to_numpy() / shown).astype(np.float32)
         accuracy = _where(episodes, dataset=row["dataset"])["accuracy"].to_numpy()
         head = (row["dataset"], f"few_shot.{row['metric']}", "few_shot")
-        items = values, mine["label"].to_numpy(), shown / shown.sum(), accuracy
+        items = values, tested["label"].to_numpy(), shown / shown.sum(), accuracy
         yield Series(*head, *items, *_interval(row), file, ways=row["ways"])
-
-
-def _hits(family: str, row: dict[str, Any], images: pa.Table, file: int) -> Series:
-    """The series of a row of results from the columns ``correct`` and ``label`` of its test images."""
-    values, labels = images["correct"].to_numpy().astype(np.float32), images["label"].to_numpy()
-    shares = per_class(labels) if row["metric"] == "mean_per_class" else np.full(len(labels), 1 / len(labels))
-    head = (row["dataset"], f"{family}.{row['metric']}", family)
-    return Series(*head, values, labels, shares, None, *_interval(row), file)
 
 
 def per_class(labels: np.ndarray) -> np.ndarray:
@@ -160,11 +147,8 @@ def per_class(labels: np.ndarray) -> np.ndarray:
 
 
 def _where(table: pa.Table, **wanted: str) -> pa.Table:
-    mask = None
-    for column, value in wanted.items():
-        equal = pc.equal(table[column], value)
-        mask = equal if mask is None else pc.and_(mask, equal)
-    return table.filter(mask).combine_chunks()
+    equal = (pc.equal(table[column], value) for column, value in wanted.items())
+    return table.filter(reduce(pc.and_, equal)).combine_chunks()
 
 
 def _interval(row: dict[str, float | None]) -> tuple[float, float | None, float | None]:
@@ -174,7 +158,9 @@ def _interval(row: dict[str, float | None]) -> tuple[float, float | None, float 
 
 
 def is_compared(family: str) -> bool:
-    """Whether runs are compared by a saliency metric: those of their own maps, not those of floors or ceilings."""
+    """Whether runs are compared by a metric: of saliency only by those of their own maps, not of floors or ceilings."""
+    if not family.startswith("saliency."):
+        return True
     own = {name for name, kind in KINDS.items() if kind.role == "own"}
     return not own.isdisjoint(family.split(".")) and not family.endswith(f".{LEAD}")
 
@@ -188,12 +174,12 @@ def saliency_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator
         layered = KINDS[row["target"]].layered
         if not _is_read(row, first, layered):
             continue
-        mine = items.of(row["layer"] if layered else "", row["target"])
-        order.check("mask", row["dataset"], [mine["key"], mine["label"]], artifact)
+        scored = items.of(row["layer"] if layered else "", row["target"])
+        order.check("mask", row["dataset"], [scored["key"], scored["label"]], artifact)
         values = _values(items, row)
         if values is not None:
-            labels = mine["label"].to_numpy()
-            shares = np.full(len(mine), 1 / len(mine))
+            labels = scored["label"].to_numpy()
+            shares = np.full(len(scored), 1 / len(scored))
             name = _name(row, first)
             head = (row["dataset"], name, name, values.astype(np.float32), labels, shares, None)
             yield Series(*head, row["value"], row["low"], row["high"], file)
@@ -224,8 +210,7 @@ class _Items:
     def of(self, layer: str, target: str) -> pa.Table:
         """The rows of a map."""
         if (layer, target) not in self._found:
-            chosen = pc.and_(pc.equal(self.table["layer"], layer), pc.equal(self.table["target"], target))
-            self._found[layer, target] = self.table.filter(chosen).combine_chunks()
+            self._found[layer, target] = _where(self.table, layer=layer, target=target)
         return self._found[layer, target]
 
     def scores(self, layer: str, target: str, metric: str) -> np.ndarray:

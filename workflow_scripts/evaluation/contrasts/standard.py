@@ -22,9 +22,9 @@ def standard(runs: Sequence[SummaryRun]) -> tuple[Contrast, ...]:
     tables = list(dict.fromkeys(run.pairs for run in runs if run.role == LANGUAGE))
     pairs = {run.pairs for run in runs}
     found = [
-        Contrast(name=f"{mine} - {other}", minuend=mine, subtrahend=other)
-        for mine, other in CAPTIONS
-        if {mine, other} <= pairs
+        Contrast(name=f"{arm} - {other}", minuend=arm, subtrahend=other)
+        for arm, other in CAPTIONS
+        if {arm, other} <= pairs
     ]
     for table in tables:
         found += _papers(runs, table)
@@ -67,8 +67,8 @@ def _effects(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
 def _references(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
     """Against an untrained and a supervised network, whose pairs and augmentation are their own."""
     for role, sign in ((UNTRAINED, 1), (SUPERVISED, -1)):
-        mine = [run for run in runs if run.role == role]
-        references = dict.fromkeys((run.method, run.pairs, run.augmentation, run.tag) for run in mine)
+        of_role = [run for run in runs if run.role == role]
+        references = dict.fromkeys((run.method, run.pairs, run.augmentation, run.tag) for run in of_role)
         for method, pairs, augmentation, tag in references:
             fixed = {"method": method, "pairs": pairs, "augmentation": augmentation, "tag": tag}
             name = f"{table} - {role}" if len(references) == 1 else f"{table} - {role} ({pairs}, {augmentation}, {tag})"

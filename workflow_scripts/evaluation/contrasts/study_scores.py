@@ -17,15 +17,14 @@ from workflow_scripts.evaluation.contrasts.series import (
     ItemOrder,
     Series,
     few_shot_series,
-    knn_series,
+    hit_series,
     per_class,
-    probe_series,
     saliency_series,
 )
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.stats.intervals import LEVEL
 
-READERS = {"probe": probe_series, "few_shot": few_shot_series, "knn": knn_series, "saliency": saliency_series}
+READERS = {"probe": hit_series, "few_shot": few_shot_series, "knn": hit_series, "saliency": saliency_series}
 ROWS = pa.schema(
     [
         *[(name, pa.string()) for name in ("run", "method", "pairs", "augmentation")],
@@ -37,11 +36,6 @@ ROWS = pa.schema(
         ("chosen_on", pa.string()),
     ]
 )
-
-
-def read_leaked(check: Artifact) -> frozenset[str]:
-    """Keys of the leaked test images of a dataset, from its artifact of the stage ``leakage``."""
-    return frozenset(pq.read_table(check.path(".parquet"), columns=["test"])["test"].to_pylist())
 
 
 def without(one: Series, keys: np.ndarray, leaked: Collection[str]) -> dict[str, Any] | None:
@@ -88,7 +82,8 @@ def read_scores(given: Mapping[str, Iterable[Artifact]], checks: Iterable[Artifa
     scores, order = StudyScores({}, []), ItemOrder()
     leaked = {}
     for check in checks:
-        leaked[check.name] = (_add_file(scores, check, ".parquet"), read_leaked(check))
+        keys = pq.read_table(check.path(".parquet"), columns=["test"])["test"].to_pylist()
+        leaked[check.name] = (_add_file(scores, check, ".parquet"), frozenset(keys))
     for kind, reader in READERS.items():
         seen = set()
         for artifact in given.get(kind, ()):
@@ -119,9 +114,9 @@ def _add_file(scores: StudyScores, artifact: Artifact, suffix: str) -> int:
 def _read_statistics(scores: StudyScores, artifact: Artifact) -> None:
     suffix = ".statistics.parquet"
     file = _add_file(scores, artifact, suffix)
-    mine = scores.statistics.setdefault((artifact.unit["run"], artifact.unit["step"]), [])
+    rows = scores.statistics.setdefault((artifact.unit["run"], artifact.unit["step"]), [])
     for row in pq.read_table(artifact.path(suffix)).to_pylist():
-        mine.append(({**row, "metric": f"features.{row['metric']}"}, [file]))
+        rows.append(({**row, "metric": f"features.{row['metric']}"}, [file]))
 
 
 def with_lengths(runs: Sequence[SummaryRun], trainings: Iterable[Artifact]) -> list[SummaryRun]:

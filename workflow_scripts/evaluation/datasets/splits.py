@@ -106,7 +106,8 @@ def fixed_counts(entries: Sequence[Entry], counts: Mapping[str, int], per_class:
     Images beyond the counts are left out (the caller counts them).
     """
     chosen = []
-    for one, rank in zip(entries, ranked(entries, "split", seed, _class_of if per_class else _all), strict=True):
+    ranks = ranked(entries, "split", seed, lambda one: one.class_name if per_class else "")
+    for one, rank in zip(entries, ranks, strict=True):
         end = 0
         for split, count in counts.items():
             end = end + count if count >= 0 else len(entries)
@@ -126,11 +127,3 @@ def without_rare(entries: Sequence[Entry], fewest: int) -> list[Entry]:
     """``entries`` of the classes that have at least ``fewest`` images in total."""
     counts = Counter(one.class_name for one in entries)
     return [one for one in entries if counts[one.class_name] >= fewest]
-
-
-def _class_of(entry: Entry) -> str:
-    return entry.class_name
-
-
-def _all(entry: Entry) -> str:
-    return ""

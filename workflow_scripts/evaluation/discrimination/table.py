@@ -201,45 +201,39 @@ def discrimination_rows(
         summary: rows of the study's summary, for what is known of runs.
         probe: family of the probe's accuracy, with which other metrics are compared.
     """
-    found = checkpoints(summary, scores)
-    places = dict.fromkeys(place for one in found for place in scores[one.run, one.step] if _is_shown(place[0]))
-    masked = {dataset for family, dataset in places if family.startswith("saliency.")}
-    for family, dataset in places:
-        mine = [one for one in found if (family, dataset) in scores[one.run, one.step]]
-        if dataset in masked and len(mine) > 1:
-            yield _row(scores, mine, (family, dataset), (probe, dataset), rule)
-
-
-def _is_shown(family: str) -> bool:
-    return not family.startswith("saliency.") or is_compared(family)
+    runs = checkpoints(summary, scores)
+    metrics = dict.fromkeys(metric for run in runs for metric in scores[run.run, run.step] if is_compared(metric[0]))
+    masked = {dataset for family, dataset in metrics if family.startswith("saliency.")}
+    for metric in metrics:
+        scored = [run for run in runs if metric in scores[run.run, run.step]]
+        if metric[1] in masked and len(scored) > 1:
+            yield _row(scores, scored, metric, (probe, metric[1]), rule)
 
 
 def _row(
-    scores: Scores, mine: Sequence[Checkpoint], place: tuple[str, str], probe: tuple[str, str], rule: Discrimination
+    scores: Scores, runs: Sequence[Checkpoint], metric: tuple[str, str], probe: tuple[str, str], rule: Discrimination
 ) -> dict[str, Any]:
-    series = [scores[one.run, one.step][place] for one in mine]
+    series = [scores[run.run, run.step][metric] for run in runs]
     shares = series[0].shares * len(series[0].shares)  # 1 on average, so that the mean is the metric
     values = np.stack([one.values for one in series]) * shares
-    names = list(dict.fromkeys(one.model for one in mine))
-    variances = components(values, np.array([names.index(one.model) for one in mine]), rule.level)
-    means, orderings = values.mean(axis=1), known_orderings(mine, rule.stated)
-    accuracies = [scores[one.run, one.step].get(probe) for one in mine]
-    accuracy = np.array([np.nan if one is None else one.value for one in accuracies])
-    beside = place != probe and bool(np.isfinite(accuracy).all())
-    levels = known_levels(mine, rule.stated)
-    has = np.isfinite(levels)
-    added = means if beside else np.zeros(len(means))
-    gain = partial_r2(levels[has], (accuracy if beside else means)[has], added[has])
+    models = list(dict.fromkeys(run.model for run in runs))
+    variances = components(values, np.array([models.index(run.model) for run in runs]), rule.level)
+    means, orderings = values.mean(axis=1), known_orderings(runs, rule.stated)
+    probed = [scores[run.run, run.step].get(probe) for run in runs]
+    accuracy = np.array([np.nan if one is None else one.value for one in probed])
+    is_beside_probe = metric != probe and bool(np.isfinite(accuracy).all())
+    levels = known_levels(runs, rule.stated)
+    known = np.isfinite(levels)
+    added = means if is_beside_probe else np.zeros(len(means))
+    gain = partial_r2(levels[known], (accuracy if is_beside_probe else means)[known], added[known])
     share = recovered(means, orderings)
-    told = finding(variances, len(names), share, None if place == probe else gain, rule)
-    row = {
-        **{"dataset": place[1], "metric": place[0], "models": len(names), "runs": len(mine)},
-        **{"images": variances.images, "var_model": variances.model, "var_seed": variances.seed},
-        **{"var_image": variances.image, "icc": variances.icc, "low": variances.low, "high": variances.high},
-        **{"orderings": len(orderings), "recovered": share, "partial_r2": gain.share, "p_partial": gain.p},
-        **{"spearman": spearman(means, accuracy) if beside else float("nan"), **told._asdict()},
-    }
-    return {name: None if isinstance(one, float) and not np.isfinite(one) else one for name, one in row.items()}
+    counts = len(models), len(runs), variances.images
+    parts = variances.model, variances.seed, variances.image, variances.icc, variances.low, variances.high
+    correlation = spearman(means, accuracy) if is_beside_probe else float("nan")
+    verdict = finding(variances, len(models), share, None if metric == probe else gain, rule)
+    row = (metric[1], metric[0], *counts, *parts, len(orderings), share, correlation, gain.share, gain.p, *verdict)
+    finite = (None if isinstance(value, float) and not np.isfinite(value) else value for value in row)
+    return dict(zip(DISCRIMINATION.names, finite, strict=True))
 
 
 def known_levels(found: Sequence[Checkpoint], stated: Sequence[tuple[str, str]]) -> np.ndarray:

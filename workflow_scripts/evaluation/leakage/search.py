@@ -223,8 +223,8 @@ def matches(
         by_content, by_hash = _identical(rows_of, keys, block), _near(tests, keys, block, limits)
         for match in chain(by_content, by_hash, confirmed(tests, keys, block, cosines, limits.correlation)):
             touched.add(match.test)
-            mine = best.setdefault(match.test, {})
-            mine[match.train] = mine[match.train].joined(match) if match.train in mine else match
+            by_train = best.setdefault(match.test, {})
+            by_train[match.train] = by_train[match.train].joined(match) if match.train in by_train else match
         for row in touched:
             best[row] = {one.train: one for one in heapq.nsmallest(NEAREST, best[row].values(), lambda one: one.rank)}
     if unseen:

@@ -1,4 +1,4 @@
-"""DOC."""
+"""The images that are checked, their Grad-CAM maps at a layer's resolution, and the scores of these."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

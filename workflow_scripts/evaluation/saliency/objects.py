@@ -97,8 +97,10 @@ def object_rows(
         resampled = crossed_bootstrap(flat[None], labels, np.ones(n), _measures, draws, seed)
         ends = np.nanquantile(resampled, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     for measure, value, low, high in zip(MEASURES, values, *ends, strict=True):
-        told = {"value": value, "low": low, "high": high}
-        yield {"measure": measure, "n": n} | {name: float(v) if np.isfinite(v) else None for name, v in told.items()}
+        interval = {"value": value, "low": low, "high": high}
+        yield {"measure": measure, "n": n} | {
+            name: float(v) if np.isfinite(v) else None for name, v in interval.items()
+        }
 
 
 def _measures(means: np.ndarray) -> np.ndarray:

@@ -140,13 +140,8 @@ def result_table(result: SaliencyResult, resamples: int, level: float, seed: int
         maps = [*((layer, kind) for kind in LAYERED), *(("", kind) for kind in COMMON)]
         scores = result.scores[None][:, :, [result.plan.maps.index(one) for one in maps]]
         for stratum, chosen in strata(result.survey.areas, result.survey.centred).items() if result.keys else ():
-            head = {
-                "dataset": result.name,
-                "layer": layer,
-                "stratum": stratum,
-                "upsampling": result.plan.upsampling,
-                "n": int(chosen.sum()),
-            }
+            head = {"dataset": result.name, "layer": layer, "stratum": stratum, "n": int(chosen.sum())}
+            head["upsampling"] = result.plan.upsampling
             kinds = [kind for _, kind in maps]
             drawn = derive(seed, "saliency", result.name, stratum)
             found = estimates(scores, result.labels, chosen, kinds, resamples, level, drawn)
@@ -159,11 +154,9 @@ def result_table(result: SaliencyResult, resamples: int, level: float, seed: int
 def _rows(found: Estimates, kinds: list[str]) -> Iterator[dict[str, Any]]:
     for (scale, kind, metric), value in np.ndenumerate(found.values):
         if np.isfinite(value):
-            ends = {"low": found.low[scale, kind, metric], "high": found.high[scale, kind, metric]}
-            yield {
-                **{"scale": SCALES[scale], "target": kinds[kind], "metric": list(SCORES)[metric]},
-                **{
-                    "value": float(value),
-                    **{end: float(one) if np.isfinite(one) else None for end, one in ends.items()},
-                },
-            }
+            low, high = (
+                float(end) if np.isfinite(end) else None
+                for end in (found.low[scale, kind, metric], found.high[scale, kind, metric])
+            )
+            score = {"scale": SCALES[scale], "target": kinds[kind], "metric": list(SCORES)[metric]}
+            yield {**score, "value": float(value), "low": low, "high": high}

@@ -10,11 +10,7 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.models.judge import Judge, Scorer
 
 
-class Agreement(Settings):
-    """No settings."""
-
-
-def load(sources: Mapping[str, Path], device: str, settings: Agreement) -> Scorer:
+def load(sources: Mapping[str, Path], device: str, settings: Settings) -> Scorer:
     """The sentence encoder, which reads both captions.
 
     Raises:
@@ -30,11 +26,9 @@ def load(sources: Mapping[str, Path], device: str, settings: Agreement) -> Score
 JUDGE = Judge(
     name="agreement",
     summary="cosine of a caption and the caption that a reference arm has for the image, by a sentence encoder",
-    settings=Agreement,
     needs=("text",),
     own_model=False,
     by_reference=True,
     scores=("cosine",),
-    others=64,
     load=load,
 )

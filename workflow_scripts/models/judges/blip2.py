@@ -50,7 +50,6 @@ JUDGE = Judge(
     settings=MatchedText,
     needs=("model",),
     own_model=False,
-    by_reference=False,
     scores=("itm", "itc"),
     others=16,
     load=load,

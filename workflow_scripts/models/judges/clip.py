@@ -7,11 +7,7 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.models.judge import Judge, Scorer
 
 
-class Clip(Settings):
-    """No settings."""
-
-
-def load(sources: Mapping[str, Path], device: str, settings: Clip) -> Scorer:
+def load(sources: Mapping[str, Path], device: str, settings: Settings) -> Scorer:
     """Captions of a batch are padded to its longest one.
 
     Raises:
@@ -25,11 +21,7 @@ def load(sources: Mapping[str, Path], device: str, settings: Clip) -> Scorer:
 JUDGE = Judge(
     name="clip",
     summary="cosine of image and caption by CLIP, or another contrastive model that transformers' AutoModel loads",
-    settings=Clip,
     needs=("model",),
-    own_model=True,
-    by_reference=False,
     scores=("cosine",),
-    others=64,
     load=load,
 )

@@ -59,9 +59,6 @@ JUDGE = Judge(
     summary="similarity of a caption and the vector that ridge regression on captioned photos predicts for the image",
     settings=Ridge,
     needs=("model", "text", "photos"),
-    own_model=True,
-    by_reference=False,
     scores=("similarity",),
-    others=64,
     load=load,
 )

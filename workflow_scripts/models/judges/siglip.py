@@ -7,11 +7,7 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.models.judge import Judge, Scorer
 
 
-class Siglip(Settings):
-    """No settings."""
-
-
-def load(sources: Mapping[str, Path], device: str, settings: Siglip) -> Scorer:
+def load(sources: Mapping[str, Path], device: str, settings: Settings) -> Scorer:
     """All captions are padded to the full length, as in training; the text tower reads the last position.
 
     Raises:
@@ -25,11 +21,7 @@ def load(sources: Mapping[str, Path], device: str, settings: Siglip) -> Scorer:
 JUDGE = Judge(
     name="siglip",
     summary="cosine of image and caption by SigLIP",
-    settings=Siglip,
     needs=("model",),
-    own_model=True,
-    by_reference=False,
     scores=("cosine",),
-    others=64,
     load=load,
 )

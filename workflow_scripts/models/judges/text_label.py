@@ -54,9 +54,6 @@ JUDGE = Judge(
     summary="similarity of a caption and the labels that an image classifier gives",
     settings=TextLabel,
     needs=("model", "text"),
-    own_model=True,
-    by_reference=False,
     scores=("similarity",),
-    others=64,
     load=load,
 )

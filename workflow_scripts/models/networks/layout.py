@@ -80,10 +80,10 @@ class Layout:
     name: str
     summary: str
     usual: Usual
-    architecture: Literal["must", "may", "must not"]
-    describes: bool
+    architecture: Literal["must", "may", "must not"] = "must not"
+    describes: bool = False
     find: Callable[[str, Path | None], Found]
-    rename: "Callable[[Mapping[str, Tensor]], dict[str, Tensor]]"
+    rename: "Callable[[Mapping[str, Tensor]], dict[str, Tensor]]" = dict
 
 
 class Description(BaseModel):

@@ -75,14 +75,14 @@ def named(rows: Sequence[Row], step: str) -> list[Named]:
     steps: dict[str, set[str]] = {}
     for row in rows:
         steps.setdefault(row["contrast"], set()).add(row["step"])
-    told = ["method", "augmentation", "tag", *(["backbone"] if len({row["backbone"] for row in rows}) > 1 else [])]
+    parts = ["method", "augmentation", "tag", *(["backbone"] if len({row["backbone"] for row in rows}) > 1 else [])]
     keys = ("contrast", "method", "augmentation", "backbone", "tag", "step")
     joint = [(at, row, measure(row["metric"])) for at, row in enumerate(rows) if row["level"] == JOINT]
     at_step = [one for one in joint if _is_at(one[1]["step"], step) or len(steps[one[1]["contrast"]]) == 1]
     means = {(*(row[key] for key in keys), kind) for _, row, kind in at_step if row["dataset"] == MEAN}
     for at, row, kind in at_step:
         if kind is not None and (row["dataset"] == MEAN or (*(row[key] for key in keys), kind) not in means):
-            where = [*(row[name] for name in told), "" if _is_at(row["step"], step) else f"step {row['step']}"]
+            where = [*(row[name] for name in parts), "" if _is_at(row["step"], step) else f"step {row['step']}"]
             found.setdefault(row["contrast"], []).append(Shown(row, kind, at, ", ".join(filter(None, where))))
     return [Named(name, shown[0].row["expected"], tuple(_ordered(shown))) for name, shown in found.items()]
 

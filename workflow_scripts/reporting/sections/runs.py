@@ -237,9 +237,9 @@ def _measured(study: Study, name: str, suffix: str) -> list[Measured]:
         rows: list[Row] = []
         sources: dict[str, Source] = {}
         for artifact in artifacts:
-            mine = study.table(artifact, suffix)
-            rows += mine
-            sources |= dict.fromkeys((row["dataset"] for row in mine), study.source(artifact, suffix))
+            found_rows = study.table(artifact, suffix)
+            rows += found_rows
+            sources |= dict.fromkeys((row["dataset"] for row in found_rows), study.source(artifact, suffix))
         found.append(Measured(run, study.method_and_pairs(run)[1], step, rows, sources))
     return found
 

@@ -215,10 +215,10 @@ def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[st
 def _labels(study: Study, runs: Sequence[str]) -> dict[str, str]:
     """Run -> its parts that not all runs share, so that each label is its run's alone; ``none`` is left out."""
     known = {run: study.runs[run] for run in runs if run in study.runs}
-    told = [name for name in PARTS if len({row[name] for row in known.values()}) > 1]
+    differing = [name for name in PARTS if len({row[name] for row in known.values()}) > 1]
     found = {}
     for run in runs:
-        parts = [f"s{known[run][name]}" if name == "seed" else known[run][name] for name in told if run in known]
+        parts = [f"s{known[run][name]}" if name == "seed" else known[run][name] for name in differing if run in known]
         found[run] = " ".join(part for part in parts if part not in ("", "none")) or run
     return found
 

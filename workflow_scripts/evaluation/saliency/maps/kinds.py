@@ -1,8 +1,7 @@
 """All maps that are scored: the network's own, those of wrong classes, floors, and the ceiling.
 
 To add a floor, add a row here and its map in :mod:`workflow_scripts.evaluation.saliency.maps.floors`; one of a layer's
-channels has its map in :mod:`workflow_scripts.evaluation.saliency.maps.floors`, and its name in ``KINDS`` of
-:mod:`workflow_scripts.evaluation.saliency.maps.grad_cam` too.
+channels also has its name in ``KINDS`` of :mod:`workflow_scripts.evaluation.saliency.maps.grad_cam`.
 """
 
 from dataclasses import dataclass

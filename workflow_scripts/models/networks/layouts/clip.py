@@ -96,7 +96,6 @@ LAYOUT = Layout(
     name="clip",
     summary="image encoder of a CLIP checkpoint of transformers: a folder with config.json and model.safetensors",
     usual=Usual(224, "bicubic", 1.0, (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
-    architecture="must not",
     describes=True,
     find=find,
     rename=rename,

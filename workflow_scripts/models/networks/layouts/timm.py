@@ -91,7 +91,5 @@ LAYOUT = Layout(
     summary="timm's weights, in a folder with config.json and model.safetensors (hub:timm/...) or in a file",
     usual=Usual(224, "bicubic", 0.875, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     architecture="may",
-    describes=False,
     find=find,
-    rename=dict,
 )

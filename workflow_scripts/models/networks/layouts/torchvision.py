@@ -32,7 +32,5 @@ LAYOUT = Layout(
     summary="weights of torchvision.models, or a file whose names are those of one of its architectures",
     usual=Usual(224, "bilinear", 0.875, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     architecture="must",
-    describes=False,
     find=find,
-    rename=dict,
 )
