@@ -101,7 +101,7 @@ def _rates(number: int) -> list[float]:
 
 def train() -> None:
     """Train in this process: say when it is warm, wait for a line, and print the images per second."""
-    with tempfile.TemporaryDirectory() as folder, reproducible(DEVICE, 1, benchmark=True):
+    with tempfile.TemporaryDirectory() as folder, reproducible(DEVICE, 1):
         sides, steps = Sides(run_of(Path(folder), photos(), BATCH, **SMALL)), 0
         sides.whole(3)
         sys.stdout.write("\n")

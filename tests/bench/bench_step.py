@@ -142,7 +142,7 @@ def measure(name: str, batch: int, steps: int, rounds: int, **changed: Any) -> d
         "step/compile": {"compile": True},
         "step/micro_batches": {"micro_batch_size": batch // 2},
     }
-    with tempfile.TemporaryDirectory() as folder, reproducible("cuda" if GPU else "cpu", 1, benchmark=True):
+    with tempfile.TemporaryDirectory() as folder, reproducible("cuda" if GPU else "cpu", 1):
         sides = Sides(run_of(Path(folder), photos(), batch, **changes.get(name, {}), **changed))
         try:
             return profiled(sides, steps) if name == "step/profile" else ratio(name, sides, steps, rounds)

@@ -39,7 +39,7 @@ def test_fewer_rows_than_a_batch_is_an_error() -> None:
 
 def batches(folder, keep: bool = True, part: tuple[int, int] = (0, 1)) -> Batches:
     pairing = Pairing(np.array([1, 3, 5, 8]), np.array([0, 1, 2, 4, 5]), np.array([2, 2, 0, 9, 7]))
-    return Batches(images(folder, 10), keep, 2, pairing, Order(4, 4, 0), two_views("simclr"), 20, 0, part)
+    return Batches(images(folder, 10), keep, pairing, Order(4, 4, 0), two_views("simclr"), 20, 0, part)
 
 
 def two_views(augmentation: str) -> list[tuple[View, Augmentation]]:

@@ -36,7 +36,7 @@ def batches(tmp_path: Path) -> Batches:
     views = [(View(image), AUGMENTATIONS[name]) for image, name in names.items()]
     views.append((View("source"), AUGMENTATIONS["none"]))
     labels = {"labels": lambda positions: torch.from_numpy(positions)}
-    return Batches(images(tmp_path), False, 2, pairing, Order(24, 8, 0), views, 20, 0, learned=labels)
+    return Batches(images(tmp_path), False, pairing, Order(24, 8, 0), views, 20, 0, learned=labels)
 
 
 def finish(batch: CutBatch) -> Batch:

@@ -16,9 +16,8 @@ from safetensors.torch import load_file
 
 from tests.pretraining.shapes import HEADS, of_method, plan
 from workflow_scripts.models.backbones import build_backbone
-from workflow_scripts.pretraining import network
 from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES
-from workflow_scripts.pretraining.training import checkpoint, trainer
+from workflow_scripts.pretraining.training import checkpoint, initial, trainer
 from workflow_scripts.pretraining.training.initial import seeded_backbone
 from workflow_scripts.pretraining.training.interrupt import Interrupt
 from workflow_scripts.pretraining.training.plan import OUTCOME, Plan
@@ -152,7 +151,7 @@ def test_a_run_with_dropout_goes_on_with_that_of_its_step(tmp_path: Path, monkey
         backbone.register_forward_hook(drop)
         return backbone, width
 
-    monkeypatch.setattr(network, "build_backbone", built)
+    monkeypatch.setattr(initial, "build_backbone", built)
     changed = {"steps": 4, "checkpoint_every": 1}
     train(plan(tmp_path / "once", **changed))
     assert not any(torch.equal(one, other) for one, other in combinations(dropped, 2))
