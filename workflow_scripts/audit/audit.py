@@ -130,7 +130,7 @@ class Audited:
     @property
     def faults(self) -> list[Finding]:
         """Findings that are not just notes."""
-        return [one for one in self.findings if not one.kind.note]
+        return [fault for fault in self.findings if not fault.kind.note]
 
 
 class Audit:
@@ -350,7 +350,7 @@ def audit(paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: 
             raise PipelineError("no artifacts", path, "nothing to audit", "give a study or a path in it")
         done += found
         if path == studies[0].parent:
-            compared = {entry for one in done for entry in one.compared}
+            compared = {entry for outcome in done for entry in outcome.compared}
             done.append(Audited(path, 0, 0, 0, None, shared_findings(path, compared, quick, jobs)))
     return done
 
@@ -368,14 +368,15 @@ def _was_finished(study: Path) -> bool:
 def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
     """The outcome for people."""
     lines = []
-    for one in done:
-        if one.artifacts or one.files:
-            lines += [f"{_shown(one.study)}: {one.artifacts} artifacts, {one.files} files, {naturalsize(one.bytes)}"]
-            lines += [f"  root {one.root or 'none: an artifact behind the report is missing'}"]
-        elif one.findings:
-            lines += [f"{_shown(one.study)}:"]
+    for outcome in done:
+        if outcome.artifacts or outcome.files:
+            counts = f"{outcome.artifacts} artifacts, {outcome.files} files, {naturalsize(outcome.bytes)}"
+            lines += [f"{_shown(outcome.study)}: {counts}"]
+            lines += [f"  root {outcome.root or 'none: an artifact behind the report is missing'}"]
+        elif outcome.findings:
+            lines += [f"{_shown(outcome.study)}:"]
         for kind in Kind:
-            lines += _of_kind(kind, [found for found in one.findings if found.kind is kind])
+            lines += _of_kind(kind, [found for found in outcome.findings if found.kind is kind])
     faults = sum(len(one.faults) for one in done)
     checked = "sizes" if quick else "contents"
     said = "everything is intact" if not faults else f"{faults} fault{'s' if faults > 1 else ''}"
@@ -386,8 +387,8 @@ def _of_kind(kind: Kind, findings: Sequence[Finding]) -> list[str]:
     if not findings:
         return []
     lines = [f"  {'note: ' if kind.note else ''}{kind} ({len(findings)}): {kind.meaning}"]
-    for one in findings[:SHOWN]:
-        lines.append(f"    {_shown(one.path)}: {one.detail}" + (f"; {one.advice}" if one.advice else ""))
+    for fault in findings[:SHOWN]:
+        lines.append(f"    {_shown(fault.path)}: {fault.detail}" + (f"; {fault.advice}" if fault.advice else ""))
     return lines + ([f"    … and {len(findings) - SHOWN} more; --json lists all"] if len(findings) > SHOWN else [])
 
 
@@ -400,11 +401,15 @@ def as_json(done: Sequence[Audited], quick: bool) -> dict[str, Any]:
     """The outcome for programs."""
     studies = [
         {
-            **{"study": str(one.study), "root": one.root, "artifacts": one.artifacts, "files": one.files},
-            **{"bytes": one.bytes, "faults": [_json(f) for f in one.faults]},
-            "notes": [_json(f) for f in one.findings if f.kind.note],
+            "study": str(outcome.study),
+            "root": outcome.root,
+            "artifacts": outcome.artifacts,
+            "files": outcome.files,
+            "bytes": outcome.bytes,
+            "faults": [_json(fault) for fault in outcome.faults],
+            "notes": [_json(note) for note in outcome.findings if note.kind.note],
         }
-        for one in done
+        for outcome in done
     ]
     return {"holds": not any(one.faults for one in done), "contents": not quick, "studies": studies}
 
