@@ -144,7 +144,7 @@ def input_findings(nodes: Iterable[Node], known: Mapping[Path, Node], told: Cont
 
 def cycle_findings(nodes: Iterable[Node], known: Mapping[Path, Node]) -> Iterator[Finding]:
     """Artifacts that were made from each other, by what their run records say; one finding for each circle."""
-    below = {node.path: {edge.path for edge in inputs_of(node, known) if edge.path in known} for node in nodes}
+    below = {node.path: [edge.path for edge in inputs_of(node, known) if edge.path in known] for node in nodes}
     while True:
         try:
             TopologicalSorter(below).prepare()

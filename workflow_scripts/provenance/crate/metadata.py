@@ -182,7 +182,7 @@ def in_order(nodes: Sequence[Node]) -> list[Node]:
     """
     by_path = {node.path: node for node in sorted(nodes, key=lambda node: node.label)}
     inputs = {
-        path: {edge.path for edge in inputs_of(node, by_path) if edge.path in by_path and edge.path != path}
+        path: [edge.path for edge in inputs_of(node, by_path) if edge.path in by_path and edge.path != path]
         for path, node in by_path.items()
     }
     try:
