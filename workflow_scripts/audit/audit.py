@@ -96,7 +96,11 @@ def noted(study: Path, configfiles: Sequence[str] = ()) -> Noted:
     if configfiles:
         units = units_of(results, study.name, configfiles)
     if units is None:
-        findings.append(finding(Kind.NOT_COMPARED, study, "the config files are not here, or are another study's"))
+        findings.append(
+            finding(
+                Kind.NOT_COMPARED, study, "the config files are not here, or are another study's; give --configfile"
+            )
+        )
     try:
         accepted_code = tuple(accepted(results))
     except PipelineError as error:
