@@ -256,7 +256,8 @@ class Audit:
             claims += there
             self.found += [(node.path, found) for found in damaged]
         if missing:
-            self.found.append((self.study, finding(Kind.NOT_COMPARED, self.study, f"{missing} of {len(nodes)}")))
+            detail = f"{missing} of {len(nodes)} artifacts have no cache entry"
+            self.found.append((self.study, finding(Kind.NOT_COMPARED, self.study, detail)))
         return claims
 
     def _without_entry(self, node: Node) -> None:
