@@ -95,7 +95,11 @@ def noted(study: Path, configfiles: Sequence[str] = ()) -> Noted:
     if configfiles:
         units = units_of(results, study.name, configfiles)
     if units is None:
-        findings.append(finding(Kind.NOT_COMPARED, study, "the config files are not here, or are another study's"))
+        findings.append(
+            finding(
+                Kind.NOT_COMPARED, study, "the config files are not here, or are another study's; give --configfile"
+            )
+        )
     try:
         accepted_code = tuple(accepted(results))
     except PipelineError as error:
@@ -129,7 +133,7 @@ class Audited:
     @property
     def faults(self) -> list[Finding]:
         """Findings that are not just notes."""
-        return [one for one in self.findings if not one.kind.note]
+        return [fault for fault in self.findings if not fault.kind.note]
 
 
 class Audit:
@@ -251,7 +255,8 @@ class Audit:
             claims += there
             self.found += [(node.path, found) for found in damaged]
         if missing:
-            self.found.append((self.study, finding(Kind.NOT_COMPARED, self.study, f"{missing} of {len(nodes)}")))
+            detail = f"{missing} of {len(nodes)} artifacts have no cache entry"
+            self.found.append((self.study, finding(Kind.NOT_COMPARED, self.study, detail)))
         return claims
 
     def _without_entry(self, node: Node) -> None:
@@ -349,7 +354,7 @@ def audit(paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: 
             raise PipelineError("no artifacts", path, "nothing to audit", "give a study or a path in it")
         done += found
         if path == studies[0].parent:
-            compared = {entry for one in done for entry in one.compared}
+            compared = {entry for outcome in done for entry in outcome.compared}
             done.append(Audited(path, 0, 0, 0, None, shared_findings(path, compared, quick, jobs)))
     return done
 
@@ -367,14 +372,15 @@ def _was_finished(study: Path) -> bool:
 def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
     """The outcome for people."""
     lines = []
-    for one in done:
-        if one.artifacts or one.files:
-            lines += [f"{_shown(one.study)}: {one.artifacts} artifacts, {one.files} files, {naturalsize(one.bytes)}"]
-            lines += [f"  root {one.root or 'none: an artifact behind the report is missing'}"]
-        elif one.findings:
-            lines += [f"{_shown(one.study)}:"]
+    for outcome in done:
+        if outcome.artifacts or outcome.files:
+            counts = f"{outcome.artifacts} artifacts, {outcome.files} files, {naturalsize(outcome.bytes)}"
+            lines += [f"{_shown(outcome.study)}: {counts}"]
+            lines += [f"  root {outcome.root or 'none: an artifact behind the report is missing'}"]
+        elif outcome.findings:
+            lines += [f"{_shown(outcome.study)}:"]
         for kind in Kind:
-            lines += _of_kind(kind, [found for found in one.findings if found.kind is kind])
+            lines += _of_kind(kind, [found for found in outcome.findings if found.kind is kind])
     faults = sum(len(one.faults) for one in done)
     checked = "sizes" if quick else "contents"
     said = "everything is intact" if not faults else f"{faults} fault{'s' if faults > 1 else ''}"
@@ -385,8 +391,8 @@ def _of_kind(kind: Kind, findings: Sequence[Finding]) -> list[str]:
     if not findings:
         return []
     lines = [f"  {'note: ' if kind.note else ''}{kind} ({len(findings)}): {kind.meaning}"]
-    for one in findings[:SHOWN]:
-        lines.append(f"    {_shown(one.path)}: {one.detail}" + (f"; {one.advice}" if one.advice else ""))
+    for fault in findings[:SHOWN]:
+        lines.append(f"    {_shown(fault.path)}: {fault.detail}" + (f"; {fault.advice}" if fault.advice else ""))
     return lines + ([f"    … and {len(findings) - SHOWN} more; --json lists all"] if len(findings) > SHOWN else [])
 
 
@@ -399,11 +405,15 @@ def as_json(done: Sequence[Audited], quick: bool) -> dict[str, Any]:
     """The outcome for programs."""
     studies = [
         {
-            **{"study": str(one.study), "root": one.root, "artifacts": one.artifacts, "files": one.files},
-            **{"bytes": one.bytes, "faults": [_json(f) for f in one.faults]},
-            "notes": [_json(f) for f in one.findings if f.kind.note],
+            "study": str(outcome.study),
+            "root": outcome.root,
+            "artifacts": outcome.artifacts,
+            "files": outcome.files,
+            "bytes": outcome.bytes,
+            "faults": [_json(fault) for fault in outcome.faults],
+            "notes": [_json(note) for note in outcome.findings if note.kind.note],
         }
-        for one in done
+        for outcome in done
     ]
     return {"holds": not any(one.faults for one in done), "contents": not quick, "studies": studies}
 

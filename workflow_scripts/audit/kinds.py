@@ -44,7 +44,7 @@ class Kind(StrEnum):
     DAMAGED_STORE = (
         "damaged-store",
         "an entry of the cache or a segment of the store of fetched bytes is damaged; it is never used",
-        "check the disk, and delete it",
+        "check the disk; an entry of the cache can be deleted",
     )
     BROKEN_CRATE = "broken-crate", "the crate is damaged, or describes another state of the study", "write it again"
     ACCEPTED = (

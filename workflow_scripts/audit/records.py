@@ -127,13 +127,15 @@ def input_findings(nodes: Iterable[Node], known: Mapping[Path, Node], told: Cont
     """
     missing: dict[Path, list[str]] = {}
     for node in nodes:
-        for one in inputs_of(node, known):
-            if one.path is None or one.path in told:
+        for edge in inputs_of(node, known):
+            if edge.path is None or edge.path in told:
                 continue
-            if one.node is None:
-                missing.setdefault(one.path, []).append(node.label)
-            elif one.node.hash != one.recorded_hash:
-                detail = f"{one.name} {one.node.label} has hash {one.node.hash[:12]}, {one.recorded_hash[:12]} was read"
+            if edge.node is None:
+                missing.setdefault(edge.path, []).append(node.label)
+            elif edge.node.hash != edge.recorded_hash:
+                detail = (
+                    f"{edge.name} {edge.node.label} has hash {edge.node.hash[:12]}, {edge.recorded_hash[:12]} was read"
+                )
                 yield finding(Kind.OUT_OF_DATE, node.path, detail)
     for path, labels in missing.items():
         more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
@@ -142,7 +144,7 @@ def input_findings(nodes: Iterable[Node], known: Mapping[Path, Node], told: Cont
 
 def cycle_findings(nodes: Iterable[Node], known: Mapping[Path, Node]) -> Iterator[Finding]:
     """Artifacts that were made from each other, by what their run records say; one finding for each circle."""
-    below = {node.path: {one.path for one in inputs_of(node, known) if one.path in known} for node in nodes}
+    below = {node.path: [edge.path for edge in inputs_of(node, known) if edge.path in known] for node in nodes}
     while True:
         try:
             TopologicalSorter(below).prepare()

@@ -122,9 +122,9 @@ def _shards(results: Path) -> Iterator[Node]:
 def _store_of(shard: Node) -> str:
     """The folder in the store from which a shard was packed; the demo's server has one of its own."""
     worlds = "world" in (shard.record or {}).get("inputs", {})
-    for one in inputs_of(shard) if worlds else ():
-        if one.name == "world" and one.node is not None and one.node.hash == one.recorded_hash:
-            return str(one.node.files.get(".images.zip", {}).get("sha256"))
+    for edge in inputs_of(shard) if worlds else ():
+        if edge.name == "world" and edge.node is not None and edge.node.hash == edge.recorded_hash:
+            return str(edge.node.files.get(".images.zip", {}).get("sha256"))
     return "."
 
 
@@ -142,7 +142,11 @@ def _packed(shard: Node) -> Marks | None:
         return None  # named as damaged itself
     found = [(redacted(row["url"]), _mark(row)) for row in rows if row["state"] == State.OK]
     urls = {url for url, _ in found}
-    found += [(one["url"], f"{one['started']} {one['read']}") for one in tried if one["url"] in urls and _got(one)]
+    found += [
+        (attempt["url"], f"{attempt['started']} {attempt['read']}")
+        for attempt in tried
+        if attempt["url"] in urls and _got(attempt)
+    ]
     return _marks(shard.path, ((url, mark, end) for url, mark in found))
 
 
@@ -150,7 +154,7 @@ def _received(stem: Path, records: Iterable[Record]) -> Marks:
     found: list[tuple[str, str, float]] = []
     for record in records:
         if record.size:
-            got = (f"{float(one.get('started', 0))} {record.size}" for one in record.attempts if _got(one))
+            got = (f"{float(attempt.get('started', 0))} {record.size}" for attempt in record.attempts if _got(attempt))
             marks = [_mark(vars(record))] if record.preparation else got
             found += [(redacted(record.url), mark, record.finished) for mark in marks]
     return _marks(stem, found)

@@ -97,7 +97,7 @@ def sound(everything: list[Made], is_clean: Callable[[Made], bool]) -> set[str]:
     Equal hashes are equal bytes, so one clean way to make something is enough. What was made from something that is
     neither here nor known counts as not clean.
     """
-    clean = {id(one) for one in everything if is_clean(one)}
+    clean = {id(artifact) for artifact in everything if is_clean(artifact)}
     good: set[str] = set()
     waiting = [one for one in everything if id(one) in clean]
     while waiting:

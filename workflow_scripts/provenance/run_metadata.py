@@ -52,7 +52,7 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def shared(settings: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]]:
     """Settings that all have with one value, and the names of those that differ."""
-    names = sorted({name for one in settings for name in one})
+    names = sorted({name for each in settings for name in each})
     same = {name: settings[0][name] for name in names if all(name in one for one in settings)}
     same = {name: value for name, value in same.items() if all(one[name] == value for one in settings)}
     return same, [name for name in names if name not in same]

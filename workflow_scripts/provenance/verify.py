@@ -142,7 +142,7 @@ def verify(node: Node, options: Options) -> list[Verdict]:
 
 def not_by_design(node: Node) -> str | None:
     """Why an artifact is not reproducible by design, or None."""
-    inputs = {one.name for one in inputs_of(node)}
+    inputs = {edge.name for edge in inputs_of(node)}
     if node.stage == "download" and "world" not in inputs:
         return "a second fetch depends on servers that may have changed or lost the images"
     if node.stage == "source" and node.record and str(node.record.get("settings", {}).get("at", "")).startswith("http"):
@@ -161,15 +161,15 @@ def _obstacle(node: Node, options: Options) -> str | None:
         return f"no stage {node.stage} in this code"
     if lacking := sorted({"settings", "unit", "code", "environment"} - record.keys()):
         return f"its run record lacks {', '.join(lacking)}"
-    for one in inputs_of(node):
-        if one.node is not None and one.node.stage == "source" and _place(one.node) is None:
-            return f"its source {one.name} has no run record that gives its location"
-        if one.path is None:
-            return f"its source {one.name} has no manifest that gives its location"
-        if one.node is None:
-            return f"its input {one.name} is missing: {one.path}"
-        if one.node.hash != one.recorded_hash:
-            return f"its input {one.name} is not the recorded one: {one.path}"
+    for edge in inputs_of(node):
+        if edge.node is not None and edge.node.stage == "source" and _place(edge.node) is None:
+            return f"its source {edge.name} has no run record that gives its location"
+        if edge.path is None:
+            return f"its source {edge.name} has no manifest that gives its location"
+        if edge.node is None:
+            return f"its input {edge.name} is missing: {edge.path}"
+        if edge.node.hash != edge.recorded_hash:
+            return f"its input {edge.name} is not the recorded one: {edge.path}"
     missing = next((path for path in _files_above(node, {}) if not path.exists()), None)
     if missing is not None:
         return f"a file of its inputs is missing: {missing}"
@@ -181,10 +181,10 @@ def _obstacle(node: Node, options: Options) -> str | None:
 def _files_above(node: Node, seen: dict[Path, None]) -> list[Path]:
     """Data files of all artifacts above; an image index, for one, reads the shards beside its own inputs."""
     found = []
-    for one in inputs_of(node):
-        if one.node is not None and one.node.path not in seen:
-            seen[one.node.path] = None
-            found += [one.node.file(suffix) for suffix in one.node.files] + _files_above(one.node, seen)
+    for edge in inputs_of(node):
+        if edge.node is not None and edge.node.path not in seen:
+            seen[edge.node.path] = None
+            found += [edge.node.file(suffix) for suffix in edge.node.files] + _files_above(edge.node, seen)
     return found
 
 
@@ -196,9 +196,9 @@ def command(node: Node, target: Path, options: Options) -> list[str]:
     words += ["--settings", canonical(record["settings"])]
     words += ["--unit", *(f"{name}={value}" for name, value in record["unit"].items())]
     by_name: dict[str, list[Node]] = defaultdict(list)
-    for one in inputs_of(node):
-        if one.node is not None:
-            by_name[one.name].append(one.node)
+    for edge in inputs_of(node):
+        if edge.node is not None:
+            by_name[edge.name].append(edge.node)
     for name, nodes in by_name.items():
         first, *rest = [str(one.path.absolute()) for one in nodes]
         words += ["--input", f"{name}={first}", *rest]
@@ -218,7 +218,7 @@ def _place(source: Node) -> str | None:
 def start_folder(node: Node) -> Path:
     """Where the paths of the node's sources count from: beside the results, or in the checkout if those were moved."""
     beside = node.study.absolute().parent.parent
-    nodes = [node, *(one.node for one in inputs_of(node) if one.node is not None)]
+    nodes = [node, *(edge.node for edge in inputs_of(node) if edge.node is not None)]
     wanted = [at for one in nodes if one.stage == "source" and (at := _place(one)) is not None]
     local = [Path(at.removeprefix(TORCHVISION)) for at in wanted if not at.startswith((HUB, PACKAGE))]
     return beside if all((beside / path).exists() for path in local) else ROOT

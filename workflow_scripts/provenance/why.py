@@ -76,7 +76,7 @@ class Chain:
 
     def branches(self, inputs: Iterable[Input]) -> tuple[Branch, ...]:
         """The trees above several artifacts, as if one consumer had read them."""
-        return tuple(self._branch(*one) for one in self._grouped(list(inputs)))
+        return tuple(self._branch(*group) for group in self._grouped(list(inputs)))
 
     def nodes(self) -> list[Node]:
         """Every artifact in the tree, sorted by label."""
@@ -89,18 +89,18 @@ class Chain:
         self._last += 1
         number = self._numbers[key] = self._last
         self._known |= {node.path: node for node in nodes}
-        found = [one for node in nodes for one in inputs_of(node, self._known)]
+        found = [edge for node in nodes for edge in inputs_of(node, self._known)]
         return Branch(number, role, tuple(nodes), tuple(faults), self.branches(found))
 
     def _grouped(self, inputs: list[Input]) -> list[tuple[str, list[Node], list[str]]]:
         groups: dict[tuple[object, ...], tuple[str, dict[Path, Node], dict[str, None]]] = {}
-        for one in inputs:
-            stage = one.node.stage if one.node else None
-            apart = () if self._together else (one.path, one.recorded_hash)
-            _, nodes, faults = groups.setdefault((one.name, stage, *apart), (one.name, {}, {}))
-            if one.node is not None:
-                nodes[one.node.path] = self._known.setdefault(one.node.path, one.node)
-            fault = _fault(one)
+        for edge in inputs:
+            stage = edge.node.stage if edge.node else None
+            apart = () if self._together else (edge.path, edge.recorded_hash)
+            _, nodes, faults = groups.setdefault((edge.name, stage, *apart), (edge.name, {}, {}))
+            if edge.node is not None:
+                nodes[edge.node.path] = self._known.setdefault(edge.node.path, edge.node)
+            fault = _fault(edge)
             faults |= {fault: None} if fault else {}
         return [(role, list(nodes.values()), list(faults)) for role, nodes, faults in groups.values()]
 
@@ -129,7 +129,7 @@ def annotation_zips(nodes: Iterable[Node]) -> list[dict[str, Any]]:
         elif node.label == ANNOTATIONS:
             found.append({"artifact": node.label, **_listed(node)})
         elif node.stage == "annotations":
-            read = [one for one in inputs_of(node) if one.name == "annotations" and one.path is None]
+            read = [edge for edge in inputs_of(node) if edge.name == "annotations" and edge.path is None]
             found += [{"artifact": node.label, "file": None, "sha256": one.recorded_hash} for one in read]
     return found
 
@@ -257,11 +257,11 @@ def as_json(found: Why) -> dict[str, Any]:
 def _acceptances(nodes: Sequence[Node], entries: Sequence[dict[str, str]]) -> list[dict[str, str]]:
     """Which edits of the code count as the code that made these artifacts of one stage."""
     codes = {(node.record or {}).get("code") for node in nodes}
-    return [one for one in entries if nodes and one["stage"] == nodes[0].stage and one["counts_as"] in codes]
+    return [piece for piece in entries if nodes and piece["stage"] == nodes[0].stage and piece["counts_as"] in codes]
 
 
 def _inputs(node: Node) -> list[dict[str, Any]]:
-    return [{"name": one.name, **_source(one)} for one in inputs_of(node)]
+    return [{"name": edge.name, **_source(edge)} for edge in inputs_of(node)]
 
 
 def _source(one: Any) -> dict[str, Any]:
@@ -278,9 +278,9 @@ def as_text(found: Why) -> str:
     for branch in found.branches:
         lines += _branch_lines(found, branch, "", "")
     zips = annotation_zips(found.nodes)
-    for one in zips:
-        name = f"{one['artifact']}, {one['file']}" if one["file"] else one["artifact"]
-        lines.append(f"annotations ({name}): sha256 {one['sha256'] or UNKNOWN}")
+    for source in zips:
+        name = f"{source['artifact']}, {source['file']}" if source["file"] else source["artifact"]
+        lines.append(f"annotations ({name}): sha256 {source['sha256'] or UNKNOWN}")
     return printed(lines if zips else [*lines, "annotations: not among its inputs"])
 
 
@@ -336,7 +336,7 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
     if not known:
         return lines
     lines += [("from", str(place)) for node in nodes if (place := _place_outside(node)) is not None]
-    same, differ = shared([flat(one["settings"]) for one in known])
+    same, differ = shared([flat(run["settings"]) for run in known])
     shown = ", ".join(f"{name}={value_text(one)}" for name, one in same.items() if one not in UNSET)
     each = f"each its own: {', '.join(differ)}" if differ else ""
     if shown or each:
@@ -359,7 +359,7 @@ def _place_outside(node: Node) -> str | None:
 
 def _computed(known: Sequence[dict[str, Any]]) -> str:
     starts, ends = [one["start"] for one in known if one["start"]], [one["end"] for one in known if one["end"]]
-    seconds = [one["seconds"] for one in known if one["seconds"] is not None]
+    seconds = [run["seconds"] for run in known if run["seconds"] is not None]
     peaks = [one["peak_bytes"] for one in known if one["peak_bytes"] is not None]
     period = time_text(min(starts, default=None))
     period += f" to {time_text(max(ends, default=None))}" if len(known) > 1 else ""
@@ -369,7 +369,7 @@ def _computed(known: Sequence[dict[str, Any]]) -> str:
 
 def _cached(known: Sequence[dict[str, Any]]) -> str:
     """When artifacts were taken from the cache; empty when all of them were computed for this study."""
-    placed = sorted(one["placed"] for one in known if one["placed"])
+    placed = sorted(run["placed"] for run in known if run["placed"])
     if not placed:
         return ""
     many = f", {len(placed):,} of {len(known):,}" if len(known) > 1 else ""
@@ -378,12 +378,12 @@ def _cached(known: Sequence[dict[str, Any]]) -> str:
 
 def _where(known: Sequence[dict[str, Any]]) -> str:
     places = set()
-    for one in known:
-        environment = one["environment"] or {}
-        job = f", SLURM job {one['slurm_job']}" if one["slurm_job"] else ""
+    for run in known:
+        environment = run["environment"] or {}
+        job = f", SLURM job {run['slurm_job']}" if run["slurm_job"] else ""
         threads = environment.get("threads", UNKNOWN)
-        device = ", ".join(one["gpu_model"] or ()) or environment.get("device") or "unknown device"
-        places.add(f"{one['host'] or 'an unknown host'} ({device}, math threads {threads}{job})")
+        device = ", ".join(run["gpu_model"] or ()) or environment.get("device") or "unknown device"
+        places.add(f"{run['host'] or 'an unknown host'} ({device}, math threads {threads}{job})")
     shown = sorted(places)
     return ", ".join(shown[:NAMES_SHOWN]) + (
         f" and {len(shown) - NAMES_SHOWN} more" if len(shown) > NAMES_SHOWN else ""

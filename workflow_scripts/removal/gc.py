@@ -91,7 +91,7 @@ def plan(results: Path, max_size: int | None, work_age: float, now: float | None
     used = _keys_in_use(results, made.spared)
     entries = _pieces("entry", _entries(results), lambda path: f"{path.parent.name}/{path.name}")
     made.cache = sum(one.held for one in entries)
-    unused = [one for one in entries if one.key not in used and one.path.parent.name not in made.spared]
+    unused = [piece for piece in entries if piece.key not in used and piece.path.parent.name not in made.spared]
     made.in_use = made.cache - sum(one.held for one in unused)
     left = made.cache
     for one in sorted(unused, key=lambda one: (one.used, one.key)):

@@ -117,11 +117,11 @@ def _remove_listed(results: Path, study: str) -> Removed:
     pairs = pairs_of(excluded)
     listed = Listed()
     dirty = set()
-    for one in made_rows:
+    for artifact in made_rows:
         # Other rows of the same image may remain in the study's own annotations.
-        found = listed_rows(_tables(one), tokens, pairs if one.hash != own.hash else frozenset())
+        found = listed_rows(_tables(artifact), tokens, pairs if artifact.hash != own.hash else frozenset())
         if found:
-            dirty.add(id(one))
+            dirty.add(id(artifact))
             listed.update(found)
     good = sound(everything, lambda one: id(one) not in dirty)
     if own.hash not in good:
@@ -173,7 +173,10 @@ def _showing(
     ids = ids | earlier
     sheets = sheets_of(results, everything, ids, known.sheets)
     networks, unread = networks_of(results, ids, known.networks)
-    noted = {str(one.record.relative_to(results)): (str(one.folder), one.weights, one.ids) for one in networks}
+    noted = {
+        str(network.record.relative_to(results)): (str(network.folder), network.weights, network.ids)
+        for network in networks
+    }
     left = {sheet: record for sheet, record in known.sheets.items() if sheet not in sheets.described}
     write_known(results, study, Known(ids=ids, sheets=left | sheets.noted, networks=known.networks | noted))
     return sheets.lines, networks, sheets.unread + unread
@@ -275,16 +278,16 @@ def _remove_artifacts(results: Path, artifacts: list[Made]) -> int:
     # Without the manifest, the rest does not count as complete.
     removed = len(delete(results, [Path(f"{one.path}{MANIFEST}") for one in artifacts]))
     delete(results, [file for file in _files(artifacts) if not file.name.endswith((MANIFEST, RUN))])
-    delete(results, [Path(f"{one.path}{RUN}") for one in artifacts])
+    delete(results, [Path(f"{artifact.path}{RUN}") for artifact in artifacts])
     return removed
 
 
 def _files(artifacts: Iterable[Made]) -> list[Path]:
     """All files of these artifacts."""
     return [
-        Path(f"{one.path}{suffix}")
-        for one in artifacts
-        for suffix in [MANIFEST, RUN, *one.manifest["files"], *_beside(one)]
+        Path(f"{artifact.path}{suffix}")
+        for artifact in artifacts
+        for suffix in [MANIFEST, RUN, *artifact.manifest["files"], *_beside(artifact)]
     ]
 
 
@@ -294,7 +297,7 @@ def _beside(one: Made) -> list[str]:
 
 def _remove_strays(results: Path, study: str, present: list[Made]) -> int:
     """Data files of artifacts that no manifest names, and temporary files: leftovers of killed runs."""
-    named = set(_files(one for one in present if one.study == study))
+    named = set(_files(artifact for artifact in present if artifact.study == study))
     strays = []
     for path in entries_below(results, results / study):
         is_data = path.name.endswith(".part") or path.lstat().st_mode & 0o222 == 0
@@ -327,7 +330,7 @@ def _rests_on(crate: Path, good: set[str]) -> bool:
 
 
 def _discard(results: Path, entries: Sequence[Made]) -> int:
-    own = [one.path for one in entries if may_delete(results, one.path)]
+    own = [piece.path for piece in entries if may_delete(results, piece.path)]
     for entry in own:
         discard(entry)
     for folder in sorted({entry.parent for entry in own}):

@@ -182,7 +182,7 @@ def in_order(nodes: Sequence[Node]) -> list[Node]:
     """
     by_path = {node.path: node for node in sorted(nodes, key=lambda node: node.label)}
     inputs = {
-        path: {one.path for one in inputs_of(node, by_path) if one.path in by_path and one.path != path}
+        path: [edge.path for edge in inputs_of(node, by_path) if edge.path in by_path and edge.path != path]
         for path, node in by_path.items()
     }
     try:
@@ -196,7 +196,10 @@ def in_order(nodes: Sequence[Node]) -> list[Node]:
 def _times(nodes: Sequence[Node]) -> dict[str, str]:
     """From the start of the first job to the end of the last one."""
     made = [node.computation or {} for node in nodes]
-    return {"startTime": min(str(one["start"]) for one in made), "endTime": max(str(one["end"]) for one in made)}
+    return {
+        "startTime": min(str(record["start"]) for record in made),
+        "endTime": max(str(record["end"]) for record in made),
+    }
 
 
 def _describe_study(graph: Graph, nodes: Sequence[Node], study: str, license_text: str) -> None:
@@ -240,7 +243,7 @@ def _describe_run(graph: Graph, nodes: Sequence[Node]) -> None:
     times = {**_times(nodes), "actionStatus": COMPLETED}
     said = f"{len(nodes)} jobs; from the first one's start to the last one's end."
     graph.put(RUN, "CreateAction", name="Run of the study", instrument=ref(WORKFLOW), description=said, **times)
-    used = {one.path for node in nodes for one in inputs_of(node)}
+    used = {edge.path for node in nodes for edge in inputs_of(node)}
     graph.link(RUN, "object", *(quote(manifest_path(node)) for node in nodes if not inputs_of(node)))
     graph.link(RUN, "result", *(quote(manifest_path(node)) for node in nodes if node.path not in used))
     engine = {"instrument": ref(ENGINE), "result": ref(RUN)}
@@ -296,13 +299,13 @@ def _files(graph: Graph, node: Node, along: Collection[str]) -> Iterator[str]:
 
 
 def _inputs(graph: Graph, node: Node) -> Iterator[str]:
-    for one in inputs_of(node):
-        if one.node is not None:
-            identifier = quote(manifest_path(one.node))
+    for edge in inputs_of(node):
+        if edge.node is not None:
+            identifier = quote(manifest_path(edge.node))
         else:
-            about = {"name": f"{one.name}, read by {node.label} where it lay", "sha256": one.recorded_hash}
-            identifier = graph.put(local("read", one.recorded_hash), "CreativeWork", **about)
-        _example(graph, identifier, "input", node.stage, one.name, "File")
+            about = {"name": f"{edge.name}, read by {node.label} where it lay", "sha256": edge.recorded_hash}
+            identifier = graph.put(local("read", edge.recorded_hash), "CreativeWork", **about)
+        _example(graph, identifier, "input", node.stage, edge.name, "File")
         yield identifier
 
 

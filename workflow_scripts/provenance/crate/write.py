@@ -82,7 +82,7 @@ def behind_report(nodes: Sequence[Node]) -> list[Node]:
         node = waiting.pop()
         if node.path not in found:
             found[node.path] = node
-            waiting += [by_path[one.path] for one in inputs_of(node, by_path) if one.path in by_path]
+            waiting += [by_path[edge.path] for edge in inputs_of(node, by_path) if edge.path in by_path]
     return list(found.values())
 
 
@@ -93,9 +93,11 @@ def _check(node: Node, known: Mapping[Path, Node]) -> None:
         fault = "its run record has no times"
     if fault is not None:
         raise PipelineError("artifact without provenance", node.path, fault, f"recompute it: snakemake -f {node.path}")
-    for one in inputs_of(node, known):
-        if one.path is not None and (one.node is None or one.node.hash != one.recorded_hash):
-            value = f"{one.name} is {'missing' if one.node is None else 'no longer the one that was read'}: {one.path}"
+    for edge in inputs_of(node, known):
+        if edge.path is not None and (edge.node is None or edge.node.hash != edge.recorded_hash):
+            value = (
+                f"{edge.name} is {'missing' if edge.node is None else 'no longer the one that was read'}: {edge.path}"
+            )
             raise PipelineError("study incomplete", node.path, value, "complete it first: snakemake")
 
 
