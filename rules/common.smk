@@ -80,6 +80,10 @@ def inputs_of(stage):
     """Inputs of a rule by name, as the stage declares them (`FACTS.inputs` and `sources` of its file)."""
 
     def paths(name):
+        declared = facts(stage).inputs.get(name)
+        if isinstance(declared, str):  # Snakemake plans these faster than functions
+            labels = UNITS.read(stage, name, {}) if declared.endswith("/*") else [declared]
+            return [manifest(label) for label in labels]
         return lambda wildcards: [manifest(label) for label in UNITS.read(stage, name, dict(wildcards))]
 
     return {name: paths(name) for name in facts(stage).input_names}
