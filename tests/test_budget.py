@@ -21,5 +21,5 @@ def test_lines_without_docstrings_comments_and_blank_lines_are_counted() -> None
     assert code_lines(TEXT) == 4
 
 
-def test_every_ceiling_has_a_size() -> None:
+def test_every_size_limit_is_measured() -> None:
     assert sizes().keys() == CEILINGS.keys() and all(sizes().values())

@@ -79,7 +79,7 @@ def test_ranges_are_those_of_pyproject(path: Path) -> None:
     assert f"python{needs}" in yaml.safe_load(path.read_text())["dependencies"]
 
 
-def test_every_requirement_is_pinned_to_a_release_that_it_allows() -> None:
+def test_every_requirement_is_pinned_to_an_allowed_release() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     pins = {canonicalize_name(name): Version(version) for name, version in (line.split("==") for line in lines)}

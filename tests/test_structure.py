@@ -1,5 +1,6 @@
 """The import contract of ``.importlinter`` holds, and breaking it fails ``make check``."""
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -55,3 +56,23 @@ def test_folders_hold_a_handful_of_files():
     folders = [path for path in (ROOT / PACKAGE).rglob("*") if path.is_dir() and path.name not in ONE_FILE_EACH]
     sizes = {path.name: len(list(path.glob("[!_]*.py"))) for path in folders}
     assert {path: size for path, size in sizes.items() if size > MOST_FILES} == {}
+
+
+def test_nothing_is_unpacked_only_to_save_lines() -> None:
+    """No ``*(...)`` or ``**{...}`` of literals inside a display or a call; ruff's PIE800 covers dicts in dicts."""
+    literals = (ast.Tuple, ast.List, ast.Set)
+    unpacked = []
+    for path in [*(ROOT / PACKAGE).rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            items = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, literals) else []
+            keywords = node.keywords if isinstance(node, ast.Call) else []
+            if any(isinstance(item, ast.Starred) and isinstance(item.value, literals) for item in items) or any(
+                keyword.arg is None and isinstance(keyword.value, ast.Dict) and _is_literal(keyword.value)
+                for keyword in keywords
+            ):
+                unpacked.append(f"{path}:{node.lineno}")
+    assert unpacked == []
+
+
+def _is_literal(display: ast.Dict) -> bool:
+    return all(isinstance(key, ast.Constant) and str(key.value).isidentifier() for key in display.keys)

@@ -33,18 +33,20 @@ def states(folder: Path, urls: list[str], connect_to: dict[str, str], **changed:
     return [(str(ended[url].state), len(ended[url].attempts)) for url in urls]
 
 
-def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
+def test_a_self_signed_certificate_is_a_tls_error(tmp_path: Path) -> None:
     with serving({"/a.jpg": jpeg()}, certificate=SELF_SIGNED) as site:
         assert states(tmp_path, ["https://a.test/a.jpg"], {"a.test": site.address}) == [("tls", 1)]
         assert not site.log
 
 
-def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
+def test_a_server_without_tls_is_a_tls_error(tmp_path: Path) -> None:
     with serving({"/a.jpg": jpeg()}) as site:
         assert states(tmp_path, ["https://a.test/a.jpg"], {"a.test": site.address}) == [("tls", 1)]
 
 
-def test_names_without_an_address_and_with_a_private_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unresolvable_hosts_and_private_addresses_are_not_requested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def look_up(_: ThreadedResolver, host: str, port: int, family: int) -> list[ResolveResult]:
         if host == "nowhere.test":
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -89,7 +91,7 @@ def test_urls_that_wait_for_another_attempt_keep_no_others_waiting(
     assert set(paths[:35]) == {*bad, *good}, "a second attempt came before the first of another"
 
 
-def test_requests_go_on_while_pictures_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_continue_while_pictures_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"/{n}.jpg" for n in range(12)]
     with serving(dict.fromkeys(names, jpeg())) as site:
 
@@ -125,7 +127,7 @@ def test_bodies_that_contradict_their_length_are_counted(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("late", [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", b"more of the picture"])
-def test_bytes_that_nobody_asked_for_are_no_answer_to_the_next_url(late: bytes) -> None:
+def test_surplus_bytes_are_not_taken_for_the_next_response(late: bytes) -> None:
     """A Content-Length that is too small, or a second answer: it comes when the first one has been taken."""
     taken, sent, other = threading.Event(), threading.Event(), jpeg(seed=2)
 

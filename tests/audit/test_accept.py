@@ -32,7 +32,7 @@ def record(chain: Chain, run: str) -> dict[str, object]:
     return content
 
 
-def test_todays_code_counts_as_the_code_of_the_artifacts(chain: Chain) -> None:
+def test_current_code_is_accepted_as_the_code_of_the_artifacts(chain: Chain) -> None:
     code = record(chain, RUNS[0])["code"]
     manifests = {path: path.read_bytes() for path in chain.study.glob("*/*.manifest.json")}
     assert accepted.counted_code("pretrain", chain.results) == EDITED
@@ -51,7 +51,7 @@ def test_todays_code_counts_as_the_code_of_the_artifacts(chain: Chain) -> None:
     assert manifests == {path: path.read_bytes() for path in chain.study.glob("*/*.manifest.json")}
 
 
-def test_a_new_artifact_has_the_same_key_and_says_both_digests(chain: Chain) -> None:
+def test_a_new_artifact_keeps_the_accepted_key_and_records_both_digests(chain: Chain) -> None:
     inputs = {"images": ["image_index/images"], "captions": ["select_captions/revised"]}
     accept.accept_code(chain.results, "pretrain", "why", "")
     key = record(chain, RUNS[0])["key"]
@@ -76,7 +76,7 @@ def test_unfinished_work_alone_can_be_accepted(chain: Chain) -> None:
     assert accepted.counted_code("shard_plan", chain.results) == "f" * 64
 
 
-def test_of_several_codes_one_is_named(chain: Chain) -> None:
+def test_accepting_one_of_several_code_digests_needs_its_prefix(chain: Chain) -> None:
     work = chain.results / ".work" / "pretrain" / "some-key"
     work.mkdir(parents=True)
     (work / ".recipe.json").write_text(json.dumps({"code": "f" * 64}))
@@ -97,7 +97,7 @@ def test_of_several_codes_one_is_named(chain: Chain) -> None:
         ("pretrain", "  ", "error: empty reason"),
     ],
 )
-def test_faults_are_one_line_and_change_nothing(
+def test_accept_errors_are_a_single_line_and_change_nothing(
     chain: Chain, capsys: pytest.CaptureFixture[str], stage: str, reason: str, message: str
 ) -> None:
     assert main(["accept", stage, "--reason", reason, "--results", str(chain.results)]) == 1
@@ -155,7 +155,7 @@ def run(chain: Chain, *words: str) -> int:
     return main(["accept", *words, "--reason", "why", "--results", str(chain.results)])
 
 
-def test_all_leaves_a_deliberate_choice_of_code_as_it_is(
+def test_accept_all_keeps_a_deliberate_choice_of_code(
     chain: Chain, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = two_codes(chain, monkeypatch)
@@ -202,7 +202,9 @@ def test_nothing_is_accepted_if_a_stage_is_unknown(chain: Chain, capsys: pytest.
 
 
 @pytest.mark.parametrize("words", [("pretrain", "summary", "--code", "ab"), ("all", "--code", "ab"), ("all", "source")])
-def test_a_code_belongs_to_one_stage(chain: Chain, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_code_digest_can_be_given_for_a_single_stage_only(
+    chain: Chain, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(chain, *words) == 2
     assert capsys.readouterr().err.startswith("error: wrong usage in faithful-pairs accept: ")
     assert not (chain.results / ".accepted.json").exists()

@@ -13,14 +13,14 @@ from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST
 
 
-def test_an_untouched_study_holds(chain: Chain) -> None:
+def test_an_untouched_study_passes_the_audit(chain: Chain) -> None:
     done = audited(chain.study)
     assert done.faults == []
     assert (done.artifacts, done.files) == (22, 37)
     assert kinds(done.findings) == {"not-compared"}
 
 
-def test_an_input_that_was_made_again_is_named_at_its_consumers(chain: Chain) -> None:
+def test_a_recomputed_input_is_reported_at_its_consumers(chain: Chain) -> None:
     chain.make("select_captions/revised", [".parquet"], {"captions": ["caption_table/captions"]}, {"margin": 2})
     faults = audited(chain.study).faults
     assert kinds(faults) == {"out-of-date", "unnamed"}
@@ -29,7 +29,7 @@ def test_an_input_that_was_made_again_is_named_at_its_consumers(chain: Chain) ->
     assert [one.path.name for one in faults if one.kind is Kind.UNNAMED] == ["revised.json"]
 
 
-def test_quick_finds_sizes_and_no_more(chain: Chain) -> None:
+def test_a_quick_audit_compares_sizes_only(chain: Chain) -> None:
     path = chain.study / "summary" / "summary.csv"
     data = path.read_bytes()
     path.chmod(0o644)
@@ -40,7 +40,7 @@ def test_quick_finds_sizes_and_no_more(chain: Chain) -> None:
     assert [(one.path, one.kind) for one in faults] == [(path, Kind.CHANGED_FILE)]
 
 
-def test_a_hard_link_into_the_cache_is_told(chain: Chain) -> None:
+def test_a_damaged_file_hard_linked_into_the_cache_is_reported_as_such(chain: Chain) -> None:
     path = chain.study / "summary" / "summary.csv"
     path.chmod(0o644)
     path.write_bytes(b"edited in place")
@@ -50,7 +50,7 @@ def test_a_hard_link_into_the_cache_is_told(chain: Chain) -> None:
     assert "cache" not in audited(chain.study).faults[0].detail
 
 
-def test_other_code_and_accepted_code(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_code_is_a_fault_until_it_is_accepted(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     from workflow_scripts.core import code_equivalence as accepted
 
     before = accepted.code_digest("summary")
@@ -68,7 +68,7 @@ def before_of(stage: str) -> str:
     return code_digest(stage)
 
 
-def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
+def test_changed_settings_are_reported_if_the_config_is_known(chain: Chain) -> None:
     from tests.study.config.configs import planned
 
     units = planned("tests/config/tiny.yaml")
@@ -79,7 +79,7 @@ def test_other_settings_are_named_where_a_config_is_known(chain: Chain) -> None:
     assert faults[0].detail == "rows_per_shard 70 then, 80 today"
 
 
-def test_settings_outside_the_key_are_no_fault(chain: Chain) -> None:
+def test_changed_settings_outside_the_key_are_not_a_fault(chain: Chain) -> None:
     from tests.study.config.configs import planned
 
     units = planned("tests/config/tiny.yaml")
@@ -97,7 +97,7 @@ def test_settings_outside_the_key_are_no_fault(chain: Chain) -> None:
     assert [(one.kind, one.detail) for one in of_shard] == [(Kind.OUT_OF_DATE, "jpeg_quality 3 then, 90 today")]
 
 
-def test_an_acceptance_is_told_while_it_is_in_force(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_acceptance_is_reported_while_it_is_in_force(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     from workflow_scripts.audit import accept
     from workflow_scripts.core import code_equivalence as accepted
 
@@ -137,7 +137,7 @@ def test_a_source_that_cannot_be_listed_ends_no_audit(chain: Chain, tmp_path: Pa
     assert {fault.path for fault in audited(chain.study).faults} == {zipped, model}
 
 
-def test_what_a_missing_or_broken_manifest_names_is_checked_by_the_cache(chain: Chain) -> None:
+def test_files_of_a_missing_or_broken_manifest_are_checked_against_the_cache(chain: Chain) -> None:
     manifest = chain.study / "summary" / "summary.manifest.json"
     data = manifest.with_name("summary.csv")
     data.chmod(0o644)
@@ -147,7 +147,9 @@ def test_what_a_missing_or_broken_manifest_names_is_checked_by_the_cache(chain: 
         assert {fault.path for fault in audited(chain.study).faults} == {manifest, data}
 
 
-def test_the_command(chain: Chain, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_command_reports_its_findings_and_exit_status(
+    chain: Chain, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert main(["audit", str(chain.results)]) == 0
     printed = capsys.readouterr().out
     assert "22 artifacts, 37 files" in printed

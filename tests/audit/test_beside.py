@@ -79,7 +79,7 @@ def test_links_and_pipes_are_faults_and_block_nothing(study: Path, folder: str) 
 
 
 @pytest.mark.parametrize("folder", ["labels", "copies"])
-def test_a_file_in_place_of_a_folder_is_a_fault(study: Path, folder: str) -> None:
+def test_a_file_instead_of_a_folder_is_a_fault(study: Path, folder: str) -> None:
     shutil.rmtree(study / folder)
     (study / folder).write_bytes(b"x")
     assert faults(study) == [("unnamed", folder)]

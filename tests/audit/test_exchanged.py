@@ -83,7 +83,7 @@ SETTINGS = {
 
 @pytest.mark.parametrize("kind", SETTINGS)
 @pytest.mark.parametrize("fields", [("url",), PLACE])
-def test_exchanged_images_are_a_fault(chain: Chain, kind: str, fields: tuple[str, ...]) -> None:
+def test_images_swapped_between_urls_are_a_fault(chain: Chain, kind: str, fields: tuple[str, ...]) -> None:
     shard(chain, fetch(chain, Download.model_validate(SETTINGS[kind]), "job"))
     assert faults(chain.results) == []
     (stem,) = stems(chain.results / FETCHED)
@@ -100,7 +100,7 @@ def test_the_size_of_a_prepared_image_is_compared(chain: Chain) -> None:
     assert faults(chain.results) == [("damaged-store", f"{stem.name}{LINES}")]
 
 
-def test_images_that_were_received_after_a_shard_was_packed_may_differ(chain: Chain) -> None:
+def test_images_fetched_after_a_shard_was_packed_are_not_compared(chain: Chain) -> None:
     settings = Download.model_validate(SETTINGS["scaled"])
     shard(chain, fetch(chain, settings, "job"))
     for path in (chain.results / FETCHED).glob("job-0.*"):
@@ -124,7 +124,7 @@ def test_a_damaged_table_is_named_itself(chain: Chain) -> None:
     assert {kind for kind, _ in faults(chain.results)} == {"changed-file"}
 
 
-def test_each_demo_is_compared_with_its_own_store(chain: Chain) -> None:
+def test_each_demo_is_compared_with_the_store_of_its_world(chain: Chain) -> None:
     settings = Download.model_validate(SETTINGS["scaled"])
     worlds = []
     for number in range(2):

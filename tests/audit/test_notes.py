@@ -13,7 +13,7 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.study import active_config as today
 
 
-def test_an_artifact_that_no_run_made_is_told(chain: Chain) -> None:
+def test_an_artifact_unknown_to_the_study_is_reported(chain: Chain) -> None:
     invented_artifact(chain.study)
     assert [(fault.kind, fault.path.name) for fault in audited(chain.study).faults] == [
         ("unnamed", f"simclr-self-crop-s1.last{MANIFEST}")
@@ -22,7 +22,7 @@ def test_an_artifact_that_no_run_made_is_told(chain: Chain) -> None:
     assert audited(chain.study).faults == []
 
 
-def test_an_artifact_without_its_entry_is_a_note_though_an_older_version_has_one(chain: Chain) -> None:
+def test_a_missing_cache_entry_is_a_note_even_if_an_older_version_has_one(chain: Chain) -> None:
     for steps in (8, 9):
         chain.make("features/a", [".npy"], settings={"steps": steps}, content=b"the same")
     today.remember(chain.results, chain.study.name, [], {})
@@ -33,7 +33,7 @@ def test_an_artifact_without_its_entry_is_a_note_though_an_older_version_has_one
     assert "not-compared" in kinds(done.findings)
 
 
-def test_an_artifact_the_report_does_not_know_is_a_note_and_outside_the_root(chain: Chain) -> None:
+def test_an_artifact_outside_the_report_is_a_note_and_not_in_the_root_hash(chain: Chain) -> None:
     root = audited(chain.study).root
     chain.make("select_captions/old", [".parquet"], {"captions": ["caption_table/captions"]}, {"old": True})
     done = audited(chain.study)
@@ -41,7 +41,7 @@ def test_an_artifact_the_report_does_not_know_is_a_note_and_outside_the_root(cha
     assert [one.path.name for one in done.findings if one.kind is Kind.OUTSIDE] == ["old.manifest.json"]
 
 
-def test_finished_artifacts_stay_noted_while_the_study_has_them(chain: Chain) -> None:
+def test_finished_artifacts_stay_noted_while_the_study_includes_them(chain: Chain) -> None:
     def noted_after(holds: Callable[[str, str], bool]) -> frozenset[str]:
         today.remember(chain.results, "study", [], {}, holds)
         return today.noted_artifacts(chain.results, "study") or frozenset()
@@ -55,7 +55,7 @@ def test_finished_artifacts_stay_noted_while_the_study_has_them(chain: Chain) ->
     assert audited(chain.study).faults == []
 
 
-def test_a_study_that_is_missing_as_a_whole_is_told(chain: Chain) -> None:
+def test_a_missing_study_folder_is_reported(chain: Chain) -> None:
     shutil.rmtree(chain.study)
     faults = [fault for study in audit([chain.results], [], quick=False, jobs=1) for fault in study.faults]
     assert [(one.kind, one.path) for one in faults] == [(Kind.MISSING, chain.study)]

@@ -13,7 +13,7 @@ from tests.provenance.chain import RUNS, Chain
 from workflow_scripts.audit.kinds import Kind
 
 
-def test_copying_touching_and_moving_are_no_faults(chain: Chain, tmp_path: Path) -> None:
+def test_copying_touching_and_moving_results_are_not_faults(chain: Chain, tmp_path: Path) -> None:
     root = audited(chain.study).root
     copy = tmp_path / "elsewhere" / "results"
     copy.parent.mkdir()
@@ -35,7 +35,7 @@ def test_a_crate_holds_no_artifacts_and_is_checked_as_a_crate(chain: Chain) -> N
     assert ([one.kind for one in done.faults], done.artifacts) == ([Kind.BROKEN_CRATE], 22)
 
 
-def test_a_part_of_a_study_is_checked_alone(chain: Chain) -> None:
+def test_an_audit_can_be_limited_to_a_stage_or_artifact(chain: Chain) -> None:
     damaged = chain.study / "recaption" / "00001.parquet"
     damaged.unlink()
     for scope, count in ((chain.study / "recaption", 4), (damaged.with_name("00001.manifest.json"), 1)):
@@ -53,7 +53,7 @@ def test_the_folder_of_an_artifacts_files_is_its_artifact(chain: Chain) -> None:
     assert (done.artifacts, [one.path for one in done.faults]) == (1, [damaged])
 
 
-def test_links_are_named_and_hide_nothing(chain: Chain, tmp_path: Path) -> None:
+def test_symbolic_links_are_reported_and_followed(chain: Chain, tmp_path: Path) -> None:
     before = audited(chain.study)
     shutil.move(chain.study / "recaption", tmp_path / "disk")
     (chain.study / "recaption").symlink_to(tmp_path / "disk")
@@ -74,19 +74,21 @@ def test_links_are_named_and_hide_nothing(chain: Chain, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["logs", "benchmarks", "crate"])
-def test_a_link_in_place_of_a_folder_beside_the_stages_is_named(chain: Chain, tmp_path: Path, folder: str) -> None:
+def test_a_symbolic_link_instead_of_a_folder_beside_the_stages_is_reported(
+    chain: Chain, tmp_path: Path, folder: str
+) -> None:
     (chain.study / folder).symlink_to(tmp_path)
     faults = [fault for fault in audited(chain.study).faults if fault.kind is Kind.LINK]
     assert [one.path.name for one in faults] == [folder]
 
 
-def test_a_folder_with_the_name_of_a_deleted_file_on_nfs_hides_nothing(chain: Chain) -> None:
+def test_a_folder_named_like_an_nfs_placeholder_hides_no_files(chain: Chain) -> None:
     (chain.study / "summary" / ".nfs0001").mkdir()
     (chain.study / "summary" / ".nfs0001" / "x").write_bytes(b"x")
     assert [(fault.kind, fault.path.name) for fault in audited(chain.study).faults] == [("unnamed", "x")]
 
 
-def test_links_at_and_above_the_results_folder_are_no_faults(chain: Chain, tmp_path: Path) -> None:
+def test_symbolic_links_at_and_above_the_results_folder_are_not_faults(chain: Chain, tmp_path: Path) -> None:
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "results").symlink_to(chain.results)
     (tmp_path / "link").symlink_to(tmp_path / "project")

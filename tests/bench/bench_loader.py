@@ -53,7 +53,10 @@ PHOTOS, LONGER, SIZE, BATCH = 256, 512, 224, 64
 QUALITY, GRAIN = 90, 6.5
 SKIPPED, TIMED = 7, 8  # batches: those that are ready before, and those that are timed
 TARGETS = {
-    **{"crop": 0.95, "simclr": 0.95, "crop/self": 1.5, "simclr/self": 1.5},
+    "crop": 0.95,
+    "simclr": 0.95,
+    "crop/self": 1.5,
+    "simclr/self": 1.5,
     **{f"{name}/original": 1.8 for name in ("crop", "simclr")},
     **{f"{name}/self/original": 2.3 for name in ("crop", "simclr")},
     **{f"{name}/pack256": 3.0 for name in ("crop", "simclr")},

@@ -105,8 +105,12 @@ def by_width(cut: np.ndarray, ids: np.ndarray, subreddit: np.ndarray) -> Iterato
         paired = np.flatnonzero(partner >= 0)
         pairs = PairRows(paired, partner[paired], np.zeros(len(paired), np.float32), len(cut))
         yield {
-            **{"dimensions": cut.shape[1], "rule": name, "search_s": round(search, 1), "rule_s": round(seconds, 2)},
-            **{"kept": round(len(paired) / len(cut), 4), "ties": round(ties, 4)},
+            "dimensions": cut.shape[1],
+            "rule": name,
+            "search_s": round(search, 1),
+            "rule_s": round(seconds, 2),
+            "kept": round(len(paired) / len(cut), 4),
+            "ties": round(ties, 4),
             **{key: round(float(value or 0), 4) for key, value in hubness(pairs).items()},
             **{key: round(float(value or 0), 4) for key, value in effective_targets(pairs).items()},
             "shared_targets_in_512": round(float(false_negatives(pairs, None, 512)["shared_targets"] or 0), 3),
@@ -124,7 +128,9 @@ def lines(options: argparse.Namespace) -> Iterator[Line]:
     subreddit = pc.dictionary_encode(table["subreddit"].combine_chunks()).indices.to_numpy()
     size = np.bincount(subreddit)
     yield {
-        **{"rows": len(table), "distinct": len(pc.unique(table["caption"])), "embed_s": round(seconds, 1)},
+        "rows": len(table),
+        "distinct": len(pc.unique(table["caption"])),
+        "embed_s": round(seconds, 1),
         "random_purity": round(float((size * (size - 1)).sum() / (len(table) * (len(table) - 1))), 4),
     }
     ids = identities(table["key"], 0)

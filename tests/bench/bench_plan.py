@@ -21,8 +21,28 @@ from workflow_scripts.core.files.jsonio import pretty
 
 SUBREDDITS, YEARS, LIMIT = 350, range(2008, 2021), 2e9
 WORDS = (
-    *("a", "the", "my", "our", "old", "small", "red", "blue", "cat", "dog", "bread", "garden", "sunset", "bike"),
-    *("found", "today", "first", "made", "finally", "with", "in", "on"),
+    "a",
+    "the",
+    "my",
+    "our",
+    "old",
+    "small",
+    "red",
+    "blue",
+    "cat",
+    "dog",
+    "bread",
+    "garden",
+    "sunset",
+    "bike",
+    "found",
+    "today",
+    "first",
+    "made",
+    "finally",
+    "with",
+    "in",
+    "on",
 )
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 

@@ -90,14 +90,16 @@ class Sides:
 def run_of(folder: Path, files: list[bytes], batch: int, **changed: Any) -> Plan:
     """A run of SimCLR over the photos, on the GPU if there is one."""
     settings = {
-        **{"backbone": "resnet50", "image_size": 224, "batch_size": batch, "augmentation": "crop", "log_every": 10},
-        **{
-            "steps": 1_000_000,
-            "checkpoint_every": 10**6,
-            "simclr": {},
-            "precision": "bf16" if GPU else "no",
-            **changed,
-        },
+        "backbone": "resnet50",
+        "image_size": 224,
+        "batch_size": batch,
+        "augmentation": "crop",
+        "log_every": 10,
+        "steps": 1_000_000,
+        "checkpoint_every": 10**6,
+        "simclr": {},
+        "precision": "bf16" if GPU else "no",
+        **changed,
     }
     made = plan(folder, keep=False, workers=16 if GPU else 1, **settings)
     images = in_tar(folder / "photos.tar", files)

@@ -100,9 +100,13 @@ def towers() -> tuple[TextTower, TextTransformer]:
 def named(theirs: TextTransformer) -> dict[str, Tensor]:
     """open_clip's weights by our names."""
     inside = {
-        **{"attn.in_proj_weight": "self_attn.in_proj_weight", "attn.in_proj_bias": "self_attn.in_proj_bias"},
-        **{"attn.out_proj.": "self_attn.out_proj.", "mlp.c_fc.": "linear1.", "mlp.c_proj.": "linear2."},
-        **{"ln_1.": "norm1.", "ln_2.": "norm2."},
+        "attn.in_proj_weight": "self_attn.in_proj_weight",
+        "attn.in_proj_bias": "self_attn.in_proj_bias",
+        "attn.out_proj.": "self_attn.out_proj.",
+        "mlp.c_fc.": "linear1.",
+        "mlp.c_proj.": "linear2.",
+        "ln_1.": "norm1.",
+        "ln_2.": "norm2.",
     }
     found = {}
     for name, weight in theirs.state_dict().items():

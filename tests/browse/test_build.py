@@ -18,7 +18,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import ABOUT, BROWSE
 
 
-def test_it_is_built_once_and_again_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_index_is_rebuilt_only_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = study_of(tmp_path)
     first = build.index_of(sources_of(study))
     monkeypatch.setattr(build, "build", None)  # would fail
@@ -30,7 +30,7 @@ def test_it_is_built_once_and_again_after_a_change(tmp_path: Path, monkeypatch: 
     assert [path.name for path in second.parent.iterdir()] == [second.name]
 
 
-def test_other_files_and_links_beside_an_index_stay(tmp_path: Path) -> None:
+def test_unrelated_files_and_links_beside_an_index_are_kept(tmp_path: Path) -> None:
     study, photos = study_of(tmp_path), tmp_path / "photos"
     folder = tmp_path / "results" / BROWSE / "study"
     for path in (folder / "notes/a.txt", folder / ("5a" * 32) / "index.sqlite", photos / "1.jpg"):
@@ -51,7 +51,7 @@ def test_equal_inputs_give_equal_answers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["_images", "_captions", "_neighbours", "_scores", "move_folder_durable"])
-def test_an_interrupted_build_counts_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_an_interrupted_index_build_is_discarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     study = study_of(tmp_path)
 
     def stop(*given: object) -> None:
@@ -67,7 +67,7 @@ def test_an_interrupted_build_counts_for_nothing(tmp_path: Path, monkeypatch: py
     assert index.about["rows"] == len(ORIGINAL) and not left[0].exists()
 
 
-def test_what_is_of_other_images_is_left_out_and_named(tmp_path: Path) -> None:
+def test_artifacts_of_other_images_are_left_out_and_reported(tmp_path: Path) -> None:
     study = study_of(tmp_path)
     about = Index(build.index_of(sources_of(study))).about
     assert about["left_out"] == {"pair_table/mpnet": "1 pairs of other images"}
@@ -92,14 +92,14 @@ def test_scores_of_earlier_captions_are_left_out_and_named(tmp_path: Path) -> No
         assert about["left_out"][f"score_captions/original.clip.{block}"] == "made from other captions or images"
 
 
-def test_a_study_without_captions(tmp_path: Path) -> None:
+def test_a_study_without_captions_is_refused(tmp_path: Path) -> None:
     study = study_of(tmp_path)
     shutil.rmtree(study / "select_captions")
     with pytest.raises(PipelineError, match="no captions"):
         sources_of(study)
 
 
-def test_about_names_every_artifact_by_hash(index: Index, study: Path) -> None:
+def test_the_index_records_the_hash_of_every_input(index: Index, study: Path) -> None:
     about = json.loads((index.folder / ABOUT).read_bytes())
     assert about["inputs"] == sources_of(study).inputs
     assert set(about["inputs"]) >= {"image_index/images", "select_captions/original", "pair_table/mpnet"}

@@ -38,7 +38,7 @@ def rows(index: Index, **view: str) -> list[int]:
         ("  ", "", list(range(COUNT))),
     ],
 )
-def test_search(index: Index, q: str, arm: str, expected: list[int]) -> None:
+def test_full_text_search_finds_the_expected_rows(index: Index, q: str, arm: str, expected: list[int]) -> None:
     assert rows(index, q=q, arm=arm) == expected
 
 
@@ -52,22 +52,25 @@ def test_operators_of_full_text_search_are_words(index: Index, q: str) -> None:
     rows(index, q=q)
 
 
-def test_words_are_quoted() -> None:
+def test_search_words_are_quoted() -> None:
     assert match_expression('a"b NOT terrier* "x y*" ter*') == '"a""b" AND "NOT" AND "terrier*"* AND "x y*" AND "ter*"'
 
 
-def test_filters(index: Index) -> None:
+def test_filters_select_the_matching_rows(index: Index) -> None:
     assert rows(index, subreddit="a") == [0, 2, 4, 6, 8]
     assert rows(index, score="original/matcher itm", lowest="0.5", highest="1.5") == [5, 6, 7]
     assert rows(index, score="original/matcher itm", lowest="0.5", highest="1.5", subreddit="b") == [5, 7]
     assert rows(index, score="original/clip cosine") == [0, 5]  # others have no such score
     assert index.scores == [
-        *("generated/matcher itm", "generated/matcher itc"),
-        *("original/matcher itm", "original/matcher itc", "original/clip cosine"),
+        "generated/matcher itm",
+        "generated/matcher itc",
+        "original/matcher itm",
+        "original/matcher itc",
+        "original/clip cosine",
     ]
 
 
-def test_orders(index: Index) -> None:
+def test_rows_are_ordered_by_score_or_at_random(index: Index) -> None:
     assert rows(index, score="original/matcher itm", order="high") == list(range(COUNT))[::-1]
     assert rows(index, score="original/matcher itm", order="low") == list(range(COUNT))
     assert rows(index, score="original/matcher itm", order="near")[0] == int(np.abs(ITM).argmin())
@@ -76,7 +79,7 @@ def test_orders(index: Index) -> None:
     assert found != rows(index, order="random", seed="4")
 
 
-def test_differences(index: Index) -> None:
+def test_differences_are_of_scores_or_of_ranks(index: Index) -> None:
     same = index.values(View(score="original/matcher itm", versus="generated/matcher itm"))
     assert same is not None and np.array_equal(same, ITM - ITM[::-1])
     ranks = index.values(View(score="original/matcher itm", versus="original/matcher itc"))
@@ -115,18 +118,18 @@ def test_pages_hold_each_image_once(index: Index) -> None:
         {"q": "x" * 301},
     ],
 )
-def test_invalid_views(index: Index, view: dict[str, str]) -> None:
+def test_invalid_views_are_refused(index: Index, view: dict[str, str]) -> None:
     with pytest.raises(PipelineError, match="invalid view"):
         rows(index, **view)
 
 
-def test_addresses_name_the_view() -> None:
+def test_a_view_is_encoded_in_its_address() -> None:
     view = View(q="a b&c", score="original/matcher itm", lowest=0.5, page=3)
     assert view.address(page=1) == "q=a+b%26c&score=original%2Fmatcher+itm&lowest=0.5"
     assert View().address() == ""
 
 
-def test_captions(index: Index) -> None:
+def test_captions_are_grouped_by_arm_cut_and_masked(index: Index) -> None:
     first, long, masked, empty = index.captions([5, 6, 7, 2])
     assert {one.arms: one.text for one in first} == {
         ("generated",): GENERATED[5],
@@ -139,10 +142,13 @@ def test_captions(index: Index) -> None:
     assert [one.text for one in empty if "original" in one.arms] == [""]
 
 
-def test_an_image(index: Index) -> None:
+def test_an_image_has_its_scores_and_neighbours(index: Index) -> None:
     (image,) = index.images([5])
     assert {name: image[name] for name in ("key", "subreddit", "year", "shard")} == {
-        **{"key": "k5", "subreddit": "b", "year": 2020, "shard": 1}
+        "key": "k5",
+        "subreddit": "b",
+        "year": 2020,
+        "shard": 1,
     }
     scores = index.scores_of(5)
     assert scores["original/clip cosine"] == 0.25 and "shuffled/matcher itm" not in scores

@@ -40,7 +40,7 @@ async def ask(client: TestClient[Any, Any], path: str, status: int = 200, **opti
     return answer
 
 
-def test_pages_and_pictures(study: Path) -> None:
+def test_pages_thumbnails_and_pictures_are_served(study: Path) -> None:
     async def visitor(client: TestClient[Any, Any]) -> None:
         answer = await ask(client, f"/{WORD}/?q=dog&arm=original&order=")
         text = await answer.text()
@@ -96,7 +96,7 @@ def test_a_tunnel_can_use_another_port(study: Path) -> None:
     visit(study, visitor)
 
 
-def test_what_is_not_there(study: Path) -> None:
+def test_unknown_paths_and_other_methods_are_refused(study: Path) -> None:
     async def visitor(client: TestClient[Any, Any]) -> None:
         for path in ("/", "/other/", f"/{WORD}", f"/{WORD}/image/", f"/{WORD}/image/x", f"/{WORD}/image/-1"):
             await ask(client, path, 404)

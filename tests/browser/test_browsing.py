@@ -77,7 +77,9 @@ def test_search_filter_open_and_neighbours(page: Page, address: str) -> None:
 
 
 @pytest.mark.parametrize("width", [400, 1400])
-def test_nothing_overflows_and_nothing_runs(page: Page, address: str, study: Path, tmp_path: Path, width: int) -> None:
+def test_pages_do_not_overflow_and_log_no_messages(
+    page: Page, address: str, study: Path, tmp_path: Path, width: int
+) -> None:
     out = tmp_path / "sample.html"
     assert main(["browse", str(study), "--export", str(out), "--images", "9"]) == 0
     page.width(width)

@@ -65,7 +65,7 @@ def exported(folder: Path) -> Path:
     return found[0]
 
 
-def test_twenty_images_by_keyboard(page: Page, tmp_path: Path, items: list[Item]) -> None:
+def test_twenty_images_can_be_rated_by_keyboard(page: Page, tmp_path: Path, items: list[Item]) -> None:
     page.open((tmp_path / "sheet.html").as_uri())
     for number in range(8):
         rate(page, number)
@@ -94,7 +94,7 @@ def test_twenty_images_by_keyboard(page: Page, tmp_path: Path, items: list[Item]
 
 
 @pytest.mark.parametrize("width", [400, 1400])
-def test_nothing_overflows_and_nothing_runs(page: Page, tmp_path: Path, items: list[Item], width: int) -> None:
+def test_pages_do_not_overflow_and_log_no_messages(page: Page, tmp_path: Path, items: list[Item], width: int) -> None:
     page.width(width)
     page.open((tmp_path / "sheet.html").as_uri())
     for number in range(IMAGES):

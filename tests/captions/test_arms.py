@@ -51,7 +51,7 @@ def best_of(candidates: list[tuple[str, float]], sign: int = 1) -> tuple[str, fl
 
 
 @given(st.lists(ROW, min_size=1, max_size=12), SCORE, st.one_of(st.none(), SCORE))
-def test_revised_row_by_row(rows: list, margin: float, threshold: float | None) -> None:  # type: ignore[type-arg]
+def test_revised_captions_follow_their_rule_row_by_row(rows: list, margin: float, threshold: float | None) -> None:  # type: ignore[type-arg]
     arm = arm_of("revised", caption_table(rows), margin=margin, threshold=threshold).to_pylist()
     for got, (text, itm, candidates) in zip(arm, rows, strict=True):
         new, new_itm = best_of(candidates)
@@ -63,7 +63,7 @@ def test_revised_row_by_row(rows: list, margin: float, threshold: float | None) 
 
 
 @given(st.lists(ROW, min_size=1, max_size=12))
-def test_original_and_generated(rows: list) -> None:  # type: ignore[type-arg]
+def test_original_and_generated_captions_row_by_row(rows: list) -> None:  # type: ignore[type-arg]
     table = caption_table(rows)
     assert arm_of("original", table)["caption"].to_pylist() == [row[0] for row in rows]
     arm = arm_of("generated", table)
@@ -121,9 +121,11 @@ def in_subreddits(captions: dict[str, list[str]]) -> pa.Table:
     return arm.set_column(1, "subreddit", pa.array(names))
 
 
-def test_captions_stay_in_their_subreddit() -> None:
+def test_captions_are_shuffled_within_their_subreddit() -> None:
     wanted = {
-        **{"cats": [f"cat {i}" for i in range(20)], "alone": ["only"], "same": ["hi", "hi"]},
+        "cats": [f"cat {i}" for i in range(20)],
+        "alone": ["only"],
+        "same": ["hi", "hi"],
         "dogs": ["wow", "wow", "wow", "dog", "puppy", "bark"],
     }
     base = in_subreddits(wanted)
@@ -160,7 +162,9 @@ def test_mixed_within_subreddits() -> None:
         ({"a": ["x"], "b": ["y", "y"]}, "subreddit", r"3 images.* their subreddit .*; use more images or within: all$"),
     ],
 )
-def test_captions_that_can_not_be_exchanged(captions: dict[str, list[str]], within: str, message: str) -> None:
+def test_captions_without_a_possible_exchange_are_an_error(
+    captions: dict[str, list[str]], within: str, message: str
+) -> None:
     base = in_subreddits(captions)
     for kind, share in (("shuffled", {}), ("mixed", {"share": 0.0})):
         with pytest.raises(PipelineError, match=r"no captions to exchange in the base arm: " + message):
@@ -179,13 +183,18 @@ def external(table: pa.Table, rows: list, **settings: object) -> tuple[list[str]
     return captions, dict(inputs.counts)
 
 
-def test_external_counts_what_is_missing() -> None:
+def test_external_captions_are_matched_and_missing_ones_counted() -> None:
     table = caption_table([("a", 0.0, [("x", 1.0)])] * 4)
     rows = [("k3", ["third"]), ("k0", ["zeroth"]), ("other", ["unused", "too"]), ("k1", [None, " "]), (None, ["x"])]
     captions, found = external(table, [*rows, ("", ["y"])], max_missing_share=0.5)
     assert captions == ["zeroth", "", "", "third"]
     assert found == {
-        **{"captions": 8, "no_key": 2, "not_in_study": 2, "no_caption": 2, "duplicate": 0, "not_chosen": 0},
+        "captions": 8,
+        "no_key": 2,
+        "not_in_study": 2,
+        "no_caption": 2,
+        "duplicate": 0,
+        "not_chosen": 0,
         "images_not_in_file": 1,
     }
     with pytest.raises(
@@ -246,7 +255,10 @@ def test_settings_of_all_kinds_are_keys_of_an_arm() -> None:
     assert str(fields["seed"].description) == "mixed and shuffled: seed of random choices"
     arm = SelectCaptions.model_validate({"kind": "mixed", "share": 0.25, "seed": 3, "margin": 2.0})
     assert settings_of(arm, ARM_KINDS["mixed"]).model_dump() == {
-        **{"base": "original", "within": "all", "share": 0.25, "seed": 3}
+        "base": "original",
+        "within": "all",
+        "share": 0.25,
+        "seed": 3,
     }
     revised = settings_of(arm, ARM_KINDS["revised"]).model_dump(exclude_defaults=True)
     assert revised == {"margin": 2.0}

@@ -40,7 +40,7 @@ def test_csv_and_parquet_are_read_alike(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.string()), pa.large_list(pa.large_string())])
-def test_a_column_of_lists(tmp_path: Path, kind: pa.DataType) -> None:
+def test_a_column_of_caption_lists_is_read(tmp_path: Path, kind: pa.DataType) -> None:
     captions = pa.array([["one", None, "two"], [], None, ["three"]], kind)
     pq.write_table(pa.table({"key": pa.array([7, 8, 9, None]), "caption": captions}), tmp_path / "c")
     assert rows_of(tmp_path / "c") == [("7", ["one", None, "two"]), ("8", [None]), ("9", [None]), (None, ["three"])]
@@ -104,7 +104,7 @@ def test_captions_of_json_may_be_a_text_or_missing(tmp_path: Path) -> None:
         (b'[{"key": 1' + b"0" * 400 + b', "caption": "x"}]', r"row 1: "),
     ],
 )
-def test_unreadable_files(tmp_path: Path, content: bytes, said: str) -> None:
+def test_unreadable_caption_files_are_an_error(tmp_path: Path, content: bytes, said: str) -> None:
     with pytest.raises(PipelineError, match=rf"unreadable caption file in .*bad: .*{said}"):
         rows_of(tmp_path / "bad", content)
 

@@ -22,7 +22,7 @@ def one_group(texts: np.ndarray) -> np.ndarray:
 
 
 @given(IMAGES, SEEDS)
-def test_derangement(images: tuple[np.ndarray, np.ndarray], seed: int) -> None:
+def test_no_image_gets_an_equal_caption_unless_unavoidable(images: tuple[np.ndarray, np.ndarray], seed: int) -> None:
     texts, groups = images
     source = derange(texts, groups, seed)
     used = source[source >= 0]
@@ -35,9 +35,7 @@ def test_derangement(images: tuple[np.ndarray, np.ndarray], seed: int) -> None:
 
 
 @given(IMAGES, SEEDS)
-def test_the_order_is_that_of_group_random_place_of_text_and_random_number(
-    images: tuple[np.ndarray, np.ndarray], seed: int
-) -> None:
+def test_derange_orders_by_group_then_text_then_random_number(images: tuple[np.ndarray, np.ndarray], seed: int) -> None:
     texts, groups = (column.tolist() for column in images)
     rng = np.random.default_rng(derive(seed, "derange"))
     pairs = list(zip(groups, texts, strict=True))
@@ -55,7 +53,7 @@ def test_the_order_is_that_of_group_random_place_of_text_and_random_number(
 
 
 @given(TEXTS, SEEDS)
-def test_one_group_is_rotated_by_the_size_of_its_largest_text(texts: np.ndarray, seed: int) -> None:
+def test_a_group_is_rotated_by_the_count_of_its_most_frequent_text(texts: np.ndarray, seed: int) -> None:
     """The images in an order with equal texts side by side: each gets the caption m places on."""
     source = derange(texts, one_group(texts), seed)
     if (source >= 0).all():
@@ -71,7 +69,7 @@ def test_one_group_is_rotated_by_the_size_of_its_largest_text(texts: np.ndarray,
         assert lengths == {len(texts) // np.gcd(len(texts), largest)}
 
 
-def test_groups_are_shuffled_alike_wherever_they_stand() -> None:
+def test_the_derangement_of_a_group_does_not_depend_on_its_position() -> None:
     texts, groups = np.array([0, 1, 2, 0, 1, 0, 5]), np.array([0, 0, 0, 1, 1, 2, 2])
     source = derange(texts, groups, 3)
     assert sorted(source[:3]) == [0, 1, 2] and source[3:].tolist() == [4, 3, 6, 5]
@@ -114,12 +112,14 @@ def test_mix_keeps_exactly_its_share(images: tuple[np.ndarray, np.ndarray], shar
 
 
 @given(st.integers(1, 200), st.floats(0, 1), st.floats(0, 1), SEEDS)
-def test_doses_are_nested(count: int, one: float, other: float, seed: int) -> None:
+def test_faithful_rows_of_a_lower_dose_are_contained_in_a_higher_dose(
+    count: int, one: float, other: float, seed: int
+) -> None:
     low, high = sorted((one, other))
     assert not (faithful_rows(count, low, seed) & ~faithful_rows(count, high, seed)).any()
 
 
-def test_one_caption_alone() -> None:
+def test_a_single_caption_has_no_derangement() -> None:
     alone = np.zeros(1, np.int64)
     assert derange(alone, alone, 0).tolist() == mix(alone, alone, 0.0, 0).tolist() == [-1]
     assert mix(alone, alone, 1.0, 0).tolist() == [0]

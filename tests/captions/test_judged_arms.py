@@ -57,7 +57,7 @@ GAINS = ([0.5, 1.5, -1.0, 9.0, -9.0, None], [-1.0, 2.0, 0.0, 9.0, -9.0, None])
         ({"margin": 2.0, "threshold": 1.0}, "oooono"),
     ],
 )
-def test_a_judge_chooses(settings: dict[str, object], expected: str) -> None:
+def test_a_judge_chooses_captions_by_margin_and_threshold(settings: dict[str, object], expected: str) -> None:
     assert chosen(inputs(*GAINS), judge="judge", **settings) == expected
 
 
@@ -67,7 +67,7 @@ def test_images_without_scores_of_both_captions_are_counted() -> None:
     assert given.counts == {"images_without_scores": 1}
 
 
-def test_a_judge_with_several_scores() -> None:
+def test_the_score_of_a_judge_with_several_is_selected_by_name() -> None:
     given = inputs(*GAINS)
     for arm in ("a", "b"):
         both, other = given.scores["judge", arm], table([0.0] * 6, [0.0] * 6, "other")

@@ -71,7 +71,7 @@ def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scores, "SAMPLE", 7)
 
 
-def test_scores_of_own_and_of_other_images(tmp_path: Path) -> None:
+def test_captions_are_scored_against_their_image_and_random_images(tmp_path: Path) -> None:
     (table,) = made(tmp_path, Judge())
     assert table["key"].to_pylist() == KEYS[2:]
     sample = sampled(COUNT, 0)
@@ -93,7 +93,7 @@ def test_scores_of_own_and_of_other_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arms", [1, 3])
-def test_an_arm_s_scores_do_not_depend_on_other_arms(tmp_path: Path, arms: int) -> None:
+def test_scores_of_an_arm_do_not_depend_on_other_arms(tmp_path: Path, arms: int) -> None:
     judge = Judge()
     first = made(tmp_path, judge, arms)[0]
     assert first.equals(made(tmp_path / "alone", Judge())[0])
@@ -128,13 +128,13 @@ def test_few_images_leave_scores_unknown(tmp_path: Path) -> None:
         assert there == known and table["sum"].null_count == 0
 
 
-def test_a_choice_of_images_is_contained_in_a_larger_one() -> None:
+def test_a_random_choice_of_images_is_contained_in_a_larger_choice() -> None:
     few, more = (chosen(50, count, 3) for count in (10, 20))
     assert few.sum() == 10 and more.sum() == 20 and not (few & ~more).any()
     assert chosen(50, None, 3).all() and chosen(5, 10, 3).all() and (chosen(50, 10, 4) != few).any()
 
 
-def test_no_images(tmp_path: Path) -> None:
+def test_no_images_give_an_empty_table(tmp_path: Path) -> None:
     scored = Scored(numbered, np.arange(0), [], [[]], [tmp_path])
     (table,) = score_captions(scored, Comparison(sampled(0, 0), 3, 0), ("sum",), 4, Judge)
     assert len(table) == 0 and "sum_random_z" in table.column_names
@@ -146,7 +146,7 @@ def test_standardised_in_closed_form() -> None:
     assert np.isnan(standardised(np.array([1.0]), np.array([[2.0]]))).all()
 
 
-def test_a_reference_arm_stands_for_images() -> None:
+def test_captions_of_a_reference_arm_stand_in_for_images() -> None:
     given = Reference(pa.chunked_array([["a cat", ""], ["a dog", "a cat"]]))
     assert given.rows.tolist() == [0, 2, 3]
     assert list(given.shown([[3, 0], [1]])) == [["a cat", "a cat"], [""]]
@@ -154,7 +154,7 @@ def test_a_reference_arm_stands_for_images() -> None:
     assert given.comparable(mine).to_pylist() == ["", "", "a cat", "a dog"]
 
 
-def test_no_image_to_compare_with(tmp_path: Path) -> None:
+def test_without_random_images_only_matching_scores_are_computed(tmp_path: Path) -> None:
     nothing = Comparison(np.arange(0), 3, 0)
     scored = Scored(numbered, np.arange(2), KEYS[:2], [["x", ""]], [tmp_path])
     (table,) = score_captions(scored, nothing, ("sum",), 4, Judge)

@@ -47,7 +47,7 @@ def test_rows_follow_the_index(candidates: int) -> None:
     assert np.array(table["generated_tokens"].to_pylist()).shape == (4, candidates)
 
 
-def test_nothing_gives_nothing() -> None:
+def test_gathering_no_rows_gives_an_empty_table() -> None:
     none = pa.table({"key": pa.array([], pa.string()), "caption": pa.array([], pa.string())})
     fields = [("key", pa.string()), ("subreddit", pa.string()), ("year", pa.int16())]
     assert len(gather(pa.schema(fields).empty_table(), SCHEMA.empty_table(), none, WHERE)) == 0
@@ -61,6 +61,6 @@ def test_nothing_gives_nothing() -> None:
         (["a", "b"], ["a", "b"], ["a"], "without original caption in .*the first is b"),
     ],
 )
-def test_mismatch_is_an_error(keys: list[str], shard: list[str], original: list[str], message: str) -> None:
+def test_mismatched_images_are_an_error(keys: list[str], shard: list[str], original: list[str], message: str) -> None:
     with pytest.raises(PipelineError, match=message):
         gather(index(keys), scored(shard, 1), originals(original), WHERE)

@@ -14,7 +14,7 @@ from tests.browse.small_study import study_of
 from workflow_scripts.commands.main import main
 
 
-def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
+def test_browse_serves_pages_until_ctrl_c(tmp_path: Path) -> None:
     study = study_of(tmp_path)
     command = [sys.executable, "-m", "workflow_scripts.commands", "browse", str(study), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -29,7 +29,7 @@ def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
         assert process.stderr.read() == f"building the index of {study}\n"
 
 
-def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_an_error_with_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = study_of(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
@@ -37,12 +37,14 @@ def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert f"no server in 127.0.0.1:{port}: Address already in use; give another --port" in capsys.readouterr().err
 
 
-def test_a_study_without_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_browsing_a_folder_without_a_study_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["browse", str(tmp_path)]) == 1
     assert "missing file" in capsys.readouterr().err
 
 
-def test_an_exported_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exported_page_is_self_contained_and_reproducible(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     study = study_of(tmp_path)
     out = [tmp_path / "paper" / "one.html", tmp_path / "paper" / "two.html"]
     for path in out:
@@ -76,7 +78,7 @@ def test_the_default_page_is_a_random_sample(tmp_path: Path) -> None:
         (["--export", "{folder}/there.html"], 1, "file exists in {folder}/there.html"),
     ],
 )
-def test_pages_that_are_not_exported(
+def test_invalid_exports_are_refused_and_write_nothing(
     tmp_path: Path, words: list[str], status: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = study_of(tmp_path)
@@ -87,6 +89,6 @@ def test_pages_that_are_not_exported(
     assert not (tmp_path / "a.html").exists() and not (study / "copies").exists()
 
 
-def test_a_page_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exporting_a_page_to_a_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["browse", str(study_of(tmp_path)), "--export", ""]) == 1
     assert capsys.readouterr().err.endswith("error: not a file in .: a folder; give the name of a file with --export\n")

@@ -10,7 +10,7 @@ def said(key: str, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_a_key(capsys: pytest.CaptureFixture[str]) -> None:
+def test_config_prints_a_key_with_type_default_and_reruns(capsys: pytest.CaptureFixture[str]) -> None:
     assert said("pairs.k", capsys) == (
         "pairs.k\n"
         "  partners per image; the paper uses 1\n"
@@ -22,7 +22,7 @@ def test_a_key(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
-def test_the_number_of_an_item_is_ignored(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_item_number_in_a_key_is_ignored(capsys: pytest.CaptureFixture[str]) -> None:
     assert said("pairs.0.k", capsys) == said("pairs.k", capsys)
 
 
@@ -40,7 +40,7 @@ def test_settings_that_several_keys_share_rerun_what_the_key_does_that_names_the
     assert "\n  reruns   pretrain\n" in said("pretraining.lr", capsys)
 
 
-def test_a_section_lists_its_keys_and_those_of_a_mapping_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_section_lists_its_keys_and_a_mapping_those_of_its_entries(capsys: pytest.CaptureFixture[str]) -> None:
     lines = said("download", capsys).splitlines()
     assert "  max_side              " in [line[:24] for line in lines] and "  hosts                 " in [
         line[:24] for line in lines

@@ -6,7 +6,7 @@ import pytest
 from workflow_scripts.commands.main import main
 
 
-def test_the_command_prints_both_sizes_and_says_they_are_estimates(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cost_prints_both_study_sizes_as_estimates(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost"]) == 0
     said = capsys.readouterr().out
     assert re.findall(r"\*\*(.+) \(.+ rows\)\*\*", said) == ["RedCaps-2020", "RedCaps"]
@@ -15,7 +15,7 @@ def test_the_command_prints_both_sizes_and_says_they_are_estimates(capsys: pytes
     assert said.rstrip().split("\n")[-1].startswith("Estimates: 40 TFLOP/s")
 
 
-def test_a_study_of_fixed_size_has_its_own_rows(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cost_uses_the_row_count_of_a_fixed_size_study(capsys: pytest.CaptureFixture[str]) -> None:
     demo = ["--configfile", "profiles/demo/study.yaml"]
     assert main(["cost", *demo]) == 0
     assert "**demo (3,115 rows)**" in capsys.readouterr().out
@@ -23,7 +23,7 @@ def test_a_study_of_fixed_size_has_its_own_rows(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.startswith("**dose (500 rows)**")
 
 
-def test_a_wrong_overlay_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_overlay_is_a_single_line_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "over.yaml").write_text("pretraining: {stepz: 3}\n")
     assert main(["cost", "--configfile", str(tmp_path / "over.yaml")]) == 1
     assert "over.yaml:1 (pretraining.stepz): 'stepz'; did you mean steps?" in capsys.readouterr().err

@@ -20,7 +20,7 @@ OF_A_PATH = sorted(COMMANDS.keys() - {"cost", "lock", "recover", "remove"})
 
 @pytest.mark.parametrize("fault", ["missing", "file", "empty", "damaged"])
 @pytest.mark.parametrize("name", OF_A_PATH)
-def test_a_wrong_path_is_one_line(
+def test_an_invalid_path_is_a_single_line_error(
     tmp_path: Path, name: str, fault: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -71,7 +71,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("words", WRONG, ids=" ".join)
-def test_wrong_usage_is_one_line_and_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_is_a_single_line_error_with_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     printed = capsys.readouterr()
     if words:
@@ -117,7 +117,7 @@ def test_unknown_values_are_named(words: list[str], status: int, line: str, caps
         ),
     ],
 )
-def test_faults_are_lines(error: Exception, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exceptions_become_single_line_errors(error: Exception, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="3"), plain_errors("faithful-pairs x", 3):
         raise error
     said = capsys.readouterr().err
@@ -134,7 +134,7 @@ def test_a_bug_shows_its_traceback_on_request(
     assert said.startswith("Traceback ") and said.splitlines()[-1].startswith("error: KeyError in faithful-pairs x")
 
 
-def test_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_ends_a_command_with_status_130(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="130"), plain_errors("faithful-pairs x"):
         raise KeyboardInterrupt
     assert capsys.readouterr().err == "error: interrupted in faithful-pairs x: Ctrl-C; run the same command again\n"
@@ -151,7 +151,7 @@ def test_ctrl_c_while_the_command_line_is_read(
     assert capsys.readouterr().err.startswith("error: interrupted in faithful-pairs: Ctrl-C; ")
 
 
-def test_a_terminal_without_utf8_is_no_bug() -> None:
+def test_output_is_escaped_on_a_terminal_without_utf8() -> None:
     page = "import sys; from workflow_scripts.commands import main as m; m.show.text = lambda *_: 'a \u2212 b'"
     code = page + "; sys.exit(m.main(['show', 'x']))"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
@@ -159,7 +159,7 @@ def test_a_terminal_without_utf8_is_no_bug() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "a \\u2212 b", "")
 
 
-def test_a_reader_that_has_seen_enough() -> None:
+def test_a_closed_pipe_ends_a_command_silently() -> None:
     command = [sys.executable, "-m", "workflow_scripts.commands", "cost"]
     read, write = os.pipe()
     os.close(read)
@@ -169,7 +169,7 @@ def test_a_reader_that_has_seen_enough() -> None:
 
 
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
-def test_closed_output_is_no_bug(closed: str) -> None:
+def test_closed_standard_output_is_not_reported_as_a_bug(closed: str) -> None:
     command = f"{sys.executable} -m workflow_scripts.commands cost {closed}"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -48,7 +48,7 @@ COMMANDS: dict[str, Callable[[Path], list[str]]] = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_what_is_printed_is_plain(name: str, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_printed_output_has_no_control_characters(name: str, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(COMMANDS[name](study))
     said = capsys.readouterr()
     for text in (said.out, said.err):

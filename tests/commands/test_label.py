@@ -38,7 +38,7 @@ def study(tmp_path: Path) -> Path:
     return results / "study"
 
 
-def test_sheet_and_key(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_label_writes_a_sheet_and_its_key(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["label", str(study), "--images", "5"]) == 0
     sheet, key = study / "labels" / "sheet.html", study / "labels" / "sheet.html.key.csv"
     out = capsys.readouterr().out
@@ -50,7 +50,7 @@ def test_sheet_and_key(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sheet.read_text().count("<article") == 5
 
 
-def test_a_sheet_elsewhere_is_recorded_in_the_study(study: Path, tmp_path: Path) -> None:
+def test_a_sheet_outside_the_study_is_recorded_in_it(study: Path, tmp_path: Path) -> None:
     assert main(["label", str(study), "--images", "2"]) == 0
     assert not (study / "copies").exists()  # its key lies in the study
     out = tmp_path / "for raters" / "sheet.html"
@@ -100,12 +100,14 @@ def test_an_unknown_arm(study: Path, words: list[str], message: str, capsys: pyt
     assert message in capsys.readouterr().err
 
 
-def test_a_study_without_captions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_study_without_captions_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["label", str(tmp_path)]) == 1
     assert "it has no captions; run snakemake first" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("out", ["", ".", "/"])
-def test_a_sheet_is_no_folder(study: Path, out: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_writing_a_label_sheet_to_a_folder_is_an_error(
+    study: Path, out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["label", str(study), "--out", out]) == 1
     assert capsys.readouterr().err.endswith(": a folder; give the name of a file with --out\n")

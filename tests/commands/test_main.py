@@ -29,13 +29,15 @@ def test_the_list_of_commands_is_not_cut(capsys: pytest.CaptureFixture[str], mon
     assert all(line.endswith(".") and not line.endswith("...") for line in lines)
 
 
-def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert re.fullmatch(r"faithful-pairs \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion(shell: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_shell_completion_offers_commands_stages_and_options(
+    shell: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("_FAITHFUL_PAIRS_COMPLETE", f"source_{shell}")
     assert main([]) == 0
     script = capsys.readouterr().out

@@ -14,7 +14,7 @@ def study(tmp_path: Path) -> Study:
     return Study(tmp_path / "results")
 
 
-def test_exit_statuses_say_how_it_stands(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_exit_codes_reflect_the_state_of_the_study(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", str(study.folder)]) == 4
     assert "artifacts finished" in capsys.readouterr().out.splitlines()[0]
     study.log("annotations/rows", 0)
@@ -37,12 +37,13 @@ def test_json_lists_every_job(study: Study, capsys: pytest.CaptureFixture[str]) 
     assert (told["study"], told["planned_known"]) == (str(study.folder), True)
     (failed,) = [job for job in told["jobs"] if job["state"] == "failed"]
     assert (failed["stage"], failed["error"], failed["log"]) == (
-        *("annotations", "x in y: z; w"),
+        "annotations",
+        "x in y: z; w",
         str(study.folder / "logs/annotations/rows.log"),
     )
 
 
-def test_json_has_null_for_what_is_not_a_number(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_has_null_for_nan(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     (run, *_) = study.survey().jobs["pretrain"]
     study.log(f"pretrain/{run.name}", 0, "12:00 work folder: results/.work/pretrain/ab12")
     study.write(".work/pretrain/ab12/curve.jsonl", '{"step": 5, "loss": NaN, "lr": 0.5}\n', 0)
@@ -54,7 +55,9 @@ def test_json_has_null_for_what_is_not_a_number(study: Study, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("words", [[], ["--json"]])
-def test_no_study_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+def test_a_path_without_a_study_is_a_single_line_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
     (tmp_path / "results/.configs").mkdir(parents=True)
     for path, value in ((tmp_path / "none", "no such file or folder"), (tmp_path / "results", "no artifacts, logs or")):
         assert main(["status", *words, str(path)]) == 1

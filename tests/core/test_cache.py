@@ -87,7 +87,7 @@ def reseal_for(entry: Path) -> None:
         (lambda entry: (entry / "files/more\x1b").symlink_to("nowhere"), r"files/more\x1b is a symbolic link"),
     ],
 )
-def test_a_poisoned_entry_is_not_handed_out(
+def test_a_damaged_cache_entry_is_not_used(
     results: Path, caplog: pytest.LogCaptureFixture, poison: Callable[[Path], None], reason: str
 ) -> None:
     entry, _ = make(results)
@@ -97,7 +97,7 @@ def test_a_poisoned_entry_is_not_handed_out(
     assert entry.exists()
 
 
-def test_a_whole_entry_is_handed_out_and_marked_as_used(results: Path) -> None:
+def test_an_intact_cache_entry_is_used_and_touched(results: Path) -> None:
     entry, manifest = make(results)
     os.utime(entry / "manifest.json", (1, 1))
     assert lookup(entry) == manifest
@@ -114,7 +114,7 @@ def test_what_only_describes_a_computation_may_have_another_form(results: Path) 
     assert lookup(entry) == manifest
 
 
-def test_a_second_writer_takes_the_whole_entry_and_replaces_a_damaged_one(results: Path) -> None:
+def test_a_second_writer_reuses_an_intact_entry_and_replaces_a_damaged_entry(results: Path) -> None:
     entry, first, ours = write(results)
     inode = (entry / "files/_.txt").stat().st_ino
     assert ours
@@ -126,7 +126,7 @@ def test_a_second_writer_takes_the_whole_entry_and_replaces_a_damaged_one(result
     assert not list((results / ".cache/.staging").iterdir())
 
 
-def test_an_entry_that_goes_while_it_is_used_is_said(results: Path) -> None:
+def test_publishing_a_discarded_entry_returns_false(results: Path) -> None:
     entry, manifest = make(results)
     record = {"start": "now"}
     artifact = results / "study/stage/x"

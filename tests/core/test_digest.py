@@ -30,7 +30,7 @@ def meaning(source: str) -> str:
         '"""A module docstring."""\n' + BASE,
     ],
 )
-def test_comments_docstrings_and_form_do_not_count(same: str) -> None:
+def test_comments_docstrings_and_formatting_do_not_change_the_digest(same: str) -> None:
     assert meaning(same) == meaning(BASE)
 
 
@@ -47,11 +47,11 @@ def test_comments_docstrings_and_form_do_not_count(same: str) -> None:
         BASE + "\n\ng = f\n",
     ],
 )
-def test_meaning_counts(other: str) -> None:
+def test_changes_of_meaning_change_the_digest(other: str) -> None:
     assert meaning(other) != meaning(BASE)
 
 
-def test_value_is_pinned() -> None:
+def test_the_canonical_form_of_code_is_pinned() -> None:
     """The same on every Python: a change of this value makes every artifact be computed again."""
     assert meaning("x: int = 1\n").replace(" ", "") == (
         "(Modulebody=[(AnnAssigntarget=(Nameid=str:'x')annotation=(Nameid=str:'int')"
@@ -107,14 +107,14 @@ def closure(write: Write, files: dict[str, str]) -> set[str]:
     return {name.removeprefix("workflow_scripts").lstrip(".") for name in digest.stage_closure("draw")}
 
 
-def test_formats(write: Write) -> None:
+def test_a_stage_with_a_format_has_it_as_its_digest(write: Write) -> None:
     write({"workflow_scripts/stages/fetch.py": "STAGE = Stage(format=3)\n"})
     assert digest.code_digest("fetch") == "format-3"
     write({"workflow_scripts/stages/fetch.py": "STAGE: Stage[Settings] = Stage(format=4)\n"})
     assert digest.code_digest("fetch") == "format-4"
 
 
-def test_data_files_in_subfolders_and_hidden_ones_count(write: Write) -> None:
+def test_data_files_in_subfolders_and_hidden_files_count(write: Write) -> None:
     names = ["one.html", "pages/.hidden", "pages/a.html", "pages/parts/b.html", "pages/parts/.c/d"]
     write({"workflow_scripts/stages/page.py": 'STAGE = Stage(data_files=("one.html", "pages"))\n'})
     write(dict.fromkeys(names, "one"))
@@ -127,13 +127,13 @@ def test_data_files_in_subfolders_and_hidden_ones_count(write: Write) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_declaration_is_read_as_python_reads_it(stage: str) -> None:
+def test_a_parsed_declaration_equals_the_imported_declaration(stage: str) -> None:
     made = getattr(import_module(f"workflow_scripts.stages.{stage}"), "STAGE", None)
     known = {} if made is None else {"format": made.format, "data_files": list(made.data_files)}
     assert digest._declared(stage) == {name: value for name, value in known.items() if value}
 
 
-def test_code_of_the_packages_above_a_module_counts(write: Write) -> None:
+def test_code_of_parent_packages_is_in_the_closure(write: Write) -> None:
     files = {
         "stages/draw.py": "import workflow_scripts.shapes.square\n",
         "shapes/square.py": "CORNERS = 4\n",
@@ -149,12 +149,12 @@ def test_code_of_the_packages_above_a_module_counts(write: Write) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_modules_that_load_the_others_have_no_code_that_counts(stage: str) -> None:
+def test_packages_that_load_the_code_are_not_in_the_closure(stage: str) -> None:
     """Python's own loader loads these, perhaps from compiled code of an earlier version."""
     assert not digest.stage_closure(stage).keys() & {"workflow_scripts", "workflow_scripts.core"}
 
 
-def test_imports_of_what_never_changes_bytes_are_no_code(write: Write) -> None:
+def test_imports_of_excluded_modules_do_not_count_as_code(write: Write) -> None:
     files = {"stages/draw.py": "SIDES = 4\n", "__init__.py": '"""A package."""\nimport workflow_scripts.core.errors\n'}
     assert closure(write, files | {"core/errors.py": "KIND = 1\n"}) == {"stages.draw"}
     files["__init__.py"] += "SIDES = 3\n"
@@ -232,7 +232,7 @@ def stage_meaning(source: str) -> str:
         ("from workflow_scripts.core.declaration.facts import Cost, Facts\n", ""),
     ],
 )
-def test_facts_and_wording_do_not_count(old: str, new: str) -> None:
+def test_estimates_and_descriptions_do_not_change_the_stage_digest(old: str, new: str) -> None:
     assert old in STAGE
     assert stage_meaning(STAGE.replace(old, new)) == stage_meaning(STAGE)
 
@@ -246,7 +246,7 @@ def test_settings_and_declarations_count(old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("exported", ["import shared, rate as rate", "import shared, rate\n__all__ = ['rate']"])
-def test_an_import_for_facts_that_is_exported_counts(exported: str) -> None:
+def test_an_exported_import_for_facts_is_in_the_digest(exported: str) -> None:
     assert "name=str:'rate'" in stage_meaning(STAGE.replace("import shared, rate", exported))
     assert "name=str:'rate'" not in stage_meaning(STAGE)
 
@@ -255,7 +255,7 @@ REGISTRY = re.compile(r"^([A-Z_]+) = (?:by_name|discover)\(", re.MULTILINE)
 PRINTED = {"Figure", "MapKind", "Score"}  # the report prints what figures, maps and scores say
 
 
-def test_summary_of_every_kind_of_entry_is_skipped_or_known_to_be_printed() -> None:
+def test_summaries_of_registry_entries_are_skipped_unless_a_stage_prints_them() -> None:
     kinds = set()
     for path in (digest.ROOT / digest.PACKAGE).rglob("*.py"):
         for name in REGISTRY.findall(path.read_text()):
@@ -267,7 +267,7 @@ def test_summary_of_every_kind_of_entry_is_skipped_or_known_to_be_printed() -> N
 
 
 @pytest.mark.parametrize("kind", digest.SUMMARISED)
-def test_summary_of_an_entry_does_not_count_but_its_name_does(kind: str) -> None:
+def test_the_digest_depends_on_the_name_of_an_entry_but_not_its_summary(kind: str) -> None:
     entry = f'{kind}(name="a", summary="one")'
     assert meaning(entry.replace("one", "two")) == meaning(entry)
     assert meaning(entry.replace('"a"', '"b"')) != meaning(entry)
@@ -298,7 +298,7 @@ def test_nothing_is_computed_from_facts(stage: str) -> None:
         ("x = Other(licence=1)", "x = Other(licence=2)", False),
     ],
 )
-def test_wording_and_figures_that_no_stage_reads_do_not_count(first: str, second: str, same: bool) -> None:
+def test_descriptions_and_costs_that_no_stage_reads_do_not_count(first: str, second: str, same: bool) -> None:
     assert (meaning(first) == meaning(second)) == same
 
 

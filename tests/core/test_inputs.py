@@ -63,7 +63,7 @@ def test_a_file_is_hashed_once_per_process(made: Artifact, monkeypatch: pytest.M
     assert names == ["one.txt", "one.txt"]
 
 
-def test_a_file_of_this_moment_is_hashed_again(made: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_modified_just_now_is_hashed_again(made: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two writes within one step of the file system's clock leave the same times."""
     names = counted(monkeypatch)
     made.path(".txt")
@@ -82,7 +82,7 @@ def test_wrong_bytes_are_refused_with_what_to_do(made: Artifact) -> None:
 
 
 @pytest.mark.parametrize("margin", [0, inputs.MARGIN])
-def test_a_later_edit_is_found_though_times_are_set_back(
+def test_a_later_edit_is_detected_even_if_times_are_set_back(
     made: Artifact, margin: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inputs, "MARGIN", margin)
@@ -92,7 +92,7 @@ def test_a_later_edit_is_found_though_times_are_set_back(
             look()
 
 
-def test_an_edit_that_was_undone_is_found_too(made: Artifact) -> None:
+def test_an_undone_edit_of_an_input_is_detected(made: Artifact) -> None:
     path = made.path(".txt")
     overwrite(path, WRONG)
     overwrite(path, RIGHT, OLD)
@@ -100,7 +100,7 @@ def test_an_edit_that_was_undone_is_found_too(made: Artifact) -> None:
         inputs.check_unchanged()
 
 
-def test_a_file_that_is_removed_or_no_file(made: Artifact) -> None:
+def test_a_removed_or_irregular_input_is_an_error(made: Artifact) -> None:
     path = made.path(".txt")
     path.unlink()
     with pytest.raises(PipelineError, match="missing input"):
@@ -110,7 +110,7 @@ def test_a_file_that_is_removed_or_no_file(made: Artifact) -> None:
         inputs.check_unchanged()
 
 
-def test_what_is_settled_may_change(made: Artifact) -> None:
+def test_settled_inputs_may_change(made: Artifact) -> None:
     path = made.path(".txt")
     inputs.settle()
     overwrite(path, WRONG)
@@ -127,7 +127,7 @@ def test_what_is_settled_may_change(made: Artifact) -> None:
         ([], "not a JSON object"),
     ],
 )
-def test_an_unusable_manifest(made: Artifact, change: object, message: str) -> None:
+def test_malformed_manifests_are_rejected(made: Artifact, change: object, message: str) -> None:
     whole = {**made.manifest, **change} if isinstance(change, dict) else change
     made.manifest_path.write_text(json.dumps(whole))
     with pytest.raises(PipelineError, match=message):
@@ -168,7 +168,7 @@ def test_a_verified_image_is_not_hashed_again(images: TarImages, monkeypatch: py
         images.bytes(0)
 
 
-def test_a_replaced_tar_is_read_as_it_was_opened(images: TarImages) -> None:
+def test_a_tar_replaced_after_opening_is_read_as_opened(images: TarImages) -> None:
     images.bytes(0)
     other = images.tars[0].with_name("other")
     other.write_bytes(b"".join(reversed(IMAGES)))

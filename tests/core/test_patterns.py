@@ -75,7 +75,7 @@ def test_every_pattern_is_a_constant_of_its_module() -> None:
 
 
 @pytest.mark.parametrize("place", patterns())
-def test_every_pattern_is_linear(place: str) -> None:
+def test_every_pattern_runs_in_linear_time(place: str) -> None:
     methods = patterns_used[place]
     assert methods, "no method of it is called"
     for method in sorted(methods):
@@ -97,7 +97,7 @@ patterns_used = patterns()
         (r"(a|b|ab)*c", "match"),
     ],
 )
-def test_slow_patterns_are_found(pattern: str, method: str) -> None:
+def test_slow_patterns_are_detected(pattern: str, method: str) -> None:
     assert is_slow(call(re.compile(pattern), method), shapes_of(re.compile(pattern), seed=0)) is not None
 
 

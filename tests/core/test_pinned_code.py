@@ -65,7 +65,7 @@ def check(project: Project, done: tuple[int, str], names: tuple[str, ...] = ("a"
         [Edit("moment", "begin", LATE, "VERSION", "")],
     ],
 )
-def test_modules_edited_while_a_job_starts_or_runs(project: Project, edits: list[Edit]) -> None:
+def test_edits_while_a_job_starts_or_runs_never_mix_code_versions(project: Project, edits: list[Edit]) -> None:
     assert check(project, project.run(edits))
 
 
@@ -94,7 +94,7 @@ def test_modules_edited_while_a_job_waits_for_a_gpu(project: Project, file: str)
 
 @pytest.mark.parametrize("child", ["fork", "spawn", "forkserver", "command", "other machine"])
 @pytest.mark.parametrize(("moment", "undone"), [("begin", False), ("waiting", False), ("waiting", True)])
-def test_modules_that_a_process_of_the_job_imports(project: Project, child: str, moment: str, undone: bool) -> None:
+def test_child_processes_use_the_pinned_code(project: Project, child: str, moment: str, undone: bool) -> None:
     edits = [edit("moment", moment, CHILD), *([undo("moment", "end", CHILD)] if undone else [])]
     assert check(project, project.run(edits, {"child": child}))
 
@@ -107,7 +107,7 @@ def test_modules_that_a_process_of_the_job_imports(project: Project, child: str,
         [Edit("moment", "begin", f"{SHAPES}/template/more.txt", "", "1")],
     ],
 )
-def test_data_files_edited_while_a_job_runs(project: Project, edits: list[Edit]) -> None:
+def test_a_data_file_edited_while_a_job_runs_fails_the_job(project: Project, edits: list[Edit]) -> None:
     assert not check(project, project.run(edits))
 
 
@@ -129,7 +129,7 @@ def test_members_of_a_registry_that_are_added_or_removed(project: Project, edits
     assert not check(project, project.run(edits))
 
 
-def test_a_module_that_was_missing_when_the_key_was_computed(project: Project) -> None:
+def test_importing_a_module_missing_from_the_key_fails_the_job(project: Project) -> None:
     late = project.folder / LATE
     late.write_text("from workflow_scripts.shapes.shade import VERSION\n")
     shade = Edit("moment", "begin", f"{SHAPES}/shade.py", "", "VERSION = 1\n")
@@ -143,7 +143,7 @@ def test_comments_edited_while_a_job_runs(project: Project) -> None:
     assert check(project, project.run()) and project.record()["key"] == key
 
 
-def test_compiled_code_of_an_edit_with_the_same_size_and_time(
+def test_stale_compiled_code_of_the_same_size_and_time_is_not_used(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.folder)
@@ -153,14 +153,14 @@ def test_compiled_code_of_an_edit_with_the_same_size_and_time(
     assert project.ran()["shapes.late"] == 2
 
 
-def test_an_edit_before_a_job_starts_again(project: Project) -> None:
+def test_code_edited_before_a_restart_is_used_with_its_key(project: Project) -> None:
     done = project.run([edit("moment", "begin", LATE)], {"fail": True})
     assert "starting again" in done[1]
     assert check(project, done)
     assert project.ran()["shapes.late"] == 2
 
 
-def test_an_edit_between_jobs_of_one_process(project: Project) -> None:
+def test_code_edited_between_jobs_of_the_same_process_is_not_used(project: Project) -> None:
     words = ("--device", "cpu", "--in-turn", "unit=a,b")
     assert check(
         project, project.run([edit("moment", "end", LATE), edit("moment", "end", CHILD)], options=words), ("a", "b")
@@ -168,7 +168,7 @@ def test_an_edit_between_jobs_of_one_process(project: Project) -> None:
     assert project.ran("b") == project.ran("a")
 
 
-def test_a_damaged_copy_of_the_code_stops_the_process_that_loads_it(project: Project) -> None:
+def test_a_damaged_copy_of_the_pinned_code_stops_the_process(project: Project) -> None:
     code = project.results / ".code.json"
     project.results.mkdir()
     code.write_text(json.dumps({"sources": {LATE: "VERSION = 3\n"}, "members": {}}))

@@ -244,7 +244,7 @@ PLACES: dict[str, tuple[str, Callable[[Path, Path], None]]] = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_link_where_a_job_writes_ends_it_with_an_error(shared: Shared, place: str) -> None:
+def test_a_symbolic_link_at_an_output_path_is_an_error(shared: Shared, place: str) -> None:
     name, make = PLACES[place]
     for file in shared.home.rglob("*"):
         file.chmod(0o644 if file.is_file() else 0o755)

@@ -37,7 +37,7 @@ def test_each_module_of_a_package_is_an_entry(package: Path) -> None:
     assert listed(shapes) == "circle: it has 0 corners; square: it has 4 corners"
 
 
-def test_a_package_is_an_entry_too(package: Path) -> None:
+def test_a_package_can_be_a_registry_entry(package: Path) -> None:
     (package / "square").mkdir()
     (package / "square/__init__.py").write_text(ENTRY.format("square", 4))
     (package / "__pycache__").mkdir()
@@ -71,7 +71,7 @@ def test_a_module_without_its_entry_is_refused(package: Path, text: str, found: 
         discover(package.name, Shape)
 
 
-def test_a_name_is_given_once() -> None:
+def test_repeated_names_in_a_registry_are_refused() -> None:
     with pytest.raises(ValueError, match="two entries are named a"):
         by_name([Shape("a", ""), Shape("b", ""), Shape("a", "")])
 

@@ -58,7 +58,7 @@ def test_a_stale_file_is_opened_again(images: TarImages, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("number", sorted(patience.PASSING))
-def test_an_error_that_stays_is_reported_as_one_of_the_disk(
+def test_a_persistent_read_error_is_reported_as_a_storage_error(
     images: TarImages, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     _fail(monkeypatch, "pread", number, 99)

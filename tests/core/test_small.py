@@ -37,7 +37,7 @@ def test_seeds_are_63_bit_and_stable(seed: int, parts: list[int | str]) -> None:
     assert value == derive(seed, *parts)
 
 
-def test_error_is_one_line_and_survives_a_process_pool() -> None:
+def test_an_error_is_a_single_line_and_survives_pickling() -> None:
     error = PipelineError("bad\nrow", Path("a.json"), {"x": 1}, "mend it")
     assert str(error) == "bad row in a.json: {'x': 1}; mend it"
     assert str(copy.copy(error)) == str(error)
@@ -65,7 +65,7 @@ def test_equal_tables_give_equal_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_canonical_json_refuses_what_json_has_not() -> None:
+def test_canonical_json_rejects_nan() -> None:
     assert canonical({"b": 1, "a": "é"}) == '{"a":"é","b":1}'
     with pytest.raises(ValueError, match="Out of range"):
         canonical({"a": float("nan")})

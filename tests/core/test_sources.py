@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def test_listing_is_sorted_and_true(folder: Path, results: Path) -> None:
+def test_a_source_listing_is_sorted_and_has_sizes_and_hashes(folder: Path, results: Path) -> None:
     rows = sources.listing(folder, results)
     assert [(row["path"], row["bytes"]) for row in rows] == [("config.json", 2), ("sub/weights", 7)]
     assert rows[1]["sha256"] == hashlib.sha256(b"weights").hexdigest()
@@ -73,7 +73,7 @@ def test_a_file_written_just_now_is_not_remembered(folder: Path, results: Path) 
     assert not (results / ".cache" / ".stat").exists()
 
 
-def test_stage_lists_a_folder_and_its_consumers_notice_a_change(folder: Path, results: Path) -> None:
+def test_a_folder_source_is_listed_and_later_changes_are_an_error(folder: Path, results: Path) -> None:
     made = run(STAGE, results, "source/model", {"at": str(folder)}, unit={"source": "model"})
     files = json.loads(made.path(".files.json").read_bytes())
     assert digest(files) == sources.content_hash(folder, results)
@@ -95,7 +95,7 @@ def test_stage_lists_a_folder_and_its_consumers_notice_a_change(folder: Path, re
         (lambda folder: (folder / "config.json").unlink(), "source model changed"),
     ],
 )
-def test_a_change_while_a_source_is_used(
+def test_a_source_changed_during_use_is_detected(
     folder: Path, results: Path, edit: Callable[[Path], object], message: str, recorded: bool
 ) -> None:
     made = run(STAGE, results, "source/model", {"at": str(folder)}, unit={"source": "model"}) if recorded else None
@@ -118,7 +118,7 @@ def test_a_change_while_a_source_is_used(
         ({"at": "hub:nobody/nothing@main"}, "hub model unavailable"),
     ],
 )
-def test_faults_end_in_one_line(
+def test_source_errors_are_a_single_line(
     folder: Path,
     results: Path,
     settings: dict[str, object],
@@ -136,7 +136,9 @@ def test_faults_end_in_one_line(
     assert message in last
 
 
-def test_hub_snapshot_of_this_disk(tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_hub_snapshot_is_found_by_name_and_revision(
+    tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A model in the hub's own cache layout is found by name and revision, without a network."""
     commit = "a" * 40
     repository = tmp_path / "hub" / "models--someone--model"
@@ -195,7 +197,7 @@ def test_fetch_resumes_and_takes_only_the_right_bytes(tmp_path: Path, server: st
         fetch_file([f"{server}/wrong"], right, part, tmp_path / "other")
 
 
-def test_mirror_is_used_and_the_bytes_are_the_artifacts_own(results: Path, server: str) -> None:
+def test_a_mirror_is_used_and_the_artifact_holds_the_bytes(results: Path, server: str) -> None:
     settings = {
         "at": "http://127.0.0.1:9/gone.zip",
         "mirrors": [f"{server}/good"],
@@ -206,7 +208,7 @@ def test_mirror_is_used_and_the_bytes_are_the_artifacts_own(results: Path, serve
     assert sources.resolve_source("zip", settings["at"], made, results) == made.path(".data")
 
 
-def test_links_in_a_circle_are_named(tmp_path: Path, results: Path) -> None:
+def test_a_loop_of_symbolic_links_is_an_error(tmp_path: Path, results: Path) -> None:
     source = tmp_path / "source"
     (source / "a" / "b").mkdir(parents=True)
     (source / "a" / "file").write_bytes(b"x")

@@ -28,7 +28,7 @@ SMALL = {
     "probe_test": 12,
     "masks": 12,
 }
-FIELDS = {*("image_id", "author", "subreddit", "url", "caption", "raw_caption", "score", "created_utc", "permalink")}
+FIELDS = {"image_id", "author", "subreddit", "url", "caption", "raw_caption", "score", "created_utc", "permalink"}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def members(path):
         return {one.name: archive.extractfile(one).read() for one in archive}
 
 
-def test_the_same_bytes_in_another_place_with_more_workers(world, tmp_path):
+def test_another_folder_and_more_workers_give_the_same_bytes(world, tmp_path):
     again = run(STAGE, tmp_path / "results", "demo_world/world", SMALL, options=["--workers", "3"])
     assert again.manifest == world.manifest
     other = run(STAGE, tmp_path / "results", "demo_world/other", {**SMALL, "seed": 2})
@@ -67,7 +67,7 @@ def test_the_same_bytes_in_another_place_with_more_workers(world, tmp_path):
     assert all(other.manifest["files"][name] != one for name, one in world.manifest["files"].items())
 
 
-def test_rows_and_faults_add_up(world, rows):
+def test_row_counts_and_injected_faults_add_up(world, rows):
     counts = world.manifest["rows"]
     assert counts["in"] == len(rows) == 120 + 5 + 4 + 2 + 6 + 3 and counts["out"] == 120
     ids = Counter((row["file"], row["image_id"]) for row in rows)
@@ -77,7 +77,7 @@ def test_rows_and_faults_add_up(world, rows):
     assert len({row["image_id"] for row in rows}) == len(rows) - 6
 
 
-def test_dead_links_placeholders_and_pages_are_what_the_server_will_answer(world, rows):
+def test_dead_links_placeholders_and_pages_match_the_settings(world, rows):
     with zipfile.ZipFile(world.path(".images.zip")) as archive:
         names, routes = set(archive.namelist()), json.loads(archive.read("routes.json"))
         pages = [name for name in names if archive.read(name).startswith(b"<!doctype html")]
@@ -170,7 +170,7 @@ def test_archives_carry_no_times_or_owners(world):
         ({"small_extent": [0.5, 0.8]}, "must end below large_extent, 0.78"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(change, message, tmp_path, capsys):
+def test_invalid_settings_are_refused(change, message, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         run(STAGE, tmp_path / "results", "demo_world/world", {**SMALL, **change})
     assert stopped.value.code == 1

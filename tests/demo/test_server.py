@@ -41,7 +41,7 @@ def ask(client, path, method="GET"):
     return answer.status, dict(answer.getheaders()), answer.read()
 
 
-def test_members_redirects_pages_and_missing_ones_over_one_connection(zipped):
+def test_images_redirects_pages_and_404s_are_served_over_a_single_connection(zipped):
     with connection(zipped) as client:
         status, headers, body = ask(client, "/sub/a%20b.jpg?width=3")
         assert (status, body, headers["Content-Type"]) == (200, b"picture", "image/jpeg")
@@ -70,7 +70,7 @@ def test_the_port_is_closed_afterwards(zipped):
         http.client.HTTPConnection(host, port, timeout=1).connect()
 
 
-def test_a_file_that_is_no_zip_is_a_named_error(tmp_path):
+def test_serving_a_file_that_is_not_a_zip_is_an_error(tmp_path):
     path = tmp_path / "images.zip"
     path.write_bytes(b"not a zip")
     with pytest.raises(PipelineError, match=r"unreadable zip of images in .*images\.zip"), serve_zip(path):

@@ -31,7 +31,7 @@ def test_resume_computes_only_what_is_left(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=3, max_size=3), min_size=1, max_size=5))
-def test_unit_rows(rows: list[list[float]]) -> None:
+def test_rows_are_scaled_to_unit_length_except_zeros(rows: list[list[float]]) -> None:
     vectors = np.array(rows, dtype=np.float32)
     lengths = np.linalg.norm(unit_rows(vectors).astype(np.float64), axis=1)
     assert np.allclose(lengths, np.any(vectors, axis=1), atol=1e-6)

@@ -9,7 +9,7 @@ LOAD = Load(rows=10, images=10, labelled=0, masked=0, tested=0, settings={})
 
 
 @pytest.mark.parametrize("gpu", [False, True])
-def test_a_search_takes_a_gpu_if_faiss_is_built_for_it(gpu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_requests_a_gpu_if_faiss_supports_it(gpu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facts, "faiss_on_gpu", lambda: gpu)
     resources, cost = facts.search_resources(lambda load: load.images), facts.search_cost(lambda load: load.images**2)
     assert resources.gpu == gpu and resources.cores(8, 4) == 8

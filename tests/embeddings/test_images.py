@@ -54,7 +54,7 @@ def clip(folder: Path) -> CLIPModel:
     return model.eval()
 
 
-def test_clip_features_whatever_the_batch(
+def test_clip_features_do_not_depend_on_batch_or_chunk_size(
     tmp_path: Path, images: TarImages, pictures: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
@@ -93,12 +93,12 @@ def test_pooled_output_of_a_vit(tmp_path: Path, pictures: list[Image.Image]) -> 
         transformers_encoder(tmp_path / "vit", "cpu")
 
 
-def test_no_encoder(tmp_path: Path) -> None:
+def test_a_folder_without_an_encoder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no image encoder"):
         transformers_encoder(tmp_path, "cpu")
 
 
-def test_images_are_seen_as_in_evaluations(tmp_path: Path, pictures: list[Image.Image]) -> None:
+def test_images_are_preprocessed_as_in_evaluations(tmp_path: Path, pictures: list[Image.Image]) -> None:
     network, weights, about = save_network(tmp_path)
     encoder = run_encoder(weights, about, View(size=24, side=28, resize="bicubic"), "cpu")
     pixels = torch.stack([prepare(picture, 24, "bicubic", 28) for picture in pictures])

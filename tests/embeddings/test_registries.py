@@ -47,7 +47,7 @@ def without_model(path: Path, needs: str) -> Path:
 
 
 @pytest.mark.parametrize("name", TEXT_ENCODERS)
-def test_text_encoders(name: str, tmp_path: Path) -> None:
+def test_every_text_encoder_embeds_captions_or_reports_a_missing_model(name: str, tmp_path: Path) -> None:
     kind = TEXT_ENCODERS[name]
     assert kind.summary
     model = text_models(tmp_path)[name]
@@ -58,7 +58,9 @@ def test_text_encoders(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", IMAGE_ENCODERS)
-def test_image_encoders(name: str, tmp_path: Path, checkpoints: dict[str, Path], pictures: list[Image.Image]) -> None:
+def test_every_image_encoder_embeds_pictures(
+    name: str, tmp_path: Path, checkpoints: dict[str, Path], pictures: list[Image.Image]
+) -> None:
     kind = IMAGE_ENCODERS[name]
     assert kind.summary
     clip(tmp_path / "clip")

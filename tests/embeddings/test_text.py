@@ -76,7 +76,7 @@ class Counting:
         return np.array([len(text) > 3 for text in texts])
 
 
-def test_each_distinct_text_is_embedded_once_and_blank_ones_never(tmp_path: Path) -> None:
+def test_each_distinct_text_is_embedded_once_and_blank_texts_never(tmp_path: Path) -> None:
     captions = ["wow", " ", "a cat", "wow", None, "\n\t", "a cat", "", "wow "]
     encoder, texts = Counting(), distinct(pa.chunked_array([captions[:4], captions[4:]]))
     vectors = embed(texts, encoder, 2, tmp_path)
@@ -87,7 +87,7 @@ def test_each_distinct_text_is_embedded_once_and_blank_ones_never(tmp_path: Path
     assert np.load(tmp_path / "out.npy")[[0, 3, 8], 0].tolist() == pytest.approx([3 / 10**0.5] * 2 + [4 / 17**0.5])
 
 
-def test_nothing_but_blank_captions(encoder, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_blank_captions_get_zero_vectors(encoder, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     texts = distinct(pa.chunked_array([["", " "]]))
     vectors = embed(texts, encoder, 2, tmp_path)
     assert vectors.shape == (0, 384)
@@ -95,7 +95,7 @@ def test_nothing_but_blank_captions(encoder, tmp_path: Path) -> None:  # type: i
     assert not np.load(tmp_path / "out.npy").any()
 
 
-def test_captions_longer_than_the_encoder_reads(encoder) -> None:  # type: ignore[no-untyped-def]
+def test_captions_beyond_the_encoder_limit_are_marked_as_truncated(encoder) -> None:  # type: ignore[no-untyped-def]
     most = encoder.max_tokens
     assert most == encoder.model.max_seq_length
     words = ["cat " * (most - 2), "cat " * (most - 1), "", "a red cat"]  # besides start and end token
@@ -106,7 +106,7 @@ def test_captions_longer_than_the_encoder_reads(encoder) -> None:  # type: ignor
     assert truncated(distinct(pa.chunked_array([], pa.string())), encoder).tolist() == []
 
 
-def test_an_encoder_without_a_limit() -> None:
+def test_an_encoder_without_a_limit_truncates_nothing() -> None:
     class Model:
         max_seq_length = float("inf")
 
@@ -114,6 +114,6 @@ def test_an_encoder_without_a_limit() -> None:
     assert encoder.max_tokens is None and encoder.truncated(["a", "b"]).tolist() == [False, False]
 
 
-def test_no_encoder(tmp_path: Path) -> None:
+def test_a_folder_without_an_encoder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no sentence encoder"):
         sentence_encoder(tmp_path, "cpu")

@@ -37,7 +37,7 @@ def save_clip(folder: Path, whole: bool = True) -> CLIPModel:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_vectors_are_the_models_own(tmp_path: Path, whole: bool) -> None:
+def test_text_vectors_equal_those_of_the_clip_model(tmp_path: Path, whole: bool) -> None:
     model = save_clip(tmp_path, whole)
     encoder = clip_text(tmp_path, "cpu")
     found = encoder(TEXTS, 2)
@@ -58,7 +58,7 @@ def test_no_such_model(tmp_path: Path) -> None:
         clip_text(tmp_path, "cpu")
 
 
-def test_captions_go_through_the_tower_of_the_run(tmp_path: Path) -> None:
+def test_captions_are_embedded_by_the_text_tower_of_the_run(tmp_path: Path) -> None:
     tower, tokenizer, weights, files = save_tower(tmp_path)
     encoder = run_text(weights, files, "cpu")
     found = encoder(RUN_TEXTS, 2)

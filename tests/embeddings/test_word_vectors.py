@@ -21,7 +21,7 @@ def save(folder: Path, lines: list[str], header: str = "") -> Path:
 
 
 @pytest.mark.parametrize("header", ["", "6 3"])
-def test_means_of_known_words(tmp_path: Path, header: str) -> None:
+def test_text_vectors_are_means_of_known_word_vectors(tmp_path: Path, header: str) -> None:
     encoder = word_vectors(save(tmp_path / "v", LINES, header), CAPTIONS)
     found = encoder(TEXTS, 2)
     expected = [[1 / 2, 1 / 2, 0], [1 / 3, 1, 0], [0, 0, 3], [0, 0, 0], [0, 0, 0], [2 / 3, 1 / 3, 0]]
@@ -50,7 +50,7 @@ def test_bad_files_are_named(tmp_path: Path, lines: list[str], message: str) -> 
         word_vectors(save(tmp_path / "v", lines), pa.chunked_array([["red disc", "Red", "nothing known at"]]))
 
 
-def test_a_folder_must_hold_one_file(tmp_path: Path) -> None:
+def test_a_folder_must_hold_a_single_file_of_word_vectors(tmp_path: Path) -> None:
     save(tmp_path / "v", LINES)
     (tmp_path / "v" / "other.vec").write_text("red 1\n")
     with pytest.raises(PipelineError, match=r"not one file of word vectors in .*: 2 files"):

@@ -18,7 +18,7 @@ def images() -> PackedImages:
     return PackedImages(pixels, np.zeros((0, 16, 16), np.uint8), np.zeros(0, np.int64))
 
 
-def test_features_are_the_networks_own(images: PackedImages, tmp_path: Path) -> None:
+def test_features_equal_the_network_outputs(images: PackedImages, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = build_backbone("resnet_small")[0].eval()
     found = extract(network, images, 3, "cpu", tmp_path)

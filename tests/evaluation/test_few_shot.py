@@ -37,7 +37,7 @@ def test_every_subset_is_equally_likely() -> None:
     assert ((counts - 2000) ** 2 / 2000).sum() < 20.5  # chi-square, 5 degrees of freedom, p = 0.001
 
 
-def test_episodes_depend_on_seed_set_and_number_alone() -> None:
+def test_episodes_depend_only_on_seed_dataset_and_number() -> None:
     many = uniforms(3, "pets", 40, 7)
     assert (uniforms(3, "pets", 9, 7) == many[:9]).all()
     for other in (uniforms(4, "pets", 40, 7), uniforms(3, "dtd", 40, 7)):

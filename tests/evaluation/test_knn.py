@@ -22,7 +22,7 @@ def test_train_and_val_vote_and_test_images_are_classified() -> None:
     assert knn(replace(data, labels=spoiled), 20, 0.07, "cpu").tolist() == expected.tolist()
 
 
-def test_copies_of_the_bank_are_all_right() -> None:
+def test_exact_copies_of_bank_images_are_classified_correctly() -> None:
     data = downstream()
     bank, test = data.rows("train", "val"), data.rows("test")
     features, labels = data.features.copy(), data.labels.copy()

@@ -34,7 +34,9 @@ def tar_images(path: Path, data: Sequence[bytes]) -> TarImages:
 
 @given(height=SIDES, width=SIDES, size=SIZES, more=st.integers(0, 20), mode=st.sampled_from(list(MODES)))
 @settings(max_examples=150, deadline=None)
-def test_the_transform_is_torchvisions_byte_by_byte(height: int, width: int, size: int, more: int, mode: str) -> None:
+def test_the_transform_equals_torchvision_byte_for_byte(
+    height: int, width: int, size: int, more: int, mode: str
+) -> None:
     pixels = torch.from_numpy(
         np.random.default_rng(height * 100 + width).integers(0, 256, (3, height, width), np.uint8)
     )
@@ -44,14 +46,14 @@ def test_the_transform_is_torchvisions_byte_by_byte(height: int, width: int, siz
 
 @given(height=SIDES, width=SIDES, size=SIZES, more=st.integers(0, 20))
 @settings(max_examples=50, deadline=None)
-def test_masks_go_through_the_same_crop(height: int, width: int, size: int, more: int) -> None:
+def test_masks_are_cropped_like_the_images(height: int, width: int, size: int, more: int) -> None:
     mask = torch.from_numpy(np.random.default_rng(height * 100 + width).integers(0, 2, (1, height, width), np.uint8))
     nearest = v2.Resize([size + more], InterpolationMode.NEAREST_EXACT)
     assert torch.equal(fit(mask, size, "nearest-exact", size + more), v2.CenterCrop(size)(nearest(mask)))
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_packed_images_are_torchvisions_for_any_number_of_workers(mode: str, tmp_path: Path) -> None:
+def test_packed_images_equal_torchvision_for_any_number_of_workers(mode: str, tmp_path: Path) -> None:
     data = [picture(i, (20 + i, 31)) for i in range(7)]
     images, view = tar_images(tmp_path / "x.tar", data), View(size=14, side=16, resize=mode)
     for workers in (1, 3):
@@ -65,7 +67,7 @@ def test_packed_images_are_torchvisions_for_any_number_of_workers(mode: str, tmp
     assert packed.shape == (7, 14, 14, 3) and packed.dtype == np.uint8
 
 
-def test_masks_are_packed_for_the_rows_that_have_one(tmp_path: Path) -> None:
+def test_masks_are_packed_only_for_rows_with_a_mask(tmp_path: Path) -> None:
     mask = np.zeros((32, 48), np.uint8)
     mask[:, 8:24] = 1  # after halving and cutting 4 columns at each side: columns 0..8
     masks, paths = tar_images(tmp_path / "m.tar", [encoded(mask)] * 3), (tmp_path / "a.npy", tmp_path / "b.npy")
@@ -89,7 +91,7 @@ def test_a_mask_with_other_values_or_of_colours_is_named(wrong: np.ndarray, name
         pack_masks(masks, ["first", "second"], view, tmp_path / "a", tmp_path / "b", "dataset pets")
 
 
-def test_batches_load_one_ahead_and_pass_on_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_prefetched_by_one_and_raise_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "BATCH", 3)
     loaded: list[int] = []
 

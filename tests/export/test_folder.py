@@ -49,7 +49,7 @@ def test_files_and_links_are_refused(tmp_path):
             check_target(tmp_path / name)
 
 
-def test_a_failure_leaves_the_folder_as_it_was(tmp_path):
+def test_a_failed_export_leaves_the_folder_unchanged(tmp_path):
     target = tmp_path / "folder"
     replace_folder(target, fill("before"))
 

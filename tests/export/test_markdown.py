@@ -23,7 +23,7 @@ NASTY = [
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_a_name_is_one_cell_of_code_and_nothing_else(name):
+def test_a_name_renders_as_a_single_code_cell(name):
     text = f"| a | b |\n|---|---|\n| {code(name)} | end |\n"
     page = MarkdownIt("gfm-like", {"linkify": False, "html": True}).enable("table").render(text)
     body = page.partition("<tbody>")[2].partition("</tbody>")[0]
@@ -37,7 +37,7 @@ def test_no_name_looks_like_a_mark_of_the_card():
     assert "<!--" not in code("<!-- removed images -->")
 
 
-def test_long_names_are_cut_and_empty_ones_named():
+def test_long_names_are_cut_and_empty_names_labelled():
     assert len(code("x" * 500)) == 202
     assert code("x" * 500).endswith("…`")
     assert code("\u200b") == "`(empty)`"

@@ -38,7 +38,7 @@ def shapes(network: nn.Module) -> dict[str, torch.Size]:
 
 
 @pytest.mark.parametrize("backbone", [*BACKBONES, "timm:vit_tiny_patch16_224", "torchvision:vit_b_32"])
-def test_every_backbone_has_a_recipe_whose_network_takes_its_weights(backbone):
+def test_every_backbone_has_a_recipe_with_the_same_weight_shapes(backbone):
     with torch.device("meta"):  # without values
         network = build_backbone(backbone, SIZE)[0] if backbone in BACKBONES else None
         twin = hubconf.build(*recipe_of(backbone, SIZE))
@@ -78,7 +78,7 @@ def test_timm_is_promised_only_where_its_network_is_equal(exported, backbone, kn
     assert loads_in_timm(exported(network, backbone, width), network, SIZE) is known
 
 
-def test_a_network_of_the_same_shapes_that_computes_otherwise_is_not_equal(exported):
+def test_a_network_of_equal_shapes_with_other_outputs_is_not_equal(exported):
     network, width = trained("resnet18")
     network = deepcopy(network)
     network.relu.register_forward_hook(lambda module, given, output: output * 1.001)

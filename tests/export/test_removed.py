@@ -89,7 +89,7 @@ def test_another_network_in_the_folder_is_not_marked(folder):
     assert "No image" in (folder / CARD).read_text()
 
 
-def test_networks_are_found_by_tokens_of_ids(tmp_path):
+def test_networks_are_found_by_id_tokens(tmp_path):
     for study, name, keys in (("one", "x", ["a", "b", "c"]), ("two", "y", ["d"])):
         record_network(tmp_path / study, NetworkRecord(tmp_path / "out" / name, name * 64, keys))
     (tmp_path / "two/copies/bad.parquet").write_bytes(b"PAR1")
@@ -103,7 +103,7 @@ def test_networks_are_found_by_tokens_of_ids(tmp_path):
     assert (str(missing.folder), missing.keys, missing.ids) == ("/out/z", [], [id_token("a")])
 
 
-def test_a_card_is_compared_with_tokens_where_the_record_is_missing(folder):
+def test_a_card_without_a_record_is_compared_by_tokens(folder):
     ids = [id_token("a"), id_token("b")]
     assert unlisted(folder, SHA, ids) == 2
     note_removed(folder, SHA, ["a"], "2026-01-01")

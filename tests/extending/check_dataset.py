@@ -18,7 +18,7 @@ from workflow_scripts.study.reference.tables import datasets_table
 CHOICE = {"name": "geo", "kind": "torchvision", "torchvision_name": "country211", "source": "data/geo"}
 
 
-def test_it_is_read(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_dataset_is_read(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = replace(SETS["country211"], sizes={"train": 2, "val": 2, "test": 2}, classes=2)
     monkeypatch.setitem(SETS, "country211", few)
     for number, name in enumerate(("train/FR/1", "train/JP/2", "valid/JP/3", "test/FR/4", "test/JP/5")):
@@ -32,13 +32,13 @@ def test_it_is_read(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     made = run(eval_dataset.STAGE, results, "eval_dataset/geo", settings, sources={"dataset": tmp_path / "set"})
     found = [(row["split"], row["class_name"]) for row in pq.read_table(made.path(".parquet")).to_pylist()]
     assert sorted(found) == sorted(
-        [*[("train", "FR"), ("train", "JP"), ("val", "JP"), ("val", "FR")], ("test", "FR"), ("test", "JP")]
+        [("train", "FR"), ("train", "JP"), ("val", "JP"), ("val", "FR"), ("test", "FR"), ("test", "JP")]
     )
     about = json.loads(made.path(".json").read_bytes())
     assert (about["classes"], about["metric"]) == (["FR", "JP"], "accuracy")
 
 
-def test_configs_estimates_and_docs_know_it() -> None:
+def test_configs_estimates_and_docs_include_the_new_entry() -> None:
     units = study_with({"datasets": [CHOICE], "probe_dataset": "geo"})
     assert dataset_contents(units, "geo") == (63_300, 0, 21_100)
     wrong = refusal({"datasets": [{**CHOICE, "torchvision_name": "contry211"}], "probe_dataset": "geo"})

@@ -11,7 +11,7 @@ from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.study.reference.schema import config_schema
 
 
-def test_it_scores_captions(checkpoints: dict[str, Path], pictures: list[Image.Image]) -> None:
+def test_the_example_judge_scores_captions(checkpoints: dict[str, Path], pictures: list[Image.Image]) -> None:
     kind, texts = JUDGES["mean_query"], ["a red cat", "my dog on grass"]
     ours = kind.load({"model": checkpoints["matcher"]}, "cpu", kind.settings())
     (found,) = ours.scores(ours.prepare(pictures[:2]), ours.read(texts))
@@ -21,7 +21,7 @@ def test_it_scores_captions(checkpoints: dict[str, Path], pictures: list[Image.I
     torch.testing.assert_close(found, expected)
 
 
-def test_configs_and_schema_know_it() -> None:
+def test_configs_and_schema_include_the_new_entry() -> None:
     units = study_with({"judges": [{"name": "mine", "kind": "mean_query"}]})
     assert units.settings("score_captions", {"judge": "mine"})["kind"] == "mean_query"
     assert len(units.names("score_captions") or []) == 4 * 54

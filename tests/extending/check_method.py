@@ -28,7 +28,7 @@ from workflow_scripts.study.reference.schema import config_schema
 RUN = {"method": "barlow_twins", "pairs": "self", "augmentation": "simclr"}
 
 
-def test_its_loss_is_that_of_the_paper() -> None:
+def test_the_example_loss_equals_its_formula() -> None:
     first, second = np.random.default_rng(0).normal(size=(2, 9, 4))
     correlations = np.corrcoef(first.T, second.T)[:4, 4:]
     expected = sum(
@@ -38,7 +38,7 @@ def test_its_loss_is_that_of_the_paper() -> None:
     assert found.item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_it_trains(results: Path) -> None:
+def test_the_example_method_trains(results: Path) -> None:
     settings = {name: value for name, value in SMALL.items() if name != "simclr"}
     settings |= {**RUN, "steps": 2, "warmup_steps": 1, "log_every": 1, "barlow_twins": {"projector": [16, 8]}}
     made = run(STAGE, results, "pretrain/run", settings, {"images": make_index(results)})
@@ -46,7 +46,7 @@ def test_it_trains(results: Path) -> None:
     assert losses[0] is None and len(losses) == 3 and all(0 < loss < 16 for loss in losses[1:])
 
 
-def test_the_tests_of_all_methods_hold_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_method_passes_the_tests_of_all_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the small settings that the page asks for."""
     monkeypatch.setitem(HEADS, "barlow_twins", {"projector": [16, 8]})
     is_complete("barlow_twins")
@@ -56,7 +56,7 @@ def test_the_tests_of_all_methods_hold_for_it(tmp_path: Path, monkeypatch: pytes
     resumes("barlow_twins", 1, tmp_path, monkeypatch)
 
 
-def test_configs_reference_and_schema_know_it() -> None:
+def test_configs_reference_and_schema_include_the_new_entry() -> None:
     change = {"runs": [RUN], "contrasts": [], "pretraining": {"barlow_twins": {"redundancy": 0.01}}}
     (name,) = study_with(change).runs
     assert name.startswith("barlow_twins-self-simclr-")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tests.evaluation.saliency.test_scores import test_a_row_is_complete_and_true as complete
+from tests.evaluation.saliency.test_scores import test_a_saliency_score_entry_is_complete_and_correct as complete
 from workflow_scripts.evaluation.saliency.scores import SCORES, score_maps
 from workflow_scripts.evaluation.saliency.tables import IMAGES
 
@@ -15,7 +15,7 @@ def score(saliency: np.ndarray, mask: np.ndarray) -> float:
     return float(found[0, list(SCORES).index("roc_auc")])
 
 
-def test_it_is_what_it_says() -> None:
+def test_the_example_score_equals_scikit_learn() -> None:
     complete(SCORES["roc_auc"])
     saliency = np.random.default_rng(0).integers(0, 4, (6, 6)) / 4
     mask = np.zeros((6, 6), np.uint8)
@@ -26,5 +26,5 @@ def test_it_is_what_it_says() -> None:
     assert score(saliency, mask) == 0.5
 
 
-def test_it_is_in_the_tables() -> None:
+def test_the_example_score_is_in_the_tables() -> None:
     assert "roc_auc" in IMAGES.names

@@ -22,7 +22,7 @@ from workflow_scripts.study.reference.schema import config_schema
 from workflow_scripts.study.reference.tables import files_table
 
 
-def test_it_runs(results: Path) -> None:
+def test_the_example_stage_runs(results: Path) -> None:
     settings, world = {"kind": "world", "task": "concept"}, {"world": make_world(results)}
     dataset = run(eval_dataset.STAGE, results, "eval_dataset/concept", settings, world)
     images = made_images(results, dataset.manifest_path)
@@ -43,7 +43,7 @@ def test_it_runs(results: Path) -> None:
     assert ratios[0] != ratios[1] and min(ratios) >= 1
 
 
-def test_it_is_planned() -> None:
+def test_the_example_stage_is_planned() -> None:
     command = [str(Path(sys.executable).with_name("snakemake")), "-n", "--quiet", "rules", "--profile", "profiles/demo"]
     words = ["--configfile", "tests/config/nano.yaml"]
     ran = subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True)
@@ -52,9 +52,9 @@ def test_it_is_planned() -> None:
     assert counted["participation_ratio"] == counted["few_shot"]
 
 
-def test_configs_estimates_and_docs_know_it() -> None:
+def test_configs_estimates_and_docs_include_the_new_entry() -> None:
     test_stages.test_a_declaration_is_complete("participation_ratio")
-    test_stages.test_every_stage_has_a_rule_that_passes_what_it_declares()
+    test_stages.test_every_stage_has_a_rule_that_passes_its_declared_inputs()
     units = study_with({"evaluation": {"participation_ratio": {"images": 7, "seed": 3}}})
     assert units.settings("participation_ratio", participation_ratio.STAGE.unit_of(units.evaluations[0])) == {
         "images": 7,

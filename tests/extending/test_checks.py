@@ -46,7 +46,7 @@ def edit(copy: Path, name: str, old: str, new: str) -> str:
         (FEW_SHOT, "core_ms=0.15", "core_ms=0.25", "docs/cost.md is out of date; run: make docs"),
     ],
 )
-def test_incomplete_entries_and_outdated_pages_fail(
+def test_incomplete_entries_and_outdated_pages_fail_the_check(
     copy: Path, servers: ForkServers, name: str, old: str, new: str, message: str
 ) -> None:
     before = edit(copy, name, old, new)

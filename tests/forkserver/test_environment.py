@@ -82,7 +82,9 @@ def outcome(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
 
 
 @pytest.mark.parametrize(("how", "status"), [("end", 0), ("exit", 7), ("raise", 1)])
-def test_it_is_as_in_a_new_interpreter(servers: ForkServers, project: Path, how: str, status: int) -> None:
+def test_a_forked_command_behaves_as_in_a_new_interpreter(
+    servers: ForkServers, project: Path, how: str, status: int
+) -> None:
     forked = outcome(start(servers, project, how, "with space", WORD="é"))
     alone = outcome(start(servers, project, how, "with space", WORD="é", LD_PRELOAD=""))
     assert (forked[0], alone[0]) == (status, status)
@@ -100,7 +102,7 @@ def test_it_is_as_in_a_new_interpreter(servers: ForkServers, project: Path, how:
     ("words", "environment"),
     [(("end", "--threads", "2"), {}), (("end",), {"PYTHONHASHSEED": "1"}), (("end",), {"LD_PRELOAD": ""})],
 )
-def test_what_a_fork_could_not_do_alike_runs_in_a_new_interpreter(
+def test_commands_that_a_fork_cannot_reproduce_run_in_a_new_interpreter(
     servers: ForkServers, project: Path, words: tuple[str, ...], environment: dict[str, str]
 ) -> None:
     assert not outcome(start(servers, project, *words, **environment))[1]["imported"]
@@ -119,7 +121,7 @@ def started(project: Path, process: subprocess.Popen[str]) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_signals_reach_it(servers: ForkServers, project: Path, number: signal.Signals) -> None:
+def test_signals_reach_the_forked_process(servers: ForkServers, project: Path, number: signal.Signals) -> None:
     process = start(servers, project, "wait")
     pid = started(project, process)
     assert pid != process.pid
@@ -132,7 +134,7 @@ def test_signals_reach_it(servers: ForkServers, project: Path, number: signal.Si
     assert ("KeyboardInterrupt" in said) == (number == signal.SIGINT)
 
 
-def test_without_a_server_it_runs_alone(project: Path) -> None:
+def test_without_a_server_a_command_runs_in_a_new_interpreter(project: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="fork-"))
     folder.chmod(0o755)
     ended = ForkServers(folder, COMMANDS)
@@ -142,7 +144,7 @@ def test_without_a_server_it_runs_alone(project: Path) -> None:
     assert status == 0 and not found["imported"]
 
 
-def test_snakemake(servers: ForkServers, open_folder: Path) -> None:
+def test_snakemake_runs_on_the_fork_server(servers: ForkServers, open_folder: Path) -> None:
     give_to_user(open_folder)
     (open_folder / "Snakefile").write_text(
         'import sys\n\nprint("argparse" in sys.modules, sys.executable)\n\nrule all:\n    output: "made"\n'

@@ -22,7 +22,7 @@ def sent(content: bytes) -> socket.socket:
     return server
 
 
-def test_a_request_comes_with_its_streams() -> None:
+def test_a_request_is_received_with_its_streams() -> None:
     with sent(json.dumps({"words": ["a"]}).encode()) as connection:
         given = receive(connection)
     assert given is not None and given[0] == {"words": ["a"]} and len(given[1]) == 3
@@ -31,7 +31,7 @@ def test_a_request_comes_with_its_streams() -> None:
 
 
 @pytest.mark.parametrize("content", [b"\x0f{}", b"\xff", b""])
-def test_what_is_no_request_is_refused_and_its_streams_are_closed(content: bytes) -> None:
+def test_malformed_requests_are_refused_and_their_streams_closed(content: bytes) -> None:
     before = len(os.listdir("/proc/self/fd"))
     with sent(content) as connection:
         assert receive(connection) is None

@@ -11,9 +11,24 @@ from collections.abc import Mapping
 from tests.fuzz.mutate import NUMBERS, mutate_bytes
 
 NAMES = (
-    *("../outside.jpg", "/etc/passwd", "train/../../x.png", "a\\b.png", "train/a/\udcff\udcfe.png", "train/a/-rf.png"),
-    *("__MACOSX/train/a/._x.png", "train/a/.hidden.png", "train/a/" + "n" * 300 + ".png", "train/a/a\nb.png", ""),
-    *("train/a/b/c.png", "train//a//x.png", "./train/a/y.png", "train/a", ".", "train/é/ü.png", "images/x.png"),
+    "../outside.jpg",
+    "/etc/passwd",
+    "train/../../x.png",
+    "a\\b.png",
+    "train/a/\udcff\udcfe.png",
+    "train/a/-rf.png",
+    "__MACOSX/train/a/._x.png",
+    "train/a/.hidden.png",
+    "train/a/" + "n" * 300 + ".png",
+    "train/a/a\nb.png",
+    "",
+    "train/a/b/c.png",
+    "train//a//x.png",
+    "./train/a/y.png",
+    "train/a",
+    ".",
+    "train/é/ü.png",
+    "images/x.png",
 )
 KINDS = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE, b"S", b"z")
 

@@ -21,7 +21,7 @@ COUNTS = shares(INPUTS)
 
 
 @pytest.mark.parametrize("kind", SHARES)
-def test_no_input_does_harm(kind: str) -> None:
+def test_fuzzed_inputs_end_in_a_result_or_a_plain_error(kind: str) -> None:
     found = campaign({kind: COUNTS[kind]}, seed=0, jobs=1)[kind]
     told = [
         f"{kind}:0:{number} (python -m tests.fuzz --replay {kind}:0:{number})\n{fault}"
@@ -38,7 +38,7 @@ def test_the_kinds_share_all_inputs() -> None:
 
 
 @pytest.mark.parametrize("kind", SHARES)
-def test_an_input_is_made_again_from_its_number(kind: str) -> None:
+def test_a_fuzz_input_is_reproducible_from_its_number(kind: str) -> None:
     target = load(kind)
     assert [input_of(target, kind, 3, number) for number in range(5)] == [
         input_of(load(kind), kind, 3, number) for number in range(5)
@@ -61,7 +61,7 @@ class Planted(Target):
         return "accepted"
 
 
-def test_faults_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fuzzer_detects_every_kind_of_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def endless() -> None:
         while True:
             pass
@@ -81,7 +81,7 @@ def test_faults_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "says nothing as advice" in str(seen["refused"])
 
 
-def test_a_worker_that_dies_is_a_fault_of_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dying_worker_is_attributed_to_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
     deadly = campaign({"deadly": 6}, seed=0, jobs=1)["deadly"]
     assert {number: fault.splitlines()[0] for number, fault in deadly.faults.items()} == {
         2: "the process died with status -9",

@@ -49,7 +49,7 @@ def read(folder: Path, imports: str, body: str) -> str:
     return said
 
 
-def test_what_reading_needs_is_counted_and_what_imports_take_is_not(tmp_path: Path) -> None:
+def test_measured_memory_includes_reading_but_not_imports(tmp_path: Path) -> None:
     assert read(tmp_path, f"taken = b'x' * {LONG}", "return len(taken)") == str(LONG)
     with pytest.raises(AssertionError, match="<"):
         read(tmp_path, "", f"return len(b'x' * {LONG})")
@@ -94,7 +94,7 @@ def test_a_caption_of_300_mib_is_a_counted_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "json"])
-def test_a_caption_of_300_mib_in_a_file(tmp_path: Path, form: str) -> None:
+def test_a_caption_file_with_a_caption_of_300_mib_needs_bounded_memory(tmp_path: Path, form: str) -> None:
     caption = "x" * LONG
     if form == "csv":
         (tmp_path / "t").write_text(f"key,caption\na,{caption}\n")
@@ -113,7 +113,7 @@ def test_a_caption_of_300_mib_in_a_file(tmp_path: Path, form: str) -> None:
     assert said == "1" or "unreadable caption file in t" in said
 
 
-def test_an_image_of_60_000_by_60_000_pixels(tmp_path: Path) -> None:
+def test_an_image_of_60_000_by_60_000_pixels_needs_bounded_memory(tmp_path: Path) -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -142,7 +142,7 @@ def test_an_image_of_60_000_by_60_000_pixels(tmp_path: Path) -> None:
     assert "decompression_bomb" in said and said.count("pixels") >= 2 and "corrupt segmentation in i.png" in said
 
 
-def test_headers_that_claim_terabytes(tmp_path: Path) -> None:
+def test_headers_that_claim_terabytes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "m.safetensors").write_bytes((1 << 40).to_bytes(8, "little") + b"{}")
     tensor = b'{"a": {"dtype": "F32", "shape": [1099511627776], "data_offsets": [0, 4398046511104]}}'
     (tmp_path / "n.safetensors").write_bytes(len(tensor).to_bytes(8, "little") + tensor)

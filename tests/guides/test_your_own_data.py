@@ -28,7 +28,7 @@ def test_the_guide_names_every_state_and_usual_column() -> None:
 
 
 @pytest.mark.slow
-def test_its_steps_up_to_the_data_card(open_folder: Path) -> None:
+def test_the_guide_runs_up_to_the_data_card(open_folder: Path) -> None:
     checkout = Checkout(open_folder / "guide")
     for name, content in FILES.items():
         (checkout.folder / name).write_text(content)

@@ -14,7 +14,7 @@ from workflow_scripts.models.preprocessing import preprocessing
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_what_an_entry_states_is_true_of_its_network(name: str) -> None:
+def test_a_backbone_entry_matches_its_network(name: str) -> None:
     entry = BACKBONES[name]
     network = entry.build().eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -38,13 +38,13 @@ def test_weights_come_from_torchs_global_generator() -> None:
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
-def test_resnets_are_torchvisions_without_classifier(name: str) -> None:
+def test_resnets_have_the_torchvision_weights_without_the_classifier(name: str) -> None:
     reference = getattr(torchvision.models, name)(weights=None).state_dict()
     assert set(BACKBONES[name].build().state_dict()) == {key for key in reference if not key.startswith("fc.")}
 
 
 @pytest.mark.parametrize("side", [32, 48, 64])
-def test_the_small_one_keeps_a_map_and_is_small(side: int) -> None:
+def test_resnet_small_keeps_a_feature_map_and_has_few_parameters(side: int) -> None:
     network, dimension = build_backbone("resnet_small")
     maps = []
     network.layer4.register_forward_hook(lambda _, __, out: maps.append(out))
@@ -61,7 +61,7 @@ def saved(folder: Path, backbone: str = "resnet_small", named: str = "resnet_sma
     return weights, run
 
 
-def test_loaded_weights_are_the_saved_ones(tmp_path: Path) -> None:
+def test_loaded_weights_equal_the_saved_weights(tmp_path: Path) -> None:
     network, facts = load_backbone(*saved(tmp_path))
     torch.manual_seed(1)
     expected = build_backbone("resnet_small")[0].state_dict()

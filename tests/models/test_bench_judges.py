@@ -36,7 +36,7 @@ def pair_by_pair(captions: np.ndarray, titles: np.ndarray, labels: np.ndarray) -
     return {name: float(np.mean(some)) for name, some in rows.items()}
 
 
-def test_shares_and_intervals() -> None:
+def test_judge_benchmark_shares_and_intervals_equal_comparing_all_pairs() -> None:
     captions, titles, labels = scores()
     found, expected = figures(captions, titles, labels), pair_by_pair(captions, titles, labels)
     without_photo = [

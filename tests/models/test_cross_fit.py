@@ -30,7 +30,7 @@ def read(folder: Path) -> CaptionedPhotos:
     return captioned_photos(folder, features, vectors)  # type: ignore[arg-type]
 
 
-def test_values(tmp_path: Path) -> None:
+def test_captioned_photos_have_the_expected_features_and_vectors(tmp_path: Path) -> None:
     save_photos(tmp_path, 35)  # more than a batch
     found = read(tmp_path)
     rows = pq.read_table(tmp_path / "captions.parquet").to_pylist()
@@ -40,7 +40,7 @@ def test_values(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.vectors, [vectors(row["captions"]).mean(0).numpy() for row in rows])
 
 
-def test_copies_of_a_photo_are_one_photo(tmp_path: Path) -> None:
+def test_copies_of_a_photo_are_merged(tmp_path: Path) -> None:
     save_photos(tmp_path, 3)
     Image.open(tmp_path / "images/0.png").save(tmp_path / "images/copy.png", compress_level=0, dpi=(72, 72))
     rows = [*pq.read_table(tmp_path / "captions.parquet").to_pylist(), {"file": "images/copy.png", "captions": ["sky"]}]
@@ -67,7 +67,7 @@ def test_copies_of_a_photo_are_one_photo(tmp_path: Path) -> None:
         ({"file": "images/0.png", "captions": None}, "row 0: a caption is missing or blank"),
     ],
 )
-def test_faulty_tables(tmp_path: Path, row: dict[str, Any], said: str) -> None:
+def test_faulty_caption_tables_are_an_error(tmp_path: Path, row: dict[str, Any], said: str) -> None:
     save_photos(tmp_path, 1)
     schema = pa.schema([("file", pa.string()), ("captions", pa.list_(pa.string()))])
     plain = set(row) == {"file", "captions"} and row["captions"] != 3
@@ -85,7 +85,9 @@ def test_faulty_tables(tmp_path: Path, row: dict[str, Any], said: str) -> None:
     ],
     ids=["missing", "truncated", "empty"],
 )
-def test_no_table(tmp_path: Path, spoil: Callable[[Path], object], said: str) -> None:
+def test_a_missing_damaged_or_empty_caption_table_is_an_error(
+    tmp_path: Path, spoil: Callable[[Path], object], said: str
+) -> None:
     save_photos(tmp_path, 1)
     spoil(tmp_path / "captions.parquet")
     with pytest.raises(PipelineError, match=said):
@@ -139,7 +141,7 @@ def test_predictions_in_closed_form() -> None:
     np.testing.assert_allclose(found[COUNT:], np.mean(means, axis=0), rtol=1e-3, atol=1e-4)
 
 
-def test_a_photo_s_own_captions_do_not_change_its_prediction() -> None:
+def test_the_prediction_for_a_photo_ignores_its_captions() -> None:
     given = photos()
     before = cross_fit(given, FOLDS).predict(given.features, given.hashes)
     given.vectors[7] += 100
@@ -156,6 +158,6 @@ def test_the_order_of_photos_does_not_matter() -> None:
     np.testing.assert_array_equal(first, second)
 
 
-def test_too_few_photos() -> None:
+def test_too_few_captioned_photos_are_an_error() -> None:
     with pytest.raises(PipelineError, match=r"too few captioned photos .* 39 different ones; give at least 40"):
         cross_fit(photos(count=39), FOLDS)

@@ -56,7 +56,7 @@ def timm_folder(folder: Path, name: str, change: Mapping[str, Any] = {}) -> nn.M
     return network
 
 
-def test_a_timm_folder(tmp_path: Path) -> None:
+def test_a_timm_folder_is_loaded_with_its_preprocessing(tmp_path: Path) -> None:
     network = timm_folder(tmp_path / "vit", "test_vit")
     wanted = settings("timm", image_size=160, crop=0.95)
     found = features(tmp_path, wanted, tmp_path / "vit", IMAGES[..., :160, :160])
@@ -79,7 +79,7 @@ def test_torchvision_by_name_and_tag(tmp_path: Path) -> None:
     assert (wanted.view.size, wanted.view.side, wanted.view.resize) == (224, 256, "bilinear")
 
 
-def test_a_checkpoint_of_the_original_study(tmp_path: Path) -> None:
+def test_a_checkpoint_of_the_original_lgssl_study_is_loaded(tmp_path: Path) -> None:
     torch.manual_seed(3)
     network = timm.create_model("resnet50", num_classes=0)  # as its hubconf builds it
     torch.save(network.state_dict(), tmp_path / "lgsimclr.ckpt")
@@ -112,7 +112,7 @@ def test_clips_image_tower(tmp_path: Path) -> None:
     assert other.shape == found.shape and (other - found).abs().max() > 0.1
 
 
-def test_efficientnet_lite0(tmp_path: Path) -> None:
+def test_efficientnet_lite0_features_equal_timm(tmp_path: Path) -> None:
     source = local_path(LITE0, may_fetch=False)
     found = features(tmp_path, settings("efficientnet_lite0"), source, IMAGES)
     network = timm.create_model("tf_efficientnet_lite0")
@@ -123,7 +123,7 @@ def test_efficientnet_lite0(tmp_path: Path) -> None:
     torch.testing.assert_close(found, by_hand(network, IMAGES, [0.498] * 3, [0.502] * 3), rtol=0, atol=1e-5)
 
 
-def test_an_untrained_twin_depends_on_its_seed_alone(tmp_path: Path) -> None:
+def test_an_untrained_twin_depends_only_on_its_seed(tmp_path: Path) -> None:
     wanted = settings("timm", architecture="test_vit", weights="random", image_size=160, crop=0.95)
     first, again, other = (features(tmp_path, wanted, None, IMAGES[..., :160, :160], seed) for seed in (0, 0, 1))
     assert torch.equal(first, again) and (first - other).abs().max() > 0.1
@@ -145,7 +145,7 @@ def test_features_of_an_inner_layer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"hidden_act": "unheard_of"}, {"num_attention_heads": 3}])
-def test_a_clip_that_cannot_be_built(tmp_path: Path, change: dict[str, Any]) -> None:
+def test_an_impossible_clip_config_is_an_error(tmp_path: Path, change: dict[str, Any]) -> None:
     clip_folder(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     config["vision_config"].update(change)
@@ -160,7 +160,7 @@ def test_a_deviation_of_zero_is_refused(tmp_path: Path) -> None:
         load_external(settings("timm", image_size=160, crop=0.95), tmp_path, 0)
 
 
-def test_what_the_library_says_about_images_is_not_ignored(tmp_path: Path) -> None:
+def test_preprocessing_that_differs_from_training_is_an_error(tmp_path: Path) -> None:
     timm_folder(tmp_path, "test_vit", {"crop_pct": 0.9, "interpolation": "bilinear", "mean": (0.1, 0.2, 0.3)})
     with pytest.raises(PipelineError) as refused:
         load_external(settings("timm"), tmp_path, 0)
@@ -198,7 +198,7 @@ def test_what_the_library_says_about_images_is_not_ignored(tmp_path: Path) -> No
         ("torchvision", "squeezenet1_0", "network without a linear classifier"),
     ],
 )
-def test_unknown_architectures(layout: str, architecture: str, message: str) -> None:
+def test_unknown_architectures_and_weights_are_an_error(layout: str, architecture: str, message: str) -> None:
     with pytest.raises(PipelineError, match=message):
         load_external(settings(layout, architecture=architecture), None, 0)
 
@@ -213,12 +213,12 @@ def test_unknown_architectures(layout: str, architecture: str, message: str) -> 
         ("timm", {"architecture": "hf-hub:a/b"}, "pattern"),
     ],
 )
-def test_contradictions(layout: str, given: dict[str, Any], message: str) -> None:
+def test_contradictory_settings_are_refused(layout: str, given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         settings(layout, **given)
 
 
-def test_a_view_is_torchvisions_transform() -> None:
+def test_a_view_equals_the_torchvision_transform() -> None:
     """The view of a network gives the pixels of the transform of its weights, which rounds otherwise."""
     seen = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
     image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (300, 411, 3), np.uint8))

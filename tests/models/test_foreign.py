@@ -25,7 +25,7 @@ def test_features_of_a_module_without_a_tensor(tmp_path: Path) -> None:
         load_external(wanted, tmp_path, 0)
 
 
-def test_features_that_are_no_vector_are_refused(tmp_path: Path) -> None:
+def test_features_that_are_not_vectors_are_refused(tmp_path: Path) -> None:
     timm_folder(tmp_path, "test_efficientnet")
     config = json.loads((tmp_path / "config.json").read_text()) | {"model_args": {"global_pool": ""}}
     (tmp_path / "config.json").write_text(json.dumps(config))

@@ -83,7 +83,7 @@ def test_blip2_gives_matching_then_contrastive_scores(
 @pytest.mark.parametrize(
     ("name", "save", "padding"), [("clip", save_clip, True), ("siglip", save_siglip, "max_length")]
 )
-def test_two_towers_give_the_model_s_own_cosine(
+def test_two_tower_scores_equal_the_cosine_of_the_model(
     name: str, save: Callable[[Path], Any], padding: Any, tmp_path: Path, pictures: list[Image.Image]
 ) -> None:
     model, processor = save(tmp_path)
@@ -132,7 +132,7 @@ def test_agreement_in_closed_form(sources: dict[str, dict[str, Path]]) -> None:
     np.testing.assert_allclose(found.numpy(), (vectors * vectors[::-1]).sum(axis=1), atol=1e-5)
 
 
-def test_ridge_scores_a_photo_by_the_regression_that_has_not_seen_it(
+def test_ridge_scores_a_photo_by_the_regression_not_fitted_on_it(
     sources: dict[str, dict[str, Path]], pictures: list[Image.Image]
 ) -> None:
     kind, given = JUDGES["ridge"], sources["ridge"]

@@ -60,7 +60,9 @@ def reference(plain: Checkpoint, image: Image.Image, text: str, itm: bool) -> fl
     return float(result[0, 1] - result[0, 0]) if itm else float(result.squeeze())
 
 
-def test_batch_equals_forward_one_by_one(matcher: Matcher, plain: Checkpoint, pictures: list[Image.Image]) -> None:
+def test_batched_scores_equal_single_forward_passes(
+    matcher: Matcher, plain: Checkpoint, pictures: list[Image.Image]
+) -> None:
     states = matcher.image_states(pictures)
     itm = matcher.itm(states, TEXTS).tolist()
     cosine = itc(matcher.image_vectors(states), matcher.text_vectors(TEXTS)).tolist()
@@ -160,7 +162,7 @@ def test_convolutions_are_not_tf32(
     assert seen == [False] and torch.backends.cudnn.allow_tf32 and torch.backends.cudnn.enabled
 
 
-def test_words_beyond_the_cut_do_not_count(matcher: Matcher, pictures: list[Image.Image]) -> None:
+def test_words_beyond_the_length_limit_do_not_affect_scores(matcher: Matcher, pictures: list[Image.Image]) -> None:
     states = matcher.image_states(pictures[:2])
     long, longer = "dog " * 30, "dog " * 30 + "cat house"
     assert matcher.itm(states[:1], [long]).tolist() == matcher.itm(states[:1], [longer]).tolist()
@@ -202,7 +204,7 @@ def test_keys_and_values_of_all_layers_are_side_by_side(
 
 @torch.inference_mode()
 @pytest.mark.parametrize("length", [QUERIES, QUERIES + TEXT])
-def test_transformer_gives_what_it_gave_for_states(
+def test_precomputed_projections_leave_the_transformer_output_unchanged(
     transformer: Blip2QFormerModel, changed: Blip2QFormerModel, states: torch.Tensor, length: int
 ) -> None:
     given = {"query_embeds": torch.randn(IMAGES, length, 16), "query_length": QUERIES}
@@ -217,13 +219,13 @@ def test_transformer_gives_what_it_gave_for_states(
 
 
 @torch.inference_mode()
-def test_text_needs_no_image(transformer: Blip2QFormerModel, changed: Blip2QFormerModel) -> None:
+def test_text_can_be_encoded_without_an_image(transformer: Blip2QFormerModel, changed: Blip2QFormerModel) -> None:
     words = torch.randn(IMAGES, TEXT, 16)
     found, expected = (one(query_embeds=words, query_length=0).last_hidden_state for one in (changed, transformer))
     assert torch.equal(found, expected)
 
 
-def test_two_parts_hold_sixteen_bits() -> None:
+def test_two_bfloat16_parts_hold_sixteen_bits() -> None:
     values = torch.randn(10_000, generator=torch.Generator().manual_seed(0))
     high, low = split(values)
     assert high.dtype == low.dtype == torch.bfloat16

@@ -41,7 +41,7 @@ def test_classes_are_those_of_a_plain_loop_and_of_scikit_learn(k: int, temperatu
     assert ours == judge.fit(bank, labels).predict(queries).tolist()
 
 
-def test_one_near_vote_outweighs_several_far_ones_below_a_known_temperature() -> None:
+def test_a_near_vote_outweighs_two_far_votes_below_the_critical_temperature() -> None:
     """A neighbour at cosine 1 against two at cosine c: exp(1/T) = 2 exp(c/T) at T = (1 - c) / log 2."""
     c = 0.8
     bank, labels = np.array([[1.0, 0], [c, 0.6], [c, -0.6]]), np.array([0, 1, 1])
@@ -59,7 +59,7 @@ def test_limits_of_the_temperature() -> None:
     assert classes(bank, labels, queries, 90, 1e9) == [majority] * 40
 
 
-def test_length_does_not_count_and_equal_votes_go_to_the_lowest_class() -> None:
+def test_votes_ignore_vector_length_and_ties_go_to_the_lowest_class() -> None:
     bank, labels, queries = sides(2)
     scaled = bank * np.random.default_rng(0).uniform(0.1, 9, (90, 1))
     assert classes(scaled, labels, queries, 20, 0.07) == classes(bank, labels, queries, 20, 0.07)

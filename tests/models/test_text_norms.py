@@ -40,18 +40,18 @@ def lavis(caption: str) -> str:
 
 
 @pytest.mark.parametrize(("caption", "expected"), CASES)
-def test_by_hand(caption: str, expected: str) -> None:
+def test_normalised_captions_by_hand(caption: str, expected: str) -> None:
     assert blip(caption) == expected
     assert lavis(caption) == expected
     assert TEXT_NORMS["none"].apply(caption) == caption
 
 
 @given(st.text(st.characters() | st.sampled_from('.!"()*#:;~ \t\n\r\u00a0\u2028')))
-def test_any_text(caption: str) -> None:
+def test_normalisation_equals_lavis_for_any_text(caption: str) -> None:
     assert blip(caption) == lavis(caption)
 
 
-def test_real_captions(shared_data: Path) -> None:
+def test_real_captions_are_normalised_as_by_lavis(shared_data: Path) -> None:
     texts = []
     for path in sorted((shared_data / "redcaps_annotations").glob("*.zip")):
         with zipfile.ZipFile(path) as archive:

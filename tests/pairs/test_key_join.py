@@ -10,7 +10,7 @@ from workflow_scripts.pairs import key_join as known
 KEYS = pa.chunked_array([["a", "b"], ["c"]])
 
 
-def test_pair_rows() -> None:
+def test_pairs_are_joined_to_rows_by_key() -> None:
     table = pa.table({"source": ["c", "a"], "target": ["a", "b"], "cosine": pa.array([1.0, 0.5], pa.float32())})
     rows = known.pair_rows(table, KEYS)
     assert (rows.source.tolist(), rows.target.tolist(), rows.count) == ([2, 0], [0, 1], 3)
@@ -26,7 +26,7 @@ def test_image_vectors_follow_the_keys() -> None:
     assert found.vectors[found.row][:, 0].tolist() == [1, 2, 0]
 
 
-def test_label_codes() -> None:
+def test_labels_are_joined_to_images_by_key() -> None:
     labels = known.label_codes(KEYS, pa.chunked_array([["c", "x", "a"]]), pa.chunked_array([["dog", "cat", "dog"]]))
     assert labels[0] == labels[2] >= 0
     assert labels[1] == -1

@@ -99,7 +99,7 @@ def test_equals_brute_force_on_hard_vectors(name: str, highest: float) -> None:
         assert as_lists(nearest(vectors, ids, Rule(k, highest))) == brute_force(vectors, Rule(k, highest), ids)
 
 
-def test_only_rows_that_are_not_sure_are_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_uncertain_rows_are_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, ids, searched = hard("plain"), ids_of(300), []
     vectors[50:70] = np.eye(24, dtype=np.float32)[0] + 1e-6 * vectors[50:70]  # no float32 product tells them apart
     real = neighbours.largest
@@ -156,7 +156,7 @@ def test_order_of_rows_does_not_matter() -> None:
     assert np.array_equal(order[mixed.target], straight.target[order])
 
 
-def test_one_row_has_no_neighbour() -> None:
+def test_a_single_row_has_no_neighbour() -> None:
     assert nearest(np.ones((1, 3), np.float32), ids_of(1), Rule(1)).target.tolist() == [[-1]]
 
 
@@ -169,7 +169,7 @@ def test_equal_rows_share_the_choices_evenly() -> None:
     assert (uses == 0).mean() == pytest.approx(np.exp(-1), abs=0.05)
 
 
-def test_twins_come_before_a_better_score() -> None:
+def test_identical_rows_come_before_a_higher_score() -> None:
     # Of rows that are longer than their twins, the product with the twin is not the largest.
     vectors = np.array([[1, 0], [1, 0], [2, 0]], np.float32)
     assert nearest(vectors, ids_of(3), Rule(2)).target[:2, 0].tolist() == [1, 0]

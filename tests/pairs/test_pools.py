@@ -21,10 +21,10 @@ def check(vectors: np.ndarray) -> None:
 
 
 @given(st.lists(st.lists(st.sampled_from([-1.5, -0.0, 0.0, 2.0]), min_size=3, max_size=3), min_size=1, max_size=30))
-def test_groups(rows: list[list[float]]) -> None:
+def test_equal_rows_are_grouped_as_by_brute_force(rows: list[list[float]]) -> None:
     check(np.array(rows, dtype=np.float32))
 
 
-def test_colliding_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_with_colliding_hash_keys_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "_keys", lambda vectors: np.zeros(len(vectors), np.uint64))
     check(np.random.default_rng(0).integers(0, 3, (20, 2)).astype(np.float32))

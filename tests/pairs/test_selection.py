@@ -94,7 +94,7 @@ def test_partners_are_distinct_candidates(hubs: str, near: Near, k: int) -> None
 
 
 @pytest.mark.parametrize("hubs", ["csls", "cap"])
-def test_a_hub_loses_sources(hubs: str) -> None:
+def test_hub_corrections_reduce_the_sources_of_a_hub(hubs: str) -> None:
     # Row 0 is the centre of a sphere's cap: in 20 dimensions it is the nearest of many others.
     rng = np.random.default_rng(0)
     around = rng.normal(size=(60, 20))

@@ -68,7 +68,7 @@ def test_repeated_captions_pair_with_each_other_not_with_themselves() -> None:
 
 @pytest.mark.parametrize("kind", sorted(PAIR_KINDS))
 @pytest.mark.parametrize("scope", sorted(SCOPES))
-def test_no_images(kind: str, scope: str) -> None:
+def test_no_images_give_an_empty_table(kind: str, scope: str) -> None:
     keys = keys_of([], []).cast(pa.schema([("key", pa.string()), ("subreddit", pa.string()), ("year", pa.int16())]))
     got = as_table(
         found(np.zeros((0, 4), np.float32), keys, np.zeros(0, np.int64), kind=kind, scope=scope), keys["key"]
@@ -107,7 +107,7 @@ def test_reasons_of_mutual_and_cap() -> None:
 
 
 @pytest.mark.parametrize("scope", ["global", "subreddit"])
-def test_random_partners(scope: str) -> None:
+def test_random_partners_are_uniform_within_their_scope(scope: str) -> None:
     count, rng = 300, np.random.default_rng(0)
     subreddit = rng.integers(0, 3, count)
     vectors, keys = unit(rng, count), keys_of([f"s{i}" for i in subreddit], [2020] * count)
@@ -157,7 +157,7 @@ def test_oracle_partners_share_the_label() -> None:
         ({"kind": "guess"}, "'nearest', 'oracle' or 'random'"),
     ],
 )
-def test_settings_that_contradict(given: dict[str, object], message: str) -> None:
+def test_contradictory_pair_table_settings_are_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         PairTable.model_validate(given)
 

@@ -52,12 +52,12 @@ def test_the_order_of_rows_does_not_matter_in_large_pools(k: int) -> None:
     assert np.array_equal(chosen(pools, ids, k), reversed_back)
 
 
-def test_partners_in_a_large_pool_are_no_neighbours_by_row() -> None:
+def test_partners_in_a_large_pool_are_spread_over_the_rows() -> None:
     target = chosen(pools_of(np.zeros(1000, np.int64)), identities(keys(1000), 0), 5)
     assert np.ptp(target, axis=1).min() > 64
 
 
-def test_one_more_image_changes_few_partners_in_large_pools() -> None:
+def test_an_added_image_changes_few_partners_in_large_pools() -> None:
     few, more = (chosen(pools_of(np.zeros(n, np.int64)), identities(keys(n), 0), 1)[:, 0] for n in (1000, 1001))
     assert (few != more[:1000]).mean() < 0.06
 

@@ -20,10 +20,18 @@ from workflow_scripts.pretraining.training.plan import Plan
 
 COLOURS = np.array([(220, 40, 40), (40, 200, 60), (50, 70, 230), (230, 200, 40)])
 SMALL: dict[str, Any] = {
-    **{"method": "simclr", "pairs": "self", "augmentation": "simclr", "backbone": "resnet_small", "image_size": 24},
-    **{"batch_size": 8, "steps": 6, "warmup_steps": 2, "log_every": 2, "simclr": {"projector": [16, 8]}},
+    "method": "simclr",
+    "pairs": "self",
+    "augmentation": "simclr",
+    "backbone": "resnet_small",
+    "image_size": 24,
+    "batch_size": 8,
+    "steps": 6,
+    "warmup_steps": 2,
+    "log_every": 2,
+    "simclr": {"projector": [16, 8]},
 }
-_TEXT: dict[str, Any] = {**{"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2}}
+_TEXT: dict[str, Any] = {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2}
 HEADS: dict[str, dict[str, Any]] = {
     "simclr": {"projector": [16, 8]},
     "simsiam": {"projector": [16, 16], "predictor": 8},

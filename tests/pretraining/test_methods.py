@@ -139,7 +139,7 @@ def test_pairs_and_augmentations_that_a_method_does_not_take_are_errors(monkeypa
         run_of("simclr", augmentation="none")
 
 
-def test_an_unknown_method_names_the_known_ones() -> None:
+def test_an_unknown_method_is_an_error_that_lists_the_choices() -> None:
     *names, last = (f"'{name}'" for name in METHODS)
     with pytest.raises(ValidationError, match=f"Input should be {', '.join(names)} or {last}"):
         Pretrain.model_validate({"method": "simsim", "pairs": "self", "augmentation": "crop"})

@@ -44,7 +44,7 @@ def test_the_key_of_a_run_without_weights_is_the_same() -> None:
 
 
 @pytest.mark.parametrize("name", WEIGHTED)
-def test_weights_change_the_loss_and_its_gradient_alone(name: str) -> None:
+def test_pair_weights_change_only_the_loss_and_its_gradient(name: str) -> None:
     made = {}
     for label, scores in (("none", None), ("equal", torch.full((4,), 0.4)), ("mixed", SCORES)):
         run = run_of(name, **{name: HEADS[name]}) if scores is None else weighted_run(name)
@@ -79,7 +79,7 @@ def test_the_loss_is_linear_in_the_weights(name: str) -> None:
     assert (abs(nothing) > 1e-6) == (name == "slip")
 
 
-def test_a_run_goes_on_before_a_batch_has_a_score(tmp_path: Path) -> None:
+def test_a_run_continues_while_no_batch_has_a_score(tmp_path: Path) -> None:
     """The mean of scores is NaN until then, in checkpoints too."""
     unknown = {**of_method("clip_sbert"), "faithfulness": np.full(24, np.nan)}
     trainer.train(plan(tmp_path, steps=4, checkpoints=[1], checkpoint_every=1, probe=None, **unknown), Interrupt())
@@ -91,7 +91,7 @@ def test_a_run_goes_on_before_a_batch_has_a_score(tmp_path: Path) -> None:
 NAN = float("nan")
 
 
-def test_a_score_below_the_mean_lowers_the_weight_and_one_above_does_not_raise_it() -> None:
+def test_scores_below_the_mean_lower_the_weight_and_others_leave_it_at_1() -> None:
     scores = torch.tensor([0.5, 0.3, 0.9, 0.0, NAN])
     found = pair_weights(scores, torch.tensor(0.5))
     expected = [1, np.exp(-0.2) ** 2, 1, np.exp(-0.5) ** 2, 1]
@@ -108,7 +108,7 @@ def test_the_mean_moves_by_a_hundredth_towards_each_batch() -> None:
         assert weights.mean.item() == pytest.approx(mean, rel=1e-12)
 
 
-def test_pairs_without_a_score_have_weight_1_and_no_part_in_the_mean() -> None:
+def test_unscored_pairs_have_weight_1_and_do_not_affect_the_mean() -> None:
     weights = PairWeights()
     assert weights(torch.tensor([NAN, NAN])).tolist() == [1, 1]
     assert weights.mean.isnan()
@@ -128,6 +128,6 @@ def test_the_mean_is_in_the_state_of_the_module() -> None:
 
 
 @pytest.mark.parametrize("shape", [(0,), (2, 1), ()])
-def test_a_wrong_shape_is_named(shape: tuple[int, ...]) -> None:
+def test_pair_weights_of_a_wrong_shape_are_rejected(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="there must be one per pair"):
         PairWeights()(torch.zeros(shape))

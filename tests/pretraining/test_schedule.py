@@ -24,9 +24,11 @@ def settings(**changed: Any) -> Pretrain:
     return Pretrain.model_validate({**SMALL, "checkpoints": [], **changed})
 
 
-def test_names_of_checkpoints() -> None:
+def test_checkpoints_are_named_by_step_or_epoch() -> None:
     assert [step_name(200), step_name(10, epochs=True), step_name("best", epochs=True)] == [
-        *("step-000200", "epoch-0010", "best"),
+        "step-000200",
+        "epoch-0010",
+        "best",
     ]
 
 
@@ -42,7 +44,7 @@ def test_steps_do_not_depend_on_the_number_of_pairs() -> None:
     assert schedule(run, 1000).steps == 6
 
 
-def test_a_warm_up_in_epochs() -> None:
+def test_a_warm_up_in_epochs_is_converted_to_steps() -> None:
     run = settings(steps=None, epochs=3, warmup_steps=None, warmup_epochs=0.5)
     assert (schedule(run, 40).warmup, schedule(run, 40).steps) == (2, 15)
     assert schedule(settings(warmup_steps=None, warmup_epochs=1), 16).warmup == 2
@@ -87,7 +89,7 @@ def test_lengths_that_contradict_each_other(changed: dict[str, Any], message: st
         settings(**changed)
 
 
-def test_a_run_has_only_its_own_lengths_in_its_key() -> None:
+def test_only_the_lengths_that_a_run_uses_are_in_its_key() -> None:
     in_steps, in_epochs = settings(steps=6), settings(steps=None, epochs=2)
     assert not {"epochs", "warmup_epochs"} & in_steps.model_dump(mode="json").keys()
     assert in_epochs.model_dump(mode="json") == in_steps.model_dump(mode="json") | {"steps": None, "epochs": 2}
@@ -95,7 +97,7 @@ def test_a_run_has_only_its_own_lengths_in_its_key() -> None:
         assert Pretrain.model_validate_json(run.model_dump_json()) == run
 
 
-def test_how_far_a_run_is_certain_to_come() -> None:
+def test_the_length_that_a_run_is_certain_to_reach() -> None:
     probe: dict[str, Any] = {"probe": {"every": 1}, "patience": 2}
     assert settings(**probe).sure_length == 3
     assert settings(steps=None, epochs=5).sure_length == 5

@@ -13,9 +13,28 @@ from workflow_scripts.pretraining.settings import Pretrain
 
 # What the key of a run with self pairs held before there were further settings.
 FIRST = {
-    *("method", "pairs", "augmentation", "backbone", "image_size", "seed", "batch_size", "steps", "checkpoints"),
-    *("lr", "final_lr", "warmup_steps", "weight_decay", "precision", "processes", "nodes", "probe", "patience"),
-    *("log_every", "checkpoint_every", "cache_mb", "loaders"),
+    "method",
+    "pairs",
+    "augmentation",
+    "backbone",
+    "image_size",
+    "seed",
+    "batch_size",
+    "steps",
+    "checkpoints",
+    "lr",
+    "final_lr",
+    "warmup_steps",
+    "weight_decay",
+    "precision",
+    "processes",
+    "nodes",
+    "probe",
+    "patience",
+    "log_every",
+    "checkpoint_every",
+    "cache_mb",
+    "loaders",
 }
 LATER = {"initial_lr": 1e-5, "norm_weight_decay": 0.01, "blur_kernel": 15}
 SECTIONS = {
@@ -29,7 +48,7 @@ SECTIONS = {
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_a_later_setting_enters_the_key_with_another_value_alone(name: str) -> None:
+def test_later_settings_enter_the_key_only_if_changed(name: str) -> None:
     first, later = SECTIONS[name]
     plain = run_of(name).model_dump(mode="json")
     assert (set(plain), set(plain[name])) == (FIRST | {name}, first)
@@ -73,7 +92,7 @@ def test_a_warm_up_rises_from_the_initial_rate(settings: dict[str, float], messa
         run_of("simclr", initial_lr=1e-5, **settings)
 
 
-def test_heads_of_a_method_have_the_papers_widths() -> None:
+def test_default_heads_have_the_widths_of_the_papers() -> None:
     base = {"pairs": "self", "augmentation": "simclr"}
     simclr = Pretrain.model_validate({**base, "method": "simclr"})
     assert simclr.simclr is not None and simclr.simclr.projector == (2048, 2048, 128) and simclr.simsiam is None
@@ -104,7 +123,7 @@ def test_heads_of_a_method_have_the_papers_widths() -> None:
         ({"lr": "fast"}, "lr"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(changed: dict[str, Any], complaint: str) -> None:
+def test_invalid_settings_are_refused(changed: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         Pretrain.model_validate({**LANGUAGE, **changed})
 

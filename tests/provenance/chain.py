@@ -44,9 +44,14 @@ class Chain:
         stage, _, name = artifact.partition("/")
         given = {role: [self.study / f"{one}{MANIFEST}" for one in names] for role, names in (inputs or {}).items()}
         recipe: dict[str, Any] = {
-            **{"artifact": artifact, "stage": stage, "unit": {"name": name}},
-            **{"code": counted_code(stage, self.results), **accepted_part(stage, self.results)},
-            **{"settings": dict(settings or {}), "not_in_key": [], "workers": 1},
+            "artifact": artifact,
+            "stage": stage,
+            "unit": {"name": name},
+            "code": counted_code(stage, self.results),
+            **accepted_part(stage, self.results),
+            "settings": dict(settings or {}),
+            "not_in_key": [],
+            "workers": 1,
             "environment": {"device": "cpu", "threads": 1, "packages": {}},
             "inputs": {role: [Artifact(path).hash for path in paths] for role, paths in given.items()},
             "input_files": {role: [str(path) for path in paths] for role, paths in given.items()},

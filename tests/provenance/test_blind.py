@@ -226,12 +226,12 @@ def chain(results: Path, tmp_path: Path) -> Chain:
 
 
 @pytest.mark.parametrize("name", list(BLIND))
-def test_it_is_not_found(chain: Chain, name: str) -> None:
+def test_documented_blind_spots_are_not_detected(chain: Chain, name: str) -> None:
     BLIND[name](chain)
     assert faults(chain.results) == []
 
 
-def test_the_list_in_the_docs_is_this_one() -> None:
+def test_the_documented_blind_spots_match_the_tested_ones() -> None:
     text = (ROOT / "docs" / "provenance.md").read_text()
     listed = text.partition("<!-- tests/provenance/test_blind.py reads this list -->")[2].partition("<!-- end -->")[0]
     assert set(re.findall(r"^- `([a-z-]+)`", listed, re.MULTILINE)) == {*BLIND, *ELSEWHERE}

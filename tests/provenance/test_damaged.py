@@ -69,7 +69,7 @@ def test_no_command_ends_in_a_traceback(tmp_path: Path, capsys: pytest.CaptureFi
             assert "Traceback" not in said and "bug in Faithful Pairs" not in said
 
 
-def test_a_study_that_can_not_be_written_to_ends_a_crate_in_one_line(
+def test_an_unwritable_study_is_a_single_line_error_of_crate(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(study: Path, *_: object, **__: object) -> Path:

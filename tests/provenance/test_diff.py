@@ -23,7 +23,7 @@ def edit_record(path: Path, **fields: object) -> None:
     path.write_bytes(pretty(sealed({**record, **fields})))
 
 
-def test_equal_content(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_artifacts_have_no_differences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = (whole_study(tmp_path / name) for name in "ab")
     status, text = ask(capsys, a / CHECKPOINT, b / CHECKPOINT)
     assert status == 0
@@ -31,7 +31,7 @@ def test_equal_content(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert text.endswith("  nothing differs in settings, code, inputs or versions\n")
 
 
-def test_a_setting_far_up_is_named_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_earliest_differing_setting_is_reported_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = whole_study(tmp_path / "a"), whole_study(tmp_path / "b", margin=0.5)
     status, text = ask(capsys, a / CHECKPOINT, b / CHECKPOINT)
     assert status == 1
@@ -57,7 +57,7 @@ def test_settings_outside_the_key_make_no_difference(tmp_path: Path, capsys: pyt
     assert list(found[0]["settings"]) == ["jpeg_quality"]
 
 
-def test_two_artifacts_of_one_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_artifacts_of_the_same_study_can_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = whole_study(tmp_path / "a")
     other = study / "linear_probe" / "simclr-original-crop-s1.last.pets.parquet"
     status, text = ask(capsys, study / "linear_probe" / "simclr-revised-crop-s0.last.pets.parquet", other)
@@ -65,7 +65,9 @@ def test_two_artifacts_of_one_study(tmp_path: Path, capsys: pytest.CaptureFixtur
     check_golden("diff-two-runs", text)
 
 
-def test_other_bytes_by_the_same_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_different_bytes_from_the_same_recipe_are_reported_as_unexplained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     a, b = whole_study(tmp_path / "a"), whole_study(tmp_path / "b", made_by="another machine")
     found = json.loads(ask(capsys, a / CHECKPOINT, b / CHECKPOINT, "--json")[1])
     first = [one["a"]["artifact"] for one in found if one["first"]]
@@ -87,9 +89,7 @@ def test_versions_and_rows_stand_side_by_side(tmp_path: Path, capsys: pytest.Cap
     assert [["version", "numpy", "2.4.6"], ["2.5.0"]] in table
 
 
-def test_an_input_that_was_replaced_since_is_said_to_be_gone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_replaced_input_is_reported_as_no_longer_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = whole_study(tmp_path / "a"), whole_study(tmp_path / "b", margin=0.5)
     path = a / "select_captions" / f"revised{MANIFEST}"
     path.write_bytes(pretty({**json.loads(path.read_bytes()), "rows": {}}))
@@ -107,13 +107,13 @@ def test_artifacts_of_two_stages_are_refused(tmp_path: Path, capsys: pytest.Capt
 # Code ----------------------------------------------------------------------------------------------------------------
 
 
-def test_modules_of_one_side_and_data_files() -> None:
+def test_added_and_removed_modules_and_changed_data_files_are_reported() -> None:
     a, b = {"pack.one": "1", "pack/style.css": "1", "pack.same": "0"}, {"pack.two": "2", "pack/style.css": "2"}
     found = module_differences(a, {**b, "pack.same": "0"})
     assert found == {"pack.one": "only in A", "pack.two": "only in B", "pack/style.css": "changed"}
 
 
-def test_code_in_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_changed_modules_are_reported_in_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     module = "workflow_scripts.pairs.hubs"
     paths = []
     for name in "ab":
@@ -129,7 +129,7 @@ def test_code_in_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "which modules differ is not recorded" in ask(capsys, *paths)[1]
 
 
-def test_code_that_counts_as_the_same_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_code_counted_as_the_same_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths = []
     for name in "ab":
         one = HandMade(tmp_path / name, made_by=name)

@@ -20,7 +20,9 @@ from workflow_scripts.provenance.lineage import load
     ],
 )
 @pytest.mark.parametrize("path", ["study/stage/a.manifest.json", ".cache/stage/key/manifest.json"])
-def test_an_artifact_that_names_other_files_is_refused(tmp_path: Path, path: str, files: Any, record: Any) -> None:
+def test_a_manifest_or_record_that_names_outside_files_is_refused(
+    tmp_path: Path, path: str, files: Any, record: Any
+) -> None:
     """``remove`` deletes the files of artifacts by these names."""
     manifest = tmp_path / path
     manifest.parent.mkdir(parents=True)

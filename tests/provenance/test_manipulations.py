@@ -93,7 +93,7 @@ def about(faults: list[dict[str, Any]], changed: set[Path]) -> bool:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_each_manipulation_is_found(pristine: Path, tmp_path: Path, way: Way) -> None:
+def test_each_manipulation_is_detected(pristine: Path, tmp_path: Path, way: Way) -> None:
     for seed in range(DRAWS):
         study = copy_of(pristine, tmp_path / "work")
         changed = carry_out(way, seed, study)
@@ -107,11 +107,11 @@ def test_each_manipulation_is_found(pristine: Path, tmp_path: Path, way: Way) ->
     clear(tmp_path / "work")
 
 
-def test_there_are_at_least_300() -> None:
+def test_at_least_300_manipulations_are_tested() -> None:
     assert len(WAYS) * DRAWS >= 300
 
 
-def test_a_flipped_byte_in_any_file_is_found_and_hides_nothing(study: Path) -> None:
+def test_a_flipped_byte_in_any_file_is_detected_and_hides_no_other_fault(study: Path) -> None:
     """Beside a stray file and a damaged data file."""
     base = {study / "stray.txt", study / "caption_table" / "captions.parquet"}
     (study / "stray.txt").write_bytes(b"x")
@@ -136,7 +136,7 @@ def alarm() -> Iterator[None]:
 
 @pytest.mark.usefixtures("alarm")
 @pytest.mark.parametrize("damage", FOUND_OF_OUTSIDER, ids=lambda damage: damage.__name__)
-def test_what_an_outsider_does_is_found(study: Path, damage: Callable[[Path], None]) -> None:
+def test_tampering_by_an_outsider_is_detected(study: Path, damage: Callable[[Path], None]) -> None:
     damage(study)
     status, faults = report(study.parent)
     assert status == 1 and faults, damage.__doc__

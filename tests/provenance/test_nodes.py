@@ -28,7 +28,7 @@ def test_every_manifest_is_a_node_and_hidden_folders_are_not_read(chain: Chain) 
     assert load(chain.study / "pretrain") == [node for node in nodes if node.stage == "pretrain"]
 
 
-def test_inputs_are_those_of_today_wherever_the_results_lie(chain: Chain) -> None:
+def test_inputs_are_resolved_relative_to_the_results_folder(chain: Chain) -> None:
     node = read_node(chain.study / "caption_table" / "captions.manifest.json")
     found = inputs_of(node)
     assert [(one.name, one.node.label) for one in found if one.node] == [
@@ -66,7 +66,7 @@ def test_files_in_a_folder_and_the_record_of_the_computation(chain: Chain) -> No
         (b'{"stage": "x", "unit": {}, "files": {}, "rows": {"in": 5}}', "add up"),
     ],
 )
-def test_a_damaged_manifest_is_a_node_that_says_so(tmp_path: Path, data: bytes, fault: str) -> None:
+def test_a_damaged_manifest_is_a_node_with_a_fault(tmp_path: Path, data: bytes, fault: str) -> None:
     path = tmp_path / "study" / "x" / "a.manifest.json"
     path.parent.mkdir(parents=True)
     path.write_bytes(data)
@@ -91,7 +91,7 @@ def test_a_damaged_manifest_is_a_node_that_says_so(tmp_path: Path, data: bytes, 
         {"original": {"unit": []}},
     ],
 )
-def test_a_misshapen_record_is_none(chain: Chain, tmp_path: Path, change: dict[str, object]) -> None:
+def test_a_malformed_run_record_reads_as_none(chain: Chain, tmp_path: Path, change: dict[str, object]) -> None:
     study = shutil.copytree(chain.study, tmp_path / "results" / "study")
     record = study / "summary" / "summary.run.json"
     record.chmod(0o644)

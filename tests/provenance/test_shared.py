@@ -68,14 +68,14 @@ def test_a_link_in_an_unused_entry_is_named(chain: Chain) -> None:
 
 
 @pytest.mark.parametrize("name", [".cache", ".cache/data_card", ".fetched", ".configs", ".configs/study.json"])
-def test_a_link_beside_the_studies_is_a_fault(chain: Chain, name: str) -> None:
+def test_a_symbolic_link_beside_the_studies_is_a_fault(chain: Chain, name: str) -> None:
     (chain.results / name).rename(chain.results.parent / "moved")
     (chain.results / name).symlink_to(chain.results.parent / "moved")
     assert faults(chain.results) == [("link", Path(name).name)]
 
 
 @pytest.mark.parametrize("name", [".cache", ".cache/data_card", ".cache/x.txt", ".fetched"])
-def test_a_pipe_in_place_of_a_folder_is_a_fault(chain: Chain, name: str) -> None:
+def test_a_pipe_instead_of_a_folder_is_a_fault(chain: Chain, name: str) -> None:
     place = chain.results / name
     shutil.rmtree(place, ignore_errors=True)
     os.mkfifo(place)
@@ -105,7 +105,7 @@ def test_lost_bytes_and_lines_of_the_store_are_named(chain: Chain) -> None:
 
 
 @pytest.mark.parametrize("changed", [{"size": "12"}, {"offset": None}, {"size": 2**60}, {"url": 5}, {"format": "../x"}])
-def test_an_edited_line_is_one_fault(chain: Chain, changed: dict[str, object]) -> None:
+def test_an_edited_store_line_is_a_single_fault(chain: Chain, changed: dict[str, object]) -> None:
     lines = next((chain.results / FETCHED).glob("*.jsonl"))
     first, rest = lines.read_bytes().split(b"\n", 1)
     lines.write_bytes(json.dumps({**json.loads(first), **changed}).encode() + b"\n" + rest)
@@ -122,7 +122,7 @@ def test_a_segment_without_its_lines_or_its_bytes_is_a_fault(chain: Chain, suffi
     assert faults(chain.results) == [("damaged-store", lines.name)]
 
 
-def test_a_line_that_was_taken_out_with_its_entry_is_a_fault(chain: Chain) -> None:
+def test_a_line_removed_along_with_its_index_entry_is_a_fault(chain: Chain) -> None:
     lines = next((chain.results / FETCHED).glob("*.jsonl"))
     overwrite(lines, lambda data: data.split(b"\n", 1)[1])
     seal(lines.with_suffix(""), ended=True)

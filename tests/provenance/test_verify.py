@@ -58,7 +58,7 @@ def state(folder: Path) -> dict[str, tuple[int, int, int, int]]:
     return {name: (one.st_ino, one.st_size, one.st_mtime_ns, one.st_mode) for name, one in found.items()}
 
 
-def test_every_stage_comes_out_again_and_the_originals_stay_as_they_are(
+def test_sampled_stages_are_reproduced_and_originals_left_unchanged(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = state(study.parent)
@@ -73,7 +73,7 @@ def test_every_stage_comes_out_again_and_the_originals_stay_as_they_are(
     assert list(scratch.iterdir()) == []
 
 
-def test_a_result_that_does_not_come_out_differs_and_is_kept(
+def test_a_result_that_is_not_reproduced_differs_and_is_kept(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     edit_record(study, "shard_plan/plan", lambda record: record["settings"].update(rows_per_shard=3))
@@ -90,7 +90,7 @@ def test_a_result_that_does_not_come_out_differs_and_is_kept(
     ("allowed", "threads", "kind"),
     [(1.0, 2, Kind.WITHIN), (1.0, 1, Kind.DIFFERS), (0.9, 2, Kind.DIFFERS)],
 )
-def test_a_tolerance_counts_only_where_the_machine_differs(
+def test_a_tolerance_applies_only_if_the_machine_differs(
     study: Path, tmp_path: Path, allowed: float, threads: int, kind: Kind
 ) -> None:
     edit_record(study, "shard_plan/plan", lambda record: record["settings"].update(rows_per_shard=3))
@@ -117,13 +117,15 @@ def test_a_damaged_original_is_not_taken_for_the_recorded_file(study: Path, tmp_
     assert "run audit" in verdicts[".json"].detail
 
 
-def test_other_code_is_said(study: Path, tmp_path: Path) -> None:
+def test_a_verdict_mentions_differing_code_and_threads(study: Path, tmp_path: Path) -> None:
     edit_record(study, "shard_plan/plan", lambda record: record.update(code="older"))
     verdicts = verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s", tolerance, threads=2))
     assert {(one.kind, one.detail) for one in verdicts} == {(Kind.EXACT, "though other code, 2 math threads, 1 before")}
 
 
-def test_variables_that_change_numbers_are_said(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verdict_mentions_differing_environment_variables(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flags = {"OPENBLAS_CORETYPE": "Haswell", "MKL_CBWR": "AVX2", "CUBLAS_WORKSPACE_CONFIG": None, "OMP_NUM_THREADS": 9}
     edit_record(study, "shard_plan/plan", lambda record: record["determinism"].update(flags))
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
@@ -134,7 +136,7 @@ def test_variables_that_change_numbers_are_said(study: Path, tmp_path: Path, mon
     assert {(one.kind, one.detail) for one in verdicts} == {(Kind.EXACT, f"though {told}")}
 
 
-def test_what_is_fetched_or_holds_times_is_not_recomputed(results: Path, tmp_path: Path) -> None:
+def test_downloads_and_timestamped_artifacts_are_not_recomputed(results: Path, tmp_path: Path) -> None:
     for stage, settings in [("download", {}), ("source", {"at": "https://a.invalid/x"}), ("crate", {})]:
         path = make_artifact(results, stage, "x", {".bin": b"x"})
         path.with_name("x.run.json").write_bytes(pretty({"settings": settings, "inputs": {}, "input_files": {}}))
@@ -163,7 +165,7 @@ def test_what_is_fetched_or_holds_times_is_not_recomputed(results: Path, tmp_pat
         ),
     ],
 )
-def test_what_stands_in_the_way_is_said(
+def test_obstacles_to_recomputing_are_reported(
     study: Path, tmp_path: Path, damage: Callable[[Path], object], reason: str
 ) -> None:
     damage(study)
@@ -178,7 +180,7 @@ def test_a_source_without_a_manifest_is_not_guessed(study: Path, tmp_path: Path)
     assert "no manifest that gives its location" in verdicts[0].detail
 
 
-def test_the_command_has_recorded_settings_unit_inputs_and_sources(study: Path, tmp_path: Path) -> None:
+def test_the_recomputing_command_has_the_recorded_unit_inputs_and_sources(study: Path, tmp_path: Path) -> None:
     words = command(node_of(study, "annotations/rows"), tmp_path / "x", Options(tmp_path, tolerance, workers=3))
     rest = words[words.index("--unit") :]
     assert rest[:1] == ["--unit"]
@@ -187,7 +189,7 @@ def test_the_command_has_recorded_settings_unit_inputs_and_sources(study: Path, 
     assert rest[-6:] == ["--device", "cpu", "--threads", "1", "--workers", "3"]
 
 
-def test_a_sample_takes_every_stage_once_before_one_comes_twice(results: Path) -> None:
+def test_a_sample_covers_every_stage_before_repeating_any(results: Path) -> None:
     for stage, count in [("a", 5), ("b", 1), ("c", 3)]:
         for number in range(count):
             make_artifact(results, stage, str(number), {})
@@ -205,7 +207,7 @@ def test_an_empty_folder_is_refused(results: Path, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("argument", ["--sample=-3", "--sample=0", "--threads=0", "--workers=x"])
-def test_counts_are_of_one_or_more(study: Path, argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_counts_below_one_are_rejected(study: Path, argument: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(study), argument]) == 2
     assert f"'{argument.partition('=')[0]}': Input should be " in capsys.readouterr().err
 
@@ -216,7 +218,7 @@ def both(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "ours", tmp_path / "theirs"
 
 
-def test_a_number_counts_against_the_largest_of_its_column(both: tuple[Path, Path]) -> None:
+def test_deviations_are_relative_to_the_largest_value_of_the_column(both: tuple[Path, Path]) -> None:
     for path, value in zip(both, (8.001, 8.0), strict=True):
         pq.write_table(pa.table({"x": [value, 1.0], "small": [value / 1e6, 0.0], "name": ["a", "b"]}), path)
     found = deviation(*both, ".parquet")
@@ -226,7 +228,7 @@ def test_a_number_counts_against_the_largest_of_its_column(both: tuple[Path, Pat
     assert deviation(*both, ".parquet", bound=0.001) == Deviation(found.number, 0.0, "x")
 
 
-def test_other_cells_count_by_share_and_lists_by_length_and_content(both: tuple[Path, Path]) -> None:
+def test_text_cells_are_compared_by_share_and_lists_by_content(both: tuple[Path, Path]) -> None:
     names = ["a", "b", None, "d"]
     pq.write_table(pa.table({"name": names, "list": [[1.0], [], [2.0], [3.0]]}), both[1])
     pq.write_table(pa.table({"name": ["a", "B", None, "D"], "list": [[1.0], [], [2.0], [3.5]]}), both[0])
@@ -262,7 +264,7 @@ def test_tensors_arrays_json_and_pictures(both: tuple[Path, Path]) -> None:
     assert deviation(*both, ".png") == Deviation(0.0, 0.25, "pixels")
 
 
-def test_weights_of_another_form_or_that_are_none_never_pass(both: tuple[Path, Path]) -> None:
+def test_weights_of_another_shape_or_nan_never_pass(both: tuple[Path, Path]) -> None:
     save_file({"w": np.zeros((2, 3), np.float32)}, both[0])
     save_file({"w": np.zeros((3, 2), np.float32)}, both[1])
     assert deviation(*both, ".safetensors") == Deviation(0.0, 1.0, "shapes")
@@ -270,7 +272,7 @@ def test_weights_of_another_form_or_that_are_none_never_pass(both: tuple[Path, P
     assert deviation(*both, ".safetensors") == Deviation(float("inf"), 1.0, "weights")
 
 
-def test_numbers_that_are_none_must_be_none_in_both(both: tuple[Path, Path]) -> None:
+def test_nan_must_be_nan_in_both_files(both: tuple[Path, Path]) -> None:
     for path, value in zip(both, (1.0, float("nan")), strict=True):
         with open(path, "wb") as stream:
             np.save(stream, np.array([value, 1.0]))
@@ -278,7 +280,7 @@ def test_numbers_that_are_none_must_be_none_in_both(both: tuple[Path, Path]) -> 
     assert deviation(both[1], both[1], ".npy") == Deviation(0.0, 0.0, "")
 
 
-def test_other_names_forms_kinds_and_broken_files_are_said(both: tuple[Path, Path]) -> None:
+def test_differing_columns_shapes_kinds_and_broken_files_are_reported(both: tuple[Path, Path]) -> None:
     pq.write_table(pa.table({"x": [1.0]}), both[0])
     pq.write_table(pa.table({"y": [1.0]}), both[1])
     assert deviation(*both, ".parquet") == "names differ: x, y"

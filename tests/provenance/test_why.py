@@ -43,12 +43,12 @@ def test_the_chain_behind_a_row_of_the_summary(kind: str, study: Path, capsys: p
 
 
 @pytest.mark.parametrize("kind", WHOLE)
-def test_whole_answers(kind: str, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_answers_match_the_golden_files(kind: str, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, *columns = QUESTIONS[kind]
     check_golden(f"why-{kind}", ask(capsys, study / file, *columns))
 
 
-def test_the_page_has_an_answer_to_each_question(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_contains_the_answer_to_each_question(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = page(study)
     assert text.count("\n## `why results/study/") == len(QUESTIONS)
     assert all(ask(capsys, study / file, *columns) in text for file, *columns in QUESTIONS.values())
@@ -69,20 +69,20 @@ def test_json_holds_every_artifact_and_edge(study: Path, capsys: pytest.CaptureF
     assert len(found["artifacts"]) == 15
 
 
-def test_a_branch_for_each_artifact(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_option_lists_a_branch_per_artifact(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = ask(capsys, study / "image_index" / "images.json", "--each")
     assert "download: download/00000" in text
     assert "download: download/00001" in text
 
 
-def test_an_input_that_is_another_one_today_is_told(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_changed_input_is_reported(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = study / "shard_plan" / f"plan{MANIFEST}"
     path.write_bytes(pretty({**json.loads(path.read_bytes()), "rows": {}}))
     text = ask(capsys, study / "download" / "00000.tar")
     assert f"! shard_plan/plan{MANIFEST} has changed; sha256 " in text
 
 
-def test_an_input_that_is_gone_ends_the_chain_and_is_told(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_input_ends_the_chain_and_is_reported(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (study / "annotations" / f"rows{MANIFEST}").unlink()
     text = ask(capsys, study / "download" / "00000.tar")
     assert "annotations: no such artifact now" in text
@@ -98,7 +98,7 @@ def test_a_file_in_the_cache_is_found_by_its_key(study: Path, capsys: pytest.Cap
     assert ask(capsys, stored).startswith("pair_table/revised.parquet  sha256 ")
 
 
-def test_an_accepted_edit_is_shown(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_accepted_edit_is_shown_with_its_reason(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entry = {"stage": "pretrain", "code": fake_hash("new"), "counts_as": fake_hash("code of pretrain")}
     entry |= {"reason": "a log line", "when": "2026-03-05T10:00:00.000+00:00"}
     accept(study.parent, entry)
@@ -116,14 +116,14 @@ def test_an_accepted_edit_is_shown(study: Path, capsys: pytest.CaptureFixture[st
         (["summary/summary.parquet", "seed=1"], "unknown column in "),
     ],
 )
-def test_questions_without_an_answer(
+def test_unanswerable_questions_are_an_error(
     argv: list[str], message: str, study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["why", str(study / argv[0]), *argv[1:]]) == 1
     assert capsys.readouterr().err.startswith(f"error: {message}")
 
 
-def test_a_file_that_no_manifest_names(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_no_manifest_lists_is_an_error(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stray = study / "pair_table" / "revised.old.parquet"
     stray.write_bytes(b"x")
     assert main(["why", str(stray)]) == 1

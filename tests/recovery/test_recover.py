@@ -39,14 +39,16 @@ def test_finds_only_this_folders_snakemake_jobs(queue: Path, tmp_path: Path) -> 
     assert recover.orphans(here) == [("7", "RUNNING", "pretrain_wildcards_x"), ("10", "PENDING", "summary")]
 
 
-def test_looking_changes_nothing(queue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recover_without_an_option_changes_nothing(
+    queue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     queue.write_text(f"7|RUNNING|rule_pretrain|{tmp_path}\n")
     assert not recover.recover(tmp_path, None)
     assert "job 7 (pretrain) is RUNNING" in capsys.readouterr().out
     assert queue.read_text()
 
 
-def test_cancel_ends_all_and_takes_the_locks_away(queue: Path, tmp_path: Path) -> None:
+def test_cancel_ends_all_jobs_and_removes_the_locks(queue: Path, tmp_path: Path) -> None:
     queue.write_text(f"7|RUNNING|rule_pretrain|{tmp_path}\n8|PENDING|rule_summary|{tmp_path}\n")
     locks = tmp_path / ".snakemake/locks"
     locks.mkdir(parents=True)
@@ -56,7 +58,7 @@ def test_cancel_ends_all_and_takes_the_locks_away(queue: Path, tmp_path: Path) -
     assert not list(locks.iterdir())
 
 
-def test_wait_takes_waiting_jobs_out_and_lets_running_ones_end(
+def test_wait_cancels_pending_jobs_and_lets_running_jobs_finish(
     queue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue.write_text(f"7|RUNNING|rule_pretrain|{tmp_path}\n8|PENDING|rule_summary|{tmp_path}\n")
@@ -79,7 +81,7 @@ def fake_process(folder: Path, pid: int, words: list[str], cwd: Path) -> None:
     (folder / str(pid) / "cwd").symlink_to(cwd)
 
 
-def test_living_snakemakes_of_this_folder(tmp_path: Path) -> None:
+def test_running_snakemakes_of_the_folder_are_found(tmp_path: Path) -> None:
     here, there, proc = tmp_path / "here", tmp_path / "there", tmp_path / "proc"
     for folder in (here, there):
         folder.mkdir()

@@ -114,7 +114,7 @@ def killed_at(moment: int, study: Path) -> bool:
     return False
 
 
-def test_killed_at_any_step_it_is_completed_by_the_next_call(saved: tuple[Path, Path]) -> None:
+def test_a_removal_killed_at_any_step_is_completed_by_the_next_call(saved: tuple[Path, Path]) -> None:
     kept, top = saved
     moment, killed = 0, True
     while killed:
@@ -129,7 +129,7 @@ def test_killed_at_any_step_it_is_completed_by_the_next_call(saved: tuple[Path, 
     assert moment > 30, "changes of folders"
 
 
-def test_records_that_are_deleted_afterwards_hide_nothing(top: Path) -> None:
+def test_deleting_the_records_does_not_hide_copies_of_removed_rows(top: Path) -> None:
     check_complete(top)
     shutil.rmtree(top / "results/study/copies")
     (top / "results/study/labels/sheet.html.key.csv").unlink()
@@ -152,7 +152,7 @@ def test_a_network_whose_record_is_lost_before_its_card_was_marked_is_named(top:
     assert f"  {top}/exported: 1 removed images are not in its card" in text
 
 
-def test_rows_that_the_study_has_again_are_not_compared(top: Path) -> None:
+def test_rows_that_returned_to_the_study_are_not_compared(top: Path) -> None:
     study = top / "results/study"
     check_complete(top)
     with serving({}) as site:
@@ -187,7 +187,7 @@ def test_a_page_that_was_written_again_without_the_image_is_not_named(top: Path)
     assert remove(top / "results/study")[1]
 
 
-def test_logs_with_the_id_go_when_the_annotations_are_gone(top: Path) -> None:
+def test_logs_with_a_removed_id_are_deleted_without_the_annotations(top: Path) -> None:
     logs = top / "results/study/logs/download"
     with serving({}) as site:
         make(top / "results", ["pics1"], site.address)

@@ -36,26 +36,77 @@ OWN = re.compile(
 INSIDE = re.compile(r"results/\.(?:cache|work|browse)/[^/]+/[^/]*[0-9a-f]{32}[^/]*/|results/study/\.crate\.[^/]+/")
 FOREIGN = ("notes.txt", "holiday.jpg", "00001.txt", "rows.bak", ".hidden", "half.part", ".x.part", "a b.tar", KEY)
 PLACES = (
-    *("", "study", "study/photos", "study/labels", "study/copies", "study/notes/deep", "study/download", "study/logs"),
-    *("study/annotations", "study/logs/download", "study/pretrain/run-1", "study/crate", "study/crate/files/report"),
-    *(".work/download", ".cache/.staging", ".fetched", ".fetched/old", ".browse", ".browse/study", ".slurm"),
+    "",
+    "study",
+    "study/photos",
+    "study/labels",
+    "study/copies",
+    "study/notes/deep",
+    "study/download",
+    "study/logs",
+    "study/annotations",
+    "study/logs/download",
+    "study/pretrain/run-1",
+    "study/crate",
+    "study/crate/files/report",
+    ".work/download",
+    ".cache/.staging",
+    ".fetched",
+    ".fetched/old",
+    ".browse",
+    ".browse/study",
+    ".slurm",
 )
 LINKS = (
-    *("study", "study/photos", "study/download", "study/annotations", "study/labels", "study/copies", "study/crate"),
-    *("study/logs", "study/logs/download", "study/pretrain", "study/pretrain/run-1", ".cache", ".cache/download"),
-    *(".cache/.staging", ".work", ".work/download", ".fetched", ".browse", ".browse/study", ".slurm"),
-    *(f".cache/download/{KEY}", f".work/download/{KEY}", f".cache/download/.discarded-{RANDOM}"),
-    *(f"study/.crate.{RANDOM}.part", f"study/.crate.{RANDOM}.part.old", f".cache/.staging/download-{KEY}-{RANDOM}"),
-    *("../.snakemake", "../.snakemake/log", "../.snakemake/locks"),
+    "study",
+    "study/photos",
+    "study/download",
+    "study/annotations",
+    "study/labels",
+    "study/copies",
+    "study/crate",
+    "study/logs",
+    "study/logs/download",
+    "study/pretrain",
+    "study/pretrain/run-1",
+    ".cache",
+    ".cache/download",
+    ".cache/.staging",
+    ".work",
+    ".work/download",
+    ".fetched",
+    ".browse",
+    ".browse/study",
+    ".slurm",
+    f".cache/download/{KEY}",
+    f".work/download/{KEY}",
+    f".cache/download/.discarded-{RANDOM}",
+    f"study/.crate.{RANDOM}.part",
+    f"study/.crate.{RANDOM}.part.old",
+    f".cache/.staging/download-{KEY}-{RANDOM}",
+    "../.snakemake",
+    "../.snakemake/log",
+    "../.snakemake/locks",
 )
 LEFT = (  # what kills leave, which has the project's names
-    *(f".cache/download/{KEY}/run.json", f".cache/download/.discarded-{RANDOM}/files/_.tar"),
-    *(f".cache/.staging/download-{KEY}-{RANDOM}/files/_.tar", f".work/download/{KEY}/.x.part"),
-    *(f".work/download/{KEY}.lock", f".browse/study/{KEY}/about.json", f".browse/study/.{KEY}.part/index.sqlite"),
-    *(f".fetched/.{RANDOM}.bin", ".fetched/0123456789abcdef-0.bin", ".slurm/12.log", f".note.json.{RANDOM}.part"),
-    *(f"study/.crate.{RANDOM}.part/page.html", f"study/labels/.sheet.html.{RANDOM}.part"),
-    *("study/download/00007.tar", "study/pretrain/run-1/last.safetensors", f"study/pretrain/.x.{RANDOM}.part"),
-    *("study/logs/download/00001.log", "../.snakemake/log/2026-01-01T000000.1.snakemake.log"),
+    f".cache/download/{KEY}/run.json",
+    f".cache/download/.discarded-{RANDOM}/files/_.tar",
+    f".cache/.staging/download-{KEY}-{RANDOM}/files/_.tar",
+    f".work/download/{KEY}/.x.part",
+    f".work/download/{KEY}.lock",
+    f".browse/study/{KEY}/about.json",
+    f".browse/study/.{KEY}.part/index.sqlite",
+    f".fetched/.{RANDOM}.bin",
+    ".fetched/0123456789abcdef-0.bin",
+    ".slurm/12.log",
+    f".note.json.{RANDOM}.part",
+    f"study/.crate.{RANDOM}.part/page.html",
+    f"study/labels/.sheet.html.{RANDOM}.part",
+    "study/download/00007.tar",
+    "study/pretrain/run-1/last.safetensors",
+    f"study/pretrain/.x.{RANDOM}.part",
+    "study/logs/download/00001.log",
+    "../.snakemake/log/2026-01-01T000000.1.snakemake.log",
     "../.snakemake/locks/0.input.lock",
 )
 COMMANDS: dict[str, Callable[[Path], object]] = {
@@ -135,7 +186,7 @@ def randomly(top: Path, rng: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_what_is_not_the_projects_own_is_never_touched(base: Path, tmp_path: Path, seed: int) -> None:
+def test_files_of_others_are_never_touched(base: Path, tmp_path: Path, seed: int) -> None:
     rng, top = random.Random(seed), tmp_path / "top"
     shutil.copytree(base, top, symlinks=True)
     randomly(top, rng)
@@ -155,7 +206,7 @@ def test_what_is_not_the_projects_own_is_never_touched(base: Path, tmp_path: Pat
         assert all(INSIDE.match(path) for path in links), name  # a link in an entry goes, what it leads to stays
 
 
-def test_a_folder_of_photos_and_peoples_files_stay_and_are_named(base: Path, tmp_path: Path) -> None:
+def test_linked_photos_and_user_files_are_kept_and_reported(base: Path, tmp_path: Path) -> None:
     top, photos = tmp_path / "top", tmp_path / "photos"
     shutil.copytree(base, top, symlinks=True)
     study = top / "results/study"
@@ -171,8 +222,12 @@ def test_a_folder_of_photos_and_peoples_files_stay_and_are_named(base: Path, tmp
     assert remove_listed(top / "results", "study").kept == sorted(
         str(study / name)
         for name in (
-            *("copies/mine.txt", "download/00001.notes", "labels/old.html", "logs/download/mine.txt"),
-            *("notes", "photos"),
+            "copies/mine.txt",
+            "download/00001.notes",
+            "labels/old.html",
+            "logs/download/mine.txt",
+            "notes",
+            "photos",
         )
     )
     assert all(path.exists() and path.stat().st_mode & 0o777 == 0o444 for path in mine)
@@ -215,12 +270,20 @@ def test_a_cache_that_is_a_link_is_left_and_named(base: Path, tmp_path: Path) ->
         *[(f"study/download/00001{suffix}", True) for suffix in (".tar", ".attempts.parquet", MANIFEST, RUN)],
         *[(f"study/download/{name}", False) for name in ("00001.old.tar", "photos.tar", "1.tar", "sub/00001.tar")],
         *[(f"study/photos/{name}", False) for name in ("00001.tar", f".x.{RANDOM}.part")],
-        *[("study/pretrain/run-1/last.safetensors", True), ("study/pretrain/run-1/deep/last.safetensors", False)],
-        *[(f"study/pretrain/run-1/.x.{RANDOM}.part", True), ("study/pretrain/run-1/.x.part", False)],
-        *[(f".fetched/{KEY}/0123456789abcdef-3+01234567.bin", True), (".fetched/photos-3.bin", False)],
-        *[(f".work/pack/{KEY}.lock", True), (".work/pack/mine.lock", False), (f".cache/pack/{KEY}/mine", False)],
-        *[("study/crate/mine.txt", False), ("study/labels/sheet.html", False), ("study/labels/anna.csv", False)],
-        *[("../outside/download/00001.tar", False), ("study/../study/download/00001.tar", False)],
+        ("study/pretrain/run-1/last.safetensors", True),
+        ("study/pretrain/run-1/deep/last.safetensors", False),
+        (f"study/pretrain/run-1/.x.{RANDOM}.part", True),
+        ("study/pretrain/run-1/.x.part", False),
+        (f".fetched/{KEY}/0123456789abcdef-3+01234567.bin", True),
+        (".fetched/photos-3.bin", False),
+        (f".work/pack/{KEY}.lock", True),
+        (".work/pack/mine.lock", False),
+        (f".cache/pack/{KEY}/mine", False),
+        ("study/crate/mine.txt", False),
+        ("study/labels/sheet.html", False),
+        ("study/labels/anna.csv", False),
+        ("../outside/download/00001.tar", False),
+        ("study/../study/download/00001.tar", False),
     ],
 )
 def test_names(tmp_path: Path, name: str, own: bool) -> None:
@@ -241,7 +304,7 @@ def test_the_results_folder_may_be_given_by_any_path(tmp_path: Path, monkeypatch
         assert delete(results, [left.parent]) == [left.parent] and not left.exists()
 
 
-def test_a_folder_that_becomes_a_link_meanwhile_is_not_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_swapped_for_a_symbolic_link_is_not_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results, outside = tmp_path / "results", tmp_path / "outside"
     for folder in (results / "study/download", outside):
         folder.mkdir(parents=True)
@@ -260,7 +323,7 @@ def test_a_folder_that_becomes_a_link_meanwhile_is_not_entered(tmp_path: Path, m
     assert (results / "study/download").is_symlink() and (outside / "00001.tar").exists()
 
 
-def test_what_can_not_be_deleted_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_cannot_be_deleted_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = tmp_path / ".cache/pack" / KEY
     entry.mkdir(parents=True)
     (entry / "x").write_bytes(b"")

@@ -60,7 +60,7 @@ def filled(results: Path) -> Path:
     return results
 
 
-def test_without_a_limit_all_unused_entries_go_and_no_used_one(filled: Path) -> None:
+def test_without_a_limit_exactly_the_unused_entries_are_deleted(filled: Path) -> None:
     made = plan(filled, None, DAY)
     assert [name_of(one.path) for one in made.remove] == ["free100", "free200", "free400"]
     assert made.cache == 2200 + 5 * 4  # two JSON files of two bytes each
@@ -73,13 +73,13 @@ def test_without_a_limit_all_unused_entries_go_and_no_used_one(filled: Path) -> 
     assert not list((filled / ".work").glob("*/*"))
 
 
-def test_a_limit_deletes_the_longest_unused_until_it_fits(filled: Path) -> None:
+def test_the_least_recently_used_entries_are_deleted_until_the_cache_fits(filled: Path) -> None:
     assert [name_of(one.path) for one in plan(filled, 2000, DAY).remove] == ["free100", "free200"]
     assert plan(filled, 10_000, DAY).remove == []
     assert len(plan(filled, 0, DAY).remove) == 3
 
 
-def test_a_dry_run_says_the_bytes_and_touches_nothing(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_reports_the_bytes_and_deletes_nothing(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = names(filled)
     assert main(["cache-gc", str(filled), "--dry-run"]) == 0
     assert names(filled) == before
@@ -92,27 +92,27 @@ def test_a_dry_run_says_the_bytes_and_touches_nothing(filled: Path, capsys: pyte
     assert sum(path.stat().st_blocks for path in filled.rglob("*")) < free
 
 
-def test_what_is_in_use_is_spared_even_when_it_does_not_fit(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_entries_in_use_are_kept_even_beyond_the_size_limit(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cache-gc", str(filled), "--max-size", "1k"]) == 1
     assert "1.5 kB > 1.0 kB; studies use the rest" in capsys.readouterr().err
     assert names(filled) == {"a/used", "b/other"}
 
 
-def test_bytes_that_results_still_link_to_are_not_said_to_be_freed(filled: Path) -> None:
+def test_bytes_still_linked_from_results_are_not_counted_as_freed(filled: Path) -> None:
     (filled / "one/a/used.run.json").write_text(json.dumps({"key": key_of("free100")}))
     gone = {name_of(one.path): one for one in plan(filled, None, DAY).remove}
     assert "free100" not in gone
     assert (gone["used"].held, gone["used"].freed) == (1004, 4)
 
 
-def test_an_unreadable_record_spares_its_stage(filled: Path) -> None:
+def test_an_unreadable_record_protects_the_cache_of_its_stage(filled: Path) -> None:
     (filled / "one/a/used.run.json").write_text("{")
     made = plan(filled, None, DAY)
     assert made.remove == []
     assert made.spared == {"a": str(filled / "one/a/used.run.json")}
 
 
-def test_locked_keys_and_entries_used_meanwhile_stay(filled: Path) -> None:
+def test_locked_or_recently_used_entries_are_kept(filled: Path) -> None:
     made = plan(filled, None, DAY)
     os.utime(filled / f".cache/a/{key_of('free200')}/manifest.json")
     with key_lock(filled / f".work/a/{key_of('free100')}"):
@@ -121,7 +121,7 @@ def test_locked_keys_and_entries_used_meanwhile_stay(filled: Path) -> None:
     assert {name_of(one.path) for one in stayed} == {"free100", "free200"}
 
 
-def test_leavings_of_dead_jobs_go_and_living_or_young_work_stays(filled: Path) -> None:
+def test_leftovers_of_dead_jobs_are_deleted_and_live_or_recent_work_is_kept(filled: Path) -> None:
     for stage, key, age in [("a", "used", 0), ("a", "young", 1), ("a", "old", 30)]:
         work = filled / ".work" / stage / key_of(key)
         work.mkdir(parents=True)
@@ -157,9 +157,7 @@ def test_leavings_of_dead_jobs_go_and_living_or_young_work_stays(filled: Path) -
     assert {name_of(path) for path in (filled / ".work").glob("*/*")} == {"young"}
 
 
-def test_a_folder_that_goes_while_it_is_looked_through_is_no_fault(
-    filled: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_vanishes_during_the_scan_is_not_an_error(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shared = [filled / f".work/a/{key_of('key')}", filled / f".cache/a/{key_of('free100')}"]
     going = [*shared, filled / "one/a/x", filled / "one/a/y"]
     for folder in going:
@@ -191,7 +189,7 @@ def test_a_number_of_days_is_not_negative(filled: Path, argument: str, capsys: p
     assert len(names(filled)) == 5
 
 
-def test_a_cache_of_other_things_is_refused(filled: Path) -> None:
+def test_a_cache_folder_of_another_program_is_refused(filled: Path) -> None:
     other = filled / ".cache" / "pip" / "wheels"
     other.mkdir(parents=True)
     (other / "some.whl").write_bytes(b"x")
@@ -209,6 +207,6 @@ def test_sizes_as_people_write_them(text: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "G", "-1", "5 parsecs", "1e9"])
-def test_other_text_is_no_size(text: str) -> None:
+def test_malformed_sizes_are_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="not a size"):
         parse_size(text)

@@ -37,7 +37,7 @@ def holders(results: Path, pixels: bytes, picture: bytes, key: str) -> set[tuple
     return found
 
 
-def test_fingerprints_and_matches_of_removed_rows_go(results: Path) -> None:
+def test_fingerprints_and_matches_of_removed_rows_are_deleted(results: Path) -> None:
     row = {"key": "x", "split": "test", "offset": 0, "size": len(IMAGES["p2"]), "sha256": hex_hashes([IMAGES["p2"]])[0]}
     table = io.BytesIO()
     pq.write_table(pa.Table.from_pylist([row]), table)

@@ -73,7 +73,7 @@ def holders(results: Path, needle: bytes) -> set[str]:
     return found
 
 
-def test_a_log_that_shows_a_url_without_its_query_goes(tmp_path: Path) -> None:
+def test_logs_with_the_redacted_form_of_a_removed_url_are_deleted(tmp_path: Path) -> None:
     logs = tmp_path / "study/logs/download"
     logs.mkdir(parents=True)
     (logs / "00000.log").write_text("asking for https://h.test/a?... again")
@@ -83,7 +83,7 @@ def test_a_log_that_shows_a_url_without_its_query_goes(tmp_path: Path) -> None:
     assert sorted(path.name for path in logs.iterdir()) == ["00001.log", "notes.log"]
 
 
-def test_rows_go_and_others_stay(results: Path) -> None:
+def test_only_the_listed_rows_are_removed(results: Path) -> None:
     pages = {f"/{name}.jpg": IMAGES[name] for name in IMAGES}
     with serving(pages) as site:
         before = make(results, [], site.address)
@@ -125,7 +125,9 @@ def test_rows_go_and_others_stay(results: Path) -> None:
     )
 
 
-def test_packs_and_copies_on_nodes_go_too(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_packs_and_node_copies_of_removed_rows_are_deleted(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def packs(made: dict[str, Artifact]) -> list[Path]:
         """Packs of both shards, copied to this node."""
         inputs = {shard: {"shard": made[shard].manifest_path} for shard in "01"}
@@ -165,7 +167,7 @@ def test_packs_and_copies_on_nodes_go_too(results: Path, tmp_path: Path, capsys:
 
 
 @pytest.mark.parametrize("of_before", [True, False])
-def test_a_crate_that_tells_of_the_rows_goes(results: Path, of_before: bool) -> None:
+def test_a_crate_that_describes_removed_rows_is_deleted(results: Path, of_before: bool) -> None:
     with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
         made = make(results, [], site.address)
         if not of_before:
@@ -184,7 +186,7 @@ def test_a_crate_that_tells_of_the_rows_goes(results: Path, of_before: bool) -> 
     assert sorted(path.name for path in inside.iterdir()) == ([] if of_before else ["0.json", "1.json"]) + notes
 
 
-def test_bytes_whose_annotations_are_gone_go_too(results: Path) -> None:
+def test_bytes_without_annotations_are_removed_too(results: Path) -> None:
     with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
         make(results, [], site.address)
         shutil.rmtree(results / "study")
@@ -195,7 +197,7 @@ def test_bytes_whose_annotations_are_gone_go_too(results: Path) -> None:
     assert holders(results, IMAGES["p1"]) >= {".fetched"}, "p4 has it, too"
 
 
-def test_results_not_made_again_and_strays_go_too(results: Path) -> None:
+def test_outdated_and_stray_results_are_removed_too(results: Path) -> None:
     with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
         make(results, [], site.address)
         shutil.copytree(results / "study", results / "other")
@@ -216,7 +218,7 @@ def test_results_not_made_again_and_strays_go_too(results: Path) -> None:
         assert len(site.log) == asked  # all that stays was in the store
 
 
-def test_rows_of_own_images_are_found_by_the_urls_in_their_source(results: Path) -> None:
+def test_rows_of_own_images_are_found_by_their_source_urls(results: Path) -> None:
     source = results.parent / "own"
     members: dict[str, bytes | str] = {}
     for name in ("p1", "p2"):
@@ -237,7 +239,7 @@ def test_rows_of_own_images_are_found_by_the_urls_in_their_source(results: Path)
     assert holders(results, b"a picture of p1") == set() and holders(results, b"a picture of p2") != set()
 
 
-def test_the_command(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_its_findings_and_exit_status(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["remove", str(results / "study")]) == 1
     assert "error: no annotations in" in capsys.readouterr().err
     with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
@@ -265,7 +267,7 @@ def test_the_command(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
         remove_listed(results, "study")
 
 
-def test_indexes_of_the_browser_that_show_the_rows_go(results: Path) -> None:
+def test_browse_indexes_with_removed_rows_are_deleted(results: Path) -> None:
     with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
         before = make(results, [], site.address)
         after = make(results, ["p2"], site.address)

@@ -29,7 +29,7 @@ def test_keys_of_every_study_and_of_the_folder_that_was_read(tmp_path: Path, mon
     assert sheets_of(results, [], K1, {}).lines == [str(results / "one/labels/a.html")]
 
 
-def test_keys_that_cannot_be_read_are_named_and_the_others_are_read(tmp_path: Path) -> None:
+def test_unreadable_keys_are_reported_and_the_others_read(tmp_path: Path) -> None:
     labels = tmp_path / "one" / "labels"
     (labels / "a.html.key.csv").mkdir(parents=True)
     (labels / "b.html.key.csv").write_text(f"{HEADER}\n" + "x" * 200_000)
@@ -49,7 +49,7 @@ def test_keys_that_cannot_be_read_are_named_and_the_others_are_read(tmp_path: Pa
     ]
 
 
-def test_files_elsewhere_are_found_by_their_records(tmp_path: Path) -> None:
+def test_sheets_in_other_folders_are_found_by_their_records(tmp_path: Path) -> None:
     for study, name, keys in (
         ("one", 'a, "b".html', ["k2", "k1"]),
         ("one", "c.html", ["k3"]),

@@ -41,7 +41,7 @@ def everything(results: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(results.rglob("*")) if path.is_file())
 
 
-def test_no_byte_stays_and_the_others_do(tmp_path: Path) -> None:
+def test_no_byte_of_removed_urls_remains_and_others_are_kept(tmp_path: Path) -> None:
     store_of_world = tmp_path / ".fetched" / ("0f3a" * 16)
     fill(tmp_path / ".fetched", "a", URLS[:30])
     fill(tmp_path / ".fetched", "killed", URLS[30:50], ended=False)
@@ -72,7 +72,9 @@ def test_a_download_that_runs_now_is_not_touched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", range(6))
-def test_killed_on_the_way_it_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int) -> None:
+def test_a_removal_killed_midway_and_repeated_has_the_same_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
     fill(tmp_path / ".fetched", "a", URLS[:30])
     steps = 0
 
@@ -106,7 +108,7 @@ def test_killed_on_the_way_it_ends_the_same(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     "changed", [{"size": "12"}, {"offset": None}, {"size": 1 << 50}, {"url": 5}, {"finished": None}]
 )
-def test_an_edited_line_stops_nothing(tmp_path: Path, changed: dict[str, Any]) -> None:
+def test_an_edited_line_does_not_stop_a_removal(tmp_path: Path, changed: dict[str, Any]) -> None:
     fill(tmp_path / ".fetched", "a", URLS[:6])
     path = tmp_path / ".fetched" / f"{name_of('a')}-0.jsonl"
     lines = path.read_bytes().splitlines()
@@ -116,7 +118,7 @@ def test_an_edited_line_stops_nothing(tmp_path: Path, changed: dict[str, Any]) -
     assert image(URLS[0]) not in everything(tmp_path) and image(URLS[5]) in everything(tmp_path)
 
 
-def test_bytes_whose_lines_were_lost_are_named_and_stay(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_bytes_with_lost_journal_lines_are_reported_and_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     fill(tmp_path / ".fetched", "a", URLS[:6])
     fill(tmp_path / ".fetched", "b", URLS[6:9])
     path = tmp_path / ".fetched" / f"{name_of('a')}-0.jsonl"
@@ -130,7 +132,7 @@ def test_bytes_whose_lines_were_lost_are_named_and_stay(tmp_path: Path, caplog: 
         assert set(store.find(URLS[:9], "p")) == {*URLS[:9]} - {URLS[1], URLS[7]}
 
 
-def test_lines_that_the_disk_spoilt_cost_no_others_and_hide_nothing(tmp_path: Path) -> None:
+def test_corrupt_lines_affect_no_others_and_hide_no_bytes(tmp_path: Path) -> None:
     fill(tmp_path / ".fetched", "a", URLS[:10])
     path = tmp_path / ".fetched" / f"{name_of('a')}-0.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)

@@ -211,8 +211,13 @@ class Recorder:
         self.done.files = dict(self._files)
         self.done.operations.clear()
         known: dict[str, Callable[..., None] | None] = {
-            **{"rename": self._renamed, "replace": self._renamed, "link": self._linked, "fsync": self._fsynced},
-            **{"unlink": self._removed, "remove": self._removed, "rmdir": self._removed},
+            "rename": self._renamed,
+            "replace": self._renamed,
+            "link": self._linked,
+            "fsync": self._fsynced,
+            "unlink": self._removed,
+            "remove": self._removed,
+            "rmdir": self._removed,
             **dict.fromkeys(("mkdir", "open", "write", "pwrite", "ftruncate")),
         }
         with ExitStack() as patched:

@@ -117,9 +117,15 @@ def images(results: Path) -> Path:
 def captions_table(results: Path, texts: list[str]) -> Path:
     table = [
         {
-            **{"key": key(at), "subreddit": "houses" if at % 3 else "flowers", "year": 2020, "original": texts[at]},
-            **{"generated": [f"a small blue house number {at} in snow"], "itm_original": -3.0 + 0.05 * at},
-            **{"itm_generated": [4.0 - 0.25 * at], "itc_original": 0.1, "itc_generated": [0.3]},
+            "key": key(at),
+            "subreddit": "houses" if at % 3 else "flowers",
+            "year": 2020,
+            "original": texts[at],
+            "generated": [f"a small blue house number {at} in snow"],
+            "itm_original": -3.0 + 0.05 * at,
+            "itm_generated": [4.0 - 0.25 * at],
+            "itc_original": 0.1,
+            "itc_generated": [0.3],
         }
         for at in range(N)
     ]

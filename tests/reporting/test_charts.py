@@ -36,7 +36,7 @@ def test_thinning_keeps_the_mean() -> None:
     assert sum(y) / 120 == pytest.approx(sum(at % 7 for at in range(240)) / 240)
 
 
-def test_curves_leave_out_what_is_no_number() -> None:
+def test_curves_leave_out_nan_values() -> None:
     drawn = str(lines([Line("a<b", "arm-self", [0, 1, 2], [1.0, math.nan, 3.0])], "loss", "step"))
     ElementTree.fromstring(drawn)
     assert "nan" not in drawn and "a&lt;b" in drawn
@@ -48,7 +48,7 @@ def test_a_single_point_is_a_dot_and_nothing_gives_nothing() -> None:
     assert str(lines([Line("a", "arm-self", [], [])], "loss", "step")) == ""
 
 
-def test_positions() -> None:
+def test_dots_and_whiskers_are_at_the_expected_positions() -> None:
     chart = str(dots([Dot("a", "arm-a", 2.0, 0.0, 10.0), Dot("b", "arm-b", 5.0, None, None)], "words", "per caption"))
     ElementTree.fromstring(chart)
 
@@ -64,7 +64,7 @@ def test_positions() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, -2.0])
-def test_one_value(value: float) -> None:
+def test_a_chart_of_a_single_value_is_centred(value: float) -> None:
     chart = str(dots([Dot("<b>", "arm", value, value, value)], "a", "b"))
     ElementTree.fromstring(chart)
     assert "&lt;b&gt;" in chart and float(re.findall(r'cx="([\d.]+)"', chart)[0]) == pytest.approx(

@@ -88,7 +88,9 @@ def said(results: Path, name: str) -> tuple[str, dict[str, str], str]:
         ("conclusive", "supported", ""),
     ],
 )
-def test_the_page_says_so_and_claims_nothing_else(results: Path, name: str, verdict: str, reason: str) -> None:
+def test_the_page_states_the_verdict_and_reason_and_claims_nothing_else(
+    results: Path, name: str, verdict: str, reason: str
+) -> None:
     claim, sentences, terminal = said(results, name)
     assert (
         f"{verdict} for simclr, crop" in sentences["revised − original"] and reason in sentences["revised − original"]
@@ -102,7 +104,7 @@ def test_the_page_says_so_and_claims_nothing_else(results: Path, name: str, verd
         assert not re.search(r"supported|contradicted", claim + terminal + "".join(sentences.values()))
 
 
-def test_each_contrast_has_a_figure_with_its_floor_a_sentence_and_a_table(results: Path) -> None:
+def test_each_contrast_has_a_figure_with_floors_and_a_table(results: Path) -> None:
     text, _ = page(results, *STUDIES["conclusive"])
     blocks = re.findall(r'<article class="named">(.*?)</article>', text, re.DOTALL)
     assert len(blocks) == 6
@@ -128,7 +130,7 @@ def test_a_floor_of_several_untrained_networks_is_their_mean(results: Path) -> N
     assert f"{100 * np.mean(values):.1f}" in line and re.search(r"\b5\b", line)
 
 
-def test_a_set_that_chose_checkpoints_is_left_out_and_the_page_says_so(results: Path) -> None:
+def test_the_page_notes_that_the_selection_set_is_left_out(results: Path) -> None:
     runs = [one | ({"chosen": {"last": "colour"}} if "batch_size" in one else {}) for one in studied(5)]
     text, terminal = page(results, runs, BOTH)
     note = "Checkpoints chosen on colour: last. There, means over sets leave it out, and its own contrasts"

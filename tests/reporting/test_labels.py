@@ -19,7 +19,7 @@ CAPTIONS = {
 }
 
 
-def test_quintiles_are_equal_and_a_rare_subreddit_comes_before_a_second_image_of_a_common_one() -> None:
+def test_quintiles_are_equal_and_subreddits_are_covered_before_repeats() -> None:
     gain = np.arange(1000, dtype=np.float32)
     groups = ["rare" if row % 50 == 0 else "common" for row in range(1000)]
     drawn = stratified(gain, groups, 20, seed=0)
@@ -36,7 +36,7 @@ def test_rows_without_a_difference_are_never_drawn_and_none_is_drawn_twice() -> 
     assert stratified(np.full(3, np.nan), ["a"] * 3, 200, seed=1) == []
 
 
-def test_the_seed_alone_decides() -> None:
+def test_only_the_seed_decides_the_sample() -> None:
     gain, groups = np.zeros(100), ["a"] * 100
     assert stratified(gain, groups, 10, 0) == stratified(gain, groups, 10, 0)
     assert stratified(gain, groups, 10, 0) != stratified(gain, groups, 10, 1)
@@ -67,7 +67,7 @@ def page() -> str:
     return sheet_page(items, [Image.new("RGB", (900, 600))] * 2, sheet_name(items), 480).decode()
 
 
-def test_the_key_has_every_arm_of_every_image_once() -> None:
+def test_the_key_lists_every_arm_of_every_image_once() -> None:
     items = items_of(CAPTIONS, seed=0)
     rows = list(csv.DictReader(io.StringIO(key_file(items, "s").decode())))
     assert Counter((row["key"], row["arm"]) for row in rows) == Counter(
@@ -79,7 +79,7 @@ def test_the_key_has_every_arm_of_every_image_once() -> None:
     assert texts["k-one", letters["k-one", "generated"]] == "a cat"
 
 
-def test_the_sheet_is_blind(page: str) -> None:
+def test_the_sheet_reveals_neither_keys_nor_arms(page: str) -> None:
     for word in ("k-one", "k-two", "original", "generated", "revised", "shuffled"):
         assert word not in page
 
@@ -95,7 +95,7 @@ def test_captions_are_escaped_masked_and_cut(page: str) -> None:
     assert page.count("empty caption") == 1
 
 
-def test_nothing_is_loaded_from_elsewhere(page: str) -> None:
+def test_the_sheet_loads_no_external_resources(page: str) -> None:
     tags = Tags(page).found
     addresses = [value or "" for _, attributes in tags for name, value in attributes.items() if name in ("src", "href")]
     assert addresses and all(address.startswith("data:") for address in addresses)

@@ -17,13 +17,13 @@ def record(label: str, digest: str, rows: dict[str, Any] | None = None) -> Recor
     return Record(label, digest, {"files": files, "rows": rows or {}})
 
 
-def test_a_number_says_which_file_and_hash_it_is_from() -> None:
+def test_a_number_names_its_source_file_and_hash() -> None:
     source = ArtifactIndex([record("a/x", "1" * 64)]).source("a/x", ".parquet")
     assert Number("61.2", source=source, rows="dataset d").title == "a/x.parquet · sha256 ffffffffff… · dataset d"
     assert source.anchor == ArtifactIndex([record("a/x", "1" * 64)]).rows()[0]["anchor"]
 
 
-def test_the_flow_shows_every_reason_largest_first_and_skips_what_counts_nothing() -> None:
+def test_the_flow_lists_reasons_by_size_and_skips_stages_without_counts() -> None:
     rows = {"in": 10, "out": 6, "dropped": {"gone": 1, "empty_caption": 3}}
     records = [record("annotations/rows", "1" * 64, rows), record("data_card/data_card", "2" * 64)]
     (step,) = steps(records, ArtifactIndex(records))
@@ -42,7 +42,7 @@ def test_summaries_are_flattened_with_their_intervals() -> None:
     assert flatten({"none": {"value": None, "low": None, "high": None, "n": 0}}) == {"none.n": Figure(0.0)}
 
 
-def test_arms_side_by_side_show_a_dash_for_what_one_lacks() -> None:
+def test_arms_side_by_side_show_a_dash_for_missing_values() -> None:
     lines = side_by_side([("x", {"a": 1}, SOURCE), ("y", {"a": 2, "b": 0.5}, SOURCE)])
     assert [(name, [cell.text for cell in cells]) for name, cells in lines] == [
         ("a", ["1", "2"]),
@@ -72,7 +72,7 @@ def test_a_dataset_that_a_run_lacks_is_a_dash() -> None:
     assert table.lines[0].cells[0].interval == ""
 
 
-def test_curves_are_drawn_per_method_and_an_untrained_run_has_none() -> None:
+def test_curves_are_drawn_per_method_and_not_for_untrained_runs() -> None:
     rows = [{"step": 0, "loss": None, "knn_accuracy": 0.2, "rankme": 9.0}, {"step": 9, "loss": 1.0, "rankme": 4.0}]
     (panel,) = curve_panels([("r", "simclr", "self", rows), ("u", "untrained", "none", [])])
     assert panel.method == "simclr" and "arm-self" in panel.loss and "arm-self" in panel.near
@@ -83,5 +83,5 @@ def test_curves_are_drawn_per_method_and_an_untrained_run_has_none() -> None:
     ("name", "css"),
     [("revised", "arm-revised"), ("revised-subreddit", "arm-revised"), ("mixed_25", "arm-mixed"), ("x", "arm-other")],
 )
-def test_an_arm_has_one_colour_everywhere(name: str, css: str) -> None:
+def test_an_arm_has_the_same_colour_everywhere(name: str, css: str) -> None:
     assert arm_class(name) == css

@@ -21,7 +21,7 @@ from workflow_scripts.reporting.text import caption_text, count, mask_people, pe
         ("a house @ dawn", "a house @ dawn"),
     ],
 )
-def test_user_names_and_addresses_are_masked_and_nothing_else(text: str, shown: str) -> None:
+def test_only_user_names_and_addresses_are_masked(text: str, shown: str) -> None:
     assert mask_people(text) == shown
 
 
@@ -29,19 +29,19 @@ def test_a_zero_width_character_does_not_hide_a_user_name() -> None:
     assert caption_text("by u\u200b/xyz and @\u2060abc") == "by u/… and @…"
 
 
-def test_direction_overrides_are_taken_out() -> None:
+def test_bidi_overrides_are_removed() -> None:
     assert caption_text("\u202eexe.gnp\n\tend") == "exe.gnp end"
 
 
 @given(st.text(max_size=400))
-def test_shown_text_is_one_line_bounded_and_has_no_unseen_characters(text: str) -> None:
+def test_shown_text_is_a_single_bounded_line_of_visible_characters(text: str) -> None:
     shown = caption_text(text, 50)
     assert len(shown) <= 50
     assert not any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in shown)
     assert "\n" not in shown and "\u2028" not in shown
 
 
-def test_numbers() -> None:
+def test_numbers_by_hand() -> None:
     assert (percent(-0.0001), percent(-0.0213)) == ("0.0", "-2.1")
     assert (percent(0.6123), points(0.0213), points(-0.0213), points(-0.0001)) == ("61.2", "+2.1", "−2.1", "0.0")
     assert (count(1234567), plain(3.0), plain(-0.25), plain(0.00001234)) == (

@@ -30,7 +30,7 @@ def test_a_stored_figure_is_scaled_down_only_when_too_wide() -> None:
     assert (width, height) == (600, 200) == decoded(address).size
 
 
-def test_heat_rises_in_lightness() -> None:
+def test_the_heat_colour_map_increases_in_lightness() -> None:
     light = heat(np.linspace(0, 1, 33)[None]) @ [0.2126, 0.7152, 0.0722]
     assert np.all(np.diff(light[0]) > 0)
 

@@ -115,7 +115,10 @@ class Clone(Checkout):
         with open(self.folder / "terminal.txt", "wb") as log:
             return subprocess.Popen(
                 [*drop, *words],
-                **{"cwd": self.folder, "env": self.environment(), "stdout": log, "stderr": log},
+                cwd=self.folder,
+                env=self.environment(),
+                stdout=log,
+                stderr=log,
                 start_new_session=True,
             )
 

@@ -42,7 +42,9 @@ def unit_seconds() -> float:
     return (cpu_seconds() - before) / 3
 
 
-def test_dry_run(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_of_all_shards_stays_within_time_and_memory(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     unit, before = unit_seconds(), cpu_seconds()
     done = snakemake(*words, "--quiet", "rules", before=MEASURED)
     seconds = cpu_seconds() - before

@@ -68,7 +68,7 @@ def assert_log_is_named(printed: str, job: str) -> None:
 
 
 @pytest.mark.parametrize("rules", [("download", "recaption"), ("pretrain",)])
-def test_cancelled_jobs(copy: Clone, rules: tuple[str, ...]) -> None:
+def test_cancelled_jobs_are_retried_with_the_same_results(copy: Clone, rules: tuple[str, ...]) -> None:
     before = copy.hashes()
     process = copy.start(*copy.again(*rules))
     cancelled = []
@@ -95,7 +95,7 @@ def test_job_that_dies_of_memory_gets_more(copy: Clone) -> None:
     assert copy.hashes() == before
 
 
-def test_node_daemon_gone_for_a_minute(copy: Clone, undisturbed: dict[str, str]) -> None:
+def test_a_node_daemon_outage_of_a_minute_costs_no_retry(copy: Clone, undisturbed: dict[str, str]) -> None:
     """What runs goes on; a job that was about to start its step would fail, and cost a retry."""
     process = train_long(copy)
     running("pretrain")
@@ -115,7 +115,7 @@ def test_node_daemon_gone_for_a_minute(copy: Clone, undisturbed: dict[str, str])
     assert trained(copy) == undisturbed
 
 
-def test_killed_snakemake_is_repaired_by_one_command(copy: Clone) -> None:
+def test_a_single_command_repairs_a_killed_snakemake(copy: Clone) -> None:
     before = copy.hashes()
     words = copy.again("pretrain")
     process = copy.start(*words)
@@ -134,7 +134,7 @@ def test_killed_snakemake_is_repaired_by_one_command(copy: Clone) -> None:
     assert copy.hashes() == before
 
 
-def test_time_limit_goes_on_where_it_ended(copy: Clone, undisturbed: dict[str, str]) -> None:
+def test_a_training_that_hit_the_time_limit_resumes(copy: Clone, undisturbed: dict[str, str]) -> None:
     """Without the signal before the limit, so that SLURM ends the job: that costs a retry, but no finished step."""
     copy.forget_runs()
     signal_off = ("--set-resources", "pretrain:slurm_extra='--open-mode=append'")
@@ -153,7 +153,7 @@ def test_time_limit_goes_on_where_it_ended(copy: Clone, undisturbed: dict[str, s
     assert trained(copy) == undisturbed
 
 
-def test_signal_before_the_time_limit_costs_no_retry(copy: Clone, undisturbed: dict[str, str]) -> None:
+def test_the_signal_before_the_time_limit_costs_no_retry(copy: Clone, undisturbed: dict[str, str]) -> None:
     process = train_long(copy)
     job = running("pretrain")
     until(copy.reached)
@@ -189,7 +189,7 @@ def preempt(clone: Clone, job: str, times: int) -> None:
     until(lambda: asked_for(job)["Restarts"] == str(times + 1))
 
 
-def test_node_lost_during_recaptioning(copy: Clone) -> None:
+def test_losing_a_node_during_recaptioning_costs_no_retry(copy: Clone) -> None:
     """SLURM requeues the job, which does not count as a retry; finished batches of captions are reused."""
     before = copy.hashes()
     process = copy.start(*copy.again("recaption"))
@@ -201,7 +201,9 @@ def test_node_lost_during_recaptioning(copy: Clone) -> None:
     assert copy.hashes() == before
 
 
-def test_node_lost_while_images_are_copied_to_it(copy: Clone, undisturbed: dict[str, str]) -> None:
+def test_losing_a_node_while_images_are_copied_to_it_changes_no_result(
+    copy: Clone, undisturbed: dict[str, str]
+) -> None:
     """A half-copied file is never used."""
     disk = copy.folder / "disk of the node"
     staged = copy.write("staged.yaml", f"pretraining: {{stage_in: {{folder: '{disk}', max_gb: 1}}}}\n")

@@ -26,7 +26,7 @@ def rerun(clone: Clone) -> list[str]:
     return [*clone.only("pretrain"), f"{RUN}.manifest.json"]
 
 
-def test_two_nodes_train_as_one_process(copy: Clone) -> None:
+def test_training_on_two_nodes_matches_a_single_process(copy: Clone) -> None:
     copy.ends_well(copy.start(copy.write("one.yaml", ONE), *ON_TWINS, *rerun(copy)))
     alone = losses(copy)
     copy.ends_well(copy.start(copy.write("two.yaml", TWO), *ON_TWINS, *rerun(copy)))
@@ -36,7 +36,7 @@ def test_two_nodes_train_as_one_process(copy: Clone) -> None:
     assert (job["NodeCnt"], job["JobState"]) == ("2", "COMPLETED")
 
 
-def test_a_run_that_got_other_nodes_than_its_settings_say_is_refused(copy: Clone) -> None:
+def test_a_run_on_a_wrong_number_of_nodes_is_refused(copy: Clone) -> None:
     fewer = ("--set-resources", "pretrain:nodes=1", "--retries=0")
     process = copy.start(copy.write("two.yaml", TWO), *ON_TWINS, *fewer, *rerun(copy))
     assert process.wait(timeout=300) == 1

@@ -21,7 +21,7 @@ def test_every_byte_is_that_of_a_local_run(finished: Clone, local: Clone) -> Non
     assert finished.hashes() == hashes
 
 
-def test_every_stage_but_the_local_ones_ran_in_a_job_that_slurm_knows(finished: Clone) -> None:
+def test_every_stage_but_local_ones_ran_in_a_completed_slurm_job(finished: Clone) -> None:
     records = computed(finished)
     in_jobs = {record["stage"] for record in records if record["slurm_job"]}
     assert in_jobs == STAGES - LOCAL - RATED

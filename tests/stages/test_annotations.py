@@ -12,7 +12,7 @@ from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.stages.annotations import STAGE
 
 
-def test_from_a_path_and_from_the_demo_world(results: Path, tmp_path: Path) -> None:
+def test_annotations_are_read_from_a_path_or_the_demo_world(results: Path, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {"pics_2020": [row("b"), row("a"), row("a"), row("c", caption="")]})
     made = run(STAGE, results, "annotations/rows", {"years": [2020]}, sources={"annotations": path})
     assert pq.read_table(made.path(".parquet"))["image_id"].to_pylist() == ["a", "b"]
@@ -24,7 +24,7 @@ def test_from_a_path_and_from_the_demo_world(results: Path, tmp_path: Path) -> N
     assert again.path(".parquet").read_bytes() == made.path(".parquet").read_bytes()
 
 
-def test_a_file_that_is_no_zip_ends_in_one_line(
+def test_a_file_that_is_not_a_zip_is_a_single_line_error(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "a.zip"
@@ -53,7 +53,7 @@ def test_removal_lists_inline_and_from_files(results: Path, tmp_path: Path) -> N
     assert pq.read_table(changed.path(".parquet"))["image_id"].to_pylist() == ["c", "e", "f", "g"]
 
 
-def test_a_list_with_another_line_ends_in_one_line(
+def test_an_invalid_line_in_a_removal_list_is_a_single_line_error(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_zip(tmp_path / "a.zip", {"pics_2020": [row("a"), row("b")]})

@@ -8,7 +8,7 @@ from workflow_scripts.captions.comparison.figures import FIGURES
 from workflow_scripts.stages import caption_comparison, caption_quality
 
 
-def test_every_figure_of_two_arms(given: Captioned) -> None:
+def test_two_arms_are_compared_in_every_figure(given: Captioned) -> None:
     arms = [given.arm("original"), given.arm("generated")]
     sources = {"matcher": given.checkpoints["matcher"]}
     inputs = {"images": given.index, "table": given.table}

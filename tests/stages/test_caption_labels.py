@@ -68,7 +68,7 @@ def case(tmp_path: Path) -> Case:
     return Case(tmp_path)
 
 
-def test_truthful_raters(case: Case) -> None:
+def test_truthful_ratings_give_perfect_agreement(case: Case) -> None:
     for rater in ("ann", "ben"):
         write(case.folder / f"{rater}.csv", case.ratings(rater))
     made = case.run()
@@ -103,8 +103,12 @@ def test_raters_who_disagree_on_everything_and_a_single_class(case: Case) -> Non
 def test_rows_that_cannot_be_used_are_counted(case: Case) -> None:
     good = case.ratings("ann")
     odd = [
-        *(["other", *good[0][1:]], [case.sheet, "ann", "i99", *good[0][3:]], [*good[0][:4], "7", "", ""]),
-        *([*good[0][:4], "", "", ""], [*good[0][:6], "yes"], good[1]),
+        ["other", *good[0][1:]],
+        [case.sheet, "ann", "i99", *good[0][3:]],
+        [*good[0][:4], "7", "", ""],
+        [*good[0][:4], "", "", ""],
+        [*good[0][:6], "yes"],
+        good[1],
     ]
     write(case.folder / "ann.csv", [*good, *odd])
     changed = pq.read_table(Artifact(case.arms[0]).path(".parquet"))
@@ -138,7 +142,7 @@ def test_ratings_count_for_the_arms_that_are_read(case: Case) -> None:
     assert set(pq.read_table(made.path(".parquet"))["arm"].to_pylist()) == {"original"}
 
 
-def test_a_caption_that_another_arm_shares_is_kept_without_it(case: Case) -> None:
+def test_a_caption_shared_with_a_deleted_arm_is_kept(case: Case) -> None:
     shared = [
         Item(item.name, item.key, [replace(one, arms=(*one.arms, "gone")) for one in item.captions])
         for item in case.items
@@ -151,7 +155,7 @@ def test_a_caption_that_another_arm_shares_is_kept_without_it(case: Case) -> Non
     assert set(pq.read_table(made.path(".parquet"))["arm"].to_pylist()) == {"original", "generated"}
 
 
-def test_a_rater_of_the_same_captions_on_two_sheets_is_one_person(case: Case) -> None:
+def test_a_rater_of_the_same_captions_on_two_sheets_counts_once(case: Case) -> None:
     again = [Item(f"j{item.name}", item.key, item.captions) for item in case.items[:10]]
     second = sheet_name(again)
     (case.folder / "second.html.key.csv").write_bytes(key_file(again, second))
@@ -180,7 +184,7 @@ def test_a_rater_of_the_same_captions_on_two_sheets_is_one_person(case: Case) ->
         ("ann.csv", f"{HEADER}\ns,ann,i1,a,3,,,\n".encode(), "damaged row"),
     ],
 )
-def test_files_that_are_missing_or_damaged(
+def test_missing_or_damaged_rating_files_are_an_error(
     case: Case, name: str, text: bytes | None, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(case.folder / "ann.csv", case.ratings("ann"))

@@ -15,7 +15,7 @@ from tests.stages.captioned import Captioned, parquet
 from workflow_scripts.stages import caption_quality
 
 
-def test_summary_and_columns(given: Captioned) -> None:
+def test_caption_quality_writes_columns_and_a_summary(given: Captioned) -> None:
     inputs = {"captions": given.arm("original").manifest_path, "images": given.index, "table": given.table}
     sources = {"matcher": given.checkpoints["matcher"]}
     settings = {"retrieval_sample": 6, "batch_size": 4}
@@ -32,7 +32,7 @@ def test_summary_and_columns(given: Captioned) -> None:
     assert made.path(".png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_needs_labels_models_or_ratings(given: Captioned, tmp_path: Path) -> None:
+def test_columns_from_labels_models_and_ratings(given: Captioned, tmp_path: Path) -> None:
     save_model(tmp_path, bos_token="[BOS]")
     truth = pa.table({"image_id": ["k1", "k3"], "concept": ["dog", "dog"]})
     world = make_artifact(given.results, "demo_world", "world", {".truth.parquet": parquet(truth)})
@@ -52,7 +52,7 @@ def test_what_needs_labels_models_or_ratings(given: Captioned, tmp_path: Path) -
     assert set(table["details_kept"].to_pylist()) == {None, 1.0}  # the arm is the reference
 
 
-def test_objects_by_a_file(given: Captioned, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_objects_can_be_given_by_a_file(given: Captioned, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     inputs = {"captions": given.arm("original").manifest_path, "images": given.index, "table": given.table}
     labels, names = tmp_path / "labels.csv", tmp_path / "synonyms.txt"
     labels.write_text("key,label\nk1,dog\nk3,animal\nelsewhere,dog\n")
@@ -72,7 +72,7 @@ def test_objects_by_a_file(given: Captioned, tmp_path: Path, capsys: pytest.Capt
     assert "error: no labels for images in" in last and "such as k0" in last
 
 
-def test_captions_of_another_index(given: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
+def test_captions_of_another_image_index_are_an_error(given: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
     arm = pq.read_table(given.arm("original").path(".parquet"))
     odd = make_artifact(given.results, "select_captions", "odd", {".parquet": parquet(arm.slice(1))})
     sources = {"matcher": given.checkpoints["matcher"]}

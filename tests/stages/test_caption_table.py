@@ -9,7 +9,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.stages import caption_table
 
 
-def test_one_row_per_image_in_index_order(given: Captioned) -> None:
+def test_the_table_has_a_row_per_image_in_index_order(given: Captioned) -> None:
     table = pq.read_table(Artifact(given.table).path(".parquet"))
     assert table["key"].to_pylist() == [f"k{i}" for i in range(9)]
     assert table["original"].to_pylist() == CAPTIONS
@@ -19,7 +19,7 @@ def test_one_row_per_image_in_index_order(given: Captioned) -> None:
     assert [caption for captions in table["generated"].to_pylist() for caption in captions] == flat
 
 
-def test_shard_left_out(given: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_shard_is_an_error(given: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
     inputs = {"images": given.index, "download": given.shards, "recaption": given.recaption[:1]}
     with pytest.raises(SystemExit):
         run(caption_table.STAGE, given.results, "caption_table/broken", {}, inputs)

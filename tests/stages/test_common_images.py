@@ -60,7 +60,9 @@ def test_a_table_that_changes_nothing_gives_the_same_artifact(results: Path, ind
     assert one == both != other
 
 
-def test_nothing_in_common(results: Path, index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_without_common_images_are_an_error(
+    results: Path, index: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     tables = [pairs(results, "one", [1, 2, 3]), pairs(results, "two", [4, 5])]
     with pytest.raises(SystemExit):
         run(STAGE, results, "common_images/images", {}, {"images": index, "pairs": tables})
@@ -68,7 +70,9 @@ def test_nothing_in_common(results: Path, index: Path, capsys: pytest.CaptureFix
     assert said in capsys.readouterr().err
 
 
-def test_a_table_of_other_images(results: Path, index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pair_table_of_other_images_is_an_error(
+    results: Path, index: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     columns = {"source": ["k1"], "target": ["gone"], "rank": [1]}
     table = make_artifact(results, "pair_table", "other", {".parquet": parquet(columns)})
     with pytest.raises(SystemExit):

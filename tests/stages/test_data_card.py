@@ -15,7 +15,7 @@ from workflow_scripts.stages import data_card
 NAMES = [f"p{n}.jpg" for n in range(9)]
 
 
-def test_all_rows_are_accounted_for(results: Path, tmp_path: Path) -> None:
+def test_the_data_card_accounts_for_every_row(results: Path, tmp_path: Path) -> None:
     made = planned(results, tmp_path, NAMES, shards=2)
     with serving({f"/{name}": jpeg(seed=n) for n, name in enumerate(NAMES) if n not in (3, 8)}) as site:
         shards = [downloaded(results, made, shard, site.address).manifest_path for shard in range(2)]

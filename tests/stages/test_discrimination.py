@@ -10,7 +10,7 @@ RUNS = [run(method, "self", "crop", seed) for method in ("simclr", "clip") for s
 RUNS.append(run("untrained", "none", "none", 0))
 
 
-def test_each_metric_of_the_masked_set_has_a_verdict(results: Path) -> None:
+def test_each_saliency_metric_of_the_masked_set_gets_a_verdict(results: Path) -> None:
     given = {
         "probe": [path for one in RUNS for path in probe(results, one)],
         "saliency": [saliency(results, one) for one in RUNS],

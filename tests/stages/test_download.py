@@ -36,7 +36,7 @@ def content(artifact: Artifact) -> dict[str, str]:
     return {one: hashlib.sha256(artifact.path(one).read_bytes()).hexdigest() for one in artifact.suffixes}
 
 
-def test_bytes_depend_neither_on_order_nor_on_workers(results: Path, tmp_path: Path) -> None:
+def test_shard_bytes_depend_neither_on_order_nor_on_workers(results: Path, tmp_path: Path) -> None:
     made = planned(results, tmp_path, NAMES)
     pause = random.Random(3)
     with serving(routes(), delay=lambda path: pause.random() * 0.02) as site:
@@ -69,7 +69,7 @@ def test_settings_that_change_no_byte_ask_for_nothing_again(results: Path, tmp_p
     assert set(Download.model_fields) - download.STAGE.not_in_key == in_key
 
 
-def test_an_unused_shard_is_empty_and_whole(results: Path, tmp_path: Path) -> None:
+def test_an_unused_shard_is_a_valid_empty_artifact(results: Path, tmp_path: Path) -> None:
     from tests.stages.acquired import SETTINGS as fast
 
     made = planned(results, tmp_path, NAMES[:3])
@@ -152,7 +152,7 @@ def test_a_store_that_could_not_be_flushed_leaves_no_artifact(
     assert whole.rows["out"] == len(NAMES) - len(DEAD)
 
 
-def test_shards_with_the_same_rows_are_one_artifact_under_any_number(results: Path, tmp_path: Path) -> None:
+def test_shards_with_the_same_rows_share_an_artifact(results: Path, tmp_path: Path) -> None:
     made = planned(results, tmp_path, NAMES[:3])
     rows = {"annotations": made["annotations"].manifest_path}
     plan = run(shard_plan.STAGE, results, "shard_plan/plan", {"shards": 3, "rows_per_shard": 3}, rows)
@@ -163,7 +163,7 @@ def test_shards_with_the_same_rows_are_one_artifact_under_any_number(results: Pa
     assert record["cached"] and record["unit"] == {"shard": "00002"}
 
 
-def test_images_of_others_are_used_and_the_missing_ones_fetched(results: Path, tmp_path: Path) -> None:
+def test_imported_images_are_used_and_missing_images_fetched(results: Path, tmp_path: Path) -> None:
     made = planned(results, tmp_path, NAMES)
     folder = tmp_path / "images" / "pics"
     folder.mkdir(parents=True)

@@ -21,13 +21,23 @@ MAX_BYTES = 100_000
 FAST = {"rate": 5000, "connections": 8}
 LIMITS = {
     **SETTINGS,
-    **{"max_bytes": MAX_BYTES, "max_pixels": 1_000_000, "attempts": 3},
+    "max_bytes": MAX_BYTES,
+    "max_pixels": 1_000_000,
+    "attempts": 3,
     "hosts": {"i.photos.test": FAST, "*.static.test": FAST, "default": FAST},
 }
 LOOPS = ("/loop.jpg", "/there.jpg", "/back.jpg")
 STATUS = {
-    **{"/403.jpg": 403, "/404.jpg": 404, "/410.jpg": 410, "/451.jpg": 451, "/500.jpg": 500, "/429.jpg": 429},
-    **{"/600.jpg": 600, "/999.jpg": 999, "/204.jpg": 204, "/error-without-end.jpg": 404},
+    "/403.jpg": 403,
+    "/404.jpg": 404,
+    "/410.jpg": 410,
+    "/451.jpg": 451,
+    "/500.jpg": 500,
+    "/429.jpg": 429,
+    "/600.jpg": 600,
+    "/999.jpg": 999,
+    "/204.jpg": 204,
+    "/error-without-end.jpg": 404,
 }
 
 
@@ -52,7 +62,7 @@ def url_of(path: str) -> str:
     return f"http://{HOSTS[sum(path.encode()) % len(HOSTS)]}{path}"
 
 
-def test_states_and_codes(shard: tuple[Artifact, FaultServer]) -> None:
+def test_each_fault_has_its_state_and_http_status(shard: tuple[Artifact, FaultServer]) -> None:
     rows = {one["url"]: one for one in pq.read_table(shard[0].path(".parquet")).to_pylist()}
     assert {path: rows[url_of(path)]["state"] for path in faults()} == {
         path: state for path, (_, state, _) in faults().items()
@@ -61,7 +71,7 @@ def test_states_and_codes(shard: tuple[Artifact, FaultServer]) -> None:
     assert shard[0].rows["in"] == len(faults()) == len(rows)
 
 
-def test_attempts_and_requests(shard: tuple[Artifact, FaultServer]) -> None:
+def test_each_fault_has_the_expected_attempts_and_requests(shard: tuple[Artifact, FaultServer]) -> None:
     artifact, site = shard
     log = pq.read_table(artifact.manifest_path.with_name("00000.attempts.parquet")).to_pylist()
     tried = {path: [one for one in log if one["url"] == url_of(path)] for path in faults()}
@@ -103,7 +113,7 @@ def expected(path: str) -> np.ndarray:
     return np.asarray(image.resize((round(image.width * scale), round(image.height * scale)), 1)).astype(int)
 
 
-def test_pictures(shard: tuple[Artifact, FaultServer]) -> None:
+def test_downloaded_pictures_match_the_served_images(shard: tuple[Artifact, FaultServer]) -> None:
     tar = shard[0].path(".tar").read_bytes()
     rows = [one for one in pq.read_table(shard[0].path(".parquet")).to_pylist() if one["state"] == "ok"]
     assert len(rows) == sum(state == "ok" for _, state, _ in faults().values()) >= 17

@@ -33,8 +33,13 @@ FORK = get_context("fork")
 ROWS, FAULTY, KILLS = 1000, 0.3, 10
 HOSTS = ("a.test", "b.test", "c.test")
 SETTINGS: dict[str, Any] = {
-    **{"backoff": 0.01, "attempts": 2, "deadline": 60.0, "max_bytes": 100_000},
-    **{"max_pixels": 1_000_000, "max_side": 64, "hosts": {"default": {"rate": 2000, "connections": 24}}},
+    "backoff": 0.01,
+    "attempts": 2,
+    "deadline": 60.0,
+    "max_bytes": 100_000,
+    "max_pixels": 1_000_000,
+    "max_side": 64,
+    "hosts": {"default": {"rate": 2000, "connections": 24}},
 }
 Table = dict[str, tuple[Route, str]]
 
@@ -163,7 +168,7 @@ def kill_on_the_way(study: Study, killer: Killer) -> int:
 
 
 @pytest.mark.slow
-def test_killed_at_ten_moments_and_then_asked_for_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_killed_ten_times_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table: Table = mixture(ROWS - len(later()), FAULTY) | {path: one[:2] for path, one in later().items()}
     assert len(table) == ROWS
     source = annotation_zip(tmp_path, table)

@@ -14,7 +14,7 @@ RATE, CONNECTIONS, JOBS, ROWS, WINDOW = 40, 4, 4, 320, 5.0
 
 
 @pytest.mark.slow
-def test_four_jobs_together_keep_a_host_s_rate_and_connections(results: Path, tmp_path: Path) -> None:
+def test_four_concurrent_jobs_keep_the_rate_and_connections_of_a_host(results: Path, tmp_path: Path) -> None:
     pictures = [jpeg(seed=n) for n in range(8)]
     names = [f"p{n:03d}.jpg" for n in range(ROWS)]
     made = planned(results, tmp_path, names, shards=JOBS)

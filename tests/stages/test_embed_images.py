@@ -26,7 +26,9 @@ def test_vectors_in_index_order_over_shards(given: Captioned) -> None:
     assert pq.read_table(made.path(".keys.parquet"))["key"].to_pylist() == [f"k{i}" for i in range(9)]
 
 
-def test_wrong_checkpoint(given: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_captioner_checkpoint_is_refused_as_image_encoder(
+    given: Captioned, capsys: pytest.CaptureFixture[str]
+) -> None:
     sources = {"encoder": given.checkpoints["captioner"]}
     with pytest.raises(SystemExit):
         run(
@@ -41,7 +43,7 @@ def test_wrong_checkpoint(given: Captioned, capsys: pytest.CaptureFixture[str]) 
     assert "error: incomplete Blip2ForImageTextRetrieval checkpoint in" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_images_by_the_network_of_a_run(given: Captioned, tmp_path: Path) -> None:
+def test_images_are_embedded_by_the_network_of_a_run(given: Captioned, tmp_path: Path) -> None:
     network, weights, about = save_network(tmp_path)
     files = {"/step-000200.safetensors": weights, "/run.json": about}
     inputs = {"images": given.index, "run": make_artifact(given.results, "pretrain", "simclr", files)}

@@ -20,7 +20,7 @@ from workflow_scripts.evaluation.downstream import load_downstream
 from workflow_scripts.stages.eval_dataset import STAGE
 
 
-def test_world_task(results: Path) -> None:
+def test_a_world_task_becomes_a_dataset(results: Path) -> None:
     world = make_world(results)
     made = run(STAGE, results, "eval_dataset/concept", {"kind": "world", "task": "concept"}, {"world": world})
     rows = pq.read_table(made.path(".parquet")).to_pylist()
@@ -39,7 +39,7 @@ def test_world_task(results: Path) -> None:
             assert sorted(CLASSES)[row["label"]] == row["class_name"] == row["member"].split("/")[1]
 
 
-def test_world_masks_test_on_masked_images_alone(results: Path) -> None:
+def test_world_masks_use_only_masked_images_for_testing(results: Path) -> None:
     settings = {"kind": "world", "task": "concept", "masks": True}
     made = run(STAGE, results, "eval_dataset/masks", settings, {"world": make_world(results)})
     rows = pq.read_table(made.path(".parquet")).to_pylist()
@@ -109,7 +109,9 @@ def test_classes_without_test_images_are_named(results: Path, tmp_path: Path) ->
     assert json.loads(made.path(".json").read_text())["without_test_images"] == ["a"]
 
 
-def test_corrupt_member_ends_in_one_line(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_corrupt_member_is_a_single_line_error(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = folders(tmp_path / "set")
     write_tar(root / "test.tar.gz", {"a/good.png": picture(1), "b/bad.png": picture(2)[:60]}, "w:gz")
     with pytest.raises(SystemExit):
@@ -146,7 +148,7 @@ def test_real_photos_with_masks(results: Path, shared_data: Path) -> None:
     assert set(table["split"].to_pylist()) == {"train", "val", "test"}
 
 
-def test_real_flowers(results: Path, shared_data: Path) -> None:
+def test_real_flowers_are_limited_per_split_and_class(results: Path, shared_data: Path) -> None:
     settings = {"kind": "folders", "limit": {"train": 3, "val": 2, "test": 2}}
     made = run(STAGE, results, "eval_dataset/f", settings, sources={"dataset": shared_data / "probe_sets/flowers5"})
     assert made.rows["in"] == 4311 and made.rows["out"] == 35

@@ -29,14 +29,14 @@ def test_workers_change_nothing(chain: Chain) -> None:
     assert again.manifest_path.read_bytes() == before
 
 
-def test_a_step_that_is_not_there(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+def test_features_of_a_missing_checkpoint_are_an_error(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
     run = make_artifact(chain.results, "pretrain", "other", {"/run.json": b"{}"}, {"run": UNIT["run"]})
     with pytest.raises(SystemExit):
         made_features(chain.results, run, chain.images["concept"])
     assert "/last.safetensors" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
-def test_weights_that_do_not_fit(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_weights_are_an_error_of_features(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
     files = {"/run.json": Artifact(chain.run).path("/run.json"), "/last.safetensors": b"damaged"}
     run = make_artifact(chain.results, "pretrain", "other", files, {"run": UNIT["run"]})
     with pytest.raises(SystemExit):

@@ -25,7 +25,11 @@ def score(chain: Chain, dataset: str, **settings: int) -> Scored:
 def test_results_are_means_of_episodes_and_reduced_ways_are_recorded(chain: Chain, dataset: str) -> None:
     (row,), episodes, rows = score(chain, dataset, shots=3, queries=2)
     assert {name: row[name] for name in ("dataset", "ways", "classes", "classes_left_out", "n")} == {
-        **{"dataset": dataset, "ways": 3, "classes": 3, "classes_left_out": 0, "n": 30}
+        "dataset": dataset,
+        "ways": 3,
+        "classes": 3,
+        "classes_left_out": 0,
+        "n": 30,
     }
     mine = np.array([one["accuracy"] for one in episodes])
     assert row["value"] == pytest.approx(mine.mean())

@@ -39,7 +39,9 @@ def test_images_are_found_by_the_index(results: Path, tmp_path: Path) -> None:
     assert index.rows == {"in": 9, "out": 8, "dropped": {"http_4xx": 1}}
 
 
-def test_no_image_at_all(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_shards_without_any_image_are_an_error(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = planned(results, tmp_path, NAMES)
     with serving({}) as site:
         shard = downloaded(results, made, 0, site.address)

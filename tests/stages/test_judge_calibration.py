@@ -78,7 +78,7 @@ def test_scores_are_matched_with_the_ratings(case: Case) -> None:
     assert made.rows == {"in": 120, "out": 110, "dropped": {"unscored": 10}}
 
 
-def test_a_judge_that_scored_no_rated_image(case: Case) -> None:
+def test_a_judge_without_scores_of_rated_images_has_no_figures(case: Case) -> None:
     for path in case.scores:
         one = Artifact(path)
         files = {".parquet": parquet(pq.read_table(one.path(".parquet"))[:0])}
@@ -97,7 +97,7 @@ def test_the_arms_that_a_margin_is_for(case: Case) -> None:
     assert margins[0] > 0 > margins[1]
 
 
-def test_without_ratings_that_match_the_study_nothing_is_known(case: Case) -> None:
+def test_without_matching_ratings_no_margin_is_calibrated(case: Case) -> None:
     none = rating_table(Labels([], [], 4, Counter(caption_changed=4)), {})
     case.ratings = make_artifact(case.results, "caption_labels", "labels", {".parquet": parquet(none)})
     found = json.loads(case.run().path(".json").read_text())

@@ -32,7 +32,7 @@ def hashed(
     return run(image_hashes.STAGE, results, f"image_hashes/{block}", {}, given, {"block": block}, {}, options)
 
 
-def test_planted_test_images_are_found_in_any_division_into_shards(chain: Chain, tmp_path: Path) -> None:
+def test_planted_test_images_are_found_however_shards_are_divided(chain: Chain, tmp_path: Path) -> None:
     there = chain.copy_to(tmp_path / "results")
     dataset = Artifact(there.datasets["concept"])
     table = pq.read_table(dataset.path(".parquet"))
@@ -74,7 +74,7 @@ def test_a_shard_without_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("trains", [False, True])
-def test_a_study_that_trains_no_network_has_no_training_images(trains: bool) -> None:
+def test_a_study_without_training_has_no_leakage_checks(trains: bool) -> None:
     runs = [{"method": "untrained", "pairs": "none", "augmentation": "none"}]
     runs += [{"method": "simclr", "pairs": "self", "augmentation": "simclr"}] if trains else []
     study = planned(change={"runs": runs, "contrasts": [], "pretraining": {"patience": None}})

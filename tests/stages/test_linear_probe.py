@@ -19,7 +19,8 @@ def test_results_predictions_and_heads_agree(chain: Chain) -> None:
     results = pq.read_table(made.path(".parquet")).to_pylist()
     predictions = pq.read_table(made.path(".predictions.parquet")).to_pylist()
     assert [(row["dataset"], row["objective"], row["metric"], row["n"]) for row in results] == [
-        *[("concept", "sklearn", "accuracy", 24), ("concept", "lgssl", "accuracy", 24)],
+        ("concept", "sklearn", "accuracy", 24),
+        ("concept", "lgssl", "accuracy", 24),
     ]
     for row in results:
         mine = [one for one in predictions if one["objective"] == row["objective"]]
@@ -37,12 +38,12 @@ def test_results_predictions_and_heads_agree(chain: Chain) -> None:
     assert not head.mean.any() and (head.std == 1).all()
 
 
-def test_the_sets_own_metric(chain: Chain) -> None:
+def test_the_probe_uses_the_metric_of_the_dataset(chain: Chain) -> None:
     rows = pq.read_table(Artifact(chain.probes["masks"]).path(".parquet")).to_pylist()
     assert [(row["dataset"], row["metric"], row["n"]) for row in rows] == [("masks", "mean_per_class", 9)] * 2
 
 
-def test_a_head_that_is_damaged_or_lacks_a_part(tmp_path: Path) -> None:
+def test_a_damaged_or_incomplete_linear_head_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"damaged")
     save_file({"weight": np.zeros((2, 2), np.float32)}, tmp_path / "y")
     for name in ("x", "y"):
@@ -50,7 +51,7 @@ def test_a_head_that_is_damaged_or_lacks_a_part(tmp_path: Path) -> None:
             load_head(tmp_path / name)
 
 
-def test_features_of_another_dataset(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+def test_features_with_a_wrong_number_of_rows_are_an_error(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
     short = make_artifact(chain.results, "features", "x", {".npy": npy(chain.results, 5)}, UNIT)
     inputs = {"features": short, "dataset": chain.datasets["concept"]}
     with pytest.raises(SystemExit):
@@ -65,6 +66,6 @@ def npy(folder: Path, rows: int) -> Path:
 
 
 @pytest.mark.parametrize("settings", [{"costs": [0.0]}, {"costs": []}, {"objectives": ["ridge"]}, {"objectives": []}])
-def test_wrong_settings(settings: dict[str, object], chain: Chain) -> None:
+def test_invalid_probe_settings_are_refused(settings: dict[str, object], chain: Chain) -> None:
     with pytest.raises(SystemExit):
         run(STAGE, chain.results, "linear_probe/x", settings, {"features": chain.features["concept"]}, UNIT)

@@ -114,7 +114,7 @@ def test_each_format_gives_the_same_images(results: Path, tmp_path: Path, form: 
     assert sorted(captions[row["sha256"]] for row in index) == [f"picture {name[:2]}" for name in GOOD]
 
 
-def test_same_bytes_with_one_worker_and_three(results: Path, tmp_path: Path) -> None:
+def test_the_number_of_workers_changes_no_byte(results: Path, tmp_path: Path) -> None:
     source = folder_of_twelve(tmp_path / "own")
     first = {name: one.manifest["files"] for name, one in made(results, source, 1).items()}
     shutil.rmtree(results)

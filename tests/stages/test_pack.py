@@ -78,7 +78,11 @@ def test_images_are_scaled_unless_they_are_small_or_undecodable(results: Path) -
     table = pq.read_table(index.path(".parquet"))
     assert table["offset"].to_pylist() == np.cumsum([0, *map(len, stored[:-1])]).tolist()
     assert list(zip(table["width"].to_pylist(), table["height"].to_pylist(), strict=True)) == [
-        *((43, 32), (40, 30), (50, 50), (32, 87), (35, 32))
+        (43, 32),
+        (40, 30),
+        (50, 50),
+        (32, 87),
+        (35, 32),
     ]
     assert table["key"].to_pylist() == [f"3-{i}" for i in range(1, 6)] and set(table["shard"].to_pylist()) == {3}
     counts = json.loads(made.path(".json").read_bytes())["images"]
@@ -87,7 +91,7 @@ def test_images_are_scaled_unless_they_are_small_or_undecodable(results: Path) -
     assert index.rows == {"in": 5, "out": 5, "dropped": {}}
 
 
-def test_bytes_depend_on_neither_workers_nor_the_number_of_the_shard(results: Path, tmp_path: Path) -> None:
+def test_pack_bytes_depend_on_neither_workers_nor_the_shard_number(results: Path, tmp_path: Path) -> None:
     one = packed(results, shard(results, 0, FILES, SIZES), 32, workers=1)
     other = packed(tmp_path / "other", shard(tmp_path / "other", 0, FILES, SIZES), 32, workers=4)
     assert one.hash == other.hash and one.unit == {}
@@ -111,7 +115,7 @@ def test_a_damaged_image_is_refused(results: Path, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
-def test_reads_of_shards_and_packs_that_fail_once_change_no_byte(
+def test_transient_read_errors_of_shards_and_packs_change_no_byte(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     left = failing_reads(monkeypatch, number)

@@ -11,7 +11,7 @@ from tests.stages.captioned import Captioned, blip2_vectors, parquet
 from workflow_scripts.stages import pair_quality, pair_table
 
 
-def test_pairs_judged_with_all_knowledge(given: Captioned) -> None:
+def test_pair_quality_with_captions_images_and_labels(given: Captioned) -> None:
     vectors = blip2_vectors(given).manifest_path
     found = {"vectors": vectors, "truth": []}
     pairs = run(pair_table.STAGE, given.results, "pair_table/visual", {"k": 2}, found).manifest_path
@@ -41,7 +41,7 @@ def test_pairs_judged_with_all_knowledge(given: Captioned) -> None:
     assert made.path(".png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_nothing_known_but_the_pairs(given: Captioned) -> None:
+def test_pair_quality_without_captions_images_or_labels(given: Captioned) -> None:
     vectors = blip2_vectors(given).manifest_path
     pairs = run(pair_table.STAGE, given.results, "pair_table/one", {}, {"vectors": vectors, "truth": []}).manifest_path
     inputs = {"pairs": pairs, "captions": [], "index": given.index, "images": [], "truth": []}

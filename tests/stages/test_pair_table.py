@@ -23,7 +23,7 @@ def truth(results: Path, concepts: list[str]) -> Path:
     return make_artifact(results, "demo_world", "world", {".truth.parquet": parquet(table)})
 
 
-def test_pairs_and_reasons(results: Path) -> None:
+def test_pairs_and_reasons_for_no_pair_by_hand(results: Path) -> None:
     path = embedded(results, VECTORS)
     made = run(pair_table.STAGE, results, "pair_table/p", {"k": 1, "min_cosine": 0.5}, {"vectors": path, "truth": []})
     pairs = pq.read_table(made.path(".parquet")).to_pylist()
@@ -45,14 +45,14 @@ def test_partners_with_the_same_label(results: Path) -> None:
 
 
 @pytest.mark.parametrize("settings", [{"hubs": "csls"}, {"hubs": "cap", "mutual": 10}, {"kind": "random"}])
-def test_other_rules(results: Path, settings: dict[str, object]) -> None:
+def test_hub_corrections_and_random_pairs_account_for_every_image(results: Path, settings: dict[str, object]) -> None:
     inputs = {"vectors": embedded(results, np.random.default_rng(0).normal(size=(60, 8))), "truth": []}
     made = run(pair_table.STAGE, results, "pair_table/r", settings, inputs)
     pairs, counts = pq.read_table(made.path(".parquet")), json.loads(made.path(".json").read_bytes())
     assert len(pairs) == counts["pairs"] == 60 - sum(counts["without_pair"].values()) >= 50
 
 
-def test_scope_and_threads(results: Path) -> None:
+def test_pairs_stay_in_their_scope_and_do_not_depend_on_threads(results: Path) -> None:
     path = embedded(results, np.random.default_rng(0).normal(size=(40, 8)))
     hashes = set()
     for workers in ("1", "3"):
@@ -85,7 +85,7 @@ def test_the_recall_of_an_index(results: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(("name", "value"), [("index_parameters", "nprobe=2"), ("recall_sample", 5)])
-def test_settings_of_an_index_without_one(name: str, value: Any) -> None:
+def test_index_settings_without_an_index_are_refused(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{name} has no effect with index Flat"):
         pair_table.PairTable(**{name: value})
 
@@ -108,7 +108,7 @@ def test_two_builds_of_faiss(
     assert "several builds of FAISS" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_thresholds_the_wrong_way_round(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_swapped_cosine_thresholds_are_an_error(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         settings = {"min_cosine": 0.9, "max_cosine": 0.1}
         run(pair_table.STAGE, results, "pair_table/p", settings, {"vectors": embedded(results, VECTORS), "truth": []})

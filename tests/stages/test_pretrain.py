@@ -45,8 +45,12 @@ def make_index(results: Path) -> Path:
     tar = b"".join(files)
     shard = Artifact(make_artifact(results, "download", "00000", {".tar": tar}))
     table = {
-        **{"key": KEYS, "shard": np.zeros(20, np.int32), "offset": np.cumsum(size) - size, "size": size},
-        **{"width": np.array([28 + i % 3 for i in range(20)], np.int32), "height": np.full(20, 28, np.int32)},
+        "key": KEYS,
+        "shard": np.zeros(20, np.int32),
+        "offset": np.cumsum(size) - size,
+        "size": size,
+        "width": np.array([28 + i % 3 for i in range(20)], np.int32),
+        "height": np.full(20, 28, np.int32),
         "sha256": hex_hashes(files),
         "subreddit": [("red", "blue")[i % 2] for i in range(20)],
     }
@@ -59,7 +63,7 @@ def pairs_of(results: Path, sources: list[str], targets: list[str]) -> Path:
     return make_artifact(results, "pair_table", "original", {".parquet": parquet(table)})
 
 
-def test_a_language_guided_run(results: Path, index: Path) -> None:
+def test_a_language_guided_run_writes_its_checkpoints_and_facts(results: Path, index: Path) -> None:
     pairs = pairs_of(results, KEYS[:17], KEYS[1:18])
     settings = {**LANGUAGE, "checkpoints": [2], "probe": {"every": 1, "images": 20, "neighbours": 3}}
     made = run(STAGE, results, "pretrain/run", settings, {"images": index, "pairs": pairs})
@@ -79,7 +83,7 @@ def test_a_language_guided_run(results: Path, index: Path) -> None:
     assert not network.training
 
 
-def test_a_run_of_epochs_says_how_many_steps_they_were(results: Path, index: Path) -> None:
+def test_a_run_in_epochs_records_its_number_of_steps(results: Path, index: Path) -> None:
     settings = {**LANGUAGE, "pairs": "self", "steps": None, "epochs": 2, "checkpoints": [1]}
     made = run(STAGE, results, "pretrain/run", settings, {"images": index})
     facts = json.loads(made.path("/run.json").read_bytes())
@@ -88,7 +92,7 @@ def test_a_run_of_epochs_says_how_many_steps_they_were(results: Path, index: Pat
     assert pq.read_table(made.path("/curve.parquet"))["step"].to_pylist()[-1] == 4
 
 
-def test_an_untrained_run_is_where_the_trained_ones_start(results: Path, index: Path) -> None:
+def test_an_untrained_run_equals_the_initial_weights_of_trained_runs(results: Path, index: Path) -> None:
     settings = {"method": "untrained", "pairs": "none", "augmentation": "none", "backbone": "resnet_small", "steps": 0}
     made = run(STAGE, results, "pretrain/untrained", settings | {"seed": 3, "image_size": 24})
     start = load_file(made.path("/last.safetensors"))
@@ -122,7 +126,7 @@ def test_a_supervised_run_learns_the_labels(results: Path, index: Path) -> None:
     assert (facts["method"], facts["pairs"], facts["checkpoints"]) == ("supervised", "labels", {"last": 60})
 
 
-def test_a_single_label_teaches_nothing(results: Path, index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_training_on_a_single_label_is_refused(results: Path, index: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run(STAGE, results, "pretrain/run", SUPERVISED, {"images": index, "truth": truth_of(results, ["red"] * 9)})
     said = capsys.readouterr().err.splitlines()[-1]
@@ -166,7 +170,7 @@ def test_unpaired_images_are_dropped_or_paired_with_themselves(
     assert "unpaired" not in record["settings"], "the key of a run is the one from before there was a choice"
 
 
-def test_a_run_trains_on_common_images_alone(results: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_trains_only_on_common_images(results: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plans = planned(monkeypatch)
     common = common_of(results, KEYS[4:13])
     pairs = pairs_of(results, KEYS[:17], KEYS[1:18])
@@ -211,7 +215,7 @@ def test_a_labelled_probe_never_sees_its_test_split(results: Path, index: Path) 
     assert all((accuracy * 4).is_integer() for accuracy in accuracies if accuracy is not None)  # four val images
 
 
-def test_how_often_it_is_saved_is_not_in_the_key(results: Path, index: Path) -> None:
+def test_the_checkpoint_interval_is_not_in_the_key(results: Path, index: Path) -> None:
     inputs = {"images": index}
     first = run(STAGE, results, "pretrain/run", LANGUAGE | {"pairs": "self"}, inputs)
     run(STAGE, results, "pretrain/run", LANGUAGE | {"pairs": "self", "checkpoint_every": 1, "cache_mb": 0}, inputs)
@@ -220,14 +224,16 @@ def test_how_often_it_is_saved_is_not_in_the_key(results: Path, index: Path) -> 
     assert json.loads(first.manifest_path.with_name("run.run.json").read_bytes())["cached"] is False
 
 
-def test_an_unknown_key_ends_in_one_line(results: Path, index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_image_key_is_a_single_line_error(
+    results: Path, index: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         run(STAGE, results, "pretrain/run", LANGUAGE, {"images": index, "pairs": pairs_of(results, ["im00"], ["gone"])})
     assert ended.value.code == 1
     assert "error: unknown image key" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_damaged_checkpoint_ends_in_one_line(
+def test_a_damaged_checkpoint_is_a_single_line_error(
     results: Path, index: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from workflow_scripts.pretraining.training import checkpoint, trainer

@@ -65,7 +65,7 @@ def test_clip_sbert_learns_from_vectors(results: Path, inputs: dict[str, Path]) 
     assert "target_perplexity" not in facts_of(made)
 
 
-def test_xclr_says_how_soft_its_targets_were(results: Path, inputs: dict[str, Path]) -> None:
+def test_xclr_records_target_temperature_and_perplexity(results: Path, inputs: dict[str, Path]) -> None:
     plain = run(STAGE, results, "pretrain/plain", {**XCLR, "xclr": SMALL}, inputs)
     facts = facts_of(plain)
     assert facts["target_temperature"] == 0.1 and 1 < facts["target_perplexity"] < 15
@@ -89,7 +89,7 @@ def test_a_perplexity_that_no_temperature_gives_is_an_error(
     assert "error: perplexity out of reach in pretraining.xclr.match_perplexity: 15.5 is not between 1 and 15" in said
 
 
-def test_equal_captions_are_one_class(results: Path, inputs: dict[str, Path]) -> None:
+def test_equal_captions_form_a_class(results: Path, inputs: dict[str, Path]) -> None:
     settings = {**LANGUAGE, "method": "multi_positive", "simclr": None, "multi_positive": SMALL}
     sources = [key for key, text in zip(KEYS, CAPTIONS, strict=True) if text]
     given = {"images": inputs["images"], "pairs": pairs_of(results, sources, sources[1:] + sources[:1])}
@@ -146,7 +146,7 @@ def test_weights_need_some_score(results: Path, inputs: dict[str, Path], capsys:
     assert "error: no weights of pairs in pair_weight: no caption of 10 images" in capsys.readouterr().err
 
 
-def test_the_copy_of_the_vectors_counts_as_disk_space() -> None:
+def test_the_disk_estimate_includes_the_copy_of_the_vectors() -> None:
     def needed(method: str) -> float:
         load = Load(rows=100, images=90, labelled=0, masked=0, tested=0, settings={"method": method})
         return FACTS.disk(replace(load, weights_bytes=10, checkpoints=1))
@@ -156,7 +156,10 @@ def test_the_copy_of_the_vectors_counts_as_disk_space() -> None:
 
 
 CLIP: dict[str, Any] = {
-    **{**LANGUAGE, "method": "clip", "pairs": "caption", "simclr": None},
+    **LANGUAGE,
+    "method": "clip",
+    "pairs": "caption",
+    "simclr": None,
     "clip": {"embedding": 8, "text_width": 16, "text_layers": 1, "text_heads": 2},
 }
 
@@ -193,7 +196,7 @@ def test_tokens_are_those_of_common_images(results: Path, index: Path, monkeypat
     assert plans[0].tokens is not None and plans[0].tokens.lengths.tolist() == everything[1:20:2].tolist()
 
 
-def test_pairs_and_captions_of_their_first_images_are_learned_together(
+def test_lgslip_learns_from_pairs_with_the_caption_of_the_first_image(
     results: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plans = planned(monkeypatch)

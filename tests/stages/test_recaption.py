@@ -58,7 +58,7 @@ def test_rows_of_a_shard(given: Captioned) -> None:
     assert table["original_tokens"].to_pylist()[0] == 8  # six words, start and end
 
 
-def test_made_again_elsewhere_has_the_same_bytes(given: Captioned, tmp_path: Path) -> None:
+def test_recaptioning_in_another_folder_gives_the_same_bytes(given: Captioned, tmp_path: Path) -> None:
     again = captioned(tmp_path)
     for one, other in zip(given.recaption, again.recaption, strict=True):
         assert Artifact(one).path(".parquet").read_bytes() == Artifact(other).path(".parquet").read_bytes()
@@ -74,9 +74,7 @@ def test_workers_do_not_change_bytes(given: Captioned, tmp_path: Path) -> None:
     assert made.hash == Artifact(given.recaption[0]).hash
 
 
-def test_one_process_for_all_shards_gives_the_same_bytes_and_loads_each_model_once(
-    given: Captioned, tmp_path: Path
-) -> None:
+def test_a_process_for_all_shards_gives_the_same_bytes_and_loads_models_once(given: Captioned, tmp_path: Path) -> None:
     folder = tmp_path / "results"
     shutil.copytree(given.results / "study" / "download", folder / "study" / "download")
     with counted(checkpoints, "pretrained") as loads:
@@ -84,7 +82,7 @@ def test_one_process_for_all_shards_gives_the_same_bytes_and_loads_each_model_on
     assert len(loads) == 2 and hashes(folder) == hashes(given.results)
 
 
-def test_killed_in_the_second_shard_it_makes_only_what_is_missing(given: Captioned, tmp_path: Path) -> None:
+def test_recaptioning_killed_in_the_second_shard_computes_only_the_rest(given: Captioned, tmp_path: Path) -> None:
     folder, keep = tmp_path / "results", batches.move_durable
     shutil.copytree(given.results / "study" / "download", folder / "study" / "download")
     kept = 0
@@ -112,7 +110,7 @@ def test_killed_in_the_second_shard_it_makes_only_what_is_missing(given: Caption
     assert len(made) == 1 and hashes(folder) == hashes(given.results)
 
 
-def test_a_shard_s_number_says_nothing(given: Captioned, tmp_path: Path) -> None:
+def test_the_shard_number_does_not_affect_the_captions(given: Captioned, tmp_path: Path) -> None:
     folder = tmp_path / "results"
     shutil.copytree(given.results / "study" / "download", folder / "study" / "download")
     shutil.copytree(given.results / ".cache", folder / ".cache")
@@ -122,14 +120,16 @@ def test_a_shard_s_number_says_nothing(given: Captioned, tmp_path: Path) -> None
     assert json.loads(made.manifest_path.with_name("00009.run.json").read_bytes())["cached"]
 
 
-def test_empty_shard(given: Captioned, results: Path) -> None:
+def test_a_shard_without_images_gives_an_empty_table(given: Captioned, results: Path) -> None:
     path, _ = shard(results, "00007", [], 0, 2)
     made = run(recaption.STAGE, results, "recaption/00007", RECAPTION, {"shard": path}, {}, given.checkpoints)
     assert made.rows == {"in": 2, "out": 0, "dropped": {"no_image": 2}}
     assert len(pq.read_table(made.path(".parquet"))) == 0
 
 
-def test_no_checkpoint(given: Captioned, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_captioner_checkpoint_is_an_error(
+    given: Captioned, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "nothing").mkdir()
     (tmp_path / "nothing" / "config.json").write_text("{}")
     tar = given.shards[0].with_name("00000.tar")

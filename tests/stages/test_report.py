@@ -106,12 +106,12 @@ def test_a_caption_with_markup_is_text(made: tuple[Path, Inputs, str]) -> None:
     assert "made <up>" in "".join(page.words)
 
 
-def test_user_names_are_masked(made: tuple[Path, Inputs, str]) -> None:
+def test_user_names_are_masked_in_the_report(made: tuple[Path, Inputs, str]) -> None:
     assert not re.search(r"some\.body|xyz-1|me@mail|somebody", made[2])
     assert "by @… and /u/…, mail …@…" in made[2]
 
 
-def test_images_that_each_run_trains_on(made: tuple[Path, Inputs, str]) -> None:
+def test_the_report_shows_the_training_images_of_each_run(made: tuple[Path, Inputs, str]) -> None:
     section = made[2].partition('id="training"')[2].partition("</section>")[0]
     (table,) = re.findall(r"<table>(.*?)</table>", section, re.DOTALL)
     lines = [re.sub(r"<[^>]+>", " ", line).split() for line in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)]
@@ -123,7 +123,7 @@ def test_images_that_each_run_trains_on(made: tuple[Path, Inputs, str]) -> None:
     assert "images that all runs train on" in made[2]
 
 
-def test_nothing_is_asked_for_from_outside(made: tuple[Path, Inputs, str]) -> None:
+def test_the_report_loads_no_external_resources(made: tuple[Path, Inputs, str]) -> None:
     page = Page(made[2])
     assert not {"script", "iframe", "object", "embed", "form", "base"} & {tag for tag, _ in page.tags}
     for _, attributes in page.tags:
@@ -133,7 +133,7 @@ def test_nothing_is_asked_for_from_outside(made: tuple[Path, Inputs, str]) -> No
     assert "url(" not in made[2] and "@import" not in made[2]
 
 
-def test_the_policy_allows_this_very_style_sheet_only(made: tuple[Path, Inputs, str]) -> None:
+def test_the_content_security_policy_allows_only_the_embedded_style_sheet(made: tuple[Path, Inputs, str]) -> None:
     policy = next(a["content"] for t, a in Page(made[2]).tags if a.get("http-equiv") == "Content-Security-Policy")
     style = re.findall(r"<style>(.*?)</style>", made[2], re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style[0].encode()).digest()).decode()
@@ -149,7 +149,7 @@ def test_every_section_is_there_and_every_link_leads_somewhere(made: tuple[Path,
     assert 'class="empty"' not in made[2]
 
 
-def test_statistics_of_features_are_shown_unscaled(made: tuple[Path, Inputs, str]) -> None:
+def test_feature_statistics_are_shown_unscaled(made: tuple[Path, Inputs, str]) -> None:
     assert all(text in made[2] for text in ("Statistics of the features", ">17.2<", ">−1.5<"))
 
 
@@ -175,16 +175,16 @@ def test_no_path_of_this_machine_is_in_the_page(made: tuple[Path, Inputs, str]) 
     assert str(made[0]) not in made[2] and not re.search(r"(/home|/tmp|/root|/Users)/", made[2])
 
 
-def test_wide_tables_scroll_in_their_own_box(made: tuple[Path, Inputs, str]) -> None:
+def test_wide_tables_are_in_scrollable_boxes(made: tuple[Path, Inputs, str]) -> None:
     assert made[2].count("<table") == made[2].count('<div class="scroll"')
 
 
-def test_the_same_study_elsewhere_gives_the_same_bytes(made: tuple[Path, Inputs, str], tmp_path: Path) -> None:
+def test_the_same_study_in_another_folder_gives_the_same_report(made: tuple[Path, Inputs, str], tmp_path: Path) -> None:
     replaced = {0: ATTACK, 5: "by @some.body and /u/xyz-1, mail me@mail.org"}
     assert build(tmp_path / "results", make_study(tmp_path / "results", replaced)) == made[2]
 
 
-def test_a_study_with_nothing_says_so_in_every_section(tmp_path: Path) -> None:
+def test_an_empty_study_has_a_notice_in_every_section(tmp_path: Path) -> None:
     text = build(tmp_path / "results", {})
     assert {anchor for anchor, _ in CONTENTS} <= Page(text).ids
     assert text.count('class="empty"') == 13
@@ -225,14 +225,12 @@ def test_the_command_prints_arms_contrasts_and_the_page(
     assert text.splitlines()[-1] == f"Report: {made[0] / 'study' / 'report' / 'index.html'}"
 
 
-def test_the_command_fails_in_one_line_where_there_is_no_study(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_showing_a_folder_without_a_study_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["show", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_the_speed_of_the_stages_is_on_a_page_of_its_own(made: tuple[Path, Inputs, str]) -> None:
+def test_the_speed_of_the_stages_is_on_a_separate_page(made: tuple[Path, Inputs, str]) -> None:
     results, inputs, page = made
     beside = (results / "study/report/index.speed.html").read_text(encoding="utf-8")
     assert "index.speed.html" in page and "images/s" in beside and "made &lt;up&gt;" in beside
@@ -241,7 +239,7 @@ def test_the_speed_of_the_stages_is_on_a_page_of_its_own(made: tuple[Path, Input
     assert {stage for stage in stages if f"<th>{stage}</th>" in beside} == stages
 
 
-def test_figures_of_a_stage_are_taken_together() -> None:
+def test_speed_figures_of_a_stage_are_aggregated() -> None:
     one = {"images": 10.0, "loop_seconds": 5.0, "wait_seconds": 1.0, "work_seconds": 9.0, "read_bytes": 2e6}
     text = speed_page("s", [("features", one), ("knn", {}), ("features", one | {"wait_seconds": 4.0})]).decode()
     cells = re.findall(r"<tr><th>(.*?)</th>(.*?)</tr>", text.partition("<tbody>")[2])

@@ -17,7 +17,7 @@ def score(chain: Chain, name: str, **settings: object) -> Artifact:
     return run(STAGE, chain.results, f"saliency/{name}", {"examples": 3, **settings}, inputs, unit)
 
 
-def test_masked_images_are_scored_and_accounted_for(chain: Chain) -> None:
+def test_all_masked_images_are_scored_or_counted_as_dropped(chain: Chain) -> None:
     made = score(chain, "a")
     assert made.rows == {"in": 9, "out": 8, "dropped": {"empty_mask": 1}}
     rows = pq.read_table(made.path(".results.parquet")).to_pylist()
@@ -40,7 +40,7 @@ def test_batches_change_only_the_last_bits(chain: Chain) -> None:
     assert first == pytest.approx(second, abs=1e-3)
 
 
-def test_a_layer_that_is_not_there(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_saliency_layer_is_an_error(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         score(chain, "c", layers=["layer5"])
     assert (

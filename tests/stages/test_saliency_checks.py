@@ -19,7 +19,7 @@ def made(chain: Chain) -> Artifact:
     return run(saliency_checks.STAGE, chain.results, f"saliency_checks/{name}", settings, inputs, unit)
 
 
-def test_every_check_has_its_rows(made: Artifact) -> None:
+def test_every_saliency_check_has_its_rows(made: Artifact) -> None:
     assert made.rows == {"in": 8, "out": 6, "dropped": {"over_limit": 2}}
     rows = pq.read_table(made.path(".parquet")).to_pylist()
     stages = ["trained", "layer4", "layer3", "layer2", "layer1", "bn1", "conv1"]

@@ -95,7 +95,7 @@ def test_scores_are_those_of_recaption(ready: Captioned) -> None:
             assert row["itm"] is None and row["itm_z"] is None
 
 
-def test_all_arms_load_one_model_per_judge(ready: Captioned, loads: list[str]) -> None:
+def test_scoring_all_arms_loads_each_judge_model_once(ready: Captioned, loads: list[str]) -> None:
     arms = [f"arm{n}" for n in range(4)]
     for n, arm in enumerate(arms):
         table = pq.read_table(ready.arm("shuffled", seed=n).path(".parquet"))
@@ -108,7 +108,7 @@ def test_all_arms_load_one_model_per_judge(ready: Captioned, loads: list[str]) -
     assert len(loads) == 2
 
 
-def test_a_new_arm_or_judge_computes_only_its_own(ready: Captioned, loads: list[str]) -> None:
+def test_a_new_arm_or_judge_computes_only_its_scores(ready: Captioned, loads: list[str]) -> None:
     first = {arm: scored(ready, arm, also=ARMS[:2]) for arm in ARMS[:2]}
     assert len(loads) == 1
     facts = [
@@ -124,7 +124,7 @@ def test_a_new_arm_or_judge_computes_only_its_own(ready: Captioned, loads: list[
     assert len(loads) == 3
 
 
-def test_killed_and_restarted_gives_the_same_bytes(
+def test_killed_and_restarted_scoring_gives_the_same_bytes(
     ready: Captioned, loads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = {arm: scored(ready, arm, also=ARMS).hash for arm in ARMS}
@@ -145,7 +145,7 @@ def test_killed_and_restarted_gives_the_same_bytes(
     assert {arm: scored(ready, arm, also=ARMS).hash for arm in ARMS} == whole
 
 
-def test_captions_in_another_order(ready: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
+def test_captions_not_in_index_order_are_an_error(ready: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
     table = pq.read_table(ready.arm("original").path(".parquet"))
     pq.write_table(table.take(list(range(len(table)))[::-1]), ready.results / "arm.parquet")
     make_artifact(ready.results, "select_captions", "odd", {".parquet": ready.results / "arm.parquet"})
@@ -189,7 +189,7 @@ def test_ridge_reads_captioned_photos(ready: Captioned, tmp_path: Path) -> None:
         assert row["similarity"] == (pytest.approx(float(score), abs=1e-5) if CAPTIONS[place] else None)
 
 
-def test_judge_quality(ready: Captioned) -> None:
+def test_the_judge_quality_stage_writes_figures_per_arm(ready: Captioned) -> None:
     paths = [scored(ready, arm, block=block, also=ARMS).manifest_path for arm in ARMS for block in BLOCKS]
     made = run(judge_quality.STAGE, ready.results, "judge_quality/blip2", {"reference": "original"}, {"scores": paths})
     found = json.loads(made.path(".json").read_bytes())
@@ -199,7 +199,7 @@ def test_judge_quality(ready: Captioned) -> None:
     assert 0 <= found["generated"]["itc"]["style_control_standardised"]["value"] <= 1
 
 
-def test_judge_comparison(ready: Captioned) -> None:
+def test_the_judge_comparison_stage_compares_judges_and_arms(ready: Captioned) -> None:
     scores = [
         scored(ready, arm, judge, block, also=ARMS)
         for judge in ("one", "two")
@@ -221,7 +221,7 @@ def test_judge_comparison(ready: Captioned) -> None:
     assert found["pairs"]["one itm and two itm"]["raw"]["flips"]["value"] == 0
 
 
-def test_a_judge_s_scores_choose_captions(ready: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
+def test_captions_are_chosen_by_judge_scores(ready: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
     arms = ("original", "generated")
     made = {arm: [scored(ready, arm, block=block, also=arms) for block in BLOCKS] for arm in arms}
     chosen = {"judge": "blip2", "score": "itc", "standardised": True, "original": arms[0], "replacement": arms[1]}

@@ -37,7 +37,7 @@ def written(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def test_signed_urls_of_rows_stay_in_the_data(
+def test_signed_urls_of_rows_appear_only_in_the_data(
     results: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     made = planned(results, tmp_path, ["a.jpg", *SIGNED])
@@ -71,7 +71,7 @@ def test_signed_urls_of_rows_stay_in_the_data(
         f"https://h.test/a.zip#{SECRET}",
     ],
 )
-def test_a_secret_in_the_config_is_refused_without_repeating_it(url: str) -> None:
+def test_a_secret_in_the_config_is_refused_and_not_printed(url: str) -> None:
     config = {"study": "s", "shards": {"shards": 1}, "arms": [], "recaption": {}, "runs": []}
     for place in ({"at": url}, {"at": "https://h.test/a.zip", "mirrors": [url]}):
         with pytest.raises(PipelineError) as error:
@@ -89,11 +89,11 @@ def test_a_secret_in_the_config_is_refused_without_repeating_it(url: str) -> Non
         "https://h.test/a.zip?${QUERY}",
     ],
 )
-def test_variables_and_short_values_are_no_secrets(url: str) -> None:
+def test_variables_and_short_values_are_not_taken_for_secrets(url: str) -> None:
     assert Source(at=url, sha256="0" * 64).at == url
 
 
-def test_a_secret_comes_from_the_environment_and_stays_there(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_from_the_environment_is_written_nowhere(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = b"rows" * 1000
     monkeypatch.setenv("PAIRS_TOKEN", SECRET)
     with serving({f"/a.zip?token={SECRET}&dl=1": body}) as site:

@@ -17,7 +17,7 @@ def captions(artifact: Artifact) -> list[str]:
     return found
 
 
-def test_arms(given: Captioned) -> None:
+def test_original_generated_and_revised_captions_by_hand(given: Captioned) -> None:
     original, generated, revised = (given.arm(kind) for kind in ("original", "generated", "revised"))
     assert captions(original) == CAPTIONS
     rows = pq.read_table(Artifact(given.table).path(".parquet")).to_pylist()
@@ -30,7 +30,7 @@ def test_arms(given: Captioned) -> None:
     assert pq.read_table(original.path(".parquet"))["year"].to_pylist() == [2019] * 5 + [2020] * 4
 
 
-def test_controls(given: Captioned) -> None:
+def test_shuffled_and_mixed_captions_by_hand(given: Captioned) -> None:
     shuffled = captions(given.arm("shuffled", seed=4))
     assert sorted(shuffled) == sorted(CAPTIONS)
     assert not any(a == b for a, b in zip(shuffled, CAPTIONS, strict=True))

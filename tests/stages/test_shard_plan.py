@@ -10,7 +10,9 @@ from tests.helpers import run
 from workflow_scripts.stages import annotations, shard_plan
 
 
-def test_plan_and_too_few_shards(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_are_planned_and_too_few_shards_are_an_error(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     files = {"pics_2020": [row(f"a{n}") for n in range(5)], "aww_2020": [row(f"b{n}") for n in range(2)]}
     path = write_zip(tmp_path / "a.zip", files)
     rows = run(annotations.STAGE, results, "annotations/rows", {}, sources={"annotations": path})

@@ -27,7 +27,17 @@ def test_tables_csv_and_sources(results: Path) -> None:
     made = summarise(results)
     table = pq.read_table(made.path(".parquet"))
     assert table.column_names[:11] == [
-        *["run", "method", "pairs", "augmentation", "seed", "step", "dataset", "metric", "value", "low", "high"]
+        "run",
+        "method",
+        "pairs",
+        "augmentation",
+        "seed",
+        "step",
+        "dataset",
+        "metric",
+        "value",
+        "low",
+        "high",
     ]
     assert len(table) == 6 * (4 + 7)  # probe and few-shot, and saliency
     texts = csv.read_csv(made.path(".csv"), convert_options=csv.ConvertOptions(column_types=table.schema))
@@ -48,13 +58,13 @@ def test_tables_csv_and_sources(results: Path) -> None:
     assert [len(files) for files in sources["contrasts"]] == [12 if mean else 6 for mean in means]
 
 
-def test_what_is_not_there_is_no_row(results: Path) -> None:
+def test_missing_results_have_no_summary_rows(results: Path) -> None:
     made = run_stage(STAGE, results, "summary/empty", {"runs": RUNS}, {"probe": probe(results, RUNS[0])})
     assert len(pq.read_table(made.path(".parquet"))) == 3
     assert len(pq.read_table(made.path(".contrasts.parquet"))) == 0
 
 
-def test_same_bytes_again(results: Path, tmp_path: Path) -> None:
+def test_the_same_results_give_the_same_summary_bytes(results: Path, tmp_path: Path) -> None:
     other = tmp_path / "again"
     other.mkdir()
     assert summarise(results).manifest_path.read_bytes() == summarise(other).manifest_path.read_bytes()

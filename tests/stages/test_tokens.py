@@ -35,7 +35,7 @@ def rows_of(made: Artifact) -> list[list[int]]:
     return [part.tolist() for part in np.split(np.load(made.path(".npy")), np.cumsum(lengths)[:-1])]
 
 
-def test_clips_own_tokens(results: Path) -> None:
+def test_tokens_of_the_clip_tokenizer_equal_the_reference(results: Path) -> None:
     sources = {"model": save_clip_tokenizer(results / "clip")}
     made = run(tokenizer.STAGE, results, "tokenizer/tokenizer", {"kind": "clip"}, sources=sources)
     inputs = {"captions": arm(results), "tokenizer": made.manifest_path}
@@ -45,8 +45,15 @@ def test_clips_own_tokens(results: Path) -> None:
     assert rows_of(found) == expected
     assert pq.read_table(found.path(".parquet"))["key"].to_pylist() == [f"k{i}" for i in range(6)]
     assert json.loads(found.path(".json").read_bytes()) == {
-        **{"start": start, "end": end, "padding": end, "vocabulary": len(tokens()), "context": 7},
-        **{"captions": 3, "truncated": 1, "tokens": sum(map(len, expected)), "longest": 7},
+        "start": start,
+        "end": end,
+        "padding": end,
+        "vocabulary": len(tokens()),
+        "context": 7,
+        "captions": 3,
+        "truncated": 1,
+        "tokens": sum(map(len, expected)),
+        "longest": 7,
     }
     assert found.rows == {"in": 6, "out": 3, "dropped": {"no_caption": 3}}
 
@@ -62,6 +69,6 @@ def test_a_trained_tokenizer_knows_the_original_captions(results: Path) -> None:
     assert {row[0] for row in rows if row} == {1} and {row[-1] for row in rows if row} == {2}
 
 
-def test_a_vocabulary_of_clips_own_tokenizer_is_refused() -> None:
+def test_a_vocabulary_size_for_the_clip_tokenizer_is_refused() -> None:
     with pytest.raises(ValueError, match="vocabulary has no effect on a tokenizer of kind clip"):
         tokenizer.Tokenizer(kind="clip", vocabulary=300)

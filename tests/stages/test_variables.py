@@ -22,8 +22,12 @@ SECONDS = 600  # after which a job counts as stuck: a limit of threads made prod
 PLAIN = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "OMP_WAIT_POLICY": "passive"}
 UNSET = {"OMP_THREAD_LIMIT": "1", "OMP_MAX_ACTIVE_LEVELS": "0", "MKL_NUM_STRIPES": "4"}
 RECORDED = {
-    **{"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE", "ONEDNN_MAX_CPU_ISA": "SSE41"},
-    **{"OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": "X86_V3", "FAISS_SIMD_LEVEL": "NONE"},
+    "ATEN_CPU_CAPABILITY": "default",
+    "MKL_CBWR": "COMPATIBLE",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "OPENBLAS_CORETYPE": "Prescott",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3",
+    "FAISS_SIMD_LEVEL": "NONE",
 }
 
 

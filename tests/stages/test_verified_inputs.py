@@ -20,22 +20,32 @@ from workflow_scripts.core.runtime import stage as core_stage
 from workflow_scripts.embeddings import images as image_vectors
 
 WITH_INPUTS = (
-    *("annotations", "caption_quality", "caption_table", "data_card", "download", "embed_captions", "embed_images"),
-    *(
-        "discrimination",
-        "eval_dataset",
-        "eval_images",
-        "features",
-        "few_shot",
-        "image_hashes",
-        "image_index",
-        "knn",
-        "leakage",
-        "linear_probe",
-        "pair_quality",
-        "pair_table",
-    ),
-    *("pretrain", "recaption", "report", "saliency", "select_captions", "shard_plan", "summary"),
+    "annotations",
+    "caption_quality",
+    "caption_table",
+    "data_card",
+    "download",
+    "embed_captions",
+    "embed_images",
+    "discrimination",
+    "eval_dataset",
+    "eval_images",
+    "features",
+    "few_shot",
+    "image_hashes",
+    "image_index",
+    "knn",
+    "leakage",
+    "linear_probe",
+    "pair_quality",
+    "pair_table",
+    "pretrain",
+    "recaption",
+    "report",
+    "saliency",
+    "select_captions",
+    "shard_plan",
+    "summary",
 )
 
 
@@ -149,7 +159,9 @@ def test_a_damaged_input_is_refused_or_not_used(study: list[Job], stage: str) ->
 
 
 @pytest.mark.parametrize("stage", WITH_INPUTS)
-def test_an_input_that_changes_meanwhile(study: list[Job], stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_input_changed_during_the_job_is_detected(
+    study: list[Job], stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever was read is known to be right, or nothing is kept; what was in memory by then may change."""
     job = last_of(study, stage)
     expected = job.manifest.read_bytes()
@@ -170,7 +182,7 @@ def test_an_input_that_changes_meanwhile(study: list[Job], stage: str, monkeypat
         assert not job.entries()
 
 
-def test_a_permuted_embedding_and_its_repair(study: list[Job]) -> None:
+def test_a_permuted_embedding_is_refused_and_can_be_repaired(study: list[Job]) -> None:
     embed, search = last_of(study, "embed_captions"), last_of(study, "pair_table")
     expected, vectors = search.manifest.read_bytes(), embed.manifest.with_name("revised.minilm.npy")
     right = vectors.read_bytes()
@@ -182,7 +194,7 @@ def test_a_permuted_embedding_and_its_repair(study: list[Job]) -> None:
     assert search.run() == "" and search.manifest.read_bytes() == expected
 
 
-def test_a_missing_file_is_linked_from_a_sound_cache_alone(study: list[Job]) -> None:
+def test_a_missing_file_is_linked_only_from_an_intact_cache_entry(study: list[Job]) -> None:
     embed, search = last_of(study, "embed_captions"), last_of(study, "pair_table")
     expected, vectors = search.manifest.read_bytes(), embed.manifest.with_name("revised.minilm.npy")
     assert from_scratch(embed) == ""  # so that the cache holds it, whatever other tests left there
@@ -196,7 +208,7 @@ def test_a_missing_file_is_linked_from_a_sound_cache_alone(study: list[Job]) -> 
     assert os.path.samefile(vectors, kept)
 
 
-def test_nothing_is_kept_of_a_model_that_changes_while_it_is_used(
+def test_vectors_of_a_model_changed_during_use_are_discarded(
     study: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A vector file in the work folder outlives the job, so the model is looked at before each is kept."""

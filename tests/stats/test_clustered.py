@@ -19,7 +19,7 @@ UNITS = [
 
 
 @given(SMALL)
-def test_spearman_is_scipys(rows: list[tuple[int, int]]) -> None:
+def test_spearman_equals_scipy(rows: list[tuple[int, int]]) -> None:
     first, second = np.array(rows, float).T
     found = spearman(first, second, np.arange(len(rows)))
     if len(set(first)) == 1 or len(set(second)) == 1:
@@ -29,7 +29,7 @@ def test_spearman_is_scipys(rows: list[tuple[int, int]]) -> None:
 
 
 @given(SMALL)
-def test_kappa_is_scikit_learns(rows: list[tuple[int, int]]) -> None:
+def test_kappa_equals_scikit_learn(rows: list[tuple[int, int]]) -> None:
     first, second = (np.array(rows) > 1).T
     found = cohen_kappa(first, second, np.arange(len(rows)))
     if len({*first, *second}) == 1:
@@ -38,7 +38,7 @@ def test_kappa_is_scikit_learns(rows: list[tuple[int, int]]) -> None:
         assert found is not None and found.value == pytest.approx(cohen_kappa_score(first, second))
 
 
-def test_kappa_has_the_standard_error_of_fleiss_cohen_and_everitt() -> None:
+def test_the_kappa_standard_error_equals_fleiss_cohen_and_everitt() -> None:
     cells = np.array([[45, 15], [25, 15]])  # rows: first yes, no; columns: second yes, no
     first = np.repeat([True, True, False, False], cells.ravel())
     second = np.repeat([True, False, True, False], cells.ravel())
@@ -76,22 +76,22 @@ def test_observations_that_come_in_copies_count_once() -> None:
         assert figure(*again, clusters) == pytest.approx(figure(first, second, np.arange(50)))
 
 
-def test_a_share_of_all_or_none_has_an_interval_too() -> None:
+def test_shares_of_0_and_1_have_wilson_intervals() -> None:
     for hits in (np.ones(20), np.zeros(20)):
         assert share(hits, np.arange(20) // 2) == wilson(hits[0], 10)
 
 
-def test_the_published_example() -> None:
+def test_ordinal_alpha_equals_the_published_example() -> None:
     assert ordinal_alpha([[value - 1 for value in unit] for unit in UNITS], 5) == pytest.approx(0.815, abs=5e-4)
 
 
-def test_perfect_agreement_and_none() -> None:
+def test_ordinal_alpha_of_perfect_and_opposite_ratings() -> None:
     assert ordinal_alpha([[0, 0], [3, 3], [1, 1]], 4) == 1
     # Two raters, always at opposite ends, as often this way as that: observed d, expected d n / (2 (n - 1)), so
     # 1 - 2 (n - 1) / n = -0.5 for n = 4.
     assert ordinal_alpha([[0, 3], [3, 0]], 4) == pytest.approx(-0.5)
 
 
-def test_undefined() -> None:
+def test_ordinal_alpha_is_none_where_undefined() -> None:
     assert ordinal_alpha([[2, 2], [2, 2]], 4) is None
     assert ordinal_alpha([[2], [1], []], 4) is None

@@ -10,7 +10,7 @@ def test_rankme_of_equal_directions_is_their_number(used: int) -> None:
     assert rankme(features) == pytest.approx(used, rel=1e-4)
 
 
-def test_rankme_is_that_of_the_papers_formula() -> None:
+def test_rankme_equals_the_formula_of_the_paper() -> None:
     features = np.random.default_rng(0).normal(size=(60, 9)) * np.arange(1, 10) ** -2.0 + 0.3
     for rows in (features, features[:5]):  # more rows than columns, and fewer
         values = np.linalg.svd(rows, compute_uv=False)
@@ -18,7 +18,7 @@ def test_rankme_is_that_of_the_papers_formula() -> None:
         assert rankme(rows) == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), rel=1e-6)
 
 
-def test_rankme_of_nothing() -> None:
+def test_rankme_of_zero_features_is_nan() -> None:
     assert np.isnan(rankme(np.zeros((4, 3))))
 
 

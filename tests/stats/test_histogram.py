@@ -10,11 +10,20 @@ from workflow_scripts.stats.histogram import BINS, histogram
 @pytest.mark.parametrize(
     "values",
     [
-        *([1.0, 1.0], [1.0, 1.0000001], [0.0, 1e-45], [np.nan, 1.0], [np.inf, 1.0], [], [np.nan], [1e30, 1e30]),
-        *([-1e-9, 1e-9], [0.0, 1e30], [3]),
+        [1.0, 1.0],
+        [1.0, 1.0000001],
+        [0.0, 1e-45],
+        [np.nan, 1.0],
+        [np.inf, 1.0],
+        [],
+        [np.nan],
+        [1e30, 1e30],
+        [-1e-9, 1e-9],
+        [0.0, 1e30],
+        [3],
     ],
 )
-def test_any_numbers(values: list[float]) -> None:
+def test_a_histogram_can_be_drawn_of_any_numbers(values: list[float]) -> None:
     axes = Figure().subplots()
     histogram(axes, np.array(values, np.float32), color="red")
     heights = [bar.get_height() for bar in axes.patches]

@@ -9,7 +9,7 @@ from workflow_scripts.stats import intervals
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 5000), st.data(), st.floats(0.5, 0.999))
-def test_wilson_is_scipys(n: int, data: st.DataObject, level: float) -> None:
+def test_the_wilson_interval_equals_scipy(n: int, data: st.DataObject, level: float) -> None:
     successes = data.draw(st.integers(0, n))
     ours = intervals.wilson(successes / n, n, level)
     theirs = stats.binomtest(successes, n).proportion_ci(level, method="wilson")
@@ -25,7 +25,7 @@ def test_wilson_refuses_impossible_shares(share: float, n: int) -> None:
         intervals.wilson(share, n)
 
 
-def test_student_t_is_scipys_and_needs_enough_values() -> None:
+def test_student_t_equals_scipy_and_needs_enough_values() -> None:
     values = np.array([0.2, 0.5, 0.1, 0.9])
     ours = intervals.student_t(values, 0.9)
     theirs = stats.ttest_1samp(values, 0).confidence_interval(0.9)
@@ -53,7 +53,7 @@ def test_bootstrap_means_are_weighted_means_and_columns_share_resamples() -> Non
     assert intervals.bootstrap_means(values, 50, 4) == pytest.approx(slow, abs=1e-6)
 
 
-def test_bootstrap_agrees_with_scipys() -> None:
+def test_the_bootstrap_interval_agrees_with_scipy() -> None:
     values = np.random.default_rng(3).exponential(size=80)
     ours = intervals.bootstrap(values, 4000, 0)
     theirs = stats.bootstrap((values,), np.mean, n_resamples=4000, method="percentile", rng=1).confidence_interval

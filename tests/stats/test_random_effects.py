@@ -35,7 +35,7 @@ def mean_squares(table: np.ndarray) -> tuple[float, float, float]:
 
 @pytest.mark.parametrize("spread", [(2.0, 2.0), (2.0, 0.0), (0.0, 2.0), (0.0, 0.0)])
 @pytest.mark.parametrize("number", range(4))
-def test_it_is_the_analysis_of_variance(spread: tuple[float, float], number: int) -> None:
+def test_the_random_effects_interval_equals_the_analysis_of_variance(spread: tuple[float, float], number: int) -> None:
     rng = np.random.default_rng([7, number])
     table = rng.normal(size=(4, 6)) + rng.normal(0, spread[0], (4, 1)) + rng.normal(0, spread[1], (1, 6))
     seed, classes, rest = (square / 24 for square in mean_squares(table))
@@ -52,7 +52,7 @@ def test_it_is_the_analysis_of_variance(spread: tuple[float, float], number: int
     assert found.interval(0.9) == (pytest.approx(ends[0]), pytest.approx(ends[1]))
 
 
-def test_the_p_value_is_the_larger_of_joint_and_seeds_alone() -> None:
+def test_the_p_value_is_the_larger_of_the_joint_and_seed_tests() -> None:
     rng = np.random.default_rng(1)
     table = 0.5 + rng.normal(size=(5, 8)) + rng.normal(0, 2, (1, 8))
     found = two_way([table], [np.full(8, 1 / 8)])
@@ -64,7 +64,7 @@ def test_the_p_value_is_the_larger_of_joint_and_seeds_alone() -> None:
     assert found.p_value() == pytest.approx(stats.ttest_1samp(table.mean(axis=1), 0).pvalue)
 
 
-def test_without_classes_and_noise_it_is_students_t_over_seeds() -> None:
+def test_without_class_variance_and_noise_it_equals_the_t_test_over_seeds() -> None:
     by_seed = np.array([0.1, 0.4, 0.2])
     found = two_way([np.repeat(by_seed[:, None], 5, axis=1)], [np.full(5, 0.2)])
     expected = stats.ttest_1samp(by_seed, 0)
@@ -115,7 +115,7 @@ def test_a_mean_over_two_sets_of_two_classes_is_covered() -> None:
 
 
 @pytest.mark.parametrize("rest", [1e-4, 1e-6])
-def test_one_class_may_be_nearly_everything(rest: float) -> None:
+def test_a_class_may_have_nearly_all_the_weight(rest: float) -> None:
     shares = np.array([1 - rest, rest / 2, rest / 2])
     found = two_way([np.tile([1e6, 2e6, 4e6], (3, 1))], [shares])
     # To the first order in the rest, A / rest^2 has the diagonal 3/2, 1/2, 1/2, and beside it 3/4 (largest), 1/4.
@@ -147,14 +147,14 @@ def test_studies_are_computed_at_once() -> None:
         assert together.freedom[number] == pytest.approx(alone.freedom)
 
 
-def test_no_variance_is_no_certainty() -> None:
+def test_zero_variance_gives_no_significance() -> None:
     shares = np.full(4, 0.25)
     nothing, same = two_way([np.zeros((3, 4))], [shares]), two_way([np.full((3, 4), 0.1)], [shares])
     assert nothing.p_value() == 1 and nothing.interval(0.95) == (0, 0)
     assert np.isnan(same.variance) and np.isnan(same.p_value()) and np.isnan(same.interval(0.95)).all()
 
 
-def test_rounding_noise_is_no_effect() -> None:
+def test_rounding_noise_is_not_taken_for_an_effect() -> None:
     noise = two_way([np.full((3, 4), 1e-16)], [np.full(4, 0.25)])
     assert noise.mean == 0 and noise.p_value() == 1
 
@@ -165,7 +165,7 @@ def test_too_few_seeds_or_classes_are_refused(shape: tuple[int, int]) -> None:
         two_way([np.ones(shape)], [np.full(shape[1], 1 / shape[1])])
 
 
-def test_holm_by_hand() -> None:
+def test_holm_adjustment_by_hand() -> None:
     # 4 * .005; 3 * .01; 2 * .03; 1 * .04, but not below its predecessor.
     assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm(np.array([0.4, 0.7])) == pytest.approx([0.8, 0.8])

@@ -64,7 +64,7 @@ def test_a_results_folder_holds_all_its_studies(results: Path) -> None:
 
 
 @pytest.mark.parametrize("notes", [True, False])
-def test_a_study_is_named_by_each_path_in_it(results: Path, notes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_is_found_from_any_path_inside_it(results: Path, notes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not notes:
         (results / ".configs/noted.json").unlink()
         (results / ".configs").rmdir()

@@ -53,7 +53,7 @@ def test_facts_are_plausible(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WITH_ARTIFACTS)
-def test_a_study_has_its_names_settings_and_sources(demo: Units, name: str) -> None:
+def test_a_study_provides_artifact_names_settings_and_sources_of_each_stage(demo: Units, name: str) -> None:
     stage, known = declaration(name), facts(name)
     assert stage is not None
     for artifact in (demo.names(name) or [])[:2]:
@@ -75,12 +75,12 @@ def test_a_study_has_its_names_settings_and_sources(demo: Units, name: str) -> N
                 assert demo.holds(*label.split("/", 1)), label
 
 
-def test_what_is_no_stage_declares_nothing() -> None:
+def test_names_that_are_not_stages_declare_nothing() -> None:
     assert declaration("nothing") is None and declaration("__init__") is None and declaration("crate") is None
     assert tolerance("nothing", ".npy") is None
 
 
-def test_every_stage_has_a_rule_that_passes_what_it_declares() -> None:
+def test_every_stage_has_a_rule_that_passes_its_declared_inputs() -> None:
     assert set(stages_in_order()) == set(RULES) == set(ALL)
     for name in WITH_ARTIFACTS:
         stage = declaration(name)
@@ -99,7 +99,7 @@ def test_groups_and_slots_of_the_slurm_profile_are_those_of_the_stages() -> None
     assert {pair.split("=")[0] for pair in PROFILE["resources"]} == slots
 
 
-def test_no_table_of_posts_pictures_or_test_items_is_published() -> None:
+def test_no_table_of_posts_pictures_or_test_items_may_be_published() -> None:
     tables = {(name, suffix) for name, files in published().items() for suffix in files if suffix.endswith(".parquet")}
     assert tables == {
         ("caption_labels", ".reliability.parquet"),
@@ -120,17 +120,17 @@ def test_no_table_of_posts_pictures_or_test_items_is_published() -> None:
     assert published()["report"] == {".html": True}
 
 
-def test_a_pattern_stands_for_files_of_several_names() -> None:
+def test_a_tolerance_pattern_covers_several_file_names() -> None:
     assert tolerance("pretrain", "/step-000200.safetensors") is tolerance("pretrain", "/last.safetensors") is not None
     assert tolerance("linear_probe", ".predictions.parquet") != tolerance("linear_probe", ".head.safetensors")
     assert tolerance("recaption", ".keys.parquet") is None
 
 
-def test_the_first_seed_of_marked_runs_has_its_saliency_checked(demo: Units) -> None:
+def test_saliency_checks_cover_the_first_seed_of_marked_runs(demo: Units) -> None:
     assert demo.names("saliency_checks") == ["simclr-revised-crop-resnet_small-s0.last.masks"]
 
 
-def test_the_units_are_known_without_importing_numerical_libraries() -> None:
+def test_units_are_planned_without_importing_numerical_libraries() -> None:
     """Every start of Snakemake, also that of each job, imports them."""
     code = "import sys, workflow_scripts.study.units; print({'numpy', 'scipy', 'torch', 'pyarrow'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

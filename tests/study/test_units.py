@@ -31,7 +31,7 @@ def jobs(study: Units) -> dict[str, Any]:
     return found
 
 
-def test_a_new_judge_and_a_new_arm_add_their_own_jobs() -> None:
+def test_a_new_judge_or_arm_only_adds_jobs() -> None:
     before = jobs(units())
     assert len(before) == 4 * 54
     judge, arm = jobs(units(judges=[*JUDGES, CLIP])), merged()["arms"]
@@ -47,13 +47,13 @@ def test_a_study_without_judges_scores_nothing() -> None:
     assert found.names("score_captions") == found.names("judge_quality") == found.names("judge_comparison") == []
 
 
-def test_every_arm_is_compared_with_the_original_one() -> None:
+def test_every_arm_is_compared_with_the_original() -> None:
     assert units().names("judge_comparison") == [arm for arm in units().arms if arm != "original"]
     arms = [arm if arm["name"] != "original" else {**arm, "kind": "generated"} for arm in merged()["arms"]]
     assert units(arms=arms).names("judge_comparison") == []
 
 
-def test_a_judge_reads_its_model_or_the_matcher() -> None:
+def test_a_judge_uses_its_model_or_else_the_matcher() -> None:
     found = units(judges=[*JUDGES, CLIP])
     sources = [found.sources("score_captions", {"arm": "a", "judge": name, "block": ""}) for name in found.judges]
     assert sources == [{"model": found.study.recaption.matcher.at}, {"model": "models/clip"}]
@@ -81,7 +81,7 @@ def test_sources_of_judges_do_not_collide() -> None:
     assert sources == [{"model": "models/labels", "text": encoder}, {"model": "models/clip"}]
 
 
-def test_a_job_has_the_settings_of_its_kind_alone() -> None:
+def test_a_scoring_job_has_only_the_settings_of_its_judge_kind() -> None:
     common = {"kind", "batch_size", "others", "images", "seed"}
     found = units(judges=[*JUDGES, CLIP])
     names = [set(found.settings("score_captions", {"arm": "a", "judge": name, "block": ""})) for name in found.judges]
@@ -116,7 +116,7 @@ def test_the_cost_is_that_of_the_images_scored() -> None:
         ({**AGREEMENT, "source": "models/clip"}, "unused source .*models/clip; remove it; kind agreement has none"),
     ],
 )
-def test_mistakes_are_named(judge: dict[str, Any], said: str) -> None:
+def test_config_mistakes_are_reported(judge: dict[str, Any], said: str) -> None:
     with pytest.raises(PipelineErrors, match=said):
         units(judges=[*JUDGES, judge])
 
@@ -129,7 +129,10 @@ def test_blocks_are_consecutive_shards() -> None:
 
 def test_a_job_names_the_other_arms() -> None:
     assert other_arms("out", ["a", "b"], "a.clip.0-1") == [
-        *("--also", "out/score_captions/b.clip.0-1", "arm=b", "captions=out/select_captions/b.manifest.json")
+        "--also",
+        "out/score_captions/b.clip.0-1",
+        "arm=b",
+        "captions=out/select_captions/b.manifest.json",
     ]
 
 
@@ -155,7 +158,7 @@ def test_vectors_of_images_are_needed_if_test_images_are_compared_by_them() -> N
     assert given.read("leakage", "vectors", {"dataset": "masks"}) == ["vector_matches/masks.blip2"]
 
 
-def test_only_the_search_by_vectors_has_the_encoder_and_the_cosine_among_its_settings() -> None:
+def test_only_the_vector_search_depends_on_the_cosine_limit() -> None:
     given = compared(leakage={"encoder": "blip2", "cosine": 0.7, "distance": 60})
     unit = {"dataset": "masks", "encoder": "blip2"}
     assert given.settings("vector_matches", unit) == {"cosine": 0.7}

@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 # Runs a command in a small process, since a child's peak includes that of the process that started it.
 MEASURED = (
-    *(sys.executable, "-c"),
+    sys.executable,
+    "-c",
     "import resource, subprocess, sys; status = subprocess.run(sys.argv[1:]).returncode; "
     "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10); sys.exit(status)",
 )

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 SAMPLE = 25
 
 
-def test_a_flipped_byte_is_found_and_hides_nothing(copy_of: Callable[[], Checkout]) -> None:
+def test_a_flipped_byte_is_detected_and_hides_no_other_fault(copy_of: Callable[[], Checkout]) -> None:
     results = copy_of().folder / "results"
     assert report(results) == (0, [])
     base = {results / "tiny" / "stray.txt", results / "tiny" / "image_index" / "images.parquet"}

@@ -24,7 +24,7 @@ def full() -> list[list[str]]:
     return commands()
 
 
-def test_full_study_without_any_data(full: list[list[str]]) -> None:
+def test_the_full_study_can_be_planned_without_data(full: list[list[str]]) -> None:
     counts = Counter(stage for stage, *_ in full)
     assert counts["download"] == counts["recaption"] == 540
     assert counts["pretrain"] == 37
@@ -41,7 +41,7 @@ def test_full_study_without_any_data(full: list[list[str]]) -> None:
     assert set(counts) == stages - absent
 
 
-def test_no_two_jobs_share_a_key(full: list[list[str]]) -> None:
+def test_every_job_has_a_unique_key(full: list[list[str]]) -> None:
     keys: dict[str, list[str]] = {}
     for stage, *words in full:
         args = arguments(stage, words)
@@ -62,7 +62,7 @@ def test_demo_names_no_run_of_the_full_study(full: list[list[str]]) -> None:
     assert not demo & runs(full)
 
 
-def test_settings_stand_in_one_string_each(full: list[list[str]]) -> None:
+def test_settings_are_passed_as_a_single_canonical_json_string(full: list[list[str]]) -> None:
     """The params trigger compares sets of values: one canonical JSON text can't be mixed up with another."""
     import json
 
@@ -71,7 +71,7 @@ def test_settings_stand_in_one_string_each(full: list[list[str]]) -> None:
         assert settings == canonical(json.loads(settings))
 
 
-def test_twelve_million_images(tmp_path: Path) -> None:
+def test_planning_twelve_million_images_needs_bounded_memory(tmp_path: Path) -> None:
     """1,202 shards: the dry run's memory and job counts (its time is a benchmark)."""
     overlay = tmp_path / "big.yaml"
     overlay.write_text("study: redcaps12m\nannotations: {years: null}\nshards: {shards: 1202}\n")

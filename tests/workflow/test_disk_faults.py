@@ -34,9 +34,7 @@ def faulty(open_folder: Path) -> Iterator[FaultyCheckout]:
         servers.close()
 
 
-def test_a_disk_that_is_too_small_and_calls_that_fail_change_no_byte(
-    faulty: FaultyCheckout, finished_nano: Checkout
-) -> None:
+def test_full_disks_and_failing_system_calls_change_no_byte(faulty: FaultyCheckout, finished_nano: Checkout) -> None:
     """In turns there is little room and calls fail. One file can't be read until its job starts again."""
     faulty.once, rooms = READ_BY_THE_REPORT, ROOMS
 

@@ -53,7 +53,7 @@ def test_an_exported_network_gives_the_features_of_the_study_without_the_project
     assert np.abs(np.array(json.loads(printed)) - expected).max() < 1e-5
 
 
-def test_an_export_that_loads_with_other_features_is_not_put_in_place(
+def test_an_export_that_loads_with_other_features_is_not_published(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = hubconf.network
@@ -70,7 +70,7 @@ def test_an_export_that_loads_with_other_features_is_not_put_in_place(
     assert not list(study.glob("copies/*"))
 
 
-def test_the_card_states_data_budget_scores_and_root(study: Path, tmp_path: Path) -> None:
+def test_the_card_states_data_budget_scores_and_root_hash(study: Path, tmp_path: Path) -> None:
     run = the_run(study)
     export(run, tmp_path / "out", "CC BY 4.0 | <b> 🙂\udc80\u2028")
     card = (tmp_path / "out/README.md").read_text()
@@ -120,7 +120,7 @@ def test_runs_that_are_unfinished_unknown_or_out_of_date_are_refused(study: Path
         find_run(study / "pretrain" / run.name)
 
 
-def test_a_removed_image_is_added_to_the_card_of_the_network_that_learned_from_it(study: Path, tmp_path: Path) -> None:
+def test_removed_images_are_listed_on_cards_of_networks_trained_on_them(study: Path, tmp_path: Path) -> None:
     from workflow_scripts.acquisition.annotations.removal_tokens import id_token
     from workflow_scripts.commands.remove import _mark
     from workflow_scripts.core.files.copies import read_network

@@ -33,7 +33,7 @@ def ends_in_one_line(checkout: Checkout, words: tuple[str, ...], log: str, expec
     assert "Traceback" not in text
 
 
-def test_what_is_missing_is_named_before_anything_runs(fresh: Checkout) -> None:
+def test_missing_sources_are_reported_before_anything_runs(fresh: Checkout) -> None:
     """All together, and for the jobs that are to run alone."""
     words = overlay(fresh, "recaption: {captioner: no/such/folder, matcher: README.md}")
     expected = [
@@ -69,7 +69,7 @@ def test_annotation_zip_with_a_malformed_file(copy_of: Callable[[], Checkout]) -
     ends_in_one_line(checkout, words, "annotations/rows.log", "pics_2020.json")
 
 
-def test_truncated_shard(copy_of: Callable[[], Checkout]) -> None:
+def test_a_truncated_shard_is_a_single_line_error(copy_of: Callable[[], Checkout]) -> None:
     checkout = copy_of()
     tar = checkout.folder / "results/tiny/download/00000.tar"
     data = tar.read_bytes()
@@ -79,7 +79,7 @@ def test_truncated_shard(copy_of: Callable[[], Checkout]) -> None:
     ends_in_one_line(checkout, words, "recaption/00000.log", "wrong size in results/tiny/download/00000.tar")
 
 
-def test_damaged_image(copy_of: Callable[[], Checkout]) -> None:
+def test_a_damaged_image_is_a_single_line_error(copy_of: Callable[[], Checkout]) -> None:
     checkout = copy_of()
     tar = checkout.folder / "results/tiny/download/00000.tar"
     rows = pq.read_table(Path(str(tar).replace(".tar", ".parquet"))).to_pylist()

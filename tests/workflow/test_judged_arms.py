@@ -42,9 +42,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return jobs(tmp_path_factory.mktemp("study"))
 
 
-def test_another_judge_changes_only_its_own_jobs_and_the_comparison(
-    before: dict[str, list[str]], tmp_path: Path
-) -> None:
+def test_another_judge_changes_only_its_jobs_and_the_comparison(before: dict[str, list[str]], tmp_path: Path) -> None:
     after = jobs(tmp_path, judges=JUDGES)
     new = after.keys() - before.keys()
     assert {name.split("/")[0] for name in new} == {"source", "score_captions", "judge_quality", "judge_calibration"}

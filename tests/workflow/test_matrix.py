@@ -170,7 +170,7 @@ def words(stages: set[str], stage: str, family: set[str]) -> str:
     return ", ".join(["itself", *sorted(stages - {stage})])
 
 
-def test_every_stage_reruns_for_what_it_depends_on_and_nothing_else(nano: Checkout) -> None:
+def test_every_stage_reruns_only_for_what_it_depends_on(nano: Checkout) -> None:
     study = Study(nano)
     assert {record["stage"] for record in study.first.values()} == set(EDITS)
     for stage in EDITS:
@@ -215,7 +215,7 @@ def test_every_stage_reruns_for_what_it_depends_on_and_nothing_else(nano: Checko
     assert text in (ROOT / "docs/reruns.md").read_text()
 
 
-def test_an_edit_that_changes_the_output_runs_what_follows_and_undoing_it_computes_nothing(nano: Checkout) -> None:
+def test_changed_output_reruns_downstream_stages_and_undoing_it_nothing(nano: Checkout) -> None:
     file, old, new = "workflow_scripts/captions/arms/revised.py", "np.float32(margin)", "np.float32(margin - 1000.0)"
     before = nano.hashes()
     start = now()

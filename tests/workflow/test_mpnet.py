@@ -50,7 +50,7 @@ def mpnet() -> Path:
 
 @pytest.mark.slow
 @pytest.mark.shared
-def test_up_to_pair_tables(shared_data: Path, mpnet: Path, fresh: Checkout) -> None:
+def test_a_study_of_real_photos_runs_up_to_pair_tables(shared_data: Path, mpnet: Path, fresh: Checkout) -> None:
     photos = pq.read_table(shared_data / "photos_captions/captions.parquet").slice(0, PHOTOS).to_pylist()
     data = fresh.folder / "data/photos"
     data.mkdir(parents=True)

@@ -9,7 +9,7 @@ from tests.workflow.checkout import CONFIG, Checkout
 pytestmark = pytest.mark.slow
 
 
-def test_a_run_ends_with_what_to_do_next_and_a_second_one_has_nothing_to_do(cold: Checkout) -> None:
+def test_a_run_ends_with_the_next_step_and_a_repeated_run_does_nothing(cold: Checkout) -> None:
     target = "results/tiny/eval_dataset/masks.manifest.json"
     status, printed = cold.run("-n", target, *CONFIG)
     assert status == 0 and re.search(r"^eval_dataset +1$", printed, re.MULTILINE), printed

@@ -140,7 +140,7 @@ def test_a_dry_run_asks_again_only_for_printed_commands_that_a_plan_affects(plan
 
 
 @pytest.mark.parametrize("words", [("-n",), ("-n", "-p")])
-def test_a_dry_run_names_what_a_command_does_not_have(plan: Plan, words: tuple[str, ...]) -> None:
+def test_a_dry_run_reports_unknown_names_in_a_command(plan: Plan, words: tuple[str, ...]) -> None:
     status, printed = plan(*words, forced=("a",), command_of_c="cp {input.ones} {output}")
     assert status == 1
     assert any("AttributeError" in line and "ones" in line for line in printed), printed
@@ -149,14 +149,14 @@ def test_a_dry_run_names_what_a_command_does_not_have(plan: Plan, words: tuple[s
     assert any("NameError" in line and "inputs" in line for line in printed), printed
 
 
-def test_a_job_outside_its_group_may_depend_on_it(plan: Plan) -> None:
+def test_a_job_run_outside_its_group_may_depend_on_the_group(plan: Plan) -> None:
     words = ("-n", "--forceall", "--groups", "a=g", "d=g", "--group-components", "g=2")
     status, printed = plan(*words)
     assert status != 0 and "depends on itself" in " ".join(printed)
     assert plan(*words, alone=("d",))[0] == 0
 
 
-def test_what_until_and_omit_from_cut_off_is_not_requested_and_never_forced(plan: Plan) -> None:
+def test_jobs_cut_off_by_until_or_omit_from_are_neither_requested_nor_forced(plan: Plan) -> None:
     printed = plan("-n", "--until", "b", forced=("a", "c"))[1]
     assert line(printed, "known") == ["a", "b", "c-", "d-", "all-"]
     assert line(printed, "planned") == ["a", "b", "dry"]
@@ -166,7 +166,7 @@ def test_what_until_and_omit_from_cut_off_is_not_requested_and_never_forced(plan
     assert line(plan("-n", "c.txt", forced=("b", "c"))[1], "planned") == ["c", "dry"]
 
 
-def test_until_works_for_rules_that_need_each_other(plan: Plan, tmp_path: Path) -> None:
+def test_until_works_for_rules_that_depend_on_each_other(plan: Plan, tmp_path: Path) -> None:
     """Left alone, Snakemake ends with "Out of jobs" once the first of them is done."""
     for name in ("a.txt", "b-1.txt", "c.txt", "d.txt"):
         (tmp_path / name).unlink()

@@ -75,7 +75,7 @@ def traces(checkout: Checkout, rows: list[dict[str, Any]], images: list[bytes]) 
     return found
 
 
-def test_twenty_rows_leave_no_trace(copy_of: Callable[[], Checkout]) -> None:
+def test_twenty_removed_rows_leave_no_trace(copy_of: Callable[[], Checkout]) -> None:
     checkout = copy_of()
     rows = rows_to_remove(checkout)
     images = pictures(checkout, rows)
@@ -111,7 +111,7 @@ def test_twenty_rows_leave_no_trace(copy_of: Callable[[], Checkout]) -> None:
     assert checkout.hashes() == hashes
 
 
-def test_by_hand_before_the_study_is_made_again(finished: Checkout) -> None:
+def test_remove_before_recomputing_reports_a_missing_removal_list(finished: Checkout) -> None:
     command = [sys.executable, "-m", "workflow_scripts.commands", "remove", "results/tiny"]
     done = subprocess.run(
         [*as_user(), *command], cwd=finished.folder, env=finished.environment(), capture_output=True, text=True

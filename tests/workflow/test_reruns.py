@@ -20,7 +20,7 @@ def computed(checkout: Checkout, since: str) -> set[str]:
     return {record["stage"] for record in checkout.records(since).values() if not record["cached"]}
 
 
-def test_every_stage_ran_and_left_whole_artifacts(finished: Checkout) -> None:
+def test_every_stage_ran_and_left_no_unfinished_work(finished: Checkout) -> None:
     records = finished.records()
     assert {record["stage"] for record in records.values()} == set(STAGES) - NOT_IN_TINY
     assert (finished.folder / "results/tiny/report/index.html").stat().st_size > 10_000
@@ -30,7 +30,7 @@ def test_every_stage_ran_and_left_whole_artifacts(finished: Checkout) -> None:
         assert record["peak_bytes"] < 4e9
 
 
-def test_again_touched_or_comment_edited_nothing_runs(copy_of: Callable[[], Checkout]) -> None:
+def test_repeating_touching_or_editing_comments_reruns_nothing(copy_of: Callable[[], Checkout]) -> None:
     checkout = copy_of()
     assert NOTHING in checkout.run()[1]
     checkout.touch_all(seed=3)

@@ -40,7 +40,7 @@ def start(checkout: Checkout) -> Any:
     return checkout.start(*NANO, "--config", f"study={checkout.study}")
 
 
-def test_two_snakemakes_on_one_cache_compute_every_key_once(pair: list[Checkout]) -> None:
+def test_two_snakemakes_on_a_shared_cache_compute_every_key_once(pair: list[Checkout]) -> None:
     chance = random.Random(11)
     running = {checkout.study: start(checkout) for checkout in pair}
     for number in range(KILLS):

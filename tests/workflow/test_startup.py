@@ -25,7 +25,7 @@ def last_line(checkout: Checkout, *words: str) -> str:
     return said.splitlines()[-1]
 
 
-def test_config_files_that_can_not_be_read(cold: Checkout) -> None:
+def test_unreadable_config_files_are_a_plain_error(cold: Checkout) -> None:
     aliases = ["a0: &a0 {x: 1, y: 2}"]
     for n in range(1, 12):
         aliases.append(f"a{n}: &a{n} {{{', '.join(f'k{m}: *a{n - 1}' for m in range(9))}}}")
@@ -37,7 +37,7 @@ def test_config_files_that_can_not_be_read(cold: Checkout) -> None:
     assert last_line(cold, "nested.yaml").startswith("error: too many values in nested.yaml:6 (a5)")
 
 
-def test_mistakes_of_all_config_files_are_named_in_a_dry_run_too(cold: Checkout) -> None:
+def test_a_dry_run_reports_mistakes_in_all_config_files(cold: Checkout) -> None:
     (cold.folder / "over.yaml").write_text(
         "pairs:\n- {name: p, arm: revisde, encoder: minilm}\nbootstrap: 100\nbootstrap: 200\n"
     )
@@ -52,7 +52,7 @@ def test_mistakes_of_all_config_files_are_named_in_a_dry_run_too(cold: Checkout)
     ]
 
 
-def test_a_target_that_the_study_lacks(cold: Checkout) -> None:
+def test_an_unknown_target_is_an_error_with_the_closest_artifact(cold: Checkout) -> None:
     status, printed = cold.run("results/tiny/pair_table/revisde.manifest.json", *DRY)
     assert status == 1 and "Traceback" not in printed
     *_, last = printed.strip().splitlines()
@@ -61,7 +61,7 @@ def test_a_target_that_the_study_lacks(cold: Checkout) -> None:
     )
 
 
-def test_overrides_and_targets_that_are_no_such(cold: Checkout) -> None:
+def test_invalid_overrides_and_data_file_targets_are_refused(cold: Checkout) -> None:
     assert last_line(cold, "--config", "x=1").startswith("error: invalid override in --config: x=1; write KEY=VALUE")
     said = last_line(cold, "--config", "compute={math_threads: 010}")
     assert said.startswith("error: ambiguous number in --config (compute.math_threads): 010, which YAML reads as 8; ")
@@ -73,7 +73,9 @@ def test_overrides_and_targets_that_are_no_such(cold: Checkout) -> None:
     )
 
 
-def test_another_folder_and_a_user_without_a_name(cold: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_working_folder_is_an_error_and_a_nameless_user_is_not(
+    cold: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (cold.folder / "elsewhere").mkdir()
     give_to_user(cold.folder / "elsewhere")
     said = last_line(cold, "--directory", "elsewhere")
@@ -86,7 +88,7 @@ def test_another_folder_and_a_user_without_a_name(cold: Checkout, monkeypatch: p
     assert status == 0, printed
 
 
-def test_folders_that_can_not_be_used(cold: Checkout) -> None:
+def test_unusable_results_and_state_folders_are_an_error(cold: Checkout) -> None:
     (cold.folder / "results").rmdir()
     (cold.folder / "results").write_text("no folder")
     assert last_line(cold).startswith("error: no results folder in results: a file; ")
@@ -102,7 +104,7 @@ def test_folders_that_can_not_be_used(cold: Checkout) -> None:
     assert last_line(cold).startswith(f"error: no write permission in {cold.folder}: user ")
 
 
-def test_a_locked_study(cold: Checkout) -> None:
+def test_a_locked_study_is_a_plain_error(cold: Checkout) -> None:
     """Where Snakemake's locks are on; our default profile switches them off."""
     target = "results/tiny/demo_world/world.manifest.json"
     locks = cold.folder / ".snakemake/locks"
@@ -116,7 +118,7 @@ def test_a_locked_study(cold: Checkout) -> None:
     )
 
 
-def test_control_c(cold: Checkout) -> None:
+def test_ctrl_c_during_startup_ends_in_a_plain_error(cold: Checkout) -> None:
     """The signal comes from the Snakefile itself, so that it always comes in start-up."""
     with open(cold.folder / "Snakefile", "a") as file:
         file.write(f"\nimport signal\n\nos.kill(os.getpid(), {int(signal.SIGINT)})\n")
@@ -126,7 +128,7 @@ def test_control_c(cold: Checkout) -> None:
     assert last == "error: interrupted in Snakemake: Ctrl-C; run the same command again to continue"
 
 
-def test_a_home_and_results_that_can_not_be_written(cold: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_home_and_results_folders_are_an_error(cold: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     target = "results/tiny/demo_world/world.manifest.json"
     status, printed = cold.run(target, *CONFIG)
     assert status == 0, printed

@@ -141,12 +141,12 @@ def test_the_plans_are_those_in_the_documentation(plans: dict[str, list[tuple[Pl
     assert text in (ROOT / "docs/reruns.md").read_text()
 
 
-def test_run_records_alone_give_the_same_plans(plans: dict[str, list[tuple[Plan, Plan]]]) -> None:
+def test_run_records_without_snakemake_metadata_give_the_same_plans(plans: dict[str, list[tuple[Plan, Plan]]]) -> None:
     differ = {name: found for name, found in plans.items() if any(one != other for one, other in found)}
     assert differ == {}
 
 
-def test_trainings_run_for_their_own_edits_alone(plans: dict[str, list[tuple[Plan, Plan]]]) -> None:
+def test_trainings_rerun_only_for_edits_that_affect_them(plans: dict[str, list[tuple[Plan, Plan]]]) -> None:
     def trainings(edit: str) -> list[int]:
         return [of_stage(plan, "pretrain") for plan, _ in plans[edit]]
 
@@ -215,7 +215,7 @@ def families(study: Checkout) -> dict[str, set[str]]:
     return found
 
 
-def test_stale_artifacts_are_named_only_where_they_run(studies: Studies) -> None:
+def test_stale_artifacts_are_logged_only_if_they_rerun(studies: Studies) -> None:
     """By the command itself, as people see it."""
     folder = studies.folders[1]
     config = yaml.safe_load((ROOT / CONFIG).read_text())

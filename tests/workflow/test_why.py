@@ -11,7 +11,7 @@ from workflow_scripts.commands.why import answer
 pytestmark = pytest.mark.slow
 
 
-def test_every_file_of_the_small_study_has_an_answer(finished: Checkout) -> None:
+def test_why_answers_for_every_file_of_the_small_study(finished: Checkout) -> None:
     study = finished.folder / "results" / "tiny"
     zip_line = "annotations (demo_world/world, world.annotations.zip): sha256 "
     zip_line += json.loads((study / "demo_world" / "world.manifest.json").read_bytes())["files"][".annotations.zip"][

@@ -18,7 +18,8 @@ from workflow_scripts.stats.seeds import derive
 AT_ONCE = 64
 RESULTS = pa.schema(
     [
-        *[("dataset", pa.string()), ("metric", pa.string())],
+        ("dataset", pa.string()),
+        ("metric", pa.string()),
         *[(name, pa.float64()) for name in ("value", "low", "high", "standard_error")],
         *[(name, pa.int64()) for name in ("n", "ways", "classes", "classes_left_out")],
     ]

@@ -15,9 +15,11 @@ UNIFORMITY_PAIRS = 200_000
 """Most pairs of test images behind the uniformity."""
 RESULTS = pa.schema(
     [
-        *[("dataset", pa.string()), ("metric", pa.string())],
+        ("dataset", pa.string()),
+        ("metric", pa.string()),
         *[(name, pa.float64()) for name in ("value", "low", "high")],
-        *[("n", pa.int64()), ("bank", pa.int64())],
+        ("n", pa.int64()),
+        ("bank", pa.int64()),
     ]
 )
 ROWS = pa.schema([("dataset", pa.string()), ("metric", pa.string()), ("value", pa.float64()), ("n", pa.int64())])

@@ -55,8 +55,11 @@ def _about(settings: ExternalNetwork, found: Found, network: nn.Module, usual: U
     if settings.layer:
         submodule(network, settings.layer, "layer")
     preprocessing = {
-        **{"size": view.size, "resize": f"shorter side to {view.side}, {view.resize}", "crop": "centre"},
-        **{"mean": list(mean), "std": list(std)},
+        "size": view.size,
+        "resize": f"shorter side to {view.side}, {view.resize}",
+        "crop": "centre",
+        "mean": list(mean),
+        "std": list(std),
     }
     with torch.no_grad():
         whole = Foreign(network, mean, std, settings.features, map_of(found.backbone, network))
@@ -66,8 +69,12 @@ def _about(settings: ExternalNetwork, found: Found, network: nn.Module, usual: U
         advice = "name the module before the classifier: features, or correct global_pool in its config.json"
         raise PipelineError("features that are no vector", f"networks, {settings.name}", value, advice)
     return {
-        **{"backbone": found.backbone, "options": dict(found.options), "features": settings.features},
-        **{"feature_dim": int(seen.shape[1]), "layer": layer, "preprocessing": preprocessing},
+        "backbone": found.backbone,
+        "options": dict(found.options),
+        "features": settings.features,
+        "feature_dim": int(seen.shape[1]),
+        "layer": layer,
+        "preprocessing": preprocessing,
     }
 
 

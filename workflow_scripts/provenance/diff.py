@@ -205,7 +205,9 @@ def _entry(one: Findings) -> dict[str, Any]:
     return {
         "a": {"artifact": one.a.label, "manifest_sha256": one.a.hash},
         "b": {"artifact": one.b.label, "manifest_sha256": one.b.hash},
-        **{"first": one.first, "same_content": one.same_content, "unexplained": one.unexplained},
+        "first": one.first,
+        "same_content": one.same_content,
+        "unexplained": one.unexplained,
         **{name: getattr(one, name) for name in ("files", "rows", "unit", "settings", "code", "versions")},
         "modules": one.modules,
         "inputs": [{"name": pair.name, "a": _input(pair.a), "b": _input(pair.b)} for pair in one.inputs],

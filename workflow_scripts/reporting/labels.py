@@ -146,7 +146,13 @@ def sheet_page(items: Sequence[Item], pictures: Iterable[Image.Image], sheet: st
         for item, picture in zip(items, pictures, strict=True)
     ]
     context = {
-        **{"sheet": sheet, "items": shown, "columns": RATING_COLUMNS, "scales": SCALES, "points": POINTS},
-        **{"style": Markup(style), "script": Markup(script), "policy": policy(style, script)},
+        "sheet": sheet,
+        "items": shown,
+        "columns": RATING_COLUMNS,
+        "scales": SCALES,
+        "points": POINTS,
+        "style": Markup(style),
+        "script": Markup(script),
+        "policy": policy(style, script),
     }
     return environment().get_template("labels.html").render(context).encode("utf-8")

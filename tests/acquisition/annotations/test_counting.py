@@ -9,7 +9,7 @@ ids = st.text("abAB01_-", min_size=1, max_size=12)
 
 
 @given(st.lists(st.lists(ids, max_size=30), max_size=6))
-def test_as_a_set(batches: list[list[str]]) -> None:
+def test_id_set_equals_a_plain_set(batches: list[list[str]]) -> None:
     seen, known = IdSet(), set()
     for batch in batches:
         expected = []

@@ -20,7 +20,7 @@ values = st.recursive(
 
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None)
 @given(rows=st.lists(values, max_size=6), info=values, first=st.booleans(), indent=st.sampled_from([None, 1]))
-def test_any_rows_in_any_pieces(
+def test_rows_are_parsed_alike_for_any_piece_size(
     rows: list[Any], info: Any, first: bool, indent: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = {"annotations": rows, "info": info} if first else {"info": info, "annotations": rows}
@@ -48,7 +48,7 @@ def test_any_rows_in_any_pieces(
         '{"annotations": [1,]}',
     ],
 )
-def test_no_json(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_json_is_an_error(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(annotation_json, "PIECE", 2)
     with pytest.raises(ValueError) as raised:
         list(rows_of(io.BytesIO(text.encode())))
@@ -58,12 +58,12 @@ def test_no_json(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "text", ["[1]", "3", '{"a": []}', '{"annotations": {}}', '{"annotations": [], "annotations": []}']
 )
-def test_no_list(text: str) -> None:
+def test_json_without_exactly_one_annotation_list_is_an_error(text: str) -> None:
     with pytest.raises(NoListError):
         list(rows_of(io.BytesIO(text.encode())))
 
 
-def test_a_mark_of_byte_order_is_no_fault() -> None:
+def test_a_utf8_byte_order_mark_is_skipped() -> None:
     assert list(rows_of(io.BytesIO(b'\xef\xbb\xbf{"annotations": [{"a": 1}]}'))) == [({"a": 1}, 8)]
 
 
@@ -71,14 +71,14 @@ def test_a_mark_of_byte_order_is_no_fault() -> None:
     "value",
     ['"' + 'a\\"\\\\' * 900_000 + '"', "[" + "[0]," * 400_000 + '{"]": 1}]', '{"caption": "' + "é" * 2_000_000 + '"}'],
 )
-def test_a_row_that_is_too_long_is_read_over(value: str) -> None:
+def test_an_oversized_row_is_skipped_and_the_next_is_read(value: str) -> None:
     text = f'{{"info": {value}, "annotations": [1, {value}, {{"a": 2}}, {value}]}}'
     (one, _), (long, length), (two, _), (last, _) = rows_of(io.BytesIO(text.encode()))
     assert one == 1 and two == {"a": 2} and length == len(value)
     assert isinstance(long, Oversized) and isinstance(last, Oversized)
 
 
-def test_damage_is_no_long_row() -> None:
+def test_malformed_json_is_not_taken_for_an_oversized_row() -> None:
     rows = ", ".join(['{"a": 1}'] * 400_000)
     for broken in ('{"a": tru}', "1" * 2_000_000, '{"a" 1}'):
         with pytest.raises(ValueError):

@@ -15,18 +15,18 @@ PATHS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @given(PATHS, st.integers(0, 1 << 40), st.none() | st.integers(0, 1 << 40))
-def test_a_url_says_what_the_image_is(path: str, offset: int, size: int | None) -> None:
+def test_local_image_urls_round_trip(path: str, offset: int, size: int | None) -> None:
     image = LocalImage("ab" * 32, path, 0 if size is None else offset, size)
     assert parse_local(image.url) == image
     assert image.url.isascii() and not any(sign.isspace() for sign in image.url)
 
 
-def test_other_urls_are_none() -> None:
+def test_other_urls_are_not_parsed_as_local_images() -> None:
     for url in ("http://a.test/x.jpg", "local:abc/x", "local:" + "0" * 63 + "g/x", "file:///etc/passwd", ""):
         assert parse_local(url) is None
 
 
-def test_no_annotation_can_bring_a_local_url() -> None:
+def test_an_annotation_with_a_local_url_is_rejected() -> None:
     url = LocalImage("ab" * 32, "../../etc/passwd").url
     assert read_row({"image_id": "a", "url": url, "caption": "x"}, "all", 0)[1] is Apart.BAD_URL
 

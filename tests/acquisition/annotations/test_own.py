@@ -43,7 +43,7 @@ def gathered(tmp_path: Path, lines: list[Any], wanted: Filter) -> tuple[dict[str
     return counts, pq.read_table(kept), pq.read_table(apart)
 
 
-def test_every_row_is_kept_or_apart(tmp_path: Path) -> None:
+def test_every_row_is_kept_or_set_aside_with_a_reason(tmp_path: Path) -> None:
     counts, kept, apart = gathered(tmp_path, LINES, Filter(None, None))
     assert kept["image_id"].to_pylist() == ["i9", "a1", "b2"] and kept.schema == ROWS
     assert kept["subreddit"].to_pylist() == ["cats", "cats", "dogs"] and kept["year"].to_pylist() == [0, 2020, 0]
@@ -51,8 +51,14 @@ def test_every_row_is_kept_or_apart(tmp_path: Path) -> None:
     local = LocalImage(read(tmp_path / "own")[0].image.sha256, "b.jpg")  # type: ignore[union-attr]
     assert kept["url"].to_pylist()[2] == local.url and kept["url"].to_pylist()[0] == "https://a.test/i.jpg"
     expected = {
-        **{"repeated_id": 1, "empty_caption": 2, "bad_id": 1, "no_image": 1, "bad_path": 1, "bad_url": 1},
-        **{"no_url": 1, "malformed_row": 2},
+        "repeated_id": 1,
+        "empty_caption": 2,
+        "bad_id": 1,
+        "no_image": 1,
+        "bad_path": 1,
+        "bad_url": 1,
+        "no_url": 1,
+        "malformed_row": 2,
     }
     assert counts["apart"] == Counter(apart["reason"].to_pylist()) == expected
     assert counts["rows"] == counts["kept"] + sum(expected.values()) == 13
@@ -123,7 +129,7 @@ def test_the_removal_list_names_urls_of_images_that_are_files(tmp_path: Path, fo
         ({"image": "a.jpg", "caption": "x"}, [2020], r"set annotations\.years to null"),
     ],
 )
-def test_nothing_left_says_what_to_do(
+def test_the_error_for_no_rows_left_gives_advice(
     tmp_path: Path, line: dict[str, str], wanted: list[int] | None, advice: str
 ) -> None:
     with pytest.raises(PipelineError, match=rf"no rows left in .*; .*{advice}"):

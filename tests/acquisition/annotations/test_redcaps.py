@@ -35,13 +35,17 @@ def gathered(tmp_path: Path, path: Path, wanted: Filter = Filter(None, None)) ->
     return counts, pq.read_table(tmp_path / "kept.parquet"), pq.read_table(tmp_path / "apart.parquet")
 
 
-def test_kept_and_apart(tmp_path: Path) -> None:
+def test_rows_are_kept_in_canonical_order_or_set_aside(tmp_path: Path) -> None:
     counts, kept, apart = gathered(tmp_path, write_zip(tmp_path / "a.zip", FILES))
     rows = list(zip(kept["subreddit"].to_pylist(), kept["year"].to_pylist(), kept["image_id"].to_pylist(), strict=True))
     # aww comes first, so its a1 stays; c3 of 2019 is read before that of 2020, whose caption is empty anyway
     assert rows == [
-        *(("aww", 2020, "a1"), ("aww", 2020, "m5"), ("pics", 2019, "c3"), ("pics", 2019, "z9")),
-        *(("pics", 2020, "b2"), ("pics", 2020, "y8")),
+        ("aww", 2020, "a1"),
+        ("aww", 2020, "m5"),
+        ("pics", 2019, "c3"),
+        ("pics", 2019, "z9"),
+        ("pics", 2020, "b2"),
+        ("pics", 2020, "y8"),
     ]
     assert kept["caption"].to_pylist()[0] == "elsewhere"
     expected = {"repeated_id": 2, "empty_caption": 2, "malformed_row": 1, "no_url": 1, "bad_url": 1}
@@ -68,7 +72,7 @@ def test_same_bytes_for_any_order_of_files(tmp_path: Path) -> None:
     assert made[0] == made[1]
 
 
-def test_filters(tmp_path: Path) -> None:
+def test_filters_select_the_matching_rows(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", FILES)
     counts, kept, _ = gathered(tmp_path, path, Filter([2019], None))
     assert sorted(kept["image_id"].to_pylist()) == ["c3", "z9"] and counts["apart"]["filtered_year"] == 8
@@ -109,7 +113,7 @@ def test_all_real_rows(shared_data: Path, tmp_path: Path) -> None:
     )
 
 
-def test_a_removal_list_leaves_hashes_alone(tmp_path: Path) -> None:
+def test_only_hashes_remain_of_removed_rows(tmp_path: Path) -> None:
     files = {
         "pics_2020": [
             row("a1"),
@@ -127,7 +131,11 @@ def test_a_removal_list_leaves_hashes_alone(tmp_path: Path) -> None:
     one = apart.to_pylist()[0]
     assert one["image_id"] == token("b2") and one["url"] == token("https://i.redd.it/b2.jpg")
     assert {name: value for name, value in one.items() if value is not None}.keys() == {
-        *("image_id", "url", "subreddit", "year", "reason")
+        "image_id",
+        "url",
+        "subreddit",
+        "year",
+        "reason",
     }
     held = (tmp_path / "apart.parquet").read_bytes() + (tmp_path / "kept.parquet").read_bytes()
     assert not any(text in held for text in (b"b2.jpg", b"picture of b2", b"c3.jpg", b"d4.jpg", b"other.jpg"))
@@ -158,14 +166,14 @@ def test_members_are_sorted_and_others_ignored(tmp_path: Path) -> None:
         (b"", "not a zip in"),
     ],
 )
-def test_no_zip(tmp_path: Path, content: bytes, message: str) -> None:
+def test_content_that_is_not_a_zip_is_rejected(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(content)
     with pytest.raises(PipelineError, match=message):
         members(path)
 
 
-def test_other_layouts(tmp_path: Path) -> None:
+def test_zips_of_another_layout_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no annotation files"):
         members(write_zip(tmp_path / "a.zip", {}))
     with pytest.raises(PipelineError, match=r"unexpected file name.*annotations/pics\.json"):
@@ -188,7 +196,7 @@ def test_other_layouts(tmp_path: Path) -> None:
         (b" " * 5000, "file too large"),
     ],
 )
-def test_malformed_files(tmp_path: Path, content: bytes, message: str) -> None:
+def test_malformed_annotation_files_are_rejected(tmp_path: Path, content: bytes, message: str) -> None:
     path = write_zip(tmp_path / "a.zip", {"pics_2020": content})
     limit = 1000 if message.startswith("file too large") else 1 << 20
     with pytest.raises(PipelineError, match=f"{message} in .*annotations/pics_2020.json"):
@@ -203,7 +211,7 @@ def test_lzma_is_refused_unread(tmp_path: Path) -> None:
         list(read_member(zipfile.ZipFile(tmp_path / "a.zip"), members(tmp_path / "a.zip")[0], 1 << 20))
 
 
-def test_damaged_member(tmp_path: Path) -> None:
+def test_a_damaged_zip_member_is_an_error(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {"pics_2020": [row(f"a{n}") for n in range(50)]})
     data = bytearray(path.read_bytes())
     place = data.index(b"pics_2020.json") + 60

@@ -46,7 +46,7 @@ def test_unfit_rows_have_a_reason(raw: Any, reason: Apart) -> None:
     assert read_row(raw, "pics", 2020)[1] is reason
 
 
-def test_fields_of_a_good_row() -> None:
+def test_a_valid_row_gives_all_fields() -> None:
     created = int(datetime(2018, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
     fields, reason = read_row(row("a1", created_utc=float(created), extra=1), "pics", 2020)
     assert reason is None
@@ -76,7 +76,7 @@ def test_lone_surrogates_can_be_stored() -> None:
         (" " * 20, " " * 11),
     ],
 )
-def test_where_a_caption_is_cut(text: str, start: str) -> None:
+def test_captions_are_cut_at_a_word_boundary_where_possible(text: str, start: str) -> None:
     assert cut(text, 11) == start
 
 
@@ -89,12 +89,12 @@ def test_a_cut_caption_is_a_start_that_can_be_stored(text: str, most: int) -> No
     assert cut(text, None) == text
 
 
-def test_a_name_across_the_limit_is_not_left_in() -> None:
+def test_an_address_across_the_caption_limit_is_dropped_entirely() -> None:
     fields, _ = read_row(row("a1", caption="thanks to somebody@mail.example for this"), "pics", 2020, 18)
     assert fields["caption"] == "thanks to"
 
 
-def test_hosts() -> None:
+def test_hosts_are_lower_case_and_keep_their_port() -> None:
     assert host_of("HTTPS://I.Redd.it/a.jpg") == "i.redd.it"
     assert host_of("http://127.0.0.1:8731/a.jpg") == "127.0.0.1:8731"
 
@@ -128,21 +128,21 @@ LEFT = ["salt & pepper @ 250 f", "f@&$!", "an a@<usr>", "[USR]", "menu/food", "r
 
 
 @pytest.mark.parametrize(("text", "expected"), MASKED.items())
-def test_names_are_masked(text: str, expected: str) -> None:
+def test_names_of_people_are_masked(text: str, expected: str) -> None:
     assert mask(text) == expected
 
 
 @pytest.mark.parametrize("text", LEFT)
-def test_the_rest_stays(text: str) -> None:
+def test_text_without_names_is_left_unmasked(text: str) -> None:
     assert mask(text) == text
 
 
 @given(st.text(alphabet="ab_-/@u .\\", max_size=40))
-def test_twice_is_once(text: str) -> None:
+def test_a_second_application_changes_nothing(text: str) -> None:
     assert mask(mask(text)) == mask(text)
 
 
-def test_links() -> None:
+def test_user_names_are_removed_from_permalinks() -> None:
     assert bare_permalink("/r/pics/comments/abc12/thanks_u_joe/") == "/r/pics/comments/abc12/"
     assert (
         bare_permalink("https://www.reddit.com/r/pics/comments/abc12") == "https://www.reddit.com/r/pics/comments/abc12"

@@ -42,7 +42,7 @@ def tables(tmp_path: Path) -> list[Path]:
 COUNTS = {"rows": 9, "kept": 6, "apart": {"repeated_id": 2, "empty_caption": 1}}
 
 
-def test_numbers(tables: list[Path]) -> None:
+def test_numbers_by_hand(tables: list[Path]) -> None:
     made = card(COUNTS, count_shards(tables))
     assert made["states"] == {"ok": 3, "http_4xx": 2, "timeout": 1, "repeated_id": 2, "empty_caption": 1}
     assert sum(made["states"].values()) == made["rows"] == 9
@@ -75,7 +75,7 @@ def test_link_rot_and_kept_ids(tables: list[Path], tmp_path: Path) -> None:
     assert made[0] == made[1] and gzip.decompress(made[0]) == b"k0\nk0\nk1\n"
 
 
-def test_nothing_kept(tmp_path: Path) -> None:
+def test_an_id_list_without_kept_rows_is_empty(tmp_path: Path) -> None:
     tally = count_shards([table(tmp_path / "0", [("timeout", "i.imgur.com", "pics", 2019, None)])])
     write_ids(tmp_path / "ids", tally.kept_ids())
     assert gzip.decompress((tmp_path / "ids").read_bytes()) == b""

@@ -24,7 +24,7 @@ def test_retry_after_in_seconds_and_as_a_date() -> None:
 @pytest.mark.parametrize(
     "url", ["", "a", "//a.test", "mailto:a@b", "http://", "http://[::1", "http://a:99999/", "data:,x"]
 )
-def test_unfit_urls(url: str) -> None:
+def test_malformed_urls_are_not_parsed(url: str) -> None:
     assert _parse(url) is None
 
 
@@ -34,7 +34,7 @@ def test_redirect_targets_are_relative_to_their_base() -> None:
     assert str(_parse("//b.test/z.png", base)) == "https://b.test/z.png"
 
 
-def test_faults_of_this_machine_are_no_row_s_fate() -> None:
+def test_local_faults_are_raised_instead_of_recorded_for_the_row() -> None:
     assert _fault(aiohttp.ServerDisconnectedError()) is State.RESET
     assert _fault(aiohttp.InvalidURL("x")) is State.BAD_URL
     with pytest.raises(PipelineError, match="cannot open a connection"):
@@ -54,7 +54,7 @@ def test_faults_of_this_machine_are_no_row_s_fate() -> None:
         ["unavailable_after: 25 Jun 2030 15:00:00 PST, noai"],
     ],
 )
-def test_forbidden(headers: list[str]) -> None:
+def test_robots_headers_that_forbid_ai_are_recognised(headers: list[str]) -> None:
     assert forbids_ai(headers, "faithful-pairs")
 
 
@@ -62,5 +62,5 @@ def test_forbidden(headers: list[str]) -> None:
     "headers",
     [[], [""], ["noindex, nofollow"], ["otherbot: noai"], ["otherbot: noindex, noai"], ["noaim"], ["a:b:noai"]],
 )
-def test_allowed(headers: list[str]) -> None:
+def test_other_robots_headers_do_not_forbid_ai(headers: list[str]) -> None:
     assert not forbids_ai(headers, "faithful-pairs")

@@ -29,7 +29,7 @@ from workflow_scripts.core.errors import PipelineError
 POLICIES = {"i.redd.it": Policy(20, 16), "*.staticflickr.com": Policy(10, 8), "default": Policy(2, 2)}
 
 
-def test_patterns_share_a_gate_and_other_hosts_have_their_own() -> None:
+def test_hosts_of_a_pattern_share_a_gate_and_other_hosts_have_separate_gates() -> None:
     async def check() -> None:
         gates = Gates(POLICIES)
         assert gates.gate("farm1.staticflickr.com") is gates.gate("Farm2.StaticFlickr.com")
@@ -56,7 +56,7 @@ def test_rate_over_a_window(clock: Clock) -> None:
     assert times[-1] - times[0] == pytest.approx(99 / 200 - BURST_SECONDS)
 
 
-def test_connections_and_pauses(clock: Clock) -> None:
+def test_connections_are_limited_and_pauses_kept(clock: Clock) -> None:
     async def check() -> tuple[int, float]:
         gate, now, most = Gate(Policy(10_000, 3), OwnBudget(3)), 0, 0
 
@@ -79,14 +79,14 @@ def test_connections_and_pauses(clock: Clock) -> None:
     assert most == 3 and waited == pytest.approx(0.2)
 
 
-def test_a_share_of_the_rate_is_a_job_s_own() -> None:
+def test_each_job_gets_its_share_of_the_rate() -> None:
     gates = Gates({"default": Policy(20, 16), "a.test": Policy(2, 2)}, share=8)
     assert gates.gate("b.test").policy == Policy(2.5, 2)
     assert gates.gate("a.test").policy == Policy(0.25, 1)
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(50, 3), (1000, 80)])
-def test_a_time_that_is_over_is_not_used(clock: Clock, rate: float, burst: int) -> None:
+def test_reserved_times_in_the_past_are_not_used(clock: Clock, rate: float, burst: int) -> None:
     """Requests that a stopped process had lined up must not come all at once when it goes on."""
 
     async def check() -> list[float]:
@@ -160,7 +160,7 @@ def test_times_are_evenly_spaced_after_a_small_burst() -> None:
     assert pace.reserve(2000.0, 100.0) == 2000.0, "time that nobody used is not made up for"
 
 
-def test_a_refusal_pauses_and_slows_and_is_slowly_forgotten() -> None:
+def test_a_refusal_pauses_and_slows_requests_and_wears_off_gradually() -> None:
     pace = Pace()
     pace.refuse(1000.0, 7.0)
     pace.refuse(1000.5, 3.0)  # an answer that was under way: neither slower nor shorter
@@ -177,7 +177,7 @@ def test_a_refusal_pauses_and_slows_and_is_slowly_forgotten() -> None:
     assert pace.slow == SLOWEST
 
 
-def test_times_of_a_clock_that_was_wrong_block_nothing() -> None:
+def test_times_far_in_the_future_do_not_block_requests() -> None:
     assert Pace(due=1000 + 2 * DAY).reserve(1000.0, 1.0) == 1000.0
     assert Pace(not_before=1000 + 2 * DAY).reserve(1000.0, 1.0) == 1000.0
 
@@ -208,7 +208,7 @@ def test_a_damaged_file_is_reset(tmp_path: Path) -> None:
         assert asyncio.run(budget.change(lambda pace, now: pace)) == Pace()
 
 
-def test_a_link_in_place_of_a_budget_is_not_written_to(tmp_path: Path) -> None:
+def test_a_symbolic_link_instead_of_a_budget_file_is_not_written_to(tmp_path: Path) -> None:
     (tmp_path / "profile").write_text("own")
     budget = SharedBudget(tmp_path, "a.test", 1)
     budget.close()

@@ -32,7 +32,7 @@ def psnr(one: np.ndarray, other: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("format", "extension"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp")])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_bytes_that_need_nothing_are_kept(format: str, extension: str, mode: str) -> None:
+def test_images_that_need_no_processing_keep_their_bytes(format: str, extension: str, mode: str) -> None:
     data = encoded(photo(64, 40).convert(mode), format)
     assert process(data, LIMITS) == Stored(State.OK, data, 64, 40, extension)
 
@@ -48,7 +48,7 @@ def test_a_colour_that_means_transparent_becomes_white(size: tuple[int, int], mo
     ("size", "loss"),
     [((65, 40), 0.0), ((333, 201), 0.5), ((160, 640), 0.5), ((129, 128), 0.5), ((201, 134), 1.0), ((480, 301), 1.0)],
 )
-def test_the_longer_side_is_limited_and_the_content_stays(size: tuple[int, int], loss: float) -> None:
+def test_the_longer_side_is_limited_and_the_content_preserved(size: tuple[int, int], loss: float) -> None:
     """``loss``: decibels below Lanczos after full decoding; more where a shorter filter follows scaled decoding."""
     image = photo(*size)
     data = encoded(image, "JPEG", quality=95)
@@ -89,13 +89,14 @@ def test_orientation_is_applied(orientation: int, size: tuple[int, int]) -> None
     upright[size[1] // 2 :, : size[0] // 2] = (0, 0, 255)
     # The inverse of each EXIF orientation, as the EXIF 2.3 standard draws it: where row 0 and column 0 are.
     undo = {
-        **{1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1]},
-        **{
-            5: lambda a: a.transpose(1, 0, 2),
-            6: lambda a: np.rot90(a, 1),
-            7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
-        },
-        **{8: lambda a: np.rot90(a, -1)},
+        1: lambda a: a,
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.transpose(1, 0, 2),
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
+        8: lambda a: np.rot90(a, -1),
     }
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -107,12 +108,12 @@ def test_orientation_is_applied(orientation: int, size: tuple[int, int]) -> None
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_a_broken_exif_block_costs_no_image() -> None:
+def test_an_image_with_a_broken_exif_block_is_kept() -> None:
     data = jpeg(60, 40, exif=b"Exif\x00\x00MM\x00*\x00\x00\xff\xff garbage")
     assert process(data, LIMITS) == Stored(State.OK, jpeg(60, 40), 60, 40, "jpg")
 
 
-def test_odd_modes_become_plain_pictures() -> None:
+def test_unusual_modes_are_converted_to_rgb() -> None:
     grey = (np.arange(48 * 64).reshape(48, 64) * 21).astype(np.uint16)
     deep = pixels(process(encoded(Image.fromarray(grey), "PNG"), LIMITS))
     assert np.abs(deep[..., 0] - grey // 256).max() <= 3
@@ -150,19 +151,19 @@ def test_animations_give_their_first_frame(format: str) -> None:
         (b"\xff\xd8\xff\xe0" + bytes(100), State.CORRUPT),
     ],
 )
-def test_refusals(data: bytes, state: State) -> None:
+def test_unfit_images_are_rejected_with_their_state(data: bytes, state: State) -> None:
     assert process(data, LIMITS) == Stored(state)
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b""]))
-def test_no_bytes_raise(data: bytes, head: bytes) -> None:
+def test_processing_arbitrary_bytes_never_raises(data: bytes, head: bytes) -> None:
     assert process(head + data, LIMITS).state in set(State)
 
 
 @settings(deadline=None)
 @given(st.data())
-def test_damage_anywhere_never_raises(data: st.DataObject) -> None:
+def test_a_flipped_byte_at_any_offset_never_raises(data: st.DataObject) -> None:
     good = bytearray(encoded(photo(24, 24), data.draw(st.sampled_from(["JPEG", "PNG", "GIF", "WEBP"]))))
     good[data.draw(st.integers(0, len(good) - 1))] ^= data.draw(st.integers(1, 255))
     stored = process(bytes(good), LIMITS)
@@ -171,7 +172,7 @@ def test_damage_anywhere_never_raises(data: st.DataObject) -> None:
         assert pixels(stored).size == stored.width * stored.height * 3  # whoever reads the shard can decode it
 
 
-def test_magic() -> None:
+def test_image_signatures_are_recognised() -> None:
     assert looks_like_image(b"RIFF\x00\x00\x00\x00WEBP") and not looks_like_image(b"RIFF\x00\x00\x00\x00WAVE")
 
 

@@ -45,8 +45,12 @@ def decoded(data: bytes) -> np.ndarray:
 @pytest.mark.parametrize(
     ("format", "options"),
     [
-        *[("JPEG", {}), ("JPEG", {"progressive": True}), ("JPEG", {"restart_marker_rows": 1})],
-        *[("PNG", {}), ("WEBP", {}), ("WEBP", {"lossless": True})],
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True}),
+        ("JPEG", {"restart_marker_rows": 1}),
+        ("PNG", {}),
+        ("WEBP", {}),
+        ("WEBP", {"lossless": True}),
     ],
 )
 def test_small_images_keep_their_pixels_and_nothing_else(format: str, options: dict[str, Any]) -> None:
@@ -61,13 +65,13 @@ def test_small_images_keep_their_pixels_and_nothing_else(format: str, options: d
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
-def test_images_made_smaller_keep_none_either(format: str) -> None:
+def test_downscaled_images_keep_no_metadata_either(format: str) -> None:
     stored = process(told(format, (200, 120)), LIMITS)
     assert stored.state == "ok" and SECRET not in stored.data
     assert [marker for marker in (b"\xff\xfe", b"\xff\xe1", b"\xff\xe2") if marker in stored.data[:200]] == []
 
 
-def test_other_views_behind_a_photo_go() -> None:
+def test_additional_views_in_an_mpo_are_removed() -> None:
     views = [photo(64, 48, seed) for seed in (1, 2)]
     data = encoded(views[0], "MPO", save_all=True, append_images=views[1:])
     stored = process(data, LIMITS)
@@ -84,7 +88,7 @@ def test_colours_stay_coded_alike() -> None:
     assert without_metadata(odd, "JPEG") == data[:2] + b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00" + data[2:]
 
 
-def test_what_is_odd_is_left_to_the_decoder() -> None:
+def test_irregular_files_are_left_to_the_decoder() -> None:
     data = encoded(photo(64, 48), "JPEG")
     assert without_metadata(data[:-2], "JPEG") is None
     assert without_metadata(data[:60], "JPEG") is None
@@ -109,5 +113,5 @@ def test_damaged_photos_that_are_kept_can_be_decoded(options: dict[str, Any]) ->
 
 @settings(deadline=None)
 @given(st.binary(max_size=80), st.sampled_from(["JPEG", "PNG", "WEBP"]))
-def test_any_bytes_are_answered(data: bytes, format: str) -> None:
+def test_metadata_removal_accepts_any_bytes(data: bytes, format: str) -> None:
     without_metadata({"JPEG": b"\xff\xd8", "PNG": b"", "WEBP": b"RIFF"}[format] + data, format)

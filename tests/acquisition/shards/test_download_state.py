@@ -50,7 +50,7 @@ def test_other_image_settings_ask_for_nothing(tmp_path: Path) -> None:
         assert downloads.done[URLS[0]].state is State.TOO_SMALL and not downloads.waiting
 
 
-def test_prepared_bytes_alone_serve_their_own_settings(tmp_path: Path) -> None:
+def test_prepared_bytes_are_reused_only_for_the_same_settings(tmp_path: Path) -> None:
     small = settings(keep="prepared")
     with opened(tmp_path, small, URLS) as downloads:
         finish(downloads, URLS[0])
@@ -66,7 +66,7 @@ def test_prepared_bytes_alone_serve_their_own_settings(tmp_path: Path) -> None:
         assert downloads.waiting == URLS[:2], "prepared otherwise, or refused by what is not kept; 404 stays"
 
 
-def test_rounds(tmp_path: Path) -> None:
+def test_temporary_failures_are_retried_once_per_round(tmp_path: Path) -> None:
     ends = {0: (State.TIMEOUT, None), 1: (State.HTTP_4XX, 403), 2: (State.HTTP_4XX, 404), 3: (State.NOT_AN_IMAGE, 200)}
     with opened(tmp_path, settings(), URLS) as downloads:
         for number, (state, status) in ends.items():
@@ -86,7 +86,7 @@ def test_rounds(tmp_path: Path) -> None:
         assert downloads.waiting == URLS[:1]
 
 
-def test_rounds_that_are_wanted_from_the_start(tmp_path: Path) -> None:
+def test_all_rounds_are_run_if_requested_from_the_start(tmp_path: Path) -> None:
     with opened(tmp_path, settings(rounds=3), URLS[:3]) as downloads:
         finish(downloads, URLS[0])
         finish(downloads, URLS[1], State.HTTP_4XX, 404)
@@ -111,7 +111,7 @@ def test_rounds_that_are_wanted_from_the_start(tmp_path: Path) -> None:
         (State.BLOCKED_ADDRESS, {"allow_addresses": ["127.0.0.0/8"]}),
     ],
 )
-def test_failures_that_follow_from_settings_are_asked_for_when_these_change(
+def test_failures_due_to_settings_are_retried_when_the_settings_change(
     tmp_path: Path, state: State, changed: dict[str, Any]
 ) -> None:
     with opened(tmp_path, settings(), URLS[:2]) as downloads:
@@ -124,7 +124,7 @@ def test_failures_that_follow_from_settings_are_asked_for_when_these_change(
 
 
 @pytest.mark.parametrize(("first", "keep"), [("fetched", "fetched"), ("prepared", "prepared"), ("fetched", "prepared")])
-def test_bytes_that_the_disk_lost_are_asked_for_again(tmp_path: Path, first: str, keep: str) -> None:
+def test_corrupted_bytes_are_downloaded_again(tmp_path: Path, first: str, keep: str) -> None:
     with opened(tmp_path, settings(keep=first), URLS[:2]) as downloads:
         finish(downloads, URLS[0])
         finish(downloads, URLS[1], seed=1)
@@ -152,7 +152,9 @@ def test_changed_prepared_bytes_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", ["fetched", "prepared"])
-def test_damaged_bytes_are_counted_and_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture, keep: str) -> None:
+def test_damaged_bytes_are_counted_and_downloaded_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, keep: str
+) -> None:
     with opened(tmp_path, settings(keep=keep), URLS[:3]) as downloads:
         for seed, url in enumerate(URLS[:3]):
             finish(downloads, url, seed=seed)
@@ -165,7 +167,7 @@ def test_damaged_bytes_are_counted_and_asked_for(tmp_path: Path, caplog: pytest.
     assert "store: bytes of 1 URLs are damaged; they are fetched again" in caplog.text
 
 
-def test_what_is_stored_as_it_came_is_kept_once(tmp_path: Path) -> None:
+def test_images_stored_unchanged_are_kept_only_once(tmp_path: Path) -> None:
     body = jpeg(60, 30)
     with opened(tmp_path, settings(), URLS[:2]) as downloads:
         assert downloads.finish(URLS[0], State.OK, 200, body, [dict(ASKED)]) is State.OK
@@ -178,7 +180,11 @@ def test_what_is_stored_as_it_came_is_kept_once(tmp_path: Path) -> None:
         record = downloads.done[URLS[0]]
         assert not downloads.waiting and downloads.data(record) == body
         assert (record.sha256, record.size, record.width, record.height, record.format) == (
-            *(hashlib.sha256(body).hexdigest(), len(body), 60, 30, "jpg"),
+            hashlib.sha256(body).hexdigest(),
+            len(body),
+            60,
+            30,
+            "jpg",
         )
         assert [one["round"] for one in record.attempts] == [1]
         (store,) = (tmp_path / "store").glob("*.bin")
@@ -192,7 +198,7 @@ def test_what_is_stored_as_it_came_is_kept_once(tmp_path: Path) -> None:
         assert downloads.waiting == URLS[:1], "an image lost on disk is requested again"
 
 
-def test_few_images_are_in_memory(tmp_path: Path) -> None:
+def test_preparing_images_holds_only_few_in_memory(tmp_path: Path) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8))
     body, urls = encoded(noise, "PNG"), [f"http://a.test/{n}.png" for n in range(40)]
     rows = pa.table({"key": [f"k{n}" for n in range(40)], "url": urls, "subreddit": ["a"] * 40, "year": [2020] * 40,

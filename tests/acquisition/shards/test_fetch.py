@@ -50,7 +50,7 @@ def test_each_fault_ends_in_its_state(tmp_path: Path) -> None:
     )
 
 
-def test_failures_that_may_pass_are_asked_for_in_as_many_rounds_as_wanted(tmp_path: Path) -> None:
+def test_temporary_failures_are_retried_for_the_set_number_of_rounds(tmp_path: Path) -> None:
     routes: dict[str, Route] = {
         "/a.jpg": lambda handler, attempt: handler.send(jpeg(), 200 if attempt == 5 else 500),
         "/down.jpg": lambda handler, attempt: handler.send(b"", 500),
@@ -63,7 +63,7 @@ def test_failures_that_may_pass_are_asked_for_in_as_many_rounds_as_wanted(tmp_pa
         assert [one["round"] for one in downloads.done[urls[0]].attempts] == [1, 1, 2, 2, 3]
 
 
-def test_addresses_that_no_server_answers(tmp_path: Path) -> None:
+def test_unreachable_and_blocked_addresses_end_in_their_states(tmp_path: Path) -> None:
     urls = {
         "http://127.0.0.1:9/a.jpg": "blocked_address",
         "http://localhost:9/a.jpg": "blocked_address",
@@ -90,7 +90,7 @@ def test_known_placeholder_bytes(tmp_path: Path) -> None:
     assert site.agent.endswith("(+lab@example.org)")
 
 
-def test_finished_urls_are_not_asked_again(tmp_path: Path) -> None:
+def test_finished_urls_are_not_requested_again(tmp_path: Path) -> None:
     routes = {f"/{n}.jpg": jpeg(seed=n) for n in range(20)}
     urls = [f"http://a.test/{n}.jpg" for n in range(20)] + ["http://a.test/none.jpg"]
     with serving(routes) as site:
@@ -103,7 +103,7 @@ def test_finished_urls_are_not_asked_again(tmp_path: Path) -> None:
     assert Counter(record.state for record in journal.done.values()) == {"ok": 20, "http_4xx": 1}
 
 
-def test_retry_after_slows_the_whole_host_and_no_other(tmp_path: Path) -> None:
+def test_retry_after_slows_only_the_host_that_sent_it(tmp_path: Path) -> None:
     refusals: list[float] = []
 
     def refuse_once(handler: Any, attempt: int) -> None:
@@ -131,7 +131,7 @@ def _with_hosts(tmp_path: Path, urls: list[str], address: str, policies: dict[st
     return download_states.fetched(tmp_path / "work", urls, settings(hosts=policies), targets)
 
 
-def test_rate_and_connections_of_a_pattern_hold_for_all_its_hosts_together(tmp_path: Path) -> None:
+def test_hosts_of_a_pattern_share_its_rate_and_connections(tmp_path: Path) -> None:
     rate, connections = 60, 3
     routes = {f"/{n}.jpg": jpeg(seed=n) for n in range(60)}
     urls = [f"http://farm{n % 4}.photos.test/{n}.jpg" for n in range(60)]
@@ -147,7 +147,7 @@ def test_rate_and_connections_of_a_pattern_hold_for_all_its_hosts_together(tmp_p
     assert site.most <= connections
 
 
-def test_a_collapsing_share_of_successes_stops_the_job(tmp_path: Path) -> None:
+def test_a_collapsing_success_share_stops_the_job(tmp_path: Path) -> None:
     urls = [f"http://a.test/{n}.jpg" for n in range(400)]
     with (
         serving({}) as site,
@@ -202,7 +202,7 @@ def test_the_last_rows_count_not_all() -> None:
     assert "mostly from b.test 7, c.test 1); download.min_ok_share is 0.3: " in said
 
 
-def test_a_share_at_the_limit_or_a_short_run_goes_on() -> None:
+def test_a_success_share_at_the_limit_or_a_short_run_continues() -> None:
     watch = Monitor(0.3, 10, dict)
     for n in range(100):
         watch.ended("a.test", State.OK if n % 10 < 3 else State.TIMEOUT)
@@ -211,14 +211,14 @@ def test_a_share_at_the_limit_or_a_short_run_goes_on() -> None:
         short.ended("a.test", State.TIMEOUT)
 
 
-def test_rows_that_had_failed_before_do_not_count() -> None:
+def test_rows_that_failed_before_do_not_count_towards_the_share() -> None:
     watch = Monitor(0.5, 10, dict)
     for _ in range(100):
         watch.ended("a.test", State.TIMEOUT, again=True)
     assert watch.note() == "0% ok"
 
 
-def test_note_gives_share_and_present_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_progress_note_shows_the_success_share_and_current_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     now, counts = [100.0], {"a.test": 0}
     monkeypatch.setattr(fetch_module.time, "monotonic", lambda: now[0])
     watch = Monitor(0.0, 10, lambda: counts)

@@ -56,7 +56,7 @@ def tar_shard(path: Path, keys: list[str], json_first: bool = False) -> None:
                 tar.addfile(member, io.BytesIO(data))
 
 
-def test_a_redcaps_folder(tmp_path: Path) -> None:
+def test_a_redcaps_folder_is_imported(tmp_path: Path) -> None:
     source = image_folder(tmp_path / "images", KEYS[:9])
     (source / "pics" / f"{KEYS[9]}.jpg").write_bytes(b"")
     (source / "pics" / f"{KEYS[10]}.jpg").mkdir()
@@ -69,7 +69,7 @@ def test_a_redcaps_folder(tmp_path: Path) -> None:
     assert downloads.done[URLS[KEYS[3]]].state == "ok" and downloads.done[URLS[KEYS[3]]].width == 63
 
 
-def test_what_is_damaged_is_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damaged_imports_are_downloaded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     source = image_folder(tmp_path / "images", KEYS[:2])
     (source / "pics" / f"{KEYS[2]}.jpg").write_bytes(b"<html>not an image</html>")
     (source / "pics" / f"{KEYS[3]}.jpg").write_bytes(PICTURES[KEYS[3]][:-300])
@@ -122,7 +122,7 @@ def test_samples_that_are_exchanged_within_a_shard_keep_their_images(tmp_path: P
         assert dict(index.images(URLS.values())) == {URLS[key]: same[key] for key in KEYS[:2]}
 
 
-def test_a_sample_without_a_description_is_no_import(tmp_path: Path) -> None:
+def test_samples_without_a_valid_description_are_not_imported(tmp_path: Path) -> None:
     source = tmp_path / "shards"
     source.mkdir()
     tar_shard(source / "00000.tar", KEYS[:2])
@@ -135,7 +135,7 @@ def test_a_sample_without_a_description_is_no_import(tmp_path: Path) -> None:
     assert downloads.waiting == [URLS[key] for key in KEYS[2:]]
 
 
-def test_what_the_store_holds_is_not_imported(tmp_path: Path) -> None:
+def test_images_in_the_store_are_not_imported_again(tmp_path: Path) -> None:
     source = image_folder(tmp_path / "images", KEYS[:2])
     brought(tmp_path / "w", settings("redcaps_folder", source))
     before = kept(tmp_path / "w")

@@ -22,7 +22,7 @@ def shard(path: Path, keys: list[str], states: list[str]) -> Path:
     return path
 
 
-def test_rows_in_order(tmp_path: Path) -> None:
+def test_the_index_lists_stored_images_in_shard_order(tmp_path: Path) -> None:
     first = shard(tmp_path / "0", ["c", "a", "b"], ["ok", "timeout", "ok"])
     second = shard(tmp_path / "1", ["d"], ["ok"])
     none = shard(tmp_path / "2", [], [])
@@ -33,7 +33,7 @@ def test_rows_in_order(tmp_path: Path) -> None:
     assert table["size"].to_pylist() == [100, 102, 100] and table["offset"].to_pylist() == [0, 1024, 0]
 
 
-def test_no_image_at_all(tmp_path: Path) -> None:
+def test_shards_without_any_image_are_an_error(tmp_path: Path) -> None:
     only = shard(tmp_path / "0", ["a", "b"], ["dns", "dns"])
     with pytest.raises(PipelineError, match=r"no images.*0 of 2 rows.*'dns': 2"):
         index([(0, only)], tmp_path / "out")

@@ -56,7 +56,7 @@ def test_tables_are_written_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert pq.ParquetFile(tmp_path / "b" / "attempts.parquet").num_row_groups == 3
 
 
-def test_every_row_is_there_and_offsets_hold(tmp_path: Path) -> None:
+def test_a_shard_has_every_row_and_correct_offsets(tmp_path: Path) -> None:
     tar, table = packed(tmp_path / "a", URLS)
     assert table.schema == SHARD and len(table) == 7
     for row in table.to_pylist():
@@ -66,7 +66,7 @@ def test_every_row_is_there_and_offsets_hold(tmp_path: Path) -> None:
             assert tar[row["offset"] : row["offset"] + row["bytes"]] == IMAGES[row["url"]]
 
 
-def test_members(tmp_path: Path) -> None:
+def test_tar_members_are_in_webdataset_layout_without_times_or_owners(tmp_path: Path) -> None:
     packed(tmp_path / "a", URLS)
     with tarfile.open(tmp_path / "a" / "out.tar") as tar:
         members = tar.getmembers()
@@ -76,7 +76,7 @@ def test_members(tmp_path: Path) -> None:
     assert described["caption"] == "ünïcode" and described["width"] == 80 and described["url"] == URLS[1]
 
 
-def test_webdataset_reads_it(tmp_path: Path) -> None:
+def test_a_packed_shard_can_be_read_by_webdataset(tmp_path: Path) -> None:
     import webdataset
 
     packed(tmp_path / "a", URLS)

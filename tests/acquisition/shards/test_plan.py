@@ -44,7 +44,7 @@ def used(found: dict[str, Any]) -> list[str]:
     return [one for one in found["slices"] if one != EMPTY]
 
 
-def test_each_subreddit_and_year_has_shards_of_its_own(tmp_path: Path) -> None:
+def test_each_subreddit_and_year_has_separate_shards(tmp_path: Path) -> None:
     found, shards = made(tmp_path, GROUPS)
     assert found["shards"] == 40 == len(found["slices"]) == len(found["rows"])
     assert [set(zip(s["subreddit"].to_pylist(), s["year"].to_pylist(), strict=True)) for s in shards[:9]] == [
@@ -61,14 +61,14 @@ def test_each_subreddit_and_year_has_shards_of_its_own(tmp_path: Path) -> None:
     assert all(2 <= len(shard) <= 20 for shard in shards[1:8])
 
 
-def test_another_subreddit_and_year_move_no_row(tmp_path: Path) -> None:
+def test_adding_a_subreddit_or_year_moves_no_row(tmp_path: Path) -> None:
     before, _ = made(tmp_path, GROUPS)
     after, _ = made(tmp_path, {**GROUPS, ("a", 2020): 30, ("c", 2012): 11})
     assert len(used(after)) == len(used(before)) + 5
     assert [one for one in used(after) if one in used(before)] == used(before)
 
 
-def test_a_row_that_goes_leaves_the_other_shards_alone(tmp_path: Path) -> None:
+def test_removing_a_row_changes_only_its_shard(tmp_path: Path) -> None:
     before, shards = made(tmp_path, GROUPS)
     gone = shards[3]["key"][2].as_py()
     after, _ = made(tmp_path, GROUPS, without=frozenset({gone}))
@@ -76,13 +76,13 @@ def test_a_row_that_goes_leaves_the_other_shards_alone(tmp_path: Path) -> None:
     assert differ == [3] and after["rows"][3] == before["rows"][3] - 1
 
 
-def test_only_what_reaches_a_byte_changes_a_slice(tmp_path: Path) -> None:
+def test_only_fields_that_affect_shard_bytes_change_the_slice_hash(tmp_path: Path) -> None:
     before, _ = made(tmp_path, GROUPS)
     assert made(tmp_path, GROUPS, permalink="/elsewhere/", raw_caption="Other")[0] == before
     assert not set(used(made(tmp_path, GROUPS, caption="other")[0])) & set(used(before))
 
 
-def test_one_group_of_all_rows(tmp_path: Path) -> None:
+def test_rows_can_be_planned_as_a_single_group(tmp_path: Path) -> None:
     found, shards = made(tmp_path, GROUPS, group="all", size=30)
     assert len(used(found)) == 3 and sum(found["rows"]) == 74
     assert len(set(shards[0]["subreddit"].to_pylist())) > 1

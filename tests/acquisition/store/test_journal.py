@@ -33,7 +33,7 @@ def whole(journal: Journal) -> dict[str, bytes | None]:
     return {record.url: journal.data(record) for record, _, _ in journal.records()}
 
 
-def test_what_was_written_is_read(tmp_path: Path) -> None:
+def test_a_journal_reads_back_what_was_written(tmp_path: Path) -> None:
     filled(tmp_path / "s", list(DATA))
     with Journal(tmp_path / "s") as journal:
         assert whole(journal) == DATA
@@ -43,7 +43,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         assert records[0].state is State.HTTP_4XX and records[3].attempts == [ASKED]
 
 
-def test_a_line_is_a_record_or_nothing() -> None:
+def test_a_journal_line_parses_to_its_record_or_to_none() -> None:
     record = Record("http://a.test/ü\n", State.OK, None, [ASKED], round=3, size=4, sha256="ab" * 32)
     line = to_line(record)
     assert from_line(line) == record and line.count(b"\n") == 1
@@ -78,14 +78,14 @@ def test_a_line_is_a_record_or_nothing() -> None:
         *(("attempts", [{**ASKED, name: "x"}]) for name in ("http_status", "url", "more")),
     ],
 )
-def test_a_line_with_a_value_that_no_download_writes_is_damaged(field: str, value: Any) -> None:
+def test_a_line_with_an_invalid_value_is_damaged(field: str, value: Any) -> None:
     record = Record("http://a.test/1", State.OK, 200, [ASKED], offset=7, size=4, sha256="ab" * 32, format="jpg")
     fields = json.loads(to_line(record))
     assert from_line(json.dumps(fields).encode() + b"\n") == record
     assert from_line(json.dumps({**fields, field: value}).encode() + b"\n") is None
 
 
-def test_which_failures_may_pass() -> None:
+def test_temporary_failures_are_recognised() -> None:
     codes = {403: True, 429: True, 401: True, 404: False, 410: False, 451: False}
     assert {code: Record("u", State.HTTP_4XX, code).may_pass for code in codes} == codes
     assert Record("u", State.TIMEOUT, None).may_pass and not Record("u", State.CORRUPT, 200).may_pass
@@ -94,7 +94,7 @@ def test_which_failures_may_pass() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from([".bin", ".jsonl"]), st.floats(0, 1), st.booleans())
-def test_a_cut_anywhere_leaves_whole_urls_alone(suffix: str, share: float, garbage: bool) -> None:
+def test_truncation_anywhere_preserves_complete_urls(suffix: str, share: float, garbage: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         stem = Path(folder) / "s"
         filled(stem, list(DATA))
@@ -123,7 +123,7 @@ def test_changed_bytes_are_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".bin"])
-def test_a_link_in_place_of_a_file_is_not_written_to(tmp_path: Path, suffix: str) -> None:
+def test_a_symbolic_link_instead_of_a_segment_file_is_not_written_to(tmp_path: Path, suffix: str) -> None:
     filled(tmp_path / "s", list(DATA))
     own = (tmp_path / f"s{suffix}").rename(tmp_path / "own")
     before = own.read_bytes() + b"partial line"
@@ -148,7 +148,7 @@ def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path) -> None:
         assert list(whole(journal)) == urls[:4]
 
 
-def test_half_a_write_before_the_disk_was_full_is_written_over(tmp_path: Path) -> None:
+def test_a_partial_write_to_a_full_disk_is_overwritten(tmp_path: Path) -> None:
     urls = list(DATA)
     with Journal(tmp_path / "s") as journal:
         full = mock.patch("workflow_scripts.acquisition.store.journal._write", side_effect=OSError(28, "No space"))
@@ -163,7 +163,7 @@ def test_half_a_write_before_the_disk_was_full_is_written_over(tmp_path: Path) -
 @pytest.mark.parametrize(
     "change", [{"size": "12"}, {"offset": None}, {"offset": 10**12}, {"size": 10**12}, {"size": 1}]
 )
-def test_a_line_that_was_edited_after_a_kill_costs_no_bytes(
+def test_an_edited_line_after_a_kill_loses_no_bytes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, number: int, change: dict[str, Any]
 ) -> None:
     urls = list(DATA)[1:]
@@ -184,7 +184,7 @@ def test_a_line_that_was_edited_after_a_kill_costs_no_bytes(
     assert set(urls) - found <= {[*urls, urls[0]][number]}
 
 
-def test_one_process_writes_and_left_segments_are_settled(tmp_path: Path) -> None:
+def test_a_segment_has_a_single_writer_and_abandoned_segments_are_settled(tmp_path: Path) -> None:
     for name in ("left", "live"):
         filled(tmp_path / name, list(DATA))
     with Journal(tmp_path / "live"):
@@ -199,7 +199,7 @@ def test_one_process_writes_and_left_segments_are_settled(tmp_path: Path) -> Non
     assert is_sealed(tmp_path / "left") and not is_sealed(tmp_path / "live")
 
 
-def test_without_locks_nothing_of_others_is_touched(tmp_path: Path) -> None:
+def test_without_file_locks_other_segments_are_left_untouched(tmp_path: Path) -> None:
     filled(tmp_path / "s", list(DATA))
     (tmp_path / "s.jsonl").write_bytes((tmp_path / "s.jsonl").read_bytes() + b"half a li")
     before = (tmp_path / "s.jsonl").read_bytes()

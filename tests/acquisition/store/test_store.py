@@ -37,7 +37,7 @@ def fail(store: Store, url: str, state: State = State.HTTP_5XX, round: int = 1, 
 
 
 @pytest.mark.parametrize("ended", [True, False])
-def test_every_url_is_found_over_all_segments(tmp_path: Path, ended: bool) -> None:
+def test_urls_are_found_across_all_segments(tmp_path: Path, ended: bool) -> None:
     mixed = random.Random(1).sample(URLS, len(URLS))
     for part in range(6):
         keep(tmp_path, f"job{part}", mixed[part * 50 : part * 50 + 50], ended)
@@ -51,7 +51,7 @@ def test_every_url_is_found_over_all_segments(tmp_path: Path, ended: bool) -> No
     assert len(list(tmp_path.glob("*.idx"))) == 6  # killed jobs' segments were settled
 
 
-def test_a_live_job_s_urls_are_found_too(tmp_path: Path) -> None:
+def test_urls_of_a_running_job_are_found(tmp_path: Path) -> None:
     with Store(tmp_path, "live") as live, Store(tmp_path, "other") as other:
         live.add(Record(URLS[0], State.OK, 200), b"image")
         fail(live, URLS[1])
@@ -75,7 +75,7 @@ def test_failures_of_a_killed_job_are_not_final_and_keep_their_attempts(tmp_path
     assert [stem.name for stem in stems(tmp_path)] == ["a-0", "a-1"]
 
 
-def test_a_job_that_ends_while_others_look_for_killed_ones_keeps_its_final_failures(tmp_path: Path) -> None:
+def test_final_failures_survive_a_job_ending_while_others_settle_segments(tmp_path: Path) -> None:
     with Store(tmp_path, "a") as store:
         fail(store, URLS[0], at=1.0)
         looked_at = stems(tmp_path)
@@ -85,7 +85,7 @@ def test_a_job_that_ends_while_others_look_for_killed_ones_keeps_its_final_failu
         assert store.find(URLS, "p")[URLS[0]].round == 1
 
 
-def test_the_best_end_counts(tmp_path: Path) -> None:
+def test_the_best_outcome_of_a_url_counts(tmp_path: Path) -> None:
     raw, other, later = URLS[:3]
     with Store(tmp_path, "a") as store:
         store.add(Record(raw, State.OK, 200, preparation="p", finished=9.0), b"prepared")
@@ -103,7 +103,7 @@ def test_the_best_end_counts(tmp_path: Path) -> None:
         assert store.data(store.find([other], "q")[other]) == b"prepared otherwise"
 
 
-def test_bytes_that_a_disk_lost_are_none_and_a_second_fetch_replaces_them(tmp_path: Path) -> None:
+def test_lost_bytes_read_as_none_until_fetched_again(tmp_path: Path) -> None:
     keep(tmp_path, "a", URLS[:2])
     (tmp_path / "a-0.bin").write_bytes(b"?" * 200)
     with Store(tmp_path, "b") as store:
@@ -137,7 +137,9 @@ def test_a_damaged_line_is_skipped_and_counted(
     assert ("a-0: 1 lines are damaged; what they name is fetched again" in caplog.text) == ("offset" not in changed)
 
 
-def test_an_index_that_leads_nowhere_is_skipped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_index_entries_with_invalid_offsets_are_skipped_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     keep(tmp_path, "a", URLS[:3])
     index = (tmp_path / "a-0.idx").read_bytes()
     end = 3 * (8 + OFFSET.itemsize + LENGTH.itemsize)
@@ -159,7 +161,7 @@ def test_a_job_never_writes_over_a_segment_whose_lines_were_lost(tmp_path: Path)
         assert [store.data(found[url]) for url in URLS[:5]] == [body(url) for url in URLS[:5]]
 
 
-def test_urls_of_equal_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_urls_with_colliding_hashes_are_distinguished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workflow_scripts.acquisition.store.segment.url_hash", lambda url: 7)
     monkeypatch.setattr("workflow_scripts.acquisition.store.store.url_hash", lambda url: 7)
     keep(tmp_path, "a", URLS[:20])
@@ -168,7 +170,7 @@ def test_urls_of_equal_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.M
         assert {url: store.data(record) for url, record in found.items()} == {url: body(url) for url in URLS[3:5]}
 
 
-def test_the_index_is_sorted_and_a_damaged_one_is_named(tmp_path: Path) -> None:
+def test_the_index_is_sorted_and_a_damaged_index_is_reported(tmp_path: Path) -> None:
     keep(tmp_path, "a", URLS)
     stem = tmp_path / "a-0"
     hashes = np.frombuffer(stem.with_suffix(".idx").read_bytes()[: 8 * len(URLS)], dtype="<u8")

@@ -38,7 +38,7 @@ def test_flags_have_wilson_intervals() -> None:
     assert found["difference"]["value"] == pytest.approx(0.1)
 
 
-def test_columns_of_tables(tmp_path: Path) -> None:
+def test_arms_are_compared_by_columns_of_their_tables(tmp_path: Path) -> None:
     def table(arm: str, words: list[int], languages: list[str | None], repeats: list[int]) -> None:
         columns = {name: pa.array([False] * 4) for name in ("short", "truncated", "vague", "first_person", "hashtag")}
         columns |= {"words": pa.array(words), "language": pa.array(languages, pa.string()), "url": pa.array([True] * 4)}
@@ -60,7 +60,7 @@ def test_columns_of_tables(tmp_path: Path) -> None:
     assert set(found) == {name for name, figure in FIGURES.items() if figure.values is not None}
 
 
-def test_words_of_the_same_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_word_variety_is_compared_within_the_same_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("WORD_IMAGES", 3), ("GRAMS", 4)):
         monkeypatch.setattr(variety, name, value)
     texts = {"original": [f"word{row} and word{row + 1}" for row in range(9)], "revised": ["a red cat"] * 9}
@@ -85,7 +85,7 @@ def test_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "difference" not in found["vendi.mpnet"]["revised"]
 
 
-def test_captions_that_encoders_do_not_read_to_the_end(tmp_path: Path) -> None:
+def test_shares_of_captions_truncated_by_encoders_are_compared(tmp_path: Path) -> None:
     np.save(tmp_path / "original.npy", np.arange(20) < 3)
     np.save(tmp_path / "revised.npy", np.arange(20) < 1)
     files = {arm: tmp_path / f"{arm}.npy" for arm in ("original", "revised")}
@@ -99,7 +99,7 @@ def test_captions_that_encoders_do_not_read_to_the_end(tmp_path: Path) -> None:
     assert "difference" not in found["encoder_truncated.mpnet"]["revised"]
 
 
-def test_objects_that_are_not_there(tmp_path: Path) -> None:
+def test_absent_objects_are_compared_as_a_share_of_named_objects(tmp_path: Path) -> None:
     named = {"original": [2, 0, 3, 1, None, 1], "revised": [1, 1, 2, 0, None, 4], "vague": [0, 0, 0, 0, None, 0]}
     absent = {"original": [1, 0, 1, 1, None, 0], "revised": [0, 0, 1, 0, None, 1], "vague": [0, 0, 0, 0, None, 0]}
     for arm in named:
@@ -124,7 +124,7 @@ def test_objects_that_are_not_there(tmp_path: Path) -> None:
     assert one["high"] - one["low"] == pytest.approx(2 * stats.t.ppf(0.975, count - 1) * deviation, rel=1e-3)
 
 
-def test_ratios_at_their_bounds() -> None:
+def test_ratios_of_0_and_1_have_wilson_intervals() -> None:
     expected = stats.binomtest(0, 2).proportion_ci(method="wilson")
     nothing = summary.ratio(np.array([0, 0, 0]), np.array([3, 0, 1]))
     assert (nothing["value"], nothing["low"], nothing["n"]) == (0.0, pytest.approx(expected.low), 4)

@@ -10,7 +10,7 @@ from workflow_scripts.captions.diagnostics.columns import identify, word_codes
 from workflow_scripts.captions.diagnostics.objects import Labelled
 
 
-def test_columns(tmp_path: Path) -> None:
+def test_caption_statistics_have_the_expected_columns(tmp_path: Path) -> None:
     captions = ["a red cat on the green grass", "", "wow", "wow", "ein kleiner Hund schläft im Garten unter dem Baum"]
     table, variety = columns(tmp_path, captions)
     assert table["words"].to_pylist() == [7, 0, 1, 1, 9]
@@ -28,7 +28,7 @@ def test_columns(tmp_path: Path) -> None:
     assert (variety.words, variety.types) == (18, 17)
 
 
-def test_what_is_kept_and_what_is_not_there(tmp_path: Path) -> None:
+def test_kept_details_and_absent_objects_by_hand(tmp_path: Path) -> None:
     originals = ["my dog rex in utrecht", "rex the dog, 2019", "so happy", "the dog"]
     captions = ["a dog in Utrecht", "a dog on two boats", "a dog", "grass"]
     objects = {"0": {"dog"}, "1": {"dog"}, "2": {"hot air balloon"}}
@@ -41,7 +41,7 @@ def test_what_is_kept_and_what_is_not_there(tmp_path: Path) -> None:
     assert unknown["absent_objects"].null_count == 4
 
 
-def test_specificity_is_that_of_the_originals(tmp_path: Path) -> None:
+def test_specificity_uses_word_frequencies_of_the_original_captions(tmp_path: Path) -> None:
     table, _ = columns(tmp_path, ["the dog", "a heron", "wow"], ["the dog", "a dog", "the heron"])
     rare, common = np.log(4 / 2), np.log(4 / 3)
     assert table["specificity"].to_pylist() == [pytest.approx(common), pytest.approx(rare), None]

@@ -27,7 +27,7 @@ def written(folder: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "parquet"])
-def test_ratings_of_words(kind: str, tmp_path: Path) -> None:
+def test_concreteness_ratings_of_words_are_looked_up(kind: str, tmp_path: Path) -> None:
     ratings = read_concreteness(written(tmp_path, kind))
     assert ratings.rating("cat") == ratings.rating("cats") == 4.86
     assert ratings.rating("boxes") == 4.9 and ratings.rating("null") == 2.0
@@ -35,7 +35,7 @@ def test_ratings_of_words(kind: str, tmp_path: Path) -> None:
     assert ratings.rating("dog") is None and ratings.rating("s") is None
 
 
-def test_columns_by_hand(tmp_path: Path) -> None:
+def test_concreteness_columns_by_hand(tmp_path: Path) -> None:
     captions = ["the cat has an idea", "two cats in boxes", "a heron", "it is my best one", ""]
     table, _ = columns(tmp_path, captions, concreteness=read_concreteness(written(tmp_path, "csv")))
     assert table["concreteness"].to_pylist() == pytest.approx([(4.86 + 1.71) / 2, 4.88, None, None, None])

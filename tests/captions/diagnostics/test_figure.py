@@ -11,7 +11,7 @@ from workflow_scripts.captions.diagnostics.summary import summarise
 
 
 @pytest.mark.parametrize("captions", [["wow", "a red cat", "", "grass"], []])
-def test_same_bytes(captions: list[str], tmp_path: Path) -> None:
+def test_the_figure_has_the_same_bytes_each_time(captions: list[str], tmp_path: Path) -> None:
     count = len(captions)
     table, variety = summarised(tmp_path, captions, itm=[0.5] * count, retrieval_rank=[1.0] * count)
     for name in ("a.png", "b.png"):

@@ -40,7 +40,7 @@ def test_shares_counted_by_hand() -> None:
     assert (found["replaced_by_style"]["value"], found["replaced_by_style"]["n"]) == (2 / 3, 3)
 
 
-def test_two_judges() -> None:
+def test_agreement_of_two_judges_by_hand() -> None:
     one = scores([0, 0, 0, 0, UNKNOWN], [1, 2, -1, -2, 5])
     two = scores([0, 0, 0, 0, 0], [3, -1, -2, 4, 1])
     found = pairs({("a", "itm"): same(one), ("a", "itc"): same(two), ("b", "cosine"): same(one)})
@@ -52,7 +52,7 @@ def test_two_judges() -> None:
     assert found["a itm and b cosine"]["standardised"]["kappa"]["value"] == 1
 
 
-def test_what_nobody_knows_is_null() -> None:
+def test_figures_without_common_scores_are_null() -> None:
     nothing = scores([UNKNOWN, 1], [1, UNKNOWN])
     unknown = {"value": None, "low": None, "high": None, "n": 0}
     assert judges({("a", "b"): same(nothing)})["a"]["b"]["replaced_by_style"] == unknown

@@ -56,7 +56,7 @@ def test_the_interval_of_a_share_is_clustered_by_random_image() -> None:
     assert nothing == {"value": None, "low": None, "high": None, "n": 0}
 
 
-def test_a_judge_of_style_is_found_and_standardising_takes_it_out() -> None:
+def test_style_bias_of_a_judge_is_detected_and_removed_by_standardising() -> None:
     rng = np.random.default_rng(0)
     count, others = 4000, 16
 

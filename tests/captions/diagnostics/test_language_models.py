@@ -39,7 +39,7 @@ def expected(model: BertForTokenClassification, words: list[list[int]], counted:
     return sum(nouns) / len(nouns)
 
 
-def test_share_of_nouns(tmp_path: Path) -> None:
+def test_noun_shares_equal_those_of_single_texts(tmp_path: Path) -> None:
     model = save(tmp_path)
     found = load_tagger(tmp_path, "cpu").noun_shares(TEXTS, 4)
     assert found[1] is None and found[3] is None
@@ -54,7 +54,7 @@ def test_share_of_nouns(tmp_path: Path) -> None:
     assert load_tagger(tmp_path, "cpu").noun_shares(TEXTS, 1) == pytest.approx(found)
 
 
-def test_what_is_not_read_does_not_count(tmp_path: Path) -> None:
+def test_words_beyond_the_token_limit_do_not_count_as_nouns(tmp_path: Path) -> None:
     model = save(tmp_path)
     (found,) = load_tagger(tmp_path, "cpu").noun_shares(["cat " * 5000], 1)
     most = MOST_TOKENS - 2
@@ -65,13 +65,13 @@ def test_what_is_not_read_does_not_count(tmp_path: Path) -> None:
     ("more", "value"),
     [({"tags": ["O", "B-PER"]}, "labels O, B-PER"), ({"padding": False}, "a tokenizer without padding token")],
 )
-def test_no_tagger(more: dict, value: str, tmp_path: Path) -> None:
+def test_an_unsuitable_tagger_is_an_error(more: dict, value: str, tmp_path: Path) -> None:
     save(tmp_path, **more)
     with pytest.raises(PipelineError, match=value):
         load_tagger(tmp_path, "cpu")
 
 
-def test_no_model(tmp_path: Path) -> None:
+def test_a_folder_without_a_tagger_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no part-of-speech tagger"):
         load_tagger(tmp_path, "cpu")
 
@@ -104,7 +104,7 @@ def test_equal_to_the_loss_of_transformers(tmp_path: Path) -> None:
     assert found[2] is None
 
 
-def test_without_a_start_token(tmp_path: Path) -> None:
+def test_a_model_without_a_start_token_gives_no_surprise_for_single_tokens(tmp_path: Path) -> None:
     model = save_model(tmp_path)
     found = load_language_model(tmp_path, "cpu").surprise(["a red cat", "dog"])
     assert found == [pytest.approx(loss(model, [2, 3, 4]), rel=1e-5), None]

@@ -24,7 +24,7 @@ def test_equal_to_comparing_all_pairs(sets: list[set[int]]) -> None:
     assert found(sets) == compared(sets)
 
 
-def test_many_captions() -> None:
+def test_near_duplicates_equal_comparing_all_pairs() -> None:
     rng = np.random.default_rng(0)
     sets = [set(rng.choice(3000, size, replace=False).tolist()) for size in rng.integers(1, 15, 300)]
     changed = [set(list(one)[1:]) | {at} for at, one in enumerate(sets) if at % 3 == 0]
@@ -32,7 +32,7 @@ def test_many_captions() -> None:
     assert 0.2 < np.mean(found(sets + changed)) < 0.6
 
 
-def test_one_word_in_five_may_differ() -> None:
+def test_near_duplicates_differ_in_at_most_one_word_of_five() -> None:
     assert found([{1, 2, 3, 4}, {1, 2, 3, 4, 5}, {6, 7, 8}, {6, 7, 8, 9}]) == [True, True, False, False]
     assert found([]) == []
     assert found([set(), set()]) == [False, False]

@@ -32,7 +32,7 @@ SYNONYMS = {"person": ["man", "baby"], "wine glass": ["glass"], "cup": ["glass"]
         ("a dog", set(), (1, 1)),
     ],
 )
-def test_counts_by_hand(caption: str, present: set[str], counts: tuple[int, int]) -> None:
+def test_mentioned_and_absent_objects_by_hand(caption: str, present: set[str], counts: tuple[int, int]) -> None:
     assert ObjectNames(NAMES, SYNONYMS).count(words_of(caption), present) == counts
 
 

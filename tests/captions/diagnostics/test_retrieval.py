@@ -17,7 +17,7 @@ def test_ranks_equal_scipy_with_ties() -> None:
     assert (ranks(np.zeros((9, 9))) == 5).all()
 
 
-def test_above_others_of_the_group_equals_counting() -> None:
+def test_retrieval_ranks_within_a_group_equal_counting() -> None:
     rng = np.random.default_rng(1)
     scores, groups = rng.integers(0, 4, (30, 30)).astype(float), np.array([*rng.integers(0, 3, 29), 7])
     found = above_others(scores, groups)

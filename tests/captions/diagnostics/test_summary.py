@@ -40,14 +40,14 @@ def test_summary_of_a_small_arm(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 10), (10, 10), (3, 10), (500, 752)])
-def test_share_has_the_wilson_interval_of_scipy(hits: int, count: int) -> None:
+def test_the_wilson_interval_of_a_share_equals_scipy(hits: int, count: int) -> None:
     flags = np.arange(count) < hits
     expected = binomtest(hits, count).proportion_ci(method="wilson")
     got = summary.share(flags)
     assert (got["low"], got["high"]) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
-def test_no_captions(tmp_path: Path) -> None:
+def test_a_summary_without_captions_is_null(tmp_path: Path) -> None:
     got = summary.summarise(*summarised(tmp_path, []))
     assert got["captions"] == 0
     assert got["shares"]["vague"] == {"value": None, "low": None, "high": None, "n": 0}

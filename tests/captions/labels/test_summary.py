@@ -21,7 +21,7 @@ def test_auc_is_the_share_of_ordered_pairs() -> None:
     assert found["value"] == 0.75 and found["low"] <= 0.75 <= found["high"] and found["n"] == 4
 
 
-def test_a_single_class_has_no_auc() -> None:
+def test_auc_is_undefined_for_a_single_class() -> None:
     assert auc(np.arange(3.0), np.ones(3, bool), np.arange(3), 100, 0) == {"n": 3}
 
 
@@ -30,7 +30,7 @@ def test_a_single_class_has_no_auc() -> None:
         lambda rows: any(row[2] for row in rows)
     )
 )
-def test_no_margin_has_fewer_errors(rows: list[tuple[int, bool, int]]) -> None:
+def test_the_best_margin_minimises_errors(rows: list[tuple[int, bool, int]]) -> None:
     gain, better, weights = (np.array(column) for column in zip(*rows, strict=True))
 
     def errors(at: float) -> float:
@@ -59,7 +59,7 @@ def test_reliability_and_calibration_error() -> None:
     assert calibration_error(rows) == 0.125
 
 
-def test_probabilities_follow_the_truth() -> None:
+def test_calibrated_probabilities_are_close_to_the_true_ones() -> None:
     rng = np.random.default_rng(1)
     scores = rng.normal(size=3000)
     truth = 1 / (1 + np.exp(-(2 * scores - 0.5)))

@@ -47,7 +47,9 @@ def test_the_largest_power_of_two_on_the_line_through_two_sizes(free: int, taken
     assert largest(free, taken) == expected
 
 
-def test_on_a_gpu_two_batches_are_tried(checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gpu_batch_size_is_extrapolated_from_two_batches(
+    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     decoding = Decoding(max_new_tokens=4)
     models = load_models(checkpoints["captioner"], checkpoints["matcher"], "cpu", decoding, MatchedText())
     assert fitting_batch_size(models) == ON_CPU

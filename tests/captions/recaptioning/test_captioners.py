@@ -80,7 +80,9 @@ def test_equal_to_generate_called_directly(family: str, folders: dict[str, Path]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_alone_as_in_a_batch(family: str, folders: dict[str, Path], pictures: list[Image.Image]) -> None:
+def test_captions_do_not_depend_on_the_batch(
+    family: str, folders: dict[str, Path], pictures: list[Image.Image]
+) -> None:
     captioner = load_captioner(folders[family], "cpu")
     pictures, keys = pictures[:5], [f"k{i}" for i in range(5)]
     for decoding in (DECODINGS["short beams"], SAMPLED, Decoding(max_new_tokens=8)):
@@ -107,7 +109,7 @@ def test_a_static_cache_changes_no_caption(
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_model_s_own_defaults_do_not_count(
+def test_generation_defaults_of_the_model_are_ignored(
     family: str, folders: dict[str, Path], pictures: list[Image.Image]
 ) -> None:
     captioner = load_captioner(folders[family], "cpu")
@@ -119,7 +121,9 @@ def test_the_model_s_own_defaults_do_not_count(
     assert captions_of(captioner, pictures, keys, greedy) == expected
 
 
-def test_a_question_or_a_whole_prompt(folders: dict[str, Path], pictures: list[Image.Image]) -> None:
+def test_a_prompt_may_be_a_question_or_a_complete_template(
+    folders: dict[str, Path], pictures: list[Image.Image]
+) -> None:
     captioner = load_captioner(folders["llava"], "cpu")
     keys = ["k"] * len(pictures)
     asked = captions_of(captioner, pictures, keys, DECODINGS["greedy"])
@@ -143,7 +147,7 @@ def test_pickled_weights_are_refused(family: str, folders: dict[str, Path], tmp_
         load_captioner(tmp_path, "cpu")
 
 
-def test_an_image_classifier_is_no_captioner(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_an_image_classifier_is_refused_as_captioner(folders: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "resnet"}')
     with pytest.raises(PipelineError, match="no AutoModelForImageTextToText checkpoint"):
         load_captioner(tmp_path, "cpu")

@@ -21,7 +21,7 @@ from workflow_scripts.captions.recaptioning.decoding import Decoding
         ({"repetition_penalty": 0}, "greater than 0"),
     ],
 )
-def test_contradictions(settings: dict[str, float], message: str) -> None:
+def test_contradictory_settings_are_refused(settings: dict[str, float], message: str) -> None:
     with pytest.raises(ValidationError, match=re.escape(message)):
         Decoding(**settings)
 

@@ -23,7 +23,9 @@ def captioner(checkpoints: dict[str, Path]) -> Checkpoint:
 
 
 @pytest.mark.parametrize("decoding", [GREEDY, SAMPLED])
-def test_alone_as_in_a_batch(captioner: Checkpoint, pictures: list[Image.Image], decoding: Decoding) -> None:
+def test_captions_do_not_depend_on_the_batch(
+    captioner: Checkpoint, pictures: list[Image.Image], decoding: Decoding
+) -> None:
     keys = [f"k{i}" for i in range(len(pictures))]
     together = captions_of(captioner, pictures, keys, decoding)
     alone = [captions_of(captioner, [p], [k], decoding)[0] for p, k in zip(pictures, keys, strict=True)]
@@ -32,7 +34,9 @@ def test_alone_as_in_a_batch(captioner: Checkpoint, pictures: list[Image.Image],
     assert len({caption for captions in together for caption in captions}) > 3
 
 
-def test_greedy_equals_the_models_own_generate(captioner: Checkpoint, pictures: list[Image.Image]) -> None:
+def test_greedy_decoding_equals_the_generate_method_of_the_model(
+    captioner: Checkpoint, pictures: list[Image.Image]
+) -> None:
     pixels = captioner.pixels(pictures)
     tokens = captioner.model.generate(pixels, max_new_tokens=8, do_sample=False, num_beams=1)
     own = [text.strip() for text in captioner.tokenizer.batch_decode(tokens, skip_special_tokens=True)]

@@ -87,7 +87,7 @@ def test_corrupt_image_is_an_error(shard, models: Models, tmp_path: Path) -> Non
         recaption_shard(rows, images, 4, tmp_path, lambda: models, 1)
 
 
-def test_no_rows_need_no_model(tmp_path: Path) -> None:
+def test_a_shard_without_rows_loads_no_model(tmp_path: Path) -> None:
     none = np.zeros(0, np.int64)
     rows = pa.table({"key": pa.array([], pa.string()), "caption": pa.array([], pa.string())})
 

@@ -23,25 +23,25 @@ SHOWN = r"\x1b]0;owned\x07\x1b[2K\r\x9b31m\u202e\u200b\udcff"
 
 
 @given(st.text(st.characters(codec=None)))
-def test_everything_that_can_be_seen_stays_and_nothing_else(text: str) -> None:
+def test_printable_text_is_kept_and_everything_else_escaped(text: str) -> None:
     shown = plain(text)
     assert shown.isprintable() and plain(shown) == shown
     assert shown == text or not text.isprintable()
 
 
-def test_line_breaks_and_tabs_stay_only_in_texts_of_lines() -> None:
+def test_line_breaks_and_tabs_are_kept_only_in_multi_line_text() -> None:
     assert plain(HOSTILE) == SHOWN
     assert plain("Größe 犬 ─ a\tb\n") == r"Größe 犬 ─ a\tb\n"
     assert plain_lines(f"a\tb\n{HOSTILE}\n") == f"a\tb\n{SHOWN}\n"
     assert printed(["a\nerror: b", HOSTILE]) == f"a\\nerror: b\n{SHOWN}\n"
 
 
-def test_errors_are_plain() -> None:
+def test_errors_escape_control_characters() -> None:
     error = PipelineError(f"bad member {HOSTILE[0]}", Path(f"a/{HOSTILE[1:3]}\u202e.tar"), "\x9b2J", "mend it")
     assert str(error) == r"bad member \x1b in a/]0\u202e.tar: \x9b2J; mend it"
 
 
-def test_bugs_end_in_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_tracebacks_of_bugs_escape_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit), errors_reported("pretrain", Path("results/a/pretrain/b")):
         raise KeyError(f"\x1b[2J{HOSTILE}") from ValueError("\x1b[31mred\u202e")
     said = capsys.readouterr().err
@@ -67,7 +67,7 @@ def test_logs_are_plain_and_hold_no_forged_error(
     assert capfd.readouterr().err == f"member {SHOWN}\n  error: forged\n"
 
 
-def test_the_note_in_a_lock_is_plain(tmp_path: Path) -> None:
+def test_the_holder_read_from_a_lock_is_escaped(tmp_path: Path) -> None:
     (tmp_path / "lock").write_bytes(b"alice\x1b[2J on node\n")
     assert holder_of(tmp_path / "lock") == r"alice\x1b[2J on node\n"
 
@@ -104,7 +104,7 @@ def test_urls_redacted_twice_are_as_once(text: str) -> None:
 
 
 @given(st.text(min_size=1, max_size=10), st.text(min_size=1, max_size=10))
-def test_no_login_and_no_query_is_left(login: str, query: str) -> None:
+def test_logins_and_queries_are_redacted_from_urls(login: str, query: str) -> None:
     secrets = ["SECRET" + quote(login, safe=""), "SECRET" + quote(query, safe="/?&=:@")]
     shown = redacted(f"failed: https://{secrets[0]}:{secrets[0]}@h.test/a?b={secrets[1]} (again)")
     assert shown.startswith("failed: https://h.test/a?...") and "SECRET" not in shown

@@ -50,7 +50,7 @@ READERS = [read_object, read_value, manifest_hash, read_listing]
 
 @pytest.mark.parametrize("make", [pipe, device, large, folder])
 @pytest.mark.parametrize("read", READERS)
-def test_what_is_no_small_regular_file_is_refused(
+def test_irregular_or_large_files_are_refused(
     tmp_path: Path, make: Callable[[Path], str], read: Callable[[Path], object]
 ) -> None:
     path = tmp_path / "x.json"
@@ -103,7 +103,7 @@ OWN_PARSERS = {
 }
 
 
-def test_there_is_no_other_reader_of_records() -> None:
+def test_records_are_parsed_only_by_the_bounded_reader() -> None:
     package = ROOT / "workflow_scripts"
     layers = ("core", "study", "audit", "removal", "provenance", "commands")
     modules = {

@@ -21,7 +21,7 @@ def kept(package: Path) -> Path:
     return file
 
 
-def test_an_entry_counts_for_its_module_source_and_version_alone(tmp_path: Path) -> None:
+def test_an_entry_is_valid_only_for_its_module_source_and_version(tmp_path: Path) -> None:
     kept(tmp_path)
     memory = CodeMemory(tmp_path, "1")
     assert memory.find("a.py", "sha") == ONE
@@ -29,7 +29,7 @@ def test_an_entry_counts_for_its_module_source_and_version_alone(tmp_path: Path)
     assert CodeMemory(tmp_path, "2").find("a.py", "sha") is None
 
 
-def test_new_source_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+def test_an_entry_for_new_source_replaces_the_old_entry(tmp_path: Path) -> None:
     kept(tmp_path)
     memory = CodeMemory(tmp_path, "1")
     memory.add("a.py", "other", TWO)
@@ -43,8 +43,15 @@ def test_new_source_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "damaged",
     [
-        *("", "{", "[]", "\xff", "{}", '{"version": "1"}', '{"version": "1", "modules": []}'),
-        *('{"version": "1", "modules": {"a.py": ["sha", []]}}', '{"version": "1", "modules": {"a.py": null}}'),
+        "",
+        "{",
+        "[]",
+        "\xff",
+        "{}",
+        '{"version": "1"}',
+        '{"version": "1", "modules": []}',
+        '{"version": "1", "modules": {"a.py": ["sha", []]}}',
+        '{"version": "1", "modules": {"a.py": null}}',
     ],
 )
 def test_a_damaged_file_is_forgotten_and_replaced(tmp_path: Path, damaged: str) -> None:
@@ -60,7 +67,7 @@ def test_a_damaged_file_is_forgotten_and_replaced(tmp_path: Path, damaged: str) 
 @pytest.mark.parametrize(
     ("whole", "damaged"), [('["1", ', '["2", '), ('["a"]', '"a"'), ('{"format": 3}', "3"), ('"1", ["a"]', '1, ["a"]')]
 )
-def test_a_damaged_entry_is_neither_believed_nor_a_fault(tmp_path: Path, whole: str, damaged: str) -> None:
+def test_a_damaged_entry_is_ignored(tmp_path: Path, whole: str, damaged: str) -> None:
     file = kept(tmp_path)
     text = file.read_text()
     assert text.count(whole) == 1
@@ -68,14 +75,14 @@ def test_a_damaged_entry_is_neither_believed_nor_a_fault(tmp_path: Path, whole: 
     assert CodeMemory(tmp_path, "1").find("a.py", "sha") is None
 
 
-def test_nothing_is_written_without_news(tmp_path: Path) -> None:
+def test_unchanged_code_memory_is_not_written(tmp_path: Path) -> None:
     file = kept(tmp_path)
     file.unlink()
     CodeMemory(tmp_path, "1").save()
     assert not file.exists()
 
 
-def test_a_folder_that_can_not_be_written_is_no_fault(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "__pycache__").write_bytes(b"a file")
     memory = CodeMemory(tmp_path, "1")
     memory.add("a.py", "sha", ONE)
@@ -92,7 +99,7 @@ def stages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return folder
 
 
-def test_known_code_is_not_parsed_again_in_another_process(stages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remembered_code_is_not_parsed_again_in_another_process(stages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (stages / "draw.py").write_text("STAGE = Stage(data_files=('one.html',))\nfrom workflow_scripts import shapes\n")
     shapes = stages.parent / "shapes.py"
     shapes.write_text("x = 1\n")

@@ -33,7 +33,7 @@ def synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return seen
 
 
-def test_a_failed_write_leaves_the_old_file_and_names_the_new_one(
+def test_a_failed_write_keeps_the_old_file_and_names_the_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.json"
@@ -69,7 +69,7 @@ def test_files_are_synced_before_their_name(tmp_path: Path, synced: list[Path]) 
     assert (tmp_path / "b").read_bytes() == b"2"
 
 
-def test_parents_are_synced_once_though_somebody_else_made_them(tmp_path: Path, synced: list[Path]) -> None:
+def test_parents_are_synced_once_even_if_created_by_others(tmp_path: Path, synced: list[Path]) -> None:
     (tmp_path / "a/b").mkdir(parents=True)
     durable.make_folders(tmp_path / "a/b/c")
     assert synced[-3:] == [tmp_path, tmp_path / "a", tmp_path / "a/b"]
@@ -91,7 +91,7 @@ def test_a_relative_path_is_synced_up_to_the_working_directory(
     assert synced == [tmp_path, tmp_path / "results"]
 
 
-def test_a_folder_is_replaced_by_a_finished_one(tmp_path: Path, synced: list[Path]) -> None:
+def test_a_folder_is_replaced_by_a_synced_folder(tmp_path: Path, synced: list[Path]) -> None:
     for name, text in (("old", "1"), ("new", "2")):
         (tmp_path / name / "in").mkdir(parents=True)
         (tmp_path / name / "in/file").write_text(text)

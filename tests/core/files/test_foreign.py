@@ -32,12 +32,12 @@ def read(path: Path) -> list[str | None]:
         pa.array(["x", None, "z"]).dictionary_encode(),
     ],
 )
-def test_text_of_any_kind(tmp_path: Path, column: pa.Array) -> None:
+def test_text_columns_of_any_arrow_type_are_read(tmp_path: Path, column: pa.Array) -> None:
     pq.write_table(pa.table({"b": [1, 2, 3], "a": column}), tmp_path / "t")
     assert read(tmp_path / "t") == ["x", None, "z"]
 
 
-def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+def test_errors_of_foreign_tables_are_specific(tmp_path: Path) -> None:
     path = tmp_path / "t"
     pq.write_table(pa.table({"b": [1]}), path)
     with pytest.raises(PipelineError, match=r"unreadable table in .*t: no columns named a; the columns are b; mend it"):
@@ -65,7 +65,7 @@ def packed(path: Path, size: int, claimed: int | None = None, kind: bytes = tarf
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
 @pytest.mark.parametrize("claimed", [2**40, 2**33, 3000])
-def test_a_member_that_claims_too_much_ends_the_tar(tmp_path: Path, pack: object, claimed: int) -> None:
+def test_a_tar_member_with_an_excessive_claimed_size_is_rejected(tmp_path: Path, pack: object, claimed: int) -> None:
     path = packed(tmp_path / "t.tar", 100, claimed)
     path.write_bytes(pack(path.read_bytes()))  # type: ignore[operator]
     with pytest.raises(tars.BROKEN):

@@ -33,7 +33,7 @@ class Failing:
 
 @pytest.mark.parametrize("number", sorted(PASSING))
 @pytest.mark.parametrize("times", range(len(SECONDS) + 1))
-def test_an_error_that_passes_costs_waits_alone(
+def test_a_transient_error_only_costs_waiting(
     waits: list[float], caplog: pytest.LogCaptureFixture, number: int, times: int
 ) -> None:
     assert patiently(Failing(number, times), Path("a.tar")) == 7
@@ -43,7 +43,7 @@ def test_an_error_that_passes_costs_waits_alone(
     ]
 
 
-def test_an_error_that_stays_is_raised_with_the_file(waits: list[float]) -> None:
+def test_a_persistent_error_is_raised_with_its_file(waits: list[float]) -> None:
     read = Failing(errno.ESTALE, 99)
     with pytest.raises(OSError, match=r"a\.tar") as caught:
         patiently(read, Path("a.tar"))

@@ -15,14 +15,14 @@ from workflow_scripts.core.files.plain import LONGEST, check_inside, check_suffi
     "suffix",
     [".parquet", ".images.zip", "/curve.parquet", "/deep/er/hash.txt", "..a", ".ä b", "." + "x" * (LONGEST - 1)],
 )
-def test_plain_suffixes(suffix: str) -> None:
+def test_safe_suffixes_are_accepted(suffix: str) -> None:
     assert check_suffix(suffix) == suffix
 
 
 @pytest.mark.parametrize(
     "suffix", ["/../x", ".a/../../x", "/a/..", "", ".", "//x", "/x/", ".a/x", "/a\0", ".\x1b[2J", "." + "x" * LONGEST]
 )
-def test_a_suffix_that_leads_elsewhere_or_is_not_plain(suffix: str) -> None:
+def test_unsafe_suffixes_are_rejected(suffix: str) -> None:
     with pytest.raises(Unfit, match="unsafe file suffix") as caught:
         check_suffix(suffix)
     assert str(caught.value).isprintable()
@@ -46,7 +46,7 @@ def test_only_regular_files_are_opened(tmp_path: Path, flags: int) -> None:
         open_plain(tmp_path / "none", os.O_RDONLY)
 
 
-def test_only_files_and_folders_are_inside(tmp_path: Path) -> None:
+def test_symbolic_links_inside_a_folder_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "a/b").mkdir(parents=True)
     (tmp_path / "a/b/file").touch()
     os.link(tmp_path / "a/b/file", tmp_path / "a/again")

@@ -24,7 +24,7 @@ def results() -> Iterator[Path]:
         yield folder
 
 
-def test_one_users_work_serves_another(results: Path) -> None:
+def test_users_of_a_group_share_artifacts_and_partial_work(results: Path) -> None:
     assert compute(results, ALICE, 1) == 0
     assert compute(results, BOB, 1) == 0  # replaces her files in the same study
     assert compute(results, BOB, 1, "another") == 0
@@ -51,7 +51,7 @@ def test_one_users_work_serves_another(results: Path) -> None:
     assert not list(results.glob(".work/stressed/*"))
 
 
-def test_a_folder_that_is_not_shared_is_said_to_be_anothers(results: Path) -> None:
+def test_permission_errors_name_the_owner_of_the_folder(results: Path) -> None:
     os.chown(results, ALICE, GROUP)
     results.chmod(0o755)
     assert compute(results, ALICE, 1) == 0
@@ -64,7 +64,7 @@ def test_a_folder_that_is_not_shared_is_said_to_be_anothers(results: Path) -> No
     assert re.search(f"Permission denied for user {BOB}; {where} belongs to {owner}", last), last
 
 
-def test_whoever_waits_is_told_for_whom(results: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_waiting_process_is_told_who_holds_the_lock(results: Path, caplog: pytest.LogCaptureFixture) -> None:
     work = results / ".work/stage/key"
     reading, writing = os.pipe()
 

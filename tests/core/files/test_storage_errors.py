@@ -19,7 +19,7 @@ from workflow_scripts.core.files.storage_errors import ADVICE, OF_DISKS, full_di
 
 
 @pytest.mark.parametrize("number", sorted(ADVICE))
-def test_each_number_has_its_own_words_and_names_the_file(number: int) -> None:
+def test_each_errno_has_specific_advice_and_names_the_file(number: int) -> None:
     known = storage_error(OSError(number, os.strerror(number), "results/a.npy"), "features", ())
     assert known is not None
     assert known.where == "results/a.npy"
@@ -27,7 +27,7 @@ def test_each_number_has_its_own_words_and_names_the_file(number: int) -> None:
     assert str(known).endswith(ADVICE[number]) and "run the same command again" in str(known)
 
 
-def test_the_cause_behind_other_exceptions_is_found() -> None:
+def test_the_storage_error_behind_other_exceptions_is_found() -> None:
     try:
         try:
             raise OSError(errno.EIO, "Input/output error", "results/a.tar")
@@ -39,7 +39,7 @@ def test_the_cause_behind_other_exceptions_is_found() -> None:
 
 
 @pytest.mark.parametrize("number", sorted(OF_DISKS))
-def test_a_disk_that_fails_is_no_damaged_file(number: int) -> None:
+def test_a_failing_disk_is_not_reported_as_a_damaged_file(number: int) -> None:
     try:
         try:
             raise OSError(number, os.strerror(number))
@@ -50,7 +50,7 @@ def test_a_disk_that_fails_is_no_damaged_file(number: int) -> None:
     assert known is not None and known.where == "results/a.tar" and os.strerror(number) in str(known)
 
 
-def test_what_is_no_error_of_a_disk_is_left_alone() -> None:
+def test_other_errors_are_not_storage_errors() -> None:
     assert storage_error(PipelineError("a", "b", "c", "d"), "features", ()) is None
     assert storage_error(ValueError("12 requested"), "features", ()) is None
     try:
@@ -62,7 +62,7 @@ def test_what_is_no_error_of_a_disk_is_left_alone() -> None:
         assert storage_error(error, "recaption", ()) is None
 
 
-def test_another_number_still_names_the_file() -> None:
+def test_other_errnos_get_general_advice_and_the_file() -> None:
     known = storage_error(IsADirectoryError(errno.EISDIR, "Is a directory", "results/x"), "features", ())
     assert known is not None and known.where == "results/x" and "check the file and its folder" in str(known)
 
@@ -79,7 +79,7 @@ def full(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="mounts a small disk")
 @pytest.mark.parametrize("library", ["python", "numpy", "safetensors", "parquet", "pillow"])
-def test_libraries_on_a_full_disk(library: str, full: Path) -> None:
+def test_full_disk_errors_of_libraries_are_recognised(library: str, full: Path) -> None:
     noise, file = np.random.default_rng(0).integers(0, 255, 1 << 20, np.uint8), full / "file"
     with pytest.raises(Exception) as caught:
         if library == "python":

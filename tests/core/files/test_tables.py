@@ -50,7 +50,7 @@ def test_a_reader_gives_the_rows_in_order_across_files(tmp_path: Path) -> None:
 NUMBERS = pa.schema([("n", pa.int64())])
 
 
-def test_parts_become_row_groups_and_empty_ones_nothing(tmp_path: Path) -> None:
+def test_parts_become_row_groups_and_empty_parts_are_skipped(tmp_path: Path) -> None:
     parts = [pa.table({"n": list(range(size))}, schema=NUMBERS) for size in (3, 0, 70_000)]
     with TableWriter(tmp_path / "a", NUMBERS) as writer:
         for part in parts:
@@ -60,7 +60,7 @@ def test_parts_become_row_groups_and_empty_ones_nothing(tmp_path: Path) -> None:
     assert pq.ParquetFile(tmp_path / "a").num_row_groups == 2
 
 
-def test_no_rows_at_all_is_a_table(tmp_path: Path) -> None:
+def test_a_table_without_rows_has_its_schema(tmp_path: Path) -> None:
     with TableWriter(tmp_path / "a", NUMBERS):
         pass
     assert pq.read_table(tmp_path / "a").schema == NUMBERS

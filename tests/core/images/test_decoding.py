@@ -40,7 +40,7 @@ def test_jpegs_are_read_by_simplejpeg(
     assert np.array_equal(decode(data), expected)
 
 
-def test_grey_jpegs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_greyscale_jpegs_are_decoded_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encoded("L")
     expected = pillow(data)
     monkeypatch.setattr(decoding.Image, "open", lambda *_: pytest.fail("Pillow is used"))
@@ -50,19 +50,21 @@ def test_grey_jpegs_too(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("mode", "kind"),
     [
-        *(
-            ("CMYK", "JPEG"),
-            ("RGB", "PNG"),
-            ("RGBA", "PNG"),
-            ("P", "PNG"),
-            ("I;16", "PNG"),
-            ("1", "PNG"),
-            ("LA", "PNG"),
-        ),
-        *(("RGB", "WEBP"), ("RGB", "GIF"), ("RGB", "BMP"), ("RGB", "TIFF"), ("CMYK", "TIFF")),
+        ("CMYK", "JPEG"),
+        ("RGB", "PNG"),
+        ("RGBA", "PNG"),
+        ("P", "PNG"),
+        ("I;16", "PNG"),
+        ("1", "PNG"),
+        ("LA", "PNG"),
+        ("RGB", "WEBP"),
+        ("RGB", "GIF"),
+        ("RGB", "BMP"),
+        ("RGB", "TIFF"),
+        ("CMYK", "TIFF"),
     ],
 )
-def test_everything_else_is_read_by_pillow(mode: str, kind: str) -> None:
+def test_other_formats_and_modes_are_decoded_by_pillow(mode: str, kind: str) -> None:
     data = encoded("L" if mode == "I;16" else mode, kind)
     if mode == "I;16":
         buffer = io.BytesIO()
@@ -81,7 +83,7 @@ def test_orientation_is_ignored() -> None:
     assert np.array_equal(decode(data), decode(encoded()))
 
 
-def test_a_jpeg_of_several_pictures_is_its_first() -> None:
+def test_the_first_picture_of_an_mpo_is_decoded() -> None:
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(encoded())) as first, Image.open(io.BytesIO(encoded("L"))) as second:
         first.save(buffer, "MPO", save_all=True, append_images=[second.convert("RGB")])
@@ -106,7 +108,7 @@ def test_an_image_of_too_many_pixels_is_left_to_pillow(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("length", [0, 2, 3, 20, 600, -2, -1])
-def test_a_truncated_file_is_refused_as_by_pillow(length: int) -> None:
+def test_truncated_files_are_refused_like_by_pillow(length: int) -> None:
     data = encoded()[:length]
     with pytest.raises(UNDECODABLE):
         pillow(data)
@@ -114,7 +116,7 @@ def test_a_truncated_file_is_refused_as_by_pillow(length: int) -> None:
         decode(data)
 
 
-def test_damage_changes_pixels_as_in_pillow_or_is_refused_as_there() -> None:
+def test_damaged_jpegs_decode_or_fail_exactly_like_in_pillow() -> None:
     """Whatever damage libjpeg only warns of: simplejpeg refuses it, and Pillow decides."""
     chance, whole = random.Random(0), [encoded(size=(33, 25), progressive=one) for one in (False, True)]
     refused = 0
@@ -134,7 +136,7 @@ def test_damage_changes_pixels_as_in_pillow_or_is_refused_as_there() -> None:
 
 
 @pytest.mark.shared
-def test_real_photos(shared_data: Path) -> None:
+def test_real_photos_decode_like_in_pillow(shared_data: Path) -> None:
     files = sorted((shared_data / "photos_captions/images").glob("*.jpg"))[::8]
     assert len(files) > 100
     for file in files:

@@ -7,7 +7,7 @@ import pytest
 from workflow_scripts.core.runtime.environment import RECORDED, UNSET, recorded_variables, unset_variables
 
 
-def test_what_no_machine_needs_is_unset_and_named(
+def test_variables_that_change_numbers_are_unset_and_reported(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     unset = ("OMP_THREAD_LIMIT_ALL", "TORCHINDUCTOR_USE_FAST_MATH", "TORCH_BLAS_PREFER_CUBLASLT")
@@ -23,7 +23,7 @@ def test_what_no_machine_needs_is_unset_and_named(
     assert caplog.messages == []
 
 
-def test_what_some_machines_need_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_that_some_machines_need_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(RECORDED)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
@@ -31,6 +31,6 @@ def test_what_some_machines_need_is_recorded(monkeypatch: pytest.MonkeyPatch) ->
     assert recorded_variables() == {"DNNL_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Haswell"}
 
 
-def test_no_variable_is_both() -> None:
+def test_no_variable_is_both_unset_and_recorded() -> None:
     assert not [name for name in RECORDED if name.startswith(UNSET)]
     assert not [name for name in UNSET if name.startswith(RECORDED)]

@@ -60,7 +60,7 @@ def test_a_job_starts_again_as_the_same_process(tmp_path: Path) -> None:
     assert (tmp_path / "results/s/flaky/flaky.txt").read_text() == "done"
 
 
-def test_an_error_that_stays_is_said_after_the_last_try(tmp_path: Path) -> None:
+def test_a_persistent_error_is_reported_after_the_last_attempt(tmp_path: Path) -> None:
     done = _run(tmp_path, errno.EIO, 99, tries=len(SECONDS) - 1)
     assert done.returncode == 1
     assert done.stderr.count("starting again in") == 1
@@ -82,7 +82,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("number", sorted(PASSING))
-def test_the_cause_of_another_error_counts(calls: list[dict[str, str]], number: int) -> None:
+def test_an_error_caused_by_a_transient_read_error_restarts_the_job(calls: list[dict[str, str]], number: int) -> None:
     try:
         try:
             raise OSError(number, os.strerror(number))
@@ -93,7 +93,7 @@ def test_the_cause_of_another_error_counts(calls: list[dict[str, str]], number: 
     assert [one[failures.TRIES] for one in calls] == ["1"]
 
 
-def test_an_error_that_comes_back_after_long_work_still_counts(
+def test_a_recurring_error_after_long_work_counts_as_an_attempt(
     calls: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(failures, "_started", failures.time.monotonic() - failures.LONG)
@@ -115,7 +115,7 @@ def test_other_errors_end_the_job(calls: list[dict[str, str]], error: Exception)
     assert calls == []
 
 
-def test_errors_before_long_work_no_longer_count(calls: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_run_resets_the_count_of_attempts(calls: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(failures.TRIES, str(len(SECONDS)))
     error = OSError(errno.EIO, "bad")
     failures.start_again(error)

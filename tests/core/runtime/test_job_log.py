@@ -34,7 +34,7 @@ def attempt(log: Path, work: Path, words: str, *killed_in: str) -> list[str]:
     return log.read_text().splitlines()
 
 
-def test_a_later_attempt_keeps_the_lines_of_the_earlier_ones(tmp_path: Path) -> None:
+def test_a_later_attempt_keeps_the_log_lines_of_earlier_attempts(tmp_path: Path) -> None:
     log, work = tmp_path / "run.log", tmp_path / "work"
     work.mkdir()
     assert attempt(log, work, "error: first")[-1] == "error: first"
@@ -51,7 +51,7 @@ def test_a_later_attempt_keeps_the_lines_of_the_earlier_ones(tmp_path: Path) -> 
     assert (work / KEPT).read_text() == log.read_text()
 
 
-def test_without_an_earlier_attempt_nothing_is_added(tmp_path: Path) -> None:
+def test_a_first_attempt_adds_no_earlier_log_lines(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     lines = attempt(tmp_path / "run.log", work, "done")

@@ -28,15 +28,13 @@ def checkout(tmp_path: Path) -> Callable[..., str]:
     return git
 
 
-def test_a_clean_checkout_has_no_difference(checkout: Callable[..., str], tmp_path: Path) -> None:
+def test_a_clean_checkout_has_no_diff(checkout: Callable[..., str], tmp_path: Path) -> None:
     assert git_state(tmp_path) == {"commit": checkout("rev-parse", "HEAD"), "dirty": False, "diff": None}
     (tmp_path / "untracked.py").write_text("y = 1\n")
     assert git_state(tmp_path)["dirty"] is False
 
 
-def test_the_difference_is_hashed_the_same_whatever_the_users_settings(
-    checkout: Callable[..., str], tmp_path: Path
-) -> None:
+def test_the_diff_hash_does_not_depend_on_git_settings(checkout: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text("x = 2\n")
     first = git_state(tmp_path)
     assert first["dirty"] is True
@@ -51,7 +49,7 @@ def test_the_difference_is_hashed_the_same_whatever_the_users_settings(
     assert git_state(tmp_path)["diff"] != first["diff"]
 
 
-def test_without_git_all_is_null(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_the_commit_and_diff_are_null(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = {"commit": None, "dirty": None, "diff": None}
     assert git_state(tmp_path / "no-repository") == nothing
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -67,13 +65,13 @@ def test_without_git_all_is_null(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ("CPU implementer\t: 0x41\n", None),
     ],
 )
-def test_cpu_model(tmp_path: Path, text: str, name: str | None) -> None:
+def test_the_cpu_model_is_read_from_cpuinfo(tmp_path: Path, text: str, name: str | None) -> None:
     (tmp_path / "cpuinfo").write_text(text)
     assert cpu_model(tmp_path / "cpuinfo") == name
     assert cpu_model(tmp_path / "gone") is None
 
 
-def test_cards_are_asked_about_on_cuda_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_models_are_queried_only_on_cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unknown = {"gpu_model": None, "driver": None}
     tool = tmp_path / "nvidia-smi"
     tool.write_text('#!/bin/sh\necho "$@" > "$0.asked"\necho "NVIDIA A, 595.10"\necho "NVIDIA A, 595.10"\n')
@@ -88,7 +86,7 @@ def test_cards_are_asked_about_on_cuda_alone(tmp_path: Path, monkeypatch: pytest
     assert cards("cuda") == unknown
 
 
-def test_determinism_says_what_is_set_and_asks_torch_when_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_determinism_flags_are_recorded_and_torch_asked_only_if_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     monkeypatch.delitem(sys.modules, "torch", raising=False)
@@ -97,7 +95,7 @@ def test_determinism_says_what_is_set_and_asks_torch_when_it_is_loaded(monkeypat
     assert not any(name.startswith("torch") for name in found)
 
 
-def test_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_machine_record_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
     monkeypatch.setattr(module, "_loaded", lambda: {"numpy"})
     found = machine(("pydantic", "no-such-package"), "cpu")
@@ -109,7 +107,7 @@ def test_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     assert machine((), "cpu")["slurm_job"] is None
 
 
-def test_loaded_packages_are_installed_ones() -> None:
+def test_loaded_packages_exclude_the_standard_library() -> None:
     loaded = module._loaded()
     assert "pytest" in loaded
     assert "os" not in loaded

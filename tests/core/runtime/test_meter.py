@@ -49,7 +49,7 @@ def test_processes_of_a_job_count_its_images_once_and_the_longest_wait(tmp_path:
     assert in_turn([]) == {} and "data_wait" not in in_turn([{"images": 3.0}])
 
 
-def test_jobs_that_a_process_did_together_add_up_to_what_it_did() -> None:
+def test_shares_of_jointly_processed_jobs_add_up() -> None:
     whole = in_turn([{"images": 9.0, "loop_seconds": 3.0, "work_seconds": 6.0, "memory_peak_bytes": 5.0}])
     part = share(whole, 3)
     assert part == whole | {"images": 3.0, "loop_seconds": 1.0, "work_seconds": 2.0}
@@ -61,7 +61,7 @@ def test_damaged_figures_of_a_record_are_left_out() -> None:
     assert known(None) == known([1]) == {}
 
 
-def test_every_figure_is_shown_or_serves_one_that_is() -> None:
+def test_every_figure_is_shown_or_needed_by_a_shown_ratio() -> None:
     needed = {name for figure in FIGURES.values() for name in figure.ratio or ()}
     assert all(figure.title or name in needed for name, figure in FIGURES.items())
     assert FIGURES["data_wait"].text(0.256) == "26%" and FIGURES["images_per_s"].text(1234.4) == "1,234"

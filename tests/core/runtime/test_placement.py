@@ -74,7 +74,7 @@ def _held(process: subprocess.Popen[str]) -> list[str]:
     return process.stdout.readline().strip().split(",")
 
 
-def test_eight_jobs_land_on_eight_gpus_and_a_killed_ones_is_free_again(driver: Path) -> None:
+def test_eight_jobs_take_eight_gpus_and_a_killed_job_frees_its_gpu(driver: Path) -> None:
     with ExitStack() as stack:
         jobs = [_hold(stack, 1) for _ in range(8)]
         taken = [_held(job) for job in jobs]
@@ -116,7 +116,7 @@ def _locked(name: str) -> bool:
         return not placement._lock(name, held)
 
 
-def test_what_a_job_waits_for_is_said(driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_logs_what_it_waits_for(driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(placement, "SECONDS_UNTIL_A_LINE", 0.0)
     monkeypatch.setenv(VISIBLE, "5")
@@ -134,7 +134,7 @@ def test_what_a_job_waits_for_is_said(driver: Path, monkeypatch: pytest.MonkeyPa
     assert [message.split(":")[0] for message in said] == ["waiting for a GPU"]
 
 
-def test_the_environment_is_as_before_afterwards(driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_restored_after_use_of_gpus(driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with gpus_taken(2) as mine:
         assert os.environ[VISIBLE] == ",".join(mine) == ",".join(_names(0, 1))
         assert offered() == 8
@@ -152,7 +152,7 @@ def test_the_environment_is_as_before_afterwards(driver: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("wanted", [0, 9])
-def test_nothing_is_taken_if_nothing_is_wanted_or_there_are_fewer(driver: Path, wanted: int) -> None:
+def test_no_gpus_are_taken_if_none_or_too_many_are_requested(driver: Path, wanted: int) -> None:
     with gpus_taken(wanted) as mine:
         assert mine == []
         assert VISIBLE not in os.environ
@@ -173,7 +173,9 @@ def test_nothing_is_taken_if_nothing_is_wanted_or_there_are_fewer(driver: Path, 
         ("NoDevFiles", []),
     ],
 )
-def test_candidates(driver: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, expected: list[str]) -> None:
+def test_candidate_gpus_follow_the_visible_devices(
+    driver: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, expected: list[str]
+) -> None:
     _says(driver, MIG)
     if visible is not None:
         monkeypatch.setenv(VISIBLE, visible)

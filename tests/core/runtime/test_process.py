@@ -7,7 +7,7 @@ import sys
 import pytest
 
 
-def test_a_process_of_its_own_loads_no_pandas_and_leaves_with_its_log_written() -> None:
+def test_a_stage_process_loads_no_pandas_and_flushes_its_log_on_exit() -> None:
     code = (
         "import logging, sys\n"
         "from workflow_scripts.core.runtime import process\n"
@@ -22,7 +22,7 @@ def test_a_process_of_its_own_loads_no_pandas_and_leaves_with_its_log_written() 
     assert done.stdout == "False\n" and done.returncode == 7
 
 
-def test_nothing_is_said_after_the_end_and_libraries_only_warn() -> None:
+def test_libraries_only_log_warnings_and_nothing_after_the_exit() -> None:
     code = (
         "import atexit, logging, os, sys\n"
         "from workflow_scripts.core.runtime import process\n"

@@ -17,7 +17,7 @@ def test_progress_yields_everything_and_ends_with_a_line(caplog: pytest.LogCaptu
     assert str(Progress("x", 5, None, 1.0, "80% ok")) == "x: 5, 1.0/s, 80% ok"
 
 
-def test_progress_says_a_line_a_minute_and_the_time_left(
+def test_progress_logs_a_line_per_minute_with_the_time_left(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level("INFO")
@@ -38,7 +38,7 @@ def test_progress_says_a_line_a_minute_and_the_time_left(
     assert {one: progress_module.span(one) for one in seconds} == seconds
 
 
-def test_progress_of_what_fails_does_not_say_it_is_done(caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_work_is_not_logged_as_done(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     with pytest.raises(ValueError, match="x"), progress_module.Ticker("images", 2):
         raise ValueError("x")
@@ -67,7 +67,7 @@ def test_progress_can_be_read_from_the_work_folder(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     "field", [{"what": 1}, {"done": "1"}, {"total": []}, {"per_second": None}, {"note": 0}, {"done": 10**400}, {"x": 1}]
 )
-def test_damaged_progress_is_none(tmp_path: Path, field: dict[str, object]) -> None:
+def test_a_damaged_progress_file_reads_as_none(tmp_path: Path, field: dict[str, object]) -> None:
     made = {"what": "steps", "done": 4, "total": None, "per_second": 2.0, "note": ""}
     (tmp_path / progress_module.PROGRESS).write_text(json.dumps(made))
     assert read_progress(tmp_path) == Progress("steps", 4, None, 2.0)

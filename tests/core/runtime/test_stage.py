@@ -99,7 +99,7 @@ def test_same_key_is_computed_once_and_other_settings_again(results: Path, text:
     assert len(CALLS) == 3
 
 
-def test_a_reuse_that_starts_in_the_same_millisecond_is_recorded_as_one(
+def test_a_reuse_in_the_same_millisecond_is_recorded_as_cached(
     results: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workflow_scripts.core.runtime.machine.now", lambda: "2026-01-01T00:00:00.000+00:00")
@@ -112,7 +112,7 @@ def test_a_reuse_that_starts_in_the_same_millisecond_is_recorded_as_one(
     assert {**recorded[1]["original"], "cached": False}.keys() == recorded[0].keys()
 
 
-def test_a_job_on_a_gpu_records_which_one_and_takes_none_if_it_computes_nothing(
+def test_a_job_records_its_gpu_and_takes_none_if_it_is_cached(
     results: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -150,7 +150,7 @@ def test_damaged_cache_entry_is_recomputed(results: Path, text: Path) -> None:
     assert again.hash == made.hash
 
 
-def test_missing_data_file_is_linked_again_and_a_short_one_refused(results: Path, text: Path) -> None:
+def test_a_missing_data_file_is_linked_again_and_a_truncated_file_refused(results: Path, text: Path) -> None:
     made = run(STAGE, results, "doubling/x", {}, {"text": text})
     (results / "study/doubling/x.txt").unlink()
     assert made.path(".txt").read_text() == "abab"
@@ -161,7 +161,7 @@ def test_missing_data_file_is_linked_again_and_a_short_one_refused(results: Path
         made.path(".txt")
 
 
-def test_fault_ends_in_one_line_and_leaves_nothing_but_work(
+def test_a_failing_stage_prints_a_single_line_and_leaves_only_its_work(
     results: Path, text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
@@ -199,7 +199,7 @@ def test_wrong_settings_are_named(
     assert message in last
 
 
-def test_stray_files_of_an_older_version_go_and_no_others(results: Path, text: Path, tmp_path: Path) -> None:
+def test_stray_files_of_an_older_version_are_removed_and_no_others(results: Path, text: Path, tmp_path: Path) -> None:
     arguments = {"times": 2}, {"text": text}, {"arm": "x"}
     run(STAGE, results, "doubling/x", *arguments)
     deep = results / "study/doubling/x/deep"
@@ -220,7 +220,9 @@ def test_stray_files_of_an_older_version_go_and_no_others(results: Path, text: P
     assert files[-1].exists()
 
 
-def test_a_failing_file_system_is_no_damage(results: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_file_system_does_not_discard_the_cache_entry(
+    results: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(STAGE, results, "doubling/x", {}, {"text": text})
 
     def stale(path: Path) -> str:
@@ -233,7 +235,7 @@ def test_a_failing_file_system_is_no_damage(results: Path, text: Path, monkeypat
     assert len(list((results / ".cache/doubling").iterdir())) == 1
 
 
-def test_file_systems_without_locks_work(results: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stages_run_on_file_systems_without_locks(results: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_locks(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -241,7 +243,7 @@ def test_file_systems_without_locks_work(results: Path, text: Path, monkeypatch:
     assert run(STAGE, results, "doubling/x", {}, {"text": text}).path(".txt").read_text() == "abab"
 
 
-def test_work_of_a_run_killed_after_its_artifact_was_whole_goes(results: Path, text: Path) -> None:
+def test_work_left_by_a_run_killed_after_publishing_is_removed(results: Path, text: Path) -> None:
     run(STAGE, results, "doubling/x", {}, {"text": text})
     key = next((results / ".cache/doubling").iterdir()).name
     left = results / ".work/doubling" / key
@@ -251,7 +253,7 @@ def test_work_of_a_run_killed_after_its_artifact_was_whole_goes(results: Path, t
     assert not left.exists()
 
 
-def test_a_unit_that_is_only_a_number_makes_no_other_artifact(results: Path, text: Path) -> None:
+def test_a_numbered_unit_does_not_change_the_artifact(results: Path, text: Path) -> None:
     for n in ("3", "4"):
         run(STAGE, results, f"doubling/{n}", {}, {"text": text}, {"shard": n})
     assert CALLS == ["doubling", "doubling"]

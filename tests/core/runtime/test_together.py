@@ -43,7 +43,7 @@ def words(results: Path, arms: str) -> list[str]:
     ]
 
 
-def test_one_process_makes_what_others_would(results: Path) -> None:
+def test_a_process_can_make_the_artifacts_of_other_jobs(results: Path) -> None:
     texts = {arm: make_artifact(results, "text", arm, {".txt": arm.encode()}) for arm in "abc"}
 
     def made(arm: str, also: str = "") -> Artifact:
@@ -96,7 +96,7 @@ def _refuse(job: Job[Doubling]) -> None:
 
 
 @pytest.mark.parametrize("fault", ["manifest", "bytes", "refused", "while read"])
-def test_a_fault_in_another_s_input_is_left_to_its_own_job(results: Path, fault: str) -> None:
+def test_a_faulty_input_of_another_job_is_left_to_that_job(results: Path, fault: str) -> None:
     texts = {arm: make_artifact(results, "text", arm, {".txt": arm.encode()}) for arm in "abc"}
     if fault == "manifest":
         texts["b"].write_text("{")
@@ -112,7 +112,7 @@ def test_a_fault_in_another_s_input_is_left_to_its_own_job(results: Path, fault:
     assert not list((results / WORK).glob("*/*"))
 
 
-def test_another_s_input_may_change_once_it_is_read(results: Path) -> None:
+def test_an_input_of_another_job_may_change_after_it_was_read(results: Path) -> None:
     texts = {arm: make_artifact(results, "text", arm, {".txt": arm.encode()}) for arm in "ab"}
     stage = _read_then(_nothing, _break)
     made = run(stage, results, "shared/a", {}, {"text": texts["a"]}, {"arm": "a"}, options=words(results, "b"))
@@ -121,7 +121,7 @@ def test_another_s_input_may_change_once_it_is_read(results: Path) -> None:
     assert kept == {"aa", "bb"}, "computed from what was verified"
 
 
-def test_an_own_input_must_not_change(results: Path) -> None:
+def test_a_changed_input_fails_the_job_that_was_asked_for(results: Path) -> None:
     texts = {arm: make_artifact(results, "text", arm, {".txt": arm.encode()}) for arm in "ab"}
     with pytest.raises(SystemExit):
         run(
@@ -131,7 +131,7 @@ def test_an_own_input_must_not_change(results: Path) -> None:
     assert not list((results / ".cache").glob("shared/*"))
 
 
-def test_an_artifact_that_another_process_is_making_is_left_to_it(results: Path) -> None:
+def test_an_artifact_in_progress_elsewhere_is_skipped(results: Path) -> None:
     texts = {arm: make_artifact(results, "text", arm, {".txt": arm.encode()}) for arm in "ab"}
     recipes: list[Path] = []
 
@@ -153,7 +153,7 @@ def test_an_artifact_that_another_process_is_making_is_left_to_it(results: Path)
         assert CALLS == ["a"] and work.is_dir()
 
 
-def test_a_fault_keeps_nothing_of_any(results: Path) -> None:
+def test_a_failed_shared_computation_publishes_nothing(results: Path) -> None:
     texts = {arm: make_artifact(results, "text", arm, {".txt": arm.encode()}) for arm in "ab"}
     with pytest.raises(SystemExit):
         run(

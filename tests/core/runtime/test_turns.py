@@ -52,7 +52,7 @@ def texts(results: Path) -> dict[str, str]:
     return {name: Artifact(folder / f"{name}{MANIFEST}").path(".txt").read_text() for name in found}
 
 
-def test_command_lines_of_the_others_begin_after_the_own_one() -> None:
+def test_command_lines_of_other_parts_start_after_the_current_part() -> None:
     words = ["--artifact", "r/s/a/03.manifest.json", "--settings", "{}", "--unit", "part=03", "--in-turn"]
     words += ["part=01..04,07", "--input", "part=r/s/parts/03.manifest.json", "--input", "model=r/m.manifest.json"]
     others = in_turn(arguments("a", words))
@@ -79,7 +79,7 @@ def test_grouping_changes_no_byte_and_each_process_loads_once(results: Path, giv
     assert CALLS == ["load", "02", "03", "01"], "existing artifacts are kept"
 
 
-def test_inputs_that_appear_meanwhile_are_used(results: Path, given: Given) -> None:
+def test_inputs_that_appear_during_the_run_are_used(results: Path, given: Given) -> None:
     given("02")
 
     def slow(job: Job[Doubling]) -> None:
@@ -94,7 +94,7 @@ def test_inputs_that_appear_meanwhile_are_used(results: Path, given: Given) -> N
 
 
 @pytest.mark.parametrize("error", [PipelineError("a fault", "here", 7, "repair it"), OSError(5, "I/O error")])
-def test_a_fault_of_one_is_left_to_its_own_job(results: Path, given: Given, error: Exception) -> None:
+def test_a_failing_part_is_left_to_its_own_job(results: Path, given: Given, error: Exception) -> None:
     for part in ("01", "02", "03"):
         given(part)
 
@@ -122,7 +122,7 @@ def test_an_unexpected_error_ends_the_turns_but_not_the_job(results: Path, given
     assert CALLS == ["load", "01", "02"] and set(texts(results)) == {"01"}
 
 
-def test_what_another_process_is_making_is_left_to_it(results: Path, given: Given) -> None:
+def test_a_part_in_progress_elsewhere_is_skipped(results: Path, given: Given) -> None:
     for part in ("01", "02"):
         given(part)
     works: dict[str, str] = {}
@@ -140,7 +140,7 @@ def test_what_another_process_is_making_is_left_to_it(results: Path, given: Give
     assert set(texts(results)) == {"01"}
 
 
-def test_a_model_that_was_replaced_is_not_used_for_more(results: Path, given: Given) -> None:
+def test_a_replaced_model_is_not_used_for_further_parts(results: Path, given: Given) -> None:
     for part in ("01", "02"):
         given(part)
 
@@ -157,7 +157,7 @@ def test_a_model_that_was_replaced_is_not_used_for_more(results: Path, given: Gi
     assert made(results, "02").path(".txt").read_text() == "02?"
 
 
-def test_a_part_that_is_done_may_change(results: Path, given: Given) -> None:
+def test_the_input_of_a_finished_part_may_change(results: Path, given: Given) -> None:
     for part in ("01", "02"):
         given(part)
 

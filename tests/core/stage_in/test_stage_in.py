@@ -104,7 +104,7 @@ def test_processes_of_a_node_copy_each_file_once(results: Path, tmp_path: Path) 
         assert sum(pool.map(run, range(4))) == 6 * FILE
 
 
-def test_what_a_killed_process_copied_is_not_used(results: Path, tmp_path: Path) -> None:
+def test_partial_copies_of_a_killed_process_are_not_used(results: Path, tmp_path: Path) -> None:
     images = shared(results)
     child = os.fork()
     if child == 0:
@@ -122,7 +122,7 @@ def test_what_a_killed_process_copied_is_not_used(results: Path, tmp_path: Path)
         assert read(mine) == [blob(i) for i in range(9)]
 
 
-def test_a_job_that_is_asked_to_stop_leaves_no_half_copy(results: Path, tmp_path: Path) -> None:
+def test_a_stopped_job_leaves_no_partial_copy(results: Path, tmp_path: Path) -> None:
     calls = iter(range(99))
 
     def stop() -> None:
@@ -195,7 +195,7 @@ def test_too_many_open_files_cost_no_copy(results: Path, tmp_path: Path, monkeyp
         assert len(copies(tmp_path)) == 1 and mine.bytes(0) == blob(0) and not (tmp_path / "lost.jsonl").exists()
 
 
-def test_a_folder_in_another_users_private_one_is_not_forgotten(
+def test_a_noted_folder_in_a_private_folder_of_another_user_is_kept(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("private", "gone"):
@@ -258,7 +258,7 @@ def test_errors_of_the_file_server_are_repeated_and_then_reported(
     assert copies(tmp_path / "always") == []
 
 
-def test_copies_are_bounded_and_the_least_recently_used_one_makes_room(results: Path, tmp_path: Path) -> None:
+def test_copies_are_bounded_and_the_least_recently_used_is_evicted(results: Path, tmp_path: Path) -> None:
     one, two, three = (shared(results, 1, first) for first in range(3))
     for images in (one, two):
         with near(images, tmp_path, 2 * FILE):
@@ -305,7 +305,7 @@ def test_a_full_disk_and_a_damaged_original(results: Path, tmp_path: Path, monke
         assert report.on_shared == {"no_room": 3} and mine.bytes(8) == blob(8)
 
 
-def test_other_files_and_links_in_the_folder_of_copies_stay(results: Path, tmp_path: Path) -> None:
+def test_other_files_and_links_in_the_folder_of_copies_are_kept(results: Path, tmp_path: Path) -> None:
     with near(shared(results), tmp_path):
         pass
     own = own_folder(str(tmp_path))

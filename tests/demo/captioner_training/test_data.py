@@ -19,7 +19,7 @@ def test_agreement_falls_with_what_differs():
     assert data.agreement(SPEC, replace(SPEC, size="large", scene="sea")) == data.NONE
 
 
-def test_a_near_miss_changes_one_property():
+def test_a_near_miss_changes_exactly_one_property():
     rng, changed = np.random.default_rng(0), set()
     for _ in range(200):
         other = data.near_miss(rng, SPEC)

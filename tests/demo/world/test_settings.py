@@ -98,7 +98,7 @@ def test_offset_sets_how_far_from_the_centre_objects_may_be():
         assert 0.75 < spread[offset] / (offset / 3**0.5) < 1.15, spread
 
 
-def test_without_an_offset_large_objects_stay_near_the_centre_and_are_not_cut_off():
+def test_large_objects_without_an_offset_are_near_the_centre():
     specs, masks = drawn(FULL)
     large = np.array([spec.size == "large" for spec in specs])
     distance = np.abs(centres(masks)).max(1)
@@ -123,6 +123,6 @@ def test_without_an_offset_large_objects_stay_near_the_centre_and_are_not_cut_of
         ({"offset": 0.5}, "less than or equal to 0.4"),
     ],
 )
-def test_worlds_that_make_no_sense_are_refused(change, message):
+def test_invalid_world_settings_are_refused(change, message):
     with pytest.raises(ValidationError, match=message):
         World(**change)

@@ -31,7 +31,7 @@ SPECS = st.builds(
 )
 
 
-def test_a_picture_depends_on_its_seed_split_and_index_alone():
+def test_a_picture_depends_only_on_its_seed_split_and_index():
     spec, picture, mask = scene_of(3, "post", 7)
     for index in (1, 2):
         scene_of(3, "post", index)
@@ -70,7 +70,7 @@ def test_all_properties_occur_about_evenly():
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-def test_the_dominant_part_has_the_colour_that_is_said(colour):
+def test_the_dominant_part_has_the_specified_colour(colour):
     palette = np.array(list(COLOURS.values()), float)
     hits = 0
     for index, concept in enumerate(CONCEPTS):
@@ -108,14 +108,14 @@ def test_every_object_varies_and_stays_near_its_frame():
         assert len(shapes) > 10, concept
 
 
-def test_a_faithful_caption_names_everything_but_plainness():
+def test_a_faithful_caption_omits_only_a_plain_pattern():
     assert caption(Spec("mushroom", "red", "striped", "small", "grass")) == "a small red striped mushroom on the grass"
     assert caption(Spec("boat", "white", "plain", "large", "night")) == "a large white boat at night"
 
 
 @settings(max_examples=200, deadline=None)
 @given(SPECS, st.integers(0, 2**32), st.sampled_from(LEVELS))
-def test_what_a_title_names_follows_from_its_level(spec, seed, level):
+def test_a_title_names_the_properties_of_its_level(spec, seed, level):
     text = title(np.random.default_rng(seed), spec, level)
     words = set(text.replace(",", " ").split())
     named = {"concept": spec.concept in words, "colour": spec.colour in words}

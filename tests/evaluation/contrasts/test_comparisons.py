@@ -38,7 +38,7 @@ def test_the_short_form_prefers_the_same_augmentation(cells: list[tuple[str, str
     assert [one.augmentation for one in found(SHORT, *arms(*cells))] == labels
 
 
-def test_methods_backbones_tags_and_steps_are_rows_of_their_own() -> None:
+def test_methods_backbones_tags_and_steps_have_separate_rows() -> None:
     cells = ("a", "crop"), ("b", "crop")
     given = [
         *arms(*cells, steps=["last", "best"]),
@@ -67,7 +67,7 @@ def test_steps_given_in_each_term() -> None:
     assert found(Contrast(name="last - peak", terms=terms), *arms(("a", "crop"))) == []
 
 
-def test_across_methods_and_per_augmentation() -> None:
+def test_a_contrast_can_span_methods_per_augmentation() -> None:
     terms = (
         Term(weight=1, method="simclr", pairs="a"),
         Term(weight=-1, method="untrained", augmentation="none", step="last"),
@@ -81,7 +81,7 @@ def test_across_methods_and_per_augmentation() -> None:
     ]
 
 
-def test_vs_is_between_what_is_added_and_what_is_subtracted() -> None:
+def test_labels_put_vs_between_positive_and_negative_terms() -> None:
     cells = [(pairs, augmentation) for pairs in ("a", "b") for augmentation in ("crop", "simclr")]
 
     def label(*signs: float) -> str:
@@ -95,7 +95,7 @@ def test_vs_is_between_what_is_added_and_what_is_subtracted() -> None:
     assert label(0.5, 0.5, -1, 0) == "crop and simclr vs crop"
 
 
-def test_what_rounding_left_of_the_weights_is_taken_off() -> None:
+def test_rounding_residue_of_contrast_weights_is_removed() -> None:
     weights = (0.6666666667, -0.3333333333, -0.3333333333, 0)
     terms = tuple(Term(weight=one, pairs=str(at)) for at, one in enumerate(weights))
     cells = [term.weight for term in Contrast(name="x", terms=terms).cells]
@@ -112,7 +112,7 @@ def test_seeds_are_those_of_every_kind_of_run() -> None:
     assert common_seeds(one.sides) == [1, 2] and len(one.sides[0].runs) == 6
 
 
-def test_what_differs_is_named_and_an_untrained_network_has_no_budget() -> None:
+def test_unequal_budgets_are_named_and_untrained_networks_have_none() -> None:
     budget = {"batch_size": 8, "trained_steps": 10, "views_per_pair": 2}
     (same,) = found(SHORT, *arms(("a", "crop"), ("b", "crop"), **budget))
     assert same.unequal == ()

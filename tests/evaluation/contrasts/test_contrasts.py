@@ -58,7 +58,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return rows_of(tmp_path_factory.mktemp("contrasts") / "results", RUNS)
 
 
-def test_levels(rows: list[dict[str, Any]]) -> None:
+def test_contrasts_have_the_expected_metrics_and_levels(rows: list[dict[str, Any]]) -> None:
     found = {(row["metric"].split(".")[0], row["level"]) for row in rows}
     assert found == {
         *[
@@ -91,7 +91,7 @@ def test_image_level_averages_seeds_and_resamples_classes_then_images(rows: list
 
 
 @pytest.mark.parametrize("name", ["pets", "dtd"])
-def test_seed_level_is_scipys_paired_t_test(rows: list[dict[str, Any]], name: str) -> None:
+def test_the_seed_level_equals_the_paired_t_test_of_scipy(rows: list[dict[str, Any]], name: str) -> None:
     three, one = picked(rows, level="seed", dataset=name, metric=f"linear_probe.sklearn.{METRIC[name]}")
     first, second = ([average(one, name) for one in arm(pairs, name)] for pairs in ("revised", "original"))
     expected = stats.ttest_rel(first, second).confidence_interval(0.95)
@@ -114,7 +114,7 @@ def test_joint_level_is_the_random_effects_interval_of_class_means(rows: list[di
         assert row["difference"] == pytest.approx(effect.mean)
 
 
-def test_a_mean_over_sets_has_its_own_joint_interval(rows: list[dict[str, Any]]) -> None:
+def test_a_mean_over_sets_has_a_separate_joint_interval(rows: list[dict[str, Any]]) -> None:
     (row,) = picked(rows, method="simclr", dataset="mean", level="joint", metric="linear_probe.sklearn.mixed")
     tables = [by_class("revised", name) - by_class("original", name) for name in METRIC]
     effect = two_way(tables, [np.full(3, 1 / 3), np.full(2, 1 / 2)])
@@ -123,7 +123,7 @@ def test_a_mean_over_sets_has_its_own_joint_interval(rows: list[dict[str, Any]])
     assert image["n"] == 24 and seed["n"] == 3 and image["difference"] == pytest.approx(row["difference"])
 
 
-def test_few_shot_has_episodes_and_images(rows: list[dict[str, Any]]) -> None:
+def test_few_shot_contrasts_have_episode_and_image_levels(rows: list[dict[str, Any]]) -> None:
     mine = {row["level"]: row for row in picked(rows, method="simsiam", metric="few_shot.accuracy")}
     a, b = (episodes(run("simsiam", pairs, "crop", 0)) for pairs in ("revised", "original"))
     expected = stats.ttest_rel(a, b).confidence_interval(0.95)
@@ -209,7 +209,7 @@ def test_arms_without_a_common_seed_have_no_seed_level(results: Path) -> None:
     assert {(row["n"], row["low"], row["verdict"]) for row in joint} == {(0, None, "inconclusive")}
 
 
-def test_a_weighted_sum(results: Path) -> None:
+def test_a_contrast_is_the_weighted_sum_of_its_terms(results: Path) -> None:
     cells = [("a", "crop", 0.5), ("b", "crop", -0.5), ("a", "simclr", 0.5), ("b", "simclr", -0.5)]
     runs = [run("simclr", pairs, augmentation, seed) for pairs, augmentation, _ in cells for seed in range(3)]
     terms = tuple(Term(weight=w, pairs=pairs, augmentation=one) for pairs, one, w in cells)

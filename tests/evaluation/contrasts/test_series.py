@@ -92,7 +92,7 @@ def test_raw_corrected_and_lead_are_means_over_images(results: Path) -> None:
     assert np.unique(found["saliency.oracle.pixel_ap.corrected"].values).tolist() == [1]
 
 
-def test_runs_are_compared_by_their_own_maps() -> None:
+def test_only_saliency_maps_of_the_runs_are_compared() -> None:
     assert all(map(is_compared, (SALIENCY, "saliency.probe.iou_max", "saliency.layer3.cosine.pixel_ap.corrected")))
     others = ("saliency.oracle.pixel_ap", "saliency.runner_up.pixel_ap.lead", "saliency.lafam.pixel_ap.corrected")
     assert not any(map(is_compared, others))

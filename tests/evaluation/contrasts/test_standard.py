@@ -29,7 +29,7 @@ def weights(found: tuple[Contrast, ...], name: str) -> dict[tuple[str | None, st
 FOUR = [("simclr", pairs, augmentation) for pairs in ("original", "self") for augmentation in ("crop", "simclr")]
 
 
-def test_the_papers_contrast_for_each_method_and_language_table() -> None:
+def test_each_method_and_language_table_has_the_contrast_of_the_paper() -> None:
     given = runs(
         ("simclr", "self", "simclr"), ("simclr", "original", "crop"), ("simclr", "revised", "crop"),
         ("simsiam", "self", "simclr"), ("simsiam", "original", "crop"), ("clip", "original", "crop"),
@@ -60,7 +60,7 @@ def test_main_effects_and_interaction() -> None:
     assert not any("by" in name or "and self" in name for name in names(three))
 
 
-def test_controls_and_references() -> None:
+def test_standard_contrasts_with_controls_and_references() -> None:
     given = runs(
         ("simclr", "original", "crop"), ("simclr", "revised", "crop"), ("simclr", "shuffled", "crop"),
         ("untrained", "none", "none"), ("supervised", "labels", "crop"),
@@ -126,7 +126,7 @@ def test_a_slope_is_over_the_tables_that_all_backbones_have() -> None:
     assert all([side.runs[0].pairs for side in one.sides] == ["none", "all"] for one in found)
 
 
-def test_tags_are_rows_of_their_own() -> None:
+def test_each_tag_has_separate_rows() -> None:
     given = [*runs(*FOUR, tag="a"), *runs(*FOUR, tag="b"), *runs(("untrained", "none", "none"))]
     found = list(comparisons(standard(given), given))
     assert {one.tag for one in found if one.name == "original - self"} == {"a", "b"}

@@ -45,22 +45,16 @@ def test_rows_sources_and_mean(results: Path) -> None:
     files = [[scores.files[i]["file"] for i in sources] for _, sources in rows]
     name = "simclr-original-crop-resnet_small-s0.last"
     assert files == [
-        *[
-            [f"linear_probe/{name}.pets.parquet"],
-            [f"linear_probe/{name}.dtd.parquet"],
-            [f"few_shot/{name}.pets.parquet"],
-            [f"knn/{name}.pets.parquet"],
-            [f"knn/{name}.dtd.parquet"],
-        ],
-        *[
-            *[[f"saliency/{name}.masks.results.parquet"]] * 7,
-            [f"knn/{name}.pets.statistics.parquet"],
-            [f"knn/{name}.dtd.statistics.parquet"],
-            *[
-                [f"linear_probe/{name}.{one}.parquet" for one in ("pets", "dtd")],
-                [f"knn/{name}.{one}.parquet" for one in ("pets", "dtd")],
-            ],
-        ],
+        [f"linear_probe/{name}.pets.parquet"],
+        [f"linear_probe/{name}.dtd.parquet"],
+        [f"few_shot/{name}.pets.parquet"],
+        [f"knn/{name}.pets.parquet"],
+        [f"knn/{name}.dtd.parquet"],
+        *[[f"saliency/{name}.masks.results.parquet"]] * 7,
+        [f"knn/{name}.pets.statistics.parquet"],
+        [f"knn/{name}.dtd.statistics.parquet"],
+        [f"linear_probe/{name}.{one}.parquet" for one in ("pets", "dtd")],
+        [f"knn/{name}.{one}.parquet" for one in ("pets", "dtd")],
     ]
     values = [row["value"] for row, _ in rows]
     assert values[12:14] == [2.5, 2.5]

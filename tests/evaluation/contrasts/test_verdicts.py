@@ -19,17 +19,19 @@ from workflow_scripts.evaluation.contrasts.verdicts import Verdict, agreed, verd
         (0.1, 1, None, ("backbone",), "not comparable"),
     ],
 )
-def test_of_one_metric(difference: float, expected: int, p: float | None, unequal: tuple[str, ...], said: str) -> None:
+def test_the_verdict_of_a_single_metric_follows_direction_and_p_value(
+    difference: float, expected: int, p: float | None, unequal: tuple[str, ...], said: str
+) -> None:
     assert verdict(difference, expected, p, unequal, 4).verdict == said
 
 
-def test_reasons() -> None:
+def test_verdicts_give_their_reason() -> None:
     assert verdict(0.1, 1, 0.01, ("budget", "batch size"), 4).reason == "different budget and batch size"
     assert "three seeds" in verdict(0.1, 1, None, (), 4).reason
     assert verdict(0.1, 1, 0.01, (), 4).reason == ""
 
 
-def test_the_set_that_chose_the_checkpoint_has_no_verdict() -> None:
+def test_a_set_that_chose_the_checkpoint_gets_no_verdict() -> None:
     assert verdict(0.1, 1, 0.01, (), 4, chose=True) == ("inconclusive", "this set chose the checkpoint")
     assert verdict(0.1, 1, 0.01, ("budget",), 4, chose=True).verdict == "not comparable"
 
@@ -63,6 +65,6 @@ def test_the_probe_needs_two_objectives_that_agree(objectives: list[Verdict], sa
     assert agreed(objectives).verdict == said
 
 
-def test_the_reason_names_what_is_missing() -> None:
+def test_the_reason_names_missing_or_disagreeing_objectives() -> None:
     assert agreed([YES]).reason == "only one objective was fitted"
     assert agreed([YES, OPEN]).reason == "the objectives disagree"

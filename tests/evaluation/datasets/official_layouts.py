@@ -200,8 +200,21 @@ def pcam(root: Path, tested: int) -> None:
 LAYOUTS = {
     one.__name__: one
     for one in (
-        *(food101, cifar10, cifar100, cub2011, sun397, cars196, aircraft, dtd),
-        *(pets, caltech101, flowers, stl10, eurosat, resisc45, pcam),
+        food101,
+        cifar10,
+        cifar100,
+        cub2011,
+        sun397,
+        cars196,
+        aircraft,
+        dtd,
+        pets,
+        caltech101,
+        flowers,
+        stl10,
+        eurosat,
+        resisc45,
+        pcam,
     )
 }
 

@@ -31,7 +31,7 @@ def pictures(n: int) -> list[Picture]:
     return [Picture(f"../odd <name>/{i}.png", picture(i), encoded(np.zeros((12, 10), np.uint8))) for i in range(n)]
 
 
-def test_what_is_written_is_read_back_by_offset(tmp_path: Path) -> None:
+def test_images_and_masks_are_read_back_by_offset(tmp_path: Path) -> None:
     source = FakeSet(pictures(7))
     entries = source.listing().entries
     table = write_dataset(source, entries, class_list(source.listing(), entries), tmp_path / "x.tar", 2)
@@ -78,7 +78,7 @@ def test_images_that_vanish_are_noticed(tmp_path: Path) -> None:
         write_dataset(source, entries, ["c0", "c1"], tmp_path / "x.tar", 1)
 
 
-def test_choice_counts_what_it_leaves_out() -> None:
+def test_entries_left_out_of_a_dataset_are_counted() -> None:
     listing = Listing([Entry("train", f"c{i % 3}", str(i)) for i in range(90)] + [Entry("train", "rare", "r")])
     listing.left_out["unsafe_name"] = 2
     kept, left_out = choose(listing, CHOICE._replace(limit={"train": 4}, min_per_class=2), "x")
@@ -89,7 +89,7 @@ def test_choice_counts_what_it_leaves_out() -> None:
         choose(Listing([Entry("test", "c", "1")]), CHOICE, "x")
 
 
-def test_classes_keep_the_sets_own_order() -> None:
+def test_classes_keep_the_order_of_the_dataset() -> None:
     entries = [Entry("train", "b", "1"), Entry("train", "a", "2")]
     assert class_list(Listing(entries, classes=["b", "unused", "a"]), entries) == ["b", "a"]
     assert class_list(Listing(entries), entries) == ["a", "b"]

@@ -33,7 +33,7 @@ def test_archives_and_folders_give_the_same_images(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_no_image_is_counted_and_never_a_path(tmp_path: Path) -> None:
+def test_unsafe_names_and_other_files_are_counted_and_left_out(tmp_path: Path) -> None:
     odd = {"../../evil/x.png": b"", "cat/readme.txt": b"", "x.png": b"", "cat/1.png": picture(0)}
     write_tar(tmp_path / "train.tar", odd)
     write_tar(tmp_path / "test.tar", {"cat/1.png": picture(1)})
@@ -42,7 +42,7 @@ def test_what_is_no_image_is_counted_and_never_a_path(tmp_path: Path) -> None:
     assert [one.name for one in listing.entries] == ["train/cat/1.png", "test/cat/1.png"]
 
 
-def test_class_folders_alone_are_one_unsplit_set(tmp_path: Path) -> None:
+def test_class_folders_without_splits_form_an_unsplit_set(tmp_path: Path) -> None:
     as_folder(tmp_path, ".")
     assert {one.split for one in FolderSet(tmp_path).listing().entries} == {"train"}
 

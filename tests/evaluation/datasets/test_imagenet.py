@@ -77,7 +77,7 @@ def test_imagenet_s(name: str, small_s: Callable[[str, bool], Path], results: Pa
     assert len(rows) == 4
 
 
-def test_a_mask_or_a_training_image_is_missing(
+def test_missing_masks_or_training_images_are_an_error(
     small_s: Callable[[str, bool], Path], results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = small_s("imagenet_s50", True)
@@ -92,7 +92,9 @@ def test_a_mask_or_a_training_image_is_missing(
     assert "train 1 of 2 images, test 2 of 2 images" in capsys.readouterr().err
 
 
-def test_a_folder_of_another_name_is_not_compared(small_s: Callable[[str, bool], Path], results: Path) -> None:
+def test_a_set_of_another_name_is_not_compared_with_published_sizes(
+    small_s: Callable[[str, bool], Path], results: Path
+) -> None:
     root = small_s("imagenet_s50", False)
     made = run(
         eval_dataset.STAGE,

@@ -104,14 +104,14 @@ def test_splits_classes_and_images(name: str, make: Make, results: Path) -> None
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_without_its_files(name: str, tmp_path: Path, refused: Callable[[str, Path], str]) -> None:
+def test_a_dataset_without_its_files_is_refused(name: str, tmp_path: Path, refused: Callable[[str, Path], str]) -> None:
     put(tmp_path / "set/README", "read me")
     message = refused(name, tmp_path / "set")
     assert "dataset not found" in message and SETS[name].homepage in message
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_half_an_archive(name: str, make: Make, refused: Callable[[str, Path], str]) -> None:
+def test_an_incomplete_dataset_is_refused(name: str, make: Make, refused: Callable[[str, Path], str]) -> None:
     root = make(name)
     found = files(root)
     for path in found[len(found) // 2 :]:
@@ -120,7 +120,7 @@ def test_half_an_archive(name: str, make: Make, refused: Callable[[str, Path], s
 
 
 @pytest.mark.parametrize("name", sorted(ARRAYS))
-def test_a_file_that_ends_early(name: str, make: Make, refused: Callable[[str, Path], str]) -> None:
+def test_a_truncated_dataset_file_is_refused(name: str, make: Make, refused: Callable[[str, Path], str]) -> None:
     root = make(name)
     path = max(root.rglob("*"), key=lambda one: one.stat().st_size if one.is_file() else 0)
     path.write_bytes(path.read_bytes()[:-400])
@@ -128,7 +128,9 @@ def test_a_file_that_ends_early(name: str, make: Make, refused: Callable[[str, P
 
 
 @pytest.mark.parametrize("name", [name for name in LAYOUTS if SETS[name].archives])
-def test_an_archive_with_another_checksum(name: str, make: Make, refused: Callable[[str, Path], str]) -> None:
+def test_an_archive_with_a_wrong_checksum_is_refused(
+    name: str, make: Make, refused: Callable[[str, Path], str]
+) -> None:
     root = make(name)
     for archive, published in SETS[name].archives.items():
         path = root / archive
@@ -139,7 +141,7 @@ def test_an_archive_with_another_checksum(name: str, make: Make, refused: Callab
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_files_that_do_not_belong_there(
+def test_extraneous_files_do_not_change_a_dataset(
     name: str, make: Make, results: Path, refused: Callable[[str, Path], str]
 ) -> None:
     root = make(name)
@@ -161,7 +163,7 @@ def test_files_that_do_not_belong_there(
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_a_renamed_folder(name: str, make: Make, refused: Callable[[str, Path], str]) -> None:
+def test_a_dataset_in_a_renamed_folder_is_refused(name: str, make: Make, refused: Callable[[str, Path], str]) -> None:
     root = make(name)
     (top,) = root.iterdir()
     top.rename(root / "my_copy")
@@ -181,12 +183,14 @@ def test_a_corrupt_image_is_named(name: str, make: Make, refused: Callable[[str,
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_a_class_without_test_images(name: str, make: Make, refused: Callable[[str, Path], str]) -> None:
+def test_a_dataset_class_without_test_images_is_refused(
+    name: str, make: Make, refused: Callable[[str, Path], str]
+) -> None:
     message = refused(name, make(name, tested=1))
     assert "incomplete or changed dataset" in message and "; get all of" in message
 
 
-def test_a_class_that_another_one_replaced(make: Make, refused: Callable[[str, Path], str]) -> None:
+def test_a_dataset_with_a_missing_class_is_refused(make: Make, refused: Callable[[str, Path], str]) -> None:
     root = make("cub2011")
     labels = root / "CUB_200_2011/image_class_labels.txt"
     lines = labels.read_text().splitlines()
@@ -194,7 +198,9 @@ def test_a_class_that_another_one_replaced(make: Make, refused: Callable[[str, P
     assert "class missing" in refused("cub2011", root)
 
 
-def test_a_list_cannot_name_files_elsewhere(make: Make, tmp_path: Path, refused: Callable[[str, Path], str]) -> None:
+def test_a_split_list_cannot_name_files_outside_the_dataset(
+    make: Make, tmp_path: Path, refused: Callable[[str, Path], str]
+) -> None:
     root = make("food101")
     put(tmp_path / "secret.jpg")
     lists = root / "food-101/meta/test.json"

@@ -7,7 +7,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets import picture_sets
 
 
-def test_members_come_in_order_and_only_wanted_ones_are_read(tmp_path: Path) -> None:
+def test_tar_members_come_in_order_and_only_selected_members_are_read(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "x.tar.gz", {"b/1": b"one", "a/2": b"two"}, "w:gz")
     assert list(picture_sets.members(path)) == [("b/1", b"one"), ("a/2", b"two")]
     assert list(picture_sets.members(path, frozenset({"a/2"}))) == [("b/1", b""), ("a/2", b"two")]
@@ -37,16 +37,16 @@ def test_huge_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("name", ["../a.png", "a/../../b.png", "/a/b.png", "", "a\\b.png", "a/b\n.png", ".", "\ud800"])
-def test_unsafe_names(name: str) -> None:
+def test_unsafe_paths_are_rejected(name: str) -> None:
     assert picture_sets.safe_parts(name) is None
 
 
 @pytest.mark.parametrize("name", ["a/" + "é" * 126 + "/b.png", "a/" * 1001 + "b.png"])
-def test_names_that_the_file_system_refuses(name: str, tmp_path: Path) -> None:
+def test_paths_too_long_for_the_file_system_are_rejected(name: str, tmp_path: Path) -> None:
     assert picture_sets.safe_parts(name) is None
     assert not (tmp_path.joinpath(*picture_sets.safe_parts("é" * 125) or ())).with_suffix(".jpg").is_file()
 
 
-def test_safe_names() -> None:
+def test_safe_paths_and_image_names_are_recognised() -> None:
     assert picture_sets.safe_parts("./a/b c.jpg") == ("a", "b c.jpg")
     assert picture_sets.is_image_name("a/B.JPG") and not picture_sets.is_image_name("a/b.txt")

@@ -44,7 +44,7 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("row", registry.SETS.values(), ids=lambda row: row.name)
-def test_a_set_is_complete(row: DownstreamSet) -> None:
+def test_a_dataset_entry_is_complete(row: DownstreamSet) -> None:
     assert row.name.isidentifier() and row.name == row.name.lower()
     assert row.metric in get_args(Metric)
     assert row.sizes.keys() <= set(SPLITS) and {"train", "test"} <= row.sizes.keys()
@@ -78,7 +78,7 @@ def test_checksums_are_those_of_torchvision(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(LAYOUTS))
-def test_a_reader_takes_its_arguments(name: str) -> None:
+def test_a_dataset_reader_accepts_its_registered_arguments(name: str) -> None:
     row = LAYOUTS[name]
     own = getattr(official_readers, row.reader, None)
     assert own is None or not hasattr(torchvision.datasets, row.reader)
@@ -91,7 +91,7 @@ def test_a_reader_takes_its_arguments(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, row in LAYOUTS.items() if row.counts])
-def test_counts_give_the_sizes_of_the_splits(name: str) -> None:
+def test_registered_counts_give_the_split_sizes(name: str) -> None:
     layout, row = LAYOUTS[name], registry.SETS[name]
     assert layout.splits == {"train": {}} and layout.counts.keys() == row.sizes.keys()
     factor = row.classes if layout.per_class else 1
@@ -99,7 +99,7 @@ def test_counts_give_the_sizes_of_the_splits(name: str) -> None:
 
 
 @pytest.mark.parametrize("row", KINDS.values(), ids=lambda row: row.name)
-def test_a_kind_is_complete(row: DatasetKind) -> None:
+def test_a_dataset_kind_is_complete(row: DatasetKind) -> None:
     assert row.summary and not row.summary.endswith(".")
     assert list(inspect.signature(row.read).parameters) == ["locate", "seed", *row.settings]
     assert set(row.settings) <= SETTINGS.keys()
@@ -116,7 +116,7 @@ def test_settings_of_other_kinds_are_refused(name: str, value: object, owners: s
         EvalDataset.model_validate({"kind": "folders", name: value})
 
 
-def test_a_row_is_found_by_what_the_config_says() -> None:
+def test_a_known_dataset_is_looked_up_by_its_config() -> None:
     cars = known_set("torchvision", "my_cars", "cars196")
     assert cars is not None and cars.images == 16_185
     masks = known_set("imagenet_s", "imagenet_s50", "")

@@ -19,8 +19,12 @@ from workflow_scripts.evaluation.datasets.splits import (
 @pytest.mark.parametrize(
     ("name", "split"),
     [
-        *[("train.tar", "train"), ("data/validation-00000-of-00001.tar", "val"), ("valid/0.tar", "val")],
-        *[("imagenet1k-train-0000.tar", "train"), ("my_test/1.tar", "test"), ("train/train-1.tar", "train")],
+        ("train.tar", "train"),
+        ("data/validation-00000-of-00001.tar", "val"),
+        ("valid/0.tar", "val"),
+        ("imagenet1k-train-0000.tar", "train"),
+        ("my_test/1.tar", "test"),
+        ("train/train-1.tar", "train"),
     ],
 )
 def test_the_split_that_a_path_names(name: str, split: str, tmp_path: Path) -> None:
@@ -30,7 +34,7 @@ def test_the_split_that_a_path_names(name: str, split: str, tmp_path: Path) -> N
     assert split_files(tmp_path, (".tar",)) == [(split, tmp_path / name)]
 
 
-def test_paths_without_a_split_are_one_unsplit_set(tmp_path: Path) -> None:
+def test_paths_that_name_no_split_form_an_unsplit_set(tmp_path: Path) -> None:
     for name in ("latest.tar", "constrained.tar", "2.tar"):
         (tmp_path / name).touch()
     assert [split for split, _ in split_files(tmp_path, (".tar",))] == ["train"] * 3
@@ -48,7 +52,7 @@ def test_dropping_images_moves_no_other_image(dropped: set[int], seed: int) -> N
     assert rest == [one for i, one in enumerate(everything) if i not in dropped]
 
 
-def test_val_share_seed_and_own_val() -> None:
+def test_a_validation_split_is_drawn_by_share_and_seed_unless_given() -> None:
     many = entries(4000)
     share = Counter(one.split for one in with_val(many, 0.2, 0))["val"] / 4000
     assert abs(share - 0.2) < 0.02
@@ -70,7 +74,7 @@ def test_limit_is_per_split_and_class_keeps_order_and_is_nested() -> None:
     assert limited(many, {}, 0) == many
 
 
-def test_fixed_counts_per_class_and_over_all() -> None:
+def test_fixed_split_sizes_apply_per_class_or_overall() -> None:
     by_class = fixed_counts(entries(60), {"train": 5, "test": -1}, True, 0)
     assert Counter((one.split, one.class_name) for one in by_class) == {
         **{("train", f"class{c}"): 5 for c in range(3)},
@@ -81,6 +85,6 @@ def test_fixed_counts_per_class_and_over_all() -> None:
     assert overall != fixed_counts(entries(60), {"train": 10, "val": 20, "test": 20}, False, 1)
 
 
-def test_rare_classes_go() -> None:
+def test_rare_classes_are_removed() -> None:
     some = [*entries(6, 2), Entry("test", "lonely", "x")]
     assert {one.class_name for one in without_rare(some, 2)} == {"class0", "class1"}

@@ -48,8 +48,11 @@ def found(source: TableSet) -> list[tuple[str, str, bytes]]:
 
 
 EXPECTED = [
-    *[("train", "tench", picture(0)), ("train", "cock", picture(1)), ("train", "cock", picture(2))],
-    *[("test", "cock", picture(10)), ("test", "tench", picture(11))],
+    ("train", "tench", picture(0)),
+    ("train", "cock", picture(1)),
+    ("train", "cock", picture(2)),
+    ("test", "cock", picture(10)),
+    ("test", "tench", picture(11)),
 ]
 
 
@@ -73,7 +76,7 @@ def test_a_folder_of_save_to_disk(tmp_path: Path) -> None:
         TableSet(tmp_path, "", "")
 
 
-def test_plain_columns_of_other_names(tmp_path: Path, results: Path) -> None:
+def test_image_and_label_columns_can_be_renamed(tmp_path: Path, results: Path) -> None:
     for split, labels in (("train", ["a", "b"] * 20), ("val", ["a", "b"]), ("test", ["b", "a"])):
         made = table(labels, struct=False, class_label=False).rename_columns(["jpg", "kind"])
         pq.write_table(made, tmp_path / f"{split}.parquet")
@@ -81,7 +84,10 @@ def test_plain_columns_of_other_names(tmp_path: Path, results: Path) -> None:
     made = run(eval_dataset.STAGE, results, "eval_dataset/t", settings, sources={"dataset": tmp_path})
     rows = pq.read_table(made.path(".parquet")).to_pylist()
     assert [(row["split"], row["class_name"]) for row in rows if row["split"] != "train"] == [
-        *[("test", "b"), ("test", "a"), ("val", "a"), ("val", "b")]
+        ("test", "b"),
+        ("test", "a"),
+        ("val", "a"),
+        ("val", "b"),
     ]
     assert len(rows) == 44 and made.rows["dropped"] == {}
 
@@ -113,7 +119,7 @@ def test_an_image_without_bytes_is_corrupt(tmp_path: Path, results: Path, capsys
         ),
     ],
 )  # fmt: skip
-def test_faults(change: Any, said: str, tmp_path: Path) -> None:
+def test_faulty_table_datasets_are_an_error(change: Any, said: str, tmp_path: Path) -> None:
     parquet(tmp_path / "train-00000-of-00002.parquet", [0, 1])
     parquet(tmp_path / "train-00001-of-00002.parquet", [0, 1])
     change(tmp_path)

@@ -45,7 +45,7 @@ class Reader:
         Path(root, f"train={train}").write_text("data")
 
 
-def test_a_download_is_atomic_and_its_fault_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_is_atomic_and_its_error_gives_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torchvision.datasets, "CIFAR10", Reader)
     monkeypatch.setattr(Reader, "online", False)
     root = tmp_path / "data" / "cifar10"
@@ -59,7 +59,7 @@ def test_a_download_is_atomic_and_its_fault_says_what_to_do(tmp_path: Path, monk
     assert sorted(path.name for path in root.iterdir()) == ["train=False", "train=True"]
 
 
-def test_unknown_name(tmp_path: Path) -> None:
+def test_an_unknown_torchvision_dataset_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"food102; choose one of aircraft, caltech101, "):
         TorchvisionSet("food102", tmp_path, 0)
     with pytest.raises(PipelineError, match="cifar11"):

@@ -18,7 +18,7 @@ def found(source: WebDatasetSet) -> list[tuple[str, str, bytes]]:
     return [(one.split, one.class_name, pictures[one.name]) for one in entries]
 
 
-def test_shards_of_webdatasets_own_writer(tmp_path: Path) -> None:
+def test_shards_from_the_webdataset_writer_are_read(tmp_path: Path) -> None:
     """One folder per split, with ``classnames.txt``, as the benchmarks of CLIP have them."""
     (tmp_path / "classnames.txt").write_text("tench\ncock\n")
     for split, labels in (("train", [0, 1, 1]), ("test", [1, 0])):
@@ -29,14 +29,17 @@ def test_shards_of_webdatasets_own_writer(tmp_path: Path) -> None:
     source = WebDatasetSet(tmp_path)
     assert sorted(found(source)) == sorted(
         [
-            *[("train", "tench", picture(0)), ("train", "cock", picture(1)), ("train", "cock", picture(2))],
-            *[("test", "cock", picture(0)), ("test", "tench", picture(1))],
+            ("train", "tench", picture(0)),
+            ("train", "cock", picture(1)),
+            ("train", "cock", picture(2)),
+            ("test", "cock", picture(0)),
+            ("test", "tench", picture(1)),
         ]
     )
     assert source.listing().classes == ["tench", "cock"]
 
 
-def test_what_cannot_be_used_is_counted(tmp_path: Path, results: Path) -> None:
+def test_unusable_samples_are_counted(tmp_path: Path, results: Path) -> None:
     def label(value: object) -> bytes:
         return json.dumps({"label": value}).encode()
 
@@ -44,9 +47,17 @@ def test_what_cannot_be_used_is_counted(tmp_path: Path, results: Path) -> None:
         f"x/{i}{end}": data for i in range(20) for end, data in ((".json", label("ab"[i % 2])), (".jpg", picture(i)))
     }
     odd = {
-        **{"no_label.jpg": picture(0), "null.jpg": picture(0), "null.json": label(None)},
-        **{"broken.json": b"{", "broken.jpg": picture(0), "list.jpg": picture(0), "list.json": label([1])},
-        **{"no_image.cls": b"1", "../../evil.cls": b"1", "../../evil.jpg": picture(0), "notes.txt": b"x"},
+        "no_label.jpg": picture(0),
+        "null.jpg": picture(0),
+        "null.json": label(None),
+        "broken.json": b"{",
+        "broken.jpg": picture(0),
+        "list.jpg": picture(0),
+        "list.json": label([1]),
+        "no_image.cls": b"1",
+        "../../evil.cls": b"1",
+        "../../evil.jpg": picture(0),
+        "notes.txt": b"x",
     }
     write_tar(tmp_path / "set-train-0000.tar", good | odd)
     write_tar(tmp_path / "set-validation-0000.tar", good)

@@ -26,7 +26,7 @@ def masks_tar(path: Path, labels: list[str | None], masks: bool = True) -> Path:
     return write_tar(path, {**members, "labels.parquet": buffer.getvalue()})
 
 
-def test_task(tmp_path: Path) -> None:
+def test_a_world_task_lists_its_splits_and_classes(tmp_path: Path) -> None:
     source = WorldTask(task_tar(tmp_path / "t.tar"))
     listing = source.listing()
     assert [(one.split, one.class_name) for one in listing.entries] == [
@@ -38,7 +38,7 @@ def test_task(tmp_path: Path) -> None:
     assert [one.image for one in source.read(frozenset({"test/house/3.png"}))] == [picture(2)]
 
 
-def test_masks_alone_are_unsplit_and_unlabelled_images_counted(tmp_path: Path) -> None:
+def test_masks_without_a_task_are_unsplit_and_unlabelled_images_counted(tmp_path: Path) -> None:
     source = MasksTar(masks_tar(tmp_path / "m.tar", ["house", None, "tree"]))
     listing = source.listing()
     assert [(one.split, one.name) for one in listing.entries] == [
@@ -50,13 +50,15 @@ def test_masks_alone_are_unsplit_and_unlabelled_images_counted(tmp_path: Path) -
     assert found.image == picture(52) and found.mask == encoded(np.full((12, 10), 2, np.uint8))
 
 
-def test_masks_with_a_task_train_on_it(tmp_path: Path) -> None:
+def test_masks_with_a_task_use_its_training_images(tmp_path: Path) -> None:
     task = WorldTask(task_tar(tmp_path / "t.tar"))
     source = MasksTar(masks_tar(tmp_path / "m.tar", ["house", "tree"]), task)
     listing = source.listing()
     assert [(one.split, one.name) for one in listing.entries] == [
-        *[("train", "train/house/1.png"), ("train", "train/tree/2.png")],
-        *[("test", "images/m0.png"), ("test", "images/m1.png")],
+        ("train", "train/house/1.png"),
+        ("train", "train/tree/2.png"),
+        ("test", "images/m0.png"),
+        ("test", "images/m1.png"),
     ]
     assert listing.left_out["test_image_of_training_task"] == 1
     found = list(source.read(frozenset(one.name for one in listing.entries)))

@@ -53,7 +53,7 @@ def study(spread: float, seeds: int = 3, steps: tuple[str, ...] = ("last",)) -> 
     return scores, rows
 
 
-def test_known_orderings() -> None:
+def test_orderings_follow_from_training_and_supervision() -> None:
     scores, rows = study(0.01, seeds=1, steps=("step-000010", "last"))
     found = checkpoints(rows, scores)
     names = [f"{one.method} {one.step}" for one in found]
@@ -65,7 +65,7 @@ def test_known_orderings() -> None:
     }
 
 
-def test_stated_orderings() -> None:
+def test_orderings_can_be_stated_in_the_config() -> None:
     def run(method: str, backbone: str, step: str = "last", place: int = 1) -> Checkpoint:
         return Checkpoint(f"{method}-{backbone}", step, method, 0, (method, backbone, step), (backbone, ""), place)
 
@@ -85,7 +85,7 @@ def test_orderings_that_contradict_each_other() -> None:
         Discrimination.model_validate({"orderings": [{"lower": a, "higher": b} for a, b in ("ab", "bc", "ca")]})
 
 
-def test_a_good_metric_tells_apart_and_a_noisy_one_does_not() -> None:
+def test_a_precise_metric_discriminates_and_a_noisy_metric_does_not() -> None:
     for spread, verdict in ((0.01, YES), (1.0, NO)):
         scores, rows = study(spread)
         found = {row["metric"]: row for row in discrimination_rows(scores, rows, PROBE, Discrimination())}
@@ -109,7 +109,9 @@ def test_a_good_metric_tells_apart_and_a_noisy_one_does_not() -> None:
         (0.6, 0.9, 4, float("nan"), OPEN, "no order of runs is known"),
     ],
 )
-def test_the_rule(low: float, high: float, models: int, share: float, verdict: str, reason: str) -> None:
+def test_the_discrimination_verdict_follows_its_rule(
+    low: float, high: float, models: int, share: float, verdict: str, reason: str
+) -> None:
     found = finding(Components(1, 1, 1, 9, 0.5, low, high), models, share, Gain(0.2, 1.0, 0.2), Discrimination())
     assert found == (verdict, reason, "not shown")
 
@@ -124,12 +126,12 @@ def test_the_rule(low: float, high: float, models: int, share: float, verdict: s
         (None, None),
     ],
 )
-def test_what_a_metric_says_beyond_the_probe_has_a_direction(gain: Gain | None, beyond: str | None) -> None:
+def test_information_beyond_the_probe_has_a_direction(gain: Gain | None, beyond: str | None) -> None:
     found = finding(Components(1, 1, 1, 9, 0.5, 0.6, 0.9), 4, 1.0, gain, Discrimination())
     assert found.beyond_probe == beyond
 
 
-def test_without_seeds_it_is_inconclusive() -> None:
+def test_discrimination_without_several_seeds_is_inconclusive() -> None:
     scores, rows = study(0.01, seeds=1)
     row = next(discrimination_rows(scores, rows, PROBE, Discrimination()))
     assert (row["verdict"], row["reason"], row["icc"]) == (OPEN, "no model has several seeds", None)
@@ -140,7 +142,7 @@ def test_orderings_with_a_tie() -> None:
     assert np.isnan(recovered(np.array([1.0]), []))
 
 
-def test_rank_correlation_is_scipys() -> None:
+def test_rank_correlation_equals_scipy() -> None:
     rng = np.random.default_rng(0)
     first, second = rng.integers(0, 4, 12).astype(float), rng.random(12)
     assert spearman(first, second) == pytest.approx(stats.spearmanr(first, second).statistic)
@@ -164,7 +166,7 @@ def test_partial_r2_is_that_of_residuals() -> None:
     assert gain.p == pytest.approx(2 * stats.t.sf(abs(r) * np.sqrt(17 / (1 - r**2)), 17))
 
 
-def test_nothing_is_said_where_nothing_can_be_known() -> None:
+def test_partial_r2_is_nan_where_it_is_undefined() -> None:
     x = np.arange(5.0)
     assert np.isnan(partial_r2(x[:3], x[:3] ** 2, x[:3]).share)
     assert np.isnan(partial_r2(x, x**2, np.ones(5)).share)

@@ -38,7 +38,7 @@ def test_estimates_are_unbiased_and_the_interval_covers() -> None:
     assert np.mean([one.low <= icc <= one.high for one in found]) == pytest.approx(0.95, abs=0.015)
 
 
-def test_the_images_own_level_does_not_count() -> None:
+def test_image_level_shifts_do_not_change_the_variance_components() -> None:
     rng = np.random.default_rng(2)
     values = simulated(rng, [2, 2, 2], (0.2, 0.1, 0.3), 30)
     models = np.repeat(np.arange(3), 2)
@@ -46,7 +46,7 @@ def test_the_images_own_level_does_not_count() -> None:
     assert components(shifted, models, 0.95)[:3] == pytest.approx(components(values, models, 0.95)[:3])
 
 
-def test_single_seeds_and_equal_runs() -> None:
+def test_the_icc_of_single_seeds_and_equal_runs() -> None:
     values = np.random.default_rng(3).random((3, 10))
     alone = components(values, np.arange(3), 0.95)
     assert np.isnan(alone.icc) and np.isnan(alone.seed) and alone.image > 0
@@ -55,6 +55,6 @@ def test_single_seeds_and_equal_runs() -> None:
     assert components(np.zeros((4, 10)), np.array([0, 0, 1, 1]), 0.95).icc == 0
 
 
-def test_a_single_image_tells_seeds_and_images_not_apart() -> None:
+def test_a_single_image_cannot_separate_seed_and_image_variance() -> None:
     found = components(np.random.default_rng(4).random((4, 1)), np.array([0, 0, 1, 1]), 0.95)
     assert np.isnan(found.image) and np.isnan(found.seed) and np.isfinite(found.icc)

@@ -18,7 +18,7 @@ from workflow_scripts.evaluation.leakage.fingerprints import (
 )
 
 
-def test_bits_are_those_of_a_plain_dct_and_the_picture_is_that_of_blocks() -> None:
+def test_hash_bits_equal_a_plain_dct_and_the_picture_block_means() -> None:
     grey = views(picture(0))[0]
     plain = dct(dct(grey, axis=0), axis=1)[1:17, 1:17].ravel()
     assert (np.unpackbits(perceptual(grey[None])[0]) == (plain > np.median(plain))).all()
@@ -29,7 +29,7 @@ def test_bits_are_those_of_a_plain_dct_and_the_picture_is_that_of_blocks() -> No
     assert small == pytest.approx(np.array(blocks), abs=0.51) and small.shape == (PICTURE, PICTURE)
 
 
-def test_views_begin_with_the_whole_image_and_end_with_mirrored_ones() -> None:
+def test_views_start_with_the_whole_image_and_end_with_mirrored_views() -> None:
     image = picture(1)
     grey = views(image)
     assert grey.shape == (6, 64, 64) == (VIEWS, 64, 64)

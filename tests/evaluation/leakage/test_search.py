@@ -58,9 +58,7 @@ CHANGES = {
         ("both", False, "training image cropped, mirrored", "test image cropped, mirrored"),
     ],
 )
-def test_a_planted_copy_is_found_and_nothing_else(
-    change: str, pixels: bool, view: str, other_way: str, tmp_path: Path
-) -> None:
+def test_only_the_planted_copy_is_found(change: str, pixels: bool, view: str, other_way: str, tmp_path: Path) -> None:
     tests, training = [picture(at) for at in range(6)], [picture(100 + at) for at in range(9)]
     for altered, expected in ((training, view), (tests, other_way)):
         one, other = list(tests), list(training)
@@ -111,7 +109,7 @@ def test_equal_test_images_each_have_the_first_of_many_copies(tmp_path: Path, mo
     assert len(made) == 2 * 50 * NEAREST  # not 50 * 50
 
 
-def test_pictures_of_one_colour_are_compared_by_their_pixels_alone(tmp_path: Path) -> None:
+def test_uniform_pictures_are_compared_by_pixels_only(tmp_path: Path) -> None:
     red, other = Image.new("RGB", (30, 30), "red"), Image.new("RGB", (30, 30), (250, 0, 0))
     found = matches(split_of(tmp_path, [red]), [shard(tmp_path, [other, red])], LIMITS, {})
     assert found == [Match(0, "t1", True, False, False, 0, 0, 1.0)]
@@ -121,7 +119,7 @@ def test_pictures_of_one_colour_are_compared_by_their_pixels_alone(tmp_path: Pat
     assert matches(split_of(tmp_path, [faint]), [shard(tmp_path, [brighter])], LIMITS, {"t0": {0: 0.99}}) == []
 
 
-def test_both_limits_count(tmp_path: Path) -> None:
+def test_a_match_must_satisfy_both_limits(tmp_path: Path) -> None:
     tests, training = split_of(tmp_path, [picture(0)]), shard(tmp_path, [cropped(picture(0))])
     (one,) = matches(tests, [training], LIMITS, {})
     assert matches(tests, [training], Limits(one.distance - 1, 0.1), {}) == []
@@ -158,7 +156,7 @@ def test_pairs_are_those_whose_exact_cosine_reaches_the_limit() -> None:
     assert cosine == pytest.approx([1, np.cos(0.1), np.cos(0.11), 1], abs=1e-6) and cosine.max() <= 1
 
 
-def test_a_candidate_without_a_chance_is_not_read() -> None:
+def test_candidates_below_the_cosine_limit_are_not_read() -> None:
     one = np.ones((1, 1), np.float32)
     assert all(not len(part) for part in close_pairs(one, one, np.array([[0]]), np.array([[0.7]]), 0.8))
     none = np.zeros((1, 0))

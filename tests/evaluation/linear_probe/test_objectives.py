@@ -30,7 +30,7 @@ def problem(classes: int, n: int = 90, d: int = 5) -> tuple[np.ndarray, np.ndarr
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
 @pytest.mark.parametrize("cost", [1e-3, 0.1, 10.0])
-def test_coefficients_are_scikit_learns(classes: int, cost: float) -> None:
+def test_coefficients_equal_scikit_learn(classes: int, cost: float) -> None:
     features, labels = problem(classes)
     data = NumpyCrossEntropy(features, labels, classes)
     ours = fit_sklearn(data, cost, Search(origin(data), 5000, 1e-9))

@@ -27,7 +27,7 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.floats(-6, 6), st.integers(1, 40))
-def test_a_single_peak_is_found_to_the_grids_resolution(peak: float, points: int) -> None:
+def test_the_search_finds_a_single_peak_to_grid_resolution(peak: float, points: int) -> None:
     asked: Counter[float] = Counter()
 
     def score(cost: float) -> Validation:
@@ -44,7 +44,7 @@ def test_a_single_peak_is_found_to_the_grids_resolution(peak: float, points: int
 
 @settings(max_examples=60, deadline=None)
 @given(st.floats(-6, 6), st.integers(1, 40))
-def test_equal_accuracies_are_told_apart_by_log_loss(lowest: float, points: int) -> None:
+def test_equal_accuracies_are_ranked_by_log_loss(lowest: float, points: int) -> None:
     best = sweep(lambda cost: Validation(0.5, abs(np.log10(cost) - lowest)), COARSE, points)
     step = 4 / (points - 1) if points > 1 else 2
     assert abs(np.log10(best) - lowest) <= min(step, 1.0) + 1e-9
@@ -58,7 +58,7 @@ def test_costs_that_are_equal_in_both_leave_the_strongest_penalty() -> None:
     assert sweep(lambda cost: Validation(0.5, 0.7), COARSE, 29) == pytest.approx(1e-6)
 
 
-def test_few_fits() -> None:
+def test_the_search_needs_at_most_19_fits() -> None:
     asked = []
 
     def score(cost: float) -> Validation:
@@ -69,11 +69,11 @@ def test_few_fits() -> None:
     assert len(asked) <= 7 + 12
 
 
-def test_one_cost() -> None:
+def test_a_single_cost_is_returned() -> None:
     assert sweep(lambda cost: Validation(1.0, 0.0), (3.0,), 29) == pytest.approx(3.0)
 
 
-def test_the_tested_head_is_scikit_learns_on_train_and_val_at_the_chosen_cost() -> None:
+def test_the_tested_head_equals_scikit_learn_on_train_and_val() -> None:
     data = downstream()
     found = probe(data, "sklearn", PLAN)
     rows, test = data.rows("train", "val"), data.rows("test")
@@ -97,7 +97,7 @@ def test_cost_is_the_best_on_validation_and_blind_to_test(objective: str) -> Non
     assert (other.head.weight == found.head.weight).all()
 
 
-def test_cost_has_the_best_validation_accuracy_of_the_coarse_grid() -> None:
+def test_the_chosen_cost_has_the_best_validation_accuracy_of_the_grid() -> None:
     data = downstream(noise=2.0)
     train, val = data.rows("train"), data.rows("val")
     accuracy = {
@@ -111,7 +111,7 @@ def test_cost_has_the_best_validation_accuracy_of_the_coarse_grid() -> None:
     assert accuracy[min(accuracy, key=lambda cost: abs(np.log(cost / chosen)))] == best
 
 
-def test_equal_validation_accuracies_do_not_end_in_a_probe_of_one_class() -> None:
+def test_tied_validation_accuracies_do_not_select_a_constant_probe() -> None:
     rng = np.random.default_rng(0)
     split = np.repeat(["train", "val", "test"], [60, 15, 200])
     labels = np.concatenate([np.arange(n) % 2 for n in (60, 15, 200)]).astype(np.int32)
@@ -135,7 +135,7 @@ def test_equal_validation_accuracies_do_not_end_in_a_probe_of_one_class() -> Non
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "mean_per_class"])
-def test_validation_scores_are_scikit_learns(metric: str) -> None:
+def test_validation_scores_equal_scikit_learn(metric: str) -> None:
     data = downstream(noise=1.5)
     fitted = LogisticRegression(max_iter=5000).fit(data.features[data.rows("train")], data.labels[data.rows("train")])
     head = FittedHead(fitted.coef_, fitted.intercept_, np.zeros(8), np.ones(8))
@@ -154,7 +154,7 @@ def test_a_class_that_the_head_never_saw_leaves_the_log_loss_finite() -> None:
     assert validation(head, features, np.array([2, 2, 2, 2]), "accuracy") == (0.0, 0.0)
 
 
-def test_mean_per_class_is_balanced_accuracy_with_an_interval_around_it() -> None:
+def test_mean_per_class_equals_balanced_accuracy_and_has_an_interval() -> None:
     data = downstream(metric="mean_per_class", noise=1.5)
     found, test = probe(data, "sklearn", PLAN), data.rows("test")
     assert found.score.value == pytest.approx(balanced_accuracy_score(data.labels[test], found.predicted))
@@ -180,7 +180,7 @@ def test_an_empty_split_is_named(gone: str) -> None:
 
 
 @pytest.mark.parametrize("objective", ["sklearn", "lgssl"])
-def test_a_cost_has_the_same_head_whatever_costs_came_before(objective: str) -> None:
+def test_the_head_for_a_cost_does_not_depend_on_earlier_costs(objective: str) -> None:
     data = downstream(4, noise=2.0)
     rows = data.rows("train")
     sweep = Fitter(data, rows, objective, PLAN, {})

@@ -77,7 +77,7 @@ def test_parts_are_randomised_from_the_last_to_the_first() -> None:
         ),
     ],
 )
-def test_stages_of_a_network_from_elsewhere_are_parts(
+def test_stages_of_external_networks_are_randomised_as_parts(
     architecture: str, options: dict[str, Any], names: list[str]
 ) -> None:
     torch.manual_seed(0)
@@ -91,7 +91,7 @@ def test_stages_of_a_network_from_elsewhere_are_parts(
     assert last.keys() == expected.keys() and all(torch.equal(last[key], expected[key]) for key in expected)
 
 
-def test_stages_further_inside_are_parts() -> None:
+def test_nested_stages_are_randomised_as_parts() -> None:
     """As in CLIP's tower: the list of blocks is in a module beside the embeddings, which have parts of their own."""
     embeddings = nn.ModuleDict({"patch": nn.Linear(2, 2), "position": nn.Embedding(2, 2)})
     blocks = nn.ModuleList(nn.ModuleDict({"norm": nn.LayerNorm(2)}) for _ in range(2))
@@ -101,7 +101,7 @@ def test_stages_further_inside_are_parts() -> None:
     assert names == ["trained", "vision.encoder.layers.1", "vision.encoder.layers.0", "vision.embeddings"]
 
 
-def test_correlation_is_scipys_with_ties() -> None:
+def test_map_correlation_equals_scipy_with_ties() -> None:
     first, second = np.random.default_rng(0).integers(0, 4, (2, 3, 5, 5)).astype(float)
     expected = [stats.spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(first, second, strict=True)]
     assert map_correlation(first, second) == pytest.approx(expected)
@@ -114,8 +114,14 @@ def labelled(*counts: int) -> Downstream:
     labels = np.random.default_rng(0).permutation(np.repeat(classes, counts))
     split, keys = ["train"] * len(labels) + ["test"] * len(counts), [str(at) for at in range(len(labels) + len(counts))]
     return Downstream(
-        *("set", [str(one) for one in classes], "accuracy", True),
-        *(np.array(keys), np.concatenate([labels, classes]), np.array(split), np.zeros((len(keys), 1), np.float32)),
+        "set",
+        [str(one) for one in classes],
+        "accuracy",
+        True,
+        np.array(keys),
+        np.concatenate([labels, classes]),
+        np.array(split),
+        np.zeros((len(keys), 1), np.float32),
     )
 
 
@@ -134,7 +140,7 @@ def test_training_images_are_of_all_classes_in_turn() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_a_refitted_head_is_scikit_learns(classes: int) -> None:
+def test_a_refitted_head_equals_scikit_learn(classes: int) -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, classes, 90)
     features = (rng.normal(size=(classes, 5))[labels] + rng.normal(size=(90, 5))).astype(np.float32)
@@ -184,7 +190,7 @@ def test_only_images_with_a_value_count() -> None:
     assert row["low"] < row["value"] < row["high"]
 
 
-def test_a_bound_that_is_missing_is_not_zero() -> None:
+def test_missing_interval_bounds_are_null_rather_than_zero() -> None:
     row = mean_row([0.2, 0.4, np.nan], [0, 0, 1])
     assert (row["n"], row["value"], row["low"], row["high"]) == (2, pytest.approx(0.3), None, None)
     row = mean_row([np.nan, np.nan], [0, 1])
@@ -224,7 +230,7 @@ def test_a_single_image_is_not_compared_with_itself() -> None:
     assert UNRELATED not in {measure for _, _, measure in compared}
 
 
-def test_maps_on_permuted_masks_are_no_better_than_maps_of_a_third_image() -> None:
+def test_maps_score_no_better_on_permuted_masks_than_unrelated_maps() -> None:
     found = given(60)
     rows = {(row["check"], row["at"], row["measure"]): row for row in check_rows(found, PLAN)}
     row = rows["permuted masks", "", UNRELATED]

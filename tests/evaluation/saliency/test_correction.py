@@ -22,7 +22,7 @@ def made_up(n: int = 120, classes: int = 6, seed: int = 0) -> tuple[np.ndarray, 
     return np.stack([np.stack([own, wrong, uniform, ceiling], axis=1)] * 2, axis=2)[None], labels
 
 
-def test_exactly_one_for_the_oracle_and_zero_for_the_uniform_map_in_every_stratum() -> None:
+def test_corrected_scores_are_1_for_the_oracle_and_0_for_the_uniform_map() -> None:
     scores, labels = made_up()
     rng = np.random.default_rng(1)
     found = strata(rng.uniform(0, 0.6, 120), rng.random(120))
@@ -35,7 +35,7 @@ def test_exactly_one_for_the_oracle_and_zero_for_the_uniform_map_in_every_stratu
             assert (ends[LEAD, MAPS.index("probe")] == 0).all()
 
 
-def test_a_ratio_of_means_with_paired_differences() -> None:
+def test_corrected_scores_are_ratios_of_means_with_paired_intervals() -> None:
     scores, labels = made_up()
     found = estimates(scores, labels, np.ones(120, bool), MAPS, 2000, 0.95, 0)
     own, wrong, uniform, oracle = scores[0, :, :, 0].mean(axis=0)

@@ -125,7 +125,7 @@ def test_classes_without_training_images_are_counted(study) -> None:  # type: ig
     assert np.isfinite(found.scores).all() and not (found.swapped == 1).any()
 
 
-def test_wrong_classes(study) -> None:  # type: ignore[no-untyped-def]
+def test_swapped_classes_are_the_runner_up_and_a_random_class(study) -> None:  # type: ignore[no-untyped-def]
     data, head = study[1], study[2]
     rows = np.arange(3, 9)
     found = swapped_classes(head, data, rows, 0)
@@ -167,13 +167,17 @@ def test_class_means_are_those_of_train_and_val(study) -> None:  # type: ignore[
     assert class_means(data) == pytest.approx(data.features[:3])
 
 
-def test_tables(study) -> None:  # type: ignore[no-untyped-def]
+def test_saliency_tables_have_image_scores_and_their_means(study) -> None:  # type: ignore[no-untyped-def]
     network, data, head, images = study
     found = evaluated(network, data, head, images, PLAN)
     images_of = image_table(found).to_pylist()
     assert len(images_of) == 6 * len(PLAN.maps)
     assert images_of[1] | dict.fromkeys([*SCORES, "area", "centred"], 0) == {
-        **{"dataset": "m", "key": "k3", "label": int(data.labels[3]), "layer": "layer4", "target": "cosine"},
+        "dataset": "m",
+        "key": "k3",
+        "label": int(data.labels[3]),
+        "layer": "layer4",
+        "target": "cosine",
         **dict.fromkeys([*SCORES, "area", "centred"], 0),
     }
     rows = result_table(found, 200, 0.95, 0).to_pylist()
@@ -187,7 +191,7 @@ def test_tables(study) -> None:  # type: ignore[no-untyped-def]
     assert {row["layer"] for row in rows} == {"layer3", "layer4"}
 
 
-def test_examples(study, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_saliency_examples_are_seeded_and_mark_best_and_worst(study, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     network, data, head, images = study
     found = evaluated(network, data, head, images, PLAN)
     places = example_places(found, 4, 0)
@@ -218,7 +222,7 @@ def test_no_masks_give_empty_tables(study, tmp_path: Path) -> None:  # type: ign
     assert np.load(tmp_path / "x")["images"].shape == (0, SIZE, SIZE, 3)
 
 
-def test_to_bytes() -> None:
+def test_maps_are_quantised_to_bytes() -> None:
     assert to_bytes(np.array([[[0.0, 0.5], [1.0, 2.0]], [[0.0, 0.0], [0.0, 0.0]]])).tolist() == [
         [[0, 64], [128, 255]],
         [[0, 0], [0, 0]],

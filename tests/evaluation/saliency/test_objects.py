@@ -42,7 +42,7 @@ def study() -> tuple[Downstream, FittedHead, PackedImages]:
     return data, head, images
 
 
-def test_images_without_a_second_labelled_object_are_no_pairs() -> None:
+def test_only_images_with_two_labelled_objects_form_pairs() -> None:
     data, head, images = study()
     found = object_pairs(data, head, images, np.arange(N))
     assert found.rows.tolist() == [0, 1, 2, 3, 4, 5] and found.others.tolist() == [1, 0] * 3
@@ -66,7 +66,7 @@ def test_maps_of_both_objects_in_the_masks_of_both(monkeypatch: pytest.MonkeyPat
     assert 0 < difference["low"] <= difference["value"] + 1e-6
 
 
-def test_a_set_without_such_images_has_no_rows() -> None:
+def test_a_set_without_images_of_two_objects_has_no_rows() -> None:
     data, head, images = study()
     torch.manual_seed(0)
     network = build_backbone("resnet_small")[0].eval()

@@ -81,7 +81,7 @@ def test_ignored_pixels_change_nothing(maps: np.ndarray, mask: np.ndarray, other
         assert one == pytest.approx(same)
 
 
-def test_a_perfect_and_an_opposite_map() -> None:
+def test_scores_of_a_perfect_and_an_inverted_map() -> None:
     mask = np.zeros((4, 4), np.uint8)
     mask[1:3, 1:3] = 1
     perfect, opposite = scored(np.stack([mask.astype(float), 1.0 - mask]), mask)
@@ -96,7 +96,7 @@ def test_ties_at_the_peak_are_split() -> None:
     assert scored(peaks, mask)[0]["pointing_game_near"] == pytest.approx(0.75)
 
 
-def test_a_power_changes_mass_but_not_the_headline() -> None:
+def test_a_power_of_the_map_changes_mass_but_not_average_precision() -> None:
     rng = np.random.default_rng(0)
     base, mask = rng.random((16, 16)) + 1e-3, (rng.random((16, 16)) < 0.3).astype(np.uint8)
     found = scored(np.stack([(base * (1 + mask)) ** power for power in (0.5, 1, 2, 4)]), mask)
@@ -105,7 +105,7 @@ def test_a_power_changes_mass_but_not_the_headline() -> None:
     assert masses == sorted(masses) and masses[-1] > masses[0] + 0.2
 
 
-def test_a_full_mask_scores_one_and_a_negative_zero_is_a_zero() -> None:
+def test_a_full_mask_scores_1_and_negative_zero_equals_zero() -> None:
     full = np.ones((4, 4), np.uint8)
     assert scored(np.random.default_rng(0).random((1, 4, 4)), full)[0][HEADLINE] == 1
     mask = np.array([[1, 0], [0, 0]], np.uint8)
@@ -115,7 +115,7 @@ def test_a_full_mask_scores_one_and_a_negative_zero_is_a_zero() -> None:
 
 
 @pytest.mark.parametrize("score", SCORES.values(), ids=lambda score: score.name)
-def test_a_row_is_complete_and_true(score: Score) -> None:
+def test_a_saliency_score_entry_is_complete_and_correct(score: Score) -> None:
     assert score.chance
     assert explained(score) == f"{score.summary}; 0 to 1, higher is better; by chance {score.chance}"
     mask = np.zeros((4, 4), np.uint8)
@@ -126,6 +126,6 @@ def test_a_row_is_complete_and_true(score: Score) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(some_maps, masks)
-def test_scores_stay_in_their_range(maps: np.ndarray, mask: np.ndarray) -> None:
+def test_saliency_scores_are_within_their_range(maps: np.ndarray, mask: np.ndarray) -> None:
     for found in scored(maps, mask):
         assert all(-1e-12 <= value <= 1 + 1e-12 for value in found.values())

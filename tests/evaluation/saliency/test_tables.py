@@ -4,7 +4,7 @@ from workflow_scripts.core.declaration.result_names import ALL
 from workflow_scripts.evaluation.saliency.tables import strata
 
 
-def test_bounds_and_terciles() -> None:
+def test_images_are_stratified_by_object_size_and_centredness() -> None:
     areas = np.array([0.01, 0.05, 0.149, 0.15, 0.35, 0.9])
     found = strata(areas, np.array([6.0, 5.0, 4.0, 3.0, 2.0, 1.0]))
     assert found[ALL].all()

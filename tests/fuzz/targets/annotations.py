@@ -15,8 +15,15 @@ from workflow_scripts.acquisition.annotations.redcaps import gather
 
 NAMES = ("annotations/pics_2019.json", "annotations/Pics_2020.json", "annotations/cats_2018.json")
 STRANGE = (
-    *("annotations/../x_2019.json", "annotations/pics_20190.json", "/annotations/a_2019.json", "annotations/a_.json"),
-    *("__MACOSX/annotations/._pics_2019.json", "annotations/", "README", "annotations/é_2019.json", NAMES[0]),
+    "annotations/../x_2019.json",
+    "annotations/pics_20190.json",
+    "/annotations/a_2019.json",
+    "annotations/a_.json",
+    "__MACOSX/annotations/._pics_2019.json",
+    "annotations/",
+    "README",
+    "annotations/é_2019.json",
+    NAMES[0],
 )
 MOST = 4 << 20  # bytes of a member
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)

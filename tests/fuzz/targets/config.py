@@ -15,15 +15,23 @@ from workflow_scripts.study.units import Units
 
 ROOT = Path(__file__).resolve().parents[3]
 SNIPPETS = (
-    *(
-        "a: &a [x]\nb: *a\n",
-        "? [a, b]\n: c\n",
-        "<<: {study: x}\n",
-        "study: !!python/object:os.system x\n",
-        "- a\n- b\n",
-    ),
-    *("%YAML 9.9\n---\n", "---\n---\n", "\tstudy: x\n", "study: |\n  x\n", "study: *nowhere\n", "{" * 300, "a: " * 200),
-    *("study: !!binary aGVsbG8=\n", "study: !!timestamp 2020-13-45\n", "study: 1:90\n", "study: .inf\n", "on: off\n"),
+    "a: &a [x]\nb: *a\n",
+    "? [a, b]\n: c\n",
+    "<<: {study: x}\n",
+    "study: !!python/object:os.system x\n",
+    "- a\n- b\n",
+    "%YAML 9.9\n---\n",
+    "---\n---\n",
+    "\tstudy: x\n",
+    "study: |\n  x\n",
+    "study: *nowhere\n",
+    "{" * 300,
+    "a: " * 200,
+    "study: !!binary aGVsbG8=\n",
+    "study: !!timestamp 2020-13-45\n",
+    "study: 1:90\n",
+    "study: .inf\n",
+    "on: off\n",
 )
 
 

@@ -53,13 +53,26 @@ def pictures() -> tuple[bytes, ...]:
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "a description"
     forms = [
-        *[(rgb, "JPEG", {"exif": exif}), (rgb, "JPEG", {"progressive": True}), (grey, "JPEG", {})],
-        *[(rgb.convert("CMYK"), "JPEG", {}), (rgb.resize((100, 80)), "JPEG", {"comment": b"x"})],
-        *[(rgb, "PNG", {}), (rgba, "PNG", {}), (palette, "PNG", {"transparency": 3}), (grey.convert("1"), "PNG", {})],
-        *[(Image.fromarray(noise[..., 0].astype(np.uint16) * 256), "PNG", {}), (rgba, "WEBP", {"lossless": True})],
-        *[(rgb, "WEBP", {"exif": exif}), (rgb, "BMP", {}), (palette, "BMP", {}), (palette, "GIF", {})],
-        *[(palette, "GIF", {"save_all": True, "append_images": [palette.rotate(90)]}), (rgb, "TIFF", {})],
-        *[(rgb, "PPM", {}), (rgba, "ICO", {}), (rgb, "WEBP", {"save_all": True, "append_images": [rgb.rotate(90)]})],
+        (rgb, "JPEG", {"exif": exif}),
+        (rgb, "JPEG", {"progressive": True}),
+        (grey, "JPEG", {}),
+        (rgb.convert("CMYK"), "JPEG", {}),
+        (rgb.resize((100, 80)), "JPEG", {"comment": b"x"}),
+        (rgb, "PNG", {}),
+        (rgba, "PNG", {}),
+        (palette, "PNG", {"transparency": 3}),
+        (grey.convert("1"), "PNG", {}),
+        (Image.fromarray(noise[..., 0].astype(np.uint16) * 256), "PNG", {}),
+        (rgba, "WEBP", {"lossless": True}),
+        (rgb, "WEBP", {"exif": exif}),
+        (rgb, "BMP", {}),
+        (palette, "BMP", {}),
+        (palette, "GIF", {}),
+        (palette, "GIF", {"save_all": True, "append_images": [palette.rotate(90)]}),
+        (rgb, "TIFF", {}),
+        (rgb, "PPM", {}),
+        (rgba, "ICO", {}),
+        (rgb, "WEBP", {"save_all": True, "append_images": [rgb.rotate(90)]}),
     ]
     return tuple(_encoded(image, form, options) for image, form, options in forms)
 

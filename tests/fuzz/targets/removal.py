@@ -8,9 +8,22 @@ from tests.fuzz.target import Files, Target
 from workflow_scripts.acquisition.annotations.removal_tokens import read_tokens
 
 ENTRIES = (
-    *("abc123", "https://i.redd.it/abc.jpg", "HTTP://User@I.Redd.It.:80/a%2fb?x=1#frag", "# a comment", "", "  x1  "),
-    *("http://[::1]:8080/a", "https://münchen.example/ä.png", "https://a.test/%", "http://a.test:99999/", "http://"),
-    *("https://xn--mnchen-3ya.example/", "https://a..b/", "https://a.test/" + "a" * 5000, "not an id", "ftp://a/b"),
+    "abc123",
+    "https://i.redd.it/abc.jpg",
+    "HTTP://User@I.Redd.It.:80/a%2fb?x=1#frag",
+    "# a comment",
+    "",
+    "  x1  ",
+    "http://[::1]:8080/a",
+    "https://münchen.example/ä.png",
+    "https://a.test/%",
+    "http://a.test:99999/",
+    "http://",
+    "https://xn--mnchen-3ya.example/",
+    "https://a..b/",
+    "https://a.test/" + "a" * 5000,
+    "not an id",
+    "ftp://a/b",
 )
 
 

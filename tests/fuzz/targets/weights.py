@@ -24,8 +24,14 @@ TIMM: dict[str, Any] = {
     "pretrained_cfg": {"input_size": [3, 160, 160], "crop_pct": 0.95, "mean": [0.5, 0.5, 0.5], "classifier": "head"},
 }
 VISION = {
-    **{"image_size": 32, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1},
-    **{"patch_size": 16, "hidden_act": "gelu", "layer_norm_eps": 1e-5},
+    "image_size": 32,
+    "hidden_size": 8,
+    "intermediate_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 1,
+    "patch_size": 16,
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-5,
 }
 SHOWN = {"resample": 3, "size": {"shortest_edge": 32}, "image_mean": [0.5, 0.5, 0.5], "image_std": [1, 1, 1]}
 

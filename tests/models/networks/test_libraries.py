@@ -26,8 +26,13 @@ from workflow_scripts.models.preprocessing import MEAN, STD
 VIT = {"patch_size": 16, "num_layers": 2, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 32}
 SWIN = {"patch_size": [4, 4], "embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "window_size": [4, 4]}
 CLIP = {
-    **{"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2},
-    **{"patch_size": 16, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5},
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "patch_size": 16,
+    "hidden_act": "quick_gelu",
+    "layer_norm_eps": 1e-5,
 }
 
 
@@ -51,7 +56,7 @@ NETWORKS: dict[str, tuple[str, Callable[[], nn.Module], tuple[int, ...]]] = {
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_explained_layer_has_a_map(name: str) -> None:
+def test_the_explained_layer_gives_a_spatial_map(name: str) -> None:
     library, build, shape = NETWORKS[name]
     network = build().eval()
     backbone = f"{library}:{name}"
@@ -80,7 +85,7 @@ def test_tokens_are_put_where_their_patches_are() -> None:
             as_map(wrong, prefix=1)
 
 
-def test_a_patch_of_the_image_is_at_its_place_in_the_map() -> None:
+def test_a_patch_of_the_image_appears_at_its_position_in_the_map() -> None:
     network = timm.create_model("test_vit", img_size=64, num_classes=0).eval()
     image, seen = torch.zeros(1, 3, 64, 64), []
     network.blocks[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
@@ -92,7 +97,7 @@ def test_a_patch_of_the_image_is_at_its_place_in_the_map() -> None:
     assert np.argwhere(changed.numpy() > 1e-6).tolist() == [[1, 3]]
 
 
-def test_layers_of_our_own_backbones_are_stages() -> None:
+def test_explained_layers_of_project_backbones_are_stages() -> None:
     network, _ = build_backbone("resnet_small")
     about = {"backbone": "resnet_small", "layer": "layer4"}
     module, to_map = explained(network, about, "layer3")
@@ -116,7 +121,7 @@ def test_features_are_means_over_space_where_channels_come_last(library: str) ->
     torch.testing.assert_close(found, seen[0].flatten(1, 2).mean(dim=1))
 
 
-def test_a_library_network_without_a_known_layer_asks_for_one() -> None:
+def test_a_library_network_without_a_known_layer_requires_the_setting() -> None:
     network = torchvision.models.googlenet(init_weights=False, aux_logits=False)
     name = "torchvision:googlenet"
     assert grad_cam_layer(name, network) == ""

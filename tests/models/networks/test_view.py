@@ -12,6 +12,6 @@ def test_the_shorter_side_follows_from_the_crop(size: int, crop: float, side: in
     assert view_of(size, "bilinear", crop) == View(size=size, side=side, resize="bilinear")
 
 
-def test_names_tell_views_apart_without_dots() -> None:
+def test_view_names_are_distinct_and_without_dots() -> None:
     names = [View(size=s, side=t, resize=r).name for s, t, r in ((224, 224, "bilinear"), (224, 256, "bicubic"))]
     assert names == ["224-bilinear", "224of256-bicubic"]

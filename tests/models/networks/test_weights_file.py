@@ -70,7 +70,7 @@ def test_weights_without_values_are_refused(tmp_path: Path) -> None:
         fill(network(), read_weights(tmp_path / "w.pth"), (), tmp_path / "w.pth")
 
 
-def test_files_that_hold_no_weights(tmp_path: Path) -> None:
+def test_files_without_weights_are_an_error(tmp_path: Path) -> None:
     for data, message in (
         (b"", "unreadable weights"),
         (b"x" * 50, "hold more than tensors"),
@@ -87,7 +87,7 @@ def test_files_that_hold_no_weights(tmp_path: Path) -> None:
         read_weights(tmp_path / "w.pth", "b.")
 
 
-def test_the_file_of_a_folder(tmp_path: Path) -> None:
+def test_the_weights_file_of_a_folder_is_chosen(tmp_path: Path) -> None:
     (tmp_path / "w.pth").touch()
     (tmp_path / "._w.pth").touch()  # as macOS leaves it on other file systems
     assert weights_file(tmp_path).name == "w.pth" and weights_file(tmp_path / "w.pth").name == "w.pth"

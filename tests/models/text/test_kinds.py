@@ -32,7 +32,7 @@ def test_ids_are_those_of_clips_code(tmp_path: Path, again: bool) -> None:
     assert all(row.count(end) == 1 for row in rows)
 
 
-def test_a_folder_without_it_says_what_is_missing(tmp_path: Path) -> None:
+def test_a_folder_without_a_clip_tokenizer_is_an_error(tmp_path: Path) -> None:
     save_clip_tokenizer(tmp_path / "clip")
     (tmp_path / "clip" / "merges.txt").unlink()
     with pytest.raises(PipelineError, match=r"no tokenizer in .*clip: no merges.txt; give a CLIP model"):
@@ -49,7 +49,7 @@ def test_the_same_captions_give_the_same_tokenizer_in_any_process_and_batches() 
     assert out.stdout.strip() == train_tokenizer([CAPTIONS], 320).core.to_str()
 
 
-def test_tokens_go_back_to_text_whatever_it_is(tmp_path: Path) -> None:
+def test_tokenising_any_text_is_reversible(tmp_path: Path) -> None:
     train_tokenizer([CAPTIONS], 320).write(tmp_path / "t.json", tmp_path / "t.special.json")
     tokenizer = read_tokenizer(tmp_path / "t.json", tmp_path / "t.special.json")
     special = tokenizer.special

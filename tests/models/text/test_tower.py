@@ -8,7 +8,7 @@ from workflow_scripts.models.text.tower import TextTower
 START, END = 1, 2
 
 
-def test_the_original_tower_has_clips_activation_and_initial_weights() -> None:
+def test_the_original_text_tower_has_the_clip_activation_and_initialisation() -> None:
     torch.manual_seed(0)
     tower = TextTower(50, END, 12, 64, 8, 4, 8, original=True)
     values = torch.linspace(-3, 3, 7)
@@ -27,7 +27,7 @@ def test_the_original_tower_has_clips_activation_and_initial_weights() -> None:
 
 
 @pytest.mark.parametrize("original", [False, True])
-def test_embeddings_start_as_in_clips_code(original: bool) -> None:
+def test_embeddings_are_initialised_as_in_the_clip_code(original: bool) -> None:
     torch.manual_seed(0)
     tower = TextTower(200, END, 77, 64, 1, 4, 32, original)
     for weight, deviation in ((tower.token.weight, 0.02), (tower.position, 0.01), (tower.project.weight, 1 / 8)):
@@ -36,7 +36,7 @@ def test_embeddings_start_as_in_clips_code(original: bool) -> None:
 
 @pytest.mark.parametrize("padding", [0, END])
 @pytest.mark.parametrize("original", [False, True])
-def test_rows_cut_to_the_longest_give_what_rows_of_the_whole_context_give(padding: int, original: bool) -> None:
+def test_cutting_rows_to_the_longest_text_does_not_change_the_output(padding: int, original: bool) -> None:
     torch.manual_seed(0)
     tower = TextTower(50, END, 40, 32, 3, 4, 16, original)
     lengths = [3, 9, 5, 12]

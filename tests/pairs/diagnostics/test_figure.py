@@ -12,7 +12,7 @@ from workflow_scripts.pairs.key_join import ImageVectors, PairRows
 
 
 @pytest.mark.parametrize("count", [0, 30])
-def test_same_bytes(count: int, tmp_path: Path) -> None:
+def test_the_figure_has_the_same_bytes_each_time(count: int, tmp_path: Path) -> None:
     source = np.arange(count)
     pairs = PairRows(source, source ^ 1, np.linspace(0, 1, count, dtype=np.float32), 30)
     vectors = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32) if count else None

@@ -21,7 +21,7 @@ def rows(pairs: list[tuple[int, int]], count: int = 10) -> PairRows:
 
 
 @given(PAIRS)
-def test_hubness_and_reciprocity(pairs: list[tuple[int, int]]) -> None:
+def test_hubness_and_reciprocity_by_definition(pairs: list[tuple[int, int]]) -> None:
     table = rows(pairs)
     chosen = np.array([sum(t == i for _, t in pairs) for i in range(10)], dtype=float)
     got = quality.hubness(table)
@@ -43,7 +43,7 @@ def test_chance_is_the_share_among_all_other_images() -> None:
     assert quality.chance(np.array([0]), np.array([0])) is None
 
 
-def test_share_counts_sources_not_pairs() -> None:
+def test_shares_count_sources_rather_than_pairs() -> None:
     table = rows([(0, 1), (0, 2), (0, 3), (1, 0)])
     got = quality.share(np.array([True, True, False, True]), table)
     assert got["value"] == 0.75
@@ -70,7 +70,7 @@ def test_random_images_of_the_same_subreddit() -> None:
     assert (counts[~allowed] == 0).all()
 
 
-def test_cosines_in_blocks() -> None:
+def test_cosines_do_not_depend_on_the_block_size() -> None:
     vectors = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
     one, other = np.arange(20), np.arange(20)[::-1]
     expected = (vectors[one] * vectors[other]).sum(axis=1)
@@ -105,7 +105,7 @@ def test_a_file_of_vectors_is_read_in_its_order(held: int) -> None:
 
 
 @pytest.mark.parametrize("block", [150, 10_000])
-def test_bootstrap_interval_has_the_width_of_the_standard_error(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bootstrap_interval_matches_the_standard_error(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality, "RESAMPLED", block)
     values = np.random.default_rng(0).normal(size=2000)
     (got,) = quality.bootstrap_means([values], 1000, 0)
@@ -123,7 +123,7 @@ def test_image_similarity_is_paired_by_source() -> None:
     assert got["difference"]["n"] == 2
 
 
-def test_no_pairs() -> None:
+def test_no_pairs_give_no_figures() -> None:
     none = rows([])
     assert quality.hubness(none)["max"] is None
     assert quality.share(np.zeros(0, bool), none)["value"] is None
@@ -161,7 +161,7 @@ def test_every_pair_of_sources_counted_by_hand(data: st.DataObject) -> None:
     assert got["either"] == pytest.approx(drawn * np.mean(either), abs=1e-9)
 
 
-def test_a_hub_fills_the_batch() -> None:
+def test_false_negatives_of_a_hub_in_closed_form() -> None:
     hub = ones(list(range(1, 101)), [0] * 100, 101)
     got = false_negatives(hub, None, 20)
     assert got["shared_targets"] == pytest.approx(20 * 19 / 2)
@@ -181,7 +181,7 @@ def test_drawn_batches_agree() -> None:
     assert np.mean(hits) == pytest.approx(expected, abs=5 * np.std(hits) / 2000**0.5)
 
 
-def test_effective_targets_of_even_use() -> None:
+def test_effective_targets_in_closed_form() -> None:
     got = effective_targets(ones([0, 1, 2, 3], [1, 0, 3, 2], 4))
     assert got == {"entropy_bits": pytest.approx(2.0), "effective_targets": pytest.approx(4.0)}
     # With two partners, each is half of the source's choice: shares of 3/4 and 1/4.
@@ -190,7 +190,7 @@ def test_effective_targets_of_even_use() -> None:
     assert effective_targets(ones([], [], 4)) == {"entropy_bits": None, "effective_targets": None}
 
 
-def test_each_subreddit_alone() -> None:
+def test_diagnostics_use_only_the_pairs_of_each_subreddit() -> None:
     rng = np.random.default_rng(0)
     names = pa.chunked_array([["dogs"] * 30, ["cats"] * 50, ["none"] * 5])
     subreddit = np.array(names.to_pylist())

@@ -16,7 +16,7 @@ def in_order(vectors: np.ndarray) -> ImageVectors:
     return ImageVectors(vectors, np.arange(len(vectors)))
 
 
-def test_what_is_not_known_is_null() -> None:
+def test_figures_without_image_vectors_or_labels_are_null() -> None:
     report = judge(PAIRS, Knowledge(SUBREDDIT, None, None, None), Options(100, 0, 512))
     assert report.pairs["image_cosine"].null_count == report.pairs["same_label"].null_count == 4
     assert report.summary["image_cosine"] is report.summary["same_label"] is report.random_cosines is None
@@ -50,7 +50,7 @@ def test_similar_images_beat_random_pairs() -> None:
     assert report.random_cosines is not None
 
 
-def test_baseline_and_tails() -> None:
+def test_image_cosines_of_pairs_are_compared_with_random_pairs() -> None:
     # Two subreddits, each around a direction of its own; the pairs are the rows of the other subreddit.
     rng = np.random.default_rng(0)
     subreddit = np.repeat([0, 1], 100)

@@ -54,7 +54,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", HARD)
-def test_a_gpu_finds_the_same(name: str, gpu: list[dict[str, Any]]) -> None:
+def test_a_gpu_search_finds_the_same_neighbours(name: str, gpu: list[dict[str, Any]]) -> None:
     vectors, ids, rule = hard(name, 150), ids_of(150), Rule(2, 0.99)
     assert as_lists(nearest(vectors, ids, rule, How("cuda", 2))) == as_lists(nearest(vectors, ids, rule))
     assert len(gpu) >= 2 or name == "duplicates"

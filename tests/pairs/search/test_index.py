@@ -34,7 +34,7 @@ def clustered(rows: int, width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("index", FACTORIES, ids=lambda index: index.factory)
-def test_most_of_the_nearest_are_found(index: Index) -> None:
+def test_an_index_finds_most_nearest_neighbours(index: Index) -> None:
     vectors, ids = clustered(1000, 64), ids_of(1000)
     best, found = nearest(vectors, ids, Rule(1)), nearest(vectors, ids, Rule(1), How(index=index))
     same = found.target == best.target
@@ -75,7 +75,7 @@ def test_few_rows_are_searched_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.array_equal(found.target, nearest(vectors, ids, Rule(4)).target)
 
 
-def test_an_exact_search_for_some_rows() -> None:
+def test_selected_rows_are_searched_exactly() -> None:
     vectors, ids = clustered(400, 32), ids_of(400)
     vectors[7] = vectors[9]
     best, rows = nearest(vectors, ids, Rule(4)), np.array([3, 9, 200])
@@ -99,12 +99,12 @@ def test_the_seed_decides_the_vectors_of_the_training(monkeypatch: pytest.Monkey
         (Index("IVF64,Flat", "nprob=8"), "IVF64,Flat nprob=8; .*could not set parameter nprob$"),
     ],
 )
-def test_an_index_that_faiss_refuses(index: Index, message: str) -> None:
+def test_an_index_refused_by_faiss_is_an_error(index: Index, message: str) -> None:
     with pytest.raises(PipelineError, match=message):
         check_index(index)
 
 
-def test_an_index_that_does_not_suit_the_vectors() -> None:
+def test_an_index_unsuitable_for_the_vectors_is_an_error() -> None:
     vectors, ids = clustered(200, 20), ids_of(200)
     check_index(Index("PQ8"))  # of no width that is known yet
     with pytest.raises(PipelineError, match=r"index that FAISS can't make in pairs: PQ8; .* multiple of the number"):

@@ -25,7 +25,7 @@ def filled(shown: TarImages, most: int, readers: int = 2, keep: bool = False) ->
 
 
 @pytest.mark.parametrize("most", [1, 2, 5, 6, 100])
-def test_each_image_is_in_one_chunk_with_all_its_views(most: int) -> None:
+def test_each_image_is_in_a_single_chunk_with_all_its_views(most: int) -> None:
     made = list(chunks(SHOWN, most))
     rows = [row for chunk in made for row in chunk.rows.tolist()]
     assert rows == [0, 1, 2, 4, 7, 9] and max(len(chunk.rows) for chunk in made) <= most

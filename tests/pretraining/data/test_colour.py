@@ -25,7 +25,7 @@ def jittered(operation: str, images: torch.Tensor, factors: torch.Tensor) -> tor
 
 
 @pytest.mark.parametrize("operation", ["brightness", "contrast", "saturation", "hue"])
-def test_jitter_is_torchvisions_image_by_image(operation: str) -> None:
+def test_colour_jitter_equals_torchvision_image_by_image(operation: str) -> None:
     images, reference = pictures(), getattr(tv, f"adjust_{operation}")
     ends = (-0.1, 0.1) if operation == "hue" else (0.6, 1.4)
     factors = torch.linspace(*ends, len(images)).view(-1, 1)
@@ -34,7 +34,7 @@ def test_jitter_is_torchvisions_image_by_image(operation: str) -> None:
         torch.testing.assert_close(ours[i], 255 * reference(images[i] / 255, factor), **CLOSE)
 
 
-def test_one_pass_makes_three_kinds_of_changes() -> None:
+def test_brightness_contrast_and_saturation_are_blended_in_one_pass() -> None:
     images, factors = pictures(), torch.full((11, 1), 1.3)
     kinds = torch.tensor([0, 1, 2] * 3 + [0, 1]).view(-1, 1)
     luma, mean = ((kinds == kind) * (1 - factors) for kind in (2, 1))
@@ -44,7 +44,7 @@ def test_one_pass_makes_three_kinds_of_changes() -> None:
         torch.testing.assert_close(together[i : i + 1], one)
 
 
-def test_hue_goes_round() -> None:
+def test_hue_is_periodic() -> None:
     images = pictures()
     for turns in (0.0, 1.0, -1.0):
         torch.testing.assert_close(jittered("hue", images, torch.full((11, 1), turns)), images, **CLOSE)
@@ -53,7 +53,7 @@ def test_hue_goes_round() -> None:
 
 
 @pytest.mark.parametrize("side", [12, 48, 70, 97])
-def test_blur_is_torchvisions_image_by_image(side: int) -> None:
+def test_blur_equals_torchvision_image_by_image(side: int) -> None:
     images = pictures(side)
     sigma = torch.linspace(0.1, 2.0, len(images))
     half = colour.half_width(side, 2.0)
@@ -79,14 +79,14 @@ def test_blurred_in_small_parts_images_are_the_same(monkeypatch: pytest.MonkeyPa
     torch.testing.assert_close(colour.blur(images, sigma, 4), expected)
 
 
-def test_a_blend_that_can_clip_nothing_is_the_same_without_clipping() -> None:
+def test_blending_that_cannot_overflow_needs_no_clipping() -> None:
     images, factors = pictures().flatten(2), torch.linspace(0.6, 1, 11).view(-1, 1)
     for luma, mean in ((None, None), (1 - factors, None), (None, 1 - factors)):
         clipped, free = (colour.blend(images.clone(), factors, luma, mean, clip) for clip in (True, False))
         torch.testing.assert_close(free, clipped)
 
 
-def test_blur_has_the_kernel_that_is_asked_for() -> None:
+def test_blur_uses_the_requested_kernel() -> None:
     assert [colour.half_width(70, 30, side) for side in (None, 15, 3)] == [3, 7, 1]
     assert [colour.half_width(224, sigma) for sigma in (0.1, 1.0, 1.1, 2.0, 3.0)] == [1, 4, 5, 8, 11]
     point = torch.zeros(1, 3, 70, 70)
@@ -95,7 +95,7 @@ def test_blur_has_the_kernel_that_is_asked_for() -> None:
     assert (spread - 35).abs().max() == 7
 
 
-def test_grey_is_torchvisions() -> None:
+def test_greyscale_equals_torchvision() -> None:
     images = pictures()
     expected = tv.rgb_to_grayscale(images)[:, 0]
     torch.testing.assert_close(colour.grey(images), expected, **CLOSE)

@@ -42,7 +42,7 @@ def test_crop_of_an_image_too_narrow_is_the_centre() -> None:
     assert box.tolist() == [[43, 0, 13, 10], [0, 43, 10, 13]]
 
 
-def test_cut_is_torchvisions_resized_crop_byte_for_byte() -> None:
+def test_crops_equal_the_torchvision_resized_crop_byte_for_byte() -> None:
     images, uniform = pictures(24), draws(0, 1, 0, 0, 24)
     names = ["crop", "simclr", "none"] * 8
     made = cut(images, uniform, names, 24)

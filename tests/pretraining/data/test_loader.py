@@ -24,7 +24,7 @@ def test_an_epoch_shows_every_row_at_most_once_and_all_but_the_rest() -> None:
     assert not np.array_equal(epochs[0], epochs[1])
 
 
-def test_a_step_is_the_same_whatever_was_asked_before() -> None:
+def test_the_order_of_a_step_does_not_depend_on_earlier_requests() -> None:
     walked = Order(23, 5, 0)
     steps = [walked.positions(step) for step in range(1, 40)]
     for step in (39, 1, 17):
@@ -50,7 +50,7 @@ def finished(made: Batches, step: int) -> Batch:
     return made.cut(step).finish()
 
 
-def test_what_is_learned_is_that_of_the_sources(tmp_path) -> None:
+def test_labels_and_weights_are_those_of_the_source_images(tmp_path) -> None:
     values = torch.tensor([7, 5, 6, 4])
     learned = {"labels": lambda positions: values[positions], "weights": lambda positions: values[positions] / 2}
     parts = [replace(batches(tmp_path, part=(i, 2)), learned=learned) for i in (0, 1)]
@@ -61,7 +61,7 @@ def test_what_is_learned_is_that_of_the_sources(tmp_path) -> None:
     assert [batch.tokens for batch in made] == [None, None]
 
 
-def test_each_view_has_its_image_and_its_augmentation(tmp_path) -> None:
+def test_each_view_has_its_image_augmentation_and_randomness(tmp_path) -> None:
     """A view's randomness is that of its number, so an additional view leaves those before it as they are."""
     made = batches(tmp_path)
     third = replace(made, views=[*made.views, (View("source"), AUGMENTATIONS["none"])]).cut(1)
@@ -74,7 +74,7 @@ def test_each_view_has_its_image_and_its_augmentation(tmp_path) -> None:
     assert third.changes[2] is None
 
 
-def test_sides_are_source_and_partner(tmp_path) -> None:
+def test_the_two_views_show_source_and_partner(tmp_path) -> None:
     made = batches(tmp_path)
     plain = replace(made, views=two_views("none"), size=28)
     first, second = plain.cut(1).pixels.permute(0, 1, 4, 2, 3)

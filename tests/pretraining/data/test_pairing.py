@@ -28,7 +28,7 @@ def table(rows: list[tuple[str, str, int]]) -> pa.Table:
     return pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)})
 
 
-def test_partners_are_those_of_the_table_whatever_its_order() -> None:
+def test_partners_do_not_depend_on_the_order_of_the_pair_table() -> None:
     rows = [("d", "a", 1), ("b", "e", 2), ("b", "c", 1), ("a", "d", 1)]
     made = from_table(KEYS, table(rows), WHERE)
     assert made.sources.tolist() == [0, 1, 3]
@@ -40,7 +40,7 @@ def test_partners_are_those_of_the_table_whatever_its_order() -> None:
     assert len(made) == 3
 
 
-def test_one_of_several_partners_is_drawn_by_a_uniform_number() -> None:
+def test_a_partner_is_drawn_by_a_uniform_number() -> None:
     made = from_table(KEYS, table([("b", "c", 1), ("b", "e", 2), ("b", "a", 3), ("d", "a", 1)]), WHERE)
     uniform = np.array([0.0, 0.33, 0.34, 0.66, 0.67, 1 - 2**-53])
     assert made.partners(np.zeros(6, int), uniform).tolist() == [[2, 2, 4, 4, 0, 0]]
@@ -54,7 +54,7 @@ def test_an_unknown_key_is_named() -> None:
         rows_of(KEYS, pa.chunked_array([["a", "q"]]), WHERE)
 
 
-def test_several_partners_are_different_ones_as_far_as_there_are() -> None:
+def test_several_partners_are_distinct_where_enough_exist() -> None:
     made = Pairing(np.array([0, 1, 2]), np.array([0, 3, 4, 6]), np.array([5, 6, 7, 8, 9, 4]))
     positions = np.arange(3)
     for uniform in np.random.default_rng(0).random((20, 3)):
@@ -112,7 +112,7 @@ def test_completing_and_confining_keep_every_other_pair(data: st.DataObject) -> 
     assert partners(found) == {row: expected[row] for row in sorted(common)}
 
 
-def test_captions_follow_the_index_and_blank_ones_are_left_out() -> None:
+def test_captions_follow_the_index_and_blank_captions_are_left_out() -> None:
     captions = pa.table({"key": ["d", "a", "e", "b"], "caption": ["dee", "ay", "  ", None]})
     pairing, numbers = from_captions(KEYS, captions, WHERE)
     assert pairing.sources.tolist() == [0, 3]
@@ -123,7 +123,7 @@ def test_captions_follow_the_index_and_blank_ones_are_left_out() -> None:
         from_captions(KEYS, pa.table({"key": ["x"], "caption": ["?"]}), WHERE)
 
 
-def test_labels_follow_the_index_and_images_without_one_are_left_out() -> None:
+def test_labels_follow_the_index_and_unlabelled_images_are_left_out() -> None:
     named = pa.chunked_array([["e", "gone", "a"], ["c", "d"]])
     pairing, labels = from_labels(KEYS, named, pa.chunked_array([["kite", "ball", "anchor", None, "kite"]]))
     assert pairing.sources.tolist() == [0, 3, 4] and labels.tolist() == [0, 1, 1]

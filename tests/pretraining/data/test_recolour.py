@@ -43,7 +43,7 @@ def reference(image: torch.Tensor, uniform: np.ndarray, kernel: int) -> torch.Te
 
 
 @pytest.mark.parametrize("group", [1, 20_000, 10**9])
-def test_images_are_torchvisions_one_by_one_in_groups_of_any_size(group: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recoloured_images_equal_torchvision_for_any_group_size(group: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recolour, "GROUP", group)
     images, uniform = pictures(40), draws(3, 1, 0, 0, 40)
     ours, changed = coloured(images, uniform), 0
@@ -62,7 +62,7 @@ def test_a_wide_kernel_that_is_cut_differs_by_less_than_a_hundredth_of_a_grey_le
         torch.testing.assert_close(one, 255 * reference(image, numbers, 23), rtol=0, atol=0.01)
 
 
-def test_each_change_happens_as_often_as_it_should() -> None:
+def test_greyscale_is_applied_with_its_probability() -> None:
     grey = coloured(pictures(3000, 8), np.random.default_rng(1).random((3000, DRAWS)))
     share = float((grey.amax(1) - grey.amin(1) < 1e-3).all(2).all(1).float().mean())
     assert share == pytest.approx(0.2, abs=0.03)

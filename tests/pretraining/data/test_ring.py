@@ -60,7 +60,7 @@ def test_no_byte_depends_on_processes_threads_and_readers(
         assert len(found) == len(steps) and all(map(alike, found, expected[-len(steps) :]))
 
 
-def test_parts_of_processes_are_the_whole_batch(batches: Batches) -> None:
+def test_the_parts_of_all_processes_form_the_whole_batch(batches: Batches) -> None:
     whole = next(load(batches, finish, STEPS, 0, 1))
     parts = [next(load(replace(batches, part=(rank, 2)), finish, STEPS, 2, 1)) for rank in (0, 1)]
     for i in range(3):
@@ -76,7 +76,7 @@ def test_a_killed_process_ends_the_run_at_the_next_step(batches: Batches, starte
     assert [process.exitcode for process in started] == [-9, -9]  # the other one was ended too
 
 
-def test_signals_that_stop_a_training_leave_loaders_alone(batches: Batches, started: list[ForkServerProcess]) -> None:
+def test_loaders_ignore_the_signals_that_stop_a_training(batches: Batches, started: list[ForkServerProcess]) -> None:
     """A cluster sends them to all processes of a job, and the training still finishes its step."""
     made = load(batches, finish, STEPS, processes=1, workers=1)
     next(made)
@@ -85,7 +85,7 @@ def test_signals_that_stop_a_training_leave_loaders_alone(batches: Batches, star
     assert len(list(made)) == len(STEPS) - 1
 
 
-def test_a_ring_that_fails_as_it_starts_leaves_no_process_and_no_ring_a_descriptor(
+def test_rings_leave_no_process_or_descriptor_even_if_starting_fails(
     batches: Batches, started: list[ForkServerProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def descriptors() -> int:
@@ -140,7 +140,7 @@ def test_arrays_are_shared_and_all_else_is_copied() -> None:
     assert not found[0].flags.writeable
 
 
-def test_slots_are_one_block_that_begins_at_a_page() -> None:
+def test_slots_are_a_single_page_aligned_block() -> None:
     slots = Slots(3, (2, 4, 5, 5, 3))
     assert slots.pixels.is_contiguous() and slots.pixels.data_ptr() % 4096 == 0
     slots.pixels.fill_(7)
@@ -153,5 +153,5 @@ def test_slots_are_one_block_that_begins_at_a_page() -> None:
     ("given", "workers", "kept", "expected"),
     [(None, 8, False, 8), (None, 1, False, 0), (None, 8, True, 0), (3, 1, True, 3), (0, 8, False, 0)],
 )
-def test_the_number_of_processes(given: int | None, workers: int, kept: bool, expected: int) -> None:
+def test_the_number_of_loader_processes(given: int | None, workers: int, kept: bool, expected: int) -> None:
     assert loader_processes(given, workers, kept) == expected

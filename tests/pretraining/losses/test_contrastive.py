@@ -16,7 +16,7 @@ def tensors(made: list[np.ndarray]) -> Two:
 
 @pytest.mark.parametrize(("number", "width"), SHAPES)
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
-def test_it_is_the_papers(number: int, width: int, temperature: float) -> None:
+def test_the_loss_equals_the_formula_of_the_paper(number: int, width: int, temperature: float) -> None:
     predicted, neighbours = sides(number, width), sides(number, width, seed=1)
     ours = nnclr_loss(tensors(predicted), tensors(neighbours), temperature)
     assert ours.item() == pytest.approx(nearest_neighbour(predicted, neighbours, temperature), rel=1e-9)
@@ -72,7 +72,7 @@ def test_multi_positive_is_the_papers(number: int, width: int, views: int, tempe
 
 
 @pytest.mark.parametrize("number", [2, 7, 33])
-def test_with_captions_that_all_differ_it_is_simclrs(number: int) -> None:
+def test_the_loss_with_distinct_captions_equals_simclr(number: int) -> None:
     first, second = views_of(sides(number, 6))
     ours = multi_positive_loss((first, second), torch.arange(number) + 5, 0.2)
     assert ours.item() == pytest.approx(nt_xent(first, second, 0.2).item(), rel=1e-5)

@@ -13,7 +13,7 @@ def rows(number: int, width: int = 3, seed: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("size", "batches"), [(7, [3, 3, 3, 3]), (4, [4, 4]), (5, [1] * 13), (3, [2, 8, 1]), (6, [13])]
 )
-def test_it_holds_the_last_rows_wherever_it_wraps_around(size: int, batches: list[int]) -> None:
+def test_the_queue_holds_the_latest_rows_wherever_it_wraps_around(size: int, batches: list[int]) -> None:
     queue = Queue(size, 3)
     at_first, added = queue.rows.clone(), torch.empty(0, 3)
     for seed, number in enumerate(batches):
@@ -27,7 +27,7 @@ def test_it_holds_the_last_rows_wherever_it_wraps_around(size: int, batches: lis
         assert torch.equal(queue.rows[len(added) :], at_first[len(added) :])
 
 
-def test_at_first_its_rows_are_random_and_of_unit_length() -> None:
+def test_the_initial_queue_rows_are_random_unit_vectors() -> None:
     torch.manual_seed(0)
     queue = Queue(500, 2)
     np.testing.assert_allclose(queue.rows.norm(dim=1).numpy(), 1, rtol=1e-6)
@@ -45,7 +45,7 @@ def test_the_nearest_is_that_of_the_largest_cosine_and_a_copy_without_gradient()
     assert torch.equal(found, before)
 
 
-def test_its_state_is_in_the_checkpoint() -> None:
+def test_the_queue_state_is_in_the_checkpoint() -> None:
     one, two = Queue(5, 3), Queue(5, 3)
     one.add(rows(3))
     two.load_state_dict(one.state_dict())

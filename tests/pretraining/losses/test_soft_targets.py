@@ -16,14 +16,14 @@ def batch(number: int, width: int, seed: int = 0) -> tuple[torch.Tensor, torch.T
 
 @pytest.mark.parametrize(("number", "width"), [(1, 3), (2, 1), (5, 8), (17, 4)])
 @pytest.mark.parametrize(("temperature", "target"), [(0.1, 0.1), (0.5, 0.05), (0.2, 2.0)])
-def test_it_is_the_papers(number: int, width: int, temperature: float, target: float) -> None:
+def test_the_loss_equals_the_formula_of_the_paper(number: int, width: int, temperature: float, target: float) -> None:
     given = batch(number, width)
     ours = soft_target_loss(*given, temperature, target)
     assert ours.item() == pytest.approx(soft_target(*(side.numpy() for side in given), temperature, target), rel=1e-9)
 
 
 @pytest.mark.parametrize("number", [2, 7, 33])
-def test_with_one_hot_targets_it_is_simclrs(number: int) -> None:
+def test_the_loss_with_one_hot_targets_equals_simclr(number: int) -> None:
     first, second, captions = batch(number, 6)
     sharp = soft_target_loss(first, second, captions, 0.2, 1e-4)  # only the other view, at G = 1, has a share
     assert sharp.item() == pytest.approx(nt_xent(first, second, 0.2).item(), rel=1e-5)
@@ -72,7 +72,7 @@ def test_perplexity_closed_forms() -> None:
 
 
 @pytest.mark.parametrize("wanted", [1.5, 4.0, 12.0])
-def test_the_temperature_gives_the_wanted_perplexity(wanted: float) -> None:
+def test_the_temperature_gives_the_requested_perplexity(wanted: float) -> None:
     generator = np.random.default_rng(0)
     spread = [unit(generator.normal(size=(12, 6))).astype(np.float32) for _ in range(3)]
     narrow = [unit(generator.normal(size=(12, 6)) + 2).astype(np.float32) for _ in range(3)]

@@ -16,7 +16,9 @@ def cosines(number: int, prototypes: int, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize(("number", "prototypes"), SHAPES)
 @pytest.mark.parametrize(("epsilon", "iterations"), [(0.05, 3), (0.5, 1), (0.03, 10)])
-def test_assignments_are_the_papers(number: int, prototypes: int, epsilon: float, iterations: int) -> None:
+def test_assignments_equal_the_formula_of_the_paper(
+    number: int, prototypes: int, epsilon: float, iterations: int
+) -> None:
     scores = cosines(number, prototypes)
     ours = sinkhorn(torch.tensor(scores), epsilon, iterations).numpy()
     np.testing.assert_allclose(ours, assignment(scores, epsilon, iterations), rtol=1e-9)
@@ -35,7 +37,7 @@ def test_assignments_closed_forms() -> None:
     np.testing.assert_allclose(sinkhorn(lopsided, 0.05, 200).sum(dim=0).numpy(), 6, rtol=1e-3)
 
 
-def test_assignments_are_finite_in_float32_wherever_scores_are() -> None:
+def test_float32_assignments_are_accurate_for_shifted_scores() -> None:
     scores = torch.tensor(cosines(50, 300)).float()
     for shift in (0.0, 100.0, -100.0):
         shares = sinkhorn(scores + shift, 0.05, 3)
@@ -44,7 +46,7 @@ def test_assignments_are_finite_in_float32_wherever_scores_are() -> None:
 
 @pytest.mark.parametrize(("number", "prototypes"), SHAPES)
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
-def test_it_is_the_papers(number: int, prototypes: int, temperature: float) -> None:
+def test_the_loss_equals_the_formula_of_the_paper(number: int, prototypes: int, temperature: float) -> None:
     scores = [cosines(number, prototypes, seed) for seed in (0, 1)]
     shares = [assignment(one, 0.05, 3) for one in scores]
     ours = swav_loss([torch.tensor(one) for one in scores], [torch.tensor(one) for one in shares], temperature)

@@ -51,7 +51,7 @@ def loss_of(method: ModuleType, net: Network, settings: Any, given: Batch) -> to
     return objective.loss(net, settings, given, objective.embed(net, settings, given))
 
 
-def test_a_scale_that_a_step_has_moved_beyond_its_bound_comes_back_and_can_move_again() -> None:
+def test_a_logit_scale_beyond_its_bound_is_clamped_and_keeps_a_gradient() -> None:
     net = network(project=nn.Identity())
     scale: Any = net.get_parameter("heads.scale.log")
     scale.data.fill_(9.0)
@@ -90,7 +90,7 @@ def nearest(rows: np.ndarray, stored: np.ndarray) -> np.ndarray:
     return stored[(unit(rows) @ unit(stored).T).argmax(axis=1)]
 
 
-def test_declips_neighbours_are_older_captions() -> None:
+def test_declip_neighbours_come_from_earlier_captions() -> None:
     queue, stored = with_queue(7)
     settings = declip_nn.DeclipNnHead(neighbour_weight=0.3)
     net = network(project=nn.Identity(), queue=queue)
@@ -145,7 +145,7 @@ def test_swavs_queues_are_filled_from_their_step_and_used_once_they_are_full() -
     assert len(queued[0]) == 18, "which is more than twice round the queue"
 
 
-def test_swav_without_a_queue_assigns_the_batch_alone() -> None:
+def test_swav_without_a_queue_assigns_only_the_batch() -> None:
     net, prototypes = swav_network(swav.SwavHead(projector=(WIDTH,), prototypes=5, queue=0, queue_from=1))
     assert not [name for name in net.state_dict() if "queue" in name]
     views = [unit(view) for view in sides(3, WIDTH)]

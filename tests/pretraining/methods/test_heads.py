@@ -21,7 +21,7 @@ def standardised(rows: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("joint", [True, False])
-def test_simclrs_batch_norm_sees_both_views_or_one(joint: bool) -> None:
+def test_the_simclr_batch_norm_is_joint_or_separate_per_view(joint: bool) -> None:
     generator = np.random.default_rng(0)
     first, second = generator.normal(3, 2, (8, 4)), generator.normal(-1, 0.5, (8, 4))
     norm = nn.BatchNorm1d(4, affine=False).double()
@@ -64,7 +64,7 @@ def test_the_number_of_prototypes_changes_nothing_else() -> None:
     assert many["heads.prototypes.weight"].shape == (9, 8)
 
 
-def test_simsiams_residual_blocks_start_at_zero_if_its_settings_say_so() -> None:
+def test_simsiam_residual_blocks_start_at_zero_if_set() -> None:
     small = {"projector": [16, 12], "predictor": 4}
     plain, zero = (
         build_network(run_of("simsiam", simsiam={**small, "zero_init_last": wanted})).state_dict()
@@ -106,7 +106,7 @@ def test_predictors_have_the_hidden_width_of_their_setting(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["clip", "slip", "declip_nn", "clip_sbert"])
-def test_clips_scale_and_projections_start_as_in_its_code(name: str) -> None:
+def test_clip_scale_and_projections_are_initialised_as_in_its_code(name: str) -> None:
     head = {key: value for key, value in HEADS[name].items() if key != "embedding"}
     run = run_of(name, **{name: {**head, "embedding": 256, "temperature": 0.05}})
     network = build_network(run, Sizes(vocabulary=300, end=2, context=5, vectors=400))

@@ -46,7 +46,7 @@ def pair(n: int, d: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(("n", "d"), SIZES)
 @pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0])
-def test_nt_xent_is_the_papers(n: int, d: int, temperature: float) -> None:
+def test_nt_xent_equals_the_formula_of_the_paper(n: int, d: int, temperature: float) -> None:
     first, second = pair(n, d)
     ours = nt_xent(torch.tensor(first), torch.tensor(second), temperature)
     assert ours.item() == pytest.approx(nt_xent_reference(first, second, temperature), rel=1e-5)
@@ -75,7 +75,7 @@ def test_losses_are_symmetric_and_blind_to_length(n: int, d: int, seed: int, len
 
 @pytest.mark.parametrize(("n", "d"), SIZES)
 @pytest.mark.parametrize("log_scale", [0.0, 2.66, 6.0])
-def test_clip_is_the_papers(n: int, d: int, log_scale: float) -> None:
+def test_the_clip_loss_equals_the_formula_of_the_paper(n: int, d: int, log_scale: float) -> None:
     images, texts = pair(n, d, 1)
     ours = clip_loss(torch.tensor(images), torch.tensor(texts), torch.tensor(log_scale))
     assert ours.item() == pytest.approx(clip_reference(images, texts, log_scale), rel=1e-4, abs=1e-6)
@@ -95,7 +95,7 @@ def test_clip_closed_forms_and_scale_held_at_100() -> None:
 
 
 @pytest.mark.parametrize(("n", "d"), SIZES)
-def test_simsiam_is_the_papers(n: int, d: int) -> None:
+def test_the_simsiam_loss_equals_the_formula_of_the_paper(n: int, d: int) -> None:
     (p1, p2), (z1, z2) = pair(n, d, 2), pair(n, d, 3)
     expected = -((unit(p1) * unit(z2)).sum(1).mean() + (unit(p2) * unit(z1)).sum(1).mean()) / 2
     tensors = [torch.tensor(side) for side in (p1, p2, z1, z2)]

@@ -22,7 +22,7 @@ def curve(*ranks: float | None, spread: float | None = 0.2) -> list[dict[str, fl
     ]
 
 
-def test_the_columns_are_those_of_the_papers():
+def test_feature_statistics_equal_the_formulas_of_the_papers():
     rng = np.random.default_rng(0)
     features, bank = rng.normal(size=(30, 5)).astype(np.float32), rng.normal(size=(40, 5)).astype(np.float32)
     labels = np.arange(30) % 3

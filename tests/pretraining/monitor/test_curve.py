@@ -14,7 +14,7 @@ from workflow_scripts.pretraining.training import checkpoint, trainer
 from workflow_scripts.pretraining.training.interrupt import Interrupt
 
 
-def test_the_first_bad_loss_is_named_with_the_checkpoint_that_is_kept():
+def test_the_first_non_finite_loss_is_reported_with_the_kept_checkpoint():
     check_losses([1.0, 2.0], 9, 5)
     said = r"loss is not finite in step 8 of pretrain: inf; the checkpoint of step 5 is kept; lower lr"
     with pytest.raises(PipelineError, match=said):
@@ -32,7 +32,7 @@ def test_the_first_bad_weight_is_named(bad):
         check_weights(weights, 3, 0)
 
 
-def test_a_loss_that_is_no_number_names_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_nan_loss_is_an_error_that_names_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, calls = trainer.build_network, []
 
     def broken(*given: object) -> torch.nn.Module:
@@ -62,7 +62,7 @@ def spoil(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "wanted", [{"checkpoint_every": 4}, {"checkpoints": [4]}, {"probe": {"every": 4, "images": 20, "neighbours": 3}}]
 )
-def test_weights_that_a_step_spoils_are_never_written(
+def test_non_finite_weights_are_never_written(
     wanted: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = plan(tmp_path, **{"steps": 6, "log_every": 50, "checkpoint_every": 3, "checkpoints": [], **wanted})

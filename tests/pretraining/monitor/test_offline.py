@@ -43,7 +43,7 @@ def attempts(tracker: str, results: Path) -> Path:
 EXPECTED = {step: pytest.approx(3.0 - step / 10) for step in range(6)}
 
 
-def test_tensorboard_has_each_step_once(tmp_path: Path) -> None:
+def test_tensorboard_records_each_step_once(tmp_path: Path) -> None:
     folder = attempts("tensorboard", tmp_path) / f"run-{'k' * 12}"
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -54,7 +54,7 @@ def test_tensorboard_has_each_step_once(tmp_path: Path) -> None:
     assert {event.step: event.value for event in events.Scalars("loss")} == EXPECTED
 
 
-def test_wandb_writes_offline_runs_of_one_id(tmp_path: Path) -> None:
+def test_wandb_writes_offline_runs_with_the_same_id(tmp_path: Path) -> None:
     folder = attempts("wandb", tmp_path)
     runs = sorted(folder.glob("wandb/offline-run-*"))
     assert len(runs) == 2
@@ -80,7 +80,7 @@ def history(log: bytes) -> list[tuple[int, float]]:
     return found
 
 
-def test_trackio_has_each_step_once_in_a_local_database(tmp_path: Path) -> None:
+def test_trackio_records_each_step_once_in_a_local_database(tmp_path: Path) -> None:
     folder = attempts("trackio", tmp_path)
     (database,) = folder.rglob("study.db")
     with sqlite3.connect(database) as opened:

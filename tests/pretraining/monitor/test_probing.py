@@ -44,7 +44,7 @@ def test_a_labelled_dataset_keeps_its_splits_and_classifies_all_of_val(tmp_path:
         dataset_rows(images(tmp_path, 30), np.zeros(30, int), np.where(split == "val", "test", split), 15, tmp_path)
 
 
-def test_the_probe_leaves_the_network_as_it_was(tmp_path: Path) -> None:
+def test_the_online_probe_does_not_change_the_network(tmp_path: Path) -> None:
     rows = split_rows(images(tmp_path, 24), np.arange(24) % 4, 24)
     network = build_backbone("resnet_small")[0].train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -70,7 +70,7 @@ def hits(*values: int) -> torch.Tensor:
 
 @pytest.mark.filterwarnings("ignore:Precision loss")
 @given(PAIRS)
-def test_it_is_the_t_statistic_of_paired_differences(pairs: list[tuple[bool, bool]]) -> None:
+def test_a_gain_is_decided_by_the_paired_t_statistic(pairs: list[tuple[bool, bool]]) -> None:
     new, best = np.array(pairs).T
     n = len(pairs)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -89,20 +89,20 @@ def test_two_standard_errors_exactly_are_a_gain() -> None:
 
 
 @given(PAIRS)
-def test_order_of_images_does_not_count_and_both_cannot_gain(pairs: list[tuple[bool, bool]]) -> None:
+def test_gains_ignore_image_order_and_are_never_mutual(pairs: list[tuple[bool, bool]]) -> None:
     new, best = (torch.tensor(one) for one in zip(*pairs, strict=True))
     assert is_gain(new, best) == is_gain(new.flip(0), best.flip(0))
     assert not (is_gain(new, best) and is_gain(best, new)) and not is_gain(new, new)
 
 
-def test_checkpoints_of_equal_accuracy_seldom_replace_one_another() -> None:
+def test_checkpoints_of_equal_accuracy_rarely_replace_each_other() -> None:
     rng, seeds, n = np.random.default_rng(0), 2000, 500
     new, best = (torch.from_numpy(rng.random((seeds, n)) < 0.6) for _ in range(2))
     share = np.mean([is_gain(one, two) for one, two in zip(new, best, strict=True)])
     assert share == pytest.approx(stats.norm.sf(2), abs=4 * np.sqrt(0.0228 / seeds))
 
 
-def test_of_a_large_batch_only_the_images_that_are_watched_stay_in_memory() -> None:
+def test_only_the_watched_images_of_a_large_batch_stay_in_memory() -> None:
     views = [torch.randn(IMAGES + 50, 3, 2, 2, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
     watched = FirstBatch(views)
     assert sum(view.untyped_storage().nbytes() for view in watched._views) == 2 * IMAGES * 3 * 2 * 2 * 4

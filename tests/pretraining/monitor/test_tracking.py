@@ -47,7 +47,7 @@ def tracked(notebook: Notebook, plan: Any, rows: list[dict[str, Any]] | None = N
     return Tracking(notebook, plan, rows or [])  # type: ignore[arg-type]
 
 
-def test_each_attempt_continues_where_the_last_one_ended(tmp_path: Path) -> None:
+def test_each_attempt_continues_tracking_where_the_previous_attempt_ended(tmp_path: Path) -> None:
     notebook, plan = Notebook(), planned(tmp_path)
     first = tracked(notebook, plan)
     for row in ROWS[:2]:
@@ -65,7 +65,7 @@ def test_each_attempt_continues_where_the_last_one_ended(tmp_path: Path) -> None
     assert notebook.closed == 2
 
 
-def test_another_key_is_another_run(tmp_path: Path) -> None:
+def test_another_key_starts_another_tracked_run(tmp_path: Path) -> None:
     notebook = Notebook()
     for key in ("a" * 64, "b" * 64):
         tracked(notebook, planned(tmp_path, key)).write(ROWS[0])

@@ -23,7 +23,7 @@ def moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[torch.Te
     return [optimizer.state[p][part] for p in model.parameters() for part in ("step", "exp_avg", "exp_avg_sq")]
 
 
-def test_everything_comes_back(tmp_path: Path) -> None:
+def test_a_checkpoint_restores_the_complete_state(tmp_path: Path) -> None:
     model, optimizer = trained(0)
     best, hits = {"w": torch.arange(3.0)}, torch.tensor([True, False, True])
     state = State(step=3, window=[0.1 + 0.2], curve=[{"step": 1, "loss": None}], best=1 / 3, best_step=2, stale=1)
@@ -39,7 +39,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
         assert torch.equal(one, two) and one.stride() == two.stride()
 
 
-def test_without_a_checkpoint_nothing_changes(tmp_path: Path) -> None:
+def test_loading_without_a_checkpoint_changes_nothing(tmp_path: Path) -> None:
     model, optimizer = trained(0, steps=0)
     before = model[0].weight.clone()
     assert load(tmp_path, model, optimizer) == (State(), None, None)

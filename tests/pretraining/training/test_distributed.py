@@ -107,7 +107,7 @@ def averaged(rank: int, folder: Path) -> None:
         torch.save(made, folder / "made.pt")
 
 
-def test_losses_gradients_and_batch_norm_equal_one_process(tmp_path: Path) -> None:
+def test_losses_gradients_and_batch_norm_equal_a_single_process(tmp_path: Path) -> None:
     together(averaged, tmp_path)
     two, one = torch.load(tmp_path / "made.pt", weights_only=True), outcome(0, 1)
     assert two.keys() == one.keys()
@@ -152,7 +152,7 @@ def trained(rank: int, folder: Path) -> None:
     torch.save(records(rank, 2, folder), folder / f"{rank}.pt")
 
 
-def test_training_in_two_processes_has_the_losses_and_gradients_of_one(tmp_path: Path) -> None:
+def test_training_in_two_processes_matches_a_single_process(tmp_path: Path) -> None:
     together(trained, tmp_path)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     one = records(0, 1, tmp_path / "one")
@@ -181,7 +181,7 @@ def processes_of(folder: Path) -> list[int]:
     return found
 
 
-def test_two_processes_stop_when_asked_die_with_their_parent_and_resume(tmp_path: Path) -> None:
+def test_two_processes_stop_on_request_die_with_their_parent_and_resume(tmp_path: Path) -> None:
     whole = Launched(tmp_path / "whole", **LONG)
     assert whole.ended()[0] == 0
     torn = Launched(tmp_path / "torn", **LONG)

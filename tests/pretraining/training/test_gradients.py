@@ -100,13 +100,13 @@ def assert_close(found: dict[str, torch.Tensor], expected: dict[str, torch.Tenso
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_gradients_losses_and_queues_are_those_of_the_whole_batch(name: str) -> None:
+def test_micro_batches_give_the_gradients_losses_and_queues_of_the_batch(name: str) -> None:
     whole, parts = (outcome(name, plain(name), number) for number in (1, 3))
     assert_close(parts, whole, 1e-5)
     assert any("queue" in path for path in whole) == ("queue" in HEADS[name])
 
 
-def test_in_two_processes_they_are_those_of_the_whole_batch(tmp_path: Path) -> None:
+def test_gradients_in_two_processes_equal_those_of_the_whole_batch(tmp_path: Path) -> None:
     together(save_outcomes, tmp_path)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     for name in TRAINED:
@@ -163,7 +163,7 @@ def test_statistics_of_batch_norms_are_of_micro_batches_and_move_once() -> None:
     torch.testing.assert_close(gradient, norm.weight.grad)
 
 
-def test_dropout_is_the_same_in_both_passes_and_another_one_in_the_next_step() -> None:
+def test_dropout_is_equal_in_both_passes_and_differs_in_the_next_step() -> None:
     torch.manual_seed(0)
     seen: list[torch.Tensor] = []
     dropout = nn.Dropout(0.5)
@@ -178,7 +178,7 @@ def test_dropout_is_the_same_in_both_passes_and_another_one_in_the_next_step() -
 
 
 @pytest.mark.parametrize("parts", [1, 3])
-def test_maps_of_one_micro_batch_are_kept_for_the_gradients(parts: int) -> None:
+def test_only_a_micro_batch_of_feature_maps_is_kept_for_gradients(parts: int) -> None:
     kept: set[int] = set()
 
     def count(tensor: torch.Tensor) -> torch.Tensor:
@@ -191,7 +191,7 @@ def test_maps_of_one_micro_batch_are_kept_for_the_gradients(parts: int) -> None:
     assert kept == {2 * PAIRS // parts}
 
 
-def test_a_micro_batch_has_the_same_pairs_on_any_number_of_processes() -> None:
+def test_micro_batches_have_the_same_pairs_for_any_number_of_processes() -> None:
     whole = Batch((torch.arange(PAIRS), -torch.arange(PAIRS)), 7, labels=torch.arange(PAIRS))
     for number in range(3):
         alone = whole.every(3, number)
@@ -202,7 +202,7 @@ def test_a_micro_batch_has_the_same_pairs_on_any_number_of_processes() -> None:
         assert alone.labels.tolist() == [label for part in parts for label in part.labels.tolist()]  # type: ignore[union-attr]
 
 
-def test_the_setting_is_in_the_key_if_it_is_given() -> None:
+def test_the_micro_batch_size_is_in_the_key_only_if_given() -> None:
     """Its gradients are those of the whole batch but for rounding and the statistics of batch norms."""
     assert "micro_batch_size" not in STAGE.not_in_key
     assert "micro_batch_size" not in run_of("simclr").model_dump()

@@ -26,11 +26,11 @@ def shell(*scripts: str) -> list[subprocess.Popen[bytes]]:
     return start([([sys.executable, "-c", take, "sh", "-c", script], os.environ) for script in scripts])
 
 
-def test_all_end_well() -> None:
+def test_waiting_for_successful_processes_returns_zero() -> None:
     assert wait(shell("exit 0", "sleep 0.2"), Interrupt()) == (0, 0)
 
 
-def test_one_that_fails_ends_the_others_and_is_named() -> None:
+def test_a_failing_process_ends_the_others_and_is_reported() -> None:
     before = time.monotonic()
     children = shell("sleep 60", "exit 3", "sleep 60")
     assert wait(children, Interrupt()) == (1, 3)
@@ -49,14 +49,14 @@ def test_one_that_fails_ends_the_others_and_is_named() -> None:
         (["kill -6 $$", "sleep 0.5; exit 3"], (1, 3)),
     ],
 )
-def test_of_several_that_fail_the_one_that_made_the_others_fail_is_named(
+def test_the_process_that_caused_the_others_to_fail_is_reported(
     others: list[str], cause: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "SECONDS_TO_SHOW", 60)
     assert wait(shell(*others), Interrupt()) == cause
 
 
-def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_process_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(processes, "SECONDS_TO_END", 0.2)
     deaf = tmp_path / "deaf"
     children = shell(
@@ -67,7 +67,7 @@ def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch, tmp
     assert children[0].returncode == -signal.SIGKILL
 
 
-def test_one_that_was_asked_to_stop_leaves_the_others_their_time(tmp_path: Path) -> None:
+def test_a_process_stopped_on_request_lets_the_others_finish(tmp_path: Path) -> None:
     written, pipe = tmp_path / "checkpoint", tmp_path / "pipe"
     os.mkfifo(pipe)  # its reader goes on when its writer has ended
     children = shell(f"exec 9>{pipe}; exit 143", f"cat {pipe}; sleep 0.2; echo whole >{written}; exit 143")

@@ -119,7 +119,7 @@ def test_nodes_are_counted_by_the_job_not_by_the_step(command: Command, monkeypa
         ({"CUDA_VISIBLE_DEVICES": "0,1,2"}, 2, None),
     ],
 )
-def test_gpus_given_must_be_those_asked_for(
+def test_the_available_gpus_must_match_the_processes(
     environment: dict[str, str], wanted: int, message: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in environment.items():
@@ -135,9 +135,7 @@ def test_gpus_given_must_be_those_asked_for(
     assert message in str(refused.value)
 
 
-def test_only_a_training_job_of_its_own_that_still_runs_goes_back(
-    command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_running_requeueable_training_job_is_requeued(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     slurm.back_to_queue()
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setattr(slurm, "SECONDS_TO_BE_KILLED", 0)
@@ -159,7 +157,7 @@ def test_only_a_training_job_of_its_own_that_still_runs_goes_back(
         ("2026-01-01T00:00:00", "REQUEUE", 4, True),
     ],
 )
-def test_a_preempted_job_that_slurm_requeues_does_not_ask_for_it(
+def test_a_preempted_job_requeued_by_slurm_does_not_requeue_itself(
     told: str, mode: str, ends: int, asks: bool, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "7")
@@ -170,7 +168,7 @@ def test_a_preempted_job_that_slurm_requeues_does_not_ask_for_it(
     assert Path(f"{script}.requeued").exists() == asks
 
 
-def test_a_step_gets_the_job_but_nothing_of_the_step_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slurm_step_inherits_the_job_but_not_the_enclosing_step(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SLURM_JOB_ID", "SLURM_NTASKS", "SRUN_CPUS_PER_TASK", "SBATCH_GRES", "NCCL_SOCKET_IFNAME"):
         monkeypatch.setenv(name, "1")
     made = slurm.environment_for_step()
@@ -178,7 +176,7 @@ def test_a_step_gets_the_job_but_nothing_of_the_step_around_it(monkeypatch: pyte
     assert not [name for name in made if name.startswith(("SLURM_N", "SRUN_", "SBATCH_"))]
 
 
-def test_two_nodes_train_as_one_process_and_stop_when_asked(tmp_path: Path, command: Command) -> None:
+def test_training_on_two_nodes_matches_one_process_and_stops_on_request(tmp_path: Path, command: Command) -> None:
     command("srun", SRUN)
     script = command("scontrol", scontrol(JOB | {"NumNodes": "2"}, status=1))
     changed = {"processes": 2, "nodes": 2, "steps": 12, "log_every": 1, "lr": 1e-3, "checkpoint_every": 1}
@@ -214,7 +212,7 @@ def test_processes_are_shared_evenly_by_nodes() -> None:
 
 
 @pytest.mark.parametrize("captions", [None, ["ä ", "b"] * 12])
-def test_a_plan_comes_back_from_its_file(captions: list[str] | None, tmp_path: Path) -> None:
+def test_a_plan_survives_a_round_trip_through_its_file(captions: list[str] | None, tmp_path: Path) -> None:
     labels = None if captions else np.arange(24) % 5
     given = plan(tmp_path, captions=captions, labels=labels, probe={"every": 2, "images": 20} if captions else None)
     write_plan(given, tmp_path / "plan.npz")

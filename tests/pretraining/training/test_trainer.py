@@ -64,7 +64,7 @@ def kill_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer.Trainer, "_after_step", after)
 
 
-def test_ten_steps_are_what_was_asked_for(undisturbed: dict[str, str], tmp_path: Path) -> None:
+def test_ten_steps_write_the_requested_checkpoints_and_curve(undisturbed: dict[str, str], tmp_path: Path) -> None:
     steps = ("best", "last", "step-000004", "step-000007")
     assert set(undisturbed) == {OUTCOME, *(f"{step}.safetensors" for step in steps)}
     train(plan(tmp_path, **TEN))
@@ -77,7 +77,7 @@ def test_ten_steps_are_what_was_asked_for(undisturbed: dict[str, str], tmp_path:
 
 
 @pytest.mark.parametrize(("step", "every"), [(5, 5), (7, 2), (3, 100), (10, 3)])
-def test_killed_and_resumed_gives_the_same_bytes(
+def test_a_killed_and_resumed_training_gives_the_same_bytes(
     step: int, every: int, undisturbed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = plan(tmp_path, checkpoint_every=every, **TEN)
@@ -93,7 +93,7 @@ def test_workers_and_memory_change_no_byte(undisturbed: dict[str, str], tmp_path
     assert made(tmp_path) == undisturbed
 
 
-def test_killed_while_a_checkpoint_is_written(
+def test_a_kill_while_writing_a_checkpoint_changes_no_result(
     undisturbed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = plan(tmp_path, checkpoint_every=2, **TEN)
@@ -136,7 +136,7 @@ def test_a_run_killed_after_every_step_gives_the_same_bytes(
     assert any("queue" in name for name in once) == ("queue" in HEADS[method])
 
 
-def test_a_run_with_dropout_goes_on_with_that_of_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_continues_with_the_dropout_of_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped: list[torch.Tensor] = []
 
     def drop(module: torch.nn.Module, _: Any, features: torch.Tensor) -> torch.Tensor:
@@ -164,7 +164,7 @@ def test_a_run_with_dropout_goes_on_with_that_of_its_step(tmp_path: Path, monkey
     assert made(tmp_path / "twice") == made(tmp_path / "once")
 
 
-def test_runs_of_one_seed_start_from_the_same_backbone(tmp_path: Path) -> None:
+def test_runs_with_the_same_seed_start_from_the_same_backbone(tmp_path: Path) -> None:
     train(plan(tmp_path, steps=2, warmup_steps=1, lr=1e-12, final_lr=0, weight_decay=0))
     start = seeded_backbone("resnet_small", 0, 32)[0].state_dict()
     end = load_file(tmp_path / "work" / "last.safetensors")
@@ -174,14 +174,14 @@ def test_runs_of_one_seed_start_from_the_same_backbone(tmp_path: Path) -> None:
     assert not torch.equal(other["conv1.weight"], start["conv1.weight"])
 
 
-def test_learning_happens(tmp_path: Path) -> None:
+def test_training_reduces_the_loss(tmp_path: Path) -> None:
     train(plan(tmp_path, steps=60, log_every=20, lr=0.2, augmentation="crop", probe={"every": 60, "neighbours": 3}))
     curve = outcome_of(tmp_path)["curve"]
     assert curve[-1]["loss"] < 0.7 * curve[1]["loss"]
 
 
 @pytest.mark.parametrize("probe", [None, PROBED])
-def test_the_curve_has_statistics_of_features_and_a_collapse_is_named(
+def test_the_curve_has_feature_statistics_and_a_collapse_is_reported(
     probe: dict[str, int] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     real = trainer.Trainer._step
@@ -289,7 +289,7 @@ def test_a_signal_leaves_a_checkpoint_and_ends_with_143(
     assert made(tmp_path) == undisturbed
 
 
-def test_mixed_precision_changes_weights_that_stay_of_32_bits(tmp_path: Path) -> None:
+def test_mixed_precision_keeps_float32_weights_but_changes_their_values(tmp_path: Path) -> None:
     train(plan(tmp_path / "no"))
     AcceleratorState._reset_state(True)
     try:

@@ -21,7 +21,7 @@ def views(folder: Path, **changed: Any) -> tuple[torch.Tensor, ...]:
     return trainer(folder, **changed).batches.cut(1).finish().views
 
 
-def test_each_kind_of_weight_has_its_decay(tmp_path: Path) -> None:
+def test_norm_weights_have_a_separate_weight_decay(tmp_path: Path) -> None:
     groups = trainer(tmp_path, weight_decay=0.5, norm_weight_decay=0.25).optimizer.param_groups
     assert [(group["weight_decay"], {weight.ndim > 1 for weight in group["params"]}) for group in groups] == [
         (0.5, {True}),
@@ -29,13 +29,13 @@ def test_each_kind_of_weight_has_its_decay(tmp_path: Path) -> None:
     ]
 
 
-def test_the_rate_goes_from_the_initial_one_by_the_peak_to_the_final_one(tmp_path: Path) -> None:
+def test_the_learning_rate_runs_from_initial_over_peak_to_final(tmp_path: Path) -> None:
     made = trainer(tmp_path, lr=0.4, initial_lr=0.002, final_lr=0.001, warmup_steps=2, steps=6, batch_size=8)
     peak = 0.4 * 8 / 512
     assert [made._rate(step) for step in (0, 1, 2, 6)] == pytest.approx([0.002, (0.002 + peak) / 2, peak, 0.001])
 
 
-def test_blurred_views_alone_depend_on_the_kernel(tmp_path: Path) -> None:
+def test_only_blurred_views_depend_on_the_kernel(tmp_path: Path) -> None:
     made = [
         views(tmp_path / str(side), augmentation="crop", blur_kernel=side, batch_size=16, **of_method("slip"))
         for side in (3, 9)
@@ -43,7 +43,7 @@ def test_blurred_views_alone_depend_on_the_kernel(tmp_path: Path) -> None:
     assert [torch.equal(*pair) for pair in zip(*made, strict=True)] == [True, False, False]
 
 
-def test_swavs_prototypes_move_once_they_are_no_longer_frozen(tmp_path: Path) -> None:
+def test_swav_prototypes_move_only_after_they_are_unfrozen(tmp_path: Path) -> None:
     made = trainer(tmp_path, **of_method("swav"), warmup_steps=0, lr=1.0)  # frozen for two steps
     prototypes = made.model.get_parameter("heads.prototypes.weight")
     start, moved = units(prototypes.detach()), []
@@ -53,6 +53,6 @@ def test_swavs_prototypes_move_once_they_are_no_longer_frozen(tmp_path: Path) ->
     assert moved[:2] == pytest.approx([0, 0], abs=1e-6) and moved[2] > 1e-3
 
 
-def test_the_online_probe_has_its_settings(tmp_path: Path) -> None:
+def test_the_online_probe_gets_its_settings(tmp_path: Path) -> None:
     probe = trainer(tmp_path, probe={"every": 2, "images": 20, "neighbours": 3, "temperature": 0.5}).probe
     assert probe is not None and (probe._neighbours, probe._temperature) == (3, 0.5)

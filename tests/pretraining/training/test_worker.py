@@ -16,7 +16,7 @@ from workflow_scripts.core.files.storage_errors import number_among
 from workflow_scripts.pretraining.training import plan, worker
 
 
-def test_no_process_goes_on_before_all_have_their_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_wait_until_all_have_their_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
     monkeypatch.setenv("MASTER_ADDR", "localhost")
     monkeypatch.setenv("MASTER_PORT", str(store.port))
@@ -37,7 +37,7 @@ def test_no_process_goes_on_before_all_have_their_copies(monkeypatch: pytest.Mon
         (PipelineError("damaged image", "b.tar", "row 3", "recompute it"), "b.tar", None),
     ],
 )
-def test_an_error_keeps_its_number(
+def test_an_error_of_a_worker_keeps_its_file_and_errno(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, where: str, passing: int | None
 ) -> None:
     def read(_: Path) -> None:

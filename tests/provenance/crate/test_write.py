@@ -32,7 +32,7 @@ def test_a_fresh_crate_is_valid(made: Path) -> None:
     check_crate(made / "crate")
 
 
-def test_every_job_is_told_with_times_inputs_outputs_and_parameters(made: Path) -> None:
+def test_every_job_is_described_with_times_inputs_outputs_and_parameters(made: Path) -> None:
     graph = graph_of(made / "crate")
     nodes = {node.label: node for node in load(made)}
     jobs = {one["name"]: one for one in graph.values() if one["@id"].startswith("#job/")}
@@ -77,7 +77,7 @@ def test_root_hash_and_steps_in_order(made: Path) -> None:
     assert place["report"] == max(place.values())
 
 
-def test_small_results_go_along_and_posts_and_pictures_do_not(made: Path) -> None:
+def test_small_results_are_included_and_posts_and_pictures_are_not(made: Path) -> None:
     there = {path.relative_to(made / "crate").as_posix() for path in (made / "crate").rglob("*") if path.is_file()}
     assert {"Snakefile", "rules/common.smk", "README.md", "files/report/index.html"} <= there
     assert "files/summary/summary.parquet" in there
@@ -96,7 +96,7 @@ def test_the_same_records_give_the_same_crate(made: Path, tmp_path: Path) -> Non
     assert not list(again.glob(".crate*"))
 
 
-def test_results_of_an_earlier_config_are_left_out(made: Path, tmp_path: Path) -> None:
+def test_results_of_an_earlier_config_are_not_in_the_crate(made: Path, tmp_path: Path) -> None:
     again = shutil.copytree(made, tmp_path / "results" / made.name)
     for path in (again / "pair_table").glob("original.*"):
         shutil.copyfile(path, path.with_name(path.name.replace("original", "earlier")))
@@ -105,7 +105,7 @@ def test_results_of_an_earlier_config_are_left_out(made: Path, tmp_path: Path) -
     assert (again / "crate" / METADATA).read_bytes() == (made / "crate" / METADATA).read_bytes()
 
 
-def test_a_file_that_is_too_large_is_named_by_hash(made: Path, tmp_path: Path) -> None:
+def test_a_file_too_large_for_the_crate_is_recorded_by_hash(made: Path, tmp_path: Path) -> None:
     again = shutil.copytree(made, tmp_path / "results" / made.name)
     write_crate(again, "https://spdx.org/licenses/CC-BY-4.0", 0.0, PUBLISHED)
     graph = graph_of(again / "crate")
@@ -114,22 +114,38 @@ def test_a_file_that_is_too_large_is_named_by_hash(made: Path, tmp_path: Path) -
     check_crate(again / "crate")
 
 
-def test_settings_lose_people_and_places() -> None:
+def test_public_settings_omit_personal_data_and_local_paths() -> None:
     settings = {
-        **{"contact": "me@example.org", "user_agent": "x", "connect_to": {"a": "b"}, "allow_addresses": ["10.0.0.0/8"]},
-        **{"at": "/home/somebody/data/redcaps.zip", "mirrors": ["https://me:secret@host.org/z.zip", "~/z.zip"]},
-        **{"hub": "hub:owner/model@0123abc", "note": "ask me@example.org", "unset": None, "nested": {"at": "/root/x/"}},
-        **{"at2": "torchvision:/scratch/somebody/pets", "spaces": "/home/some body/my data.zip"},
-        **{"tagged": "hub:owner/model@v1.0", "prompt": "a photo of", "exclude": [fake_hash("id:abc123")]},
+        "contact": "me@example.org",
+        "user_agent": "x",
+        "connect_to": {"a": "b"},
+        "allow_addresses": ["10.0.0.0/8"],
+        "at": "/home/somebody/data/redcaps.zip",
+        "mirrors": ["https://me:secret@host.org/z.zip", "~/z.zip"],
+        "hub": "hub:owner/model@0123abc",
+        "note": "ask me@example.org",
+        "unset": None,
+        "nested": {"at": "/root/x/"},
+        "at2": "torchvision:/scratch/somebody/pets",
+        "spaces": "/home/some body/my data.zip",
+        "tagged": "hub:owner/model@v1.0",
+        "prompt": "a photo of",
+        "exclude": [fake_hash("id:abc123")],
     }
     assert public_settings(settings) == {
-        **{"at": ".../redcaps.zip", "mirrors": ["https://host.org/z.zip", ".../z.zip"], "at2": ".../pets"},
-        **{"hub": "hub:owner/model@0123abc", "note": "ask ...", "nested.at": ".../x"},
-        **{"spaces": ".../my data.zip", "tagged": "hub:owner/model@v1.0", "prompt": "a photo of"},
+        "at": ".../redcaps.zip",
+        "mirrors": ["https://host.org/z.zip", ".../z.zip"],
+        "at2": ".../pets",
+        "hub": "hub:owner/model@0123abc",
+        "note": "ask ...",
+        "nested.at": ".../x",
+        "spaces": ".../my data.zip",
+        "tagged": "hub:owner/model@v1.0",
+        "prompt": "a photo of",
     }
 
 
-def test_a_removal_list_does_not_go_along() -> None:
+def test_a_removal_list_is_not_included() -> None:
     assert goes_along(PUBLISHED, "annotations", ".json", 10, 100)
     assert not goes_along(PUBLISHED, "annotations", ".exclude.json", 10, 100)
 
@@ -148,7 +164,9 @@ def test_a_file_of_the_crate_leads_to_its_artifact(made: Path) -> None:
         locate(made / "crate" / METADATA)
 
 
-def test_commands(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_crates_are_written_and_checked_by_the_command(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
     assert main(["crate", str(study), "--max-file-mb", "1"]) == 0
     assert capsys.readouterr().out == f"{study / 'crate'}: written\n"
@@ -171,7 +189,7 @@ def test_only_a_study_gets_a_crate(made: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["no record", "no file", "another file", "another input", "no input", "nothing"])
-def test_a_study_that_is_not_whole_gets_no_crate(made: Path, tmp_path: Path, damage: str) -> None:
+def test_an_incomplete_study_gets_no_crate(made: Path, tmp_path: Path, damage: str) -> None:
     study = shutil.copytree(made, tmp_path / "results" / made.name, ignore=shutil.ignore_patterns("crate"))
     if damage == "no record":
         (study / "pretrain" / f"simclr-revised-crop-s0{RUN}").unlink()

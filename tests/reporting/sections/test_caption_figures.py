@@ -48,7 +48,7 @@ def test_grouped_in_the_order_of_the_registry(study: Study) -> None:
     assert [arm for arm, _ in found["arms"]] == list(ARMS)
 
 
-def test_values_and_differences(study: Study) -> None:
+def test_caption_figures_show_values_and_differences(study: Study) -> None:
     (_, (words,)), (_, (vague,)), (_, (vendi,)), _ = caption_figures(study, EXPLAINED)["groups"]
     assert [(own.text, own.interval) for own, _ in words["cells"]] == [("0.250", "[0.200, 0.300]")] * 4
     own, difference = vague["cells"][1]
@@ -61,7 +61,7 @@ def test_values_and_differences(study: Study) -> None:
     assert vendi["cells"][3][0].interval == ""
 
 
-def test_scores_of_judges(study: Study) -> None:
+def test_caption_figures_show_judge_scores(study: Study) -> None:
     *_, (_, (score, _, above)) = caption_figures(study, EXPLAINED)["groups"]
     (own, difference), (base, none) = score["cells"][3], score["cells"][0]
     assert (own.text, own.interval, base.text, none) == ("0.500", "[0.400, 0.600]", "0.500", None)
@@ -71,7 +71,7 @@ def test_scores_of_judges(study: Study) -> None:
     assert (above["unit"], above["cells"][3][0].text) == ("% of images", "50.0")
 
 
-def test_not_scored_is_said_only_where_no_judge_scored_an_arm(study: Study, tmp_path: Path) -> None:
+def test_not_scored_is_shown_only_for_arms_without_judge_scores(study: Study, tmp_path: Path) -> None:
     comparison = Artifact(make_study(tmp_path / "other")["caption_comparison"][0])
     found = json.loads(comparison.path(".json").read_bytes())
     found["figures"]["itm"] = {"original": found["figures"]["words"]["original"]}
@@ -82,6 +82,6 @@ def test_not_scored_is_said_only_where_no_judge_scored_an_arm(study: Study, tmp_
     assert [cell.text for cell, _ in itm["cells"]] == ["0.250", "not scored", "not scored", "—"]
 
 
-def test_no_comparison(study: Study) -> None:
+def test_without_a_comparison_no_caption_figures_are_shown(study: Study) -> None:
     study.given = {**study.given, "caption_comparison": []}
     assert caption_figures(study, EXPLAINED) == {"groups": []}

@@ -45,11 +45,11 @@ def test_share_of_images_with_the_same_partner() -> None:
 
 
 @pytest.mark.parametrize("tables", [[], [partners("a", k0="x")]])
-def test_nothing_to_compare(tables: list[Partners]) -> None:
+def test_fewer_than_two_pair_tables_give_no_agreement(tables: list[Partners]) -> None:
     assert agreement(tables) == []
 
 
-def test_strata_lie_where_the_page_says() -> None:
+def test_examples_are_drawn_from_the_stated_strata() -> None:
     gain = np.random.default_rng(0).permutation(1000).astype(float)
     chosen = chosen_strata(gain, 1, 4)
     assert all(len(chosen[name]) == 4 for name in STRATA)
@@ -60,7 +60,7 @@ def test_strata_lie_where_the_page_says() -> None:
 
 
 @given(st.lists(st.one_of(st.floats(-5, 5), st.just(float("nan"))), max_size=30), st.integers(1, 5))
-def test_no_image_twice_and_none_without_scores(gains: list[float], each: int) -> None:
+def test_examples_show_no_image_twice_and_none_without_scores(gains: list[float], each: int) -> None:
     chosen = chosen_strata(np.array(gains, dtype=float), 0, each)
     everyone = [at for some in chosen.values() for at in some]
     assert len(everyone) == len(set(everyone))
@@ -68,7 +68,7 @@ def test_no_image_twice_and_none_without_scores(gains: list[float], each: int) -
     assert not any(np.isfinite(gains)) or everyone
 
 
-def test_the_best_generated_caption_is_shown_with_who_chose_it() -> None:
+def test_the_best_generated_caption_is_shown_with_the_arms_that_chose_it() -> None:
     row = {"original": "old", "itm_original": -1.0, "generated": ["a", "b"], "itm_generated": [0.5, 2.0]}
     arms = {
         "original": {"caption": "old", "origin": "original", "itm": -1.0},
@@ -117,7 +117,7 @@ def test_only_the_blocks_of_shown_images_are_read(tmp_path: Path) -> None:
     assert judge_scores(study, []) == {}
 
 
-def test_images_that_every_judge_scored(tmp_path: Path) -> None:
+def test_only_images_scored_by_every_judge_are_selected(tmp_path: Path) -> None:
     tables = [
         Artifact(scores(tmp_path, "original", some, "00000-00001", judge))
         for judge, some in (("clip", KEYS[:4]), ("siglip", KEYS[2:6]))

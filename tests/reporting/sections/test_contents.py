@@ -19,7 +19,7 @@ def test_the_page_states_the_levels_of_its_intervals(levels: dict[str, float], t
     assert interval_note(levels) == text
 
 
-def test_the_levels_are_those_of_the_config() -> None:
+def test_interval_levels_are_those_of_the_config() -> None:
     study = planned(change={"evaluation": {"saliency": {"level": 0.9}}})
     levels = study.settings("report", {})["levels"]
     assert levels["saliency"] == 0.9 and levels["knn"] == 0.95

@@ -37,12 +37,12 @@ def test_contrasts_between_steps_are_always_shown() -> None:
     assert only.name == "revised - original"
 
 
-def test_a_contrast_at_one_other_step_is_shown_with_its_step() -> None:
+def test_a_contrast_at_a_single_other_step_is_shown_with_that_step() -> None:
     (one,) = named([contrast(step="best")], "last")
     assert [shown.where for shown in one.shown] == ["simclr, crop, step best"]
 
 
-def test_it_says_so_if_contrasts_are_at_other_steps_only() -> None:
+def test_the_tally_says_if_contrasts_are_at_other_steps_only() -> None:
     others = [contrast(step=step) for step in ("best", "step-000200")]
     assert tally(named(others, "last"), others, "last").startswith(
         "This study has named contrasts, but none at step last."
@@ -50,14 +50,14 @@ def test_it_says_so_if_contrasts_are_at_other_steps_only() -> None:
     assert tally([], [], "last").startswith("No runs of this study form a named contrast.")
 
 
-def test_each_backbone_is_told_apart_and_counted() -> None:
+def test_backbones_are_reported_and_counted_separately() -> None:
     rows = [contrast(), contrast(backbone="y", verdict="contradicted")]
     (one,) = named(rows, "last")
     assert "supported for simclr, crop, x (" in sentence(one) and "contradicted for simclr, crop, y (" in sentence(one)
     assert "2 comparisons in 1 named contrast: 1 supported, 1 contradicted." in tally([one], rows, "last")
 
 
-def test_a_floor_is_that_of_the_row_s_backbone_at_its_last_checkpoint() -> None:
+def test_a_floor_is_the_last_checkpoint_of_the_same_backbone() -> None:
     scores = Scores(
         [
             score("a", "mean", 0.2, method="untrained", backbone="x"),
@@ -74,7 +74,7 @@ def test_a_floor_is_that_of_the_row_s_backbone_at_its_last_checkpoint() -> None:
     assert both == [("untrained (x)", 0.2), ("untrained (y)", 0.4)]
 
 
-def test_a_mean_without_a_set_is_drawn_without_it() -> None:
+def test_means_leave_out_the_set_that_chose_the_checkpoint() -> None:
     names = {"a": 0.2, "b": 0.4, "c": 0.9}
     rows = [score("u", name, value, method="untrained", backbone="x") for name, value in names.items()]
     rows.append(score("u", "mean", 0.5, method="untrained", backbone="x"))
@@ -98,7 +98,7 @@ def test_the_sentence_gives_verdict_reason_and_numbers() -> None:
     assert "(the difference may be chance; sklearn +5.0 points [−2.0 to +9.0], detectable 4.0)" in sentence(one)
 
 
-def test_each_method_is_told_apart() -> None:
+def test_methods_are_reported_separately() -> None:
     (one,) = named([contrast(), contrast(method="simsiam", verdict="contradicted", tag="long")], "last")
     assert "supported for simclr, crop (" in sentence(one) and "contradicted for simsiam, crop, long (" in sentence(one)
 
@@ -110,7 +110,7 @@ def test_without_the_primary_endpoint_nothing_is_concluded() -> None:
     assert "was not measured" in tally([one], rows, "last")
 
 
-def test_the_claim_counts_comparisons_not_objectives() -> None:
+def test_the_tally_counts_comparisons_rather_than_objectives() -> None:
     rows = [
         *(contrast(metric=f"linear_probe.{one}.accuracy") for one in ("sklearn", "lgssl")),
         contrast(method="simsiam", verdict="inconclusive", reason="the objectives disagree"),
@@ -130,13 +130,13 @@ def test_the_terminal_shows_the_same_numbers() -> None:
     assert "+5.0 [+1.0 to +9.0]" in line and "0.020" in line and line.endswith("supported")
 
 
-def test_the_terminal_says_which_set_chose_a_checkpoint() -> None:
+def test_the_terminal_names_the_set_that_chose_a_checkpoint() -> None:
     summary = [score("r", "b", 0.6, step="best", chosen_on="a")]
     text = arms_table(pa.Table.from_pylist(summary), pa.Table.from_pylist([contrast()]), "best")
     assert "Checkpoints chosen on a: best. There, means over sets leave it out" in text
 
 
-def test_the_terminal_says_when_there_is_nothing() -> None:
+def test_the_terminal_says_if_no_arm_was_evaluated() -> None:
     empty = pa.Table.from_pylist([score("r", "a", 0.5)]).slice(0, 0)
     text = arms_table(empty, pa.Table.from_pylist([contrast()]).slice(0, 0))
     assert "no arm was evaluated" in text and "No runs of this study form a named contrast." in text

@@ -48,13 +48,13 @@ def test_runs_of_different_backbones_are_different_arms() -> None:
     assert [arm.backbone for arm in headline.arms([row("r0", "a", 0.4)])] == [""]
 
 
-def test_an_arm_says_how_long_its_runs_trained() -> None:
+def test_an_arm_shows_the_steps_and_epochs_of_its_runs() -> None:
     rows = [row("r0", "a", 0.4), row("r1", "a", 0.6, trained_steps=3000, epochs=187.5)]
     untrained = row("r2", "a", 0.2, method="untrained", trained_steps=0, epochs=None)
     assert [arm.length for arm in headline.arms([*rows, untrained])] == ["200 to 3,000 steps, 12.5 to 188 epochs", ""]
 
 
-def test_one_seed_combines_half_widths_of_independent_datasets() -> None:
+def test_a_single_seed_combines_half_widths_of_independent_datasets() -> None:
     (arm,) = headline.arms([row("r", "a", 0.5, 0.03), row("r", "b", 0.7, 0.04)])
     found = arm.estimates["probe"]
     assert found is not None and found.kind == "test items"
@@ -70,7 +70,7 @@ def test_two_seeds_share_test_items_so_their_interval_does_not_shrink() -> None:
 
 
 @pytest.mark.parametrize(("value", "half", "ends"), [(0.98, 0.05, (0.93, 1.0)), (0.02, 0.03, (0.0, 0.05))])
-def test_an_interval_of_a_share_stays_within_0_and_1(value: float, half: float, ends: tuple[float, float]) -> None:
+def test_intervals_of_shares_are_clipped_to_0_and_1(value: float, half: float, ends: tuple[float, float]) -> None:
     (arm,) = headline.arms([row("r", "a", value, half)])
     found = arm.estimates["probe"]
     assert found is not None and (found.low, found.high) == pytest.approx(ends)
@@ -85,7 +85,7 @@ def test_the_interval_of_a_corrected_score_may_be_negative() -> None:
     assert found is not None and (found.low, found.high) == pytest.approx((-0.01, 0.05))
 
 
-def test_the_summary_s_own_mean_is_preferred_and_unshared_datasets_do_not_count() -> None:
+def test_the_summary_mean_is_preferred_and_only_shared_datasets_count() -> None:
     rows = [row("r", "a", 0.1), row("r", "b", 0.9), row("r", "mean", 0.55, 0.01)]
     (arm,) = headline.arms(rows)
     assert arm.estimates["probe"].value == 0.55  # type: ignore[union-attr]
@@ -95,7 +95,7 @@ def test_the_summary_s_own_mean_is_preferred_and_unshared_datasets_do_not_count(
     assert second.estimates["probe"].value == 0.3  # type: ignore[union-attr]
 
 
-def test_a_set_that_chose_a_checkpoint_counts_for_no_arm() -> None:
+def test_a_selection_set_is_left_out_of_the_mean_of_its_arm() -> None:
     best = {"step": "best", "chosen_on": "a"}
     rows = [row("r", "a", 0.1, **best), row("r", "b", 0.9, **best), row("r", "mean", 0.9, **best)]
     other = [row("s", "a", 0.3, pairs="none"), row("s", "b", 0.5, pairs="none"), row("s", "mean", 0.4, pairs="none")]
@@ -110,13 +110,13 @@ def test_a_set_that_chose_a_checkpoint_counts_for_no_arm() -> None:
     assert headline.selection_note(other) == ""
 
 
-def test_an_interval_is_not_made_up_where_a_dataset_has_none() -> None:
+def test_a_mean_has_no_interval_if_a_dataset_has_none() -> None:
     (arm,) = headline.arms([row("r", "a", 0.5, None), row("r", "b", 0.7)])
     found = arm.estimates["probe"]
     assert found is not None and (found.low, found.high, found.kind) == (None, None, "")
 
 
-def test_a_run_without_the_wanted_step_shows_its_last_one() -> None:
+def test_a_run_without_the_requested_step_shows_its_last_step() -> None:
     rows = [row("r", "a", 0.5, step="best"), row("r", "a", 0.6), row("u", "a", 0.3, pairs="none")]
     first, second = headline.arms(rows, "best")
     assert first.estimates["probe"].value == 0.5  # type: ignore[union-attr]

@@ -22,7 +22,7 @@ def study_of(runs: dict[str, dict[str, Any]]) -> Study:
     )
 
 
-def test_what_a_run_says_of_pairs_and_targets_is_a_column_if_some_run_says_it() -> None:
+def test_pair_and_target_facts_are_columns_if_any_run_records_them() -> None:
     runs: dict[str, dict[str, Any]] = {"a": {"target_temperature": 0.068932, "target_perplexity": 20.0}, "b": {}}
     found = _trained_on(study_of(runs))
     assert found["columns"] == [PAIR_FACTS[name] for name in ("target_temperature", "target_perplexity")]

@@ -26,7 +26,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return Study({name: [Artifact(path) for path in paths] for name, paths in given.items()}, Report(study="s"))
 
 
-def test_runs_stand_between_floors_and_ceiling_in_one_figure(study: Study) -> None:
+def test_the_saliency_figure_lists_floors_ceiling_and_every_run(study: Study) -> None:
     found = saliency(study, {"pixel_ap": "said", "other": "not measured"}, MAPS)
     (place,) = found["places"]
     text = str(place["figure"])
@@ -47,7 +47,7 @@ def test_the_lead_is_a_paired_difference_in_points(study: Study) -> None:
     assert first[1].text.startswith("+") and "runner_up" in first[1].title and "lead" in first[1].title
 
 
-def test_the_first_layer_of_any_run_leads_in_a_place_of_its_own(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_leading_layer_has_a_separate_saliency_section(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     table, last = study.table, fake_study.run_name(*fake_study.RUNS[-1][:4])
 
     def renamed(artifact: Artifact, suffix: str = ".parquet") -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ def test_the_verdict_on_the_metric_comes_first(study: Study) -> None:
     assert first["cells"][0].interval == "0.50 to 0.95" and first["verdict"] == "inconclusive: why"
 
 
-def test_checks_are_in_per_cent_or_in_their_own_unit(study: Study) -> None:
+def test_checks_are_shown_in_per_cent_or_in_their_unit(study: Study) -> None:
     (check,) = saliency(study, {}, MAPS)["checks"]
     found = {key: [(number.text, number.interval) for _, number in cells] for key, cells in check["lines"]}
     assert found == {

@@ -29,24 +29,29 @@ def read_by(units: Units, arm: str) -> list[str]:
     return [name.removeprefix("select_captions/") for name in units.read("select_captions", "arms", {"arm": arm})]
 
 
-def test_an_arm_reads_the_arm_that_it_names() -> None:
+def test_an_arm_depends_on_the_arm_named_as_its_base() -> None:
     units = study_with(shuffled("second", "half"), {"name": "half", "kind": "mixed", "base": "mine"}, FILE)
     read = {arm: read_by(units, arm) for arm in units.arms}
     assert read == {
-        **{"original": [], "generated": [], "revised": [], "shuffled": ["original"]},
-        **{"second": ["half"], "half": ["mine"], "mine": []},
+        "original": [],
+        "generated": [],
+        "revised": [],
+        "shuffled": ["original"],
+        "second": ["half"],
+        "half": ["mine"],
+        "mine": [],
     }
     assert units.settings("select_captions", {"arm": "half"})["base"] == "mine"
 
 
-def test_a_base_is_original_unless_named() -> None:
+def test_the_base_of_an_arm_is_original_by_default() -> None:
     assert read_by(study_with({"name": "s", "kind": "shuffled"}), "s") == ["original"]
     message = r"unknown arm in config.arms.0.base: original; choose from mine, s \("
     with pytest.raises(PipelineErrors, match=message):
         load_study(merged() | {"arms": [{"name": "s", "kind": "shuffled"}, FILE]})
 
 
-def test_each_cycle_is_an_error_that_names_it() -> None:
+def test_each_cycle_of_arms_is_an_error_that_lists_it() -> None:
     bases = {"a": "c", "b": "a", "c": "b", "d": "a", "e": "e"}
     with pytest.raises(PipelineErrors) as caught:
         study_with(*(shuffled(*one) for one in bases.items()))
@@ -83,7 +88,7 @@ def test_an_arm_reads_the_scores_of_the_arms_that_its_judge_compares() -> None:
     assert {name.split(".")[0] for name in units.names("score_captions") or ()} == {*units.arms}
 
 
-def test_another_judge_leaves_the_settings_of_arms_alone() -> None:
+def test_another_judge_does_not_change_the_settings_of_arms() -> None:
     before, after = (Units(judged(CHOSEN, judges=judges)) for judges in ((CLIP,), (BLIP2, CLIP)))
     for arm in before.arms:
         unit = {"arm": arm}
@@ -119,7 +124,7 @@ AGREEMENT = {"name": "agree", "kind": "agreement", "encoder": "mpnet", "referenc
         ({"judge": None}, {}, "contradictory settings in .*arms.4: original has no effect without a judge"),
     ],
 )
-def test_mistakes_are_named(arm: dict[str, Any], change: dict[str, Any], said: str) -> None:
+def test_config_mistakes_are_reported(arm: dict[str, Any], change: dict[str, Any], said: str) -> None:
     with pytest.raises(PipelineErrors) as caught:
         judged({**CHOSEN, **arm}, **change)
     assert any(re.search(said, str(error)) for error in caught.value.errors), caught.value

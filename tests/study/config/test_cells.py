@@ -33,7 +33,7 @@ ROLES = {
 
 
 @pytest.mark.parametrize(("pairs", "expected"), ROLES.items())
-def test_of_pairs(pairs: str, expected: tuple[Any, ...]) -> None:
+def test_pair_tables_give_a_run_its_arm_role_and_dose(pairs: str, expected: tuple[Any, ...]) -> None:
     arms = [
         {"name": "original", "kind": "original"},
         {"name": "shuffled", "kind": "shuffled", "base": "original"},
@@ -46,7 +46,7 @@ def test_of_pairs(pairs: str, expected: tuple[Any, ...]) -> None:
     assert (found["arm"], found["role"], found["dose"]) == expected
 
 
-def test_seeds_of_an_untrained_network_are_runs_of_their_own() -> None:
+def test_seeds_of_an_untrained_network_are_separate_runs() -> None:
     change = {"runs": [{"method": "untrained", "seeds": [0, 1, 2]}], "contrasts": []}
     study = planned("tests/config/tiny.yaml", change=change)
     assert study.runs == [f"untrained-none-none-resnet_small-s{seed}" for seed in range(3)]
@@ -57,7 +57,7 @@ def test_seeds_of_an_untrained_network_are_runs_of_their_own() -> None:
     ]
 
 
-def test_of_methods() -> None:
+def test_methods_give_a_run_its_role() -> None:
     study = load_study(merged())
     roles = {(run.method, run.pairs): cell(study, run) for run in study.runs}
     assert roles["untrained", "none"]["role"] == "untrained"

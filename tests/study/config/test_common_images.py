@@ -41,7 +41,7 @@ def test_the_shared_setting_is_for_runs_with_a_pair_table() -> None:
     assert "unpaired" not in plain.settings("pretrain", {"run": plain.runs[0]})
 
 
-def test_a_run_and_a_sweep_can_change_it() -> None:
+def test_unpaired_can_be_set_by_a_run_or_a_sweep() -> None:
     study = units([REVISED | {"sweep": {"unpaired": ["drop", "self"]}}, VISUAL | FILLED])
     assert study.runs[:2] == [f"simclr-revised-crop-resnet_small-unpaired-{name}-s0" for name in ("drop", "self")]
     assert unpaired(study) == ["drop", "self", "self"]
@@ -57,7 +57,7 @@ def test_a_run_and_a_sweep_can_change_it() -> None:
         (REVISED | {"set": {"common_images": True}}, "unknown key in config.runs.0.set.common_images"),
     ],
 )
-def test_what_makes_no_sense_is_refused(run: dict[str, Any], message: str) -> None:
+def test_unpaired_settings_without_effect_are_refused(run: dict[str, Any], message: str) -> None:
     with pytest.raises(PipelineError, match=message):
         units([run])
 
@@ -75,13 +75,13 @@ def test_common_images_are_those_of_the_runs_that_leave_images_out() -> None:
     assert tables(units([REVISED | FILLED, OWN], common_images=True)) == ([], [])
 
 
-def test_without_it_no_run_has_such_an_input() -> None:
+def test_runs_have_no_common_images_input_unless_needed() -> None:
     for study in (units(ALL), units([UNTRAINED], common_images=True)):
         assert study.names("common_images") == []
         assert not any(study.read("pretrain", "common", {"run": run}) for run in study.runs)
 
 
-def test_no_setting_of_a_run_changes_with_it() -> None:
+def test_common_images_changes_no_settings_of_runs() -> None:
     one, other = units(ALL), units(ALL, common_images=True)
     for run in one.runs:
         assert one.settings("pretrain", {"run": run}) == other.settings("pretrain", {"run": run})

@@ -31,7 +31,7 @@ def units(image: dict[str, Any] | None = None, text: dict[str, Any] | None = Non
     return planned(change={**study, **changes})
 
 
-def test_pairs_are_made_after_the_run_that_embeds_them() -> None:
+def test_pairs_depend_on_the_run_that_embeds_them() -> None:
     made = units({"checkpoint": "best"})
     assert made.encoder_run("network") == [f"pretrain/{SIMCLR}"] and made.encoder_run("tower") == [f"pretrain/{CLIP}"]
     assert made.encoder_run("mpnet") == made.read("embed_captions", "tokenizer", {"encoder": "mpnet"}) == []
@@ -95,7 +95,7 @@ def test_settings_of_evaluation_do_not_change_pairs() -> None:
         ),
     ],
 )
-def test_mistakes_are_named(changes: dict[str, Any], message: str) -> None:
+def test_config_mistakes_are_reported(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(PipelineError) as mistake:
         units(**changes)
     assert message in str(mistake.value)

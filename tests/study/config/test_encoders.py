@@ -64,7 +64,7 @@ AGREEING = {**WEIGHTED, "tag": "agreeing", "set": {"pair_weight": "agreement"}}
 CLIP = {"method": "clip", "pairs": "original", "augmentation": "crop", "encoder": "mini"}
 
 
-def test_weights_are_made_from_the_runs_arm_or_from_two_arms_and_the_encoder() -> None:
+def test_pair_weights_are_read_from_the_arm_or_from_two_embedded_arms() -> None:
     plain = {**WEIGHTED, "tag": "plain", "set": {}}
     found = faithful({}, WEIGHTED, AGREEING, {**CLIP, "set": {"pair_weight": "agreement"}}, plain)
     read = [found.read("pretrain", "faithfulness", {"run": run}) for run in found.runs]
@@ -78,7 +78,7 @@ def test_weights_are_made_from_the_runs_arm_or_from_two_arms_and_the_encoder() -
     assert {**settings[0], "pair_weight": None} == {**settings[3], "pair_weight": None}
 
 
-def test_a_shared_weight_is_for_the_runs_that_take_it() -> None:
+def test_a_shared_pair_weight_applies_only_to_runs_that_support_it() -> None:
     shared = {"pretraining": {"pair_weight": "itm"}}
     own = {"method": "simclr", "pairs": "self", "augmentation": "simclr"}
     found = faithful(shared, {**WEIGHTED, "set": {}}, own, {**XCLR, "encoder": "mini"})
@@ -99,7 +99,7 @@ def test_agreement_needs_both_arms_and_an_encoder() -> None:
         faithful({}, CLIP)
 
 
-def test_captions_that_the_matcher_has_not_scored_give_no_weights() -> None:
+def test_itm_weights_for_unscored_captions_are_refused() -> None:
     arms = [{"name": kind, "kind": kind} for kind in ("original", "generated", "revised")]
     wrong = [{"name": "half", "kind": "mixed", "base": "original"}]
     table = {"name": "near", "arm": "half", "encoder": "big", "k": 1, "scope": "global"}
@@ -111,7 +111,7 @@ def test_captions_that_the_matcher_has_not_scored_give_no_weights() -> None:
     faithful({"arms": arms + wrong, "pairs": [table]}, AGREEING)
 
 
-def test_a_run_takes_no_more_partners_than_its_pair_table_has() -> None:
+def test_more_partners_than_the_pair_table_has_are_refused() -> None:
     positive = {"method": "multi_positive", "pairs": "near", "augmentation": "crop"}
     table = {"name": "near", "arm": "revised", "encoder": "big", "k": 2, "scope": "global"}
     found = faithful({"pairs": [table]}, {**positive, "set": {"multi_positive": {"partners": 2}}})

@@ -55,7 +55,7 @@ def messages(*files: Path, **overrides: object) -> list[str]:
     return []
 
 
-def test_all_mistakes_of_the_files_are_named_together_with_their_lines(tmp_path: Path) -> None:
+def test_all_config_mistakes_are_reported_together_with_their_lines(tmp_path: Path) -> None:
     lines = list(MISTAKES)
     path = overlay(tmp_path, "\n".join(lines))
     said = messages(BASE, path)
@@ -132,7 +132,7 @@ def line_of(start: str) -> int:
         ("".join(f"{' ' * n}a:\n" for n in range(900)), "nesting too deep in {}:51"),
     ],
 )
-def test_a_file_that_is_no_config_ends_in_an_error(tmp_path: Path, text: str, expected: str) -> None:
+def test_a_file_that_is_not_a_config_is_an_error(tmp_path: Path, text: str, expected: str) -> None:
     path = overlay(tmp_path, text)
     with pytest.raises(PipelineError) as mistake:
         read_file(path)
@@ -156,7 +156,7 @@ def test_numbers_are_bounded(tmp_path: Path) -> None:
     ]
 
 
-def test_files_that_can_not_be_read_are_named_together(tmp_path: Path) -> None:
+def test_unreadable_config_files_are_reported_together(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"a: 1\nb: caf\xe9\n")
     (tmp_path / "large.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
     (tmp_path / "loop.yaml").symlink_to("loop.yaml")
@@ -174,7 +174,7 @@ def test_files_that_can_not_be_read_are_named_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("opened", ["{{{}}}", "[{}]"])
-def test_nested_aliases_stay_small(tmp_path: Path, opened: str) -> None:
+def test_nested_yaml_aliases_need_bounded_memory(tmp_path: Path, opened: str) -> None:
     lines = ["a0: &a0 {x: 1}" if opened[0] == "{" else "a0: &a0 [lol]"]
     for n in range(1, 30):
         members = ", ".join(f"{f'k{m}: ' if opened[0] == '{' else ''}*a{n - 1}" for m in range(9))
@@ -222,7 +222,7 @@ def test_files_are_merged_as_snakemake_merges_them(tmp_path_factory: pytest.Temp
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="ab:{}[]&*!<-?|>#'\"\n ,01.~", max_size=60))
-def test_any_text_is_a_config_or_an_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_any_text_parses_to_a_config_or_gives_an_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_text(text)
     try:
@@ -259,7 +259,7 @@ REFUSED = {  # entry of --config -> what is said
 
 
 @pytest.mark.parametrize("entry", REFUSED)
-def test_what_a_file_may_not_have_is_refused_on_the_command_line(entry: str) -> None:
+def test_overrides_are_refused_for_what_config_files_may_not_contain(entry: str) -> None:
     with pytest.raises(PipelineErrors) as raised:
         check_overrides(["study=a", entry])
     assert [str(error)[: len(REFUSED[entry])] for error in raised.value.errors] == [REFUSED[entry]]

@@ -73,12 +73,12 @@ def test_evaluation_picks_from_what_each_run_keeps() -> None:
         ("best", "no run keeps this checkpoint in config.evaluation.steps.0: best; choose from 50, 150, last, or give"),
     ],
 )
-def test_a_step_that_no_run_keeps(step: int | str, message: str) -> None:
+def test_evaluating_a_checkpoint_that_no_run_keeps_is_an_error(step: int | str, message: str) -> None:
     (error,) = kept_errors([step], {}, {"long": run(200, [50, 150]), "short": run(100, [50])})
     assert message in str(error)
 
 
-def test_a_step_that_a_stopped_run_may_not_reach() -> None:
+def test_evaluating_a_step_that_a_run_may_not_reach_is_an_error() -> None:
     runs = {"run": run(100, [20, 30, 40], probe=PROBE, patience=2)}
     assert evaluated([30, "best"], runs) == {"run": ["step-000030", "best"]}
     (error,) = kept_errors([30, 40], {}, runs)
@@ -127,7 +127,7 @@ def test_both_lengths_are_a_contradiction_that_names_the_run() -> None:
         units(runs=[head], pretraining={"epochs": 2})
 
 
-def test_which_steps_are_evaluated_is_no_setting_of_the_training() -> None:
+def test_the_evaluated_steps_do_not_change_training_settings() -> None:
     before, after = units(), units(evaluation={"steps": ["last", 2, "best"]})
     assert [before.settings("pretrain", {"run": run}) for run in before.runs] == [
         after.settings("pretrain", {"run": run}) for run in after.runs
@@ -144,7 +144,7 @@ def test_both_spellings_are_the_same_settings() -> None:
     assert settings([2, 3, 4]) == settings({"log_spaced": 4, "first": 2})
 
 
-def test_a_shorter_run_skips_the_steps_that_it_does_not_have() -> None:
+def test_a_shorter_run_skips_steps_beyond_its_length() -> None:
     runs = [
         {"method": "simclr", "pairs": "self", "augmentation": "simclr", "seeds": [0]},
         {"method": "simclr", "pairs": "self", "augmentation": "crop", "seeds": [0], "set": {"steps": 3}},

@@ -51,14 +51,14 @@ def test_the_file_is_sorted_and_quoted() -> None:
         st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
     ),
 )
-def test_what_is_written_is_read(hub: dict[str, str], urls: dict[str, str], tmp_path: Path) -> None:
+def test_a_lock_file_round_trips(hub: dict[str, str], urls: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "c.lock.yaml"
     lock = Lock(hub=hub, urls=urls)
     path.write_text(lock.text())
     assert read_lock(path) == lock
 
 
-def test_no_file_is_no_lock(tmp_path: Path) -> None:
+def test_a_missing_lock_file_gives_no_lock(tmp_path: Path) -> None:
     assert read_lock(None) is None
     assert read_lock(tmp_path / "c.lock.yaml") is None
 
@@ -87,7 +87,7 @@ def test_damage_is_named(text: str, said: str, tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("commit", [OLD, NEW])
-def test_a_commit_of_a_locked_model_is_itself(commit: str) -> None:
+def test_a_locked_model_named_by_its_commit_resolves_to_it(commit: str) -> None:
     lock = Lock(hub={"a/b@main": commit, "c/d": "f" * 40}, urls={})
     assert lock.commit("a/b@main") == lock.commit(f"a/b@{commit}") == commit
     assert lock.commit("a/b") is lock.commit("a/b@v1") is lock.commit(f"a/b@{'f' * 40}") is lock.commit("a") is None
@@ -101,7 +101,7 @@ def test_a_commit_of_a_locked_model_is_itself(commit: str) -> None:
         (["config.yaml", "tests/config/tiny.yaml", "profiles/demo/dose.yaml"], "profiles/demo/dose.lock.yaml"),
     ],
 )
-def test_the_lock_is_beside_the_last_file(files: list[str], lock: str) -> None:
+def test_the_lock_file_is_beside_the_last_config_file(files: list[str], lock: str) -> None:
     assert read_config(files, {"study": "x"}).lock_file == Path(lock)
 
 
@@ -135,7 +135,7 @@ def test_jobs_read_what_is_locked(overlay: Path, hub: Hub) -> None:
     assert hub.asked == [], "only the command asks"
 
 
-def test_main_and_its_commit_are_the_same_source(overlay: Path, hub: Hub) -> None:
+def test_a_locked_branch_and_its_commit_are_the_same_source(overlay: Path, hub: Hub) -> None:
     branch = study(overlay, lock_of(hub, NEW))
     overlay.write_text(overlay.read_text().replace("@main", f"@{NEW}"))
     assert study(overlay) == branch
@@ -176,7 +176,7 @@ def test_without_a_lock_a_url_needs_its_sha256_in_the_config(overlay: Path, hub:
     ]
 
 
-def test_only_the_lock_of_the_last_file_counts(overlay: Path, hub: Hub, tmp_path: Path) -> None:
+def test_only_the_lock_of_the_last_config_file_is_used(overlay: Path, hub: Hub, tmp_path: Path) -> None:
     study(overlay, lock_of(hub))
     last = tmp_path / "last.yaml"
     last.write_text("study: last\n")
@@ -194,7 +194,7 @@ def test_a_damaged_lock_is_an_error(overlay: Path) -> None:
     ]
 
 
-def test_every_source_of_a_config_is_found() -> None:
+def test_every_source_of_a_config_is_listed() -> None:
     """Those that jobs hash, as their names and places say, and no others."""
     found = load_study(read_config(["config.yaml"]))
     at = {".".join(map(str, path)): source.at for path, source in sources_in(found)}
@@ -230,7 +230,9 @@ def test_models_and_urls_are_resolved(overlay: Path, hub: Hub) -> None:
         (f"@{NEW}", NEW, []),
     ],
 )
-def test_kinds_of_revisions(overlay: Path, hub: Hub, revision: str, commit: str, asked: list[str]) -> None:
+def test_tags_branches_and_commits_are_resolved(
+    overlay: Path, hub: Hub, revision: str, commit: str, asked: list[str]
+) -> None:
     text = overlay.read_text().replace("@main", revision)
     overlay.write_text(text.replace(f"{hub.address}{CSV}", f"{{at: {hub.address}{CSV}, sha256: {'5a' * 32}}}"))
     found = Lock(hub={f"someone/model{revision}": commit}, urls={f"{hub.address}{CSV}": "5a" * 32})
@@ -272,7 +274,7 @@ def test_a_mirror_is_hashed_if_the_url_does_not_answer(overlay: Path, hub: Hub) 
     assert resolved(overlay).urls == {gone: hashlib.sha256(hub.files[CSV]).hexdigest()}
 
 
-def test_one_url_with_two_hashes_is_an_error(overlay: Path, hub: Hub) -> None:
+def test_a_url_with_two_hashes_is_an_error(overlay: Path, hub: Hub) -> None:
     url = f"{hub.address}{CSV}"
     more = f"annotations: {{exclude_from: {{at: {url}, sha256: {'6b' * 32}}}}}\n"
     text = overlay.read_text()

@@ -60,7 +60,7 @@ def test_captions_are_those_of_the_runs_arm_or_of_its_pair_tables_arm() -> None:
         ({"method": "nnclr", "pairs": "self", "set": {"nnclr": {"queue": 0}}}, "config.runs.0.set.nnclr.queue: 0"),
     ],
 )
-def test_what_a_method_does_not_accept_is_named(run: dict[str, Any], message: str) -> None:
+def test_inputs_that_a_method_does_not_accept_are_an_error(run: dict[str, Any], message: str) -> None:
     with pytest.raises(PipelineError) as refused:
         units({"augmentation": "crop", **run})
     assert message in str(refused.value)

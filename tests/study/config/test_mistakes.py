@@ -265,7 +265,7 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
         ({"evaluation": {"saliency": {"layers": ["layer5"]}}}, "unknown choice in config.evaluation.saliency.layers.0"),
     ],
 )
-def test_mistakes_are_named(change: dict[str, Any], message: str) -> None:
+def test_config_mistakes_are_reported(change: dict[str, Any], message: str) -> None:
     config = changed(merged(), change)
     if "arms" in change:
         config |= {"runs": [{"method": "untrained"}], "pairs": []}

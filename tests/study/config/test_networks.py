@@ -58,7 +58,7 @@ def test_orderings_name_networks_of_runs() -> None:
         load_study(changed(merged("tests/config/tiny.yaml"), change))
 
 
-def test_a_run_is_named_after_the_architecture_of_a_library() -> None:
+def test_the_name_of_a_run_contains_its_library_architecture() -> None:
     runs = [{"method": "untrained", "set": {"backbone": "timm:vit_tiny_patch16_224"}}]
     assert units([], runs).runs == ["untrained-none-none-timm-vit_tiny_patch16_224-s0"]
 
@@ -99,7 +99,7 @@ def test_a_run_is_named_after_the_architecture_of_a_library() -> None:
         ),
     ],
 )
-def test_mistakes_are_named(networks: list[dict[str, Any]], run: dict[str, Any], message: str) -> None:
+def test_config_mistakes_are_reported(networks: list[dict[str, Any]], run: dict[str, Any], message: str) -> None:
     with pytest.raises(PipelineError) as mistake:
         units(networks, [run])
     assert message in str(mistake.value)

@@ -17,13 +17,28 @@ ORIGINAL = "profiles/lgssl/study.yaml"
 # The values of the original's code: configs/train.yaml, configs/model/*.yaml, lgssl/optim.py,
 # lgssl/datasets/base_dataset.py.
 SHARED = {
-    **{"backbone": "resnet50", "image_size": 224, "batch_size": 512, "steps": 250_000, "precision": "fp16"},
-    **{"lr": 1e-3, "initial_lr": 1e-5, "final_lr": 1e-6, "warmup_steps": 5000},
-    **{"weight_decay": 0.01, "norm_weight_decay": 0.01, "probe": None, "patience": None, "processes": 2},
+    "backbone": "resnet50",
+    "image_size": 224,
+    "batch_size": 512,
+    "steps": 250_000,
+    "precision": "fp16",
+    "lr": 1e-3,
+    "initial_lr": 1e-5,
+    "final_lr": 1e-6,
+    "warmup_steps": 5000,
+    "weight_decay": 0.01,
+    "norm_weight_decay": 0.01,
+    "probe": None,
+    "patience": None,
+    "processes": 2,
 }
 TEXT = {
-    **{"embedding": 512, "text_width": 512, "text_layers": 12, "text_heads": 8},
-    **{"temperature": 0.07, "original_text": True},
+    "embedding": 512,
+    "text_width": 512,
+    "text_layers": 12,
+    "text_heads": 8,
+    "temperature": 0.07,
+    "original_text": True,
 }
 NT_XENT = {"nt_xent_temperature": 0.1, "nt_xent_weight": 1.0}
 HEADS: dict[str, dict[str, Any]] = {
@@ -35,8 +50,14 @@ HEADS: dict[str, dict[str, Any]] = {
     "declip_nn": TEXT | {"queue": 16_384, "neighbour_weight": 0.2},
     "nnclr": {"projector": [2048, 2048, 256], "predictor": 4096, "queue": 16_384, "temperature": 0.1},
     "swav": {
-        **{"projector": [2048, 128], "prototypes": 3000, "frozen_steps": 2503, "epsilon": 0.05, "iterations": 3},
-        **{"queue": 7680, "queue_from": 37_500, "temperature": 0.1},
+        "projector": [2048, 128],
+        "prototypes": 3000,
+        "frozen_steps": 2503,
+        "epsilon": 0.05,
+        "iterations": 3,
+        "queue": 7680,
+        "queue_from": 37_500,
+        "temperature": 0.1,
     },
     "clip_sbert": {"embedding": 512, "temperature": 0.07},
 }
@@ -56,7 +77,7 @@ def units() -> Units:
 
 @pytest.mark.parametrize("method", GUIDED)
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_originals_trainings(units: Units, method: str, seed: int) -> None:
+def test_the_lgssl_preset_trains_as_the_original(units: Units, method: str, seed: int) -> None:
     run = f"{method}-original-crop-resnet50-s{seed}"
     assert run in units.runs
     settings = units.settings("pretrain", {"run": run})
@@ -65,7 +86,7 @@ def test_the_originals_trainings(units: Units, method: str, seed: int) -> None:
     assert settings["pairs"] == ("caption" if METHODS[method].by_arm else "language")
 
 
-def test_the_page_names_the_defaults_that_are_not_the_originals() -> None:
+def test_the_page_lists_defaults_that_differ_from_the_original() -> None:
     shared = SHARED | {"blur_kernel": 15}
     differ = {name for name, value in shared.items() if Pretrain.model_fields[name].default != value} - {"processes"}
     for method, values in HEADS.items():
@@ -89,7 +110,7 @@ def test_self_pairs_have_simclrs_augmentation_and_blur(units: Units) -> None:
         assert (settings["pairs"], settings[method]) == ("self", HEADS[method])
 
 
-def test_crops_and_colours_are_the_originals() -> None:
+def test_augmentations_equal_those_of_the_original() -> None:
     found = {name: (one.area, one.colour) for name, one in AUGMENTATIONS.items()}
     assert found == {"simclr": ((0.2, 1.0), True), "crop": ((0.5, 1.0), False), "none": (None, False)}
 
@@ -109,7 +130,7 @@ def test_visual_pairs_come_from_the_images(units: Units) -> None:
     assert (visual["pairs"], visual["simclr"]) == ("visual", HEADS["simclr"])
 
 
-def test_the_original_has_its_pairs_by_every_encoder(units: Units) -> None:
+def test_the_lgssl_preset_pairs_by_every_text_encoder(units: Units) -> None:
     trained = [run for run in units.runs if units.read("pretrain", "pairs", {"run": run})]
     assert {run.split("-")[1] for run in trained} == {*(units.names("pair_table") or ())}
     assert TEXT_ENCODERS.keys() == {encoder.kind for encoder in units.study.text_encoders}
@@ -119,7 +140,7 @@ def test_the_original_has_its_pairs_by_every_encoder(units: Units) -> None:
     assert network == "pretrain/simclr-self-simclr-resnet50-s0"
 
 
-def test_the_original_has_all_sets_and_every_method_of_the_original(units: Units) -> None:
+def test_the_lgssl_preset_has_all_datasets_and_methods_of_the_original(units: Units) -> None:
     assert set(units.names("eval_dataset") or []) == set(DATASETS.split()) <= SETS.keys()
     metrics = {
         name: units.settings("eval_dataset", {"dataset": name})["metric"]
@@ -143,7 +164,7 @@ def test_no_training_setting_is_left_to_config_yaml() -> None:
 
 
 @pytest.mark.parametrize("path", ["config.yaml", ORIGINAL])
-def test_what_no_source_states_is_marked_with_a_reason(path: str) -> None:
+def test_unpublished_settings_are_marked_with_a_reason(path: str) -> None:
     text = re.sub(r"\n *# ", " ", (ROOT / path).read_text())  # one line per comment
     marks = re.findall(r"Not published: ([^.]+)(\. \S+ \S+)?", text)
     assert len(marks) >= 3

@@ -16,7 +16,7 @@ def config() -> dict[str, Any]:
     return merged()
 
 
-def test_a_removal_list_stands_in_settings_as_hashes(config: dict[str, Any]) -> None:
+def test_a_removal_list_appears_in_settings_as_hashes(config: dict[str, Any]) -> None:
     url = "https://i.redd.it/secret.jpg"
     config["annotations"] |= {"exclude": ["abc123", url, "abc123"], "exclude_from": "data/removed"}
     units = Units(load_study(config))
@@ -29,7 +29,7 @@ def test_a_removal_list_stands_in_settings_as_hashes(config: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("entry", ["i.redd.it/a.jpg", "", 123456])
-def test_a_removal_list_with_another_entry_is_refused(config: dict[str, Any], entry: Any) -> None:
+def test_an_invalid_entry_of_a_removal_list_is_refused(config: dict[str, Any], entry: Any) -> None:
     config["annotations"]["exclude"] = ["abc123", entry]
     with pytest.raises(PipelineError, match=r"config\.annotations\.exclude"):
         load_study(config)

@@ -16,7 +16,7 @@ def chosen(**sections: Any) -> dict[str, dict[str, str]]:
     return {run["method"]: run["chosen"] for run in runs}
 
 
-def test_a_reported_probe_set_is_named_for_the_checkpoints_that_it_chose() -> None:
+def test_checkpoints_record_the_probe_set_that_chose_them() -> None:
     best = {"best": "concept"}
     assert chosen() == {"simclr": best, "simsiam": best, "clip": best, "untrained": {}}
     patient = {"method": "simclr", "pairs": "self", "augmentation": "crop", "set": {"patience": 2}}
@@ -25,7 +25,7 @@ def test_a_reported_probe_set_is_named_for_the_checkpoints_that_it_chose() -> No
 
 
 @pytest.mark.parametrize("kept_apart", [{"probe_dataset": "scene"}, {}])
-def test_a_set_for_selection_alone_is_read_but_not_evaluated(kept_apart: dict[str, Any]) -> None:
+def test_a_selection_only_set_is_read_but_not_evaluated(kept_apart: dict[str, Any]) -> None:
     name = kept_apart.get("probe_dataset", "concept")
     sets = [one | ({"evaluate": False} if one["name"] == name else {}) for one in SETS]
     study = units(datasets=sets, **BEST, **kept_apart)
@@ -36,13 +36,13 @@ def test_a_set_for_selection_alone_is_read_but_not_evaluated(kept_apart: dict[st
     assert "evaluate" not in study.settings("eval_dataset", {"dataset": name})
 
 
-def test_masks_of_a_set_for_selection_alone_are_not_scored() -> None:
+def test_masks_of_a_selection_only_set_are_not_scored() -> None:
     masks = {"name": "masks", "kind": "world", "task": "concept", "masks": True, "evaluate": False}
     study = units(datasets=[SETS[0], masks], probe_dataset="masks")
     assert study.names("saliency") == []
 
 
-def test_whether_a_set_is_evaluated_is_no_setting_of_a_training() -> None:
+def test_evaluating_a_set_does_not_change_training_settings() -> None:
     trainings = [
         [study.settings("pretrain", {"run": run}) for run in study.runs]
         for study in (units(datasets=[one | {"evaluate": on} for one in SETS[:1]] + SETS[1:]) for on in (True, False))

@@ -20,7 +20,7 @@ OVERLAYS = [
 ]
 
 
-def test_full_study_is_the_papers() -> None:
+def test_the_full_study_has_the_runs_of_the_paper() -> None:
     study = load_study(merged())
     units = Units(study)
     assert study.annotations.years == [2020]
@@ -39,7 +39,7 @@ def test_full_study_is_the_papers() -> None:
 
 
 @pytest.mark.parametrize("overlays", OVERLAYS, ids=lambda overlays: overlays[-1])
-def test_overlays_are_whole_studies_without_a_run_of_the_full_one(overlays: list[str]) -> None:
+def test_overlays_are_complete_studies_without_runs_of_the_full_study(overlays: list[str]) -> None:
     study = load_study(merged(*overlays))
     units = Units(study)
     assert study.study != "redcaps2020"

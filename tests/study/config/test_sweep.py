@@ -44,7 +44,7 @@ def test_a_grid_with_seeds_gives_a_tagged_run_for_each_combination() -> None:
     assert [rows[run]["tag"] for run in study.runs[::4]] == ["steps-4_lr-1e-3", "steps-6_lr-1e-3"]
 
 
-def test_a_list_gives_its_points_and_a_tag_is_the_prefix() -> None:
+def test_a_sweep_list_gives_its_points_prefixed_by_the_tag() -> None:
     points = [{"lr": 0.1, "steps": 4}, {"backbone": "resnet18", "precision": "no"}]
     study = units(SIMCLR | {"seeds": [3], "tag": "a", "set": {"batch_size": 16}, "sweep": points})
     second = "simclr-self-crop-resnet18-a_precision-no_backbone-resnet18-s3"
@@ -58,7 +58,7 @@ def test_the_order_in_which_settings_are_written_changes_no_name() -> None:
     assert one != other and sorted(one) == sorted(other)
 
 
-def test_one_more_point_leaves_the_other_runs_and_their_keys_as_they_are() -> None:
+def test_an_added_sweep_point_leaves_other_runs_and_keys_unchanged() -> None:
     plain = {**SIMCLR, "augmentation": "simclr"}
     before = units(plain, SIMCLR | {"sweep": GRID})
     more = units(plain, SIMCLR | {"sweep": {**GRID, "lr": [*GRID["lr"], 0.01]}})
@@ -70,7 +70,7 @@ def test_one_more_point_leaves_the_other_runs_and_their_keys_as_they_are() -> No
         assert set(before.names(stage) or ()) < set(more.names(stage) or ())
 
 
-def test_a_point_has_the_key_of_the_same_settings_in_set() -> None:
+def test_a_sweep_point_has_the_key_of_the_same_explicit_settings() -> None:
     swept, written = units(SIMCLR | {"sweep": GRID}), units(SIMCLR | {"set": {"steps": 4, "lr": 0.003}})
     assert keyed(swept, f"{PREFIX}-steps-4_lr-3e-3-s0") == keyed(written, f"{PREFIX}-s0")
 
@@ -78,9 +78,24 @@ def test_a_point_has_the_key_of_the_same_settings_in_set() -> None:
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        *[(4, "4"), (4.0, "4"), (0.001, "1e-3"), (0.003, "3e-3"), (1.5, "15e-1"), (250_000, "250000"), (1e-6, "1e-6")],
-        *[("1e-3", "1e-3"), (0, "0"), (0.0, "0"), (1e30, "1e30"), (-2.5, "-25e-1"), (None, "null"), (True, "true")],
-        *[("bf16", "bf16"), ([64, 32], "64-32"), ("a.b/c d", "a-b-c-d"), (float("inf"), "inf")],
+        (4, "4"),
+        (4.0, "4"),
+        (0.001, "1e-3"),
+        (0.003, "3e-3"),
+        (1.5, "15e-1"),
+        (250_000, "250000"),
+        (1e-6, "1e-6"),
+        ("1e-3", "1e-3"),
+        (0, "0"),
+        (0.0, "0"),
+        (1e30, "1e30"),
+        (-2.5, "-25e-1"),
+        (None, "null"),
+        (True, "true"),
+        ("bf16", "bf16"),
+        ([64, 32], "64-32"),
+        ("a.b/c d", "a-b-c-d"),
+        (float("inf"), "inf"),
         ({"projector": [64, 32], "temperature": 0.2}, "projector-64-32-temperature-2e-1"),
     ],
 )
@@ -89,7 +104,7 @@ def test_values_are_short_and_fit_into_file_names(value: Any, shown: str) -> Non
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
-def test_different_numbers_are_written_differently(one: float, other: float) -> None:
+def test_short_forms_are_equal_only_for_equal_numbers(one: float, other: float) -> None:
     assert (short(one) == short(other)) == (one == other)
 
 
@@ -124,7 +139,7 @@ def test_different_numbers_are_written_differently(one: float, other: float) -> 
         (UNTRAINED | {"sweep": {"lr": [1]}}, "without effect in config.runs.0.sweep.lr: lr; remove it; runs of method"),
     ],
 )  # fmt: skip
-def test_mistakes_are_named(run: dict[str, Any], message: str) -> None:
+def test_config_mistakes_are_reported(run: dict[str, Any], message: str) -> None:
     with pytest.raises(PipelineError) as mistake:
         units(SIMCLR | run)
     assert message in str(mistake.value)
@@ -137,7 +152,7 @@ def test_points_of_different_items_may_not_have_the_same_name() -> None:
         units(SIMCLR | {"sweep": {"lr": [0.01]}}, SIMCLR | {"tag": "lr-1e-2"})
 
 
-def test_a_mistake_in_a_point_is_named_with_its_line(tmp_path: Path) -> None:
+def test_a_mistake_in_a_sweep_point_is_reported_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
     path.write_text("runs:\n- method: simclr\n  pairs: self\n  augmentation: crop\n  sweep:\n    stepz: [4]\n")
     with pytest.raises(PipelineError, match=r"study\.yaml:6 \(runs\.0\.sweep\.stepz\)"):
@@ -145,7 +160,7 @@ def test_a_mistake_in_a_point_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("own", [{"set": {"blur_kernel": 5}}, {"sweep": {"blur_kernel": [None, 5]}}])
-def test_a_run_without_blur_has_no_kernel_of_its_own(own: dict[str, Any]) -> None:
+def test_a_blur_kernel_for_a_run_without_blur_is_refused(own: dict[str, Any]) -> None:
     units(SIMCLR | {"augmentation": "simclr", "tag": "a"} | own)
     with pytest.raises(PipelineError, match=r"setting without effect in config.runs.0.*blur_kernel(.1)?: 5; remove it"):
         units(SIMCLR | {"tag": "a"} | own)

@@ -46,7 +46,7 @@ def test_packs_cost_what_images_take_to_scale() -> None:
     assert costs_of({"pack": {"shorter_side": None}})["pack"].core_hours == pytest.approx(starts)
 
 
-def test_a_size_changes_what_depends_on_rows_alone() -> None:
+def test_the_study_size_changes_only_costs_that_depend_on_rows() -> None:
     small, large = costs_of({}, 1_000_000), costs_of({}, 2_000_000)
     assert small["download"].jobs == large["download"].jobs == 540  # the config's shards hold either
     assert costs_of({}, 12_000_000)["download"].jobs > 1_200
@@ -68,7 +68,7 @@ def test_without_gpus_there_are_no_gpu_hours() -> None:
     assert {one.gpu_hours for one in costs_of({"compute": {"device": "cpu"}}).values()} == {0.0}
 
 
-def test_slurm_gets_a_group_as_one_job() -> None:
+def test_a_group_counts_as_a_single_slurm_job() -> None:
     names = {
         "download": list(map(str, range(51))),
         "annotations": ["rows"],
@@ -85,13 +85,13 @@ def test_a_group_with_wildcards_is_a_job_for_each_of_their_values() -> None:
     assert cost.slurm_jobs({"features": names, "few_shot": names}, {group: 2}) == {"features": 4, "few_shot": 0}
 
 
-def test_all_evaluations_of_a_checkpoint_are_one_slurm_job() -> None:
+def test_all_evaluations_of_a_checkpoint_count_as_a_single_slurm_job() -> None:
     made = costs_of({})
     assert (made["features"].jobs, made["features"].slurm_jobs) == (73 * 11, 73)
     assert [made[stage].slurm_jobs for stage in ("linear_probe", "few_shot", "knn", "saliency")] == [0] * 4
 
 
-def test_local_rules_are_no_slurm_jobs() -> None:
+def test_local_rules_do_not_count_as_slurm_jobs() -> None:
     assert costs_of({})["source"].slurm_jobs == 0
 
 
@@ -103,7 +103,7 @@ def test_hours_are_of_the_cores_that_a_rule_requests() -> None:
     assert made["few_shot"].core_hours > 8 * 803 * 5 / 3600
 
 
-def test_the_demo_fixes_its_own_size() -> None:
+def test_the_demo_has_a_fixed_number_of_rows() -> None:
     overlay = "profiles/demo/study.yaml"
     assert cost.fixed_rows(load_study(merged(overlay))) == 3_000 + 60 + 30 + 5 + 12 + 8
     assert cost.fixed_rows(load_study(merged())) is None

@@ -43,7 +43,7 @@ def test_the_full_study_needs_terabytes_and_a_tenth_where_fetched_bytes_are_not_
     )
 
 
-def test_only_what_will_be_made_is_needed(tmp_path: Path) -> None:
+def test_disk_space_is_needed_only_for_jobs_that_will_run(tmp_path: Path) -> None:
     small = units("tests/config/tiny.yaml")
     every = everything(small)
     before = disk.remaining(small, tmp_path / "study", every)
@@ -58,7 +58,7 @@ def test_only_what_will_be_made_is_needed(tmp_path: Path) -> None:
     assert disk.remaining(small, tmp_path / "study", ()) == {}
 
 
-def test_what_was_fetched_is_not_needed_again(tmp_path: Path) -> None:
+def test_fetched_bytes_reduce_the_disk_space_needed(tmp_path: Path) -> None:
     small = units("tests/config/tiny.yaml")
     every = everything(small)
     need = disk.remaining(small, tmp_path / "study", every)["fetched bytes"]
@@ -71,7 +71,7 @@ def test_what_was_fetched_is_not_needed_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("free", "said"), [(10**15, False), (10**9, True)])
-def test_a_shortage_is_one_line_with_both_numbers(
+def test_a_disk_shortage_is_a_single_line_with_needed_and_free_space(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, said: bool
 ) -> None:
     asked = []
@@ -97,7 +97,7 @@ def test_packs_hold_no_larger_images_than_shards(tmp_path: Path, side: int | Non
     assert need["pack"] == 10_000 * 0.2 * 300**2
 
 
-def test_datasets_take_the_images_that_the_registry_counts(tmp_path: Path) -> None:
+def test_dataset_disk_estimates_use_registered_image_counts(tmp_path: Path) -> None:
     full = units()
     need = disk.remaining(full, tmp_path / "results/x", {("eval_dataset", "eurosat"), ("eval_dataset", "caltech101")})
     assert need == {"eval_dataset": (15_000 + 8_677) * 40_000}

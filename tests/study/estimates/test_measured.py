@@ -56,14 +56,14 @@ def test_estimates_of_a_stage_become_what_its_finished_jobs_took(units: Units) -
     assert "docs/cost.md: pretrain, annotations." in said and "without figures: annotations 1." in said
 
 
-def test_jobs_on_another_device_or_with_other_names_do_not_count(units: Units) -> None:
+def test_jobs_on_another_device_or_of_unknown_names_are_not_measured(units: Units) -> None:
     finish(Path("results/demo"), "recaption", units.shards[0], {"work_seconds": 40.0})
     finish(Path("results/demo"), "recaption", "99999", {"work_seconds": 40.0}, "cuda")
     found = measure(Path("results"), "auto", 40)
     assert not found.stages and found.left_out["recaption"] == {CPU: 1}
 
 
-def test_the_command_says_what_was_measured_and_what_was_not(units: Units, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cost_shows_which_stages_were_measured(units: Units, capsys: pytest.CaptureFixture[str]) -> None:
     finish(Path("results/demo"), "recaption", units.shards[0], {"work_seconds": 40.0, **TWO})
     assert main(["cost", "--measured", "--configfile", "profiles/demo/study.yaml"]) == 1  # no such file here
     from workflow_scripts.core.digest import ROOT

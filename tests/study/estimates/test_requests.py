@@ -59,7 +59,7 @@ def test_time_is_three_times_the_estimate_and_grows_unless_the_stage_resumes(tmp
     assert requests.minutes("pretrain", RUN, attempt=2) == facts("pretrain").resources.minutes
 
 
-def test_a_shard_is_as_large_as_it_can_be(tmp_path: Path) -> None:
+def test_requests_assume_the_largest_possible_shard(tmp_path: Path) -> None:
     counted(tmp_path, "annotations", "rows", 5_400)
     requests = requests_of(tmp_path, {"compute": {"device": "cpu", "workers": 4}})
     estimate = 10_000 * 2_300 / (20 * 4) / 60  # GFLOP of BLIP-2, on cores of 20 GFLOP/s
@@ -76,7 +76,7 @@ def test_a_job_requests_time_for_its_work(tmp_path: Path) -> None:
         assert requests.minutes(stage, unit) == max(facts(stage).resources.minutes, math.ceil(3 * seconds / 60))
 
 
-def test_a_damaged_manifest_counts_nothing(tmp_path: Path) -> None:
+def test_a_damaged_manifest_is_ignored_in_estimates(tmp_path: Path) -> None:
     (tmp_path / "annotations").mkdir()
     (tmp_path / "annotations/rows.manifest.json").write_text('{"rows": [1]}')
     assert requests_of(tmp_path).memory_mb("data_card", {}) == 4_000 + FULL * 500 / 1e6

@@ -57,12 +57,12 @@ def test_a_missing_artifact_is_compared_by_the_cache(results: Path, units: Units
     assert check.reasons == {str(plan): "it is missing, and not in the cache"}
 
 
-def test_what_nothing_was_made_from_is_not_missed(results: Path, reason: Reason) -> None:
+def test_an_artifact_not_yet_computed_is_not_stale(results: Path, reason: Reason) -> None:
     assert reason(job(results / "study" / "shard_plan" / "plan.manifest.json")) is None
 
 
 @pytest.mark.parametrize("content", [None, b"{", b"[]", b"\xff"])
-def test_an_artifact_without_a_readable_record_is_stale_unless_the_cache_knows_it(
+def test_an_artifact_without_a_readable_record_is_stale_unless_cached(
     results: Path, units: Units, card: PlannedJob, reason: Reason, content: bytes | None
 ) -> None:
     path = Path(card.outputs[1])
@@ -80,7 +80,7 @@ def test_an_artifact_without_a_readable_record_is_stale_unless_the_cache_knows_i
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE])
 @pytest.mark.parametrize("place", [0, 1])
-def test_a_disk_that_fails_makes_nothing_stale(
+def test_a_failing_disk_makes_nothing_stale(
     card: PlannedJob, reason: Reason, monkeypatch: pytest.MonkeyPatch, number: int, place: int
 ) -> None:
     failing = Path(card.outputs[place] if place else card.inputs["download"][0])
@@ -99,7 +99,7 @@ def test_a_disk_that_fails_makes_nothing_stale(
         reason(card)
 
 
-def test_a_manifest_that_names_a_file_elsewhere_is_damaged(results: Path, card: PlannedJob, reason: Reason) -> None:
+def test_a_manifest_that_names_an_outside_file_is_damaged(results: Path, card: PlannedJob, reason: Reason) -> None:
     manifest = Path(card.outputs[0])
     (manifest.parent.parent / "secret").write_bytes(b"x")
     content = json.loads(manifest.read_bytes())

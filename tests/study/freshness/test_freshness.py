@@ -17,7 +17,7 @@ from workflow_scripts.study.freshness import Freshness, other_settings
 from workflow_scripts.study.units import PlannedJob, Units
 
 
-def test_what_would_be_made_as_it_was_is_fresh(card: PlannedJob, reason: Reason) -> None:
+def test_an_artifact_with_unchanged_settings_code_and_inputs_is_fresh(card: PlannedJob, reason: Reason) -> None:
     assert reason(card) is None
 
 
@@ -60,7 +60,7 @@ def test_a_record_without_what_is_compared_is_damaged(
     assert reason(card) == "its run record is damaged"
 
 
-def test_a_fault_of_our_own_is_not_taken_for_a_damaged_record(
+def test_a_bug_is_not_reported_as_a_damaged_record(
     card: PlannedJob, units: Units, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> None:
@@ -81,7 +81,7 @@ def test_changed_content_and_a_changed_order_of_inputs_always_count(
     assert reason(card, triggers=frozenset({"mtime"})) == "made from another download"
 
 
-def test_a_new_input_counts_by_name_before_it_is_there(results: Path, card: PlannedJob, reason: Reason) -> None:
+def test_a_planned_input_is_compared_by_name_before_it_exists(results: Path, card: PlannedJob, reason: Reason) -> None:
     first, second = (Path(path) for path in card.inputs["download"])
     more = job(Path(card.outputs[0]), download=[first, second, second.with_name("00002.manifest.json")])
     assert reason(more) == "made from other inputs (download: 2 then, 3 today)"
@@ -117,7 +117,7 @@ def test_fetched_bytes_depend_on_no_device_or_threads_or_settings_outside_the_ke
     assert reason(one) == "made with other settings (jpeg_quality 3 then, 90 today)"
 
 
-def test_neither_the_way_a_value_is_written_nor_a_default_that_is_new_counts(units: Units) -> None:
+def test_equal_values_in_other_notation_and_new_defaults_do_not_count(units: Units) -> None:
     today = units.settings("pretrain", {"run": units.runs[0]})
     older = {name: value for name, value in today.items() if name != "patience"} | {"lr": 0.008, "log_every": 2}
     del older["probe"]["temperature"]
@@ -128,7 +128,7 @@ def test_neither_the_way_a_value_is_written_nor_a_default_that_is_new_counts(uni
     assert "gone 1 then, null today" in other_settings({"settings": unknown}, "pretrain", today)
 
 
-def test_stale_jobs_that_run_are_told_with_their_reason_once_for_each_stage(
+def test_stale_jobs_to_run_are_logged_once_per_stage_with_the_reason(
     results: Path, units: Units, caplog: pytest.LogCaptureFixture
 ) -> None:
     jobs = []

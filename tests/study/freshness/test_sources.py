@@ -30,7 +30,7 @@ def test_a_source_without_its_list_of_files_is_stale(results: Path, units: Units
         ("[" * 100_000, "its list of files is damaged"),
     ],
 )
-def test_a_damaged_list_of_a_fetched_source_makes_it_stale(
+def test_a_fetched_source_with_a_damaged_file_list_is_stale(
     results: Path, reason: Reason, listed: str, why: str
 ) -> None:
     config = merged("tests/config/tiny.yaml")
@@ -41,7 +41,7 @@ def test_a_damaged_list_of_a_fetched_source_makes_it_stale(
     assert reason(job(path, {"source": "annotations"}), of=fetched) == why
 
 
-def test_a_changed_source_is_told_every_time_and_a_missing_one_stops_nothing(
+def test_a_changed_source_is_always_stale_and_a_missing_source_never(
     results: Path, units: Units, reason: Reason
 ) -> None:
     wanted = units.settings("source", {"source": "annotations"})
@@ -56,7 +56,7 @@ def test_a_changed_source_is_told_every_time_and_a_missing_one_stops_nothing(
     assert reason(one) is None
 
 
-def test_a_model_that_is_nowhere_stops_nothing_that_is_finished(
+def test_a_missing_model_makes_no_finished_artifact_stale(
     results: Path, reason: Reason, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

@@ -27,7 +27,7 @@ def model(folder: Path, weights: bytes | None = b"weights", config: bool = True)
     return folder
 
 
-def test_nothing_is_said_without_jobs_nor_of_sources_that_no_job_reads(look: Callable[..., Found]) -> None:
+def test_sources_that_no_planned_job_reads_are_not_checked(look: Callable[..., Found]) -> None:
     nowhere = {"recaption": {"captioner": "nowhere", "matcher": "nowhere"}}
     assert look([], nowhere) == {}
     assert look([job("data_card", "data_card")], nowhere) == {}
@@ -51,7 +51,7 @@ def test_nothing_is_said_without_jobs_nor_of_sources_that_no_job_reads(look: Cal
         (lambda path: model(path), None),
     ],
 )
-def test_model_folders(
+def test_missing_or_unreadable_model_folders_are_reported(
     look: Callable[..., Found], make: Callable[[Path], object], message: str | None, tmp_path: Path
 ) -> None:
     make(tmp_path / "m")
@@ -73,7 +73,7 @@ def test_model_folders(
         ({"kind": "text_label", "encoder": "minilm", "classifier": "efficientnet_lite0"}, None),
     ],
 )
-def test_models_of_judges(
+def test_missing_models_of_judges_are_reported(
     look: Callable[..., Found], tmp_path: Path, kind: dict[str, str], message: str | None
 ) -> None:
     (tmp_path / "m").mkdir()
@@ -112,14 +112,14 @@ def test_files_of_a_tokenizer(
     assert [text.split(";")[0] for text in found] == ([message] if message else [])
 
 
-def test_labels_are_a_folder(look: Callable[..., Found], tmp_path: Path) -> None:
+def test_a_file_instead_of_a_label_folder_is_reported(look: Callable[..., Found], tmp_path: Path) -> None:
     (tmp_path / "ratings").touch()
     found = look([source("labels")], {"caption_labels": {"source": "ratings", "replacement": "revised"}})
     assert [text.split(";")[0] for text in found] == ["wrong source labels in ratings: a file"]
 
 
 @pytest.mark.parametrize("at", ["é" * 300, "a\0b", "package:", "package:a..b/c", "package:no.such.module", "hub:"])
-def test_places_that_can_not_be(look: Callable[..., Found], at: str) -> None:
+def test_impossible_source_locations_are_reported(look: Callable[..., Found], at: str) -> None:
     found = look(
         [source("captioner"), source("dataset-d")],
         {
@@ -134,7 +134,7 @@ def test_places_that_can_not_be(look: Callable[..., Found], at: str) -> None:
     assert at == "hub:" or any("source captioner" in text and certain for text, certain in found.items())
 
 
-def test_all_findings_come_together(look: Callable[..., Found], tmp_path: Path) -> None:
+def test_all_preflight_findings_are_reported_together(look: Callable[..., Found], tmp_path: Path) -> None:
     (tmp_path / "no.zip").write_bytes(b"no zip")
     (tmp_path / "set").mkdir()
     (tmp_path / "set/x").write_text("x")
@@ -170,7 +170,7 @@ def test_all_findings_come_together(look: Callable[..., Found], tmp_path: Path) 
     assert look([source("encoder-minilm")], change, own_python=False) == {}
 
 
-def test_expected_files_of_a_package(
+def test_missing_expected_files_of_a_package_are_reported(
     look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     model((tmp_path / "some_model").with_name("some_model"))
@@ -183,7 +183,9 @@ def test_expected_files_of_a_package(
     assert f"incomplete source encoder-minilm in {tmp_path}/some_model: no vocab.txt" in text
 
 
-def test_hub_models_where_nothing_may_be_fetched(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hub_models_missing_in_offline_mode_are_reported(
+    look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from huggingface_hub import constants
 
     change = {"recaption": {"captioner": "hub:nobody/nothing@main"}}
@@ -194,7 +196,7 @@ def test_hub_models_where_nothing_may_be_fetched(look: Callable[..., Found], mon
     assert look([source("captioner")], change) == {}
 
 
-def test_shards_are_too_few(look: Callable[..., Found], tmp_path: Path) -> None:
+def test_too_few_shards_are_reported_if_the_rows_are_known(look: Callable[..., Found], tmp_path: Path) -> None:
     plan, rows = job("shard_plan", "plan"), job("annotations", "rows")
     small = {"shards": {"shards": 2, "rows_per_shard": 50}}
     # 120 images, 4 dead links, 2 placeholders, 1 web page.

@@ -11,7 +11,9 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime import environment
 
 
-def test_gpus(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_gpus_and_slurm_programs_are_reported(
+    look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
     cuda = {"compute": {"device": "cuda"}, "pretraining": {"processes": 4, "precision": "no"}}
     train = [job("pretrain", "r", run="simclr-revised-crop-resnet_small-s0"), job("summary", "summary")]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
@@ -64,7 +66,7 @@ def test_a_stage_refuses_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch
     assert environment.no_gpu() == "the installed PyTorch is built for CPUs only"
 
 
-def test_python_packages(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_python_packages_are_reported(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "version", {"numpy": "2.0", "faiss-cpu": "1.15.1"}.get)
     (text,) = look([job("pair_table", "revised", pairs="revised")])
     assert text == "missing Python package in stage pair_table: pyarrow; pip install -c constraints.txt -e ."
@@ -74,7 +76,7 @@ def test_python_packages(look: Callable[..., Found], monkeypatch: pytest.MonkeyP
     ("builds", "message"),
     [([], "missing Python package in"), (["faiss-cpu", "faiss-gpu-cuvs"], "several builds of FAISS in")],
 )
-def test_one_faiss(
+def test_a_missing_faiss_or_several_builds_are_reported(
     builds: list[str], message: str, look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(environment, "faiss_builds", lambda: builds)
@@ -84,7 +86,9 @@ def test_one_faiss(
     assert look([pairs], own_python=False) == look([job("summary", "summary")]) == {}
 
 
-def test_trackers(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trackers_that_are_not_installed_are_reported(
+    look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
     train = [job("pretrain", "r", run="simclr-revised-crop-resnet_small-s0"), job("summary", "summary")]
     followed = {"pretraining": {"tracker": "wandb"}}
     monkeypatch.setattr("workflow_scripts.pretraining.monitor.tracking.find_spec", lambda name: None)

@@ -18,7 +18,7 @@ def own(**changed: Any) -> dict[str, Any]:
     return {"annotations": {"source": "own", "years": None, **changed}}
 
 
-def test_a_good_source_of_each_format(look: Callable[..., Found], tmp_path: Path) -> None:
+def test_valid_annotation_sources_pass_the_check(look: Callable[..., Found], tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["im/a.jpg"])
     (folder / "im/a.txt").write_text("a cat")
     assert look(JOBS, own()) == {}
@@ -66,7 +66,7 @@ def test_a_good_source_of_each_format(look: Callable[..., Found], tmp_path: Path
         ("image,caption\n", {"images": "empty"}, "no rows in source annotations in own/t.csv: empty; add rows"),
     ],
 )
-def test_what_is_wrong_is_named_with_what_to_do(
+def test_unusable_annotation_sources_are_reported_with_advice(
     look: Callable[..., Found],
     tmp_path: Path,
     table: str | None,
@@ -88,14 +88,14 @@ def test_bad_rows_at_the_start_of_many_are_a_warning(look: Callable[..., Found],
     assert look([job("data_card", "data_card")], own()) == {}
 
 
-def test_an_example_has_the_most_frequent_reason(look: Callable[..., Found], tmp_path: Path) -> None:
+def test_the_example_row_shows_the_most_frequent_reason(look: Callable[..., Found], tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["a.jpg"])
     (folder / "t.csv").write_text("image,caption\n../b.jpg,x\ngone.jpg,x\ngone.jpg,y\na.jpg,\n")
     ((found, _),) = look(JOBS, own()).items()
     assert "2 of the first 4 rows are counted as no_image, the first of them with gone.jpg" in found
 
 
-def test_further_captions_hide_no_wrong_folder(look: Callable[..., Found], tmp_path: Path) -> None:
+def test_repeated_captions_do_not_hide_a_wrong_image_folder(look: Callable[..., Found], tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["im/a.jpg"])
     captions: list[object] = [{"id": number, "image_id": 1, "caption": "a cat"} for number in range(3)]
     coco(folder / "c.json", [{"id": 1, "file_name": "a.jpg"}], captions)

@@ -13,7 +13,7 @@ import pytest
 from tests.study.preflight.jobs import Found, job
 
 
-def test_folders_without_permission(
+def test_folders_without_write_permission_are_reported(
     look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     work = [job("data_card", "data_card")]

@@ -11,7 +11,7 @@ def test_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     assert reference.main(["--check"]) == 0, capsys.readouterr().err
 
 
-def test_outdated_files_are_named_and_written(
+def test_outdated_generated_files_are_reported_and_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(reference, "OUT", tmp_path)

@@ -41,7 +41,7 @@ def test_keys_that_rerun_nothing_are_those_outside_of_every_key() -> None:
     assert {next((one for one in outside if f"{key}.".startswith(f"{one}.")), key) for key in nothing} == outside
 
 
-def test_only_mappings_whose_keys_are_listed_have_no_answer_of_their_own() -> None:
+def test_every_setting_lists_its_reruns_unless_a_mapping_or_fixed() -> None:
     for key, cells in rows().items():
         only_choice = cells[2] == cells[3]  # there is nothing to edit
         assert cells[5] or only_choice or cells[2].startswith("[mapping](#"), key
@@ -55,7 +55,7 @@ def test_the_reference_agrees_with_the_runs_of_the_edit_matrix(stage: str) -> No
     assert f"`{stage}`" in written()[key]
 
 
-def test_edits_in_items_that_others_refer_to() -> None:
+def test_edits_of_referenced_items_rerun_their_users() -> None:
     reruns = Reruns()
     assert reruns.stages(("pairs", "name"), ["more"]) == ["pair_quality", "pair_table", "report"]
     assert reruns.stages(("recaption", "matcher"), ["elsewhere"]) == ["caption_quality", "recaption", "source"]

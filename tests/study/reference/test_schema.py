@@ -56,7 +56,7 @@ def test_every_config_of_the_project_is_accepted_and_names_the_schema(
     assert (path.parent / schema).resolve() == ROOT / "docs/config.schema.json"
 
 
-def test_the_project_has_the_configs_that_are_checked() -> None:
+def test_the_checked_configs_include_those_of_the_project() -> None:
     assert {path.name for path in CONFIGS} >= {"config.yaml", "study.yaml", "dose.yaml", "nano.yaml", "tiny.yaml"}
 
 
@@ -93,7 +93,7 @@ def test_the_project_has_the_configs_that_are_checked() -> None:
         ),
     ],
 )
-def test_mistakes_are_rejected(
+def test_the_schema_rejects_config_mistakes(
     validator: Draft202012Validator, config: dict[str, Any], mistake: dict[str, Any], path: list[Any], keyword: str
 ) -> None:
     for wrong in (mistake, node_of(config).merged(node_of(mistake)).data()):
@@ -121,7 +121,7 @@ def test_parts_and_short_forms_are_accepted(validator: Draft202012Validator, par
     assert [error.message for error in validator.iter_errors(part)] == []
 
 
-def test_every_setting_is_described_and_has_an_example_that_is_valid() -> None:
+def test_every_setting_has_a_description_and_a_valid_example() -> None:
     assert len(list(classes())) > 30
     for one in classes():
         assert one.__doc__, one

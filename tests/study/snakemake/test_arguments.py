@@ -18,11 +18,11 @@ from workflow_scripts.study.units import PlannedJob
         (["008", "009", "010", "12", "14"], "008..010,12,14"),
     ],
 )
-def test_ranges(values: list[str], short: str) -> None:
+def test_consecutive_numbers_are_written_as_ranges(values: list[str], short: str) -> None:
     assert ranges(values) == short
 
 
-def test_a_cluster_s_job_takes_its_own_and_others_what_is_planned() -> None:
+def test_cluster_jobs_process_their_targets_and_other_jobs_what_is_planned() -> None:
     targets = [
         SimpleNamespace(rulename=rule, wildcards_dict={"shard": f"{n:02d}"})
         for rule, n in (("a", 5), ("a", 4), ("b", 9))

@@ -62,7 +62,7 @@ def test_a_second_workflow_of_the_process_replaces_nothing(counter: Counter) -> 
     assert counter not in before
 
 
-def test_functions_of_an_ended_workflow_are_forgotten(counter: Counter) -> None:
+def test_cached_signatures_do_not_keep_functions_alive(counter: Counter) -> None:
     def own(wildcards: str) -> str:
         return wildcards
 
@@ -75,14 +75,14 @@ def test_functions_of_an_ended_workflow_are_forgotten(counter: Counter) -> None:
     assert gone() is None
 
 
-def test_what_is_no_plain_function_is_read_each_time(counter: Counter) -> None:
+def test_signatures_of_other_callables_are_not_cached(counter: Counter) -> None:
     read: Read = getattr(import_module(SIGNATURE_MODULES[0]), SIGNATURE)
     called = partial(memory, "x")
     assert list(read(called)) == list(read(called)) == ["attempt"]
     assert counter.read == [called, called]
 
 
-def test_snakemake_s_callers_use_what_is_replaced(counter: Counter) -> None:
+def test_snakemake_calls_the_replaced_signature_function(counter: Counter) -> None:
     from snakemake.common import get_input_function_aux_params
 
     assert get_input_function_aux_params(memory, {"attempt": 2, "threads": 1}) == {"attempt": 2}
@@ -109,7 +109,7 @@ class Job:
         return self.rule.shellcmd and self.rule.shellcmd.format(output="x")
 
 
-def test_only_the_rules_of_these_jobs_lose_their_command_after_one_was_formatted() -> None:
+def test_commands_of_planned_rules_are_formatted_once_and_dropped() -> None:
     planned, another, other = Rule("touch {output}"), Rule("true"), Rule("false")
     jobs = [Job(planned), Job(planned), Job(another)]
     without_commands(jobs)

@@ -34,7 +34,7 @@ def attributes(kind: type) -> set[str]:
 
 
 @pytest.mark.parametrize("name", internals.USED)
-def test_snakemake_has_what_is_used(name: str) -> None:
+def test_snakemake_has_the_internals_that_are_used(name: str) -> None:
     module, kind = CLASSES[name]
     there = attributes(getattr(importlib.import_module(module), kind))
     missing = sorted(set(internals.USED[name]) - there)
@@ -75,7 +75,7 @@ def test_the_rules_use_nothing_of_the_workflow_that_is_not_listed() -> None:
     assert used <= set(internals.USED["workflow"])
 
 
-def test_an_object_without_them_ends_the_run_with_all_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_internals_end_the_run_with_a_complete_list(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         internals.require("job", object())
     assert stopped.value.code == 1
@@ -86,7 +86,7 @@ def test_an_object_without_them_ends_the_run_with_all_that_is_missing(capsys: py
     assert capsys.readouterr().err.startswith(expected)
 
 
-def test_snakemake_words_failures_as_they_are_read() -> None:
+def test_failures_in_the_format_of_snakemake_are_parsed() -> None:
     """The log that Snakemake's own formatter writes for a failed job is understood."""
     from snakemake.logging import DefaultFormatter
 
@@ -96,7 +96,7 @@ def test_snakemake_words_failures_as_they_are_read() -> None:
     assert list(failures("\n".join(lines))) == ["error: it failed in results/s/logs/pretrain/x.log; read it"]
 
 
-def test_snakemake_logs_the_messages_that_are_told_otherwise() -> None:
+def test_snakemake_still_logs_the_messages_that_are_replaced() -> None:
     """One that is worded differently would be shown, and an interruption be called a failure."""
     folder = Path(snakemake.api.__file__).parent
     text = "".join(path.read_text() for path in folder.rglob("*.py"))

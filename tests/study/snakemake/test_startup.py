@@ -90,7 +90,7 @@ def test_another_working_folder_is_named(
     check_working_folder(str(project))
 
 
-def test_braces_in_the_project_s_folder_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_braces_in_the_project_path_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         check_working_folder(str(tmp_path / "a{b}"))
     said = capsys.readouterr().err

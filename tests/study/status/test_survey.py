@@ -47,7 +47,7 @@ def study(tmp_path: Path) -> Study:
     return Study(tmp_path / "results")
 
 
-def test_nothing_has_started(study: Study) -> None:
+def test_all_jobs_of_an_unstarted_study_are_waiting(study: Study) -> None:
     found = study.survey()
     assert found.planned
     assert {job.state for jobs in found.jobs.values() for job in jobs} == {State.WAITING}
@@ -62,7 +62,7 @@ def test_a_manifest_is_a_finished_artifact(study: Study) -> None:
     assert study.job("shard_plan/plan").state == State.FINISHED
 
 
-def test_the_last_error_in_a_log_says_what_failed(study: Study) -> None:
+def test_the_last_error_in_a_log_is_the_cause_of_failure(study: Study) -> None:
     study.log("shard_plan/plan", 9, "error: earlier", "error: no rows in x: 0; widen years", "a library's last words")
     job = study.job("shard_plan/plan")
     assert (job.state, job.error, job.seen) == (State.FAILED, "no rows in x: 0; widen years", NOW - 9)
@@ -73,14 +73,14 @@ def test_the_last_error_in_a_log_says_what_failed(study: Study) -> None:
     assert study.job("shard_plan/plan").state == State.FINISHED
 
 
-def test_a_job_runs_until_it_gives_no_sign_of_life(study: Study) -> None:
+def test_a_job_without_recent_log_lines_is_silent(study: Study) -> None:
     study.log("annotations/rows", 9)
     assert study.job("annotations/rows").state == State.RUNNING
     study.log("annotations/rows", SILENT_AFTER + 1)
     assert study.job("annotations/rows").state == State.SILENT
 
 
-def test_a_training_tells_its_step_from_another_place(study: Study) -> None:
+def test_training_progress_is_read_if_the_results_were_moved(study: Study) -> None:
     label = f"pretrain/{study_run(study)}"
     study.log(label, 400, "12:00 work folder: /another/place/results/.work/pretrain/ab12")
     assert study.job(label).state == State.SILENT
@@ -116,7 +116,7 @@ def test_damaged_figures_are_left_out(study: Study, damage: str) -> None:
     assert (job.state, job.progress, job.curve) == (State.RUNNING, None, None)
 
 
-def test_without_a_config_what_left_traces_is_listed(tmp_path: Path) -> None:
+def test_without_a_config_only_jobs_with_artifacts_or_logs_are_listed(tmp_path: Path) -> None:
     study = Study(tmp_path / "results")
     study.finish("annotations/rows", 5)
     study.log("download/00001", 3)

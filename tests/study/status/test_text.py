@@ -16,7 +16,12 @@ FAILED = Job(
     "download", "00001", State.FAILED, STUDY / "logs/download/00001.log", 900.0, "no space in x: 0 B; free space"
 )
 TRAINS = Job(
-    *("pretrain", "simclr-s0", State.RUNNING, None, 999.0, ""),
+    "pretrain",
+    "simclr-s0",
+    State.RUNNING,
+    None,
+    999.0,
+    "",
     progress=Progress("simclr", 120, 200, 4.0),
     curve={"step": 100, "steps": 200, "epoch": 1.25, "loss": 3.14159, "images_per_s": 1204.4},
 )
@@ -34,7 +39,7 @@ def text(found: Status, width: int = 100) -> list[str]:
     return [" ".join(line.split()) for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
 
 
-def test_everything_is_told() -> None:
+def test_the_status_text_lists_stages_trainings_and_errors() -> None:
     assert text(status(DONE, FAILED, COUNTS, TRAINS, WAITS)) == [
         "results/tiny: 1 of 5 artifacts finished, 1 running, 1 silent, 1 failed",
         "",
@@ -61,7 +66,7 @@ def test_everything_is_told() -> None:
     ]
 
 
-def test_a_training_without_figures_is_listed_once() -> None:
+def test_a_training_without_figures_is_listed_exactly_once() -> None:
     begun = Job("pretrain", "simclr-s1", State.RUNNING, None, 990.0)
     lines = text(status(TRAINS, begun, COUNTS))
     table = lines[lines.index("trainings") : lines.index("other jobs")]
@@ -77,7 +82,7 @@ def test_long_lists_are_cut() -> None:
     assert "… and 5 more" in lines and f"features/{SHOWN + 4}: e" in lines and "features/0: e" not in lines
 
 
-def test_without_a_config_nothing_is_said_of_planned_artifacts() -> None:
+def test_without_a_config_the_number_of_planned_artifacts_is_unknown() -> None:
     lines = text(status(DONE, planned=False))
     assert lines[0] == "results/tiny: 1 artifacts finished, number of planned ones unknown"
     assert "annotations 1" in lines
@@ -94,7 +99,7 @@ def test_without_a_config_nothing_is_said_of_planned_artifacts() -> None:
         ((DONE, WAITS), "if Snakemake is not running, run the same snakemake command again"),
     ],
 )
-def test_what_to_type_next(jobs: tuple[Job, ...], start: str) -> None:
+def test_the_status_suggests_the_next_command(jobs: tuple[Job, ...], start: str) -> None:
     assert next_step(status(*jobs)).startswith(start)
 
 
@@ -104,7 +109,7 @@ def test_lines_fit_the_terminal(width: int) -> None:
     assert all(len(line) <= width for line in text(status(DONE, FAILED, long, TRAINS), width))
 
 
-def test_names_and_notes_are_no_markup_and_have_no_control_characters() -> None:
+def test_names_and_notes_are_escaped_in_the_status_text() -> None:
     name = "[/] [red]\x1b[2K\u202e"
     counts = Job("download", name, State.RUNNING, None, 990.0, "", Progress("rows", 5, 10, 1.0, note=name))
     trains = Job("pretrain", name, State.RUNNING, None, 990.0, curve={"step": 1})

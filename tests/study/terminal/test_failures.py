@@ -50,7 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_job_that_slurm_ended() -> None:
+def test_a_job_ended_by_slurm_is_reported_with_its_state_and_logs() -> None:
     [line] = failures(RULE, {"12": "TIMEOUT"}.__getitem__)
     assert line == (
         "error: SLURM ended job 12: TIMEOUT; logs: results/s/logs/pretrain/a.b.log, "
@@ -58,14 +58,14 @@ def test_job_that_slurm_ended() -> None:
     )
 
 
-def test_group_has_a_line_for_each_of_its_rules_and_names_its_job() -> None:
+def test_a_failed_group_has_a_line_per_rule_with_its_slurm_job() -> None:
     lines = list(failures(GROUP, {"15": "CANCELLED"}.__getitem__))
     assert [line.split(";")[0] for line in lines] == ["error: SLURM ended job 15: CANCELLED"] * 2
     assert "download/1.log, /x/.slurm/group_download_download/15.log" in lines[0]
     assert "download/0.log" in lines[1]
 
 
-def test_what_a_stage_said_is_quoted(folder: Path) -> None:
+def test_the_error_line_of_a_stage_is_quoted(folder: Path) -> None:
     (folder / "results/s/logs/download/1.log").write_text("working\nerror: no room in /x: 0 bytes; make room\n")
     lines = list(failures(GROUP, lambda job: "FAILED"))
     assert lines[0] == "error: no room in /x: 0 bytes; make room"
@@ -79,19 +79,19 @@ def test_job_that_failed_and_was_then_done_is_left_out(folder: Path) -> None:
     assert "download/0.log" in line
 
 
-def test_job_that_slurm_refused() -> None:
+def test_a_job_refused_by_slurm_is_reported_with_the_sbatch_error() -> None:
     [line] = failures(REFUSED, lambda job: "")
     assert line.startswith("error: SLURM sbatch failed. The error message was 'sbatch: error: too much memory'.")
     assert "results/s/logs/summary/summary.log" in line
 
 
-def test_last_failure_of_a_job_counts(folder: Path) -> None:
+def test_only_the_last_failure_of_a_job_is_reported(folder: Path) -> None:
     again = RULE.replace("12", "13")
     [line] = failures(RULE + "Trying to restart job 9.\n" + again, lambda job: "OUT_OF_MEMORY")
     assert "job 13: OUT_OF_MEMORY" in line
 
 
-def test_the_end_says_what_to_do_and_then_each_error_below_its_logs(folder: Path) -> None:
+def test_the_last_lines_give_advice_and_each_error_below_its_logs(folder: Path) -> None:
     for name in ("0", "1"):
         (folder / f"results/s/logs/download/{name}.log").write_text("error: no room in /x: 0 bytes; make room\n")
     log = Path.cwd() / "snakemake.log"
@@ -104,7 +104,7 @@ def test_the_end_says_what_to_do_and_then_each_error_below_its_logs(folder: Path
     ]
 
 
-def test_jobs_that_an_interruption_ended_are_no_failures() -> None:
+def test_jobs_ended_by_an_interruption_are_not_failures() -> None:
     text = f"{INTERRUPTION}, this might take some time.\n{RULE}"
     assert last_lines(text, Path("x.log"), lambda job: "") == [INTERRUPTED]
     both = last_lines(RULE + text, Path("x.log"), lambda job: "TIMEOUT")
@@ -112,7 +112,7 @@ def test_jobs_that_an_interruption_ended_are_no_failures() -> None:
     assert both[-1] == INTERRUPTED and len(both) == 5
 
 
-def test_a_bus_error_is_one_of_the_disk(folder: Path) -> None:
+def test_a_bus_error_is_reported_as_a_storage_error(folder: Path) -> None:
     (folder / "results/s/logs/pretrain").mkdir(parents=True)
     imports = "import os; from workflow_scripts.core.runtime import process"
     code = f"{imports}; process.tell_fatal_signals(); os.kill(os.getpid(), {signal.SIGBUS:d})"
@@ -123,7 +123,7 @@ def test_a_bus_error_is_one_of_the_disk(folder: Path) -> None:
     assert line.startswith("error: storage error of a job in results/s/logs/pretrain/a.b.log: bus error: ")
 
 
-def test_lines_are_plain() -> None:
+def test_failure_lines_have_no_control_characters() -> None:
     text = RULE.replace("Detailed failure reason unavailable", "\x1b[2K\u202e")
     lines = last_lines(text, Path("\x9b.log"), lambda _: "")
     assert all(line.isprintable() for line in lines)

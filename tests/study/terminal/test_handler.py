@@ -112,7 +112,7 @@ def test_a_pipe_gets_a_line_per_stage_and_minute(opened: Open, clock: Clock) -> 
     handler.close()
 
 
-def test_a_run_of_the_demo_s_size_stays_within_150_lines_of_200_characters(opened: Open, clock: Clock) -> None:
+def test_a_demo_sized_run_prints_at_most_150_lines_of_200_characters(opened: Open, clock: Clock) -> None:
     handler, stream = opened()
     stages = {f"stage_{number:02}": 11 for number in range(24)}
     handler.emit(plan(**stages))
@@ -153,7 +153,7 @@ def test_the_line_of_a_minute_holds_the_figures_of_a_training(opened: Open, cloc
     assert [line for line in texts(stream) if line.startswith("pretrain")] == [wanted, wanted]
 
 
-def test_what_stands_in_other_words_elsewhere_is_left_out_and_all_else_is_shown(opened: Open) -> None:
+def test_redundant_snakemake_messages_are_hidden_and_others_shown(opened: Open) -> None:
     handler, stream = opened()
     for text in ("Building DAG of jobs...", "Using shell: /usr/bin/bash", "None", "", "Select jobs to execute..."):
         handler.emit(record(None, text))
@@ -170,7 +170,7 @@ def test_what_stands_in_other_words_elsewhere_is_left_out_and_all_else_is_shown(
     assert len(texts(stream)) == 4 and max(map(len, texts(stream))) <= 200
 
 
-def test_failures_name_their_logs_and_each_stage_has_one_line(opened: Open) -> None:
+def test_failures_name_their_logs(opened: Open) -> None:
     handler, stream = opened()
     handler.emit(plan(features=3, pretrain=1))
     for number in (1, 2):
@@ -187,7 +187,7 @@ def test_failures_name_their_logs_and_each_stage_has_one_line(opened: Open) -> N
     assert set(handler.jobs.failed) == {1, 2}
 
 
-def test_slurm_s_job_ids_are_told_with_the_names_of_the_jobs(opened: Open) -> None:
+def test_slurm_job_ids_are_shown_with_job_names(opened: Open) -> None:
     handler, stream = opened()
     handler.emit(plan(pretrain=1))
     handler.emit(info(3, "pretrain", "run"))
@@ -224,7 +224,9 @@ def test_a_dry_run_prints_what_snakemake_prints(opened: Open) -> None:
     assert stream.getvalue() == "as always: Building DAG of jobs...\n"
 
 
-def test_a_reader_that_left_and_a_damaged_record_stop_nothing(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_terminal_or_malformed_record_does_not_stop_the_run(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     handler, stream = opened()
     monkeypatch.setattr(logging, "raiseExceptions", False)
     handler.emit(record(LogEvent.JOB_INFO, "no fields"))
@@ -241,7 +243,7 @@ def test_a_reader_that_left_and_a_damaged_record_stop_nothing(opened: Open, monk
     handler.close()
 
 
-def test_the_lines_go_on_after_any_error(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_lines_continue_after_an_error(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     handler, _ = opened()
     monkeypatch.setattr(logging, "raiseExceptions", False)
     monkeypatch.setattr(module, "SECONDS_BETWEEN_TICKS", 0.0)
@@ -257,7 +259,9 @@ def test_the_lines_go_on_after_any_error(opened: Open, monkeypatch: pytest.Monke
     assert not errors and handler._ended.is_set()
 
 
-def test_a_line_reads_the_figures_of_one_job_only(opened: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_progress_line_reads_the_figures_of_a_single_job(
+    opened: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     handler, stream = opened()
     read: list[str] = []
 
@@ -275,14 +279,14 @@ def test_a_line_reads_the_figures_of_one_job_only(opened: Open, clock: Clock, mo
     assert texts(stream)[1] == "pretrain: 0 of 9 done, 9 running; run0: steps: 1/2, 1.0/s, 1 s left"
 
 
-def test_snakemake_finds_the_plugin_once_it_is_registered() -> None:
+def test_snakemake_finds_the_registered_logger_plugin() -> None:
     register()
     register()
     assert LoggerPluginRegistry().get_plugin("faithful-pairs").log_handler is LogHandler
 
 
 @pytest.mark.parametrize("dryrun", [True, False])
-def test_what_is_printed_is_plain(opened: Open, dryrun: bool) -> None:
+def test_printed_output_has_no_control_characters(opened: Open, dryrun: bool) -> None:
     handler, stream = opened(dryrun=dryrun)
     handler.setFormatter(logging.Formatter())
     handler.emit(record(None, "Missing input:\n\tresults/\x1b[2K\u202e.tar", logging.ERROR))
@@ -290,7 +294,9 @@ def test_what_is_printed_is_plain(opened: Open, dryrun: bool) -> None:
     assert said.startswith("Missing input:\n") and said.endswith("results/\\x1b[2K\\u202e.tar\n")
 
 
-def test_failures_and_figures_are_plain(opened: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_and_figures_have_no_control_characters(
+    opened: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     handler, stream = opened()
     figures = Figures(Progress("rows", 1, 2, 1.0, note="\x1b[2K"))
     monkeypatch.setattr(Reader, "read", lambda *_: figures)

@@ -21,7 +21,7 @@ def test_figures_of_a_training_are_the_latest_of_each_column(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("damage", [b"[" * 100_000, b"\xff\n", b"{}\n5\n", b"\n\n", b'{"done": 1}\n'])
-def test_damaged_files_and_missing_ones_are_no_figures(tmp_path: Path, damage: bytes) -> None:
+def test_damaged_or_missing_files_give_empty_figures(tmp_path: Path, damage: bytes) -> None:
     assert read_figures(tmp_path / "none") == Figures()
     for name in (PROGRESS, CURVE_LINES):
         (tmp_path / name).write_bytes(damage)

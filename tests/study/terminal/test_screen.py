@@ -65,7 +65,7 @@ def test_nothing_is_wider_than_the_terminal(columns: int, tmp_path: Path) -> Non
     assert len(terminal.getvalue().splitlines()) == 2
 
 
-def test_a_training_shows_its_figures(tmp_path: Path) -> None:
+def test_the_display_shows_the_figures_of_a_training(tmp_path: Path) -> None:
     now = [100.0]
     screen, jobs, _ = display(80, 30, now)
     jobs.plan(plan(pretrain=3, all=1))
@@ -78,7 +78,7 @@ def test_a_training_shows_its_figures(tmp_path: Path) -> None:
     assert total.startswith("all ") and total.endswith("0/3 jobs, 1 running, 2 waiting, 0 s")
 
 
-def test_more_jobs_than_lines(tmp_path: Path) -> None:
+def test_more_jobs_than_screen_lines_are_summarised(tmp_path: Path) -> None:
     now = [1.0]
     screen, jobs, _ = display(80, 10, now)
     jobs.plan(plan(features=100))
@@ -89,7 +89,7 @@ def test_more_jobs_than_lines(tmp_path: Path) -> None:
     assert shown[-2].strip() == f"and {50 - (len(shown) - 3)} more"
 
 
-def test_each_job_that_ended_has_a_line_and_the_display_goes_with_the_last() -> None:
+def test_each_ended_job_has_a_line_and_the_display_ends_with_the_last() -> None:
     now = [0.0]
     screen, jobs, terminal = display(80, 30, now)
     jobs.plan(plan(features=1, few_shot=1))
@@ -116,7 +116,7 @@ def test_each_job_that_ended_has_a_line_and_the_display_goes_with_the_last() -> 
     assert "log: results/s/logs/few_shot/v.log" in terminal.getvalue()
 
 
-def test_figures_of_a_training_as_text() -> None:
+def test_training_figures_are_formatted_as_text() -> None:
     assert (
         training_text({"step": 5, "epoch": 0.5, "loss": 1.5, "lr": None, "knn_accuracy": 0.25})
         == "epoch 0.5  loss 1.5  kNN 25.0%"
@@ -124,7 +124,7 @@ def test_figures_of_a_training_as_text() -> None:
     assert training_text({}) == ""
 
 
-def test_an_error_in_the_display_is_shown_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_the_display_is_shown_instead_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     screen, jobs, _ = display(80, 30, [0.0])
     screen.started(jobs.begin(info(1, "features", "u"), 0.0))
     assert screen._live is not None
@@ -135,7 +135,7 @@ def test_an_error_in_the_display_is_shown_in_its_place(monkeypatch: pytest.Monke
     assert str(shown) == "no display: ZeroDivisionError: division by zero; the run continues"
 
 
-def test_names_and_messages_are_plain(tmp_path: Path) -> None:
+def test_displayed_names_and_messages_are_escaped(tmp_path: Path) -> None:
     now = [100.0]
     screen, jobs, terminal = display(100, 30, now)
     log, name = training(tmp_path, "a"), "[red] \x1b[2K\u202e"

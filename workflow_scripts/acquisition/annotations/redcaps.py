@@ -27,8 +27,12 @@ MOST_TIMES, SMALL = 50, 64 << 20  # a zip that unpacks to at most SMALL bytes is
 # Unlike these, LZMA may request gigabytes of memory by a few bytes of its header.
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, EOFError),
-    *(OSError, NotImplementedError, RuntimeError),  # an invalid seek; an unsupported feature or a password
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,  # an invalid seek; an unsupported feature or a password
 )
 LAYOUT = "expected annotations/<subreddit>_<year>.json with {info, annotations: [...]}, as in RedCaps v1.0"
 ROW_GROUP = 65_536

@@ -13,8 +13,14 @@ from workflow_scripts.stats.intervals import Interval, figure, mean_figure, shar
 
 SHARES = ("empty", "repeated", "near_duplicate", "short", "truncated", "vague", "first_person", "hashtag", "url")
 MEANS = (
-    *("specificity", "concreteness", "rated_words", "noun_share", "details_kept", "token_surprise"),
-    *("above_random", "above_subreddit"),
+    "specificity",
+    "concreteness",
+    "rated_words",
+    "noun_share",
+    "details_kept",
+    "token_surprise",
+    "above_random",
+    "above_subreddit",
 )
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 LANGUAGES = 10

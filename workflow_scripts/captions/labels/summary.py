@@ -210,5 +210,6 @@ def margin(gain: np.ndarray, better: np.ndarray, resamples: int, seed: int) -> d
     found = percentile_interval(best_margin(gain, better), np.array(drawn))
     return {
         **figure(found, n),
-        **{"errors": float(wrong.mean()), "errors_at_zero": float(((gain > 0) != better).mean())},
+        "errors": float(wrong.mean()),
+        "errors_at_zero": float(((gain > 0) != better).mean()),
     }

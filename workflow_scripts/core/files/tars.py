@@ -16,8 +16,17 @@ from typing import IO, Any
 
 PIECE = 1 << 20  # bytes read at a time; more than any header needs
 BROKEN = (
-    *(tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, MemoryError, OverflowError),
-    *(ValueError, KeyError, IndexError, RecursionError),  # headers that tarfile does not check
+    tarfile.TarError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    MemoryError,
+    OverflowError,
+    ValueError,
+    KeyError,
+    IndexError,
+    RecursionError,  # headers that tarfile does not check
 )
 """Exceptions that reading a damaged or hostile tar raises."""
 _PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {

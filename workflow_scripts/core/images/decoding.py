@@ -9,8 +9,19 @@ import simplejpeg
 from PIL import Image
 
 UNDECODABLE = (
-    *(OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, Image.DecompressionBombError),
-    *(ArithmeticError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError),
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
 )
 """Pillow's decoders check headers only partly; damage elsewhere raises any of these."""
 MOST_PIXELS = 89_478_485

@@ -33,12 +33,13 @@ CONTRASTS = pa.schema(
     [
         *[(name, pa.string()) for name in ("contrast", "method", "augmentation", "dataset", "metric", "level")],
         *[(name, pa.float64()) for name in ("difference", "low", "high")],
-        *[("n", pa.int64()), ("step", pa.string()), ("backbone", pa.string()), ("tag", pa.string())],
+        ("n", pa.int64()),
+        ("step", pa.string()),
+        ("backbone", pa.string()),
+        ("tag", pa.string()),
         *[(name, pa.float64()) for name in ("p", "p_adjusted", "detectable")],
-        *[
-            ("expected", pa.int8()),
-            *[(name, pa.string()) for name in ("unequal", "verdict", "reason", "plus", "minus", "chosen_on")],
-        ],
+        ("expected", pa.int8()),
+        *[(name, pa.string()) for name in ("unequal", "verdict", "reason", "plus", "minus", "chosen_on")],
     ]
 )
 Row = tuple[dict[str, Any], list[int]]

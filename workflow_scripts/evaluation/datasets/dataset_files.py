@@ -23,11 +23,20 @@ from workflow_scripts.evaluation.datasets.splits import Entry, cut, limited, wit
 CHECKED_AT_ONCE = 256
 SCHEMA = pa.schema(
     [
-        *[("key", pa.string()), ("label", pa.int32()), ("class_name", pa.string()), ("split", pa.string())],
-        *[("offset", pa.int64()), ("size", pa.int64()), ("sha256", pa.string())],
-        *[("mask_offset", pa.int64()), ("mask_size", pa.int64()), ("mask_sha256", pa.string())],
+        ("key", pa.string()),
+        ("label", pa.int32()),
+        ("class_name", pa.string()),
+        ("split", pa.string()),
+        ("offset", pa.int64()),
+        ("size", pa.int64()),
+        ("sha256", pa.string()),
+        ("mask_offset", pa.int64()),
+        ("mask_size", pa.int64()),
+        ("mask_sha256", pa.string()),
         ("member", pa.string()),
-        *[("objects_offset", pa.int64()), ("objects_size", pa.int64()), ("objects_sha256", pa.string())],
+        ("objects_offset", pa.int64()),
+        ("objects_size", pa.int64()),
+        ("objects_sha256", pa.string()),
         ("object_classes", pa.list_(pa.string())),
     ]
 )

@@ -16,10 +16,12 @@ from workflow_scripts.evaluation.discrimination.variance import Components, comp
 Scores = Mapping[tuple[str, str], Mapping[tuple[str, str], Series]]
 DISCRIMINATION = pa.schema(
     [
-        *[("dataset", pa.string()), ("metric", pa.string())],
+        ("dataset", pa.string()),
+        ("metric", pa.string()),
         *[(name, pa.int64()) for name in ("models", "runs", "images")],
         *[(name, pa.float64()) for name in ("var_model", "var_seed", "var_image", "icc", "low", "high")],
-        *[("orderings", pa.int64()), ("recovered", pa.float64())],
+        ("orderings", pa.int64()),
+        ("recovered", pa.float64()),
         *[(name, pa.float64()) for name in ("spearman", "partial_r2", "p_partial")],
         *[(name, pa.string()) for name in ("verdict", "reason", "beyond_probe")],
     ]

@@ -33,7 +33,8 @@ RESULTS = pa.schema(
     [
         *[(name, pa.string()) for name in ("dataset", "objective", "metric")],
         *[(name, pa.float64()) for name in ("value", "low", "high")],
-        *[("n", pa.int64()), ("best_c", pa.float64())],
+        ("n", pa.int64()),
+        ("best_c", pa.float64()),
     ]
 )
 Probed = tuple[Downstream, str, "ProbeResult"]

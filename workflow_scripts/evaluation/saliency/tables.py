@@ -32,7 +32,8 @@ RESULTS = pa.schema(
     [
         *[(name, pa.string()) for name in ("dataset", "layer", "target", "metric", "scale", "stratum", "upsampling")],
         *[(name, pa.float64()) for name in ("value", "low", "high")],
-        *[("n", pa.int64()), ("constant_maps", pa.int64())],
+        ("n", pa.int64()),
+        ("constant_maps", pa.int64()),
     ]
 )
 

@@ -99,9 +99,17 @@ def _train_together(plan: Plan, interrupt: Interrupt) -> None:
 def _run_nodes(plan: Plan, file: Path, store: tuple[str, int], interrupt: Interrupt) -> tuple[int, int]:
     nodes, shape = plan.settings.nodes, (plan.settings.processes, plan.local)
     command = [
-        *("srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", f"--cpus-per-task={plan.workers}"),
+        "srun",
+        f"--nodes={nodes}",
+        f"--ntasks={nodes}",
+        "--ntasks-per-node=1",
+        f"--cpus-per-task={plan.workers}",
         # Each node's full share of the job, in addition to the step that this stage runs in.
-        *("--mem=0", "--overlap", "--kill-on-bad-exit=1", "--cpu-bind=none", "--input=none"),
+        "--mem=0",
+        "--overlap",
+        "--kill-on-bad-exit=1",
+        "--cpu-bind=none",
+        "--input=none",
         *([f"--gres=gpu:{plan.local}"] if plan.device == "cuda" else []),
         *python("workflow_scripts.pretraining.training.processes", file, plan.device, *map(str, (*shape, *store))),
     ]

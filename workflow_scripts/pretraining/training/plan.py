@@ -101,9 +101,14 @@ def weights_name(checkpoint: str) -> str:
 def write_plan(plan: Plan, path: Path) -> None:
     """Write ``plan`` to ``path`` (npz of plain arrays, all else as JSON in one of them)."""
     words: dict[str, Any] = {
-        **{"settings": plan.settings.model_dump(mode="json"), "keep_decoded": plan.keep_decoded},
-        **{"work": str(plan.work.absolute()), "device": plan.device},
-        **{"threads": plan.threads, "workers": plan.workers, "study": plan.study, "run": plan.run},
+        "settings": plan.settings.model_dump(mode="json"),
+        "keep_decoded": plan.keep_decoded,
+        "work": str(plan.work.absolute()),
+        "device": plan.device,
+        "threads": plan.threads,
+        "workers": plan.workers,
+        "study": plan.study,
+        "run": plan.run,
     }
     arrays = {name: getattr(plan.pairing, name) for name in PAIRING}
     if plan.captions is not None:

@@ -187,8 +187,11 @@ def curves(study: Study) -> Row:
     sources = [study.source(one, "/curve.parquet") for one in study.all("runs")]
     legend = [(name, arm_class(name)) for name in arms]
     return {
-        **{"panels": panels, "legend": legend, "sources": sources},
-        **{"collapsed": _collapsed(study), "trained_on": _trained_on(study)},
+        "panels": panels,
+        "legend": legend,
+        "sources": sources,
+        "collapsed": _collapsed(study),
+        "trained_on": _trained_on(study),
     }
 
 

@@ -177,7 +177,11 @@ def table(
     head = [f"**{title}**", "", _line(names), f"|---{'|--:' * (len(names) - 1)}|"]
     rows = [
         [
-            *(c.stage, f"{c.jobs:,}", f"{c.slurm_jobs:,}", _hours(c.core_hours), _hours(c.gpu_hours)),
+            c.stage,
+            f"{c.jobs:,}",
+            f"{c.slurm_jobs:,}",
+            _hours(c.core_hours),
+            _hours(c.gpu_hours),
             *beside.get(c.stage, [""] * len(more)),
         ]
         for c in (*lines, total)

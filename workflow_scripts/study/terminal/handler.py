@@ -31,10 +31,21 @@ SHOW = "faithful-pairs show"
 SECONDS_BETWEEN_TICKS = 1.0
 # Messages that require no action. All others are shown, including those of newer Snakemake versions.
 UNTOLD = (
-    *("Assuming unrestricted shared", "Building DAG of jobs", "Conda environments: ignored", "Config file "),
-    *("Elapsed time", "Exiting because a job", "Group jobs: inactive", "Select jobs to execute", "Shutting down, this"),
-    *("SLURM run ID", "Singularity containers: ignored", "Trying to restart job", "Complete log"),
-    *("Using shell", "WorkflowError:\nAt least one job did not complete"),
+    "Assuming unrestricted shared",
+    "Building DAG of jobs",
+    "Conda environments: ignored",
+    "Config file ",
+    "Elapsed time",
+    "Exiting because a job",
+    "Group jobs: inactive",
+    "Select jobs to execute",
+    "Shutting down, this",
+    "SLURM run ID",
+    "Singularity containers: ignored",
+    "Trying to restart job",
+    "Complete log",
+    "Using shell",
+    "WorkflowError:\nAt least one job did not complete",
     # A process that computes several shards in turn writes outputs of later jobs, which then find them in the cache.
     "Warning: the following output files of rule",
 )

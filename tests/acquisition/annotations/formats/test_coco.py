@@ -28,13 +28,15 @@ def test_the_lowest_annotation_id_is_the_caption(tmp_path: Path) -> None:
         "no image",
     ]
     notes = [
-        *(
-            annotation(5, 1, "later"),
-            annotation(3, 1, "first"),
-            annotation(4, 2, "of two"),
-            annotation(3, 1, "same id"),
-        ),
-        *(annotation(6, 99, "of nothing"), annotation(None, 1), annotation(10, 7, "by url"), annotation(11, 8), 5),
+        annotation(5, 1, "later"),
+        annotation(3, 1, "first"),
+        annotation(4, 2, "of two"),
+        annotation(3, 1, "same id"),
+        annotation(6, 99, "of nothing"),
+        annotation(None, 1),
+        annotation(10, 7, "by url"),
+        annotation(11, 8),
+        5,
         annotation(12, "nine", None),
     ]
     coco(folder / "captions.json", images, notes)
@@ -67,7 +69,7 @@ def test_an_image_without_annotation_has_no_caption(tmp_path: Path) -> None:
     assert [(one.raw["image_id"], one.raw["caption"]) for one in read(path)] == [("2", "words"), ("1", None)]
 
 
-def test_brackets_in_texts_are_no_nesting_and_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+def test_brackets_in_captions_do_not_count_as_nesting_and_a_bom_is_skipped(tmp_path: Path) -> None:
     captions = ["[{" * 200, '"' + "[" * 200, "\\" + "[" * 200 + "\\", "]" * 200]
     path = coco(
         tmp_path / "a.json",
@@ -95,7 +97,7 @@ def test_brackets_in_texts_are_no_nesting_and_a_byte_order_mark_is_skipped(tmp_p
         ('{"images": [{"id": 1e999}],\n "annotations": []}', r"no captioned images|unreadable COCO file"),
     ],
 )
-def test_what_is_none(tmp_path: Path, text: str, message: str) -> None:
+def test_files_that_are_not_coco_captions_are_rejected(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(PipelineError, match=message):
         read(tmp_path / "a.json")

@@ -29,7 +29,7 @@ def files(source: Path, images: str = "", on_disk: bool = False) -> SourceFiles:
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
-def test_images_and_why_there_is_none(source: Path, on_disk: bool) -> None:
+def test_paths_resolve_to_images_or_to_a_reason(source: Path, on_disk: bool) -> None:
     found = files(source, on_disk=on_disk)
     for name in ("a.jpg", "sub/b c.png", "sub/Größe.jpg", "inner.jpg"):
         image = found.image(name)
@@ -51,7 +51,7 @@ def test_paths_start_from_the_folder_of_images(source: Path) -> None:
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
-def test_spellings_of_the_folder_of_images(source: Path, on_disk: bool) -> None:
+def test_all_spellings_of_the_image_folder_are_accepted(source: Path, on_disk: bool) -> None:
     for images, path in (("./sub", "b c.png"), ("sub/.", "b c.png"), (".", "sub/b c.png"), ("./", "sub/b c.png")):
         found = files(source, images, on_disk)
         image = found.image(path)
@@ -60,13 +60,13 @@ def test_spellings_of_the_folder_of_images(source: Path, on_disk: bool) -> None:
         assert "a.jpg" in found.all_names()
 
 
-def test_a_name_that_is_not_utf8_is_no_image(source: Path) -> None:
+def test_a_file_name_that_is_not_utf8_is_a_bad_path(source: Path) -> None:
     (source / os.fsdecode(b"bad\xff.jpg")).write_bytes(b"x")
     assert files(source).listed("bad\\xff.jpg") == "bad_path"
 
 
 @given(path=st.text(st.sampled_from("a./~\\b\0%é "), max_size=12))
-def test_whatever_a_row_says_no_image_lies_outside(path: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_no_path_of_a_row_leads_outside_the_source(path: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     top = tmp_path_factory.getbasetemp() / "hostile"
     pictures(top / "own", ["a", "b/a"])
     (top / "a").write_bytes(b"outside")

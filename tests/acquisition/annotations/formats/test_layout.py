@@ -10,7 +10,7 @@ from workflow_scripts.acquisition.annotations.formats.layout import layout_of
 from workflow_scripts.core.errors import PipelineError
 
 
-def test_files_by_content(tmp_path: Path) -> None:
+def test_the_format_of_a_file_is_detected_from_its_content(tmp_path: Path) -> None:
     zipped = write_zip(tmp_path / "zip", {"pics_2020": [row("a")]})
     assert layout_of(zipped).format == "redcaps"
     tar = tar_of(tmp_path / "tar", {"a.jpg": b"x"})
@@ -34,7 +34,7 @@ def test_files_by_content(tmp_path: Path) -> None:
         layout_of(tmp_path / "csv", table="x.csv")
 
 
-def test_folders_by_what_lies_at_their_top(tmp_path: Path) -> None:
+def test_the_format_of_a_folder_follows_from_its_top_level_files(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["a.jpg", "sub/b.jpg"])
     assert layout_of(folder).format == "folder"
     (folder / "captions.csv").write_text("image,caption\n")
@@ -69,7 +69,7 @@ def test_a_table_outside_the_source_is_refused(tmp_path: Path) -> None:
     assert layout_of(folder, table="captions.csv").table == folder / "captions.csv"
 
 
-def test_folders_are_no_tables_or_tars(tmp_path: Path) -> None:
+def test_folders_named_like_tables_or_tars_are_image_folders(tmp_path: Path) -> None:
     for name in ("x.csv/a.jpg", "y.tar/b.jpg", "z.json/c.jpg"):
         pictures(tmp_path / "own", [name])
     assert layout_of(tmp_path / "own").format == "folder"
@@ -82,7 +82,7 @@ def test_text_with_the_mark_of_a_tar_is_a_table(tmp_path: Path) -> None:
     assert layout_of(tmp_path / "rows").format == "table"
 
 
-def test_img2dataset_writes_tables_beside_its_tars(tmp_path: Path) -> None:
+def test_img2dataset_output_with_tables_beside_tars_is_webdataset(tmp_path: Path) -> None:
     folder = tmp_path / "shards"
     for number in (1, 0):
         tar_of(folder / f"{number:05d}.tar", {"a.jpg": b"x"})
@@ -111,7 +111,9 @@ def test_img2dataset_writes_tables_beside_its_tars(tmp_path: Path) -> None:
         (None, "../other.csv", r"path outside the source in .*: \.\./other\.csv"),
     ],
 )
-def test_what_does_not_fit(tmp_path: Path, format: str | None, table: str | None, message: str) -> None:
+def test_a_layout_that_does_not_match_the_settings_is_an_error(
+    tmp_path: Path, format: str | None, table: str | None, message: str
+) -> None:
     folder = pictures(tmp_path / "own", ["a.jpg"])
     (folder / "0.tar.gz").write_bytes(b"\x1f\x8b")
     (tmp_path / "other.csv").write_text("image,caption\n")

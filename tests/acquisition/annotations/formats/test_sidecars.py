@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.acquisition.own_images import pictures, read, shown
 
 
-def test_captions_beside_images(tmp_path: Path) -> None:
+def test_captions_are_read_from_text_files_beside_images(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["b.jpg", "a/1.PNG", "a/2.jpg", "a/3.v2.jpg", "c.webp", "d.jpg", "e.jpg"])
     pictures(folder, ["f.jpg", "g.jpg"])
     (folder / "f.TXT").write_text("in capitals")

@@ -42,7 +42,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
-def test_rows_by_value(tmp_path: Path, suffix: str) -> None:
+def test_every_kind_of_table_gives_the_expected_rows(tmp_path: Path, suffix: str) -> None:
     folder = pictures(tmp_path / "own", ["a.jpg", "sub/b.jpg", "sub/left.png"])
     write(folder / f"captions.{suffix}", ROWS)
     samples = read(folder)
@@ -60,7 +60,7 @@ def test_rows_by_value(tmp_path: Path, suffix: str) -> None:
     assert samples[0].raw["image_id"] == derived_id("a.jpg") and samples[5].raw["url"] == "https://a.test/1.jpg"
 
 
-def test_columns_are_found_or_named(tmp_path: Path) -> None:
+def test_columns_are_detected_or_taken_from_settings(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["im/a.jpg"])
     row = {"photo": "a.jpg", "text": "a cat", "alt": "a dog", "key": 7, "subreddit": "pets", "created_utc": 1577836800}
     for suffix in ("csv", "jsonl", "parquet"):
@@ -111,7 +111,7 @@ def test_wrong_columns_are_named(
         read(folder, **columns)
 
 
-def test_a_file_beats_the_url_and_the_url_a_missing_file(tmp_path: Path) -> None:
+def test_a_file_takes_precedence_over_a_url_and_a_url_over_a_missing_file(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["a.jpg"])
     url = "http://a.test/1.jpg"
     rows = [{"image": name, "url": url, "caption": "x"} for name in ("a.jpg", "gone.jpg", "../a.jpg", "")]
@@ -126,7 +126,7 @@ def test_a_file_beats_the_url_and_the_url_a_missing_file(tmp_path: Path) -> None
     assert [one.raw["url"] for one in samples] == [url, url, "../a.jpg", url]
 
 
-def test_damaged_rows_cost_no_others(tmp_path: Path) -> None:
+def test_a_damaged_row_does_not_affect_other_rows(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["a.jpg", "b.jpg"])
     (folder / "t.csv").write_bytes(b"image,caption\na.jpg,one\nb.jpg\na.jpg,\xff\xfe\nb.jpg,two\nb.jpg,x,y,z\n")
     assert shown(read(folder)) == [
@@ -149,7 +149,13 @@ def test_damaged_rows_cost_no_others(tmp_path: Path) -> None:
     ]
     (folder / "t.jsonl").write_text("\n".join(lines))
     assert [wrong for _, _, wrong in shown(read(folder))] == [
-        *(None, "NoneType", "list", "Oversized", "NoneType", "malformed_row", None)
+        None,
+        "NoneType",
+        "list",
+        "Oversized",
+        "NoneType",
+        "malformed_row",
+        None,
     ]
 
 
@@ -171,7 +177,7 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
         (f'a.jpg,"{"x" * (1 << 20)}"', "line 3: more than 1048576 characters"),
     ],
 )
-def test_an_unmatched_quotation_mark_loses_no_rows_silently(tmp_path: Path, row: str, message: str) -> None:
+def test_an_unmatched_quotation_mark_is_an_error(tmp_path: Path, row: str, message: str) -> None:
     folder = pictures(tmp_path / "own", ["a.jpg", "b.jpg"])
     (folder / "t.csv").write_text("image,caption\nb.jpg,one\n" + row + "\nb.jpg,two\n" * 50)
     with pytest.raises(PipelineError, match=f"unreadable table in .*t.csv: row in {message}; check its quotation"):
@@ -209,7 +215,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.fixed_dictionaries({"url": TEXT, "caption": TEXT, "id": TEXT}), min_size=1, max_size=8))
-def test_the_kinds_of_tables_agree(rows: list[dict[str, str]], tmp_path: Path) -> None:
+def test_parquet_jsonl_and_csv_give_the_same_rows(rows: list[dict[str, str]], tmp_path: Path) -> None:
     made = []
     for suffix in ("parquet", "jsonl", "csv"):
         folder = tmp_path / suffix

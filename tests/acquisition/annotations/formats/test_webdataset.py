@@ -15,7 +15,7 @@ from workflow_scripts.acquisition.annotations.formats.sample import derived_id
 from workflow_scripts.core.errors import PipelineError
 
 
-def test_samples_by_value(tmp_path: Path) -> None:
+def test_samples_of_a_webdataset_have_the_expected_values(tmp_path: Path) -> None:
     images = [jpeg(40, 30, seed=seed) for seed in range(4)]
     folder = tmp_path / "shards"
     described = {"caption": "from json", "group": "Dogs", "id": 5, "url": "http://a.test/1.jpg", "image": "../x"}
@@ -62,7 +62,7 @@ def test_samples_by_value(tmp_path: Path) -> None:
     assert read(folder, id="id")[2].raw["image_id"] == "5"
 
 
-def test_a_single_tar_and_what_is_none(tmp_path: Path) -> None:
+def test_a_single_tar_is_read_and_invalid_tars_are_rejected(tmp_path: Path) -> None:
     tar = tar_of(tmp_path / "a.tar", {"0.jpg": jpeg(), "0.txt": "a cat"})
     (sample,) = read(tar)
     assert sample.image is not None and sample.image.path == "" and sample.image.read(tar, 1 << 20) == jpeg()
@@ -99,7 +99,7 @@ def test_no_tar_of_the_source_is_left_out(tmp_path: Path) -> None:
         path.unlink()
 
 
-def test_samples_with_the_same_key_are_two_rows_with_one_id(tmp_path: Path) -> None:
+def test_samples_with_a_repeated_key_are_two_rows_with_the_same_id(tmp_path: Path) -> None:
     path = tmp_path / "0.tar"
     with tarfile.open(path, "w") as tar:
         for name, data in (("0.jpg", jpeg(seed=1)), ("0.txt", b"one"), ("0.jpg", jpeg(seed=2)), ("0.txt", b"two")):

@@ -26,7 +26,7 @@ def mask_folder(root: Path, dominance: list[float | None]) -> Path:
     return root
 
 
-def test_mask_folder_filters_by_dominance_and_counts(tmp_path: Path) -> None:
+def test_a_mask_folder_is_filtered_by_dominance_and_counted(tmp_path: Path) -> None:
     root = mask_folder(tmp_path / "set", [0.9, 0.2, None, 0.5])
     listing = MaskFolder(root, 0.5).listing()
     assert [one.name for one in listing.entries] == ["images/0.png", "images/3.png"]
@@ -90,7 +90,7 @@ def test_a_mask_may_number_several_objects(tmp_path: Path) -> None:
     assert (plain.mask, plain.objects, plain.object_classes) == ((tmp_path / "set/masks/1.png").read_bytes(), None, ())
 
 
-def test_objects_need_labels(tmp_path: Path) -> None:
+def test_objects_in_masks_need_labels(tmp_path: Path) -> None:
     for name, labels in (("other", ["dog", "dog"]), ("none", ["cat", None])):
         listing = MaskFolder(with_objects(tmp_path / name, object_labels=labels)).listing()
         assert len(listing.entries) == 1 and listing.left_out == {"label_not_among_objects": 1}

@@ -28,12 +28,14 @@ def imagenet_s(root: Path, train: bool) -> Path:
     return root
 
 
-def test_imagenet_s_masks(tmp_path: Path) -> None:
+def test_imagenet_s_masks_are_read_for_test_images(tmp_path: Path) -> None:
     source = ImageNetS(imagenet_s(tmp_path, train=True))
     listing = source.listing()
     assert [(one.split, one.name) for one in listing.entries] == [
-        *[("train", "train/n01/b.png"), ("train", "train/n02/b.png")],
-        *[("test", "validation/n01/a.png"), ("test", "validation/n02/a.png")],
+        ("train", "train/n01/b.png"),
+        ("train", "train/n02/b.png"),
+        ("test", "validation/n01/a.png"),
+        ("test", "validation/n02/a.png"),
     ]
     assert listing.left_out == {"no_segmentation": 2}
     pictures = {one.name: one for one in source.read(frozenset(one.name for one in listing.entries))}
@@ -45,7 +47,7 @@ def test_imagenet_s_masks(tmp_path: Path) -> None:
         assert (pixels[:4] == 1).all() and (pixels[4:6] == 255).all() and (pixels[6:] == 0).all()
 
 
-def test_imagenet_s_without_train_is_unsplit(tmp_path: Path) -> None:
+def test_imagenet_s_without_training_images_is_unsplit(tmp_path: Path) -> None:
     assert {one.split for one in ImageNetS(imagenet_s(tmp_path, train=False)).listing().entries} == {"train"}
 
 
@@ -57,6 +59,6 @@ def test_class_ids_above_255_use_the_second_channel(tmp_path: Path) -> None:
         object_mask(tmp_path / "s.png", 300)
 
 
-def test_imagenet_s_needs_its_folders(tmp_path: Path) -> None:
+def test_imagenet_s_without_its_folders_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="validation"):
         ImageNetS(tmp_path)

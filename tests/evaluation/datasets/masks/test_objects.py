@@ -53,7 +53,7 @@ def test_damaged_segmentations_are_named(data: bytes, tmp_path: Path) -> None:
         read_numbers(tmp_path / "s.png")
 
 
-def test_colours_are_no_numbers(tmp_path: Path) -> None:
+def test_a_colour_mask_is_refused(tmp_path: Path) -> None:
     Image.new("RGB", (3, 2)).save(tmp_path / "s.png")
     with pytest.raises(PipelineError, match="mode RGB, not numbers"):
         read_numbers(tmp_path / "s.png")

@@ -76,7 +76,7 @@ def test_damaged_trimaps_are_named(tmp_path: Path) -> None:
             list(source.read(frozenset({"images/Abyssinian_1.jpg"})))
 
 
-def test_an_empty_folder_says_what_is_missing(tmp_path: Path) -> None:
+def test_an_empty_pets_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"unreadable file in .*annotations/list\.txt"):
         PetMasks(tmp_path).listing()
     with pytest.raises(PipelineError, match=r"no images .*with images/ and annotations/"):

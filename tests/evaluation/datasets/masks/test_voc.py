@@ -62,7 +62,7 @@ def test_official_splits_labels_and_maps(tmp_path: Path) -> None:
         VocMasks(root, 0.5).listing()
 
 
-def test_without_lists_all_segmented_photos_are_one_set(tmp_path: Path) -> None:
+def test_without_lists_all_segmented_photos_form_a_single_split(tmp_path: Path) -> None:
     listing = VocMasks(voc(tmp_path, ["b", "a"])).listing()
     assert [(one.split, one.name) for one in listing.entries] == [
         ("train", "JPEGImages/a.jpg"), ("train", "JPEGImages/b.jpg")
@@ -83,7 +83,7 @@ def test_without_classes_the_annotation_names_the_objects(tmp_path: Path) -> Non
     assert column(one.mask) == [1, 1, 1, 1, 255, 0, 0, 0, 0, 0, 0, 0]
 
 
-def test_without_objects_each_class_is_one(tmp_path: Path) -> None:
+def test_without_object_masks_each_class_is_a_single_object(tmp_path: Path) -> None:
     root = voc(tmp_path, ["a"])
     remove(root / "SegmentationObject")
     (one,) = read(VocMasks(root))
@@ -149,6 +149,6 @@ def test_damaged_segmentations_are_named(tmp_path: Path) -> None:
         VocMasks(root).listing()
 
 
-def test_the_layout_is_checked(tmp_path: Path) -> None:
+def test_a_folder_without_the_voc_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no SegmentationObject or SegmentationClass"):
         VocMasks(tmp_path)

@@ -16,14 +16,14 @@ from workflow_scripts.evaluation.saliency.maps.floors import (
 from workflow_scripts.evaluation.saliency.maps.kinds import COMMON, KINDS, LAYERED
 
 
-def test_a_gaussian_at_the_centre() -> None:
+def test_the_centre_gaussian_equals_its_formula() -> None:
     found = centre_gaussian(9)
     y, x = np.mgrid[:9, :9]
     assert found == pytest.approx(np.exp(-((y - 4) ** 2 + (x - 4) ** 2) / (2 * (0.25 * 9) ** 2)))
     assert centre_gaussian(8) == pytest.approx(centre_gaussian(8)[::-1, ::-1])
 
 
-def test_edges_are_scipys() -> None:
+def test_sobel_edges_equal_scipy() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (7, 9, 3)).astype(np.uint8)
     grey = pixels @ np.array([0.299, 0.587, 0.114])
     expected = np.hypot(ndimage.sobel(grey, 0, mode="nearest"), ndimage.sobel(grey, 1, mode="nearest"))
@@ -53,13 +53,13 @@ def channels() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("count", [20, 6])  # more channels than positions, and fewer
-def test_eigen_cam_is_the_librarys(channels: torch.Tensor, count: int) -> None:
+def test_eigen_cam_equals_the_library(channels: torch.Tensor, count: int) -> None:
     some = channels[:, :count]
     expected = np.maximum(get_2d_projection_with_sign_correction(some.numpy()), 0)
     assert eigen_cam(some) == pytest.approx(expected, abs=1e-4)
 
 
-def test_lafam_is_the_mean_of_channels(channels: torch.Tensor) -> None:
+def test_lafam_is_the_positive_part_of_the_channel_mean(channels: torch.Tensor) -> None:
     assert lafam(channels) == pytest.approx(np.maximum(channels.numpy().mean(axis=1), 0), abs=1e-6)
 
 

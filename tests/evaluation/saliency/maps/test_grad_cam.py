@@ -52,7 +52,7 @@ def from_the_paper(network: nn.Module, image: torch.Tensor, score) -> np.ndarray
     return (slope.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1)[0].clamp(min=0).detach().numpy()
 
 
-def test_maps_are_the_papers(network: nn.Module) -> None:
+def test_grad_cam_maps_equal_the_formula_of_the_paper(network: nn.Module) -> None:
     images, labels = batch()
     weight, bias, mean, std = head()
     means = RNG.normal(size=(3, 128)).astype(np.float32)
@@ -83,7 +83,7 @@ class Unscaled(GradCAM):
         ]
 
 
-def test_they_are_the_librarys_on_the_whole_network(network: nn.Module) -> None:
+def test_grad_cam_maps_equal_those_of_the_library(network: nn.Module) -> None:
     images, labels = batch()
     logits = probe_logits(*head(), "cpu")
     with explaining(network, parts(network, ["layer4", "layer3"])) as cam:
@@ -97,7 +97,7 @@ def test_they_are_the_librarys_on_the_whole_network(network: nn.Module) -> None:
             assert mine[number] == pytest.approx(other, abs=1e-4) and other.max() > 0.01
 
 
-def test_targets_are_what_they_say() -> None:
+def test_probe_logits_and_class_cosines_equal_their_formulas() -> None:
     features, labels = torch.randn(5, 128), torch.tensor([0, 1, 2, 2, 0])
     weight, bias, mean, std = head()
     logits = (features.numpy() - mean) / std @ weight.T + bias
@@ -135,7 +135,7 @@ def test_an_index_error_is_not_swallowed(network: nn.Module) -> None:
     assert not network.layer4[-1]._forward_hooks  # type: ignore[index]
 
 
-def test_the_order_of_layers_and_outputs_that_are_no_tensor(network: nn.Module) -> None:
+def test_layers_are_ordered_by_use_and_non_tensor_outputs_refused(network: nn.Module) -> None:
     assert computed(network, parts(network, ["layer4", "layer2", "layer3"])) == [1, 2, 0]
 
     class Pair(nn.Linear):
@@ -163,7 +163,7 @@ def test_tokens_become_a_map() -> None:
     assert maps.shape[2:] == channels.shape[2:] == (2, 2) and maps.shape[1] == 2 and maps.max() > 0
 
 
-def test_nothing_below_the_earliest_layer_has_a_graph(network: nn.Module) -> None:
+def test_no_graph_is_built_below_the_earliest_explained_layer(network: nn.Module) -> None:
     images, labels = batch()
     seen: list[bool] = []
     with (

@@ -20,8 +20,12 @@ OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", 
 # The first block has no expansion, so its layers count from the depthwise one.
 FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
 OTHERS = {
-    **{"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw"},
-    **{"_bn1": "bn2", "_project_conv": "conv_pwl", "_bn2": "bn3"},
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
 }
 INSIDE = re.compile(r"_blocks\.(\d+)\.(\w+)\.(\w+)")
 
