@@ -12,12 +12,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CEILINGS = {
-    "lines of code in workflow_scripts": 42_550,
-    "files in workflow_scripts": 760,
-    "lines of rules and templates": 2_440,
-    "lines of code in tests": 48_000,
-    "kB of docs": 260,
-    "keys of the config": 465,
+    "lines of code in workflow_scripts": 40_050,
+    "files in workflow_scripts": 555,
+    "lines of rules and templates": 2_250,
+    "lines of code in tests": 46_850,
+    "kB of docs": 255,
+    "keys of the config": 415,
 }
 CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)
 TEMPLATES = (".smk", ".html", ".css", ".js", ".jinja")
