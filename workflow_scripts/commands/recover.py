@@ -54,5 +54,5 @@ def _start(command: list[str]) -> None:
     try:
         os.execvp(command[0], command)
     except FileNotFoundError:
-        advice = "everything is repaired; after --, give an existing command, or none"
+        advice = "no jobs are left; after --, give an existing command, or none"
         raise PipelineError("unknown command", "the command line", command[0], advice) from None

@@ -1,4 +1,4 @@
-"""How well saliency scores and accuracies tell the study's runs apart (claim C6)."""
+"""How well saliency scores and accuracies tell the study's runs apart."""
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
