@@ -41,8 +41,7 @@ _TEMPORARY = re.compile(_PART)
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SHARD = re.compile(r"\d{5,}", re.ASCII)
 _BLOCK = re.compile(r"\d{5,}-\d{5,}", re.ASCII)
-_DIVIDED = re.compile(r"\d+-of-\d+", re.ASCII)
-_SHAPES = {"{shard}": _SHARD.fullmatch, "{block}": _BLOCK.fullmatch, "{part}": _DIVIDED.fullmatch}
+_SHAPES = {"{shard}": _SHARD.fullmatch, "{block}": _BLOCK.fullmatch}
 
 
 def may_delete(results: Path, path: Path) -> bool:

@@ -272,9 +272,8 @@ class Gate:
             self._given.clear()
             try:
                 async with asyncio.timeout(pause * (0.5 + random.random())):
-                    await (
-                        self._given.wait()
-                    )  # or check again: this job is not notified when other jobs release connections
+                    # Or check again: this job is not notified when other jobs release connections.
+                    await self._given.wait()
             except TimeoutError:
                 pause = min(2 * pause, 0.05)
                 continue

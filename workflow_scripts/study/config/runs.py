@@ -19,9 +19,8 @@ from workflow_scripts.study.config.files import Node, node_of
 from workflow_scripts.study.config.sections import RESERVED_PAIRS, Run, Study
 
 OF_A_RUN = ("method", "pairs", "augmentation", "seed", "network")  # settings that only the items of `runs` have
-WITHOUT_TRAINING = frozenset(
-    {"backbone", "image_size"}
-)  # settings that an untrained network depends on, besides its seed
+WITHOUT_TRAINING = frozenset({"backbone", "image_size"})
+"""Settings that an untrained network depends on, besides its seed."""
 COMPARED = ("original", "generated")
 """Kinds of the arms whose captions are compared for ``pair_weight: agreement``."""
 CONTROL_ARMS = ("shuffled", "mixed")
