@@ -25,7 +25,7 @@ class Load:
         rows: annotation rows that the job reads: those of the study, or of its shard.
         images: images behind these rows that are still available.
         image_bytes: size of an image in a shard.
-        parts: by what the study's rows and images are divided to give those of the job.
+        parts: divisor of the study's rows and images that gives those of the job.
         labelled: images of the job's downstream set; for a stage that collects evaluations, of all evaluations
             together.
         masked: those of them that have an object mask.
