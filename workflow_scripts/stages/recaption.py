@@ -44,8 +44,8 @@ def recaption(job: Job[Recaption]) -> None:
     every = pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state", "offset", "bytes", "sha256"])
     rows = every.filter(pc.equal(every["state"], "ok"))
     which = np.zeros(len(rows), dtype=np.int64)
-    place = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
-    images = TarImages([shard.location(".tar")], which, *place, hash_column(rows["sha256"]))
+    spans = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
+    images = TarImages([shard.location(".tar")], which, *spans, hash_column(rows["sha256"]))
 
     def load() -> Models:
         return load_models(job.source("captioner"), job.source("matcher"), job.device, options, options)
