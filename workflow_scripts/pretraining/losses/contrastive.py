@@ -69,11 +69,11 @@ def similarities(
         ValueError: wrong shapes, or no pairs.
     """
     check_equal(**{f"view {number}": view for number, view in enumerate(views)})
-    own = [units(view) for view in views]
-    candidates = torch.cat(own if every is None else [units(view) for view in every])
-    logits = torch.cat(own) @ candidates.T / temperature
+    unit_views = [units(view) for view in views]
+    candidates = torch.cat(unit_views if every is None else [units(view) for view in every])
+    logits = torch.cat(unit_views) @ candidates.T / temperature
     starts = torch.arange(len(views), device=logits.device).unsqueeze(1) * (len(candidates) // len(views))
-    columns = starts + torch.arange(len(own[0]), device=logits.device) + offset
+    columns = starts + torch.arange(len(unit_views[0]), device=logits.device) + offset
     return logits.scatter(1, columns.reshape(-1, 1), float("-inf")), columns
 
 
@@ -232,8 +232,8 @@ def nnclr_loss(
     check_equal(first=predicted[0], second=predicted[1], neighbours=neighbours[0], others=neighbours[1])
     candidates = [units(side.detach()) for side in every or neighbours]
     target = torch.arange(len(predicted[0]), device=predicted[0].device) + offset
-    one, two = (
-        cross_entropy(units(own) @ other.T / temperature, target)
-        for own, other in zip(predicted, candidates[::-1], strict=True)
+    first, second = (
+        cross_entropy(units(prediction) @ candidate.T / temperature, target)
+        for prediction, candidate in zip(predicted, candidates[::-1], strict=True)
     )
-    return (one + two) / 2
+    return (first + second) / 2

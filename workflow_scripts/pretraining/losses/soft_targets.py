@@ -59,20 +59,20 @@ def perplexity(captions: Sequence[np.ndarray], target_temperature: float) -> flo
     return _mean(_graphs(captions), target_temperature)
 
 
-def temperature_of(captions: Sequence[np.ndarray], wanted: float) -> float:
-    """The target temperature at which :func:`perplexity` is ``wanted``, to six digits.
+def temperature_of(captions: Sequence[np.ndarray], target: float) -> float:
+    """The target temperature at which :func:`perplexity` is ``target``, to six digits.
 
     Raises:
         ValueError: no temperature gives it; the message says which perplexities there are.
     """
     graphs, low, high = _graphs(captions), math.log(SHARPEST), math.log(FLATTEST)
     least, most = (_mean(graphs, math.exp(bound)) for bound in (low, high))
-    if not least < wanted < most:
-        raise ValueError(f"{wanted:g} is not between {least:.6g} and {most:.6g}")
+    if not least < target < most:
+        raise ValueError(f"{target:g} is not between {least:.6g} and {most:.6g}")
     # The perplexity grows with the temperature. 40 halvings leave a relative error of 2e-11.
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if _mean(graphs, math.exp(middle)) < wanted else (low, middle)
+        low, high = (middle, high) if _mean(graphs, math.exp(middle)) < target else (low, middle)
     return float(f"{math.exp((low + high) / 2):.6g}")
 
 

@@ -84,9 +84,9 @@ def heads(settings: SwavHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]
 
 
 def embed(network: "Network", settings: SwavHead, batch: "Batch") -> "tuple[Tensor, ...]":
-    """The projections of both views, which go through the network one by one."""
-    one, two = (network.heads["projector"](network.backbone(view)) for view in batch.views)
-    return one, two
+    """The projections of both views, which go through the network separately."""
+    first, second = (network.heads["projector"](network.backbone(view)) for view in batch.views)
+    return first, second
 
 
 def loss(network: "Network", settings: SwavHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
@@ -99,9 +99,9 @@ def loss(network: "Network", settings: SwavHead, batch: "Batch", rows: "Sequence
     prototypes = network.get_parameter("heads.prototypes.weight")
     with torch.no_grad():
         prototypes.copy_(units(prototypes))
-    one, two = rows
-    assigned = [_assigned(network, settings, batch.step, number, view) for number, view in enumerate((one, two))]
-    scores = (prototype_scores(one, prototypes), prototype_scores(two, prototypes))
+    first, second = rows
+    assigned = [_assigned(network, settings, batch.step, number, view) for number, view in enumerate((first, second))]
+    scores = (prototype_scores(first, prototypes), prototype_scores(second, prototypes))
     return swav_loss(scores, (assigned[0], assigned[1]), settings.temperature)
 
 
