@@ -131,12 +131,12 @@ def _pixel_ap(maps: Ranking) -> np.ndarray:
 
     As scikit-learn's ``average_precision_score``.
     """
-    found = np.empty(len(maps.ends))
+    precisions = np.empty(len(maps.ends))
     for row, last in enumerate(maps.ends):
-        places = np.flatnonzero(last)
-        hits = maps.hits[row, places].astype(np.float64)
-        found[row] = np.sum(np.diff(hits, prepend=0) * hits / (places + 1))
-    return found / maps.hits[0, -1]
+        positions = np.flatnonzero(last)
+        hits = maps.hits[row, positions].astype(np.float64)
+        precisions[row] = np.sum(np.diff(hits, prepend=0) * hits / (positions + 1))
+    return precisions / maps.hits[0, -1]
 
 
 def _pointing_game(maps: Ranking) -> np.ndarray:
