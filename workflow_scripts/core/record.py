@@ -1,6 +1,6 @@
 """Manifests and run records: which fields there are and of which type, and reading them with limits.
 
-The one reader of both, beside an artifact as in a cache entry. A field that stages newly write is added here.
+The only reader of both, beside an artifact as in a cache entry. A field that stages newly write is added here.
 """
 
 import re
@@ -91,7 +91,7 @@ class Manifest(_Form):
 
 
 class Environment(_Form):
-    """What of the machine is in the key."""
+    """The part of the machine that is in the key."""
 
     device: Text
     threads: Count

@@ -125,7 +125,7 @@ def _plan(job: Job[Pretrain]) -> "Plan":
 
 
 def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "Learned":
-    """What is learned of the images to train on, in the order of the plan; others of ``keys`` are counted by reason."""
+    """What is learned from the images to train on, in the order of the plan; other ``keys`` are counted by reason."""
     from workflow_scripts.pretraining.data.caption_vectors import embedded_pairs
     from workflow_scripts.pretraining.data.inputs import read_captions, read_common, read_labels, read_pairing
     from workflow_scripts.pretraining.method import LabelSettings

@@ -50,7 +50,7 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
     ``images_not_in_file``. Memory holds one caption per image and eight bytes for each further one.
 
     Args:
-        rows: keys and captions, as ``read_captions`` gives them.
+        rows: keys and captions, as ``read_captions`` returns them.
 
     Raises:
         PipelineError: too many images have no caption.

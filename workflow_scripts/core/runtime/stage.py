@@ -319,7 +319,7 @@ def _make(job: Job[S], artifact: Path, args: argparse.Namespace) -> None:
     """Make the artifact; if it has to be computed, also those of ``--also`` and ``--in-turn`` not in the cache.
 
     The artifacts of ``--also`` only go into the cache, from where their own jobs take them. Those of ``--in-turn`` are
-    published as well: they may take days, in which others look at the results.
+    published as well: they may take days, during which others look at the results.
     """
     with ExitStack() as held:
         with ExitStack() as stack:

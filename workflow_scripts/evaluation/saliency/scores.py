@@ -49,7 +49,7 @@ def constant(maps: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def ranking(maps: np.ndarray, mask: np.ndarray, near: np.ndarray, thresholds: np.ndarray) -> Ranking:
-    """Maps as scores take them.
+    """Rank the pixels of maps, as scores need them.
 
     Args:
         maps: (m, h, w) float, no value below 0; they are compared in float32.

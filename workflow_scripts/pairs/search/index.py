@@ -1,4 +1,4 @@
-"""Candidates by an index that FAISS's factory makes: faster than an exact search, and not sure to be complete.
+"""Candidates by an index that FAISS's factory makes: faster than an exact search, but perhaps incomplete.
 
 See https://github.com/facebookresearch/faiss/wiki/The-index-factory. An index is trained and filled by one thread,
 and a block of queries is searched by one thread, so that what it finds does not depend on the number of threads.

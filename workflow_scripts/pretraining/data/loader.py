@@ -95,7 +95,7 @@ class CutBatch:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a step shows, and its randomness.
+    """The images that a step shows, and its random numbers.
 
     Attributes:
         positions: (b,) int64, of the sources in ``Pairing.sources``.
@@ -142,7 +142,7 @@ class Batches:
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:
-        """Of the pixels of a batch: (v, b, size, size, 3)."""
+        """Shape of the pixels of a batch: (v, b, size, size, 3)."""
         return len(self.views), self.order.batch // self.part[1], self.size, self.size, 3
 
     @cached_property
@@ -163,7 +163,7 @@ class Batches:
         return Drawn(positions, np.stack(rows), partners, uniform)
 
     def cut(self, step: int) -> CutBatch:
-        """This process's pairs of step ``step``, cut by it alone."""
+        """This process's pairs of step ``step``, cut in this process."""
         drawn, pixels = self.drawn(step), torch.empty(self.shape, dtype=torch.uint8)
         parts = list(chunks(drawn.rows, MOST))
         for chunk, requested in zip(parts, list(map(self.filler.request, parts)), strict=True):

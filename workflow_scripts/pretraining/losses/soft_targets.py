@@ -18,7 +18,7 @@ def soft_target_loss(
     captions: Tensor,
     temperature: float,
     target_temperature: float,
-    every: tuple[Views, Tensor] | None = None,
+    gathered: tuple[Views, Tensor] | None = None,
     offset: int = 0,
 ) -> Tensor:
     """Cross-entropy of similarities between views against those of their captions (Sobal et al. 2024).
@@ -32,8 +32,8 @@ def soft_target_loss(
         captions: (b, t) float, vectors of the images' captions.
         temperature: divides the cosines of views.
         target_temperature: divides those of captions.
-        every: the views of all processes, each (n, d), and their captions (n, t); this process's own when None.
-        offset: where this process's rows begin in ``every``.
+        gathered: the views of all processes, each (n, d), and their captions (n, t); this process's own when None.
+        offset: where this process's rows begin in ``gathered``.
 
     Returns:
         Scalar float: mean over this process's 2b views.
@@ -42,7 +42,7 @@ def soft_target_loss(
         ValueError: wrong shapes, or no pairs.
     """
     check_rows(first=first, second=second, captions=captions)
-    views, all_captions = (None, captions) if every is None else every
+    views, all_captions = (None, captions) if gathered is None else gathered
     logits, _ = similarities((first, second), temperature, views, offset)
     graph = (units(captions) @ units(all_captions).T / target_temperature).repeat(2, 2)
     targets = graph.masked_fill(logits.isinf(), float("-inf")).softmax(dim=1)

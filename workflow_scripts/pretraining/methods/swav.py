@@ -113,18 +113,18 @@ def _assigned(network: "Network", settings: SwavHead, step: int, view: int, proj
     from workflow_scripts.pretraining.losses.queue import Queue
     from workflow_scripts.pretraining.losses.swapped_assignments import prototype_scores, sinkhorn
 
-    every, offset = all_rows(projected.detach())
-    together = every
+    gathered, offset = all_rows(projected.detach())
+    candidates = gathered
     if settings.queue:
         queue = network.get_submodule(f"heads.queues.{view}")
         assert isinstance(queue, Queue)
         # By the step and not by the queue's state, for which the processor would wait for the GPU.
-        if (step - settings.queue_from) * len(every) >= settings.queue:
-            together = torch.cat([queue.rows, every])
+        if (step - settings.queue_from) * len(gathered) >= settings.queue:
+            candidates = torch.cat([queue.rows, gathered])
         if step >= settings.queue_from:
-            queue.add(every)
-    scores = prototype_scores(together, network.get_parameter("heads.prototypes.weight").detach())
-    begin = len(together) - len(every) + offset
+            queue.add(gathered)
+    scores = prototype_scores(candidates, network.get_parameter("heads.prototypes.weight").detach())
+    begin = len(candidates) - len(gathered) + offset
     return sinkhorn(scores, settings.epsilon, settings.iterations)[begin : begin + len(projected)]
 
 

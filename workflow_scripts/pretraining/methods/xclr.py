@@ -52,8 +52,8 @@ def loss(network: "Network", settings: XclrHead, batch: "Batch", rows: "Sequence
     (first, second), vectors = rows, batch.vectors
     assert vectors is not None
     all_first, offset = all_rows(first)
-    every = ((all_first, all_rows(second)[0]), all_rows(vectors)[0])
-    return soft_target_loss(first, second, vectors, settings.temperature, settings.target_temperature, every, offset)
+    gathered = ((all_first, all_rows(second)[0]), all_rows(vectors)[0])
+    return soft_target_loss(first, second, vectors, settings.temperature, settings.target_temperature, gathered, offset)
 
 
 def calibrate(settings: XclrHead, sample: "Sequence[np.ndarray]") -> tuple[XclrHead, dict[str, float]]:

@@ -228,13 +228,13 @@ class Trainer:
         check_weights(weights, self.state.step, self.curve.saved)
 
     def _values(self, accuracy: float | None, watched: bool) -> dict[str, Any]:
-        """A row of the curve but for its loss."""
+        """A row of the curve, without its loss."""
         step = self.state.step
         row = {"step": step, "loss": None, "lr": self._rate(step), "images": step * self.settings.batch_size}
         return {**row, "knn_accuracy": accuracy, **(self._statistics() if watched else dict.fromkeys(STATISTICS))}
 
     def _statistics(self) -> dict[str, float | None]:
-        """Of the features of the probe, which has just run, or of the first batch; only the first process has them."""
+        """Statistics of features: of the probe, which has just run, or the first batch; only on the first process."""
         if self.probe is not None:
             return self.probe.statistics
         if self.first_batch is not None:
