@@ -46,7 +46,7 @@ class ArmInputs:
         file: the user's file of captions, for kinds that read one.
         scores: (judge, arm) -> the judge's scores of the arm's captions (``scores.schema``), for kinds with a setting
             ``judge``.
-        counts: what a kind counts of that file or those scores; ``select`` adds to it.
+        counts: what a kind counts in that file or those scores; ``select`` adds to it.
     """
 
     table: "pa.Table"

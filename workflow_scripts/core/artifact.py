@@ -134,12 +134,12 @@ class Artifact:
         reason = "its record names no entry of the cache"
         if loaded.fault is None and key:  # the texts of a damaged record must not become paths
             entry = cache_entry(results_root(self.manifest_path), self.manifest["stage"], key)
-            kept = stored(entry, suffix)
+            copy = stored(entry, suffix)
             reason = "neither in the results nor in the cache"
             try:
                 check_inside(entry)
-                if kept.is_file() and file_hash(kept) != recorded["sha256"]:
-                    reason = f"its cached copy {kept} is damaged"
+                if copy.is_file() and file_hash(copy) != recorded["sha256"]:
+                    reason = f"its cached copy {copy} is damaged"
                 elif place(entry, self.manifest_path.with_name(self.name), {"files": {suffix: recorded}}):
                     return
             except FileNotFoundError:

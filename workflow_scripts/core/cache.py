@@ -83,11 +83,11 @@ def whole_entry(entry: Path) -> Entry:
         Unfit: the entry is damaged; says how.
         OSError: a file is missing or can't be read.
     """
-    found = read_entry(entry)
-    for suffix, recorded in found.manifest["files"].items():
+    loaded = read_entry(entry)
+    for suffix, recorded in loaded.manifest["files"].items():
         if stored(entry, suffix).stat().st_size != recorded["bytes"]:
             raise Unfit(f"_{suffix} differs from what the manifest records")
-    return found
+    return loaded
 
 
 def discard(entry: Path) -> None:
@@ -217,18 +217,18 @@ def try_key_lock(work: Path, without_locks: bool = False) -> Iterator[bool]:
     Also False in another user's folder. Where the file system has no locks, the result is ``without_locks``.
     """
     path = work.with_name(work.name + ".lock")
-    with ExitStack() as held:
+    with ExitStack() as stack:
         try:
             work.parent.mkdir(parents=True, exist_ok=True)
-            stream = held.enter_context(open(path, "ab", opener=open_plain))
+            stream = stack.enter_context(open(path, "ab", opener=open_plain))
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            ours = _same_file(stream.fileno(), path)
+            acquired = _same_file(stream.fileno(), path)
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EPERM, errno.EROFS, *NO_LOCKS):
                 raise
-            ours = without_locks and error.errno in NO_LOCKS
-        if ours:
-            held.callback(path.unlink, missing_ok=True)
+            acquired = without_locks and error.errno in NO_LOCKS
+        if acquired:
+            stack.callback(path.unlink, missing_ok=True)
             with suppress(OSError):
                 note_holder(stream)
-        yield ours
+        yield acquired

@@ -25,7 +25,7 @@ def artifact_key(
     """sha256 over stage, unit, code digest, settings, input hashes and environment.
 
     Args:
-        unit: all wildcard values, as :meth:`~workflow_scripts.core.runtime.stage.Stage.manifest_unit` gives them.
+        unit: all wildcard values, as :meth:`~workflow_scripts.core.runtime.stage.Stage.manifest_unit` returns them.
         settings: those that can change bytes, as JSON values
             (:meth:`~workflow_scripts.core.runtime.stage.Stage.in_key`).
         inputs: input name -> manifest hashes, in order.
@@ -43,5 +43,5 @@ def root_hash(manifests: Iterable[tuple[str, str]]) -> str:
     Args:
         manifests: label and manifest hash of every artifact of the study; a repeated pair counts once.
     """
-    counted = sorted({(label, value) for label, value in manifests if label.split("/")[0] not in AROUND})
-    return hashlib.sha256("".join(f"{value}  {label}\n" for label, value in counted).encode()).hexdigest()
+    counted = sorted({(label, sha256) for label, sha256 in manifests if label.split("/")[0] not in AROUND})
+    return hashlib.sha256("".join(f"{sha256}  {label}\n" for label, sha256 in counted).encode()).hexdigest()

@@ -44,8 +44,8 @@ class Staging:
         """Create the folder; ``alone`` (the caller holds the key's lock): remove what killed runs of the key left."""
         parent = results / CACHE / STAGING
         parent.mkdir(parents=True, exist_ok=True)
-        for old in parent.glob(f"{stage}-{key}-*") if alone else ():
-            shutil.rmtree(old, ignore_errors=True)
+        for leftover in parent.glob(f"{stage}-{key}-*") if alone else ():
+            shutil.rmtree(leftover, ignore_errors=True)
         self._folder = parent / f"{stage}-{key}-{uuid.uuid4().hex}"
         (self._folder / "files").mkdir(parents=True)
 
@@ -92,17 +92,17 @@ class Staging:
         """
         assert self._folder is not None
         files: dict[str, Any] = {}
-        beside: dict[str, Any] = {}
+        unhashed: dict[str, Any] = {}
         for suffix, hashed in sorted(self._hashed.items()):
             path = stored(self._folder, suffix)
             if not path.is_file():
                 raise PipelineError("file not written", self.artifact, suffix, BUG)
             sync_file(path)
             path.chmod(0o444)
-            where = files if hashed else beside  # the run record lists ``beside``; it is not in the manifest
-            where[suffix] = {"sha256": file_hash(path), "bytes": path.stat().st_size}
+            group = files if hashed else unhashed  # the run record lists these as ``beside``; the manifest does not
+            group[suffix] = {"sha256": file_hash(path), "bytes": path.stat().st_size}
         manifest = {"schema": SCHEMA, "stage": record["stage"], "unit": unit, "files": files, "rows": rows}
-        original = sealed({**record, "beside": beside, "manifest": digest(manifest)})
+        original = sealed({**record, "beside": unhashed, "manifest": digest(manifest)})
         write_atomic(self._folder / ENTRY_RECORD, pretty(original))
         write_atomic(self._folder / ENTRY_MANIFEST, pretty(manifest))
         for folder, _, _ in os.walk(self._folder):
@@ -114,10 +114,10 @@ class Staging:
                 return manifest, True
             except OSError:
                 # Another process made the same entry first; its bytes are used if they are complete.
-                standing = lookup(entry)
-                if standing is not None:
+                existing = lookup(entry)
+                if existing is not None:
                     shutil.rmtree(self._folder, ignore_errors=True)
-                    return standing, False
+                    return existing, False
                 if not os.path.lexists(entry):
                     raise
                 discard(entry)
@@ -150,8 +150,8 @@ def publish(
         if stored(entry, suffix).exists():
             link(stored(entry, suffix), target_of(artifact, suffix))
     _remove_strays(artifact, manifest, original["beside"])
-    own = original | {"cached": False} if ours else {**record, "cached": True, "original": original}
-    write_atomic(Path(f"{artifact}{RUN}"), pretty(sealed(own)))
+    run_record = original | {"cached": False} if ours else {**record, "cached": True, "original": original}
+    write_atomic(Path(f"{artifact}{RUN}"), pretty(sealed(run_record)))
     for folder, _, _ in os.walk(artifact):
         sync_folder(Path(folder))
     sync_folder(artifact.parent)
@@ -168,12 +168,12 @@ def withdraw(artifact: Path) -> None:
     sync_folder(artifact.parent)
 
 
-def _remove_strays(artifact: Path, manifest: dict[str, Any], beside: Iterable[str]) -> None:
-    """Files of an earlier version in the artifact's own folder (``<name>/...``) that the manifest no longer names.
+def _remove_strays(artifact: Path, manifest: dict[str, Any], unhashed: Iterable[str]) -> None:
+    """Remove files of an earlier version in the artifact's folder (``<name>/...``) that the manifest no longer names.
 
-    Those are read-only, and beside files of this version and of the same kind; other files are someone's own.
+    Those are read-only, and next to files of this version and of the same kind; other files are someone's own.
     """
-    named = {Path(f"{artifact}{suffix}") for suffix in [*manifest["files"], *beside]}
+    named = {Path(f"{artifact}{suffix}") for suffix in [*manifest["files"], *unhashed]}
     kinds = {path.suffix for path in named}
     folders = {path.parent for path in named} - {artifact.parent}
     for path in (path for folder in folders if not folder.is_symlink() for path in folder.iterdir()):

@@ -1,6 +1,6 @@
 """Manifests and run records: which fields there are and of which type, and reading them with limits.
 
-The one reader of both, beside an artifact as in a cache entry. A field that stages newly write is added here.
+The only reader of both, beside an artifact as in a cache entry. A field that stages newly write is added here.
 """
 
 import re
@@ -91,7 +91,7 @@ class Manifest(_Form):
 
 
 class Environment(_Form):
-    """What of the machine is in the key."""
+    """The part of the machine that is in the key."""
 
     device: Text
     threads: Count
@@ -210,9 +210,9 @@ def odd_fields(content: Mapping[str, Any]) -> str | None:
     """Missing and superfluous fields of a run record whose types are right; None if there are none."""
     original = content.get("original")
     required = _IN_COMPUTATIONS if original is None else _IN_ALL
-    for what, names in (("has", content.keys() - _KNOWN), ("lacks", required - content.keys())):
+    for verb, names in (("has", content.keys() - _KNOWN), ("lacks", required - content.keys())):
         if names:
-            return f"it {what} {', '.join(sorted(names))[:200]}"
+            return f"it {verb} {', '.join(sorted(names))[:200]}"
     inner = None if original is None else odd_fields(original)
     return inner and f"the original's record in it: {inner}"
 
@@ -222,7 +222,7 @@ class Loaded(NamedTuple):
 
     Attributes:
         data: its bytes; empty if there are none to read.
-        content: its object; empty if it is none.
+        content: its object; empty if it is not an object.
         fault: what is wrong with it, also with its form, or None.
         missing: whether there is no such file.
         unreadable: whether there is one, but a permission or disk error prevents reading it.

@@ -67,7 +67,7 @@ class StepSettings(Settings):
 
     @abstractmethod
     def without_effect(self, steps: int, batch_size: int) -> str | None:
-        """Which of them a run of ``steps`` steps of ``batch_size`` pairs ends too early for; None: it does for none."""
+        """The setting that a run of ``steps`` steps of ``batch_size`` pairs is too short for; None if there is none."""
 
 
 @dataclass(frozen=True)
@@ -120,14 +120,14 @@ class Objective:
             micro-batch. In mixed precision, only what the backbone and the heads compute is of 16 bits; they give
             float32.
         loss: (network, settings, batch, rows) -> scalar loss of this process's part of a batch, from ``rows`` that
-            ``embed`` gave for it; float32. The mean over processes must be the loss of the joined batch
+            ``embed`` returned for it; float32. The mean over processes must be the loss of the joined batch
             (``losses.gather.all_rows``). It is called once per step, so it is here that a queue takes rows. It may
             use weights of heads, but calls neither them nor the backbone.
         start: (settings, backbone) changes the initial weights of the backbone. None: they are those of all methods.
         before_update: (network, settings, step) is called with the gradients of a step, before the optimizer uses
             them; a parameter whose gradient is set to None stays as it is. None: nothing.
         calibrate: (settings, vectors (b, d) of the captions of a sample of batches) -> the settings to train with, and
-            what ``run.json`` says of them. It is called once, before the training. None: the settings as they are.
+            what ``run.json`` says about them. It is called once, before the training. None: the settings as they are.
     """
 
     settings: type[Settings]

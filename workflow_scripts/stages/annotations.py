@@ -67,17 +67,17 @@ def annotations(job: Job[Annotations]) -> None:
     removal = set(settings.exclude)
     if "exclude" in job.source_hashes():
         removal.update(read_tokens(job.source("exclude")))
-    wanted = Filter(settings.years, settings.subreddits, removal)
+    row_filter = Filter(settings.years, settings.subreddits, removal)
     world = job.inputs("world")
     path = job.input("world").path(".annotations.zip") if world else job.source("annotations")
     layout = layout_of(path, settings.format, settings.table)
     kept, apart = job.file(".parquet"), job.file(".apart.parquet")
     if layout.format == "redcaps":
-        counts = gather(path, wanted, LARGEST_MEMBER, settings.max_caption_chars, kept, apart)
+        counts = gather(path, row_filter, LARGEST_MEMBER, settings.max_caption_chars, kept, apart)
     else:
         files = SourceFiles(path, job.source_files("annotations"), settings.images)
         samples = samples_of(layout, settings.columns, files)
-        counts = gather_own(path, samples, wanted, settings.max_caption_chars, kept, apart, job.work)
+        counts = gather_own(path, samples, row_filter, settings.max_caption_chars, kept, apart, job.work)
     job.file(".json").write_bytes(pretty(counts))
     job.file(".exclude.json").write_bytes(pretty(sorted(removal)))
     job.rows(counts["rows"], counts["kept"], counts["apart"])

@@ -41,8 +41,8 @@ def caption_comparison(job: Job[CaptionComparison]) -> None:
         **of_vectors(vectors, options.reference, options.seed),
         **of_encoders(truncated, options.reference),
     }
-    found = {"arms": list(tables), "reference": options.reference, "figures": figures}
-    job.file(".json").write_bytes(pretty(found))
+    comparison = {"arms": list(tables), "reference": options.reference, "figures": figures}
+    job.file(".json").write_bytes(pretty(comparison))
 
 
 STAGE = Stage(

@@ -49,8 +49,8 @@ def caption_labels(job: Job[CaptionLabels]) -> None:
         names = [(key, arm.name) for key in table["key"].to_pylist()]
         captions.update(zip(names, table["caption"].to_pylist(), strict=True))
         for score in (field.name for field in table.schema if pa.types.is_floating(field.type)):
-            known = zip(names, table[score].to_pylist(), strict=True)
-            scores.setdefault(score, {}).update((name, value) for name, value in known if value is not None)
+            scored = zip(names, table[score].to_pylist(), strict=True)
+            scores.setdefault(score, {}).update((name, value) for name, value in scored if value is not None)
     labels = read_labels(folder, [arm.name for arm in job.inputs("arms")], captions)
     ratings = rating_table(labels, scores)
     figures, curves = {}, []

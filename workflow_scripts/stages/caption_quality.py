@@ -103,12 +103,12 @@ def _objects(job: Job[CaptionQuality]) -> "Labelled":
         return UNLABELLED
     truth = pq.read_table(job.input("truth").path(".truth.parquet"), columns=["image_id", "concept"])
     concepts = truth["concept"].to_pylist()
-    objects = {key: {own} for key, own in zip(truth["image_id"].to_pylist(), concepts, strict=True)}
+    objects = {key: {concept} for key, concept in zip(truth["image_id"].to_pylist(), concepts, strict=True)}
     return Labelled(objects, set(concepts))
 
 
 def _sampled(job: Job[CaptionQuality], matcher: "Matcher", subreddits: "pa.ChunkedArray") -> "pa.Table":
-    """The columns that are known for a sample, by model."""
+    """The columns that models compute, for a sample of the captions."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -120,22 +120,22 @@ def _sampled(job: Job[CaptionQuality], matcher: "Matcher", subreddits: "pa.Chunk
 
     options = job.settings
     rows = sample_rows(len(subreddits), options.retrieval_sample, options.seed)
-    places = pa.array(rows)
+    positions = pa.array(rows)
     texts = captions_of(job.input("captions").path(".parquet"), rows)
     names = ("retrieval_rank", "above_random", "above_subreddit", "token_surprise", "noun_share")
-    found = {name: np.full(len(subreddits), np.nan, dtype=np.float32) for name in names}
+    table = {name: np.full(len(subreddits), np.nan, dtype=np.float32) for name in names}
     if len(rows) > 1:
         image = index_images(job.input("images")).image
         scores = image_scores(matcher, image, texts, rows, options.batch_size)
-        groups = pc.dictionary_encode(subreddits.take(places).combine_chunks()).indices.to_numpy()
-        found["retrieval_rank"][rows] = ranks(scores)
-        found["above_random"][rows] = above_others(scores, np.zeros(len(rows)))
-        found["above_subreddit"][rows] = above_others(scores, groups)
+        groups = pc.dictionary_encode(subreddits.take(positions).combine_chunks()).indices.to_numpy()
+        table["retrieval_rank"][rows] = ranks(scores)
+        table["above_random"][rows] = above_others(scores, np.zeros(len(rows)))
+        table["above_subreddit"][rows] = above_others(scores, groups)
     if job.has_source("perplexity_model"):
-        found["token_surprise"][rows] = load_language_model(job.source("perplexity_model"), job.device).surprise(texts)
+        table["token_surprise"][rows] = load_language_model(job.source("perplexity_model"), job.device).surprise(texts)
     if job.has_source("tagger"):
-        found["noun_share"][rows] = load_tagger(job.source("tagger"), job.device).noun_shares(texts, options.batch_size)
-    return pa.table({name: pa.array(values, mask=np.isnan(values)) for name, values in found.items()})
+        table["noun_share"][rows] = load_tagger(job.source("tagger"), job.device).noun_shares(texts, options.batch_size)
+    return pa.table({name: pa.array(values, mask=np.isnan(values)) for name, values in table.items()})
 
 
 STAGE = Stage(

@@ -42,13 +42,13 @@ def _shards(job: Job[CaptionTable]) -> "Iterator[pa.Table]":
     for shard in job.inputs("download"):
         rows = pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state"])
         originals = rows.filter(pc.equal(rows["state"], "ok"))
-        made = scores.get(shard.name)
-        if made is None:
+        recaptioned = scores.get(shard.name)
+        if recaptioned is None:
             raise unscored(images.manifest_path, f"no scores for shard {shard.name}")
-        scored = pq.read_table(made.path(".parquet"))
+        scored = pq.read_table(recaptioned.path(".parquet"))
         yield gather(index.read(len(originals)), scored, originals, images.manifest_path)
-    if len(left := index.read(1)):
-        raise unscored(images.manifest_path, f"{left['key'][0]} is in no shard")
+    if len(unmatched := index.read(1)):
+        raise unscored(images.manifest_path, f"{unmatched['key'][0]} is in no shard")
 
 
 STAGE = Stage(

@@ -1,4 +1,4 @@
-"""Images that all runs of a study train on: those that every run has by itself.
+"""Images that all runs of a study train on: those that every run has on its own.
 
 Inputs: ``images`` (image_index); ``pairs`` (pair_table) and ``captions`` (select_captions) of the runs that leave out
 images without a partner or a caption. Runs with self pairs, or with ``unpaired: self``, have all images.
@@ -28,7 +28,7 @@ def common_images(job: Job[CommonImages]) -> None:
     from workflow_scripts.pretraining.data.pairing import from_captions, from_table
 
     keys = pq.read_table(job.input("images").path(".parquet"), columns=["key"])["key"]
-    common, has = np.arange(len(keys)), {}
+    common, counts = np.arange(len(keys)), {}
     for artifact in (*job.inputs("pairs"), *job.inputs("captions")):
         path = artifact.path(".parquet")
         if artifact.manifest["stage"] == "pair_table":
@@ -36,14 +36,14 @@ def common_images(job: Job[CommonImages]) -> None:
         else:
             pairing, _ = from_captions(keys, pq.read_table(path, columns=["key", "caption"]), path)
         common = np.intersect1d(common, pairing.sources, assume_unique=True)
-        has[f"{artifact.manifest['stage']}/{artifact.name}"] = len(pairing)
+        counts[f"{artifact.manifest['stage']}/{artifact.name}"] = len(pairing)
     if not len(common):
-        value = ", ".join(f"{name} has {count:,} of {len(keys):,}" for name, count in has.items())
+        value = ", ".join(f"{name} has {count:,} of {len(keys):,}" for name, count in counts.items())
         advice = "loosen the thresholds of a pair table, give its runs unpaired: self, or set common_images to false"
         raise PipelineError("no image that all runs have", "common_images", value, advice)
     write_table(job.file(".parquet"), pa.table({"key": keys.take(pa.array(common))}))
     job.rows(len(keys), len(common), {"not_common": len(keys) - len(common)})
-    job.note(images=has)
+    job.note(images=counts)
 
 
 STAGE = Stage(

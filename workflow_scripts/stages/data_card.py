@@ -20,14 +20,14 @@ def data_card(job: Job[DataCard]) -> None:
 
     annotations = json.loads(job.input("annotations").path(".json").read_bytes())
     tally = count_shards(shard.path(".parquet") for shard in job.inputs("download"))
-    made = card(annotations, tally)
+    counts = card(annotations, tally)
     rot = link_rot(tally)
-    job.file(".json").write_bytes(pretty(made))
+    job.file(".json").write_bytes(pretty(counts))
     write_table(job.file(".link_rot.parquet"), rot)
-    draw(made, rot.to_pylist(), job.file(".png"))
+    draw(counts, rot.to_pylist(), job.file(".png"))
     write_ids(job.file(".kept_ids.txt.gz"), tally.kept_ids())
-    states = dict(made["states"])
-    job.rows(made["rows"], states.pop("ok", 0), states)
+    states = dict(counts["states"])
+    job.rows(counts["rows"], states.pop("ok", 0), states)
 
 
 STAGE = Stage(

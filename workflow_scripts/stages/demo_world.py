@@ -106,29 +106,29 @@ def _write_feed(job: Job[DemoWorld]) -> None:
         write_zip,
     )
 
-    s = job.settings
-    good = list(good_posts(s.seed, s.images, s.oversized, s.size, s))
-    counts = {"dead_link": s.dead_links, "placeholder": s.placeholders}
-    counts |= {"html_answer": s.html_answers, "empty_caption": s.empty_captions}
-    faulty = list(faulty_posts(s.seed, s.images, counts, s.size, s))
-    posts = good + [one for _, one in faulty]
-    again = list(repeats(good, s.repeated_ids))
-    write_zip(job.file(".annotations.zip"), annotation_files(posts + again), compress=True)
-    members = {one.path: one.picture for one in sorted(posts, key=lambda one: one.path) if one.picture}
-    lost = [one for fault, one in faulty if fault == "placeholder"]
-    pages = [one for fault, one in faulty if fault == "html_answer"]
+    settings = job.settings
+    good = list(good_posts(settings.seed, settings.images, settings.oversized, settings.size, settings))
+    counts = {"dead_link": settings.dead_links, "placeholder": settings.placeholders}
+    counts |= {"html_answer": settings.html_answers, "empty_caption": settings.empty_captions}
+    faulty = list(faulty_posts(settings.seed, settings.images, counts, settings.size, settings))
+    posts = good + [post for _, post in faulty]
+    repeated = list(repeats(good, settings.repeated_ids))
+    write_zip(job.file(".annotations.zip"), annotation_files(posts + repeated), compress=True)
+    members = {post.path: post.picture for post in sorted(posts, key=lambda post: post.path) if post.picture}
+    lost = [post for fault, post in faulty if fault == "placeholder"]
+    pages = [post for fault, post in faulty if fault == "html_answer"]
     members |= {PLACEHOLDER: placeholder(), "routes.json": routes(lost, pages)}
     write_zip(job.file(".images.zip"), members)
     write_table(job.file(".truth.parquet"), truth_table(good))
-    job.rows(len(posts) + len(again), len(good), {**counts, "repeated_id": len(again)})
+    job.rows(len(posts) + len(repeated), len(good), {**counts, "repeated_id": len(repeated)})
 
 
 def _write_probes(job: Job[DemoWorld]) -> None:
     from workflow_scripts.demo.world.feed import probe_members, probe_pictures, write_tar
     from workflow_scripts.demo.world.settings import LABELS
 
-    s = job.settings
-    pictures = probe_pictures(s.seed, s.probe_train, s.probe_test, s.size, s)
+    settings = job.settings
+    pictures = probe_pictures(settings.seed, settings.probe_train, settings.probe_test, settings.size, settings)
     for task in LABELS:
         write_tar(job.file(f".probe_{task}.tar"), probe_members(pictures, task))
 
@@ -137,9 +137,9 @@ def _write_masks(job: Job[DemoWorld]) -> None:
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.demo.world.feed import label_table, masked_pictures, write_tar
 
-    s = job.settings
+    settings = job.settings
     members, labels = {}, {}
-    for name, concept, picture, mask in masked_pictures(s.seed, s.masks, s.size, s):
+    for name, concept, picture, mask in masked_pictures(settings.seed, settings.masks, settings.size, settings):
         members[f"images/{name}.png"], members[f"masks/{name}.png"] = picture, mask
         labels[name] = concept
     table = job.work / "labels.parquet"

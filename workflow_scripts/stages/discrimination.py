@@ -17,9 +17,9 @@ def discrimination(job: Job[Discrimination]) -> None:
 
     kinds = {kind: job.inputs(kind) for kind in ("probe", "knn", "saliency")}
     masked = {artifact.unit["dataset"] for artifact in kinds["saliency"]}
-    given = {kind: [one for one in found if one.unit["dataset"] in masked] for kind, found in kinds.items()}
-    scores = read_scores(given, ()).series
-    probe = f"{PROBE}{probe_objective(family for found in scores.values() for family, _ in found)}"
+    used = {kind: [result for result in results if result.unit["dataset"] in masked] for kind, results in kinds.items()}
+    scores = read_scores(used, ()).series
+    probe = f"{PROBE}{probe_objective(family for series in scores.values() for family, _ in series)}"
     summary = pq.read_table(job.input("summary").path(".parquet")).to_pylist()
     rows = list(discrimination_rows(scores, summary, probe, job.settings))
     write_table(job.file(".parquet"), pa.Table.from_pylist(rows, DISCRIMINATION))

@@ -47,7 +47,7 @@ def download(job: Job[Download]) -> None:
 
 
 def _served(job: Job[Download]) -> str:
-    """The demo's responses come from our own zip, which may change while its URLs stay the same."""
+    """The hash of the zip that the demo's responses come from: it may change while their URLs stay the same."""
     return str(job.input("world").manifest["files"][".images.zip"]["sha256"])
 
 
@@ -56,10 +56,10 @@ def identity(job: Job[Download]) -> dict[str, Any]:
     import json
 
     plan = json.loads(job.input("plan").path(".json").read_bytes())
-    named = {"slice": plan["slices"][int(job.unit["shard"])], "format": STAGE.format}
+    content = {"slice": plan["slices"][int(job.unit["shard"])], "format": STAGE.format}
     if job.inputs("world"):
-        named["served"] = _served(job)
-    return named
+        content["served"] = _served(job)
+    return content
 
 
 STAGE = Stage(

@@ -85,10 +85,10 @@ class EvalDataset(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _usual_metric(cls, given: Any) -> Any:
+    def _usual_metric(cls, values: Any) -> Any:
         """A torchvision dataset has a default metric, which the config may override."""
-        row = SETS.get(str(given.get("torchvision_name"))) if isinstance(given, dict) else None
-        return given if row is None else {"metric": row.metric, **given}
+        row = SETS.get(str(values.get("torchvision_name"))) if isinstance(values, dict) else None
+        return values if row is None else {"metric": row.metric, **values}
 
     @model_validator(mode="after")
     def _of_its_kind(self) -> "EvalDataset":
@@ -138,7 +138,7 @@ def eval_dataset(job: Job[EvalDataset]) -> None:
     write_table(job.file(".parquet"), table)
     has_masks = table["mask_offset"].null_count < len(table)
     facts = {"classes": classes, "metric": settings.metric, "has_masks": has_masks}
-    tested = {one.class_name for one in entries if one.split == "test"}
+    tested = {entry.class_name for entry in entries if entry.split == "test"}
     if len(tested) < len(classes):
         facts["without_test_images"] = [name for name in classes if name not in tested]
     job.file(".json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")

@@ -48,8 +48,8 @@ def few_shot(job: Job[FewShot]) -> None:
     from workflow_scripts.evaluation.few_shot import few_shot as score
 
     data = load_downstream(job.input("dataset"), job.input("features"))
-    found = score(data, **job.settings.model_dump(), device=job.device)
-    results = [] if found is None else [(data, found)]
+    scores = score(data, **job.settings.model_dump(), device=job.device)
+    results = [] if scores is None else [(data, scores)]
     write_table(job.file(".parquet"), results_table(results))
     write_table(job.file(".episodes.parquet"), episodes_table(results))
     write_table(job.file(".images.parquet"), images_table(results))

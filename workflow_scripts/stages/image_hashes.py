@@ -23,13 +23,13 @@ def image_hashes(job: Job[ImageHashes]) -> None:
 
     read, parts = 0, []
     for shard in job.inputs("shards"):
-        every = pq.read_table(shard.path(".parquet"), columns=["key", "state", "offset", "bytes", "sha256"])
-        rows = every.filter(pc.equal(every["state"], "ok"))
-        place = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
-        images = TarImages([shard.location(".tar")], np.zeros(len(rows), np.int64), *place, hash_column(rows["sha256"]))
-        found = fingerprint(images, np.arange(len(rows)), mirrored=False, workers=job.workers)
-        parts.append(fingerprints_table(rows["key"].to_pylist(), found))
-        read += len(every)
+        all_rows = pq.read_table(shard.path(".parquet"), columns=["key", "state", "offset", "bytes", "sha256"])
+        rows = all_rows.filter(pc.equal(all_rows["state"], "ok"))
+        spans = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
+        images = TarImages([shard.location(".tar")], np.zeros(len(rows), np.int64), *spans, hash_column(rows["sha256"]))
+        hashes = fingerprint(images, np.arange(len(rows)), mirrored=False, workers=job.workers)
+        parts.append(fingerprints_table(rows["key"].to_pylist(), hashes))
+        read += len(all_rows)
     table = pa.concat_tables(parts)
     write_table(job.file(".parquet"), table)
     job.rows(read, len(table), {"no_image": read - len(table)})

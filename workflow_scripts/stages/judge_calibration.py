@@ -28,18 +28,18 @@ def judge_calibration(job: Job[JudgeCalibration]) -> None:
         parts.append(table.append_column("arm", pa.repeat(artifact.unit["arm"], len(table))))
     scores = pa.concat_tables(parts)
     order = [("key", "ascending"), ("arm", "ascending")]
-    both, names = ratings.join(scores, ["key", "arm"]).sort_by(order), score_names(scores)
-    found: dict[str, dict[str, object]] = {}
+    rows, names = ratings.join(scores, ["key", "arm"]).sort_by(order), score_names(scores)
+    summary: dict[str, dict[str, object]] = {}
     curves = []
     for name in names:
         for kind, ending in KINDS.items():
-            figures, curve = score_figures(both, f"{name}{ending}", (settings.original, settings.replacement), settings)
-            found.setdefault(name, {})[kind] = figures
+            figures, curve = score_figures(rows, f"{name}{ending}", (settings.original, settings.replacement), settings)
+            summary.setdefault(name, {})[kind] = figures
             curves += curve
     write_table(job.file(".reliability.parquet"), pa.Table.from_pylist(curves, RELIABILITY))
-    job.file(".json").write_bytes(pretty(found))
-    unscored = both[names[0]].null_count
-    job.rows(len(both), len(both) - unscored, {"unscored": unscored})
+    job.file(".json").write_bytes(pretty(summary))
+    unscored = rows[names[0]].null_count
+    job.rows(len(rows), len(rows) - unscored, {"unscored": unscored})
 
 
 STAGE = Stage(

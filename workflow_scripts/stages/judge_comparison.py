@@ -32,8 +32,8 @@ def judge_comparison(job: Job[JudgeComparison]) -> None:
         judged = blocks.setdefault(artifact.unit["block"], {}).setdefault(artifact.unit["judge"], [])
         judged.insert(len(judged) if artifact.unit["arm"] == job.unit["arm"] else 0, artifact.path(".parquet"))
     compared, scored = sample(blocks.values(), job.settings.images, job.settings.seed)
-    number = {"scored_by_all": scored, "compared": min(scored, job.settings.images)}
-    figures = {"images": number, "judges": judges(compared), "pairs": pairs(compared)}
+    counts = {"scored_by_all": scored, "compared": min(scored, job.settings.images)}
+    figures = {"images": counts, "judges": judges(compared), "pairs": pairs(compared)}
     job.file(".json").write_bytes(pretty(figures))
 
 

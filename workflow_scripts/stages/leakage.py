@@ -47,20 +47,20 @@ def leakage(job: Job[Leakage]) -> None:
     def blocks():  # type: ignore[no-untyped-def]
         for block in job.inputs("hashes"):
             part = pq.read_table(block.path(".parquet"))
-            found = read_fingerprints(part)
+            hashes = read_fingerprints(part)
             training["images"] += len(part)
-            training["flat"] += int(found.flat.sum())
-            yield part["key"].to_pylist(), found
+            training["flat"] += int(hashes.flat.sum())
+            yield part["key"].to_pylist(), hashes
 
     vectors = job.inputs("vectors")
     cosines = read_cosines(vectors, keys)
-    found = matches(tests, blocks(), Limits(job.settings.distance, job.settings.correlation), cosines)
-    write_table(job.file(".parquet"), matches_table(found, keys))
+    pairs = matches(tests, blocks(), Limits(job.settings.distance, job.settings.correlation), cosines)
+    write_table(job.file(".parquet"), matches_table(pairs, keys))
     facts = {
         "dataset": dataset.name,
         "test_images": len(keys),
         "training_images": training["images"],
-        **counts_of(found),
+        **counts_of(pairs),
         "nearly_of_one_colour": {"test": int(tests.flat.sum()), "training": training["flat"]},
         "distance": job.settings.distance,
         "correlation": job.settings.correlation,

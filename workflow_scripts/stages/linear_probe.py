@@ -67,8 +67,8 @@ def linear_probe(job: Job[LinearProbe]) -> None:
     write_table(job.file(".parquet"), results_table(results))
     predictions = predictions_table(results)
     write_table(job.file(".predictions.parquet"), predictions)
-    _, first, found = results[0]
-    save_head(job.file(".head.safetensors"), found.head, first)
+    _, objective, result = results[0]
+    save_head(job.file(".head.safetensors"), result.head, objective)
     job.rows(len(predictions), len(predictions))
 
 

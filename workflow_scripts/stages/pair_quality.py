@@ -40,7 +40,7 @@ def pair_quality(job: Job[PairQuality]) -> None:
 
     from workflow_scripts.core.files.jsonio import pretty, read_json
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.pairs import key_join as known
+    from workflow_scripts.pairs import key_join
     from workflow_scripts.pairs.diagnostics.figure import draw
     from workflow_scripts.pairs.diagnostics.quality import by_subreddit
     from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, Options, judge
@@ -48,24 +48,24 @@ def pair_quality(job: Job[PairQuality]) -> None:
     options = job.settings
     table = pq.read_table(job.input("pairs").path(".parquet"))
     keys = pq.read_table(job.input("index").path(".parquet"), columns=["key", "subreddit"])
-    pairs = known.pair_rows(table, keys["key"])
+    pairs = key_join.pair_rows(table, keys["key"])
     vectors = label = caption = None
     if job.inputs("images"):
         embedded = job.input("images")
         named = pq.read_table(embedded.path(".keys.parquet"), columns=["key"])["key"]
-        vectors = known.image_vectors(np.load(embedded.path(".npy"), mmap_mode="r", allow_pickle=False), named, keys)
+        vectors = key_join.image_vectors(np.load(embedded.path(".npy"), mmap_mode="r", allow_pickle=False), named, keys)
     if options.label is not None:
         truth = pq.read_table(job.input("truth").path(".truth.parquet"), columns=["image_id", options.label])
-        label = known.label_codes(keys["key"], truth["image_id"], truth[options.label])
+        label = key_join.label_codes(keys["key"], truth["image_id"], truth[options.label])
     if job.inputs("captions"):
         arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "caption"])
-        caption = known.label_codes(keys["key"], arm["key"], arm["caption"])
-    knowledge = Knowledge(known.codes(keys["subreddit"]), vectors, label, caption)
+        caption = key_join.label_codes(keys["key"], arm["key"], arm["caption"])
+    knowledge = Knowledge(key_join.codes(keys["subreddit"]), vectors, label, caption)
     report = judge(pairs, knowledge, Options(options.bootstrap, options.seed, options.batch))
-    both = table.select(["source", "target"])
+    diagnostics = table.select(["source", "target"])
     for name in report.pairs.column_names:
-        both = both.append_column(name, report.pairs[name])
-    write_table(job.file(".parquet"), both)
+        diagnostics = diagnostics.append_column(name, report.pairs[name])
+    write_table(job.file(".parquet"), diagnostics)
     random = report.random_cosines
     image = report.pairs["image_cosine"].to_numpy()
     write_table(
@@ -76,7 +76,7 @@ def pair_quality(job: Job[PairQuality]) -> None:
     job.file(".json").write_bytes(pretty({**report.summary, **recall, "label": options.label}))
     chosen = np.bincount(pairs.target, minlength=pairs.count)
     draw(job.file(".png"), pairs.cosine, chosen, None if random is None else (image, random), report.summary)
-    job.rows(len(table), len(both))
+    job.rows(len(table), len(diagnostics))
 
 
 STAGE = Stage(

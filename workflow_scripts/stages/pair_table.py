@@ -36,7 +36,7 @@ class _PairTable(PartnerSettings):
         kind = PAIR_KINDS[self.kind]
         settings_of(self, kind)
         extra = {"kind": True, "label": kind.needs_labels}
-        used = kind.settings.model_fields.keys() | {name for name, has in extra.items() if has}
+        used = kind.settings.model_fields.keys() | {name for name, applies in extra.items() if applies}
         for name, field in type(self).model_fields.items():
             if name not in used and name in PairTable.model_fields and getattr(self, name) != field.default:
                 raise ValueError(f"{name} has no effect on pairs of kind {kind.name}")
@@ -74,9 +74,9 @@ def pair_table(job: Job[PairTable]) -> None:
     write_table(job.file(".parquet"), table)
     counts: dict[str, Any] = {"images": len(keys), "pairs": len(table), "without_pair": pairs.without}
     if pairs.recall is not None:
-        found, wanted, asked = pairs.recall
+        hits, neighbours, images = pairs.recall
         # Neighbours of one image are not independent: n is the number of images.
-        counts["recall"] = figure(wilson(found / wanted, asked), asked)
+        counts["recall"] = figure(wilson(hits / neighbours, images), images)
     job.file(".json").write_bytes(pretty(counts))
     job.rows(len(keys), len(keys) - sum(pairs.without.values()), pairs.without)
 

@@ -1,11 +1,11 @@
 """One pretraining run: backbone weights of the kept checkpoints, the training curve, and the run's metadata.
 
-Inputs: ``images`` (image_index or pack_index), ``pairs`` (pair_table; language and visual pairs),
-``captions`` (select_captions;
-methods that learn which captions are equal), ``tokens`` (tokens) and ``vectors`` (embed_captions; methods that learn
-from them), ``faithfulness`` (select_captions or embed_captions; weights of pairs), ``truth`` (demo_world; labels),
-``common`` (common_images, optional: the only images to train on), ``probe`` (eval_dataset, optional; without it the
-online probe guesses subreddits), ``network`` (source; a network from elsewhere). An untrained run needs none.
+Inputs: ``images`` (image_index or pack_index), ``pairs`` (pair_table; language and visual pairs), ``captions``
+(select_captions; methods that learn which captions are equal), ``tokens`` (tokens) and ``vectors`` (embed_captions;
+methods that learn from them), ``faithfulness`` (select_captions or embed_captions; weights of pairs), ``truth``
+(demo_world; labels), ``common`` (common_images, optional: the only images to train on), ``probe`` (eval_dataset,
+optional; without it the online probe predicts subreddits), ``network`` (source; a network from elsewhere). An untrained
+run needs none.
 """
 
 import shutil
@@ -53,8 +53,8 @@ def pretrain(job: Job[Pretrain]) -> None:
 
             plan = _plan(job)
             counts = _counts(job, plan)  # by the numbers of images in the index
-            plan, found = calibrated(plan)
-            length, counts = plan.schedule, counts | found
+            plan, calibration = calibrated(plan)
+            length, counts = plan.schedule, counts | calibration
             starts = launch(plan, interrupt)
             job.note(starts=starts, deterministic_algorithms=deterministic(job.device), **_staged_in(job))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
@@ -125,7 +125,7 @@ def _plan(job: Job[Pretrain]) -> "Plan":
 
 
 def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "Learned":
-    """What is learned of the images to train on, in the order of the plan; others of ``keys`` are counted by reason."""
+    """What is learned from the images to train on, in the order of the plan; other ``keys`` are counted by reason."""
     from workflow_scripts.pretraining.data.caption_vectors import embedded_pairs
     from workflow_scripts.pretraining.data.inputs import read_captions, read_common, read_labels, read_pairing
     from workflow_scripts.pretraining.method import LabelSettings
@@ -168,11 +168,11 @@ def _tokens(job: Job[Pretrain], pairing: "Pairing", keys: "pa.ChunkedArray") -> 
     from workflow_scripts.pretraining.data.inputs import read_tokens
     from workflow_scripts.pretraining.data.token_rows import TokenSizes
 
-    made, copy = job.input("tokens"), job.work / "tokens.npy"
-    shutil.copyfile(made.path(".npy"), copy)
-    about = read_json(made.path(".json"), "rerun the workflow from this artifact")
+    artifact, copy = job.input("tokens"), job.work / "tokens.npy"
+    shutil.copyfile(artifact.path(".npy"), copy)
+    about = read_json(artifact.path(".json"), "rerun the workflow from this artifact")
     sizes = TokenSizes(*(about[name] for name in TokenSizes._fields))
-    return read_tokens(pairing, keys, made.path(".parquet"), copy, sizes)
+    return read_tokens(pairing, keys, artifact.path(".parquet"), copy, sizes)
 
 
 def _counts(job: Job[Pretrain], plan: "Plan") -> dict[str, float]:

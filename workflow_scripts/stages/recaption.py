@@ -41,11 +41,11 @@ def recaption(job: Job[Recaption]) -> None:
         keep_freed_memory()
     options = job.settings
     shard = job.input("shard")
-    every = pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state", "offset", "bytes", "sha256"])
-    rows = every.filter(pc.equal(every["state"], "ok"))
-    which = np.zeros(len(rows), dtype=np.int64)
-    place = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
-    images = TarImages([shard.location(".tar")], which, *place, hash_column(rows["sha256"]))
+    all_rows = pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state", "offset", "bytes", "sha256"])
+    rows = all_rows.filter(pc.equal(all_rows["state"], "ok"))
+    tar = np.zeros(len(rows), dtype=np.int64)
+    spans = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
+    images = TarImages([shard.location(".tar")], tar, *spans, hash_column(rows["sha256"]))
 
     def load() -> Models:
         return load_models(job.source("captioner"), job.source("matcher"), job.device, options, options)
@@ -57,7 +57,7 @@ def recaption(job: Job[Recaption]) -> None:
     with fitting(options.batch_size, size, job.work):
         table = recaption_shard(rows, images, size, job.work, models, job.workers)
     write_table(job.file(".parquet"), table)
-    job.rows(len(every), len(rows), {"no_image": len(every) - len(rows)})
+    job.rows(len(all_rows), len(rows), {"no_image": len(all_rows) - len(rows)})
     job.note(batch_size=size, captions=len(table), empty_captions=pc.sum(pc.equal(table["generated"], "")).as_py() or 0)
 
 

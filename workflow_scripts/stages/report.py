@@ -58,17 +58,18 @@ def report(job: Job[Report]) -> None:
     from workflow_scripts.reporting.sections.contents import page_context
     from workflow_scripts.reporting.sections.saliency import MapMeaning
 
-    given = {name: job.inputs(name) for name in INPUTS}
-    behind = [artifact for name in ROOT_ONLY for artifact in job.inputs(name)]
+    inputs = {name: job.inputs(name) for name in INPUTS}
+    root_only = [artifact for name in ROOT_ONLY for artifact in job.inputs(name)]
     meanings = {name: explained(score) for name, score in SCORES.items()}
     figures = {
-        name: Explained(one.group, one.title, one.unit, one.better, one.summary) for name, one in FIGURES.items()
+        name: Explained(figure.group, figure.title, figure.unit, figure.better, figure.summary)
+        for name, figure in FIGURES.items()
     }
     maps = {name: MapMeaning(kind.role, kind.layered, kind.summary) for name, kind in KINDS.items()}
-    page = page_context(given, job.settings, behind, meanings, maps, figures, job.inputs("scores"))
+    page = page_context(inputs, job.settings, root_only, meanings, maps, figures, job.inputs("scores"))
     job.file(".html").write_bytes(render(page))
-    made = [*behind, *chain.from_iterable(given.values())]
-    took = [(one.manifest["stage"], figures_of(computation(one))) for one in made]
+    artifacts = [*root_only, *chain.from_iterable(inputs.values())]
+    took = [(artifact.manifest["stage"], figures_of(computation(artifact))) for artifact in artifacts]
     job.beside(SPEED).write_bytes(speed_page(job.settings.study, took))
 
 

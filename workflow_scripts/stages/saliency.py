@@ -71,8 +71,8 @@ def saliency(job: Job[Saliency]) -> None:
     leading = (network, layers[plan.layers[0]], data, head, images)
     pairs = object_pairs(data, head, images, result.survey.rows)
     resampling = (settings.resamples, settings.level, derive(settings.seed, "objects", data.name))
-    found = object_rows(*leading, pairs, settings.upsampling, job.device, resampling)
-    rows = [{"dataset": data.name, "layer": plan.layers[0], **row} for row in found]
+    swaps = object_rows(*leading, pairs, settings.upsampling, job.device, resampling)
+    rows = [{"dataset": data.name, "layer": plan.layers[0], **row} for row in swaps]
     write_table(job.file(".objects.parquet"), pa.Table.from_pylist(rows, OBJECTS))
     left_out, scored = result.survey.left_out, len(result.keys)
     job.rows(scored + left_out.total(), scored, dict(left_out))

@@ -57,16 +57,16 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
     keys = set(pq.read_table(scores.path(".parquet"), columns=["key"])["key"].to_pylist())
     masked = [row for row in range(len(data.keys)) if str(data.keys[row]) in keys]
     rows = sorted(masked, key=lambda row: derive(settings.seed, "checked", str(data.keys[row])))[: settings.images]
-    made: list[dict[str, object]] = []
+    checks: list[dict[str, object]] = []
     if rows:
         (part,) = explained_layers(network, metadata, [results["layer"][0].as_py()]).values()
         with torch.random.fork_rng():
             torch.manual_seed(derive(settings.seed, "twin"))
             twin = random_twin(metadata)
-        at = np.array(rows, dtype=np.int64)
-        others = swapped_classes(head, data, at, settings.seed)[:, 1]
-        checked, fitted = chosen(data, images, at), training_rows(data, TRAIN_IMAGES, settings.seed)
-        given = Given(network, part, twin, data, head, images, checked, fitted, others)
+        positions = np.array(rows, dtype=np.int64)
+        swapped = swapped_classes(head, data, positions, settings.seed)[:, 1]
+        checked, fitted = chosen(data, images, positions), training_rows(data, TRAIN_IMAGES, settings.seed)
+        inputs = Given(network, part, twin, data, head, images, checked, fitted, swapped)
         plan = CheckPlan(
             settings.shares,
             results["upsampling"][0].as_py(),
@@ -75,8 +75,8 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
             settings.seed,
             job.device,
         )
-        made = list(check_rows(given, plan))
-    write_table(job.file(".parquet"), pa.Table.from_pylist(made, CHECKS))
+        checks = list(check_rows(inputs, plan))
+    write_table(job.file(".parquet"), pa.Table.from_pylist(checks, CHECKS))
     job.rows(len(masked), len(rows), {"over_limit": len(masked) - len(rows)})
 
 
@@ -108,9 +108,9 @@ FACTS = Facts(
     section="evaluation.saliency_checks",
     group="evaluation.{run}.{step}",
     names=lambda units: [
-        f"{name}.{own.steps[-1]}.{dataset}"
-        for name, own in units.trainings.items()
-        if own.run.check_saliency and own.settings.seed == own.run.seeds[0]
+        f"{name}.{training.steps[-1]}.{dataset}"
+        for name, training in units.trainings.items()
+        if training.run.check_saliency and training.settings.seed == training.run.seeds[0]
         for dataset in units.mask_datasets
     ],
     inputs={

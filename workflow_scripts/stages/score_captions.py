@@ -93,8 +93,8 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
     rows = np.flatnonzero(inside & chosen(len(table), options.images, options.seed))
     reference = Reference(_captions(job.input("reference"), table)) if kind.by_reference else None
 
-    def texts_of(one: Job[ScoreCaptions]) -> list[str]:
-        captions = _captions(one.input("captions"), table)
+    def texts_of(arm_job: Job[ScoreCaptions]) -> list[str]:
+        captions = _captions(arm_job.input("captions"), table)
         used = captions if reference is None else reference.comparable(captions)
         texts: list[str] = used.take(pa.array(rows)).to_pylist()
         return texts
@@ -102,15 +102,15 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
     jobs, captions = zip(*read_all(job, texts_of), strict=True)
     keys = table["key"].take(pa.array(rows)).to_pylist()
     shown = partial(decoded, index_images(index), workers=job.workers) if reference is None else reference.shown
-    scored = Scored(shown, rows, keys, captions, [one.work for one in jobs])
+    scored = Scored(shown, rows, keys, captions, [arm_job.work for arm_job in jobs])
     others = kind.others if options.others is None else options.others
     usable = np.arange(len(table)) if reference is None else reference.rows
     compared = Comparison(usable[sampled(len(usable), options.seed)], others, options.seed)
-    found = score_captions(scored, compared, kind.scores, options.batch_size, partial(_load, job, kind))
-    for one, texts, scores in zip(jobs, captions, found, strict=True):
-        write_table(one.file(".parquet"), scores)
-        one.rows(int(inside.sum()), len(scores), {"not_chosen": int(inside.sum()) - len(rows)})
-        one.note(empty_captions=sum(not text for text in texts), arms_of_this_process=len(jobs))
+    tables = score_captions(scored, compared, kind.scores, options.batch_size, partial(_load, job, kind))
+    for arm_job, texts, scores in zip(jobs, captions, tables, strict=True):
+        write_table(arm_job.file(".parquet"), scores)
+        arm_job.rows(int(inside.sum()), len(scores), {"not_chosen": int(inside.sum()) - len(rows)})
+        arm_job.note(empty_captions=sum(not text for text in texts), arms_of_this_process=len(jobs))
 
 
 def _load(job: Job[ScoreCaptions], kind: Judge) -> Scorer:

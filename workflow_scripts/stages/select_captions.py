@@ -56,9 +56,9 @@ def select_captions(job: Job[SelectCaptions]) -> None:
     from workflow_scripts.core.files.tables import write_parts
 
     kind, of_kind = ARM_KINDS[job.settings.kind], Counter[str]()
-    found: list[dict[str, Any]] = []
-    rows = write_parts(job.file(".parquet"), SCHEMA, _parts(job, kind, of_kind, found))
-    counts = summed(found)
+    part_counts: list[dict[str, Any]] = []
+    rows = write_parts(job.file(".parquet"), SCHEMA, _parts(job, kind, of_kind, part_counts))
+    counts = summed(part_counts)
     more = {"file" if kind.from_file else "judges": dict(of_kind)} if of_kind else {}
     job.file(".json").write_bytes(pretty({"kind": kind.name, **counts, **more}))
     captioned = rows - counts["empty"]
@@ -69,9 +69,9 @@ def select_captions(job: Job[SelectCaptions]) -> None:
 
 
 def _parts(
-    job: Job[SelectCaptions], kind: ArmKind, of_kind: Counter[str], found: list[dict[str, Any]]
+    job: Job[SelectCaptions], kind: ArmKind, of_kind: Counter[str], part_counts: list[dict[str, Any]]
 ) -> "Iterator[pa.Table]":
-    """The arm's rows, a row group at a time; adds what there is to count to ``of_kind`` and ``found``.
+    """The arm's rows, a row group at a time; adds its counts to ``of_kind`` and ``part_counts``.
 
     A kind that chooses row by row gets as many rows of its inputs at a time, any other all at once.
     """
@@ -83,18 +83,18 @@ def _parts(
     path, settings = job.input("captions").path(".parquet"), settings_of(job.settings, kind)
     table = RowReader([path], None if kind.columns is None else ["key", *kind.columns])
     originals, total = RowReader([path], ["original"]), pq.read_metadata(path).num_rows
-    arms = {one.name: _Rows("captions", [one.path(".parquet")], total) for one in job.inputs("arms")}
+    arms = {arm.name: _Rows("captions", [arm.path(".parquet")], total) for arm in job.inputs("arms")}
     scores = _scores(job, total)
     file = job.source("external") if kind.from_file else None
     step = ROW_GROUP if kind.row_wise(settings) else max(1, total)
     for _ in range(0, total, step):
         rows = table.read(step)
-        others = {name: one.read(rows["key"]) for name, one in arms.items()}
-        of_judges = {names: one.read(rows["key"]).drop_columns("key") for names, one in scores.items()}
-        arm = kind.select(ArmInputs(rows, others, file, of_judges, of_kind), settings)
+        of_arms = {name: reader.read(rows["key"]) for name, reader in arms.items()}
+        of_judges = {names: reader.read(rows["key"]).drop_columns("key") for names, reader in scores.items()}
+        arm = kind.select(ArmInputs(rows, of_arms, file, of_judges, of_kind), settings)
         for start in range(0, len(arm), ROW_GROUP):
             part = arm.slice(start, ROW_GROUP)
-            found.append(counts(part, originals.read(len(part))))
+            part_counts.append(counts(part, originals.read(len(part))))
             yield part
 
 
@@ -107,9 +107,9 @@ class _Rows:
         from workflow_scripts.core.files.tables import RowReader
 
         self._what, self._where = what, paths[0]
-        have = sum(pq.read_metadata(path).num_rows for path in paths)
-        self._value = f"{have} captions, {total} images"
-        if have != total:
+        count = sum(pq.read_metadata(path).num_rows for path in paths)
+        self._value = f"{count} captions, {total} images"
+        if count != total:
             raise self._mismatch()
         self._reader = RowReader(paths)
 
@@ -128,9 +128,9 @@ class _Rows:
 def _scores(job: Job[SelectCaptions], total: int) -> dict[tuple[str, str], _Rows]:
     """(judge, arm) -> scores of the captions of all images."""
     paths: dict[tuple[str, str], list[Path]] = {}
-    for one in job.inputs("scores"):
-        paths.setdefault((one.unit["judge"], one.unit["arm"]), []).append(one.path(".parquet"))
-    return {names: _Rows(f"{names[0]}'s scores of arm {names[1]}", found, total) for names, found in paths.items()}
+    for artifact in job.inputs("scores"):
+        paths.setdefault((artifact.unit["judge"], artifact.unit["arm"]), []).append(artifact.path(".parquet"))
+    return {names: _Rows(f"{names[0]}'s scores of arm {names[1]}", files, total) for names, files in paths.items()}
 
 
 STAGE = Stage(

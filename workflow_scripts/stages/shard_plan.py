@@ -39,9 +39,9 @@ def shard_plan(job: Job[ShardPlan]) -> None:
     from workflow_scripts.core.files.jsonio import pretty
 
     rows = job.input("annotations").path(".parquet")
-    made = plan(rows, **job.settings.model_dump(), out=job.file(".parquet"))
-    job.file(".json").write_bytes(pretty(made))
-    job.rows(sum(made["rows"]), sum(made["rows"]))
+    summary = plan(rows, **job.settings.model_dump(), out=job.file(".parquet"))
+    job.file(".json").write_bytes(pretty(summary))
+    job.rows(sum(summary["rows"]), sum(summary["rows"]))
 
 
 STAGE = Stage(

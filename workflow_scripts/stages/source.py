@@ -67,16 +67,16 @@ def _shorthand(value: Any) -> Any:
     return {"at": value} if isinstance(value, str) else value
 
 
-def _of_user(given: Source) -> Source:
-    if given.torchvision is not None:
+def _of_user(value: Source) -> Source:
+    if value.torchvision is not None:
         raise ValueError("torchvision is set by the workflow; remove it")
-    return given
+    return value
 
 
 # In the config a source may be written as its location alone.
-_PLACE = Annotated[str, Field(min_length=1)]
+_LOCATION = Annotated[str, Field(min_length=1)]
 SourceField = Annotated[
-    Source, BeforeValidator(_shorthand, json_schema_input_type=_PLACE | Source), AfterValidator(_of_user)
+    Source, BeforeValidator(_shorthand, json_schema_input_type=_LOCATION | Source), AfterValidator(_of_user)
 ]
 
 
@@ -108,11 +108,11 @@ def _local_files(job: Job[Source]) -> list[dict[str, Any]]:
 
         download(settings.torchvision, path)
     files = listing(path, job.results)
-    found = {entry["path"]: entry["sha256"] for entry in files}
+    hashes = {entry["path"]: entry["sha256"] for entry in files}
     expected = dict(settings.expect) | ({"": settings.sha256} if settings.sha256 else {})
     for name, sha256 in expected.items():
-        if found.get(name) != sha256:
-            value = f"{name or 'the file'} has {found.get(name, 'no sha256: it is missing')}"
+        if hashes.get(name) != sha256:
+            value = f"{name or 'the file'} has {hashes.get(name, 'no sha256: it is missing')}"
             raise PipelineError("unexpected content of source", settings.at, value, f"expected sha256 {sha256}")
     return files
 

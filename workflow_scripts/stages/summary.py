@@ -42,16 +42,16 @@ def summary(job: Job[Summary]) -> None:
     scores = read_scores({kind: job.inputs(kind) for kind in READERS}, job.inputs("leakage"))
     listed = {contrast.name for contrast in settings.contrasts}
     usual = standard(settings.runs) if settings.standard_contrasts else ()
-    wanted = [*(contrast for contrast in usual if contrast.name not in listed), *settings.contrasts]
+    contrasts = [*(contrast for contrast in usual if contrast.name not in listed), *settings.contrasts]
     sources: dict[str, object] = {"files": scores.files}
-    for suffix, schema, found in (
+    for suffix, schema, rows in (
         ("", ROWS, list(summary_rows(scores, runs))),
-        (".contrasts", CONTRASTS, list(contrast_rows(scores, runs, wanted, settings.bootstrap))),
+        (".contrasts", CONTRASTS, list(contrast_rows(scores, runs, contrasts, settings.bootstrap))),
     ):
-        table = pa.Table.from_pylist([row for row, _ in found], schema)
+        table = pa.Table.from_pylist([row for row, _ in rows], schema)
         write_table(job.file(f"{suffix}.parquet"), table)
         csv.write_csv(table, job.file(f"{suffix}.csv"))
-        sources[suffix.removeprefix(".") or "rows"] = [files for _, files in found]
+        sources[suffix.removeprefix(".") or "rows"] = [files for _, files in rows]
     job.file(".sources.json").write_text(json.dumps(sources, sort_keys=True) + "\n")
 
 

@@ -45,14 +45,14 @@ def tokenizer(job: Job[Tokenizer]) -> None:
 
     kind = TOKENIZERS[job.settings.kind]
     if kind.load is not None:
-        made = kind.load(job.source("model"))
+        model = kind.load(job.source("model"))
     else:
         assert kind.train is not None
         with pq.ParquetFile(job.input("captions").path(".parquet")) as table:
             batches = (batch["original"].drop_null().to_pylist() for batch in table.iter_batches(columns=["original"]))
-            made = kind.train(batches, job.settings.vocabulary or CLIPS)
+            model = kind.train(batches, job.settings.vocabulary or CLIPS)
             job.rows(table.metadata.num_rows, table.metadata.num_rows)
-    made.write(job.file(MODEL), job.file(SPECIAL))
+    model.write(job.file(MODEL), job.file(SPECIAL))
 
 
 STAGE = Stage(

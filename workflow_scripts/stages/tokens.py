@@ -38,7 +38,7 @@ def tokens(job: Job[Tokens]) -> None:
     tokenizer = read_tokenizer(source.path(MODEL), source.path(SPECIAL))
     context, special = job.settings.context, tokenizer.special
     with pq.ParquetFile(path) as table:
-        batches = (one["caption"].to_pylist() for one in table.iter_batches(ROW_GROUP, columns=["caption"]))
+        batches = (batch["caption"].to_pylist() for batch in table.iter_batches(ROW_GROUP, columns=["caption"]))
         encode = partial(tokenizer.rows, context=context)
         lengths, cut = write_rows(batches, encode, special.vocabulary, job.file(".npy"))
     keys = pq.read_table(path, columns=["key"])["key"]

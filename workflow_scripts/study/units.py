@@ -84,7 +84,7 @@ class Units:
         return self._names[stage]
 
     def all(self, stage: str) -> list[str]:
-        """``<stage>/<name>`` of all of them."""
+        """``<stage>/<name>`` of all artifacts of a stage."""
         return [f"{stage}/{name}" for name in self.names(stage) or ()]
 
     def holds(self, stage: str, name: str) -> bool:
@@ -93,12 +93,12 @@ class Units:
         return names is None or name in names
 
     def needed(self, stage: str) -> list[str]:
-        """Names of those that the report or the rule ``all`` need, unlike embeddings that nothing reads."""
+        """Names of the artifacts that the report or the rule ``all`` needs, unlike embeddings that nothing reads."""
         return [name for name in self.names(stage) or [] if f"{stage}/{name}" in self._needed]
 
     @cached_property
     def _needed(self) -> set[str]:
-        found = {*self.all("report")}
+        labels = {*self.all("report")}
         # The report lists the sources behind its other inputs.
         waiting = [name for stage in stages_in_order() if facts(stage).in_all for name in self.all(stage)]
         waiting += [
@@ -106,14 +106,14 @@ class Units:
         ]
         while waiting:
             label = waiting.pop()
-            if label not in found:
-                found.add(label)
+            if label not in labels:
+                labels.add(label)
                 stage, name = label.split("/", 1)
                 declared = declaration(stage)
                 assert declared is not None
                 unit = declared.unit_of(name)
-                waiting += [one for key in facts(stage).input_names for one in self.read(stage, key, unit)]
-        return found
+                waiting += [read for key in facts(stage).input_names for read in self.read(stage, key, unit)]
+        return labels
 
     def requested(self, out: str) -> list[str]:
         """Manifests that the rule ``all`` requests, of stages that say so."""
@@ -122,11 +122,11 @@ class Units:
 
     def read(self, stage: str, name: str, unit: Unit) -> list[str]:
         """``<stage>/<name>`` of the artifacts that a job reads as input ``name``, in order."""
-        known = facts(stage)
-        if name not in known.inputs:
+        stage_facts = facts(stage)
+        if name not in stage_facts.inputs:
             source = self._source(stage, name, unit)
             return [f"source/{source}"] if source in self.sources_by_name else []
-        declared = known.inputs[name]
+        declared = stage_facts.inputs[name]
         if not isinstance(declared, str):
             return declared(self, unit)
         return self.all(declared.removesuffix("/*")) if declared.endswith("/*") else [declared.format(**unit)]
@@ -146,18 +146,18 @@ class Units:
         Raises:
             KeyError: the study has no such unit.
         """
-        known = facts(stage)
-        found = {} if known.section is None else dict(self._section(stage, known.section.format(**unit)))
-        return found if known.settings is None else found | known.settings(self, unit)
+        stage_facts = facts(stage)
+        section = {} if stage_facts.section is None else dict(self._section(stage, stage_facts.section.format(**unit)))
+        return section if stage_facts.settings is None else section | stage_facts.settings(self, unit)
 
     def _read_section(self, stage: str, path: str) -> dict[str, Any]:
         """A section's settings of the stage itself, without names and sources that the section adds."""
-        found: Any = self.study
+        section: Any = self.study
         for part in path.split("."):
-            found = named(found, part) if isinstance(found, tuple | list) else getattr(found, part)
+            section = named(section, part) if isinstance(section, tuple | list) else getattr(section, part)
         declared = declaration(stage)
         assert declared is not None
-        return dict(found.model_dump(mode="json", include=set(declared.settings.model_fields)))
+        return dict(section.model_dump(mode="json", include=set(declared.settings.model_fields)))
 
     # What the declarations of several stages use -------------------------------------------------------------------
 
@@ -176,8 +176,8 @@ class Units:
 
     def scores_read(self, arm: str) -> list[str]:
         """``<stage>/<name>`` of the scores that choose the captions of an arm; none if no judge chooses them."""
-        own = self.item("arms", arm)
-        return self.scores(own.arms_read.values(), [own.judge_read]) if own.judge_read else []
+        item = self.item("arms", arm)
+        return self.scores(item.arms_read.values(), [item.judge_read]) if item.judge_read else []
 
     def tokenised_arms(self) -> list[str]:
         """The arms whose captions some run learns from as tokens, in the order of the study."""
@@ -195,13 +195,13 @@ class Units:
 
     def run_seen(self, encoder: str) -> dict[str, Any]:
         """The checkpoint and the view of an encoder of images that is a run of the study; empty for others."""
-        given = self.item("image_encoders", encoder)
-        if given.run is None:
+        item = self.item("image_encoders", encoder)
+        if item.run is None:
             return {}
-        run = self.trainings[given.run].settings
+        run = self.trainings[item.run].settings
         # As evaluations see images by default: their own settings must not decide what is trained.
         view = seen_by(run, Scaling()).model_dump(mode="json")
-        return {"weights": run.checkpoint_name(given.checkpoint), "view": view}
+        return {"weights": run.checkpoint_name(item.checkpoint), "view": view}
 
     def vectors_read(self) -> list[str]:
         """``<stage>/<name>`` of the embeddings that pair tables, their diagnostics and the search for leakage read."""
@@ -234,7 +234,7 @@ class Units:
             "captions_of": {pairs.name: pairs.arm for pairs in study.pairs if pairs.arm and pairs.arm != pairs.name},
             "headline_step": next(shown, step_name(step)),
             "levels": levels,
-            "accepted": [dict(one) for one in self.accepted],
+            "accepted": [dict(acceptance) for acceptance in self.accepted],
         }
 
 
@@ -245,7 +245,7 @@ def named_sources(study: Study, tokenised: Sequence[str]) -> dict[str, Source]:
         tokenised: arms whose captions become tokens.
     """
     matcher = study.recaption.matcher
-    found: dict[str, Source | None] = {
+    sources: dict[str, Source | None] = {
         "annotations": study.annotations.source,
         "exclude": study.annotations.exclude_from,
         "captioner": study.recaption.captioner,
@@ -254,23 +254,23 @@ def named_sources(study: Study, tokenised: Sequence[str]) -> dict[str, Source]:
         "labels": study.caption_labels.source if study.caption_labels else None,
         "tokenizer": study.tokenizer.source if tokenised else None,
     }
-    found |= {f"captions-{arm.name}": arm.table for arm in study.arms}
+    sources |= {f"captions-{arm.name}": arm.table for arm in study.arms}
     encoders = {encoder.name: encoder.source for encoder in study.text_encoders}
     for judge in study.judges:
         text = encoders[judge.encoder] if judge.encoder else None
-        given = {"model": judge.source or matcher, "text": text, "photos": judge.photos}
-        found |= {str(FACTS.sources[need]).format(judge=judge.name): given[need] for need in JUDGES[judge.kind].needs}
-    found |= {f"encoder-{name}": source for name, source in encoders.items()}
+        roles = {"model": judge.source or matcher, "text": text, "photos": judge.photos}
+        sources |= {str(FACTS.sources[need]).format(judge=judge.name): roles[need] for need in JUDGES[judge.kind].needs}
+    sources |= {f"encoder-{name}": source for name, source in encoders.items()}
     for encoder in study.image_encoders:
-        own = matcher if IMAGE_ENCODERS[encoder.kind].needs == "matcher" else None
-        found[f"encoder-{encoder.name}"] = encoder.source or own
-    found |= {f"network-{network.name}": network.source for network in study.networks}
+        default = matcher if IMAGE_ENCODERS[encoder.kind].needs == "matcher" else None
+        sources[f"encoder-{encoder.name}"] = encoder.source or default
+    sources |= {f"network-{network.name}": network.source for network in study.networks}
     for dataset in study.datasets:
         source = dataset.source
         if source is not None and dataset.torchvision_name:
             source = source.model_copy(update={"torchvision": dataset.torchvision_name})
-        found[f"dataset-{dataset.name}"] = source
-    return {name: source for name, source in found.items() if source is not None and source.at != WORLD}
+        sources[f"dataset-{dataset.name}"] = source
+    return {name: source for name, source in sources.items() if source is not None and source.at != WORLD}
 
 
 def named(items: Iterable[Any], name: str) -> Any:

@@ -50,7 +50,7 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
     ``images_not_in_file``. Memory holds one caption per image and eight bytes for each further one.
 
     Args:
-        rows: keys and captions, as ``read_captions`` gives them.
+        rows: keys and captions, as ``read_captions`` returns them.
 
     Raises:
         PipelineError: too many images have no caption.
@@ -61,12 +61,12 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
     from workflow_scripts.captions.arm_rows import NONE, arm_table
 
     table, counts = inputs.table, inputs.counts
-    place = {key: number for number, key in enumerate(table["key"].to_pylist())}
+    row_of = {key: number for number, key in enumerate(table["key"].to_pylist())}
     best: list[str | None] = [None] * len(table)
     named, seen = bytearray(len(table)), array("q")
     for key, captions in rows:
         counts["captions"] += len(captions)
-        image = place.get(key) if key else None
+        image = row_of.get(key) if key else None
         if image is None:
             counts["not_in_study" if key else "no_key"] += len(captions)
             continue
@@ -77,19 +77,19 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
                 continue
             seen.append(hash((image, text)))
             best[image] = text if best[image] is None else best[image]
-    different = len(np.unique(np.frombuffer(seen, dtype=np.int64)))
+    distinct = len(np.unique(np.frombuffer(seen, dtype=np.int64)))
     missing = best.count(None)
-    counts["duplicate"] = len(seen) - different
-    counts["not_chosen"] = different - (len(table) - missing)
+    counts["duplicate"] = len(seen) - distinct
+    counts["not_chosen"] = distinct - (len(table) - missing)
     counts["images_not_in_file"] = len(table) - sum(named)
     if missing > settings.max_missing_share * len(table):
         example = table["key"][best.index(None)].as_py()
         allowed = f"{settings.max_missing_share:.2%} are allowed"
         value = f"{missing} of {len(table)} images have none, such as {example}; {allowed}"
         raise PipelineError("missing captions", where, value, "complete the file or raise the arm's max_missing_share")
-    none = pa.nulls(len(table), pa.float32())
+    no_scores = pa.nulls(len(table), pa.float32())
     origin = [NONE if text is None else "external" for text in best]
-    return arm_table(table, [text or "" for text in best], origin, none, none)
+    return arm_table(table, [text or "" for text in best], origin, no_scores, no_scores)
 
 
 ARM_KIND = ArmKind(

@@ -1,4 +1,4 @@
-"""A share of the images keeps its caption; the captions of the rest are shuffled."""
+"""A share of the images keeps its captions; those of the other images are shuffled."""
 
 from typing import TYPE_CHECKING
 

@@ -85,7 +85,7 @@ def select(inputs: ArmInputs, settings: Revised) -> "pa.Table":
 
 
 def by_itm(old: "pa.Table", new: "pa.Table", margin: float, threshold: float | None) -> "np.ndarray":
-    """(n,) bool: whose ITM is higher in ``new`` by more than the margin, or lower than the threshold in ``old``.
+    """(n,) bool: where ITM is higher in ``new`` by more than the margin, or lower than the threshold in ``old``.
 
     ITM is the logit difference match - no match.
     """

@@ -25,11 +25,11 @@ class Load:
         rows: annotation rows that the job reads: those of the study, or of its shard.
         images: images behind these rows that are still available.
         image_bytes: size of an image in a shard.
-        parts: by what the study's rows and images are divided to give those of the job.
+        parts: divisor of the study's rows and images that gives those of the job.
         labelled: images of the job's downstream set; for a stage that collects evaluations, of all evaluations
             together.
-        masked: those of them that have an object mask.
-        tested: those of them in the test split.
+        masked: labelled images that have an object mask.
+        tested: labelled images in the test split.
         settings: settings of the job, as JSON values.
         forward_gflop: 10^9 floating-point operations of a forward pass of the run's backbone for one image.
         weights_bytes: size of the backbone's weights.

@@ -126,9 +126,9 @@ class Stage(Generic[S]):
         """The settings, or the inputs, that can change the bytes of an artifact."""
         return {name: value for name, value in named.items() if name not in self.not_in_key}
 
-    def device(self, wanted: str) -> str:
-        """The device (``auto``, ``cpu`` or ``cuda``) of the stage's jobs when the config says ``wanted``."""
-        return wanted if self.on_device else "cpu"
+    def device(self, requested: str) -> str:
+        """The device (``auto``, ``cpu`` or ``cuda``) of the stage's jobs when the config says ``requested``."""
+        return requested if self.on_device else "cpu"
 
     def manifest_unit(self, unit: Mapping[str, str]) -> dict[str, str]:
         """The unit as key and manifest hold it: empty where it is only a number."""
@@ -175,7 +175,7 @@ class Job(Generic[S]):
 
     @property
     def input_names(self) -> list[str]:
-        """Names of the inputs that the command line gives."""
+        """Names of the inputs on the command line."""
         return list(self._inputs)
 
     def inputs(self, name: str) -> list[Artifact]:
@@ -245,7 +245,7 @@ class Job(Generic[S]):
 
 
 def read_all(job: Job[S], read: Callable[[Job[S]], T]) -> list[tuple[Job[S], T]]:
-    """The job and its ``others``, each with what ``read`` gives.
+    """The job and its ``others``, each with what ``read`` returns.
 
     One of the others whose inputs can't be read, or change while they are read, is left to its own process. Their later
     changes are not looked for, since everything needed is in memory.
@@ -255,9 +255,9 @@ def read_all(job: Job[S], read: Callable[[Job[S]], T]) -> list[tuple[Job[S], T]]
         read: reads into memory everything that the stage needs of the inputs that differ between the jobs.
 
     Raises:
-        PipelineError: the own job's inputs can't be read.
+        PipelineError: the inputs of the process's own job can't be read.
     """
-    found = [(job, read(job))]
+    results = [(job, read(job))]
     for other in job.others:
         try:
             with read_apart():
@@ -266,9 +266,9 @@ def read_all(job: Job[S], read: Callable[[Job[S]], T]) -> list[tuple[Job[S], T]]
             other.left = True
             _leave_to_its_own(other.staging.artifact, error)
         else:
-            found.append((other, value))
+            results.append((other, value))
     job.others = [other for other in job.others if not other.left]
-    return found
+    return results
 
 
 def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
@@ -319,7 +319,7 @@ def _make(job: Job[S], artifact: Path, args: argparse.Namespace) -> None:
     """Make the artifact; if it has to be computed, also those of ``--also`` and ``--in-turn`` not in the cache.
 
     The artifacts of ``--also`` only go into the cache, from where their own jobs take them. Those of ``--in-turn`` are
-    published as well: they may take days, in which others look at the results.
+    published as well: they may take days, during which others look at the results.
     """
     with ExitStack() as held:
         with ExitStack() as stack:
@@ -384,7 +384,7 @@ def _take_turns(first: Job[S], waiting: list[argparse.Namespace]) -> None:
                     artifacts += _make_next(first, args)
             except (PipelineError, OSError) as error:
                 _leave_to_its_own(Path(args.artifact), error)
-            except Exception as error:  # noqa: BLE001 - the own artifact is complete, so its job must not fail
+            except Exception as error:  # noqa: BLE001 - this job's own artifact is complete: it must not fail
                 _leave_to_its_own(Path(args.artifact), error)
                 return
         waiting = absent
@@ -399,8 +399,8 @@ def _check_shared_inputs(job: Job[S], first: Job[S]) -> None:
         PipelineError: an input that both read from the same place has changed.
     """
     for name in job.input_names:
-        for artifact, then in zip(job.inputs(name), first.inputs(name), strict=False):
-            if artifact.manifest_path == then.manifest_path and artifact.hash != then.hash:
+        for artifact, earlier in zip(job.inputs(name), first.inputs(name), strict=False):
+            if artifact.manifest_path == earlier.manifest_path and artifact.hash != earlier.hash:
                 advice = "no action needed; the artifact's own job reads the new one"
                 raise PipelineError(
                     "input changed during use", artifact.manifest_path, "replaced by another job", advice
@@ -445,8 +445,8 @@ def _opened(
             yield False
         else:
             code = _start_computation(job, artifact, entry, recipe, alone, extra)
-            wanted = stage.gpus(job.settings) if job.device == "cuda" else 0
-            if held is not None and (cards := held.enter_context(gpus_taken(wanted))):
+            gpus = stage.gpus(job.settings) if job.device == "cuda" else 0
+            if held is not None and (cards := held.enter_context(gpus_taken(gpus))):
                 job.note(gpus=cards)
             with job.staging:
                 with handed_on():
@@ -458,9 +458,9 @@ def _opened(
                     return
                 check_unchanged()
                 check_data_files(stage.name)
-                fresh = {**recipe, **code, "facts": job.facts, "figures": job.figures}
-                fresh |= {**machine(stage.packages, job.device), **clock.read()}
-                manifest, ours = job.staging.seal(entry, stage.manifest_unit(job.unit), job.row_counts, fresh)
+                record = {**recipe, **code, "facts": job.facts, "figures": job.figures}
+                record |= {**machine(stage.packages, job.device), **clock.read()}
+                manifest, ours = job.staging.seal(entry, stage.manifest_unit(job.unit), job.row_counts, record)
         if (published or not extra) and not publish(entry, artifact, manifest, {**recipe, **clock.read()}, ours=ours):
             advice = "run the same command again"
             raise PipelineError("cache entry removed during use", entry, "a file is missing", advice)
@@ -473,9 +473,9 @@ def _recipe_of(job: Job[S]) -> dict[str, Any]:
     code, inputs = counted_code(stage.name, job.results), job.source_hashes()
     settings = job.settings.model_dump(mode="json")
     in_key = stage.in_key(settings)
-    where = environment(job.device, job.threads, stage.packages)
+    env = environment(job.device, job.threads, stage.packages)
     if stage.identity is None:
-        key = artifact_key(stage.name, stage.manifest_unit(job.unit), code, in_key, stage.in_key(inputs), where)
+        key = artifact_key(stage.name, stage.manifest_unit(job.unit), code, in_key, stage.in_key(inputs), env)
     else:
         key = artifact_key(stage.name, stage.identity(job), code, in_key, {}, {})
     files = {name: [str(artifact.manifest_path) for artifact in job.inputs(name)] for name in inputs}
@@ -490,7 +490,7 @@ def _recipe_of(job: Job[S]) -> dict[str, Any]:
         "not_in_key": sorted(settings.keys() - in_key.keys()),
         "inputs": inputs,
         "input_files": files,
-        "environment": where,
+        "environment": env,
         "workers": job.workers,
     }
 

@@ -26,7 +26,7 @@ from workflow_scripts.stats.nested import nested_means
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS, Effect, holm, two_way
 from workflow_scripts.stats.seeds import derive
 
-Place = tuple[str, str]
+Cell = tuple[str, str]  # family of a metric, and dataset: what a difference is measured on
 SEED = 0  # of the bootstrap
 JOINT = "joint"
 CONTRASTS = pa.schema(
@@ -80,7 +80,7 @@ class Level(NamedTuple):
     effect: Effect | None = None
 
 
-def measure(comparison: Comparison, scores: StudyScores) -> Iterator[tuple[Place, Measured]]:
+def measure(comparison: Comparison, scores: StudyScores) -> Iterator[tuple[Cell, Measured]]:
     """The comparison on each set and metric that all of its runs have, without saliency's floors and ceilings."""
     sides = [
         side._replace(runs=tuple(run for run in side.runs if scores.series.get((run.run, side.step))))
@@ -92,34 +92,34 @@ def measure(comparison: Comparison, scores: StudyScores) -> Iterator[tuple[Place
     if seeds:
         sides = [side._replace(runs=tuple(run for run in side.runs if run.seed in seeds)) for side in sides]
     tables = [scores.series[run.run, side.step] for side in sides for run in side.runs]
-    for place in tables[0]:
-        if is_compared(place[0]) and all(place in table for table in tables):
-            yield place, _measured(sides, seeds, scores, place)
+    for cell in tables[0]:
+        if is_compared(cell[0]) and all(cell in table for table in tables):
+            yield cell, _measured(sides, seeds, scores, cell)
 
 
-def _measured(sides: Sequence[Side], seeds: Sequence[int], scores: StudyScores, place: Place) -> Measured:
+def _measured(sides: Sequence[Side], seeds: Sequence[int], scores: StudyScores, cell: Cell) -> Measured:
     def weighed(part: Callable[[Series], np.ndarray], seed: int | None) -> np.ndarray:
         """The weighted sum of each term's mean, over its runs with this seed."""
         return np.sum(
-            [side.weight * np.mean([part(one) for one in found(side, seed)], axis=0) for side in sides], axis=0
+            [side.weight * np.mean([part(series) for series in of_runs(side, seed)], axis=0) for side in sides], axis=0
         )
 
-    def found(side: Side, seed: int | None) -> list[Series]:
-        return [scores.series[run.run, side.step][place] for run in side.runs if seed in (None, run.seed)]
+    def of_runs(side: Side, seed: int | None) -> list[Series]:
+        return [scores.series[run.run, side.step][cell] for run in side.runs if seed in (None, run.seed)]
 
     def mean(part: Callable[[Series], np.ndarray]) -> np.ndarray:
         return np.asarray(np.mean([weighed(part, seed) for seed in seeds or (None,)], axis=0))
 
-    like = found(sides[0], None)[0]
+    like = of_runs(sides[0], None)[0]
     return Measured(
         tuple(sides),
         like,
-        mean(lambda one: one.values.astype(np.float64)),
-        None if like.episodes is None else mean(lambda one: np.asarray(one.episodes)),
-        np.array([weighed(lambda one: one.by_class, seed) for seed in seeds]).reshape(
+        mean(lambda series: series.values.astype(np.float64)),
+        None if like.episodes is None else mean(lambda series: np.asarray(series.episodes)),
+        np.array([weighed(lambda series: series.by_class, seed) for seed in seeds]).reshape(
             len(seeds), len(like.class_shares)
         ),
-        sorted({one.file for side in sides for one in found(side, None)}),
+        sorted({series.file for side in sides for series in of_runs(side, None)}),
     )
 
 
@@ -129,20 +129,20 @@ def levels(members: Sequence[Measured], resampled: np.ndarray) -> Iterator[Level
     Args:
         resampled: (b,) the difference in resamples of classes and images, averaged over sets.
     """
-    value = float(np.mean([one.value for one in members]))
-    episodes = [one.by_episode for one in members if one.by_episode is not None]
+    value = float(np.mean([member.value for member in members]))
+    episodes = [member.by_episode for member in members if member.by_episode is not None]
     if len(episodes) == len(members):
         yield Level("episode", student_t(np.mean(episodes, axis=0)), sum(map(len, episodes)))
-    images = sum(len(one.by_image) for one in members)
+    images = sum(len(member.by_image) for member in members)
     yield Level("image", percentile_interval(value, resampled) if images > 1 else Interval(value, None, None), images)
     seeds = len(members[0].by_class)
     if seeds:
-        by_seed = np.mean([one.by_class @ one.like.class_shares for one in members], axis=0)
+        by_seed = np.mean([member.by_class @ member.like.class_shares for member in members], axis=0)
         yield Level("seed", student_t(by_seed, fewest=FEWEST_SEEDS), seeds)
-    if seeds < FEWEST_SEEDS or any(one.by_class.shape[1] < 2 for one in members):
+    if seeds < FEWEST_SEEDS or any(member.by_class.shape[1] < 2 for member in members):
         yield Level("joint", Interval(value, None, None), seeds)
         return
-    effect = two_way([one.by_class for one in members], [one.like.class_shares for one in members])
+    effect = two_way([member.by_class for member in members], [member.like.class_shares for member in members])
     if np.isnan(effect.variance):
         yield Level("joint", Interval(value, None, None), seeds)
         return
@@ -160,7 +160,7 @@ class _Line:
     members: list[Measured]
     levels: list[Level]
     tested: dict[str, float | None] = field(default_factory=dict)
-    found: Verdict | None = None
+    verdict: Verdict | None = None
 
 
 def contrast_rows(
@@ -173,52 +173,51 @@ def contrast_rows(
     reported set that chose one of them. Means are over the sets of
     :func:`~workflow_scripts.evaluation.contrasts.study_scores.comparable`.
     """
-    found = [(one, dict(measure(one, scores))) for one in comparisons(contrasts, runs)]
-    lines = _lines(found, _resampled([places for _, places in found], resamples))
+    measured = [(comparison, dict(measure(comparison, scores))) for comparison in comparisons(contrasts, runs)]
+    lines = _lines(measured, _resampled([cells for _, cells in measured], resamples))
     _test(lines)
     for line in lines:
         yield from _rows(line)
 
 
-def _resampled(found: Sequence[dict[Place, Measured]], resamples: int) -> list[dict[Place, np.ndarray]]:
-    """Differences (b,) in resamples of classes and images, in the order of ``found``; a set is resampled once."""
-    groups: dict[tuple[str, str], list[tuple[int, Place]]] = {}
-    for number, places in enumerate(found):
-        for family, dataset in places:
+def _resampled(measured: Sequence[dict[Cell, Measured]], resamples: int) -> list[dict[Cell, np.ndarray]]:
+    """Differences (b,) in resamples of classes and images, in the order of ``measured``; a set is resampled once."""
+    groups: dict[tuple[str, str], list[tuple[int, Cell]]] = {}
+    for number, cells in enumerate(measured):
+        for family, dataset in cells:
             groups.setdefault((family.partition(".")[0], dataset), []).append((number, (family, dataset)))
-    out: list[dict[Place, np.ndarray]] = [{} for _ in found]
+    resampled: list[dict[Cell, np.ndarray]] = [{} for _ in measured]
     for (kind, dataset), members in groups.items():
-        like = found[members[0][0]][members[0][1]].like
-        columns = np.column_stack([found[number][place].by_image for number, place in members])
+        series = measured[members[0][0]][members[0][1]].like
+        columns = np.column_stack([measured[number][cell].by_image for number, cell in members])
         seed = derive(SEED, "contrast", kind, dataset)
-        means = nested_means(columns, like.labels, like.shares, resamples, seed)
-        for (number, place), column in zip(members, means.T, strict=True):
-            out[number][place] = column
-    return out
+        means = nested_means(columns, series.labels, series.shares, resamples, seed)
+        for (number, cell), column in zip(members, means.T, strict=True):
+            resampled[number][cell] = column
+    return resampled
 
 
 def _lines(
-    found: Sequence[tuple[Comparison, dict[Place, Measured]]], resampled: Sequence[dict[Place, np.ndarray]]
+    measured: Sequence[tuple[Comparison, dict[Cell, Measured]]], resampled: Sequence[dict[Cell, np.ndarray]]
 ) -> list[_Line]:
     """A line for each set and, where a metric was measured on several, one for their mean."""
     lines = []
-    for (comparison, places), drawn in zip(found, resampled, strict=True):
-        families: dict[str, list[Place]] = {}
-        for place in places:
-            families.setdefault(place[0], []).append(place)
-            lines.append(_line(comparison, place, [places[place]], [drawn[place]]))
+    for (comparison, cells), drawn in zip(measured, resampled, strict=True):
+        families: dict[str, list[Cell]] = {}
+        for cell in cells:
+            families.setdefault(cell[0], []).append(cell)
+            lines.append(_line(comparison, cell, [cells[cell]], [drawn[cell]]))
         for family, members in families.items():
-            fair = [
-                (family, one.dataset) for one in comparable([places[p].like for p in members], comparison.chosen_on)
-            ]
+            comparable_series = comparable([cells[cell].like for cell in members], comparison.chosen_on)
+            fair = [(family, series.dataset) for series in comparable_series]
             if len(members) > 1 and fair:
-                own = [places[place] for place in fair]
-                lines.append(_line(comparison, (family, MEAN), own, [drawn[place] for place in fair]))
+                compared = [cells[cell] for cell in fair]
+                lines.append(_line(comparison, (family, MEAN), compared, [drawn[cell] for cell in fair]))
     return lines
 
 
-def _line(comparison: Comparison, place: Place, members: list[Measured], drawn: Sequence[np.ndarray]) -> _Line:
-    return _Line(comparison, *place, members, list(levels(members, np.mean(drawn, axis=0))))
+def _line(comparison: Comparison, cell: Cell, members: list[Measured], drawn: Sequence[np.ndarray]) -> _Line:
+    return _Line(comparison, *cell, members, list(levels(members, np.mean(drawn, axis=0))))
 
 
 def _test(lines: Sequence[_Line]) -> None:
@@ -238,26 +237,26 @@ def _test(lines: Sequence[_Line]) -> None:
         endpoint = "linear_probe" if line.family.startswith("linear_probe.") else line.family
         endpoints.setdefault((id(line.comparison), endpoint, line.dataset), []).append(line)
     for (_, endpoint, _), members in endpoints.items():
-        found = [_verdict(line) for line in members]
-        for line, own in zip(members, found, strict=True):
-            line.found = agreed(found) if endpoint == "linear_probe" else own
+        verdicts = [_verdict(line) for line in members]
+        for line, line_verdict in zip(members, verdicts, strict=True):
+            line.verdict = agreed(verdicts) if endpoint == "linear_probe" else line_verdict
 
 
 def _verdict(line: _Line) -> Verdict:
     comparison, difference = line.comparison, line.levels[0].interval.value
-    classes = sum(len(one.like.class_shares) for one in line.members)
-    p, chose = line.tested.get("p_adjusted"), line.dataset in comparison.chosen_on
-    return verdict(difference, comparison.expected, p, comparison.unequal, classes, chose)
+    classes = sum(len(member.like.class_shares) for member in line.members)
+    p, chosen_here = line.tested.get("p_adjusted"), line.dataset in comparison.chosen_on
+    return verdict(difference, comparison.expected, p, comparison.unequal, classes, chosen_here)
 
 
 def _rows(line: _Line) -> Iterator[Row]:
     head = {**line.comparison.labels(), "dataset": line.dataset, "metric": mean_metric([m.like for m in line.members])}
     facts = {"expected": line.comparison.expected, "unequal": ", ".join(line.comparison.unequal)}
     facts["chosen_on"] = ", ".join(line.comparison.chosen_on)
-    files = sorted({file for one in line.members for file in one.files})
+    files = sorted({file for member in line.members for file in member.files})
     for level in line.levels:
         value, low, high = level.interval
         row = {**head, **facts, "level": level.name, "difference": value, "low": low, "high": high, "n": level.n}
-        if level.name == JOINT and line.found is not None:
-            row |= {**line.tested, **line.found._asdict(), **checkpoints(line.members[0].sides)}
+        if level.name == JOINT and line.verdict is not None:
+            row |= {**line.tested, **line.verdict._asdict(), **checkpoints(line.members[0].sides)}
         yield row, files

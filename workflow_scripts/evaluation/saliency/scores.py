@@ -49,7 +49,7 @@ def constant(maps: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def ranking(maps: np.ndarray, mask: np.ndarray, near: np.ndarray, thresholds: np.ndarray) -> Ranking:
-    """Maps as scores take them.
+    """Rank the pixels of maps, as scores need them.
 
     Args:
         maps: (m, h, w) float, no value below 0; they are compared in float32.
@@ -131,12 +131,12 @@ def _pixel_ap(maps: Ranking) -> np.ndarray:
 
     As scikit-learn's ``average_precision_score``.
     """
-    found = np.empty(len(maps.ends))
+    precisions = np.empty(len(maps.ends))
     for row, last in enumerate(maps.ends):
-        places = np.flatnonzero(last)
-        hits = maps.hits[row, places].astype(np.float64)
-        found[row] = np.sum(np.diff(hits, prepend=0) * hits / (places + 1))
-    return found / maps.hits[0, -1]
+        positions = np.flatnonzero(last)
+        hits = maps.hits[row, positions].astype(np.float64)
+        precisions[row] = np.sum(np.diff(hits, prepend=0) * hits / (positions + 1))
+    return precisions / maps.hits[0, -1]
 
 
 def _pointing_game(maps: Ranking) -> np.ndarray:

@@ -49,7 +49,7 @@ def load(sources: Mapping[str, Path], device: str, settings: Ridge) -> Scorer:
 
     def images(pictures: "Sequence[Image.Image]") -> "Tensor":
         features = classifier.features(pictures).cpu().numpy()
-        return torch.from_numpy(fitted.predict(features, [pixel_hash(one) for one in pictures])).to(device)
+        return torch.from_numpy(fitted.predict(features, [pixel_hash(picture) for picture in pictures])).to(device)
 
     return VectorScorer(images, texts)
 

@@ -103,8 +103,8 @@ def find(inputs: PairInputs, settings: Nearest) -> Pairs:
         settings.k,
         lambda rows: _within(inputs, settings, ids, rows, recall),
     )
-    if recall.wanted:
-        pairs = replace(pairs, recall=(recall.found, recall.wanted, recall.asked))
+    if recall.neighbours:
+        pairs = replace(pairs, recall=(recall.hits, recall.neighbours, recall.queries))
     return pairs if settings.min_cosine is None else keep(pairs, settings.min_cosine)
 
 
@@ -112,7 +112,7 @@ class _Recall:
     """How many of the nearest neighbours of a sample of images an index finds."""
 
     def __init__(self, images: int, settings: Nearest) -> None:
-        self.found = self.wanted = self.asked = 0
+        self.hits = self.neighbours = self.queries = 0
         self._settings, self._images = settings, images
 
     def measure(self, near: "Near", inputs: PairInputs, rows: "np.ndarray") -> None:
@@ -125,18 +125,18 @@ class _Recall:
         if self._settings.index == "Flat":
             return
         random = np.random.Generator(np.random.PCG64(derive(self._settings.seed, "recall")))
-        few = min(self._images, self._settings.recall_sample)
-        here = np.flatnonzero(np.isin(rows, random.choice(self._images, few, replace=False)))
-        if not len(here):
+        number = min(self._images, self._settings.recall_sample)
+        sampled = np.flatnonzero(np.isin(rows, random.choice(self._images, number, replace=False)))
+        if not len(sampled):
             return
         rule, how = _rule_and_how(inputs, self._settings)
-        best = nearest_of(here, _vectors(inputs, rows), near.ids, rule, how)
-        real = best.target[here] >= 0
-        least = np.where(real, best.cosine[here], np.inf).min(axis=1, keepdims=True)  # of the k-th neighbour
-        hits = ((near.target[here] >= 0) & (near.cosine[here] >= least)).sum(axis=1)
-        self.found += int(np.minimum(hits, real.sum(axis=1)).sum())
-        self.wanted += int(real.sum())
-        self.asked += int(real.any(axis=1).sum())
+        exact = nearest_of(sampled, _vectors(inputs, rows), near.ids, rule, how)
+        real = exact.target[sampled] >= 0
+        least = np.where(real, exact.cosine[sampled], np.inf).min(axis=1, keepdims=True)  # of the k-th neighbour
+        hits = ((near.target[sampled] >= 0) & (near.cosine[sampled] >= least)).sum(axis=1)
+        self.hits += int(np.minimum(hits, real.sum(axis=1)).sum())
+        self.neighbours += int(real.sum())
+        self.queries += int(real.any(axis=1).sum())
 
 
 def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", recall: _Recall) -> Pairs:

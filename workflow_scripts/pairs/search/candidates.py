@@ -65,7 +65,7 @@ def _gpu() -> Any:
 
 
 def by_block(rows: np.ndarray, device: str, workers: int, search: Callable[[np.ndarray], T]) -> Iterator[T]:
-    """What ``search`` gives for blocks of rows (m,), in order; ``workers`` threads search on a CPU, one on a GPU."""
+    """What ``search`` returns for blocks of rows (m,), in order; ``workers`` threads search on a CPU, one on a GPU."""
     size = AT_ONCE[device]
     blocks = [rows[start : start + size] for start in range(0, len(rows), size)]
     threads = workers if device == "cpu" else 1
@@ -73,8 +73,8 @@ def by_block(rows: np.ndarray, device: str, workers: int, search: Callable[[np.n
         threadpool_limits(1, "blas"),
         ThreadPoolExecutor(threads, initializer=faiss.omp_set_num_threads, initargs=(1,)) as pool,
     ):
-        found = pool.map(search, blocks)
-        yield from progress(found, len(blocks), "blocks searched") if len(blocks) > 1 else found
+        results = pool.map(search, blocks)
+        yield from progress(results, len(blocks), "blocks searched") if len(blocks) > 1 else results
 
 
 def all_largest(

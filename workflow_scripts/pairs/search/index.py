@@ -1,4 +1,4 @@
-"""Candidates by an index that FAISS's factory makes: faster than an exact search, and not sure to be complete.
+"""Candidates by an index that FAISS's factory makes: faster than an exact search, but perhaps incomplete.
 
 See https://github.com/facebookresearch/faiss/wiki/The-index-factory. An index is trained and filled by one thread,
 and a block of queries is searched by one thread, so that what it finds does not depend on the number of threads.
@@ -14,7 +14,7 @@ from workflow_scripts.core.errors import PipelineError
 
 FLAT = "Flat"  # FAISS's name of the exact search
 TRAINED_ON = 262_144  # vectors
-COMPARED = 30  # candidates that are scored exactly, for each that is wanted
+COMPARED = 30  # candidates that are scored exactly, for each neighbour that is searched for
 ADDED = 16_384  # vectors at a time
 WIDTHS = (768, 1024, 840)  # of which one is a multiple of the number of sub-vectors in any usual factory string
 HELP = "https://github.com/facebookresearch/faiss/wiki/The-index-factory"
@@ -41,13 +41,13 @@ class Index:
             PipelineError: FAISS knows no such index, or not for this width.
         """
         try:
-            made = faiss.index_factory(width, self.factory, faiss.METRIC_INNER_PRODUCT)
+            index = faiss.index_factory(width, self.factory, faiss.METRIC_INNER_PRODUCT)
             if self.parameters:
-                faiss.ParameterSpace().set_index_parameters(made, self.parameters)
+                faiss.ParameterSpace().set_index_parameters(index, self.parameters)
         except RuntimeError as error:
             value = f"{self.factory} {self.parameters}".strip()
             raise PipelineError("index that FAISS can't make", "pairs", value, _reason(error)) from error
-        return made
+        return index
 
     def of(self, vectors: np.ndarray) -> faiss.Index:
         """The index of (n, d) float32 vectors, an array or a memory map.
@@ -55,21 +55,21 @@ class Index:
         Raises:
             PipelineError: as for ``empty``, or there are too few vectors to train it.
         """
-        made, random = self.empty(vectors.shape[1]), np.random.Generator(np.random.PCG64(self.seed))
-        drawn = np.sort(random.choice(len(vectors), min(len(vectors), TRAINED_ON), replace=False))
+        index, random = self.empty(vectors.shape[1]), np.random.Generator(np.random.PCG64(self.seed))
+        sample = np.sort(random.choice(len(vectors), min(len(vectors), TRAINED_ON), replace=False))
         threads = faiss.omp_get_max_threads()
         faiss.omp_set_num_threads(1)
         try:
             with threadpool_limits(1, "blas"):
-                made.train(vectors[drawn])
+                index.train(vectors[sample])
                 for start in range(0, len(vectors), ADDED):
-                    made.add(np.ascontiguousarray(vectors[start : start + ADDED]))
+                    index.add(np.ascontiguousarray(vectors[start : start + ADDED]))
         except RuntimeError as error:
             value = f"{self.factory}, of {len(vectors)} vectors"
             raise PipelineError("index that FAISS can't train", "pairs", value, _reason(error)) from error
         finally:
             faiss.omp_set_num_threads(threads)
-        return made
+        return index
 
 
 NO_INDEX = Index()
@@ -94,5 +94,5 @@ def check_index(index: Index) -> None:
 
 
 def _reason(error: RuntimeError) -> str:
-    """FAISS's own words, without the place in its source code."""
+    """FAISS's own words, without the location in its source code."""
     return f"choose another ({HELP}); FAISS says: {str(error).rpartition(': ')[2].strip()}"

@@ -52,13 +52,13 @@ class Order:
 
     def positions(self, step: int) -> np.ndarray:
         """(batch,) int64 positions of step ``step``, counted from 1."""
-        epoch, place = divmod(step - 1, self.rows // self.batch)
+        epoch, number = divmod(step - 1, self.rows // self.batch)
         with self._lock:
             if epoch not in self._epochs:
                 self._epochs.pop(epoch - 2, None)
                 generator = np.random.Generator(np.random.PCG64(derive(self.seed, "order", epoch)))
                 self._epochs[epoch] = generator.permutation(self.rows)
-            return self._epochs[epoch][place * self.batch : (place + 1) * self.batch]
+            return self._epochs[epoch][number * self.batch : (number + 1) * self.batch]
 
 
 @dataclass(frozen=True)
@@ -86,16 +86,16 @@ class CutBatch:
     def pinned(self) -> "CutBatch":
         """A copy in pinned memory, from which a GPU copies while the processor does something else."""
         pixels, numbers, learned = recursively_apply(torch.Tensor.pin_memory, self._tensors())
-        changes = [made and replace(made, numbers=pinned) for made, pinned in zip(self.changes, numbers, strict=True)]
+        changes = [change and replace(change, numbers=copy) for change, copy in zip(self.changes, numbers, strict=True)]
         return replace(self, pixels=pixels, changes=changes, learned=learned)
 
     def _tensors(self) -> tuple[torch.Tensor, list[Numbers | None], dict[str, torch.Tensor]]:
-        return self.pixels, [made.numbers if made else None for made in self.changes], dict(self.learned)
+        return self.pixels, [change.numbers if change else None for change in self.changes], dict(self.learned)
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a step shows, and its randomness.
+    """The images that a step shows, and its random numbers.
 
     Attributes:
         positions: (b,) int64, of the sources in ``Pairing.sources``.
@@ -142,13 +142,13 @@ class Batches:
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:
-        """Of the pixels of a batch: (v, b, size, size, 3)."""
+        """Shape of the pixels of a batch: (v, b, size, size, 3)."""
         return len(self.views), self.order.batch // self.part[1], self.size, self.size, 3
 
     @cached_property
     def filler(self) -> Filler:
         """Fills batches in this process."""
-        return Filler(self.images, [one for _, one in self.views], self.size, self.readers, self.keep)
+        return Filler(self.images, [augment for _, augment in self.views], self.size, self.readers, self.keep)
 
     def drawn(self, step: int) -> Drawn:
         """What step ``step``, counted from 1, shows."""
@@ -156,14 +156,14 @@ class Batches:
         first = self.part[0] * share
         positions = self.order.positions(step)[first : first + share]
         uniform = np.stack([draws(self.seed, step, view, first, share) for view in range(len(self.views))])
-        wanted = 1 + max((view.partner for view, _ in self.views if view.image == "partner"), default=-1)
-        partners = self.pairing.partners(positions, uniform[0, :, PARTNER], wanted)
+        number = 1 + max((view.partner for view, _ in self.views if view.image == "partner"), default=-1)
+        partners = self.pairing.partners(positions, uniform[0, :, PARTNER], number)
         sources = self.pairing.sources[positions]
         rows = [sources if view.image == "source" else partners[view.partner] for view, _ in self.views]
         return Drawn(positions, np.stack(rows), partners, uniform)
 
     def cut(self, step: int) -> CutBatch:
-        """This process's pairs of step ``step``, cut by it alone."""
+        """This process's pairs of step ``step``, cut in this process."""
         drawn, pixels = self.drawn(step), torch.empty(self.shape, dtype=torch.uint8)
         parts = list(chunks(drawn.rows, MOST))
         for chunk, requested in zip(parts, list(map(self.filler.request, parts)), strict=True):
@@ -172,32 +172,32 @@ class Batches:
 
     def batch(self, step: int, drawn: Drawn, pixels: torch.Tensor) -> CutBatch:
         """The batch of a step whose pixels are filled."""
-        learned: dict[str, torch.Tensor] = {name: of(drawn.positions) for name, of in self.learned.items()}
+        learned: dict[str, torch.Tensor] = {name: read(drawn.positions) for name, read in self.learned.items()}
         if self.faithfulness is not None:
             sources = self.pairing.sources[drawn.positions]
             learned["scores"] = torch.from_numpy(of_pairs(self.faithfulness, sources, drawn.partners))
-        made = [
-            changes(uniform, one.blur_kernel) if one.colour else None
-            for uniform, (_, one) in zip(drawn.uniform, self.views, strict=True)
+        colours = [
+            changes(uniform, augment.blur_kernel) if augment.colour else None
+            for uniform, (_, augment) in zip(drawn.uniform, self.views, strict=True)
         ]
-        return CutBatch(pixels, made, step, learned)
+        return CutBatch(pixels, colours, step, learned)
 
 
 def prefetch(make: Callable[[int], T], steps: range, workers: int) -> Generator[T, None, None]:
     """``make(step)`` for each of ``steps``, in order; ``workers`` threads make up to ``workers`` + 1 of them ahead."""
     pool = ThreadPoolExecutor(workers, thread_name_prefix="batch")
     ahead: deque[Future[T]] = deque()
-    rest = iter(steps)
+    remaining = iter(steps)
     try:
-        for step in rest:
+        for step in remaining:
             ahead.append(pool.submit(make, step))
             if len(ahead) > workers:
                 break
         while ahead:
-            made = ahead.popleft().result()
-            following = next(rest, None)
+            result = ahead.popleft().result()
+            following = next(remaining, None)
             if following is not None:
                 ahead.append(pool.submit(make, following))
-            yield made
+            yield result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

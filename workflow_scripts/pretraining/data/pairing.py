@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.text_norms import is_blank
 
-ROWS = 65_536  # texts that are Python's at a time
+ROWS = 65_536  # texts that are converted to Python's at a time
 
 
 @dataclass(frozen=True)
@@ -54,22 +54,22 @@ class Pairing:
 
 
 def with_itself(images: int) -> Pairing:
-    """Each of ``images`` images with itself."""
-    return _own(np.arange(images))
+    """Each of ``images`` images is paired with itself."""
+    return _self_paired(np.arange(images))
 
 
-def _own(rows: np.ndarray) -> Pairing:
+def _self_paired(rows: np.ndarray) -> Pairing:
     return Pairing(rows, np.arange(len(rows) + 1), rows)
 
 
 def completed(pairing: Pairing, images: int) -> Pairing:
-    """The pairing, and each other one of ``images`` images paired with itself."""
+    """The pairing; those of ``images`` images that have no partner are paired with themselves."""
     counts = np.ones(images, np.int64)
     counts[pairing.sources] = np.diff(pairing.starts)
-    has = np.zeros(images, np.bool_)
-    has[pairing.sources] = True
+    paired = np.zeros(images, np.bool_)
+    paired[pairing.sources] = True
     targets = np.repeat(np.arange(images), counts)
-    targets[np.repeat(has, counts)] = pairing.targets
+    targets[np.repeat(paired, counts)] = pairing.targets
     return Pairing(np.arange(images), _starts(counts), targets)
 
 
@@ -83,15 +83,15 @@ def _starts(counts: np.ndarray) -> np.ndarray:
     return np.append(0, np.cumsum(counts)).astype(np.int64)
 
 
-def rows_of(keys: pa.ChunkedArray, wanted: pa.ChunkedArray, where: Path) -> np.ndarray:
-    """Row numbers in ``keys`` of the ``wanted`` keys, int64.
+def rows_of(keys: pa.ChunkedArray, requested: pa.ChunkedArray, where: Path) -> np.ndarray:
+    """Row numbers in ``keys`` of the ``requested`` keys, int64.
 
     Raises:
-        PipelineError: a wanted key is not among ``keys``.
+        PipelineError: a requested key is not among ``keys``.
     """
-    found = pc.index_in(wanted, value_set=keys.combine_chunks())
+    found = pc.index_in(requested, value_set=keys.combine_chunks())
     if found.null_count:
-        missing = wanted.filter(pc.is_null(found))[0].as_py()
+        missing = requested.filter(pc.is_null(found))[0].as_py()
         advice = "the table belongs to other images; recompute it from this study's"
         raise PipelineError("unknown image key", where, repr(missing), advice)
     return found.to_numpy().astype(np.int64)
@@ -122,7 +122,7 @@ def from_captions(keys: pa.ChunkedArray, table: pa.Table, where: Path) -> tuple[
         The pairs, and (m,) int64 numbers of their captions, equal for equal captions.
 
     Raises:
-        PipelineError: the table names an image that is not there.
+        PipelineError: the table names an unknown image.
     """
     rows = rows_of(keys, table["key"], where)
     texts = pc.dictionary_encode(pc.fill_null(table["caption"], "").cast(pa.large_string()).combine_chunks())
@@ -131,7 +131,7 @@ def from_captions(keys: pa.ChunkedArray, table: pa.Table, where: Path) -> tuple[
         blank[start : start + ROWS] = [is_blank(text) for text in texts.dictionary.slice(start, ROWS).to_pylist()]
     codes, order = texts.indices.to_numpy().astype(np.int64), np.argsort(rows, kind="stable")
     kept = order[~blank[codes[order]]]
-    return _own(rows[kept]), codes[kept]
+    return _self_paired(rows[kept]), codes[kept]
 
 
 def from_labels(keys: pa.ChunkedArray, named: pa.ChunkedArray, labels: pa.ChunkedArray) -> tuple[Pairing, np.ndarray]:
@@ -145,13 +145,13 @@ def from_labels(keys: pa.ChunkedArray, named: pa.ChunkedArray, labels: pa.Chunke
     Returns:
         The pairs, and (m,) int64 numbers of their labels, in the order of the labels' names.
     """
-    found = labels.combine_chunks().take(pc.index_in(keys, value_set=named.combine_chunks()).combine_chunks())
-    rows = np.flatnonzero(pc.is_valid(found).to_numpy(zero_copy_only=False))
-    return _own(rows), numbered(found.take(pa.array(rows)))
+    aligned = labels.combine_chunks().take(pc.index_in(keys, value_set=named.combine_chunks()).combine_chunks())
+    rows = np.flatnonzero(pc.is_valid(aligned).to_numpy(zero_copy_only=False))
+    return _self_paired(rows), numbered(aligned.take(pa.array(rows)))
 
 
 def numbered(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """(n,) int64: the place of each value among the different ones in ascending order."""
+    """(n,) int64: the rank of each value among the distinct values in ascending order."""
     coded = pc.dictionary_encode(values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values)
     order = np.unique(np.array(coded.dictionary.to_pylist()), return_inverse=True)[1]
     return np.asarray(order[coded.indices.to_numpy()], dtype=np.int64)

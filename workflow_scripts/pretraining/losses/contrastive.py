@@ -51,15 +51,15 @@ def _check(sides: Mapping[str, Tensor], equal: int) -> None:
 
 
 def similarities(
-    views: Views, temperature: float, every: Views | None = None, offset: int = 0
+    views: Views, temperature: float, gathered: Views | None = None, offset: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Cosines of this process's views with those of all processes, over the temperature; -inf with the view itself.
 
     Args:
         views: the m views of each pair, (b, d) float each, row by row; rows need not be of unit length.
         temperature: divides the cosines.
-        every: the views of all processes, (n, d) each; this process's own when None.
-        offset: where this process's rows begin in ``every``.
+        gathered: the views of all processes, (n, d) each; this process's own when None.
+        offset: where this process's rows begin in ``gathered``.
 
     Returns:
         (m * b, m * n) float logits, with the views in order in rows and columns; (m, b) int64 columns of this process's
@@ -69,11 +69,11 @@ def similarities(
         ValueError: wrong shapes, or no pairs.
     """
     check_equal(**{f"view {number}": view for number, view in enumerate(views)})
-    own = [units(view) for view in views]
-    candidates = torch.cat(own if every is None else [units(view) for view in every])
-    logits = torch.cat(own) @ candidates.T / temperature
+    unit_views = [units(view) for view in views]
+    candidates = torch.cat(unit_views if gathered is None else [units(view) for view in gathered])
+    logits = torch.cat(unit_views) @ candidates.T / temperature
     starts = torch.arange(len(views), device=logits.device).unsqueeze(1) * (len(candidates) // len(views))
-    columns = starts + torch.arange(len(own[0]), device=logits.device) + offset
+    columns = starts + torch.arange(len(unit_views[0]), device=logits.device) + offset
     return logits.scatter(1, columns.reshape(-1, 1), float("-inf")), columns
 
 
@@ -103,7 +103,7 @@ def nt_xent(
     first: Tensor,
     second: Tensor,
     temperature: float,
-    every: Views | None = None,
+    gathered: Views | None = None,
     offset: int = 0,
     weights: Tensor | None = None,
 ) -> Tensor:
@@ -113,8 +113,8 @@ def nt_xent(
         first: (b, d) float, one view of each pair; rows need not be of unit length.
         second: (b, d) float, the other view, row by row.
         temperature: divides the cosine similarities.
-        every: both views of all processes, each (n, d); this process's own when None.
-        offset: where this process's rows begin in ``every``.
+        gathered: both views of all processes, each (n, d); this process's own when None.
+        offset: where this process's rows begin in ``gathered``.
         weights: (b,) float, of pairs; None: 1.
 
     Returns:
@@ -123,7 +123,7 @@ def nt_xent(
     Raises:
         ValueError: wrong shapes, or no pairs.
     """
-    logits, columns = similarities((first, second), temperature, every, offset)
+    logits, columns = similarities((first, second), temperature, gathered, offset)
     losses = cross_entropy(logits, columns.flip(0).flatten(), reduction="mean" if weights is None else "none")
     return mean_of_pairs(losses, weights, len(first))
 
@@ -132,7 +132,7 @@ def clip_loss(
     images: Tensor,
     texts: Tensor,
     log_scale: Tensor,
-    every: tuple[Tensor, Tensor] | None = None,
+    gathered: tuple[Tensor, Tensor] | None = None,
     offset: int = 0,
     weights: Tensor | None = None,
 ) -> Tensor:
@@ -142,8 +142,8 @@ def clip_loss(
         images: (b, d) float, need not be of unit length.
         texts: (b, d) float, row by row.
         log_scale: scalar; logits are cosine * min(exp(log_scale), 100) (section 2.5).
-        every: images and texts of all processes, each (n, d); this process's own when None.
-        offset: where this process's rows begin in ``every``.
+        gathered: images and texts of all processes, each (n, d); this process's own when None.
+        offset: where this process's rows begin in ``gathered``.
         weights: (b,) float, of pairs; None: 1.
 
     Returns:
@@ -154,7 +154,7 @@ def clip_loss(
     """
     check_equal(images=images, texts=texts)
     images, texts = units(images), units(texts)
-    all_images, all_texts = every or (images, texts)
+    all_images, all_texts = gathered or (images, texts)
     scale = log_scale.float().exp().clamp(max=LARGEST_SCALE)
     target = torch.arange(len(images), device=images.device) + offset
     reduction = "mean" if weights is None else "none"
@@ -167,7 +167,7 @@ def multi_positive_loss(
     views: Views,
     classes: Tensor,
     temperature: float,
-    every: tuple[Views, Tensor] | None = None,
+    gathered: tuple[Views, Tensor] | None = None,
     offset: int = 0,
     weights: Tensor | None = None,
 ) -> Tensor:
@@ -181,8 +181,8 @@ def multi_positive_loss(
         views: the m >= 2 views of each pair, (b, d) float each, row by row; rows need not be of unit length.
         classes: (b,) int64, equal for pairs whose views are positives of each other.
         temperature: divides the cosines.
-        every: views (n, d each) and classes (n,) of all processes; this process's own when None.
-        offset: where this process's rows begin in ``every``.
+        gathered: views (n, d each) and classes (n,) of all processes; this process's own when None.
+        offset: where this process's rows begin in ``gathered``.
         weights: (b,) float, of pairs; None: 1.
 
     Returns:
@@ -196,7 +196,7 @@ def multi_positive_loss(
         raise ValueError(f"{number} views per pair, but a view's positives are the others of its pair")
     if classes.shape != views[0].shape[:1]:
         raise ValueError(f"classes have the shape {tuple(classes.shape)} instead of ({len(views[0])},), one per pair")
-    all_views, all_classes = (views, classes) if every is None else every
+    all_views, all_classes = (views, classes) if gathered is None else gathered
     logits, _ = similarities(views, temperature, all_views, offset)
     same = classes.repeat(number).unsqueeze(1) == all_classes.repeat(number)
     positive = (same & ~logits.isinf()).to(logits.dtype)
@@ -208,7 +208,7 @@ def nnclr_loss(
     predicted: tuple[Tensor, Tensor],
     neighbours: tuple[Tensor, Tensor],
     temperature: float,
-    every: tuple[Tensor, Tensor] | None = None,
+    gathered: tuple[Tensor, Tensor] | None = None,
     offset: int = 0,
 ) -> Tensor:
     """InfoNCE between the prediction of each view and the nearest neighbour of the other (Dwibedi et al. 2021, eq. 3).
@@ -220,8 +220,8 @@ def nnclr_loss(
         predicted: (b, d) float of both views; rows need not be of unit length.
         neighbours: (b, d) float, of the projections of both views; no gradient reaches them.
         temperature: divides the cosines.
-        every: neighbours of all processes, (n, d) each; this process's own when None.
-        offset: where this process's rows begin in ``every``.
+        gathered: neighbours of all processes, (n, d) each; this process's own when None.
+        offset: where this process's rows begin in ``gathered``.
 
     Returns:
         Scalar float: mean over rows and both views.
@@ -230,10 +230,10 @@ def nnclr_loss(
         ValueError: wrong shapes, or no pairs.
     """
     check_equal(first=predicted[0], second=predicted[1], neighbours=neighbours[0], others=neighbours[1])
-    candidates = [units(side.detach()) for side in every or neighbours]
+    candidates = [units(side.detach()) for side in gathered or neighbours]
     target = torch.arange(len(predicted[0]), device=predicted[0].device) + offset
-    one, two = (
-        cross_entropy(units(own) @ other.T / temperature, target)
-        for own, other in zip(predicted, candidates[::-1], strict=True)
+    first, second = (
+        cross_entropy(units(prediction) @ candidate.T / temperature, target)
+        for prediction, candidate in zip(predicted, candidates[::-1], strict=True)
     )
-    return (one + two) / 2
+    return (first + second) / 2

@@ -51,7 +51,7 @@ class _Rows(torch.autograd.Function):
 
 
 def all_rows(rows: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """(b, d) of every process -> (processes * b, d) in order of rank, and where one's own rows begin.
+    """(b, d) of every process -> (processes * b, d) in order of rank, and where this process's rows begin.
 
     Every process must have the same b. The gradient of a row is the sum over all processes' losses: averaged over
     processes (as DistributedDataParallel does), it is the gradient of the mean loss.

@@ -35,7 +35,7 @@ class Queue(nn.Module):
     def add(self, rows: Tensor) -> None:
         """Put (n, width) float rows of all processes, in the same order on each, in the place of the oldest ones.
 
-        Of more rows than the queue has, the last ones stay. Nothing is read back from a GPU.
+        Of more rows than the queue holds, the last ones are kept. Nothing is read back from a GPU.
 
         Raises:
             ValueError: no rows, or another width.

@@ -18,7 +18,7 @@ def soft_target_loss(
     captions: Tensor,
     temperature: float,
     target_temperature: float,
-    every: tuple[Views, Tensor] | None = None,
+    gathered: tuple[Views, Tensor] | None = None,
     offset: int = 0,
 ) -> Tensor:
     """Cross-entropy of similarities between views against those of their captions (Sobal et al. 2024).
@@ -32,8 +32,8 @@ def soft_target_loss(
         captions: (b, t) float, vectors of the images' captions.
         temperature: divides the cosines of views.
         target_temperature: divides those of captions.
-        every: the views of all processes, each (n, d), and their captions (n, t); this process's own when None.
-        offset: where this process's rows begin in ``every``.
+        gathered: the views of all processes, each (n, d), and their captions (n, t); this process's own when None.
+        offset: where this process's rows begin in ``gathered``.
 
     Returns:
         Scalar float: mean over this process's 2b views.
@@ -42,7 +42,7 @@ def soft_target_loss(
         ValueError: wrong shapes, or no pairs.
     """
     check_rows(first=first, second=second, captions=captions)
-    views, all_captions = (None, captions) if every is None else every
+    views, all_captions = (None, captions) if gathered is None else gathered
     logits, _ = similarities((first, second), temperature, views, offset)
     graph = (units(captions) @ units(all_captions).T / target_temperature).repeat(2, 2)
     targets = graph.masked_fill(logits.isinf(), float("-inf")).softmax(dim=1)
@@ -59,20 +59,20 @@ def perplexity(captions: Sequence[np.ndarray], target_temperature: float) -> flo
     return _mean(_graphs(captions), target_temperature)
 
 
-def temperature_of(captions: Sequence[np.ndarray], wanted: float) -> float:
-    """The target temperature at which :func:`perplexity` is ``wanted``, to six digits.
+def temperature_of(captions: Sequence[np.ndarray], target: float) -> float:
+    """The target temperature at which :func:`perplexity` is ``target``, to six digits.
 
     Raises:
         ValueError: no temperature gives it; the message says which perplexities there are.
     """
     graphs, low, high = _graphs(captions), math.log(SHARPEST), math.log(FLATTEST)
     least, most = (_mean(graphs, math.exp(bound)) for bound in (low, high))
-    if not least < wanted < most:
-        raise ValueError(f"{wanted:g} is not between {least:.6g} and {most:.6g}")
+    if not least < target < most:
+        raise ValueError(f"{target:g} is not between {least:.6g} and {most:.6g}")
     # The perplexity grows with the temperature. 40 halvings leave a relative error of 2e-11.
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if _mean(graphs, math.exp(middle)) < wanted else (low, middle)
+        low, high = (middle, high) if _mean(graphs, math.exp(middle)) < target else (low, middle)
     return float(f"{math.exp((low + high) / 2):.6g}")
 
 

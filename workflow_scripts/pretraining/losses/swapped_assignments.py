@@ -65,8 +65,8 @@ def swav_loss(scores: tuple[Tensor, Tensor], assignments: tuple[Tensor, Tensor],
         ValueError: wrong shapes, or no pairs.
     """
     check_equal(first=scores[0], second=scores[1], assigned=assignments[0], others=assignments[1])
-    one, two = (
-        soft_cross_entropy(own / temperature, other.detach()).mean()
-        for own, other in zip(scores, assignments[::-1], strict=True)
+    first, second = (
+        soft_cross_entropy(predicted / temperature, assigned.detach()).mean()
+        for predicted, assigned in zip(scores, assignments[::-1], strict=True)
     )
-    return (one + two) / 2
+    return (first + second) / 2

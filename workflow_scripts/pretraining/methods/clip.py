@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEARNED_TEMPERATURE: Any = Field(
     0.07, ge=0.01, description="initial temperature; it is learned, and stays above 0.01 as in CLIP", examples=[0.1]
 )
-"""The lowest one is that of ``losses.clip.LARGEST_SCALE``."""
+"""Its lower bound follows from ``losses.contrastive.LARGEST_SCALE``."""
 
 
 class ClipHead(Settings):
@@ -72,12 +72,12 @@ def heads(settings: ClipHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]
 
 
 def projection(width: int, embedding: int) -> "nn.Linear":
-    """A linear layer without bias, (b, width) -> (b, embedding), with weights of deviation width^-1/2."""
+    """A linear layer without bias, (b, width) -> (b, embedding), whose weights have standard deviation width^-1/2."""
     from torch import nn
 
-    made = nn.Linear(width, embedding, bias=False)
-    nn.init.normal_(made.weight, std=width**-0.5)
-    return made
+    layer = nn.Linear(width, embedding, bias=False)
+    nn.init.normal_(layer.weight, std=width**-0.5)
+    return layer
 
 
 def logit_scale(temperature: float) -> "nn.ParameterDict":

@@ -52,8 +52,8 @@ def loss(network: "Network", settings: DeclipNnHead, batch: "Batch", rows: "Sequ
     image, text = rows
     neighbour = queue.nearest(text)
     queue.add(all_rows(text.detach())[0])
-    own, near = (clip.match(network, image, caption, batch.weights) for caption in (text, neighbour))
-    return (1 - weight) * own + weight * near
+    to_caption, to_neighbour = (clip.match(network, image, caption, batch.weights) for caption in (text, neighbour))
+    return (1 - weight) * to_caption + weight * to_neighbour
 
 
 METHOD = Method(

@@ -41,7 +41,7 @@ def heads(settings: LgslipHead, width: int, sizes: Sizes) -> "dict[str, nn.Modul
 
 
 def embed(network: "Network", settings: LgslipHead, batch: "Batch") -> "tuple[Tensor, ...]":
-    """The projections of both images, which go through the network one by one, and of the first one's caption."""
+    """The projections of both images, which go through the network separately, and of the first one's caption."""
     source, partner = (network.heads["project"](network.backbone(view)) for view in batch.views)
     return source, partner, network.heads["text"](batch.tokens)
 

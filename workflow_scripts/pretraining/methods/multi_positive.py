@@ -29,8 +29,8 @@ def loss(network: "Network", settings: MultiPositiveHead, batch: "Batch", rows: 
 
     assert batch.caption_ids is not None
     all_views, offsets = zip(*map(all_rows, rows), strict=True)
-    every = (all_views, all_rows(batch.caption_ids)[0])
-    return multi_positive_loss(rows, batch.caption_ids, settings.temperature, every, offsets[0], batch.weights)
+    gathered = (all_views, all_rows(batch.caption_ids)[0])
+    return multi_positive_loss(rows, batch.caption_ids, settings.temperature, gathered, offsets[0], batch.weights)
 
 
 METHOD = Method(

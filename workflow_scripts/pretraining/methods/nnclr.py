@@ -50,24 +50,24 @@ def heads(settings: NnclrHead, width: int, sizes: Sizes) -> "dict[str, nn.Module
 
 
 def embed(network: "Network", settings: NnclrHead, batch: "Batch") -> "tuple[Tensor, ...]":
-    """The projections of both views, which go through the network one by one, and the predictions from them."""
-    one, two = (network.heads["projector"](network.backbone(view)) for view in batch.views)
-    return one, two, network.heads["predictor"](one), network.heads["predictor"](two)
+    """The projections of both views, which go through the network separately, and the predictions from them."""
+    first, second = (network.heads["projector"](network.backbone(view)) for view in batch.views)
+    return first, second, network.heads["predictor"](first), network.heads["predictor"](second)
 
 
 def loss(network: "Network", settings: NnclrHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
-    """Each view predicts the neighbour of the other; neighbours are found before the second enters the queue."""
+    """Each view predicts the neighbour of the other; neighbours are found before the second view enters the queue."""
     from workflow_scripts.pretraining.losses.contrastive import nnclr_loss
     from workflow_scripts.pretraining.losses.gather import all_rows
     from workflow_scripts.pretraining.losses.queue import Queue
 
     queue = network.heads["queue"]
     assert isinstance(queue, Queue)
-    one, two, *predicted = rows
-    neighbours = (queue.nearest(one), queue.nearest(two))
-    (all_one, offset), (all_two, _) = map(all_rows, neighbours)
-    queue.add(all_rows(two.detach())[0])
-    return nnclr_loss((predicted[0], predicted[1]), neighbours, settings.temperature, (all_one, all_two), offset)
+    first, second, *predicted = rows
+    neighbours = (queue.nearest(first), queue.nearest(second))
+    (all_first, offset), (all_second, _) = map(all_rows, neighbours)
+    queue.add(all_rows(second.detach())[0])
+    return nnclr_loss((predicted[0], predicted[1]), neighbours, settings.temperature, (all_first, all_second), offset)
 
 
 METHOD = Method(

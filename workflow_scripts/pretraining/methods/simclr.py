@@ -42,7 +42,7 @@ def heads(settings: SimclrHead, width: int, sizes: Sizes) -> "dict[str, nn.Modul
 
 
 def projected(network: "Network", settings: SimclrHead, views: "Sequence[Tensor]") -> "tuple[Tensor, ...]":
-    """Projections (b, d) float32 of the views, which go through the network as one batch or one by one."""
+    """Projections (b, d) float32 of the views, which go through the network as one batch or separately."""
     import torch
 
     parts = [torch.cat(list(views))] if settings.joint_bn else views
@@ -57,8 +57,8 @@ def embed(network: "Network", settings: SimclrHead, batch: "Batch") -> "tuple[Te
 
 def loss(network: "Network", settings: SimclrHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """NT-Xent of the two views."""
-    one, two = rows
-    return contrast(one, two, settings.temperature, batch.weights)
+    first, second = rows
+    return contrast(first, second, settings.temperature, batch.weights)
 
 
 def contrast(first: "Tensor", second: "Tensor", temperature: float, weights: "Tensor | None" = None) -> "Tensor":

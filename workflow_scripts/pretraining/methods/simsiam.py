@@ -67,16 +67,16 @@ def start(settings: SimsiamHead, backbone: "nn.Module") -> None:
 
 
 def embed(network: "Network", settings: SimsiamHead, batch: "Batch") -> "tuple[Tensor, ...]":
-    """The projections of both views, which go through the network one by one, and the predictions from them."""
+    """The projections of both views, which go through the network separately, and the predictions from them."""
     projector, predictor = network.heads["projector"], network.heads["predictor"]
-    one, two = (projector(network.backbone(view)) for view in batch.views)
-    return one, two, predictor(one), predictor(two)
+    first, second = (projector(network.backbone(view)) for view in batch.views)
+    return first, second, predictor(first), predictor(second)
 
 
 def loss(network: "Network", settings: SimsiamHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """Each view predicts the projection of the other."""
-    one, two, *predicted = rows
-    return symmetric_loss((predicted[0], predicted[1]), (one, two), batch.weights)
+    first, second, *predictions = rows
+    return symmetric_loss((predictions[0], predictions[1]), (first, second), batch.weights)
 
 
 def symmetric_loss(

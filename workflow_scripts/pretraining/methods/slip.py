@@ -42,7 +42,7 @@ def heads(settings: SlipHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]
 
 
 def embed(network: "Network", settings: SlipHead, batch: "Batch") -> "tuple[Tensor, ...]":
-    """The projections of the three views, which go through the network one by one, and of the caption."""
+    """The projections of the three views, which go through the network separately, and of the caption."""
     captioned, first, second = (network.backbone(view) for view in batch.views)
     projector = network.heads["projector"]
     contrasted = projector(first), projector(second)

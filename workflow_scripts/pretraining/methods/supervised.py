@@ -41,10 +41,10 @@ def loss(network: "Network", settings: SupervisedHead, batch: "Batch", rows: "Se
 
     from workflow_scripts.pretraining.losses.contrastive import check_equal
 
-    one, two = rows
-    check_equal(first=one, second=two)
+    first, second = rows
+    check_equal(first=first, second=second)
     assert batch.labels is not None
-    return cross_entropy(torch.cat([one, two]), batch.labels.repeat(2))
+    return cross_entropy(torch.cat([first, second]), batch.labels.repeat(2))
 
 
 METHOD = Method(

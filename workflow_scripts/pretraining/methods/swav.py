@@ -84,9 +84,9 @@ def heads(settings: SwavHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]
 
 
 def embed(network: "Network", settings: SwavHead, batch: "Batch") -> "tuple[Tensor, ...]":
-    """The projections of both views, which go through the network one by one."""
-    one, two = (network.heads["projector"](network.backbone(view)) for view in batch.views)
-    return one, two
+    """The projections of both views, which go through the network separately."""
+    first, second = (network.heads["projector"](network.backbone(view)) for view in batch.views)
+    return first, second
 
 
 def loss(network: "Network", settings: SwavHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
@@ -99,9 +99,9 @@ def loss(network: "Network", settings: SwavHead, batch: "Batch", rows: "Sequence
     prototypes = network.get_parameter("heads.prototypes.weight")
     with torch.no_grad():
         prototypes.copy_(units(prototypes))
-    one, two = rows
-    assigned = [_assigned(network, settings, batch.step, number, view) for number, view in enumerate((one, two))]
-    scores = (prototype_scores(one, prototypes), prototype_scores(two, prototypes))
+    first, second = rows
+    assigned = [_assigned(network, settings, batch.step, number, view) for number, view in enumerate((first, second))]
+    scores = (prototype_scores(first, prototypes), prototype_scores(second, prototypes))
     return swav_loss(scores, (assigned[0], assigned[1]), settings.temperature)
 
 
@@ -113,18 +113,18 @@ def _assigned(network: "Network", settings: SwavHead, step: int, view: int, proj
     from workflow_scripts.pretraining.losses.queue import Queue
     from workflow_scripts.pretraining.losses.swapped_assignments import prototype_scores, sinkhorn
 
-    every, offset = all_rows(projected.detach())
-    together = every
+    gathered, offset = all_rows(projected.detach())
+    candidates = gathered
     if settings.queue:
         queue = network.get_submodule(f"heads.queues.{view}")
         assert isinstance(queue, Queue)
         # By the step and not by the queue's state, for which the processor would wait for the GPU.
-        if (step - settings.queue_from) * len(every) >= settings.queue:
-            together = torch.cat([queue.rows, every])
+        if (step - settings.queue_from) * len(gathered) >= settings.queue:
+            candidates = torch.cat([queue.rows, gathered])
         if step >= settings.queue_from:
-            queue.add(every)
-    scores = prototype_scores(together, network.get_parameter("heads.prototypes.weight").detach())
-    begin = len(together) - len(every) + offset
+            queue.add(gathered)
+    scores = prototype_scores(candidates, network.get_parameter("heads.prototypes.weight").detach())
+    begin = len(candidates) - len(gathered) + offset
     return sinkhorn(scores, settings.epsilon, settings.iterations)[begin : begin + len(projected)]
 
 

@@ -39,28 +39,28 @@ class XclrHead(SimclrHead):
     @model_validator(mode="after")
     def _one_temperature(self) -> Self:
         if self.match_perplexity is not None and self.target_temperature != TARGET_TEMPERATURE:
-            given = f"target_temperature {self.target_temperature:g} and match_perplexity {self.match_perplexity:g}"
-            raise ValueError(f"{given} are both given; remove one")
+            values = f"target_temperature {self.target_temperature:g} and match_perplexity {self.match_perplexity:g}"
+            raise ValueError(f"{values} are both given; remove one")
         return self
 
 
 def loss(network: "Network", settings: XclrHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
-    """The two views of an image, and the vector of its caption."""
+    """Similarities of views are fitted to those of their images' captions."""
     from workflow_scripts.pretraining.losses.gather import all_rows
     from workflow_scripts.pretraining.losses.soft_targets import soft_target_loss
 
-    one, two = rows
-    assert batch.vectors is not None
-    all_one, offset = all_rows(one)
-    every = ((all_one, all_rows(two)[0]), all_rows(batch.vectors)[0])
-    return soft_target_loss(one, two, batch.vectors, settings.temperature, settings.target_temperature, every, offset)
+    (first, second), vectors = rows, batch.vectors
+    assert vectors is not None
+    all_first, offset = all_rows(first)
+    gathered = ((all_first, all_rows(second)[0]), all_rows(vectors)[0])
+    return soft_target_loss(first, second, vectors, settings.temperature, settings.target_temperature, gathered, offset)
 
 
 def calibrate(settings: XclrHead, sample: "Sequence[np.ndarray]") -> tuple[XclrHead, dict[str, float]]:
     """The temperature of the targets, and how many views they are spread over, from vectors (b, t) of batches.
 
     Raises:
-        PipelineError: no temperature gives the wanted perplexity.
+        PipelineError: no temperature gives the requested perplexity.
     """
     from workflow_scripts.pretraining.losses.soft_targets import perplexity, temperature_of
 

@@ -228,13 +228,13 @@ class Trainer:
         check_weights(weights, self.state.step, self.curve.saved)
 
     def _values(self, accuracy: float | None, watched: bool) -> dict[str, Any]:
-        """A row of the curve but for its loss."""
+        """A row of the curve, without its loss."""
         step = self.state.step
         row = {"step": step, "loss": None, "lr": self._rate(step), "images": step * self.settings.batch_size}
         return {**row, "knn_accuracy": accuracy, **(self._statistics() if watched else dict.fromkeys(STATISTICS))}
 
     def _statistics(self) -> dict[str, float | None]:
-        """Of the features of the probe, which has just run, or of the first batch; only the first process has them."""
+        """Statistics of features: of the probe, which has just run, or the first batch; only on the first process."""
         if self.probe is not None:
             return self.probe.statistics
         if self.first_batch is not None:
@@ -246,13 +246,13 @@ class Trainer:
 
         Both are the same on every process, but only the first one has the hits.
         """
-        device, found = self.accelerator.device, (0.0, 0.0)
+        device, result = self.accelerator.device, (0.0, 0.0)
         if self.probe is not None:
             hits = self.probe(self.backbone, device)
             better = self.state.step > 0 and (self.hits is None or is_gain(hits, self.hits))
             self.hits = hits if better else self.hits
-            found = (float(hits.double().mean()), float(better))
-        accuracy, better = broadcast(torch.tensor(found, device=device, dtype=torch.float64)).tolist()
+            result = (float(hits.double().mean()), float(better))
+        accuracy, better = broadcast(torch.tensor(result, device=device, dtype=torch.float64)).tolist()
         return accuracy, bool(better)
 
     def _judge(self) -> float:
@@ -261,7 +261,7 @@ class Trainer:
         if better:
             state.best, state.best_step, state.stale = accuracy, state.step, 0
             if self.settings.keeps_best:
-                self.best = {n: t.detach().cpu().clone() for n, t in self.backbone.state_dict().items()}
+                self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.backbone.state_dict().items()}
         else:
             state.stale += 1
         state.stopped = self.settings.patience is not None and state.stale >= self.settings.patience
@@ -302,7 +302,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, norm_weight_decay: f
 
 
 def optimizer(model: nn.Module, weight_decay: float, norm_weight_decay: float) -> torch.optim.AdamW:
-    """AdamW in one operation for many parameters, on CPUs as on GPUs; a third of the time of one for each on a CPU."""
+    """AdamW in one operation for many parameters, on CPUs as on GPUs; on a CPU it takes a third of the time."""
     return torch.optim.AdamW(parameter_groups(model, weight_decay, norm_weight_decay), fused=True)
 
 

@@ -58,15 +58,15 @@ def items(run: Run, number: int) -> Iterator[Item]:
 
 
 def _points(run: Run, number: int) -> Iterator[dict[str, tuple[Any, Path]]]:
-    """Setting -> value and its place, for each point."""
-    place: Path = ("runs", number, "sweep")
+    """Setting -> value and its path in the config, for each point."""
+    path: Path = ("runs", number, "sweep")
     if isinstance(run.sweep, Mapping):
-        axes = [[(value, (*place, key, i)) for i, value in enumerate(values)] for key, values in run.sweep.items()]
+        axes = [[(value, (*path, key, i)) for i, value in enumerate(values)] for key, values in run.sweep.items()]
         for point in product(*axes):
             yield dict(zip(run.sweep, point, strict=True))
     else:
         for i, values in enumerate(run.sweep or ()):
-            yield {key: (value, (*place, i, key)) for key, value in values.items()}
+            yield {key: (value, (*path, i, key)) for key, value in values.items()}
 
 
 def point_tag(values: Mapping[str, Any]) -> str:
@@ -80,7 +80,7 @@ def short(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, Mapping):
-        return "-".join(f"{short(key)}-{short(one)}" for key, one in value.items())
+        return "-".join(f"{short(key)}-{short(entry)}" for key, entry in value.items())
     if isinstance(value, list | tuple):
         return "-".join(map(short, value))
     if not isinstance(value, int) and not _NUMBER.fullmatch(str(value)):
@@ -110,14 +110,14 @@ class Training:
 
     @property
     def arm(self) -> str | None:
-        """The arm whose captions its pairs are made from: its own or its pair table's; None if from none."""
+        """The arm whose captions its pairs are made from: its own or its pair table's; None if there is none."""
         if METHODS[self.run.method].by_arm:
             return self.run.pairs
         return next((table.arm for table in self.study.pairs if table.name == self.run.pairs), None)
 
     @property
     def learned_arm(self) -> str | None:
-        """The arm whose captions it learns from, as text, tokens or vectors; None if from none."""
+        """The arm whose captions it learns from, as text, tokens or vectors; None if there is none."""
         return self.arm if METHODS[self.run.method].captions else None
 
     @property
@@ -155,7 +155,7 @@ class Training:
 
     @property
     def faithfulness(self) -> list[str]:
-        """``<stage>/<name>`` of what the weights of its pairs are made from, if they have some."""
+        """``<stage>/<name>`` of what the weights of its pairs are computed from, if they have any."""
         if self.settings.pair_weight == "itm":
             return [f"select_captions/{self.arm}"]
         arms = compared(self.study) if self.settings.pair_weight == "agreement" else []
@@ -170,8 +170,8 @@ class Training:
         """
         if not self.settings.trains:
             return ["last"]
-        wanted = dict.fromkeys(self.study.evaluation.steps)
-        return [self.settings.checkpoint_name(step) for step in wanted if step in self.settings.kept]
+        requested = dict.fromkeys(self.study.evaluation.steps)
+        return [self.settings.checkpoint_name(step) for step in requested if step in self.settings.kept]
 
     @property
     def view(self) -> View:
@@ -181,8 +181,8 @@ class Training:
 
 def compared(study: Study) -> list[str]:
     """The arms whose captions are compared for ``pair_weight: agreement``: the first of each of the kinds."""
-    found = [next((arm.name for arm in study.arms if arm.kind == kind), None) for kind in COMPARED]
-    return [name for name in found if name is not None]
+    names = [next((arm.name for arm in study.arms if arm.kind == kind), None) for kind in COMPARED]
+    return [name for name in names if name is not None]
 
 
 def trainings(study: Study) -> dict[str, Training]:
@@ -192,8 +192,8 @@ def trainings(study: Study) -> dict[str, Training]:
         PipelineErrors: settings contradict each other.
     """
     items_of_runs = (item for number, run in enumerate(study.runs) for item in items(run, number))
-    found = [training(study, item, seed) for item in items_of_runs for seed in item.run.seeds]
-    return {one.name: one for one in found}
+    expanded = [training(study, item, seed) for item in items_of_runs for seed in item.run.seeds]
+    return {run.name: run for run in expanded}
 
 
 def training(study: Study, item: Item, seed: int, root: Node | None = None) -> Training:
@@ -228,20 +228,20 @@ def training(study: Study, item: Item, seed: int, root: Node | None = None) -> T
         return Training(study, run, Pretrain.model_validate({**values, **fixed}))
     except ValidationError as error:
 
-        def place(loc: tuple[Any, ...]) -> tuple[Any, ...]:
+        def config_path(loc: tuple[Any, ...]) -> tuple[Any, ...]:
             if loc and loc[0] in item.places:
                 return (*item.places[loc[0]], *loc[1:])
             return ("pretraining", *loc) if loc and loc[0] in study.pretraining else ("runs", item.number)
 
         root = node_of(study.model_dump(mode="json")) if root is None else root
-        raise PipelineErrors(validation_errors(error, Pretrain, root, place)) from None
+        raise PipelineErrors(validation_errors(error, Pretrain, root, config_path)) from None
 
 
 def _network(study: Study, run: Run) -> dict[str, Any]:
     """Settings of a run whose network comes from elsewhere; empty if it doesn't."""
     if run.network is None:
         return {}
-    network = next(one for one in study.networks if one.name == run.network)
+    network = next(network for network in study.networks if network.name == run.network)
     return {"network": network.model_dump(exclude={"source"}), "image_size": network.view.size}
 
 
@@ -294,17 +294,17 @@ def summarised(trainings: Mapping[str, Training]) -> list[dict[str, Any]]:
             "augmentation": run.augmentation,
             "tag": run.tag,
             "seed": settings.seed,
-            "steps": own.steps,
+            "steps": training.steps,
             "backbone": settings.shown_backbone,
             "batch_size": settings.batch_size if settings.trains else 0,
             "trained_steps": settings.steps or 0,
             "epochs": settings.epochs,
             "views_per_pair": len(settings.views),
-            **cell(own.study, run),
-            "chosen": chosen(own),
+            **cell(training.study, run),
+            "chosen": chosen(training),
         }
-        for name, own in trainings.items()
-        for run, settings in [(own.run, own.settings)]
+        for name, training in trainings.items()
+        for run, settings in [(training.run, training.settings)]
     ]
 
 

@@ -372,20 +372,20 @@ class Dataset(EvalDataset):
     )
 
 
-def _known_set(given: Any) -> Any:
-    """A dataset that is given by the name of a public one, with its kind and its usual place."""
-    if isinstance(given, str):
-        if given not in SETS:
+def _known_set(value: Any) -> Any:
+    """A dataset that is given by the name of a public one, with its kind and its usual location."""
+    if isinstance(value, str):
+        if value not in SETS:
             raise PydanticKnownError("literal_error", {"expected": " or ".join(map(repr, SETS))})
-        given = {"name": given}
-    row = SETS.get(str(given.get("name"))) if isinstance(given, dict) and "kind" not in given else None
+        value = {"name": value}
+    row = SETS.get(str(value.get("name"))) if isinstance(value, dict) and "kind" not in value else None
     if row is None:
-        return given
-    place = f"data/downstream/{row.name}"
+        return value
+    folder = f"data/downstream/{row.name}"
     if row.kind != "torchvision":
-        return {"kind": row.kind, "source": place, **given}
-    source = place if row.place else f"{TORCHVISION}{place}"  # torchvision can download it
-    return {"kind": row.kind, "torchvision_name": row.name, "source": source, **given}
+        return {"kind": row.kind, "source": folder, **value}
+    source = folder if row.place else f"{TORCHVISION}{folder}"  # torchvision can download it
+    return {"kind": row.kind, "torchvision_name": row.name, "source": source, **value}
 
 
 DatasetField = Annotated[
@@ -502,16 +502,16 @@ class Study(Settings):
             yield from ((section, number, encoder) for number, encoder in enumerate(encoders))
 
     def arms_before(self, arm: Arm) -> list[tuple[str, str]]:
-        """(setting, name of another arm) for each arm that must be there before this one.
+        """(setting, name of another arm) for each arm that must be computed before this one.
 
         The scores of a judge that compares captions with those of a reference arm are made after that arm.
         """
-        judge = next((one for one in self.judges if one.name == arm.judge_read), None)
-        behind = [("judge", judge.reference)] if judge is not None and judge.reference is not None else []
-        return [*arm.arms_read.items(), *behind]
+        judge = next((judge for judge in self.judges if judge.name == arm.judge_read), None)
+        reference = [("judge", judge.reference)] if judge is not None and judge.reference is not None else []
+        return [*arm.arms_read.items(), *reference]
 
     def chosen_by_judges(self) -> set[str]:
-        """Arms whose captions are made after scores of judges."""
+        """Arms whose captions depend on the scores of judges."""
         chosen = {arm.name for arm in self.arms if arm.judge_read is not None}
         before = {arm.name: {name for _, name in self.arms_before(arm)} for arm in self.arms}
         while more := {name for name, others in before.items() if others & chosen} - chosen:

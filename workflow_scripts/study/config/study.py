@@ -12,9 +12,7 @@ from workflow_scripts.study.config.errors import SettingError, misread_booleans,
 from workflow_scripts.study.config.files import Config, Node, node_of
 from workflow_scripts.study.config.lock import pinned, read_lock
 from workflow_scripts.study.config.run_checks import misplaced_settings, run_errors, shared_errors
-from workflow_scripts.study.config.sections import (
-    Study,
-)
+from workflow_scripts.study.config.sections import Study
 
 
 def load_study(config: Mapping[str, Any] | Config) -> Study:
@@ -27,40 +25,40 @@ def load_study(config: Mapping[str, Any] | Config) -> Study:
         PipelineErrors: see :func:`checked_study`; the lock is damaged; or a source has another revision or sha256 than
             the lock, is missing from it, or is a URL without a sha256.
     """
-    given = config if isinstance(config, Config) else Config(node_of(config))
-    name = given.lock_file.name if given.lock_file else ""
-    study, errors = pinned(checked_study(given), read_lock(given.lock_file), name)
+    parsed = config if isinstance(config, Config) else Config(node_of(config))
+    name = parsed.lock_file.name if parsed.lock_file else ""
+    study, errors = pinned(checked_study(parsed), read_lock(parsed.lock_file), name)
     if errors:
-        raise placed(PipelineErrors(errors), given.root)
+        raise placed(PipelineErrors(errors), parsed.root)
     return study
 
 
-def checked_study(given: Config) -> Study:
+def checked_study(config: Config) -> Study:
     """The checked study, without regard to a lock.
 
     Args:
-        given: what :func:`workflow_scripts.study.config.files.read_config` gives, so that errors name file and line.
+        config: what :func:`workflow_scripts.study.config.files.read_config` returns, so that errors name file and line.
 
     Raises:
         PipelineErrors: keys are mistyped, missing or given twice, values have a wrong type, names refer to nothing, or
             settings of a run contradict each other. All that was found is named.
     """
-    root = given.root
+    root = config.root
     study, refused = _validated(root)
     refused += misread_booleans(root, Study)
     refused += misread_booleans(root.below("pretraining"), Pretrain, ("pretraining",))
     refused += misplaced_settings(root)
-    errors: list[PipelineError] = [*given.errors, *refused]
+    errors: list[PipelineError] = [*config.errors, *refused]
     if study is None:
         errors += shared_errors(root)
     else:
-        found = list(reference_errors(study))
-        found += run_errors(study, root, {error.path[1] for error in found if error.path[0] == "runs"})
-        behind = ("arms", "pairs", "pretraining", "runs", "evaluation")  # what contrasts follow from
-        found += contrast_errors(study, not any(error.path[0] in behind for error in found))
+        mistakes = list(reference_errors(study))
+        mistakes += run_errors(study, root, {error.path[1] for error in mistakes if error.path[0] == "runs"})
+        before_contrasts = ("arms", "pairs", "pretraining", "runs", "evaluation")  # what contrasts follow from
+        mistakes += contrast_errors(study, not any(error.path[0] in before_contrasts for error in mistakes))
         # What is wrong in an item of which a value was refused may follow from that.
-        known = {error.path[:2] for error in refused}
-        errors += [error for error in found if error.path[:2] not in known]
+        refused_items = {error.path[:2] for error in refused}
+        errors += [error for error in mistakes if error.path[:2] not in refused_items]
     if errors or study is None:
         raise placed(PipelineErrors(errors), root)
     return study
