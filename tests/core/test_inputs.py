@@ -159,15 +159,6 @@ def test_an_image_is_verified_at_its_first_read_and_after_a_change(
     assert images.bytes(1) == IMAGES[1]
 
 
-def test_a_verified_image_is_not_hashed_again(images: TarImages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MARGIN", 0)
-    images.bytes(1)
-    images.sha256 = hashes([b""] * 3)
-    assert images.bytes(1) == IMAGES[1]
-    with pytest.raises(PipelineError, match="damaged image"):
-        images.bytes(0)
-
-
 def test_a_tar_replaced_after_opening_is_read_as_opened(images: TarImages) -> None:
     images.bytes(0)
     other = images.tars[0].with_name("other")
