@@ -103,7 +103,7 @@ def test_lengths_are_those_of_the_trainings(results: Path) -> None:
         return Artifact(make_artifact(results, "pretrain", run, {"/run.json": about}, {"run": run}, rows))
 
     runs = [SummaryRun.model_validate(ONE | {"run": name}) for name in ("trained", "untrained", "other")]
-    trainings = [training("untrained", 0, {}), training("trained", 6, {"in": 40, "out": 31})]
+    trainings = [training("untrained", 0, {}), training("trained", 6, {"in": 40, "out": 31, "dropped": {"no_partner": 9}})]
     found = with_lengths(runs, trainings)
     assert [(run.trained_steps, run.epochs) for run in found] == [(6, 2.0), (0, None), (0, None)]
 
