@@ -1,9 +1,9 @@
 """The store of fetched bytes: what was fetched is found, and what was removed does not come back."""
 
+import io
+import json
+import tarfile
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tests.replay.scenarios import Facts, Scenario, nothing
 from tests.replay.training import Say
@@ -93,7 +93,11 @@ def shards_to_import(root: Path) -> None:
     """A shard of img2dataset, beside the folder that is recorded: its path and time name the index."""
     (root.parent / "imported").mkdir()
     (root / "results/.fetched").mkdir(parents=True)
-    pq.write_table(pa.table({"url": [URLS[0]], "jpg": [body(URLS[0])]}), root.parent / "imported/0.parquet")
+    with tarfile.open(root.parent / "imported/0.tar", "w") as tar:
+        for name, data in (("0.jpg", body(URLS[0])), ("0.json", json.dumps({"url": URLS[0]}).encode())):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
 
 
 def index_imports(root: Path, say: Say) -> None:

@@ -18,7 +18,7 @@ def command(
     ] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="cancel all jobs")] = False,
 ) -> None:
-    """End the jobs and remove the locks that a killed Snakemake left behind.
+    """End the jobs and locks that a killed Snakemake left.
 
     A killed Snakemake leaves its SLURM jobs in the queue, and the next one does not find them. This command finds the
     jobs that were submitted from this folder, and waits for them (--wait) or cancels them (--cancel). It then removes

@@ -98,12 +98,15 @@ def test_sets_with_fewer_classes_than_the_episodes_are_in_no_mean(results: Path)
 
 
 def test_lengths_are_those_of_the_trainings(results: Path) -> None:
-    def training(run: str, steps: int, rows: dict[str, int]) -> Artifact:
+    def training(run: str, steps: int, rows: dict[str, object]) -> Artifact:
         about = json.dumps({"steps": steps, "steps_done": 4, "batch_size": 8}).encode()
         return Artifact(make_artifact(results, "pretrain", run, {"/run.json": about}, {"run": run}, rows))
 
     runs = [SummaryRun.model_validate(ONE | {"run": name}) for name in ("trained", "untrained", "other")]
-    trainings = [training("untrained", 0, {}), training("trained", 6, {"in": 40, "out": 31, "dropped": {"no_partner": 9}})]
+    trainings = [
+        training("untrained", 0, {}),
+        training("trained", 6, {"in": 40, "out": 31, "dropped": {"no_partner": 9}}),
+    ]
     found = with_lengths(runs, trainings)
     assert [(run.trained_steps, run.epochs) for run in found] == [(6, 2.0), (0, None), (0, None)]
 
