@@ -85,7 +85,7 @@ def test_job_that_dies_of_memory_gets_more(copy: Clone) -> None:
     """No cgroups here, so the job takes its own limit; it dies once, and the second has twice the memory."""
     before = copy.hashes()
     limit = "if [ ! -e died ]; then touch died; ulimit -v 60000; fi; "
-    copy.edit("rules/common.smk", "shell.prefix(f'", f"shell.prefix(f'{limit}")
+    copy.edit("rules/common.smk", 'shell.prefix(f"', f'shell.prefix(f"{limit}')
     process = copy.start(*copy.again("data_card"))
     first = until(lambda: jobs("data_card"))[0]
     second = until(lambda: [job for job in jobs("data_card") if job != first])[0]
