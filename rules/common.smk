@@ -82,7 +82,7 @@ def inputs_of(stage):
     def paths(name):
         declared = facts(stage).inputs.get(name)
         if isinstance(declared, str):  # Snakemake plans these faster than functions
-            labels = UNITS.read(stage, name, {}) if declared.endswith("/*") else [declared]
+            labels = UNITS.read(stage, name, {}) if declared.endswith("*") else [declared]
             return [manifest(label) for label in labels]
         return lambda wildcards: [manifest(label) for label in UNITS.read(stage, name, dict(wildcards))]
 
