@@ -15,4 +15,4 @@ def audited(study: Path, scope: Path | None = None, quick: bool = False, units: 
 
 
 def kinds(findings: Iterable[Finding]) -> set[str]:
-    return {one.kind for one in findings}
+    return {fault.kind for fault in findings}

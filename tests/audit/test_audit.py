@@ -24,9 +24,9 @@ def test_a_recomputed_input_is_reported_at_its_consumers(chain: Chain) -> None:
     chain.make("select_captions/revised", [".parquet"], {"captions": ["caption_table/captions"]}, {"margin": 2})
     faults = audited(chain.study).faults
     assert kinds(faults) == {"out-of-date", "unnamed"}
-    changed = {one.path.name.removesuffix(MANIFEST) for one in faults if one.kind is Kind.OUT_OF_DATE}
+    changed = {fault.path.name.removesuffix(MANIFEST) for fault in faults if fault.kind is Kind.OUT_OF_DATE}
     assert changed == {*RUNS, "index"}
-    assert [one.path.name for one in faults if one.kind is Kind.UNNAMED] == ["revised.json"]
+    assert [fault.path.name for fault in faults if fault.kind is Kind.UNNAMED] == ["revised.json"]
 
 
 def test_a_quick_audit_compares_sizes_only(chain: Chain) -> None:
@@ -37,7 +37,7 @@ def test_a_quick_audit_compares_sizes_only(chain: Chain) -> None:
     assert audited(chain.study, quick=True).faults == []
     path.write_bytes(data[:-1])
     faults = audited(chain.study, quick=True).faults
-    assert [(one.path, one.kind) for one in faults] == [(path, Kind.CHANGED_FILE)]
+    assert [(fault.path, fault.kind) for fault in faults] == [(path, Kind.CHANGED_FILE)]
 
 
 def test_a_damaged_file_hard_linked_into_the_cache_is_reported_as_such(chain: Chain) -> None:
@@ -75,7 +75,7 @@ def test_changed_settings_are_reported_if_the_config_is_known(chain: Chain) -> N
     shards = {"shards": 2, "rows_per_shard": 70, "group": "all"}
     chain.make("shard_plan/plan", [".parquet"], {}, shards)
     faults = audited(chain.study, chain.study / "shard_plan", units=units).faults
-    assert [one.kind for one in faults] == [Kind.OUT_OF_DATE]
+    assert [fault.kind for fault in faults] == [Kind.OUT_OF_DATE]
     assert faults[0].detail == "rows_per_shard 70 then, 80 today"
 
 
@@ -94,7 +94,7 @@ def test_changed_settings_outside_the_key_are_not_a_fault(chain: Chain) -> None:
     of_shard = [
         fault for fault in audited(chain.study, chain.study / "download", units=units).faults if fault.path == made
     ]
-    assert [(one.kind, one.detail) for one in of_shard] == [(Kind.OUT_OF_DATE, "jpeg_quality 3 then, 90 today")]
+    assert [(fault.kind, fault.detail) for fault in of_shard] == [(Kind.OUT_OF_DATE, "jpeg_quality 3 then, 90 today")]
 
 
 def test_an_acceptance_is_reported_while_it_is_in_force(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def test_finished_artifacts_stay_noted_while_the_study_includes_them(chain: Chai
 def test_a_missing_study_folder_is_reported(chain: Chain) -> None:
     shutil.rmtree(chain.study)
     faults = [fault for study in audit([chain.results], [], quick=False, jobs=1) for fault in study.faults]
-    assert [(one.kind, one.path) for one in faults] == [(Kind.MISSING, chain.study)]
+    assert [(fault.kind, fault.path) for fault in faults] == [(Kind.MISSING, chain.study)]
     (alone,) = audit([chain.study], [], quick=False, jobs=1)
     assert [(one.kind, one.path) for one in alone.faults] == [(Kind.MISSING, chain.study)]
 

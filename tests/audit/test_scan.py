@@ -79,7 +79,7 @@ def test_a_symbolic_link_instead_of_a_folder_beside_the_stages_is_reported(
 ) -> None:
     (chain.study / folder).symlink_to(tmp_path)
     faults = [fault for fault in audited(chain.study).faults if fault.kind is Kind.LINK]
-    assert [one.path.name for one in faults] == [folder]
+    assert [fault.path.name for fault in faults] == [folder]
 
 
 def test_a_folder_named_like_an_nfs_placeholder_hides_no_files(chain: Chain) -> None:

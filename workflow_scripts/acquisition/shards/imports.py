@@ -1,7 +1,7 @@
 """Imports existing images into the store as if they had been fetched.
 
 They are in the annotation source itself, or another tool downloaded them before. Of img2dataset's shards, an index by
-URL is kept in ``results/.fetched/.imports`` as one sorted array, and made again when a shard's stamp changes. It holds
+URL is kept in ``results/.fetched/.imports`` as one sorted array, and rebuilt when a shard's stamp changes. It holds
 hashes of URLs, not URLs.
 """
 

@@ -58,7 +58,7 @@ class Turns:
         require("workflow", workflow)
         self._workflow = workflow
         self._planned: list[tuple[str, Mapping[str, str]]] | None = None
-        self._arguments: dict[tuple[str, str], str] = {}  # of the planned jobs, which all ask for the same one
+        self._arguments: dict[tuple[str, str], str] = {}  # of the planned jobs, which all have the same one
 
     def plan(self, jobs: Iterable[PlannedJob], dry_run: bool) -> None:
         """Take over the jobs that will run."""
