@@ -148,7 +148,13 @@ def recipe(stage):
         "settings": lambda wildcards: canonical(UNITS.settings(stage, dict(wildcards))),
         "inputs": lambda wildcards, input: input_words(dict(input.items())),
         "sources": lambda wildcards: [f"{k}={v}" for k, v in UNITS.sources(stage, dict(wildcards)).items()],
+        **({"gpu_mb": lambda wildcards: REQUESTS.gpu_mb(stage, dict(wildcards))} if on_gpu(stage) else {}),
     }
+
+
+def on_gpu(stage):
+    """Whether the jobs of a stage take GPUs in this study."""
+    return bool(GPUS and facts(stage).resources.gpu)
 
 
 def command(stage, more=""):
@@ -161,6 +167,7 @@ def command(stage, more=""):
     parts = [f"exec python -m workflow_scripts.stages.{stage} --artifact {{output.manifest:q}}"]
     parts += ["--unit " + " ".join(f"{name}={{wildcards.{name}}}" for name in declared.unit)] if declared.unit else []
     parts += [f"{{params.inputs:q}} --device {declared.device(STUDY.compute.device)}"]
+    parts += ["--gpu-mb {params.gpu_mb}"] if on_gpu(stage) else []
     parts += [f"--threads {STUDY.compute.math_threads} --workers {{threads}}"]
     parts += ["--settings {params.settings:q} --source {params.sources:q}", more, "> {log:q} 2>&1"]
     return " ".join(parts)

@@ -2,19 +2,25 @@
 
     python -m tests.bench.bench_gpu [--rows NAME ...]
 
-``recaption``: images per second of recaptioning in batches of 256 against batches of 32, by BLIP-2 with OPT-2.7b in its
-real size and with random weights. ``knn``: seconds of a search by FAISS on the device against those on the CPU, whose
-neighbours must be equal. ``two_processes``: images per second of two trainings that share the device, together,
-against those of one alone. Without a GPU, all are done with tiny models and few rows. Prints one JSON line per row;
-exit status 1 when neighbours differ.
+``recaption``: images per second of recaptioning in batches of 256, and of a size that is measured, against batches of
+32, by BLIP-2 with OPT-2.7b in its real size and with random weights. ``embeddings``: images per second through CLIP
+ViT-L/14, with decoding, against bare forward passes; ``judge``: the same of BLIP-2's matcher, with a caption for each
+image. ``knn``: seconds of a search by FAISS on the device against those on the CPU, whose neighbours must be equal.
+``probe``: seconds of a linear probe's objective with its gradients against the same by autograd. ``saliency``: seconds
+of Grad-CAM maps against bare forward and backward passes. ``two_processes``: images per second of two trainings, each
+on a GPU of its own if there are two, together, against those of one alone. Without a GPU, all are done with tiny models
+and few rows. Prints one JSON line per row; exit status 1 when neighbours differ.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +31,27 @@ from tests.bench.bench_knn import made_up
 from tests.bench.bench_loader import photos
 from tests.bench.bench_recaption import DECODING, save_models, shard
 from tests.bench.bench_step import GPU, Sides, run_of
+from tests.models.small_towers import save_clip
+from workflow_scripts.captions.recaptioning.batch_size import fitting_batch_size
 from workflow_scripts.captions.recaptioning.models import load_models
+from workflow_scripts.captions.recaptioning.reading import decoded
 from workflow_scripts.captions.recaptioning.shard import recaption_shard
+from workflow_scripts.embeddings.images import embed, transformers_encoder
+from workflow_scripts.evaluation.linear_probe.objectives import TorchCrossEntropy
+from workflow_scripts.evaluation.saliency.maps.grad_cam import explaining, grad_cam, probe_logits
+from workflow_scripts.models.backbones import build_backbone, explained_layers
+from workflow_scripts.models.preprocessing import normalise
 from workflow_scripts.models.text_norms import MatchedText
 from workflow_scripts.pairs.neighbours import How, Rule, nearest
 from workflow_scripts.pairs.search.candidates import usable
 from workflow_scripts.pretraining.training.trainer import reproducible
+from workflow_scripts.stages.score_captions import JUDGES
 
 DEVICE = "cuda" if GPU else "cpu"
 IMAGES, BATCHES = (1024, (32, 256)) if GPU else (16, (4, 16))
 VECTORS, SECONDS, BATCH = (500_000, 30.0, 128) if GPU else (3_000, 1.0, 8)
-WORKERS = 16 if GPU else 1
+WORKERS = len(os.sched_getaffinity(0)) if GPU else 1
+CARDS = torch.cuda.device_count()
 SMALL: dict[str, Any] = {} if GPU else {"backbone": "resnet_small", "image_size": 32, "simclr": {"projector": [16, 8]}}
 
 
@@ -49,16 +65,107 @@ def recaption() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as at, torch.inference_mode():
         models = load_models(*save_models(Path(at), real=GPU), DEVICE, DECODING, MatchedText())
         rows, images = shard(Path(at), 0, IMAGES)
+        sizes = [*BATCHES, fitting_batch_size(models)]
         rates = []
-        for size in BATCHES:
+        for size in sizes:
             for turn in ("warm-up", "timed"):
-                work = Path(at, f"{size}-{turn}")
+                work = Path(at, f"{len(rates)}-{turn}")
                 work.mkdir()
                 start = time.perf_counter()
                 recaption_shard(rows, images, size, work, lambda: models, WORKERS)
             rates.append(IMAGES / (time.perf_counter() - start))
     peak = torch.cuda.max_memory_allocated() // 2**20 if GPU else None
-    return line("recaption", rates[1], rates[0], rates[1] / rates[0], batches=BATCHES[::-1], peak_mb=peak)
+    return line("recaption", rates[1], rates[0], rates[1] / rates[0], batches=sizes, rates=rates, peak_mb=peak)
+
+
+def embeddings() -> dict[str, Any]:
+    """Images per second through an image encoder: as the stage does it, and without decoding."""
+    with tempfile.TemporaryDirectory() as at:
+        vision = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
+        save_clip(Path(at, "clip"), {**vision, "patch_size": 14, "image_size": 224} if GPU else {})
+        _, images = shard(Path(at), 0, IMAGES)
+        encoder = transformers_encoder(Path(at, "clip"), DEVICE)
+        prepared = [encoder.prepare(images.image(row)) for row in range(BATCHES[0])]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            bare = rate(lambda: encoder.encode(prepared), len(prepared))
+            whole = rate(lambda: embed(images, encoder, BATCHES[0], Path(tempfile.mkdtemp(dir=at)), pool), IMAGES)
+    return line("embeddings", whole, bare, whole / bare)
+
+
+def judge() -> dict[str, Any]:
+    """Images per second of a judge, each with one caption: with decoding, and without."""
+    with tempfile.TemporaryDirectory() as at:
+        _, matcher = save_models(Path(at), real=GPU)
+        rows, images = shard(Path(at), 0, IMAGES)
+        scorer, texts = JUDGES["blip2"].load({"model": matcher}, DEVICE, MatchedText()), rows["caption"].to_pylist()
+        cuts = [range(start, start + BATCHES[0]) for start in range(0, IMAGES, BATCHES[0])]
+
+        def score(pictures: list[Any], captions: list[str]) -> None:
+            for values in scorer.scores(scorer.prepare(pictures), scorer.read(captions)):
+                values.cpu()
+
+        def stage() -> None:
+            for cut, pictures in zip(cuts, decoded(images, cuts, WORKERS), strict=True):
+                score(pictures, texts[cut.start : cut.stop])
+
+        first = [images.image(row) for row in cuts[0]]
+        bare, whole = rate(lambda: score(first, texts[: BATCHES[0]]), BATCHES[0]), rate(stage, IMAGES)
+    return line("judge", whole, bare, whole / bare)
+
+
+def rate(work: Callable[[], Any], images: int) -> float:
+    """Images per second of ``work``, after a warm-up."""
+    work()
+    start = time.perf_counter()
+    work()
+    if GPU:
+        torch.cuda.synchronize()
+    return images / (time.perf_counter() - start)
+
+
+def probe() -> dict[str, Any]:
+    """Seconds of a linear probe's mean cross entropy and gradients, and of the same by autograd."""
+    rows, width, classes = (1_281_167, 2048, 1000) if GPU else (2_000, 32, 10)
+    rng = np.random.default_rng(0)
+    features, labels = rng.standard_normal((rows, width), np.float32), rng.integers(0, classes, rows)
+    loss = TorchCrossEntropy(features, labels, classes, DEVICE)
+    weight, bias = np.zeros((classes, width)), np.zeros(classes)
+    kept, targets = torch.from_numpy(features).to(DEVICE), torch.from_numpy(labels).to(DEVICE)
+
+    def bare() -> None:
+        head = torch.zeros((classes, width), device=DEVICE, requires_grad=True)
+        for start in range(0, rows, 65_536):
+            part = slice(start, start + 65_536)
+            torch.nn.functional.cross_entropy(kept[part] @ head.T, targets[part], reduction="sum").backward()
+
+    ours, baseline = 1 / rate(lambda: loss(weight, bias), 1), 1 / rate(bare, 1)
+    peak = torch.cuda.max_memory_allocated() // 2**20 if GPU else None
+    return line("probe", ours, baseline, ours / baseline, rows=rows, peak_mb=peak)
+
+
+def saliency() -> dict[str, Any]:
+    """Seconds of the Grad-CAM maps of a batch for four classes, and of a forward and four backward passes."""
+    network, width = build_backbone(name := "resnet50" if GPU else "resnet_small")
+    network, side = network.eval().to(DEVICE), 224 if GPU else 32
+    part = explained_layers(network, {"backbone": name}, ["layer4"])["layer4"]
+    rng = np.random.default_rng(0)
+    pixels = torch.from_numpy(rng.integers(0, 256, (64, 3, side, side), np.uint8)).to(DEVICE)
+    weight, ones = rng.standard_normal((10, width), np.float32), np.ones(width, np.float32)
+    logits = probe_logits(weight, np.zeros(10, np.float32), 0 * ones, ones, DEVICE)
+    targets = [logits((torch.arange(64, device=DEVICE) + shift) % 10) for shift in range(4)]
+
+    def maps() -> None:
+        with explaining(network, [part]) as cam:
+            grad_cam(cam, normalise(pixels), targets)
+
+    def bare() -> None:
+        given = normalise(pixels).requires_grad_()
+        features = network(given)
+        for target in targets:
+            target(features).sum().backward(retain_graph=True)
+
+    ours, baseline = 1 / rate(maps, 1), 1 / rate(bare, 1)
+    return line("saliency", ours, baseline, ours / baseline)
 
 
 def knn() -> dict[str, Any]:
@@ -80,13 +187,14 @@ def knn() -> dict[str, Any]:
 def two_processes() -> dict[str, Any]:
     """Images per second of one training, and of two at once."""
     alone, together = _rates(1), _rates(2)
-    return line("two_processes", sum(together), alone[0], sum(together) / alone[0], each=together)
+    return line("two_processes", sum(together), alone[0], sum(together) / alone[0], each=together, gpus=CARDS)
 
 
 def _rates(number: int) -> list[float]:
     command = [sys.executable, "-m", "tests.bench.bench_gpu", "--train"]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    started = [subprocess.Popen(command, **pipes) for _ in range(number)]
+    cards = [{"CUDA_VISIBLE_DEVICES": str(at)} if CARDS > 1 else {} for at in range(number)]
+    started = [subprocess.Popen(command, env=os.environ | card, **pipes) for card in cards]
     for one in started:
         one.stdout.readline()  # it is warm
     for one in started:
@@ -118,7 +226,15 @@ def train() -> None:
         sides.batches.close()
 
 
-ROWS = {"recaption": recaption, "knn": knn, "two_processes": two_processes}
+ROWS = {
+    "recaption": recaption,
+    "embeddings": embeddings,
+    "judge": judge,
+    "knn": knn,
+    "probe": probe,
+    "saliency": saliency,
+    "two_processes": two_processes,
+}
 
 
 def main(argv: list[str] | None = None) -> None:

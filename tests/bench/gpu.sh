@@ -3,15 +3,21 @@
 #
 #     tests/bench/gpu.sh [PYTHON]
 #
+# docs/gpu.md says what to expect, and where to send the lines.
+#
 # The exit status is 1 if a part fails or misses a target; the others still run.
 cd "$(dirname "$0")/../.." || exit 1
-python=${1:-python} status=0 small=--small
-"$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' && small=
-for row in step step/compile step/micro_batches step/profile; do
+python=${1:-python} status=0 small=--small batches=8
+"$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' && small='' batches='64 128 512'
+for batch in $batches; do
+    # shellcheck disable=SC2086
+    "$python" -m tests.bench.bench_step --batch "$batch" $small || { echo "failed: step of $batch" >&2; status=1; }
+done
+for row in step/compile step/micro_batches step/profile; do
     # shellcheck disable=SC2086
     "$python" -m tests.bench.bench_step --rows $row $small || { echo "failed: $row" >&2; status=1; }
 done
-for row in recaption knn two_processes; do
+for row in recaption embeddings judge knn probe saliency two_processes; do
     "$python" -m tests.bench.bench_gpu --rows $row || { echo "failed: $row" >&2; status=1; }
 done
 exit $status

@@ -1,5 +1,6 @@
 """Small contrastive models of the real classes with random weights, as save_pretrained writes them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -36,12 +37,14 @@ def _spread(model: torch.nn.Module) -> None:
             torch.nn.init.normal_(weight, std=0.3)
 
 
-def save_clip(folder: Path) -> tuple[CLIPModel, CLIPProcessor]:
-    """A CLIP of 32 px images and 16 positions of text."""
+def save_clip(folder: Path, vision: Mapping[str, int] = {}) -> tuple[CLIPModel, CLIPProcessor]:
+    """A CLIP of 16 positions of text, and of 32 px images unless ``vision`` says otherwise."""
+    vision = {**VISION, **vision}
     words = tokenizer()
-    model = CLIPModel(CLIPConfig(text_config=_text(len(words)), vision_config=VISION, projection_dim=8))
+    model = CLIPModel(CLIPConfig(text_config=_text(len(words)), vision_config=vision, projection_dim=8))
     _spread(model)
-    images = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    side = vision["image_size"]
+    images = CLIPImageProcessor(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
     processor = CLIPProcessor(images, words)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)

@@ -13,7 +13,9 @@ KEYS = File("the key of each row")
 IMAGES = Facts(
     files={".npy": File("unit-length rows, float32", Tolerance(1e-5, 0, "3e-7")), ".keys.parquet": KEYS},
     environment="train",
-    resources=Resources(minutes=720, memory_mb=16_000, data=lambda load: load.images * 500, workers=True, gpu=True),
+    resources=Resources(
+        minutes=720, memory_mb=16_000, data=lambda load: load.images * 500, workers=True, gpu_mb=lambda _: 8_000
+    ),
     cost=Cost(
         per="image",
         units=lambda load: load.images,
@@ -30,7 +32,9 @@ IMAGES = Facts(
 CAPTIONS = Facts(
     files={},
     environment="train",
-    resources=Resources(minutes=480, memory_mb=8_000, data=lambda load: load.images * 3_500, workers=True, gpu=True),
+    resources=Resources(
+        minutes=480, memory_mb=8_000, data=lambda load: load.images * 3_500, workers=True, gpu_mb=lambda _: 2_000
+    ),
     cost=Cost(
         per="caption",
         units=lambda load: load.images,

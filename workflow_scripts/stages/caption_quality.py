@@ -153,7 +153,13 @@ FACTS = Facts(
         ".png": File("charts of the summary", Tolerance(0, 0.02, "none; drawn from the table"), published=True),
     },
     environment="train",
-    resources=Resources(minutes=240, memory_mb=16_000, data=lambda load: load.images * 1_500, workers=True, gpu=True),
+    resources=Resources(
+        minutes=240,
+        memory_mb=16_000,
+        data=lambda load: load.images * 1_500,
+        workers=True,
+        gpu_mb=lambda _: 8_000,  # BLIP-2's matcher and a language model
+    ),
     cost=Cost(
         per="image",
         units=lambda load: load.images,

@@ -55,7 +55,7 @@ FACTS = Facts(
         memory_mb=16_000,
         data=lambda load: load.labelled * load.features * 8,
         workers=True,
-        gpu=True,
+        gpu_mb=lambda load: 2_000 + 2 * load.forward_gflop * load.settings["batch_size"],
         slot="evaluations",
     ),
     cost=Cost(

@@ -84,7 +84,7 @@ FACTS = Facts(
         memory_mb=8_000,
         data=lambda load: load.labelled * load.features * 16,
         math=True,
-        gpu=True,
+        gpu_mb=lambda load: 1_000 + load.labelled * load.features * 4e-6,
         slot="evaluations",
     ),
     cost=Cost(

@@ -80,7 +80,13 @@ FACTS = Facts(
     },
     environment="train",
     # The profile sets how many of these jobs a SLURM job runs at a time.
-    resources=Resources(minutes=90, memory_mb=32_000, workers=True, gpu=True, slot="recaptions"),
+    resources=Resources(
+        minutes=90,
+        memory_mb=32_000,
+        workers=True,
+        gpu_mb=lambda _: 24_000,  # BLIP-2 with OPT-2.7b in bfloat16, its matcher in float32, and a small batch
+        slot="recaptions",
+    ),
     cost=Cost(
         per="image",
         units=lambda load: load.images,

@@ -100,7 +100,7 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=Resources(minutes=60, memory_mb=32_000, workers=True, gpu=True, slot="evaluations"),
+    resources=Resources(minutes=60, memory_mb=32_000, workers=True, gpu_mb=lambda _: 8_000, slot="evaluations"),
     cost=Cost(
         per="image with mask",
         units=lambda load: load.masked,

@@ -98,7 +98,7 @@ FACTS = Facts(
         )
     },
     environment="train",
-    resources=Resources(minutes=120, memory_mb=32_000, gpu=True, slot="evaluations"),
+    resources=Resources(minutes=120, memory_mb=32_000, gpu_mb=lambda _: 8_000, slot="evaluations"),
     cost=Cost(
         per="checked image",
         units=lambda load: min(load.masked, load.settings["images"]),

@@ -155,7 +155,7 @@ FACTS = Facts(
         memory_mb=32_000,
         data=lambda load: load.images * 1_500,
         workers=True,
-        gpu=True,
+        gpu_mb=lambda _: 12_000,  # BLIP-2's matcher and the images that captions are compared with
         resumes=True,
         slot="scorings",
     ),

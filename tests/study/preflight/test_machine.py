@@ -9,6 +9,7 @@ import pytest
 from tests.study.preflight.jobs import Found, job
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime import environment
+from workflow_scripts.core.runtime.gpu import Gpu
 
 
 def test_missing_gpus_and_slurm_programs_are_reported(
@@ -37,6 +38,41 @@ def test_missing_gpus_and_slurm_programs_are_reported(
     two = {**cuda, "pretraining": {"processes": 4, "nodes": 2, "precision": "no"}}
     (text,) = look(train, two)
     assert text.startswith("several nodes without SLURM in settings of run simclr-revised")
+
+
+def test_gpus_that_are_too_old_or_too_small_are_reported(
+    look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda = {"compute": {"device": "cuda"}}
+    run = "simclr-revised-crop-resnet_small-s0"
+    jobs = [job("pretrain", "r", run=run), job("recaption", "r", shard="00000"), job("summary", "summary")]
+    monkeypatch.setattr("workflow_scripts.study.preflight.machine.no_gpu", lambda: None)
+    monkeypatch.setattr("workflow_scripts.study.preflight.machine.cuda_of_torch", lambda: 13)
+    for gpu, problems in {
+        Gpu("H100", "580.95.05", 9.0, 81_559): {},
+        Gpu("Small", "580.95.05", 9.0, 100): {
+            "GPU memory may not suffice in pretrain, Small": False,
+            "GPU memory may not suffice in recaption, Small": False,
+        },
+        Gpu("Old", "470.57.02", 9.0, 81_559): {"GPU driver too old in Old": True},
+    }.items():
+        monkeypatch.setattr("workflow_scripts.study.preflight.machine.visible_gpus", lambda found=gpu: [found])
+        assert {text.partition(":")[0]: certain for text, certain in look(jobs, cuda).items()} == problems
+
+
+def test_a_run_that_wants_more_gpus_than_a_node_has_is_reported(
+    look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = [job("pretrain", "r", run="simclr-revised-crop-resnet_small-s0")]
+    config = {"compute": {"device": "cuda"}, "pretraining": {"processes": 8, "nodes": 1, "precision": "no"}}
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    for offers, text in {
+        "(null)\ngpu:h100:4(S:0-1)\ngpu:a100:2\n": "8 processes on a node, but no node has more than 4 GPUs",
+        "gpu:8\n": "",
+        None: "",
+    }.items():
+        monkeypatch.setattr("workflow_scripts.study.preflight.machine.ask", lambda *_, found=offers: found)
+        assert [text in message for message in look(train, config, local=False)] == [True] * bool(text)
 
 
 def test_gpus_are_counted_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

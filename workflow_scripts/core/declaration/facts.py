@@ -76,7 +76,8 @@ class Resources:
         workers: takes the cores of ``compute.workers``, to read and decode.
         math: takes the cores of ``compute.math_threads``, to compute without reading much. A stage with neither takes
             one core.
-        gpu: takes a GPU, where the config's device has one.
+        gpu_mb: MB of a GPU's memory that a job is estimated to need; None for a stage that takes no GPU. Checked before
+            a run and by the job.
         resumes: the next attempt continues where this one ended, so its time limit does not grow.
         local: runs where Snakemake runs.
         slot: resource by which the SLURM profile limits how many of these jobs a SLURM job works on at a time.
@@ -87,10 +88,15 @@ class Resources:
     data: Callable[[Load], float] = none
     workers: bool = False
     math: bool = False
-    gpu: bool = False
+    gpu_mb: Callable[[Load], float] | None = None
     resumes: bool = False
     local: bool = False
     slot: str | None = None
+
+    @property
+    def gpu(self) -> bool:
+        """Whether a job takes a GPU, where the config's device has one."""
+        return self.gpu_mb is not None
 
     def cores(self, workers: int, math_threads: int) -> int:
         """Cores of a job, where the config has these values of ``compute``."""

@@ -63,6 +63,7 @@ def arguments(stage: str, argv: list[str] | None) -> argparse.Namespace:
         "of the wildcard in which they differ, also in the names of inputs",
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--gpu-mb", type=int, default=0, help="memory of a GPU that the job is estimated to need")
     parser.add_argument("--threads", type=int, default=1, help="math threads; part of the key")
     parser.add_argument("--workers", type=int, default=1, help="for input and output; not part of the key")
     return parser.parse_args(argv)

@@ -130,14 +130,18 @@ def resolve_device(wanted: str) -> str:
     """``cpu`` or ``cuda``; ``auto`` means cuda if a GPU is visible, determined without importing torch."""
     if wanted != "auto":
         return wanted
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
-    return "cuda" if visible not in ("", "-1") and Path("/dev/nvidiactl").exists() else "cpu"
+    return "cuda" if not hidden_gpus() and Path("/dev/nvidiactl").exists() else "cpu"
+
+
+def hidden_gpus() -> bool:
+    """Whether ``CUDA_VISIBLE_DEVICES`` hides all GPUs; SLURM writes ``NoDevFiles`` for a job that requested none."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1", "NoDevFiles")
 
 
 def gpus(devices: Path = Path("/dev")) -> int | None:
     """Number of GPUs that this process may use, determined without importing torch; None if it is unknown."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None and visible.strip() in ("", "-1"):
+    if hidden_gpus():
         return 0
     # AMD GPUs, WSL and Jetson boards have other device files.
     if any((devices / name).exists() for name in ("kfd", "dxg", "nvmap")):

@@ -79,8 +79,8 @@ def cards(device: str) -> dict[str, Any]:
     unknown: dict[str, Any] = {"gpu_model": None, "driver": None}
     if device != "cuda":
         return unknown
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    which = ["-i", ",".join(visible)] if visible != [""] else []
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    which = ["-i", visible] if visible else []
     answer = ask("nvidia-smi", *which, "--query-gpu=name,driver_version", "--format=csv,noheader")
     lines = [line.rsplit(",", 1) for line in (answer or "").splitlines() if "," in line]
     known = {"gpu_model": [name.strip() for name, _ in lines], "driver": lines[0][1].strip()} if lines else {}

@@ -44,6 +44,7 @@ from workflow_scripts.core.runtime.environment import (
 )
 from workflow_scripts.core.runtime.failures import errors_reported, start_again
 from workflow_scripts.core.runtime.figures import share
+from workflow_scripts.core.runtime.gpu import check_gpus
 from workflow_scripts.core.runtime.job_log import WORK_LINE, keep_log, log_of_artifact, start_log
 from workflow_scripts.core.runtime.machine import Clock, git_state, machine
 from workflow_scripts.core.runtime.meter import measured, measuring
@@ -145,6 +146,7 @@ class Job(Generic[S]):
         device: ``cpu`` or ``cuda``.
         threads: math threads (part of the key).
         workers: processes or threads for input and output; never changes bytes.
+        gpu_mb: memory of a GPU, in MB, that the job is estimated to need.
         work: folder for resuming; survives a kill, is reused by the same key, and is removed once the artifact is
             complete.
         others: jobs of the same stage and settings that this process does too; read with ``read_all``.
@@ -156,6 +158,7 @@ class Job(Generic[S]):
         self.stage, self.settings = stage, settings
         self.unit: dict[str, str] = dict(pair.split("=", 1) for pair in args.unit)
         self.device, self.threads, self.workers = resolve_device(args.device), args.threads, args.workers
+        self.gpu_mb: int = args.gpu_mb
         self._inputs = {name: [Artifact(Path(p)) for p in paths] for name, paths in groups(args.input)}
         self._sources = dict(pair.split("=", 1) for group in args.source for pair in group)
         self._source_paths: dict[str, Path] = {}
@@ -448,6 +451,8 @@ def _opened(
             gpus = stage.gpus(job.settings) if job.device == "cuda" else 0
             if held is not None and (cards := held.enter_context(gpus_taken(gpus))):
                 job.note(gpus=cards)
+            if held is not None and job.device == "cuda":
+                check_gpus(stage.name, job.gpu_mb)
             with job.staging:
                 with handed_on():
                     yield True

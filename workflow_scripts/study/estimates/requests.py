@@ -39,6 +39,11 @@ class Requests:
         """Memory in MB of a job, with this number of processes on a node."""
         return facts(stage).resources.memory(self._load(stage, unit), self._gpus) * processes * attempt
 
+    def gpu_mb(self, stage: str, unit: Mapping[str, str]) -> int:
+        """MB of a GPU's memory that a job is estimated to need."""
+        needed = facts(stage).resources.gpu_mb
+        return math.ceil(needed(self._load(stage, unit))) if needed else 0
+
     def minutes(self, stage: str, unit: Mapping[str, str], attempt: int = 1) -> int:
         """Time limit of a job."""
         known, compute = facts(stage), self._units.study.compute

@@ -1,12 +1,16 @@
 """Checks what jobs need of the machine: GPUs, the scheduler's programs, Python packages."""
 
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.environment import FAISS, check_faiss, gpus, no_gpu, versions
+from workflow_scripts.core.runtime.gpu import cuda_of_torch, too_small, unusable, visible_gpus
+from workflow_scripts.core.runtime.machine import ask
 from workflow_scripts.pretraining.monitor.tracking import missing_tracker
 from workflow_scripts.study.config.stages import declaration
+from workflow_scripts.study.estimates.requests import Requests
 from workflow_scripts.study.preflight.findings import Finding, Start
 
 INSTALL = "pip install -c constraints.txt -e ."
@@ -18,6 +22,7 @@ def machine_findings(start: Start) -> Iterator[Finding]:
     if start.local:
         yield from _gpus(start)
     if not start.local:
+        yield from _gpus_of_a_node(start)
         for program in SLURM:
             if shutil.which(program) is None:
                 error = PipelineError(
@@ -58,6 +63,8 @@ def _gpus(start: Start) -> Iterator[Finding]:
             "no GPU", "compute.device", value, "set it to auto or cpu, or run on a machine with a GPU"
         )
         yield Finding(error, any(start.computes(stage) for stage in on_gpu))
+    if on_gpu and reason is None:
+        yield from _cards(start, on_gpu)
     count = gpus()
     for job in start.jobs:
         if job.stage != "pretrain":
@@ -74,3 +81,30 @@ def _gpus(start: Start) -> Iterator[Finding]:
             value = f"processes is {settings.gpus}, but this machine has {count} GPUs"
             error = PipelineError("too few GPUs", f"settings of run {run}", value, "lower processes; each takes a GPU")
             yield Finding(error, start.computes("pretrain"))
+
+
+def _cards(start: Start, stages: Sequence[str]) -> Iterator[Finding]:
+    """GPUs that the installed PyTorch can't use, or whose memory may not suffice for one of the jobs."""
+    there = visible_gpus()
+    computes = any(start.computes(stage) for stage in stages)
+    for error in unusable(there, cuda_of_torch()):
+        yield Finding(error, computes and start.units.study.compute.device == "cuda")
+    requests = Requests(start.units, start.results / start.units.study.study)
+    for stage in stages if there else ():
+        needed = max(requests.gpu_mb(stage, job.unit) for job in start.jobs if job.stage == stage)
+        if (small := too_small(there, needed, stage)) is not None:
+            yield Finding(small, certain=False)
+
+
+def _gpus_of_a_node(start: Start) -> Iterator[Finding]:
+    """Runs that want more GPUs of a node than any node of the cluster has, as SLURM lists them."""
+    counts = [int(count) for count in re.findall(r"gpu(?::[^:,(\s]+)?:(\d+)", ask("sinfo", "--noheader", "--format=%G") or "")]
+    if not counts or start.units.study.compute.device == "cpu":
+        return
+    for run in sorted({job.unit["run"] for job in start.jobs if job.stage == "pretrain"}):
+        settings = start.units.trainings[run].settings
+        each = settings.processes // settings.nodes
+        if each > max(counts):
+            value = f"{each} processes on a node, but no node has more than {max(counts)} GPUs"
+            error = PipelineError("too few GPUs", f"settings of run {run}", value, "raise nodes, or lower processes")
+            yield Finding(error, certain=False)

