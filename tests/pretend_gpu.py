@@ -10,7 +10,6 @@ from typing import Any, cast
 from unittest import mock
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_leaves, tree_map
@@ -30,6 +29,7 @@ WAITS = {
     aten.bincount.default,
 }
 READS = {"item", "tolist", "__bool__", "__int__", "__float__", "__index__"}
+ON_NUMBERS = {"scaled_dot_product_attention", "multi_head_attention_forward", "contiguous", "__invert__"}
 INDEXED = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default}
 
 
@@ -71,6 +71,11 @@ class PretendGpu(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if torch._C._dispatch_has_kernel_for_dispatch_key(function.name(), "CompositeImplicitAutograd"):
+            with self:  # in inference mode, PyTorch has not taken it apart
+                result = function.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
         device = kwargs.get("device")
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
         inside = any(isinstance(tensor, OnGpu) for tensor in tensors)
@@ -78,10 +83,11 @@ class PretendGpu(TorchDispatchMode):
         wanted = torch.device(device).type if device is not None else self.device.type if inside else "cpu"
         self._count(function, args, inside, outside, wanted)
         given = tree_map(lambda leaf: leaf.held if isinstance(leaf, OnGpu) else leaf, (args, kwargs))
-        if device is not None:
+        if device is not None and wanted == self.device.type:
             given[1]["device"] = torch.device("cpu")
-        if function is aten._fused_sdp_choice.default:
-            return 0
+        if function in (aten.mm.dtype, aten.addmm.dtype):  # products whose sums are float32: on GPUs only
+            given = tree_map(lambda leaf: leaf.float() if isinstance(leaf, torch.Tensor) else leaf, given[0][:-1]), {}
+            function = aten.mm.default if len(given[0]) == 2 else aten.addmm.default
         if function is aten._to_copy.default and (wanted == self.device.type) != inside:
             result = function(*given[0], **given[1])
             result = result.clone() if result is given[0][0] else result
@@ -145,7 +151,16 @@ class PythonSide(TorchFunctionMode):
         name = getattr(function, "__name__", "")
         if name == "pin_memory":
             return args[0]
+        if name == "tensor" and kwargs.get("device") is not None:  # made by C++, without asking the mode
+            device = kwargs.pop("device")
+            return function(*args, **kwargs).to(device)
         if self.mode.device == INFERENCE and args and isinstance(args[0], OnGpu):
+            if name in ON_NUMBERS:
+                held, named = tree_map(lambda leaf: leaf.held if isinstance(leaf, OnGpu) else leaf, (args, kwargs))
+                return tree_map(
+                    lambda leaf: OnGpu(leaf, INFERENCE) if isinstance(leaf, torch.Tensor) else leaf,
+                    function(*held, **named),
+                )
             held = tree_map(lambda leaf: leaf.held if isinstance(leaf, OnGpu) else leaf, args)
             if name in READS:
                 self.mode.see("waits", name)
@@ -155,7 +170,10 @@ class PythonSide(TorchFunctionMode):
                 self.mode.see_places(name, places)
                 result = function(*held)
                 return result if result is None else OnGpu(result, INFERENCE)
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except RuntimeError as e:
+            raise RuntimeError("IN " + name + str(e)[:60])
 
 
 @contextmanager
@@ -166,9 +184,9 @@ def pretended(device: torch.device = INFERENCE) -> Iterator[PretendGpu]:
     mode = PretendGpu(device)
     try:
         with (
-            sdpa_kernel(SDPBackend.MATH),
             torch.backends.cudnn.flags(enabled=False),
             mock.patch("torch.cuda._lazy_init"),
+            mock.patch("torch._C._InferenceMode", lambda _: torch.no_grad()),  # which forbids views of wrapped weights
             mock.patch("torch.cuda.current_device", return_value=0),
             PythonSide(mode),
             mode,

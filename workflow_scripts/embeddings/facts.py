@@ -51,7 +51,8 @@ CAPTIONS = Facts(
 def search_resources(data: Callable[[Load], float]) -> Resources:
     """What a search by FAISS requests; ``data``: bytes of memory for its data."""
     gpu = faiss_on_gpu()
-    return Resources(minutes=480, memory_mb=16_000 if gpu else 4_000, data=data, workers=True, gpu=gpu)
+    gpu_mb = (lambda load: 2_000 + load.images * WIDTH * 4e-6) if gpu else None
+    return Resources(minutes=480, memory_mb=16_000 if gpu else 4_000, data=data, workers=True, gpu_mb=gpu_mb)
 
 
 def search_cost(units: Callable[[Load], float]) -> Cost:

@@ -55,7 +55,7 @@ def on_meta(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("micro_batch_size", [None, 4])
 @pytest.mark.parametrize("method", HEADS)
 @pytest.mark.usefixtures("on_meta")
-def test_a_step_copies_each_tensor_of_its_batch_once_without_waiting_and_reads_nothing(
+def test_a_step_copies_its_batch_in_two_pieces_without_waiting_and_reads_nothing(
     method: str, micro_batch_size: int | None, tmp_path: Path
 ) -> None:
     changed = {
@@ -70,7 +70,15 @@ def test_a_step_copies_each_tensor_of_its_batch_once_without_waiting_and_reads_n
     with Crossings() as crossings:
         made._step(batch)
         made._after_step()
-    tensors = [leaf for leaf in tree_leaves(batch._tensors()) if leaf is not None]
-    assert crossings.seen == [("aten._to_copy.default", True)] * len(tensors)
+    assert crossings.seen == [("aten._to_copy.default", True)] * 2
     with pytest.raises(RuntimeError, match="meta"):
         made.curve.collect()
+
+
+@pytest.mark.parametrize("method", ["simclr", "slip", "xclr"])
+def test_a_batch_in_two_pieces_is_the_same_batch(method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
+    batch = Trainer(plan(tmp_path, **of_method(method)), Accelerator(cpu=True)).batches.cut(1)
+    pairs = [tree_leaves(one) for one in (batch.finish(), batch.pinned().finish())]
+    tensors = [leaves for leaves in zip(*pairs, strict=True) if isinstance(leaves[0], torch.Tensor)]
+    assert len(tensors) > 1 and all(torch.equal(*leaves) for leaves in tensors)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from accelerate.utils import recursively_apply, send_to_device
+from torch.nn.functional import pad
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
@@ -70,27 +71,49 @@ class CutBatch:
         changes: of the colours of each view; None: they stay as they are.
         step: number of the step, counted from 1.
         learned: what the method learns from besides images, by field of :class:`Batch`.
+        packed: the numbers of the changes and what is learned from, in one pinned tensor; None: not pinned.
     """
 
     pixels: torch.Tensor
     changes: Sequence[Changes | None]
     step: int
     learned: Mapping[str, torch.Tensor]
+    packed: torch.Tensor | None = None
 
     def finish(self, device: torch.device | str = "cpu") -> Batch:
-        """The batch, ready for the network, on ``device``."""
-        pixels, numbers, learned = send_to_device(self._tensors(), device, non_blocking=True)
-        views = (finished(*view) for view in zip(pixels, self.changes, numbers, strict=True))
-        return Batch(tuple(views), self.step, **learned)
+        """The batch, ready for the network, on ``device``; two copies bring it there."""
+        pixels, others = self.pixels, self._others()
+        if self.packed is not None:
+            pixels = pixels.to(device, non_blocking=True)
+            others = unpack(self.packed.to(device, non_blocking=True), others)
+        views = (finished(*view) for view in zip(pixels, self.changes, others[0], strict=True))
+        return Batch(tuple(views), self.step, **others[1])
 
     def pinned(self) -> "CutBatch":
         """A copy in pinned memory, from which a GPU copies while the processor does something else."""
-        pixels, numbers, learned = recursively_apply(torch.Tensor.pin_memory, self._tensors())
-        changes = [change and replace(change, numbers=copy) for change, copy in zip(self.changes, numbers, strict=True)]
-        return replace(self, pixels=pixels, changes=changes, learned=learned)
+        return replace(self, pixels=self.pixels.pin_memory(), packed=pack(self._others()).pin_memory())
 
-    def _tensors(self) -> tuple[torch.Tensor, list[Numbers | None], dict[str, torch.Tensor]]:
-        return self.pixels, [change.numbers if change else None for change in self.changes], dict(self.learned)
+    def _others(self) -> tuple[list[Numbers | None], dict[str, torch.Tensor]]:
+        return [change.numbers if change else None for change in self.changes], dict(self.learned)
+
+
+def pack(tensors: Any) -> torch.Tensor:
+    """The bytes of nested tensors, one after the other, each at a multiple of 8: (n,) uint8."""
+    leaves = [leaf for leaf in tree_leaves(tensors) if leaf is not None]
+    parts = [pad(leaf.contiguous().view(-1).view(torch.uint8), (0, -leaf.nbytes % 8)) for leaf in leaves]
+    return torch.cat([torch.empty(0, dtype=torch.uint8), *parts])
+
+
+def unpack(packed: torch.Tensor, like: T) -> T:
+    """What :func:`pack` packed, in the same nesting, as views of ``packed``."""
+    start = 0
+
+    def part(leaf: torch.Tensor) -> torch.Tensor:
+        nonlocal start
+        first, start = start, start + leaf.nbytes + -leaf.nbytes % 8
+        return packed[first : first + leaf.nbytes].view(leaf.dtype).view(leaf.shape)
+
+    return tree_map_only(torch.Tensor, part, like)
 
 
 @dataclass(frozen=True)
