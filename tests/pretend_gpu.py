@@ -121,7 +121,7 @@ class PretendGpu(TorchDispatchMode):
             self.see("waits", name)
 
     def see_places(self, name: str, places: Sequence[torch.Tensor]) -> None:
-        """Count an indexing: a mask makes the host wait for the number of its entries, places of the host are copied."""
+        """Count an indexing: with a mask the host waits for the number of entries; places of the host are copied."""
         if any(place.dtype in (torch.bool, torch.uint8) for place in places):
             self.see("waits", name)
         if any(not isinstance(place, OnGpu) for place in places):
@@ -170,10 +170,7 @@ class PythonSide(TorchFunctionMode):
                 self.mode.see_places(name, places)
                 result = function(*held)
                 return result if result is None else OnGpu(result, INFERENCE)
-        try:
-            return function(*args, **kwargs)
-        except RuntimeError as e:
-            raise RuntimeError("IN " + name + str(e)[:60])
+        return function(*args, **kwargs)
 
 
 @contextmanager

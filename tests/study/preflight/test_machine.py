@@ -47,6 +47,7 @@ def test_gpus_that_are_too_old_or_too_small_are_reported(
     run = "simclr-revised-crop-resnet_small-s0"
     jobs = [job("pretrain", "r", run=run), job("recaption", "r", shard="00000"), job("summary", "summary")]
     monkeypatch.setattr("workflow_scripts.study.preflight.machine.no_gpu", lambda: None)
+    monkeypatch.setattr("workflow_scripts.study.preflight.machine.gpus", lambda: 8)
     monkeypatch.setattr("workflow_scripts.study.preflight.machine.cuda_of_torch", lambda: 13)
     for gpu, problems in {
         Gpu("H100", "580.95.05", 9.0, 81_559): {},

@@ -30,7 +30,7 @@ class Gpu:
 
 
 def visible_gpus() -> list[Gpu]:
-    """Those that this process may use; none if the driver's tool is missing or fails. A MIG device counts as its GPU."""
+    """Those that this process may use, a MIG device as its GPU; none if the driver's tool is missing or fails."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     which = ["-i", visible] if visible else []
     answer = ask("nvidia-smi", *which, f"--query-gpu={QUERY}", "--format=csv,noheader,nounits")
@@ -54,7 +54,7 @@ def unusable(gpus: Sequence[Gpu], cuda: int | None) -> Iterator[PipelineError]:
     """Why the installed PyTorch can't use these GPUs."""
     for gpu in dict.fromkeys(gpus):
         driver = tuple(int(part) for part in re.findall(r"\d+", gpu.driver))
-        if driver < (least := LEAST_DRIVER.get(cuda or 0, (0,))):
+        if driver < (least := LEAST_DRIVER.get(cuda or 0, (0, 0))):
             value = f"{gpu.driver}, but the installed PyTorch, built for CUDA {cuda}, needs {least[0]}.{least[1]}"
             advice = "ask for a newer driver, or install a PyTorch that is built for an older CUDA"
             yield PipelineError("GPU driver too old", gpu.name, value, advice)

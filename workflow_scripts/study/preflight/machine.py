@@ -98,9 +98,8 @@ def _cards(start: Start, stages: Sequence[str]) -> Iterator[Finding]:
 
 def _gpus_of_a_node(start: Start) -> Iterator[Finding]:
     """Runs that want more GPUs of a node than any node of the cluster has, as SLURM lists them."""
-    counts = [
-        int(count) for count in re.findall(r"gpu(?::[^:,(\s]+)?:(\d+)", ask("sinfo", "--noheader", "--format=%G") or "")
-    ]
+    listed = ask("sinfo", "--noheader", "--format=%G") or ""
+    counts = [int(count) for count in re.findall(r"gpu(?::[^:,(\s]+)?:(\d+)", listed)]
     if not counts or start.units.study.compute.device == "cpu":
         return
     for run in sorted({job.unit["run"] for job in start.jobs if job.stage == "pretrain"}):
