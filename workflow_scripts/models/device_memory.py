@@ -12,7 +12,7 @@ SAID = (
     "CUDNN_STATUS_NOT_INITIALIZED",
     "unable to find an engine to execute this computation",
 )
-"""What torch and the libraries below it say when they find no memory on a device; that of a processor isn't among it."""
+"""What torch and the libraries below it say where a device has no memory left; that of a processor is not among it."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
