@@ -14,7 +14,7 @@ from workflow_scripts.core.runtime import environment
 def test_missing_gpus_and_slurm_programs_are_reported(
     look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cuda = {"compute": {"device": "cuda"}, "pretraining": {"processes": 4, "precision": "no"}}
+    cuda = {"compute": {"device": "cuda"}, "pretraining": {"processes": 4, "precision": "no", "batch_size": 512}}
     train = [job("pretrain", "r", run="simclr-revised-crop-resnet_small-s0"), job("summary", "summary")]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     (text,) = look(train, cuda)
@@ -34,9 +34,28 @@ def test_missing_gpus_and_slurm_programs_are_reported(
     assert text.startswith(
         "too few GPUs in settings of run simclr-revised-crop-resnet_small-s0: processes is 4, but this machine has 2"
     )
-    two = {**cuda, "pretraining": {"processes": 4, "nodes": 2, "precision": "no"}}
+    two = {**cuda, "pretraining": {"processes": 4, "nodes": 2, "precision": "no", "batch_size": 512}}
     (text,) = look(train, two)
     assert text.startswith("several nodes without SLURM in settings of run simclr-revised")
+
+
+def test_a_warning_says_where_gpus_get_few_pairs_or_compile_together(
+    look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = "simclr-revised-crop-resnet_small-s0"
+    train, settings = [job("pretrain", "r", run=run)], {"processes": 4, "batch_size": 508, "compile": True}
+    given = {"compute": {"device": "cuda"}, "pretraining": settings}
+    monkeypatch.setattr("workflow_scripts.study.preflight.machine.gpus", lambda: 4)
+    monkeypatch.setattr("workflow_scripts.study.preflight.machine.no_gpu", lambda: None)
+    few, untried = sorted(look(train, given).items())
+    assert few[0].startswith(f"few pairs per GPU in settings of run {run}: 127 pairs at a time; below 128,")
+    assert untried[0].startswith(f"untried settings in settings of run {run}: compile, and processes is 4; nobody")
+    assert not few[1] and not untried[1]
+    whole = {"batch_size": 512, "compile": False}
+    assert look(train, {**given, "pretraining": settings | whole}) == {}
+    (parts,) = look(train, {**given, "pretraining": settings | whole | {"micro_batch_size": 256}})
+    assert "64 pairs at a time" in parts
+    assert look(train, {"compute": {"device": "cpu"}, "pretraining": settings | {"compile": False}}) == {}
 
 
 def test_gpus_are_counted_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
