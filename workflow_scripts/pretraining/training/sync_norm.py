@@ -13,8 +13,8 @@ from workflow_scripts.pretraining.losses.gather import all_sum
 class AllReduceBatchNorm(nn.SyncBatchNorm):
     """Batch norm whose mean and variance are those of the joined batch of all processes, differentiably.
 
-    Every process must have the same shape. In evaluation mode it is plain batch norm. Where it has ``drop`` and ``act``,
-    as timm's batch norms do, they follow it.
+    Every process must have the same shape. In evaluation mode it is plain batch norm. ``drop`` and ``act`` follow it
+    where it has them, as timm's batch norms do.
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
