@@ -82,7 +82,8 @@ def test_threads_prepare_the_same_images_and_a_gpu_finds_their_neighbours(
         expected = [fit(channels_first(rows.images.pixels(row)), 16) for row in places]
         assert torch.equal(side, torch.stack(expected))
     asked: list[str] = []
-    monkeypatch.setattr(OnlineProbe, "_features", lambda network, side, device: side.flatten(1).float().numpy())
+    pixels = staticmethod(lambda network, side, device: side.flatten(1).float().numpy())
+    monkeypatch.setattr(OnlineProbe, "_features", pixels)
     monkeypatch.setattr(
         probing, "nearest_classes_on", lambda device, *votes: asked.append(device) or nearest_classes(*votes)
     )

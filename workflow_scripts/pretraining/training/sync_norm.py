@@ -10,12 +10,16 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.losses.gather import all_sum
 
 
-class AllReduceBatchNorm(nn.SyncBatchNorm):
+class AllReduceBatchNorm(_BatchNorm):
     """Batch norm whose mean and variance are those of the joined batch of all processes, differentiably.
 
-    Every process must have the same shape. In evaluation mode it is plain batch norm. ``drop`` and ``act`` follow it
-    where it has them, as timm's batch norms do.
+    Takes (n, c, ...); every process must have the same shape. In evaluation mode it is plain batch norm. ``drop`` and
+    ``act`` follow it where it has them, as timm's batch norms do.
     """
+
+    def _check_input_dim(self, input: torch.Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"expected (n, c, ...), got shape {tuple(input.shape)}")
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         normalised = self._joined(input) if self.training else super().forward(input)
@@ -39,12 +43,7 @@ class AllReduceBatchNorm(nn.SyncBatchNorm):
         return out.to(input.dtype)
 
     def _remember(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
-        if (
-            not self.track_running_stats
-            or self.running_mean is None
-            or self.running_var is None
-            or self.num_batches_tracked is None
-        ):
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         self.num_batches_tracked.add_(1)
         momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
