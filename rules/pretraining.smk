@@ -76,8 +76,7 @@ rule pretrain:
         mpi=across_nodes(lambda nodes: "srun"),
         tasks=across_nodes(lambda nodes: nodes),
         tasks_per_gpu=across_nodes(lambda nodes: 0),
-        # Five minutes before the time limit, the stage gets a signal; it writes a checkpoint and is requeued.
-        slurm_extra="--signal=USR1@300 --open-mode=append",
+        slurm_extra=lambda w: REQUESTS.slurm_options(w.run),
     params:
         **recipe("pretrain"),
     shell:

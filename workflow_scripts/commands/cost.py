@@ -55,7 +55,7 @@ def command(
     from workflow_scripts.study.active_config import BASE
     from workflow_scripts.study.config.files import read_config
     from workflow_scripts.study.config.study import load_study
-    from workflow_scripts.study.estimates.cost import KEPT, SIZES, TFLOPS, costs, fixed_rows, table
+    from workflow_scripts.study.estimates.cost import KEPT, SIZES, TFLOPS, costs, few_pairs, fixed_rows, table
     from workflow_scripts.study.estimates.measured import Measurements, account, cells, columns, measure
     from workflow_scripts.study.units import Units
 
@@ -70,6 +70,8 @@ def command(
         beside = {line.stage: cells(found, units, line.stage, size) for line in lines}
         texts.append(table(f"{name} ({size:,} rows)", lines, *((columns(), beside) if measured else ())))
     texts += [account(found, stages)] if measured else []
+    if (warning := few_pairs(units, units.trainings)) is not None:
+        texts.append(f"warning: {warning}")
     note = f"Estimates: {speed:g} TFLOP/s sustained per GPU; {KEPT:.0%} of the images still exist;"
     texts.append(f"{note} docs/cost.md gives the source of each rate.\n")
     sys.stdout.write("\n\n".join(texts))

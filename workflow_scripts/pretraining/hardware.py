@@ -48,7 +48,7 @@ class HardwareSettings(Settings):
         False,
         exclude_if=not_,
         description="true: torch.compile makes faster kernels for backbone and heads, which takes minutes at the "
-        "start; weights differ by rounding",
+        "start; weights differ by rounding. Untried with several processes",
         examples=[True],
     )
     micro_batch_size: int | None = Field(

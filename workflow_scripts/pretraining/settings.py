@@ -126,8 +126,8 @@ class Probe(Settings):
     images: int = Field(
         5_000,
         ge=2,
-        description="maximum number of training images of probe_dataset that vote; all its validation images are "
-        "classified. Without probe_dataset: of the study's images that vote and are classified, together",
+        description="maximum number of training images of probe_dataset that vote; its validation images, at most "
+        "10,000, are classified. Without probe_dataset: of the study's images that vote and are classified, together",
         examples=[1000],
         json_schema_extra={"unit": "images"},
     )

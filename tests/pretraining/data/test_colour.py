@@ -1,7 +1,9 @@
 import pytest
 import torch
+from torch.nn.functional import conv2d, pad
 from torchvision.transforms.v2 import functional as tv
 
+from tests.pretraining.operations import Operations
 from workflow_scripts.pretraining.data import colour
 
 CLOSE = {"rtol": 1e-4, "atol": 2e-3}
@@ -65,11 +67,21 @@ def test_blur_equals_torchvision_image_by_image(side: int) -> None:
 
 
 @pytest.mark.parametrize(("side", "k"), [(30, 9), (30, 59), (37, 3), (48, 31)])
-def test_the_products_of_processors_are_the_convolutions_of_gpus(side: int, k: int) -> None:
+def test_products_with_matrices_are_convolutions(side: int, k: int) -> None:
     images, weights = pictures(side), torch.rand(11, k)
-    expected = colour.convolved(images, weights)
+    kernels = weights.repeat_interleave(3, 0)
+    padded = pad(images, [k // 2] * 4, mode="reflect").flatten(0, 1)[None]
+    rows = conv2d(padded, kernels[:, None, None, :], groups=len(kernels))
+    expected = conv2d(rows, kernels[:, None, :, None], groups=len(kernels)).view_as(images)
     for product in (colour.multiplied, colour.banded):
         torch.testing.assert_close(product(images.clone(), weights), expected)
+
+
+def test_a_gpu_blurs_by_two_products_however_many_images_there_are() -> None:
+    with Operations() as called:
+        blurred = colour.blur(torch.empty(5, 3, 96, 96, device="meta"), torch.ones(5, device="meta"), 4)
+    assert blurred.shape == (5, 3, 96, 96)
+    assert called.names.count("bmm") == 2 and "convolution" not in called.names
 
 
 def test_blurred_in_small_parts_images_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

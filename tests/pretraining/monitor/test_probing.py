@@ -11,6 +11,9 @@ from torch import nn
 from tests.pretraining.shapes import images
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.backbones import build_backbone
+from workflow_scripts.models.nearest import nearest_classes
+from workflow_scripts.models.preprocessing import channels_first, fit
+from workflow_scripts.pretraining.monitor import probing
 from workflow_scripts.pretraining.monitor.collapse import feature_statistics
 from workflow_scripts.pretraining.monitor.probing import (
     IMAGES,
@@ -35,11 +38,16 @@ def test_splits_are_disjoint_bounded_and_always_the_same(tmp_path: Path) -> None
         split_rows(shown, np.zeros(1, int), 20)
 
 
-def test_a_labelled_dataset_keeps_its_splits_and_classifies_all_of_val(tmp_path: Path) -> None:
+def test_a_labelled_dataset_keeps_its_splits_and_classifies_val_up_to_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     split = np.array(["train"] * 12 + ["val"] * 8 + ["test"] * 10)
     rows = dataset_rows(images(tmp_path, 30), np.zeros(30, int), split, 5, tmp_path)
     assert set(rows.bank) <= set(range(12)) and len(rows.bank) == 5
     assert rows.queries.tolist() == list(range(12, 20))
+    monkeypatch.setattr(probing, "QUERIES", 3)
+    few = dataset_rows(images(tmp_path, 30), np.zeros(30, int), split, 5, tmp_path)
+    assert set(few.queries) < set(rows.queries) and len(few.queries) == 3 and few.bank.tolist() == rows.bank.tolist()
     with pytest.raises(PipelineError, match="12 train and 0 val rows"):
         dataset_rows(images(tmp_path, 30), np.zeros(30, int), np.where(split == "val", "test", split), 15, tmp_path)
 
@@ -62,6 +70,25 @@ def test_ranks_are_those_of_the_bank_and_other_statistics_of_the_queries(tmp_pat
     bank, queries = (probe._features(network, side, cpu) for side in probe._sides)
     assert probe.statistics == feature_statistics(queries, rows.labels[rows.queries], bank)
     assert probe.statistics["rankme"] == pytest.approx(rankme(bank.astype(float)))
+
+
+def test_threads_prepare_the_same_images_and_a_gpu_finds_their_neighbours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = split_rows(images(tmp_path, 24), np.arange(24) % 4, 24)
+    alone, threads = (OnlineProbe(rows, 16, 3, 0.07, workers) for workers in (1, 4))
+    assert all(torch.equal(one, two) for one, two in zip(alone._sides, threads._sides, strict=True))
+    for side, places in zip(alone._sides, (rows.bank, rows.queries), strict=True):
+        expected = [fit(channels_first(rows.images.pixels(row)), 16) for row in places]
+        assert torch.equal(side, torch.stack(expected))
+    asked: list[str] = []
+    pixels = staticmethod(lambda network, side, device: side.flatten(1).float().numpy())
+    monkeypatch.setattr(OnlineProbe, "_features", pixels)
+    monkeypatch.setattr(
+        probing, "nearest_classes_on", lambda device, *votes: asked.append(device) or nearest_classes(*votes)
+    )
+    found = [alone(nn.Identity(), torch.device(device)) for device in ("cpu", "cuda:1")]
+    assert torch.equal(*found) and asked == ["cuda:1"]
 
 
 def hits(*values: int) -> torch.Tensor:

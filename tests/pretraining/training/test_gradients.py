@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import nn
 
+from tests.pretraining.operations import Operations
 from tests.pretraining.shapes import HEADS
 from tests.pretraining.test_methods import SIZES, TRAINED, run_of
 from tests.pretraining.together import together
@@ -16,7 +17,7 @@ from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.method import SIGNAL_INPUTS
 from workflow_scripts.pretraining.network import Network
 from workflow_scripts.pretraining.settings import METHODS
-from workflow_scripts.pretraining.training.gradients import backward
+from workflow_scripts.pretraining.training.gradients import RunningStatistics, backward
 from workflow_scripts.pretraining.training.initial import build_network
 from workflow_scripts.stages.pretrain import STAGE
 
@@ -161,6 +162,18 @@ def test_statistics_of_batch_norms_are_of_micro_batches_and_move_once() -> None:
     norm.zero_grad()
     torch.stack([norm(one).square().sum() for one in micro]).sum().backward()
     torch.testing.assert_close(gradient, norm.weight.grad)
+
+
+def test_running_statistics_are_copied_together() -> None:
+    norms = nn.Sequential(*(nn.BatchNorm1d(3) for _ in range(5)))
+    statistics = RunningStatistics(norms)
+    with Operations() as called:
+        statistics.restore()
+        norms(torch.randn(4, 3))
+        statistics.add()
+        statistics.finish(2)
+    assert [called.names.count(name) for name in ("_foreach_copy_", "_foreach_add_", "copy_")] == [3, 1, 0]
+    assert norms[0].running_var is not None and norms[0].num_batches_tracked == 1
 
 
 def test_dropout_is_equal_in_both_passes_and_differs_in_the_next_step() -> None:

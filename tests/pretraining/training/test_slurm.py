@@ -168,12 +168,15 @@ def test_a_preempted_job_requeued_by_slurm_does_not_requeue_itself(
     assert Path(f"{script}.requeued").exists() == asks
 
 
-def test_a_slurm_step_inherits_the_job_but_not_the_enclosing_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SLURM_JOB_ID", "SLURM_NTASKS", "SRUN_CPUS_PER_TASK", "SBATCH_GRES", "NCCL_SOCKET_IFNAME"):
+def test_a_slurm_step_inherits_the_job_but_not_the_enclosing_step_or_its_gpus(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hidden = ("SLURM_NTASKS", "SRUN_CPUS_PER_TASK", "SBATCH_GRES", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
+    for name in ("SLURM_JOB_ID", "NCCL_SOCKET_IFNAME", *hidden):
         monkeypatch.setenv(name, "1")
     made = slurm.environment_for_step()
     assert {name for name in made if made[name] == "1"} >= {"SLURM_JOB_ID", "NCCL_SOCKET_IFNAME"}
-    assert not [name for name in made if name.startswith(("SLURM_N", "SRUN_", "SBATCH_"))]
+    assert not made.keys() & set(hidden)
 
 
 def test_training_on_two_nodes_matches_one_process_and_stops_on_request(tmp_path: Path, command: Command) -> None:

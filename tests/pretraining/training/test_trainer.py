@@ -15,6 +15,7 @@ from accelerate.utils import LoggerType
 from safetensors.torch import load_file
 
 from tests.pretraining.shapes import HEADS, of_method, plan
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.backbones import build_backbone
 from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES
 from workflow_scripts.pretraining.training import checkpoint, initial, trainer
@@ -236,6 +237,24 @@ def probed(monkeypatch: pytest.MonkeyPatch, *right: int) -> None:
     """Let the probes, of 100 images each, be right for the first so many."""
     numbers = iter(right)
     monkeypatch.setattr(trainer.OnlineProbe, "__call__", lambda *_: torch.arange(100) < next(numbers))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED", "out of GPU memory in pretrain: 8 pairs at a time; set micro_batch"),
+        ("shapes cannot be multiplied", "^shapes cannot be multiplied$"),
+    ],
+)
+def test_a_full_gpu_ends_a_run_with_advice(
+    said: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(trainer, "backward", fail)
+    with pytest.raises((PipelineError, RuntimeError), match=expected):
+        train(plan(tmp_path))
 
 
 def test_patience_ends_a_run_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,20 +14,21 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.patience import PASSING
 from workflow_scripts.core.files.storage_errors import number_among
 from workflow_scripts.pretraining.training import plan, worker
+from workflow_scripts.pretraining.training.meeting import meet
 
 
-def test_processes_wait_until_all_have_their_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_wait_until_all_have_come_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
     store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
     monkeypatch.setenv("MASTER_ADDR", "localhost")
     monkeypatch.setenv("MASTER_PORT", str(store.port))
-    monkeypatch.setattr(worker, "SECONDS_BETWEEN_LOOKS", 0.01)
-    first = threading.Thread(target=worker._wait_for_all, args=[2])
-    first.start()
-    time.sleep(0.1)
-    assert first.is_alive()
-    worker._wait_for_all(2)
-    first.join(timeout=20)
-    assert not first.is_alive()
+    for _ in range(2):
+        first = threading.Thread(target=meet, args=[2])
+        first.start()
+        time.sleep(0.1)
+        assert first.is_alive()
+        meet(2)
+        first.join(timeout=20)
+        assert not first.is_alive()
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
 
 from tests.study.config.configs import merged, planned
 from workflow_scripts.embeddings.facts import SEARCH_MS
@@ -74,6 +76,17 @@ def test_a_job_requests_time_for_its_work(tmp_path: Path) -> None:
         ("pair_table", {"pairs": "revised"}, FULL * FULL * SEARCH_MS / 1e3),  # on one core
     ]:
         assert requests.minutes(stage, unit) == max(facts(stage).resources.minutes, math.ceil(3 * seconds / 60))
+
+
+def test_nodes_of_a_training_get_equal_shares_of_its_gpus(tmp_path: Path) -> None:
+    several = {"pretraining": {"processes": 16, "nodes": 2}}
+    options = requests_of(tmp_path, several).slurm_options(RUN["run"])
+    assert options == "--signal=USR1@300 --open-mode=append --gpus-per-node=8"
+    validate_slurm_extra(SimpleNamespace(resources=SimpleNamespace(slurm_extra=options)))  # as the plugin does
+    untrained = requests_of(tmp_path, several).slurm_options("untrained-resnet34-s0")
+    on_cpu = requests_of(tmp_path, several | {"compute": {"device": "cpu"}}).slurm_options(RUN["run"])
+    one = requests_of(tmp_path, {"pretraining": {"processes": 8}}).slurm_options(RUN["run"])
+    assert untrained == on_cpu == one == "--signal=USR1@300 --open-mode=append"
 
 
 def test_a_damaged_manifest_is_ignored_in_estimates(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import math
 from functools import cache
 
 import torch
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import pad
 
 CACHED = 2**17
 """Numbers that one pass reads, so that the next pass finds them in the processor's cache (512 kB)."""
@@ -99,31 +99,25 @@ def half_width(size: int, sigma: float, side: int | None = None) -> int:
 def blur(images: torch.Tensor, sigma: torch.Tensor, half: int) -> torch.Tensor:
     """Gaussian blur of images (n, 3, s, s), ``sigma`` (n,) in pixels, with a kernel of 2 * ``half`` + 1 pixels.
 
-    The result takes the place of the images on a processor.
+    The result takes the place of the images.
     """
     distance = torch.arange(-half, half + 1, device=images.device, dtype=torch.float32)
     weights = torch.exp(-0.5 * (distance / sigma.view(-1, 1)).square())
     weights = weights / weights.sum(1, keepdim=True)
-    if images.device.type != "cpu":
-        return convolved(images, weights)
-    if images.shape[-1] > SMALL:
+    on_cpu = images.device.type == "cpu"
+    if on_cpu and images.shape[-1] > SMALL:
         return banded(images, weights)
-    parts = -(-2 * images.numel() // CACHED)
+    parts = -(-2 * images.numel() // CACHED) if on_cpu else 1
     for some, weight in zip(images.chunk(parts), weights.chunk(parts), strict=True):
         multiplied(some, weight)
     return images
 
 
-def convolved(images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Rows and columns weighted by (n, k) ``weights``, mirrored at the edges, in two operations, for GPUs."""
-    kernels = weights.repeat_interleave(3, 0)
-    padded = pad(images, [weights.shape[1] // 2] * 4, mode="reflect").flatten(0, 1)[None]
-    rows = conv2d(padded, kernels[:, None, None, :], groups=len(kernels))
-    return conv2d(rows, kernels[:, None, :, None], groups=len(kernels)).view_as(images)
-
-
 def multiplied(images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """What :func:`convolved` computes, for small images on processors: a plane X becomes M X M', in place."""
+    """Rows and columns weighted by (n, k) ``weights``, mirrored at the edges, in place: a plane X becomes M X M'.
+
+    On a GPU this is for images of any size: cuDNN would measure its convolutions anew for each number of images.
+    """
     side, half = images.shape[-1], weights.shape[1] // 2
     matrix = _matrices(weights, side, side)[:, 0, :, half:-half]
     rows = torch.bmm(images.view(-1, 3 * side, side), matrix.mT)
@@ -157,12 +151,12 @@ def _met(rows: torch.Tensor, length: int, matrix: torch.Tensor) -> torch.Tensor:
 
 def _matrices(weights: torch.Tensor, side: int, wide: int) -> torch.Tensor:
     """(n, side / wide, wide, wide + k - 1): :func:`_shifts` weighted by (n, k) ``weights``."""
-    shifts = _shifts(weights.shape[1], side, wide)
+    shifts = _shifts(weights.shape[1], side, wide, weights.device)
     return (weights @ shifts.flatten(1)).view(len(weights), *shifts.shape[1:])
 
 
 @cache
-def _shifts(k: int, side: int, wide: int) -> torch.Tensor:
+def _shifts(k: int, side: int, wide: int, device: torch.device) -> torch.Tensor:
     """The matrices that shift ``side`` numbers by each place in a kernel of k, mirrored at the edges.
 
     (k, side / wide, wide, wide + k - 1): ``wide`` rows each, and the columns that are not 0 in some of the matrices,
@@ -172,4 +166,4 @@ def _shifts(k: int, side: int, wide: int) -> torch.Tensor:
     mirrored = pad(torch.eye(side)[None], margin, mode="reflect")[0].T
     whole = pad(mirrored.unfold(0, side, 1).mT, margin)
     parts = [whole[:, i : i + wide, i : i + wide + k - 1] for i in range(0, side, wide)]
-    return torch.stack(parts, 1)
+    return torch.stack(parts, 1).to(device)

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.runtime.placement import offered
+from workflow_scripts.core.runtime.placement import ORDER, VISIBLE, offered
 from workflow_scripts.pretraining.settings import Pretrain
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,8 @@ OWN_JOB = "rule_pretrain"
 # All that a nested srun needs to find its job. Everything else describes the step that the stage itself may run in,
 # and would be taken as requests for the new one.
 KEPT = frozenset({"SLURM_JOB_ID", "SLURM_JOBID", "SLURM_CLUSTER_NAME", "SLURM_CONF"})
-FOREIGN = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_")
+# The last two name GPUs of this node, and would hide those of the others.
+FOREIGN = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", VISIBLE, ORDER)
 
 
 def job_id() -> str | None:
@@ -117,7 +118,7 @@ def check_gpus(wanted: int) -> None:
 
 
 def environment_for_step() -> dict[str, str]:
-    """This process's environment without SLURM's variables about the step that it runs in."""
+    """This process's environment without SLURM's variables about the step that it runs in, and without its GPUs."""
     return {name: value for name, value in os.environ.items() if name in KEPT or not name.startswith(FOREIGN)}
 
 

@@ -5,15 +5,17 @@ import math
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from datetime import timedelta
 from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, broadcast
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, broadcast
 from torch import nn
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.progress import progress
+from workflow_scripts.models.device_memory import is_out_of_memory
 from workflow_scripts.models.text.tower import TOWER, TextTower
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.batch import Batch
@@ -25,14 +27,20 @@ from workflow_scripts.pretraining.monitor.curve import Curve, check_weights
 from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES, LiveCurve
 from workflow_scripts.pretraining.monitor.probing import FirstBatch, OnlineProbe, interval, is_gain
 from workflow_scripts.pretraining.monitor.tracking import Tracking, tracker_folder
-from workflow_scripts.pretraining.settings import METHODS
+from workflow_scripts.pretraining.settings import METHODS, Pretrain
 from workflow_scripts.pretraining.training import checkpoint
 from workflow_scripts.pretraining.training.gradients import backward
 from workflow_scripts.pretraining.training.initial import build_network
 from workflow_scripts.pretraining.training.interrupt import TERMINATED, Interrupt
+from workflow_scripts.pretraining.training.meeting import meet
 from workflow_scripts.pretraining.training.plan import OUTCOME, Plan, learned_rows, weights_name
 from workflow_scripts.pretraining.training.sync_norm import convert
 from workflow_scripts.stats.seeds import derive
+
+PATIENCE = timedelta(minutes=30)
+"""How long an exchange waits for the slowest process. The first steps compile, and a step may wait for a file server
+that stalls: NCCL's own ten minutes can be too few. What one process does alone, others wait for in
+:func:`~workflow_scripts.pretraining.training.meeting.meet`, without an end."""
 
 
 def deterministic(device: str) -> bool:
@@ -72,12 +80,34 @@ def train(plan: Plan, interrupt: Interrupt) -> None:
             mixed_precision=plan.settings.precision,
             log_with=plan.settings.tracker,
             project_dir=tracker_folder(plan),
-            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+            kwargs_handlers=[
+                DistributedDataParallelKwargs(broadcast_buffers=False),
+                InitProcessGroupKwargs(timeout=PATIENCE),
+            ],
         )
         if accelerator.num_processes != plan.settings.processes:
             value = f"{accelerator.num_processes} instead of {plan.settings.processes}"
             raise PipelineError("wrong number of processes", "pretrain", value, "start the stage without a launcher")
-        Trainer(plan, accelerator).run(interrupt)
+        with fitting(plan.settings):
+            Trainer(plan, accelerator).run(interrupt)
+
+
+@contextmanager
+def fitting(settings: Pretrain) -> Iterator[None]:
+    """A training with these settings.
+
+    Raises:
+        PipelineError: it does not fit the GPU's memory.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        pairs = settings.micro_batch_size or settings.batch_size
+        value = f"{pairs // settings.processes} pairs at a time"
+        advice = "set micro_batch_size to fewer pairs, or raise processes"
+        raise PipelineError("out of GPU memory", "pretrain", value, advice) from error
 
 
 class Trainer:
@@ -127,7 +157,8 @@ class Trainer:
         probe = self.settings.probe
         if probe is None or self.plan.probe is None or not self.accelerator.is_main_process:
             return None
-        return OnlineProbe(self.plan.probe, self.settings.image_size, probe.neighbours, probe.temperature)
+        workers, _ = self._loaders()
+        return OnlineProbe(self.plan.probe, self.settings.image_size, probe.neighbours, probe.temperature, workers)
 
     def _first_batch(self) -> FirstBatch | None:
         """What is monitored in a run without a probe."""
@@ -141,6 +172,7 @@ class Trainer:
         if state.step == 0 and not state.curve:
             accuracy = None if self.settings.probe is None else self._probed()[0]
             self.curve.start(self._values(accuracy, watched=True))
+        meet(self.settings.processes)
         last = state.step if state.stopped else self.schedule.steps
         steps = range(state.step + 1, last + 1)
         with closing(self.tracking), closing(self.loaded(steps)) as batches:
@@ -151,7 +183,7 @@ class Trainer:
                 if interrupt.asked(state.step, self.accelerator.device):
                     self._save()
                     # No process may end before the checkpoint is complete: the end of one can end the others.
-                    self.accelerator.wait_for_everyone()
+                    meet(self.settings.processes)
                     raise SystemExit(TERMINATED)
                 if state.stopped:
                     batches.close()
@@ -205,7 +237,8 @@ class Trainer:
         probing = settings.probe is not None and (last or step % settings.probe.every == 0)
         watched = probing or (settings.probe is None and (last or step % interval(self.schedule.steps) == 0))
         logged = watched or step % settings.log_every == 0
-        if watched or step in self.schedule.kept or step % settings.checkpoint_every == 0:
+        written = watched or step in self.schedule.kept or step % settings.checkpoint_every == 0
+        if written:
             self._check()
         if logged:
             measured = self.live.measure(step)  # before the probe, which does not count as training
@@ -216,6 +249,8 @@ class Trainer:
             self._write(weights_name(self.schedule.kept[step]), self.backbone.state_dict())
         if last or self.state.stopped or step % settings.checkpoint_every == 0:
             self._save()
+        if written:
+            meet(settings.processes)  # the first process was measuring and writing
         if logged:
             self.live.restart(step)
 
@@ -252,6 +287,7 @@ class Trainer:
             better = self.state.step > 0 and (self.hits is None or is_gain(hits, self.hits))
             self.hits = hits if better else self.hits
             result = (float(hits.double().mean()), float(better))
+        meet(self.settings.processes)
         accuracy, better = broadcast(torch.tensor(result, device=device, dtype=torch.float64)).tolist()
         return accuracy, bool(better)
 
@@ -288,7 +324,7 @@ class Trainer:
             self._write(weights_name("best"), self.best)
         if self.accelerator.is_main_process:
             (self.plan.work / OUTCOME).write_text(json.dumps(asdict(self.state)))
-        self.accelerator.wait_for_everyone()
+        meet(self.settings.processes)
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, norm_weight_decay: float = 0.0) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ import logging
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError, traceback_text
@@ -17,8 +16,7 @@ from workflow_scripts.core.runtime.job_log import log_to_stderr
 from workflow_scripts.core.runtime.meter import measuring
 from workflow_scripts.core.runtime.progress import reporting_to
 from workflow_scripts.pretraining.training.interrupt import Interrupt
-
-SECONDS_BETWEEN_LOOKS = 0.5
+from workflow_scripts.pretraining.training.meeting import meet
 
 
 def error_file(work: Path, rank: int) -> Path:
@@ -62,8 +60,7 @@ def main(plan: str) -> int:
             from workflow_scripts.pretraining.training.trainer import train
 
             with staged_plan(read_plan(Path(plan)), interrupt, rank) as near:
-                if near.settings.stage_in is not None and near.settings.nodes > 1:
-                    _wait_for_all(near.settings.processes)
+                meet(near.settings.processes)  # nodes may copy, and import, for different times
                 train(near, interrupt)
     except PipelineError as error:
         write_error(work, rank, error)
@@ -79,16 +76,6 @@ def main(plan: str) -> int:
             write_error(Path(plan).parent, rank, known)
         return 1
     return 0
-
-
-def _wait_for_all(processes: int) -> None:
-    """Return once all processes have called this: nodes may copy for different times, longer than torch would wait."""
-    from torch.distributed import TCPStore
-
-    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
-    store.add("staged-in", 1)
-    while store.add("staged-in", 0) < processes:
-        time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def _end_with_parent() -> None:

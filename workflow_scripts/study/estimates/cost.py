@@ -12,7 +12,7 @@ Neither was measured on a GPU: :data:`TFLOPS` is an assumption, and with it ever
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, cast
@@ -22,6 +22,7 @@ import yaml
 from workflow_scripts.core.declaration.facts import Cost, Load
 from workflow_scripts.core.declaration.parts import shards_of
 from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.evaluation.datasets.registry import known_set
@@ -41,6 +42,26 @@ KEPT = 0.6  # share of RedCaps' images that still exist: about 7 of 12 million i
 SIZES = {"RedCaps-2020": 3_275_000, "RedCaps": 12_011_121}  # annotation rows; approximate for 2020
 PROFILE = ROOT / "profiles/slurm/profile.yaml"
 COLUMNS = ("jobs", "slurm_jobs", "core_hours", "gpu_hours")
+
+
+FEW_PAIRS = 128
+"""Pairs below which a GPU takes as long to start its operations as to do them; an estimate."""
+
+
+def few_pairs(units: Units, runs: Iterable[str]) -> PipelineError | None:
+    """A warning about those of the runs that divide too few pairs among several GPUs; None if there are none."""
+    found: dict[str, int] = {}
+    for run in runs:
+        settings = units.trainings[run].settings
+        pairs = (settings.micro_batch_size or settings.batch_size) // settings.processes
+        if settings.gpus > 1 and pairs < FEW_PAIRS and units.study.compute.device != "cpu":
+            found[run] = pairs
+    if not found:
+        return None
+    first, pairs = next(iter(found.items()))
+    where = f"settings of run {first}" + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+    advice = f"below {FEW_PAIRS}, more GPUs make a run little faster: lower processes (docs/cost.md)"
+    return PipelineError("few pairs per GPU", where, f"{pairs} pairs at a time", advice)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,15 @@ class Requests:
         estimate = max(job_seconds(known.cost, self._load(stage, unit), cores, tflops))
         return max(known.resources.minutes, math.ceil(MARGIN * estimate / 60)) * attempt
 
+    def slurm_options(self, run: str) -> str:
+        """Options of a training's job that the executor plugin for SLURM does not set itself."""
+        settings = self._units.trainings[run].settings
+        # Five minutes before the time limit, the stage gets a signal; it writes a checkpoint and is requeued.
+        options = "--signal=USR1@300 --open-mode=append"
+        if not self._gpus or settings.nodes == 1 or not settings.gpus:
+            return options
+        return f"{options} --gpus-per-node={settings.gpus // settings.nodes}"  # --gpus may divide them unevenly
+
     def _load(self, stage: str, unit: Mapping[str, str]) -> Load:
         declared, study, shards = declaration(stage), self._units.study, len(self._units.shards)
         if declared is None:  # it makes no artifact

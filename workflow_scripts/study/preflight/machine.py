@@ -10,6 +10,7 @@ from workflow_scripts.core.runtime.gpu import cuda_of_torch, too_small, unusable
 from workflow_scripts.core.runtime.machine import ask
 from workflow_scripts.pretraining.monitor.tracking import missing_tracker
 from workflow_scripts.study.config.stages import declaration
+from workflow_scripts.study.estimates.cost import few_pairs
 from workflow_scripts.study.estimates.requests import Requests
 from workflow_scripts.study.preflight.findings import Finding, Start
 
@@ -42,6 +43,7 @@ def machine_findings(start: Start) -> Iterator[Finding]:
             yield Finding(error, any(map(start.computes, searches)))
     if start.own_python:
         yield from _tracker(start)
+    yield from _several_gpus(start)
 
 
 def _tracker(start: Start) -> Iterator[Finding]:
@@ -50,6 +52,22 @@ def _tracker(start: Start) -> Iterator[Finding]:
     for tracker in sorted({run.tracker for run in runs if run.tracker is not None}):
         if (error := missing_tracker(tracker)) is not None:
             yield Finding(error, start.computes("pretrain"))
+
+
+def _several_gpus(start: Start) -> Iterator[Finding]:
+    """Runs that may gain little by their GPUs, or do with them what nobody has tried."""
+    if start.local and gpus() == 0:
+        return
+    runs = [job.unit["run"] for job in start.jobs if job.stage == "pretrain"]
+    if (error := few_pairs(start.units, runs)) is not None:
+        yield Finding(error, False)
+    for run in runs:
+        settings = start.units.trainings[run].settings
+        if settings.compile and settings.gpus > 1:
+            value = f"compile, and processes is {settings.processes}"
+            advice = "nobody has tried this on GPUs: watch the first steps, or set compile to false"
+            yield Finding(PipelineError("untried settings", f"settings of run {run}", value, advice), False)
+            return
 
 
 def _gpus(start: Start) -> Iterator[Finding]:
