@@ -14,8 +14,7 @@ from tests.evaluation.pictures import encoded, picture, write_tar
 from tests.helpers import hashes
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.evaluation import packing
-from workflow_scripts.evaluation.packing import batches, pack_images, pack_masks
+from workflow_scripts.evaluation.packing import pack_images, pack_masks
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import fit
 
@@ -89,22 +88,3 @@ def test_a_mask_with_other_values_or_of_colours_is_named(wrong: np.ndarray, name
     with pytest.raises(PipelineError, match=f"invalid object mask in dataset pets: second: {named}"):
         view = View(size=4, side=4, resize="bilinear")
         pack_masks(masks, ["first", "second"], view, tmp_path / "a", tmp_path / "b", "dataset pets")
-
-
-def test_batches_are_prefetched_by_one_and_raise_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "BATCH", 3)
-    loaded: list[int] = []
-
-    def load(row: int) -> np.ndarray:
-        loaded.append(row)
-        if row == 8:
-            raise PipelineError("corrupt image", "x", row, "y")
-        return np.array(row)
-
-    stream = batches(np.arange(2, 12), load, 1)
-    assert next(stream).tolist() == [2, 3, 4]
-    assert max(loaded, default=0) <= 7
-    next(stream)
-    with pytest.raises(PipelineError, match="corrupt image"):
-        next(stream)
-    assert list(batches(np.arange(0), load, 1)) == []

@@ -1,12 +1,9 @@
-"""Batches for pretraining, each a function of seed and step only, prefetched by threads."""
+"""Batches for pretraining, each a function of seed and step only."""
 
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,7 +21,6 @@ from workflow_scripts.pretraining.data.recolour import Changes, Numbers, changes
 from workflow_scripts.pretraining.method import Signal, View
 from workflow_scripts.stats.seeds import derive
 
-T = TypeVar("T")
 READERS = 16  # more than cores: they hide the latency of a file server
 Rows = Callable[[np.ndarray], torch.Tensor]
 """(b,) positions in ``Pairing.sources`` -> (b, ...) what is learned from these sources."""
@@ -181,23 +177,3 @@ class Batches:
             for uniform, (_, augment) in zip(drawn.uniform, self.views, strict=True)
         ]
         return CutBatch(pixels, colours, step, learned)
-
-
-def prefetch(make: Callable[[int], T], steps: range, workers: int) -> Generator[T, None, None]:
-    """``make(step)`` for each of ``steps``, in order; ``workers`` threads make up to ``workers`` + 1 of them ahead."""
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="batch")
-    ahead: deque[Future[T]] = deque()
-    remaining = iter(steps)
-    try:
-        for step in remaining:
-            ahead.append(pool.submit(make, step))
-            if len(ahead) > workers:
-                break
-        while ahead:
-            result = ahead.popleft().result()
-            following = next(remaining, None)
-            if following is not None:
-                ahead.append(pool.submit(make, following))
-            yield result
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
