@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class NoSettings(Settings):
-    """For kinds without settings."""
-
-
 class Seeded(Settings):
     """Settings shared by all kinds that draw at random."""
 
