@@ -1,7 +1,9 @@
-"""Bytes of small files, for tests."""
+"""Bytes of small files, and small tars, for tests."""
 
 import io
+import tarfile
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,3 +33,17 @@ def encoded(picture: Image.Image | np.ndarray, kind: str = "PNG", **how: Any) ->
     buffer = io.BytesIO()
     (Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture).save(buffer, kind, **how)
     return buffer.getvalue()
+
+
+def write_tar(
+    path: Path, members: Mapping[str, bytes | str] | Iterable[tuple[str, bytes | str]], mode: str = "w"
+) -> Path:
+    """A tar with these members in this order; ``mode`` as of :func:`tarfile.open`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, mode) as tar:
+        for name, content in members.items() if isinstance(members, Mapping) else members:
+            data = content.encode() if isinstance(content, str) else content
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return path

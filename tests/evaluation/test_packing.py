@@ -1,5 +1,4 @@
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,25 +9,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import InterpolationMode, v2
 
-from tests.evaluation.pictures import encoded, picture, write_tar
-from tests.helpers import hashes
+from tests.evaluation.pictures import picture
+from tests.file_bytes import encoded
+from tests.helpers import tar_images
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.shards import TarImages
 from workflow_scripts.evaluation.packing import pack_images, pack_masks
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import fit
 
 MODES = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
 SIDES, SIZES = st.integers(1, 90), st.integers(8, 48)
-
-
-def tar_images(path: Path, data: Sequence[bytes]) -> TarImages:
-    """Encoded images in a tar."""
-    write_tar(path, {str(i): one for i, one in enumerate(data)})
-    content = path.read_bytes()
-    offsets = np.array([content.index(one) for one in data])
-    sizes = np.array([len(one) for one in data])
-    return TarImages([path], np.zeros(len(data), dtype=int), offsets, sizes, hashes(data))
 
 
 @given(height=SIDES, width=SIDES, size=SIZES, more=st.integers(0, 20), mode=st.sampled_from(list(MODES)))

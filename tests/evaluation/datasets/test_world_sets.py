@@ -1,12 +1,10 @@
-import io
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from tests.evaluation.pictures import encoded, picture, write_tar
+from tests.evaluation.pictures import picture
+from tests.file_bytes import encoded, parquet, write_tar
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
 from workflow_scripts.evaluation.datasets.world_sets import MasksTar
@@ -19,12 +17,10 @@ def task_tar(path: Path) -> Path:
 
 def masks_tar(path: Path, labels: list[str | None], masks: bool = True) -> Path:
     rows = [{"image_id": f"m{i}", "label": label} for i, label in enumerate(labels) if label]
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), buffer)
     members = {f"images/m{i}.png": picture(50 + i) for i in range(len(labels))}
     if masks:
         members |= {f"masks/m{i}.png": encoded(np.full((12, 10), i, np.uint8)) for i in range(len(labels))}
-    return write_tar(path, {**members, "labels.parquet": buffer.getvalue()})
+    return write_tar(path, {**members, "labels.parquet": parquet(rows)})
 
 
 def test_a_world_task_lists_its_splits_and_classes(tmp_path: Path) -> None:
