@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
+from tests.helpers import Fails
 from workflow_scripts.core import digest
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.inputs import clear_inputs
@@ -72,6 +73,21 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the files of slow tests: begun last, the longest would leave the other workers idle."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture
+def fails(capsys: pytest.CaptureFixture[str]) -> Fails:
+    """A context in which a stage ends with an error, whose line holds certain texts."""
+
+    @contextmanager
+    def within(*texts: str) -> Iterator[None]:
+        with pytest.raises(SystemExit) as ended:
+            yield
+        last = capsys.readouterr().err.strip().splitlines()[-1]
+        assert ended.value.code == 1 and last.startswith("error: ")
+        assert all(text in last for text in texts), last
+
+    return within
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.inputs import clear_inputs
 from workflow_scripts.core.key import SCHEMA
 from workflow_scripts.core.runtime.stage import Stage, run_stage
+from workflow_scripts.core.shards import TarImages
 
 HASH = 16  # bytes of a sha256 that TarImages takes
+Fails = Callable[..., AbstractContextManager[None]]
+"""The fixture ``fails``."""
 
 
 def make_artifact(
@@ -51,6 +55,13 @@ def hashes(blobs: Sequence[bytes | bytearray]) -> np.ndarray:
     """What :class:`TarImages` takes as the hashes of images: (n, 16) uint8."""
     halves = b"".join(hashlib.sha256(blob).digest()[:HASH] for blob in blobs)
     return np.frombuffer(halves, np.uint8).reshape(-1, HASH)
+
+
+def tar_images(path: Path, files: Sequence[bytes]) -> TarImages:
+    """Images of a shard: the files, one after the other, which are written to ``path``."""
+    path.write_bytes(b"".join(files))
+    sizes = np.array([len(file) for file in files], np.int64)
+    return TarImages([path], np.zeros(len(files), int), np.cumsum(sizes) - sizes, sizes, hashes(files))
 
 
 def hex_hashes(blobs: Sequence[bytes]) -> list[str]:

@@ -1,9 +1,6 @@
 """Captioned images of somebody's own, in each format that the annotations stage reads."""
 
-import io
 import json
-import tarfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from tests.acquisition.pictures import jpeg
@@ -22,18 +19,6 @@ def pictures(folder: Path, names: list[str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(jpeg(40 + seed, 36, seed=seed))
     return folder
-
-
-def tar_of(path: Path, members: Mapping[str, bytes | str]) -> Path:
-    """An uncompressed tar with these members, in this order."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w") as tar:
-        for name, content in members.items():
-            data = content.encode() if isinstance(content, str) else content
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return path
 
 
 def coco(path: Path, images: list[object], annotations: list[object]) -> Path:

@@ -32,8 +32,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
+from tests.file_bytes import parquet
 from tests.helpers import make_artifact
-from tests.stages.captioned import image_index, parquet, shard
+from tests.stages.captioned import image_index, shard
 from workflow_scripts.browse.build import index_of, sources_of
 from workflow_scripts.browse.index import Index
 from workflow_scripts.browse.pages import list_page

@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from tests.file_bytes import parquet
 from tests.helpers import make_artifact
-from tests.stages.captioned import image_index, parquet, shard
+from tests.stages.captioned import image_index, shard
 from workflow_scripts.captions.arm_rows import arm_table
 from workflow_scripts.captions.score_table import schema
 from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.browse.small_study import ORIGINAL, study_of
+from tests.file_bytes import parquet
 from tests.helpers import make_artifact
-from tests.stages.captioned import parquet
 from workflow_scripts.browse import build
 from workflow_scripts.browse.build import sources_of
 from workflow_scripts.browse.index import Index

@@ -142,18 +142,6 @@ def test_captions_are_shuffled_within_their_subreddit() -> None:
     assert counts(arm, base.append_column("original", base["caption"]))["origin"] == {"none": 3, "shuffled": 26}
 
 
-def test_mixed_within_subreddits() -> None:
-    base = in_subreddits({name: [f"{name} {i}" for i in range(9)] for name in "abcdefg"} | {"alone": ["only"]})
-    arm = arm_of("mixed", base, base, within="subreddit", share=0.5, seed=4)
-    rows = list(zip(base.to_pylist(), arm.to_pylist(), strict=True))
-    assert sum(row == own for own, row in rows) == 32
-    for own, row in rows:
-        if row["origin"] == "shuffled":
-            assert row["caption"].split()[0] == own["subreddit"] and row["caption"] != own["caption"]
-        elif row["origin"] == "none":
-            assert own["subreddit"] == "alone"
-
-
 @pytest.mark.parametrize(
     ("captions", "within", "message"),
     [
@@ -201,14 +189,6 @@ def test_external_captions_are_matched_and_missing_ones_counted() -> None:
         PipelineError, match=r"missing captions in mine.csv: 2 of 4 images have none, such as k1; 40.00% are allowed"
     ):
         external(table, rows, max_missing_share=0.4)
-
-
-def test_of_several_captions_the_first_is_used() -> None:
-    table = caption_table([("a", 0.0, [("x", 1.0)])] * 2)
-    rows = [("k0", ["a", "bb", "a", "cc"]), ("k1", [None, "one"]), ("k0", ["bb", "d"]), ("k1", ["one"])]
-    captions, found = external(table, rows)
-    assert captions == ["a", "one"]
-    assert (found["captions"], found["no_caption"], found["duplicate"], found["not_chosen"]) == (9, 1, 3, 3)
 
 
 FILE_ROW = st.tuples(

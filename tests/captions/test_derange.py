@@ -69,19 +69,6 @@ def test_a_group_is_rotated_by_the_count_of_its_most_frequent_text(texts: np.nda
         assert lengths == {len(texts) // np.gcd(len(texts), largest)}
 
 
-def test_the_derangement_of_a_group_does_not_depend_on_its_position() -> None:
-    texts, groups = np.array([0, 1, 2, 0, 1, 0, 5]), np.array([0, 0, 0, 1, 1, 2, 2])
-    source = derange(texts, groups, 3)
-    assert sorted(source[:3]) == [0, 1, 2] and source[3:].tolist() == [4, 3, 6, 5]
-    assert derange(np.array([0, 0, 0, 7]), np.array([0, 0, 1, 1]), 3).tolist() == [-1, -1, 3, 2]
-
-
-def test_seed_changes_the_shuffle() -> None:
-    texts = np.arange(100)
-    assert (derange(texts, one_group(texts), 0) == derange(texts, one_group(texts), 0)).all()
-    assert (derange(texts, one_group(texts), 0) != derange(texts, one_group(texts), 1)).mean() > 0.9
-
-
 @pytest.mark.parametrize("before", [0, 3])
 def test_every_partner_is_about_equally_likely(before: int) -> None:
     """Also where the group is not the first one."""
@@ -117,9 +104,3 @@ def test_faithful_rows_of_a_lower_dose_are_contained_in_a_higher_dose(
 ) -> None:
     low, high = sorted((one, other))
     assert not (faithful_rows(count, low, seed) & ~faithful_rows(count, high, seed)).any()
-
-
-def test_a_single_caption_has_no_derangement() -> None:
-    alone = np.zeros(1, np.int64)
-    assert derange(alone, alone, 0).tolist() == mix(alone, alone, 0.0, 0).tolist() == [-1]
-    assert mix(alone, alone, 1.0, 0).tolist() == [0]

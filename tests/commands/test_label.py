@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from tests.file_bytes import parquet
 from tests.helpers import make_artifact
-from tests.stages.captioned import CAPTIONS, image_index, parquet, shard
+from tests.stages.captioned import CAPTIONS, image_index, shard
 from workflow_scripts.captions.arm_rows import arm_table
 from workflow_scripts.commands.main import main
 

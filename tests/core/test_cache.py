@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.core.cache import discard, key_lock, lookup, place, try_key_lock
-from workflow_scripts.core.files.jsonio import digest, pretty
+from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.core.publish import Staging, publish
 
@@ -155,8 +155,3 @@ def test_the_try_lock_does_not_wait(results: Path) -> None:
         assert ours
         assert not second
     assert not list(work.parent.iterdir())
-
-
-def test_records_are_sealed_over_all_but_the_seal() -> None:
-    record = sealed({"a": 1})
-    assert record["self"] == digest({"a": 1})

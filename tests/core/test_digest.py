@@ -63,7 +63,8 @@ def test_the_canonical_form_of_code_is_pinned() -> None:
 def test_closure_holds_the_stage_and_leaves_out_what_never_changes_bytes(stage: str) -> None:
     closure = digest.stage_closure(stage)
     assert f"workflow_scripts.stages.{stage}" in closure
-    assert not set(closure) & digest.NEVER_CHANGES_BYTES
+    # Python's own loader loads the two packages, perhaps from compiled code of an earlier version.
+    assert not set(closure) & (digest.NEVER_CHANGES_BYTES | {"workflow_scripts", "workflow_scripts.core"})
     assert not [name for name in closure if name.startswith("workflow_scripts.commands")]
 
 
@@ -146,12 +147,6 @@ def test_code_of_parent_packages_is_in_the_closure(write: Write) -> None:
     files["shapes/__init__.py"] = "from .circle import CORNERS\n"
     files["shapes/circle.py"] = "CORNERS = 0\n"
     assert closure(write, files) == {"stages.draw", "shapes.square", "", "colours", "shapes", "shapes.circle"}
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_packages_that_load_the_code_are_not_in_the_closure(stage: str) -> None:
-    """Python's own loader loads these, perhaps from compiled code of an earlier version."""
-    assert not digest.stage_closure(stage).keys() & {"workflow_scripts", "workflow_scripts.core"}
 
 
 def test_imports_of_excluded_modules_do_not_count_as_code(write: Write) -> None:
@@ -243,12 +238,6 @@ def test_estimates_and_descriptions_do_not_change_the_stage_digest(old: str, new
 )
 def test_settings_and_declarations_count(old: str, new: str) -> None:
     assert stage_meaning(STAGE.replace(old, new, 1)) != stage_meaning(STAGE)
-
-
-@pytest.mark.parametrize("exported", ["import shared, rate as rate", "import shared, rate\n__all__ = ['rate']"])
-def test_an_exported_import_for_facts_is_in_the_digest(exported: str) -> None:
-    assert "name=str:'rate'" in stage_meaning(STAGE.replace("import shared, rate", exported))
-    assert "name=str:'rate'" not in stage_meaning(STAGE)
 
 
 REGISTRY = re.compile(r"^([A-Z_]+) = (?:by_name|discover)\(", re.MULTILINE)

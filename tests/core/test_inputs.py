@@ -6,13 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers import hashes, hex_hashes, make_artifact
+from tests.helpers import hashes, hex_hashes, make_artifact, tar_images
 from workflow_scripts.core import inputs
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
@@ -136,10 +135,7 @@ def test_malformed_manifests_are_rejected(made: Artifact, change: object, messag
 
 @pytest.fixture
 def images(tmp_path: Path) -> TarImages:
-    path = tmp_path / "00000.tar"
-    path.write_bytes(b"".join(IMAGES))
-    sizes = np.array([len(one) for one in IMAGES])
-    return TarImages([path], np.zeros(3, int), np.cumsum(sizes) - sizes, sizes, hashes(IMAGES))
+    return tar_images(tmp_path / "00000.tar", IMAGES)
 
 
 @pytest.mark.parametrize("margin", [0, inputs.MARGIN])

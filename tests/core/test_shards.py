@@ -4,10 +4,9 @@ import errno
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tests.helpers import hashes
+from tests.helpers import tar_images
 from workflow_scripts.core import shards
 from workflow_scripts.core.files import patience
 from workflow_scripts.core.files.storage_errors import storage_error
@@ -19,10 +18,8 @@ BLOBS = [b"first", b"second image"]
 @pytest.fixture
 def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TarImages:
     """Two images in a file; waits take no time."""
-    (tmp_path / "0.tar").write_bytes(b"".join(BLOBS))
     monkeypatch.setattr(patience.time, "sleep", lambda _: None)
-    sizes = np.array([len(blob) for blob in BLOBS])
-    return TarImages([tmp_path / "0.tar"], np.zeros(2, int), np.array([0, sizes[0]]), sizes, hashes(BLOBS))
+    return tar_images(tmp_path / "0.tar", BLOBS)
 
 
 def _fail(monkeypatch: pytest.MonkeyPatch, call: str, number: int, times: int) -> list[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import run
+from tests.helpers import Fails, run
 from workflow_scripts.acquisition.http.fetch_file import fetch_file
 from workflow_scripts.core import inputs, sources
 from workflow_scripts.core.errors import PipelineError
@@ -123,17 +123,14 @@ def test_source_errors_are_a_single_line(
     results: Path,
     settings: dict[str, object],
     message: str,
-    capsys: pytest.CaptureFixture[str],
+    fails: Fails,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     if settings["at"] == "MODEL":
         settings = {**settings, "at": str(folder)}
-    with pytest.raises(SystemExit):
+    with fails(message):
         run(STAGE, results, "source/x", settings, unit={"source": "x"})
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("error: ")
-    assert message in last
 
 
 def test_a_local_hub_snapshot_is_found_by_name_and_revision(

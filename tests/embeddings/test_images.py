@@ -1,6 +1,5 @@
 """Image vectors of BLIP-2, CLIP, a plain ViT and a run of the study."""
 
-import io
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,7 +19,8 @@ from transformers import (
 )
 
 from tests.embeddings.small_runs import save_network
-from tests.helpers import hashes
+from tests.file_bytes import encoded
+from tests.helpers import tar_images
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.embeddings import images as images_module
@@ -34,16 +34,7 @@ SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "i
 
 @pytest.fixture
 def images(tmp_path: Path, pictures: list[Image.Image]) -> TarImages:
-    blobs = []
-    for picture in pictures:
-        stream = io.BytesIO()
-        picture.save(stream, "PNG")
-        blobs.append(stream.getvalue())
-    (tmp_path / "s.tar").write_bytes(b"".join(blobs))
-    sizes = np.array([len(blob) for blob in blobs])
-    return TarImages(
-        [tmp_path / "s.tar"], np.zeros(len(sizes), np.int64), np.cumsum(sizes) - sizes, sizes, hashes(blobs)
-    )
+    return tar_images(tmp_path / "s.tar", [encoded(picture) for picture in pictures])
 
 
 def clip(folder: Path) -> CLIPModel:

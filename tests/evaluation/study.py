@@ -1,14 +1,12 @@
 """A made-up study: score tables of several runs on the same items, for the tests of the summary."""
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from tests.file_bytes import parquet
 from tests.helpers import make_artifact
 
 LABELS = {"pets": np.array([0, 0, 0, 0, 1, 1, 2, 2, 2, 2], np.int32), "dtd": np.arange(14, dtype=np.int32) % 2}
@@ -26,13 +24,6 @@ def run(method: str, pairs: str, augmentation: str, seed: int, steps: Sequence[s
         "seed": seed,
         "steps": [*steps],
     }
-
-
-def parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Rows as parquet."""
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows)), buffer)
-    return buffer.getvalue()
 
 
 def average(correct: np.ndarray, name: str) -> float:

@@ -1,5 +1,4 @@
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,26 +9,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import InterpolationMode, v2
 
-from tests.evaluation.pictures import encoded, picture, write_tar
-from tests.helpers import hashes
+from tests.evaluation.pictures import picture
+from tests.file_bytes import encoded
+from tests.helpers import tar_images
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.shards import TarImages
-from workflow_scripts.evaluation import packing
-from workflow_scripts.evaluation.packing import batches, pack_images, pack_masks
+from workflow_scripts.evaluation.packing import pack_images, pack_masks
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import fit
 
 MODES = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
 SIDES, SIZES = st.integers(1, 90), st.integers(8, 48)
-
-
-def tar_images(path: Path, data: Sequence[bytes]) -> TarImages:
-    """Encoded images in a tar."""
-    write_tar(path, {str(i): one for i, one in enumerate(data)})
-    content = path.read_bytes()
-    offsets = np.array([content.index(one) for one in data])
-    sizes = np.array([len(one) for one in data])
-    return TarImages([path], np.zeros(len(data), dtype=int), offsets, sizes, hashes(data))
 
 
 @given(height=SIDES, width=SIDES, size=SIZES, more=st.integers(0, 20), mode=st.sampled_from(list(MODES)))
@@ -89,22 +78,3 @@ def test_a_mask_with_other_values_or_of_colours_is_named(wrong: np.ndarray, name
     with pytest.raises(PipelineError, match=f"invalid object mask in dataset pets: second: {named}"):
         view = View(size=4, side=4, resize="bilinear")
         pack_masks(masks, ["first", "second"], view, tmp_path / "a", tmp_path / "b", "dataset pets")
-
-
-def test_batches_are_prefetched_by_one_and_raise_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "BATCH", 3)
-    loaded: list[int] = []
-
-    def load(row: int) -> np.ndarray:
-        loaded.append(row)
-        if row == 8:
-            raise PipelineError("corrupt image", "x", row, "y")
-        return np.array(row)
-
-    stream = batches(np.arange(2, 12), load, 1)
-    assert next(stream).tolist() == [2, 3, 4]
-    assert max(loaded, default=0) <= 7
-    next(stream)
-    with pytest.raises(PipelineError, match="corrupt image"):
-        next(stream)
-    assert list(batches(np.arange(0), load, 1)) == []

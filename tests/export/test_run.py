@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.file_bytes import parquet
 from tests.helpers import make_artifact
-from tests.reporting.fake_files import parquet_table
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.record import Loaded
 from workflow_scripts.export.run import learned_keys
@@ -30,7 +30,7 @@ def test_images_of_an_encoders_run_are_included(results: Path) -> None:
     table = {"images": {"key": [*"abcdef"]}, "common": {"key": [*"ef"]}}
     pairs = {"source": ["a", "b"], "target": ["b", "d"], "rank": np.ones(2, np.int16)}
     images, common, paired = (
-        make_artifact(results, stage, "x", {".parquet": parquet_table(pa.table(columns))})
+        make_artifact(results, stage, "x", {".parquet": parquet(pa.table(columns))})
         for stage, columns in (*table.items(), ("pair_table", pairs))
     )
     encoder = run(results, "encoder", SIMCLR | {"pairs": "self"}, {"images": images, "common": common})
@@ -49,7 +49,7 @@ def test_images_without_a_caption_are_left_out_as_in_training(results: Path) -> 
         "pair_table": {"source": [*"abd"], "target": [*"bca"], "rank": np.ones(3, np.int16)},
     }
     images, tokens, captions, pairs = (
-        make_artifact(results, stage, "x", {".parquet": parquet_table(pa.table(columns))})
+        make_artifact(results, stage, "x", {".parquet": parquet(pa.table(columns))})
         for stage, columns in tables.items()
     )
     clip = run(results, "clip", SIMCLR | {"method": "clip", "pairs": "caption"}, {"images": images, "tokens": tokens})

@@ -68,7 +68,7 @@ def test_edits_of_figures_and_wording_leave_every_digest(copy: Path, servers: Fo
     for old, new in edits:
         edit(copy, FEW_SHOT, old, new)
     edit(copy, "workflow_scripts/models/backbones.py", "forward_gflop=8.2", "forward_gflop=8.3")
-    edit(copy, "workflow_scripts/evaluation/datasets/sets/food101.py", "not stated; photos", "unknown; photos")
+    edit(copy, "workflow_scripts/evaluation/datasets/registry.py", "not stated; photos", "unknown; photos")
     assert json.loads(python(servers, copy, "-c", DIGESTS).stdout) == digests
     edit(copy, FEW_SHOT, "5000, ge=2", "6000, ge=2")
     changed = json.loads(python(servers, copy, "-c", DIGESTS).stdout)

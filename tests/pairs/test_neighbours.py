@@ -126,16 +126,6 @@ def test_errors_of_products_are_within_the_bound(name: str) -> None:
     assert (error <= candidates.ROUNDING * norms[:, None] * norms.max()).all()
 
 
-def test_block_sizes_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors, ids = np.random.default_rng(1).integers(-3, 4, (257, 5)).astype(np.float32), ids_of(257)
-    whole = nearest(vectors, ids, Rule(3))
-    monkeypatch.setitem(candidates.AT_ONCE, "cpu", 23)
-    monkeypatch.setattr(neighbours, "ENTRIES", 100)
-    monkeypatch.setattr(neighbours, "BLOCK", 7)
-    monkeypatch.setattr(ties, "ENTRIES", 11)
-    assert as_lists(nearest(vectors, ids, Rule(3))) == as_lists(whole)
-
-
 def test_number_of_threads_does_not_matter() -> None:
     rng = np.random.default_rng(4)
     vectors, ids = rng.normal(size=(400, 16)).astype(np.float32)[rng.integers(0, 400, 900)], ids_of(900)
@@ -154,10 +144,6 @@ def test_order_of_rows_does_not_matter() -> None:
     vectors, ids, order = rng.integers(-1, 2, (90, 3)).astype(np.float32), ids_of(90), rng.permutation(90)
     straight, mixed = nearest(vectors, ids, Rule(2)), nearest(vectors[order], ids[order], Rule(2))
     assert np.array_equal(order[mixed.target], straight.target[order])
-
-
-def test_a_single_row_has_no_neighbour() -> None:
-    assert nearest(np.ones((1, 3), np.float32), ids_of(1), Rule(1)).target.tolist() == [[-1]]
 
 
 def test_equal_rows_share_the_choices_evenly() -> None:
@@ -183,6 +169,9 @@ def test_blocks_and_threads_do_not_matter(workers: int, monkeypatch: pytest.Monk
     ids, rule = ids_of(700), Rule(3, 20.0)
     whole = nearest(vectors, ids, rule)
     monkeypatch.setitem(candidates.AT_ONCE, "cpu", 64)
+    monkeypatch.setattr(neighbours, "ENTRIES", 100)
+    monkeypatch.setattr(neighbours, "BLOCK", 7)
+    monkeypatch.setattr(ties, "ENTRIES", 11)
     monkeypatch.setattr(exact_scores, "BLOCK", 16)
     found = nearest(vectors, ids, rule, How(workers=workers))
     assert np.array_equal(found.target, whole.target)

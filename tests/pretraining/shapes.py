@@ -1,14 +1,13 @@
 """Small coloured images in one file, and runs over them, for tests of pretraining."""
 
-import io
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from tests.helpers import hashes
+from tests import file_bytes
+from tests.helpers import tar_images
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models.text.kinds import train_tokenizer
 from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
@@ -74,19 +73,13 @@ def encoded(number: int, seed: int = 0, side: int = 28) -> list[bytes]:
         y, x = np.mgrid[:side, : side + i % 3]
         inside = (y - generator.integers(8, side - 8)) ** 2 + (x - generator.integers(8, side - 8)) ** 2 < 49
         pixels[inside] = COLOURS[i % 4]
-        buffer = io.BytesIO()
-        Image.fromarray(pixels.astype(np.uint8)).save(buffer, "PNG")
-        made.append(buffer.getvalue())
+        made.append(file_bytes.encoded(pixels.astype(np.uint8)))
     return made
 
 
 def images(folder: Path, number: int = 24) -> TarImages:
     """``number`` images as a shard would give them."""
-    files = encoded(number)
-    path = folder / "images.tar"
-    path.write_bytes(b"".join(files))
-    size = np.array([len(file) for file in files])
-    return TarImages([path], np.zeros(number, int), np.cumsum(size) - size, size, hashes(files))
+    return tar_images(folder / "images.tar", encoded(number))
 
 
 def plan(

@@ -16,8 +16,6 @@ from workflow_scripts.pretraining.settings import Pretrain, step_name
 from workflow_scripts.pretraining.training.interrupt import Interrupt
 from workflow_scripts.pretraining.training.trainer import train
 
-LENGTHS = ("steps", "warmup_steps")
-
 
 def settings(**changed: Any) -> Pretrain:
     """A run of batches of 8; of 6 steps and a warm-up of 2 unless lengths are given."""

@@ -1,12 +1,11 @@
 """Fingerprints of a removed image, and the pairs that it is in, go with it."""
 
-import io
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.acquisition.fault_server import serving
+from tests.file_bytes import parquet
 from tests.helpers import hex_hashes, make_artifact, run
 from tests.removal.test_removal import IMAGES, make
 from workflow_scripts.removal.removal import remove_listed
@@ -39,9 +38,7 @@ def holders(results: Path, pixels: bytes, picture: bytes, key: str) -> set[tuple
 
 def test_fingerprints_and_matches_of_removed_rows_are_deleted(results: Path) -> None:
     row = {"key": "x", "split": "test", "offset": 0, "size": len(IMAGES["p2"]), "sha256": hex_hashes([IMAGES["p2"]])[0]}
-    table = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist([row]), table)
-    files = {".parquet": table.getvalue(), ".tar": IMAGES["p2"]}
+    files = {".parquet": parquet([row]), ".tar": IMAGES["p2"]}
     dataset = make_artifact(results, "eval_dataset", "own", files, {"dataset": "own"})
     with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
         checked(results, [], site.address, dataset)

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.acquisition.fault_server import serving
-from tests.acquisition.own_images import tar_of
 from tests.acquisition.pictures import jpeg
 from tests.acquisition.zips import row, write_zip
+from tests.file_bytes import write_tar
 from tests.helpers import run
 from tests.stages.acquired import HOST, downloaded
 from workflow_scripts.acquisition.annotations.removal_tokens import token
@@ -224,7 +224,7 @@ def test_rows_of_own_images_are_found_by_their_source_urls(results: Path) -> Non
     for name in ("p1", "p2"):
         described = json.dumps({"url": url(name), "caption": f"a picture of {name}"})
         members |= {f"{name}.jpg": IMAGES[name], f"{name}.json": described}
-    tar_of(source / "0.tar", members)
+    write_tar(source / "0.tar", members)
 
     def rows_without(*entries: str) -> Artifact:
         settings = {"exclude": sorted(token(one) for one in entries)}

@@ -1,10 +1,9 @@
 """The store of fetched bytes: what was fetched is found, and what was removed does not come back."""
 
-import io
 import json
-import tarfile
 from pathlib import Path
 
+from tests.file_bytes import write_tar
 from tests.replay.scenarios import Facts, Scenario, nothing
 from tests.replay.training import Say
 from workflow_scripts.acquisition.shards.imports import ImportIndex
@@ -91,13 +90,8 @@ def present(root: Path, marker: bytes) -> list[str]:
 
 def shards_to_import(root: Path) -> None:
     """A shard of img2dataset, beside the folder that is recorded: its path and time name the index."""
-    (root.parent / "imported").mkdir()
     (root / "results/.fetched").mkdir(parents=True)
-    with tarfile.open(root.parent / "imported/0.tar", "w") as tar:
-        for name, data in (("0.jpg", body(URLS[0])), ("0.json", json.dumps({"url": URLS[0]}).encode())):
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
+    write_tar(root.parent / "imported/0.tar", {"0.jpg": body(URLS[0]), "0.json": json.dumps({"url": URLS[0]})})
 
 
 def index_imports(root: Path, say: Say) -> None:

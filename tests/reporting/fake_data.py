@@ -1,12 +1,12 @@
 """The data, captions and pairs of the reporting tests' study."""
 
 import hashlib
-import io
 from pathlib import Path
 from typing import Any
 
+from tests.file_bytes import encoded, parquet
 from tests.helpers import make_artifact
-from tests.reporting.fake_files import js, parquet, picture, png
+from tests.reporting.fake_files import js, picture, png
 from tests.reporting.fake_scores import judge_quality, scores
 from workflow_scripts.core.artifact import Artifact
 
@@ -96,13 +96,11 @@ def images(results: Path) -> Path:
     shards: list[bytes] = [b"", b""]
     table = []
     for at in range(N):
-        out = io.BytesIO()
-        picture(at).save(out, "PNG")
-        shard = at % 2
-        entry = {"key": key(at), "shard": shard, "offset": len(shards[shard]), "size": len(out.getvalue())}
-        entry["sha256"] = hashlib.sha256(out.getvalue()).hexdigest()
+        data, shard = encoded(picture(at)), at % 2
+        entry = {"key": key(at), "shard": shard, "offset": len(shards[shard]), "size": len(data)}
+        entry["sha256"] = hashlib.sha256(data).hexdigest()
         table.append({**entry, "subreddit": "houses" if at % 3 else "flowers", "year": 2020})
-        shards[shard] += out.getvalue()
+        shards[shard] += data
     tars = {}
     for shard, data in enumerate(shards):
         name = f"{shard:05d}"

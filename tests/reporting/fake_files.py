@@ -1,13 +1,12 @@
-"""Bytes of the files of a made-up study: pictures, tables and JSON."""
+"""Bytes of the files of a made-up study: pictures and JSON."""
 
-import io
 import json
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
+
+from tests.file_bytes import encoded
 
 SIZE = 64
 
@@ -23,25 +22,13 @@ def picture(number: int) -> Image.Image:
     return image
 
 
-def parquet(rows: list[dict[str, Any]]) -> bytes:
-    return parquet_table(pa.Table.from_pylist(rows))
-
-
-def parquet_table(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(table, sink)
-    return sink.getvalue()
-
-
 def png(width: int, height: int) -> bytes:
-    out = io.BytesIO()
     image = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(image)
     for at in range(6):
         left = 40 + at * width // 7
         pen.rectangle((left, height - 30 - at * height // 10, left + width // 10, height - 30), fill=(0, 114, 178))
-    image.save(out, "PNG")
-    return out.getvalue()
+    return encoded(image)
 
 
 def js(value: Any) -> bytes:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.file_bytes import parquet
 from tests.helpers import make_artifact
-from tests.reporting.fake_files import js, parquet
+from tests.reporting.fake_files import js
 
 JUDGE, SCORE = "clip", "cosine"
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tests.file_bytes import encoded, parquet
 from tests.helpers import make_artifact
 from tests.reporting.fake_data import Inputs, N, data_inputs, key, rows
-from tests.reporting.fake_files import SIZE, js, parquet, parquet_table, picture
+from tests.reporting.fake_files import SIZE, js, picture
 from workflow_scripts.evaluation.leakage.search import Match, counts_of, matches_table
 
 DATASETS = ("concept", "colour", "scene")
@@ -108,7 +109,7 @@ LEAKED = "<b>test & co</b>"
 
 def leakage(results: Path, name: str) -> Path:
     found = [Match(0, key(1), False, True, True, 4, 47, 0.9375, 0.9)] if name == DATASETS[0] else []
-    table = parquet_table(matches_table(found, [LEAKED]))
+    table = parquet(matches_table(found, [LEAKED]))
     about = {"dataset": name, "test_images": 900, "training_images": N, **counts_of(found)}
     about["vectors"] = {"encoder": "clip", "cosine": 0.8} if name == DATASETS[0] else None
     about["nearly_of_one_colour"] = {"test": 7, "training": 3}
@@ -116,11 +117,10 @@ def leakage(results: Path, name: str) -> Path:
 
 
 def eval_dataset(results: Path, name: str) -> Path:
-    out = io.BytesIO()
-    picture(3).save(out, "PNG")
-    place = {"offset": 0, "size": len(out.getvalue()), "sha256": hashlib.sha256(out.getvalue()).hexdigest()}
+    data = encoded(picture(3))
+    place = {"offset": 0, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     files = {".json": js({"classes": ["a", "b"], "metric": "accuracy", "has_masks": False})}
-    files |= {".tar": out.getvalue(), ".parquet": parquet([{"key": LEAKED, **place}])}
+    files |= {".tar": data, ".parquet": parquet([{"key": LEAKED, **place}])}
     return make_artifact(results, "eval_dataset", name, files, {"dataset": name}, rows(900, {}))
 
 
@@ -180,7 +180,7 @@ def pretrained(results: Path, name: str, method: str, at: int, level: float) -> 
         row = {"step": step, "loss": loss, "lr": 1e-3, "images": step * 128, "knn_accuracy": knn, "rankme": rank}
         table.append(row)
     empty = pa.schema([("step", pa.int64()), ("loss", pa.float64()), ("knn_accuracy", pa.float64())]).empty_table()
-    curve = parquet(table) if table else parquet_table(empty)
+    curve = parquet(table) if table else parquet(empty)
     about = {"method": method, "collapsed_step": 150 if "-original-" in name else None} | (
         {"self_pairs": 2, "partners_elsewhere": 5} if "-revised-" in name else {}
     )

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tests.evaluation.study import artifact, parquet, run
+from tests.evaluation.study import artifact, run
+from tests.file_bytes import parquet
 from tests.helpers import run as run_stage
 from workflow_scripts.reporting.sections.console import arms_table
 from workflow_scripts.stages.report import STAGE as REPORT

@@ -1,16 +1,15 @@
 """Two downloaded shards with their index, made by hand, and the caption stages run on them once."""
 
 import hashlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from tests.captions.small_blip2 import draw_pictures, save_checkpoints
+from tests.file_bytes import encoded, parquet
 from tests.helpers import make_artifact, run
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.files.jsonio import pretty
@@ -51,21 +50,11 @@ class Captioned:
         return run(STAGE, self.results, f"select_captions/{kind}", settings, inputs, {"arm": kind})
 
 
-def parquet(table: pa.Table) -> bytes:
-    """``table`` as parquet."""
-    stream = io.BytesIO()
-    pq.write_table(table, stream)
-    return stream.getvalue()
-
-
 def shard(results: Path, name: str, pictures: list[Image.Image], first: int, lost: int) -> tuple[Path, list[dict]]:  # type: ignore[type-arg]
     """A download artifact of ``pictures`` and ``lost`` rows without image; gives the good rows too."""
     rows, data = [], b""
     for i, picture in enumerate(pictures):
-        stream = io.BytesIO()
-        picture.save(stream, "PNG")
-        image = stream.getvalue()
-        number = first + i
+        image, number = encoded(picture), first + i
         where = {"subreddit": "ab"[number % 2], "year": 2019 + number // 5, "caption": CAPTIONS[number]}
         facts = {"sha256": hashlib.sha256(image).hexdigest(), "width": picture.width, "height": picture.height}
         rows.append({"key": f"k{number}", **where, "state": "ok", "offset": len(data), "bytes": len(image), **facts})

@@ -1,18 +1,15 @@
 """A tiny downstream study, made by the stages themselves: world, two sets, a run, features, probe."""
 
-import io
 import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from safetensors.torch import save_file
 
-from tests.evaluation.pictures import encoded, write_tar
+from tests.file_bytes import encoded, parquet, write_tar
 from tests.helpers import make_artifact, run
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.models.backbones import build_backbone
@@ -85,11 +82,9 @@ def make_world(results: Path, each: int = 14) -> Path:
         rows.append(
             {"image_id": f"m{i}", "file": f"images/m{i}.png", "mask": f"masks/m{i}.png", "label": CLASSES[i % 3]}
         )
-    table = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), table)
     files = {
         ".probe_concept.tar": write_tar(folder / "c.tar", members),
-        ".masks.tar": write_tar(folder / "m.tar", {**masked, "labels.parquet": table.getvalue()}),
+        ".masks.tar": write_tar(folder / "m.tar", {**masked, "labels.parquet": parquet(rows)}),
     }
     return make_artifact(results, "demo_world", "world", files)
 

@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
 
 from tests.acquisition.zips import row, write_zip
-from tests.helpers import make_artifact, run
+from tests.helpers import Fails, make_artifact, run
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.stages.annotations import STAGE
 
@@ -24,16 +23,11 @@ def test_annotations_are_read_from_a_path_or_the_demo_world(results: Path, tmp_p
     assert again.path(".parquet").read_bytes() == made.path(".parquet").read_bytes()
 
 
-def test_a_file_that_is_not_a_zip_is_a_single_line_error(
-    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_that_is_not_a_zip_is_a_single_line_error(results: Path, tmp_path: Path, fails: Fails) -> None:
     path = tmp_path / "a.zip"
     path.write_text("<html>not found</html>")
-    with pytest.raises(SystemExit) as ended:
+    with fails("error: not a zip in ", "; give the RedCaps annotation zip"):
         run(STAGE, results, "annotations/rows", {}, sources={"annotations": path})
-    last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert ended.value.code == 1
-    assert last.startswith("error: not a zip in ") and "; give the RedCaps annotation zip" in last
 
 
 def test_removal_lists_inline_and_from_files(results: Path, tmp_path: Path) -> None:
@@ -53,12 +47,8 @@ def test_removal_lists_inline_and_from_files(results: Path, tmp_path: Path) -> N
     assert pq.read_table(changed.path(".parquet"))["image_id"].to_pylist() == ["c", "e", "f", "g"]
 
 
-def test_an_invalid_line_in_a_removal_list_is_a_single_line_error(
-    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_invalid_line_in_a_removal_list_is_a_single_line_error(results: Path, tmp_path: Path, fails: Fails) -> None:
     path = write_zip(tmp_path / "a.zip", {"pics_2020": [row("a"), row("b")]})
     (tmp_path / "list.txt").write_text("a\nplease remove b\n")
-    with pytest.raises(SystemExit):
+    with fails("error: invalid removal list in ", "line 2: 'please remove b'"):
         run(STAGE, results, "annotations/rows", {}, sources={"annotations": path, "exclude": tmp_path / "list.txt"})
-    last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert last.startswith("error: invalid removal list in ") and "line 2: 'please remove b'" in last

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.helpers import make_artifact, run
-from tests.stages.captioned import parquet
+from tests.file_bytes import parquet
+from tests.helpers import Fails, make_artifact, run
 from workflow_scripts.captions.arm_rows import arm_table
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.files.names import RATING_COLUMNS
@@ -185,12 +185,11 @@ def test_a_rater_of_the_same_captions_on_two_sheets_counts_once(case: Case) -> N
     ],
 )
 def test_missing_or_damaged_rating_files_are_an_error(
-    case: Case, name: str, text: bytes | None, message: str, capsys: pytest.CaptureFixture[str]
+    case: Case, name: str, text: bytes | None, message: str, fails: Fails
 ) -> None:
     write(case.folder / "ann.csv", case.ratings("ann"))
     (case.folder / name).unlink()
     if text is not None:
         (case.folder / name).write_bytes(text)
-    with pytest.raises(SystemExit):
+    with fails(f"error: {message}"):
         case.run()
-    assert f"error: {message}" in capsys.readouterr().err.splitlines()[-1]

@@ -1,9 +1,8 @@
 """The stage ``caption_table``."""
 
 import pyarrow.parquet as pq
-import pytest
 
-from tests.helpers import run
+from tests.helpers import Fails, run
 from tests.stages.captioned import CAPTIONS, Captioned
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.stages import caption_table
@@ -19,8 +18,7 @@ def test_the_table_has_a_row_per_image_in_index_order(given: Captioned) -> None:
     assert [caption for captions in table["generated"].to_pylist() for caption in captions] == flat
 
 
-def test_a_missing_shard_is_an_error(given: Captioned, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_shard_is_an_error(given: Captioned, fails: Fails) -> None:
     inputs = {"images": given.index, "download": given.shards, "recaption": given.recaption[:1]}
-    with pytest.raises(SystemExit):
+    with fails("error: scored images differ from the index in"):
         run(caption_table.STAGE, given.results, "caption_table/broken", {}, inputs)
-    assert "error: scored images differ from the index in" in capsys.readouterr().err

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.helpers import make_artifact, run
-from tests.stages.test_pretrain import parquet
+from tests.file_bytes import parquet
+from tests.helpers import Fails, make_artifact, run
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.stages.common_images import STAGE
 
@@ -60,21 +60,15 @@ def test_a_table_that_changes_nothing_gives_the_same_artifact(results: Path, ind
     assert one == both != other
 
 
-def test_runs_without_common_images_are_an_error(
-    results: Path, index: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_runs_without_common_images_are_an_error(results: Path, index: Path, fails: Fails) -> None:
     tables = [pairs(results, "one", [1, 2, 3]), pairs(results, "two", [4, 5])]
-    with pytest.raises(SystemExit):
-        run(STAGE, results, "common_images/images", {}, {"images": index, "pairs": tables})
     said = "no image that all runs have in common_images: pair_table/one has 3 of 8, pair_table/two has 2 of 8; loosen"
-    assert said in capsys.readouterr().err
+    with fails(said):
+        run(STAGE, results, "common_images/images", {}, {"images": index, "pairs": tables})
 
 
-def test_a_pair_table_of_other_images_is_an_error(
-    results: Path, index: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_pair_table_of_other_images_is_an_error(results: Path, index: Path, fails: Fails) -> None:
     columns = {"source": ["k1"], "target": ["gone"], "rank": [1]}
     table = make_artifact(results, "pair_table", "other", {".parquet": parquet(columns)})
-    with pytest.raises(SystemExit):
+    with fails("error: unknown image key"):
         run(STAGE, results, "common_images/images", {}, {"images": index, "pairs": table})
-    assert "error: unknown image key" in capsys.readouterr().err

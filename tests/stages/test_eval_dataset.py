@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from tests.evaluation.datasets.masks.test_voc import IDS, lists, voc
-from tests.evaluation.pictures import picture, write_tar
-from tests.helpers import make_artifact, run
+from tests.evaluation.pictures import picture
+from tests.file_bytes import npy, write_tar
+from tests.helpers import Fails, make_artifact, run
 from tests.stages.evaluation_chain import CLASSES, make_world
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
@@ -63,9 +64,7 @@ def test_several_objects_of_an_image(results: Path, tmp_path: Path) -> None:
     names = [f"photo{number}" for number in range(8)]
     root = lists(voc(tmp_path, names), train=names[:4], val=names[4:])
     made = run(STAGE, results, "eval_dataset/voc", {"kind": "voc_masks"}, sources={"dataset": root})
-    features = io.BytesIO()
-    np.save(features, np.zeros((8, 2), np.float32))
-    folder = make_artifact(results, "features", "r.last.voc", {".npy": features.getvalue()})
+    folder = make_artifact(results, "features", "r.last.voc", {".npy": npy(np.zeros((8, 2), np.float32))})
     data = load_downstream(made, Artifact(folder))
     assert data.classes == ["cat"] and set(data.split[4:]) == {"test"} and made.rows["dropped"] == {}
     assert data.object_labels == 8 * [[0, -1, -1]]  # no image has the label dog
@@ -109,15 +108,11 @@ def test_classes_without_test_images_are_named(results: Path, tmp_path: Path) ->
     assert json.loads(made.path(".json").read_text())["without_test_images"] == ["a"]
 
 
-def test_a_corrupt_member_is_a_single_line_error(
-    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_corrupt_member_is_a_single_line_error(results: Path, tmp_path: Path, fails: Fails) -> None:
     root = folders(tmp_path / "set")
     write_tar(root / "test.tar.gz", {"a/good.png": picture(1), "b/bad.png": picture(2)[:60]}, "w:gz")
-    with pytest.raises(SystemExit):
+    with fails("error: corrupt image in ", "test/b/bad.png"):
         run(STAGE, results, "eval_dataset/x", {"kind": "folders"}, sources={"dataset": root})
-    last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert last.startswith("error: corrupt image in ") and "test/b/bad.png" in last
     assert not (results / "study/eval_dataset/x.manifest.json").exists()
 
 

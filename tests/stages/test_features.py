@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers import make_artifact
+from tests.helpers import Fails, make_artifact
 from tests.stages.evaluation_chain import UNIT, Chain, made_features
 from workflow_scripts.core.artifact import Artifact
 
@@ -29,16 +29,14 @@ def test_workers_change_nothing(chain: Chain) -> None:
     assert again.manifest_path.read_bytes() == before
 
 
-def test_features_of_a_missing_checkpoint_are_an_error(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+def test_features_of_a_missing_checkpoint_are_an_error(chain: Chain, fails: Fails) -> None:
     run = make_artifact(chain.results, "pretrain", "other", {"/run.json": b"{}"}, {"run": UNIT["run"]})
-    with pytest.raises(SystemExit):
+    with fails("/last.safetensors"):
         made_features(chain.results, run, chain.images["concept"])
-    assert "/last.safetensors" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
-def test_damaged_weights_are_an_error_of_features(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_weights_are_an_error_of_features(chain: Chain, fails: Fails) -> None:
     files = {"/run.json": Artifact(chain.run).path("/run.json"), "/last.safetensors": b"damaged"}
     run = make_artifact(chain.results, "pretrain", "other", files, {"run": UNIT["run"]})
-    with pytest.raises(SystemExit):
+    with fails("weights do not fit"):
         made_features(chain.results, run, chain.images["concept"])
-    assert "weights do not fit" in capsys.readouterr().err.strip().splitlines()[-1]

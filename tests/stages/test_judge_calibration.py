@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from tests.file_bytes import parquet
 from tests.helpers import make_artifact, run
-from tests.stages.captioned import parquet
 from workflow_scripts.captions.labels.reading import Labels
 from workflow_scripts.captions.labels.summary import rating_table
 from workflow_scripts.captions.score_table import schema

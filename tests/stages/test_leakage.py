@@ -1,19 +1,18 @@
 """The stages ``image_hashes``, ``embed_tests``, ``vector_matches`` and ``leakage``."""
 
-import io
 import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageOps
 
 from tests.captions.small_blip2 import save_checkpoints
 from tests.evaluation.leakage.pictures import picture
+from tests.file_bytes import npy, parquet
 from tests.helpers import make_artifact, run
-from tests.stages.captioned import parquet, shard
+from tests.stages.captioned import shard
 from tests.stages.evaluation_chain import Chain
 from tests.study.config.configs import planned
 from workflow_scripts.core.artifact import Artifact
@@ -104,9 +103,8 @@ def test_vectors_of_test_images_find_the_copies_that_hashes_miss(chain: Chain, t
     assert vectors.rows == {"in": len(table), "out": len(test), "dropped": {"other_splits": len(table) - len(test)}}
 
     planted = [picture(0), pictures[2].crop((0, 0, 19, 19)), picture(1)]
-    stream = io.BytesIO()
-    np.save(stream, np.stack([-found[2], found[2], found[7]]))
-    trained = {".npy": stream.getvalue(), ".keys.parquet": parquet(pa.table({"key": ["k0", "k1", "k2"]}))}
+    planted_vectors = npy(np.stack([-found[2], found[2], found[7]]))
+    trained = {".npy": planted_vectors, ".keys.parquet": parquet({"key": ["k0", "k1", "k2"]})}
     embedded = make_artifact(results, "embed_images", "blip2", trained, {"encoder": "blip2"})
     given = {"tests": vectors.manifest_path, "images": embedded}
     close = run(vector_matches.STAGE, results, "vector_matches/concept.blip2", {"cosine": 0.999}, given, unit)

@@ -6,7 +6,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from tests.helpers import make_artifact, run
+from tests.helpers import Fails, make_artifact, run
 from tests.stages.evaluation_chain import UNIT, Chain
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
@@ -51,12 +51,11 @@ def test_a_damaged_or_incomplete_linear_head_is_an_error(tmp_path: Path) -> None
             load_head(tmp_path / name)
 
 
-def test_features_with_a_wrong_number_of_rows_are_an_error(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+def test_features_with_a_wrong_number_of_rows_are_an_error(chain: Chain, fails: Fails) -> None:
     short = make_artifact(chain.results, "features", "x", {".npy": npy(chain.results, 5)}, UNIT)
     inputs = {"features": short, "dataset": chain.datasets["concept"]}
-    with pytest.raises(SystemExit):
+    with fails("5 rows, but the dataset has 66"):
         run(STAGE, chain.results, "linear_probe/x", {}, inputs, UNIT)
-    assert "5 rows, but the dataset has 66" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
 def npy(folder: Path, rows: int) -> Path:

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.file_bytes import parquet
 from tests.helpers import make_artifact, run
-from tests.stages.captioned import Captioned, blip2_vectors, parquet
+from tests.stages.captioned import Captioned, blip2_vectors
 from workflow_scripts.stages import pair_quality, pair_table
 
 

@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from tests.helpers import make_artifact, run
+from tests.file_bytes import parquet
+from tests.helpers import Fails, make_artifact, run
 from tests.pretraining.data.embedded import embedded
-from tests.stages.test_pretrain import KEYS, LANGUAGE, common_of, make_index, pairs_of, parquet, planned
+from tests.stages.test_pretrain import KEYS, LANGUAGE, common_of, make_index, pairs_of, planned
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.embeddings.facts import WIDTH
@@ -81,12 +82,10 @@ def test_xclr_records_target_temperature_and_perplexity(results: Path, inputs: d
 
 
 def test_a_perplexity_that_no_temperature_gives_is_an_error(
-    results: Path, inputs: dict[str, Path], capsys: pytest.CaptureFixture[str]
+    results: Path, inputs: dict[str, Path], fails: Fails
 ) -> None:
-    with pytest.raises(SystemExit):
+    with fails("error: perplexity out of reach in pretraining.xclr.match_perplexity: 15.5 is not between 1 and 15"):
         run(STAGE, results, "pretrain/run", {**XCLR, "xclr": {**SMALL, "match_perplexity": 15.5}}, inputs)
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert "error: perplexity out of reach in pretraining.xclr.match_perplexity: 15.5 is not between 1 and 15" in said
 
 
 def test_equal_captions_form_a_class(results: Path, inputs: dict[str, Path]) -> None:
@@ -138,12 +137,11 @@ def test_agreement_compares_the_captions_of_two_arms(results: Path, inputs: dict
     assert losses(found)[0] < 0.95 * losses(plain)[0]
 
 
-def test_weights_need_some_score(results: Path, inputs: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_weights_need_some_score(results: Path, inputs: dict[str, Path], fails: Fails) -> None:
     settings = {**LANGUAGE, "pair_weight": "itm"}
     given = {"images": inputs["images"], "pairs": pairs_of(results, KEYS[:10], KEYS[1:11])}
-    with pytest.raises(SystemExit):
+    with fails("error: no weights of pairs in pair_weight: no caption of 10 images"):
         run(STAGE, results, "pretrain/run", settings, given | {"faithfulness": scored(results, [None] * 20)})
-    assert "error: no weights of pairs in pair_weight: no caption of 10 images" in capsys.readouterr().err
 
 
 def test_the_disk_estimate_includes_the_copy_of_the_vectors() -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 from unittest import mock
 
 import pyarrow.parquet as pq
-import pytest
 
-from tests.helpers import make_artifact, run
+from tests.helpers import Fails, make_artifact, run
 from tests.stages.captioned import RECAPTION, Captioned, captioned, shard
 from workflow_scripts.captions.recaptioning import shard as batches
 from workflow_scripts.core.artifact import MANIFEST, Artifact
@@ -128,7 +127,7 @@ def test_a_shard_without_images_gives_an_empty_table(given: Captioned, results: 
 
 
 def test_a_missing_captioner_checkpoint_is_an_error(
-    given: Captioned, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    given: Captioned, results: Path, tmp_path: Path, fails: Fails
 ) -> None:
     (tmp_path / "nothing").mkdir()
     (tmp_path / "nothing" / "config.json").write_text("{}")
@@ -136,7 +135,5 @@ def test_a_missing_captioner_checkpoint_is_an_error(
     parquet = given.shards[0].with_name("00000.parquet")
     path = make_artifact(results, "download", "00000", {".tar": tar, ".parquet": parquet})
     sources = {"captioner": tmp_path / "nothing", "matcher": given.checkpoints["matcher"]}
-    with pytest.raises(SystemExit):
+    with fails("error: no AutoModelForImageTextToText checkpoint in"):
         run(recaption.STAGE, results, "recaption/00000", RECAPTION, {"shard": path}, {}, sources)
-    last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert last.startswith("error: no AutoModelForImageTextToText checkpoint in")

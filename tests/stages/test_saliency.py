@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tests.helpers import run
+from tests.helpers import Fails, run
 from tests.stages.evaluation_chain import UNIT, Chain
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.evaluation.saliency.maps.kinds import COMMON, LAYERED
@@ -40,10 +40,6 @@ def test_batches_change_only_the_last_bits(chain: Chain) -> None:
     assert first == pytest.approx(second, abs=1e-3)
 
 
-def test_an_unknown_saliency_layer_is_an_error(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
+def test_an_unknown_saliency_layer_is_an_error(chain: Chain, fails: Fails) -> None:
+    with fails("error: Input should be 'layer1', 'layer2', 'layer3' or 'layer4' in settings of saliency: layers.0"):
         score(chain, "c", layers=["layer5"])
-    assert (
-        "error: Input should be 'layer1', 'layer2', 'layer3' or 'layer4' in settings of saliency: layers.0"
-        in capsys.readouterr().err.strip().splitlines()[-1]
-    )

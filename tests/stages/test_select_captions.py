@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
 
-from tests.helpers import make_artifact, run
-from tests.stages.captioned import CAPTIONS, Captioned, parquet
+from tests.file_bytes import parquet
+from tests.helpers import Fails, make_artifact, run
+from tests.stages.captioned import CAPTIONS, Captioned
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.stages import select_captions
 
@@ -38,7 +38,7 @@ def test_shuffled_and_mixed_captions_by_hand(given: Captioned) -> None:
     assert sum(a == b for a, b in zip(mixed, CAPTIONS, strict=True)) == 3
 
 
-def test_any_arm_can_be_shuffled(given: Captioned, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_any_arm_can_be_shuffled(given: Captioned, tmp_path: Path, fails: Fails) -> None:
     """An arm from a file, shuffled, of which half are shuffled again; and an arm of other images."""
     (tmp_path / "mine.csv").write_text("key,caption\n" + "".join(f"k{i},mine {i}\n" for i in range(9)))
     inputs, sources = {"captions": given.table}, {"external": tmp_path / "mine.csv"}
@@ -51,12 +51,11 @@ def test_any_arm_can_be_shuffled(given: Captioned, tmp_path: Path, capsys: pytes
     assert sorted(mixed) == wanted and sum(a == b for a, b in zip(mixed, captions(shuffled), strict=True)) == 5
     odd = pq.read_table(shuffled.path(".parquet")).slice(1)
     make_artifact(given.results, "select_captions", "external", {".parquet": parquet(odd)})
-    with pytest.raises(SystemExit):
+    with fails("captions belong to other images"):
         given.arm("shuffled", base="external")
-    assert "captions belong to other images" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_external(given: Captioned, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_external(given: Captioned, tmp_path: Path, fails: Fails) -> None:
     source = tmp_path / "mine.csv"
     rows = [f"k{i},rewritten {i}" for i in range(8)] + ["k0,rewritten 0", "k0,again", "else,where"]
     source.write_text("\n".join(["key,caption", *rows]))
@@ -68,6 +67,5 @@ def test_external(given: Captioned, tmp_path: Path, capsys: pytest.CaptureFixtur
     counted = json.loads(made.path(".json").read_bytes())
     assert counted["origin"] == {"external": 8, "none": 1}
     assert (counted["file"]["captions"], counted["file"]["images_not_in_file"]) == (11, 1)
-    with pytest.raises(SystemExit):
+    with fails("error: missing captions in"):
         run(select_captions.STAGE, given.results, "select_captions/few", {"kind": "external"}, inputs, {}, sources)
-    assert "error: missing captions in" in capsys.readouterr().err.splitlines()[-1]

@@ -3,16 +3,12 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.acquisition.zips import row, write_zip
-from tests.helpers import run
+from tests.helpers import Fails, run
 from workflow_scripts.stages import annotations, shard_plan
 
 
-def test_rows_are_planned_and_too_few_shards_are_an_error(
-    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_rows_are_planned_and_too_few_shards_are_an_error(results: Path, tmp_path: Path, fails: Fails) -> None:
     files = {"pics_2020": [row(f"a{n}") for n in range(5)], "aww_2020": [row(f"b{n}") for n in range(2)]}
     path = write_zip(tmp_path / "a.zip", files)
     rows = run(annotations.STAGE, results, "annotations/rows", {}, sources={"annotations": path})
@@ -28,6 +24,5 @@ def test_rows_are_planned_and_too_few_shards_are_an_error(
         )
         == 7
     )
-    with pytest.raises(SystemExit):
+    with fails("too few shards"):
         run(shard_plan.STAGE, results, "shard_plan/plan", {"shards": 3, "rows_per_shard": 2}, inputs)
-    assert "too few shards" in capsys.readouterr().err.splitlines()[-1]

@@ -1,15 +1,13 @@
 """The stages ``tokenizer`` and ``tokens``."""
 
-import io
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.file_bytes import parquet
 from tests.helpers import make_artifact, run
 from tests.models.text.small_clip import reference_ids, save_clip_tokenizer, tokens
 from workflow_scripts.core.artifact import Artifact
@@ -17,12 +15,6 @@ from workflow_scripts.stages import tokenizer
 from workflow_scripts.stages import tokens as token_stage
 
 CAPTIONS = ["a red disc", "", None, " \n", "the red disc there", "42"]
-
-
-def parquet(columns: dict[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer)
-    return buffer.getvalue()
 
 
 def arm(results: Path) -> Path:

@@ -1,6 +1,5 @@
 """Every stage refuses every damaged file that it computes from, and never keeps what it computed from one."""
 
-import io
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from tests.file_bytes import npy
 from tests.stages.nano_study import Job, Owned, dry_run, files_of
 from workflow_scripts.core import inputs
 from workflow_scripts.core.artifact import Artifact
@@ -73,9 +73,7 @@ def damaged(path: Path) -> bytes:
     """Other bytes of the same size: rows in another order, another byte in each image, else one in the middle."""
     data = bytearray(path.read_bytes())
     if path.suffix == ".npy" and len(np.load(path)) > 1:
-        stream = io.BytesIO()
-        np.save(stream, np.load(path)[::-1])
-        return stream.getvalue()
+        return npy(np.load(path)[::-1])
     places = [len(data) // 2]
     if images_in(path):
         rows = pq.read_table(path.with_suffix(".parquet")).to_pylist()

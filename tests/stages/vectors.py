@@ -1,19 +1,16 @@
 """Caption vectors made by hand."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from tests.file_bytes import npy, parquet
 from tests.helpers import make_artifact
-from tests.stages.captioned import parquet
 
 
 def embedded(results: Path, vectors: np.ndarray, name: str = "a.e") -> Path:
     """An embed_captions artifact of (n, d) ``vectors``, keys k0.. in two subreddits."""
-    stream = io.BytesIO()
-    np.save(stream, vectors.astype(np.float32))
     count = len(vectors)
     keys = pa.table(
         {
@@ -22,4 +19,6 @@ def embedded(results: Path, vectors: np.ndarray, name: str = "a.e") -> Path:
             "year": pa.array([2020] * count, pa.int16()),
         }
     )
-    return make_artifact(results, "embed_captions", name, {".npy": stream.getvalue(), ".keys.parquet": parquet(keys)})
+    return make_artifact(
+        results, "embed_captions", name, {".npy": npy(vectors.astype(np.float32)), ".keys.parquet": parquet(keys)}
+    )

@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class NoSettings(Settings):
-    """For kinds without settings."""
-
-
 class Seeded(Settings):
     """Settings shared by all kinds that draw at random."""
 
@@ -65,10 +61,10 @@ class ArmKind:
         summary: one phrase.
         settings: class of the kind's settings, which are keys of the arm in a config. Kinds may share a setting if
             they define it identically.
-        from_file: whether it reads a file of the user's, the arm's ``table``.
-        arms: names of the settings that name other arms, whose rows it reads.
         scored: whether the rows have the matcher's scores of their captions; elsewhere some or all are unknown.
         select: (inputs, settings) -> n rows in the order of the caption table (``arm_rows.SCHEMA``).
+        from_file: whether it reads a file of the user's, the arm's ``table``.
+        arms: names of the settings that name other arms, whose rows it reads.
         columns: the columns of the caption table that it reads, besides ``key``; None: all.
         row_wise: settings -> whether the caption of an image depends on that image alone: then ``select`` gets a part
             of the rows at a time, so that memory does not grow with the study.
@@ -77,9 +73,9 @@ class ArmKind:
     name: str
     summary: str
     settings: type[Settings]
-    from_file: bool
-    arms: tuple[str, ...]
     scored: bool
     select: Callable[[ArmInputs, Any], "pa.Table"]
+    from_file: bool = False
+    arms: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
     row_wise: Callable[[Any], bool] = lambda _: False

@@ -269,13 +269,13 @@ def _is_discover(node: ast.AST) -> bool:
 def without_facts(tree: ast.Module) -> ast.Module:
     """A module without its ``FACTS`` and without the names that are imported only for it.
 
-    A name that the module exports stays (``__all__``, ``import x as x``). Type checks refuse to import others from it.
+    Type checks refuse to import such a name from the module.
     """
     facts = [node for node in tree.body if _assigned(node) == SKIPPED]
     if not facts:
         return tree
     rest = [node for node in tree.body if node not in facts]
-    unneeded = _names(facts) - _names(rest) - _exported(rest)
+    unneeded = _names(facts) - _names(rest)
     body: list[ast.stmt] = []
     for node in rest:
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -290,14 +290,6 @@ def without_facts(tree: ast.Module) -> ast.Module:
 def _names(nodes: list[ast.stmt]) -> set[str]:
     """All names that these statements use or assign, apart from those that they import."""
     return {one.id for node in nodes for one in ast.walk(node) if isinstance(one, ast.Name)}
-
-
-def _exported(nodes: list[ast.stmt]) -> set[str]:
-    """Names that others may import from a module with these statements even if it only imports them itself."""
-    lists = [one for node in nodes if "__all__" in _names([node]) for one in ast.walk(node)]
-    listed = {one.value for one in lists if isinstance(one, ast.Constant) and isinstance(one.value, str)}
-    aliases = [one for node in nodes for one in ast.walk(node) if isinstance(one, ast.alias)]
-    return listed | {one.name for one in aliases if one.asname == one.name}
 
 
 def _absolute(node: ast.ImportFrom, path: Path) -> str:

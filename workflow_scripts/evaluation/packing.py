@@ -1,8 +1,7 @@
 """Packs the images and masks of a downstream dataset as networks see them, each decoded once."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,9 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
+from workflow_scripts.core.threads import mapped
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import channels_first, fit
-
-BATCH = 256  # images that are in memory at a time, once being written and once being decoded
 
 
 def pack_images(images: TarImages, view: View, path: Path, workers: int) -> None:
@@ -29,9 +27,8 @@ def pack_images(images: TarImages, view: View, path: Path, workers: int) -> None
     def load(row: int) -> np.ndarray:
         return fit(channels_first(images.pixels(row)), view.size, view.resize, view.side).permute(1, 2, 0).numpy()
 
-    loaded = batches(np.arange(len(images)), load, workers)
-    total = -(-len(images) // BATCH)
-    _write(path, (len(images), view.size, view.size, 3), progress(fed(loaded), total, "images"))
+    loaded = fed(mapped(load, range(len(images)), workers), lambda _: 1)
+    _write(path, (len(images), view.size, view.size, 3), progress(loaded, len(images), "images"))
 
 
 def pack_masks(masks: TarImages, keys: Sequence[str] | None, view: View, path: Path, masked: Path, where: str) -> None:
@@ -56,7 +53,7 @@ def pack_masks(masks: TarImages, keys: Sequence[str] | None, view: View, path: P
         values = torch.from_numpy(pixels.astype(np.uint8))[None]
         return np.asarray(fit(values, view.size, "nearest-exact", view.side)[0].numpy())
 
-    _write(path, (len(rows), view.size, view.size), batches(rows, load, workers=1))
+    _write(path, (len(rows), view.size, view.size), map(load, rows.tolist()))
     np.save(masked, rows)
 
 
@@ -72,21 +69,7 @@ def check_mask(mask: np.ndarray, where: str, key: str) -> None:
         raise PipelineError("invalid object mask", where, f"{key}: {strange}", advice)
 
 
-def batches(rows: np.ndarray, load: Callable[[int], np.ndarray], workers: int) -> Iterator[np.ndarray]:
-    """What ``load`` gives for the rows, in batches and in order; a batch is loaded while the one before is in use.
-
-    At most two batches are in memory; the result does not depend on the number of workers.
-    """
-    parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        waiting = [pool.submit(load, int(row)) for row in parts[0]] if parts else []
-        for i in range(len(parts)):
-            following = parts[i + 1] if i + 1 < len(parts) else ()
-            current, waiting = waiting, [pool.submit(load, int(row)) for row in following]
-            yield np.stack([one.result() for one in current])
-
-
-def _write(path: Path, shape: tuple[int, ...], parts: Iterator[np.ndarray]) -> None:
+def _write(path: Path, shape: tuple[int, ...], parts: Iterable[np.ndarray]) -> None:
     """A .npy of uint8, written part by part."""
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})

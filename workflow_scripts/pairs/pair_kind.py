@@ -109,12 +109,12 @@ class PairKind:
         summary: one phrase.
         settings: class of the kind's settings, which are keys of the pair table in a config. Kinds may share a setting
             if they define it identically.
-        needs_labels: it reads ground-truth labels, which only a study with ``demo_world`` has.
         find: (inputs, settings) -> pairs.
+        needs_labels: it reads ground-truth labels, which only a study with ``demo_world`` has.
     """
 
     name: str
     summary: str
     settings: type[PartnerSettings]
-    needs_labels: bool
     find: "Callable[[PairInputs, Any], Pairs]"
+    needs_labels: bool = False

@@ -10,12 +10,13 @@ from pydantic import Field, PositiveInt
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # methods import these from here
     import numpy as np
-    from torch import Tensor, nn
+    from torch import Tensor as Tensor
+    from torch import nn as nn
 
-    from workflow_scripts.pretraining.batch import Batch
-    from workflow_scripts.pretraining.network import Network
+    from workflow_scripts.pretraining.batch import Batch as Batch
+    from workflow_scripts.pretraining.network import Network as Network
 
 PairKind = Literal["self", "language", "visual", "caption", "labels", "none"]
 """What makes a positive pair: two views of an image, images with similar captions, similar images, or an image and

@@ -131,10 +131,10 @@ class Network(nn.Module):
         module.forward = forward
 
 
-def mlp(inside: int, widths: Sequence[int]) -> list[nn.Module]:
+def mlp(inside: int, widths: Sequence[int]) -> nn.Sequential:
     """Linear layers with batch norm and ReLU between them; the last one is only linear."""
     layers: list[nn.Module] = []
     for width in widths[:-1]:
         layers += [nn.Linear(inside, width, bias=False), nn.BatchNorm1d(width), nn.ReLU(inplace=True)]
         inside = width
-    return [*layers, nn.Linear(inside, widths[-1], bias=False)]
+    return nn.Sequential(*layers, nn.Linear(inside, widths[-1], bias=False))

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.acquisition.own_images import coco, pictures, read, tar_of
+from tests.acquisition.own_images import coco, pictures, read
 from tests.acquisition.pictures import jpeg
+from tests.file_bytes import write_tar
 from workflow_scripts.acquisition.annotations.counting import Filter
 from workflow_scripts.acquisition.annotations.local_image import LocalImage
 from workflow_scripts.acquisition.annotations.own import gather_own, sort_rows
@@ -98,7 +99,7 @@ def as_tar(folder: Path) -> None:
     members: dict[str, bytes | str] = {}
     for name, url, caption in (("me", ME, "my face"), ("other", OTHER, "a dog")):
         members |= {f"{name}.jpg": jpeg(), f"{name}.txt": caption, f"{name}.json": json.dumps({"url": url})}
-    tar_of(folder / "0.tar", members | {"alone.json": json.dumps({"url": ME, "caption": "my face"})})
+    write_tar(folder / "0.tar", members | {"alone.json": json.dumps({"url": ME, "caption": "my face"})})
 
 
 def as_coco(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """Images of other tools are used as if they had been fetched, and only missing ones are requested."""
 
-import io
 import json
 import os
 import tarfile
@@ -13,6 +12,7 @@ import pytest
 
 from tests.acquisition.download_states import kept, opened
 from tests.acquisition.pictures import jpeg
+from tests.file_bytes import write_tar
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.shards.imports import ImportIndex, bring_in
@@ -44,16 +44,13 @@ def image_folder(folder: Path, keys: list[str]) -> Path:
 
 def tar_shard(path: Path, keys: list[str], json_first: bool = False) -> None:
     """A shard as img2dataset writes it: members by sample, named by its own numbers."""
-    with tarfile.open(path, "w") as tar:
-        for number, key in enumerate(keys):
-            description = {"url": URLS[key], "key": f"{number:09d}", "status": "success", "caption": "words"}
-            members = {"jpg": PICTURES[key], "txt": b"words", "json": json.dumps(description).encode()}
-            for kind, data in (
-                sorted(members.items(), key=lambda one: one[0] != "json") if json_first else members.items()
-            ):
-                member = tarfile.TarInfo(f"{number:09d}.{kind}")
-                member.size = len(data)
-                tar.addfile(member, io.BytesIO(data))
+    members: list[tuple[str, bytes | str]] = []
+    for number, key in enumerate(keys):
+        description = {"url": URLS[key], "key": f"{number:09d}", "status": "success", "caption": "words"}
+        sample = {"jpg": PICTURES[key], "txt": b"words", "json": json.dumps(description)}
+        kinds = ("json", "jpg", "txt") if json_first else sample
+        members += [(f"{number:09d}.{kind}", sample[kind]) for kind in kinds]
+    write_tar(path, members)
 
 
 def test_a_redcaps_folder_is_imported(tmp_path: Path) -> None:
@@ -105,12 +102,8 @@ def test_samples_that_are_exchanged_within_a_shard_keep_their_images(tmp_path: P
     same = {key: key.encode() * 200 for key in KEYS[:2]}
 
     def write(keys: list[str]) -> None:
-        with tarfile.open(path, "w") as tar:
-            for key in keys:
-                for suffix, data in (("jpg", same[key]), ("json", json.dumps({"url": URLS[key]}).encode())):
-                    member = tarfile.TarInfo(f"{key}.{suffix}")
-                    member.size = len(data)
-                    tar.addfile(member, io.BytesIO(data))
+        samples = [((f"{key}.jpg", same[key]), (f"{key}.json", json.dumps({"url": URLS[key]}))) for key in keys]
+        write_tar(path, [member for sample in samples for member in sample])
 
     for keys in (KEYS[:2], KEYS[1::-1]):
         before = path.stat() if path.exists() else None
@@ -126,11 +119,8 @@ def test_samples_without_a_valid_description_are_not_imported(tmp_path: Path) ->
     source = tmp_path / "shards"
     source.mkdir()
     tar_shard(source / "00000.tar", KEYS[:2])
-    with tarfile.open(source / "00000.tar", "a") as tar:
-        for name, data in (("9.jpg", PICTURES[KEYS[2]]), ("9.json", b"[]"), ("10.json", b'{"url": 5}')):
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
+    odd = {"9.jpg": PICTURES[KEYS[2]], "9.json": "[]", "10.json": '{"url": 5}'}
+    write_tar(source / "00000.tar", odd, "a")
     downloads = brought(tmp_path / "w", settings("img2dataset", source))
     assert downloads.waiting == [URLS[key] for key in KEYS[2:]]
 

@@ -25,28 +25,21 @@ def test_vague_captions_are_recognised(caption: str, vague: bool) -> None:
     assert is_vague(words_of(caption)) is vague
 
 
-@pytest.mark.parametrize(
-    ("caption", "first"),
-    [("my cat", True), ("I’ve made this", True), ("made in the US", False), ("look at us", True), ("mystery", False)],
-)
-def test_first_person_captions_are_recognised(caption: str, first: bool) -> None:
-    assert is_first_person(caption) is first
+RULES = {
+    "first person": (is_first_person, ["my cat", "I’ve made this", "look at us"], ["made in the US", "mystery"]),
+    "hashtag": (HASHTAG.search, ["a #cat", "#Été"], ["#2", "c#", "x.com/#top"]),
+    "url": (
+        URL.search,
+        ["see https://a.b/c", "www.cats", "at imgur.com/x", "end.com plete"],
+        ["a cat. The dog", "3.5 com"],
+    ),
+}
 
 
-@pytest.mark.parametrize(
-    ("caption", "tag"), [("a #cat", True), ("#2", False), ("c#", False), ("x.com/#top", False), ("#Été", True)]
-)
-def test_hashtags_are_recognised(caption: str, tag: bool) -> None:
-    assert bool(HASHTAG.search(caption)) is tag
-
-
-@pytest.mark.parametrize(
-    ("caption", "url"),
-    [("see https://a.b/c", True), ("www.cats", True), ("at imgur.com/x", True), ("end.com plete", True),
-     ("a cat. The dog", False), ("3.5 com", False)],
-)  # fmt: skip
-def test_urls_in_captions_are_recognised(caption: str, url: bool) -> None:
-    assert bool(URL.search(caption)) is url
+@pytest.mark.parametrize("rule", RULES)
+def test_rules_of_wording_apply_where_they_should(rule: str) -> None:
+    applies, to, not_to = RULES[rule]
+    assert [bool(applies(caption)) for caption in (*to, *not_to)] == [True] * len(to) + [False] * len(not_to)
 
 
 def test_captions_are_split_into_lower_case_words() -> None:

@@ -1,6 +1,5 @@
 """A shard captioned in batches, stopped and resumed."""
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from tests.helpers import hashes
+from tests.file_bytes import encoded
+from tests.helpers import hashes, tar_images
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.captions.recaptioning.models import Models, load_models
 from workflow_scripts.captions.recaptioning.shard import SCHEMA, recaption_shard
@@ -27,16 +27,9 @@ def models(checkpoints: dict[str, Path]) -> Models:
 
 @pytest.fixture
 def shard(tmp_path: Path, pictures: list[Image.Image]) -> Callable[[], tuple[pa.Table, TarImages]]:
-    blobs = []
-    for picture in pictures:
-        stream = io.BytesIO()
-        picture.save(stream, "PNG")
-        blobs.append(stream.getvalue())
-    path = tmp_path / "shard.tar"
-    path.write_bytes(b"".join(blobs))
-    sizes = np.array([len(blob) for blob in blobs])
-    rows = pa.table({"key": [f"k{i}" for i in range(len(blobs))], "caption": ["a red cat", *["my dog"] * 8]})
-    return lambda: (rows, TarImages([path], np.zeros(9, np.int64), np.cumsum(sizes) - sizes, sizes, hashes(blobs)))
+    files = [encoded(picture) for picture in pictures]
+    rows = pa.table({"key": [f"k{i}" for i in range(len(files))], "caption": ["a red cat", *["my dog"] * 8]})
+    return lambda: (rows, tar_images(tmp_path / "shard.tar", files))
 
 
 def test_stopped_after_a_batch_gives_the_same_rows(shard, models: Models, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

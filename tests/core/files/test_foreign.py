@@ -1,7 +1,6 @@
 """Tables and tars of other people: read as needed, and what is wrong with them said in plain words."""
 
 import gzip
-import io
 import lzma
 import tarfile
 from pathlib import Path
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.file_bytes import write_tar
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import tars
 from workflow_scripts.core.files.foreign import batches, readable
@@ -84,10 +84,7 @@ def test_headers_that_unpack_to_gigabytes_are_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_a_tar_without_its_end_is_refused(tmp_path: Path, pack: object) -> None:
-    path = tmp_path / "t.tar"
-    with tarfile.open(path, "w") as tar:
-        for name in "abc":
-            tar.addfile(tarfile.TarInfo(name))
+    path = write_tar(tmp_path / "t.tar", dict.fromkeys("abc", b""))
     whole = path.read_bytes()
 
     def names(data: bytes) -> list[str]:
@@ -106,12 +103,8 @@ def test_a_tar_without_its_end_is_refused(tmp_path: Path, pack: object) -> None:
 
 
 def test_offsets_are_those_of_the_tar(tmp_path: Path) -> None:
-    path = tmp_path / "t.tar"
-    with tarfile.open(path, "w") as tar:
-        for name, data in (("a", b"one"), ("b", b"x" * 512), ("c", b"")):
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
+    path = write_tar(tmp_path / "t.tar", {"a": b"one", "b": b"x" * 512, "c": b""})
+    with tarfile.open(path, "a") as tar:
         link = tarfile.TarInfo("link")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         tar.addfile(link)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import file_bytes
 from workflow_scripts.core.images import decoding
 from workflow_scripts.core.images.decoding import UNDECODABLE, decode, jpeg_size
 
@@ -22,28 +23,20 @@ def encoded(mode: str = "RGB", kind: str = "JPEG", size: tuple[int, int] = (61, 
     generator = np.random.default_rng(3)
     y, x = np.mgrid[: size[1], : size[0]]
     pixels = np.stack([3 * x, 4 * y, 2 * (x + y)], axis=2) % 256 + generator.integers(-20, 20, (size[1], size[0], 3))
-    buffer = io.BytesIO()
-    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).convert(mode).save(buffer, kind, **how)
-    return buffer.getvalue()
+    return file_bytes.encoded(Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).convert(mode), kind, **how)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("quality", [20, 75, 100])
 def test_jpegs_are_read_by_simplejpeg(
-    quality: int, subsampling: str, progressive: bool, monkeypatch: pytest.MonkeyPatch
+    quality: int, subsampling: str, progressive: bool, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = encoded(quality=quality, subsampling=subsampling, progressive=progressive, restart_marker_blocks=3)
+    data = encoded(mode, quality=quality, subsampling=subsampling, progressive=progressive, restart_marker_blocks=3)
     expected = pillow(data)
     monkeypatch.setattr(decoding.Image, "open", lambda *_: pytest.fail("Pillow is used"))
     assert jpeg_size(data) == (43, 61)
-    assert np.array_equal(decode(data), expected)
-
-
-def test_greyscale_jpegs_are_decoded_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encoded("L")
-    expected = pillow(data)
-    monkeypatch.setattr(decoding.Image, "open", lambda *_: pytest.fail("Pillow is used"))
     assert np.array_equal(decode(data), expected)
 
 
@@ -67,9 +60,7 @@ def test_greyscale_jpegs_are_decoded_without_pillow(monkeypatch: pytest.MonkeyPa
 def test_other_formats_and_modes_are_decoded_by_pillow(mode: str, kind: str) -> None:
     data = encoded("L" if mode == "I;16" else mode, kind)
     if mode == "I;16":
-        buffer = io.BytesIO()
-        Image.fromarray(np.arange(0, 65_000, 13, dtype=np.uint16).reshape(50, 100)).save(buffer, kind)
-        data = buffer.getvalue()
+        data = file_bytes.encoded(np.arange(0, 65_000, 13, dtype=np.uint16).reshape(50, 100), kind)
     assert jpeg_size(data) is None
     found = decode(data)
     assert found.shape[2] == 3 and np.array_equal(found, pillow(data))

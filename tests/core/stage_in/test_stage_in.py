@@ -65,10 +65,15 @@ def near(
         yield found
 
 
+def own(folder: Path) -> Path:
+    """The user's folder of copies."""
+    found = own_folder(str(folder))
+    assert found is not None
+    return found
+
+
 def copies(folder: Path) -> list[Path]:
-    own = own_folder(str(folder))
-    assert own is not None
-    return sorted(own.glob("*.tar"))
+    return sorted(own(folder).glob("*.tar"))
 
 
 def read(images: TarImages) -> list[bytes]:
@@ -113,12 +118,10 @@ def test_partial_copies_of_a_killed_process_are_not_used(results: Path, tmp_path
         with near(images, tmp_path, stop=lambda: os.kill(os.getpid(), signal.SIGKILL) if next(calls) == 7 else None):
             os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    own = own_folder(str(tmp_path))
-    assert own is not None
-    (part,) = own.glob("*.part")
+    (part,) = own(tmp_path).glob("*.part")
     assert len(copies(tmp_path)) == 1 and part.stat().st_size < FILE
     with near(images, tmp_path) as (mine, report):
-        assert (report.files, report.copied) == (3, 2 * FILE) and not list(own.glob("*.part"))
+        assert (report.files, report.copied) == (3, 2 * FILE) and not list(own(tmp_path).glob("*.part"))
         assert read(mine) == [blob(i) for i in range(9)]
 
 
@@ -131,8 +134,7 @@ def test_a_stopped_job_leaves_no_partial_copy(results: Path, tmp_path: Path) -> 
 
     with pytest.raises(SystemExit), near(shared(results), tmp_path, stop=stop):
         pass
-    own = own_folder(str(tmp_path))
-    assert own is not None and not list(own.glob("*.part")) and len(copies(tmp_path)) == 1
+    assert not list(own(tmp_path).glob("*.part")) and len(copies(tmp_path)) == 1
 
 
 def lose(path: Path) -> None:
@@ -201,9 +203,7 @@ def test_a_noted_folder_in_a_private_folder_of_another_user_is_kept(
     for name in ("private", "gone"):
         (tmp_path / name).mkdir()
         note_folder(results, str(tmp_path / name))
-        own = own_folder(str(tmp_path / name))
-        assert own is not None
-        own.mkdir()
+        own(tmp_path / name).mkdir()
     shutil.rmtree(tmp_path / "gone")
     real = Path.stat
 
@@ -281,10 +281,8 @@ def test_without_a_usable_folder_images_are_read_where_they_are(
     images = shared(results)
     monkeypatch.delenv("NO_SUCH_FOLDER", raising=False)
     (tmp_path / "file").write_bytes(b"")
-    loose = own_folder(str(tmp_path / "loose"))
-    assert loose is not None
-    loose.mkdir(parents=True)
-    loose.chmod(0o777)
+    own(tmp_path / "loose").mkdir(parents=True)
+    own(tmp_path / "loose").chmod(0o777)
     monkeypatch.setenv("EMPTY", "")
     for folder in (Path("$NO_SUCH_FOLDER"), Path("$EMPTY"), tmp_path / "file", tmp_path / "loose"):
         with staged(images, str(folder), 10**6, tmp_path / "lost", lambda: None) as (mine, report):
@@ -308,19 +306,17 @@ def test_a_full_disk_and_a_damaged_original(results: Path, tmp_path: Path, monke
 def test_other_files_and_links_in_the_folder_of_copies_are_kept(results: Path, tmp_path: Path) -> None:
     with near(shared(results), tmp_path):
         pass
-    own = own_folder(str(tmp_path))
-    assert own is not None
-    photos = tmp_path / "photos.tar"
+    folder, photos = own(tmp_path), tmp_path / "photos.tar"
     photos.write_bytes(b"")
-    mine = [own / name for name in ("notes.txt", "a.part", "b.tar.origin", "c.tar")]
+    mine = [folder / name for name in ("notes.txt", "a.part", "b.tar.origin", "c.tar")]
     for path in mine:
         path.write_text("mine")
-    (own / f"{'5a' * 32}.tar").symlink_to(photos)
-    (own / f"{'5b' * 32}.part").write_text("left by a kill")
+    (folder / f"{'5a' * 32}.tar").symlink_to(photos)
+    (folder / f"{'5b' * 32}.part").write_text("left by a kill")
     with near(shared(results), tmp_path):
         pass
-    assert all(path.exists() for path in mine) and (own / f"{'5a' * 32}.tar").is_symlink()
-    assert not (own / f"{'5b' * 32}.part").exists()
+    assert all(path.exists() for path in mine) and (folder / f"{'5a' * 32}.tar").is_symlink()
+    assert not (folder / f"{'5b' * 32}.part").exists()
 
 
 def test_copies_whose_original_was_replaced_are_removed(results: Path, tmp_path: Path) -> None:
@@ -333,5 +329,4 @@ def test_copies_whose_original_was_replaced_are_removed(results: Path, tmp_path:
     with near(shared(results, 1), tmp_path) as (_, report):
         assert report.copied == 0
     assert len(copies(tmp_path)) == 1
-    own = own_folder(str(tmp_path))
-    assert own is not None and len(list(own.glob("*.origin"))) == 1
+    assert len(list(own(tmp_path).glob("*.origin"))) == 1

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.evaluation.study import LABELS, few_shot, hits, knn, parquet, probe, queries, run, saliency
+from tests.evaluation.study import LABELS, few_shot, hits, knn, probe, queries, run, saliency
+from tests.file_bytes import parquet
 from tests.helpers import make_artifact
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError

@@ -17,6 +17,7 @@ import scipy.io
 import torchvision.datasets
 
 from tests.evaluation.pictures import picture
+from workflow_scripts.evaluation.datasets.registry import TORCHVISION
 
 EACH = {"train": 3, "val": 2, "test": 2}
 UNSPLIT = 12  # images of a class
@@ -197,26 +198,7 @@ def pcam(root: Path, tested: int) -> None:
                 file[part] = values
 
 
-LAYOUTS = {
-    one.__name__: one
-    for one in (
-        food101,
-        cifar10,
-        cifar100,
-        cub2011,
-        sun397,
-        cars196,
-        aircraft,
-        dtd,
-        pets,
-        caltech101,
-        flowers,
-        stl10,
-        eurosat,
-        resisc45,
-        pcam,
-    )
-}
+LAYOUTS = {name: globals()[name] for name in TORCHVISION if name != "imagenet1k"}  # which has tests of its own
 
 
 def trust(name: str, root: Path, patch: pytest.MonkeyPatch) -> None:

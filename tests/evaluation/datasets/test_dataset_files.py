@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.evaluation.pictures import encoded, picture
+from tests.evaluation.pictures import picture
+from tests.file_bytes import encoded
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.dataset_files import Choice, choose, class_list, key_of, write_dataset
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture

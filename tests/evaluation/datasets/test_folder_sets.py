@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluation.pictures import picture, write_tar
+from tests.evaluation.pictures import picture
+from tests.file_bytes import write_tar
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
 

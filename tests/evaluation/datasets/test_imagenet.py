@@ -10,7 +10,7 @@ import pytest
 
 from tests.evaluation.datasets.masks.test_imagenet_s import imagenet_s
 from tests.evaluation.datasets.official_layouts import put
-from tests.helpers import run
+from tests.helpers import Fails, run
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION
 from workflow_scripts.stages import eval_dataset
@@ -44,18 +44,14 @@ def test_validation_images_are_the_test_split(imagenet1k: Path, results: Path) -
     assert Counter(row["split"] != "test" for row in rows) == {True: 8, False: 2}
 
 
-def test_validation_images_without_class_folders(
-    imagenet1k: Path, results: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_validation_images_without_class_folders(imagenet1k: Path, results: Path, fails: Fails) -> None:
     for path in list(imagenet1k.glob("val/*/*.JPEG")):
         path.rename(imagenet1k / "val" / path.name)
     for folder in imagenet1k.glob("val/n*/"):
         if folder.is_dir():
             folder.rmdir()
-    with pytest.raises(SystemExit):
+    with fails("dataset not found", "train/ and val/ with a folder per class"):
         convert("imagenet1k", imagenet1k, results)
-    message = capsys.readouterr().err
-    assert "dataset not found" in message and "train/ and val/ with a folder per class" in message
 
 
 @pytest.fixture
@@ -78,18 +74,16 @@ def test_imagenet_s(name: str, small_s: Callable[[str, bool], Path], results: Pa
 
 
 def test_missing_masks_or_training_images_are_an_error(
-    small_s: Callable[[str, bool], Path], results: Path, capsys: pytest.CaptureFixture[str]
+    small_s: Callable[[str, bool], Path], results: Path, fails: Fails
 ) -> None:
     root = small_s("imagenet_s50", True)
     (root / "validation-segmentation/n01/a.png").rename(root / "a.png")
-    with pytest.raises(SystemExit):
+    with fails("train 2 of 2 images, test 1 of 2 images"):
         convert("imagenet_s50", root, results)
-    assert "train 2 of 2 images, test 1 of 2 images" in capsys.readouterr().err
     (root / "a.png").rename(root / "validation-segmentation/n01/a.png")
     (root / "train/n02/b.png").unlink()
-    with pytest.raises(SystemExit):
+    with fails("train 1 of 2 images, test 2 of 2 images"):
         convert("imagenet_s50", root, results)
-    assert "train 1 of 2 images, test 2 of 2 images" in capsys.readouterr().err
 
 
 def test_a_set_of_another_name_is_not_compared_with_published_sizes(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluation.pictures import write_tar
+from tests.file_bytes import write_tar
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets import picture_sets
 

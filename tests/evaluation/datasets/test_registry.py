@@ -8,7 +8,6 @@ import pytest
 import torchvision.datasets
 
 from tests.conftest import ROOT
-from tests.study.config.configs import planned
 from workflow_scripts.evaluation.datasets import official_readers, registry
 from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet, Metric, Paths, Torchvision
 from workflow_scripts.evaluation.datasets.kinds import KINDS, DatasetKind
@@ -130,9 +129,3 @@ def test_the_metric_of_a_set_is_the_default() -> None:
     assert EvalDataset(kind="torchvision", torchvision_name="pets", metric="accuracy").metric == "accuracy"
     assert EvalDataset(kind="torchvision", torchvision_name="dtd").metric == "accuracy"
     assert EvalDataset(kind="folders").metric == "accuracy"
-
-
-def test_the_full_study_uses_the_sets_metrics() -> None:
-    for dataset in planned().study.datasets:
-        row = known_set(dataset.kind, dataset.name, dataset.torchvision_name)
-        assert row is not None and dataset.metric == row.metric

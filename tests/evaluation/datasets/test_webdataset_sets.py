@@ -1,12 +1,11 @@
 import json
-import tarfile
-from io import BytesIO
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import webdataset
 
-from tests.evaluation.pictures import picture, write_tar
+from tests.evaluation.pictures import picture
+from tests.file_bytes import write_tar
 from tests.helpers import run
 from workflow_scripts.evaluation.datasets.webdataset_sets import WebDatasetSet
 from workflow_scripts.stages import eval_dataset
@@ -69,17 +68,8 @@ def test_unusable_samples_are_counted(tmp_path: Path, results: Path) -> None:
 
 
 def test_a_repeated_name_is_read_once(tmp_path: Path) -> None:
-    with tarfile.open(tmp_path / "train.tar", "w") as tar:
-        for name, data in (
-            ("a.cls", b"x"),
-            ("a.png", picture(0)),
-            ("b.cls", b"y"),
-            ("a.cls", b"z"),
-            ("a.png", picture(1)),
-        ):
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, BytesIO(data))
+    members = [("a.cls", b"x"), ("a.png", picture(0)), ("b.cls", b"y"), ("a.cls", b"z"), ("a.png", picture(1))]
+    write_tar(tmp_path / "train.tar", members)
     source = WebDatasetSet(tmp_path)
     assert found(source) == [("train", "x", picture(0))]
     assert source.listing().left_out == {"no_image": 1, "repeated_name": 1}

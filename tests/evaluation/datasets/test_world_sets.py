@@ -1,14 +1,13 @@
-import io
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from tests.evaluation.pictures import encoded, picture, write_tar
+from tests.evaluation.pictures import picture
+from tests.file_bytes import encoded, parquet, write_tar
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.datasets.world_sets import MasksTar, WorldTask
+from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
+from workflow_scripts.evaluation.datasets.world_sets import MasksTar
 
 
 def task_tar(path: Path) -> Path:
@@ -18,23 +17,21 @@ def task_tar(path: Path) -> Path:
 
 def masks_tar(path: Path, labels: list[str | None], masks: bool = True) -> Path:
     rows = [{"image_id": f"m{i}", "label": label} for i, label in enumerate(labels) if label]
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), buffer)
     members = {f"images/m{i}.png": picture(50 + i) for i in range(len(labels))}
     if masks:
         members |= {f"masks/m{i}.png": encoded(np.full((12, 10), i, np.uint8)) for i in range(len(labels))}
-    return write_tar(path, {**members, "labels.parquet": buffer.getvalue()})
+    return write_tar(path, {**members, "labels.parquet": parquet(rows)})
 
 
 def test_a_world_task_lists_its_splits_and_classes(tmp_path: Path) -> None:
-    source = WorldTask(task_tar(tmp_path / "t.tar"))
+    source = FolderSet(task_tar(tmp_path / "t.tar"))
     listing = source.listing()
     assert [(one.split, one.class_name) for one in listing.entries] == [
         ("train", "house"),
         ("train", "tree"),
         ("test", "house"),
     ]
-    assert listing.left_out == {"unsafe_name": 1, "not_split_class_and_name": 1}
+    assert listing.left_out == {"unsafe_name": 1, "not_an_image_name": 1}
     assert [one.image for one in source.read(frozenset({"test/house/3.png"}))] == [picture(2)]
 
 
@@ -51,7 +48,7 @@ def test_masks_without_a_task_are_unsplit_and_unlabelled_images_counted(tmp_path
 
 
 def test_masks_with_a_task_use_its_training_images(tmp_path: Path) -> None:
-    task = WorldTask(task_tar(tmp_path / "t.tar"))
+    task = FolderSet(task_tar(tmp_path / "t.tar"))
     source = MasksTar(masks_tar(tmp_path / "m.tar", ["house", "tree"]), task)
     listing = source.listing()
     assert [(one.split, one.name) for one in listing.entries] == [

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
+from tests.file_bytes import encoded
+from tests.helpers import tar_images
 from workflow_scripts.core.shards import TarImages
 
 
@@ -43,22 +45,11 @@ def blurred(image: Image.Image) -> Image.Image:
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=quality)
-    return Image.open(io.BytesIO(out.getvalue())).convert("RGB")
+    return Image.open(io.BytesIO(encoded(image, "JPEG", quality=quality))).convert("RGB")
 
 
 def packed(folder: Path, images: list[Image.Image]) -> TarImages:
     """The images as rows of a file, PNG."""
-    data, offsets, sizes, hashes = b"", [], [], []
-    for image in images:
-        out = io.BytesIO()
-        image.save(out, "PNG")
-        offsets.append(len(data))
-        sizes.append(len(out.getvalue()))
-        hashes.append(np.frombuffer(hashlib.sha256(out.getvalue()).digest()[:16], np.uint8))
-        data += out.getvalue()
+    files = [encoded(image) for image in images]
     folder.mkdir(exist_ok=True)
-    path = folder / f"{hashlib.sha256(data).hexdigest()[:8]}.tar"
-    path.write_bytes(data)
-    return TarImages([path], np.zeros(len(images), int), np.array(offsets), np.array(sizes), np.stack(hashes))
+    return tar_images(folder / f"{hashlib.sha256(b''.join(files)).hexdigest()[:8]}.tar", files)

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from tests.evaluation.leakage.pictures import blurred, cropped, mirrored, packed, picture, resized
+from tests.file_bytes import parquet
 from tests.helpers import make_artifact
-from tests.reporting.fake_files import parquet_table
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.leakage import search
@@ -166,7 +166,7 @@ def test_candidates_below_the_cosine_limit_are_not_read() -> None:
 def test_pairs_by_training_image(results) -> None:  # type: ignore[no-untyped-def]
     columns = [["b", "a", "b"], ["t1", "t1", "t2"], [0.9, 0.95, 0.85]]
     table = pa.table([pa.array(one) for one in columns], names=COSINES.names).cast(COSINES)
-    made = make_artifact(results, "vector_matches", "pets.clip", {".parquet": parquet_table(table)}, {})
+    made = make_artifact(results, "vector_matches", "pets.clip", {".parquet": parquet(table)}, {})
     found = read_cosines([Artifact(made)], ["a", "b"])
     assert found.keys() == {"t1", "t2"} and found["t1"] == pytest.approx({1: 0.9, 0: 0.95})
     assert read_cosines([], ["a"]) == {}

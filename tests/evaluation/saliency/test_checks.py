@@ -184,17 +184,12 @@ def mean_row(values: list[float], labels: list[int]) -> dict[str, Any]:
     return _mean_row(given, PLAN, np.array(values), "cascade", "conv1", "Spearman")
 
 
-def test_only_images_with_a_value_count() -> None:
+def test_only_images_with_a_value_count_and_missing_bounds_are_null_rather_than_zero() -> None:
     row = mean_row([0.2, np.nan, 0.4, 0.6], [0, 0, 1, 1])
-    assert (row["n"], row["value"]) == (3, pytest.approx(0.4))
-    assert row["low"] < row["value"] < row["high"]
-
-
-def test_missing_interval_bounds_are_null_rather_than_zero() -> None:
-    row = mean_row([0.2, 0.4, np.nan], [0, 0, 1])
-    assert (row["n"], row["value"], row["low"], row["high"]) == (2, pytest.approx(0.3), None, None)
-    row = mean_row([np.nan, np.nan], [0, 1])
-    assert (row["n"], row["value"], row["low"], row["high"]) == (0, None, None, None)
+    assert (row["n"], row["value"]) == (3, pytest.approx(0.4)) and row["low"] < row["value"] < row["high"]
+    for values, labels, n, mean in (([0.2, 0.4, np.nan], [0, 0, 1], 2, 0.3), ([np.nan, np.nan], [0, 1], 0, None)):
+        row = mean_row(values, labels)
+        assert (row["n"], row["low"], row["high"]) == (n, None, None) and row["value"] == pytest.approx(mean)
 
 
 def given(count: int) -> Given:

@@ -16,7 +16,6 @@ from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
 from workflow_scripts.evaluation.datasets.picture_sets import PictureSet
 from workflow_scripts.evaluation.datasets.table_sets import TableSet
 from workflow_scripts.evaluation.datasets.webdataset_sets import WebDatasetSet
-from workflow_scripts.evaluation.datasets.world_sets import WorldTask
 
 CHOICE = Choice(seed=0, val_fraction=0.2, test_fraction=0.5, limit={}, min_per_class=1)
 
@@ -51,7 +50,7 @@ class Fuzzed(Target):
         elif (folder / "tables").exists():
             source = TableSet(folder / "tables", "", "")
         else:
-            source = WorldTask(task) if task.exists() else FolderSet(folder / "set")
+            source = FolderSet(task if task.exists() else folder / "set")
         listing = source.listing()
         entries, _ = choose(listing, CHOICE, source.where)
         table = write_dataset(source, entries, class_list(listing, entries), folder / "out.tar", 1)

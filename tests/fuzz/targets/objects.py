@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.evaluation.pictures import encoded, picture
+from tests.evaluation.pictures import picture
+from tests.file_bytes import encoded
 from tests.fuzz.mutate import mutate_bytes
 from tests.fuzz.target import Files, Target
 from tests.fuzz.targets.datasets import CHOICE

@@ -35,21 +35,6 @@ def test_purity_leaves_unknown_labels_out() -> None:
     assert report.summary["same_label"]["chance"] == pytest.approx(1 / 3)
 
 
-def test_similar_images_beat_random_pairs() -> None:
-    rng = np.random.default_rng(0)
-    centre = np.repeat(rng.normal(size=(100, 8)), 2, axis=0)
-    vectors = (centre + 0.1 * rng.normal(size=(200, 8))).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    source = np.arange(200)
-    pairs = PairRows(source, source ^ 1, np.ones(200, np.float32), 200)
-    report = judge(pairs, Knowledge(np.zeros(200, np.int64), in_order(vectors), None, None), Options(200, 0, 512))
-    figures = report.summary["image_cosine"]
-    assert figures["pairs"]["value"] > 0.9
-    assert abs(figures["random"]["value"]) < 0.2
-    assert figures["difference"]["low"] > 0.7
-    assert report.random_cosines is not None
-
-
 def test_image_cosines_of_pairs_are_compared_with_random_pairs() -> None:
     # Two subreddits, each around a direction of its own; the pairs are the rows of the other subreddit.
     rng = np.random.default_rng(0)

@@ -4,8 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.file_bytes import parquet
 from tests.helpers import make_artifact
-from tests.pretraining.data.embedded import embedded, parquet
+from tests.pretraining.data.embedded import embedded
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.data import caption_vectors, faithfulness
@@ -16,7 +17,7 @@ KEYS = pa.chunked_array([["a", "b"], ["c", "d", "e"]])
 
 def test_matching_is_the_sigmoid_of_itm(results: Path) -> None:
     itm = pa.array([2.0, None, -1.5, 0.0], pa.float32())
-    arm = parquet(pa.table({"key": ["c", "a", "b", "gone"], "itm": itm}))
+    arm = parquet({"key": ["c", "a", "b", "gone"], "itm": itm})
     found = faithfulness.matching([Artifact(make_artifact(results, "select_captions", "arm", {".parquet": arm}))], KEYS)
     expected = [np.nan, 1 / (1 + np.exp(1.5)), 1 / (1 + np.exp(-2)), np.nan, np.nan]
     np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -1,5 +1,3 @@
-import threading
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +8,7 @@ from tests.pretraining.shapes import images
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, Augmentation
 from workflow_scripts.pretraining.batch import Batch
-from workflow_scripts.pretraining.data.loader import Batches, Order, prefetch
+from workflow_scripts.pretraining.data.loader import Batches, Order
 from workflow_scripts.pretraining.data.pairing import Pairing, with_itself
 from workflow_scripts.pretraining.method import TWO_VIEWS, View
 
@@ -108,34 +106,3 @@ def test_each_image_of_a_step_is_decoded_once(tmp_path, monkeypatch, keep: bool)
     for step in (1, 2):
         made.cut(step)
     assert sorted(calls) == sorted([*range(10)] * (1 if keep else 2))
-
-
-def test_prefetch_keeps_order_and_makes_a_bounded_number_ahead() -> None:
-    started, lock = [], threading.Lock()
-
-    def make(step: int) -> int:
-        with lock:
-            started.append(step)
-        time.sleep(0.001 * (step % 3))
-        return step * step
-
-    taken = prefetch(make, range(3, 40), 4)
-    assert next(taken) == 9
-    time.sleep(0.05)
-    assert len(started) <= 6
-    assert list(taken) == [step * step for step in range(4, 40)]
-    assert list(prefetch(make, range(5, 5), 2)) == []
-
-
-def test_prefetch_passes_errors_on_and_stops_its_threads() -> None:
-    def make(step: int) -> int:
-        if step == 3:
-            raise PipelineError("corrupt image", "a tar", step, "fetch it again")
-        return step
-
-    made = []
-    with pytest.raises(PipelineError, match="corrupt image"):
-        for value in prefetch(make, range(10), 2):
-            made.append(value)
-    assert made == [0, 1, 2]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batch")]

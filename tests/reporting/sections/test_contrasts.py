@@ -50,10 +50,19 @@ def test_the_tally_says_if_contrasts_are_at_other_steps_only() -> None:
     assert tally([], [], "last").startswith("No runs of this study form a named contrast.")
 
 
-def test_backbones_are_reported_and_counted_separately() -> None:
-    rows = [contrast(), contrast(backbone="y", verdict="contradicted")]
+@pytest.mark.parametrize(
+    ("other", "first", "second"),
+    [
+        ({"backbone": "y"}, "crop, x", "simclr, crop, y"),
+        ({"method": "simsiam", "tag": "long"}, "crop", "simsiam, crop, long"),
+    ],
+)
+def test_backbones_and_methods_are_reported_and_counted_separately(
+    other: dict[str, str], first: str, second: str
+) -> None:
+    rows = [contrast(), contrast(**other, verdict="contradicted")]
     (one,) = named(rows, "last")
-    assert "supported for simclr, crop, x (" in sentence(one) and "contradicted for simclr, crop, y (" in sentence(one)
+    assert f"supported for simclr, {first} (" in sentence(one) and f"contradicted for {second} (" in sentence(one)
     assert "2 comparisons in 1 named contrast: 1 supported, 1 contradicted." in tally([one], rows, "last")
 
 
@@ -96,11 +105,6 @@ def test_the_sentence_gives_verdict_reason_and_numbers() -> None:
     weak = {"verdict": "inconclusive", "reason": "the difference may be chance", "low": -0.02}
     (one,) = named([contrast(**weak)], "last")
     assert "(the difference may be chance; sklearn +5.0 points [−2.0 to +9.0], detectable 4.0)" in sentence(one)
-
-
-def test_methods_are_reported_separately() -> None:
-    (one,) = named([contrast(), contrast(method="simsiam", verdict="contradicted", tag="long")], "last")
-    assert "supported for simclr, crop (" in sentence(one) and "contradicted for simsiam, crop, long (" in sentence(one)
 
 
 def test_without_the_primary_endpoint_nothing_is_concluded() -> None:

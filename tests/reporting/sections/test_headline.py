@@ -28,23 +28,28 @@ def row(run: str, dataset: str, value: float, half: float | None = 0.03, metric:
     return head | {"run": run, "dataset": dataset, "value": value} | ends | more
 
 
+def estimate(rows: list[Row], measure: str = "probe") -> headline.Estimate:
+    """That of the only arm of these rows."""
+    (arm,) = headline.arms(rows)
+    found = arm.estimates[measure]
+    assert found is not None
+    return found
+
+
 def test_three_seeds_get_the_t_interval_of_scipy() -> None:
     values = [0.61, 0.64, 0.60]
-    (arm,) = headline.arms([row(f"r{seed}", "a", value, seed=seed) for seed, value in enumerate(values)])
-    found = arm.estimates["probe"]
-    assert found is not None and (found.kind, found.n, arm.seeds) == ("seeds", 3, 3)
+    found = estimate([row(f"r{seed}", "a", value, seed=seed) for seed, value in enumerate(values)])
+    assert (found.kind, found.n) == ("seeds", 3)
     low, high = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
     assert (found.low, found.high) == pytest.approx((low, high))
 
 
-def test_runs_of_different_tags_are_different_arms() -> None:
-    found = headline.arms([row("r0", "a", 0.4), row("r1", "a", 0.6, tag="steps-4", seed=1)])
-    assert [(arm.tag, arm.seeds) for arm in found] == [("", 1), ("steps-4", 1)]
-
-
-def test_runs_of_different_backbones_are_different_arms() -> None:
-    found = headline.arms([row("r0", "a", 0.4), row("r1", "a", 0.6, backbone="resnet34", seed=1)])
-    assert [(arm.backbone, arm.seeds) for arm in found] == [("resnet_small", 1), ("resnet34", 1)]
+@pytest.mark.parametrize(
+    ("what", "first", "second"), [("tag", "", "steps-4"), ("backbone", "resnet_small", "resnet34")]
+)
+def test_runs_of_different_tags_or_backbones_are_different_arms(what: str, first: str, second: str) -> None:
+    found = headline.arms([row("r0", "a", 0.4), row("r1", "a", 0.6, seed=1, **{what: second})])
+    assert [(getattr(arm, what), arm.seeds) for arm in found] == [(first, 1), (second, 1)]
     assert [arm.backbone for arm in headline.arms([row("r0", "a", 0.4)])] == [""]
 
 
@@ -64,31 +69,26 @@ def test_a_single_seed_combines_half_widths_of_independent_datasets() -> None:
 
 
 def test_two_seeds_share_test_items_so_their_interval_does_not_shrink() -> None:
-    (arm,) = headline.arms([row("r0", "a", 0.5, 0.03), row("r1", "a", 0.6, 0.05)])
-    found = arm.estimates["probe"]
-    assert found is not None and found.high - found.value == pytest.approx(0.04)
+    found = estimate([row("r0", "a", 0.5, 0.03), row("r1", "a", 0.6, 0.05)])
+    assert found.high - found.value == pytest.approx(0.04)
 
 
 @pytest.mark.parametrize(("value", "half", "ends"), [(0.98, 0.05, (0.93, 1.0)), (0.02, 0.03, (0.0, 0.05))])
 def test_intervals_of_shares_are_clipped_to_0_and_1(value: float, half: float, ends: tuple[float, float]) -> None:
-    (arm,) = headline.arms([row("r", "a", value, half)])
-    found = arm.estimates["probe"]
-    assert found is not None and (found.low, found.high) == pytest.approx(ends)
-    (arm,) = headline.arms([row(f"r{seed}", "a", one) for seed, one in enumerate((0.0, 0.5, 1.0))])
-    found = arm.estimates["probe"]
-    assert found is not None and (found.low, found.high) == (0.0, 1.0)
+    found = estimate([row("r", "a", value, half)])
+    assert (found.low, found.high) == pytest.approx(ends)
+    found = estimate([row(f"r{seed}", "a", one) for seed, one in enumerate((0.0, 0.5, 1.0))])
+    assert (found.low, found.high) == (0.0, 1.0)
 
 
 def test_the_interval_of_a_corrected_score_may_be_negative() -> None:
-    (arm,) = headline.arms([row("r", "a", 0.02, 0.03, metric=SALIENCY)])
-    found = arm.estimates["saliency"]
-    assert found is not None and (found.low, found.high) == pytest.approx((-0.01, 0.05))
+    found = estimate([row("r", "a", 0.02, 0.03, metric=SALIENCY)], "saliency")
+    assert (found.low, found.high) == pytest.approx((-0.01, 0.05))
 
 
 def test_the_summary_mean_is_preferred_and_only_shared_datasets_count() -> None:
     rows = [row("r", "a", 0.1), row("r", "b", 0.9), row("r", "mean", 0.55, 0.01)]
-    (arm,) = headline.arms(rows)
-    assert arm.estimates["probe"].value == 0.55  # type: ignore[union-attr]
+    assert estimate(rows).value == 0.55
     rows = [row("r", "a", 0.1), row("r", "b", 0.9), row("s", "a", 0.3, pairs="revised")]
     first, second = headline.arms(rows)
     assert first.estimates["probe"].value == 0.1  # type: ignore[union-attr]
@@ -111,9 +111,8 @@ def test_a_selection_set_is_left_out_of_the_mean_of_its_arm() -> None:
 
 
 def test_a_mean_has_no_interval_if_a_dataset_has_none() -> None:
-    (arm,) = headline.arms([row("r", "a", 0.5, None), row("r", "b", 0.7)])
-    found = arm.estimates["probe"]
-    assert found is not None and (found.low, found.high, found.kind) == (None, None, "")
+    found = estimate([row("r", "a", 0.5, None), row("r", "b", 0.7)])
+    assert (found.low, found.high, found.kind) == (None, None, "")
 
 
 def test_a_run_without_the_requested_step_shows_its_last_step() -> None:

@@ -12,6 +12,7 @@ from queue import Queue
 
 import pytest
 
+from tests.helpers import Fails
 from tests.study.config.configs import planned
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.study.snakemake.internals import LOGGER
@@ -90,11 +91,9 @@ def test_another_working_folder_is_named(
     check_working_folder(str(project))
 
 
-def test_braces_in_the_project_path_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
+def test_braces_in_the_project_path_are_refused(tmp_path: Path, fails: Fails) -> None:
+    with fails(f"error: braces in the project's folder in {tmp_path}/a{{b}}: a{{b}}; rename the folder"):
         check_working_folder(str(tmp_path / "a{b}"))
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: braces in the project's folder in {tmp_path}/a{{b}}: a{{b}}; rename the folder")
 
 
 def test_a_user_without_an_entry_gets_a_name(monkeypatch: pytest.MonkeyPatch) -> None:

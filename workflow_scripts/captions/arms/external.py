@@ -97,7 +97,6 @@ ARM_KIND = ArmKind(
     summary="from a file",
     settings=External,
     from_file=True,
-    arms=(),
     scored=False,
     select=select,
     columns=("subreddit", "year"),

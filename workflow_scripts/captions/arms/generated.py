@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, NoSettings
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
+from workflow_scripts.core.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def select(inputs: ArmInputs, settings: NoSettings) -> "pa.Table":
+def select(inputs: ArmInputs, settings: Settings) -> "pa.Table":
     """Rows with the best generated caption of each image."""
     from workflow_scripts.captions.arm_rows import generated_rows
 
@@ -18,9 +19,7 @@ def select(inputs: ArmInputs, settings: NoSettings) -> "pa.Table":
 ARM_KIND = ArmKind(
     name="generated",
     summary="the generated caption, of several the one with the best ITM",
-    settings=NoSettings,
-    from_file=False,
-    arms=(),
+    settings=Settings,
     scored=True,
     select=select,
     row_wise=lambda _: True,

@@ -40,7 +40,6 @@ ARM_KIND = ArmKind(
     name="mixed",
     summary="a share of images keeps its caption and the rest is shuffled",
     settings=Mixed,
-    from_file=False,
     arms=("base",),
     scored=False,
     select=select,

@@ -125,7 +125,6 @@ ARM_KIND = ArmKind(
     name="revised",
     summary="the better of original and generated caption by ITM, or of the captions of two arms by a judge",
     settings=Revised,
-    from_file=False,
     arms=("original", "replacement"),
     scored=True,
     select=select,

@@ -25,7 +25,6 @@ ARM_KIND = ArmKind(
     name="shuffled",
     summary="the caption of another image",
     settings=ShuffleSettings,
-    from_file=False,
     arms=("base",),
     scored=False,
     select=select,

@@ -6,8 +6,6 @@ import tarfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +14,11 @@ from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.images.decoding import MOST_PIXELS, UNDECODABLE
+from workflow_scripts.core.threads import mapped
 from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, PictureSet
 from workflow_scripts.evaluation.datasets.splits import Entry, cut, limited, with_val, without_rare
 
-CHECKED_AT_ONCE = 256
 SCHEMA = pa.schema(
     [
         ("key", pa.string()),
@@ -117,13 +115,11 @@ def write_dataset(
 
 def checked(pictures: Iterator[Picture], where: str, workers: int) -> Iterator[Picture]:
     """``pictures`` in order, each decoded to check that it is intact."""
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        while batch := list(islice(pictures, CHECKED_AT_ONCE)):
-            for picture, fault in zip(batch, pool.map(fault_of, batch), strict=True):
-                if fault:
-                    value = f"member {picture.name!r} ({fault})"
-                    raise PipelineError("corrupt image", where, value, "fetch the dataset again or remove the member")
-                yield picture
+    for picture, fault in mapped(lambda picture: (picture, fault_of(picture)), pictures, workers):
+        if fault:
+            value = f"member {picture.name!r} ({fault})"
+            raise PipelineError("corrupt image", where, value, "fetch the dataset again or remove the member")
+        yield picture
 
 
 def fault_of(picture: Picture) -> str:

@@ -58,8 +58,8 @@ class DownstreamSet:
     masks: int = 0
     licence: str
     homepage: str
-    archives: Mapping[str, str]
-    place: str
+    archives: Mapping[str, str] = field(default_factory=dict)
+    place: str = ""
     layout: Torchvision | str
 
     @property

@@ -1,4 +1,5 @@
-"""Datasets stored as ``<split>.tar.gz`` or ``<split>/`` with ``<class>/<image>`` inside, or as class folders alone."""
+"""Datasets stored as ``<split>.tar.gz`` or ``<split>/`` with ``<class>/<image>`` inside, or as class folders alone; and
+one tar with all splits, as the demo's world writes its tasks."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,12 +16,12 @@ class FolderSet:
     """Images by class below ``root``.
 
     Each of train, val, test is a subfolder or an archive of that name; a folder without any of them is read as one
-    unsplit set of class folders (all ``train``).
+    unsplit set of class folders (all ``train``). A file is a tar with ``<split>/<class>/<image>``.
     """
 
     def __init__(self, root: Path) -> None:
         self.root, self.where = root, str(root)
-        self.parts = _parts(root)
+        self.parts = {"": root} if root.is_file() else _parts(root)
 
     def listing(self) -> Listing:
         """Entries are named ``<split>/<class>/<file>``, so equal file names in two splits are two images."""
@@ -33,10 +34,10 @@ class FolderSet:
                     left_out["unsafe_name"] += 1
                 elif not is_image_name(name):
                     left_out["not_an_image_name"] += 1
-                elif len(parts) != 2:
+                elif len(parts) != (2 if split else 3) or (split or parts[0]) not in SPLITS:
                     left_out["not_class_and_name"] += 1
                 else:
-                    entries.append(Entry(split, parts[0], f"{split}/{name}"))
+                    entries.append(Entry(split or parts[0], parts[-2], f"{split}/{name}".removeprefix("/")))
         if not entries:
             advice = "expected <class>/<name>.<ext> below train and test folders or archives"
             raise PipelineError("no images", self.root, dict(left_out), advice)
@@ -45,15 +46,13 @@ class FolderSet:
     def read(self, wanted: frozenset[str]) -> Iterator[Picture]:
         """Archives are streamed once, folders read file by file."""
         for split, path in self.parts.items():
-            inside = frozenset(name.removeprefix(f"{split}/") for name in wanted if name.startswith(f"{split}/"))
+            start = f"{split}/" if split else ""
+            inside = frozenset(name.removeprefix(start) for name in wanted if name.startswith(start))
             if path.is_dir():
-                for name in _names(path):
-                    if name in inside:
-                        yield Picture(f"{split}/{name}", (path / name).read_bytes())
-                continue
-            for name, data in members(path, inside):
-                if name in inside:
-                    yield Picture(f"{split}/{name}", data)
+                found = ((name, (path / name).read_bytes()) for name in _names(path) if name in inside)
+            else:
+                found = (member for member in members(path, inside) if member[0] in inside)
+            yield from (Picture(start + name, data) for name, data in found)
 
 
 def _parts(root: Path) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""Probe tasks and object masks of the small procedural world, read from its tars."""
+"""Object masks of the demo's world, read from its tar."""
 
 import io
 from collections import Counter
@@ -8,35 +8,9 @@ from pathlib import Path, PurePosixPath
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, members, safe_parts
+from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
+from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, members
 from workflow_scripts.evaluation.datasets.splits import Entry
-
-
-class WorldTask:
-    """A probe task: one tar with ``train|test/<class>/<name>.png``."""
-
-    def __init__(self, tar: Path) -> None:
-        self.tar, self.where = tar, str(tar)
-
-    def listing(self) -> Listing:
-        """Entries are named by their member."""
-        left_out: Counter[str] = Counter()
-        entries = []
-        for name, _ in members(self.tar, frozenset()):
-            parts = safe_parts(name)
-            if parts is None:
-                left_out["unsafe_name"] += 1
-            elif len(parts) != 3 or parts[0] not in ("train", "val", "test") or not is_image_name(name):
-                left_out["not_split_class_and_name"] += 1
-            else:
-                entries.append(Entry(parts[0], parts[1], name))
-        return Listing(entries, left_out)
-
-    def read(self, wanted: frozenset[str]) -> Iterator[Picture]:
-        """The members named in ``wanted``."""
-        for name, data in members(self.tar, wanted):
-            if name in wanted:
-                yield Picture(name, data)
 
 
 class MasksTar:
@@ -46,7 +20,7 @@ class MasksTar:
     images are ``train``; alone, all are ``train``, to be split later.
     """
 
-    def __init__(self, tar: Path, train: WorldTask | None = None) -> None:
+    def __init__(self, tar: Path, train: FolderSet | None = None) -> None:
         self.tar, self.train, self.where = tar, train, str(tar)
 
     def listing(self) -> Listing:

@@ -6,7 +6,6 @@ one for itself and one for each of five crops, so that it is recognised in a pic
 """
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ import pyarrow as pa
 from PIL import Image
 
 from workflow_scripts.core.shards import TarImages
+from workflow_scripts.core.threads import mapped
 
 SIDE = 64  # pixels of the grey picture behind a hash
 BASE = 2 * SIDE  # of the one from which views are cut; a large image is first reduced to twice that, which is faster
@@ -66,8 +66,7 @@ def fingerprint(images: TarImages, rows: np.ndarray, mirrored: bool, workers: in
     Raises:
         PipelineError: an image is damaged.
     """
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        return stacked(list(pool.map(lambda row: print_of(images.image(row), mirrored), rows.tolist())), mirrored)
+    return stacked(list(mapped(lambda row: print_of(images.image(row), mirrored), rows.tolist(), workers)), mirrored)
 
 
 def print_of(image: Image.Image, mirrored: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:

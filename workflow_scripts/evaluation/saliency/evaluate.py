@@ -2,15 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 from torch import nn
 
 from workflow_scripts.core.declaration.result_names import CEILING, CHANCE, LEADING
+from workflow_scripts.core.threads import mapped
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
@@ -187,7 +186,7 @@ def evaluate_saliency(
     images: PackedImages,
     plan: SaliencyPlan,
 ) -> SaliencyResult:
-    """Score the masked test images of a set; besides the maps to be shown, two batches are in memory at a time.
+    """Score the masked test images of a set; besides the maps to be shown, a batch is in memory at a time.
 
     Images whose mask is empty after the centre crop, or whose class has no training image, are left out and
     counted. Map and mask are compared at the size of the network's input.
@@ -247,27 +246,25 @@ def _with_next(images: Iterator[_Seen]) -> Iterator[tuple[_Seen, _Seen]]:
 
 
 def _score(images: Iterator[tuple[_Seen, _Seen]], result: SaliencyResult, size: int) -> None:
-    """Fill in scores, maps to be shown, and counts of constant maps; a batch of images at a time, by ``workers``."""
+    """Fill in scores, maps to be shown, and counts of constant maps; by ``workers``."""
     plan, gaussian = result.plan, centre_gaussian(size)
 
-    def scored(pair: tuple[_Seen, _Seen]) -> tuple[np.ndarray, np.ndarray]:
+    def scored(pair: tuple[_Seen, _Seen]) -> tuple[_Seen, np.ndarray, np.ndarray]:
         image, other = pair
         mean_mask = result.survey.mean_mask(image.mask)
         common = {CHANCE: np.ones_like(gaussian), "centre_gaussian": gaussian, MEAN_MASK: mean_mask}
         common["sobel"] = sobel(image.pixels)
         maps = _all_maps(image, other, common, plan)
         near = near_object(image.mask, TOLERANCE * size)
-        return score_maps(maps, image.mask, near, THRESHOLDS), constant(maps, image.mask)
+        return image, score_maps(maps, image.mask, near, THRESHOLDS), constant(maps, image.mask)
 
-    with ThreadPoolExecutor(max(1, plan.workers)) as pool:
-        while part := list(islice(images, plan.batch_size)):
-            for (image, _), (scores, without) in zip(part, pool.map(scored, part), strict=True):
-                result.scores[image.place] = scores
-                result.constant.update(one for one, none in zip(plan.maps, without, strict=True) if none)
-                kept = image.maps[0][[KINDS.index(kind) for kind in SHOWN]]
-                if not result.shown.size:
-                    result.shown = np.empty((len(result.keys), *kept.shape), np.float32)
-                result.shown[image.place] = kept
+    for image, scores, without in mapped(scored, images, plan.workers):
+        result.scores[image.place] = scores
+        result.constant.update(one for one, none in zip(plan.maps, without, strict=True) if none)
+        kept = image.maps[0][[KINDS.index(kind) for kind in SHOWN]]
+        if not result.shown.size:
+            result.shown = np.empty((len(result.keys), *kept.shape), np.float32)
+        result.shown[image.place] = kept
 
 
 def _all_maps(image: _Seen, other: _Seen, common: dict[str, np.ndarray], plan: SaliencyPlan) -> np.ndarray:

@@ -102,7 +102,7 @@ class Score:
     name: str
     summary: str
     compute: Callable[[Ranking], np.ndarray]
-    chance: str
+    chance: str = OBJECT_SHARE
 
 
 def explained(score: Score) -> str:
@@ -157,31 +157,26 @@ SCORES = by_name(
             name="iou_area",
             summary="IoU of the object and the map above a threshold, averaged over thresholds",
             compute=_iou_area,
-            chance=OBJECT_SHARE,
         ),
         Score(
             name="iou_max",
             summary="IoU of the object and the map above its best threshold",
             compute=_iou_max,
-            chance=OBJECT_SHARE,
         ),
         Score(
             name="mass_in_mask",
             summary="share of the map's sum that lies in the object",
             compute=_mass_in_mask,
-            chance=OBJECT_SHARE,
         ),
         Score(
             name="pixel_ap",
             summary="average precision of the pixels ranked by the map",
             compute=_pixel_ap,
-            chance=OBJECT_SHARE,
         ),
         Score(
             name="pointing_game",
             summary="whether the map's largest value lies in the object",
             compute=_pointing_game,
-            chance=OBJECT_SHARE,
         ),
         Score(
             name="pointing_game_near",

@@ -178,6 +178,5 @@ PAIR_KIND = PairKind(
     name="nearest",
     summary="the nearest neighbours",
     settings=Nearest,
-    needs_labels=False,
     find=find,
 )

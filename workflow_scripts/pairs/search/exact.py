@@ -1,8 +1,8 @@
 """Scores of pairs, each computed by itself, so that they depend on nothing but its two vectors."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
+
+from workflow_scripts.core.threads import in_threads
 
 BLOCK = 4096
 
@@ -21,11 +21,5 @@ def exact(vectors: np.ndarray, rows: np.ndarray, others: np.ndarray, workers: in
         for column in range(others.shape[1]):
             scores[part, column] = np.einsum("nd,nd->n", here, vectors[others[part, column]].astype(np.float64))
 
-    starts = range(0, len(rows), BLOCK)
-    if workers == 1 or len(starts) < 2:
-        for start in starts:
-            compute(start)
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(compute, starts))
+    in_threads(compute, range(0, len(rows), BLOCK), workers)
     return scores

@@ -1,9 +1,7 @@
-"""Batches for pretraining, each a function of seed and step only, prefetched by threads."""
+"""Batches for pretraining, each a function of seed and step only."""
 
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -204,23 +202,3 @@ class Batches:
             for uniform, (_, augment) in zip(drawn.uniform, self.views, strict=True)
         ]
         return CutBatch(pixels, colours, step, learned)
-
-
-def prefetch(make: Callable[[int], T], steps: range, workers: int) -> Generator[T, None, None]:
-    """``make(step)`` for each of ``steps``, in order; ``workers`` threads make up to ``workers`` + 1 of them ahead."""
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="batch")
-    ahead: deque[Future[T]] = deque()
-    remaining = iter(steps)
-    try:
-        for step in remaining:
-            ahead.append(pool.submit(make, step))
-            if len(ahead) > workers:
-                break
-        while ahead:
-            result = ahead.popleft().result()
-            following = next(remaining, None)
-            if following is not None:
-                ahead.append(pool.submit(make, following))
-            yield result
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

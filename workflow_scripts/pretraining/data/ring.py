@@ -14,9 +14,10 @@ from typing import TypeVar
 import numpy as np
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.threads import mapped
 from workflow_scripts.pretraining.data import process
 from workflow_scripts.pretraining.data.chunks import MOST, Chunk, chunks
-from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Drawn, prefetch
+from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Drawn
 from workflow_scripts.pretraining.data.process import Slots, share
 from workflow_scripts.pretraining.training.interrupt import SIGNALS
 
@@ -41,7 +42,7 @@ def load(
         OSError: an image can't be read.
     """
     if not processes:
-        with closing(prefetch(lambda step: prepare(batches.cut(step)), steps, workers)) as made:
+        with closing(mapped(lambda step: prepare(batches.cut(step)), steps, workers)) as made:
             yield from made
         return
 
@@ -51,7 +52,7 @@ def load(
 
     # The ring is closed first, so that no thread waits for it any longer.
     with closing(Ring(batches, steps, processes)) as ring:
-        made = prefetch(make, steps, min(workers, SLOTS - 1))
+        made = mapped(make, steps, min(workers, SLOTS - 1))
         try:
             for batch in made:
                 ring.check()

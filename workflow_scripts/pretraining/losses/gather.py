@@ -34,22 +34,6 @@ def all_sum(values: torch.Tensor) -> torch.Tensor:
     return values if world()[1] == 1 else _Sum.apply(values)
 
 
-class _Rows(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, rows: torch.Tensor) -> torch.Tensor:
-        ctx.rows = len(rows)
-        parts = [torch.empty_like(rows) for _ in range(world()[1])]
-        dist.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
-        total = gradients[0].contiguous().clone()
-        dist.all_reduce(total)
-        start = world()[0] * ctx.rows
-        return total[start : start + ctx.rows]
-
-
 def all_rows(rows: torch.Tensor) -> tuple[torch.Tensor, int]:
     """(b, d) of every process -> (processes * b, d) in order of rank, and where this process's rows begin.
 
@@ -59,4 +43,6 @@ def all_rows(rows: torch.Tensor) -> tuple[torch.Tensor, int]:
     rank, processes = world()
     if processes == 1:
         return rows, 0
-    return _Rows.apply(rows), rank * len(rows)
+    start, every = rank * len(rows), rows.new_zeros(processes * len(rows), *rows.shape[1:])
+    every[start : start + len(rows)] = rows
+    return all_sum(every), start

@@ -11,10 +11,7 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from workflow_scripts.pretraining.batch import Batch
-    from workflow_scripts.pretraining.network import Network
+    from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
 
 
 LEARNED_TEMPERATURE: Any = Field(

@@ -10,10 +10,7 @@ from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
 from workflow_scripts.pretraining.methods import clip
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from workflow_scripts.pretraining.batch import Batch
-    from workflow_scripts.pretraining.network import Network
+    from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
 
 
 class ClipSbertHead(Settings):

@@ -11,10 +11,7 @@ from workflow_scripts.pretraining.methods import clip
 from workflow_scripts.pretraining.methods.clip import ClipHead
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from workflow_scripts.pretraining.batch import Batch
-    from workflow_scripts.pretraining.network import Network
+    from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
 
 
 class DeclipNnHead(ClipHead):

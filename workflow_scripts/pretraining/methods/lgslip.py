@@ -10,10 +10,7 @@ from workflow_scripts.pretraining.methods import clip
 from workflow_scripts.pretraining.methods.clip import ClipHead
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from workflow_scripts.pretraining.batch import Batch
-    from workflow_scripts.pretraining.network import Network
+    from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
 
 
 class LgslipHead(ClipHead):
@@ -32,11 +29,9 @@ class LgslipHead(ClipHead):
 
 def heads(settings: LgslipHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
     """The heads of CLIP, with one projector of images for both losses in place of its linear one."""
-    from torch import nn
-
     from workflow_scripts.pretraining.network import mlp
 
-    project = nn.Sequential(*mlp(width, (*settings.projector, settings.embedding)))
+    project = mlp(width, (*settings.projector, settings.embedding))
     return {**clip.heads(settings, width, sizes), "project": project}
 
 

@@ -7,10 +7,7 @@ from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Se
 from workflow_scripts.pretraining.methods.simclr import SimclrHead, heads, projected
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from workflow_scripts.pretraining.batch import Batch
-    from workflow_scripts.pretraining.network import Network
+    from workflow_scripts.pretraining.method import Batch, Network, Tensor
 
 
 class MultiPositiveHead(SimclrHead, SeveralPartners):

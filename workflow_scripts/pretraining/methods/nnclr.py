@@ -10,10 +10,7 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from workflow_scripts.pretraining.batch import Batch
-    from workflow_scripts.pretraining.network import Network
+    from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
 
 
 class NnclrHead(Settings):
@@ -36,15 +33,13 @@ class NnclrHead(Settings):
 
 def heads(settings: NnclrHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
     """The projector, the predictor, and the queue."""
-    from torch import nn
-
     from workflow_scripts.pretraining.losses.queue import Queue
     from workflow_scripts.pretraining.network import mlp
 
     last = settings.projector[-1]
     return {
-        "projector": nn.Sequential(*mlp(width, settings.projector)),
-        "predictor": nn.Sequential(*mlp(last, (settings.predictor, last))),
+        "projector": mlp(width, settings.projector),
+        "predictor": mlp(last, (settings.predictor, last)),
         "queue": Queue(settings.queue, last),
     }
 

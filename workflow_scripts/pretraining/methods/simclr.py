@@ -9,10 +9,7 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from workflow_scripts.pretraining.batch import Batch
-    from workflow_scripts.pretraining.network import Network
+    from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
 
 
 class SimclrHead(Settings):
@@ -34,11 +31,9 @@ class SimclrHead(Settings):
 
 def heads(settings: SimclrHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
     """The projector."""
-    from torch import nn
-
     from workflow_scripts.pretraining.network import mlp
 
-    return {"projector": nn.Sequential(*mlp(width, settings.projector))}
+    return {"projector": mlp(width, settings.projector)}
 
 
 def projected(network: "Network", settings: SimclrHead, views: "Sequence[Tensor]") -> "tuple[Tensor, ...]":

@@ -11,10 +11,7 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from workflow_scripts.pretraining.batch import Batch
-    from workflow_scripts.pretraining.network import Network
+    from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
 
 
 class SimsiamHead(Settings):
@@ -48,8 +45,8 @@ def heads(settings: SimsiamHead, width: int, sizes: Sizes) -> "dict[str, nn.Modu
 
     last = settings.projector[-1]
     return {
-        "projector": nn.Sequential(*mlp(width, settings.projector), nn.BatchNorm1d(last, affine=settings.final_affine)),
-        "predictor": nn.Sequential(*mlp(last, (settings.predictor, last))),
+        "projector": mlp(width, settings.projector).append(nn.BatchNorm1d(last, affine=settings.final_affine)),
+        "predictor": mlp(last, (settings.predictor, last)),
     }
 
 

@@ -10,10 +10,7 @@ from workflow_scripts.pretraining.methods import clip
 from workflow_scripts.pretraining.methods.clip import ClipHead
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from workflow_scripts.pretraining.batch import Batch
-    from workflow_scripts.pretraining.network import Network
+    from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
 
 
 class SlipHead(ClipHead):
@@ -33,12 +30,9 @@ class SlipHead(ClipHead):
 
 def heads(settings: SlipHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
     """The heads of CLIP, and the projector."""
-    from torch import nn
-
     from workflow_scripts.pretraining.network import mlp
 
-    projector = nn.Sequential(*mlp(width, settings.projector))
-    return {**clip.heads(settings, width, sizes), "projector": projector}
+    return {**clip.heads(settings, width, sizes), "projector": mlp(width, settings.projector)}
 
 
 def embed(network: "Network", settings: SlipHead, batch: "Batch") -> "tuple[Tensor, ...]":

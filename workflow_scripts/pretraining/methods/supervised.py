@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING
 from workflow_scripts.pretraining.method import TWO_VIEWS, LabelSettings, Method, Objective, Sizes
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from workflow_scripts.pretraining.batch import Batch
-    from workflow_scripts.pretraining.network import Network
+    from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
 
 
 class SupervisedHead(LabelSettings):

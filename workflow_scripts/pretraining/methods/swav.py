@@ -9,10 +9,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes, StepSettings
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from workflow_scripts.pretraining.batch import Batch
-    from workflow_scripts.pretraining.network import Network
+    from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
 
 
 class SwavHead(StepSettings):
@@ -77,7 +74,7 @@ def heads(settings: SwavHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]
     last = settings.projector[-1]
     queues = [Queue(settings.queue, last) for _ in TWO_VIEWS if settings.queue]
     return {
-        "projector": nn.Sequential(*mlp(width, settings.projector)),
+        "projector": mlp(width, settings.projector),
         "prototypes": nn.Linear(last, settings.prototypes, bias=False),
         "queues": nn.ModuleList(queues),
     }

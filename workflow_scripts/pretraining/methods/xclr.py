@@ -11,10 +11,8 @@ from workflow_scripts.pretraining.methods.simclr import SimclrHead, embed, heads
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor
 
-    from workflow_scripts.pretraining.batch import Batch
-    from workflow_scripts.pretraining.network import Network
+    from workflow_scripts.pretraining.method import Batch, Network, Tensor
 
 TARGET_TEMPERATURE = 0.1
 

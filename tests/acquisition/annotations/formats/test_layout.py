@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acquisition.own_images import coco, pictures, tar_of
+from tests.acquisition.own_images import coco, pictures
 from tests.acquisition.zips import row, write_zip
+from tests.file_bytes import write_tar
 from workflow_scripts.acquisition.annotations.formats.layout import layout_of
 from workflow_scripts.core.errors import PipelineError
 
@@ -13,7 +14,7 @@ from workflow_scripts.core.errors import PipelineError
 def test_the_format_of_a_file_is_detected_from_its_content(tmp_path: Path) -> None:
     zipped = write_zip(tmp_path / "zip", {"pics_2020": [row("a")]})
     assert layout_of(zipped).format == "redcaps"
-    tar = tar_of(tmp_path / "tar", {"a.jpg": b"x"})
+    tar = write_tar(tmp_path / "tar", {"a.jpg": b"x"})
     assert (layout_of(tar).format, layout_of(tar).tars) == ("webdataset", (tar,))
     for name, text, format in (
         ("csv", "url,caption\n", "table"),
@@ -85,7 +86,7 @@ def test_text_with_the_mark_of_a_tar_is_a_table(tmp_path: Path) -> None:
 def test_img2dataset_output_with_tables_beside_tars_is_webdataset(tmp_path: Path) -> None:
     folder = tmp_path / "shards"
     for number in (1, 0):
-        tar_of(folder / f"{number:05d}.tar", {"a.jpg": b"x"})
+        write_tar(folder / f"{number:05d}.tar", {"a.jpg": b"x"})
         (folder / f"{number:05d}.parquet").write_bytes(b"PAR1")
         (folder / f"{number:05d}_stats.json").write_text("{}")
     found = layout_of(folder)

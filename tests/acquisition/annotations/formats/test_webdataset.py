@@ -1,7 +1,6 @@
 """WebDataset tars: captions and places of images; nothing is unpacked."""
 
 import gzip
-import io
 import json
 import tarfile
 from hashlib import sha256
@@ -9,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acquisition.own_images import pictures, read, shown, tar_of
+from tests.acquisition.own_images import pictures, read, shown
 from tests.acquisition.pictures import jpeg
+from tests.file_bytes import write_tar
 from workflow_scripts.acquisition.annotations.formats.sample import derived_id
 from workflow_scripts.core.errors import PipelineError
 
@@ -19,7 +19,7 @@ def test_samples_of_a_webdataset_have_the_expected_values(tmp_path: Path) -> Non
     images = [jpeg(40, 30, seed=seed) for seed in range(4)]
     folder = tmp_path / "shards"
     described = {"caption": "from json", "group": "Dogs", "id": 5, "url": "http://a.test/1.jpg", "image": "../x"}
-    tar_of(
+    write_tar(
         folder / "01.tar",
         {
             "x/000.jpg": images[0],
@@ -41,7 +41,7 @@ def test_samples_of_a_webdataset_have_the_expected_values(tmp_path: Path) -> Non
             "007.txt": "x" * (2 << 20),
         },
     )
-    tar_of(folder / "00.tar", {"000.jpg": images[3], "000.txt": "first shard"})
+    write_tar(folder / "00.tar", {"000.jpg": images[3], "000.txt": "first shard"})
     samples = read(folder)
     assert shown(samples) == [
         ("00.tar", "first shard", None),
@@ -63,7 +63,7 @@ def test_samples_of_a_webdataset_have_the_expected_values(tmp_path: Path) -> Non
 
 
 def test_a_single_tar_is_read_and_invalid_tars_are_rejected(tmp_path: Path) -> None:
-    tar = tar_of(tmp_path / "a.tar", {"0.jpg": jpeg(), "0.txt": "a cat"})
+    tar = write_tar(tmp_path / "a.tar", {"0.jpg": jpeg(), "0.txt": "a cat"})
     (sample,) = read(tar)
     assert sample.image is not None and sample.image.path == "" and sample.image.read(tar, 1 << 20) == jpeg()
     folder = pictures(tmp_path / "own", ["x.jpg"])
@@ -88,10 +88,10 @@ def test_a_single_tar_is_read_and_invalid_tars_are_rejected(tmp_path: Path) -> N
 def test_no_tar_of_the_source_is_left_out(tmp_path: Path) -> None:
     folder = tmp_path / "own"
     for number, name in enumerate(("0.tar", "1.TAR")):
-        tar_of(folder / name, {f"{number}.jpg": jpeg(), f"{number}.txt": "a cat"})
+        write_tar(folder / name, {f"{number}.jpg": jpeg(), f"{number}.txt": "a cat"})
     assert shown(read(folder)) == [("0.tar", "a cat", None), ("1.TAR", "a cat", None)]
     for name in ("2.tar.gz", "3.TGZ", "sub/0.tar"):
-        path = tar_of(folder / name, {"2.jpg": jpeg(), "2.txt": "a cat"})
+        path = write_tar(folder / name, {"2.jpg": jpeg(), "2.txt": "a cat"})
         with pytest.raises(
             PipelineError, match=rf"unread shards in .*own: 1 compressed .*, the first of them {name}; put"
         ):
@@ -100,13 +100,8 @@ def test_no_tar_of_the_source_is_left_out(tmp_path: Path) -> None:
 
 
 def test_samples_with_a_repeated_key_are_two_rows_with_the_same_id(tmp_path: Path) -> None:
-    path = tmp_path / "0.tar"
-    with tarfile.open(path, "w") as tar:
-        for name, data in (("0.jpg", jpeg(seed=1)), ("0.txt", b"one"), ("0.jpg", jpeg(seed=2)), ("0.txt", b"two")):
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    first, second = read(path)
+    members = (("0.jpg", jpeg(seed=1)), ("0.txt", b"one"), ("0.jpg", jpeg(seed=2)), ("0.txt", b"two"))
+    first, second = read(write_tar(tmp_path / "0.tar", members))
     assert (first.raw["caption"], second.raw["caption"]) == ("one", "two")
     assert first.raw["image_id"] == second.raw["image_id"] and first.image != second.image
 

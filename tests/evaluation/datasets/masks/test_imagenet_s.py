@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.evaluation.pictures import encoded, picture
+from tests.evaluation.pictures import picture
+from tests.file_bytes import encoded
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.masks.imagenet_s import ImageNetS, object_mask
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.evaluation.pictures import encoded, picture
+from tests.evaluation.pictures import picture
+from tests.file_bytes import encoded
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.masks.pets import PetMasks
 

@@ -1,13 +1,15 @@
 """Sets in the layout of PASCAL VOC: classes of objects by hand; and damaged ones."""
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.evaluation.pictures import encoded, picture
+from tests.evaluation.pictures import picture
+from tests.file_bytes import encoded
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.masks.voc import OFFICIAL, VocMasks
 from workflow_scripts.evaluation.datasets.picture_sets import Picture
@@ -69,15 +71,9 @@ def test_without_lists_all_segmented_photos_form_a_single_split(tmp_path: Path) 
     ]  # fmt: skip
 
 
-def remove(folder: Path) -> None:
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
-
-
 def test_without_classes_the_annotation_names_the_objects(tmp_path: Path) -> None:
     root = voc(tmp_path, ["a"], XML.replace("cat", "unicorn"))
-    remove(root / "SegmentationClass")
+    shutil.rmtree(root / "SegmentationClass")
     (one,) = read(VocMasks(root))
     assert one.object_classes == ("unicorn", "dog", "dog")
     assert column(one.mask) == [1, 1, 1, 1, 255, 0, 0, 0, 0, 0, 0, 0]
@@ -85,7 +81,7 @@ def test_without_classes_the_annotation_names_the_objects(tmp_path: Path) -> Non
 
 def test_without_object_masks_each_class_is_a_single_object(tmp_path: Path) -> None:
     root = voc(tmp_path, ["a"])
-    remove(root / "SegmentationObject")
+    shutil.rmtree(root / "SegmentationObject")
     (one,) = read(VocMasks(root))
     assert one.object_classes == ("cat", "dog")
     assert column(one.objects) == [1, 1, 1, 1, 255, 2, 2, 2, 0, 2, 2, 0]
@@ -100,7 +96,7 @@ def test_other_classes_under_official_numbers_are_noticed(tmp_path: Path) -> Non
 def test_photos_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
     root = voc(tmp_path / "set", ["a", "few", "bare", "blank"])
     (root / "JPEGImages/extra.jpg").write_bytes(picture(9))
-    remove(root / "SegmentationClass")
+    shutil.rmtree(root / "SegmentationClass")
     (root / "Annotations/few.xml").write_text("<annotation><object><name>cat</name></object></annotation>")
     (root / "Annotations/bare.xml").unlink()
     (root / "SegmentationObject/blank.png").write_bytes(encoded(np.zeros((12, 10), np.uint8)))

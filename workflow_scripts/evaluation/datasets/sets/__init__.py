@@ -1,1 +1,0 @@
-"""Public downstream sets, one file each."""
