@@ -12,8 +12,8 @@ from transformers import Blip2QFormerConfig
 from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel
 
 from tests.captions.small_blip2 import save_checkpoints
-from workflow_scripts.demo.world.vocabulary import caption, title
-from workflow_scripts.demo.world.world import scene_of
+from workflow_scripts.demo.captioner_training.data import pictures as pictures_of
+from workflow_scripts.demo.captioner_training.data import training_texts
 from workflow_scripts.models.checkpoints import Checkpoint
 from workflow_scripts.models.matcher import (
     Matcher,
@@ -103,12 +103,9 @@ def test_captions_are_normalised(matcher: Matcher, pictures: list[Image.Image]) 
 @pytest.fixture(scope="module")
 def trained() -> tuple[Matcher, list[Image.Image], list[list[str]]]:
     """The demo's matcher, whose ITM spans ten units, with 170 pictures and three texts for each of them."""
-    drawn, rng = [scene_of(5, "precision", index, 64) for index in range(170)], np.random.default_rng(0)
-    specs = [spec for spec, _, _ in drawn]
-    faithful = [caption(spec) for spec in specs]
-    loose = [title(rng, spec, str(rng.choice(["partial", "vague"]))) for spec in specs]
-    pictures = [Image.fromarray(pixels) for _, pixels, _ in drawn]
-    return load_matcher(DEMO_MATCHER, "cpu", 32), pictures, [faithful, faithful[1:] + faithful[:1], loose]
+    specs, pixels = pictures_of(seed=5, count=170, size=64, workers=1, split="precision")
+    texts, _ = training_texts(np.random.default_rng(0), specs)
+    return load_matcher(DEMO_MATCHER, "cpu", 32), [Image.fromarray(one) for one in pixels], texts
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
+from workflow_scripts.demo.captioner_training.data import pictures
 from workflow_scripts.demo.world.objects import OBJECTS, Canvas, Paint
 from workflow_scripts.demo.world.vocabulary import (
     COLOURS,
@@ -38,6 +39,11 @@ def test_a_picture_depends_only_on_its_seed_split_and_index():
     assert again[0] == spec and np.array_equal(again[1], picture) and np.array_equal(again[2], mask)
     for other in (scene_of(4, "post", 7), scene_of(3, "masks", 7), scene_of(3, "post", 19)):
         assert not np.array_equal(other[1], picture)
+
+
+def test_pictures_are_the_same_for_any_number_of_processes():
+    one, two = pictures(5, 30, 32, workers=1), pictures(5, 30, 32, workers=2)
+    assert one[0] == two[0] and np.array_equal(one[1], two[1])
 
 
 @pytest.mark.parametrize("concept", CONCEPTS)

@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.demo.world.settings import FULL, LABELS, World
 from workflow_scripts.demo.world.vocabulary import LEVELS, SHARES, Spec, title
-from workflow_scripts.demo.world.world import scene_of
+from workflow_scripts.demo.world.world import scene_of, to_image
 from workflow_scripts.stats.seeds import derive
 
 HOST = "world.invalid"
@@ -61,7 +61,7 @@ class Post:
 def encode(picture: np.ndarray, kind: str) -> bytes:
     """JPEG (quality 95, colours at full resolution) or PNG bytes of a picture."""
     buffer = io.BytesIO()
-    image = Image.fromarray(picture)
+    image: Image.Image = to_image(picture)
     if kind == "jpg":
         image.save(buffer, "JPEG", quality=95, subsampling=0)
     else:

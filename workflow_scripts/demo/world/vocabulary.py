@@ -172,3 +172,8 @@ def title(rng: np.random.Generator, spec: Spec, level: str, world: World = FULL)
     if level == "partial":
         return partial(rng, spec, world)
     return caption(spec) if level == "faithful" else wrong(rng, spec, world)
+
+
+def all_templates() -> tuple[str, ...]:
+    """Every text that titles are made of, with {concept} and {colour} where a word is put in."""
+    return (*OPENINGS, *ENDINGS, *ELSEWHERE, *CONCEPT_ONLY, *OTHER_COLOUR, *COLOUR_ONLY, ", again")

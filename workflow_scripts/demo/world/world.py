@@ -166,3 +166,8 @@ def scene_of(
     spec = sample_spec(rng, CONCEPTS[index % len(CONCEPTS)], world)
     picture, mask = draw(spec, rng, size, world)
     return spec, picture, mask
+
+
+def to_image(picture: np.ndarray) -> Image.Image:
+    """A PIL image of an RGB picture or a mask."""
+    return Image.fromarray(picture)

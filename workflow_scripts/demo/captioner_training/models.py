@@ -1,0 +1,140 @@
+"""The demo's small BLIP-2: configuration, tokenizer and image processor, all of them transformers' own classes."""
+
+from pathlib import Path
+
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import (
+    Blip2Config,
+    Blip2ForConditionalGeneration,
+    Blip2ForImageTextRetrieval,
+    Blip2Processor,
+    Blip2QFormerConfig,
+    Blip2VisionConfig,
+    BlipImageProcessor,
+    OPTConfig,
+    PreTrainedTokenizerFast,
+)
+
+from workflow_scripts.demo.world.vocabulary import COLOURS, CONCEPTS, SCENES, SIZES, TEXTURES, all_templates
+
+PAD, START, END, UNKNOWN, IMAGE = "[PAD]", "[BOS]", "[EOS]", "[UNK]", "<image>"
+SPECIAL = (PAD, START, END, UNKNOWN, IMAGE)
+QUERIES = 4
+MEAN, DEVIATION = 0.5, 0.25
+_WIDTH, _HEADS = 96, 4
+
+
+def words() -> list[str]:
+    """Every word of the world's captions and titles, sorted."""
+    texts = [*CONCEPTS, *COLOURS, *TEXTURES, *SIZES, *SCENES.values(), "a an the and of with is it"]
+    texts += [text.replace("{concept}", "").replace("{colour}", "") for text in all_templates()]
+    split = pre_tokenizers.BertPreTokenizer()
+    return sorted({word for text in texts for word, _ in split.pre_tokenize_str(text)})
+
+
+def tokenizer(end: bool) -> PreTrainedTokenizerFast:
+    """Word-level, lower case, punctuation apart, unknown words as [UNK]; the start token in front, and with `end`
+    (matching) the end token behind, as BERT does; without (captioning) as OPT does."""
+    vocabulary = {word: number for number, word in enumerate([*SPECIAL, *words()])}
+    made = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    made.normalizer = normalizers.BertNormalizer(lowercase=True)
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.add_special_tokens(list(SPECIAL))
+    single = f"{START} $A {END}" if end else f"{START} $A"
+    made.post_processor = processors.TemplateProcessing(
+        single=single, special_tokens=[(START, vocabulary[START]), (END, vocabulary[END])]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        bos_token=START,
+        eos_token=END,
+        pad_token=PAD,
+        unk_token=UNKNOWN,
+        model_max_length=64,
+        padding_side="right",
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def image_processor(size: int) -> BlipImageProcessor:
+    """Pictures to (3, size, size) float, channels brought to about unit variance."""
+    return BlipImageProcessor(size={"height": size, "width": size}, image_mean=[MEAN] * 3, image_std=[DEVIATION] * 3)
+
+
+def _vision(size: int, patch: int, layers: int) -> Blip2VisionConfig:
+    return Blip2VisionConfig(
+        hidden_size=_WIDTH,
+        intermediate_size=2 * _WIDTH,
+        num_hidden_layers=layers,
+        num_attention_heads=_HEADS,
+        image_size=size,
+        patch_size=patch,
+        hidden_act="relu",
+        initializer_range=0.02,
+    )
+
+
+def _query_transformer(vocabulary: int, with_text: bool) -> Blip2QFormerConfig:
+    return Blip2QFormerConfig(
+        vocab_size=vocabulary,
+        hidden_size=_WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=_HEADS,
+        intermediate_size=2 * _WIDTH,
+        hidden_act="relu",
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        max_position_embeddings=64,
+        cross_attention_frequency=1,
+        use_qformer_text_input=with_text,
+    )
+
+
+def _language(vocabulary: int) -> OPTConfig:
+    return OPTConfig(
+        vocab_size=vocabulary,
+        hidden_size=_WIDTH,
+        word_embed_proj_dim=_WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=_HEADS,
+        ffn_dim=2 * _WIDTH,
+        max_position_embeddings=64,
+        dropout=0.0,
+        attention_dropout=0.0,
+        pad_token_id=SPECIAL.index(PAD),
+        bos_token_id=SPECIAL.index(START),
+        eos_token_id=SPECIAL.index(END),
+    )
+
+
+def config(size: int, patch: int, layers: int, image_token: bool) -> Blip2Config:
+    """Configuration of both models; `image_token` for captioning, where image tokens stand in the text."""
+    vocabulary = len(SPECIAL) + len(words())
+    return Blip2Config(
+        vision_config=_vision(size, patch, layers),
+        qformer_config=_query_transformer(vocabulary, with_text=not image_token),
+        text_config=_language(vocabulary),
+        num_query_tokens=QUERIES,
+        image_text_hidden_size=64,
+        image_token_index=SPECIAL.index(IMAGE) if image_token else None,
+    )
+
+
+def new_models(size: int, patch: int, layers: int) -> tuple[Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval]:
+    """A captioner and a matcher with random weights that share one vision tower."""
+    captioner = Blip2ForConditionalGeneration(config(size, patch, layers, image_token=True))
+    matcher = Blip2ForImageTextRetrieval(config(size, patch, layers, image_token=False))
+    matcher.vision_model = captioner.vision_model
+    for model in (captioner, matcher):
+        model.query_tokens.data.normal_(std=0.5)  # zeros would leave the queries alike for long
+    return captioner, matcher
+
+
+def save(folder: Path, captioner: Blip2ForConditionalGeneration, matcher: Blip2ForImageTextRetrieval) -> None:
+    """Write `caption/` and `match/` so that from_pretrained and AutoProcessor load them without a network."""
+    size = captioner.config.vision_config.image_size
+    for name, model in (("caption", captioner), ("match", matcher)):
+        model.save_pretrained(folder / name)
+        queries = QUERIES if name == "caption" else None
+        processor = Blip2Processor(image_processor(size), tokenizer(end=name == "match"), num_query_tokens=queries)
+        processor.save_pretrained(folder / name)
