@@ -1,7 +1,6 @@
 """What a run lacks is found before it starts: an error where it is certain to fail, else and in a dry run a warning."""
 
 import importlib.util
-import json
 import os
 import sys
 import zipfile
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.study.config.configs import planned
-from tests.study.preflight.jobs import OUT, Found, job, source
+from tests.study.preflight.jobs import Found, job, source
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.preflight.check import findings, tell
 from workflow_scripts.study.preflight.findings import Start
@@ -194,24 +193,6 @@ def test_hub_models_missing_in_offline_mode_are_reported(
     assert "missing source captioner in hub:nobody/nothing@main: not on this disk, and HF_HUB_OFFLINE is set" in text
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     assert look([source("captioner")], change) == {}
-
-
-def test_too_few_shards_are_reported_if_the_rows_are_known(look: Callable[..., Found], tmp_path: Path) -> None:
-    plan, rows = job("shard_plan", "plan"), job("annotations", "rows")
-    small = {"shards": {"shards": 2, "rows_per_shard": 50}}
-    # 120 images, 4 dead links, 2 placeholders, 1 web page.
-    assert [text.split(";")[0] for text in look([rows, plan], small)] == [
-        "too few shards in config, shards.shards: 127 rows need at least 3 shards of 50"
-    ]
-    assert look([rows, plan], {"shards": {"shards": 3, "rows_per_shard": 50}}) == {}
-    assert look([rows, plan], {**small, "annotations": {"exclude": ["abc"]}}) == {}
-    assert look([plan], small) == {}  # nothing is known yet
-    counts = {"kept": 120, "subreddits": {"a": 60, "b": 60}, "years": {"2019": 1, "2020": 119}}
-    (tmp_path / OUT / "annotations").mkdir(parents=True)
-    (tmp_path / OUT / "annotations/rows.json").write_text(json.dumps(counts))
-    assert [certain for text, certain in look([plan], small).items() if "need at least 3 shards" in text] == [True]
-    per_group = {"shards": {"shards": 3, "rows_per_shard": 50, "group": "subreddit_year"}}
-    assert [certain for text, certain in look([plan], per_group).items() if "need at least 4 shards" in text] == [True]
 
 
 def test_a_dry_run_only_warns(look: Callable[..., Found], capsys: pytest.CaptureFixture[str]) -> None:
