@@ -24,18 +24,6 @@ def test_annotations_are_read_from_a_path_or_the_demo_world(results: Path, tmp_p
     assert again.path(".parquet").read_bytes() == made.path(".parquet").read_bytes()
 
 
-def test_a_file_that_is_not_a_zip_is_a_single_line_error(
-    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "a.zip"
-    path.write_text("<html>not found</html>")
-    with pytest.raises(SystemExit) as ended:
-        run(STAGE, results, "annotations/rows", {}, sources={"annotations": path})
-    last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert ended.value.code == 1
-    assert last.startswith("error: not a zip in ") and "; give the RedCaps annotation zip" in last
-
-
 def test_removal_lists_inline_and_from_files(results: Path, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {"pics_2020": [row(name) for name in "abcdefg"]})
     lists = tmp_path / "lists"

@@ -51,13 +51,6 @@ def test_another_judge_changes_only_its_jobs_and_the_comparison(before: dict[str
     assert changed == REPORTING | {name for name in before if name.startswith("judge_comparison/")}
 
 
-def test_another_margin_changes_only_the_arm(before: dict[str, list[str]], tmp_path: Path) -> None:
-    arms = [{**arm, "margin": 0.75} if arm["name"] == "chosen" else arm for arm in ARMS]
-    after = jobs(tmp_path, arms=arms)
-    assert after.keys() == before.keys()
-    assert {name for name in before if before[name] != after[name]} == {"select_captions/chosen"}
-
-
 def test_no_job_scores_an_arm_that_waits_for_its_scores(before: dict[str, list[str]]) -> None:
     for name, arguments in before.items():
         if name.startswith("score_captions/"):

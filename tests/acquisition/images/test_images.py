@@ -62,25 +62,6 @@ def test_the_longer_side_is_limited_and_the_content_preserved(size: tuple[int, i
     assert psnr(pixels(stored), reference) >= best - loss
 
 
-def test_large_jpegs_are_decoded_at_a_smaller_scale_and_then_filtered_by_what_is_left(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    sizes, filters = [], []
-    resize = Image.Image.resize
-    data_of = {size: jpeg(*size) for size in ((800, 600), (640, 480), (200, 100), (127, 63))}
-
-    def spy(self: Image.Image, size: tuple[int, int], resample: Image.Resampling, **options: Any) -> Image.Image:
-        sizes.append(self.size)
-        filters.append(resample.name)
-        return resize(self, size, resample, **options)
-
-    monkeypatch.setattr(Image.Image, "resize", spy)
-    for data in data_of.values():
-        process(data, LIMITS)
-    assert sizes == [(100, 75), (80, 60), (100, 50), (127, 63)]
-    assert filters == ["HAMMING", "BICUBIC", "HAMMING", "LANCZOS"]
-
-
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [(48, 32), (192, 128)])
 def test_orientation_is_applied(orientation: int, size: tuple[int, int]) -> None:

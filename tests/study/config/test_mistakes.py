@@ -11,36 +11,26 @@ from workflow_scripts.study.config.study import load_study
 
 # An overlay of config.yaml => what the error says.
 MISTAKES = """
-{shards: {shard: 3}}
-  => unknown key in config.shards.shard: 'shard'; did you mean shards?
-{shrads: {}}
-  => unknown key in config.shrads: 'shrads'; did you mean shards?
-{pretraining: {leraning_rate: 1}}
-  => unknown key in config.pretraining.leraning_rate
-{shards: {shards: many}}
-  => invalid value in config.shards.shards: 'many'
+{shards: {shard: 3}} => unknown key in config.shards.shard: 'shard'; did you mean shards?
+{shrads: {}} => unknown key in config.shrads: 'shrads'; did you mean shards?
+{pretraining: {leraning_rate: 1}} => unknown key in config.pretraining.leraning_rate
+{shards: {shards: many}} => invalid value in config.shards.shards: 'many'
 {compute: {device: cudo}}
   => unknown choice in config.compute.device: 'cudo'; did you mean cuda? Choose from auto, cpu, cuda
 {pretraining: {backbone: resnet43}}
   => unknown choice in config.pretraining.backbone: 'resnet43'; did you mean resnet34? Choose from resnet18
-{pretraining: {batch_size: 1}}
-  => invalid value in config.pretraining.batch_size: 1
+{pretraining: {batch_size: 1}} => invalid value in config.pretraining.batch_size: 1
 {tokenizer: {kind: clip, vocabulary: 300, source: clip}}
   => in config.tokenizer: vocabulary has no effect on a tokenizer of kind clip
-{tokenizer: {kind: clip}}
-  => missing source in config.tokenizer.source: none for the tokenizer; kind clip
-{annotations: {source: {at: x.zip, torchvision: CIFAR10}}}
-  => torchvision is set by the workflow; remove it
-{tokenizer: {source: clip}}
-  => unused source in config.tokenizer.source: clip; remove it; kind trained has none
-{study: ../elsewhere}
-  => config.study
+{tokenizer: {kind: clip}} => missing source in config.tokenizer.source: none for the tokenizer; kind clip
+{annotations: {source: {at: x.zip, torchvision: CIFAR10}}} => torchvision is set by the workflow; remove it
+{tokenizer: {source: clip}} => unused source in config.tokenizer.source: clip; remove it; kind trained has none
+{study: ../elsewhere} => config.study
 {caption_labels: {source: labels, replacement: original}}
   => arm compared with itself in config.caption_labels.replacement: original; give another arm
 {caption_labels: {source: labels, replacement: revisd}}
   => unknown arm in config.caption_labels.replacement: revisd; did you mean revised?
-{probe_dataset: cifar01}
-  => unknown dataset in config.probe_dataset: cifar01; did you mean cifar10?
+{probe_dataset: cifar01} => unknown dataset in config.probe_dataset: cifar01; did you mean cifar10?
 {probe_dataset: null}
   => selection without a probe set in config.probe_dataset: null, but evaluation.steps has best; name one of
 {probe_dataset: null, evaluation: {steps: [last]}, pretraining: {patience: 3}}
@@ -50,18 +40,13 @@ MISTAKES = """
   => unused dataset in config.datasets.1.evaluate: false for other; remove the dataset, or name it as
 {caption_quality: {synonyms: data/synonyms.txt}}
   => unused synonyms in config.caption_quality.synonyms: data/synonyms.txt; remove it, or say which
-{pair_quality: {image_encoder: dino}}
-  => unknown image encoder in config.pair_quality.image_encoder: dino
-{leakage: {encoder: dino}}
-  => unknown image encoder in config.leakage.encoder: dino
+{pair_quality: {image_encoder: dino}} => unknown image encoder in config.pair_quality.image_encoder: dino
+{leakage: {encoder: dino}} => unknown image encoder in config.leakage.encoder: dino
 {leakage: {cosine: 0.9}}
   => setting without effect in config.leakage.cosine: 0.9; remove it, or name one of image_encoders
-{runs: [{method: simclr, pairs: revisde}]}
-  => unknown pair table in config.runs.0.pairs: revisde; did you mean revised?
-{arms: [{name: a, kind: original}, {name: a, kind: original}]}
-  => repeated name in config.arms.1.name: a
-{arms: [{name: a, kind: external}]}
-  => missing table in config.arms.0.table: none for a
+{runs: [{method: simclr, pairs: revisde}]} => unknown pair table in config.runs.0.pairs: revisde; did you mean revised?
+{arms: [{name: a, kind: original}, {name: a, kind: original}]} => repeated name in config.arms.1.name: a
+{arms: [{name: a, kind: external}]} => missing table in config.arms.0.table: none for a
 {arms: [{name: original, kind: original}, {name: revised, kind: revised}, {name: shuffled, kind: shuffled},
   {name: a, kind: shuffled, base: revisd}]}
   => unknown arm in config.arms.3.base: revisd; did you mean revised? Choose from a, original, rev
@@ -74,26 +59,19 @@ MISTAKES = """
 {arms: [{name: original, kind: original}, {name: revised, kind: revised}, {name: shuffled, kind: shuffled},
   {name: a, kind: revised, base: original}]}
   => unused base in config.arms.3.base
-{runs: [{method: untrained, seeds: [1, 1]}]}
-  => repeated run in config.runs.0: untrained-none
-{runs: [{method: untrained, tag: a.b}]}
-  => invalid value in config.runs.0.tag: 'a.b'
+{runs: [{method: untrained, seeds: [1, 1]}]} => repeated run in config.runs.0: untrained-none
+{runs: [{method: untrained, tag: a.b}]} => invalid value in config.runs.0.tag: 'a.b'
 {runs: [{method: untrained, tag: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}]}
   => invalid value in config.runs.0.tag
 {runs: [{method: untrained, tag: a}, {method: untrained, tag: a}]}
   => repeated run in config.runs.1: untrained-none-none-res
-{pairs: [{name: self, encoder: clip}]}
-  => reserved name in config.pairs.0.name: self
-{evaluation: {features: {resize: bicubic}}}
-  => unknown key in config.evaluation.features.resize
-{evaluation: {crop: 1.1}}
-  => invalid value in config.evaluation.crop: 1.1
-{pairs: [{name: best, encoder: clip, kind: oracle}]}
-  => pairs without labels in config.pairs.0.kind: oracle
+{pairs: [{name: self, encoder: clip}]} => reserved name in config.pairs.0.name: self
+{evaluation: {features: {resize: bicubic}}} => unknown key in config.evaluation.features.resize
+{evaluation: {crop: 1.1}} => invalid value in config.evaluation.crop: 1.1
+{pairs: [{name: best, encoder: clip, kind: oracle}]} => pairs without labels in config.pairs.0.kind: oracle
 {pairs: [{name: ivf, arm: revised, encoder: mpnet, index: 'IVF64,Falt'}]}
   => index that FAISS can't make in config.pairs.0.index: IVF64,Falt; choose another
-{pairs: [{name: labels, encoder: clip}]}
-  => reserved name in config.pairs.0.name: labels
+{pairs: [{name: labels, encoder: clip}]} => reserved name in config.pairs.0.name: labels
 {runs: [{method: supervised, pairs: labels}]}
   => run without labels in config.runs.0.method: supervised; remove this run; only a study with demo_world has
 {demo_world: {}, runs: [{method: supervised, pairs: labels, set: {supervised: {label: colur}}}]}
@@ -102,18 +80,13 @@ MISTAKES = """
   => method supervised goes with pairs of kind labels, not with language
 {probe_dataset: null, datasets: [{name: d, kind: folders}]}
   => missing source in config.datasets.0.source: none for d; kind folders needs one
-{annotations: {source: world}}
-  => in config.annotations.source: demo_world is null
+{annotations: {source: world}} => in config.annotations.source: demo_world is null
 {demo_world: {scenes: [grass, nigth]}}
   => unknown choice in config.demo_world.scenes.1: 'nigth'; did you mean night? Choose from grass, night
-{demo_world: {colours: [red]}}
-  => invalid value in config.demo_world.colours
-{demo_world: {offset: 0.5}}
-  => invalid value in config.demo_world.offset: 0.5
-{demo_world: {large_extent: [0.5, 0.6]}}
-  => small_extent ends at 0.56, but must end below large_extent, 0.5
-{annotations: {source: 'https://example.invalid/a.zip'}}
-  => give its sha256
+{demo_world: {colours: [red]}} => invalid value in config.demo_world.colours
+{demo_world: {offset: 0.5}} => invalid value in config.demo_world.offset: 0.5
+{demo_world: {large_extent: [0.5, 0.6]}} => small_extent ends at 0.56, but must end below large_extent, 0.5
+{annotations: {source: 'https://example.invalid/a.zip'}} => give its sha256
 {image_encoders: [{name: x, kind: transformers}], pair_quality: {image_encoder: null}}
   => missing source in config.image_encoders.0.source: none for x
 {contrasts: [{name: c, minuend: revised, subtrahend: orignal}]}
@@ -130,10 +103,8 @@ MISTAKES = """
   runs: [{method: simclr, pairs: revised, set: {epochs: 4, checkpoints: [2]}},
   {method: simclr, pairs: original, set: {checkpoints: [10000]}}]}
   => contrast without an evaluated step in config.contrasts.0: no step that all of its runs have
-{datasets: [{name: mean, kind: folders}]}
-  => reserved name in config.datasets.0.name: mean
-{evaluation: {linear_probe: {objectives: [sklearn, sklearn]}}}
-  => objectives are repeated: sklearn, sklearn
+{datasets: [{name: mean, kind: folders}]} => reserved name in config.datasets.0.name: mean
+{evaluation: {linear_probe: {objectives: [sklearn, sklearn]}}} => objectives are repeated: sklearn, sklearn
 {contrasts: [{name: c, terms: [{weight: 1, pairs: self}, {weight: -2, pairs: revised}]}]}
   => the weights of terms add up to -1; they must add up to 0
 {contrasts: [{name: c, terms: [{weight: 1, pairs: self, tag: x}, {weight: -1, pairs: revised}]}]}
@@ -146,23 +117,19 @@ MISTAKES = """
   => misplaced setting in config.pretraining.method: clip; remove it; each item of runs has its own method
 {runs: [{method: untrained, set: {seed: 3}}]}
   => misplaced setting in config.runs.0.set.seed: 3; remove it; each item of runs has its own seeds
-{pretraining: {clip: {widht: 3}}}
-  => unknown key in config.pretraining.clip.widht
+{pretraining: {clip: {widht: 3}}} => unknown key in config.pretraining.clip.widht
 {runs: [{method: untrained}], pretraining: {simsiam: {predictr: 3}}}
   => unknown key in config.pretraining.simsiam.predictr: 'predictr'; did you mean predictor?
-{pretraining: {steps: true}}
-  => value is not a number in config.pretraining.steps: True
-{runs: [{method: untrained, seeds: [true]}]}
-  => value is not a number in config.runs.0.seeds.0
+{pretraining: {steps: true}} => value is not a number in config.pretraining.steps: True
+{runs: [{method: untrained, seeds: [true]}]} => value is not a number in config.runs.0.seeds.0
 {datasets: [{name: w, kind: torchvision, torchvision_name: food11, source: x}]}
   => unknown choice in config.datasets.0.torchvision_name: 'food11'; did you mean food101?
-{evaluation: {saliency: {layers: [layer5]}}}
-  => unknown choice in config.evaluation.saliency.layers.0
+{evaluation: {saliency: {layers: [layer5]}}} => unknown choice in config.evaluation.saliency.layers.0
 """
 
 
 @pytest.mark.parametrize(
-    ("overlay", "message"), re.findall(r"^(\{.*?)\n  => ([^\n]*)$", MISTAKES, re.DOTALL | re.MULTILINE)
+    ("overlay", "message"), re.findall(r"^(\{.*?)\s+=> ([^\n]*)$", MISTAKES, re.DOTALL | re.MULTILINE)
 )
 def test_config_mistakes_are_reported(overlay: str, message: str) -> None:
     change = yaml.safe_load(overlay)
