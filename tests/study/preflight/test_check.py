@@ -6,6 +6,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,57 +65,37 @@ def test_missing_or_unreadable_model_folders_are_reported(
     assert list(look(reading, models).values()) == ([False] if message else [])
 
 
+MINE = {"judges": [{"name": "mine", "source": "m", "kind": "clip"}]}
+LABELS = {"judges": [{"name": "mine", "source": "m", "kind": "text_label", "encoder": "minilm"}]}
+LITE0 = {"judges": [LABELS["judges"][0] | {"classifier": "efficientnet_lite0"}]}
+WORDS = {"text_encoders": [{"name": "minilm", "kind": "word_vectors", "source": "m"}]}
+CLIP_TEXT = {"text_encoders": [{"name": "minilm", "kind": "clip", "source": "m"}]}
+CLIP_TOKENS = {"tokenizer": {"kind": "clip", "source": "m", "vocabulary": None}}
+NO_TOKENIZER = "no tokenizer in source tokenizer in m: neither vocab.json and merges.txt nor tokenizer.json"
+RATINGS = {"caption_labels": {"source": "m/x", "replacement": "revised"}}
+
+
 @pytest.mark.parametrize(
-    ("kind", "message"),
+    ("name", "change", "files", "message"),
     [
-        ({"kind": "clip"}, "no model in source judge-mine in m: no config.json"),
-        ({"kind": "text_label", "encoder": "minilm"}, "no model in source judge-mine in m: no config.json"),
-        ({"kind": "text_label", "encoder": "minilm", "classifier": "efficientnet_lite0"}, None),
+        ("judge-mine", MINE, ["weights.pth"], "no model in source judge-mine in m: no config.json"),
+        ("judge-mine", LABELS, ["weights.pth"], "no model in source judge-mine in m: no config.json"),
+        ("judge-mine", LITE0, ["weights.pth"], None),
+        ("encoder-minilm", WORDS, ["words.vec"], None),
+        ("encoder-minilm", CLIP_TEXT, ["words.vec"], "no model in source encoder-minilm in m: no config.json"),
+        ("tokenizer", CLIP_TOKENS, ["vocab.json", "merges.txt"], None),
+        ("tokenizer", CLIP_TOKENS, ["tokenizer.json"], None),
+        ("tokenizer", CLIP_TOKENS, ["vocab.json"], NO_TOKENIZER),
+        ("labels", RATINGS, ["x"], "wrong source labels in m/x: a file"),
     ],
 )
-def test_missing_models_of_judges_are_reported(
-    look: Callable[..., Found], tmp_path: Path, kind: dict[str, str], message: str | None
+def test_sources_that_lack_what_their_kind_needs_are_reported(
+    look: Callable[..., Found], tmp_path: Path, name: str, change: dict[str, Any], files: list[str], message: str | None
 ) -> None:
     (tmp_path / "m").mkdir()
-    (tmp_path / "m/weights.pth").touch()
-    found = look([source("judge-mine")], {"judges": [{"name": "mine", "source": "m", **kind}]})
-    assert [text.split(";")[0] for text in found] == ([message] if message else [])
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [("word_vectors", None), ("clip", "no model in source encoder-minilm in m: no config.json")],
-)
-def test_models_of_text_encoders(look: Callable[..., Found], tmp_path: Path, kind: str, message: str | None) -> None:
-    (tmp_path / "m").mkdir()
-    (tmp_path / "m/words.vec").touch()
-    change = {"text_encoders": [{"name": "minilm", "kind": kind, "source": "m"}]}
-    found = look([source("encoder-minilm")], change)
-    assert [text.split(";")[0] for text in found] == ([message] if message else [])
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        (["vocab.json", "merges.txt"], None),
-        (["tokenizer.json"], None),
-        (["vocab.json"], "no tokenizer in source tokenizer in m: neither vocab.json and merges.txt nor tokenizer.json"),
-    ],
-)
-def test_files_of_a_tokenizer(
-    look: Callable[..., Found], tmp_path: Path, files: list[str], message: str | None
-) -> None:
-    (tmp_path / "m").mkdir()
-    for name in files:
-        (tmp_path / "m" / name).touch()
-    found = look([source("tokenizer")], {"tokenizer": {"kind": "clip", "source": "m", "vocabulary": None}})
-    assert [text.split(";")[0] for text in found] == ([message] if message else [])
-
-
-def test_a_file_instead_of_a_label_folder_is_reported(look: Callable[..., Found], tmp_path: Path) -> None:
-    (tmp_path / "ratings").touch()
-    found = look([source("labels")], {"caption_labels": {"source": "ratings", "replacement": "revised"}})
-    assert [text.split(";")[0] for text in found] == ["wrong source labels in ratings: a file"]
+    for file in files:
+        (tmp_path / "m" / file).touch()
+    assert [text.split(";")[0] for text in look([source(name)], change)] == ([message] if message else [])
 
 
 @pytest.mark.parametrize("at", ["é" * 300, "a\0b", "package:", "package:a..b/c", "package:no.such.module", "hub:"])
