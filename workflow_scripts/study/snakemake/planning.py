@@ -133,10 +133,7 @@ def _or_stop(function: Callable[..., Any], *args: Any) -> Any:
     except PipelineError as error:
         stop(error)
     except OSError as error:
-        where, advice = (
-            error.filename or "the results folder",
-            "check permissions and disk, then start again",
-        )
+        where, advice = error.filename or "the results folder", "check permissions and disk, then start again"
         stop(PipelineError("unreadable or unwritable", where, error.strerror or error, advice))
 
 
