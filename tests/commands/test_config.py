@@ -31,10 +31,10 @@ def test_an_item_number_in_a_key_is_ignored(capsys: pytest.CaptureFixture[str]) 
     [
         ("pairs.name", "  default  required"),
         ("download.max_aspect", "  type     number ≥ 1"),
-        ("pretraining.momentum", "  type     number ≥ 0, < 1"),
+        ("datasets.val_fraction", "  type     number > 0, < 1"),
         ("datasets.limit", "  type     mapping of train, val, test to integer"),
         ("compute.device", "  type     auto, cpu, cuda"),
-        ("annotations.source.sha256", "  example  00000000…"),
+        ("annotations.source.sha256", "  example  '00000000…'"),
     ],
 )
 def test_lines_about_a_key(key: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
