@@ -1,5 +1,7 @@
 """What ``config`` prints of keys and sections."""
 
+import re
+
 import pytest
 
 from workflow_scripts.commands.main import main
@@ -44,9 +46,8 @@ def test_lines_about_a_key(key: str, line: str, capsys: pytest.CaptureFixture[st
 def test_keys_outside_the_key_of_their_stage_rerun_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     sections = {"download": download.STAGE, "pretraining": pretrain.STAGE}
     for section, stage in sections.items():
-        outside = {
-            key for key in stage.settings.model_fields if "\n  reruns   nothing\n" in said(f"{section}.{key}", capsys)
-        }
+        keys = re.findall(r"^  (\w+)", said(section, capsys).partition("\n\n")[2], re.MULTILINE)
+        outside = {key for key in keys if "\n  reruns   nothing\n" in said(f"{section}.{key}", capsys)}
         assert outside == stage.not_in_key
 
 
