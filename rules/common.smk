@@ -20,7 +20,7 @@ from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.files.sharing import share_with_group
 from workflow_scripts.core.runtime.job_log import log_of_artifact
 from workflow_scripts.provenance.crate.contents import METADATA
-from workflow_scripts.study.snakemake.planning import after_planning, before_jobs, before_planning, outside_groups
+from workflow_scripts.study.snakemake.planning import Planning
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
 from workflow_scripts.study.snakemake.arguments import Turns, input_words, other_arms
 from workflow_scripts.study.active_config import BASE, remember
@@ -194,13 +194,15 @@ def check_before_start(jobs, dry_run):
 # The main process decides from run records what is stale; the jobs that it starts only follow.
 if workflow.is_main_process:
     freshness = Freshness(Path(RESULTS), UNITS)
-    before_jobs(workflow, lambda targets: check_targets(targets, Path(RESULTS), UNITS))
-    before_planning(workflow, freshness.decide)
-    # Their captions are made after scores of the other arms, and those scores are in the group.
-    outside_groups(workflow, lambda job: job.stage == "score_captions" and job.unit["arm"] in LATE)
-    after_planning(workflow, freshness.tell)
-    after_planning(workflow, TURNS.plan, affects=["recaption"])
-    after_planning(workflow, check_before_start)
+    Planning(
+        workflow,
+        targets=lambda targets: check_targets(targets, Path(RESULTS), UNITS),
+        decide=freshness.decide,
+        # Their captions are made after scores of the other arms, and those scores are in the group.
+        apart=lambda job: job.stage == "score_captions" and job.unit["arm"] in LATE,
+        checks=[freshness.tell, TURNS.plan, check_before_start],
+        affected=["recaption"],
+    )
 
 
 onerror:

@@ -18,7 +18,7 @@ from tests.acquisition import download_states
 from tests.acquisition.fault_server import Handler, Route, serving
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.http.client import Client
-from workflow_scripts.acquisition.images.images import Limits, Stored, process
+from workflow_scripts.acquisition.images.images import Stored, process
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards import download_state
 
@@ -95,7 +95,7 @@ def test_requests_continue_while_pictures_are_decoded(tmp_path: Path, monkeypatc
     names = [f"/{n}.jpg" for n in range(12)]
     with serving(dict.fromkeys(names, jpeg())) as site:
 
-        def slow(data: bytes, limits: Limits, digest: str | None = None) -> Stored:
+        def slow(data: bytes, limits: Download, digest: str | None = None) -> Stored:
             # The first picture takes until the server received as many more requests as may wait for the two threads.
             until = time.monotonic() + 10
             while site.asked.total() < 6 and time.monotonic() < until:

@@ -1,8 +1,11 @@
 """What ``config`` prints of keys and sections."""
 
+import re
+
 import pytest
 
 from workflow_scripts.commands.main import main
+from workflow_scripts.stages import download, pretrain
 
 
 def said(key: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -10,7 +13,7 @@ def said(key: str, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_config_prints_a_key_with_type_default_and_reruns(capsys: pytest.CaptureFixture[str]) -> None:
+def test_config_prints_a_key_with_type_unit_default_and_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert said("pairs.k", capsys) == (
         "pairs.k\n"
         "  partners per image; the paper uses 1\n"
@@ -18,7 +21,6 @@ def test_config_prints_a_key_with_type_default_and_reruns(capsys: pytest.Capture
         "  unit     partners\n"
         "  default  1\n"
         "  example  5\n"
-        "  reruns   pair_table\n"
     )
 
 
@@ -26,18 +28,27 @@ def test_an_item_number_in_a_key_is_ignored(capsys: pytest.CaptureFixture[str]) 
     assert said("pairs.0.k", capsys) == said("pairs.k", capsys)
 
 
-def test_keys_that_rerun_nothing_and_keys_without_a_default(capsys: pytest.CaptureFixture[str]) -> None:
-    assert said("download.attempts", capsys).endswith("\n  reruns   nothing\n")
-    assert "\n  default  required\n" in said("pairs.name", capsys)
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("pairs.name", "  default  required"),
+        ("download.max_aspect", "  type     number ≥ 1"),
+        ("datasets.val_fraction", "  type     number > 0, < 1"),
+        ("datasets.limit", "  type     mapping of train, val, test to integer"),
+        ("compute.device", "  type     auto, cpu, cuda"),
+        ("annotations.source.sha256", "  example  '00000000…'"),
+    ],
+)
+def test_lines_about_a_key(key: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert line in said(key, capsys).splitlines()
 
 
-def test_settings_that_several_keys_share_rerun_what_the_key_does_that_names_them(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    of_annotations, of_matcher = (said(f"{key}.at", capsys) for key in ("annotations.source", "recaption.matcher"))
-    assert of_annotations.endswith("\n  reruns   annotations, source\n")
-    assert of_matcher.endswith("\n  reruns   caption_quality, recaption, source\n")
-    assert "\n  reruns   pretrain\n" in said("pretraining.lr", capsys)
+def test_keys_outside_the_key_of_their_stage_rerun_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    sections = {"download": download.STAGE, "pretraining": pretrain.STAGE}
+    for section, stage in sections.items():
+        keys = re.findall(r"^  (\w+)", said(section, capsys).partition("\n\n")[2], re.MULTILINE)
+        outside = {key for key in keys if "\n  reruns   nothing\n" in said(f"{section}.{key}", capsys)}
+        assert outside == stage.not_in_key
 
 
 def test_a_section_lists_its_keys_and_a_mapping_those_of_its_entries(capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,7 +125,6 @@ def test_an_image_of_60_000_by_60_000_pixels_needs_bounded_memory(tmp_path: Path
         """
         import numpy as np
         from workflow_scripts.acquisition.images.images import process
-        from workflow_scripts.acquisition.images.images import limits_of
         from workflow_scripts.acquisition.settings import Download
         from workflow_scripts.evaluation.datasets.dataset_files import fault_of
         from workflow_scripts.evaluation.datasets.masks.imagenet_s import object_mask
@@ -136,7 +135,7 @@ def test_an_image_of_60_000_by_60_000_pixels_needs_bounded_memory(tmp_path: Path
         try:
             object_mask(Path("i.png"), 1)
         except PipelineError as error:
-            return process(data, limits_of(Download())).state, fault_of(Picture("i", data)), str(error)
+            return process(data, Download()).state, fault_of(Picture("i", data)), str(error)
         """,
     )
     assert "decompression_bomb" in said and said.count("pixels") >= 2 and "corrupt segmentation in i.png" in said

@@ -69,17 +69,6 @@ def test_settings_that_change_no_byte_ask_for_nothing_again(results: Path, tmp_p
     assert set(Download.model_fields) - download.STAGE.not_in_key == in_key
 
 
-def test_an_unused_shard_is_a_valid_empty_artifact(results: Path, tmp_path: Path) -> None:
-    from tests.stages.acquired import SETTINGS as fast
-
-    made = planned(results, tmp_path, NAMES[:3])
-    rows = {"annotations": made["annotations"].manifest_path}
-    plan = run(shard_plan.STAGE, results, "shard_plan/plan", {"shards": 2, "rows_per_shard": 3}, rows)
-    empty = run(download.STAGE, results, "download/00001", fast, {"plan": plan.manifest_path}, {"shard": "00001"})
-    assert empty.rows == {"in": 0, "out": 0, "dropped": {}}
-    assert pq.read_table(empty.path(".parquet")).num_rows == 0
-
-
 def test_the_demo_world_serves_itself(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = planned(results, tmp_path, NAMES)
     pictures = tmp_path / "images.zip"
@@ -159,6 +148,8 @@ def test_shards_with_the_same_rows_share_an_artifact(results: Path, tmp_path: Pa
     empty = [run(download.STAGE, results, f"download/{n}", SETTINGS, {"plan": plan.manifest_path}, {"shard": n})
              for n in ("00001", "00002")]  # fmt: skip
     assert empty[0].hash == empty[1].hash and empty[0].unit == {}
+    assert empty[0].rows == {"in": 0, "out": 0, "dropped": {}}
+    assert pq.read_table(empty[0].path(".parquet")).num_rows == 0
     record = json.loads(empty[1].manifest_path.with_name("00002.run.json").read_bytes())
     assert record["cached"] and record["unit"] == {"shard": "00002"}
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.acquisition.fault_server import serving
 from tests.acquisition.pictures import jpeg
-from tests.helpers import Fails, run
+from tests.helpers import run
 from tests.stages.acquired import downloaded, planned
 from workflow_scripts.core.shards import images_of_keys, index_images
 from workflow_scripts.stages import image_index
@@ -36,11 +36,3 @@ def test_images_are_found_by_the_index(results: Path, tmp_path: Path) -> None:
     recorded = json.loads(index.path(".json").read_bytes())["tars"]
     assert recorded["00001"] == shards[1].manifest["files"][".tar"]
     assert index.rows == {"in": 9, "out": 8, "dropped": {"http_4xx": 1}}
-
-
-def test_shards_without_any_image_are_an_error(results: Path, tmp_path: Path, fails: Fails) -> None:
-    made = planned(results, tmp_path, NAMES)
-    with serving({}) as site:
-        shard = downloaded(results, made, 0, site.address)
-    with fails("error: no images in download: 0 of 9 rows"):
-        run(image_index.STAGE, results, "image_index/images", {}, {"download": shard.manifest_path})

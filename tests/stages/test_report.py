@@ -223,11 +223,6 @@ def test_the_command_prints_arms_contrasts_and_the_page(
     assert text.splitlines()[-1] == f"Report: {made[0] / 'study' / 'report' / 'index.html'}"
 
 
-def test_showing_a_folder_without_a_study_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command(["show", str(tmp_path)]) == 1
-    assert capsys.readouterr().err.startswith("error: ")
-
-
 def test_the_speed_of_the_stages_is_on_a_separate_page(made: tuple[Path, Inputs, str]) -> None:
     results, inputs, page = made
     beside = (results / "study/report/index.speed.html").read_text(encoding="utf-8")

@@ -95,19 +95,6 @@ def test_scores_are_those_of_recaption(ready: Captioned) -> None:
             assert row["itm"] is None and row["itm_z"] is None
 
 
-def test_scoring_all_arms_loads_each_judge_model_once(ready: Captioned, loads: list[str]) -> None:
-    arms = [f"arm{n}" for n in range(4)]
-    for n, arm in enumerate(arms):
-        table = pq.read_table(ready.arm("shuffled", seed=n).path(".parquet"))
-        path = ready.results / "arm.parquet"
-        pq.write_table(table, path)
-        make_artifact(ready.results, "select_captions", arm, {".parquet": path}, {"arm": arm})
-    for judge in ("one", "two"):
-        hashes = [scored(ready, arm, judge, also=tuple(arms)).hash for arm in arms]
-        assert len(set(hashes)) == len(arms)
-    assert len(loads) == 2
-
-
 def test_a_new_arm_or_judge_computes_only_its_scores(ready: Captioned, loads: list[str]) -> None:
     first = {arm: scored(ready, arm, also=ARMS[:2]) for arm in ARMS[:2]}
     assert len(loads) == 1

@@ -1,19 +1,10 @@
-"""A disk whose calls fail at random with ENOSPC, EIO, EDQUOT, EROFS, ESTALE or EMFILE, by a preloaded library.
+"""A disk whose calls fail at random with ENOSPC, EIO, EDQUOT, EROFS, ESTALE or EMFILE, by a preloaded library."""
 
-By hand, on the small study, until fifty jobs have failed (needs a C compiler)::
-
-    python -m tests.workflow.faulty_disk --failures 50
-"""
-
-import argparse
 import re
 import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
-from tests.forkserver.environment import ForkServers
-from tests.workflow.checkout import CONFIG, Checkout
+from tests.workflow.checkout import Checkout
 
 SOURCE = Path(__file__).with_suffix(".c")
 SAID = ("error: storage error of ", "error: unusable request budget of hosts in ")  # the latter for open files
@@ -91,33 +82,3 @@ def disturb(checkout: FaultyCheckout, words: tuple[str, ...], failures: int, one
         said += found
     checkout.one_in = 0
     return said
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.workflow.faulty_disk", description=__doc__)
-    parser.add_argument("--failures", type=int, default=50, help="jobs that must have failed before the last run")
-    parser.add_argument("--one-in", type=int, default=150, help="one call in so many fails")
-    parser.add_argument("--seed", type=int, default=0, help="which calls fail")
-    args = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(prefix="workflow") as folder:
-        Path(folder).chmod(0o755)
-        (Path(folder) / "servers").mkdir()
-        checkout = FaultyCheckout(Path(folder) / "checkout")
-        checkout.library = compiled(Path(folder))
-        servers = ForkServers(Path(folder) / "servers", preload=checkout.library)
-        checkout.snakemake = servers.snakemake
-        assert checkout.run(*CONFIG)[0] == 0
-        undisturbed, said = checkout.hashes(), []
-        while len(said) < args.failures:
-            checkout.clear()
-            said += disturb(checkout, CONFIG, args.failures - len(said), args.one_in, args.seed + len(said))
-            assert checkout.run(*CONFIG)[0] == 0
-            assert checkout.hashes() == undisturbed
-        servers.close()
-        sys.stdout.write("".join(f"{line}\n" for line in said))
-        sys.stdout.write(f"{len(said)} jobs failed; the same bytes every time\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,20 +1,12 @@
-"""A disk that is full again and again: the results lie on a tmpfs that gets room whenever the study can't go on.
+"""A disk that is full again and again: the results lie on a tmpfs that gets room whenever the study can't go on."""
 
-By hand, on the small study (needs root, to mount)::
-
-    python -m tests.workflow.full_disk --tries 20
-"""
-
-import argparse
 import os
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.workflow.checkout import CONFIG, Checkout, give_to_user
+from tests.workflow.checkout import Checkout, give_to_user
 from tests.workflow.kills import audited_root
 
 KB = 1024
@@ -73,31 +65,3 @@ def fill(
     assert status == 0, printed[-4000:]
     audited_root(checkout)
     return said
-
-
-def rooms_between(first: int, last: int, count: int) -> list[int]:
-    """``count`` numbers of bytes from ``first`` to ``last`` kB, each larger than the one before by the same factor."""
-    return [int(first * KB * (last / first) ** (number / (count - 1))) for number in range(count)]
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.workflow.full_disk", description=__doc__)
-    parser.add_argument("--tries", type=int, default=20, help="how often there is more room")
-    parser.add_argument("--first", type=int, default=200, help="free kB at first")
-    parser.add_argument("--last", type=int, default=64_000, help="free kB at the end, which must do")
-    args = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(prefix="workflow") as folder:
-        Path(folder).chmod(0o755)
-        checkout = Checkout(Path(folder) / "checkout")
-        rooms = rooms_between(args.first, args.last, args.tries)
-        with small_disk(checkout.folder / "results", rooms[0]):
-            said, hashes = fill(checkout, CONFIG, rooms), checkout.hashes()
-        assert checkout.run(*CONFIG)[0] == 0
-        assert checkout.hashes() == hashes
-        sys.stdout.write("".join(f"{line}\n" for line in said))
-        sys.stdout.write(f"{len(said)} times the room was too small; the same bytes as on a large disk\n")
-
-
-if __name__ == "__main__":
-    main()

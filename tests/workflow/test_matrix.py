@@ -4,7 +4,6 @@ As an ordinary user, on the smallest study. Edits stay until the end, since a ru
 stage below from the cache; the resulting table is in docs/reruns.md. One edit of code changes the output too.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -94,6 +93,17 @@ def edited(config: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
+def families(study: Checkout) -> dict[str, set[str]]:
+    """Stage -> it and all stages below it, by the inputs that the run records name."""
+    records = study.records().values()
+    reads = {(Path(p).parent.name, r["stage"]) for r in records for paths in r["input_files"].values() for p in paths}
+    found = {record["stage"]: {record["stage"]} for record in records}
+    for _ in found:
+        for above, stage in reads:
+            found[above] |= found[stage]
+    return found
+
+
 class Study:
     """The finished smallest study in a checkout of its own, edited and run again and again."""
 
@@ -101,6 +111,7 @@ class Study:
         self.checkout = checkout
         self.code: dict[Path, str] = {}
         self.first = checkout.records()
+        self.families = families(checkout)
         self.hashes = checkout.hashes()
 
     def run(self, settings: dict[str, Any]) -> str:
@@ -126,20 +137,6 @@ class Study:
             path.write_text(text)
         self.code.clear()
 
-    def family(self, stage: str) -> set[str]:
-        """The stage and all stages below it, by the inputs that the run records name."""
-        found = {stage}
-        while True:
-            more = {
-                record["stage"]
-                for record in self.first.values()
-                for paths in record["input_files"].values()
-                if {Path(path).parent.name for path in paths} & found
-            }
-            if more <= found:
-                return found
-            found |= more
-
     def counts(self, since: str, stages: Iterable[str]) -> tuple[set[str], str]:
         """Stages that computed after ``since``; for those of ``stages``: jobs computed / jobs taken from the cache."""
         records = self.checkout.records(since).values()
@@ -157,10 +154,9 @@ def code_edit(study: Study, stage: str) -> None:
 
 
 def table(rows: list[list[str]]) -> str:
-    """The rows as Markdown."""
-    head = ["stage", "comment", "code, same output", "setting", "stages that compute", "jobs"]
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    """The rows as Markdown; the first one is the head."""
+    head, *body = rows
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *body])
 
 
 def words(stages: set[str], stage: str, family: set[str]) -> str:
@@ -179,11 +175,11 @@ def test_every_stage_reruns_only_for_what_it_depends_on(nano: Checkout) -> None:
         study.edit_code(stage, rf"^def {stage}\(", f"EQUAL = 1\n\n\ndef {stage}(")
     assert "Nothing to be done" in study.run({})
     study.restore_code()
-    rows: list[list[str]] = []
+    rows = [["stage", "comment", "code, same output", "setting", "stages that compute", "jobs"]]
     wrong: list[str] = []
     settings: dict[str, Any] = {}
     for stage, edit in EDITS.items():
-        family = study.family(stage)
+        family = study.families[stage]
         code_edit(study, stage)
         since = now()
         study.run(settings)
@@ -210,7 +206,6 @@ def test_every_stage_reruns_only_for_what_it_depends_on(nano: Checkout) -> None:
     assert {name: left.get(name) for name in study.hashes} == study.hashes
     text = table(rows)
     print(text)
-    (study.checkout.folder / "matrix.json").write_text(json.dumps(rows))
     assert wrong == []
     assert text in (ROOT / "docs/reruns.md").read_text()
 

@@ -16,7 +16,7 @@ WORKFLOW = """
 import sys
 sys.path.insert(0, {root!r})
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.snakemake.planning import after_planning, before_planning, outside_groups
+from workflow_scripts.study.snakemake.planning import Planning
 
 def decide(jobs, triggers):
     print("known", *(f"{{job.stage}}{{'' if job.requested else '-'}}" for job in jobs))
@@ -37,9 +37,7 @@ def check(jobs, dry_run):
     if {stop!r}:
         raise PipelineError("what", "where", "value", "advice")
 
-before_planning(workflow, decide)
-outside_groups(workflow, lambda job: job.stage in {alone!r})
-after_planning(workflow, check, affects=["c"])
+Planning(workflow, print, decide, lambda job: job.stage in {alone!r}, [check], affected=["c"])
 
 rule all:
     input: "d.txt"

@@ -30,17 +30,6 @@ def test_every_stage_ran_and_left_no_unfinished_work(finished: Checkout) -> None
         assert record["peak_bytes"] < 4e9
 
 
-def test_repeating_touching_or_editing_comments_reruns_nothing(copy_of: Callable[[], Checkout]) -> None:
-    checkout = copy_of()
-    assert NOTHING in checkout.run()[1]
-    checkout.touch_all(seed=3)
-    assert NOTHING in checkout.run()[1]
-    for stage in STAGES:
-        file = checkout.folder / f"workflow_scripts/stages/{stage}.py"
-        file.write_text("# A comment.\n" + file.read_text().replace('"""The stage', '"""This stage'))
-    assert NOTHING in checkout.run()[1]
-
-
 def test_moved_results_compute_exactly_the_edited_stage(moved: Checkout, finished: Checkout) -> None:
     start = now()
     moved.edit("workflow_scripts/stages/data_card.py", "def data_card(", "EQUAL = 1\n\n\ndef data_card(")

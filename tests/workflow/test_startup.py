@@ -52,15 +52,6 @@ def test_a_dry_run_reports_mistakes_in_all_config_files(cold: Checkout) -> None:
     ]
 
 
-def test_an_unknown_target_is_an_error_with_the_closest_artifact(cold: Checkout) -> None:
-    status, printed = cold.run("results/tiny/pair_table/revisde.manifest.json", *DRY)
-    assert status == 1 and "Traceback" not in printed
-    *_, last = printed.strip().splitlines()
-    assert last.startswith(
-        "error: unknown artifact in results/tiny/pair_table/revisde.manifest.json: revisde; the study has revised"
-    )
-
-
 def test_invalid_overrides_and_data_file_targets_are_refused(cold: Checkout) -> None:
     assert last_line(cold, "--config", "x=1").startswith("error: invalid override in --config: x=1; write KEY=VALUE")
     said = last_line(cold, "--config", "compute={math_threads: 010}")

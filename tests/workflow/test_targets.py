@@ -18,7 +18,7 @@ from tests.workflow.dag import snakemake
 from tests.workflow.edits import EDITS, Edit, code_of
 from tests.workflow.planner import Plan, Planner
 from tests.workflow.test_matrix import EDITS as SETTINGS
-from tests.workflow.test_matrix import edited
+from tests.workflow.test_matrix import edited, families, table
 
 pytestmark = pytest.mark.slow
 
@@ -126,12 +126,6 @@ def stages(plan: Plan) -> str:
     return ", ".join(stage if count == 1 else f"{count} {stage}" for stage, count in sorted(counts.items()))
 
 
-def table(rows: list[list[str]]) -> str:
-    """The rows as Markdown; the first one is the head."""
-    head, *body = rows
-    return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *body])
-
-
 def test_the_plans_are_those_in_the_documentation(plans: dict[str, list[tuple[Plan, Plan]]]) -> None:
     rows = [["edit", *TARGETS, "jobs of the whole study"]]
     for name, found in plans.items():
@@ -189,6 +183,7 @@ def test_every_edit_of_the_matrix_gives_the_same_plan_with_and_without_memory(
     studies: Studies, finished: Checkout
 ) -> None:
     below = families(finished)
+    below["embed_images"] |= below["embed_tests"]  # which has its code and settings
     wrong = []
     for stage, edit in SETTINGS.items():
         changes = [Edit(f"code of {stage}", files=code_of(stage))]
@@ -201,18 +196,6 @@ def test_every_edit_of_the_matrix_gives_the_same_plan_with_and_without_memory(
             if one != other or one[0] or stage not in planned or not planned <= below[stage]:
                 wrong.append((change.name, one, other))
     assert wrong == []
-
-
-def families(study: Checkout) -> dict[str, set[str]]:
-    """Stage -> it and all stages below it, by the inputs that the run records name."""
-    records = study.records().values()
-    reads = {(Path(p).parent.name, r["stage"]) for r in records for paths in r["input_files"].values() for p in paths}
-    found = {record["stage"]: {record["stage"]} for record in records}
-    for _ in found:
-        for above, stage in reads:
-            found[above] |= found[stage]
-    found["embed_images"] |= found["embed_tests"]  # which has its code and settings
-    return found
 
 
 def test_stale_artifacts_are_logged_only_if_they_rerun(studies: Studies) -> None:

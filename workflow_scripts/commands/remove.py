@@ -75,30 +75,21 @@ def remove(study: Path) -> tuple[str, bool]:
     ]
     if gone.unknown:
         lines.append(f"{gone.unknown} of the entries match no row of the annotations: check their spelling")
-    if gone.elsewhere:
-        lines.append("other studies may hold the rows too; add the list to their configs and run them again:")
-        lines += [f"  {path}" for path in gone.elsewhere]
-    if gone.sheets:
-        lines.append("sheets or pages show the rows; delete them, all copies, and their keys and records:")
-        lines += [f"  {path}" for path in gone.sheets]
-    if gone.nodes:
-        lines.append(
-            "copies of shards or packs may remain; the next training on that node removes them, or this command there:"
-        )
-        lines += [f"  {place}" for place in gone.nodes]
     marked, unmarked = _mark(gone.networks)
     lines += marked
-    if unmarked:
-        lines.append("exported networks learned from removed images, but their cards can't be updated:")
-        lines += [f"  {line}" for line in unmarked]
-    if gone.unread:
-        lines.append("keys or records can't be read; check by hand whether their sheets or pages show the rows:")
-        lines += [f"  {line}" for line in gone.unread]
-    if gone.kept:
-        lines.append("these files are not the project's own and are kept; check by hand whether they show the rows:")
-        lines += [f"  {line}" for line in gone.kept]
-    left = [gone.elsewhere, gone.sheets, gone.nodes, unmarked, gone.unread, gone.kept]
-    return printed(lines), not any(left)
+    left = {
+        "other studies may hold the rows too; add the list to their configs and run them again:": gone.elsewhere,
+        "sheets or pages show the rows; delete them, all copies, and their keys and records:": gone.sheets,
+        "copies of shards or packs may remain; the next training on that node removes them, or this command there:": (
+            gone.nodes
+        ),
+        "exported networks learned from removed images, but their cards can't be updated:": unmarked,
+        "keys or records can't be read; check by hand whether their sheets or pages show the rows:": gone.unread,
+        "these files are not the project's own and are kept; check by hand whether they show the rows:": gone.kept,
+    }
+    for what, items in left.items():
+        lines += [what, *(f"  {item}" for item in items)] if items else []
+    return printed(lines), not any(left.values())
 
 
 def _mark(networks: "Sequence[Learned]") -> tuple[list[str], list[str]]:

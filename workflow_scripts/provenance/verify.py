@@ -379,7 +379,10 @@ def _norm_apart(values: np.ndarray, other: np.ndarray) -> float:
 def _read_parquet(path: Path) -> Arrays:
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
+    return _columns(pq.read_table(path))
+
+
+def _columns(table: Any) -> Arrays:
     return dict(part for name in table.column_names for part in _column(name, table[name].combine_chunks()))
 
 
@@ -417,20 +420,9 @@ def _read_safetensors(path: Path) -> Arrays:
 
 
 def _read_csv(path: Path) -> Arrays:
-    import csv
+    from pyarrow import csv
 
-    with open(path, newline="", encoding="utf-8") as stream:
-        rows = list(csv.reader(stream))
-    header, *body = rows
-    return {name: _cells([row[column] for row in body]) for column, name in enumerate(header)}
-
-
-def _cells(texts: list[str]) -> np.ndarray:
-    """A column of numbers as numbers, an empty cell as none; any other column as text."""
-    try:
-        return np.array([float(text or "nan") for text in texts])
-    except ValueError:
-        return np.array(texts)
+    return _columns(csv.read_csv(path))
 
 
 def _read_json(path: Path) -> Arrays:

@@ -8,9 +8,10 @@ may show the rows and is not the project's own is named.
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -374,23 +375,19 @@ def listed_rows(
     """
     found = Listed()
     for path in tables:
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=65_536, columns=COLUMNS):
-            for image_id, url, *captions in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                by_id, by_url = id_token(image_id or ""), url_token(url or "")
-                if by_id in tokens or by_url in tokens or (by_id, by_url) in pairs:
-                    found.ids.update([image_id] if image_id else [])
-                    found.urls.update([url] if url else [])
-                    found.captions.update(text for text in captions if text and len(text) >= SHORTEST)
+        for image_id, url, *captions in _rows(path, COLUMNS):
+            by_id, by_url = id_token(image_id or ""), url_token(url or "")
+            if by_id in tokens or by_url in tokens or (by_id, by_url) in pairs:
+                found.ids.update([image_id] if image_id else [])
+                found.urls.update([url] if url else [])
+                found.captions.update(text for text in captions if text and len(text) >= SHORTEST)
     return found
 
 
 def excluded_tokens(table: Path) -> list[tuple[str, ...]]:
     """Tokens of the id and of each URL of all rows that a removal list excluded, from the table of unused rows."""
-    found: list[tuple[str, ...]] = []
-    for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["reason", "image_id", "url"]):
-        for reason, image_id, urls in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            found.extend([(image_id, *urls.split())] if reason == Apart.EXCLUDED else [])
-    return found
+    rows = _rows(table, ["image_id", "url", "reason"])
+    return [(image_id, *urls.split()) for image_id, urls, reason in rows if reason == Apart.EXCLUDED]
 
 
 def pairs_of(excluded: Iterable[tuple[str, ...]]) -> set[tuple[str, str]]:
@@ -400,15 +397,16 @@ def pairs_of(excluded: Iterable[tuple[str, ...]]) -> set[tuple[str, str]]:
 
 def urls_among(table: Path, urls: Collection[str]) -> set[str]:
     """Those of ``urls`` that occur in ``table``."""
-    found: set[str] = set()
-    for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["url"]):
-        found.update(url for url in batch.column(0).to_pylist() if url in urls)
-    return found
+    return {url for (url,) in _rows(table, ["url"]) if url in urls}
 
 
 def ids_among(table: Path, tokens: Collection[str]) -> set[str]:
     """Those of ``tokens`` that are tokens of ids in ``table``."""
-    found: set[str] = set()
-    for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=["image_id"]):
-        found.update(token for token in map(id_token, filter(None, batch.column(0).to_pylist())) if token in tokens)
-    return found
+    found = (id_token(one) for (one,) in _rows(table, ["image_id"]) if one)
+    return {one for one in found if one in tokens}
+
+
+def _rows(table: Path, columns: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Each row's values of some columns; a batch of rows is in memory at a time."""
+    for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=columns):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)

@@ -12,11 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class CaptionTable(Settings):
-    """This stage has no settings."""
-
-
-def caption_table(job: Job[CaptionTable]) -> None:
+def caption_table(job: Job[Settings]) -> None:
     """Join the shards of recaption and download to the image index, shard by shard."""
     from workflow_scripts.captions.table import TABLE
     from workflow_scripts.core.files.tables import write_parts
@@ -25,7 +21,7 @@ def caption_table(job: Job[CaptionTable]) -> None:
     job.rows(rows, rows)
 
 
-def _shards(job: Job[CaptionTable]) -> "Iterator[pa.Table]":
+def _shards(job: Job[Settings]) -> "Iterator[pa.Table]":
     """The rows of each shard, in the order of the index, which is that of the shards.
 
     Raises:
@@ -53,7 +49,7 @@ def _shards(job: Job[CaptionTable]) -> "Iterator[pa.Table]":
 
 STAGE = Stage(
     run=caption_table,
-    settings=CaptionTable,
+    settings=Settings,
     artifact="captions",
     packages=("pyarrow",),
 )

@@ -9,11 +9,7 @@ from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 
 
-class CommonImages(Settings):
-    """This stage has no settings."""
-
-
-def common_images(job: Job[CommonImages]) -> None:
+def common_images(job: Job[Settings]) -> None:
     """Write the keys of the common images, in the order of the image index.
 
     Which tables they were taken from is in the run record only: the same images are the same artifact, so that a run
@@ -48,7 +44,7 @@ def common_images(job: Job[CommonImages]) -> None:
 
 STAGE = Stage(
     run=common_images,
-    settings=CommonImages,
+    settings=Settings,
     artifact="images",
     packages=("numpy", "pyarrow"),
 )

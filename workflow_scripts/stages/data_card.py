@@ -5,11 +5,7 @@ from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 
 
-class DataCard(Settings):
-    """The data card has no settings."""
-
-
-def data_card(job: Job[DataCard]) -> None:
+def data_card(job: Job[Settings]) -> None:
     """Count all rows of the study, draw the counts, and list the kept ids, so that studies can be compared on them."""
     import json
 
@@ -32,7 +28,7 @@ def data_card(job: Job[DataCard]) -> None:
 
 STAGE = Stage(
     run=data_card,
-    settings=DataCard,
+    settings=Settings,
     artifact="data_card",
     packages=("pyarrow", "matplotlib"),
 )

@@ -6,11 +6,7 @@ from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 
 
-class ImageHashes(Settings):
-    """The fingerprints have no settings."""
-
-
-def image_hashes(job: Job[ImageHashes]) -> None:
+def image_hashes(job: Job[Settings]) -> None:
     """Hash the images of the block's shards, each decoded once."""
     import numpy as np
     import pyarrow as pa
@@ -37,7 +33,7 @@ def image_hashes(job: Job[ImageHashes]) -> None:
 
 STAGE = Stage(
     run=image_hashes,
-    settings=ImageHashes,
+    settings=Settings,
     artifact="{block}",
     packages=("numpy", "pillow", "simplejpeg", "pyarrow"),
 )

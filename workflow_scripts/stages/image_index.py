@@ -5,11 +5,7 @@ from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 
 
-class ImageIndex(Settings):
-    """The index has no settings: it lists every stored image."""
-
-
-def image_index(job: Job[ImageIndex]) -> None:
+def image_index(job: Job[Settings]) -> None:
     """Collect the shards' tables; the tars stay in place."""
     from workflow_scripts.acquisition.shards.index import index
     from workflow_scripts.core.files.jsonio import pretty
@@ -24,7 +20,7 @@ def image_index(job: Job[ImageIndex]) -> None:
 
 STAGE = Stage(
     run=image_index,
-    settings=ImageIndex,
+    settings=Settings,
     artifact="images",
     packages=("pyarrow",),
 )

@@ -5,11 +5,7 @@ from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 
 
-class PackIndex(Settings):
-    """The index has no settings: it lists every packed image."""
-
-
-def pack_index(job: Job[PackIndex]) -> None:
+def pack_index(job: Job[Settings]) -> None:
     """Collect the tables of the packs; the images stay in place."""
     from workflow_scripts.acquisition.shards.index import index
     from workflow_scripts.core.files.jsonio import pretty
@@ -24,7 +20,7 @@ def pack_index(job: Job[PackIndex]) -> None:
 
 STAGE = Stage(
     run=pack_index,
-    settings=PackIndex,
+    settings=Settings,
     artifact="images",
     packages=("pyarrow",),
 )

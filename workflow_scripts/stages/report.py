@@ -91,7 +91,8 @@ FACTS = Facts(
     cost=Cost(per="page", units=lambda _: 1, core_ms=1_000, source="demo study"),
     in_all=True,
     group="page",
-    inputs={
+    inputs={name: f"{name}/*" for name in (*INPUTS, *ROOT_ONLY)}
+    | {
         "annotations": "annotations/rows",
         "plan": "shard_plan/plan",
         "data_card": "data_card/data_card",
@@ -114,28 +115,6 @@ FACTS = Facts(
         "tokens": lambda units, _: [*units.all("tokenizer"), *units.all("tokens")],
         "scores": "score_captions/*",
         "hashes": "image_hashes/*",
-        **{
-            stage: f"{stage}/*"
-            for stage in (
-                "caption_quality",
-                "caption_comparison",
-                "judge_quality",
-                "judge_comparison",
-                "caption_labels",
-                "judge_calibration",
-                "pair_quality",
-                "few_shot",
-                "knn",
-                "saliency",
-                "saliency_checks",
-                "leakage",
-                "discrimination",
-                "download",
-                "recaption",
-                "eval_images",
-                "features",
-            )
-        },
     },
     settings=lambda units, _: units.report_settings(),
 )

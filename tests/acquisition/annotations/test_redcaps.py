@@ -85,13 +85,6 @@ def test_filters_select_the_matching_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("name", ["redcaps_mini/redcaps_mini_annotations.zip"])
-def test_the_small_real_zip(shared_data: Path, tmp_path: Path, name: str) -> None:
-    counts, _, _ = gathered(tmp_path, shared_data / name)
-    assert (counts["rows"], counts["kept"], counts["apart"]) == (1047, 1032, {"repeated_id": 10, "empty_caption": 5})
-
-
-@pytest.mark.shared
 def test_all_real_rows(shared_data: Path, tmp_path: Path) -> None:
     path = shared_data / "redcaps_annotations" / "redcaps_explore_dev_annotations.zip"
     counts, kept, apart = gathered(tmp_path, path)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.acquisition.pictures import encoded, jpeg, photo
-from workflow_scripts.acquisition.images.images import Limits, Stored, looks_like_image, process
+from workflow_scripts.acquisition.images.images import Stored, looks_like_image, process
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.states import State
 
-LIMITS = Limits(max_side=64, jpeg_quality=90, min_side=8, max_aspect=20, max_pixels=1_000_000)
+LIMITS = Download(max_side=64, jpeg_quality=90, min_side=8, max_aspect=20, max_pixels=1_000_000)
 
 
 def pixels(stored: Stored) -> np.ndarray:
@@ -60,25 +61,6 @@ def test_the_longer_side_is_limited_and_the_content_preserved(size: tuple[int, i
     reference, through_jpeg = np.asarray(full).astype(int), encoded(full, "JPEG", quality=90)
     best = psnr(np.asarray(Image.open(io.BytesIO(through_jpeg))).astype(int), reference)  # JPEG alone costs most here
     assert psnr(pixels(stored), reference) >= best - loss
-
-
-def test_large_jpegs_are_decoded_at_a_smaller_scale_and_then_filtered_by_what_is_left(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    sizes, filters = [], []
-    resize = Image.Image.resize
-    data_of = {size: jpeg(*size) for size in ((800, 600), (640, 480), (200, 100), (127, 63))}
-
-    def spy(self: Image.Image, size: tuple[int, int], resample: Image.Resampling, **options: Any) -> Image.Image:
-        sizes.append(self.size)
-        filters.append(resample.name)
-        return resize(self, size, resample, **options)
-
-    monkeypatch.setattr(Image.Image, "resize", spy)
-    for data in data_of.values():
-        process(data, LIMITS)
-    assert sizes == [(100, 75), (80, 60), (100, 50), (127, 63)]
-    assert filters == ["HAMMING", "BICUBIC", "HAMMING", "LANCZOS"]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -183,16 +165,17 @@ def test_memory_for_a_large_png_is_as_documented(mode: str) -> None:
     script = f"""
 import re, sys
 from pathlib import Path
-from workflow_scripts.acquisition.images.images import Limits, process
+from workflow_scripts.acquisition.images.images import process
+from workflow_scripts.acquisition.settings import Download
 
 def kilobytes(of):
     return int(re.search(of + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 
 data = sys.stdin.buffer.read()
-process(data[:100], Limits(64, 90, 8, 20, {side * side}))
+process(data[:100], Download(max_side=64, min_side=8, max_pixels={side * side}))
 Path("/proc/self/clear_refs").write_text("5")  # resets the peak
 before = kilobytes("VmRSS")
-assert process(data, Limits(64, 90, 8, 20, {side * side})).state == "ok"
+assert process(data, Download(max_side=64, min_side=8, max_pixels={side * side})).state == "ok"
 print(1024 * (kilobytes("VmHWM") - before))
 """
     data = encoded(Image.new(mode, (side, side)), "PNG", compress_level=1)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from tests.acquisition.pictures import encoded, photo
-from workflow_scripts.acquisition.images.images import Limits, process
+from workflow_scripts.acquisition.images.images import process
 from workflow_scripts.acquisition.images.metadata import without_metadata
+from workflow_scripts.acquisition.settings import Download
 
-LIMITS = Limits(max_side=64, jpeg_quality=90, min_side=8, max_aspect=20, max_pixels=1_000_000)
+LIMITS = Download(max_side=64, jpeg_quality=90, min_side=8, max_aspect=20, max_pixels=1_000_000)
 SECRET = b"SECRET-51.4779N"
 
 

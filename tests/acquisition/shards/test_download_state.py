@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -123,22 +124,26 @@ def test_failures_due_to_settings_are_retried_when_the_settings_change(
         assert downloads.waiting == URLS[:1]
 
 
+@pytest.mark.parametrize("damage", [lambda data: data[:50] + bytes([data[50] ^ 1]) + data[51:], lambda data: data[:-1]])
 @pytest.mark.parametrize(("first", "keep"), [("fetched", "fetched"), ("prepared", "prepared"), ("fetched", "prepared")])
-def test_corrupted_bytes_are_downloaded_again(tmp_path: Path, first: str, keep: str) -> None:
-    with opened(tmp_path, settings(keep=first), URLS[:2]) as downloads:
-        finish(downloads, URLS[0])
-        finish(downloads, URLS[1], seed=1)
+def test_damaged_bytes_are_counted_and_downloaded_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, first: str, keep: str, damage: Callable[[bytes], bytes]
+) -> None:
+    with opened(tmp_path, settings(keep=first), URLS[:3]) as downloads:
+        for seed, url in enumerate(URLS[:3]):
+            finish(downloads, url, seed=seed)
     (path,) = (tmp_path / "store").glob("*.bin")
-    data = bytearray(path.read_bytes())
-    data[50] ^= 1
-    path.write_bytes(data)
+    whole = path.read_bytes()
+    path.write_bytes(damaged := damage(whole))
     (tmp_path / "work" / "prepared.jsonl").unlink()
-    with opened(tmp_path, settings(keep=keep), URLS[:2], "b") as downloads:
+    with opened(tmp_path, settings(keep=keep), URLS[:3], "b") as downloads:
         downloads.prepare(2)
-        assert downloads.waiting == URLS[:1]
-        finish(downloads, URLS[0])
+        (lost,) = downloads.waiting
+        assert lost == URLS[2 if len(damaged) < len(whole) else 0]
+        finish(downloads, lost)
         assert not downloads.waiting
-        assert all(downloads.data(downloads.done[url]) for url in URLS[:2])
+        assert all(downloads.data(downloads.done[url]) for url in URLS[:3])
+    assert "store: bytes of 1 URLs are damaged; they are fetched again" in caplog.text
 
 
 def test_changed_prepared_bytes_are_named(tmp_path: Path) -> None:
@@ -149,22 +154,6 @@ def test_changed_prepared_bytes_are_named(tmp_path: Path) -> None:
             PipelineError, match=r"stored image changed in .*work: http://a\.test/0\.jpg; .*only what the disk lost"
         ):
             downloads.data(downloads.done[URLS[0]])
-
-
-@pytest.mark.parametrize("keep", ["fetched", "prepared"])
-def test_damaged_bytes_are_counted_and_downloaded_again(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, keep: str
-) -> None:
-    with opened(tmp_path, settings(keep=keep), URLS[:3]) as downloads:
-        for seed, url in enumerate(URLS[:3]):
-            finish(downloads, url, seed=seed)
-    (path,) = (tmp_path / "store").glob("*.bin")
-    path.write_bytes(path.read_bytes()[:-1])
-    (tmp_path / "work" / "prepared.jsonl").unlink()
-    with opened(tmp_path, settings(keep=keep), URLS[:3], "b") as downloads:
-        downloads.prepare(2)
-        assert downloads.waiting == URLS[2:3]
-    assert "store: bytes of 1 URLs are damaged; they are fetched again" in caplog.text
 
 
 def test_images_stored_unchanged_are_kept_only_once(tmp_path: Path) -> None:

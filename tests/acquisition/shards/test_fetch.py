@@ -1,7 +1,6 @@
 """Each fault of the web ends in its documented state, politely, and nothing finished is requested again."""
 
 import hashlib
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 
 from tests.acquisition import download_states
 from tests.acquisition.fault_server import Route, serving
-from tests.acquisition.faults import faults, patient
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards import fetch as fetch_module
@@ -30,24 +28,6 @@ def fetched(
     folder: Path, urls: list[str], address: str, names: tuple[str, ...] = ("a.test",), **changed: Any
 ) -> DownloadState:
     return download_states.fetched(folder, urls, settings(**changed), dict.fromkeys(names, address))
-
-
-def test_each_fault_ends_in_its_state(tmp_path: Path) -> None:
-    table = faults()
-    with serving({path: route for path, (route, _, _) in table.items()}) as site, patient():
-        journal = fetched(tmp_path / "work", [f"http://a.test{path}" for path in table], site.address)
-    ended = {path: str(journal.done[f"http://a.test{path}"].state) for path in table}
-    assert ended == {path: state for path, (_, state, _) in table.items()}
-    # Redirects lead to one path more than once: /good.jpg is its own target and that of /moved.jpg.
-    expected = {path: requests for path, (_, _, requests) in table.items()} | {"/good.jpg": 2}
-    assert dict(site.asked) == expected
-    assert journal.done["http://a.test/410.jpg"].http_status == 410
-    assert journal.done["http://a.test/turned.jpg"].width < journal.done["http://a.test/turned.jpg"].height
-    assert all(
-        len(record.attempts) == (table[path][2] if table[path][1] != "redirect_loop" else 1)
-        for path in table
-        for record in [journal.done[f"http://a.test{path}"]]
-    )
 
 
 def test_temporary_failures_are_retried_for_the_set_number_of_rounds(tmp_path: Path) -> None:
@@ -90,19 +70,6 @@ def test_known_placeholder_bytes(tmp_path: Path) -> None:
     assert site.agent.endswith("(+lab@example.org)")
 
 
-def test_finished_urls_are_not_requested_again(tmp_path: Path) -> None:
-    routes = {f"/{n}.jpg": jpeg(seed=n) for n in range(20)}
-    urls = [f"http://a.test/{n}.jpg" for n in range(20)] + ["http://a.test/none.jpg"]
-    with serving(routes) as site:
-        fetched(tmp_path / "work", urls[:12] + urls[:3], site.address)
-        first = dict(site.asked)
-        journal = fetched(tmp_path / "work", urls, site.address)
-        fetched(tmp_path / "work", urls, site.address)
-    assert set(first.values()) == {1} and len(first) == 12
-    assert dict(site.asked) == {url.removeprefix("http://a.test"): 1 for url in urls}
-    assert Counter(record.state for record in journal.done.values()) == {"ok": 20, "http_4xx": 1}
-
-
 def test_retry_after_slows_only_the_host_that_sent_it(tmp_path: Path) -> None:
     refusals: list[float] = []
 
@@ -129,22 +96,6 @@ def test_retry_after_slows_only_the_host_that_sent_it(tmp_path: Path) -> None:
 def _with_hosts(tmp_path: Path, urls: list[str], address: str, policies: dict[str, Any]) -> DownloadState:
     targets = {url.split("/")[2]: address for url in urls}
     return download_states.fetched(tmp_path / "work", urls, settings(hosts=policies), targets)
-
-
-def test_hosts_of_a_pattern_share_its_rate_and_connections(tmp_path: Path) -> None:
-    rate, connections = 60, 3
-    routes = {f"/{n}.jpg": jpeg(seed=n) for n in range(60)}
-    urls = [f"http://farm{n % 4}.photos.test/{n}.jpg" for n in range(60)]
-    policies = {"*.photos.test": {"rate": rate, "connections": connections}, "default": FAST}
-    with serving(routes, delay=lambda path: 0.01) as site:
-        _with_hosts(tmp_path, urls, site.address, policies)
-    times = sorted(t for t, _, _ in site.log)
-    window = 0.5
-    busiest = max(sum(start <= t < start + window for t in times) for start in times)
-    # The margin covers requests that a busy machine delays into a later window; unpaced, all 60 come within 0.3 s.
-    assert busiest <= rate * window + 8
-    assert times[-1] - times[0] >= 0.8 * 60 / rate
-    assert site.most <= connections
 
 
 def test_a_collapsing_success_share_stops_the_job(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Rows to shards, by content alone."""
 
-import random
 from pathlib import Path
 from typing import Any
 
@@ -111,11 +110,3 @@ def test_rows_out_of_order_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows, ROWS), tmp_path / "rows.parquet")
     with pytest.raises(PipelineError, match=r"rows out of order.*a 2019 is not contiguous"):
         plan(tmp_path / "rows.parquet", 9, 10, "subreddit_year", tmp_path / "plan.parquet")
-
-
-def test_shares_of_a_large_group_are_even(tmp_path: Path) -> None:
-    ids = [f"{number:x}" for number in random.Random(0).sample(range(1 << 30), 20_000)]
-    counts = [0] * 4
-    for one in ids:
-        counts[module._shard_of(one, 4)] += 1
-    assert all(abs(count - 5000) < 5 * (20_000 * 3 / 16) ** 0.5 for count in counts), counts

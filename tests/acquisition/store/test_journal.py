@@ -115,13 +115,6 @@ def test_truncation_anywhere_preserves_complete_urls(suffix: str, share: float, 
             assert {r.url: journal.data(r) for r, _, _ in journal.records() if journal.data(r) is not None} == DATA
 
 
-def test_changed_bytes_are_noticed(tmp_path: Path) -> None:
-    filled(tmp_path / "s", list(DATA))
-    with Journal(tmp_path / "s") as journal:
-        (tmp_path / "s.bin").write_bytes(bytes(1000))
-        assert [journal.data(record) for record, _, _ in journal.records() if record.size] == [None] * 7
-
-
 @pytest.mark.parametrize("suffix", [".jsonl", ".bin"])
 def test_a_symbolic_link_instead_of_a_segment_file_is_not_written_to(tmp_path: Path, suffix: str) -> None:
     filled(tmp_path / "s", list(DATA))

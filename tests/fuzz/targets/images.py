@@ -12,12 +12,13 @@ from PIL import Image
 
 from tests.fuzz.mutate import NUMBERS, mutate_bytes
 from tests.fuzz.target import Files, Target
-from workflow_scripts.acquisition.images.images import Limits, process
+from workflow_scripts.acquisition.images.images import process
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.states import State
 from workflow_scripts.evaluation.datasets.dataset_files import fault_of
 from workflow_scripts.evaluation.datasets.picture_sets import Picture
 
-LIMITS = Limits(max_side=48, jpeg_quality=90, min_side=8, max_aspect=20, max_pixels=89_478_485)
+LIMITS = Download(max_side=48, jpeg_quality=90, min_side=8, max_aspect=20, max_pixels=89_478_485)
 
 
 class Fuzzed(Target):

@@ -135,15 +135,6 @@ def test_the_evaluated_steps_do_not_change_training_settings() -> None:
     assert len(after.checkpoints) == 3 * 3 + 1
 
 
-def test_both_spellings_are_the_same_settings() -> None:
-    def settings(checkpoints: object) -> list[dict[str, Any]]:
-        study = units(pretraining={"checkpoints": checkpoints})
-        return [study.settings("pretrain", {"run": run}) for run in study.runs]
-
-    assert settings([5, 2, 2]) == settings([2, 5])
-    assert settings([2, 3, 4]) == settings({"log_spaced": 4, "first": 2})
-
-
 def test_a_shorter_run_skips_steps_beyond_its_length() -> None:
     runs = [
         {"method": "simclr", "pairs": "self", "augmentation": "simclr", "seeds": [0]},

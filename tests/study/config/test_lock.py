@@ -58,11 +58,6 @@ def test_a_lock_file_round_trips(hub: dict[str, str], urls: dict[str, str], tmp_
     assert read_lock(path) == lock
 
 
-def test_a_missing_lock_file_gives_no_lock(tmp_path: Path) -> None:
-    assert read_lock(None) is None
-    assert read_lock(tmp_path / "c.lock.yaml") is None
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -91,18 +86,6 @@ def test_a_locked_model_named_by_its_commit_resolves_to_it(commit: str) -> None:
     lock = Lock(hub={"a/b@main": commit, "c/d": "f" * 40}, urls={})
     assert lock.commit("a/b@main") == lock.commit(f"a/b@{commit}") == commit
     assert lock.commit("a/b") is lock.commit("a/b@v1") is lock.commit(f"a/b@{'f' * 40}") is lock.commit("a") is None
-
-
-@pytest.mark.parametrize(
-    ("files", "lock"),
-    [
-        (["config.yaml"], "config.lock.yaml"),
-        (["config.yaml", "profiles/demo/study.yaml"], "profiles/demo/study.lock.yaml"),
-        (["config.yaml", "tests/config/tiny.yaml", "profiles/demo/dose.yaml"], "profiles/demo/dose.lock.yaml"),
-    ],
-)
-def test_the_lock_file_is_beside_the_last_config_file(files: list[str], lock: str) -> None:
-    assert read_config(files, {"study": "x"}).lock_file == Path(lock)
 
 
 def study(overlay: Path, lock: Lock | None = None) -> Study:
@@ -185,13 +168,6 @@ def test_only_the_lock_of_the_last_config_file_is_used(overlay: Path, hub: Hub, 
     last.with_suffix(".lock.yaml").write_text(lock_of(hub, NEW).text())
     found = load_study(read_config(["config.yaml", TINY, overlay, last]))
     assert found.recaption.captioner.at == f"hub:someone/model@{NEW}"
-
-
-def test_a_damaged_lock_is_an_error(overlay: Path) -> None:
-    overlay.with_suffix(".lock.yaml").write_text("hub: {}\n")
-    assert faults(overlay) == [
-        "damaged lock in mine.lock.yaml:1: missing key: urls; restore it, or write it again: faithful-pairs lock"
-    ]
 
 
 def test_every_source_of_a_config_is_listed() -> None:

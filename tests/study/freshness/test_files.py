@@ -109,15 +109,7 @@ def test_a_manifest_that_names_an_outside_file_is_damaged(results: Path, card: P
     assert reason(card) == "its manifest is damaged"
 
 
-def test_a_run_record_that_is_a_pipe_is_not_waited_for(results: Path, units: Units, reason: Reason) -> None:
-    made = make_artifact(results, "recaption", "00000", {".parquet": b"x"})
-    run_record = Path(str(made).replace(".manifest.json", ".run.json"))
-    run_record.unlink()
-    os.mkfifo(run_record)
-    assert reason(job(made, {"shard": "00000"})) == "its run record is missing or unreadable"
-
-
-@pytest.mark.parametrize("name", ["manifest", "input", "listing", "entry"])
+@pytest.mark.parametrize("name", ["manifest", "record", "input", "listing", "entry"])
 def test_no_file_that_is_a_pipe_is_waited_for(
     results: Path, units: Units, card: PlannedJob, reason: Reason, name: str
 ) -> None:
@@ -129,6 +121,9 @@ def test_no_file_that_is_a_pipe_is_waited_for(
     if name == "manifest":
         replace(Path(card.outputs[0]))
         assert reason(card) == "its manifest is damaged"
+    elif name == "record":
+        replace(Path(card.outputs[1]))
+        assert reason(card) == "its run record is missing or unreadable"
     elif name == "input":
         replace(Path(card.inputs["download"][0]))
         assert reason(card) == "made from another download"

@@ -1,17 +1,17 @@
 """What a run lacks is found before it starts: an error where it is certain to fail, else and in a dry run a warning."""
 
 import importlib.util
-import json
 import os
 import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.study.config.configs import planned
-from tests.study.preflight.jobs import OUT, Found, job, source
+from tests.study.preflight.jobs import Found, job, source
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.preflight.check import findings, tell
 from workflow_scripts.study.preflight.findings import Start
@@ -65,57 +65,37 @@ def test_missing_or_unreadable_model_folders_are_reported(
     assert list(look(reading, models).values()) == ([False] if message else [])
 
 
+MINE = {"judges": [{"name": "mine", "source": "m", "kind": "clip"}]}
+LABELS = {"judges": [{"name": "mine", "source": "m", "kind": "text_label", "encoder": "minilm"}]}
+LITE0 = {"judges": [LABELS["judges"][0] | {"classifier": "efficientnet_lite0"}]}
+WORDS = {"text_encoders": [{"name": "minilm", "kind": "word_vectors", "source": "m"}]}
+CLIP_TEXT = {"text_encoders": [{"name": "minilm", "kind": "clip", "source": "m"}]}
+CLIP_TOKENS = {"tokenizer": {"kind": "clip", "source": "m", "vocabulary": None}}
+NO_TOKENIZER = "no tokenizer in source tokenizer in m: neither vocab.json and merges.txt nor tokenizer.json"
+RATINGS = {"caption_labels": {"source": "m/x", "replacement": "revised"}}
+
+
 @pytest.mark.parametrize(
-    ("kind", "message"),
+    ("name", "change", "files", "message"),
     [
-        ({"kind": "clip"}, "no model in source judge-mine in m: no config.json"),
-        ({"kind": "text_label", "encoder": "minilm"}, "no model in source judge-mine in m: no config.json"),
-        ({"kind": "text_label", "encoder": "minilm", "classifier": "efficientnet_lite0"}, None),
+        ("judge-mine", MINE, ["weights.pth"], "no model in source judge-mine in m: no config.json"),
+        ("judge-mine", LABELS, ["weights.pth"], "no model in source judge-mine in m: no config.json"),
+        ("judge-mine", LITE0, ["weights.pth"], None),
+        ("encoder-minilm", WORDS, ["words.vec"], None),
+        ("encoder-minilm", CLIP_TEXT, ["words.vec"], "no model in source encoder-minilm in m: no config.json"),
+        ("tokenizer", CLIP_TOKENS, ["vocab.json", "merges.txt"], None),
+        ("tokenizer", CLIP_TOKENS, ["tokenizer.json"], None),
+        ("tokenizer", CLIP_TOKENS, ["vocab.json"], NO_TOKENIZER),
+        ("labels", RATINGS, ["x"], "wrong source labels in m/x: a file"),
     ],
 )
-def test_missing_models_of_judges_are_reported(
-    look: Callable[..., Found], tmp_path: Path, kind: dict[str, str], message: str | None
+def test_sources_that_lack_what_their_kind_needs_are_reported(
+    look: Callable[..., Found], tmp_path: Path, name: str, change: dict[str, Any], files: list[str], message: str | None
 ) -> None:
     (tmp_path / "m").mkdir()
-    (tmp_path / "m/weights.pth").touch()
-    found = look([source("judge-mine")], {"judges": [{"name": "mine", "source": "m", **kind}]})
-    assert [text.split(";")[0] for text in found] == ([message] if message else [])
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [("word_vectors", None), ("clip", "no model in source encoder-minilm in m: no config.json")],
-)
-def test_models_of_text_encoders(look: Callable[..., Found], tmp_path: Path, kind: str, message: str | None) -> None:
-    (tmp_path / "m").mkdir()
-    (tmp_path / "m/words.vec").touch()
-    change = {"text_encoders": [{"name": "minilm", "kind": kind, "source": "m"}]}
-    found = look([source("encoder-minilm")], change)
-    assert [text.split(";")[0] for text in found] == ([message] if message else [])
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        (["vocab.json", "merges.txt"], None),
-        (["tokenizer.json"], None),
-        (["vocab.json"], "no tokenizer in source tokenizer in m: neither vocab.json and merges.txt nor tokenizer.json"),
-    ],
-)
-def test_files_of_a_tokenizer(
-    look: Callable[..., Found], tmp_path: Path, files: list[str], message: str | None
-) -> None:
-    (tmp_path / "m").mkdir()
-    for name in files:
-        (tmp_path / "m" / name).touch()
-    found = look([source("tokenizer")], {"tokenizer": {"kind": "clip", "source": "m", "vocabulary": None}})
-    assert [text.split(";")[0] for text in found] == ([message] if message else [])
-
-
-def test_a_file_instead_of_a_label_folder_is_reported(look: Callable[..., Found], tmp_path: Path) -> None:
-    (tmp_path / "ratings").touch()
-    found = look([source("labels")], {"caption_labels": {"source": "ratings", "replacement": "revised"}})
-    assert [text.split(";")[0] for text in found] == ["wrong source labels in ratings: a file"]
+    for file in files:
+        (tmp_path / "m" / file).touch()
+    assert [text.split(";")[0] for text in look([source(name)], change)] == ([message] if message else [])
 
 
 @pytest.mark.parametrize("at", ["é" * 300, "a\0b", "package:", "package:a..b/c", "package:no.such.module", "hub:"])
@@ -194,24 +174,6 @@ def test_hub_models_missing_in_offline_mode_are_reported(
     assert "missing source captioner in hub:nobody/nothing@main: not on this disk, and HF_HUB_OFFLINE is set" in text
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     assert look([source("captioner")], change) == {}
-
-
-def test_too_few_shards_are_reported_if_the_rows_are_known(look: Callable[..., Found], tmp_path: Path) -> None:
-    plan, rows = job("shard_plan", "plan"), job("annotations", "rows")
-    small = {"shards": {"shards": 2, "rows_per_shard": 50}}
-    # 120 images, 4 dead links, 2 placeholders, 1 web page.
-    assert [text.split(";")[0] for text in look([rows, plan], small)] == [
-        "too few shards in config, shards.shards: 127 rows need at least 3 shards of 50"
-    ]
-    assert look([rows, plan], {"shards": {"shards": 3, "rows_per_shard": 50}}) == {}
-    assert look([rows, plan], {**small, "annotations": {"exclude": ["abc"]}}) == {}
-    assert look([plan], small) == {}  # nothing is known yet
-    counts = {"kept": 120, "subreddits": {"a": 60, "b": 60}, "years": {"2019": 1, "2020": 119}}
-    (tmp_path / OUT / "annotations").mkdir(parents=True)
-    (tmp_path / OUT / "annotations/rows.json").write_text(json.dumps(counts))
-    assert [certain for text, certain in look([plan], small).items() if "need at least 3 shards" in text] == [True]
-    per_group = {"shards": {"shards": 3, "rows_per_shard": 50, "group": "subreddit_year"}}
-    assert [certain for text, certain in look([plan], per_group).items() if "need at least 4 shards" in text] == [True]
 
 
 def test_a_dry_run_only_warns(look: Callable[..., Found], capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,13 +56,6 @@ def test_snakemake_reads_overrides_by_the_function_that_is_replaced() -> None:
     assert f'"{internals.JOB_OPTION}"' in inspect.getsource(real)
 
 
-def test_snakemake_reads_signatures_by_the_function_that_is_replaced() -> None:
-    modules = [importlib.import_module(name) for name in internals.SIGNATURE_MODULES]
-    texts = {one.__name__: inspect.getsource(one) for one in modules}
-    assert f"def {internals.SIGNATURE}(" in texts[internals.SIGNATURE_MODULES[0]]
-    assert all(f"{internals.SIGNATURE}(func)" in text for text in texts.values())
-
-
 def test_snakemake_logs_to_the_logger_whose_records_are_waited_for() -> None:
     from snakemake.logging import logger
 

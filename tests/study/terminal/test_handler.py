@@ -259,26 +259,6 @@ def test_progress_lines_continue_after_an_error(opened: Open, monkeypatch: pytes
     assert not errors and handler._ended.is_set()
 
 
-def test_a_progress_line_reads_the_figures_of_a_single_job(
-    opened: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    handler, stream = opened()
-    read: list[str] = []
-
-    def figures(log: Path) -> Figures:
-        read.append(log.stem)
-        return Figures(Progress("steps", 1, 2, 1.0))
-
-    monkeypatch.setattr(Reader, "_read", staticmethod(figures))
-    handler.emit(plan(pretrain=9))
-    for number in range(9):
-        handler.emit(info(number, "pretrain", f"run{number}"))
-    clock.now = 60.0
-    handler._view.tick()
-    assert read == ["run0"]
-    assert texts(stream)[1] == "pretrain: 0 of 9 done, 9 running; run0: steps: 1/2, 1.0/s, 1 s left"
-
-
 def test_snakemake_finds_the_registered_logger_plugin() -> None:
     register()
     register()

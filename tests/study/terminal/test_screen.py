@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tests.study.terminal.records import error, info, plan
-from workflow_scripts.study.terminal.jobs import Jobs, training_text
+from workflow_scripts.study.terminal.jobs import Jobs
 from workflow_scripts.study.terminal.screen import WIDEST, Screen
 
 LONG = "simclr-some_rather_long_name_of_an_arm-crop-resnet50-s0.last." + "dataset" * 30
@@ -114,14 +114,6 @@ def test_each_ended_job_has_a_line_and_the_display_ends_with_the_last() -> None:
         ("done", "few_shot", "v", "0 s"),
     ]
     assert "log: results/s/logs/few_shot/v.log" in terminal.getvalue()
-
-
-def test_training_figures_are_formatted_as_text() -> None:
-    assert (
-        training_text({"step": 5, "epoch": 0.5, "loss": 1.5, "lr": None, "knn_accuracy": 0.25})
-        == "epoch 0.5  loss 1.5  kNN 25.0%"
-    )
-    assert training_text({}) == ""
 
 
 def test_an_error_in_the_display_is_shown_instead_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import pyarrow as pa
 
 from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, host_of
@@ -18,7 +17,6 @@ ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 16_384, 8 << 20  # read and checked together
 _ENDING = re.compile(r"\.([A-Za-z0-9]{1,5})$")
 T = TypeVar("T")
 Row = dict[str, Any]
-SHORT = 8  # bytes: Reddit's ids have 4 to 7 characters and fit an unsigned 64-bit number exactly
 
 
 class Filter:
@@ -49,7 +47,7 @@ class Counts:
     """Counts for the annotations' ``.json``: all rows, unused rows by reason, and hosts and so on of the kept ones."""
 
     def __init__(self) -> None:
-        self._seen, self._truncated, self.rows, self.kept = IdSet(), 0, 0, 0
+        self._seen, self._truncated, self.rows, self.kept = set[str](), 0, 0, 0
         names = ("apart", "hosts", "years", "subreddits", "endings")
         self._counts: dict[str, Counter[str]] = {name: Counter() for name in names}
 
@@ -62,10 +60,11 @@ class Counts:
             The kept rows, and a table of the others with their reasons.
         """
         found = list(reasons)
-        fit = [place for place, reason in enumerate(found) if reason is None]
-        fresh = self._seen.first_seen([rows[place]["image_id"] for place in fit])
-        for place, first in zip(fit, fresh, strict=True):
-            found[place] = None if first else Apart.REPEATED_ID
+        for place, row in enumerate(rows):
+            if found[place] is None and row["image_id"] in self._seen:
+                found[place] = Apart.REPEATED_ID
+            elif found[place] is None:
+                self._seen.add(row["image_id"])
         used = [row for row, why in zip(rows, found, strict=True) if why is None]
         self._truncated += sum(one for one, why in zip(cut, found, strict=True) if why is None)
         self.rows, self.kept = self.rows + len(rows), self.kept + len(used)
@@ -116,44 +115,3 @@ def batches(
 def _ending(url: str) -> str:
     found = _ENDING.search(url.partition("?")[0].partition("#")[0].rpartition("/")[2])
     return found[1].lower() if found else ""
-
-
-class IdSet:
-    """The ids seen so far; short ones take 8 bytes each. Ids are ASCII without NUL.
-
-    Short ids are stored as numbers in sorted runs. A run is merged with the next one unless it is longer, so there are
-    few runs, and each number is moved only a few times.
-    """
-
-    def __init__(self) -> None:
-        self._runs: list[np.ndarray] = []  # each sorted, the longest first
-        self._long: set[str] = set()
-
-    def first_seen(self, ids: Sequence[str]) -> np.ndarray:
-        """(len(ids),) bool: True where an id occurs for the first time, in this call and all before it."""
-        fresh = np.zeros(len(ids), dtype=bool)
-        rows = np.array([row for row, one in enumerate(ids) if len(one) <= SHORT], dtype=np.int64)
-        codes = np.array([int.from_bytes(ids[row].encode("ascii")) for row in rows], dtype=np.uint64)
-        unique, first = np.unique(codes, return_index=True)
-        known = self._known(unique)
-        fresh[rows[first[~known]]] = True
-        self._add(unique[~known])
-        for row, one in enumerate(ids):
-            if len(one) > SHORT and one not in self._long:
-                self._long.add(one)
-                fresh[row] = True
-        return fresh
-
-    def _known(self, codes: np.ndarray) -> np.ndarray:
-        known = np.zeros(len(codes), dtype=bool)
-        for run in self._runs:
-            place = np.minimum(np.searchsorted(run, codes), len(run) - 1)
-            known |= run[place] == codes
-        return known
-
-    def _add(self, codes: np.ndarray) -> None:
-        if not len(codes):
-            return
-        while self._runs and len(self._runs[-1]) <= len(codes):
-            codes = np.sort(np.concatenate([self._runs.pop(), codes]), kind="stable")
-        self._runs.append(codes)

@@ -119,8 +119,8 @@ def read_member(archive: zipfile.ZipFile, member: Member, max_bytes: int) -> Ite
 def gather(zip_path: Path, wanted: Filter, max_bytes: int, max_chars: int, kept: Path, apart: Path) -> dict[str, Any]:
     """Write the kept rows to ``kept`` (sorted by subreddit, year, image_id) and the others to ``apart``.
 
-    Memory holds the rows of one subreddit at a time, besides 8 bytes for each image id. The order of the files in
-    the zip does not matter: of a repeated id, the first row by subreddit, file name and position is kept.
+    Memory holds the rows of one subreddit at a time, besides all image ids. The order of the files in the zip does not
+    matter: of a repeated id, the first row by subreddit, file name and position is kept.
 
     Args:
         max_bytes: maximum unpacked size of a file in the zip.

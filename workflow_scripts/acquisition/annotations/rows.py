@@ -164,11 +164,7 @@ def _seconds(value: Any) -> int | None:
     """A Unix time from JSON (an integer, possibly written as a float) in seconds."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(value)
-    if isinstance(value, float) and not value.is_integer():
-        raise ValueError(value)
-    if not FIRST_SECOND <= value < END:
+    if type(value) not in (int, float) or value != value // 1 or not FIRST_SECOND <= value < END:
         raise ValueError(value)
     return int(value)
 

@@ -2,7 +2,7 @@
 
 import io
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
@@ -37,18 +37,6 @@ BY_SETTINGS = frozenset({State.PLACEHOLDER, State.TOO_LARGE, State.NOAI, State.B
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Limits of accepted images and how images are stored; see the settings of the download stage."""
-
-    max_side: int
-    jpeg_quality: int
-    min_side: int
-    max_aspect: float
-    max_pixels: int
-    placeholders: frozenset[str] = frozenset()  # sha256, in hex, of hosts' placeholders for removed images
-
-
-@dataclass(frozen=True)
 class Stored:
     """A processed response: its state, and for ``ok`` the bytes to store with their size in pixels and extension."""
 
@@ -64,17 +52,17 @@ def looks_like_image(head: bytes | bytearray) -> bool:
     return head.startswith(MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 
 
-def process(data: bytes, limits: Limits, digest: str | None = None) -> Stored:
+def process(data: bytes, limits: Download, digest: str | None = None) -> Stored:
     """Check and convert a response's bytes; never raises, whatever the bytes.
 
     An upright, opaque RGB or grey JPEG, PNG or WebP of one frame within ``max_side`` is stored with its encoded
     pixels unchanged and without its metadata. All others are stored as an RGB JPEG: first frame, EXIF orientation
     applied, on white where transparent, the longer side at most ``max_side``. Colour profiles are removed; pixel values
-    stay. ``digest`` is the sha256 of ``data`` in hex, if known.
+    stay. ``limits`` are the settings of the download stage. ``digest`` is the sha256 of ``data`` in hex, if known.
     """
     if not looks_like_image(data[:MAGIC_BYTES]):
         return Stored(State.NOT_AN_IMAGE)
-    if limits.placeholders and (digest or sha256(data).hexdigest()) in limits.placeholders:
+    if limits.placeholder_sha256 and (digest or sha256(data).hexdigest()) in limits.placeholder_sha256:
         return Stored(State.PLACEHOLDER)
     try:
         return _process(data, limits)
@@ -92,7 +80,7 @@ def _cut_riff(data: bytes) -> bool:
     return data[:4] == b"RIFF" and len(data) < int.from_bytes(data[4:8], "little") + 8
 
 
-def _process(data: bytes, limits: Limits) -> Stored:
+def _process(data: bytes, limits: Download) -> Stored:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         refused = _refused(image, limits)
         if image.format in ("JPEG", "MPO") and _scans(data) > MAX_SCANS:
@@ -141,7 +129,7 @@ def _animated(image: Image.Image) -> bool:
     return image.format != "MPO" and bool(getattr(image, "is_animated", False))
 
 
-def _refused(image: Image.Image, limits: Limits) -> State | None:
+def _refused(image: Image.Image, limits: Download) -> State | None:
     """The state that follows from the header, before anything is decoded."""
     width, height = image.size
     if width * height > limits.max_pixels:
@@ -208,23 +196,12 @@ def _encode(image: Image.Image, quality: int) -> Stored:
     return Stored(State.OK, target.getvalue(), *image.size, EXTENSION["JPEG"])
 
 
-def limits_of(settings: Download) -> Limits:
-    """Limits of accepted images and how images are stored."""
-    return Limits(
-        max_side=settings.max_side,
-        jpeg_quality=settings.jpeg_quality,
-        min_side=settings.min_side,
-        max_aspect=settings.max_aspect,
-        max_pixels=settings.max_pixels,
-        placeholders=frozenset(settings.placeholder_sha256),
-    )
-
-
-def preparation_of(limits: Limits) -> str:
-    """Name of the preparation: its number and settings, hashed."""
-    facts = asdict(limits)
-    facts["placeholders"] = sorted(limits.placeholders)
-    return digest({"number": PREPARATION, **facts})[:16]
+def preparation_of(settings: Download) -> str:
+    """Name of the preparation: its number and the settings that :func:`process` follows, hashed."""
+    names = ("max_side", "jpeg_quality", "min_side", "max_aspect", "max_pixels")
+    placeholders = sorted(set(settings.placeholder_sha256))
+    facts = {name: getattr(settings, name) for name in names}
+    return digest({"number": PREPARATION, **facts, "placeholders": placeholders})[:16]
 
 
 def policy_of(settings: Download) -> str:

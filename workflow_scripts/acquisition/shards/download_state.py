@@ -7,14 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.acquisition.images.images import (
-    BY_SETTINGS,
-    Stored,
-    limits_of,
-    policy_of,
-    preparation_of,
-    process,
-)
+from workflow_scripts.acquisition.images.images import BY_SETTINGS, Stored, policy_of, preparation_of, process
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.states import DAMAGED, State
 from workflow_scripts.acquisition.store.journal import Journal
@@ -43,9 +36,8 @@ class DownloadState:
     """
 
     def __init__(self, store: Store, work: Path, settings: Download, urls: Iterable[str]) -> None:
-        self._store, self._rounds, self._keep = store, settings.rounds, settings.keep
-        self._limits, self._policy = limits_of(settings), policy_of(settings)
-        self._preparation = preparation_of(self._limits)
+        self._store, self._settings = store, settings
+        self._policy, self._preparation = policy_of(settings), preparation_of(settings)
         self._urls = list(dict.fromkeys(urls))
         self._prepared = Journal(work / "prepared")
         self._lock = threading.Lock()
@@ -84,7 +76,7 @@ class DownloadState:
             return record.preparation == self._preparation
         if record.state in BY_SETTINGS and record.policy != self._policy:
             return False
-        return record.round >= self._rounds or (record.round > 0 and not record.may_pass)
+        return record.round >= self._settings.rounds or (record.round > 0 and not record.may_pass)
 
     def _end(self, record: Record) -> None:
         self.done[record.url] = replace(record, attempts=self._tried.get(record.url, []))
@@ -96,7 +88,7 @@ class DownloadState:
 
     def next_round(self) -> bool:
         """Requeue temporary failures that have rounds left; False if there are none."""
-        ended = [record for record in self.done.values() if record.may_pass and record.round < self._rounds]
+        ended = [record for record in self.done.values() if record.may_pass and record.round < self._settings.rounds]
         for record in ended:
             del self.done[record.url]
         return bool(ended)
@@ -116,7 +108,7 @@ class DownloadState:
         record = self._raw[url]
         data = self._store.data(record)
         if data is not None:  # otherwise the disk lost it, and the URL is requested again
-            self._add_prepared(record, data, process(data, self._limits, record.sha256))
+            self._add_prepared(record, data, process(data, self._settings, record.sha256))
 
     def finish(
         self,
@@ -143,17 +135,17 @@ class DownloadState:
         Raises:
             PipelineError: it can't be written; URLs that were finished before are kept.
         """
-        number = min(self._rounds, self._asked.get(url, 0) + 1)
+        number = min(self._settings.rounds, self._asked.get(url, 0) + 1)
         attempts = [{**one, "round": number} for one in attempts]
         policy = self._policy if state in BY_SETTINGS else ""
         record = Record(url, state, status, attempts, number, policy=policy)
         digest = sha256(body)
-        stored = process(body, self._limits, digest) if state is State.OK else Stored(state)
+        stored = process(body, self._settings, digest) if state is State.OK else Stored(state)
         if imported and stored.state in DAMAGED:
             return stored.state
         with self._lock:
             self._tried[url], self._asked[url] = [*self._tried.get(url, []), *attempts], number
-            if state is State.OK and self._keep == "prepared":
+            if state is State.OK and self._settings.keep == "prepared":
                 self._raw.pop(url, None)  # bytes as received that the disk lost
                 self._end(
                     self._store.add(_described(replace(record, preparation=self._preparation), stored), stored.data)

@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +62,13 @@ def fetch(
         gc.unfreeze()
 
 
+@dataclass
 class _Fetch:
-    def __init__(
-        self,
-        downloads: DownloadState,
-        settings: Download,
-        connect_to: dict[str, str],
-        workers: int,
-        budgets: Path | None = None,
-    ) -> None:
-        self._downloads, self._settings, self._connect_to, self._workers = downloads, settings, connect_to, workers
-        self._budgets = budgets
+    _downloads: DownloadState
+    _settings: Download
+    _connect_to: dict[str, str]
+    _workers: int
+    _budgets: Path | None = None
 
     async def run(self, urls: list[str]) -> None:
         with ThreadPoolExecutor(self._workers, "decode") as self._pool:

@@ -8,6 +8,7 @@ unless its group then needs one shard fewer.
 import hashlib
 import json
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -80,16 +81,9 @@ def _groups(rows: Path, group: str) -> list[tuple[tuple[str, int], int]]:
         return [(("", 0), file.metadata.num_rows)] if file.metadata.num_rows else []
     found: list[tuple[tuple[str, int], int]] = []
     for batch in file.iter_batches(batch_size=ROW_GROUP, columns=["subreddit", "year"]):
-        names = batch.column(0).dictionary_encode()
-        codes, years = names.indices.to_numpy(), batch.column(1).to_numpy()
-        starts = np.flatnonzero(np.concatenate([[True], (codes[1:] != codes[:-1]) | (years[1:] != years[:-1])]))
-        ends = np.append(starts[1:], len(codes))
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            name = names.dictionary[int(codes[start])].as_py(), int(years[start])
-            if found and found[-1][0] == name:
-                found[-1] = name, found[-1][1] + end - start
-            else:
-                found.append((name, end - start))
+        for name, rows_of_it in groupby(zip(*(column.to_pylist() for column in batch.columns), strict=True)):
+            before = found.pop()[1] if found and found[-1][0] == name else 0
+            found.append((name, before + sum(1 for _ in rows_of_it)))
     _check_sorted(rows, found)
     return found
 

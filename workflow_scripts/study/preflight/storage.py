@@ -4,16 +4,13 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.cache import NO_LOCKS
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.names import CACHE, FETCHED, HOSTS, LOGS, STAGING, WORK
 from workflow_scripts.core.files.sharing import group_name
-from workflow_scripts.stages.source import WORLD
 from workflow_scripts.study.estimates.disk import nearest_existing, shortage
 from workflow_scripts.study.preflight.findings import Finding, Start
 
@@ -31,7 +28,6 @@ def storage_findings(start: Start) -> Iterator[Finding]:
         yield from _locks(start.results)
         yield from _group(start.results)
     yield from _space(start)
-    yield from _shards(start)
 
 
 def _unwritable(start: Start) -> Iterator[Finding]:
@@ -94,34 +90,3 @@ def _space(start: Start) -> Iterator[Finding]:
     if status.f_files and status.f_favail < FILES_PER_JOB * len(start.jobs):
         value = f"{status.f_favail} free inodes, {len(start.jobs)} jobs write about {FILES_PER_JOB} files each"
         yield Finding(PipelineError("too few inodes", there, value, "remove files there or use another disk"), False)
-
-
-def _shards(start: Start) -> Iterator[Finding]:
-    """More rows than fit into the shards, if the number of rows is known already."""
-    if "shard_plan" not in start.stages:
-        return
-    settings = start.units.study.shards
-    groups = _groups(start, settings.group)
-    needed = max((sum(-(-rows // settings.rows_per_shard) for rows in part.values()) for part in groups), default=0)
-    if needed > settings.shards:
-        rows = sum(groups[0].values())
-        value = f"{rows} rows need at least {needed} shards of {settings.rows_per_shard}; there are {settings.shards}"
-        yield Finding(PipelineError("too few shards", "config, shards.shards", value, f"raise it to {needed}"), True)
-
-
-def _groups(start: Start, group: str) -> list[Mapping[str, int]]:
-    """Rows by group, for groupings no finer than the plan's; empty if the rows are not known yet."""
-    study = start.units.study
-    if "annotations" not in start.stages:
-        path = start.results / study.study / "annotations" / f"rows{MANIFEST}"
-        try:
-            counts = read_object(path.with_name("rows.json"))
-            return [{"": counts["kept"]}] if group == "all" else [counts["subreddits"], counts["years"]]
-        except (OSError, Unfit, KeyError):
-            return []  # its own job, or the audit, reports the problem
-    world, rows = study.demo_world, study.annotations
-    if world is None or rows.source.at != WORLD or rows.exclude or rows.exclude_from:
-        return []
-    if rows.years is not None or rows.subreddits is not None:
-        return []
-    return [{"": world.images + world.dead_links + world.placeholders + world.html_answers}]

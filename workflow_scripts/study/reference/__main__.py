@@ -1,12 +1,10 @@
-"""Writes the schema, the tables in ``docs/`` and the config reference; ``--check`` compares those that git holds."""
+"""Writes the schema and the tables in ``docs/``; ``--check`` compares them with those that are there."""
 
 import argparse
 import json
 import sys
 
 from workflow_scripts.core.digest import ROOT
-from workflow_scripts.study.reference.page import page
-from workflow_scripts.study.reference.reruns import Reruns
 from workflow_scripts.study.reference.schema import config_schema
 from workflow_scripts.study.reference.tables import (
     cost_table,
@@ -21,11 +19,10 @@ from workflow_scripts.study.reference.tables import (
 )
 
 OUT = ROOT  # where the files are written
-REFERENCE = "docs/generated/config.md"  # not in git
 
 
 def documents() -> dict[str, str]:
-    """The generated files that git holds: path in the repository -> content."""
+    """The generated files: path in the repository -> content."""
     return {
         "docs/config.schema.json": json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n",
         "docs/stages.md": with_tables(ROOT / "docs/stages.md", {"files": files_table()}),
@@ -49,8 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a file is out of date")
     check = parser.parse_args(argv).check
     status = 0
-    found = documents() if check else {**documents(), REFERENCE: page(Reruns().text)}
-    for name, text in found.items():
+    for name, text in documents().items():
         path = OUT / name
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue

@@ -3,38 +3,9 @@
 The internals of Snakemake that are used are listed in ``internals.py``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
-from importlib import import_module
-from types import FunctionType, MethodType
 from typing import Any
-from weakref import WeakKeyDictionary
-
-from workflow_scripts.study.snakemake.internals import SIGNATURE, SIGNATURE_MODULES
-
-
-def read_signatures_once() -> None:
-    """Make Snakemake read each function's parameters once, not for each job that calls it.
-
-    It asks for the parameters of a resource's function four times per job, a tenth of the time of a large dry run.
-    """
-    modules = [import_module(name) for name in SIGNATURE_MODULES]
-    read = getattr(modules[0], SIGNATURE, None)
-    if read is None or read.__module__ == __name__:
-        return  # another version of Snakemake, or an earlier workflow of this process did it
-    # Of functions, and of functions as methods; those of a workflow go with it.
-    known: dict[bool, WeakKeyDictionary[FunctionType, Any]] = {False: WeakKeyDictionary(), True: WeakKeyDictionary()}
-
-    def remembered(function: Callable[..., Any]) -> Any:
-        plain, of_kind = getattr(function, "__func__", function), known[isinstance(function, MethodType)]
-        if not isinstance(plain, FunctionType):
-            return read(function)
-        if plain not in of_kind:
-            of_kind[plain] = read(function)
-        return of_kind[plain]
-
-    for module in modules:
-        setattr(module, SIGNATURE, remembered)
 
 
 def without_commands(jobs: Iterable[Any]) -> None:

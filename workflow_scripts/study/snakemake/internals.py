@@ -74,9 +74,6 @@ OVERRIDES_PARSER = "parse_config"  # of the entries of --config
 OVERRIDES_MODULE = "snakemake.cli"
 JOB_OPTION = "--mode"  # in the command line of a Snakemake that Snakemake started
 
-SIGNATURE = "get_function_params"
-SIGNATURE_MODULES = ("snakemake.common", "snakemake.rules")  # modules that call it, by that name; the first defines it
-
 
 def cache_folder() -> Path:
     """Snakemake's default folder for copies of rules."""

@@ -1,22 +1,9 @@
 """Decides and checks which jobs of a command run, before any starts.
 
-Snakemake has no public interface for a Snakefile to inspect the jobs of a command before they start. Four functions
-register callbacks, from ``rules/common.smk`` and only in the main process:
-
-- :func:`before_jobs`: called before Snakemake determines the jobs for the targets.
-- :func:`before_planning`: called once the jobs are known and before Snakemake decides which of them run. The callback
-  may decide for some of the jobs.
-- :func:`outside_groups`: called at the same time, for jobs that must not share a cluster job with their group.
-- :func:`after_planning`: called when that is decided and nothing has started yet, dry runs included. The callback gets
-  the jobs that will run, without those that ``--until`` and ``--omit-from`` cut off::
-
-      def check(jobs: list[PlannedJob], dry_run: bool) -> None: ...
-
-      after_planning(workflow, check)
-
-Callbacks are called in the order of their registration. A :class:`PipelineError` from one ends the command with its
-message and exit status 1. The internals of Snakemake that are used are listed in ``internals.py``;
-``tests/workflow/test_planning.py`` fails when a new Snakemake no longer works this way.
+Snakemake has no public interface for a Snakefile to inspect the jobs of a command before they start. So
+``rules/common.smk`` creates a :class:`Planning` in the main process, which calls back. A :class:`PipelineError` from a
+callback ends the command with its message and exit status 1. The internals of Snakemake that are used are listed in
+``internals.py``; ``tests/workflow/test_planning.py`` fails when a new Snakemake no longer works this way.
 """
 
 import os
@@ -26,7 +13,7 @@ from typing import Any
 
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.study.snakemake.faster import check_groups_fast, read_signatures_once, without_commands
+from workflow_scripts.study.snakemake.faster import check_groups_fast, without_commands
 from workflow_scripts.study.snakemake.internals import require
 from workflow_scripts.study.snakemake.startup import stop
 from workflow_scripts.study.units import PlannedJob
@@ -34,56 +21,37 @@ from workflow_scripts.study.units import PlannedJob
 COMPARISONS = ("params_changed", "input_changed", "code_changed", "software_stack_changed")
 
 
-# Job -> whether it must run; Snakemake decides for jobs that are left out.
-Decide = Callable[[Sequence[PlannedJob], frozenset[str]], Mapping[PlannedJob, bool]]
-Check = Callable[[list[PlannedJob], bool], None]
+class Planning:
+    """The callbacks of one workflow.
 
-
-def before_jobs(workflow: Any, check: Callable[[Iterable[str]], None]) -> None:
-    """Register ``check(targets)``, which gets the requested rules and files; none mean the default target."""
-    _hooks(workflow).targets.append(check)
-
-
-def before_planning(workflow: Any, decide: Decide) -> None:
-    """Register ``decide(jobs, triggers)``, which returns, for the jobs that it knows, whether they must run.
-
-    ``jobs`` are all jobs, inputs first; ``triggers`` are the names given to ``--rerun-triggers``. A
-    job that must not run still does when its outputs are missing and needed, when one of its inputs is recomputed,
-    or when the user forces it.
+    Args:
+        workflow: Snakemake's.
+        targets: called before Snakemake determines the jobs, with the requested rules and files; none mean the default
+            target.
+        decide: called before Snakemake decides which jobs run, with all jobs, inputs first, and the names given to
+            ``--rerun-triggers``; returns, for the jobs that it knows, whether they must run. A job that must not run
+            still does when its outputs are missing and needed, when one of its inputs is recomputed, or when the user
+            forces it.
+        apart: whether a job gets a cluster job of its own instead of that of its group. Jobs that depend on others of
+            their group through jobs outside need this: Snakemake refuses a group that depends on itself.
+        checks: called, dry runs included, when it is decided what runs and nothing has started yet, with the jobs that
+            will run, inputs first, and whether it is a dry run. Jobs that ``--until`` and ``--omit-from`` cut off are
+            left out.
+        affected: rules whose parameters depend on what the checks got.
     """
-    _hooks(workflow).decide.append(decide)
 
-
-def outside_groups(workflow: Any, apart: Callable[[PlannedJob], bool]) -> None:
-    """Register ``apart(job)``: whether a job gets a cluster job of its own instead of that of its group.
-
-    Jobs that depend on others of their group through jobs outside need this: Snakemake refuses a group that depends on
-    itself.
-    """
-    _hooks(workflow).apart.append(apart)
-
-
-def after_planning(workflow: Any, check: Check, affects: Collection[str] = ()) -> None:
-    """Register ``check(jobs, dry_run)``, which gets the jobs that will run, inputs first.
-
-    ``affects``: rules whose parameters depend on what it got.
-    """
-    _hooks(workflow).check.append(check)
-    _hooks(workflow).affected.update(affects)
-
-
-class _Hooks:
-    """Callbacks of one workflow."""
-
-    def __init__(self, workflow: Any) -> None:
+    def __init__(
+        self,
+        workflow: Any,
+        targets: Callable[[Iterable[str]], None],
+        decide: Callable[[Sequence[PlannedJob], frozenset[str]], Mapping[PlannedJob, bool]],
+        apart: Callable[[PlannedJob], bool],
+        checks: Sequence[Callable[[list[PlannedJob], bool], None]],
+        affected: Collection[str] = (),
+    ) -> None:
         require("workflow", workflow)
-        read_signatures_once()
-        self.workflow = workflow
-        self.targets: list[Callable[[Iterable[str]], None]] = []
-        self.decide: list[Decide] = []
-        self.apart: list[Callable[[PlannedJob], bool]] = []
-        self.check: list[Check] = []
-        self.affected: set[str] = set()  # rules
+        self.workflow, self.targets, self.decide, self.apart = workflow, targets, decide, apart
+        self.checks, self.affected = checks, affected
         self._build = workflow._build_dag
         workflow._build_dag = self.build_dag
 
@@ -114,8 +82,7 @@ class _Hooks:
 
         dag.check_incomplete, dag.postprocess = check_incomplete, postprocess
         check_groups_fast(dag)
-        for check in self.targets:
-            _or_stop(check, self.workflow.dag_settings.targets)
+        _or_stop(self.targets, self.workflow.dag_settings.targets)
         self._build()
         self._refuse_lock()
 
@@ -132,25 +99,22 @@ class _Hooks:
         requested = _requested(dag)
         theirs = {_planned(job, job in requested): job for level in dag.toposorted() for job in _sorted(level)}
         for job, own in theirs.items():
-            if own.group is not None and any(apart(job) for apart in self.apart):
+            if own.group is not None and self.apart(job):
                 own.group = ".".join([own.group, job.stage, *job.unit.values()])
         triggers = frozenset(str(trigger) for trigger in self.workflow.rerun_triggers)
         settled = set()
-        for decide in self.decide:
-            for job, must_run in _or_stop(decide, list(theirs), triggers).items():
-                if must_run and job.requested:
-                    dag.forcefiles.update(theirs[job].output)
-                else:
-                    settled.add(theirs[job])
+        for job, must_run in _or_stop(self.decide, list(theirs), triggers).items():
+            if must_run and job.requested:
+                dag.forcefiles.update(theirs[job].output)
+            else:
+                settled.add(theirs[job])
         _settle(self.workflow.persistence, settled)
 
     def _checked(self, dag: Any) -> None:
-        if not self.check:
-            return
         running = set(dag.needrun_jobs())
         ordered = [job for level in dag.toposorted() for job in _sorted(level) if job in running]
         jobs = [_planned(job, True) for job in ordered]
-        for check in self.check:
+        for check in self.checks:
             _or_stop(check, jobs, bool(self.workflow.dryrun))
         if not self.workflow.dryrun:
             return
@@ -163,22 +127,13 @@ class _Hooks:
                 job.reset_params_and_resources()
 
 
-def _hooks(workflow: Any) -> _Hooks:
-    build = getattr(workflow, "_build_dag", None)
-    owner = getattr(build, "__self__", None)
-    return owner if isinstance(owner, _Hooks) else _Hooks(workflow)
-
-
 def _or_stop(function: Callable[..., Any], *args: Any) -> Any:
     try:
         return function(*args)
     except PipelineError as error:
         stop(error)
     except OSError as error:
-        where, advice = (
-            error.filename or "the results folder",
-            "check permissions and disk, then start again",
-        )
+        where, advice = error.filename or "the results folder", "check permissions and disk, then start again"
         stop(PipelineError("unreadable or unwritable", where, error.strerror or error, advice))
 
 
