@@ -81,7 +81,7 @@ def opened(paths: Sequence[Path]) -> list[Image.Image]:
 
 def table(judge: Scorer, shown: Sequence[Any], texts: Sequence[str]) -> np.ndarray:
     """(n, m) scores of n images, or captions in their place, and m texts by a judge of vectors."""
-    images = [judge.prepare(shown[start : start + BATCH])[0] for start in range(0, len(shown), BATCH)]
+    images = [judge.prepare(judge.load(shown[start : start + BATCH]))[0] for start in range(0, len(shown), BATCH)]
     words = [judge.read(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
     return (torch.cat(images) @ torch.cat(words).T).numpy()
 
@@ -197,7 +197,7 @@ def lines(photos: Path, archive: Path, encoder: Path, weights: Path) -> Iterator
     human = [[row["captions"][place] for row in rows] for place in range(3)]
     texts = [*human[0], *human[1], *titles_of(archive, n)]
     classifier = CLASSIFIERS["efficientnet_lite0"].load(weights, "cpu")
-    labels = np.concatenate([classifier.logits(opened([file])).argmax(1).numpy() for file in files])
+    labels = np.concatenate([classifier.logits(classifier.load(opened([file]))).argmax(1).numpy() for file in files])
     own, together = np.arange(n), np.zeros(n, np.int64)
     arms = {"own": own, "shuffled": derange(own, together, 0), "mixed": mix(own, together, 0.5, 0)}
     for name, judge in judges(photos, encoder, weights):

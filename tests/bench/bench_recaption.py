@@ -42,8 +42,8 @@ from tests.helpers import hashes
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.captions.recaptioning.generate import generate_captions, load_captioner, model_inputs
 from workflow_scripts.captions.recaptioning.models import Models, load_models
-from workflow_scripts.captions.recaptioning.reading import decoded
 from workflow_scripts.captions.recaptioning.shard import recaption_shard
+from workflow_scripts.core.images.reading import prepared
 from workflow_scripts.core.runtime.process import keep_freed_memory
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models import checkpoints
@@ -171,7 +171,7 @@ def as_before(folders: tuple[Path, Path]) -> Work:
     def work(rows: pa.Table, images: TarImages) -> pa.Table:
         texts, itm, itc = [], [], []
         cuts = [range(start, min(start + BATCH, len(rows))) for start in range(0, len(rows), BATCH)]
-        for cut, pictures in zip(cuts, decoded(images, cuts, 1), strict=True):
+        for cut, pictures in zip(cuts, prepared(images, cuts, lambda pictures: pictures, 1), strict=True):
             keys = [rows["key"][row].as_py() for row in cut]
             inputs = model_inputs(captioner, pictures, DECODING.prompt)
             generated = [one[0] for one in generate_captions(captioner, inputs, keys, DECODING)]

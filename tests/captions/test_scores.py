@@ -1,7 +1,8 @@
 """Scores of captions: own and other images, standardising, resuming."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
+from torch.overrides import TorchFunctionMode
 
+from tests.overlap import Overlap
 from workflow_scripts.captions import scores
 from workflow_scripts.captions.scores import (
     Comparison,
@@ -21,14 +24,15 @@ from workflow_scripts.captions.scores import (
     score_captions,
     standardised,
 )
+from workflow_scripts.core.images.reading import prepared
 
 COUNT = 23
 
 
-def numbered(cuts: Sequence[Sequence[int]]) -> Iterator[list[Image.Image]]:
-    """Images whose red value is their row."""
+def numbered(cuts: Sequence[Sequence[int]], load: Callable[[list[Image.Image]], Any]) -> Iterator[Any]:
+    """What is loaded of images whose red value is their row."""
     for cut in cuts:
-        yield [Image.new("RGB", (2, 2), (row, 0, 0)) for row in cut]
+        yield load([Image.new("RGB", (2, 2), (row, 0, 0)) for row in cut])
 
 
 @dataclass
@@ -37,10 +41,12 @@ class Judge:
 
     seen: list[int] = field(default_factory=list)
 
-    def prepare(self, images: Sequence[Image.Image]) -> tuple[torch.Tensor, ...]:
-        rows = [image.getpixel((0, 0))[0] for image in images]  # type: ignore[index]
-        self.seen += rows
-        return (torch.tensor(rows, dtype=torch.float32),)
+    def load(self, images: list[Image.Image]) -> list[int]:
+        return [image.getpixel((0, 0))[0] for image in images]  # type: ignore[index]
+
+    def prepare(self, loaded: list[int]) -> tuple[torch.Tensor, ...]:
+        self.seen += loaded
+        return (torch.tensor(loaded, dtype=torch.float32),)
 
     def read(self, texts: Sequence[str]) -> torch.Tensor:
         return torch.tensor([float(len(text)) for text in texts])
@@ -119,6 +125,37 @@ def test_resumes_after_the_last_part(tmp_path: Path) -> None:
     made(tmp_path, judge, 2, load=lambda: pytest.fail("everything is there"))
 
 
+def test_images_are_read_while_the_judge_works_on_any_part(tmp_path: Path) -> None:
+    images = Overlap(24, 2)
+
+    class Busy(Judge):
+        def prepare(self, loaded: list[int]) -> tuple[torch.Tensor, ...]:
+            images.work()
+            return super().prepare(loaded)
+
+    shown = partial(prepared, images, workers=2)
+    keys = [f"k{row}" for row in range(24)]
+    scored = Scored(shown, np.arange(24), keys, [["x"] * 24], [tmp_path])  # type: ignore[arg-type]
+    judge = Busy()
+    (table,) = score_captions(scored, Comparison(np.arange(0), 3, 0), ("sum", "product"), 2, lambda: judge)
+    assert judge.seen == table["product"].to_pylist() == list(range(24))
+    assert images.during == 22 and images.ahead <= 8  # all but those that the device waits for at first
+
+
+def test_scores_of_a_batch_leave_the_device_at_once(tmp_path: Path) -> None:
+    copies: list[torch.Size] = []
+
+    class Watched(TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func is torch.Tensor.cpu:
+                copies.append(args[0].shape)
+            return func(*args, **(kwargs or {}))
+
+    with Watched():
+        made(tmp_path, Judge(), arms=2)
+    assert copies == [(5, 2, 4)] * 10 + [(5, 2, 1)] * 2  # per batch and arm: images, names, captions
+
+
 def test_few_images_leave_scores_unknown(tmp_path: Path) -> None:
     for size, known in ((1, set()), (2, {"sum_random"}), (3, {"sum_random"}), (4, {"sum_random", "sum_z"})):
         scored = Scored(numbered, np.arange(size), KEYS[:size], [["x"] * size], [tmp_path / str(size)])
@@ -149,7 +186,7 @@ def test_standardised_in_closed_form() -> None:
 def test_captions_of_a_reference_arm_stand_in_for_images() -> None:
     given = Reference(pa.chunked_array([["a cat", ""], ["a dog", "a cat"]]))
     assert given.rows.tolist() == [0, 2, 3]
-    assert list(given.shown([[3, 0], [1]])) == [["a cat", "a cat"], [""]]
+    assert list(given.shown([[3, 0], [1]], lambda texts: texts)) == [["a cat", "a cat"], [""]]
     mine = pa.chunked_array([["a cat", "a cat", "a cat"], ["a dog"]])
     assert given.comparable(mine).to_pylist() == ["", "", "a cat", "a dog"]
 

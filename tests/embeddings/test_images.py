@@ -1,6 +1,5 @@
 """Image vectors of BLIP-2, CLIP, a plain ViT and a run of the study."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +20,11 @@ from transformers import (
 from tests.embeddings.small_runs import save_network
 from tests.file_bytes import encoded
 from tests.helpers import tar_images
+from tests.overlap import Overlap
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.embeddings import images as images_module
-from workflow_scripts.embeddings.images import blip2_encoder, embed, run_encoder, transformers_encoder
+from workflow_scripts.embeddings.images import Encoder, blip2_encoder, embed, run_encoder, transformers_encoder
 from workflow_scripts.models.matcher import load_matcher
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import normalise, prepare
@@ -56,8 +56,7 @@ def test_clip_features_do_not_depend_on_batch_or_chunk_size(
         monkeypatch.setattr(images_module, "BATCHES", chunk)
         work = tmp_path / f"{batch}"
         work.mkdir()
-        with ThreadPoolExecutor(2) as pool:
-            results.append(embed(images, encoder, batch, work, pool))
+        results.append(embed(images, encoder, batch, work, 2))
     assert np.abs(results[0] - results[1]).max() < 1e-5
     pixels = CLIPImageProcessor.from_pretrained(tmp_path / "clip")(pictures, return_tensors="pt")["pixel_values"]
     with torch.inference_mode():
@@ -98,9 +97,45 @@ def test_images_are_preprocessed_as_in_evaluations(tmp_path: Path, pictures: lis
     torch.testing.assert_close(encoder(pictures), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_features_that_are_not_finite_are_an_error(tmp_path: Path, pictures: list[Image.Image]) -> None:
+def test_features_that_are_not_finite_are_an_error(tmp_path: Path, images: TarImages) -> None:
     network, weights, about = save_network(tmp_path)
     save_file({name: tensor * float("nan") for name, tensor in network.state_dict().items()}, weights)
     encoder = run_encoder(weights, about, View(size=24, side=24, resize="bilinear"), "cpu")
-    with pytest.raises(PipelineError, match="features not finite in"):
-        encoder(pictures[:1])
+    with pytest.raises(PipelineError, match=r"vectors not finite in .*use another encoder or checkpoint"):
+        embed(images, encoder, 4, tmp_path, 1)
+
+
+def test_images_are_read_while_the_device_works_on_any_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images_module, "BATCHES", 3)
+    images = Overlap(24, 2)
+
+    def encode(pixels: torch.Tensor) -> torch.Tensor:
+        images.work()
+        return torch.stack([pixels, torch.ones(len(pixels))], dim=1)
+
+    encoder = Encoder(lambda some: torch.tensor([float(np.array(image)[0, 0, 0]) for image in some]), encode)
+    vectors = embed(images, encoder, 2, tmp_path, 2)  # type: ignore[arg-type]
+    np.testing.assert_allclose(vectors[:, 0] / vectors[:, 1], range(24), rtol=1e-6)
+    assert images.during == 22 and images.ahead <= 8  # all but those that the device waits for at first
+
+
+def test_only_images_of_missing_chunks_are_read(
+    tmp_path: Path, images: TarImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images_module, "BATCHES", 2)
+    read: list[int] = []
+
+    class Watched(TarImages):
+        def image(self, row: int) -> Image.Image:
+            read.append(row)
+            return super().image(row)
+
+    def encode(pixels: torch.Tensor) -> torch.Tensor:
+        return torch.stack([pixels, torch.ones(len(pixels))], dim=1)
+
+    images.__class__ = Watched
+    encoder = Encoder(lambda some: torch.tensor([float(np.array(image).mean()) for image in some]), encode)
+    vectors = embed(images, encoder, 2, tmp_path, 1)
+    (tmp_path / "vectors-0000000004.npy").unlink()
+    assert np.array_equal(embed(images, encoder, 2, tmp_path, 1), vectors)
+    assert read == [*range(9), *range(4, 8)]

@@ -14,7 +14,7 @@ from workflow_scripts.study.reference.schema import config_schema
 def test_the_example_judge_scores_captions(checkpoints: dict[str, Path], pictures: list[Image.Image]) -> None:
     kind, texts = JUDGES["mean_query"], ["a red cat", "my dog on grass"]
     ours = kind.load({"model": checkpoints["matcher"]}, "cpu", kind.settings())
-    (found,) = ours.scores(ours.prepare(pictures[:2]), ours.read(texts))
+    (found,) = ours.scores(ours.prepare(ours.load(pictures[:2])), ours.read(texts))
     matcher = load_matcher(checkpoints["matcher"], "cpu", 32)
     images = matcher.image_vectors(matcher.image_states(pictures[:2])).mean(dim=1)
     expected = torch.cosine_similarity(images, matcher.text_vectors(texts))

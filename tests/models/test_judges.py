@@ -56,7 +56,7 @@ def test_an_entry_is_complete_and_works(
     judge = JUDGES[name]
     assert judge.summary and judge.others > 1
     scorer = judge.load(sources[name], "cpu", judge.settings())
-    prepared = scorer.prepare(TEXTS[::-1] if judge.by_reference else pictures)
+    prepared = scorer.prepare(scorer.load(TEXTS[::-1] if judge.by_reference else pictures))
     assert {len(one) for one in prepared} == {len(pictures)}
     found = scorer.scores(prepared, scorer.read(TEXTS))
     assert len(found) == len(judge.scores)
@@ -75,7 +75,7 @@ def test_blip2_gives_matching_then_contrastive_scores(
     matcher = load_matcher(checkpoints["matcher"], "cpu", 32)
     scorer = JUDGES["blip2"].load({"model": checkpoints["matcher"]}, "cpu", JUDGES["blip2"].settings())
     states = matcher.image_states(pictures)
-    itm, contrastive = scorer.scores(scorer.prepare(pictures), scorer.read(TEXTS))
+    itm, contrastive = scorer.scores(scorer.prepare(scorer.load(pictures)), scorer.read(TEXTS))
     assert torch.equal(itm, matcher.itm(states, TEXTS))
     assert torch.equal(contrastive, itc(matcher.image_vectors(states), matcher.text_vectors(TEXTS)))
 
@@ -95,7 +95,7 @@ def test_two_tower_scores_equal_the_cosine_of_the_model(
     )
     with torch.no_grad():
         logits = model(**inputs)
-    (found,) = scorer.scores(scorer.prepare(pictures), scorer.read(texts))
+    (found,) = scorer.scores(scorer.prepare(scorer.load(pictures)), scorer.read(texts))
     cosine = normalize(logits.image_embeds, dim=-1) @ normalize(logits.text_embeds, dim=-1).T
     torch.testing.assert_close(found, cosine.diagonal(), atol=1e-5, rtol=1e-5)
 
@@ -113,12 +113,13 @@ def test_a_model_without_text_tower_is_refused(tmp_path: Path, checkpoints: dict
 def test_text_labels_in_closed_form(sources: dict[str, dict[str, Path]], pictures: list[Image.Image]) -> None:
     kind, given = JUDGES["text_label"], sources["text_label"]
     settings = kind.settings.model_validate({"temperature": 2.0, "prompt": "this is a {}!"})
-    (found,) = (judge := kind.load(given, "cpu", settings)).scores(judge.prepare(pictures), judge.read(TEXTS))
+    judge = kind.load(given, "cpu", settings)
+    (found,) = judge.scores(judge.prepare(judge.load(pictures)), judge.read(TEXTS))
     classifier = CLASSIFIERS["transformers"].load(given["model"], "cpu")
     assert classifier.labels == ["red cat", "small dog", "house"]
     encode = sentence_encoder(MINILM, "cpu")
     labels, texts = encode(["this is a red cat!", "this is a small dog!", "this is a house!"], 3), encode(TEXTS, 9)
-    weights = np.exp(classifier.logits(pictures).numpy() / 2)
+    weights = np.exp(classifier.logits(classifier.load(pictures)).numpy() / 2)
     weights /= weights.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(found.numpy(), (weights * (texts @ labels.T)).sum(axis=1), atol=1e-5)
 
@@ -126,7 +127,7 @@ def test_text_labels_in_closed_form(sources: dict[str, dict[str, Path]], picture
 def test_agreement_in_closed_form(sources: dict[str, dict[str, Path]]) -> None:
     kind = JUDGES["agreement"]
     judge = kind.load(sources["agreement"], "cpu", kind.settings())
-    (found,) = judge.scores(judge.prepare(TEXTS[::-1]), judge.read(TEXTS))
+    (found,) = judge.scores(judge.prepare(judge.load(TEXTS[::-1])), judge.read(TEXTS))
     vectors = sentence_encoder(MINILM, "cpu")(TEXTS, 9)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     np.testing.assert_allclose(found.numpy(), (vectors * vectors[::-1]).sum(axis=1), atol=1e-5)
@@ -139,14 +140,14 @@ def test_ridge_scores_a_photo_by_the_regression_not_fitted_on_it(
     judge = kind.load(given, "cpu", kind.settings.model_validate({"folds": 2}))
     classifier = CLASSIFIERS["transformers"].load(given["model"], "cpu")
     encode = unit_vectors(MINILM, "cpu")
-    photos = captioned_photos(given["photos"], classifier.features, encode)
+    photos = captioned_photos(given["photos"], lambda some: classifier.features(classifier.load(some)), encode)
     own = [Image.open(given["photos"] / f"images/{n}.png").convert("RGB") for n in range(3)]
     images = [*own, *pictures[:2]]
-    fitted, features = cross_fit(photos, 2), classifier.features(images).numpy()
+    fitted, features = cross_fit(photos, 2), classifier.features(classifier.load(images)).numpy()
     each = [model.predict(features) for model in fitted.models]
     folds = [fitted.fold[pixel_hash(image)] for image in own]
     predicted = [*(each[fold][row] for row, fold in enumerate(folds)), *np.mean(each, axis=0)[3:]]
-    (found,) = judge.scores(judge.prepare(images), judge.read(TEXTS[:5]))
+    (found,) = judge.scores(judge.prepare(judge.load(images)), judge.read(TEXTS[:5]))
     np.testing.assert_allclose(found.numpy(), (predicted * encode(TEXTS[:5]).numpy()).sum(axis=1), atol=1e-5)
 
 
@@ -156,10 +157,11 @@ def test_features_are_what_the_last_layer_sees(
     folder = sources["ridge"]["model"]
     classifier = CLASSIFIERS["transformers"].load(folder, "cpu")
     last = ViTForImageClassification.from_pretrained(folder).classifier
-    features = classifier.features(pictures)
+    loaded = classifier.load(pictures)
+    features = classifier.features(loaded)
     assert features.shape == (len(pictures), 16)
     with torch.no_grad():
-        torch.testing.assert_close(last(features), classifier.logits(pictures))
+        torch.testing.assert_close(last(features), classifier.logits(loaded))
 
 
 def test_efficientnet_lite0_names_what_a_photo_of_an_object_shows() -> None:
@@ -167,8 +169,9 @@ def test_efficientnet_lite0_names_what_a_photo_of_an_object_shows() -> None:
     assert len(classifier.labels) == 1000 and classifier.labels[0] == "tench"
     ball = Image.new("RGB", (300, 260), (250, 250, 250))
     ImageDraw.Draw(ball).ellipse((60, 40, 240, 220), fill=(255, 120, 20))
-    found = classifier.logits([ball])
-    assert found.shape == (1, 1000) and classifier.features([ball]).shape == (1, 1280)
+    loaded = classifier.load([ball])
+    found = classifier.logits(loaded)
+    assert found.shape == (1, 1000) and classifier.features(loaded).shape == (1, 1280)
     assert "ping-pong ball" in [classifier.labels[i] for i in found[0].topk(5).indices]
 
 

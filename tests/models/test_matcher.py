@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 from transformers import Blip2QFormerConfig
 from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel
 
@@ -17,16 +16,14 @@ from workflow_scripts.demo.captioner_training.data import training_texts
 from workflow_scripts.models.checkpoints import Checkpoint
 from workflow_scripts.models.matcher import (
     Matcher,
-    SplitLinear,
     itc,
     itc_table,
     load_matcher,
     load_matching_checkpoint,
     project,
-    split,
-    split_linear_layers,
     take_projections,
 )
+from workflow_scripts.models.split_linear import SplitLinear
 
 DEMO_MATCHER = Path("workflow_scripts/demo/captioner/match")
 TEXTS = [
@@ -111,7 +108,7 @@ def trained() -> tuple[Matcher, list[Image.Image], list[list[str]]]:
 @pytest.fixture
 def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models are loaded as for a GPU, though on a CPU."""
-    monkeypatch.setattr("workflow_scripts.models.matcher.dtype_of", lambda device: torch.bfloat16)
+    monkeypatch.setattr("workflow_scripts.models.split_linear.dtype_of", lambda device: torch.bfloat16)
 
 
 def test_scores_on_a_gpu_are_those_of_float32(
@@ -142,24 +139,13 @@ def test_scores_of_new_weights_hardly_differ_on_a_gpu(
     """Weights spread as BERT's are at first (0.02) and after training (0.05)."""
     folder = save_checkpoints(tmp_path, spread)["matcher"]
     full = load_matcher(folder, "cpu", 32)
-    monkeypatch.setattr("workflow_scripts.models.matcher.dtype_of", lambda device: torch.bfloat16)
+    monkeypatch.setattr("workflow_scripts.models.split_linear.dtype_of", lambda device: torch.bfloat16)
     ours = load_matcher(folder, "cpu", 32)
     expected, found = (one.scores(one.prepare(one.image_states(pictures)), TEXTS) for one in (full, ours))
     for whole, parts in zip(expected, found, strict=True):
         assert parts.dtype == torch.float32
         assert 0 < (whole - parts).abs().max() < 1e-5
     assert torch.equal(full.text_vectors(TEXTS), ours.text_vectors(TEXTS))  # no image, so nothing is rounded
-
-
-def test_convolutions_are_not_tf32(
-    trained: tuple[Matcher, list[Image.Image], list[list[str]]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    matcher, images, _ = trained
-    seen: list[bool] = []
-    convolution = matcher.checkpoint.model.vision_model.embeddings.patch_embedding
-    with convolution.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32)):
-        matcher.image_states(images[:1])
-    assert seen == [False] and torch.backends.cudnn.allow_tf32 and torch.backends.cudnn.enabled
 
 
 def test_words_beyond_the_length_limit_do_not_affect_scores(matcher: Matcher, pictures: list[Image.Image]) -> None:
@@ -223,31 +209,3 @@ def test_text_can_be_encoded_without_an_image(transformer: Blip2QFormerModel, ch
     words = torch.randn(IMAGES, TEXT, 16)
     found, expected = (one(query_embeds=words, query_length=0).last_hidden_state for one in (changed, transformer))
     assert torch.equal(found, expected)
-
-
-def test_two_bfloat16_parts_hold_sixteen_bits() -> None:
-    values = torch.randn(10_000, generator=torch.Generator().manual_seed(0))
-    high, low = split(values)
-    assert high.dtype == low.dtype == torch.bfloat16
-    assert ((high.double() + low.double() - values).abs() <= 2**-17 * values.abs()).all()
-    exact = torch.tensor([0.0, 1.0, -3.0, 1 + 2**-9])  # numbers of at most 16 bits
-    assert torch.equal(sum(part.double() for part in split(exact)), exact.double())
-
-
-def test_product_is_nearly_that_of_float64() -> None:
-    torch.manual_seed(0)
-    linear, inputs = nn.Linear(300, 40), torch.randn(2, 5, 300)
-    exact = linear.double()(inputs.double())
-    found = SplitLinear(linear.float())(inputs)
-    rounded = linear.bfloat16()(inputs.bfloat16())
-    assert found.shape == (2, 5, 40) and found.dtype == torch.float32
-    assert (found - exact).abs().max() < 3e-5 < 1e-3 < (rounded - exact).abs().max()
-
-
-def test_all_linear_layers_are_replaced() -> None:
-    model = nn.Sequential(nn.Linear(4, 6, bias=False), nn.ModuleDict({"a": nn.Linear(6, 2)})["a"], nn.LayerNorm(2))
-    inputs = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
-    expected = model(inputs)
-    split_linear_layers(model)
-    assert [type(one) for one in model] == [SplitLinear, SplitLinear, nn.LayerNorm]
-    assert torch.allclose(model(inputs), expected, atol=1e-3)

@@ -6,6 +6,7 @@ whatever the image shows, which :func:`standardised` takes out.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ from workflow_scripts.stats.seeds import derive
 BATCHES = 32  # batches per file of finished scores
 SAMPLE = 256  # images that captions are compared with; as much as a GPU holds of BLIP-2's image states
 
-Shown = Callable[[Sequence[Sequence[int]]], Iterable[Sequence[Any]]]
-"""Batches of rows of the study's images -> what a judge is shown of each batch: RGB images, or captions."""
+Shown = Callable[[Sequence[Sequence[int]], Callable[[list[Any]], Any]], Iterator[Any]]
+"""Batches of rows of the study's images, and a judge's ``load`` -> what it gives of the images or captions of each."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Scored:
     """What is scored: n images, and the captions of several arms for them.
 
     Attributes:
-        shown: what the judge is shown of the images.
+        shown: reads what the judge is shown of the images.
         rows: (n,) rows of the images.
         keys: n keys.
         captions: one list of n captions per arm.
@@ -127,10 +128,11 @@ def score_captions(
     if left:
         judge = load()
         sample = _sample(judge, scored.shown, compared.rows, batch_size)
-        for n in progress(left, len(left), "parts scored"):
-            part = slice(starts[n], min(starts[n] + step, len(scored.rows)))
+        cuts = [_cuts(starts[n], min(starts[n] + step, len(scored.rows)), batch_size) for n in left]
+        read = _read(judge, scored, list(chain.from_iterable(cuts)))
+        for n, part in progress(zip(left, cuts, strict=True), len(left), "parts scored"):
             missing = [arm for arm in range(len(paths)) if not paths[arm][n].exists()]
-            tables = _part(judge, sample, scored, compared, names, part, missing, batch_size)
+            tables = _part(judge, sample, scored, compared, names, islice(read, len(part)), missing)
             for arm, table in zip(missing, tables, strict=True):
                 temporary = scored.works[arm] / "scores.part"
                 temporary.unlink(missing_ok=True)  # after a crash it can be a hard link to a finished part
@@ -142,9 +144,19 @@ def score_captions(
 
 
 def _sample(judge: Scorer, shown: Shown, rows: np.ndarray, batch_size: int) -> tuple[torch.Tensor, ...]:
-    cuts = [rows[start : start + batch_size].tolist() for start in range(0, len(rows), batch_size)]
-    parts = [judge.prepare(batch) for batch in shown(cuts)]
+    cuts = [rows[cut].tolist() for cut in _cuts(0, len(rows), batch_size)]
+    parts = [judge.prepare(batch) for batch in shown(cuts, judge.load)]
     return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
+
+
+def _cuts(start: int, stop: int, batch_size: int) -> list[slice]:
+    return [slice(first, min(first + batch_size, stop)) for first in range(start, stop, batch_size)]
+
+
+def _read(judge: Scorer, scored: Scored, cuts: Sequence[slice]) -> Iterator[tuple[slice, Any]]:
+    """Each cut of the images with what the judge loads of it, while it works on earlier ones."""
+    batches = scored.shown([scored.rows[cut].tolist() for cut in cuts], judge.load)
+    return fed(zip(cuts, batches, strict=True), lambda pair: pair[0].stop - pair[0].start)
 
 
 def _part(
@@ -153,22 +165,21 @@ def _part(
     scored: Scored,
     compared: Comparison,
     names: Sequence[str],
-    part: slice,
+    batches: Iterable[tuple[slice, Any]],
     arms: Sequence[int],
-    batch_size: int,
 ) -> list[pa.Table]:
     found: list[list[pa.Table]] = [[] for _ in arms]
-    cuts = [slice(start, min(start + batch_size, part.stop)) for start in range(part.start, part.stop, batch_size)]
-    batches = fed(scored.shown([scored.rows[cut].tolist() for cut in cuts]))
-    for cut, batch in zip(cuts, batches, strict=True):
+    for cut, batch in batches:
         prepared = judge.prepare(batch)
         columns = compared.columns(scored.keys[cut], scored.rows[cut])
+        places = torch.from_numpy(columns.T).to(prepared[0].device)
         for arm, tables in zip(arms, found, strict=True):
             texts = scored.captions[arm][cut]
             read = judge.read(texts)
-            own = judge.scores(prepared, read)
-            others = [judge.scores(tuple(one[places] for one in sample), read) for places in columns.T]
-            tables.append(_table(scored.keys[cut], texts, columns[:, :1], names, own, others))
+            images = (prepared, *(tuple(values[row] for values in sample) for row in places))
+            # One copy from the device for all, since each would wait for it.
+            scores = torch.stack([torch.stack(judge.scores(image, read)) for image in images]).cpu().numpy()
+            tables.append(_table(scored.keys[cut], texts, columns[:, :1], names, scores))
     return [pa.concat_tables(tables) for tables in found]
 
 
@@ -177,18 +188,16 @@ def _table(
     texts: Sequence[str],
     random_image: np.ndarray,
     names: Sequence[str],
-    own: Sequence[torch.Tensor],
-    others: Sequence[Sequence[torch.Tensor]],
+    scores: np.ndarray,
 ) -> pa.Table:
-    """Rows of n captions: their scores with the own image, and with a random image and more others (``others``)."""
+    """Rows of n captions: their scores (images, names, n) with their own image, a random image and more others."""
     places = random_image.ravel() if random_image.size else pa.nulls(len(keys))
     found: dict[str, Any] = {"key": keys, "random_image": places}
     blank = np.array([not text for text in texts])
     for place, name in enumerate(names):
-        with_own = own[place].cpu().numpy()
-        values = [scores[place].cpu().numpy() for scores in others]
-        random = values[0] if values else np.full(len(keys), np.nan)
-        rest = np.array(values[1:], dtype=np.float64).reshape(-1, len(keys))
+        with_own, others = scores[0, place], scores[1:, place]
+        random = others[0] if len(others) else np.full(len(keys), np.nan)
+        rest = others[1:].astype(np.float64)
         columns = (with_own, standardised(with_own, rest), random, standardised(random, rest))
         for column, value in zip(COLUMNS, columns, strict=True):
             found[f"{name}{column}"] = pa.array(value, pa.float32(), mask=blank | ~np.isfinite(value))
@@ -217,10 +226,10 @@ class Reference:
         self._captions = captions.combine_chunks()
         self.rows = np.flatnonzero(~empty(self._captions))
 
-    def shown(self, cuts: Sequence[Sequence[int]]) -> Iterator[list[str]]:
-        """The captions of each batch of rows."""
+    def shown(self, cuts: Sequence[Sequence[int]], load: Callable[[list[str]], Any]) -> Iterator[Any]:
+        """What ``load`` gives of the captions of each batch of rows."""
         for cut in cuts:
-            yield self._captions.take(pa.array(cut)).to_pylist()
+            yield load(self._captions.take(pa.array(cut)).to_pylist())
 
     def comparable(self, captions: pa.ChunkedArray) -> pa.ChunkedArray:
         """(n,) captions, emptied where there is nothing to compare: the image's is empty, or the same text."""

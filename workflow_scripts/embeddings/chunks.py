@@ -13,6 +13,16 @@ from workflow_scripts.core.runtime.progress import progress
 BATCHES = 32  # per file of finished vectors
 
 
+def unfinished(rows: int, chunk_rows: int, work: Path) -> list[range]:
+    """The rows of each chunk that ``work`` lacks, as :func:`vector_chunks` divides rows 0..n."""
+    chunks = (range(start, min(start + chunk_rows, rows)) for start in range(0, rows, chunk_rows))
+    return [chunk for chunk in chunks if not _file(work, chunk.start).exists()]
+
+
+def _file(work: Path, start: int) -> Path:
+    return work / f"vectors-{start:010d}.npy"
+
+
 def vector_chunks(
     rows: int, chunk_rows: int, work: Path, compute: Callable[[int, int], np.ndarray], what: str
 ) -> Iterator[tuple[slice, np.ndarray]]:
@@ -33,13 +43,15 @@ def vector_chunks(
     """
     for start in progress(range(0, rows, chunk_rows), -(-rows // chunk_rows), what):
         stop = min(start + chunk_rows, rows)
-        path = work / f"vectors-{start:010d}.npy"
+        path = _file(work, start)
         if not path.exists():
             (work / "vectors.part").unlink(missing_ok=True)  # after a crash it can be a hard link to a finished part
             found = np.ascontiguousarray(compute(start, stop), dtype=np.float32)
             if len(bad := np.flatnonzero(~np.isfinite(found).all(axis=1))):
                 value = f"{len(bad)} of rows {start} to {stop - 1}, the first is row {start + bad[0]}"
-                raise PipelineError("vectors not finite", what, value, "use another encoder, or check its weights")
+                raise PipelineError(
+                    "vectors not finite", what, value, "use another encoder or checkpoint, or check its weights"
+                )
             with open(work / "vectors.part", "wb") as stream:
                 np.save(stream, found)
             check_unchanged()

@@ -9,7 +9,9 @@ from torch import nn
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.runtime.progress import progress
+from workflow_scripts.core.threads import mapped
 from workflow_scripts.evaluation.packed import PackedImages
+from workflow_scripts.models.checkpoints import pinned
 from workflow_scripts.models.preprocessing import normalise
 
 
@@ -28,9 +30,13 @@ def extract(network: nn.Module, images: PackedImages, batch: int, device: str, s
     """
     network = network.to(device)
     starts = range(0, len(images.pixels), batch)
-    batches = (images.batch(slice(start, start + batch)) for start in progress(starts, len(starts), "features"))
-    parts = [network(normalise(found.to(device))).float().cpu().numpy() for found in fed(batches)]
-    features = np.concatenate(parts)
+
+    def read(start: int) -> torch.Tensor:
+        return pinned(images.batch(slice(start, start + batch)), device)
+
+    batches = fed(mapped(read, progress(starts, len(starts), "features"), 1))
+    parts = [network(normalise(pixels.to(device, non_blocking=True))).float() for pixels in batches]
+    features = torch.cat(parts).cpu().numpy()  # one copy from the device, since each would wait for it
     bad = int((~np.isfinite(features).all(axis=1)).sum())
     if bad:
         value = f"{bad} of {len(features)} images"

@@ -1,6 +1,6 @@
 """Loads checkpoints of transformers so that a wrong or incomplete one is an error, never a random network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,23 @@ class Checkpoint:
 
     def pixels(self, images: Sequence[Image.Image]) -> torch.Tensor:
         """RGB images -> (n, 3, height, width) float32 in the format of the model, on the CPU."""
-        values: torch.Tensor = self.processor.image_processor(list(images), return_tensors="pt")["pixel_values"]
-        return values
+        found = self.processor.image_processor(list(images), return_tensors="pt")
+        return pinned(found["pixel_values"], self.device.type)
+
+
+def pinned(values: torch.Tensor, device: str) -> torch.Tensor:
+    """What ``device`` will read, in memory from which a GPU copies while it computes."""
+    return values.pin_memory() if device.startswith("cuda") else values
+
+
+def host_inputs(inputs: Mapping[str, torch.Tensor], device: str) -> dict[str, torch.Tensor]:
+    """Inputs of a model, each :func:`pinned`."""
+    return {name: pinned(values, device) for name, values in inputs.items()}
+
+
+def device_inputs(inputs: Mapping[str, torch.Tensor], device: str) -> dict[str, torch.Tensor]:
+    """:func:`host_inputs` on ``device``."""
+    return {name: values.to(device, non_blocking=True) for name, values in inputs.items()}
 
 
 def dtype_of(device: str) -> torch.dtype:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+    Loaded = dict[str, Tensor]
+
 
 @dataclass(frozen=True)
 class Classifier:
@@ -25,13 +27,15 @@ class Classifier:
 
     Attributes:
         labels: names of the k classes.
-        logits: n RGB images -> (n, k) float32.
-        features: n RGB images -> (n, w) float32, what its last layer sees.
+        load: n RGB images -> what the others take, on the CPU; may run in several threads.
+        logits: n loaded images -> (n, k) float32.
+        features: n loaded images -> (n, w) float32, what its last layer sees.
     """
 
     labels: Sequence[str]
-    logits: "Callable[[Sequence[Image.Image]], Tensor]"
-    features: "Callable[[Sequence[Image.Image]], Tensor]"
+    load: "Callable[[Sequence[Image.Image]], Loaded]"
+    logits: "Callable[[Loaded], Tensor]"
+    features: "Callable[[Loaded], Tensor]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,21 +59,24 @@ def _transformers(folder: Path, device: str) -> Classifier:
     import torch
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
-    from workflow_scripts.models.checkpoints import pretrained
+    from workflow_scripts.models.checkpoints import device_inputs, host_inputs, pretrained
 
     advice = "give the folder or the revision of an image classifier with safetensors weights"
     classes = AutoModelForImageClassification, AutoImageProcessor
     model, processor = pretrained(*classes, folder, torch.float32, "image classifier", advice)
     model.to(device)
 
-    def logits(images: "Sequence[Image.Image]") -> "Tensor":
+    def load(images: "Sequence[Image.Image]") -> "Loaded":
+        return host_inputs(processor(list(images), return_tensors="pt"), device)
+
+    def logits(loaded: "Loaded") -> "Tensor":
         with torch.inference_mode():
-            found: Tensor = model(**processor(list(images), return_tensors="pt").to(device)).logits
+            found: Tensor = model(**device_inputs(loaded, device)).logits
         return found.float()
 
     names = model.config.id2label
     labels = [names[number] for number in range(len(names))]
-    return Classifier(labels, logits, _features(model, logits, len(labels), folder))
+    return Classifier(labels, load, logits, _features(model, logits, len(labels), folder))
 
 
 def _efficientnet_lite0(folder: Path, device: str) -> Classifier:
@@ -78,6 +85,7 @@ def _efficientnet_lite0(folder: Path, device: str) -> Classifier:
     import torch
     from torchvision.models import EfficientNet_B0_Weights
 
+    from workflow_scripts.models.checkpoints import device_inputs, host_inputs
     from workflow_scripts.models.networks.layouts.efficientnet_lite0 import ARCHITECTURE, LAYOUT
     from workflow_scripts.models.networks.weights_file import fill, read_weights, weights_file
     from workflow_scripts.models.preprocessing import prepare
@@ -88,32 +96,35 @@ def _efficientnet_lite0(folder: Path, device: str) -> Classifier:
     model.to(device).eval()
     mean, std = (torch.tensor(one, device=device).view(3, 1, 1) for one in (usual.mean, usual.std))
 
-    def logits(images: "Sequence[Image.Image]") -> "Tensor":
-        pixels = torch.stack([prepare(image, usual.image_size, usual.resize) for image in images]).to(device)
+    def load(images: "Sequence[Image.Image]") -> "Loaded":
+        pixels = torch.stack([prepare(image, usual.image_size, usual.resize) for image in images])
+        return host_inputs({"pixels": pixels}, device)
+
+    def logits(loaded: "Loaded") -> "Tensor":
         with torch.inference_mode():
-            found: Tensor = model((pixels.float() / 255 - mean) / std)
+            found: Tensor = model((device_inputs(loaded, device)["pixels"].float() / 255 - mean) / std)
         return found
 
     labels = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
-    return Classifier(labels, logits, _features(model, logits, len(labels), folder))
+    return Classifier(labels, load, logits, _features(model, logits, len(labels), folder))
 
 
 def _features(
-    model: Any, logits: "Callable[[Sequence[Image.Image]], Tensor]", classes: int, folder: Path
-) -> "Callable[[Sequence[Image.Image]], Tensor]":
+    model: Any, logits: "Callable[[Loaded], Tensor]", classes: int, folder: Path
+) -> "Callable[[Loaded], Tensor]":
     """What the last linear layer of a model, which has an output per class, is given when ``logits`` are computed."""
     from torch import nn
 
     linear = [layer for layer in model.modules() if isinstance(layer, nn.Linear) and layer.out_features == classes]
 
-    def features(images: "Sequence[Image.Image]") -> "Tensor":
+    def features(loaded: "Loaded") -> "Tensor":
         if not linear:
             advice = "give an image classifier whose last layer is linear"
             raise PipelineError("no features of an image classifier", folder, type(model).__name__, advice)
         seen: list[Tensor] = []
         hook = linear[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         try:
-            logits(images)
+            logits(loaded)
         finally:
             hook.remove()
         return seen[-1].float()

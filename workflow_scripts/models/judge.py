@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 class Scorer(Protocol):
     """A loaded judge. Images and captions pass their towers once, for any number of scores."""
 
-    def prepare(self, images: Sequence[Any]) -> "tuple[Tensor, ...]":
-        """What scores need of m images, RGB or ``by_reference``: tensors with m rows each."""
+    def load(self, images: list[Any]) -> Any:
+        """What ``prepare`` needs of m images, RGB or ``by_reference``, on the CPU; may run in several threads."""
+
+    def prepare(self, loaded: Any) -> "tuple[Tensor, ...]":
+        """What scores need of m images that were loaded: tensors with m rows each."""
 
     def read(self, texts: Sequence[str]) -> Any:
         """What scores need of n captions."""
@@ -39,7 +42,7 @@ class Judge:
         needs: external sources that ``load`` takes: ``model``; ``text``, a sentence encoder; ``photos``, captioned
             photos (:mod:`workflow_scripts.models.cross_fit`).
         own_model: whether it needs a ``source`` of its own; without one it uses the matcher of ``recaption``.
-        by_reference: whether captions of the arm ``reference`` stand for images: ``prepare`` is given m captions.
+        by_reference: whether captions of the arm ``reference`` stand for images: ``load`` is given m captions.
         scores: names of its scores; a higher one means a better fit.
         others: images per caption that its scores are compared with, unless a config says otherwise. Few, if each
             needs a forward pass per pair.

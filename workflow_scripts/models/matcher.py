@@ -6,11 +6,6 @@ its states are projected once, for any number of captions. Source: Li et al. 202
 The query transformer's cross-attention reads an image by keys and values, linear functions of the vision states. With
 BLIP-2's sizes, computing them once saves a fifth of the time of the query transformer for an image and two texts,
 measured on a CPU.
-
-Linear layers of the vision tower run on a GPU's bfloat16 units and are nearly as exact as float32. A float32 number is
-the sum of two bfloat16 numbers but for its last bits, about 2^-17 of it. A product of two such sums is computed from
-three bfloat16 products, added up in float32; the fourth, of the two small parts, is below that error (Henry et al.
-2019, arXiv 1904.06376).
 """
 
 from collections.abc import Sequence
@@ -24,7 +19,8 @@ from torch import nn
 from torch.nn.functional import normalize
 from transformers import Blip2ForImageTextRetrieval
 
-from workflow_scripts.models.checkpoints import Checkpoint, dtype_of, load_checkpoint
+from workflow_scripts.models.checkpoints import Checkpoint, load_checkpoint
+from workflow_scripts.models.split_linear import split_on_gpu
 from workflow_scripts.models.text_norms import TEXT_NORMS
 
 MOST_TOKENS = 2**15 - 1  # token counts are stored as int16
@@ -66,54 +62,13 @@ def project(transformer: nn.Module, states: torch.Tensor) -> torch.Tensor:
     return made
 
 
-class SplitLinear(nn.Module):
-    """``nn.Linear`` with each weight and each input as the sum of two bfloat16 numbers."""
-
-    weights: torch.Tensor
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        high, low = split(linear.weight.detach())
-        self.register_buffer("weights", torch.cat([high, low, high], dim=1))
-        self.bias = linear.bias
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """(..., d) float32 -> (..., outputs) float32."""
-        high, low = split(inputs)
-        rows = torch.cat([high, high, low], dim=-1).flatten(end_dim=-2)
-        found = _product(rows, self.weights.T)
-        return (found if self.bias is None else found + self.bias).unflatten(0, inputs.shape[:-1])
-
-
-def split(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """float32 -> two bfloat16 tensors whose sum differs from it by about 2^-17 of each value."""
-    high = values.to(torch.bfloat16)
-    return high, (values - high.float()).to(torch.bfloat16)
-
-
-def split_linear_layers(model: nn.Module) -> None:
-    """Replace every ``nn.Linear`` of a float32 ``model``, in place."""
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, nn.Linear):
-                setattr(module, name, SplitLinear(child))
-
-
-def _product(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    """(n, k) and (k, m) bfloat16 -> (n, m) float32, added up in float32."""
-    if rows.is_cuda:
-        return torch.mm(rows, columns, out_dtype=torch.float32)
-    # PyTorch has no such product on CPUs; this one is equal but for the order of sums.
-    return rows.float() @ columns.float()
-
-
 @dataclass(frozen=True)
 class Matcher:
     """A matching checkpoint.
 
     Attributes:
-        checkpoint: float32; on a GPU, the linear layers of the vision tower are :class:`SplitLinear`. The query
-            transformer takes projections of vision states (:func:`take_projections`).
+        checkpoint: float32; on a GPU, the linear layers of the vision tower are :class:`~.split_linear.SplitLinear`.
+            The query transformer takes projections of vision states (:func:`take_projections`).
         max_text_tokens: captions are truncated to this length, including start and end token.
         text_norm: how a caption is written before it is scored, an entry of ``TEXT_NORMS``.
     """
@@ -125,10 +80,8 @@ class Matcher:
     @torch.inference_mode()
     def states_of(self, pixels: torch.Tensor) -> torch.Tensor:
         """The checkpoint's pixels of n images -> (n, patches + 1, hidden) float32 states of the vision tower."""
-        pixels = pixels.to(self.checkpoint.device)
-        # By default, cuDNN computes float32 convolutions in TF32, which alone shifts ITM by up to 0.004.
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            return self.checkpoint.model.vision_model(pixel_values=pixels, return_dict=True)[0]
+        pixels = pixels.to(self.checkpoint.device, non_blocking=True)
+        return self.checkpoint.model.vision_model(pixel_values=pixels, return_dict=True)[0]
 
     def image_states(self, images: Sequence[Image.Image]) -> torch.Tensor:
         """RGB images -> their :meth:`states_of`."""
@@ -260,6 +213,5 @@ def load_matching_checkpoint(folder: Path, device: str) -> Checkpoint:
 def as_matcher(checkpoint: Checkpoint, max_text_tokens: int, text_norm: str) -> Matcher:
     """The matcher of a checkpoint, which is changed: see :class:`Matcher`."""
     take_projections(checkpoint.model.qformer)
-    if dtype_of(checkpoint.device.type) != torch.float32:
-        split_linear_layers(checkpoint.model.vision_model)
+    split_on_gpu(checkpoint.model.vision_model, checkpoint.device.type)
     return Matcher(checkpoint, max_text_tokens, text_norm)

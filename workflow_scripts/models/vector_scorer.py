@@ -11,7 +11,8 @@ from torch.nn.functional import normalize
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.checkpoints import pretrained
+from workflow_scripts.models.checkpoints import device_inputs, host_inputs, pretrained
+from workflow_scripts.models.split_linear import split_on_gpu
 from workflow_scripts.models.unreadable import UNREADABLE
 
 
@@ -20,18 +21,19 @@ class VectorScorer:
     """A judge of two encoders.
 
     Attributes:
-        images: n images, or captions that stand for them (:class:`workflow_scripts.models.judge.Judge`) -> (n, d)
-            float32.
+        load: see :class:`workflow_scripts.models.judge.Scorer`.
+        images: what was loaded of n images -> (n, d) float32.
         texts: n captions -> (n, d) float32.
     """
 
-    images: Callable[[Sequence[Any]], torch.Tensor]
+    load: Callable[[list[Any]], Any]
+    images: Callable[[Any], torch.Tensor]
     texts: Callable[[Sequence[str]], torch.Tensor]
 
     @torch.inference_mode()
-    def prepare(self, images: Sequence[Any]) -> tuple[torch.Tensor, ...]:
+    def prepare(self, loaded: Any) -> tuple[torch.Tensor, ...]:
         """Vectors (n, d) of n images."""
-        return (self.images(images),)
+        return (self.images(loaded),)
 
     @torch.inference_mode()
     def read(self, texts: Sequence[str]) -> torch.Tensor:
@@ -46,7 +48,8 @@ class VectorScorer:
 def two_towers(folder: Path, device: str, **padding: Any) -> VectorScorer:
     """The image and text towers of a contrastive model that transformers' AutoModel loads, in float32.
 
-    Captions are truncated to the longest that the text tower has positions for.
+    On a GPU, linear layers are :class:`~workflow_scripts.models.split_linear.SplitLinear`. Captions are truncated to
+    the longest that the text tower has positions for.
 
     Args:
         folder: a folder as save_pretrained writes it.
@@ -65,16 +68,19 @@ def two_towers(folder: Path, device: str, **padding: Any) -> VectorScorer:
         towers = model.get_image_features, model.get_text_features
     except (*UNREADABLE, AttributeError) as error:
         raise PipelineError(f"no {what}", folder, error, advice) from error
-    model.to(device)
+    split_on_gpu(model.to(device), device)
 
-    def images(pictures: Sequence[Image.Image]) -> torch.Tensor:
-        return _unit(towers[0](**processor(list(pictures), return_tensors="pt").to(device)))
+    def load(pictures: Sequence[Image.Image]) -> dict[str, torch.Tensor]:
+        return host_inputs(processor(list(pictures), return_tensors="pt"), device)
+
+    def images(loaded: dict[str, torch.Tensor]) -> torch.Tensor:
+        return _unit(towers[0](**device_inputs(loaded, device)))
 
     def texts(captions: Sequence[str]) -> torch.Tensor:
         tokens = tokenizer(list(captions), truncation=True, max_length=longest, return_tensors="pt", **padding)
         return _unit(towers[1](**tokens.to(device)))
 
-    return VectorScorer(images, texts)
+    return VectorScorer(load, images, texts)
 
 
 def _unit(result: Any) -> torch.Tensor:

@@ -5,7 +5,10 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from workflow_scripts.core.runtime.precision import Precision
 from workflow_scripts.core.settings import Settings
+
+TRAINING = Precision(products="`precision`; float32 convolutions TF32, losses float32", training=True)
 
 
 class StageIn(Settings):

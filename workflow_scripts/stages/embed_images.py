@@ -12,6 +12,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.runtime.precision import THREE, Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.embeddings.facts import IMAGES
@@ -62,14 +63,11 @@ def image_vectors(job: Job[Any], images: "TarImages") -> "np.ndarray":
     Raises:
         PipelineError: a file of the encoder is missing or damaged.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     from workflow_scripts.embeddings.images import embed
 
     options = job.settings
     encoder = IMAGE_ENCODERS[options.kind].load(_model(job))
-    with ThreadPoolExecutor(max_workers=max(1, job.workers)) as pool:
-        return embed(images, encoder, options.batch_size, job.work, pool)
+    return embed(images, encoder, options.batch_size, job.work, job.workers)
 
 
 def _model(job: Job[Any]) -> ImageModel:
@@ -86,6 +84,7 @@ STAGE = Stage(
     artifact="{encoder}",
     packages=PACKAGES,
     on_device=True,
+    precision=Precision(products=THREE),
 )
 
 FACTS = replace(

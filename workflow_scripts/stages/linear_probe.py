@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.runtime.precision import DOUBLE
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.evaluation.interval_settings import Bootstrap
 
@@ -78,6 +79,7 @@ STAGE = Stage(
     artifact="{run}.{step}.{dataset}",
     packages=("numpy", "scipy", "pyarrow"),
     on_device=True,
+    precision=DOUBLE,
 )
 
 FACTS = Facts(
@@ -98,7 +100,7 @@ FACTS = Facts(
     resources=Resources(
         minutes=60,
         memory_mb=8_000,
-        data=lambda load: load.labelled * load.features * 32,
+        data=lambda load: load.labelled * load.features * 16,
         math=True,
         gpu_mb=lambda load: 4_000 + load.labelled * load.features * 4e-6,
         slot="evaluations",

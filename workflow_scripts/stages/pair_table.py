@@ -11,6 +11,7 @@ from workflow_scripts.core.declaration.facts import Facts, File, Tolerance
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
+from workflow_scripts.core.runtime.precision import Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.embeddings.facts import search_cost, search_resources
@@ -104,6 +105,7 @@ STAGE = Stage(
     artifact="{pairs}",
     packages=("numpy", FAISS, "pyarrow"),
     on_device=faiss_on_gpu(),
+    precision=Precision(torch=False),
 )
 
 FACTS = Facts(

@@ -12,8 +12,10 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Load, Resources, Tolerance
+from workflow_scripts.core.runtime.precision import switches
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.embeddings.facts import WIDTH
+from workflow_scripts.pretraining.hardware import TRAINING
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 
 if TYPE_CHECKING:
@@ -49,14 +51,13 @@ def pretrain(job: Job[Pretrain]) -> None:
         with Interrupt() as interrupt:
             from workflow_scripts.pretraining.training.launch import launch
             from workflow_scripts.pretraining.training.plan import calibrated
-            from workflow_scripts.pretraining.training.trainer import deterministic
 
             plan = _plan(job)
             counts = _counts(job, plan)  # by the numbers of images in the index
             plan, calibration = calibrated(plan)
             length, counts = plan.schedule, counts | calibration
             starts = launch(plan, interrupt)
-            job.note(starts=starts, deterministic_algorithms=deterministic(job.device), **_staged_in(job))
+            job.note(starts=starts, precision=switches(TRAINING, job.device), **_staged_in(job))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
         about = about_backbone(job.settings)
     metadata = run_metadata(job.settings, about, length, outcome, counts)
@@ -205,6 +206,7 @@ STAGE = Stage(
     # tracker: no bytes on a CPU depend on these.
     not_in_key=frozenset({"checkpoint_every", "cache_mb", "loaders", "stage_in", "tracker"}),
     on_device=True,
+    precision=TRAINING,
     gpus=lambda settings: settings.gpus,
 )
 

@@ -6,6 +6,7 @@ from pydantic import Field, PositiveInt
 
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.runtime.precision import Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.models.text_norms import MatchedText
 
@@ -14,10 +15,10 @@ class Recaption(Decoding, MatchedText):
     """How captions are generated and scored."""
 
     batch_size: PositiveInt | Literal["auto"] = Field(
-        32,
+        "auto",
         description="images per batch, in the row order of the shard. auto: 32 on a CPU, on a GPU as many as its free "
         "memory holds. On a GPU, another size changes rounding, which can change a caption at a near tie",
-        examples=[64, "auto"],
+        examples=[64],
         json_schema_extra={"unit": "images"},
     )
 
@@ -67,6 +68,7 @@ STAGE = Stage(
     artifact="{shard}",
     packages=("torch", "transformers", "torchvision", "pillow", "simplejpeg"),
     on_device=True,
+    precision=Precision(weights="bf16, of the matcher float32", products="bf16, of the matcher three bf16"),
     numbered=True,
 )
 

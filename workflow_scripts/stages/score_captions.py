@@ -14,6 +14,7 @@ from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, Fi
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of, settings_of_others
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
+from workflow_scripts.core.runtime.precision import THREE, Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.models.judge import Judge, Scorer
@@ -78,9 +79,9 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.recaptioning.reading import decoded
     from workflow_scripts.captions.scores import Comparison, Reference, Scored, chosen, sampled, score_captions
     from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.core.images.reading import prepared
     from workflow_scripts.core.runtime.stage import read_all
     from workflow_scripts.core.shards import index_images
 
@@ -101,7 +102,7 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
 
     jobs, captions = zip(*read_all(job, texts_of), strict=True)
     keys = table["key"].take(pa.array(rows)).to_pylist()
-    shown = partial(decoded, index_images(index), workers=job.workers) if reference is None else reference.shown
+    shown = partial(prepared, index_images(index), workers=job.workers) if reference is None else reference.shown
     scored = Scored(shown, rows, keys, captions, [arm_job.work for arm_job in jobs])
     others = kind.others if options.others is None else options.others
     usable = np.arange(len(table)) if reference is None else reference.rows
@@ -140,6 +141,7 @@ STAGE = Stage(
     artifact="{arm}.{judge}.{block}",
     packages=("torch", "transformers", "sentence-transformers", "torchvision", "pillow", "simplejpeg", "scikit-learn"),
     on_device=True,
+    precision=Precision(products=THREE),
 )
 
 FACTS = Facts(

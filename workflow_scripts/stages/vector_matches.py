@@ -4,6 +4,7 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Facts, File, Tolerance
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
+from workflow_scripts.core.runtime.precision import Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.embeddings.facts import search_cost, search_resources
@@ -50,6 +51,7 @@ STAGE = Stage(
     artifact="{dataset}.{encoder}",
     packages=("numpy", FAISS, "pyarrow"),
     on_device=faiss_on_gpu(),
+    precision=Precision(torch=False),
 )
 
 FACTS = Facts(

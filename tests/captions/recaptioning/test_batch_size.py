@@ -28,15 +28,26 @@ def test_the_size_is_measured_until_a_batch_is_finished(tmp_path: Path) -> None:
     assert batch_size_of(7, tmp_path, lambda: 128) == 7
 
 
+OF_CUBLAS = RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), OF_CUBLAS])
 @pytest.mark.parametrize(
     ("wanted", "where", "advice"), [("auto", "the.key/batch_size", "remove the folder of this file"),
                                     (64, "recaption.batch_size", "fewer images")],
 )  # fmt: skip
-def test_a_batch_too_large_for_the_gpu(wanted: int | Literal["auto"], where: str, advice: str, tmp_path: Path) -> None:
+def test_a_batch_too_large_for_the_gpu(
+    wanted: int | Literal["auto"], where: str, advice: str, error: RuntimeError, tmp_path: Path
+) -> None:
     with pytest.raises(PipelineError) as caught, fitting(wanted, 64, tmp_path / "the.key"):
-        raise torch.OutOfMemoryError("CUDA out of memory.")
+        raise error
     assert str(caught.value.where).endswith(where)
     assert caught.value.value == "64 images per batch" and advice in caught.value.advice
+
+
+def test_another_error_of_the_device_stays_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="illegal memory access"), fitting("auto", 64, tmp_path):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """A shard captioned in batches, stopped and resumed."""
 
+import errno
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +13,10 @@ from PIL import Image
 
 from tests.file_bytes import encoded
 from tests.helpers import hashes, tar_images
+from workflow_scripts.captions.recaptioning import shard as module
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.captions.recaptioning.models import Models, load_models
-from workflow_scripts.captions.recaptioning.shard import SCHEMA, recaption_shard
+from workflow_scripts.captions.recaptioning.shard import SCHEMA, recaption_batch, recaption_shard
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.models.text_norms import MatchedText
@@ -52,6 +56,47 @@ def test_stopped_after_a_batch_gives_the_same_rows(shard, models: Models, tmp_pa
         raise AssertionError("all batches are there, no model is needed")
 
     assert recaption_shard(rows, images, 4, broken, unwanted, 1).equals(expected)
+
+
+def test_a_batch_is_written_while_the_next_is_captioned(
+    shard,
+    models: Models,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
+) -> None:
+    rows, images = shard()
+    captioned, written, seen = threading.Event(), module.write_table, []
+
+    def batch(*given: Any) -> pa.Table:
+        seen.append(sorted(path.name for path in tmp_path.glob("*.parquet")))
+        if len(seen) == 2:
+            captioned.set()
+        return recaption_batch(*given)
+
+    def write(path: Path, table: pa.Table) -> None:
+        assert captioned.wait(10), "the next batch waits for this one"
+        assert threading.current_thread() is not threading.main_thread()
+        written(path, table)
+
+    monkeypatch.setattr(module, "recaption_batch", batch)
+    monkeypatch.setattr(module, "write_table", write)
+    table = recaption_shard(rows, images, 4, tmp_path, lambda: models, 1)
+    assert seen[:2] == [[], []] and seen[2][0] == "batch-000000.parquet" and len(table) == 18
+
+
+def test_a_batch_that_cant_be_written_ends_the_job(
+    shard,
+    models: Models,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
+) -> None:
+    def full(path: Path, table: pa.Table) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(module, "write_table", full)
+    with pytest.raises(OSError, match="No space left"):
+        recaption_shard(*shard(), 4, tmp_path, lambda: models, 1)
+    assert not list(tmp_path.glob("*.parquet"))
 
 
 def test_batch_size_does_not_change_results(shard, models: Models, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -6,6 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
+from workflow_scripts.evaluation.linear_probe import objectives
 from workflow_scripts.evaluation.linear_probe.objectives import (
     CrossEntropy,
     Head,
@@ -138,6 +139,25 @@ def test_loss_and_gradient_are_autograds(kind: str, dtype: type, close: float) -
         assert mine == pytest.approx(leaf.grad.numpy(), rel=close, abs=close)
 
 
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_parts_of_the_rows_add_up(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    features, labels = problem(4)
+    rng = np.random.default_rng(1)
+    weight, bias, rows = rng.normal(size=(4, 5)), rng.normal(size=4), np.arange(3, 90)
+
+    def found() -> list[np.ndarray]:
+        basis = principal_basis(features.astype(np.float32), rows)
+        turned, own = basis.turned(features, rows), labels[rows]
+        data = NumpyCrossEntropy(turned, own, 4) if kind == "numpy" else TorchCrossEntropy(turned, own, 4, "cpu")
+        loss, *gradients = data(weight, bias)
+        return [np.array(loss), *gradients, basis.mean, basis.rotation @ basis.rotation.T, turned]
+
+    whole = found()
+    monkeypatch.setattr(objectives, "AT_ONCE", 10)  # the last part has fewer
+    for expected, mine in zip(whole, found(), strict=True):
+        np.testing.assert_allclose(mine, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_large_scores_do_not_overflow() -> None:
     loss, gradient, _ = NumpyCrossEntropy(np.full((2, 1), 1e4), np.array([0, 1]), 2)(
         np.array([[1.0], [0.0]]), np.zeros(2)
@@ -148,8 +168,8 @@ def test_large_scores_do_not_overflow() -> None:
 def test_principal_basis_is_orthogonal_and_uncorrelates() -> None:
     rng = np.random.default_rng(0)
     features = rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4)) + 3
-    basis = principal_basis(features)
+    basis = principal_basis(features, np.arange(50))
     assert basis.rotation.T @ basis.rotation == pytest.approx(np.eye(4), abs=1e-12)
-    turned = basis.turned(features)
+    turned = basis.turned(features, np.arange(50))
     assert turned.mean(axis=0) == pytest.approx(np.zeros(4), abs=1e-12)
     assert np.cov(turned.T, bias=True) == pytest.approx(np.diag(mean_squares(turned)), abs=1e-10)

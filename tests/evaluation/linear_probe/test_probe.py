@@ -1,3 +1,4 @@
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 
@@ -188,6 +189,19 @@ def test_the_head_for_a_cost_does_not_depend_on_earlier_costs(objective: str) ->
         warm, cold = sweep(cost), Fitter(data, rows, objective, PLAN, {})(cost)
         assert warm.weight == pytest.approx(cold.weight, rel=1e-3, abs=1e-4)
         assert (warm.predict(data.features) == cold.predict(data.features)).all()
+
+
+def test_a_probe_needs_little_memory_besides_one_copy_of_the_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workflow_scripts.evaluation.linear_probe.objectives.AT_ONCE", 512)
+    data = downstream(classes=4, n=8000, d=64)
+    one_copy = data.features.size * 8  # in float64
+    tracemalloc.start()
+    try:
+        probe(data, "sklearn", PLAN._replace(costs=(1e-4,), fine_points=1))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.6 * one_copy
 
 
 def test_a_search_can_start_from_a_head_that_lacks_a_class() -> None:

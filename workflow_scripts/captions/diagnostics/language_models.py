@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, 
 
 from workflow_scripts.captions.diagnostics.words import WORD
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.checkpoints import dtype_of, pretrained
+from workflow_scripts.models.checkpoints import pretrained
 
 MOST_TOKENS = 256  # of a text, so that no caption exceeds the positions of a model
 NOUNS = frozenset({"NOUN", "PROPN", "NN", "NNS", "NNP", "NNPS"})
@@ -76,9 +76,7 @@ def load_tagger(folder: Path, device: str) -> Tagger:
         "give the folder or the revision of a token classifier with UPOS or Penn Treebank tags and a fast tokenizer"
     )
     what = "part-of-speech tagger"
-    model, tokenizer = pretrained(
-        AutoModelForTokenClassification, AutoTokenizer, folder, dtype_of(device), what, advice
-    )
+    model, tokenizer = pretrained(AutoModelForTokenClassification, AutoTokenizer, folder, torch.float32, what, advice)
     labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
     nouns = torch.tensor([label.upper() in NOUNS for label in labels])
     if not nouns.any():
@@ -126,6 +124,6 @@ def load_language_model(folder: Path, device: str) -> LanguageModel:
     """
     advice = "give the folder or the revision of a causal language model, with its tokenizer, saved by save_pretrained"
     what = "causal language model"
-    model, tokenizer = pretrained(AutoModelForCausalLM, AutoTokenizer, folder, dtype_of(device), what, advice)
+    model, tokenizer = pretrained(AutoModelForCausalLM, AutoTokenizer, folder, torch.float32, what, advice)
     place = torch.device(device)
     return LanguageModel(model.to(place), tokenizer, place)

@@ -13,6 +13,7 @@ from workflow_scripts.captions.recaptioning.models import Models
 from workflow_scripts.captions.recaptioning.shard import any_finished, prepare, recaption_batch
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import write_durable
+from workflow_scripts.models.device_memory import is_out_of_memory
 
 ON_CPU = 32  # larger batches are no faster there
 TRIED = (4, 8)  # images
@@ -43,7 +44,9 @@ def fitting(wanted: int | Literal["auto"], size: int, work: Path) -> Iterator[No
     """
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         where: Path | str = "recaption.batch_size"
         advice = "set it to fewer images, or to auto"
         if wanted == "auto":

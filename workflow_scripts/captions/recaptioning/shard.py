@@ -1,6 +1,6 @@
 """One shard captioned and scored, batch by batch, so that a killed job resumes where it stopped."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,14 @@ from transformers import BatchFeature
 
 from workflow_scripts.captions.recaptioning.generate import generate_captions, model_inputs
 from workflow_scripts.captions.recaptioning.models import Models
-from workflow_scripts.captions.recaptioning.reading import prepared
 from workflow_scripts.core.files.durable import move_durable
 from workflow_scripts.core.files.tables import write_table
+from workflow_scripts.core.images.reading import prepared
 from workflow_scripts.core.inputs import check_unchanged
 from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.shards import TarImages
+from workflow_scripts.core.threads import in_threads
 from workflow_scripts.models.matcher import Matcher
 
 PART = "batch-{}.parquet"  # of a work folder
@@ -81,15 +82,28 @@ def recaption_shard(
     if left:
         models = load()
         cuts = [range(i * batch_size, min((i + 1) * batch_size, len(rows))) for i in left]
-        read = fed(prepared(images, cuts, workers, partial(prepare, models)))
-        for i, batch in progress(zip(left, read, strict=True), len(left), "batches captioned"):
-            chunk = rows.slice(i * batch_size, batch_size)
-            table = recaption_batch(models, batch, chunk["key"].to_pylist(), chunk["caption"].to_pylist())
-            (work / "batch.part").unlink(missing_ok=True)  # after a crash it can be a hard link to a finished part
-            write_table(work / "batch.part", table)
-            check_unchanged()
-            move_durable(work / "batch.part", parts[i])
+        read = fed(prepared(images, cuts, partial(prepare, models), workers))
+
+        def captioned() -> Iterator[tuple[Path, pa.Table]]:
+            for i, batch in progress(zip(left, read, strict=True), len(left), "batches captioned"):
+                chunk = rows.slice(i * batch_size, batch_size)
+                yield (
+                    parts[i],
+                    recaption_batch(models, batch, chunk["key"].to_pylist(), chunk["caption"].to_pylist()),
+                )
+
+        # One thread: a batch is written while the models work on the next.
+        in_threads(_keep, captioned(), 1)
     return pa.concat_tables([SCHEMA.empty_table(), *(pq.read_table(part, schema=SCHEMA) for part in parts)])
+
+
+def _keep(finished: tuple[Path, pa.Table]) -> None:
+    part, table = finished
+    temporary = part.with_name("batch.part")
+    temporary.unlink(missing_ok=True)  # after a crash it can be a hard link to a finished part
+    write_table(temporary, table)
+    check_unchanged()
+    move_durable(temporary, part)
 
 
 def any_finished(work: Path) -> bool:
@@ -111,8 +125,6 @@ def recaption_batch(models: Models, batch: Batch, keys: Sequence[str], originals
     """``SCHEMA`` rows of one batch of n images with n keys and n original captions."""
     matcher, each, count = models.matcher, models.decoding.num_captions, len(keys)
     states = matcher.states_of(batch.pixels)
-    if models.given is not None:
-        models.given.states = states.to(models.captioner.model.dtype)
     generated = generate_captions(models.captioner, batch.inputs, keys, models.decoding)
     # The originals, then the first candidate of each image, and so on.
     texts = [*originals, *(captions[j] for j in range(each) for captions in generated)]

@@ -16,8 +16,9 @@ from typing import Any
 
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.runtime.environment import THREAD_VARIABLES, recorded_variables, versions
+from workflow_scripts.core.runtime.precision import TF32, current_switches
 
-DETERMINISM_VARIABLES = ("PYTHONHASHSEED", "CUBLAS_WORKSPACE_CONFIG", *THREAD_VARIABLES)
+DETERMINISM_VARIABLES = ("PYTHONHASHSEED", "CUBLAS_WORKSPACE_CONFIG", TF32, *THREAD_VARIABLES)
 SECONDS = 20  # timeout of git and nvidia-smi
 # The same changes give the same text under any git configuration.
 _PLAIN_DIFF = ("-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false", "-c", "diff.algorithm=myers")
@@ -96,11 +97,7 @@ def determinism() -> dict[str, Any]:
     torch = sys.modules.get("torch")
     if torch is not None:
         found["torch_threads"] = torch.get_num_threads()
-        found["torch_deterministic_algorithms"] = torch.are_deterministic_algorithms_enabled()
-        found["cudnn_deterministic"] = torch.backends.cudnn.deterministic
-        found["cudnn_benchmark"] = torch.backends.cudnn.benchmark
-        found["matmul_precision"] = torch.get_float32_matmul_precision()
-    return found
+    return found | current_switches()
 
 
 def ask(*command: str) -> str | None:

@@ -11,7 +11,7 @@ import logging
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -49,6 +49,7 @@ from workflow_scripts.core.runtime.job_log import WORK_LINE, keep_log, log_of_ar
 from workflow_scripts.core.runtime.machine import Clock, git_state, machine
 from workflow_scripts.core.runtime.meter import measured, measuring
 from workflow_scripts.core.runtime.placement import gpus_taken
+from workflow_scripts.core.runtime.precision import EXACT, Precision, computing
 from workflow_scripts.core.runtime.process import (
     check_assertions,
     leave,
@@ -82,6 +83,7 @@ class Stage(Generic[S]):
         not_in_key: settings and inputs that never change bytes. Such an input holds what the stage would otherwise
             compute itself.
         on_device: computes on the device of the config; other stages compute on the CPU.
+        precision: how precisely it computes on a GPU.
         gpus: GPUs that a job with these settings takes where it computes on GPUs.
         numbered: the unit is only a number: the same content under another number is the same artifact, whose manifest
             holds no unit.
@@ -98,6 +100,7 @@ class Stage(Generic[S]):
     packages: tuple[str, ...] = ()
     not_in_key: frozenset[str] = frozenset()
     on_device: bool = False
+    precision: Precision = EXACT
     gpus: Callable[[S], int] = lambda _: 1
     numbered: bool = False
     identity: Callable[["Job[S]"], dict[str, Any]] | None = None
@@ -453,7 +456,9 @@ def _opened(
                 job.note(gpus=cards)
             if held is not None and job.device == "cuda":
                 check_gpus(stage.name, job.gpu_mb)
-            with job.staging:
+            # Training begins its block by itself: importing PyTorch first would delay what handles interrupts.
+            precise = nullcontext() if stage.precision.training else computing(stage.precision, job.device)
+            with job.staging, precise:
                 with handed_on():
                     yield True
                 if job.left:

@@ -8,7 +8,7 @@ The bias is not penalised in either. The mean cross entropy and its gradient are
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
@@ -16,6 +16,8 @@ from scipy.optimize import OptimizeResult, minimize
 HISTORY = 10
 FLAT = 4 * np.finfo(float).eps
 """Change of the loss that is rounding."""
+AT_ONCE = 65_536
+"""Rows whose scores, or copies, are in memory at once. The sums of a smaller set have one part."""
 FLOOR = 1e-6
 """Floor of a feature's mean square, as a share of the largest, so that rounding noise is not amplified."""
 
@@ -47,23 +49,34 @@ class NumpyCrossEntropy:
         self.features, self.labels, self.classes = np.ascontiguousarray(features), labels, classes
         self.rows, self.dimension = features.shape
         self.spread = mean_squares(features)
-        self._row = np.arange(self.rows)
 
     def __call__(self, weight: np.ndarray, bias: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """See :class:`CrossEntropy`."""
         kind = self.features.dtype
-        scores = self.features @ weight.T.astype(kind)
-        scores += bias.astype(kind)
+        columns, offsets = weight.T.astype(kind), bias.astype(kind)
+        found = [self._sums(part, columns, offsets) for part in parts(self.rows)]
+        loss, weight_gradient, bias_gradient = (sum(rest, first) for first, *rest in zip(*found, strict=True))
+        return float(loss / self.rows), weight_gradient.astype(np.float64), bias_gradient
+
+    def _sums(self, part: slice, columns: np.ndarray, offsets: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:
+        features, labels = self.features[part], self.labels[part]
+        row = np.arange(len(labels))
+        scores = features @ columns
+        scores += offsets
         scores -= scores.max(axis=1, keepdims=True)
-        own = scores[self._row, self.labels]
+        own = scores[row, labels]
         np.exp(scores, out=scores)
         total = scores.sum(axis=1, keepdims=True)
-        loss = float(np.mean(np.log(total[:, 0]) - own, dtype=np.float64))
+        loss = np.sum(np.log(total[:, 0]) - own, dtype=np.float64)
         scores /= total
-        scores[self._row, self.labels] -= 1
+        scores[row, labels] -= 1
         scores /= self.rows
-        weight_gradient = scores.T @ self.features
-        return loss, weight_gradient.astype(np.float64), scores.sum(axis=0, dtype=np.float64)
+        return loss, scores.T @ features, scores.sum(axis=0, dtype=np.float64)
+
+
+def parts(rows: int) -> list[slice]:
+    """Parts of :data:`AT_ONCE` rows."""
+    return [slice(start, start + AT_ONCE) for start in range(0, rows, AT_ONCE)]
 
 
 def mean_squares(features: np.ndarray) -> np.ndarray:
@@ -72,26 +85,32 @@ def mean_squares(features: np.ndarray) -> np.ndarray:
 
 
 class Basis(NamedTuple):
-    """Principal axes of a set of features: mean (d,) and rotation (d, d), orthogonal, in the features' type."""
+    """Principal axes of a set of features: mean (d,) and rotation (d, d), orthogonal, float64."""
 
     mean: np.ndarray
     rotation: np.ndarray
 
-    def turned(self, features: np.ndarray) -> np.ndarray:
-        """Features (n, d) centred and turned to the axes."""
-        return np.asarray((features - self.mean) @ self.rotation)
+    def turned(self, features: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The ``rows`` of features (n, d), centred and turned to the axes."""
+        found = np.empty((len(rows), features.shape[1]), self.mean.dtype)
+        for part in parts(len(rows)):
+            found[part] = (features[rows[part]] - self.mean) @ self.rotation
+        return found
 
 
-def principal_basis(features: np.ndarray) -> Basis:
-    """Basis of ``features`` (n, d).
+def principal_basis(features: np.ndarray, rows: np.ndarray) -> Basis:
+    """Basis of the ``rows`` of features (n, d), in float64.
 
-    A linear classifier with a free bias is the same before and after centring and turning, and so is the norm of its
-    weights: nothing but the optimiser's view of the problem changes.
+    In float32, rounding stalls the line search long before the gradient is small. A linear classifier with a free bias
+    is the same before and after centring and turning, and so is the norm of its weights: nothing but the optimiser's
+    view of the problem changes.
     """
-    mean = features.mean(axis=0, dtype=np.float64)
-    centred = features - mean
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    return Basis(mean.astype(features.dtype), axes.astype(features.dtype))
+    mean = sum(features[rows[part]].astype(np.float64).sum(axis=0) for part in parts(len(rows))) / len(rows)
+    products = np.zeros((features.shape[1],) * 2)
+    for part in parts(len(rows)):
+        centred = features[rows[part]] - mean
+        products += centred.T @ centred
+    return Basis(mean, np.linalg.eigh(products)[1])
 
 
 class TorchCrossEntropy:
@@ -111,12 +130,18 @@ class TorchCrossEntropy:
         import torch
 
         weights, offsets = (torch.from_numpy(part).to(self.features) for part in (weight, bias))
-        logs = torch.log_softmax(self.features @ weights.T + offsets, dim=1)
-        loss = float(torch.nn.functional.nll_loss(logs, self.targets))
-        slope = logs.exp_()
-        slope[torch.arange(self.rows, device=slope.device), self.targets] -= 1
-        slope /= self.rows
-        return loss, (slope.T @ self.features).double().cpu().numpy(), slope.sum(dim=0).double().cpu().numpy()
+        found, loss = torch.zeros_like(weights), torch.zeros_like(offsets[0])
+        bias_gradient = torch.zeros_like(offsets)
+        for part in parts(self.rows):
+            features, targets = self.features[part], self.targets[part]
+            logs = torch.log_softmax(torch.addmm(offsets, features, weights.T), dim=1)
+            loss += torch.nn.functional.nll_loss(logs, targets, reduction="sum")
+            slope = logs.exp_()
+            slope[torch.arange(len(targets), device=slope.device), targets] -= 1
+            found += slope.T @ features
+            bias_gradient += slope.sum(dim=0)
+        loss, *gradients = (sums.double().div(self.rows).cpu() for sums in (loss, found, bias_gradient))
+        return float(loss), gradients[0].numpy(), gradients[1].numpy()
 
 
 class Head(NamedTuple):

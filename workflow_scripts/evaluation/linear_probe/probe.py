@@ -119,15 +119,23 @@ def probe(data: Downstream, objective: str, plan: Plan) -> ProbeResult:
         if not len(rows):
             advice = "give the dataset more images or another val_fraction"
             raise PipelineError("empty split", f"dataset {data.name}", split, advice)
-    fitter = Fitter(data, train, objective, plan, {})
+    cost, known = _chosen(data, objective, plan)
+    head = Fitter(data, data.rows("train", "val"), objective, plan, known)(cost)
+    predicted = head.predict(data.features[test])
+    return ProbeResult(head, cost, predicted, with_interval(predicted, data, plan.resampling))
+
+
+def _chosen(data: Downstream, objective: str, plan: Plan) -> tuple[float, dict[float, FittedHead]]:
+    """The cost that the validation split prefers, and the heads that were fitted to the training split.
+
+    The fitter's copy of the features is nearly as large as the one of train and val, so both must not exist at once.
+    """
+    fitter, val = Fitter(data, data.rows("train"), objective, plan, {}), data.rows("val")
 
     def score(cost: float) -> Validation:
         return validation(fitter(cost), data.features[val], data.labels[val], data.metric)
 
-    cost = sweep(score, plan.costs, plan.fine_points)
-    head = Fitter(data, data.rows("train", "val"), objective, plan, fitter.known)(cost)
-    predicted = head.predict(data.features[test])
-    return ProbeResult(head, cost, predicted, with_interval(predicted, data, plan.resampling))
+    return sweep(score, plan.costs, plan.fine_points), fitter.known
 
 
 def validation(head: FittedHead, features: np.ndarray, labels: np.ndarray, metric: str) -> Validation:
@@ -157,12 +165,11 @@ class Fitter:
     def __init__(
         self, data: Downstream, rows: np.ndarray, objective: str, plan: Plan, known: Mapping[float, FittedHead]
     ) -> None:
-        # In float32, rounding stalls the line search long before the gradient is small.
-        features, labels = data.features[rows].astype(np.float64), data.labels[rows]
+        labels = data.labels[rows]
         self.known, self._objective, self._plan, self._classes = dict(known), objective, plan, len(data.classes)
         self._present, compact = np.unique(labels, return_inverse=True)
-        self._basis = principal_basis(features)
-        turned, classes = self._basis.turned(features), len(self._present)
+        self._basis = principal_basis(data.features, rows)
+        turned, classes = self._basis.turned(data.features, rows), len(self._present)
         self._problem: CrossEntropy
         if plan.device == "cpu":
             self._problem = NumpyCrossEntropy(turned, compact, classes)

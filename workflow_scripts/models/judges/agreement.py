@@ -20,7 +20,7 @@ def load(sources: Mapping[str, Path], device: str, settings: Settings) -> Scorer
     from workflow_scripts.models.vector_scorer import VectorScorer
 
     encode = unit_vectors(sources["text"], device)
-    return VectorScorer(encode, encode)
+    return VectorScorer(lambda captions: captions, encode, encode)
 
 
 JUDGE = Judge(

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 class _Scorer:
     matcher: "Matcher"
 
-    def prepare(self, images: "Sequence[Image.Image]") -> "tuple[Tensor, ...]":
-        states = self.matcher.image_states(images)  # not projected: a sample of images stays in memory
+    def load(self, images: "list[Image.Image]") -> "Tensor":
+        return self.matcher.checkpoint.pixels(images)
+
+    def prepare(self, loaded: "Tensor") -> "tuple[Tensor, ...]":
+        states = self.matcher.states_of(loaded)  # not projected: a sample of images stays in memory
         return states, self.matcher.image_vectors(states)
 
     def read(self, texts: Sequence[str]) -> "tuple[Sequence[str], Tensor]":

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+    from workflow_scripts.models.classifiers import Loaded
+
 
 class Ridge(WithClassifier):
     """How the regression is fitted."""
@@ -45,13 +47,17 @@ def load(sources: Mapping[str, Path], device: str, settings: Ridge) -> Scorer:
 
     classifier = CLASSIFIERS[settings.classifier].load(sources["model"], device)
     texts = unit_vectors(sources["text"], device)
-    fitted = cross_fit(captioned_photos(sources["photos"], classifier.features, texts), settings.folds)
+    photos = captioned_photos(sources["photos"], lambda some: classifier.features(classifier.load(some)), texts)
+    fitted = cross_fit(photos, settings.folds)
 
-    def images(pictures: "Sequence[Image.Image]") -> "Tensor":
-        features = classifier.features(pictures).cpu().numpy()
-        return torch.from_numpy(fitted.predict(features, [pixel_hash(picture) for picture in pictures])).to(device)
+    def load(pictures: "Sequence[Image.Image]") -> "tuple[Loaded, list[str]]":
+        return classifier.load(pictures), [pixel_hash(picture) for picture in pictures]
 
-    return VectorScorer(images, texts)
+    def images(loaded: "tuple[Loaded, list[str]]") -> "Tensor":
+        inputs, hashes = loaded
+        return torch.from_numpy(fitted.predict(classifier.features(inputs).cpu().numpy(), hashes)).to(device)
+
+    return VectorScorer(load, images, texts)
 
 
 JUDGE = Judge(

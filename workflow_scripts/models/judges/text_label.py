@@ -4,7 +4,7 @@ An image is the mean of the vectors of all labels ("a photo of a beagle"), weigh
 logits at a high temperature. As raw scores prefer some wordings whatever the image shows, compare standardised ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,9 @@ from workflow_scripts.models.classifiers import CLASSIFIERS, WithClassifier
 from workflow_scripts.models.judge import Judge, Scorer
 
 if TYPE_CHECKING:
-    from PIL import Image
     from torch import Tensor
+
+    from workflow_scripts.models.classifiers import Loaded
 
 
 class TextLabel(WithClassifier):
@@ -43,10 +44,10 @@ def load(sources: Mapping[str, Path], device: str, settings: TextLabel) -> Score
     texts = unit_vectors(sources["text"], device)
     labels = texts([settings.prompt.replace("{}", label) for label in classifier.labels])
 
-    def images(pictures: "Sequence[Image.Image]") -> "Tensor":
-        return (classifier.logits(pictures) / settings.temperature).softmax(dim=-1) @ labels
+    def images(loaded: "Loaded") -> "Tensor":
+        return (classifier.logits(loaded) / settings.temperature).softmax(dim=-1) @ labels
 
-    return VectorScorer(images, texts)
+    return VectorScorer(classifier.load, images, texts)
 
 
 JUDGE = Judge(

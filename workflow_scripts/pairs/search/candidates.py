@@ -3,7 +3,6 @@
 They have rounding errors and an arbitrary order of ties; ``neighbours`` resolves both.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -23,7 +22,7 @@ MOST_ON_GPU = 2_048
 GPU_BYTES = 2**32
 """Memory on a GPU for vectors, and for queries; FAISS divides what is larger."""
 ROUNDING = 1e-5
-"""Bound on the error of a float32 inner product, relative to the product of the norms."""
+"""Bound on the error of a float32 inner product, relative to the product of the norms; TF32 has larger errors."""
 
 
 def usable(device: str) -> str:
@@ -59,8 +58,6 @@ def largest(queries: np.ndarray, vectors: np.ndarray, width: int, device: str) -
 
 @cache
 def _gpu() -> Any:
-    # TF32 products, which this variable can also allow, have larger errors than ROUNDING.
-    os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
     return faiss.StandardGpuResources()
 
 

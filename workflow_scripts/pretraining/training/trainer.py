@@ -14,6 +14,7 @@ from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwar
 from torch import nn
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.runtime.precision import computing
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.models.device_memory import is_out_of_memory
 from workflow_scripts.models.text.tower import TOWER, TextTower
@@ -21,6 +22,7 @@ from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Rows
 from workflow_scripts.pretraining.data.ring import load, loader_processes
+from workflow_scripts.pretraining.hardware import TRAINING
 from workflow_scripts.pretraining.method import Signal
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS
 from workflow_scripts.pretraining.monitor.curve import Curve, check_weights
@@ -43,24 +45,12 @@ that stalls: NCCL's own ten minutes can be too few. What one process does alone,
 :func:`~workflow_scripts.pretraining.training.meeting.meet`, without an end."""
 
 
-def deterministic(device: str) -> bool:
-    """Whether training uses only deterministic algorithms: on CPU."""
-    return device == "cpu"
-
-
 @contextmanager
 def reproducible(device: str, threads: int) -> Iterator[None]:
-    """Fixed math threads and, where :func:`deterministic` says so, only deterministic algorithms; elsewhere the first
-    steps measure which ones are the fastest."""
-    before, measured = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = not deterministic(device)
+    """Fixed math threads, and the :data:`TRAINING` precision."""
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic(device))
-    try:
+    with computing(TRAINING, device):
         yield
-    finally:
-        torch.use_deterministic_algorithms(before)
-        torch.backends.cudnn.benchmark = measured
 
 
 def train(plan: Plan, interrupt: Interrupt) -> None:

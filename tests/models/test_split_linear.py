@@ -1,0 +1,110 @@
+"""Linear layers in pairs of bfloat16 numbers: exactness, and what they move."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tests.models.small_towers import save_clip, save_siglip
+from workflow_scripts.embeddings.images import transformers_encoder
+from workflow_scripts.models.split_linear import SplitLinear, split, split_on_gpu
+from workflow_scripts.models.vector_scorer import two_towers
+
+MOVES_NOTHING = {"empty", "flatten", "slice", "select", "t", "transpose", "unsqueeze", "view", "_unsafe_view"}
+
+
+@pytest.fixture
+def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are loaded as for a GPU, though on a CPU."""
+    monkeypatch.setattr("workflow_scripts.models.split_linear.dtype_of", lambda device: torch.bfloat16)
+
+
+def test_two_bfloat16_parts_hold_sixteen_bits() -> None:
+    values = torch.randn(10_000, generator=torch.Generator().manual_seed(0))
+    high, low = split(values)
+    assert high.dtype == low.dtype == torch.bfloat16
+    assert ((high.double() + low.double() - values).abs() <= 2**-17 * values.abs()).all()
+    exact = torch.tensor([0.0, 1.0, -3.0, 1 + 2**-9])  # numbers of at most 16 bits
+    assert torch.equal(sum(part.double() for part in split(exact)), exact.double())
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_product_is_nearly_that_of_float64(bias: bool) -> None:
+    torch.manual_seed(0)
+    linear, inputs = nn.Linear(300, 40, bias=bias), torch.randn(2, 5, 300)
+    exact = linear.double()(inputs.double())
+    found = SplitLinear(linear.float())(inputs)
+    rounded = linear.bfloat16()(inputs.bfloat16())
+    assert found.shape == (2, 5, 40) and found.dtype == torch.float32
+    assert (found - exact).abs().max() < 3e-5 < 1e-3 < (rounded - exact).abs().max()
+
+
+def test_a_bias_loses_nothing() -> None:
+    linear = nn.Linear(8, 100)
+    found = SplitLinear(linear)(torch.zeros(3, 8))
+    torch.testing.assert_close(found, linear.bias.expand(3, -1), rtol=2**-23, atol=0)
+
+
+class Moves(TorchDispatchMode):
+    """Kernels, and the bytes that all but the product read and write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernels, self.bytes = 0, 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
+        result, name = func(*args, **(kwargs or {})), func.overloadpacket.__name__
+        if name not in MOVES_NOTHING:
+            self.kernels += 1
+            if name != "mm":
+                moved = [*args, *(kwargs or {}).values(), *([] if "out" in (kwargs or {}) else [result])]
+                self.bytes += sum(one.nbytes for one in moved if isinstance(one, torch.Tensor))
+        return result
+
+
+def test_a_layer_on_a_gpu_moves_little_besides_its_product() -> None:
+    with FakeTensorMode(), torch.inference_mode(), torch.device("cuda"):
+        layer, inputs = SplitLinear(nn.Linear(1408, 6144)), torch.empty(64, 257, 1408)
+        with Moves() as moves:
+            found = layer(inputs)
+    assert found.shape == (64, 257, 6144) and found.dtype == torch.float32
+    assert moves.kernels == 4  # both high parts, the low part, the ones, the product
+    assert moves.bytes < 6 * inputs.nbytes  # adding the bias by itself would move 8.7 times the inputs
+
+
+def test_all_linear_layers_are_replaced(on_gpu: None) -> None:
+    model = nn.Sequential(nn.Linear(4, 6, bias=False), nn.ModuleDict({"a": nn.Linear(6, 2)})["a"], nn.LayerNorm(2))
+    inputs = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    expected = model(inputs)
+    split_on_gpu(model, "cuda")
+    assert [type(one) for one in model] == [SplitLinear, SplitLinear, nn.LayerNorm]
+    assert torch.allclose(model(inputs), expected, atol=1e-3)
+
+
+def test_layers_on_a_cpu_stay_as_they_are() -> None:
+    model = nn.Sequential(nn.Linear(4, 6))
+    split_on_gpu(model, "cpu")
+    assert type(model[0]) is nn.Linear
+
+
+@pytest.mark.parametrize("save", [save_clip, save_siglip])
+def test_vectors_of_towers_on_a_gpu_are_those_of_float32(
+    save: Callable[[Path], Any], tmp_path: Path, pictures: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path)
+
+    def vectors() -> list[torch.Tensor]:
+        judge = two_towers(tmp_path, "cpu", padding="max_length")
+        (images,) = judge.prepare(judge.load(pictures))
+        return [images, judge.read(["a red cat", "my dog"]), transformers_encoder(tmp_path, "cpu")(pictures)]
+
+    full = vectors()
+    monkeypatch.setattr("workflow_scripts.models.split_linear.dtype_of", lambda device: torch.bfloat16)
+    for exact, found in zip(full, vectors(), strict=True):
+        assert 0 < (exact - found).abs().max() < 1e-5 * max(1.0, float(exact.abs().max()))  # the tolerance of `verify`
