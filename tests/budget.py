@@ -12,10 +12,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CEILINGS = {
-    "lines of code in workflow_scripts": 40_050,
-    "files in workflow_scripts": 555,
+    "lines of code in workflow_scripts": 39_575,
+    "files in workflow_scripts": 550,
     "lines of rules and templates": 2_250,
-    "lines of code in tests": 46_850,
+    "lines of code in tests": 45_600,
     "kB of docs": 255,
     "keys of the config": 415,
 }
