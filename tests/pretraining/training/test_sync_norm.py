@@ -16,24 +16,7 @@ from workflow_scripts.pretraining.network import Network
 from workflow_scripts.pretraining.training.sync_norm import convert
 
 MOST = 12e6  # weights
-SMALL = [
-    "test_",
-    "atto",
-    "femto",
-    "pico",
-    "nano",
-    "micro",
-    "xxs",
-    "xs",
-    "tiny",
-    "mini",
-    "small",
-    "_s",
-    "050",
-    "0_5",
-    "18",
-    "121",
-]
+SMALL = ("test_", "atto", "femto", "pico", "nano", "micro", "xxs", "tiny", "small", "_s", "050", "0_5", "18", "121")
 """Parts of the names of small members of a family, the smallest first."""
 
 

@@ -83,7 +83,8 @@ def test_nodes_of_a_training_get_equal_shares_of_its_gpus(tmp_path: Path) -> Non
     options = requests_of(tmp_path, several).slurm_options(RUN["run"])
     assert options == "--signal=USR1@300 --open-mode=append --gpus-per-node=8"
     validate_slurm_extra(SimpleNamespace(resources=SimpleNamespace(slurm_extra=options)))  # as the plugin does
-    untrained = requests_of(tmp_path, several).slurm_options("untrained-resnet34-s0")
+    name = next(name for name in planned().trainings if name.startswith("untrained"))
+    untrained = requests_of(tmp_path, several).slurm_options(name)
     on_cpu = requests_of(tmp_path, several | {"compute": {"device": "cpu"}}).slurm_options(RUN["run"])
     one = requests_of(tmp_path, {"pretraining": {"processes": 8}}).slurm_options(RUN["run"])
     assert untrained == on_cpu == one == "--signal=USR1@300 --open-mode=append"
