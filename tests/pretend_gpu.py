@@ -29,7 +29,10 @@ WAITS = {
     aten.bincount.default,
 }
 READS = {"item", "tolist", "__bool__", "__int__", "__float__", "__index__"}
-ON_NUMBERS = {"scaled_dot_product_attention", "multi_head_attention_forward", "contiguous", "__invert__"}
+ON_NUMBERS = {
+    "scaled_dot_product_attention", "multi_head_attention_forward", "contiguous", "__invert__", "new_empty", "new_zeros",
+    "new_ones", "new_full", "sub",
+}  # fmt: skip
 INDEXED = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default}
 
 
@@ -149,8 +152,6 @@ class PythonSide(TorchFunctionMode):
 
         args, kwargs = tree_map(named, (args, kwargs or {}))
         name = getattr(function, "__name__", "")
-        if name == "pin_memory":
-            return args[0]
         if name == "tensor" and kwargs.get("device") is not None:  # made by C++, without asking the mode
             device = kwargs.pop("device")
             return function(*args, **kwargs).to(device)
@@ -162,6 +163,11 @@ class PythonSide(TorchFunctionMode):
                     function(*held, **named),
                 )
             held = tree_map(lambda leaf: leaf.held if isinstance(leaf, OnGpu) else leaf, args)
+            if name == "copy_":
+                if not isinstance(args[1], OnGpu):
+                    self.mode.see("to_device", name)
+                held[0].copy_(*held[1:])
+                return args[0]
             if name in READS:
                 self.mode.see("waits", name)
                 return function(*held, **kwargs)
@@ -183,6 +189,7 @@ def pretended(device: torch.device = INFERENCE) -> Iterator[PretendGpu]:
         with (
             torch.backends.cudnn.flags(enabled=False),
             mock.patch("torch.cuda._lazy_init"),
+            mock.patch.object(torch.Tensor, "pin_memory", lambda tensor: tensor),
             mock.patch("torch._C._InferenceMode", lambda _: torch.no_grad()),  # which forbids views of wrapped weights
             mock.patch("torch.cuda.current_device", return_value=0),
             PythonSide(mode),

@@ -3,7 +3,7 @@
 ``TABLE`` has the numbers for one batch, after a first one. Results are compared with those of the CPU.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,8 @@ def _judge(name: str) -> Callable[..., Batch]:
         sources = {"model": model.get(name, folder / "classifier"), "text": MINILM, "photos": folder / "photos"}
         judge = JUDGES[name]
         scorer = judge.load(sources, device, judge.settings())
-        shown: Sequence[Any] = TEXTS[::-1] if judge.by_reference else pictures
-        return lambda: [values.cpu() for values in scorer.scores(scorer.prepare(shown), scorer.read(TEXTS))]
+        loaded = scorer.load(TEXTS[::-1] if judge.by_reference else pictures)
+        return lambda: [values.cpu() for values in scorer.scores(scorer.prepare(loaded), scorer.read(TEXTS))]
 
     return made
 
@@ -78,7 +78,7 @@ def _image_encoder(name: str) -> Callable[..., Batch]:
         _, weights, about = save_network(folder)
         path = {"blip2": checkpoints["matcher"], "transformers": folder / "clip", "run": weights}[name]
         encoder = IMAGE_ENCODERS[name].load(ImageModel(path, device, about, View(size=24, side=24, resize="bilinear")))
-        images = [encoder.prepare(picture) for picture in pictures]
+        images = encoder.prepare(pictures)
         return lambda: encoder.encode(images).cpu()
 
     return made
@@ -190,5 +190,4 @@ def test_a_batch_copies_and_waits_as_the_table_says_and_gives_the_numbers_of_the
         found = numbers(compute())
     counts = tuple(gpu.counts[what] for what in ("to_device", "to_host", "waits"))
     assert all(np.allclose(*both, rtol=0.05, atol=0.05) for both in zip(found, expected, strict=True))
-    print(f'    "{case}": {counts},', gpu.seen[:60])
-    assert counts == TABLE.get(case)
+    assert counts == TABLE[case], gpu.seen

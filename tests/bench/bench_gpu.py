@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +33,8 @@ from tests.bench.bench_step import GPU, Sides, run_of
 from tests.models.small_towers import save_clip
 from workflow_scripts.captions.recaptioning.batch_size import fitting_batch_size
 from workflow_scripts.captions.recaptioning.models import load_models
-from workflow_scripts.captions.recaptioning.reading import decoded
 from workflow_scripts.captions.recaptioning.shard import recaption_shard
+from workflow_scripts.core.images.reading import prepared
 from workflow_scripts.embeddings.images import embed, transformers_encoder
 from workflow_scripts.evaluation.linear_probe.objectives import TorchCrossEntropy
 from workflow_scripts.evaluation.saliency.maps.grad_cam import explaining, grad_cam, probe_logits
@@ -85,10 +84,9 @@ def embeddings() -> dict[str, Any]:
         save_clip(Path(at, "clip"), {**vision, "patch_size": 14, "image_size": 224} if GPU else {})
         _, images = shard(Path(at), 0, IMAGES)
         encoder = transformers_encoder(Path(at, "clip"), DEVICE)
-        prepared = [encoder.prepare(images.image(row)) for row in range(BATCHES[0])]
-        with ThreadPoolExecutor(WORKERS) as pool:
-            bare = rate(lambda: encoder.encode(prepared), len(prepared))
-            whole = rate(lambda: embed(images, encoder, BATCHES[0], Path(tempfile.mkdtemp(dir=at)), pool), IMAGES)
+        ready = encoder.prepare([images.image(row) for row in range(BATCHES[0])])
+        bare = rate(lambda: encoder.encode(ready), len(ready))
+        whole = rate(lambda: embed(images, encoder, BATCHES[0], Path(tempfile.mkdtemp(dir=at)), WORKERS), IMAGES)
     return line("embeddings", whole, bare, whole / bare)
 
 
@@ -100,15 +98,15 @@ def judge() -> dict[str, Any]:
         scorer, texts = JUDGES["blip2"].load({"model": matcher}, DEVICE, MatchedText()), rows["caption"].to_pylist()
         cuts = [range(start, start + BATCHES[0]) for start in range(0, IMAGES, BATCHES[0])]
 
-        def score(pictures: list[Any], captions: list[str]) -> None:
-            for values in scorer.scores(scorer.prepare(pictures), scorer.read(captions)):
+        def score(loaded: Any, captions: list[str]) -> None:
+            for values in scorer.scores(scorer.prepare(loaded), scorer.read(captions)):
                 values.cpu()
 
         def stage() -> None:
-            for cut, pictures in zip(cuts, decoded(images, cuts, WORKERS), strict=True):
-                score(pictures, texts[cut.start : cut.stop])
+            for cut, loaded in zip(cuts, prepared(images, cuts, scorer.load, WORKERS), strict=True):
+                score(loaded, texts[cut.start : cut.stop])
 
-        first = [images.image(row) for row in cuts[0]]
+        first = scorer.load([images.image(row) for row in cuts[0]])
         bare, whole = rate(lambda: score(first, texts[: BATCHES[0]]), BATCHES[0]), rate(stage, IMAGES)
     return line("judge", whole, bare, whole / bare)
 
