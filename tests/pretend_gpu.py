@@ -30,8 +30,8 @@ WAITS = {
 }
 READS = {"item", "tolist", "__bool__", "__int__", "__float__", "__index__"}
 ON_NUMBERS = {
-    "scaled_dot_product_attention", "multi_head_attention_forward", "contiguous", "__invert__", "new_empty", "new_zeros",
-    "new_ones", "new_full", "sub",
+    "scaled_dot_product_attention", "multi_head_attention_forward", "contiguous", "__invert__", "new_empty",
+    "new_zeros", "new_ones", "new_full", "sub",
 }  # fmt: skip
 INDEXED = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default}
 
