@@ -43,7 +43,7 @@ TABLE = {
     "recaption": (32, 8, 36),  # of six tokens; transformers' search asks after each whether all captions have ended
     "score_captions, agreement": (8, 3, 2),
     "score_captions, blip2": (5, 2, 4),
-    "score_captions, clip": (3, 1, 1),
+    "score_captions, clip": (3, 1, 2),
     "score_captions, ridge": (6, 3, 1),
     "score_captions, siglip": (3, 1, 1),
     "score_captions, text_label": (5, 2, 1),
