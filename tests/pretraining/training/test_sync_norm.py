@@ -1,5 +1,7 @@
 """Batch norms over all processes keep what follows them in timm's networks."""
 
+import inspect
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
@@ -37,7 +39,8 @@ def families() -> Iterator[tuple[nn.Module, int]]:
     for _, names in groupby(torchvision, key=lambda name: models.get_model_builder(name).__module__):
         yield from built(lambda name: models.get_model(name, weights=None), small([*names]), 64)
     for family in timm.list_modules():
-        if names := timm.list_models(module=family):
+        source = inspect.getsource(sys.modules[f"timm.models.{family}"]).lower()
+        if (names := timm.list_models(module=family)) and "batchnorm" in source:
             name = small(names)
             about = timm.get_pretrained_cfg(name)
             side = about.input_size[-1] if about.fixed_input_size or about.min_input_size else 64
@@ -56,19 +59,19 @@ def test_a_small_network_of_every_family_gives_the_same_features_after_the_conve
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch, "compile", lambda function: function)
-    compared = []
+    compared: dict[tuple[str, str], float] = {}
     for network, side in families():
         for norm in network.modules():
             if isinstance(norm, _BatchNorm):
                 nn.init.uniform_(norm.running_mean, -0.1, 0.1)
                 nn.init.uniform_(norm.running_var, 0.9, 1.1)
         expected = features(network, side)
-        for cpu in (False, True):
-            ready = Network(convert(network, cpu), {}, lambda *_: (), lambda *_: torch.zeros(()), compiled=True)
-            ready.to(memory_format=torch.channels_last)
-            torch.testing.assert_close(features(ready.backbone, side), expected, msg=type(network).__name__)
-        compared.append(network)
-    assert len(compared) > 40
+        ready = Network(network, {}, lambda *_: (), lambda *_: torch.zeros(()), compiled=True)
+        ready = convert(ready).to(memory_format=torch.channels_last)
+        error = (features(ready.backbone, side) - expected).abs().max() / expected.abs().max()
+        compared[type(network).__module__, type(network).__name__] = float(error)
+    assert {name: error for name, error in compared.items() if not error < 1e-4} == {}
+    assert len(compared) > 30
 
 
 @pytest.mark.parametrize("cpu", [True, False])
