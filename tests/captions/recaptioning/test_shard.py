@@ -72,7 +72,8 @@ def test_a_batch_is_written_while_the_next_is_captioned(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows, images = shard()
-    captioned, written, seen = threading.Event(), module.write_table, []
+    captioned, written = threading.Event(), module.write_table
+    seen: list[list[str]] = []
 
     def batch(*given: Any) -> pa.Table:
         seen.append(sorted(path.name for path in tmp_path.glob("*.parquet")))
