@@ -11,7 +11,7 @@ class Overlap:
     """Images that are decoded for a device; stands in for :class:`~workflow_scripts.core.shards.TarImages`.
 
     An image's decoding starts while the device works or, if the device waits for that image, at once. The device ends a
-    batch once the decoding of another one has started, or all have.
+    batch once the decoding of all images of the next one has started.
 
     Attributes:
         during: images whose decoding started while the device worked.
@@ -21,7 +21,8 @@ class Overlap:
     def __init__(self, images: int, batch: int) -> None:
         self.images, self.batch = images, batch
         self.during, self.ahead = 0, 0
-        self._started, self._done, self._working = 0, 0, False
+        self._started: set[int] = set()
+        self._done, self._working = 0, False
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
@@ -31,18 +32,18 @@ class Overlap:
         """An image that shows its row."""
         with self._changed:
             self._changed.wait_for(lambda: self._working or row < self._done + self.batch, PATIENCE)
-            self._started += 1
+            self._started.add(row)
             self.during += self._working
-            self.ahead = max(self.ahead, self._started - self._done)
+            self.ahead = max(self.ahead, len(self._started) - self._done)
             self._changed.notify_all()
         return Image.new("RGB", (2, 2), (row, 0, 0))
 
     def work(self) -> None:
         """Pass a batch through the device."""
         with self._changed:
-            self._working, enough = True, min(self._started + self.batch, self.images)
+            self._working, self._done = True, self._done + self.batch
+            following = set(range(self._done, min(self._done + self.batch, self.images)))
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._started >= enough, PATIENCE)
+            self._changed.wait_for(lambda: following <= self._started, PATIENCE)
             self._working = False
-            self._done += self.batch
             self._changed.notify_all()

@@ -126,7 +126,7 @@ def test_resumes_after_the_last_part(tmp_path: Path) -> None:
 
 
 def test_images_are_read_while_the_judge_works_on_any_part(tmp_path: Path) -> None:
-    images = Overlap(24, 2)
+    images: Any = Overlap(24, 2)
 
     class Busy(Judge):
         def prepare(self, loaded: list[int]) -> tuple[torch.Tensor, ...]:
@@ -135,7 +135,7 @@ def test_images_are_read_while_the_judge_works_on_any_part(tmp_path: Path) -> No
 
     shown = partial(prepared, images, workers=2)
     keys = [f"k{row}" for row in range(24)]
-    scored = Scored(shown, np.arange(24), keys, [["x"] * 24], [tmp_path])  # type: ignore[arg-type]
+    scored = Scored(shown, np.arange(24), keys, [["x"] * 24], [tmp_path])
     judge = Busy()
     (table,) = score_captions(scored, Comparison(np.arange(0), 3, 0), ("sum", "product"), 2, lambda: judge)
     assert judge.seen == table["product"].to_pylist() == list(range(24))

@@ -1,6 +1,7 @@
 """Image vectors of BLIP-2, CLIP, a plain ViT and a run of the study."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,14 +108,14 @@ def test_features_that_are_not_finite_are_an_error(tmp_path: Path, images: TarIm
 
 def test_images_are_read_while_the_device_works_on_any_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images_module, "BATCHES", 3)
-    images = Overlap(24, 2)
+    images: Any = Overlap(24, 2)
 
     def encode(pixels: torch.Tensor) -> torch.Tensor:
         images.work()
         return torch.stack([pixels, torch.ones(len(pixels))], dim=1)
 
     encoder = Encoder(lambda some: torch.tensor([float(np.array(image)[0, 0, 0]) for image in some]), encode)
-    vectors = embed(images, encoder, 2, tmp_path, 2)  # type: ignore[arg-type]
+    vectors = embed(images, encoder, 2, tmp_path, 2)
     np.testing.assert_allclose(vectors[:, 0] / vectors[:, 1], range(24), rtol=1e-6)
     assert images.during == 22 and images.ahead <= 10  # all but those that the device waits for at first
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.models.small_towers import save_clip, save_siglip
 from workflow_scripts.embeddings.images import transformers_encoder
+from workflow_scripts.models import split_linear
 from workflow_scripts.models.split_linear import SplitLinear, split, split_on_gpu
 from workflow_scripts.models.vector_scorer import two_towers
 
-MOVES_NOTHING = {"empty", "flatten", "slice", "select", "t", "transpose", "unsqueeze", "view", "_unsafe_view"}
+MOVES_NOTHING = {"new_empty", "slice", "flatten", "unflatten", "unsqueeze", "numpy_T"}
 
 
 @pytest.fixture
@@ -52,30 +52,28 @@ def test_a_bias_loses_nothing() -> None:
 
 
 class Moves(TorchDispatchMode):
-    """Kernels, and the bytes that all but the product read and write."""
+    """Kernels but the product, and the bytes that they read and write."""
 
     def __init__(self) -> None:
         super().__init__()
         self.kernels, self.bytes = 0, 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
-        result, name = func(*args, **(kwargs or {})), func.overloadpacket.__name__
-        if name not in MOVES_NOTHING:
+        result, given = func(*args, **(kwargs or {})), [*args, *(kwargs or {}).values()]
+        if func.overloadpacket.__name__ not in MOVES_NOTHING:
             self.kernels += 1
-            if name != "mm":
-                moved = [*args, *(kwargs or {}).values(), *([] if "out" in (kwargs or {}) else [result])]
-                self.bytes += sum(one.nbytes for one in moved if isinstance(one, torch.Tensor))
+            moved = {id(one): one for one in [*given, result] if isinstance(one, torch.Tensor)}
+            self.bytes += sum(one.nbytes for one in moved.values())
         return result
 
 
-def test_a_layer_on_a_gpu_moves_little_besides_its_product() -> None:
-    with FakeTensorMode(), torch.inference_mode(), torch.device("cuda"):
-        layer, inputs = SplitLinear(nn.Linear(1408, 6144)), torch.empty(64, 257, 1408)
-        with Moves() as moves:
-            found = layer(inputs)
-    assert found.shape == (64, 257, 6144) and found.dtype == torch.float32
-    assert moves.kernels == 4  # both high parts, the low part, the ones, the product
-    assert moves.bytes < 6 * inputs.nbytes  # adding the bias by itself would move 8.7 times the inputs
+def test_a_layer_moves_little_besides_its_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split_linear, "_product", lambda rows, columns: rows.new_empty(len(rows), columns.shape[1]))
+    layer, inputs = SplitLinear(nn.Linear(144, 640)), torch.zeros(4, 50, 144)
+    with torch.inference_mode(), Moves() as moves:
+        assert layer(inputs).shape == (4, 50, 640)
+    assert moves.kernels == 3  # both high parts, the low part, the ones
+    assert moves.bytes < 4.5 * inputs.nbytes  # adding a bias to the product would move 8.9 times as much
 
 
 def test_all_linear_layers_are_replaced(on_gpu: None) -> None:
@@ -107,4 +105,4 @@ def test_vectors_of_towers_on_a_gpu_are_those_of_float32(
     full = vectors()
     monkeypatch.setattr("workflow_scripts.models.split_linear.dtype_of", lambda device: torch.bfloat16)
     for exact, found in zip(full, vectors(), strict=True):
-        assert 0 < (exact - found).abs().max() < 1e-5 * max(1.0, float(exact.abs().max()))  # the tolerance of `verify`
+        assert 0 < (exact - found).norm(dim=-1).max() < 4e-5 * exact.norm(dim=-1).max()

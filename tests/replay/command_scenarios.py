@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -30,8 +31,8 @@ def scored(root: Path, say: Say) -> list[int]:
     """Three parts of scores; gives those that were computed."""
     computed: list[int] = []
 
-    def part(*given: object) -> list[pa.Table]:
-        ((cut, _),) = given[5]  # type: ignore[misc]
+    def part(*given: Any) -> list[pa.Table]:
+        ((cut, _),) = given[5]
         number = cut.start
         for done in range(number):
             say(done)

@@ -172,7 +172,7 @@ def _part(
     for cut, batch in batches:
         prepared = judge.prepare(batch)
         columns = compared.columns(scored.keys[cut], scored.rows[cut])
-        places = torch.from_numpy(columns.T).to(prepared[0].device)
+        places = torch.from_numpy(columns.T).to(prepared[0].device, non_blocking=True)
         for arm, tables in zip(arms, found, strict=True):
             texts = scored.captions[arm][cut]
             read = judge.read(texts)

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import nn
 from torch.nn.functional import normalize
-from transformers import Blip2ForImageTextRetrieval
+from transformers import BatchEncoding, Blip2ForImageTextRetrieval
 
 from workflow_scripts.models.checkpoints import Checkpoint, load_checkpoint
 from workflow_scripts.models.split_linear import split_on_gpu
@@ -167,12 +167,13 @@ class Matcher:
             max_length=self.max_text_tokens,
             return_tensors="pt",
         )
-        place = self.checkpoint.device
-        return encoded["input_ids"].to(place), encoded["attention_mask"].to(place)
+        encoded = encoded.to(self.checkpoint.device, non_blocking=True)
+        return encoded["input_ids"], encoded["attention_mask"]
 
-    def _encode(self, texts: Sequence[str], **options: object) -> dict:
+    def _encode(self, texts: Sequence[str], **options: object) -> BatchEncoding:
         written = [TEXT_NORMS[self.text_norm].apply(text) for text in texts]
-        return self.checkpoint.tokenizer(written, return_token_type_ids=False, verbose=False, **options)
+        found: BatchEncoding = self.checkpoint.tokenizer(written, return_token_type_ids=False, verbose=False, **options)
+        return found
 
 
 def itc(image_vectors: torch.Tensor, text_vectors: torch.Tensor) -> torch.Tensor:

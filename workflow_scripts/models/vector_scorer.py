@@ -78,7 +78,7 @@ def two_towers(folder: Path, device: str, **padding: Any) -> VectorScorer:
 
     def texts(captions: Sequence[str]) -> torch.Tensor:
         tokens = tokenizer(list(captions), truncation=True, max_length=longest, return_tensors="pt", **padding)
-        return _unit(towers[1](**tokens.to(device)))
+        return _unit(towers[1](**tokens.to(device, non_blocking=True)))
 
     return VectorScorer(load, images, texts)
 

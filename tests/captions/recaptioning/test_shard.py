@@ -59,13 +59,14 @@ def test_stopped_after_a_batch_gives_the_same_rows(shard, models: Models, tmp_pa
 
 
 def test_a_batch_is_written_while_the_next_is_captioned(
-    shard,
+    shard: Callable[[], tuple[pa.Table, TarImages]],
     models: Models,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows, images = shard()
-    captioned, written, seen = threading.Event(), module.write_table, []
+    captioned, written = threading.Event(), module.write_table
+    seen: list[list[str]] = []
 
     def batch(*given: Any) -> pa.Table:
         seen.append(sorted(path.name for path in tmp_path.glob("*.parquet")))
@@ -85,10 +86,10 @@ def test_a_batch_is_written_while_the_next_is_captioned(
 
 
 def test_a_batch_that_cant_be_written_ends_the_job(
-    shard,
+    shard: Callable[[], tuple[pa.Table, TarImages]],
     models: Models,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def full(path: Path, table: pa.Table) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))

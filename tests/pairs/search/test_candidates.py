@@ -1,6 +1,5 @@
 """FAISS's searches, on a CPU and on a GPU that a fake one stands for."""
 
-import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,13 +40,12 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     searches: list[dict[str, Any]] = []
 
     def knn_gpu(resources: Any, queries: np.ndarray, vectors: np.ndarray, k: int, **options: Any) -> Any:
-        searches.append({"queries": len(queries), "k": k, "tf32": os.environ["NVIDIA_TF32_OVERRIDE"], **options})
+        searches.append({"queries": len(queries), "k": k, **options})
         products, rows = faiss.knn(queries, vectors, k, metric=options["metric"])
         return products * np.float32(1 + 1e-6), rows  # other kernels, other rounding
 
     monkeypatch.setattr(faiss, "StandardGpuResources", SimpleNamespace, raising=False)
     monkeypatch.setattr(faiss, "knn_gpu", knn_gpu, raising=False)
-    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
     monkeypatch.setitem(candidates.AT_ONCE, "cuda", 100)
     candidates._gpu.cache_clear()
     return searches
@@ -58,7 +56,7 @@ def test_a_gpu_search_finds_the_same_neighbours(name: str, gpu: list[dict[str, A
     vectors, ids, rule = hard(name, 150), ids_of(150), Rule(2, 0.99)
     assert as_lists(nearest(vectors, ids, rule, How("cuda", 2))) == as_lists(nearest(vectors, ids, rule))
     assert len(gpu) >= 2 or name == "duplicates"
-    exactly = {"metric": faiss.METRIC_INNER_PRODUCT, "use_cuvs": False, "tf32": "0"}
+    exactly = {"metric": faiss.METRIC_INNER_PRODUCT, "use_cuvs": False}
     assert all(one.items() >= exactly.items() and one["vectorsMemoryLimit"] > 0 for one in gpu)
 
 

@@ -36,7 +36,7 @@ class SeededDraw:
         cumulative = kept.double().softmax(dim=-1).cumsum(dim=-1)
         # Just below 1, so that rounding of the last sum can't select past the last token.
         draws = torch.tensor([stream.random() for stream in self.streams], dtype=torch.float64) * (1 - 1e-12)
-        points = draws.to(scores.device)[:, None] * cumulative[:, -1:]
+        points = draws.to(scores.device, non_blocking=True)[:, None] * cumulative[:, -1:]
         chosen = torch.searchsorted(cumulative, points, right=True)
         return torch.full_like(scores, -torch.inf).scatter_(1, chosen, 0.0)
 

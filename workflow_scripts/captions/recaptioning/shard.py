@@ -163,7 +163,7 @@ def scores_by_length(
     itm, cosine = np.empty(len(texts), np.float32), np.empty(len(texts), np.float32)
     for start in range(0, len(texts), count):
         part = order[start : start + count]
-        images = torch.from_numpy(part % count).to(projected.device)
+        images = torch.from_numpy(part % count).to(projected.device, non_blocking=True)
         scores = matcher.scores((projected[images], vectors[images]), [texts[place] for place in part])
         itm[part], cosine[part] = (one.cpu().numpy() for one in scores)
     return itm.tolist(), cosine.tolist()

@@ -11,7 +11,7 @@ import logging
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -457,7 +457,9 @@ def _opened(
             if held is not None and job.device == "cuda":
                 check_gpus(stage.name, job.gpu_mb)
             # Training begins its block by itself: importing PyTorch first would delay what handles interrupts.
-            precise = nullcontext() if stage.precision.training else computing(stage.precision, job.device)
+            precise: AbstractContextManager[None] = nullcontext()
+            if not stage.precision.training:
+                precise = computing(stage.precision, job.device)
             with job.staging, precise:
                 with handed_on():
                     yield True

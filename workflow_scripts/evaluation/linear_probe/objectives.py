@@ -105,7 +105,8 @@ def principal_basis(features: np.ndarray, rows: np.ndarray) -> Basis:
     is the same before and after centring and turning, and so is the norm of its weights: nothing but the optimiser's
     view of the problem changes.
     """
-    mean = sum(features[rows[part]].astype(np.float64).sum(axis=0) for part in parts(len(rows))) / len(rows)
+    total = sum(features[rows[part]].astype(np.float64).sum(axis=0) for part in parts(len(rows)))
+    mean = np.asarray(total / len(rows))
     products = np.zeros((features.shape[1],) * 2)
     for part in parts(len(rows)):
         centred = features[rows[part]] - mean
