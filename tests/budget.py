@@ -12,11 +12,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CEILINGS = {
-    "lines of code in workflow_scripts": 39_450,
-    "files in workflow_scripts": 530,
-    "lines of rules and templates": 2_250,
+    "lines of code in workflow_scripts": 39_800,
+    "files in workflow_scripts": 535,
+    "lines of rules and templates": 2_255,
     "lines of code in tests": 46_350,
-    "kB of docs": 255,
+    "kB of docs": 258,
     "keys of the config": 415,
 }
 CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)
