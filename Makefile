@@ -33,8 +33,10 @@ check: $(STAMP) ## style, types, imports, generated documentation and size
 	$(BIN)/python -m tests.budget
 	$(BIN)/snakemake --lint
 
-docs: $(STAMP) ## regenerate the tables and the schema in docs/
+docs: $(STAMP) ## regenerate the tables and the schema in docs/, and write the reference pages into docs/generated/
+	$(BIN)/python -m workflow_scripts.commands.reference
 	$(BIN)/python -m workflow_scripts.study.reference
+	$(BIN)/python -m tests.provenance.why_page
 
 # Packages of CUDA, and suffixes such as +cpu, are those of one machine's build of torch.
 define PINS

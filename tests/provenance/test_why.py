@@ -5,30 +5,13 @@ import pytest
 
 from tests.provenance.golden import check_golden
 from tests.provenance.hand_made import fake_hash, whole_study
+from tests.provenance.why_page import CELLS, FILES, QUESTIONS, page
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.code_equivalence import accept
 from workflow_scripts.core.files.jsonio import pretty
 
 ZIP = fake_hash("the zip")
-FILES = {
-    "annotations": "annotations/rows.parquet",
-    "shard": "download/00001.tar",
-    "attempts": "download/00000.attempts.parquet",
-    "captions": "recaption/00000.parquet",
-    "arm": f"select_captions/revised{MANIFEST}",
-    "vectors": "embed_captions/revised.minilm.npy",
-    "pairs": f"pair_table/original{RUN}",
-    "checkpoint": "pretrain/simclr-revised-crop-s0/last.safetensors",
-    "probe": "linear_probe/simclr-revised-crop-s0.last.pets.predictions.parquet",
-    "report": "report/index.html",
-    "log": "logs/image_index/images.log",
-}
-CELLS = {
-    "cell-row": ["summary.parquet", "run=simclr-revised-crop-s0", "dataset=pets", "metric=linear_probe.top5"],
-    "cell-two-metrics": ["summary.csv", "run=simclr-original-crop-s1", "dataset=pets"],
-    "cell-contrast": ["summary.contrasts.parquet", "contrast=revised - original"],
-}
 WHOLE = ("attempts", "pairs", "cell-two-metrics", "cell-contrast")  # answers that are compared line by line
 
 
@@ -61,8 +44,14 @@ def test_the_chain_behind_a_row_of_the_summary(kind: str, study: Path, capsys: p
 
 @pytest.mark.parametrize("kind", WHOLE)
 def test_answers_match_the_golden_files(kind: str, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file, *columns = [FILES[kind]] if kind in FILES else [f"summary/{CELLS[kind][0]}", *CELLS[kind][1:]]
+    file, *columns = QUESTIONS[kind]
     check_golden(f"why-{kind}", ask(capsys, study / file, *columns))
+
+
+def test_the_page_contains_the_answer_to_each_question(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = page(study)
+    assert text.count("\n## `why results/study/") == len(QUESTIONS)
+    assert all(ask(capsys, study / file, *columns) in text for file, *columns in QUESTIONS.values())
 
 
 def test_json_holds_every_artifact_and_edge(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,11 +39,23 @@ def command(
       1  the config has no such key
       2  wrong usage
     """
+    sys.stdout.write(explained(key))
+
+
+def explained(key: str) -> str:
+    """What is printed of a key; of all sections without one."""
     from workflow_scripts.study.reference.schema import definitions
 
     models = definitions()
-    lines = _explained(models, key) if key else _keys(models["Study"], 20)
-    sys.stdout.write("\n".join(lines) + "\n")
+    return "\n".join(_explained(models, key) if key else _keys(models["Study"], 20)) + "\n"
+
+
+def every_key() -> list[str]:
+    """All keys, sections before their keys."""
+    from workflow_scripts.study.reference.schema import definitions
+
+    models = definitions()
+    return list(_every(models, models["Study"], ""))
 
 
 def _explained(models: "dict[str, Schema]", key: str) -> Iterator[str]:
