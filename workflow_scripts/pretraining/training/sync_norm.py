@@ -68,5 +68,5 @@ def convert(module: nn.Module, cpu: bool = True) -> Any:
     module = convert_sync_batchnorm(module)
     for norm in module.modules():
         if cpu and isinstance(norm, nn.SyncBatchNorm):
-            norm.__class__ = AllReduceBatchNorm  # type: ignore[assignment]  # of the same parts
+            norm.__class__ = AllReduceBatchNorm  # type: ignore[assignment] # of the same parts
     return module
