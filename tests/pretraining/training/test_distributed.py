@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
+from safetensors.torch import load_file
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
@@ -34,6 +35,7 @@ from workflow_scripts.pretraining.training.sync_norm import convert
 STEPS = 3  # the first, one with the moments of the first, and the last
 RUNS = [*((method, False) for method in HEADS), ("nnclr", True), ("slip", True)]
 """Methods, and whether the two processes train in micro-batches, without batch norms."""
+BACKBONES = ("resnet18", "resnet34", "timm:efficientnet_b0", "timm:mobilenetv3_small_050", "timm:regnety_002")
 ROWS, WIDTH, CLOSE = 6, 5, {"rtol": 1e-4, "atol": 1e-6}
 LOSSES = ("nt_xent", "clip", "simsiam", "soft_target", "multi_positive", "weighted")
 CAPTIONS = torch.randn(ROWS, 4, generator=torch.Generator().manual_seed(6))
@@ -122,6 +124,12 @@ def smooth(module: nn.Module) -> nn.Module:
     return module
 
 
+def exact(network: Any) -> Any:
+    """``network`` in float64: dozens of batch norms of few images each would make rounding large."""
+    network.double().backbone.register_forward_pre_hook(lambda _, views: tuple(view.double() for view in views))
+    return network
+
+
 def records(rank: int, processes: int, folder: Path) -> dict[tuple[str, bool], dict[str, list[Any]]]:
     """Losses and gradients of every step of each of ``RUNS``, as trained."""
     made, build = {}, trainer.build_network
@@ -165,6 +173,34 @@ def test_training_in_two_processes_matches_a_single_process(tmp_path: Path) -> N
             ):
                 assert torch.equal(mine, other)
                 assert (mine - right).norm() <= 1e-4 * right.norm(), (case, step, tuple(right.shape))
+
+
+def networks(rank: int, processes: int, folder: Path) -> dict[str, dict[str, torch.Tensor]]:
+    """Weights and buffers of each of ``BACKBONES``, as trained."""
+    made, build = {}, trainer.build_network
+    trainer.build_network = lambda *given: exact(build(*given))
+    for backbone in BACKBONES:
+        changed = {"backbone": backbone, "image_size": 64, "steps": STEPS, "warmup_steps": 1}
+        run = plan(folder / f"{backbone}-{rank}", processes=processes, **changed)
+        trainer.train(run, Interrupt())
+        made[backbone] = load_file(run.work / "last.safetensors") if rank == 0 else {}
+    trainer.build_network = build
+    return made
+
+
+def trained_networks(rank: int, folder: Path) -> None:
+    made = networks(rank, 2, folder)
+    if rank == 0:
+        torch.save(made, folder / "made.pt")
+
+
+def test_two_processes_give_the_same_network_as_one_with_norms_that_hold_activations(tmp_path: Path) -> None:
+    together(trained_networks, tmp_path)
+    two, one = torch.load(tmp_path / "made.pt", weights_only=True), networks(0, 1, tmp_path / "one")
+    for backbone in BACKBONES:
+        assert two[backbone].keys() == one[backbone].keys()
+        for name, value in one[backbone].items():
+            torch.testing.assert_close(two[backbone][name], value, **CLOSE, msg=f"{backbone}: {name}")
 
 
 def weights(work: Path) -> bytes:
