@@ -12,10 +12,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CEILINGS = {
-    "lines of code in workflow_scripts": 39_800,
+    "lines of code in workflow_scripts": 39_850,
     "files in workflow_scripts": 535,
     "lines of rules and templates": 2_255,
-    "lines of code in tests": 46_350,
+    "lines of code in tests": 46_450,
     "kB of docs": 258,
     "keys of the config": 415,
 }

@@ -35,6 +35,7 @@ from workflow_scripts.captions.recaptioning.batch_size import fitting_batch_size
 from workflow_scripts.captions.recaptioning.models import load_models
 from workflow_scripts.captions.recaptioning.shard import recaption_shard
 from workflow_scripts.core.images.reading import prepared
+from workflow_scripts.core.runtime.precision import EXACT, computing
 from workflow_scripts.embeddings.images import embed, transformers_encoder
 from workflow_scripts.evaluation.linear_probe.objectives import TorchCrossEntropy
 from workflow_scripts.evaluation.saliency.maps.grad_cam import explaining, grad_cam, probe_logits
@@ -61,7 +62,7 @@ def line(bench: str, ours: float, baseline: float, quotient: float, **more: Any)
 
 def recaption() -> dict[str, Any]:
     """Images per second by the size of batches."""
-    with tempfile.TemporaryDirectory() as at, torch.inference_mode():
+    with tempfile.TemporaryDirectory() as at, torch.inference_mode(), computing(EXACT, DEVICE):
         models = load_models(*save_models(Path(at), real=GPU), DEVICE, DECODING, MatchedText())
         rows, images = shard(Path(at), 0, IMAGES)
         sizes = [*BATCHES, fitting_batch_size(models)]
@@ -79,7 +80,7 @@ def recaption() -> dict[str, Any]:
 
 def embeddings() -> dict[str, Any]:
     """Images per second through an image encoder: as the stage does it, and without decoding."""
-    with tempfile.TemporaryDirectory() as at:
+    with tempfile.TemporaryDirectory() as at, computing(EXACT, DEVICE):
         vision = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
         save_clip(Path(at, "clip"), {**vision, "patch_size": 14, "image_size": 224} if GPU else {})
         _, images = shard(Path(at), 0, IMAGES)
@@ -92,7 +93,7 @@ def embeddings() -> dict[str, Any]:
 
 def judge() -> dict[str, Any]:
     """Images per second of a judge, each with one caption: with decoding, and without."""
-    with tempfile.TemporaryDirectory() as at:
+    with tempfile.TemporaryDirectory() as at, computing(EXACT, DEVICE):
         _, matcher = save_models(Path(at), real=GPU)
         rows, images = shard(Path(at), 0, IMAGES)
         scorer, texts = JUDGES["blip2"].load({"model": matcher}, DEVICE, MatchedText()), rows["caption"].to_pylist()

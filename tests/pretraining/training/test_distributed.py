@@ -200,7 +200,9 @@ def test_two_processes_give_the_same_network_as_one_with_norms_that_hold_activat
     for backbone in BACKBONES:
         assert two[backbone].keys() == one[backbone].keys()
         for name, value in one[backbone].items():
-            torch.testing.assert_close(two[backbone][name], value, **CLOSE, msg=f"{backbone}: {name}")
+            difference = (two[backbone][name] - value).double().norm()
+            # Biases begin at 0, and losses are float32.
+            assert difference <= 1e-4 * value.double().norm() + 1e-6, (backbone, name, float(difference))
 
 
 def weights(work: Path) -> bytes:
