@@ -160,6 +160,19 @@ ARMS = [{"name": kind, "kind": kind} for kind in ("original", "revised", "shuffl
             "unknown run's pairs in config.contrasts.0.subtrahend: orignal; did you mean original?",
         ),
         (
+            {
+                "contrasts": [
+                    {"name": f"c{at}", "minuend": "revised", "subtrahend": "original", "primary": True}
+                    for at in range(4)
+                ]
+            },
+            "too many primary contrasts in config.contrasts.3.primary: 4; a study has at most 3",
+        ),
+        (
+            {"contrasts": [{"name": "c", "minuend": "revised", "subtrahend": "none", "per": []}]},
+            "contrast without runs in config.contrasts.0: revised and none have no tag in common",
+        ),
+        (
             {"contrasts": [{"name": "c", "minuend": "revised", "subtrahend": "none"}]},
             "contrast without runs in config.contrasts.0: revised and none have no method, backbone and tag in common",
         ),

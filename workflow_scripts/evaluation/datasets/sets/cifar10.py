@@ -8,6 +8,7 @@ SET = DownstreamSet(
     metric="accuracy",
     sizes={"train": 50_000, "test": 10_000},
     classes=10,
+    side=32,
     licence="not stated",
     homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
     archives={"cifar-10-python.tar.gz": "c58f30108f718f92721af3b95e74349a"},

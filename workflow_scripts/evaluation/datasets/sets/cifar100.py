@@ -8,6 +8,7 @@ SET = DownstreamSet(
     metric="accuracy",
     sizes={"train": 50_000, "test": 10_000},
     classes=100,
+    side=32,
     licence="not stated",
     homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
     archives={"cifar-100-python.tar.gz": "eb9058c3a382ffc7106e4002c42a8d85"},

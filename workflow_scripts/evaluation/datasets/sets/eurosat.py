@@ -8,6 +8,7 @@ SET = DownstreamSet(
     metric="accuracy",
     sizes={"train": 5000, "val": 5000, "test": 5000},
     classes=10,
+    side=64,
     unused=12_000,
     licence="MIT",
     homepage="https://github.com/phelber/EuroSAT",

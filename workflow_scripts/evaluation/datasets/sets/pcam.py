@@ -8,6 +8,7 @@ SET = DownstreamSet(
     metric="accuracy",
     sizes={"train": 262_144, "val": 32_768, "test": 32_768},
     classes=2,
+    side=96,
     licence="CC0",
     homepage="https://github.com/basveeling/pcam",
     archives={

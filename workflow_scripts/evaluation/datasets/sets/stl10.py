@@ -8,6 +8,7 @@ SET = DownstreamSet(
     metric="accuracy",
     sizes={"train": 5000, "test": 8000},
     classes=10,
+    side=96,
     licence="not stated; images of ImageNet",
     homepage="https://cs.stanford.edu/~acoates/stl10/",
     archives={"stl10_binary.tar.gz": "91f7769df0f17e558f3565bffb0c7dfb"},
