@@ -40,7 +40,7 @@ OF_CLASS, OF_NETWORK, CORRELATION, UNEQUAL = 4.0, 3.0, 0.8, 0.5
 AT_ONCE = 100
 ONE = np.array([[-1, 1, 0, 0, 0, 0, 0, 0], [-1, 0, 1, 0, 0, 0, 0, 0], [-1, 0, 0, 1, 0, 0, 0, 0]], np.float64)
 MEAN = (ONE + np.roll(ONE, 4, axis=1)) / 2
-PRIORS = {"none": (0.0, False), "any": (np.inf, False), "any, bound": (np.inf, True), "at most 8": (8.0, False),
+PRIORS = {"none": (0.0, False), "any": (1e9, False), "any, bound": (1e9, True), "at most 8": (8.0, False),
           "at most 8, bound": (8.0, True), "at most 4": (4.0, False), "at most 4, bound": (4.0, True)}  # fmt: skip
 
 
