@@ -236,11 +236,15 @@ def contrast_rows() -> list[dict[str, Any]]:
             head |= {"step": step, "backbone": "resnet_small", "tag": "", "difference": value, "expected": 1}
             ends = {"low": value - 0.06, "high": value + 0.06} if known else {"low": None, "high": None}
             numbers = {"p": 0.01, "p_adjusted": 0.02, "detectable": 0.07} if known else {}
-            said = ("inconclusive", "only one objective was fitted") if known else ("inconclusive", "no joint interval")
+            said = ("exploratory", "" if known else "no joint interval")
+            primary = known and (dataset, step) == ("mean", "last") and metric.startswith("linear_probe")
+            if primary:
+                said = ("inconclusive", "only one objective was fitted")
             sides = {side: " ".join(f"{run_name(*run[:4])}.{step}" for run in RUNS if run[:2] == (method, pairs))
                      for side, pairs in zip(("plus", "minus"), name.split(" - "), strict=True)}  # fmt: skip
             joint = dict.fromkeys(("p", "p_adjusted", "detectable")) | numbers | sides
-            joint |= {"unequal": "", "chosen_on": "", "verdict": said[0], "reason": said[1]}
+            joint |= {"unequal": "", "chosen_on": "", "verdict": said[0], "reason": said[1], "arms": 0}
+            joint |= {"primary": "declared" if primary else ""}
             nothing = dict.fromkeys(joint)
             found.append(head | nothing | {"level": "image", "low": value - 0.03, "high": value + 0.03, "n": 400})
             found.append(head | nothing | {"level": "seed", **ends, "n": 3 if known else 1})

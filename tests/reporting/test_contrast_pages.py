@@ -122,7 +122,7 @@ def test_a_floor_of_several_untrained_networks_is_their_mean(results: Path) -> N
     (block,) = [one for one in re.findall(r'<article class="named">(.*?)</article>', text, re.DOTALL)
                 if "revised − untrained" in one]  # fmt: skip
     assert block.count("<circle") == 2 * (5 + 5 + 1), "each seed of both sides, and their difference"
-    assert re.findall(r"supported for simclr vs untrained, crop vs none", block)
+    assert re.findall(r"exploratory for simclr vs untrained, crop vs none", block)
     table = pq.read_table(results / "study/summary/summary.parquet").to_pylist()
     values = [row["value"] for row in table if row["method"] == "untrained" and row["dataset"] == "mean"
               and row["metric"] == "linear_probe.sklearn.accuracy"]  # fmt: skip

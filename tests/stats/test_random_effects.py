@@ -209,3 +209,69 @@ def test_critical_values_beyond_reason_detect_nothing(freedom: float, family: in
     """scipy does not return for them."""
     found = detectable(np.array([0.5, 0.0]), np.array([freedom, freedom]), family)
     assert np.isinf(found).all()
+
+
+NAMES = [list("abcdef"), list("defghijk"), list("xy"), list("kz")]
+
+
+def test_sets_with_common_classes_have_one_class_part() -> None:
+    """Against the quadratic form by explicit matrices; the third set has a class part of its own."""
+    rng = np.random.default_rng(11)
+    shares = [rng.dirichlet(np.ones(len(names))) for names in NAMES]
+    by_class = [rng.normal(size=len(names)) for names in NAMES]
+    found = two_way([np.tile(one, (3, 1)) for one in by_class], shares, NAMES)
+    joined = [0, 1, 3]
+    names = sorted({name for at in joined for name in NAMES[at]})
+    cells = [(at, place) for at in joined for place in range(len(NAMES[at]))]
+    belongs = np.array([[NAMES[at][place] == name for at, place in cells] for name in names], np.float64)
+    weights = np.array([shares[at][place] / 4 for at, place in cells])
+    project = np.eye(len(cells)) - np.array([[(a == b) * shares[b][p] for b, p in cells] for a, _ in cells])
+    residual = belongs @ (weights * (project @ np.concatenate([by_class[at] for at in joined])))
+    form = (belongs * weights) @ project @ belongs.T
+    scale = np.sum((belongs @ weights) ** 2) / np.trace(form @ form.T)
+    alone = two_way([np.tile(by_class[2], (3, 1))], [shares[2]])
+    parts = {scale * np.sum(residual**2): np.trace(form.T @ form) ** 2 / np.trace(form.T @ form @ form.T @ form)}
+    parts |= {float(alone.variance) / 16: float(alone.freedom)}
+    assert found.variance == pytest.approx(sum(parts))
+    assert found.freedom == pytest.approx(sum(parts) ** 2 / sum(part**2 / f for part, f in parts.items()))
+
+
+def test_a_set_twice_has_the_interval_of_the_set() -> None:
+    table = np.random.default_rng(12).normal(size=(4, 7))
+    shares = np.arange(1, 8) / 28
+    once, twice = two_way([table], [shares]), two_way([table, table], [shares] * 2, [list("abcdefg")] * 2)
+    assert (twice.variance, twice.freedom) == (pytest.approx(once.variance), pytest.approx(once.freedom))
+    apart = two_way([table, table], [shares] * 2)
+    assert apart.variance < 0.9 * once.variance
+
+
+def test_sets_without_common_classes_are_as_without_names() -> None:
+    rng = np.random.default_rng(13)
+    tables, shares = [rng.normal(size=(3, n)) for n in (4, 5)], [np.full(n, 1 / n) for n in (4, 5)]
+    one, other = two_way(tables, shares), two_way(tables, shares, [list("abcd"), list("efghi")])
+    assert (one.variance, one.freedom) == (other.variance, other.freedom)
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_common_classes_are_not_rejected_too_often(seeds: int) -> None:
+    """Two sets with the same classes and no effect: 3.8, 7.9 and 11.9 % are rejected if their parts are added."""
+    rng = np.random.default_rng([14, seeds])
+    by_class = rng.normal(size=(4000, 1, 10))
+    deviation = rng.normal(0, 0.15, (4000, seeds, 1))
+    tables = [deviation + by_class + rng.normal(0, 0.3, (4000, seeds, 10)) for _ in range(2)]
+    shares, names = [np.full(10, 0.1)] * 2, [list(range(10))] * 2
+    joined, apart = (two_way(tables, shares, one).p_value() < 0.05 for one in (names, None))
+    assert joined.mean() < 0.06 < 0.10 < apart.mean() or seeds == 3
+
+
+def test_the_equivalence_test_is_two_one_sided_ones() -> None:
+    table = 0.1 + np.random.default_rng(15).normal(size=(5, 8))
+    found = two_way([table], [np.full(8, 1 / 8)])
+    by = [(found.variance, found.freedom), (found.seed_variance, found.seed_freedom)]
+    one_sided = [
+        stats.t.sf((1.5 + sign * found.mean) / np.sqrt(variance), freedom)
+        for variance, freedom in by
+        for sign in (1, -1)
+    ]
+    assert found.p_equivalent(1.5) == pytest.approx(max(one_sided))
+    assert found.p_equivalent(0.01) > 0.5

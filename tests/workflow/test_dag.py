@@ -27,8 +27,8 @@ def full() -> list[list[str]]:
 def test_the_full_study_can_be_planned_without_data(full: list[list[str]]) -> None:
     counts = Counter(stage for stage, *_ in full)
     assert counts["download"] == counts["recaption"] == 540
-    assert counts["pretrain"] == 37
-    checkpoints = 36 * 2 + 1
+    assert counts["pretrain"] == 39
+    checkpoints = 36 * 2 + 3
     assert counts["features"] == counts["linear_probe"] == counts["few_shot"] == counts["knn"] == checkpoints * 11
     assert counts["eval_images"] == 11  # each set once for all checkpoints
     assert counts["saliency"] == checkpoints  # of the one dataset with masks

@@ -14,11 +14,10 @@ class Summary(Settings):
     """All runs and contrasts of the study."""
 
     runs: tuple[SummaryRun, ...] = Field(min_length=1, description="all runs of the study")
-    contrasts: tuple[Contrast, ...] = Field(
-        (), description="contrasts besides the standard ones, which they replace by name"
-    )
+    contrasts: tuple[Contrast, ...] = Field((), description="contrasts besides the standard ones, which they replace")
     standard_contrasts: bool = StandardContrasts
     bootstrap: int = Resamples
+    small: tuple[str, ...] = Field((), description="datasets of small images, which have a mean of their own besides")
 
 
 def summary(job: Job[Summary]) -> None:
@@ -27,6 +26,7 @@ def summary(job: Job[Summary]) -> None:
     from pyarrow import csv
 
     from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.evaluation.contrasts.class_names import common_classes
     from workflow_scripts.evaluation.contrasts.contrasts import CONTRASTS, contrast_rows
     from workflow_scripts.evaluation.contrasts.standard import standard
     from workflow_scripts.evaluation.contrasts.study_scores import (
@@ -39,14 +39,13 @@ def summary(job: Job[Summary]) -> None:
 
     settings = job.settings
     runs = with_lengths(settings.runs, job.inputs("runs"))
-    scores = read_scores({kind: job.inputs(kind) for kind in READERS}, job.inputs("leakage"))
-    listed = {contrast.name for contrast in settings.contrasts}
+    scores = read_scores({kind: job.inputs(kind) for kind in READERS}, job.inputs("leakage"), job.inputs("datasets"))
     usual = standard(settings.runs) if settings.standard_contrasts else ()
-    contrasts = [*(contrast for contrast in usual if contrast.name not in listed), *settings.contrasts]
-    sources: dict[str, object] = {"files": scores.files}
+    sources: dict[str, object] = {"files": scores.files, "common_classes": common_classes(scores.classes)}
+    contrasts = contrast_rows(scores, runs, settings.contrasts, settings.bootstrap, usual, settings.small)
     for suffix, schema, rows in (
         ("", ROWS, list(summary_rows(scores, runs))),
-        (".contrasts", CONTRASTS, list(contrast_rows(scores, runs, contrasts, settings.bootstrap))),
+        (".contrasts", CONTRASTS, list(contrasts)),
     ):
         table = pa.Table.from_pylist([row for row, _ in rows], schema)
         write_table(job.file(f"{suffix}.parquet"), table)
@@ -74,7 +73,7 @@ FACTS = Facts(
         ".csv": File("the same as CSV", Tolerance(1e-9, 0, "2e-16"), published=True),
         ".contrasts.parquet": File("named contrasts", Tolerance(1e-9, 0, "2e-16"), published=True),
         ".contrasts.csv": File("the same as CSV", Tolerance(1e-9, 0, "2e-16"), published=True),
-        ".sources.json": File("the files behind each row", published=True),
+        ".sources.json": File("the files behind each row, and the classes that sets have in common", published=True),
     },
     environment="core",
     resources=Resources(minutes=60, memory_mb=4_000, data=lambda load: load.tested * 300),
@@ -92,6 +91,7 @@ FACTS = Facts(
         "knn": "knn/*",
         "saliency": "saliency/*",
         "leakage": "leakage/*",
+        "datasets": "eval_dataset/*",
     },
     settings=lambda units, _: units.summary_settings(),
 )

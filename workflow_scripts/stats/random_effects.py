@@ -21,16 +21,24 @@ k = sum w_c^2 / tr A the class part of independent b_c has the expectation var(b
 weighted mean. Its degrees of freedom, again by Satterthwaite, are (tr A)^2 / tr A^2, which is at least 1; the rest has
 S - 1 times as many. For equal weights they are C - 1, and k = C / (C - 1).
 
-Over several datasets, m is the mean over datasets. Its seeds are the same networks for all of them, so that the seed
-part is that of the datasets' mean; the class and rest parts of the datasets add up, over the square of their number.
+Over D datasets, m is the mean over datasets. Its seeds are the same networks for all of them, so that the seed part is
+that of the datasets' mean; the class and rest parts of the datasets add up, over D^2. Classes that several datasets
+have in common (a car is a car) have one effect, so that such datasets have one class part: with w_D the weights of
+dataset D by class of any of them (0 if it has not got it) and r the deviations from the datasets' own means,
 
-The p-value of m = 0 is the larger of two: that of the interval, and that of Student's t over seeds alone (seed, S - 1).
-The reason is Holm's correction, which tests at a small fraction of 5 %: there Satterthwaite's approximation is too
-optimistic for three seeds (29 % wrong results in a family of 30 without effects, see docs/statistics.md), while
-Student's t is exact.
+    class  k sum_c (sum_D w_Dc r_Dc / D)^2      M = diag(W) - sum_D w_D w_D' / D,  W = sum_D w_D / D
+
+where k = sum_c W_c^2 / tr M^2 and the degrees of freedom are (tr M^2)^2 / tr M^4: the equations above, of which A = M^2
+is the case of one dataset. The rest is summed by class in the same way.
+
+The seed part can be given instead (:mod:`workflow_scripts.stats.moderation` borrows strength from other arms).
+
+The p-value of m = 0 is the larger of two: that of the interval, and that of t by the seed part alone. The reason is
+Holm's correction, which tests at a fraction of 5 %: there Satterthwaite's approximation is too optimistic for three
+seeds (29 % wrong results in a family of 30 without effects, see docs/statistics.md), while Student's t is exact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -91,7 +99,7 @@ class Effect(NamedTuple):
     variance: np.ndarray
     freedom: np.ndarray
     seed_variance: np.ndarray
-    seed_freedom: int
+    seed_freedom: np.ndarray
 
     def interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
         """Ends of the two-sided t interval."""
@@ -101,7 +109,17 @@ class Effect(NamedTuple):
     def p_value(self) -> np.ndarray:
         """Two-sided p-value of a mean of 0: the larger of those by the joint variance and by seeds alone."""
         joint = _p_value(self.mean, self.variance, self.freedom)
-        return np.maximum(joint, _p_value(self.mean, self.seed_variance, np.asarray(self.seed_freedom)))
+        return np.maximum(joint, _p_value(self.mean, self.seed_variance, self.seed_freedom))
+
+    def p_equivalent(self, margin: float) -> np.ndarray:
+        """p-value of a mean of at least ``margin`` in size: the larger of two one-sided tests (Schuirmann 1987).
+
+        As in :meth:`p_value`, by the joint variance or by seeds alone, whichever is larger.
+        """
+        inside = margin - np.abs(self.mean)
+        by = ((self.variance, self.freedom), (self.seed_variance, self.seed_freedom))
+        with np.errstate(divide="ignore"):
+            return np.maximum(*(stdtr(freedom, -inside / np.sqrt(variance)) for variance, freedom in by))
 
     def detectable(self, family: int, alpha: float) -> np.ndarray:
         """Smallest true effect whose p-value is significant in 80 % of studies, after Holm in a family of ``family``.
@@ -109,7 +127,7 @@ class Effect(NamedTuple):
         The larger of those of the two tests behind :meth:`p_value`, by the variances that this study estimates.
         """
         joint = detectable(np.sqrt(self.variance), self.freedom, family, alpha)
-        return np.maximum(joint, detectable(np.sqrt(self.seed_variance), np.asarray(self.seed_freedom), family, alpha))
+        return np.maximum(joint, detectable(np.sqrt(self.seed_variance), self.seed_freedom, family, alpha))
 
 
 def _p_value(mean: np.ndarray, variance: np.ndarray, freedom: np.ndarray) -> np.ndarray:
@@ -119,49 +137,110 @@ def _p_value(mean: np.ndarray, variance: np.ndarray, freedom: np.ndarray) -> np.
     return np.asarray(2 * stdtr(freedom, -t))
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """A part of the variance and its degrees of freedom."""
 
     variance: np.ndarray
-    freedom: float
+    freedom: np.ndarray | float
 
 
-def two_way(tables: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> Effect:
+def two_way(
+    tables: Sequence[np.ndarray],
+    weights: Sequence[np.ndarray],
+    classes: Sequence[Sequence[Hashable]] | None = None,
+    seed: Part | None = None,
+) -> Effect:
     """Mean over datasets of the weighted class means, over seeds and classes at random.
 
     Args:
         tables: for each dataset (..., S, C) float, differences of the same S seeds (in the same order) by its
             C classes; the leading axes are separate studies or contrasts.
         weights: for each dataset (C,) float, sums of 1.
+        classes: for each dataset what its C classes are, each once; equal ones of several datasets are one class.
+            None: datasets have no class in common.
+        seed: the seed part, if it is not that of these tables.
 
     Raises:
         ValueError: there are fewer than three seeds, or a dataset with a single class.
     """
-    seeds = tables[0].shape[-2]
+    seeds, sets = tables[0].shape[-2], len(tables)
     if seeds < FEWEST_SEEDS or any(len(shares) < 2 for shares in weights):
         raise ValueError(f"{seeds} seeds, {[len(shares) for shares in weights]} classes: at least 3 and 2 are required")
     by_seed = np.mean([table @ shares for table, shares in zip(tables, weights, strict=True)], axis=0)
-    seed = _Part(by_seed.var(axis=-1, ddof=1) / seeds, seeds - 1)
+    seed = Part(by_seed.var(axis=-1, ddof=1) / seeds, seeds - 1.0) if seed is None else seed
     of_classes, of_rest = [], []
-    for table, shares in zip(tables, weights, strict=True):
-        one, rest = _class_parts(np.asarray(table, np.float64), shares)
-        of_classes.append(_Part(one.variance / len(tables) ** 2, one.freedom))
-        of_rest.append(_Part(rest.variance / len(tables) ** 2, rest.freedom))
+    for members in _joined(classes) if classes else [[number] for number in range(sets)]:
+        if len(members) == 1:
+            one, rest = _class_parts(np.asarray(tables[members[0]], np.float64), weights[members[0]])
+            of_classes.append(Part(one.variance / sets**2, one.freedom))
+            of_rest.append(Part(rest.variance / sets**2, rest.freedom))
+        elif classes:
+            own = [(np.asarray(tables[at], np.float64), weights[at], classes[at]) for at in members]
+            one, rest = _joined_parts(own, sets)
+            of_classes.append(one)
+            of_rest.append(rest)
     return _combined(by_seed.mean(axis=-1), seed, of_classes, of_rest)
 
 
-def _class_parts(table: np.ndarray, shares: np.ndarray) -> tuple[_Part, _Part]:
+def _joined(classes: Sequence[Sequence[Hashable]]) -> list[list[int]]:
+    """Numbers of the datasets, those with classes in common together."""
+    found: list[tuple[set[Hashable], list[int]]] = []
+    for number, own in enumerate(classes):
+        linked = [group for group in found if not group[0].isdisjoint(own)]
+        found = [group for group in found if group not in linked]
+        found.append((set(own).union(*(names for names, _ in linked)), [*(n for _, ns in linked for n in ns), number]))
+    return [numbers for _, numbers in found]
+
+
+def _deviations(table: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Deviations of one dataset's classes from its mean (..., C), and what seeds and classes leave (..., S, C)."""
+    by_seed, by_class = table @ shares, table.mean(axis=-2)
+    mean = by_seed.mean(axis=-1)
+    rest = table - by_seed[..., :, None] - by_class[..., None, :] + mean[..., None, None]
+    return by_class - mean[..., None], rest
+
+
+def _class_parts(table: np.ndarray, shares: np.ndarray) -> tuple[Part, Part]:
     """Class part and rest of one dataset's table (..., S, C)."""
     seeds = table.shape[-2]
     scale, freedom = _class_constants(shares)
     squares = np.square(shares) * scale
-    by_seed, by_class = table @ shares, table.mean(axis=-2)
-    mean = by_seed.mean(axis=-1)
-    rest = table - by_seed[..., :, None] - by_class[..., None, :] + mean[..., None, None]
+    by_class, rest = _deviations(table, shares)
     return (
-        _Part(np.square(by_class - mean[..., None]) @ squares, freedom),
-        _Part((np.square(rest) @ squares).sum(axis=-1) / (seeds * (seeds - 1)), freedom * (seeds - 1)),
+        Part(np.square(by_class) @ squares, freedom),
+        Part((np.square(rest) @ squares).sum(axis=-1) / (seeds * (seeds - 1)), freedom * (seeds - 1)),
     )
+
+
+def _joined_parts(members: Sequence[tuple[np.ndarray, np.ndarray, Sequence[Hashable]]], sets: int) -> tuple[Part, Part]:
+    """Class part and rest of datasets with classes in common: their tables, weights and classes, of ``sets`` in all."""
+    place = {name: at for at, name in enumerate(dict.fromkeys(name for *_, names in members for name in names))}
+    of_sets = np.zeros((len(place), len(members)))
+    shape, seeds = members[0][0].shape[:-2], members[0][0].shape[-2]
+    by_class, rest = np.zeros((*shape, len(place))), np.zeros((*shape, seeds, len(place)))
+    for number, (table, shares, names) in enumerate(members):
+        at = [place[name] for name in names]
+        of_sets[at, number] = shares
+        for total, own in zip((by_class, rest), _deviations(table, shares), strict=True):
+            total[..., at] += own * shares / sets
+    scale, freedom = _joined_constants(of_sets, sets)
+    return (
+        Part(scale * np.square(by_class).sum(axis=-1), freedom),
+        Part(scale * np.square(rest).sum(axis=(-2, -1)) / (seeds * (seeds - 1)), freedom * (seeds - 1)),
+    )
+
+
+def _joined_constants(of_sets: np.ndarray, sets: int) -> tuple[float, float]:
+    """k, and the degrees of freedom of the class part, for weights (C, D) of D of the ``sets`` datasets.
+
+    The traces of M^2 and M^4 for M = diag(W) - U U' / sets, U the weights, in O(C D^2).
+    """
+    total = of_sets.sum(axis=1) / sets
+    k, k1, k2, k3 = ((of_sets * (total**power)[:, None]).T @ of_sets for power in range(4))
+    trace = np.sum(total**2) - 2 * np.trace(k1) / sets + np.sum(k * k) / sets**2
+    fourth = np.sum(total**4) - 4 * np.trace(k3) / sets + (2 * np.sum(k1 * k1) + 4 * np.sum(k * k2)) / sets**2
+    fourth += np.trace(k @ k @ k @ k) / sets**4 - 4 * np.trace(k1 @ k @ k) / sets**3
+    return float(np.sum(total**2) / trace), float(trace**2 / fourth)
 
 
 def _class_constants(shares: np.ndarray) -> tuple[float, float]:
@@ -182,7 +261,7 @@ def _class_constants(shares: np.ndarray) -> tuple[float, float]:
     return float(two / trace), float(trace**2 / (diagonal @ diagonal + with_largest + among_others))
 
 
-def _combined(mean: np.ndarray, seed: _Part, of_classes: Sequence[_Part], of_rest: Sequence[_Part]) -> Effect:
+def _combined(mean: np.ndarray, seed: Part, of_classes: Sequence[Part], of_rest: Sequence[Part]) -> Effect:
     """The variance of the mean from its parts, and the degrees of freedom."""
     classes = sum((part.variance for part in of_classes), np.zeros_like(mean))
     total = seed.variance + classes - sum(part.variance for part in of_rest)
@@ -192,12 +271,13 @@ def _combined(mean: np.ndarray, seed: _Part, of_classes: Sequence[_Part], of_res
         _spread([seed, *of_classes, *of_rest]),
         np.where(variance == seed.variance, _spread([seed]), _spread(of_classes)),
     )
-    freedom = np.divide(np.square(variance), parts, out=np.full_like(variance, seed.freedom), where=parts > 0)
+    seed_freedom = np.broadcast_to(np.asarray(seed.freedom, np.float64), mean.shape)
+    freedom = np.divide(np.square(variance), parts, out=seed_freedom.copy(), where=parts > 0)
     mean = np.where(np.abs(mean) < NOISE, 0.0, mean)
     unknown = (variance < NOISE**2) & (mean != 0)
-    return Effect(mean, np.where(unknown, np.nan, variance), freedom, seed.variance, int(seed.freedom))
+    return Effect(mean, np.where(unknown, np.nan, variance), freedom, seed.variance, seed_freedom)
 
 
-def _spread(parts: Sequence[_Part]) -> np.ndarray:
+def _spread(parts: Sequence[Part]) -> np.ndarray:
     """Sum of squared variances over their degrees of freedom: half the variance of the summed variances."""
     return np.asarray(sum(np.square(part.variance) / part.freedom for part in parts))

@@ -13,6 +13,7 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.declaration.facts import Unit
 from workflow_scripts.core.declaration.parts import blocks
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
+from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.models.networks.view import Scaling
 from workflow_scripts.pretraining.settings import step_name
 from workflow_scripts.stages.caption_quality import SOURCES
@@ -221,7 +222,9 @@ class Units:
         """Settings of ``summary``: the runs, and what is compared."""
         contrasts = [contrast.model_dump(mode="json") for contrast in self.study.contrasts]
         more = {"standard_contrasts": self.study.standard_contrasts, "bootstrap": self.study.bootstrap}
-        return {"runs": summarised(self.trainings), "contrasts": contrasts, **more}
+        known = {one.name: known_set(one.kind, one.name, one.torchvision_name) for one in self.study.datasets}
+        small = [name for name, row in known.items() if row is not None and row.side]
+        return {"runs": summarised(self.trainings), "contrasts": contrasts, **more, "small": small}
 
     def report_settings(self) -> dict[str, Any]:
         """Settings of ``report``."""

@@ -6,8 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from tests.evaluation.study import run
-from workflow_scripts.evaluation.contrasts.comparisons import Comparison, common_seeds, comparisons
+from workflow_scripts.evaluation.contrasts.comparisons import Comparison, common_seeds, comparisons, planned
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun, Term
+from workflow_scripts.evaluation.contrasts.standard import standard
 
 
 def summarised(*given: dict[str, Any]) -> list[SummaryRun]:
@@ -98,18 +99,101 @@ def test_labels_put_vs_between_positive_and_negative_terms() -> None:
 def test_rounding_residue_of_contrast_weights_is_removed() -> None:
     weights = (0.6666666667, -0.3333333333, -0.3333333333, 0)
     terms = tuple(Term(weight=one, pairs=str(at)) for at, one in enumerate(weights))
-    cells = [term.weight for term in Contrast(name="x", terms=terms).cells]
+    cells = [weight for weight, _ in Contrast(name="x", terms=terms).cells]
     assert abs(sum(cells)) < 1e-15 and cells == pytest.approx(weights) and cells[3] == 0
     exact = Contrast(name="x", terms=(Term(weight=0.1, pairs="a"), Term(weight=-0.1, pairs="b")))
-    assert exact.cells == exact.terms
+    assert exact.cells == tuple((term.weight, term) for term in exact.terms)
 
 
 def test_seeds_are_those_of_every_kind_of_run() -> None:
     given = [run("simclr", "a", augmentation, seed) for augmentation in ("crop", "simclr") for seed in (0, 1, 2)]
     given += [run("simclr", "b", "crop", seed) for seed in (1, 2, 3)]
-    terms = Term(weight=1, pairs="a"), Term(weight=-1, pairs="b")
-    (one,) = found(Contrast(name="a - b", terms=terms), *given)
-    assert common_seeds(one.sides) == [1, 2] and len(one.sides[0].runs) == 6
+    terms = Term(weight=1, pairs="a"), Term(weight=-1, pairs="b", augmentation="crop")
+    (one,) = found(Contrast(name="a - b", terms=terms, per=("method",)), *given)
+    assert common_seeds(one.sides) == [1, 2] and sum(len(side.runs) for side in one.sides[::2]) == 6
+
+
+def test_a_contrast_per_nothing_is_the_mean_over_the_cells_that_all_terms_have() -> None:
+    cells = [("simclr", "crop"), ("simclr", "simclr"), ("simsiam", "crop")]
+    given = [run(method, pairs, one, seed) for method, one in cells for pairs in ("a", "b") for seed in (0, 1)]
+    given += [run("clip", "a", "crop", seed) for seed in (0, 1)]  # without a counterpart
+    (mean,) = found(SHORT.model_copy(update={"per": ()}), *given)
+    assert (mean.method, mean.augmentation) == ("simclr and simsiam", "crop and simclr")
+    parts = {(s.runs[0].method, s.runs[0].augmentation, s.runs[0].pairs): s.weight for s in mean.sides}
+    assert parts == {(*cell, pairs): sign / 3 for cell in cells for pairs, sign in (("a", 1), ("b", -1))}
+    assert [one.method for one in found(SHORT.model_copy(update={"per": ("method",)}), *given)] == ["simclr", "simsiam"]
+
+
+def test_a_mean_over_methods_compares_budgets_within_methods() -> None:
+    views = {"simclr": 2, "clip": 1}
+    given = [
+        {**run(method, pairs, "crop", 0), "batch_size": 8, "trained_steps": 10, "views_per_pair": count}
+        for method, count in views.items()
+        for pairs in ("a", "b")
+    ]
+    (mean,) = found(SHORT.model_copy(update={"per": ()}), *given)
+    assert mean.unequal == () and mean.method == "clip and simclr"
+
+
+def test_what_must_be_equal_is_stated() -> None:
+    def unequal(second: dict[str, int], **stated: Any) -> tuple[str, ...]:
+        budget = {"batch_size": 8, "trained_steps": 10, "views_per_pair": 2}
+        (one,) = found(
+            SHORT.model_copy(update=stated), *arms(("a", "crop"), **budget), *arms(("b", "crop"), **budget | second)
+        )
+        return one.unequal
+
+    assert unequal({"views_per_pair": 1}) == ("budget",)
+    assert unequal({"views_per_pair": 1}, compare_at="images") == ()
+    assert unequal({"trained_steps": 20, "batch_size": 4}, compare_at="images", varies=("batch_size",)) == ()
+    assert unequal({"trained_steps": 20}, compare_at="images") == unequal({"trained_steps": 20}, compare_at="steps")
+    assert unequal({"trained_steps": 20}, varies=("budget",)) == ()
+    assert unequal({"trained_steps": 20, "batch_size": 4}, varies=("budget",)) == ("batch size",)
+
+
+def test_a_primary_contrast_is_one_mean_judged_at_the_first_step() -> None:
+    given = [
+        run(method, pairs, "crop", 0, ["last", "best"]) for method in ("simclr", "simsiam") for pairs in ("a", "b")
+    ]
+    rows = found(SHORT.model_copy(update={"primary": True}), *given)
+    assert [(one.method, one.step, one.primary) for one in rows] == [
+        ("simclr and simsiam", "last", "declared"),
+        ("simclr and simsiam", "best", ""),
+    ]
+
+
+def of_a_study(*listed: Contrast, pairs: tuple[str, ...] = ("original", "revised")) -> list[tuple[str, str, str]]:
+    """Name, method and kind of primary of the comparisons of two methods with these pairs."""
+    runs = [{**run(method, one, "crop", 0), "role": "language"} for method in ("simclr", "simsiam") for one in pairs]
+    given = summarised(*runs)
+    return [(one.contrast.name, one.method, one.primary) for one in planned(listed, standard(given), given)]
+
+
+def test_the_default_primary_contrast() -> None:
+    listed = Contrast(name="gain", minuend="b", subtrahend="a")
+    assert of_a_study(listed, pairs=("a", "b"))[:2] == [
+        ("gain", "simclr and simsiam", "default"),
+        ("gain", "simclr", ""),
+    ]
+    assert of_a_study()[:2] == [
+        ("revised - original", "simclr and simsiam", "default"),
+        ("revised - original", "simclr", ""),
+    ]
+    assert of_a_study(pairs=("titles", "human", "c"))[0] == ("human - titles", "simclr and simsiam", "default")
+    assert not any(primary for *_, primary in of_a_study(pairs=("a",)))
+    declared = listed.model_copy(update={"primary": True})
+    other = Contrast(name="first", minuend="a", subtrahend="b")
+    assert [one for one in of_a_study(other, declared, pairs=("a", "b")) if one[2]] == [
+        ("gain", "simclr and simsiam", "declared")
+    ]
+
+
+def test_a_listed_contrast_replaces_the_standard_one_that_it_equals() -> None:
+    same = Contrast(name="gain", minuend="revised", subtrahend="original")
+    assert {name for name, *_ in of_a_study(same)} == {"gain"}
+    renamed = Contrast(name="revised - original", minuend="original", subtrahend="revised", expected=-1)
+    assert {name for name, *_ in of_a_study(renamed)} == {"revised - original"}
+    assert len(of_a_study(renamed)) == 3, "the mean over both methods, and each of them"
 
 
 def test_unequal_budgets_are_named_and_untrained_networks_have_none() -> None:
@@ -143,6 +227,15 @@ def test_unequal_budgets_are_named_and_untrained_networks_have_none() -> None:
         ({}, "either terms, or minuend and subtrahend"),
         ({"minuend": "a", "subtrahend": "b", "terms": [{"weight": 0}]}, "either terms, or minuend and subtrahend"),
         ({"minuend": "a", "subtrahend": "b", "expected": 0}, "expected"),
+        ({"minuend": "a", "subtrahend": "b", "primary": True, "per": ["method"]}, "a primary contrast is one mean"),
+        ({"minuend": "a", "subtrahend": "b", "test": "equivalence"}, "equivalence needs a margin"),
+        ({"minuend": "a", "subtrahend": "b", "margin": 1.0}, "equivalence needs a margin, and only it has one"),
+        ({"minuend": "a", "subtrahend": "b", "test": "slope"}, "at least two values of at"),
+        ({"terms": [{"at": 0, "pairs": "a"}, {"at": 1, "pairs": "b"}]}, "with test difference, each term has weight"),
+        (
+            {"test": "slope", "terms": [{"weight": 1, "pairs": "a"}, {"weight": -1, "pairs": "b"}]},
+            "with test slope, each term has at, and none has weight",
+        ),
     ],
 )
 def test_bad_contrasts_are_refused(given: dict[str, Any], message: str) -> None:

@@ -10,7 +10,7 @@ from workflow_scripts.evaluation.contrasts.comparisons import comparisons
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
 from workflow_scripts.evaluation.contrasts.standard import standard
 
-ROLES = {"original": "language", "revised": "language", "self": "self", "shuffled": "shuffled"}
+ROLES = {"original": "language", "revised": "language", "self": "self", "shuffled": "shuffled", "visual": "visual"}
 
 
 def runs(*cells: tuple[str, str, str], **more: Any) -> list[SummaryRun]:
@@ -41,7 +41,7 @@ def test_each_method_and_language_table_has_the_contrast_of_the_paper() -> None:
         ("revised", "simclr"),
     ]
     (row, *_) = comparisons(found, given)
-    assert row.augmentation == "crop vs simclr" and row.expected == 1
+    assert row.augmentation == "crop vs simclr" and row.contrast.expected == 1
 
 
 def test_main_effects_and_interaction() -> None:
@@ -63,12 +63,12 @@ def test_main_effects_and_interaction() -> None:
 def test_standard_contrasts_with_controls_and_references() -> None:
     given = runs(
         ("simclr", "original", "crop"), ("simclr", "revised", "crop"), ("simclr", "shuffled", "crop"),
-        ("untrained", "none", "none"), ("supervised", "labels", "crop"),
+        ("simclr", "visual", "crop"), ("untrained", "none", "none"), ("supervised", "labels", "crop"),
     )  # fmt: skip
     found = {one.name: one for one in standard(given)}
     assert found.keys() == {
         "revised - original", "original - shuffled", "revised - shuffled", "original - untrained",
-        "revised - untrained", "original - supervised", "revised - supervised",
+        "revised - untrained", "original - supervised", "revised - supervised", "original - visual", "revised - visual",
     }  # fmt: skip
     assert {name for name, one in found.items() if one.expected == -1} == {
         "original - supervised",
@@ -90,7 +90,7 @@ def test_the_slope_is_that_of_least_squares() -> None:
     given = [one for name, dose in doses.items() for one in runs(("simclr", name, "crop"), role="mixed", dose=dose)]
     (one,) = standard(given)
     scores = np.array([0.3, 0.5, 0.4])
-    total = sum(term.weight * score for term, score in zip(one.terms, scores, strict=True))
+    total = sum(weight * score for (weight, _), score in zip(one.cells, scores, strict=True))
     assert total == pytest.approx(np.polyfit(list(doses.values()), scores, 1)[0])
     assert len(list(comparisons([one], given))) == 1
 
@@ -129,5 +129,8 @@ def test_a_slope_is_over_the_tables_that_all_backbones_have() -> None:
 def test_each_tag_has_separate_rows() -> None:
     given = [*runs(*FOUR, tag="a"), *runs(*FOUR, tag="b"), *runs(("untrained", "none", "none"))]
     found = list(comparisons(standard(given), given))
-    assert {one.tag for one in found if one.name == "original - self"} == {"a", "b"}
-    assert {one.tag for one in found if one.name == "original - untrained"} == {"a vs untagged", "b vs untagged"}
+    assert {one.tag for one in found if one.contrast.name == "original - self"} == {"a", "b"}
+    assert {one.tag for one in found if one.contrast.name == "original - untrained"} == {
+        "a vs untagged",
+        "b vs untagged",
+    }

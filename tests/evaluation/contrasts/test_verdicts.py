@@ -2,7 +2,7 @@
 
 import pytest
 
-from workflow_scripts.evaluation.contrasts.verdicts import Verdict, agreed, verdict
+from workflow_scripts.evaluation.contrasts.verdicts import Verdict, agreed, exploratory, verdict
 
 
 @pytest.mark.parametrize(
@@ -22,24 +22,31 @@ from workflow_scripts.evaluation.contrasts.verdicts import Verdict, agreed, verd
 def test_the_verdict_of_a_single_metric_follows_direction_and_p_value(
     difference: float, expected: int, p: float | None, unequal: tuple[str, ...], said: str
 ) -> None:
-    assert verdict(difference, expected, p, unequal, 4).verdict == said
+    assert verdict(difference * expected > 0, p, unequal, 4).verdict == said
 
 
 def test_verdicts_give_their_reason() -> None:
-    assert verdict(0.1, 1, 0.01, ("budget", "batch size"), 4).reason == "different budget and batch size"
-    assert "three seeds" in verdict(0.1, 1, None, (), 4).reason
-    assert verdict(0.1, 1, 0.01, (), 4).reason == ""
+    assert verdict(True, 0.01, ("budget", "batch size"), 4).reason == "different budget and batch size"
+    assert "three seeds" in verdict(True, None, (), 4).reason
+    assert verdict(True, 0.01, (), 4).reason == ""
 
 
 def test_a_set_that_chose_the_checkpoint_gets_no_verdict() -> None:
-    assert verdict(0.1, 1, 0.01, (), 4, chose=True) == ("inconclusive", "this set chose the checkpoint")
-    assert verdict(0.1, 1, 0.01, ("budget",), 4, chose=True).verdict == "not comparable"
+    assert verdict(True, 0.01, (), 4, chose=True) == ("inconclusive", "this set chose the checkpoint")
+    assert verdict(True, 0.01, ("budget",), 4, chose=True).verdict == "not comparable"
 
 
 def test_two_or_three_classes_have_no_verdict() -> None:
     for classes in (2, 3):
-        found = verdict(0.1, 1, 0.01, (), classes)
+        found = verdict(True, 0.01, (), classes)
         assert found == ("inconclusive", f"only {classes} classes: a verdict needs 4")
+
+
+def test_exploratory_contrasts_have_no_verdict_but_what_limits_them() -> None:
+    for p in (0.01, 0.9):
+        assert exploratory(verdict(True, p, (), 4)) == ("exploratory", "")
+    assert exploratory(verdict(True, 0.01, (), 2)) == ("exploratory", "only 2 classes: a verdict needs 4")
+    assert exploratory(verdict(True, 0.01, ("budget",), 4)) == ("not comparable", "different budget")
 
 
 YES, NO, OPEN, UNEQUAL = (Verdict(one) for one in ("supported", "contradicted", "inconclusive", "not comparable"))

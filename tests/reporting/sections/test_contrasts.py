@@ -9,6 +9,7 @@ from tests.reporting.sections.test_headline import row as score
 from workflow_scripts.reporting.sections.console import arms_table
 from workflow_scripts.reporting.sections.contrast_blocks import Scores
 from workflow_scripts.reporting.sections.contrasts import Row, named, sentence, tally
+from workflow_scripts.reporting.sections.runs import common_classes
 
 PROBE = "linear_probe.sklearn.accuracy"
 
@@ -18,52 +19,51 @@ def contrast(**more: object) -> Row:
     head = {"contrast": "revised - original", "method": "simclr", "augmentation": "crop", "dataset": "mean", "tag": ""}
     numbers = {"difference": 0.05, "low": 0.01, "high": 0.09, "n": 3, "p": 0.01, "p_adjusted": 0.02, "detectable": 0.04}
     rest = {"metric": PROBE, "level": "joint", "step": "last", "backbone": "x", "expected": 1, "plus": "", "minus": ""}
-    rest |= {"chosen_on": ""}
+    rest |= {"chosen_on": "", "primary": "declared", "arms": 0}
     return {**head, **numbers, **rest, "verdict": "supported", "reason": "", **more}
 
 
 def test_shown_are_joint_rows_at_the_step_over_sets_or_of_the_only_set() -> None:
     found = named(contrast_rows(), "best")
-    assert {one.row["step"] for contrast in found for one in contrast.shown} == {"best"}
-    for one in found[0].shown:
+    every = [one for contrast in found for one in contrast.shown]
+    assert {one.row["step"] for one in every if not one.row["primary"]} == {"best"}
+    for one in every:
         assert one.row["level"] == "joint"
         assert one.row["dataset"] == ("masks" if one.measure.title.startswith("Saliency") else "mean")
-    assert [one.measure.primary for one in found[0].shown] == [True, False, False]
+    (known,) = [one for one in found if one.name == "revised - original"]
+    assert [one.measure.probe for one in known.shown if one.row["step"] == "best"] == [True, False, False] * 2
 
 
 def test_contrasts_between_steps_are_always_shown() -> None:
-    others = [contrast(step=step, contrast="b") for step in ("best", "step-000200")]
+    others = [contrast(step=step, contrast="b", primary="") for step in ("best", "step-000200")]
     (only,) = named([contrast(step="last vs best"), *others], "last")
     assert only.name == "revised - original"
 
 
 def test_a_contrast_at_a_single_other_step_is_shown_with_that_step() -> None:
-    (one,) = named([contrast(step="best")], "last")
+    (one,) = named([contrast(step="best", primary="")], "last")
     assert [shown.where for shown in one.shown] == ["simclr, crop, step best"]
 
 
+def test_what_has_a_verdict_is_shown_at_its_own_step_too() -> None:
+    (one,) = named([contrast(step="best"), contrast(primary=""), contrast(step="step-000200", primary="")], "last")
+    assert [shown.where for shown in one.shown] == ["simclr, crop, step best", "simclr, crop"]
+
+
 def test_the_tally_says_if_contrasts_are_at_other_steps_only() -> None:
-    others = [contrast(step=step) for step in ("best", "step-000200")]
-    assert tally(named(others, "last"), others, "last").startswith(
-        "This study has named contrasts, but none at step last."
-    )
-    assert tally([], [], "last").startswith("No runs of this study form a named contrast.")
+    others = [contrast(step=step, primary="") for step in ("best", "step-000200")]
+    assert tally(named(others, "last"), others, "last")[0] == "This study has named contrasts, but none at step last."
+    assert tally([], [], "last")[0] == "No runs of this study form a named contrast."
 
 
-@pytest.mark.parametrize(
-    ("other", "first", "second"),
-    [
-        ({"backbone": "y"}, "crop, x", "simclr, crop, y"),
-        ({"method": "simsiam", "tag": "long"}, "crop", "simsiam, crop, long"),
-    ],
-)
-def test_backbones_and_methods_are_reported_and_counted_separately(
-    other: dict[str, str], first: str, second: str
-) -> None:
-    rows = [contrast(), contrast(**other, verdict="contradicted")]
+def test_backbones_are_reported_separately() -> None:
+    rows = [contrast(), contrast(backbone="y", verdict="contradicted")]
     (one,) = named(rows, "last")
-    assert f"supported for simclr, {first} (" in sentence(one) and f"contradicted for {second} (" in sentence(one)
-    assert "2 comparisons in 1 named contrast: 1 supported, 1 contradicted." in tally([one], rows, "last")
+    assert "supported for simclr, crop, x (" in sentence(one) and "contradicted for simclr, crop, y (" in sentence(one)
+    assert tally([one], rows, "last")[:2] == [
+        "Primary contrast revised − original, simclr, crop, x, by Linear probe: supported.",
+        "Primary contrast revised − original, simclr, crop, y, by Linear probe: contradicted.",
+    ]
 
 
 def test_a_floor_is_the_last_checkpoint_of_the_same_backbone() -> None:
@@ -107,22 +107,43 @@ def test_the_sentence_gives_verdict_reason_and_numbers() -> None:
     assert "(the difference may be chance; sklearn +5.0 points [−2.0 to +9.0], detectable 4.0)" in sentence(one)
 
 
-def test_without_the_primary_endpoint_nothing_is_concluded() -> None:
-    rows = [contrast(metric="few_shot.accuracy")]
+def test_methods_are_reported_separately() -> None:
+    (one,) = named([contrast(), contrast(method="simsiam", verdict="contradicted", tag="long")], "last")
+    assert "supported for simclr, crop (" in sentence(one) and "contradicted for simsiam, crop, long (" in sentence(one)
+
+
+def test_without_a_primary_contrast_nothing_is_concluded() -> None:
+    rows = [contrast(metric="few_shot.accuracy", primary="", verdict="exploratory")]
     (one,) = named(rows, "last")
     assert "was not measured" in sentence(one)
-    assert "was not measured" in tally([one], rows, "last")
+    assert tally([one], rows, "last") == ["No primary contrast was measured, so this study has no verdict."]
 
 
-def test_the_tally_counts_comparisons_rather_than_objectives() -> None:
+def test_a_verdict_on_another_endpoint_is_told_before_the_probe() -> None:
+    rows = [contrast(primary="", verdict="exploratory"), contrast(metric="few_shot.accuracy")]
+    (one,) = named(rows, "last")
+    assert sentence(one).startswith("Few-shot: supported for simclr, crop")
+    assert ". Linear probe: exploratory for simclr, crop (sklearn +5.0 points" in sentence(one)
+    assert tally([one], rows, "last")[0].endswith("by Few-shot: supported.")
+
+
+def test_the_tally_gives_each_primary_verdict_once_and_counts_the_rest() -> None:
     rows = [
         *(contrast(metric=f"linear_probe.{one}.accuracy") for one in ("sklearn", "lgssl")),
-        contrast(method="simsiam", verdict="inconclusive", reason="the objectives disagree"),
-        contrast(contrast="x", verdict="not comparable", reason="different budget"),
+        contrast(method="simsiam", verdict="exploratory", primary=""),
+        contrast(contrast="x", verdict="not comparable", reason="different budget", primary="default"),
     ]
-    text = tally(named(rows, "last"), rows, "last")
-    assert "3 comparisons in 2 named contrasts: 1 supported, 1 inconclusive, 1 not comparable." in text
-    assert "the objectives disagree (1)" in text and "different budget (1)" in text
+    assert tally(named(rows, "last"), rows, "last") == [
+        "Primary contrast revised − original, simclr, crop, by Linear probe: supported.",
+        "Primary contrast x, simclr, crop, by Linear probe: not comparable (different budget).",
+        "The config declares no primary contrast; this one is the default.",
+        "Other comparisons, all exploratory: 1.",
+    ]
+
+
+def test_common_classes_are_shown_with_their_other_names() -> None:
+    found = {"car": {"cifar10": "automobile", "stl10": "car"}, "frog": {"cifar10": "frog", "pets": "frog"}}
+    assert common_classes(found) == "car (cifar10: automobile), frog"
 
 
 def test_the_terminal_shows_the_same_numbers() -> None:
@@ -150,7 +171,7 @@ def test_the_terminal_says_if_no_arm_was_evaluated() -> None:
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     summary, contrasts = pa.Table.from_pylist([score("r", "a", 0.5)]), pa.Table.from_pylist([contrast()])
     text = arms_table(summary, contrasts, width=width)
-    tables = [line for line in text.splitlines() if not line.startswith(("Arms: ", "Contrasts: "))]
+    tables = [line for line in text.splitlines() if not line.startswith(("Arms: ", "Contrasts: ", "Primary "))]
     assert max(map(len, tables)) <= width
     for shown in ("50.0", "+5.0 [+1.0 to +9.0]", "0.020", "supported", "Linear probe, sklearn"):
         assert shown in text

@@ -73,7 +73,7 @@ def test_the_demo_has_its_controls_at_equal_budgets() -> None:
         "supervised-labels-crop-resnet_small-s0": ["demo_world/world"]
     }
     runs = [SummaryRun.model_validate(one) for one in units.settings("summary", {})["runs"]]
-    found = {one.name: one.unequal for one in comparisons(standard(runs), runs)}
+    found = {one.contrast.name: one.unequal for one in comparisons(standard(runs), runs)}
     controls = ("shuffled", "oracle", "untrained", "supervised")
     against = [f"{table} - {control}" for table in ("original", "revised") for control in controls]
     against += ["self - untrained", "self - supervised"]

@@ -103,6 +103,11 @@ MISTAKES = """
   runs: [{method: simclr, pairs: revised, set: {epochs: 4, checkpoints: [2]}},
   {method: simclr, pairs: original, set: {checkpoints: [10000]}}]}
   => contrast without an evaluated step in config.contrasts.0: no step that all of its runs have
+{contrasts: [{name: a, minuend: revised, subtrahend: original, primary: true},
+  {name: b, minuend: revised, subtrahend: original, primary: true},
+  {name: c, minuend: revised, subtrahend: original, primary: true},
+  {name: d, minuend: revised, subtrahend: original, primary: true}]}
+  => too many primary contrasts in config.contrasts.3.primary: 4; a study has at most 3
 {datasets: [{name: mean, kind: folders}]} => reserved name in config.datasets.0.name: mean
 {evaluation: {linear_probe: {objectives: [sklearn, sklearn]}}} => objectives are repeated: sklearn, sklearn
 {contrasts: [{name: c, terms: [{weight: 1, pairs: self}, {weight: -2, pairs: revised}]}]}

@@ -25,7 +25,7 @@ def test_the_full_study_has_the_runs_of_the_paper() -> None:
     units = Units(study)
     assert study.annotations.years == [2020]
     assert len(units.shards) == 540
-    assert len(set(units.runs)) == len(units.runs) == 37
+    assert len(set(units.runs)) == len(units.runs) == 39
     assert {run.settings.backbone for run in units.trainings.values()} == {"resnet34"}
     for method in ("simclr", "simsiam"):
         for pairs, augmentation in (("self", "simclr"), ("original", "crop"), ("revised", "crop")):

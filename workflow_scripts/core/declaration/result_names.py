@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 MEAN = "mean"
 """In the column ``dataset`` of the summary: the mean over datasets."""
+MEAN_SMALL, MEAN_LARGER = "mean, up to 96 px", "mean, larger"
+"""Of contrasts: the mean over datasets of small images (:attr:`DownstreamSet.side`), and over the others."""
 WITHOUT_LEAKED = "without_leaked."
 """Prefix of an accuracy without the test images that are among the training images: ``without_leaked.knn.accuracy``."""
 

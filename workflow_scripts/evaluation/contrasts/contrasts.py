@@ -1,4 +1,6 @@
-"""The table of contrasts: every comparison on every set and over sets, at each level, with p-values and verdicts.
+"""The table of contrasts: every comparison on every set and over sets, at each level, with p-values.
+
+Primary ones have a verdict for their endpoint; all others are exploratory.
 
 Weighted differences are measured by image, class, episode and seed. The levels of their intervals are
 
@@ -8,22 +10,24 @@ Weighted differences are measured by image, class, episode and seed. The levels 
 - ``joint``: other trainings and other images and classes (:mod:`workflow_scripts.stats.random_effects`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from workflow_scripts.core.declaration.result_names import MEAN
-from workflow_scripts.evaluation.contrasts.comparisons import Comparison, Side, checkpoints, common_seeds, comparisons
+from workflow_scripts.core.declaration.result_names import MEAN, MEAN_LARGER, MEAN_SMALL, PROBE
+from workflow_scripts.evaluation.contrasts.arms import Arms
+from workflow_scripts.evaluation.contrasts.class_names import class_keys
+from workflow_scripts.evaluation.contrasts.comparisons import Comparison, Side, checkpoints, common_seeds, planned
 from workflow_scripts.evaluation.contrasts.series import Series, is_compared
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
 from workflow_scripts.evaluation.contrasts.study_scores import StudyScores, comparable, mean_metric
-from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, Verdict, agreed, verdict
+from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, Verdict, agreed, exploratory, verdict
 from workflow_scripts.stats.intervals import LEVEL, Interval, percentile_interval, student_t
 from workflow_scripts.stats.nested import nested_means
-from workflow_scripts.stats.random_effects import FEWEST_SEEDS, Effect, holm, two_way
+from workflow_scripts.stats.random_effects import FEWEST_SEEDS, Effect, Part, holm, two_way
 from workflow_scripts.stats.seeds import derive
 
 Cell = tuple[str, str]  # family of a metric, and dataset: what a difference is measured on
@@ -39,7 +43,8 @@ CONTRASTS = pa.schema(
         ("tag", pa.string()),
         *[(name, pa.float64()) for name in ("p", "p_adjusted", "detectable")],
         ("expected", pa.int8()),
-        *[(name, pa.string()) for name in ("unequal", "verdict", "reason", "plus", "minus", "chosen_on")],
+        *[(name, pa.string()) for name in ("unequal", "verdict", "reason", "plus", "minus", "chosen_on", "primary")],
+        ("arms", pa.int64()),
     ]
 )
 Row = tuple[dict[str, Any], list[int]]
@@ -56,6 +61,7 @@ class Measured:
         by_episode: (e,) float64, likewise, where the metric has episodes.
         by_class: (S, C) float64, of each common seed and class.
         files: indices of the files behind it.
+        classes: what the classes are called in all sets.
     """
 
     sides: tuple[Side, ...]
@@ -64,6 +70,7 @@ class Measured:
     by_episode: np.ndarray | None
     by_class: np.ndarray
     files: list[int]
+    classes: list[str]
 
     @property
     def value(self) -> float:
@@ -120,14 +127,16 @@ def _measured(sides: Sequence[Side], seeds: Sequence[int], scores: StudyScores, 
             len(seeds), len(like.class_shares)
         ),
         sorted({series.file for side in sides for series in of_runs(side, None)}),
+        class_keys(like.dataset, scores.classes.get(like.dataset, ()), np.unique(like.labels).tolist()),
     )
 
 
-def levels(members: Sequence[Measured], resampled: np.ndarray) -> Iterator[Level]:
+def levels(members: Sequence[Measured], resampled: np.ndarray, seed: Part | None) -> Iterator[Level]:
     """Intervals of one set, or of the mean over several.
 
     Args:
         resampled: (b,) the difference in resamples of classes and images, averaged over sets.
+        seed: the moderated variance over seeds; None: that of these seeds alone.
     """
     value = float(np.mean([member.value for member in members]))
     episodes = [member.by_episode for member in members if member.by_episode is not None]
@@ -142,7 +151,8 @@ def levels(members: Sequence[Measured], resampled: np.ndarray) -> Iterator[Level
     if seeds < FEWEST_SEEDS or any(member.by_class.shape[1] < 2 for member in members):
         yield Level("joint", Interval(value, None, None), seeds)
         return
-    effect = two_way([member.by_class for member in members], [member.like.class_shares for member in members])
+    tables, shares = [member.by_class for member in members], [member.like.class_shares for member in members]
+    effect = two_way(tables, shares, [member.classes for member in members], seed)
     if np.isnan(effect.variance):
         yield Level("joint", Interval(value, None, None), seeds)
         return
@@ -152,29 +162,46 @@ def levels(members: Sequence[Measured], resampled: np.ndarray) -> Iterator[Level
 
 @dataclass
 class _Line:
-    """A comparison on one set, or over sets; what the joint level says is filled in family by family."""
+    """A comparison on one set, or over sets; what the joint level says is filled in family by family.
+
+    Attributes:
+        arms: how many arms its variance over seeds is moderated by.
+        primary: why it has a verdict, as a comparison has it: it is of the endpoint; empty for others.
+    """
 
     comparison: Comparison
     family: str
     dataset: str
     members: list[Measured]
     levels: list[Level]
+    arms: int
+    primary: str = ""
     tested: dict[str, float | None] = field(default_factory=dict)
     verdict: Verdict | None = None
 
 
 def contrast_rows(
-    scores: StudyScores, runs: Sequence[SummaryRun], contrasts: Sequence[Contrast], resamples: int
+    scores: StudyScores,
+    runs: Sequence[SummaryRun],
+    listed: Sequence[Contrast],
+    resamples: int,
+    usual: Sequence[Contrast] = (),
+    small: Collection[str] = (),
 ) -> Iterator[Row]:
     """Rows of :data:`CONTRASTS`, each with the indices of the files it came from.
 
     p-values, the smallest detectable effect and the verdict stand in the rows of level ``joint``, and so do the
     checkpoints (``<run>.<step>``, separated by spaces) whose scores are added and subtracted. ``chosen_on`` names the
-    reported set that chose one of them. Means are over the sets of
-    :func:`~workflow_scripts.evaluation.contrasts.study_scores.comparable`.
+    reported set that chose one of them. ``arms`` counts the arms that moderate the variance over seeds. Means are over
+    the sets of :func:`~workflow_scripts.evaluation.contrasts.study_scores.comparable`.
+
+    Args:
+        listed: the contrasts of the config.
+        usual: standard ones; a listed one can replace them.
+        small: datasets of small images, which have a mean of their own besides.
     """
-    measured = [(comparison, dict(measure(comparison, scores))) for comparison in comparisons(contrasts, runs)]
-    lines = _lines(measured, _resampled([cells for _, cells in measured], resamples))
+    measured = [(comparison, dict(measure(comparison, scores))) for comparison in planned(listed, usual, runs)]
+    lines = _lines(measured, _resampled([cells for _, cells in measured], resamples), Arms(scores, runs), small)
     _test(lines)
     for line in lines:
         yield from _rows(line)
@@ -198,65 +225,105 @@ def _resampled(measured: Sequence[dict[Cell, Measured]], resamples: int) -> list
 
 
 def _lines(
-    measured: Sequence[tuple[Comparison, dict[Cell, Measured]]], resampled: Sequence[dict[Cell, np.ndarray]]
+    measured: Sequence[tuple[Comparison, dict[Cell, Measured]]],
+    resampled: Sequence[dict[Cell, np.ndarray]],
+    arms: Arms,
+    small: Collection[str],
 ) -> list[_Line]:
-    """A line for each set and, where a metric was measured on several, one for their mean."""
+    """A line for each set and, where a metric was measured on several, for their mean, also by size of their images."""
     lines = []
     for (comparison, cells), drawn in zip(measured, resampled, strict=True):
-        families: dict[str, list[Cell]] = {}
-        for cell in cells:
-            families.setdefault(cell[0], []).append(cell)
-            lines.append(_line(comparison, cell, [cells[cell]], [drawn[cell]]))
-        for family, members in families.items():
-            comparable_series = comparable([cells[cell].like for cell in members], comparison.chosen_on)
-            fair = [(family, series.dataset) for series in comparable_series]
-            if len(members) > 1 and fair:
-                compared = [cells[cell] for cell in fair]
-                lines.append(_line(comparison, (family, MEAN), compared, [drawn[cell] for cell in fair]))
+        families: dict[str, list[str]] = {}
+        for family, dataset in cells:
+            families.setdefault(family, []).append(dataset)
+        among = {(family, dataset): [dataset] for family, dataset in cells}
+        for family, datasets in families.items():
+            fair = comparable([cells[family, dataset].like for dataset in datasets], comparison.chosen_on)
+            if len(datasets) > 1 and fair:
+                among[family, MEAN] = [series.dataset for series in fair]
+                for name, of_small in ((MEAN_SMALL, True), (MEAN_LARGER, False)):
+                    part = [dataset for dataset in among[family, MEAN] if (dataset in small) == of_small]
+                    among |= {(family, name): part} if 0 < len(part) < len(fair) else {}
+        for (family, dataset), datasets in among.items():
+            members = [cells[family, name] for name in datasets]
+            sides, seeds = members[0].sides, len(members[0].by_class)
+            seed, of_arms = arms.seed_part(sides, family, datasets, seeds)
+            found = list(levels(members, np.mean([drawn[family, name] for name in datasets], axis=0), seed))
+            at_endpoint = f"{family}.".startswith(f"{comparison.contrast.endpoint}.")
+            judged = at_endpoint and (dataset == MEAN or len(families[family]) == 1)
+            primary = comparison.primary if judged else ""
+            lines.append(_Line(comparison, family, dataset, members, found, of_arms, primary))
     return lines
 
 
-def _line(comparison: Comparison, cell: Cell, members: list[Measured], drawn: Sequence[np.ndarray]) -> _Line:
-    return _Line(comparison, *cell, members, list(levels(members, np.mean(drawn, axis=0))))
-
-
 def _test(lines: Sequence[_Line]) -> None:
-    """Fill in p-values, detectable effects and verdicts: families are metric, set and step."""
-    families: dict[tuple[str, str, str], list[_Line]] = {}
+    """Fill in p-values, detectable effects and verdicts.
+
+    The primary lines are one family under each objective of the linear probe, with the lines of all other endpoints in
+    each of these. Exploratory families are metric, set and step.
+    """
+    families: dict[tuple[str, ...], list[_Line]] = {}
+    primary = [line for line in lines if line.primary]
     for line in lines:
-        families.setdefault((line.family, line.dataset, line.comparison.step), []).append(line)
+        if not line.primary:
+            families.setdefault((line.family, line.dataset, line.comparison.step), []).append(line)
+    for objective in dict.fromkeys(line.family for line in primary if _is_probe(line)) or [""]:
+        families[objective,] = [line for line in primary if line.family == objective or not _is_probe(line)]
     for family in families.values():
-        tested = [(line, level.effect) for line in family for level in line.levels if level.effect is not None]
-        p = np.array([float(effect.p_value()) for _, effect in tested])
-        for (line, effect), raw, adjusted in zip(tested, p, holm(p) if len(p) else p, strict=True):
-            least = float(effect.detectable(len(p), ALPHA))
-            detectable = least if np.isfinite(least) else None
-            line.tested = {"p": float(raw), "p_adjusted": float(adjusted), "detectable": detectable}
-    endpoints: dict[tuple[int, str, str], list[_Line]] = {}
+        _adjust(family)
     for line in lines:
-        endpoint = "linear_probe" if line.family.startswith("linear_probe.") else line.family
-        endpoints.setdefault((id(line.comparison), endpoint, line.dataset), []).append(line)
-    for (_, endpoint, _), members in endpoints.items():
-        verdicts = [_verdict(line) for line in members]
-        for line, line_verdict in zip(members, verdicts, strict=True):
-            line.verdict = agreed(verdicts) if endpoint == "linear_probe" else line_verdict
+        if not line.primary:
+            line.verdict = exploratory(_verdict(line))
+    for comparison in dict.fromkeys(id(line.comparison) for line in primary):
+        members = [line for line in primary if id(line.comparison) == comparison]
+        found = [_verdict(line) for line in members]
+        joint = agreed(found) if _is_probe(members[0]) else found[0]
+        for line in members:
+            line.verdict = joint._replace(reason="; ".join(filter(None, (joint.reason, _collapsed(line)))))
+
+
+def _is_probe(line: _Line) -> bool:
+    return line.family.startswith(PROBE)
+
+
+def _adjust(family: Sequence[_Line]) -> None:
+    """Fill in the p-values of a family; of a line in several families, the largest adjusted one is kept."""
+    tested = [(line, level.effect) for line in family for level in line.levels if level.effect is not None]
+    p = np.array([_p_value(line.comparison.contrast, effect) for line, effect in tested])
+    for (line, effect), raw, adjusted in zip(tested, p, holm(p) if len(p) else p, strict=True):
+        least = float(effect.detectable(len(p), ALPHA)) if line.comparison.contrast.margin is None else np.inf
+        adjusted = max(float(adjusted), line.tested.get("p_adjusted") or 0.0)
+        detectable = least if np.isfinite(least) else None
+        line.tested = {"p": float(raw), "p_adjusted": adjusted, "detectable": detectable}
+
+
+def _p_value(contrast: Contrast, effect: Effect) -> float:
+    return float(effect.p_value() if contrast.margin is None else effect.p_equivalent(contrast.margin / 100))
 
 
 def _verdict(line: _Line) -> Verdict:
     comparison, difference = line.comparison, line.levels[0].interval.value
-    classes = sum(len(member.like.class_shares) for member in line.members)
+    expected = comparison.contrast.margin is not None or difference * comparison.contrast.expected > 0
+    classes = len({name for member in line.members for name in member.classes})
     p, chosen_here = line.tested.get("p_adjusted"), line.dataset in comparison.chosen_on
-    return verdict(difference, comparison.expected, p, comparison.unequal, classes, chosen_here)
+    return verdict(expected, p, comparison.unequal, classes, chosen_here)
+
+
+def _collapsed(line: _Line) -> str:
+    """What a verdict says of runs that it rests on."""
+    runs = [run.run for side in line.members[0].sides for run in side.runs if run.collapsed]
+    return f"rests on runs that look collapsed: {', '.join(dict.fromkeys(runs))}" if runs else ""
 
 
 def _rows(line: _Line) -> Iterator[Row]:
-    head = {**line.comparison.labels(), "dataset": line.dataset, "metric": mean_metric([m.like for m in line.members])}
-    facts = {"expected": line.comparison.expected, "unequal": ", ".join(line.comparison.unequal)}
-    facts["chosen_on"] = ", ".join(line.comparison.chosen_on)
+    comparison = line.comparison
+    head = {**comparison.labels(), "dataset": line.dataset, "metric": mean_metric([m.like for m in line.members])}
+    facts = {"expected": comparison.contrast.expected, "unequal": ", ".join(comparison.unequal)}
+    facts |= {"chosen_on": ", ".join(comparison.chosen_on), "primary": line.primary}
     files = sorted({file for member in line.members for file in member.files})
     for level in line.levels:
         value, low, high = level.interval
         row = {**head, **facts, "level": level.name, "difference": value, "low": low, "high": high, "n": level.n}
         if level.name == JOINT and line.verdict is not None:
-            row |= {**line.tested, **line.verdict._asdict(), **checkpoints(line.members[0].sides)}
+            row |= {**line.tested, **line.verdict._asdict(), **checkpoints(line.members[0].sides), "arms": line.arms}
         yield row, files

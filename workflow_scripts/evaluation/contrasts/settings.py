@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 from workflow_scripts.core.settings import Settings
 
 Axis = Literal["method", "pairs", "augmentation", "backbone", "arm"]
-PER: tuple[Axis, ...] = ("method", "backbone")
+PER: tuple[Axis, ...] = ("method", "augmentation", "backbone")
+Budget = Literal["views", "images", "steps"]
+MOST_PRIMARY = 3
 
 # Settings of the study and of its summary.
 Resamples = Field(
@@ -21,8 +23,7 @@ Resamples = Field(
 
 StandardContrasts = Field(
     True,
-    description="true: the standard contrasts of which the study has the runs are computed, in one family with those "
-    "that are listed; a smaller family can show smaller effects",
+    description="true: the standard contrasts of which the study has the runs are computed too; they get no verdict",
     examples=[False],
 )
 
@@ -48,17 +49,31 @@ class SummaryRun(Settings):
     chosen: dict[str, str] = Field(
         {}, description="evaluated checkpoints that a reported set chose -> that set, which means over sets leave out"
     )
+    collapsed: bool = Field(False, description="whether its features look collapsed, as its training found")
 
     @property
     def budget(self) -> int:
         """Views that it is trained on: steps × pairs per step × views per pair."""
-        return self.trained_steps * self.batch_size * self.views_per_pair
+        return self.budget_in("views")
+
+    def budget_in(self, unit: Budget) -> int:
+        """What it is trained on: steps, steps × pairs per step, or these × views per pair."""
+        factors = {"steps": (), "images": (self.batch_size,), "views": (self.batch_size, self.views_per_pair)}
+        return math.prod((self.trained_steps, *factors[unit]))
+
+    @property
+    def kind(self) -> tuple[str, ...]:
+        """What runs that differ in their seed alone have in common."""
+        return self.method, self.pairs, self.augmentation, self.backbone, self.tag
 
 
 class Term(Settings):
     """Runs of one term of a contrast: those that match every given key; their scores are averaged for each seed."""
 
-    weight: float = Field(description="factor of the mean score of these runs", examples=[-1])
+    weight: float | None = Field(None, description="factor of the mean score of these runs", examples=[-1])
+    at: float | None = Field(
+        None, description="instead of a weight, with test slope: where these runs are on the line", examples=[0.5]
+    )
     method: str | None = Field(None, description="method; null: any", examples=["simclr"])
     pairs: str | None = Field(None, description="pairs; null: any", examples=["revised"])
     augmentation: str | None = Field(None, description="augmentation; null: any", examples=["crop"])
@@ -100,13 +115,47 @@ class Contrast(Settings):
             ]
         ],
     )
-    per: tuple[Axis, ...] = Field(
-        PER,
-        description="properties that all terms without a value of their own share; each combination is a row",
-        examples=[["method", "backbone", "augmentation"]],
+    per: tuple[Axis, ...] | None = Field(
+        None,
+        description="properties with a row for each combination; the others are averaged over the values that all "
+        "terms have. null: method, augmentation and backbone, or none for a primary contrast, which is one mean",
+        examples=[["method"], []],
     )
     expected: Literal[-1, 1] = Field(
         1, description="sign of the difference that the hypothesis predicts; verdicts refer to it", examples=[-1]
+    )
+    primary: bool = Field(
+        False,
+        description="true: it gets a verdict, at the first evaluated step; so do at most "
+        f"{MOST_PRIMARY} contrasts of a study",
+        examples=[True],
+    )
+    endpoint: Literal["linear_probe", "few_shot", "knn"] = Field(
+        "linear_probe",
+        description="what a primary contrast is judged by: the mean over sets of this accuracy, under all objectives",
+        examples=["few_shot"],
+    )
+    test: Literal["difference", "slope", "equivalence"] = Field(
+        "difference",
+        description="difference: is the weighted sum 0? slope: the same, of the least-squares slope over the terms' "
+        "`at`. equivalence: is its size below `margin`?",
+        examples=["equivalence"],
+    )
+    margin: float | None = Field(
+        None,
+        gt=0,
+        description="test equivalence: the smallest difference that would matter",
+        examples=[1.0],
+        json_schema_extra={"unit": "percentage points"},
+    )
+    compare_at: Budget = Field(
+        "views",
+        description="budget that runs must have in common: steps × pairs per step × views per pair, the same without "
+        "views per pair (images), or steps",
+        examples=["images"],
+    )
+    varies: tuple[Literal["budget", "batch_size", "backbone"], ...] = Field(
+        (), description="in what runs may differ, since it is what is compared", examples=[["budget"]]
     )
 
     @model_validator(mode="after")
@@ -114,18 +163,39 @@ class Contrast(Settings):
         sides = (self.minuend is not None) + (self.subtrahend is not None)
         if sides != (0 if self.terms else 2):
             raise ValueError("either terms, or minuend and subtrahend, are required")
-        total = math.fsum(term.weight for term in self.terms)
-        if abs(total) > 1e-9 or (self.terms and not any(term.weight for term in self.terms)):
+        if self.primary and self.per:
+            raise ValueError("a primary contrast is one mean: leave out per, or list a contrast for each row")
+        if (self.margin is None) == (self.test == "equivalence"):
+            raise ValueError("test equivalence needs a margin, and only it has one")
+        key, other = ("at", "weight") if self.test == "slope" else ("weight", "at")
+        given = [getattr(term, key) for term in self.terms]
+        if None in given or any(getattr(term, other) is not None for term in self.terms):
+            raise ValueError(f"with test {self.test}, each term has {key}, and none has {other}")
+        if self.test == "slope" and len(set(given)) < 2:
+            raise ValueError("a slope needs terms with at least two values of at")
+        total = math.fsum(given) if self.test != "slope" else 0.0
+        if abs(total) > 1e-9 or (given and not any(given)):
             raise ValueError(f"the weights of terms add up to {total:g}; they must add up to 0, and not all be 0")
         return self
 
     @property
-    def cells(self) -> tuple[Term, ...]:
-        """The terms, also of the short form; what rounding left of the sum of weights is taken off them evenly."""
+    def rows_per(self) -> tuple[Axis, ...]:
+        """What there is a row for each of, besides tags and steps."""
+        return (() if self.primary else PER) if self.per is None else self.per
+
+    @property
+    def cells(self) -> tuple[tuple[float, Term], ...]:
+        """The terms with their weights; what rounding left of the sum of weights is taken off them evenly."""
         if not self.terms:
-            return Term(weight=1, pairs=self.minuend), Term(weight=-1, pairs=self.subtrahend)
-        weighted = [term for term in self.terms if term.weight]
-        excess = math.fsum(term.weight for term in weighted) / len(weighted)
+            return (1.0, Term(pairs=self.minuend)), (-1.0, Term(pairs=self.subtrahend))
+        if self.test == "slope":  # least squares: sum (x - mean x) y / sum (x - mean x)^2
+            values = [term.at or 0.0 for term in self.terms]
+            middle = math.fsum(values) / len(values)
+            squares = math.fsum((value - middle) ** 2 for value in values)
+            weights = [(value - middle) / squares for value in values]
+        else:
+            weights = [term.weight or 0.0 for term in self.terms]
+        excess = math.fsum(weights) / sum(map(bool, weights))
         return tuple(
-            term.model_copy(update={"weight": term.weight - excess}) if term.weight else term for term in self.terms
+            (weight - excess if weight else 0.0, term) for weight, term in zip(weights, self.terms, strict=True)
         )

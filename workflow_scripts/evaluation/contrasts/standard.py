@@ -4,16 +4,15 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
-import numpy as np
-
 from workflow_scripts.core.declaration.result_names import SUPERVISED, UNTRAINED
+from workflow_scripts.evaluation.contrasts.comparisons import LANGUAGE
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun, Term
 
-LANGUAGE, SELF = "language", "self"
+SELF, VISUAL = "self", "visual"
 WEAK, STRONG = "crop", "simclr"
 """Augmentations of the papers: of language pairs, and of self pairs."""
-CONTROLS = {"shuffled": 1, "random": 1, "random in subreddit": 1, "oracle": -1}
-"""Role of control pairs -> expected sign of language pairs minus them."""
+CONTROLS = {VISUAL: 1, "shuffled": 1, "random": 1, "random in subreddit": 1, "oracle": -1}
+"""Role of other pairs -> expected sign of language pairs minus them."""
 CAPTIONS = (("revised", "original"), ("generated", "original"))
 
 
@@ -86,7 +85,7 @@ def _late(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
 
 
 def _slope(runs: Sequence[SummaryRun]) -> Iterator[Contrast]:
-    """Least-squares slope over the share of faithful captions: sum (x - mean x) y / sum (x - mean x)^2.
+    """Least-squares slope over the share of faithful captions.
 
     Each method, augmentation and tag has its own, fitted to its pair tables of mixed arms: one point per table, also
     where two have the same share. Several backbones are fitted to the tables that all of them have.
@@ -102,13 +101,10 @@ def _slope(runs: Sequence[SummaryRun]) -> Iterator[Contrast]:
             pairs: dose for one in several for pairs, dose in one.items() if all(pairs in other for other in several)
         }
         if len(set(doses.values())) > 1:
-            centred = np.array(list(doses.values())) - np.mean(list(doses.values()))
             fixed = {"method": method, "augmentation": augmentation, "tag": tag}
-            terms = tuple(
-                Term(weight=weight, pairs=pairs, **fixed)
-                for pairs, weight in zip(doses, (centred / np.square(centred).sum()).tolist(), strict=True)
-            )
-            yield Contrast(name="slope over the share of faithful captions", terms=terms, per=("backbone",))
+            terms = tuple(Term(at=dose, pairs=pairs, **fixed) for pairs, dose in doses.items())
+            name = "slope over the share of faithful captions"
+            yield Contrast(name=name, terms=terms, per=("backbone",), test="slope")
 
 
 def _methods(runs: Sequence[SummaryRun], cells: set[tuple[str, str]]) -> list[str]:

@@ -68,23 +68,30 @@ class StudyScores:
         files: the files that they were read from: ``<stage>/<name><suffix>`` and the manifest's sha256.
         statistics: (run, step) -> rows (dataset, metric, value, n), each with the indices of its files: statistics of
             features, and accuracies without leaked images.
+        classes: names of each set's classes, by label.
     """
 
     series: dict[tuple[str, str], dict[tuple[str, str], Series]]
     files: list[dict[str, str]]
     statistics: dict[tuple[str, str], list[tuple[dict[str, Any], list[int]]]] = field(default_factory=dict)
+    classes: dict[str, list[str]] = field(default_factory=dict)
 
 
-def read_scores(given: Mapping[str, Iterable[Artifact]], checks: Iterable[Artifact]) -> StudyScores:
+def read_scores(
+    given: Mapping[str, Iterable[Artifact]], checks: Iterable[Artifact], sets: Iterable[Artifact] = ()
+) -> StudyScores:
     """Read the input artifacts named in :data:`READERS`.
 
     Args:
         checks: artifacts of the stage ``leakage``; without them, nothing is scored without leaked images.
+        sets: artifacts of the stage ``eval_dataset``, which name classes; without them, sets have none in common.
 
     Raises:
         PipelineError: two artifacts of a kind are of one checkpoint and set, or their items can't be paired.
     """
     scores, order = StudyScores({}, []), ItemOrder()
+    for dataset in sets:
+        scores.classes[dataset.name] = read_json(dataset.path(".json"), "compute this artifact again")["classes"]
     leaked = {}
     for check in checks:
         keys = pq.read_table(check.path(".parquet"), columns=["test"])["test"].to_pylist()
@@ -125,13 +132,14 @@ def _read_statistics(scores: StudyScores, artifact: Artifact) -> None:
 
 
 def with_lengths(runs: Sequence[SummaryRun], trainings: Iterable[Artifact]) -> list[SummaryRun]:
-    """The runs with their lengths in both steps and epochs, from their trainings: a config has one of the two."""
+    """The runs with their lengths in both steps and epochs, and whether they look collapsed, from their trainings."""
     lengths: dict[str, dict[str, Any]] = {}
     for artifact in trainings:
         about = read_json(artifact.path("/run.json"), "compute this artifact again")
         pairs = artifact.rows.get("out", 0)
         epochs = about["steps"] / (pairs // about["batch_size"]) if pairs else None
-        lengths[artifact.unit["run"]] = {"trained_steps": about["steps"], "epochs": epochs}
+        collapsed = about.get("collapsed_step") is not None
+        lengths[artifact.unit["run"]] = {"trained_steps": about["steps"], "epochs": epochs, "collapsed": collapsed}
     return [run.model_copy(update=lengths.get(run.run, {})) for run in runs]
 
 
@@ -144,7 +152,10 @@ def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tu
     for run in runs:
         for step in run.steps:
             found = scores.series.get((run.run, step), {})
-            head = {**run.model_dump(exclude={"steps", "arm", "role", "dose", "chosen"}), "budget": run.budget}
+            head = {
+                **run.model_dump(exclude={"steps", "arm", "role", "dose", "chosen", "collapsed"}),
+                "budget": run.budget,
+            }
             head |= {"step": step, "chosen_on": run.chosen.get(step, "")}
             for one in found.values():
                 row = {"dataset": one.dataset, "metric": one.metric, "value": one.value, "low": one.low}

@@ -1,24 +1,28 @@
 """Verdicts by rule, from joint intervals; docs/statistics.md states the rule. Nothing else says what an effect is.
 
+Only primary contrasts get one, for their endpoint at their first step:
+
 1. Runs that differ in budget, batch size or backbone: not comparable.
 2. Scores of the set that chose one of the checkpoints: inconclusive.
 3. Fewer than three common seeds, a single class, or the same difference in all seeds and classes: no joint interval, so
    inconclusive. Fewer than four classes: inconclusive, since the interval is too narrow. Sets of a mean add up theirs.
-4. p-value, adjusted by Holm within the family, not below 5 %: inconclusive.
-5. Otherwise supported if the difference has the expected sign, and contradicted if not.
+4. p-value, adjusted by Holm over the primary contrasts of the study, not below 5 %: inconclusive.
+5. Otherwise supported if the difference has the expected sign, and contradicted if not; an equivalence is supported.
 6. The linear probe needs the same verdict under every objective, and at least two objectives; else inconclusive.
 
-A family is all comparisons of a study for one metric, set (or mean over sets) and step.
+All others are exploratory, or not comparable.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE, INCOMPARABLE = "supported", "contradicted", "inconclusive", "not comparable"
+EXPLORATORY = "exploratory"
 ALPHA = 0.05
 FEWEST_OBJECTIVES = 2
 FEWEST_CLASSES = 4
 NO_INTERVAL = "no joint interval: it needs three seeds and two classes, and differences that vary"
+CHANCE = "the difference may be chance"
 
 
 class Verdict(NamedTuple):
@@ -29,8 +33,7 @@ class Verdict(NamedTuple):
 
 
 def verdict(
-    difference: float,
-    expected: int,
+    expected: bool,
     p_adjusted: float | None,
     unequal: Sequence[str],
     classes: int,
@@ -39,8 +42,7 @@ def verdict(
     """The verdict of one metric by itself, steps 1 to 5.
 
     Args:
-        difference: the estimated effect.
-        expected: its expected sign, 1 or -1.
+        expected: whether the estimate is what the contrast expects.
         p_adjusted: after Holm; None without a joint interval.
         unequal: in what the runs differ besides what is compared.
         classes: number of classes of the set, or of all sets of a mean.
@@ -55,8 +57,15 @@ def verdict(
     if classes < FEWEST_CLASSES:
         return Verdict(INCONCLUSIVE, f"only {classes} classes: a verdict needs {FEWEST_CLASSES}")
     if p_adjusted >= ALPHA:
-        return Verdict(INCONCLUSIVE, "the difference may be chance")
-    return Verdict(SUPPORTED if difference * expected > 0 else CONTRADICTED)
+        return Verdict(INCONCLUSIVE, CHANCE)
+    return Verdict(SUPPORTED if expected else CONTRADICTED)
+
+
+def exploratory(found: Verdict) -> Verdict:
+    """What is said of a contrast that is not primary: only what stands in the way of its numbers."""
+    if found.verdict == INCOMPARABLE:
+        return found
+    return Verdict(EXPLORATORY, "" if found.reason == CHANCE else found.reason)
 
 
 def agreed(by_objective: Sequence[Verdict]) -> Verdict:

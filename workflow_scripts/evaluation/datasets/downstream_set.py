@@ -40,6 +40,7 @@ class DownstreamSet:
         metric: how accuracy on it is usually averaged; the default of the setting ``metric``.
         sizes: published number of images of each split that is used; a source with other sizes is an error.
         classes: number of classes, each of which is in every split.
+        side: of sets whose images are all of one size and small, that size in pixels.
         unused: number of further images, which are in no split.
         masks: number of images with an object mask.
         licence: as its authors state it.
@@ -54,6 +55,7 @@ class DownstreamSet:
     metric: Metric
     sizes: Mapping[str, int]
     classes: int
+    side: int = 0
     unused: int = 0
     masks: int = 0
     licence: str

@@ -7,7 +7,16 @@ import pyarrow as pa
 
 from workflow_scripts.core.errors.text import printed
 from workflow_scripts.reporting.sections import headline
-from workflow_scripts.reporting.sections.contrasts import Named, Shown, named, none_named, shown_least, shown_p, title
+from workflow_scripts.reporting.sections.contrasts import (
+    Named,
+    Shown,
+    named,
+    none_named,
+    shown_least,
+    shown_p,
+    tally,
+    title,
+)
 from workflow_scripts.reporting.text import percent, points
 
 _RIGHT = ("seeds",)
@@ -29,8 +38,8 @@ def arms_table(summary: pa.Table, contrasts: pa.Table, step: str = "last", width
     ]
     parts += [note] if note else []
     parts += _arms(arms, width) if arms else ["no arm was evaluated"]
-    parts += ["", "Contrasts: difference in points, with joint 95 % interval (from three seeds on); verdicts by rule"]
-    parts += _contrasts(found, width) if found else [none_named(rows, step)]
+    parts += ["", "Contrasts: difference in points, with joint 95 % interval (from three seeds on)"]
+    parts += [*tally(found, rows, step), *_contrasts(found, width)] if found else [none_named(rows, step)]
     return printed(parts)
 
 

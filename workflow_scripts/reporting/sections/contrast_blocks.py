@@ -230,7 +230,7 @@ def _table_line(one: Shown, cited: Cited) -> Mapping[str, Any]:
         "measure": one.measure.title,
         "dataset": _set_of(row),
         "number": Number(points(row["difference"]), one.interval, cited.source, where),
-        "seeds": row["n"],
+        "seeds": f"{row['n']}, {row['arms']} arms" if row["arms"] else row["n"],
         "p": shown_p(row["p"]),
         "p_adjusted": shown_p(row["p_adjusted"]),
         "detectable": shown_least(row["detectable"]),

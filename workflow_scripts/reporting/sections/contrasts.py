@@ -3,8 +3,7 @@
 What is said about them follows from their verdicts, which docs/statistics.md defines; nothing is concluded here.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +16,15 @@ JOINT = "joint"
 
 @dataclass(frozen=True)
 class Measure:
-    """What was measured: the primary endpoint (linear probe, by objective) or another one."""
+    """What was measured: the linear probe, by objective, or another accuracy or score."""
 
     title: str
-    primary: bool
+    probe: bool
+
+    @property
+    def name(self) -> str:
+        """Its title without the objective."""
+        return self.title.partition(",")[0]
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Named:
-    """All that is shown of one contrast; the primary measures come first within each comparison."""
+    """All that is shown of one contrast; what has a verdict and the linear probe come first in each comparison."""
 
     name: str
     expected: int
@@ -57,16 +61,16 @@ def measure(metric: str) -> Measure | None:
     """The measure of a metric's full name; None if the page does not show it with contrasts."""
     parts = metric.split(".")
     if parts[0] == "linear_probe":
-        return Measure(f"Linear probe, {parts[1]}", primary=True)
+        return Measure(f"Linear probe, {parts[1]}", probe=True)
     if parts[0] == "few_shot":
-        return Measure("Few-shot", primary=False)
+        return Measure("Few-shot", probe=False)
     if parts[0] == "knn":
-        return Measure("kNN", primary=False)
-    return Measure("Saliency, corrected AP", primary=False) if metric == SALIENCY else None
+        return Measure("kNN", probe=False)
+    return Measure("Saliency, corrected AP", probe=False) if metric == SALIENCY else None
 
 
 def named(rows: Sequence[Row], step: str) -> list[Named]:
-    """Contrasts at a step, between steps, or at one other step only.
+    """Contrasts at a step, between steps, or at one other step only; and all that have a verdict.
 
     Of each measure, the mean over sets is shown, or the only set.
     A contrast that lacks the step and was computed at several others is left out.
@@ -78,7 +82,9 @@ def named(rows: Sequence[Row], step: str) -> list[Named]:
     parts = ["method", "augmentation", "tag", *(["backbone"] if len({row["backbone"] for row in rows}) > 1 else [])]
     keys = ("contrast", "method", "augmentation", "backbone", "tag", "step")
     joint = [(at, row, measure(row["metric"])) for at, row in enumerate(rows) if row["level"] == JOINT]
-    at_step = [one for one in joint if _is_at(one[1]["step"], step) or len(steps[one[1]["contrast"]]) == 1]
+    at_step = [
+        one for one in joint if one[1]["primary"] or _is_at(one[1]["step"], step) or len(steps[one[1]["contrast"]]) == 1
+    ]
     means = {(*(row[key] for key in keys), kind) for _, row, kind in at_step if row["dataset"] == MEAN}
     for at, row, kind in at_step:
         if kind is not None and (row["dataset"] == MEAN or (*(row[key] for key in keys), kind) not in means):
@@ -101,18 +107,21 @@ def none_named(rows: Sequence[Row], step: str) -> str:
 
 def _ordered(shown: Sequence[Shown]) -> list[Shown]:
     comparisons = list(dict.fromkeys(one.where for one in shown))
-    return sorted(shown, key=lambda one: (comparisons.index(one.where), not one.measure.primary))
+    return sorted(shown, key=lambda one: (comparisons.index(one.where), not one.row["primary"], not one.measure.probe))
 
 
 def sentence(contrast: Named) -> str:
-    """One sentence: the verdicts on the primary endpoint, and the differences behind them."""
-    groups: dict[str, list[Shown]] = {}
+    """What is said of a contrast: the verdict on its endpoint, if it is primary, and differences by linear probe."""
+    groups: dict[tuple[str, str], list[Shown]] = {}
     for one in contrast.shown:
-        if one.measure.primary:
-            groups.setdefault(one.where, []).append(one)
+        if one.row["primary"] or one.measure.probe:
+            groups.setdefault((one.measure.name, one.where), []).append(one)
     if not groups:
-        return "The linear probe, on which the verdict rests, was not measured."
-    return f"Linear probe: {', '.join(_told(where, shown) for where, shown in groups.items())}."
+        return "The linear probe was not measured."
+    measured: dict[str, list[str]] = {}
+    for (name, where), shown in groups.items():
+        measured.setdefault(name, []).append(_told(where, shown))
+    return " ".join(f"{name}: {', '.join(told)}." for name, told in measured.items())
 
 
 def _told(where: str, shown: Sequence[Shown]) -> str:
@@ -131,8 +140,8 @@ def _numbers(one: Shown) -> str:
     return said
 
 
-def tally(contrasts: Sequence[Named], rows: Sequence[Row], step: str) -> str:
-    """The page's first sentence: how many comparisons have which verdict on the primary endpoint, and why.
+def tally(contrasts: Sequence[Named], rows: Sequence[Row], step: str) -> list[str]:
+    """The page's first sentences: the verdicts of the primary contrasts, and how many comparisons are exploratory.
 
     Args:
         contrasts: those shown.
@@ -140,32 +149,26 @@ def tally(contrasts: Sequence[Named], rows: Sequence[Row], step: str) -> str:
         step: at which they are shown.
     """
     if not contrasts:
-        return f"{none_named(rows, step)} Its results are below."
-    primary = list(_primary(contrasts))
+        return [none_named(rows, step), "Its results are below."]
+    every = [((contrast.name, one.where), one) for contrast in contrasts for one in contrast.shown]
+    primary: dict[tuple[str, str], Shown] = {}  # the objectives of the linear probe have one verdict in common
+    for key, one in every:
+        if one.row["primary"]:
+            primary.setdefault(key, one)
     if not primary:
-        return "The linear probe, on which verdicts rest, was not measured for a named contrast."
-    counts = Counter(row["verdict"] for row in primary)
-    said = ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common())
-    total = f"{_plural(len(primary), 'comparison')} in {_plural(len(contrasts), 'named contrast')}"
-    text = f"Linear probe: {total}: {said}."
-    reasons = Counter(row["reason"] for row in primary if row["reason"])
-    if reasons:
-        text += f" Reasons: {'; '.join(f'{reason} ({n})' for reason, n in reasons.most_common())}."
-    return text
+        return ["No primary contrast was measured, so this study has no verdict."]
+    said = [
+        f"Primary contrast {title(name)}, {where}, by {one.measure.name}: {_verdict(one.row)}."
+        for (name, where), one in primary.items()
+    ]
+    if any(one.row["primary"] == "default" for one in primary.values()):
+        said.append("The config declares no primary contrast; this one is the default.")
+    others = len({key for key, _ in every} - primary.keys())
+    return [*said, f"Other comparisons, all exploratory: {others}."]
 
 
-def _plural(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"
-
-
-def _primary(contrasts: Sequence[Named]) -> Iterator[Row]:
-    """One row for each comparison: the objectives have one verdict in common."""
-    for contrast in contrasts:
-        seen = set()
-        for one in contrast.shown:
-            if one.measure.primary and one.where not in seen:
-                seen.add(one.where)
-                yield one.row
+def _verdict(row: Row) -> str:
+    return f"{row['verdict']} ({row['reason']})" if row["reason"] else str(row["verdict"])
 
 
 def title(name: str) -> str:

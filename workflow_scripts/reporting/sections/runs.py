@@ -145,15 +145,25 @@ def headline(study: Study) -> Row:
     found = contrast_data.named(contrasts, step)
     cited = Cited(study.source(summary, ".contrasts.parquet"), study.json(summary, ".sources.json"))
     return {
-        "claim": contrast_data.tally(found, contrasts, step),
+        "claim": " ".join(contrast_data.tally(found, contrasts, step)),
         "step": step,
         "note": selection_note(rows),
         "families": FAMILIES,
         "arms": [_arm_line(arm, study.source(summary, ".parquet")) for arm in arms(rows, step)],
         "contrasts": blocks(found, rows, cited),
         "none": contrast_data.none_named(contrasts, step),
+        "common": common_classes(cited.origins.get("common_classes", {})),
         "file": cited.source,
     }
+
+
+def common_classes(found: Mapping[str, Mapping[str, str]]) -> str:
+    """Classes that several sets have, with the sets that call them something else."""
+    texts = []
+    for name, sets in found.items():
+        other = [f"{dataset}: {own}" for dataset, own in sets.items() if own != name]
+        texts.append(f"{name} ({', '.join(other)})" if other else name)
+    return ", ".join(texts)
 
 
 def _arm_line(arm: Arm, source: Source) -> Row:

@@ -9,7 +9,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 from workflow_scripts.evaluation.contrasts.comparisons import comparisons, groups
-from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
+from workflow_scripts.evaluation.contrasts.settings import MOST_PRIMARY, Contrast, SummaryRun
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.models.networks.settings import LAYOUTS
 from workflow_scripts.models.text.kinds import TOKENIZERS
@@ -319,6 +319,10 @@ def contrast_errors(study: Study, sound: bool) -> Iterator[SettingError]:
     for number, name in [(number, name) for number, pair in enumerate(stated) for name in pair if sound]:
         where = ("evaluation", "discrimination", "orderings", number)
         yield from known(where, "backbone or network of a run", name, {run.backbone for run in runs})
+    primary = [number for number, contrast in enumerate(study.contrasts) if contrast.primary]
+    for number in primary[MOST_PRIMARY:]:
+        advice = f"a study has at most {MOST_PRIMARY}; make the others exploratory"
+        yield SettingError("too many primary contrasts", ("contrasts", number, "primary"), str(len(primary)), advice)
     for number, contrast in enumerate(study.contrasts):
         errors = list(_side_errors(number, contrast, {run.pairs for run in study.runs}))
         if sound:
@@ -338,11 +342,12 @@ def _no_row(number: int, contrast: Contrast, runs: Sequence[SummaryRun]) -> Sett
     if any(groups(contrast, runs)):
         value, advice = "no step that all of its runs have", "add a step that they all keep to evaluation.steps"
         return SettingError("contrast without an evaluated step", ("contrasts", number), value, advice)
-    value, advice = f"no value of {', '.join(contrast.per)} or tag for which all terms have runs", "add runs"
+    axes = ", ".join(axis for axis in contrast.rows_per if axis != "augmentation" or contrast.terms)
+    value, advice = f"no value of {f'{axes} or ' if axes else ''}tag for which all terms have runs", "add runs"
     if not contrast.terms:
-        axes = ", ".join(contrast.per)
-        value = f"{contrast.minuend} and {contrast.subtrahend} have no {axes} and tag in common"
-        advice = f"add runs with both that have the same {axes} and tag"
+        same = f"{axes} and tag" if axes else "tag"
+        value = f"{contrast.minuend} and {contrast.subtrahend} have no {same} in common"
+        advice = f"add runs with both that have the same {same}"
     return SettingError("contrast without runs", ("contrasts", number), value, advice)
 
 

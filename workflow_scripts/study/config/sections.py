@@ -488,7 +488,7 @@ class Study(Settings):
     )
     contrasts: tuple[Contrast, ...] = Field(
         (),
-        description="contrasts besides the standard ones, which they replace by name",
+        description="contrasts besides the standard ones, which they replace if they have their name or runs",
         examples=[[{"name": "revised - shuffled", "minuend": "revised", "subtrahend": "shuffled"}]],
     )
     standard_contrasts: bool = StandardContrasts
