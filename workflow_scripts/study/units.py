@@ -223,6 +223,11 @@ class Units:
         more = {"standard_contrasts": self.study.standard_contrasts, "bootstrap": self.study.bootstrap}
         return {"runs": summarised(self.trainings), "contrasts": contrasts, **more}
 
+    def doses(self) -> dict[str, float]:
+        """Share of faithful captions by pair table, as stated or of a mixed arm."""
+        found = {run["pairs"]: run["dose"] for run in summarised(self.trainings) if run["dose"] is not None}
+        return found | self.study.evaluation.discrimination.doses
+
     def report_settings(self) -> dict[str, Any]:
         """Settings of ``report``."""
         study, step = self.study, self.study.evaluation.steps[0]
