@@ -41,8 +41,6 @@ class Judge:
         own_model: whether it needs a ``source`` of its own; without one it uses the matcher of ``recaption``.
         by_reference: whether captions of the arm ``reference`` stand for images: ``prepare`` is given m captions.
         scores: names of its scores; a higher one means a better fit.
-        others: images per caption that its scores are compared with, unless a config says otherwise. Few, if each
-            needs a forward pass per pair.
         load: (path of each needed source, device, settings) -> the judge.
     """
 
@@ -53,5 +51,4 @@ class Judge:
     own_model: bool = True
     by_reference: bool = False
     scores: tuple[str, ...]
-    others: int = 64
     load: Callable[[Mapping[str, Path], str, Any], Scorer]
