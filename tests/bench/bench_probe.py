@@ -67,7 +67,7 @@ def main() -> None:
     features, labels = made_up() if given is None else (given["x"], given["y"])
     defaults = LinearProbe()
     costs = [float(cost) for cost in sys.argv[2].split(",")] if len(sys.argv) > 2 else defaults.costs
-    plan = Plan(costs, 1, defaults.max_iter, Resampling(100, 0.95, 0), "cpu")
+    plan = Plan(costs, 1, defaults.max_iter, 5, 0, {}, Resampling(100, 0.95, 0), "cpu")
     names = [str(label) for label in range(int(labels.max()) + 1)]
     keys, split = np.arange(len(labels)).astype(str), np.full(len(labels), "train")
     data = Downstream("bench", names, "accuracy", False, keys, labels, split, features)

@@ -22,12 +22,12 @@ def rows(texts: list[str], origin: str) -> pa.Table:
 
 
 def table(raw: list[float | None], z: list[float | None], name: str = "fit") -> pa.Table:
-    values = dict(zip([f"{name}{ending}" for ending in COLUMNS], (raw, z, raw, z), strict=True))
+    values = dict(zip([f"{name}{ending}" for ending in COLUMNS], (raw, z, raw, z, [0.0] * len(raw)), strict=True))
     return pa.table({"random_image": [0] * len(raw), **{one: pa.array(of, pa.float32()) for one, of in values.items()}})
 
 
 def inputs(raw: list[float | None], z: list[float | None]) -> ArmInputs:
-    """A judge, by its raw and standardised gains of the replacement; the original scores 1."""
+    """A judge, by its raw and centred gains of the replacement; the original scores 1."""
     scores = {
         ("judge", "a"): table([None if gain is None else 1.0 for gain in raw], [0.0] * len(raw)),
         ("judge", "b"): table([None if gain is None else gain + 1.0 for gain in raw], z),
@@ -52,7 +52,7 @@ GAINS = ([0.5, 1.5, -1.0, 9.0, -9.0, None], [-1.0, 2.0, 0.0, 9.0, -9.0, None])
         ({}, "nnoono"),  # the fourth new caption is empty, the fifth original is; the sixth has no scores
         ({"margin": 0.5}, "onoono"),
         ({"margin": -1.5}, "nnnono"),
-        ({"standardised": True}, "onoono"),
+        ({"centred": True}, "onoono"),
         ({"threshold": 1.5}, "nnnono"),
         ({"margin": 2.0, "threshold": 1.0}, "oooono"),
     ],
@@ -81,7 +81,7 @@ def test_the_score_of_a_judge_with_several_is_selected_by_name() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"standardised": True}, "standardised has no effect without a judge"),
+        ({"centred": True}, "centred has no effect without a judge"),
         ({"original": "a"}, "original has no effect without a judge"),
         ({"judge": "judge"}, "a judge compares two arms"),
         ({"judge": "judge", "original": "a", "replacement": "a"}, "a judge compares two arms"),

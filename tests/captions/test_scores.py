@@ -22,7 +22,7 @@ from workflow_scripts.captions.scores import (
     chosen,
     sampled,
     score_captions,
-    standardised,
+    styles,
 )
 from workflow_scripts.core.images.reading import prepared
 
@@ -59,7 +59,7 @@ KEYS = [f"k{row}" for row in range(COUNT)]
 CAPTIONS = ["a" * (row % 5) for row in range(COUNT)]
 
 
-def made(folder: Path, judge: Judge, arms: int = 1, others: int = 3, **options: Any) -> list[Any]:
+def made(folder: Path, judge: Judge, arms: int = 1, others: int = 4, **options: Any) -> list[Any]:
     works = [folder / str(arm) for arm in range(arms)]
     for work in works:
         work.mkdir(parents=True, exist_ok=True)
@@ -81,21 +81,22 @@ def test_captions_are_scored_against_their_image_and_random_images(tmp_path: Pat
     (table,) = made(tmp_path, Judge())
     assert table["key"].to_pylist() == KEYS[2:]
     sample = sampled(COUNT, 0)
-    places = Comparison(sample, 3, 0).columns(KEYS[2:], np.arange(2, COUNT))
+    places = Comparison(sample, 4, 0).columns(KEYS[2:], np.arange(2, COUNT))
     for at, row in enumerate(table.to_pylist()):
         length, others = len(CAPTIONS[at + 2]), sample[places[at]]
-        assert at + 2 not in others and len(set(others)) == 4
+        assert at + 2 not in others and len(set(others)) == 5
         if not length:
             assert {value for name, value in row.items() if name not in ("key", "random_image")} == {None}
             continue
         assert row["sum"] == pytest.approx(at + 2 + length / 1000)
         assert row["product_random"] == others[0] * length
         rest = others[1:] * length
-        assert row["product_z"] == pytest.approx(((at + 2) * length - rest.mean()) / rest.std(ddof=1), rel=1e-5)
-        assert row["sum_z"] == pytest.approx(row["product_z"], rel=1e-3, abs=1e-6)  # whatever a text adds or multiplies
-        assert row["sum_random_z"] == pytest.approx(
-            (others[0] - others[1:].mean()) / others[1:].std(ddof=1), rel=1e-3, abs=1e-6
-        )
+        assert row["product_centred"] == pytest.approx((at + 2) * length - rest.mean(), rel=1e-5, abs=1e-5)
+        assert row["sum_centred"] == pytest.approx(at + 2 - others[1:].mean(), rel=1e-5, abs=1e-5)  # whatever it adds
+        assert row["sum_random_centred"] == pytest.approx(others[0] - others[1:].mean(), rel=1e-5, abs=1e-5)
+        halves = others[[1, 3]].mean() - others[[2, 4]].mean()
+        assert row["sum_halves"] == pytest.approx(halves, rel=1e-5, abs=1e-5)
+        assert row["product_halves"] == pytest.approx(halves * length, rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.parametrize("arms", [1, 3])
@@ -157,11 +158,11 @@ def test_scores_of_a_batch_leave_the_device_at_once(tmp_path: Path) -> None:
 
 
 def test_few_images_leave_scores_unknown(tmp_path: Path) -> None:
-    for size, known in ((1, set()), (2, {"sum_random"}), (3, {"sum_random"}), (4, {"sum_random", "sum_z"})):
+    for size, known in ((1, set()), (2, {"sum_random"}), (3, {"sum_random"}), (4, {"sum_random", "sum_centred"})):
         scored = Scored(numbered, np.arange(size), KEYS[:size], [["x"] * size], [tmp_path / str(size)])
         scored.works[0].mkdir()
         (table,) = score_captions(scored, Comparison(sampled(size, 0), 3, 0), ("sum",), 4, Judge)
-        there = {name for name in ("sum_random", "sum_z") if table[name].null_count == 0}
+        there = {name for name in ("sum_random", "sum_centred") if table[name].null_count == 0}
         assert there == known and table["sum"].null_count == 0
 
 
@@ -174,13 +175,13 @@ def test_a_random_choice_of_images_is_contained_in_a_larger_choice() -> None:
 def test_no_images_give_an_empty_table(tmp_path: Path) -> None:
     scored = Scored(numbered, np.arange(0), [], [[]], [tmp_path])
     (table,) = score_captions(scored, Comparison(sampled(0, 0), 3, 0), ("sum",), 4, Judge)
-    assert len(table) == 0 and "sum_random_z" in table.column_names
+    assert len(table) == 0 and "sum_random_centred" in table.column_names
 
 
-def test_standardised_in_closed_form() -> None:
-    found = standardised(np.array([3.0, 1.0]), np.array([[1.0, 2.0], [3.0, 2.0]]))
-    assert found[0] == pytest.approx(1 / np.sqrt(2)) and np.isnan(found[1])
-    assert np.isnan(standardised(np.array([1.0]), np.array([[2.0]]))).all()
+def test_the_style_of_a_text_is_the_mean_of_two_halves_of_the_other_images() -> None:
+    style, halves = styles(np.array([[1.0, 2.0], [3.0, 2.0], [2.0, 4.0]]))
+    assert style.tolist() == [2.25, 2.5] and halves.tolist() == [-1.5, 1.0]
+    assert np.isnan(styles(np.array([[2.0]]))).all() and np.isnan(styles(np.empty((0, 3)))).shape == (2, 3)
 
 
 def test_captions_of_a_reference_arm_stand_in_for_images() -> None:

@@ -36,7 +36,10 @@ def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
     given["annotations"] = [make_artifact(results, "annotations", "rows", {".parquet": b"x"}, rows=rows(54, lost))]
     given["plan"] = [make_artifact(results, "shard_plan", "plan", {".parquet": b"x"}, rows=rows(50, {}))]
     states = {"ok": N, "gone": 7, "placeholder": 2, "timeout": 1, "not_image": 0}
-    card = {".json": js({"rows": 50, "states": states, "hosts": {"a": 1}}), ".png": png(900, 360)}
+    short = {group: {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 40}
+             for group, value in (("kept", 0.52), ("lost", 0.41), ("difference", 0.11))}  # fmt: skip
+    content = {"rows": 50, "states": states, "hosts": {"a": 1}, "captions": {"short": short}}
+    card = {".json": js(content), ".png": png(900, 360)}
     given["data_card"] = [make_artifact(results, "data_card", "data_card", card)]
     given["arms"], given["caption_quality"], given["pairs"], given["pair_quality"] = [], [], [], []
     for number, arm in enumerate(ARMS):
@@ -57,7 +60,7 @@ def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
     given["judge_comparison"] = [make_artifact(results, "judge_comparison", "revised", files, unit)]
     auc = {"value": 0.83, "low": 0.75, "high": 0.9, "n": 160}
     labels = {"agreement": {"faithful": {"alpha": 0.71, "n": 80}}, "scores": {"itm": {"auc": auc}}}
-    calibrated = {".json": js({"cosine": {"standardised": {"auc": auc}}})}
+    calibrated = {".json": js({"cosine": {"centred": {"auc": auc}}})}
     given["judge_calibration"] = [make_artifact(results, "judge_calibration", "clip", calibrated, {"judge": "clip"})]
     given["caption_labels"] = [make_artifact(results, "caption_labels", "labels", {".json": js(labels)})]
     for number, name in enumerate(("original", "revised", "shuffled", "visual")):

@@ -85,7 +85,7 @@ def statistics(dataset: str, at: int) -> list[dict[str, Any]]:
 
 
 def probe_rows(level: float, at: int) -> list[dict[str, Any]]:
-    same = {"metric": "accuracy", "n": 400, "best_c": 1.0}
+    same = {"metric": "accuracy", "n": 400, "best_c": 2.0, "common_c": 1.0, "value_at_common_c": 0.4321}
     return [
         {**same, "dataset": name, "objective": objective, **measure(level + 0.04 * i, at)}
         for i, name in enumerate(DATASETS)

@@ -57,11 +57,14 @@ def measured(run: str, rows: list[dict[str, Any]]) -> Measured:
 
 def test_accuracy_tables_per_objective_and_dataset() -> None:
     row = {"metric": "mean_per_class", "value": 0.5, "low": 0.4, "high": 0.6, "n": 100}
+    row |= {"common_c": 30.0, "value_at_common_c": 0.45}
     rows = [{**row, "dataset": d, "objective": o} for d in ("pets", "dtd") for o in ("sklearn", "original")]
     original, sklearn = probe_tables([measured("r", rows)])
     assert "original" in original.title and "sklearn" in sklearn.title
-    assert sklearn.columns == ["pets (mean per class)", "dtd (mean per class)"]
-    cell = sklearn.lines[0].cells[0]
+    names = [f"{name} (mean per class)" for name in ("pets", "pets at C = 30", "dtd", "dtd at C = 30")]
+    assert sklearn.columns == names
+    cell, common = sklearn.lines[0].cells[:2]
+    assert (common.text, common.interval) == ("45.0", "") and SOURCE.file in common.title
     assert (cell.text, cell.interval) == ("50.0", "40.0–60.0") and "n = 100" in cell.title and SOURCE.file in cell.title
 
 

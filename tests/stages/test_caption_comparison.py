@@ -30,7 +30,7 @@ def test_two_arms_are_compared_in_every_figure(given: Captioned) -> None:
     found = json.loads(made.path(".json").read_bytes())
     assert (found["reference"], found["arms"]) == ("original", ["original", "generated"])
     of_vectors = {"vendi", "near_vectors", "encoder_truncated"}  # none are given
-    of_judges = {"judge_score", "judge_score_standardised", "judge_above_random"}  # in judge_quality
+    of_judges = {"judge_score", "judge_score_centred", "judge_above_random"}  # in judge_quality
     assert set(found["figures"]) == set(FIGURES) - of_vectors - of_judges
     assert found["figures"]["repeated"]["original"]["value"] == 2 / 9
     assert found["figures"]["above_subreddit"]["generated"]["n"] == 9

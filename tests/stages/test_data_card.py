@@ -23,6 +23,7 @@ def test_the_data_card_accounts_for_every_row(results: Path, tmp_path: Path) -> 
     card = run(data_card.STAGE, results, "data_card/data_card", {}, inputs)
     content = json.loads(card.path(".json").read_bytes())
     assert content["states"] == {"http_4xx": 2, "ok": 7, "repeated_id": 1}
+    assert (content["captions"]["words"]["kept"]["n"], content["captions"]["words"]["lost"]["n"]) == (7, 2)
     assert card.rows == {"in": 10, "out": 7, "dropped": {"http_4xx": 2, "repeated_id": 1}}
     assert card.path(".png").read_bytes().startswith(b"\x89PNG")
     ids = gzip.decompress(card.path(".kept_ids.txt.gz").read_bytes()).decode().split()

@@ -6,14 +6,15 @@ from tests.evaluation.study import probe, run, saliency
 from tests.helpers import run as run_stage
 from workflow_scripts.stages import discrimination, summary
 
-RUNS = [run(method, "self", "crop", seed) for method in ("simclr", "clip") for seed in range(3)]
+STEPS = ("step-000010", "last")
+RUNS = [run(method, "self", "crop", seed, STEPS) for method in ("simclr", "clip") for seed in range(3)]
 RUNS.append(run("untrained", "none", "none", 0))
 
 
 def test_each_saliency_metric_of_the_masked_set_gets_a_verdict(results: Path) -> None:
     given = {
-        "probe": [path for one in RUNS for path in probe(results, one)],
-        "saliency": [saliency(results, one) for one in RUNS],
+        "probe": [path for one in RUNS for step in one["steps"] for path in probe(results, one, step)],
+        "saliency": [saliency(results, one, step) for one in RUNS for step in one["steps"]],
     }
     made = run_stage(summary.STAGE, results, "summary/summary", {"runs": RUNS, "bootstrap": 100}, given)
     inputs = {"summary": made.manifest_path, **given}
@@ -21,5 +22,7 @@ def test_each_saliency_metric_of_the_masked_set_gets_a_verdict(results: Path) ->
     rows = pq.read_table(found.path(".parquet")).to_pylist()
     assert [row["metric"] for row in rows] == ["saliency.probe.pixel_ap", "saliency.probe.pixel_ap.corrected"]
     for row in rows:
-        assert (row["dataset"], row["models"], row["runs"], row["images"], row["orderings"]) == ("masks", 3, 7, 8, 6)
+        # The untrained network is left out.
+        assert (row["dataset"], row["models"], row["runs"], row["images"], row["orderings"]) == ("masks", 4, 12, 8, 6)
+        assert row["reason"] == "2 known levels; 3 are required"
         assert row["verdict"] and 0 <= row["recovered"] <= 1 and row["low"] <= row["high"]

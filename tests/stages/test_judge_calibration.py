@@ -25,7 +25,7 @@ ARMS = ("original", "generated")
 class Case:
     """Sixty rated images among a hundred; a judge whose scores are the ratings, plus 1 for generated captions.
 
-    Its standardised scores are the ratings. Captions of the first five images have no scores.
+    Its centred scores are the ratings. Captions of the first five images have no scores.
     """
 
     def __init__(self, results: Path) -> None:
@@ -44,9 +44,8 @@ class Case:
             known = pa.array(good, pa.float32(), mask=np.arange(100) < 5)
             raw = pa.array(good + (arm == "generated"), pa.float32(), mask=np.arange(100) < 5)
             columns = {"key": [f"k{n:02}" for n in range(100)], "random_image": [0] * 100}
-            table = pa.table(
-                {**columns, "fit": raw, "fit_z": known, "fit_random": raw, "fit_random_z": known}, schema(["fit"])
-            )
+            columns |= {"fit": raw, "fit_centred": known, "fit_random": raw, "fit_random_centred": known}
+            table = pa.table({**columns, "fit_halves": np.zeros(100)}, schema(["fit"]))
             for block, part in (("0-0", table[:30]), ("1-1", table[30:])):
                 unit = {"arm": arm, "judge": "clip", "block": block}
                 name = ".".join(unit.values())
@@ -69,12 +68,12 @@ def test_scores_are_matched_with_the_ratings(case: Case) -> None:
     old, new = (case.truth[arm][5:] for arm in ARMS)
     good = np.append(old, new) >= 2
     assert found["raw"]["auc"]["value"] == pytest.approx(roc_auc_score(good, np.append(old, new + 1)))
-    assert found["standardised"]["auc"]["value"] == 1 and found["standardised"]["auc"]["n"] == 110
-    assert found["raw"]["margin"]["n"] == found["standardised"]["margin"]["n"] == int((old != new).sum())
+    assert found["centred"]["auc"]["value"] == 1 and found["centred"]["auc"]["n"] == 110
+    assert found["raw"]["margin"]["n"] == found["centred"]["margin"]["n"] == int((old != new).sum())
     assert 0 < found["raw"]["margin"]["value"] < 2 and found["raw"]["margin"]["errors"] == 0
-    assert -1 < found["standardised"]["margin"]["value"] < 1
+    assert -1 < found["centred"]["margin"]["value"] < 1
     curve = pq.read_table(made.path(".reliability.parquet"))
-    assert set(curve["score"].to_pylist()) == {"fit", "fit_z"}
+    assert set(curve["score"].to_pylist()) == {"fit", "fit_centred"}
     assert made.rows == {"in": 120, "out": 110, "dropped": {"unscored": 10}}
 
 
@@ -85,7 +84,7 @@ def test_a_judge_without_scores_of_rated_images_has_no_figures(case: Case) -> No
         make_artifact(case.results, "score_captions", one.name, files, one.unit)
     made = case.run()
     nothing = {"auc": {"n": 0}, "margin": {"n": 0}}
-    assert json.loads(made.path(".json").read_bytes()) == {"fit": {"raw": nothing, "standardised": nothing}}
+    assert json.loads(made.path(".json").read_bytes()) == {"fit": {"raw": nothing, "centred": nothing}}
     assert made.rows["dropped"] == {"unscored": 120}
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -34,6 +35,12 @@ def test_pair_quality_with_captions_images_and_labels(given: Captioned) -> None:
     assert summary["image_cosine"]["difference"]["value"] >= 0
     assert summary["false_negatives"]["batch"] == 9
     assert summary["false_negatives"]["equal_captions"] == 1  # k0 and k4
+    texts = dict(zip(*(pq.read_table(captions.with_name("original.parquet"))[name].to_pylist()
+                       for name in ("key", "caption")), strict=True))  # fmt: skip
+    shown = [(texts[row["source"]], texts[row["target"]]) for row in both.to_pylist()]
+    assert summary["equal_captions"]["value"] == pytest.approx(np.mean([a == b != "" for a, b in shown]))
+    near = [len({*a.split()} & {*b.split()}) >= 0.8 * max(len({*a.split()} | {*b.split()}), 0.1) for a, b in shown]
+    assert summary["near_copies"]["value"] == pytest.approx(np.mean(near))
     assert 1 <= summary["hubness"]["effective_targets"] <= 9
     assert made.rows["out"] == len(table) == 18
     parts = pq.read_table(made.path(".subreddits.parquet"))

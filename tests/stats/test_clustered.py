@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
-from workflow_scripts.stats.clustered import cohen_kappa, ordinal_alpha, share, spearman
-from workflow_scripts.stats.intervals import wilson
+from workflow_scripts.stats.clustered import by_draws, cohen_kappa, ordinal_alpha, share, spearman
+from workflow_scripts.stats.intervals import monte_carlo_error, wilson
 
 SMALL = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=3, max_size=30)
 # The example of Krippendorff (2011), section C: four observers, twelve units, values 1 to 5, some missing.
@@ -79,6 +79,38 @@ def test_observations_that_come_in_copies_count_once() -> None:
 def test_shares_of_0_and_1_have_wilson_intervals() -> None:
     for hits in (np.ones(20), np.zeros(20)):
         assert share(hits, np.arange(20) // 2) == wilson(hits[0], 10)
+
+
+def test_a_share_of_0_has_the_error_of_its_draws_too() -> None:
+    hits = np.zeros((3, 50))
+    hits[1:, :2] = 1  # 4 % by either half of the draws
+    found, plain = by_draws(share, hits, clusters=np.arange(50)), wilson(0.0, 50)
+    error, simulated = plain.high / stats.norm.ppf(0.975), 0.04
+    freedom = (error**2 + simulated**2) ** 2 / (error**4 / 49 + simulated**4)
+    assert found == pytest.approx((0.0, 0.0, stats.t.ppf(0.975, freedom) * np.hypot(error, simulated)))
+    assert by_draws(share, hits[:1], clusters=np.arange(50)) == plain
+
+
+def test_agreement_has_the_error_of_its_draws() -> None:
+    rng = np.random.default_rng(1)
+    clusters = np.arange(80)
+    draws = rng.random((3, 80)) < 0.5
+    other = np.where(rng.random(80) < 0.8, draws[0], ~draws[0])[None]
+    whole, *halves = (cohen_kappa(one, other[0], clusters) for one in draws)
+    found = by_draws(cohen_kappa, draws, other, clusters=clusters)
+    assert found.value == whole.value and found.high - found.low > 2 * (whole.high - whole.low)
+    assert monte_carlo_error(whole.value, [one.value for one in halves]) > 0.5
+    same = np.repeat(draws[:1], 3, axis=0)
+    assert by_draws(cohen_kappa, same, other, clusters=clusters) == whole
+
+
+def test_the_error_of_a_mean_of_draws_is_half_of_the_difference_between_halves() -> None:
+    draws = np.random.default_rng(2).normal(size=64)
+    halves = draws[::2].mean(), draws[1::2].mean()
+    assert monte_carlo_error(draws.mean(), halves) == pytest.approx(abs(halves[0] - halves[1]) / 2)
+    many = np.random.default_rng(3).normal(size=(4000, 64))
+    errors = [monte_carlo_error(row.mean(), (row[::2].mean(), row[1::2].mean())) for row in many]
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(1 / 8, rel=0.05)
 
 
 def test_ordinal_alpha_equals_the_published_example() -> None:

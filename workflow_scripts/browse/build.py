@@ -119,10 +119,10 @@ def _named(folder: Path) -> dict[str, Artifact]:
 
 
 def score_columns(table: Path) -> list[str]:
-    """The columns of a table of ``score_captions`` with scores of an image's own caption, raw and standardised."""
+    """The columns of a table of ``score_captions`` with scores of an image's own caption, raw and centred."""
     names = pq.read_schema(table).names
-    raw = [name for name in names if f"{name}_random" in names and not name.endswith("_z")]
-    return [column for name in raw for column in (name, f"{name}_z") if column in names]
+    raw = [name for name in names if f"{name}_random" in names and not name.endswith("_centred")]
+    return [column for name in raw for column in (name, f"{name}_centred") if column in names]
 
 
 def index_of(sources: Sources) -> Path:

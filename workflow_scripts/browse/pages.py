@@ -50,9 +50,9 @@ def style() -> str:
 
 
 def score_label(name: str) -> str:
-    """``original/blip2 itm_z`` -> "original: blip2 itm, standardised"; the arm may be missing."""
+    """``original/blip2 itm_centred`` -> "original: blip2 itm, centred"; the arm may be missing."""
     shown = name.replace("/", ": ", 1)
-    return f"{shown.removesuffix('_z')}, standardised" if shown.endswith("_z") else shown
+    return f"{shown.removesuffix('_centred')}, centred" if shown.endswith("_centred") else shown
 
 
 def page(name: str, **context: Any) -> bytes:
@@ -168,7 +168,9 @@ def presets(index: Index) -> list[tuple[str, str]]:
             (f"{arm}: best {names[0]}", View(score=score, order="high")),
             (f"{arm}: worst {names[0]}", View(score=score, order="low")),
         ]
-        others = [name for name in names[1:] if not name.endswith("_z") and name.split()[-1] != names[0].split()[-1]]
+        others = [
+            name for name in names[1:] if not name.endswith("_centred") and name.split()[-1] != names[0].split()[-1]
+        ]
         for other in others[:MOST_DISAGREEMENTS]:
             title = f"{arm}: {names[0]} and {other} disagree"
             views.append((title, View(score=score, versus=f"{arm}/{other}", order="far")))

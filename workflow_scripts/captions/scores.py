@@ -1,7 +1,7 @@
 """Scores of captions by a judge, part by part, so that a killed job resumes where it stopped.
 
 A caption is scored with its own image and with images of a sample. The sample shows how high the judge scores that text
-whatever the image shows, which :func:`standardised` takes out.
+whatever the image shows (:func:`styles`), which centred scores are without.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -114,9 +114,9 @@ def score_captions(
 
     Returns:
         Rows per arm: ``key``; ``random_image``, the place of a random image in the sample; and per score, in float32,
-        ``<name>``, ``<name>_z`` (standardised), ``<name>_random`` (the score of the caption with the random image) and
-        ``<name>_random_z``. Scores of an empty caption are null, and standardised ones also where the other images are
-        fewer than two or have equal scores.
+        ``<name>``, ``<name>_centred``, ``<name>_random`` (the score of the caption with the random image),
+        ``<name>_random_centred``, and ``<name>_halves``, the mean over one half of the other images less that over the
+        other half. Scores of an empty caption are null, and all but raw ones also where there are not two other images.
 
     Raises:
         PipelineError: an image can't be decoded, or the judge's model is unusable.
@@ -197,22 +197,23 @@ def _table(
     for place, name in enumerate(names):
         with_own, others = scores[0, place], scores[1:, place]
         random = others[0] if len(others) else np.full(len(keys), np.nan)
-        rest = others[1:].astype(np.float64)
-        columns = (with_own, standardised(with_own, rest), random, standardised(random, rest))
+        style, halves = styles(others[1:].astype(np.float64))
+        columns = (with_own, with_own - style, random, random - style, halves)
         for column, value in zip(COLUMNS, columns, strict=True):
             found[f"{name}{column}"] = pa.array(value, pa.float32(), mask=blank | ~np.isfinite(value))
     return pa.table(found, schema=schema(names))
 
 
-def standardised(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(n,) scores less the mean of (k, n) ``others``, divided by their deviation (k - 1); NaN where that is undefined.
+def styles(others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a judge gives n texts whatever the image shows: (n,) mean of (k, n) scores with other images.
 
-    Scores of the same text with other images are its style: what a judge gives it whatever the image shows.
+    Scores are not divided by their deviation, which a few images give too imprecisely: that would favour one text.
+    Also returns the mean of one half of the images less that of the other; both are NaN for fewer than two images.
     """
     if len(others) < 2:
-        return np.full(len(scores), np.nan)
-    spread = others.std(axis=0, ddof=1)
-    return np.where(spread > 0, (scores - others.mean(axis=0)) / np.where(spread > 0, spread, 1), np.nan)
+        return (np.full(others.shape[1], np.nan),) * 2
+    first, second = (others[start::2].mean(axis=0) for start in range(2))
+    return (first + second) / 2, first - second
 
 
 class Reference:

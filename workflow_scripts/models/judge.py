@@ -44,8 +44,6 @@ class Judge:
         own_model: whether it needs a ``source`` of its own; without one it uses the matcher of ``recaption``.
         by_reference: whether captions of the arm ``reference`` stand for images: ``load`` is given m captions.
         scores: names of its scores; a higher one means a better fit.
-        others: images per caption that its scores are compared with, unless a config says otherwise. Few, if each
-            needs a forward pass per pair.
         load: (path of each needed source, device, settings) -> the judge.
     """
 
@@ -56,5 +54,4 @@ class Judge:
     own_model: bool = True
     by_reference: bool = False
     scores: tuple[str, ...]
-    others: int = 64
     load: Callable[[Mapping[str, Path], str, Any], Scorer]

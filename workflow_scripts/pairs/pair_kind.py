@@ -61,6 +61,12 @@ class PartnerSettings(Settings):
     seed: int = Field(
         0, description="seed of the choice among equally good partners and of random partners", examples=[1]
     )
+    drop_same_picture: bool = Field(
+        False,
+        description="true: pairs of images that show the same picture, such as crossposts, are dropped. They are "
+        "recognised by perceptual hashes, as test images among the training images are",
+        examples=[True],
+    )
 
 
 @dataclass(frozen=True)

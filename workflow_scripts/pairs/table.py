@@ -11,7 +11,15 @@ from workflow_scripts.pairs.pools import Pools, pools_of
 from workflow_scripts.pairs.search.exact import exact
 from workflow_scripts.pairs.ties import chosen, identities
 
-REASONS = ("empty_caption", "alone_in_scope", "outside_thresholds", "not_mutual", "partners_used_up", "no_label")
+REASONS = (
+    "empty_caption",
+    "alone_in_scope",
+    "outside_thresholds",
+    "not_mutual",
+    "partners_used_up",
+    "no_label",
+    "same_picture",
+)
 """Why an image can be without a pair."""
 
 
@@ -65,13 +73,13 @@ def without_pair(target: np.ndarray) -> int:
     return int((target < 0).all(axis=1).sum())
 
 
-def keep(pairs: Pairs, lowest: float) -> Pairs:
-    """Only the pairs with at least this cosine; images that lose all are counted."""
-    fits = (pairs.target >= 0) & (pairs.cosine >= lowest)
+def keep(pairs: Pairs, fits: np.ndarray, reason: str) -> Pairs:
+    """Only the pairs that ``fits`` (n, k) bool marks; images that lose all are counted by the reason."""
+    fits = fits & (pairs.target >= 0)
     order = np.argsort(~fits, axis=1, kind="stable")
     target = np.take_along_axis(np.where(fits, pairs.target, -1), order, axis=1)
     lost = without_pair(target) - without_pair(pairs.target)
-    without = pairs.without | {"outside_thresholds": pairs.without.get("outside_thresholds", 0) + lost}
+    without = pairs.without | {reason: pairs.without.get(reason, 0) + lost}
     return Pairs(target, np.take_along_axis(pairs.cosine, order, axis=1), without, pairs.recall)
 
 

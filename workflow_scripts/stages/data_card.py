@@ -11,12 +11,14 @@ def data_card(job: Job[Settings]) -> None:
 
     from workflow_scripts.acquisition.card.card import card, count_shards, link_rot, write_ids
     from workflow_scripts.acquisition.card.figure import draw
+    from workflow_scripts.captions.diagnostics.survivors import survivors
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
 
     annotations = json.loads(job.input("annotations").path(".json").read_bytes())
-    tally = count_shards(shard.path(".parquet") for shard in job.inputs("download"))
-    counts = card(annotations, tally)
+    shards = [shard.path(".parquet") for shard in job.inputs("download")]
+    tally = count_shards(shards)
+    counts = card(annotations, tally) | {"captions": survivors(shards)}
     rot = link_rot(tally)
     job.file(".json").write_bytes(pretty(counts))
     write_table(job.file(".link_rot.parquet"), rot)
@@ -30,12 +32,15 @@ STAGE = Stage(
     run=data_card,
     settings=Settings,
     artifact="data_card",
-    packages=("pyarrow", "matplotlib"),
+    packages=("pyarrow", "matplotlib", "numpy", "scipy"),
 )
 
 FACTS = Facts(
     files={
-        ".json": File("number of rows by final state, host, subreddit and year", published=True),
+        ".json": File(
+            "number of rows by final state, host, subreddit and year; figures of the captions of kept and lost rows",
+            published=True,
+        ),
         ".link_rot.parquet": File("share of URLs that returned an image, by host and year, with interval"),
         ".kept_ids.txt.gz": File("sorted ids of the rows with an image, to compare studies on common ids"),
         ".png": File("chart of the counts", published=True),

@@ -35,8 +35,8 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".parquet": File(
-            "by set and metric: variances of models, seeds and images, their ICC, known orderings recovered, rank "
-            "correlation with the probe, partial R² beyond it, and the verdict",
+            "by set and metric: variances of models, seeds and images, their ICC, known levels, orderings recovered, "
+            "rank correlation with the probe, partial R² beyond it, and the verdict",
             Tolerance(1e-6, 0, "none; as summary"),
             published=True,
         )
@@ -53,6 +53,7 @@ FACTS = Facts(
         "knn": "knn/*",
         "saliency": "saliency/*",
     },
+    settings=lambda units, _: {"doses": units.doses()},
 )
 
 if __name__ == "__main__":

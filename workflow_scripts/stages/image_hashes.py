@@ -1,4 +1,6 @@
-"""Fingerprints of the images of a block of shards, by which they are recognised in test splits."""
+"""Fingerprints of the images of a block of shards, by which they are recognised in test splits and among partners."""
+
+from typing import Any
 
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.declaration.parts import blocks, shards_of
@@ -31,6 +33,10 @@ def image_hashes(job: Job[Settings]) -> None:
     job.rows(read, len(table), {"no_image": read - len(table)})
 
 
+def _are_compared(units: Any) -> bool:
+    return bool(units.names("leakage")) or any(pairs.drop_same_picture for pairs in units.study.pairs)
+
+
 STAGE = Stage(
     run=image_hashes,
     settings=Settings,
@@ -50,7 +56,7 @@ FACTS = Facts(
     resources=Resources(minutes=720, memory_mb=4_000, workers=True),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=DECODING_MS + 2.7, source="measured: photos"),
     disk=lambda load: load.images * 1_300,
-    names=lambda units: blocks(units.shards, 50) if units.names("leakage") else [],
+    names=lambda units: blocks(units.shards, 50) if _are_compared(units) else [],
     inputs={"shards": lambda _, unit: [f"download/{shard}" for shard in shards_of(unit["block"])]},
 )
 

@@ -10,7 +10,7 @@ class JudgeCalibration(CaptionLabels):
 
 
 def judge_calibration(job: Job[JudgeCalibration]) -> None:
-    """Compare the scores of all rated captions, raw and standardised, with the ratings."""
+    """Compare the scores of all rated captions, raw and centred, with the ratings."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -52,12 +52,12 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".reliability.parquet": File(
-            "reliability curve of each score, raw and standardised (`_z`)",
+            "reliability curve of each score, raw and centred (`_centred`)",
             Tolerance(1e-3, 0.005, "none; depends on the scores"),
             published=True,
         ),
         ".json": File(
-            "by score, raw and standardised: AUC, calibration error, and the margin with the fewest errors",
+            "by score, raw and centred: AUC, calibration error, and the margin with the fewest errors",
             Tolerance(1e-3, 0.02, "none; depends on the scores"),
             published=True,
         ),

@@ -1,6 +1,6 @@
 """Linear probes of one checkpoint on one downstream dataset."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,7 @@ from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
 class LinearProbe(Bootstrap):
-    """Logistic regression on frozen features by L-BFGS; C is chosen on the validation split, ties by log-loss."""
+    """Logistic regression on frozen features by L-BFGS; C is chosen without the test split, ties by log-loss."""
 
     objectives: tuple[Literal["sklearn", "lgssl"], ...] = Field(
         ("sklearn", "lgssl"),
@@ -41,12 +41,35 @@ class LinearProbe(Bootstrap):
         examples=[300],
         json_schema_extra={"unit": "iterations"},
     )
-    seed: int = Field(0, ge=0, description="seed of the bootstrap", examples=[1])
+    least_validation: int = Field(
+        2000,
+        ge=0,
+        description="fewest validation images by which C is chosen; with fewer, it is chosen by `folds` over train and "
+        "val together. 0: always by the validation split",
+        examples=[0],
+        json_schema_extra={"unit": "images"},
+    )
+    folds: int = Field(
+        5,
+        ge=2,
+        description="parts of train and val, each of which is held out once to choose C",
+        examples=[10],
+        json_schema_extra={"unit": "parts"},
+    )
+    common_costs: dict[Literal["sklearn", "lgssl"], Annotated[float, Field(gt=0)]] = Field(
+        {"sklearn": 1.0, "lgssl": 30.0},
+        description="C, the same for all runs, at which each objective is tested as well, to show whether a result "
+        "depends on the choice of C",
+        examples=[{"sklearn": 0.316, "lgssl": 100.0}],
+    )
+    seed: int = Field(0, ge=0, description="seed of the bootstrap and of the folds", examples=[1])
 
     @model_validator(mode="after")
     def _consistent(self) -> "LinearProbe":
         if len(set(self.objectives)) < len(self.objectives):
             raise ValueError(f"objectives are repeated: {', '.join(self.objectives)}; each is fitted once")
+        if missing := set(self.objectives) - set(self.common_costs):
+            raise ValueError(f"common_costs lacks {', '.join(sorted(missing))}")
         if min(self.costs) <= 0:
             raise ValueError(f"costs must be positive; the smallest is {min(self.costs)}")
         return self
@@ -85,7 +108,7 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".parquet": File(
-            "accuracies with intervals and C",
+            "accuracies with intervals and C, and the accuracy at a C that all runs have in common",
             Tolerance(0.01, 0.01, "none; items on the border of two classes"),
             published=True,
         ),

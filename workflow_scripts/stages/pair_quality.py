@@ -1,11 +1,19 @@
 """Diagnostics of a pair table: hubs, reciprocity, agreement of images, subreddits and labels."""
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.demo.world.settings import Label
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+AT_ONCE = 65_536  # pairs whose captions are compared at a time
 
 
 class PairQuality(Settings):
@@ -49,7 +57,7 @@ def pair_quality(job: Job[PairQuality]) -> None:
     table = pq.read_table(job.input("pairs").path(".parquet"))
     keys = pq.read_table(job.input("index").path(".parquet"), columns=["key", "subreddit"])
     pairs = key_join.pair_rows(table, keys["key"])
-    vectors = label = caption = None
+    vectors = label = caption = copies = None
     if job.inputs("images"):
         embedded = job.input("images")
         named = pq.read_table(embedded.path(".keys.parquet"), columns=["key"])["key"]
@@ -60,7 +68,8 @@ def pair_quality(job: Job[PairQuality]) -> None:
     if job.inputs("captions"):
         arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "caption"])
         caption = key_join.label_codes(keys["key"], arm["key"], arm["caption"])
-    knowledge = Knowledge(key_join.codes(keys["subreddit"]), vectors, label, caption)
+        copies = _copies(table, arm)
+    knowledge = Knowledge(key_join.codes(keys["subreddit"]), vectors, label, caption, copies)
     report = judge(pairs, knowledge, Options(options.bootstrap, options.seed, options.batch))
     diagnostics = table.select(["source", "target"])
     for name in report.pairs.column_names:
@@ -77,6 +86,23 @@ def pair_quality(job: Job[PairQuality]) -> None:
     chosen = np.bincount(pairs.target, minlength=pairs.count)
     draw(job.file(".png"), pairs.cosine, chosen, None if random is None else (image, random), report.summary)
     job.rows(len(table), len(diagnostics))
+
+
+def _copies(pairs: "pa.Table", arm: "pa.Table") -> "tuple[np.ndarray, np.ndarray]":
+    """(m,) bool: which pairs have equal captions, and captions that share most words; blank ones count as neither."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    from workflow_scripts.captions.diagnostics.near_duplicates import resembling
+
+    source, target = (pc.index_in(pairs[name], value_set=arm["key"]) for name in ("source", "target"))
+    found = [(np.zeros(0, bool), np.zeros(0, bool))]
+    for start in range(0, len(pairs), AT_ONCE):
+        both = [arm["caption"].take(rows.slice(start, AT_ONCE)) for rows in (source, target)]
+        equal = pc.and_(pc.equal(*both), pc.not_equal(both[0], "")).to_numpy()
+        found.append((equal, resembling(*(texts.to_pylist() for texts in both))))
+    equal, near = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return equal, near
 
 
 STAGE = Stage(
@@ -103,7 +129,7 @@ FACTS = Facts(
     inputs={
         "pairs": "pair_table/{pairs}",
         "captions": lambda units, unit: [
-            f"select_captions/{arm}" for arm in [units.item("pairs", unit["pairs"]).arm] if arm
+            f"select_captions/{arm}" for arm in [units.item("pairs", unit["pairs"]).arm or units.reference_arm] if arm
         ],
         "images": lambda units, _: [
             f"embed_images/{name}" for name in [units.study.pair_quality.image_encoder] if name

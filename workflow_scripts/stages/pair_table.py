@@ -9,6 +9,7 @@ from pydantic import Field, create_model, model_validator
 
 from workflow_scripts.core.declaration.facts import Facts, File, Tolerance
 from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
+from workflow_scripts.core.errors import BUG, PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
 from workflow_scripts.core.runtime.precision import Precision
@@ -45,6 +46,8 @@ class _PairTable(PartnerSettings):
 
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
     class PairTable(_PairTable):
         """Which partners form pairs with an image."""
@@ -63,11 +66,13 @@ def pair_table(job: Job[PairTable]) -> None:
 
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.pairs.table import as_table
+    from workflow_scripts.pairs.table import as_table, keep
     from workflow_scripts.stats.intervals import figure, wilson
 
     kind, embedded, inputs = PAIR_KINDS[job.settings.kind], job.input("vectors"), _pair_inputs(job)
     pairs, keys = kind.find(inputs, settings_of(job.settings, kind)), inputs.keys
+    if job.settings.drop_same_picture:
+        pairs = keep(pairs, ~_show_the_same(job, pairs.target, keys["key"]), "same_picture")
     if embedded.has(".unknown.npy"):
         unknown = int(np.load(embedded.path(".unknown.npy"), allow_pickle=False).sum())
         pairs.without.update(empty_caption=pairs.without["empty_caption"] - unknown, no_known_word=unknown)
@@ -80,6 +85,34 @@ def pair_table(job: Job[PairTable]) -> None:
         counts["recall"] = figure(wilson(hits / neighbours, images), images)
     job.file(".json").write_bytes(pretty(counts))
     job.rows(len(keys), len(keys) - sum(pairs.without.values()), pairs.without)
+
+
+def _show_the_same(job: Job[PairTable], target: "np.ndarray", keys: "pa.ChunkedArray") -> "np.ndarray":
+    """(n, k) bool: whether an image and its partner show the same picture, by the study's hashes.
+
+    Raises:
+        PipelineError: an image has no hashes.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.evaluation.leakage.fingerprints import read_fingerprints
+    from workflow_scripts.evaluation.leakage.search import NEAR, PAIRS_AT_ONCE, same_pictures
+
+    hashes = pa.concat_tables([pq.read_table(block.path(".parquet")) for block in job.inputs("hashes")])
+    place = pc.index_in(keys, value_set=hashes["key"])
+    if place.null_count:
+        raise PipelineError("images without hashes", "image_hashes", f"{place.null_count} images", BUG)
+    prints, rows = hashes.drop_columns("key").combine_chunks(), place.to_numpy()
+    same = np.zeros(target.shape, dtype=bool)
+    source, column = np.nonzero(target >= 0)
+    for start in range(0, len(source), PAIRS_AT_ONCE):
+        part = source[start : start + PAIRS_AT_ONCE], column[start : start + PAIRS_AT_ONCE]
+        first, second = (read_fingerprints(prints.take(pa.array(rows[side]))) for side in (part[0], target[part]))
+        same[part] = same_pictures(first, second, NEAR)
+    return same
 
 
 def _pair_inputs(job: Job[PairTable]) -> PairInputs:
@@ -121,7 +154,7 @@ FACTS = Facts(
         ),
     },
     environment="train",
-    resources=search_resources(lambda load: load.images * 5_600),
+    resources=search_resources(lambda load: load.images * (8_300 if load.settings["drop_same_picture"] else 5_600)),
     cost=search_cost(lambda load: load.images**2),
     disk=lambda load: load.rows * 100 * load.settings["k"],  # two keys, rank and cosine of each neighbour
     section="pairs.{pairs}",
@@ -130,6 +163,9 @@ FACTS = Facts(
         "vectors": lambda units, unit: [units.item("pairs", unit["pairs"]).vectors],
         "truth": lambda units, unit: (
             units.all("demo_world") if PAIR_KINDS[units.item("pairs", unit["pairs"]).kind].needs_labels else []
+        ),
+        "hashes": lambda units, unit: (
+            units.all("image_hashes") if units.item("pairs", unit["pairs"]).drop_same_picture else []
         ),
     },
 )

@@ -31,12 +31,13 @@ class _ScoreCaptions(Settings):
     batch_size: int = Field(
         32, ge=1, description="images per forward pass", examples=[64], json_schema_extra={"unit": "images"}
     )
-    others: int | None = Field(
-        None,
-        ge=0,
-        description="other images, besides a random one, by whose scores those of a caption are standardised; null: as "
-        f"many as suit the kind ({', '.join(f'{name}: {judge.others}' for name, judge in JUDGES.items())})",
-        examples=[8],
+    others: int = Field(
+        64,
+        ge=64,
+        multiple_of=2,
+        description="other images, besides a random one, whose mean score is subtracted from a caption's (centring). "
+        "Fewer would count differences between these images as style",
+        examples=[128],
         json_schema_extra={"unit": "images"},
     )
     images: int | None = Field(
@@ -104,9 +105,8 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
     keys = table["key"].take(pa.array(rows)).to_pylist()
     shown = partial(prepared, index_images(index), workers=job.workers) if reference is None else reference.shown
     scored = Scored(shown, rows, keys, captions, [arm_job.work for arm_job in jobs])
-    others = kind.others if options.others is None else options.others
     usable = np.arange(len(table)) if reference is None else reference.rows
-    compared = Comparison(usable[sampled(len(usable), options.seed)], others, options.seed)
+    compared = Comparison(usable[sampled(len(usable), options.seed)], options.others, options.seed)
     tables = score_captions(scored, compared, kind.scores, options.batch_size, partial(_load, job, kind))
     for arm_job, texts, scores in zip(jobs, captions, tables, strict=True):
         write_table(arm_job.file(".parquet"), scores)
@@ -147,8 +147,8 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".parquet": File(
-            "scores of each caption by a judge with its own image and with a random one, raw and standardised",
-            Tolerance(1e-3, 0.005, "none; standardising divides by the deviation of a few scores"),
+            "scores of each caption by a judge with its own image and with a random one, raw and centred",
+            Tolerance(1e-3, 0.005, "none; as the matcher's scores"),
         ),
     },
     environment="train",
@@ -165,10 +165,10 @@ FACTS = Facts(
         per="image",
         units=lambda load: min(load.images, (load.settings["images"] or load.images * load.parts) / load.parts),
         core_ms=DECODING_MS,
-        gflop=lambda _: 1_800,
-        source="measured decoding; counted for BLIP-2: ViT-g as three products 1,533, query transformer 18 times 270",
+        gflop=lambda _: 2_500,
+        source="measured decoding; counted for BLIP-2: ViT-g as three products 1,533, query transformer 66 times 990",
     ),
-    disk=lambda load: load.rows * 60,  # key and eight scores
+    disk=lambda load: load.rows * 60,  # key and ten scores
     section="judges.{judge}",
     sources={"model": "judge-{judge}", "text": "judgetext-{judge}", "photos": "judgephotos-{judge}"},
     group="scores.{judge}.{block}",

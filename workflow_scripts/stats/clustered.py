@@ -6,11 +6,30 @@ A figure is linearised: each observation has an influence on it, and the cluster
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.special import ndtri
 
-from workflow_scripts.stats.intervals import Interval, student_t, wilson
+from workflow_scripts.stats.intervals import LEVEL, Interval, half_width, monte_carlo_error, student_t, wilson
 
 
-def clustered(value: float, influence: np.ndarray, clusters: np.ndarray, least: float, most: float) -> Interval:
+def by_draws(estimate: Callable[..., Interval | None], *draws: np.ndarray, clusters: np.ndarray) -> Interval | None:
+    """A figure of observations that were themselves computed from random draws.
+
+    Args:
+        estimate: :func:`share`, :func:`cohen_kappa` or :func:`spearman`.
+        draws: what it takes, (1, n) or (3, n): the observations, and those by each half of the draws alone, whose
+            Monte Carlo error the interval then has too.
+    """
+    whole, *halves = zip(*np.broadcast_arrays(*draws), strict=True)
+    found = estimate(*whole, clusters)
+    by_half = [one.value for half in halves if (one := estimate(*half, clusters)) is not None]
+    if found is None or not by_half:
+        return found
+    return estimate(*whole, clusters, monte_carlo_error(found.value, by_half))
+
+
+def clustered(
+    value: float, influence: np.ndarray, clusters: np.ndarray, least: float, most: float, simulated: float = 0.0
+) -> Interval:
     """A figure with the t interval of one linearised value per cluster, cut to what it can be.
 
     Args:
@@ -18,24 +37,32 @@ def clustered(value: float, influence: np.ndarray, clusters: np.ndarray, least: 
         influence: (n,) float, derivative of the figure by the weight of each observation, times n; its mean is 0.
         clusters: (n,) the cluster of each observation.
         least, most: bounds of the figure.
+        simulated: its Monte Carlo error.
     """
     _, cluster, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     linearised = value + np.bincount(cluster, influence) * len(sizes) / len(influence)
-    _, low, high = student_t(linearised)
+    _, low, high = student_t(linearised, simulated=simulated)
     if low is None or high is None:
         return Interval(value, None, None)
     return Interval(value, max(low, least), min(high, most))
 
 
-def share(hits: np.ndarray, clusters: np.ndarray) -> Interval:
+def share(hits: np.ndarray, clusters: np.ndarray, simulated: float = 0.0) -> Interval:
     """Mean of ``hits`` (n,), each from 0 to 1: a ratio of sums over clusters (Cochran 1977, Sampling, 3.12).
 
-    A share of 0 or 1 has the Wilson interval of as many observations as there are clusters.
+    A share of 0 or 1 has the Wilson interval of as many observations as there are clusters, widened by the Monte Carlo
+    error as that of a normal distribution would be.
     """
     value = float(hits.mean())
     if value in (0.0, 1.0):  # all clusters are alike, which gives the t interval no width
-        return wilson(value, len(np.unique(clusters)))
-    return clustered(value, hits - value, clusters, 0.0, 1.0)
+        count = len(np.unique(clusters))
+        found = wilson(value, count)
+        if not simulated or count < 2:
+            return found
+        spread = max(abs((end or 0.0) - value) for end in found[1:])
+        half = half_width(float(spread / ndtri(0.5 + LEVEL / 2)), count - 1, simulated)
+        return Interval(value, max(value - half, 0.0), min(value + half, 1.0))
+    return clustered(value, hits - value, clusters, 0.0, 1.0, simulated)
 
 
 def linearised_ratio(hits: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -52,7 +79,7 @@ def linearised_ratio(hits: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return np.asarray(value + (hits - value * sizes) * len(sizes) / sizes.sum())
 
 
-def cohen_kappa(first: np.ndarray, second: np.ndarray, clusters: np.ndarray) -> Interval | None:
+def cohen_kappa(first: np.ndarray, second: np.ndarray, clusters: np.ndarray, simulated: float = 0.0) -> Interval | None:
     """Cohen's kappa (1960, Educ. Psychol. Meas. 20:37) of two yes-or-no answers (n,) bool.
 
     With every observation a cluster of its own, the interval has the large-sample standard error of Fleiss, Cohen and
@@ -64,10 +91,10 @@ def cohen_kappa(first: np.ndarray, second: np.ndarray, clusters: np.ndarray) -> 
         return None
     by_chance = (2 * two - 1) * (first - one) + (2 * one - 1) * (second - two)
     influence = (same - observed) / (1 - expected) - (1 - observed) / (1 - expected) ** 2 * by_chance
-    return clustered(float((observed - expected) / (1 - expected)), influence, clusters, -1.0, 1.0)
+    return clustered(float((observed - expected) / (1 - expected)), influence, clusters, -1.0, 1.0, simulated)
 
 
-def spearman(first: np.ndarray, second: np.ndarray, clusters: np.ndarray) -> Interval | None:
+def spearman(first: np.ndarray, second: np.ndarray, clusters: np.ndarray, simulated: float = 0.0) -> Interval | None:
     """Spearman's rank correlation of (n,) values, ties with their mean rank.
 
     The influence of an observation is that of its own ranks and of its place in the ranks of all others (Hoeffding
@@ -79,7 +106,7 @@ def spearman(first: np.ndarray, second: np.ndarray, clusters: np.ndarray) -> Int
         return None
     product = float((one * two).mean())
     influence = (one * two + above_one(two) + above_two(one) - 3 * product) / scale
-    return clustered(product / scale, influence, clusters, -1.0, 1.0)
+    return clustered(product / scale, influence, clusters, -1.0, 1.0, simulated)
 
 
 def _centred_ranks(values: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:

@@ -1,6 +1,6 @@
 """Confidence intervals: Wilson, Student t, and the percentile bootstrap, plain, paired and per class."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import sqrt
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -38,13 +38,37 @@ def wilson(share: float, n: float, level: float = LEVEL) -> Interval:
     return Interval(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
 
 
-def student_t(values: np.ndarray, level: float = LEVEL, fewest: int = 2) -> Interval:
-    """Mean of independent ``values`` (n,) with Student's t interval; none from fewer than ``fewest`` values."""
+def student_t(values: np.ndarray, level: float = LEVEL, fewest: int = 2, simulated: float = 0.0) -> Interval:
+    """Mean of independent ``values`` (n,) with Student's t interval; none from fewer than ``fewest`` values.
+
+    Args:
+        simulated: a Monte Carlo error of the mean besides that of its values (:func:`monte_carlo_error`).
+    """
     mean = float(np.mean(values))
     if len(values) < max(fewest, 2):
         return Interval(mean, None, None)
-    half = float(stdtrit(len(values) - 1, 0.5 + level / 2) * standard_error(values))
+    half = half_width(standard_error(values), len(values) - 1, simulated, level)
     return Interval(mean, mean - half, mean + half)
+
+
+def half_width(error: float, freedom: float, simulated: float = 0.0, level: float = LEVEL) -> float:
+    """Half of a t interval by a standard error with its degrees of freedom, and by a Monte Carlo error with one.
+
+    Their sum of squares has Satterthwaite's degrees of freedom (1946, Biometrics Bull. 2:110).
+    """
+    if simulated:
+        total = error**2 + simulated**2
+        error, freedom = sqrt(total), total**2 / (error**4 / freedom + simulated**4)
+    return float(stdtrit(freedom, 0.5 + level / 2) * error)
+
+
+def monte_carlo_error(value: float, halves: Sequence[float]) -> float:
+    """Error of a figure that is due to drawing what it was computed from, by the same figure from each half alone.
+
+    Of a mean this is the usual estimate, half of the difference between the halves. Of other figures it also has the
+    bias, which is twice as large with half as many draws.
+    """
+    return sqrt(sum((half - value) ** 2 for half in halves) / len(halves)) if len(halves) else 0.0
 
 
 def standard_error(values: np.ndarray) -> float:
@@ -126,6 +150,13 @@ def share_figure(hits: int, n: int) -> dict[str, Any]:
 
 
 def mean_figure(values: np.ndarray) -> dict[str, Any]:
-    """The :func:`figure` of the mean of the known ones of (n,) values (not NaN), with Student's t interval."""
-    known = values[~np.isnan(values)]
-    return figure(student_t(known.astype(np.float64)) if len(known) else None, len(known))
+    """The :func:`figure` of the mean of the known ones of (n,) values (not NaN), with Student's t interval.
+
+    Of (3, n) values it is that of the first row; the others are the same by half of the draws each, for the interval.
+    """
+    rows = np.atleast_2d(values).astype(np.float64)
+    known = rows[:, ~np.isnan(rows[0])]
+    if not known.size:
+        return figure(None, 0)
+    simulated = monte_carlo_error(float(known[0].mean()), known[1:].mean(axis=1).tolist())
+    return figure(student_t(known[0], simulated=simulated), known.shape[1])

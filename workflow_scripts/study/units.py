@@ -226,6 +226,11 @@ class Units:
         small = [name for name, row in known.items() if row is not None and row.side]
         return {"runs": summarised(self.trainings), "contrasts": contrasts, **more, "small": small}
 
+    def doses(self) -> dict[str, float]:
+        """Share of faithful captions by pair table, as stated or of a mixed arm."""
+        found = {run["pairs"]: run["dose"] for run in summarised(self.trainings) if run["dose"] is not None}
+        return found | self.study.evaluation.discrimination.doses
+
     def report_settings(self) -> dict[str, Any]:
         """Settings of ``report``."""
         study, step = self.study, self.study.evaluation.steps[0]

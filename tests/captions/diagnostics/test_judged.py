@@ -8,8 +8,12 @@ from scipy import stats
 from workflow_scripts.captions.diagnostics.judged import compare
 
 
-def table(own: list[float | None], random: list[float | None], images: list[int]) -> pa.Table:
-    columns = {"fit": own, "fit_z": own, "fit_random": random, "fit_random_z": [0.0] * len(own)}
+def table(
+    own: list[float | None], random: list[float | None], images: list[int], halves: list[float] | None = None
+) -> pa.Table:
+    nothing = [0.0] * len(own)
+    columns = {"fit": own, "fit_centred": own, "fit_random": random}
+    columns |= {"fit_random_centred": nothing, "fit_halves": halves or nothing}
     return pa.table({"key": [str(n) for n in range(len(own))], "random_image": pa.array(images, pa.int16()), **columns})
 
 
@@ -30,14 +34,14 @@ def test_figures_in_closed_form() -> None:
     assert (difference["value"], difference["n"]) == (pytest.approx(0.0), 3)
     low, high = reference.confidence_interval(0.95)
     assert (difference["low"], difference["high"]) == (pytest.approx(low), pytest.approx(high))
-    assert generated["mean_standardised"]["value"] == pytest.approx(3.0)
+    assert generated["mean_centred"]["value"] == pytest.approx(3.0)
     # Image 0: a win and a loss; image 1: a tie.
     assert original["above_random_image"]["value"] == 0.5 and original["above_random_image"]["n"] == 3
-    assert original.keys() == {"mean", "mean_standardised", "above_random_image"}
+    assert original.keys() == {"mean", "mean_centred", "above_random_image"}
     # Image 0: a win and a tie; image 1: a loss (the null one does not count).
     assert generated["preferred"]["value"] == pytest.approx((1 + 0.5 + 0) / 3)
     assert generated["style_control"]["value"] == pytest.approx((1 + 0 + 1) / 3)
-    assert generated["style_control_standardised"]["value"] == 0.5
+    assert generated["style_control_centred"]["value"] == 0.5
     assert generated["style_control"]["low"] < 2 / 3 < generated["style_control"]["high"]
 
 
@@ -56,19 +60,33 @@ def test_the_interval_of_a_share_is_clustered_by_random_image() -> None:
     assert nothing == {"value": None, "low": None, "high": None, "n": 0}
 
 
-def test_style_bias_of_a_judge_is_detected_and_removed_by_standardising() -> None:
+def test_style_bias_of_a_judge_is_detected_and_removed_by_centring() -> None:
     rng = np.random.default_rng(0)
     count, others = 4000, 16
 
     def arm(style: float) -> pa.Table:
         text = rng.normal(style, 0.1, count)
         seen = rng.normal(0, 1, (count, others + 1)) + text[:, None]
-        z = (seen[:, 0] - seen[:, 1:].mean(axis=1)) / seen[:, 1:].std(axis=1, ddof=1)
-        columns = {"fit": seen[:, 0] + 1, "fit_z": z, "fit_random": seen[:, 0], "fit_random_z": z}
+        first, second = (seen[:, start::2].mean(axis=1) for start in (1, 2))
+        own = seen[:, 0] - (first + second) / 2
+        columns = {"fit": seen[:, 0] + 1, "fit_centred": own, "fit_random": seen[:, 0], "fit_random_centred": own}
+        columns["fit_halves"] = first - second
         return pa.table({"random_image": pa.array(np.arange(count) % 256, pa.int16()), **columns})
 
     found = compared({"original": arm(0.0), "generated": arm(1.0)}, "original")["generated"]["fit"]
     assert found["style_control"]["low"] > 0.7
-    control = found["style_control_standardised"]
+    control = found["style_control_centred"]
     assert control["low"] < 0.5 < control["high"] and control["high"] - control["low"] < 0.06
-    assert compared({"a": arm(0.0)}, None)["a"]["fit"].keys() == {"mean", "mean_standardised", "above_random_image"}
+    assert compared({"a": arm(0.0)}, None)["a"]["fit"].keys() == {"mean", "mean_centred", "above_random_image"}
+
+
+def test_intervals_of_centred_scores_include_the_error_of_drawing_other_images() -> None:
+    images, values = list(range(40)), np.linspace(-1, 1, 40)
+    own, nothing = values.tolist(), [0.0] * 40
+    tables = {"plain": table(own, nothing, images), "drawn": table(own, nothing, images, [0.5] * 40)}
+    plain, drawn = (arm["fit"]["mean_centred"] for arm in compared(tables, None).values())
+    error, simulated = stats.sem(values), 0.25  # half of the difference between the halves' means
+    freedom = (error**2 + simulated**2) ** 2 / (error**4 / 39 + simulated**4)
+    half = stats.t.ppf(0.975, freedom) * np.hypot(error, simulated)
+    assert plain["high"] == pytest.approx(stats.t.ppf(0.975, 39) * error)
+    assert (drawn["value"], drawn["low"], drawn["high"]) == pytest.approx((0.0, -half, half))

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.captions.diagnostics.near_duplicates import near_duplicates
+from workflow_scripts.captions.diagnostics.near_duplicates import near_duplicates, resembling
 
 
 def found(sets: list[set[int]]) -> list[bool]:
@@ -36,3 +36,9 @@ def test_near_duplicates_differ_in_at_most_one_word_of_five() -> None:
     assert found([{1, 2, 3, 4}, {1, 2, 3, 4, 5}, {6, 7, 8}, {6, 7, 8, 9}]) == [True, True, False, False]
     assert found([]) == []
     assert found([set(), set()]) == [False, False]
+
+
+def test_two_captions_resemble_each_other_by_their_words() -> None:
+    first = ["A red cat, asleep", "a b c d", "a b c", "", "!", "cat"]
+    second = ["asleep: a RED cat", "a b c d e", "a b c d", "", "!", ""]
+    assert resembling(first, second).tolist() == [True, True, False, False, False, False]

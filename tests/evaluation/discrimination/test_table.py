@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from workflow_scripts.evaluation.discrimination.variance import Components
 
 METRIC, PROBE, LABELS = "saliency.probe.pixel_ap.corrected", "linear_probe.sklearn", np.arange(60) % 5
 LEVELS = {"untrained": 0.1, "simclr": 0.4, "clip": 0.5, "supervised": 0.7}
+STEPS = ("step-000010", "step-000020", "last")
 
 
 def series(metric: str, values: np.ndarray) -> Series:
@@ -34,7 +36,7 @@ def series(metric: str, values: np.ndarray) -> Series:
 
 
 def study(spread: float, seeds: int = 3, steps: tuple[str, ...] = ("last",)) -> tuple[dict[Any, Any], list[Any]]:
-    """Scores whose levels are those of LEVELS; of an early step, half of it."""
+    """Scores whose levels are those of LEVELS; of earlier steps, a part of it."""
     rng = np.random.default_rng(0)
     scores, rows = {}, []
     for method, level in LEVELS.items():
@@ -43,7 +45,7 @@ def study(spread: float, seeds: int = 3, steps: tuple[str, ...] = ("last",)) -> 
                 run = f"{method}-s{seed}"
                 found = {}
                 for metric in (METRIC, PROBE, "saliency.oracle.pixel_ap"):
-                    mean = (level if step == "last" else level / 2) + rng.normal(0, spread)
+                    mean = level * (1 + STEPS.index(step)) / 3 + rng.normal(0, spread)
                     found[metric, "masks"] = series(metric, (mean + rng.normal(0, 0.1, 60)).astype(np.float32))
                 scores[run, step] = found
                 rows.append(
@@ -53,31 +55,43 @@ def study(spread: float, seeds: int = 3, steps: tuple[str, ...] = ("last",)) -> 
     return scores, rows
 
 
-def test_orderings_follow_from_training_and_supervision() -> None:
+def of_runs(rows: Sequence[dict[str, Any]], doses: dict[str, float] | None = None) -> list[Checkpoint]:
+    return checkpoints(rows, {(row["run"], row["step"]): {} for row in rows}, doses or {})
+
+
+def row(method: str, backbone: str = "b", step: str = "last", pairs: str = "p", seed: int = 0) -> dict[str, Any]:
+    run = f"{method}-{pairs}-{backbone}-s{seed}"
+    head = {"run": run, "step": step, "method": method, "pairs": pairs, "augmentation": "crop", "seed": seed}
+    return head | {"backbone": backbone, "tag": ""}
+
+
+def test_steps_of_a_run_are_ordered_and_untrained_and_supervised_networks_are_left_out() -> None:
     scores, rows = study(0.01, seeds=1, steps=("step-000010", "last"))
-    found = checkpoints(rows, scores)
-    names = [f"{one.method} {one.step}" for one in found]
-    pairs = {(names[low], names[high]) for low, high in known_orderings(found)}
-    assert pairs == {
-        *[("untrained last", f"{method} last") for method in ("simclr", "clip", "supervised")],
-        *[(f"{method} step-000010", f"{method} last") for method in ("simclr", "clip", "supervised")],
-        *[(f"{method} last", "supervised last") for method in ("simclr", "clip")],
+    found = checkpoints(rows, scores, {})
+    names = [f"{one.run} {one.model[-1]}" for one in found]
+    assert {(names[low], names[high]) for low, high in known_orderings(found)} == {
+        (f"{method}-s0 step-000010", f"{method}-s0 last") for method in ("simclr", "clip")
     }
+    assert known_levels(found, ()).tolist() == [0, 1, 0, 1]
+
+
+def test_doses_are_ordered_within_seed_and_step() -> None:
+    doses, steps = {"none": 0.0, "half": 0.5, "full": 1.0}, ("step-000010", "last")
+    rows = [row("simclr", pairs=pairs, step=step, seed=seed)
+            for pairs in ("full", "half", "none", "self") for step in steps for seed in (0, 1)]  # fmt: skip
+    found = of_runs(rows, doses)
+    assert known_levels(found, ())[[0, 2, 4, 6, 8, 10, 12, 14]].tolist() == [2, 3, 1, 2, 0, 1, 0, 1]
+    pairs = known_orderings(found)
+    assert {(8, 4), (8, 0), (4, 0), (10, 6)} <= set(pairs) and not {(8, 5), (8, 6), (12, 0)} & set(pairs)
+    assert len(pairs) == 2 * 2 * 3 + 2 * 4
 
 
 def test_orderings_can_be_stated_in_the_config() -> None:
-    def run(method: str, backbone: str, step: str = "last", place: int = 1) -> Checkpoint:
-        return Checkpoint(f"{method}-{backbone}", step, method, 0, (method, backbone, step), (backbone, ""), place)
-
-    early, late = run("simclr", "own", "step-000010", 0), run("simclr", "own")
-    found = [run("untrained", "own"), early, late, *(run("external", name) for name in ("full", "half", "none", "odd"))]
+    found = of_runs([row("simclr", "own", "step-000010"), row("simclr", "own"),
+                     *(row("external", name) for name in ("full", "half", "none", "odd"))])  # fmt: skip
     stated = (("none", "half"), ("half", "full"), ("own", "full"))
-    assert known_levels(found, stated).tolist() == pytest.approx([0, 1, 2, 3, 1, 0, np.nan], nan_ok=True)
-    added = set(known_orderings(found, stated)) - set(known_orderings(found))
-    assert added == {(5, 4), (4, 3), (2, 3), (0, 3)}
-    found = [run(method, backbone) for backbone in ("small", "large") for method in ("untrained", "simclr")]
-    assert known_levels(found, [("small", "large")]).tolist() == [0, 2, 0, 3]
-    assert set(known_orderings(found, [("small", "large")])) == {(0, 1), (2, 3), (0, 3), (1, 3)}
+    assert known_levels(found, stated).tolist() == pytest.approx([0, 1, 2, 1, 0, np.nan], nan_ok=True)
+    assert set(known_orderings(found, stated)) - set(known_orderings(found)) == {(4, 3), (3, 2), (1, 2)}
 
 
 def test_orderings_that_contradict_each_other() -> None:
@@ -87,11 +101,11 @@ def test_orderings_that_contradict_each_other() -> None:
 
 def test_a_precise_metric_discriminates_and_a_noisy_metric_does_not() -> None:
     for spread, verdict in ((0.01, YES), (1.0, NO)):
-        scores, rows = study(spread)
+        scores, rows = study(spread, steps=STEPS)
         found = {row["metric"]: row for row in discrimination_rows(scores, rows, PROBE, Discrimination())}
         assert set(found) == {METRIC, PROBE}
         row = found[METRIC]
-        assert (row["models"], row["runs"], row["images"], row["orderings"]) == (4, 12, 60, 45)
+        assert (row["models"], row["runs"], row["images"], row["levels"], row["orderings"]) == (6, 18, 60, 3, 18)
         assert row["verdict"] in (verdict, OPEN) and (spread > 0.5 or row["verdict"] == YES)
         assert found[PROBE]["spearman"] is found[PROBE]["beyond_probe"] is None and (
             spread > 0.5 or row["spearman"] > 0.8
@@ -99,20 +113,23 @@ def test_a_precise_metric_discriminates_and_a_noisy_metric_does_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "models", "share", "verdict", "reason"),
+    ("low", "high", "models", "levels", "share", "verdict", "reason"),
     [
-        (0.6, 0.9, 4, 0.95, YES, ""),
-        (0.6, 0.9, 4, 0.8, NO, "models differ, but not in the known order"),
-        (0.1, 0.4, 4, 1.0, NO, "the interval of the ICC lies below the bound"),
-        (0.1, 0.9, 4, 1.0, OPEN, "the interval of the ICC includes the bound"),
-        (0.6, 0.9, 3, 1.0, OPEN, "3 models; 4 are required"),
-        (0.6, 0.9, 4, float("nan"), OPEN, "no order of runs is known"),
+        (0.6, 0.9, 4, 3, 0.95, YES, ""),
+        (0.6, 0.9, 4, 3, 0.8, NO, "models differ, but not in the known order"),
+        (0.1, 0.4, 4, 3, 1.0, NO, "the interval of the ICC lies below the bound"),
+        (0.1, 0.9, 4, 3, 1.0, OPEN, "the interval of the ICC includes the bound"),
+        (0.6, 0.9, 3, 3, 1.0, OPEN, "3 models; 4 are required"),
+        (0.6, 0.9, 4, 2, 1.0, OPEN, "2 known levels; 3 are required"),
+        (0.6, 0.9, 4, 3, float("nan"), OPEN, "no order of runs is known"),
     ],
 )
 def test_the_discrimination_verdict_follows_its_rule(
-    low: float, high: float, models: int, share: float, verdict: str, reason: str
+    low: float, high: float, models: int, levels: int, share: float, verdict: str, reason: str
 ) -> None:
-    found = finding(Components(1, 1, 1, 9, 0.5, low, high), models, share, Gain(0.2, 1.0, 0.2), Discrimination())
+    found = finding(
+        Components(1, 1, 1, 9, 0.5, low, high), models, levels, share, Gain(0.2, 1.0, 0.2), Discrimination()
+    )
     assert found == (verdict, reason, "not shown")
 
 
@@ -127,12 +144,12 @@ def test_the_discrimination_verdict_follows_its_rule(
     ],
 )
 def test_information_beyond_the_probe_has_a_direction(gain: Gain | None, beyond: str | None) -> None:
-    found = finding(Components(1, 1, 1, 9, 0.5, 0.6, 0.9), 4, 1.0, gain, Discrimination())
+    found = finding(Components(1, 1, 1, 9, 0.5, 0.6, 0.9), 4, 3, 1.0, gain, Discrimination())
     assert found.beyond_probe == beyond
 
 
 def test_discrimination_without_several_seeds_is_inconclusive() -> None:
-    scores, rows = study(0.01, seeds=1)
+    scores, rows = study(0.01, seeds=1, steps=STEPS)
     row = next(discrimination_rows(scores, rows, PROBE, Discrimination()))
     assert (row["verdict"], row["reason"], row["icc"]) == (OPEN, "no model has several seeds", None)
 

@@ -14,6 +14,7 @@ from workflow_scripts.evaluation.leakage import search
 from workflow_scripts.evaluation.leakage.fingerprints import Fingerprints, fingerprint
 from workflow_scripts.evaluation.leakage.search import (
     COSINES,
+    NEAR,
     NEAREST,
     VIEWS_FOUND,
     Limits,
@@ -23,7 +24,9 @@ from workflow_scripts.evaluation.leakage.search import (
     matches,
     matches_table,
     read_cosines,
+    same_pictures,
 )
+from workflow_scripts.stages.leakage import Leakage
 
 LIMITS = Limits(70, 0.9)
 
@@ -143,6 +146,16 @@ def test_close_vectors_add_copies_that_hashes_miss_if_the_pictures_agree(tmp_pat
     assert counts_of([cropped_one, both]) == counts
     with pytest.raises(PipelineError, match=r"vectors of images without fingerprints .*1 training images, such as t9"):
         matches(tests, [training], LIMITS, {"t9": {0: 0.99}})
+
+
+def test_pictures_of_pairs_are_compared_as_those_of_tests_and_training_images(tmp_path: Path) -> None:
+    own, flat = picture(0), Image.new("RGB", (64, 64), (9, 9, 9))
+    others = [own, resized(own), cropped(own), picture(1), flat, flat]
+    _, first = shard(tmp_path / "first", [own, own, own, own, own, flat])
+    _, second = shard(tmp_path / "second", others)
+    assert same_pictures(first, second, NEAR).tolist() == [True, True, True, False, False, True]
+    assert same_pictures(second, first, NEAR).tolist() == [True, True, True, False, False, True]
+    assert (Leakage().distance, Leakage().correlation) == NEAR
 
 
 def test_pairs_are_those_whose_exact_cosine_reaches_the_limit() -> None:

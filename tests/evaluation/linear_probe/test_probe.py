@@ -8,16 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
+from sklearn.model_selection import PredefinedSplit, StratifiedKFold, cross_val_predict
 
 from tests.evaluation.sets import downstream
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.downstream import Resampling
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
-from workflow_scripts.evaluation.linear_probe.probe import Fitter, Plan, Validation, probe, sweep, validation
+from workflow_scripts.evaluation.linear_probe.probe import Fitter, Plan, Validation, held_out, probe, sweep, validation
 
 COARSE = (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6)
 pytestmark = pytest.mark.usefixtures("exact")
-PLAN = Plan((1e-4, 1e-2, 1.0, 1e2), 9, 500, Resampling(200, 0.95, 0), "cpu")
+COMMON = {"sklearn": 1.0, "lgssl": 30.0}
+PLAN = Plan((1e-4, 1e-2, 1.0, 1e2), 9, 500, 5, 0, COMMON, Resampling(200, 0.95, 0), "cpu")
 
 
 @pytest.fixture
@@ -85,15 +87,16 @@ def test_the_tested_head_equals_scikit_learn_on_train_and_val() -> None:
     assert found.score.low is not None and found.score.low < found.score.value
 
 
+@pytest.mark.parametrize("least", [0, 2000])
 @pytest.mark.parametrize("objective", ["sklearn", "lgssl"])
-def test_cost_is_the_best_on_validation_and_blind_to_test(objective: str) -> None:
-    data = downstream(noise=2.0)
-    found = probe(data, objective, PLAN)
+def test_cost_is_the_best_on_validation_and_blind_to_test(objective: str, least: int) -> None:
+    data, plan = downstream(noise=2.0), PLAN._replace(least_validation=least)
+    found = probe(data, objective, plan)
     spoiled = data.labels.copy()
     spoiled[data.rows("test")] = 0
     features = data.features.copy()
     features[data.rows("test")] = 99
-    other = probe(replace(data, labels=spoiled, features=features), objective, PLAN)
+    other = probe(replace(data, labels=spoiled, features=features), objective, plan)
     assert other.cost == found.cost
     assert (other.head.weight == found.head.weight).all()
 
@@ -110,6 +113,54 @@ def test_the_chosen_cost_has_the_best_validation_accuracy_of_the_grid() -> None:
     best = max(accuracy.values())
     chosen = probe(data, "sklearn", PLAN._replace(fine_points=1)).cost
     assert accuracy[min(accuracy, key=lambda cost: abs(np.log(cost / chosen)))] == best
+
+
+def test_a_small_validation_split_is_replaced_by_stratified_folds_over_train_and_val() -> None:
+    data = downstream(4, noise=2.0)
+    rows, val = data.rows("train", "val"), data.rows("val")
+    (alone,) = held_out(data, PLAN._replace(least_validation=len(val)))
+    assert alone.tolist() == val.tolist()
+    parts = held_out(data, PLAN._replace(least_validation=len(val) + 1))
+    assert sorted(np.concatenate(parts).tolist()) == rows.tolist()
+    counts = np.array([np.bincount(data.labels[part], minlength=4) for part in parts])
+    twin = [np.bincount(data.labels[rows][part], minlength=4)
+            for _, part in StratifiedKFold(5).split(rows[:, None], data.labels[rows])]  # fmt: skip
+    assert sorted(counts.sum(axis=1)) == sorted(np.sum(twin, axis=1)) and (np.ptp(counts, axis=0) <= 1).all()
+    assert (np.sort(counts, axis=0) == np.sort(twin, axis=0)).all()
+    other = held_out(replace(data, name="other"), PLAN._replace(least_validation=2000))
+    assert [part.tolist() for part in other] != [part.tolist() for part in parts]
+
+
+def test_the_cost_chosen_by_folds_is_that_of_scikit_learn() -> None:
+    data, plan = downstream(3, noise=2.5), PLAN._replace(least_validation=2000, fine_points=1)
+    rows = data.rows("train", "val")
+    fold = np.empty(len(data.labels), int)
+    for number, part in enumerate(held_out(data, plan)):
+        fold[part] = number
+    features, labels = data.features[rows], data.labels[rows]
+    shares = {
+        cost: cross_val_predict(
+            LogisticRegression(C=cost, tol=1e-9, max_iter=5000),
+            features,
+            labels,
+            cv=PredefinedSplit(fold[rows]),
+            method="predict_proba",
+        )
+        for cost in plan.costs
+    }
+    scores = {cost: (accuracy_score(labels, found.argmax(axis=1)), -log_loss(labels, found))
+              for cost, found in shares.items()}  # fmt: skip
+    found = probe(data, "sklearn", plan)
+    assert found.cost == pytest.approx(max(scores, key=lambda cost: scores[cost]))
+    by_validation = probe(data, "sklearn", plan._replace(least_validation=0)).cost
+    assert by_validation != pytest.approx(found.cost), "the set should tell the two ways apart"
+
+
+def test_the_score_at_the_common_cost_is_that_of_a_probe_with_this_cost_alone() -> None:
+    data = downstream(4, noise=2.0)
+    for objective, cost in COMMON.items():
+        alone = probe(data, objective, PLAN._replace(costs=(cost,), fine_points=1))
+        assert probe(data, objective, PLAN).common == pytest.approx((cost, alone.score.value))
 
 
 def test_tied_validation_accuracies_do_not_select_a_constant_probe() -> None:
@@ -142,7 +193,7 @@ def test_validation_scores_equal_scikit_learn(metric: str) -> None:
     head = FittedHead(fitted.coef_, fitted.intercept_, np.zeros(8), np.ones(8))
     features, labels = data.features[data.rows("val")], data.labels[data.rows("val")]
     weights = 1 / np.bincount(labels)[labels] if metric == "mean_per_class" else None
-    found = validation(head, features, labels, metric)
+    found = validation([(head, features, labels)], metric)
     predicted, shares = fitted.predict(features), fitted.predict_proba(features)
     assert found.accuracy == pytest.approx(accuracy_score(labels, predicted, sample_weight=weights))
     assert found.log_loss == pytest.approx(log_loss(labels, shares, sample_weight=weights))
@@ -151,8 +202,8 @@ def test_validation_scores_equal_scikit_learn(metric: str) -> None:
 def test_a_class_that_the_head_never_saw_leaves_the_log_loss_finite() -> None:
     head = FittedHead(np.zeros((3, 1)), np.array([0.0, 0.0, -np.inf]), np.zeros(1), np.ones(1))
     features = np.zeros((4, 1), np.float32)
-    assert validation(head, features, np.array([0, 0, 1, 2]), "accuracy") == pytest.approx((0.5, np.log(2)))
-    assert validation(head, features, np.array([2, 2, 2, 2]), "accuracy") == (0.0, 0.0)
+    assert validation([(head, features, np.array([0, 0, 1, 2]))], "accuracy") == pytest.approx((0.5, np.log(2)))
+    assert validation([(head, features, np.array([2, 2, 2, 2]))], "accuracy") == (0.0, 0.0)
 
 
 def test_mean_per_class_equals_balanced_accuracy_and_has_an_interval() -> None:

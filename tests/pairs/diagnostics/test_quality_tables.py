@@ -22,8 +22,15 @@ def test_figures_without_image_vectors_or_labels_are_null() -> None:
     assert report.summary["image_cosine"] is report.summary["same_label"] is report.random_cosines is None
     assert report.pairs["same_subreddit"].to_pylist() == [True, True, False, False]
     assert report.pairs["reciprocal"].to_pylist() == [True, True, False, False]
-    assert report.summary["equal_captions"]["value"] == 0.5
+    assert report.summary["equal_captions"] is report.summary["near_copies"] is None
     assert report.summary["same_subreddit"]["chance"] == pytest.approx((2 / 4 + 2 / 4 + 1 / 4 + 1 / 4) / 4)
+
+
+def test_copies_of_captions_are_counted_by_pair() -> None:
+    copies = np.array([True, False, False, False]), np.array([True, True, True, False])
+    found = judge(PAIRS, Knowledge(SUBREDDIT, None, None, None, copies), Options(100, 0, 512)).summary
+    assert (found["equal_captions"]["value"], found["near_copies"]["value"]) == (0.25, 0.75)
+    assert found["near_copies"]["n"] == 4
 
 
 def test_purity_leaves_unknown_labels_out() -> None:

@@ -40,7 +40,7 @@ def test_grouped_in_the_order_of_the_registry(study: Study) -> None:
             "Fit to the image",
             [
                 "score by a judge (clip cosine)",
-                "standardised score by a judge (clip cosine)",
+                "centred score by a judge (clip cosine)",
                 "own image above a random one, by a judge (clip cosine)",
             ],
         ),

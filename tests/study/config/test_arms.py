@@ -120,7 +120,6 @@ AGREEMENT = {"name": "agree", "kind": "agreement", "encoder": "mpnet", "referenc
             {"judges": ({**CLIP, "images": 2000},)},
             "judge without scores of all images in .*: clip, which scores 2,000",
         ),
-        ({"standardised": True}, {"judges": ({**CLIP, "others": 1},)}, "scores that can't be standardised"),
         ({"judge": None}, {}, "contradictory settings in .*arms.4: original has no effect without a judge"),
     ],
 )

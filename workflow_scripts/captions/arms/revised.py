@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-OF_JUDGE = ("original", "replacement", "score", "standardised")
+OF_JUDGE = ("original", "replacement", "score", "centred")
 """Settings without effect unless a judge is given."""
 
 
@@ -34,9 +34,9 @@ class Revised(Settings):
         None, description="with a judge: the arm whose caption replaces it", examples=["generated"]
     )
     score: str | None = Field(None, description="which score of the judge; null: its only one", examples=["itc"])
-    standardised: bool = Field(
+    centred: bool = Field(
         False,
-        description="true: standardised scores, relative to those of the same caption with other images",
+        description="true: centred scores, relative to those of the same caption with other images",
         examples=[True],
     )
     margin: float = Field(
@@ -111,7 +111,7 @@ def judged(inputs: ArmInputs, settings: Revised) -> "np.ndarray":
     tables = [inputs.scores[str(settings.judge), str(arm)] for arm in (settings.original, settings.replacement)]
     names = score_names(tables[0])
     name = settings.score if settings.score in names else names[0]
-    column = f"{name}{KINDS['standardised' if settings.standardised else 'raw']}"
+    column = f"{name}{KINDS['centred' if settings.centred else 'raw']}"
     old, new = (table[column].fill_null(np.nan).to_numpy().astype(np.float64) for table in tables)
     gain = new - old
     inputs.counts["images_without_scores"] += int(np.isnan(gain).sum())

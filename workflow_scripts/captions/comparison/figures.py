@@ -161,7 +161,7 @@ FIGURES = by_name(
                    "By BLIP-2's matcher, which favours BLIP-2's own wording: a higher score may be due to style."),
         _judged("judge_score", "score by a judge", "on its own scale",
                 "Each judge has a scale of its own, and a higher score may be due to style."),
-        _judged("judge_score_standardised", "standardised score by a judge", "standard deviations",
+        _judged("judge_score_centred", "centred score by a judge", "on its own scale",
                 "How far the score with the own image is above those of the same caption with other images. That "
                 "takes out what the judge thinks of the wording."),
         _judged("judge_above_random", "own image above a random one, by a judge", "share of images",

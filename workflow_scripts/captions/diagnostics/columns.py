@@ -18,9 +18,16 @@ from workflow_scripts.captions.diagnostics.diversity import WordVariety
 from workflow_scripts.captions.diagnostics.near_duplicates import survey
 from workflow_scripts.captions.diagnostics.objects import UNLABELLED, Labelled, ObjectNames, Synonyms
 from workflow_scripts.captions.diagnostics.reading import batches
-from workflow_scripts.captions.diagnostics.words import HASHTAG, URL, is_content, is_first_person, is_vague, words_of
+from workflow_scripts.captions.diagnostics.words import (
+    HASHTAG,
+    SHORT_WORDS,
+    URL,
+    is_content,
+    is_first_person,
+    is_vague,
+    words_of,
+)
 
-SHORT_WORDS = 4  # captions with fewer words are short: their language is a guess
 TokenCounts = Callable[[Sequence[str]], Sequence[int]]
 RARE = 10_000
 """A word is rare if at most one in so many captions of the reference has it, or a single caption."""

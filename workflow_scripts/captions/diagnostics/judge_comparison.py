@@ -3,7 +3,7 @@
 A choice is the new caption, if it scores higher than the old one by more than a margin, or else the old one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from workflow_scripts.captions.score_table import KINDS, score_names
-from workflow_scripts.stats.clustered import cohen_kappa, share, spearman
+from workflow_scripts.captions.score_table import HALVES, KINDS, by_halves, score_names
+from workflow_scripts.stats.clustered import by_draws, cohen_kappa, share, spearman
 from workflow_scripts.stats.intervals import figure
 from workflow_scripts.stats.seeds import derive
 
@@ -23,19 +23,19 @@ MARGINS = (0.5, 1.0)
 
 
 class Scores(NamedTuple):
-    """One score of a judge: (n,) scores of the old and the new captions; (n,) the random image, the cluster."""
+    """One score of a judge: scores of n old and new captions (``by_halves``); (n,) the random image, the cluster."""
 
     old: np.ndarray
     new: np.ndarray
     images: np.ndarray
 
     def gain(self) -> np.ndarray:
-        """(n,) new less old score; NaN where one of them is unknown."""
+        """New less old score; NaN where one of them is unknown."""
         return self.new - self.old
 
 
 Compared = Mapping[tuple[str, str], Mapping[str, Scores]]
-"""(judge, name of the score) -> raw and standardised scores."""
+"""(judge, name of the score) -> raw and centred scores."""
 
 
 def sample(blocks: Iterable[Mapping[str, Sequence[Path]]], size: int, seed: int) -> tuple[Compared, int]:
@@ -60,7 +60,7 @@ def sample(blocks: Iterable[Mapping[str, Sequence[Path]]], size: int, seed: int)
         # The images with the smallest numbers of all are a random choice, and no others need to be held.
         kept = kept.take(pa.array(np.sort(np.argsort(kept["draw"].to_numpy(), kind="stable")[:size])))
     assert kept is not None
-    names = [column.split("/")[:2] for column in kept.column_names if column.endswith("/old")]
+    names = [column.split("/")[:2] for column in kept.column_names if column.endswith("/old/")]
     return {
         (judge, name): {kind: _scores(kept, judge, name, ending) for kind, ending in KINDS.items()}
         for judge, name in names
@@ -68,14 +68,14 @@ def sample(blocks: Iterable[Mapping[str, Sequence[Path]]], size: int, seed: int)
 
 
 def _both(old: Path, new: Path) -> pa.Table:
-    """Columns ``key``, ``images``, and ``<score>/old`` and ``/new``, ``/old_z`` and ``/new_z`` of a judge's tables."""
+    """Columns ``key``, ``images``, and by score, age and column ``<score>/old/_centred`` of a judge's tables."""
     tables = [pq.read_table(path) for path in (old, new)]
     found = {"key": tables[0]["key"], "images": tables[0]["random_image"].fill_null(-1)}
     at = pc.index_in(tables[0]["key"], value_set=tables[1]["key"])
     for name in score_names(tables[0]):
-        for ending in KINDS.values():
-            found[f"{name}/old{ending}"] = tables[0][f"{name}{ending}"]
-            found[f"{name}/new{ending}"] = tables[1][f"{name}{ending}"].take(at)
+        for ending in (*KINDS.values(), HALVES):
+            found[f"{name}/old/{ending}"] = tables[0][f"{name}{ending}"]
+            found[f"{name}/new/{ending}"] = tables[1][f"{name}{ending}"].take(at)
     return pa.table(found)
 
 
@@ -93,44 +93,40 @@ def _common(judges: Mapping[str, pa.Table]) -> pa.Table:
 
 
 def _scores(table: pa.Table, judge: str, name: str, ending: str) -> Scores:
-    old, new = (_floats(table[f"{judge}/{name}/{age}{ending}"]) for age in ("old", "new"))
+    old, new = (by_halves(table, f"{judge}/{name}/{age}/", ending) for age in ("old", "new"))
     return Scores(old, new, table[f"{judge}/images"].to_numpy())
-
-
-def _floats(column: pa.ChunkedArray) -> np.ndarray:
-    return np.asarray(column.fill_null(np.nan).to_numpy(), dtype=np.float64)
 
 
 def judges(compared: Compared) -> dict[str, Any]:
     """Figures of each judge, by judge and score.
 
-    ``raw`` and ``standardised``: ``replaced``, the share of images for which the new caption is chosen at margin 0, and
-    by margin ``flips_at``, the share for which that margin changes the choice. ``flips_standardised``: the share for
-    which raw and standardised score choose differently at margin 0. ``replaced_by_style``: of the images for which the
-    raw score chooses the new caption, the share for which the standardised one does not.
+    ``raw`` and ``centred``: ``replaced``, the share of images for which the new caption is chosen at margin 0, and
+    by margin ``flips_at``, the share for which that margin changes the choice. ``flips_centred``: the share for
+    which raw and centred score choose differently at margin 0. ``replaced_by_style``: of the images for which the
+    raw score chooses the new caption, the share for which the centred one does not.
     """
     found: dict[str, Any] = {}
     for (judge, name), kinds in compared.items():
-        raw, standardised = (one.gain() for one in kinds.values())
-        both, images = ~np.isnan(raw) & ~np.isnan(standardised), kinds["raw"].images
-        replaced = both & (raw > 0)
+        raw, centred = (one.gain() for one in kinds.values())
+        both, images = ~np.isnan(raw[0] + centred[0]), kinds["raw"].images
+        replaced = both & (raw[0] > 0)
         found.setdefault(judge, {})[name] = {
             **{kind: _choices(one) for kind, one in kinds.items()},
-            "flips_standardised": _share((raw > 0) != (standardised > 0), both, images),
-            "replaced_by_style": _share(standardised <= 0, replaced, images),
+            "flips_centred": _share((raw > 0) != (centred > 0), both, images),
+            "replaced_by_style": _share(centred <= 0, replaced, images),
         }
     return found
 
 
 def _choices(scores: Scores) -> dict[str, Any]:
     gain = scores.gain()
-    known = ~np.isnan(gain)
+    known = ~np.isnan(gain[0])
     flips = {f"{margin:g}": _share((gain > 0) != (gain > margin), known, scores.images) for margin in MARGINS}
     return {"replaced": _share(gain > 0, known, scores.images), "flips_at": flips}
 
 
 def pairs(compared: Compared) -> dict[str, Any]:
-    """Figures of each two scores, both raw or both standardised.
+    """Figures of each two scores, both raw or both centred.
 
     ``spearman``: rank correlation of the scores of the new captions; ``flips``: the share of images for which they
     choose differently at margin 0; ``kappa``: their agreement on the choice beyond chance.
@@ -144,16 +140,20 @@ def pairs(compared: Compared) -> dict[str, Any]:
 
 def _pair(first: Scores, second: Scores) -> dict[str, Any]:
     gains = first.gain(), second.gain()
-    known, scored = ~np.isnan(gains[0] + gains[1]), ~np.isnan(first.new + second.new)
-    (one, two), images = (gain > 0 for gain in gains), first.images
-    kappa = cohen_kappa(one[known], two[known], images[known]) if known.any() else None
-    ranks = spearman(first.new[scored], second.new[scored], images[scored]) if scored.any() else None
+    known, scored = ~np.isnan(gains[0] + gains[1])[0], ~np.isnan(first.new + second.new)[0]
+    one, two = (gain > 0 for gain in gains)
     return {
-        "spearman": figure(ranks, int(scored.sum())),
-        "kappa": figure(kappa, int(known.sum())),
-        "flips": _share(one != two, known, images),
+        "spearman": _figure(spearman, scored, first.images, first.new, second.new),
+        "kappa": _figure(cohen_kappa, known, first.images, one, two),
+        "flips": _share(one != two, known, first.images),
     }
 
 
 def _share(hits: np.ndarray, among: np.ndarray, images: np.ndarray) -> dict[str, Any]:
-    return figure(share(hits[among], images[among]) if among.any() else None, int(among.sum()))
+    return _figure(share, among, images, hits)
+
+
+def _figure(estimate: Callable[..., Any], among: np.ndarray, images: np.ndarray, *draws: np.ndarray) -> dict[str, Any]:
+    """An estimate of the observations (1 or 3, n) ``among`` all, with its interval; None where there is none."""
+    n = int(among.sum())
+    return figure(by_draws(estimate, *(one[:, among] for one in draws), clusters=images[among]) if n else None, n)

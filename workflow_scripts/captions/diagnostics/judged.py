@@ -6,12 +6,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from workflow_scripts.captions.score_table import RANDOM, score_names
-from workflow_scripts.stats.clustered import share
+from workflow_scripts.captions.score_table import KINDS, RANDOM, by_halves, score_names
+from workflow_scripts.stats.clustered import by_draws, share
 from workflow_scripts.stats.intervals import figure, mean_figure
-
-ENDINGS = {"": "", "_z": "_standardised"}
-"""Ending of the columns of a kind of score -> ending of the names of its figures."""
 
 
 def compare(arms: Iterable[str], read: Callable[[str], pa.Table], reference: str | None) -> dict[str, Any]:
@@ -21,7 +18,7 @@ def compare(arms: Iterable[str], read: Callable[[str], pa.Table], reference: str
     ``above_random_image``: how often a caption scores higher with its own image than with a random one; 0.5 if the
     judge can't tell them apart. Against the reference arm: ``preferred``, how often the arm's caption of an image
     scores higher; and ``style_control``, the same with both captions beside a random image. A judge of what an image
-    shows has a style control of 0.5; one that differs also prefers a style. ``standardised``: the same for standardised
+    shows has a style control of 0.5; one that differs also prefers a style. ``centred``: the same for centred
     scores. Ties count half.
 
     Args:
@@ -38,29 +35,25 @@ def compare(arms: Iterable[str], read: Callable[[str], pa.Table], reference: str
 
 def _of_arm(table: pa.Table, reference: pa.Table | None, name: str) -> dict[str, Any]:
     images = table["random_image"].fill_null(-1).to_numpy()
-    found = {f"mean{text}": mean_figure(_values(table, f"{name}{ending}")) for ending, text in ENDINGS.items()}
-    found["above_random_image"] = _share(_values(table, name), _values(table, name + RANDOM), images)
+    found = {f"mean{ending}": mean_figure(by_halves(table, name, ending)) for ending in KINDS.values()}
+    found["above_random_image"] = _share(by_halves(table, name, ""), by_halves(table, name, RANDOM), images)
     if reference is None:
         return found
-    for ending, text in ENDINGS.items():
-        ours, theirs = (_values(one, f"{name}{ending}") for one in (table, reference))
-        found[f"mean{text}"]["difference"] = mean_figure(ours - theirs)
-    for title, column in (("preferred", name), ("style_control", name + RANDOM)):
-        for ending, text in ENDINGS.items():
-            ours, theirs = (_values(one, f"{column}{ending}") for one in (table, reference))
-            found[f"{title}{text}"] = _share(ours, theirs, images)
+    for ending in KINDS.values():
+        ours, theirs = (by_halves(one, name, ending) for one in (table, reference))
+        found[f"mean{ending}"]["difference"] = mean_figure(ours - theirs)
+    for title, column in (("preferred", ""), ("style_control", RANDOM)):
+        for ending in KINDS.values():
+            ours, theirs = (by_halves(one, name, f"{column}{ending}") for one in (table, reference))
+            found[f"{title}{ending}"] = _share(ours, theirs, images)
     return found
 
 
-def _values(table: pa.Table, column: str) -> np.ndarray:
-    return np.asarray(table[column].fill_null(np.nan).to_numpy(), dtype=np.float64)
-
-
 def _share(first: np.ndarray, second: np.ndarray, images: np.ndarray) -> dict[str, Any]:
-    """How often (n,) ``first`` exceeds ``second``, ties half, where both are known.
+    """How often ``first`` exceeds ``second``, ties half, where both are known; as :func:`by_halves` has them.
 
     Captions with the same random image depend on one another, so they form a cluster.
     """
-    known = ~np.isnan(first) & ~np.isnan(second)
-    wins = (np.sign(first[known] - second[known]) + 1) / 2
-    return figure(share(wins, images[known]) if len(wins) else None, len(wins))
+    known = ~np.isnan(first[0] - second[0])
+    wins = (np.sign(first - second)[:, known] + 1) / 2
+    return figure(by_draws(share, wins, clusters=images[known]) if known.any() else None, int(known.sum()))

@@ -46,6 +46,12 @@ def near_duplicates(words: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return np.asarray(found[group] & (sizes > 0))
 
 
+def resembling(first: Iterable[str], second: Iterable[str]) -> np.ndarray:
+    """(m,) bool: which pairs of captions are near duplicates; a caption without words is none."""
+    sets = ((set(words_of(one)), set(words_of(other))) for one, other in zip(first, second, strict=True))
+    return np.array([bool(a) and len(a & b) >= SIMILAR * len(a | b) - 1e-9 for a, b in sets], dtype=bool)
+
+
 def _mix(values: np.ndarray, seed: int) -> np.ndarray:
     """Hashes of (n,) uint64 by the finaliser of SplitMix64 (Steele, Lea and Flood 2014, OOPSLA)."""
     values = values + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)

@@ -2,6 +2,7 @@
 
 import re
 
+SHORT_WORDS = 4  # captions with fewer words are short: their language is a guess
 WORD = re.compile(r"\w+(?:['’]\w+)*")
 HASHTAG = re.compile(r"(?<![\w&/])#\w*[^\W\d_]\w*")
 URL = re.compile(  # for a bare host only its last letter, so that no word is searched twice

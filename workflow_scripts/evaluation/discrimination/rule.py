@@ -1,6 +1,7 @@
 """Settings of the rule by which a metric tells models apart, which was written before any result."""
 
 from graphlib import CycleError, TopologicalSorter
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
@@ -21,6 +22,14 @@ class Discrimination(Intervals):
     least_models: int = Field(
         4, ge=3, description="fewest models for a verdict", examples=[5], json_schema_extra={"unit": "models"}
     )
+    least_levels: int = Field(
+        3,
+        ge=3,
+        description="fewest known levels for a verdict: evaluated steps of a training, shares of faithful captions, or "
+        "networks of stated orderings. Between two extremes, any metric that notices training succeeds",
+        examples=[4],
+        json_schema_extra={"unit": "levels"},
+    )
     least_icc: float = Field(
         0.5,
         gt=0,
@@ -31,6 +40,11 @@ class Discrimination(Intervals):
     )
     least_recovered: float = Field(
         0.9, gt=0.5, le=1, description="share of known orderings that a metric must recover", examples=[0.95]
+    )
+    doses: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {},
+        description="share of faithful captions by pair table, where it is known; those of mixed arms are filled in",
+        examples=[{"half": 0.5}],
     )
     orderings: tuple[Ordering, ...] = Field(
         (),

@@ -20,6 +20,7 @@ DISCRIMINATION = pa.schema(
         ("metric", pa.string()),
         *[(name, pa.int64()) for name in ("models", "runs", "images")],
         *[(name, pa.float64()) for name in ("var_model", "var_seed", "var_image", "icc", "low", "high")],
+        ("levels", pa.int64()),
         ("orderings", pa.int64()),
         ("recovered", pa.float64()),
         *[(name, pa.float64()) for name in ("spearman", "partial_r2", "p_partial")],
@@ -93,11 +94,14 @@ class Finding(NamedTuple):
     beyond_probe: str | None
 
 
-def finding(found: Components, models: int, share: float, gain: Gain | None, rule: Discrimination) -> Finding:
+def finding(
+    found: Components, models: int, levels: int, share: float, gain: Gain | None, rule: Discrimination
+) -> Finding:
     """The verdict on one metric; docs/saliency.md states the rule in words.
 
     Args:
         models: compared.
+        levels: different known levels of these.
         share: of known orderings that the metric recovers; nan without any.
         gain: of the metric beyond the probe; None of the probe itself.
     """
@@ -106,13 +110,15 @@ def finding(found: Components, models: int, share: float, gain: Gain | None, rul
         beyond = "not shown"
         if gain.p < 1 - rule.level:
             beyond = "yes" if gain.slope > 0 else "in the wrong direction"
-    verdict, reason = _verdict(found, models, share, rule)
+    verdict, reason = _verdict(found, models, levels, share, rule)
     return Finding(verdict, reason, beyond)
 
 
-def _verdict(found: Components, models: int, share: float, rule: Discrimination) -> tuple[str, str]:
+def _verdict(found: Components, models: int, levels: int, share: float, rule: Discrimination) -> tuple[str, str]:
     if models < rule.least_models:
         return OPEN, f"{models} models; {rule.least_models} are required"
+    if levels < rule.least_levels:
+        return OPEN, f"{levels} known levels; {rule.least_levels} are required"
     if not found.icc >= 0:
         return OPEN, "no model has several seeds"
     if not share >= 0:
@@ -131,35 +137,46 @@ class Checkpoint(NamedTuple):
 
     Attributes:
         model: what checkpoints that differ in their seed alone share.
-        peers: what runs share whose order is known from their methods: backbone and tag.
+        kind: what checkpoints that differ in their pairs alone share.
+        dose: share of faithful captions of its pairs; nan if it is unknown.
         place: of the step among the run's, ascending.
     """
 
     run: str
     step: str
-    method: str
-    seed: int
+    backbone: str
+    is_external: bool
     model: tuple[str, ...]
-    peers: tuple[str, ...]
+    kind: tuple[Any, ...]
+    dose: float
     place: int
 
 
-def checkpoints(rows: Sequence[Mapping[str, Any]], scores: Scores) -> list[Checkpoint]:
-    """The checkpoints of the summary's rows that have scores; ``best`` is left out, which may equal a numbered step."""
+def checkpoints(rows: Sequence[Mapping[str, Any]], scores: Scores, doses: Mapping[str, float]) -> list[Checkpoint]:
+    """The checkpoints of the summary's rows that have scores.
+
+    ``best`` is left out, which may equal a numbered step; and so are untrained and supervised networks, which differ
+    from all others so much that nearly any metric tells them apart.
+
+    Args:
+        doses: share of faithful captions by pair table.
+    """
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
     for row in rows:
-        if (row["run"], row["step"]) in scores and row["step"] != "best":
+        is_extreme = row["method"] in (UNTRAINED, SUPERVISED)
+        if (row["run"], row["step"]) in scores and row["step"] != "best" and not is_extreme:
             found.setdefault((row["run"], row["step"]), row)
     order = sorted({step for _, step in found}, key=lambda step: (step == "last", step))
-    cell = ("method", "pairs", "augmentation", "backbone", "tag")
+    cell = ("method", "augmentation", "backbone", "tag")
     return [
         Checkpoint(
             run,
             step,
-            row["method"],
-            row["seed"],
-            (*(row[name] for name in cell), step),
-            (row["backbone"], row["tag"]),
+            row["backbone"],
+            row["method"] == EXTERNAL,
+            (*(row[name] for name in (*cell, "pairs")), step),
+            (*(row[name] for name in (*cell, "seed")), step),
+            doses.get(row["pairs"], np.nan),
             order.index(step),
         )
         for (run, step), row in found.items()
@@ -167,28 +184,21 @@ def checkpoints(rows: Sequence[Mapping[str, Any]], scores: Scores) -> list[Check
 
 
 def known_orderings(found: Sequence[Checkpoint], stated: Sequence[tuple[str, str]] = ()) -> list[tuple[int, int]]:
-    """Places (lower, higher): untrained < trained, an early step < a later one of the same run, others < supervised.
+    """Places (lower, higher): an early step < a later one of the same run, and a smaller dose < a larger one.
 
-    Between runs of the same backbone and tag; untrained and supervised ones against trained ones at their last step.
+    Doses are compared between checkpoints that differ in their pairs alone.
 
     Args:
-        stated: further orderings of backbones or networks, with any tag, at the last step of their runs; of the
-            higher ones only what was trained.
+        stated: further orderings of backbones or networks, with any tag, at the last step of their runs.
     """
     last = max((one.place for one in found), default=0)
     pairs = []
     for low, one in enumerate(found):
         for high, other in enumerate(found):
-            is_stated = (one.peers[0], other.peers[0]) in stated and other.method != UNTRAINED
-            if is_stated and one.place == other.place == last:
-                pairs.append((low, high))
-            if one.peers != other.peers or low == high:
-                continue
-            same_run = one.run == other.run and one.place < other.place and one.method != UNTRAINED
-            ends = one.place == other.place == last
-            from_floor = one.method == UNTRAINED and other.method != UNTRAINED and other.place == last
-            to_ceiling = other.method == SUPERVISED and one.method not in (UNTRAINED, SUPERVISED) and ends
-            if same_run or from_floor or to_ceiling:
+            is_stated = (one.backbone, other.backbone) in stated and one.place == other.place == last
+            is_earlier = one.run == other.run and one.place < other.place
+            is_less_faithful = one.kind == other.kind and one.dose < other.dose
+            if is_stated or is_earlier or is_less_faithful:
                 pairs.append((low, high))
     return pairs
 
@@ -203,7 +213,7 @@ def discrimination_rows(
         summary: rows of the study's summary, for what is known of runs.
         probe: family of the probe's accuracy, with which other metrics are compared.
     """
-    runs = checkpoints(summary, scores)
+    runs = checkpoints(summary, scores, rule.doses)
     metrics = dict.fromkeys(metric for run in runs for metric in scores[run.run, run.step] if is_compared(metric[0]))
     masked = {dataset for family, dataset in metrics if family.startswith("saliency.")}
     for metric in metrics:
@@ -230,10 +240,23 @@ def _row(
     gain = partial_r2(levels[known], (accuracy if is_beside_probe else means)[known], added[known])
     share = recovered(means, orderings)
     counts = len(models), len(runs), variances.images
+    heights = len(np.unique(levels[known]))
     parts = variances.model, variances.seed, variances.image, variances.icc, variances.low, variances.high
     correlation = spearman(means, accuracy) if is_beside_probe else float("nan")
-    verdict = finding(variances, len(models), share, None if metric == probe else gain, rule)
-    row = (metric[1], metric[0], *counts, *parts, len(orderings), share, correlation, gain.share, gain.p, *verdict)
+    verdict = finding(variances, len(models), heights, share, None if metric == probe else gain, rule)
+    row = (
+        metric[1],
+        metric[0],
+        *counts,
+        *parts,
+        heights,
+        len(orderings),
+        share,
+        correlation,
+        gain.share,
+        gain.p,
+        *verdict,
+    )
     finite = (None if isinstance(value, float) and not np.isfinite(value) else value for value in row)
     return dict(zip(DISCRIMINATION.names, finite, strict=True))
 
@@ -241,24 +264,22 @@ def _row(
 def known_levels(found: Sequence[Checkpoint], stated: Sequence[tuple[str, str]]) -> np.ndarray:
     """The known level of each checkpoint, (R,) float64, in steps of one; nan for an external network of no ordering.
 
-    Untrained ones have 0, steps of a training rise by one, and supervised ones have the highest of their backbone.
-    Networks of a stated ordering start at 0, and trained higher ones are raised above all last steps of the lower ones.
+    Levels rise by one with each step of a training and with each dose. Networks of a stated ordering start at 0, and
+    the higher ones are raised above all last steps of the lower ones.
     """
     last = max((one.place for one in found), default=0)
     named = {name for pair in stated for name in pair}
-    levels = np.array([_level(one, last, named) for one in found])
-    ends = {name: [at for at, one in enumerate(found) if one.peers[0] == name and one.place == last] for name in named}
-    trained = {name: [at for at in places if found[at].method != UNTRAINED] for name, places in ends.items()}
+    doses = sorted({one.dose for one in found if np.isfinite(one.dose)})
+    levels = np.array([_level(one, doses, named) for one in found])
+    ends = {name: [at for at, one in enumerate(found) if one.backbone == name and one.place == last] for name in named}
     for _ in named:  # orderings have no cycle, so this reaches the end of every chain
         for low, high in stated:
-            if ends[low] and trained[high]:
-                levels[trained[high]] = np.maximum(levels[trained[high]], levels[ends[low]].max() + 1)
+            if ends[low] and ends[high]:
+                levels[ends[high]] = np.maximum(levels[ends[high]], levels[ends[low]].max() + 1)
     return levels
 
 
-def _level(one: Checkpoint, last: int, named: set[str]) -> float:
-    if one.method == EXTERNAL:
-        return 0 if one.peers[0] in named else np.nan
-    if one.method == UNTRAINED:
-        return 0
-    return last + 2 if one.method == SUPERVISED else one.place + 1
+def _level(one: Checkpoint, doses: Sequence[float], named: set[str]) -> float:
+    if one.is_external:
+        return 0 if one.backbone in named else np.nan
+    return one.place + (doses.index(one.dose) if one.dose in doses else 0)

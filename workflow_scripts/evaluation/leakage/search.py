@@ -197,6 +197,21 @@ class Limits(NamedTuple):
     correlation: float
 
 
+NEAR = Limits(70, 0.93)
+"""The default of studies."""
+
+
+def same_pictures(first: Fingerprints, second: Fingerprints, limits: Limits) -> np.ndarray:
+    """(m,) bool: whether two images have the same pixels, or are near by hash; copies may be cropped, not mirrored."""
+    same = (first.pixels == second.pixels).all(axis=1)
+    views = first.hashes[:, :1] ^ second.hashes, first.hashes[:, 1:] ^ second.hashes[:, :1]
+    bits = np.unpackbits(np.concatenate(views, axis=1), axis=2).sum(axis=2, dtype=np.int64).min(axis=1)
+    near = np.flatnonzero((bits <= limits.distance) & ~same & ~first.flat & ~second.flat)
+    if len(near):
+        same[near] = _best_fit(first.pictures[near], second.pictures[near])[0] >= limits.correlation
+    return np.asarray(same)
+
+
 def matches(
     tests: Fingerprints, blocks: Iterable[tuple[list[str], Fingerprints]], limits: Limits, cosines: Cosines
 ) -> list[Match]:

@@ -1,6 +1,7 @@
-"""Linear probe of frozen features: C chosen only on validation, refitted on train + val, tested once.
+"""Linear probe of frozen features: C chosen without the test split, refitted on train + val, tested once.
 
-Features are used unscaled, as in the original's and CLIP's evaluation.
+C is chosen on the validation split, or by folds over train + val where that split is small: on a few hundred images,
+many values of C differ by chance alone. Features are used unscaled, as in the original's and CLIP's evaluation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from workflow_scripts.evaluation.linear_probe.objectives import (
     principal_basis,
 )
 from workflow_scripts.stats.intervals import Interval
+from workflow_scripts.stats.seeds import derive
 
 DECADES = 2.0
 TOLERANCE = 5e-5
@@ -34,16 +36,16 @@ RESULTS = pa.schema(
         *[(name, pa.string()) for name in ("dataset", "objective", "metric")],
         *[(name, pa.float64()) for name in ("value", "low", "high")],
         ("n", pa.int64()),
-        ("best_c", pa.float64()),
+        *[(name, pa.float64()) for name in ("best_c", "common_c", "value_at_common_c")],
     ]
 )
 Probed = tuple[Downstream, str, "ProbeResult"]
 
 
 class Validation(NamedTuple):
-    """How well a cost does on the validation split.
+    """How well a cost does on images that its heads were not fitted to.
 
-    Small splits give many costs the same accuracy, down to one whose probe predicts a single class; the log-loss tells
+    Few images give many costs the same accuracy, down to one whose probe predicts a single class; the log-loss tells
     such costs apart.
     """
 
@@ -95,17 +97,27 @@ class Plan(NamedTuple):
     costs: tuple[float, ...]
     fine_points: int
     max_iter: int
+    folds: int
+    least_validation: int
+    common_costs: Mapping[str, float]
     resampling: Resampling
     device: str
 
 
 class ProbeResult(NamedTuple):
-    """A tested probe: its head, cost, test predictions (rows of the test split, in order) and test score."""
+    """A tested probe.
+
+    Attributes:
+        predicted: classes of the rows of the test split, in order.
+        score: on the test split.
+        common: the cost that all runs have in common, and the test score of the head for it.
+    """
 
     head: FittedHead
     cost: float
     predicted: np.ndarray
     score: Interval
+    common: tuple[float, float]
 
 
 def probe(data: Downstream, objective: str, plan: Plan) -> ProbeResult:
@@ -114,38 +126,65 @@ def probe(data: Downstream, objective: str, plan: Plan) -> ProbeResult:
     Raises:
         PipelineError: a split is empty.
     """
-    train, val, test = data.rows("train"), data.rows("val"), data.rows("test")
-    for split, rows in (("train", train), ("val", val), ("test", test)):
-        if not len(rows):
+    test = data.rows("test")
+    for split in ("train", "val", "test"):
+        if not len(data.rows(split)):
             advice = "give the dataset more images or another val_fraction"
             raise PipelineError("empty split", f"dataset {data.name}", split, advice)
     cost, known = _chosen(data, objective, plan)
-    head = Fitter(data, data.rows("train", "val"), objective, plan, known)(cost)
+    refit, common = Fitter(data, data.rows("train", "val"), objective, plan, known), plan.common_costs[objective]
+    head = refit(cost)
     predicted = head.predict(data.features[test])
-    return ProbeResult(head, cost, predicted, with_interval(predicted, data, plan.resampling))
+    hits = refit(common).predict(data.features[test]) == data.labels[test]
+    at_common = common, average(hits, data.labels[test], data.metric)
+    return ProbeResult(head, cost, predicted, with_interval(predicted, data, plan.resampling), at_common)
 
 
 def _chosen(data: Downstream, objective: str, plan: Plan) -> tuple[float, dict[float, FittedHead]]:
-    """The cost that the validation split prefers, and the heads that were fitted to the training split.
+    """The cost that does best on held-out images, and heads from which other searches can start.
 
-    The fitter's copy of the features is nearly as large as the one of train and val, so both must not exist at once.
+    The fitters' copies of the features are as large as the one of train and val, so they must not exist beside it.
     """
-    fitter, val = Fitter(data, data.rows("train"), objective, plan, {}), data.rows("val")
+    known: dict[float, FittedHead] = {}
+    fitted = data.rows("train", "val")
+    fitters = [
+        (Fitter(data, np.setdiff1d(fitted, rows), objective, plan, known), rows) for rows in held_out(data, plan)
+    ]
 
     def score(cost: float) -> Validation:
-        return validation(fitter(cost), data.features[val], data.labels[val], data.metric)
+        heads = [(fitter(cost), rows) for fitter, rows in fitters]
+        return validation([(head, data.features[rows], data.labels[rows]) for head, rows in heads], data.metric)
 
-    return sweep(score, plan.costs, plan.fine_points), fitter.known
+    return sweep(score, plan.costs, plan.fine_points), known
 
 
-def validation(head: FittedHead, features: np.ndarray, labels: np.ndarray, metric: str) -> Validation:
-    """Accuracy and mean negative log probability of the labels (n,), both averaged as ``metric`` says.
+def held_out(data: Downstream, plan: Plan) -> list[np.ndarray]:
+    """Rows of train + val that are held out to choose the cost, part by part; heads are fitted to all others.
+
+    That is the validation split or, if it has fewer than ``plan.least_validation`` images, each of ``plan.folds``
+    random parts of train + val. Each class is spread over the parts evenly. They are the same for every run.
+    """
+    rows, val = data.rows("train", "val"), data.rows("val")
+    if len(val) >= plan.least_validation:
+        return [val]
+    shuffled = np.random.default_rng(derive(plan.resampling.seed, "folds", data.name)).permutation(len(rows))
+    part = np.empty(len(rows), np.int64)
+    part[np.lexsort([shuffled, data.labels[rows]])] = np.arange(len(rows)) % min(plan.folds, len(rows))
+    return [rows[part == number] for number in range(part.max() + 1)]
+
+
+def validation(parts: Sequence[tuple[FittedHead, np.ndarray, np.ndarray]], metric: str) -> Validation:
+    """Accuracy and mean negative log probability of the labels, both averaged as ``metric`` says.
 
     The log-loss ignores rows whose class the head never saw: they cost the same, an infinite loss, at every C.
+
+    Args:
+        parts: heads, each with the features (n, d) and labels (n,) of rows that it was not fitted to.
     """
-    scores = head.scores(features).astype(np.float64)
+    scores = np.concatenate([head.scores(features) for head, features, _ in parts]).astype(np.float64)
+    labels = np.concatenate([labels for *_, labels in parts])
     accuracy = average(scores.argmax(axis=1) == labels, labels, metric)
-    seen = np.isfinite(head.bias[labels])
+    seen = np.concatenate([np.isfinite(head.bias[labels]) for head, _, labels in parts])
     if not seen.any():
         return Validation(accuracy, 0.0)
     own = scores[np.flatnonzero(seen), labels[seen]]
@@ -159,14 +198,14 @@ class Fitter:
     how many steps lead to the minimum. It changes only within the tolerance, unless ``max_iter`` ends the search.
 
     Args:
-        known: heads of the same features by cost, from which searches can start.
+        known: heads of the same features by cost, from which searches can start; those that are fitted are added.
     """
 
     def __init__(
-        self, data: Downstream, rows: np.ndarray, objective: str, plan: Plan, known: Mapping[float, FittedHead]
+        self, data: Downstream, rows: np.ndarray, objective: str, plan: Plan, known: dict[float, FittedHead]
     ) -> None:
         labels = data.labels[rows]
-        self.known, self._objective, self._plan, self._classes = dict(known), objective, plan, len(data.classes)
+        self.known, self._objective, self._plan, self._classes = known, objective, plan, len(data.classes)
         self._present, compact = np.unique(labels, return_inverse=True)
         self._basis = principal_basis(data.features, rows)
         turned, classes = self._basis.turned(data.features, rows), len(self._present)
@@ -197,9 +236,9 @@ class Fitter:
 
 
 def results_table(results: Sequence[Probed]) -> pa.Table:
-    """One row per set and objective: dataset, objective, metric, value, low, high, n (test images), best_c."""
+    """One row per set and objective, with the columns of :data:`RESULTS`; n is the number of test images."""
     rows = [
-        (data.name, objective, data.metric, *found.score, len(found.predicted), found.cost)
+        (data.name, objective, data.metric, *found.score, len(found.predicted), found.cost, *found.common)
         for data, objective, found in results
     ]
     return pa.table(list(zip(*rows, strict=True)), schema=RESULTS)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Scorer:
+class PairScorer:
     matcher: "Matcher"
 
     def load(self, images: "list[Image.Image]") -> "Tensor":
@@ -29,7 +29,7 @@ class _Scorer:
     def read(self, texts: Sequence[str]) -> "tuple[Sequence[str], Tensor]":
         return texts, self.matcher.text_vectors(texts)
 
-    def scores(self, prepared: "tuple[Tensor, ...]", read: "tuple[Sequence[str], Tensor]") -> "tuple[Tensor, Tensor]":
+    def scores(self, prepared: "tuple[Tensor, ...]", read: "tuple[Sequence[str], Tensor]") -> "tuple[Tensor, ...]":
         from workflow_scripts.models.matcher import itc
 
         (states, vectors), (texts, text_vectors) = prepared, read
@@ -44,7 +44,7 @@ def load(sources: Mapping[str, Path], device: str, settings: MatchedText) -> Sco
     """
     from workflow_scripts.models.matcher import load_matcher
 
-    return _Scorer(load_matcher(sources["model"], device, settings.max_text_tokens, settings.text_norm))
+    return PairScorer(load_matcher(sources["model"], device, settings.max_text_tokens, settings.text_norm))
 
 
 JUDGE = Judge(
@@ -54,6 +54,5 @@ JUDGE = Judge(
     needs=("model",),
     own_model=False,
     scores=("itm", "itc"),
-    others=16,
     load=load,
 )

@@ -1,7 +1,7 @@
 """Ridge regression from the features of an image classifier to the vectors of captions, fitted to captioned photos.
 
 An image is the vector that is predicted for it. As raw scores prefer some wordings whatever the image shows, compare
-standardised ones.
+centred ones.
 """
 
 from collections.abc import Mapping, Sequence

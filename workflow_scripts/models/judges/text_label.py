@@ -1,7 +1,7 @@
 """Similarity of a caption and the labels of an image classifier, in the space of a sentence encoder.
 
 An image is the mean of the vectors of all labels ("a photo of a beagle"), weighted by the softmax of the classifier's
-logits at a high temperature. As raw scores prefer some wordings whatever the image shows, compare standardised ones.
+logits at a high temperature. As raw scores prefer some wordings whatever the image shows, compare centred ones.
 """
 
 from collections.abc import Mapping

@@ -10,7 +10,12 @@ from matplotlib.figure import Figure
 from workflow_scripts.stats.histogram import histogram
 
 COLOURS = ("#3b6ea5", "#c8783c")
-NAMES = {"reciprocity": "reciprocal", "equal_captions": "equal captions", "same_subreddit": "same subreddit"}
+NAMES = {
+    "reciprocity": "reciprocal",
+    "equal_captions": "equal captions",
+    "near_copies": "near copies of captions",
+    "same_subreddit": "same subreddit",
+}
 
 
 def draw(

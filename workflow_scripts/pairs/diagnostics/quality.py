@@ -12,7 +12,6 @@ from workflow_scripts.pairs.pools import pools_of
 from workflow_scripts.stats.intervals import Interval, figure, wilson
 from workflow_scripts.stats.seeds import derive
 
-EQUAL = 1 - 1e-6
 HELD = 1 << 30  # bytes of vectors
 RESAMPLED = 32_768  # rows
 Number = float | int | None

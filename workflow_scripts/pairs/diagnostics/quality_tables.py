@@ -19,13 +19,15 @@ QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 class Knowledge:
     """Data on the n images: int codes of the subreddits; image vectors, codes of labels and of captions, if any.
 
-    A label code of -1 means unknown.
+    A label code of -1 means unknown. ``copies`` says which of the m pairs have equal captions, and captions of nearly
+    the same words (equal ones too), if captions are known: (m,) bool each.
     """
 
     subreddit: np.ndarray
     vectors: ImageVectors | None
     label: np.ndarray | None
     caption: np.ndarray | None
+    copies: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,10 @@ def judge(pairs: PairRows, known: Knowledge, options: Options) -> Report:
         "hubness": quality.hubness(pairs) | effective_targets(pairs),
         "false_negatives": false_negatives(pairs, known.caption, options.batch),
         "reciprocity": quality.share(back, pairs),
-        "equal_captions": quality.share(pairs.cosine >= quality.EQUAL, pairs),
+        **{
+            name: None if known.copies is None else quality.share(known.copies[at], pairs)
+            for at, name in enumerate(("equal_captions", "near_copies"))
+        },
         "same_subreddit": {
             **quality.share(same, pairs),
             "chance": quality.chance(known.subreddit, pairs.sources),

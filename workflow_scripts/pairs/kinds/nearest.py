@@ -105,7 +105,9 @@ def find(inputs: PairInputs, settings: Nearest) -> Pairs:
     )
     if recall.neighbours:
         pairs = replace(pairs, recall=(recall.hits, recall.neighbours, recall.queries))
-    return pairs if settings.min_cosine is None else keep(pairs, settings.min_cosine)
+    if settings.min_cosine is None:
+        return pairs
+    return keep(pairs, pairs.cosine >= settings.min_cosine, "outside_thresholds")
 
 
 class _Recall:

@@ -11,7 +11,7 @@ from workflow_scripts.reporting.text import arm_class, percent, plain, points
 Row = dict[str, Any]
 JUDGED = {
     "judge_score": "mean",
-    "judge_score_standardised": "mean_standardised",
+    "judge_score_centred": "mean_centred",
     "judge_above_random": "above_random_image",
 }
 """Figure -> what `judge_quality` calls it."""

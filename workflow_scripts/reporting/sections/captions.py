@@ -80,7 +80,7 @@ def _line(origin: str, text: str, itm: float | None, chosen: Mapping[str, Row]) 
 
 
 class JudgeScore(NamedTuple):
-    """A score, and the judge and score that it is of; its interval is the standardised score in brackets."""
+    """A score, and the judge and score that it is of; its interval is the centred score in brackets."""
 
     name: str
     number: Number
@@ -117,10 +117,10 @@ def judge_scores(study: Study, keys: Collection[str]) -> Judged:
 def _add(study: Study, scores: Artifact, keys: Collection[str], found: Judged) -> None:
     arm, judge = scores.unit["arm"], scores.unit["judge"]
     for row in rows_of(scores.path(".parquet"), "key", sorted(keys)):
-        for name in [name for name in row if f"{name}_random_z" in row and row[name] is not None]:
+        for name in [name for name in row if f"{name}_random_centred" in row and row[name] is not None]:
             where = f"key {row['key']}, {name}"
-            standardised = "" if row[f"{name}_z"] is None else f"({plain(row[f'{name}_z'])})"
-            number = Number(plain(row[name]), standardised, study.source(scores, ".parquet"), where)
+            centred = "" if row[f"{name}_centred"] is None else f"({plain(row[f'{name}_centred'])})"
+            number = Number(plain(row[name]), centred, study.source(scores, ".parquet"), where)
             found.setdefault((arm, row["key"]), []).append(JudgeScore(f"{judge} {name}", number))
 
 

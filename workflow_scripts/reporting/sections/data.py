@@ -27,7 +27,7 @@ from workflow_scripts.reporting.study import (
     sample_rows,
     unit_of,
 )
-from workflow_scripts.reporting.text import arm_class, caption_text, count, plain, words
+from workflow_scripts.reporting.text import arm_class, caption_text, count, percent, plain, words
 from workflow_scripts.stats.intervals import wilson
 from workflow_scripts.stats.seeds import derive
 
@@ -178,13 +178,22 @@ def losses(study: Study) -> Row:
     """Rows lost at each stage."""
     records = [record(artifact) for name in FLOW for artifact in study.all(name)]
     card = study.one("data_card")
-    states, picture = [], None
+    states, picture, lines = [], None, []
     if card is not None:
         source = study.source(card, ".json")
         for name, rows in final_states(study.json(card)):
             states.append((words(name), Number(count(rows), source=source, rows=f"state {name}")))
         picture = study.figure(card, "Kept and lost rows")
-    return {"steps": steps(records, study.index), "states": states, "figure": picture}
+        for name, groups in study.json(card).get("captions", {}).items():
+            lines.append((words(name), [_survivor(groups, group, name, source) for group in groups]))
+    return {"steps": steps(records, study.index), "states": states, "figure": picture, "survivors": lines}
+
+
+def _survivor(groups: Row, group: str, name: str, source: Source) -> Number:
+    """A figure of kept or lost rows, or their difference, with its interval."""
+    one, written = groups[group], plain if name in ("words", "characters") else percent
+    value, low, high = (written(one[end]).replace("-", "−") for end in ("value", "low", "high"))
+    return Number(value, f"{low} to {high}", source, f"captions.{name}.{group}, n = {one['n']}")
 
 
 def quality(study: Study, name: str, unit: str) -> Row:

@@ -87,16 +87,24 @@ def _statistic(row: Row | None, source: Source | None) -> Number:
 
 
 def probe_tables(measured: Sequence[Measured]) -> list[Table]:
-    """A table per probe objective."""
+    """A table per probe objective, with the accuracy at the common C beside that at the chosen one."""
     objectives = sorted({row["objective"] for item in measured for row in item.rows})
     return [
-        by_dataset([_only(item, "objective", name) for item in measured], f"Linear probe, objective {words(name)}")
+        by_dataset([_with_common(item, name) for item in measured], f"Linear probe, objective {words(name)}")
         for name in objectives
     ]
 
 
-def _only(item: Measured, column: str, value: str) -> Measured:
-    return replace(item, rows=[row for row in item.rows if row[column] == value])
+def _with_common(item: Measured, objective: str) -> Measured:
+    """The rows of an objective, each followed by one of the accuracy at the common C."""
+    rows, sources = [], dict(item.sources)
+    for row in item.rows:
+        if row["objective"] == objective:
+            name = f"{row['dataset']} at C = {row['common_c']:g}"
+            sources[name] = item.sources[row["dataset"]]
+            at_common = {"dataset": name, "value": row["value_at_common_c"], "low": None, "high": None}
+            rows += [row, row | at_common]
+    return replace(item, rows=rows, sources=sources)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from workflow_scripts.core.declaration.result_names import (
 )
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.reporting.charts import Dot, dots
+from workflow_scripts.reporting.sections.better_maps import better_maps
 from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine
 from workflow_scripts.reporting.text import arm_class, caption_text, percent, points, words
 from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
@@ -77,6 +78,7 @@ def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMean
         "places": [_place(name, layer, by_set[name], maps) for name, layer in places],
         "scores": [(words(name), meaning) for name, meaning in scores.items() if name in shown],
         "maps": [(words(name), meaning.summary) for name, meaning in maps.items()],
+        "better": better_maps(study),
         "objects": _objects(study),
         "checks": _checks(study),
         "discrimination": _discrimination(study),

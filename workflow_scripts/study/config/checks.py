@@ -263,7 +263,7 @@ def judged_arm_errors(study: Study) -> Iterator[SettingError]:
 
 
 def _scores(where: Path, arm: Arm, judge: Judge) -> Iterator[SettingError]:
-    wanted, standardised = getattr(arm, "score", None), getattr(arm, "standardised", False)
+    wanted = getattr(arm, "score", None)
     offered = JUDGES[judge.kind].scores
     if wanted is not None and wanted not in offered:
         yield SettingError("unknown score", (*where, "score"), wanted, one_of(wanted, offered))
@@ -279,10 +279,6 @@ def _scores(where: Path, arm: Arm, judge: Judge) -> Iterator[SettingError]:
         value = f"{judge.name}, which scores {judge.images:,} images"
         advice = "choose by a judge that scores all images (images: null)"
         yield SettingError("judge without scores of all images", (*where, "judge"), value, advice)
-    if standardised and judge.others is not None and judge.others < 2:
-        value = f"{judge.name} compares a caption with {judge.others} other images"
-        advice = "give the judge at least 2 others, or choose by raw scores"
-        yield SettingError("scores that can't be standardised", (*where, "standardised"), value, advice)
 
 
 def encoder_errors(study: Study) -> Iterator[SettingError]:
@@ -315,6 +311,9 @@ def contrast_errors(study: Study, sound: bool) -> Iterator[SettingError]:
             names of pairs are checked.
     """
     stated = study.evaluation.discrimination.stated
+    for name in study.evaluation.discrimination.doses:
+        path = ("evaluation", "discrimination", "doses", name)
+        yield from known(path, "pairs of a run", name, {run.pairs for run in study.runs})
     runs = _runs(study) if sound and (study.contrasts or stated) else []
     for number, name in [(number, name) for number, pair in enumerate(stated) for name in pair if sound]:
         where = ("evaluation", "discrimination", "orderings", number)

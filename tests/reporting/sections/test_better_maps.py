@@ -1,0 +1,64 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.reporting import fake_study
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.declaration.result_names import SALIENCY
+from workflow_scripts.reporting.sections.better_maps import better_maps, statement
+from workflow_scripts.reporting.settings import Report
+from workflow_scripts.reporting.study import Study
+
+ALL, SOME = {"centre_gaussian": (3, 3), "runner_up": (3, 3)}, {"centre_gaussian": (2, 3), "runner_up": (3, 3)}
+NONE = {"centre_gaussian": (0, 3), "runner_up": (0, 3)}
+HIGHER = "not shown: not every run of the side with the higher score leads"
+
+
+@pytest.mark.parametrize(
+    ("difference", "p", "reason", "leading", "said"),
+    [
+        (0.2, 0.01, "", ALL, "the maps that are added are better"),
+        (-0.2, 0.01, "", ALL, "the maps that are subtracted are better"),
+        (0.2, 0.01, "", SOME, f"{HIGHER} centre gaussian"),
+        (0.2, 0.01, "", NONE, f"{HIGHER} centre gaussian and runner up"),
+        (0.2, 0.01, "", {"centre_gaussian": (0, 0), "runner_up": (3, 3)}, f"{HIGHER} centre gaussian"),
+        (0.2, 0.2, "", ALL, "not shown: the difference may be chance"),
+        (0.2, 0.01, "only 3 classes", ALL, "not shown: only 3 classes"),
+        (0.2, None, "", ALL, "not shown: no joint interval"),
+    ],
+)
+def test_maps_are_better_only_if_they_lead_the_gaussian_and_the_runner_up(
+    difference: float, p: float | None, reason: str, leading: dict[str, tuple[int, int]], said: str
+) -> None:
+    assert statement({"difference": difference, "p_adjusted": p, "reason": reason}, leading) == said
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    results: Path = tmp_path_factory.mktemp("better") / "results"
+    given = fake_study.run_inputs(results)
+    return Study({name: [Artifact(path) for path in paths] for name, paths in given.items()}, Report(study="s"))
+
+
+def test_the_side_with_the_higher_score_is_checked(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = study.table
+
+    def table(artifact: Artifact, suffix: str = ".parquet") -> list[dict[str, Any]]:
+        rows = read(artifact, suffix)
+        if suffix == ".contrasts.parquet":
+            return [row | {"reason": ""} for row in rows]
+        behind = {
+            "metric": "saliency.centre_gaussian.pixel_ap.lead",
+            "run": fake_study.run_name(*fake_study.RUNS[4][:4]),
+        }
+        return [row | {"low": -0.01} if all(row.get(key) == behind[key] for key in behind) else row for row in rows]
+
+    assert {line["dataset"] for line in better_maps(study)} == {"masks"}
+    monkeypatch.setattr(study, "table", table)
+    lines = {(line["name"], line["where"]): line for line in better_maps(study)}
+    line = lines["revised − original", "simclr, crop"]
+    assert line["number"].text == "+8.0" and SALIENCY in line["number"].title
+    assert (line["leading"], line["statement"]) == (["2 of 3", "3 of 3"], f"{HIGHER} centre gaussian")
+    line = lines["original (crop) − self (simclr)", "simclr, crop"]
+    assert line["statement"] == "not shown: no joint interval"
