@@ -1,5 +1,6 @@
 """The GPUs of a machine as its driver describes them, and whether they can do what a job needs; without torch."""
 
+import ctypes
 import importlib.util
 import logging
 import os
@@ -12,34 +13,41 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.machine import ask
 
 log = logging.getLogger(__name__)
-QUERY = "name,driver_version,compute_cap,memory.total"
-LEAST_DRIVER = {12: (525, 60), 13: (580, 65)}
-"""Least driver of a major version of CUDA, https://docs.nvidia.com/deploy/cuda-compatibility."""
+QUERY = "name,driver_version,memory.total"
 LEAST_CAPABILITY = {12: 5.0, 13: 7.5}
 """Least compute capability of a major version of CUDA, from its release notes."""
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU: its name, the driver's version, its compute capability, and its memory in MB."""
+    """A GPU: its name, the driver's version, its memory in MB, and its compute capability if the driver says it."""
 
     name: str
     driver: str
-    capability: float
     memory_mb: int
+    capability: float | None = None
 
 
 def visible_gpus() -> list[Gpu]:
     """Those that this process may use, a MIG device as its GPU; none if the driver's tool is missing or fails."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    which = ["-i", visible] if visible else []
-    answer = ask("nvidia-smi", *which, f"--query-gpu={QUERY}", "--format=csv,noheader,nounits")
-    rows = [[cell.strip() for cell in line.rsplit(",", 3)] for line in (answer or "").splitlines()]
+    query = ["nvidia-smi", *(["-i", visible] if visible else []), "--format=csv,noheader,nounits"]
+    # Tools of older drivers don't know the capability, and fail.
+    answer = ask(*query, f"--query-gpu={QUERY},compute_cap") or ask(*query, f"--query-gpu={QUERY}") or ""
+    found = (re.fullmatch(r"(.*), (.*), (\d+)(?:, (\d+\.\d+))?", line.strip()) for line in answer.splitlines())
     return [
-        Gpu(name, driver, float(capability), int(memory))
-        for name, driver, capability, memory in (row for row in rows if len(row) == 4)
-        if re.fullmatch(r"\d+\.\d+", capability) and memory.isdigit()
+        Gpu(row[1], row[2], int(row[3]) * 2**20 // 10**6, float(row[4]) if row[4] else None) for row in found if row
     ]
+
+
+def cuda_of_driver() -> int | None:
+    """Major version of CUDA that the driver, or a compatibility package in its place, supports; None if unknown."""
+    version = ctypes.c_int()
+    try:
+        failed = ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
+    except (OSError, AttributeError):
+        return None
+    return None if failed else version.value // 1000
 
 
 def cuda_of_torch() -> int | None:
@@ -50,15 +58,15 @@ def cuda_of_torch() -> int | None:
     return int(found[1]) if found else None
 
 
-def unusable(gpus: Sequence[Gpu], cuda: int | None) -> Iterator[PipelineError]:
-    """Why the installed PyTorch can't use these GPUs."""
+def unusable(gpus: Sequence[Gpu], cuda: int | None, supported: int | None) -> Iterator[PipelineError]:
+    """Why a PyTorch that is built for ``cuda`` can't use these GPUs, whose driver supports CUDA ``supported``."""
     for gpu in dict.fromkeys(gpus):
-        driver = tuple(int(part) for part in re.findall(r"\d+", gpu.driver))
-        if driver < (least := LEAST_DRIVER.get(cuda or 0, (0, 0))):
-            value = f"{gpu.driver}, but the installed PyTorch, built for CUDA {cuda}, needs {least[0]}.{least[1]}"
+        if cuda and supported and supported < cuda:
+            value = f"{gpu.driver} supports CUDA {supported}, but the installed PyTorch is built for CUDA {cuda}"
             advice = "ask for a newer driver, or install a PyTorch that is built for an older CUDA"
             yield PipelineError("GPU driver too old", gpu.name, value, advice)
-        if gpu.capability < (lowest := LEAST_CAPABILITY.get(cuda or 0, 0.0)):
+        lowest = LEAST_CAPABILITY.get(cuda or 0, 0.0)
+        if gpu.capability is not None and gpu.capability < lowest:
             value = f"compute capability {gpu.capability}, but CUDA {cuda} needs {lowest}"
             advice = "use a newer GPU, or install a PyTorch that is built for an older CUDA"
             yield PipelineError("GPU too old", gpu.name, value, advice)
@@ -83,10 +91,12 @@ def check_gpus(stage: str, needed_mb: int) -> None:
     gpus, cuda = visible_gpus(), cuda_of_torch()
     for gpu in gpus:
         log.info(
-            "GPU: %s, compute capability %s, %s MB, driver %s; PyTorch is built for CUDA %s; about %s MB needed",
-            gpu.name, gpu.capability, f"{gpu.memory_mb:,}", gpu.driver, cuda, f"{needed_mb:,}",
+            "GPU: %s, compute capability %s, %s MB, driver %s; PyTorch is built for CUDA %s",
+            gpu.name, gpu.capability or "unknown", f"{gpu.memory_mb:,}", gpu.driver, cuda,
         )  # fmt: skip
-    for error in unusable(gpus, cuda):
+    if gpus and needed_mb:
+        log.info("about %s MB of a GPU are needed", f"{needed_mb:,}")
+    for error in unusable(gpus, cuda, cuda_of_driver()):
         raise error
     if (small := too_small(gpus, needed_mb, stage)) is not None:
         log.warning("%s", small)

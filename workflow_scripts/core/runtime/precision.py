@@ -29,7 +29,7 @@ ALGORITHMS = "torch_deterministic_algorithms"
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
-    """Types of a stage's numbers on a GPU, as docs/decisions.md lists them.
+    """Types of a stage's numbers on a GPU, as docs/decisions.md lists them; the last two attributes set switches.
 
     Attributes:
         weights: of networks, or the type of what is compared.
