@@ -186,7 +186,8 @@ def evaluate_saliency(
     images: PackedImages,
     plan: SaliencyPlan,
 ) -> SaliencyResult:
-    """Score the masked test images of a set; besides the maps to be shown, a batch is in memory at a time.
+    """Score the masked test images of a set; besides the maps to be shown, two batches are in memory, or those of
+    twice as many images as workers.
 
     Images whose mask is empty after the centre crop, or whose class has no training image, are left out and
     counted. Map and mask are compared at the size of the network's input.
