@@ -16,6 +16,17 @@ log = logging.getLogger(__name__)
 QUERY = "name,driver_version,memory.total"
 LEAST_CAPABILITY = {12: 5.0, 13: 7.5}
 """Least compute capability of a major version of CUDA, from its release notes."""
+SAID = (
+    "out of memory",  # CUDA, NCCL, Triton
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "ALLOCATION_FAILED",  # cuDNN 9: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED, and cuSOLVER
+    # No room for the handle or the workspace of a library, which says no more than that.
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_NOT_INITIALIZED",
+    "unable to find an engine to execute this computation",
+)
+"""What torch and the libraries below it say where a device has no memory left; that of a processor is not among it."""
 
 
 @dataclass(frozen=True)
@@ -100,3 +111,9 @@ def check_gpus(stage: str, needed_mb: int) -> None:
         raise error
     if (small := too_small(gpus, needed_mb, stage)) is not None:
         log.warning("%s", small)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that a GPU's memory is full, so that a smaller batch may help."""
+    full = type(error).__name__ == "OutOfMemoryError" or any(said.lower() in str(error).lower() for said in SAID)
+    return full and isinstance(error, RuntimeError)
