@@ -18,10 +18,10 @@ from workflow_scripts.embeddings.chunks import BATCHES, unfinished, unit_rows, v
 from workflow_scripts.models.backbones import load_backbone
 from workflow_scripts.models.checkpoints import pinned, pretrained
 from workflow_scripts.models.matcher import load_matcher
+from workflow_scripts.models.networks.split_linear import split_on_gpu
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import normalise
 from workflow_scripts.models.preprocessing import prepare as seen
-from workflow_scripts.models.split_linear import split_on_gpu
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def blip2_encoder(folder: Path, device: str) -> Encoder:
 def transformers_encoder(folder: Path, device: str) -> Encoder:
     """``get_image_features`` of a two-tower model such as CLIP, else the pooled output, in float32.
 
-    On a GPU, linear layers are :class:`~workflow_scripts.models.split_linear.SplitLinear`.
+    On a GPU, linear layers are :class:`~workflow_scripts.models.networks.split_linear.SplitLinear`.
 
     Raises:
         PipelineError: ``folder`` has no image model, an incomplete one, or one without a pooled output.

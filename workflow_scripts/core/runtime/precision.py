@@ -48,7 +48,7 @@ class Precision:
 
 
 THREE = "float32; of matchers and towers three bf16"
-"""Products of stages with image encoders of transformers: see :mod:`workflow_scripts.models.split_linear`."""
+"""Products of stages with image encoders of transformers: see :mod:`workflow_scripts.models.networks.split_linear`."""
 EXACT = Precision()
 DOUBLE = Precision(weights="float64", products="float64", sums="float64")
 
