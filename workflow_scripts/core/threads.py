@@ -33,7 +33,7 @@ def mapped(
         pool.shutdown(cancel_futures=True)
 
 
-def in_threads(function: Callable[[T], object], items: Iterable[T], workers: int) -> None:
+def in_threads(function: Callable[[T], object], items: Iterable[T], workers: int, ahead: int | None = None) -> None:
     """Call ``function`` on every item; see :func:`mapped`."""
-    for _ in mapped(function, items, workers):
+    for _ in mapped(function, items, workers, ahead):
         pass

@@ -14,6 +14,7 @@ from workflow_scripts.core.runtime.machine import ask
 
 log = logging.getLogger(__name__)
 QUERY = "name,driver_version,memory.total"
+CUDA = re.compile(r"^cuda\b.*= '(\d+)\.", re.M)  # in torch/version.py
 LEAST_CAPABILITY = {12: 5.0, 13: 7.5}
 """Least compute capability of a major version of CUDA, from its release notes."""
 SAID = (
@@ -42,13 +43,17 @@ class Gpu:
 def visible_gpus() -> list[Gpu]:
     """Those that this process may use, a MIG device as its GPU; none if the driver's tool is missing or fails."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    query = ["nvidia-smi", *(["-i", visible] if visible else []), "--format=csv,noheader,nounits"]
+    command = ["nvidia-smi", *(["-i", visible] if visible else []), "--format=csv,noheader,nounits"]
     # Tools of older drivers don't know the capability, and fail.
-    answer = ask(*query, f"--query-gpu={QUERY},compute_cap") or ask(*query, f"--query-gpu={QUERY}") or ""
-    found = (re.fullmatch(r"(.*), (.*), (\d+)(?:, (\d+\.\d+))?", line.strip()) for line in answer.splitlines())
-    return [
-        Gpu(row[1], row[2], int(row[3]) * 2**20 // 10**6, float(row[4]) if row[4] else None) for row in found if row
-    ]
+    for query in (f"{QUERY},compute_cap", QUERY):
+        if answer := ask(*command, f"--query-gpu={query}"):
+            rows = [line.strip().rsplit(", ", query.count(",")) for line in answer.splitlines()]
+            return [_gpu(*row) for row in rows if len(row) > 2 and row[2].isdigit()]
+    return []
+
+
+def _gpu(name: str, driver: str, mebibytes: str, capability: str | None = None) -> Gpu:
+    return Gpu(name, driver, int(mebibytes) * 2**20 // 10**6, float(capability) if capability else None)
 
 
 def cuda_of_driver() -> int | None:
@@ -65,7 +70,7 @@ def cuda_of_torch() -> int | None:
     """Major version of CUDA that the installed PyTorch is built for; None without CUDA."""
     spec = importlib.util.find_spec("torch")
     file = Path(spec.origin).with_name("version.py") if spec and spec.origin else None
-    found = re.search(r"^cuda\b.*= '(\d+)\.", file.read_text(), re.M) if file and file.is_file() else None
+    found = CUDA.search(file.read_text()) if file and file.is_file() else None
     return int(found[1]) if found else None
 
 

@@ -16,6 +16,7 @@ from workflow_scripts.study.preflight.findings import Finding, Start
 
 INSTALL = "pip install -c constraints.txt -e ."
 SLURM = ("sbatch", "squeue")
+GPUS_LISTED = re.compile(r"\bgpu(?::[^:,(\s]+)?:(\d+)")  # in sinfo's list of generic resources
 
 
 def machine_findings(start: Start) -> Iterator[Finding]:
@@ -118,7 +119,7 @@ def _cards(start: Start, stages: Sequence[str]) -> Iterator[Finding]:
 def _gpus_of_a_node(start: Start) -> Iterator[Finding]:
     """Runs that want more GPUs of a node than any node of the cluster has, as SLURM lists them."""
     listed = ask("sinfo", "--noheader", "--format=%G") or ""
-    kinds = (re.findall(r"\bgpu(?::[^:,(\s]+)?:(\d+)", line) for line in listed.splitlines())
+    kinds = map(GPUS_LISTED.findall, listed.splitlines())
     counts = [sum(map(int, found)) for found in kinds if found]
     if not counts or start.units.study.compute.device == "cpu":
         return
