@@ -62,8 +62,8 @@ class Moves(TorchDispatchMode):
         result, given = func(*args, **(kwargs or {})), [*args, *(kwargs or {}).values()]
         if func.overloadpacket.__name__ not in MOVES_NOTHING:
             self.kernels += 1
-            moved = {id(one): one for one in [*given, result] if isinstance(one, torch.Tensor)}
-            self.bytes += sum(one.nbytes for one in moved.values())
+            moved = {id(tensor): tensor for tensor in [*given, result] if isinstance(tensor, torch.Tensor)}
+            self.bytes += sum(tensor.nbytes for tensor in moved.values())
         return result
 
 
@@ -81,7 +81,7 @@ def test_all_linear_layers_are_replaced(on_gpu: None) -> None:
     inputs = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
     expected = model(inputs)
     split_on_gpu(model, "cuda")
-    assert [type(one) for one in model] == [SplitLinear, SplitLinear, nn.LayerNorm]
+    assert [type(layer) for layer in model] == [SplitLinear, SplitLinear, nn.LayerNorm]
     assert torch.allclose(model(inputs), expected, atol=1e-3)
 
 

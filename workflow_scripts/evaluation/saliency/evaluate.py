@@ -261,7 +261,7 @@ def _score(images: Iterator[tuple[_Seen, _Seen]], result: SaliencyResult, size: 
 
     for image, scores, without in mapped(scored, images, plan.workers):
         result.scores[image.place] = scores
-        result.constant.update(one for one, none in zip(plan.maps, without, strict=True) if none)
+        result.constant.update(name for name, constant in zip(plan.maps, without, strict=True) if constant)
         kept = image.maps[0][[KINDS.index(kind) for kind in SHOWN]]
         if not result.shown.size:
             result.shown = np.empty((len(result.keys), *kept.shape), np.float32)
