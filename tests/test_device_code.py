@@ -212,6 +212,7 @@ def test_a_batch_copies_and_waits_as_the_table_says_and_gives_the_numbers_of_the
         gpu.counts.clear()
         gpu.seen.clear()
         found = numbers(compute())
+    preprocessing._statistics.cache_clear()
     counts = tuple(gpu.counts[what] for what in ("to_device", "to_host", "waits"))
     for ours, cpus in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, cpus, rtol=0.05, atol=0.05)

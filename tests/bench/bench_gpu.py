@@ -127,12 +127,13 @@ def probe() -> dict[str, Any]:
     rows, width, classes = (1_281_167, 2048, 1000) if GPU else (2_000, 32, 10)
     rng = np.random.default_rng(0)
     features, labels = rng.standard_normal((rows, width), np.float32), rng.integers(0, classes, rows)
+    features = features.astype(np.float64)  # as the stage does
     loss = TorchCrossEntropy(features, labels, classes, DEVICE)
     weight, bias = np.zeros((classes, width)), np.zeros(classes)
-    kept, targets = torch.from_numpy(features).to(DEVICE), torch.from_numpy(labels).to(DEVICE)
+    kept, targets = loss.features, torch.from_numpy(labels).to(DEVICE)
 
     def bare() -> None:
-        head = torch.zeros((classes, width), device=DEVICE, requires_grad=True)
+        head = torch.zeros((classes, width), dtype=torch.float64, device=DEVICE, requires_grad=True)
         for start in range(0, rows, 65_536):
             part = slice(start, start + 65_536)
             torch.nn.functional.cross_entropy(kept[part] @ head.T, targets[part], reduction="sum").backward()

@@ -102,7 +102,9 @@ def test_features_that_are_not_finite_are_an_error(tmp_path: Path, images: TarIm
     network, weights, about = save_network(tmp_path)
     save_file({name: tensor * float("nan") for name, tensor in network.state_dict().items()}, weights)
     encoder = run_encoder(weights, about, View(size=24, side=24, resize="bilinear"), "cpu")
-    with pytest.raises(PipelineError, match=r"vectors not finite in .*use another encoder or checkpoint"):
+    with pytest.raises(
+        PipelineError, match=r"vectors not finite in .*last\.safetensors: .*use another encoder or checkpoint"
+    ):
         embed(images, encoder, 4, tmp_path, 1)
 
 

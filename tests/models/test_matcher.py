@@ -23,7 +23,7 @@ from workflow_scripts.models.matcher import (
     project,
     take_projections,
 )
-from workflow_scripts.models.split_linear import SplitLinear
+from workflow_scripts.models.networks.split_linear import SplitLinear
 
 DEMO_MATCHER = Path("workflow_scripts/demo/captioner/match")
 TEXTS = [
@@ -108,7 +108,7 @@ def trained() -> tuple[Matcher, list[Image.Image], list[list[str]]]:
 @pytest.fixture
 def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models are loaded as for a GPU, though on a CPU."""
-    monkeypatch.setattr("workflow_scripts.models.split_linear.dtype_of", lambda device: torch.bfloat16)
+    monkeypatch.setattr("workflow_scripts.models.networks.split_linear.dtype_of", lambda device: torch.bfloat16)
 
 
 def test_scores_on_a_gpu_are_those_of_float32(
@@ -139,7 +139,7 @@ def test_scores_of_new_weights_hardly_differ_on_a_gpu(
     """Weights spread as BERT's are at first (0.02) and after training (0.05)."""
     folder = save_checkpoints(tmp_path, spread)["matcher"]
     full = load_matcher(folder, "cpu", 32)
-    monkeypatch.setattr("workflow_scripts.models.split_linear.dtype_of", lambda device: torch.bfloat16)
+    monkeypatch.setattr("workflow_scripts.models.networks.split_linear.dtype_of", lambda device: torch.bfloat16)
     ours = load_matcher(folder, "cpu", 32)
     expected, found = (one.scores(one.prepare(one.image_states(pictures)), TEXTS) for one in (full, ours))
     for whole, parts in zip(expected, found, strict=True):

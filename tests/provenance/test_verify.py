@@ -249,6 +249,9 @@ def test_tensors_arrays_json_and_pictures(both: tuple[Path, Path]) -> None:
     for path, value in zip(both, ("4.5,b", "4.0,a"), strict=True):
         path.write_text(f"x,name\n{value}\n,c\n")
     assert deviation(*both, ".csv") == Deviation(0.125, 1.0, "x")
+    for path, value in zip(both, ("1", "0.5"), strict=True):  # whole floats are written without a point
+        path.write_text(f"x,name\n{value},a\n1,c\n")
+    assert deviation(*both, ".csv") == Deviation(0.5, 0.5, "x")
     for path, shift in zip(both, (1, 0), strict=True):
         with open(path, "wb") as stream:
             np.save(stream, np.array([7, 8 + shift]))

@@ -171,7 +171,7 @@ def test_ridge_reads_captioned_photos(ready: Captioned, tmp_path: Path) -> None:
     judge = JUDGES["ridge"].load(sources, "cpu", JUDGES["ridge"].settings.model_validate({"folds": 2}))
     images = index_images(Artifact(ready.index))
     for place, row in enumerate(pq.read_table(made.path(".parquet")).to_pylist()):
-        (score,) = judge.scores(judge.prepare([images.image(place)]), judge.read([CAPTIONS[place]]))
+        (score,) = judge.scores(judge.prepare(judge.load([images.image(place)])), judge.read([CAPTIONS[place]]))
         assert row["similarity"] == (pytest.approx(float(score), abs=1e-5) if CAPTIONS[place] else None)
 
 

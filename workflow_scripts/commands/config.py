@@ -24,8 +24,8 @@ def command(
 ) -> None:
     """Explain a key of the config.
 
-    Prints its meaning, type, unit, default and an example, and says so if an edit of it reruns nothing. A section is
-    printed with its keys. Numbers in KEY, such as that of the item in pairs.0.k, are ignored.
+    Prints its meaning, type, unit, default and an example, and marks settings of download and pretraining that rerun
+    nothing. A section is printed with its keys. Numbers in KEY, such as that of the item in pairs.0.k, are ignored.
 
     \b
     Examples:

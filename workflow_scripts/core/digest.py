@@ -269,7 +269,8 @@ def _is_discover(node: ast.AST) -> bool:
 def without_facts(tree: ast.Module) -> ast.Module:
     """A module without its ``FACTS`` and without the names that are imported only for it.
 
-    Type checks refuse to import such a name from the module.
+    Type checks refuse to import such a name from the module, unless it is exported (``__all__``, ``import x as x``),
+    which a module with facts must not do.
     """
     facts = [node for node in tree.body if _assigned(node) == SKIPPED]
     if not facts:

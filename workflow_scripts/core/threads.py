@@ -9,10 +9,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def mapped(function: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R, None, None]:
+def mapped(
+    function: Callable[[T], R], items: Iterable[T], workers: int, ahead: int | None = None
+) -> Generator[R, None, None]:
     """``function(item)`` of every item, in order, from ``workers`` threads, which end if the generator is closed.
 
-    At most twice as many items as threads are in progress while the caller has another.
+    At most ``ahead`` items, twice as many as threads by default, are in progress while the caller has another.
 
     Raises:
         Exception: that of the first item, in order, whose call raised.
@@ -23,7 +25,7 @@ def mapped(function: Callable[[T], R], items: Iterable[T], workers: int) -> Gene
     try:
         for item in items:
             running.append(pool.submit(function, item))
-            if len(running) > 2 * workers:
+            if len(running) > (2 * workers if ahead is None else ahead):
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
@@ -31,7 +33,7 @@ def mapped(function: Callable[[T], R], items: Iterable[T], workers: int) -> Gene
         pool.shutdown(cancel_futures=True)
 
 
-def in_threads(function: Callable[[T], object], items: Iterable[T], workers: int) -> None:
+def in_threads(function: Callable[[T], object], items: Iterable[T], workers: int, ahead: int | None = None) -> None:
     """Call ``function`` on every item; see :func:`mapped`."""
-    for _ in mapped(function, items, workers):
+    for _ in mapped(function, items, workers, ahead):
         pass

@@ -24,7 +24,12 @@ def _file(work: Path, start: int) -> Path:
 
 
 def vector_chunks(
-    rows: int, chunk_rows: int, work: Path, compute: Callable[[int, int], np.ndarray], what: str
+    rows: int,
+    chunk_rows: int,
+    work: Path,
+    compute: Callable[[int, int], np.ndarray],
+    what: str,
+    source: Path | None = None,
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield the vectors of rows 0..n in order, by chunks that do not depend on where a job was stopped.
 
@@ -34,6 +39,7 @@ def vector_chunks(
         work: folder of finished chunks.
         compute: (start, stop) -> (stop - start, d) float32.
         what: description of the work for the progress line.
+        source: the encoder's file or folder, for errors.
 
     Yields:
         The rows and their (m, d) float32 vectors.
@@ -50,7 +56,10 @@ def vector_chunks(
             if len(bad := np.flatnonzero(~np.isfinite(found).all(axis=1))):
                 value = f"{len(bad)} of rows {start} to {stop - 1}, the first is row {start + bad[0]}"
                 raise PipelineError(
-                    "vectors not finite", what, value, "use another encoder or checkpoint, or check its weights"
+                    "vectors not finite",
+                    source or what,
+                    value,
+                    "use another encoder or checkpoint, or check its weights",
                 )
             with open(work / "vectors.part", "wb") as stream:
                 np.save(stream, found)

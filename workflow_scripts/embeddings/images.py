@@ -18,10 +18,10 @@ from workflow_scripts.embeddings.chunks import BATCHES, unfinished, unit_rows, v
 from workflow_scripts.models.backbones import load_backbone
 from workflow_scripts.models.checkpoints import pinned, pretrained
 from workflow_scripts.models.matcher import load_matcher
+from workflow_scripts.models.networks.split_linear import split_on_gpu
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import normalise
 from workflow_scripts.models.preprocessing import prepare as seen
-from workflow_scripts.models.split_linear import split_on_gpu
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,12 @@ class Encoder:
     Attributes:
         prepare: n RGB images -> (n, 3, height, width) on the CPU; may run in several threads.
         encode: what ``prepare`` gives -> (n, d) float32, on the device.
+        source: its file or folder, for errors.
     """
 
     prepare: Callable[[Sequence[Image.Image]], torch.Tensor]
     encode: Callable[[torch.Tensor], torch.Tensor]
+    source: Path | None = None
 
     def __call__(self, images: Sequence[Image.Image]) -> torch.Tensor:
         """n RGB images -> (n, d) float32."""
@@ -49,14 +51,14 @@ def blip2_encoder(folder: Path, device: str) -> Encoder:
     """
     matcher = load_matcher(folder, device, max_text_tokens=32)
     return Encoder(
-        matcher.checkpoint.pixels, lambda pixels: matcher.image_vectors(matcher.states_of(pixels)).mean(dim=1)
+        matcher.checkpoint.pixels, lambda pixels: matcher.image_vectors(matcher.states_of(pixels)).mean(dim=1), folder
     )
 
 
 def transformers_encoder(folder: Path, device: str) -> Encoder:
     """``get_image_features`` of a two-tower model such as CLIP, else the pooled output, in float32.
 
-    On a GPU, linear layers are :class:`~workflow_scripts.models.split_linear.SplitLinear`.
+    On a GPU, linear layers are :class:`~workflow_scripts.models.networks.split_linear.SplitLinear`.
 
     Raises:
         PipelineError: ``folder`` has no image model, an incomplete one, or one without a pooled output.
@@ -79,7 +81,7 @@ def transformers_encoder(folder: Path, device: str) -> Encoder:
             raise PipelineError("image encoder without pooled output", folder, type(model).__name__, advice)
         return pooled.float().flatten(start_dim=1)
 
-    return Encoder(prepare, encode)
+    return Encoder(prepare, encode, folder)
 
 
 def embed(images: TarImages, encoder: Encoder, batch: int, work: Path, workers: int) -> np.ndarray:
@@ -93,7 +95,7 @@ def embed(images: TarImages, encoder: Encoder, batch: int, work: Path, workers: 
         # One copy from the device for all, since each would wait for it.
         return unit_rows(torch.cat([encoder.encode(pixels) for pixels in batches]).cpu().numpy())
 
-    chunks = vector_chunks(len(images), BATCHES * batch, work, compute, "chunks of images embedded")
+    chunks = vector_chunks(len(images), BATCHES * batch, work, compute, "chunks of images embedded", encoder.source)
     found = [vectors for _, vectors in chunks]
     return np.concatenate(found) if found else np.zeros((0, 1), dtype=np.float32)
 
@@ -121,4 +123,4 @@ def run_encoder(weights: Path, about: Path, view: View, device: str) -> Encoder:
         features: torch.Tensor = network(normalise(pixels.to(device, non_blocking=True))).float()
         return features
 
-    return Encoder(prepare, encode)
+    return Encoder(prepare, encode, weights)

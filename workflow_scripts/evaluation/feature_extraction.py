@@ -1,5 +1,6 @@
 """Frozen features of a network, image by image, in row order."""
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from workflow_scripts.core.threads import mapped
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.models.checkpoints import pinned
 from workflow_scripts.models.preprocessing import normalise
+
+AT_ONCE = 32  # batches
 
 
 @torch.inference_mode()
@@ -35,8 +38,11 @@ def extract(network: nn.Module, images: PackedImages, batch: int, device: str, s
         return pinned(images.batch(slice(start, start + batch)), device)
 
     batches = fed(mapped(read, progress(starts, len(starts), "features"), 1))
-    parts = [network(normalise(pixels.to(device, non_blocking=True))).float() for pixels in batches]
-    features = torch.cat(parts).cpu().numpy()  # one copy from the device, since each would wait for it
+    computed = (network(normalise(pixels.to(device, non_blocking=True))).float() for pixels in batches)
+    parts = []
+    while several := list(islice(computed, AT_ONCE)):  # one copy from the device for all, since each would wait for it
+        parts.append(torch.cat(several).cpu().numpy())
+    features = np.concatenate(parts)
     bad = int((~np.isfinite(features).all(axis=1)).sum())
     if bad:
         value = f"{bad} of {len(features)} images"

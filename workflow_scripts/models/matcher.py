@@ -20,7 +20,7 @@ from torch.nn.functional import normalize
 from transformers import BatchEncoding, Blip2ForImageTextRetrieval
 
 from workflow_scripts.models.checkpoints import Checkpoint, load_checkpoint
-from workflow_scripts.models.split_linear import split_on_gpu
+from workflow_scripts.models.networks.split_linear import split_on_gpu
 from workflow_scripts.models.text_norms import TEXT_NORMS
 
 MOST_TOKENS = 2**15 - 1  # token counts are stored as int16

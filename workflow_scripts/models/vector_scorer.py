@@ -12,7 +12,7 @@ from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.checkpoints import device_inputs, host_inputs, pretrained
-from workflow_scripts.models.split_linear import split_on_gpu
+from workflow_scripts.models.networks.split_linear import split_on_gpu
 from workflow_scripts.models.unreadable import UNREADABLE
 
 
@@ -48,8 +48,8 @@ class VectorScorer:
 def two_towers(folder: Path, device: str, **padding: Any) -> VectorScorer:
     """The image and text towers of a contrastive model that transformers' AutoModel loads, in float32.
 
-    On a GPU, linear layers are :class:`~workflow_scripts.models.split_linear.SplitLinear`. Captions are truncated to
-    the longest that the text tower has positions for.
+    On a GPU, linear layers are :class:`~workflow_scripts.models.networks.split_linear.SplitLinear`. Captions are
+    truncated to the longest that the text tower has positions for.
 
     Args:
         folder: a folder as save_pretrained writes it.

@@ -420,9 +420,14 @@ def _read_safetensors(path: Path) -> Arrays:
 
 
 def _read_csv(path: Path) -> Arrays:
+    import pyarrow as pa
     from pyarrow import csv
 
-    return _columns(csv.read_csv(path))
+    # A column of floats that are all whole, or all missing, is written without a point.
+    kinds = csv.read_csv(path).schema
+    whole = [field.name for field in kinds if pa.types.is_integer(field.type) or pa.types.is_null(field.type)]
+    options = csv.ConvertOptions(column_types=dict.fromkeys(whole, pa.float64()))
+    return _columns(csv.read_csv(path, convert_options=options))
 
 
 def _read_json(path: Path) -> Arrays:

@@ -403,7 +403,7 @@ def urls_among(table: Path, urls: Collection[str]) -> set[str]:
 def ids_among(table: Path, tokens: Collection[str]) -> set[str]:
     """Those of ``tokens`` that are tokens of ids in ``table``."""
     found = (id_token(one) for (one,) in _rows(table, ["image_id"]) if one)
-    return {one for one in found if one in tokens}
+    return {token for token in found if token in tokens}
 
 
 def _rows(table: Path, columns: list[str]) -> Iterator[tuple[Any, ...]]:

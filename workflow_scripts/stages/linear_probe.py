@@ -125,7 +125,7 @@ FACTS = Facts(
         memory_mb=8_000,
         data=lambda load: load.labelled * load.features * 16,
         math=True,
-        gpu_mb=lambda load: 4_000 + load.labelled * load.features * 4e-6,
+        gpu_mb=lambda load: 2_000 + load.labelled * load.features * 1.4e-5,  # float64, and copies of parts
         slot="evaluations",
     ),
     cost=Cost(

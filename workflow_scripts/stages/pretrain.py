@@ -11,7 +11,7 @@ run needs none.
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Load, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.precision import switches
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.embeddings.facts import WIDTH
@@ -186,17 +186,6 @@ def _counts(job: Job[Pretrain], plan: "Plan") -> dict[str, float]:
     return counts | ({"partners_elsewhere": plan.pairing.elsewhere} if job.inputs("common") else {})
 
 
-def gpu_memory(load: Load) -> float:
-    """MB of a GPU's memory: weights with gradients and optimizer, and activations of the images of a pass.
-
-    An estimate: 51 MB for an image of 224 px in bfloat16 by ResNet-50, more or less by the operations of the backbone.
-    """
-    settings = load.settings
-    images = max(1, load.views) * (settings.get("micro_batch_size") or settings["batch_size"]) / settings["processes"]
-    each = 6.2 * load.forward_gflop * (settings["image_size"] / 224) ** 2 * (1 + (settings["precision"] == "no"))
-    return 1_000 + (load.weights_bytes + load.text_bytes) * 4e-6 + images * each
-
-
 STAGE = Stage(
     run=pretrain,
     settings=Pretrain,
@@ -239,7 +228,19 @@ FACTS = Facts(
             load.images * 600 + load.views * load.settings["batch_size"] * load.settings["image_size"] ** 2 * 12
         ),
         workers=True,
-        gpu_mb=gpu_memory,
+        # An estimate: weights with gradients and optimizer, and 51 MB for an image of 224 px in bfloat16 by ResNet-50,
+        # more or less by the operations of the backbone.
+        gpu_mb=lambda load: (
+            1_000
+            + (load.weights_bytes + load.text_bytes) * 4e-6
+            + 6.2
+            * load.forward_gflop
+            * (load.settings["image_size"] / 224) ** 2
+            * (1 + (load.settings["precision"] == "no"))
+            * max(1, load.views)
+            * (load.settings.get("micro_batch_size") or load.settings["batch_size"])
+            / load.settings["processes"]
+        ),
         resumes=True,
     ),
     cost=Cost(

@@ -24,7 +24,7 @@ def masks_tar(path: Path, labels: list[str | None], masks: bool = True) -> Path:
 
 
 def test_a_world_task_lists_its_splits_and_classes(tmp_path: Path) -> None:
-    source = FolderSet(task_tar(tmp_path / "t.tar"))
+    source = FolderSet(task_tar(tmp_path / "t.tar"), one_tar=True)
     listing = source.listing()
     assert [(one.split, one.class_name) for one in listing.entries] == [
         ("train", "house"),
@@ -48,7 +48,7 @@ def test_masks_without_a_task_are_unsplit_and_unlabelled_images_counted(tmp_path
 
 
 def test_masks_with_a_task_use_its_training_images(tmp_path: Path) -> None:
-    task = FolderSet(task_tar(tmp_path / "t.tar"))
+    task = FolderSet(task_tar(tmp_path / "t.tar"), one_tar=True)
     source = MasksTar(masks_tar(tmp_path / "m.tar", ["house", "tree"]), task)
     listing = source.listing()
     assert [(one.split, one.name) for one in listing.entries] == [

@@ -51,7 +51,7 @@ def built(create: Callable[[str], nn.Module], name: str, side: int) -> Iterator[
     try:
         with torch.device("meta"):
             network = create(name)
-    except NotImplementedError:  # some read numbers while they are built
+    except NotImplementedError:  # some networks read values while they are built
         network = create(name)
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     if norms and sum(weight.numel() for weight in network.parameters()) <= MOST:

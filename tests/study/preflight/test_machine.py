@@ -40,22 +40,24 @@ def test_missing_gpus_and_slurm_programs_are_reported(
     assert text.startswith("several nodes without SLURM in settings of run simclr-revised")
 
 
+@pytest.mark.parametrize("device", ["auto", "cuda"])
 def test_gpus_that_are_too_old_or_too_small_are_reported(
-    look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
+    device: str, look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cuda = {"compute": {"device": "cuda"}}
+    cuda = {"compute": {"device": device}}
     run = "simclr-revised-crop-resnet_small-s0"
     jobs = [job("pretrain", "r", run=run), job("recaption", "r", shard="00000"), job("summary", "summary")]
     monkeypatch.setattr("workflow_scripts.study.preflight.machine.no_gpu", lambda: None)
     monkeypatch.setattr("workflow_scripts.study.preflight.machine.gpus", lambda: 8)
     monkeypatch.setattr("workflow_scripts.study.preflight.machine.cuda_of_torch", lambda: 13)
+    monkeypatch.setattr("workflow_scripts.study.preflight.machine.resolve_device", lambda device: "cuda")
     for gpu, problems in {
-        Gpu("H100", "580.95.05", 9.0, 81_559): {},
-        Gpu("Small", "580.95.05", 9.0, 100): {
+        Gpu("H100", "580.95.05", 85_520, 9.0): {},
+        Gpu("Small", "580.95.05", 100, 9.0): {
             "GPU memory may not suffice in pretrain, Small": False,
             "GPU memory may not suffice in recaption, Small": False,
         },
-        Gpu("Old", "470.57.02", 9.0, 81_559): {"GPU driver too old in Old": True},
+        Gpu("Old", "580.95.05", 85_520, 7.0): {"GPU too old in Old": True},
     }.items():
         monkeypatch.setattr("workflow_scripts.study.preflight.machine.visible_gpus", lambda found=gpu: [found])
         assert {text.partition(":")[0]: certain for text, certain in look(jobs, cuda).items()} == problems
@@ -69,7 +71,7 @@ def test_a_run_that_wants_more_gpus_than_a_node_has_is_reported(
     monkeypatch.setattr("shutil.which", lambda name: name)
     for offers, text in {
         "(null)\ngpu:h100:4(S:0-1)\ngpu:a100:2\n": "8 processes on a node, but no node has more than 4 GPUs",
-        "gpu:8\n": "",
+        "gpu:a100:4(S:0-1),gpu:v100:4(S:2-3),vgpu:2\n": "",
         None: "",
     }.items():
         monkeypatch.setattr("workflow_scripts.study.preflight.machine.ask", lambda *_, found=offers: found)

@@ -13,7 +13,7 @@ from workflow_scripts.captions.recaptioning.models import Models
 from workflow_scripts.captions.recaptioning.shard import any_finished, prepare, recaption_batch
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import write_durable
-from workflow_scripts.models.device_memory import is_out_of_memory
+from workflow_scripts.core.runtime.gpu import is_out_of_memory
 
 ON_CPU = 32  # larger batches are no faster there
 TRIED = (4, 8)  # images

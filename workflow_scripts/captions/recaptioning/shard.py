@@ -93,7 +93,7 @@ def recaption_shard(
                 )
 
         # One thread: a batch is written while the models work on the next.
-        in_threads(_keep, captioned(), 1)
+        in_threads(_keep, captioned(), 1, ahead=1)
     return pa.concat_tables([SCHEMA.empty_table(), *(pq.read_table(part, schema=SCHEMA) for part in parts)])
 
 

@@ -1,5 +1,6 @@
 """The GPUs of a machine as its driver describes them, and whether they can do what a job needs; without torch."""
 
+import ctypes
 import importlib.util
 import logging
 import os
@@ -12,53 +13,76 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.machine import ask
 
 log = logging.getLogger(__name__)
-QUERY = "name,driver_version,compute_cap,memory.total"
-LEAST_DRIVER = {12: (525, 60), 13: (580, 65)}
-"""Least driver of a major version of CUDA, https://docs.nvidia.com/deploy/cuda-compatibility."""
+QUERY = "name,driver_version,memory.total"
+CUDA = re.compile(r"^cuda\b.*= '(\d+)\.", re.M)  # in torch/version.py
 LEAST_CAPABILITY = {12: 5.0, 13: 7.5}
 """Least compute capability of a major version of CUDA, from its release notes."""
+SAID = (
+    "out of memory",  # CUDA, NCCL, Triton
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "ALLOCATION_FAILED",  # cuDNN 9: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED, and cuSOLVER
+    # No room for the handle or the workspace of a library, which says no more than that.
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_NOT_INITIALIZED",
+    "unable to find an engine to execute this computation",
+)
+"""What torch and the libraries below it say where a device has no memory left; that of a processor is not among it."""
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU: its name, the driver's version, its compute capability, and its memory in MB."""
+    """A GPU: its name, the driver's version, its memory in MB, and its compute capability if the driver says it."""
 
     name: str
     driver: str
-    capability: float
     memory_mb: int
+    capability: float | None = None
 
 
 def visible_gpus() -> list[Gpu]:
     """Those that this process may use, a MIG device as its GPU; none if the driver's tool is missing or fails."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    which = ["-i", visible] if visible else []
-    answer = ask("nvidia-smi", *which, f"--query-gpu={QUERY}", "--format=csv,noheader,nounits")
-    rows = [[cell.strip() for cell in line.rsplit(",", 3)] for line in (answer or "").splitlines()]
-    return [
-        Gpu(name, driver, float(capability), int(memory))
-        for name, driver, capability, memory in (row for row in rows if len(row) == 4)
-        if re.fullmatch(r"\d+\.\d+", capability) and memory.isdigit()
-    ]
+    command = ["nvidia-smi", *(["-i", visible] if visible else []), "--format=csv,noheader,nounits"]
+    # Tools of older drivers don't know the capability, and fail.
+    for query in (f"{QUERY},compute_cap", QUERY):
+        if answer := ask(*command, f"--query-gpu={query}"):
+            rows = [line.strip().rsplit(", ", query.count(",")) for line in answer.splitlines()]
+            return [_gpu(*row) for row in rows if len(row) > 2 and row[2].isdigit()]
+    return []
+
+
+def _gpu(name: str, driver: str, mebibytes: str, capability: str | None = None) -> Gpu:
+    return Gpu(name, driver, int(mebibytes) * 2**20 // 10**6, float(capability) if capability else None)
+
+
+def cuda_of_driver() -> int | None:
+    """Major version of CUDA that the driver, or a compatibility package in its place, supports; None if unknown."""
+    version = ctypes.c_int()
+    try:
+        failed = ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
+    except (OSError, AttributeError):
+        return None
+    return None if failed else version.value // 1000
 
 
 def cuda_of_torch() -> int | None:
     """Major version of CUDA that the installed PyTorch is built for; None without CUDA."""
     spec = importlib.util.find_spec("torch")
     file = Path(spec.origin).with_name("version.py") if spec and spec.origin else None
-    found = re.search(r"^cuda\b.*= '(\d+)\.", file.read_text(), re.M) if file and file.is_file() else None
+    found = CUDA.search(file.read_text()) if file and file.is_file() else None
     return int(found[1]) if found else None
 
 
-def unusable(gpus: Sequence[Gpu], cuda: int | None) -> Iterator[PipelineError]:
-    """Why the installed PyTorch can't use these GPUs."""
+def unusable(gpus: Sequence[Gpu], cuda: int | None, supported: int | None) -> Iterator[PipelineError]:
+    """Why a PyTorch that is built for ``cuda`` can't use these GPUs, whose driver supports CUDA ``supported``."""
     for gpu in dict.fromkeys(gpus):
-        driver = tuple(int(part) for part in re.findall(r"\d+", gpu.driver))
-        if driver < (least := LEAST_DRIVER.get(cuda or 0, (0, 0))):
-            value = f"{gpu.driver}, but the installed PyTorch, built for CUDA {cuda}, needs {least[0]}.{least[1]}"
+        if cuda and supported and supported < cuda:
+            value = f"{gpu.driver} supports CUDA {supported}, but the installed PyTorch is built for CUDA {cuda}"
             advice = "ask for a newer driver, or install a PyTorch that is built for an older CUDA"
             yield PipelineError("GPU driver too old", gpu.name, value, advice)
-        if gpu.capability < (lowest := LEAST_CAPABILITY.get(cuda or 0, 0.0)):
+        lowest = LEAST_CAPABILITY.get(cuda or 0, 0.0)
+        if gpu.capability is not None and gpu.capability < lowest:
             value = f"compute capability {gpu.capability}, but CUDA {cuda} needs {lowest}"
             advice = "use a newer GPU, or install a PyTorch that is built for an older CUDA"
             yield PipelineError("GPU too old", gpu.name, value, advice)
@@ -83,10 +107,18 @@ def check_gpus(stage: str, needed_mb: int) -> None:
     gpus, cuda = visible_gpus(), cuda_of_torch()
     for gpu in gpus:
         log.info(
-            "GPU: %s, compute capability %s, %s MB, driver %s; PyTorch is built for CUDA %s; about %s MB needed",
-            gpu.name, gpu.capability, f"{gpu.memory_mb:,}", gpu.driver, cuda, f"{needed_mb:,}",
+            "GPU: %s, compute capability %s, %s MB, driver %s; PyTorch is built for CUDA %s",
+            gpu.name, gpu.capability or "unknown", f"{gpu.memory_mb:,}", gpu.driver, cuda,
         )  # fmt: skip
-    for error in unusable(gpus, cuda):
+    if gpus and needed_mb:
+        log.info("about %s MB of a GPU are needed", f"{needed_mb:,}")
+    for error in unusable(gpus, cuda, cuda_of_driver()):
         raise error
     if (small := too_small(gpus, needed_mb, stage)) is not None:
         log.warning("%s", small)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that a GPU's memory is full, so that a smaller batch may help."""
+    full = type(error).__name__ == "OutOfMemoryError" or any(said.lower() in str(error).lower() for said in SAID)
+    return full and isinstance(error, RuntimeError)

@@ -29,7 +29,7 @@ ALGORITHMS = "torch_deterministic_algorithms"
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
-    """Types of a stage's numbers on a GPU, as docs/decisions.md lists them.
+    """Types of a stage's numbers on a GPU, as docs/decisions.md lists them; the last two attributes set switches.
 
     Attributes:
         weights: of networks, or the type of what is compared.
@@ -48,7 +48,7 @@ class Precision:
 
 
 THREE = "float32; of matchers and towers three bf16"
-"""Products of stages with image encoders of transformers: see :mod:`workflow_scripts.models.split_linear`."""
+"""Products of stages with image encoders of transformers: see :mod:`workflow_scripts.models.networks.split_linear`."""
 EXACT = Precision()
 DOUBLE = Precision(weights="float64", products="float64", sums="float64")
 

@@ -16,12 +16,15 @@ class FolderSet:
     """Images by class below ``root``.
 
     Each of train, val, test is a subfolder or an archive of that name; a folder without any of them is read as one
-    unsplit set of class folders (all ``train``). A file is a tar with ``<split>/<class>/<image>``.
+    unsplit set of class folders (all ``train``).
+
+    Args:
+        one_tar: ``root`` is a tar with ``<split>/<class>/<image>``.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, one_tar: bool = False) -> None:
         self.root, self.where = root, str(root)
-        self.parts = {"": root} if root.is_file() else _parts(root)
+        self.parts = {"": root} if one_tar else _parts(root)
 
     def listing(self) -> Listing:
         """Entries are named ``<split>/<class>/<file>``, so equal file names in two splits are two images."""

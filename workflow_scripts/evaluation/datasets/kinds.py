@@ -50,7 +50,7 @@ def _world(locate: Locate, seed: int, task: str, masks: bool) -> "PictureSet":
     from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
     from workflow_scripts.evaluation.datasets.world_sets import MasksTar
 
-    probe = FolderSet(locate(f".probe_{task}.tar")) if task else None
+    probe = FolderSet(locate(f".probe_{task}.tar"), one_tar=True) if task else None
     if probe is not None and not masks:
         return probe
     return MasksTar(locate(".masks.tar"), probe)

@@ -186,7 +186,8 @@ def evaluate_saliency(
     images: PackedImages,
     plan: SaliencyPlan,
 ) -> SaliencyResult:
-    """Score the masked test images of a set; besides the maps to be shown, a batch is in memory at a time.
+    """Score the masked test images of a set; besides the maps to be shown, two batches are in memory, or those of
+    twice as many images as workers.
 
     Images whose mask is empty after the centre crop, or whose class has no training image, are left out and
     counted. Map and mask are compared at the size of the network's input.
@@ -260,7 +261,7 @@ def _score(images: Iterator[tuple[_Seen, _Seen]], result: SaliencyResult, size: 
 
     for image, scores, without in mapped(scored, images, plan.workers):
         result.scores[image.place] = scores
-        result.constant.update(one for one, none in zip(plan.maps, without, strict=True) if none)
+        result.constant.update(name for name, constant in zip(plan.maps, without, strict=True) if constant)
         kept = image.maps[0][[KINDS.index(kind) for kind in SHOWN]]
         if not result.shown.size:
             result.shown = np.empty((len(result.keys), *kept.shape), np.float32)

@@ -116,7 +116,7 @@ def blur(images: torch.Tensor, sigma: torch.Tensor, half: int) -> torch.Tensor:
 def multiplied(images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Rows and columns weighted by (n, k) ``weights``, mirrored at the edges, in place: a plane X becomes M X M'.
 
-    On a GPU this is for images of any size: cuDNN would measure its convolutions anew for each number of images.
+    A GPU takes this path for images of every size: cuDNN would benchmark its convolutions again for each batch size.
     """
     side, half = images.shape[-1], weights.shape[1] // 2
     matrix = _matrices(weights, side, side)[:, 0, :, half:-half]

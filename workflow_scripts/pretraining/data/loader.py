@@ -81,6 +81,7 @@ class CutBatch:
     def finish(self, device: torch.device | str = "cpu") -> Batch:
         """The batch, ready for the network, on ``device``; two copies bring it there."""
         pixels, others = self.pixels, self._others()
+        assert self.packed is not None or str(device) == "cpu"
         if self.packed is not None:
             pixels = pixels.to(device, non_blocking=True)
             others = unpack(self.packed.to(device, non_blocking=True), others)

@@ -42,7 +42,7 @@ def load(
         OSError: an image can't be read.
     """
     if not processes:
-        with closing(mapped(lambda step: prepare(batches.cut(step)), steps, workers)) as made:
+        with closing(mapped(lambda step: prepare(batches.cut(step)), steps, workers, workers + 1)) as made:
             yield from made
         return
 
@@ -52,7 +52,8 @@ def load(
 
     # The ring is closed first, so that no thread waits for it any longer.
     with closing(Ring(batches, steps, processes)) as ring:
-        made = mapped(make, steps, min(workers, SLOTS - 1))
+        threads = min(workers, SLOTS - 1)
+        made = mapped(make, steps, threads, threads + 1)
         try:
             for batch in made:
                 ring.check()

@@ -14,9 +14,9 @@ from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwar
 from torch import nn
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.runtime.gpu import is_out_of_memory
 from workflow_scripts.core.runtime.precision import computing
 from workflow_scripts.core.runtime.progress import progress
-from workflow_scripts.models.device_memory import is_out_of_memory
 from workflow_scripts.models.text.tower import TOWER, TextTower
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.batch import Batch

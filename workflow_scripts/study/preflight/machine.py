@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.runtime.environment import FAISS, check_faiss, gpus, no_gpu, versions
-from workflow_scripts.core.runtime.gpu import cuda_of_torch, too_small, unusable, visible_gpus
+from workflow_scripts.core.runtime.environment import FAISS, check_faiss, gpus, no_gpu, resolve_device, versions
+from workflow_scripts.core.runtime.gpu import cuda_of_driver, cuda_of_torch, too_small, unusable, visible_gpus
 from workflow_scripts.core.runtime.machine import ask
 from workflow_scripts.pretraining.monitor.tracking import missing_tracker
 from workflow_scripts.study.config.stages import declaration
@@ -16,6 +16,7 @@ from workflow_scripts.study.preflight.findings import Finding, Start
 
 INSTALL = "pip install -c constraints.txt -e ."
 SLURM = ("sbatch", "squeue")
+GPUS_LISTED = re.compile(r"\bgpu(?::[^:,(\s]+)?:(\d+)")  # in sinfo's list of generic resources
 
 
 def machine_findings(start: Start) -> Iterator[Finding]:
@@ -72,8 +73,8 @@ def _several_gpus(start: Start) -> Iterator[Finding]:
 
 def _gpus(start: Start) -> Iterator[Finding]:
     device = start.units.study.compute.device
-    declared = map(declaration, start.stages)
-    on_gpu = sorted(stage.name for stage in declared if stage is not None and stage.device(device) == "cuda")
+    declared = [*filter(None, map(declaration, start.stages))]
+    on_gpu = sorted(stage.name for stage in declared if stage.device(device) == "cuda")
     reason = no_gpu() if on_gpu else None
     if reason is not None:
         value = f"cuda, but {reason}; {len(on_gpu)} stages need one, such as {on_gpu[0]}"
@@ -81,8 +82,9 @@ def _gpus(start: Start) -> Iterator[Finding]:
             "no GPU", "compute.device", value, "set it to auto or cpu, or run on a machine with a GPU"
         )
         yield Finding(error, any(start.computes(stage) for stage in on_gpu))
-    if on_gpu and reason is None:
-        yield from _cards(start, on_gpu)
+    used = sorted(stage.name for stage in declared if resolve_device(stage.device(device)) == "cuda")
+    if used and no_gpu() is None:
+        yield from _cards(start, used)
     count = gpus()
     for job in start.jobs:
         if job.stage != "pretrain":
@@ -105,8 +107,8 @@ def _cards(start: Start, stages: Sequence[str]) -> Iterator[Finding]:
     """GPUs that the installed PyTorch can't use, or whose memory may not suffice for one of the jobs."""
     there = visible_gpus()
     computes = any(start.computes(stage) for stage in stages)
-    for error in unusable(there, cuda_of_torch()):
-        yield Finding(error, computes and start.units.study.compute.device == "cuda")
+    for error in unusable(there, cuda_of_torch() if start.own_python else None, cuda_of_driver()):
+        yield Finding(error, computes)
     requests = Requests(start.units, start.results / start.units.study.study)
     for stage in stages if there else ():
         needed = max(requests.gpu_mb(stage, job.unit) for job in start.jobs if job.stage == stage)
@@ -117,7 +119,8 @@ def _cards(start: Start, stages: Sequence[str]) -> Iterator[Finding]:
 def _gpus_of_a_node(start: Start) -> Iterator[Finding]:
     """Runs that want more GPUs of a node than any node of the cluster has, as SLURM lists them."""
     listed = ask("sinfo", "--noheader", "--format=%G") or ""
-    counts = [int(count) for count in re.findall(r"gpu(?::[^:,(\s]+)?:(\d+)", listed)]
+    kinds = map(GPUS_LISTED.findall, listed.splitlines())
+    counts = [sum(map(int, found)) for found in kinds if found]
     if not counts or start.units.study.compute.device == "cpu":
         return
     for run in sorted({job.unit["run"] for job in start.jobs if job.stage == "pretrain"}):

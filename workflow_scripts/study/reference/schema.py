@@ -6,6 +6,7 @@ several keys, such as names that must exist, are checked when the study is loade
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
@@ -18,6 +19,7 @@ Schema = dict[str, Any]
 PART = "Part"  # suffix of the definitions in which no key is required
 
 
+@cache
 def definitions() -> dict[str, Schema]:
     """Every settings class that a config file can hold, as a schema by its name; the config itself is ``Study``."""
     _, combined = models_json_schema([(Study, "validation"), (Pretrain, "validation")])

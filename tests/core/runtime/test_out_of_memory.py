@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from workflow_scripts.models.device_memory import is_out_of_memory
+from workflow_scripts.core.runtime.gpu import is_out_of_memory
 
 
 @pytest.mark.parametrize(

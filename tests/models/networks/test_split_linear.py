@@ -12,8 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.models.small_towers import save_clip, save_siglip
 from workflow_scripts.embeddings.images import transformers_encoder
-from workflow_scripts.models import split_linear
-from workflow_scripts.models.split_linear import SplitLinear, split, split_on_gpu
+from workflow_scripts.models.networks import split_linear
+from workflow_scripts.models.networks.split_linear import SplitLinear, split, split_on_gpu
 from workflow_scripts.models.vector_scorer import two_towers
 
 MOVES_NOTHING = {"new_empty", "slice", "flatten", "unflatten", "unsqueeze", "numpy_T"}
@@ -22,7 +22,7 @@ MOVES_NOTHING = {"new_empty", "slice", "flatten", "unflatten", "unsqueeze", "num
 @pytest.fixture
 def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models are loaded as for a GPU, though on a CPU."""
-    monkeypatch.setattr("workflow_scripts.models.split_linear.dtype_of", lambda device: torch.bfloat16)
+    monkeypatch.setattr("workflow_scripts.models.networks.split_linear.dtype_of", lambda device: torch.bfloat16)
 
 
 def test_two_bfloat16_parts_hold_sixteen_bits() -> None:
@@ -62,8 +62,8 @@ class Moves(TorchDispatchMode):
         result, given = func(*args, **(kwargs or {})), [*args, *(kwargs or {}).values()]
         if func.overloadpacket.__name__ not in MOVES_NOTHING:
             self.kernels += 1
-            moved = {id(one): one for one in [*given, result] if isinstance(one, torch.Tensor)}
-            self.bytes += sum(one.nbytes for one in moved.values())
+            moved = {id(tensor): tensor for tensor in [*given, result] if isinstance(tensor, torch.Tensor)}
+            self.bytes += sum(tensor.nbytes for tensor in moved.values())
         return result
 
 
@@ -81,7 +81,7 @@ def test_all_linear_layers_are_replaced(on_gpu: None) -> None:
     inputs = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
     expected = model(inputs)
     split_on_gpu(model, "cuda")
-    assert [type(one) for one in model] == [SplitLinear, SplitLinear, nn.LayerNorm]
+    assert [type(layer) for layer in model] == [SplitLinear, SplitLinear, nn.LayerNorm]
     assert torch.allclose(model(inputs), expected, atol=1e-3)
 
 
@@ -103,6 +103,6 @@ def test_vectors_of_towers_on_a_gpu_are_those_of_float32(
         return [images, judge.read(["a red cat", "my dog"]), transformers_encoder(tmp_path, "cpu")(pictures)]
 
     full = vectors()
-    monkeypatch.setattr("workflow_scripts.models.split_linear.dtype_of", lambda device: torch.bfloat16)
+    monkeypatch.setattr("workflow_scripts.models.networks.split_linear.dtype_of", lambda device: torch.bfloat16)
     for exact, found in zip(full, vectors(), strict=True):
         assert 0 < (exact - found).norm(dim=-1).max() < 4e-5 * exact.norm(dim=-1).max()
