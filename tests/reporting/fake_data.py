@@ -69,6 +69,9 @@ def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
             "hubness": {"skew": 1.3 + number, "max": 7},
             "reciprocity": {"value": 0.41, "low": 0.3, "high": 0.5, "n": 40},
             "purity": 0.2 + 0.1 * number,
+            "equal_captions": {"value": 0.075, "low": 0.025, "high": 0.125, "n": 40},
+            "image_cosine": {"near_duplicates": {"value": 0.175, "low": 0.15, "high": 0.2, "n": 40, "chance": 0.1}},
+            "same_label": None if name == "visual" else {"value": 0.95, "low": 0.925, "high": 0.975, "n": 40},
         }
         files = {".json": js(summary), ".png": png(640, 300)}
         given["pair_quality"].append(make_artifact(results, "pair_quality", name, files, {"pairs": name}))

@@ -13,6 +13,7 @@ from tests.captions.diagnostics.test_language_models import save_model
 from tests.file_bytes import parquet
 from tests.helpers import Fails, make_artifact, run
 from tests.stages.captioned import Captioned
+from workflow_scripts.demo.world.vocabulary import WORDINGS
 from workflow_scripts.stages import caption_quality
 
 
@@ -45,12 +46,25 @@ def test_columns_from_labels_models_and_ratings(given: Captioned, tmp_path: Path
     sources |= {"tagger": tmp_path / "tagger", "concreteness": tmp_path / "ratings.csv"}
     made = run(caption_quality.STAGE, given.results, "caption_quality/known", {}, inputs, {}, sources)
     table = pq.read_table(made.path(".parquet"))
-    assert table["named_objects"].to_pylist() == [None, 0, None, 1, *[None] * 5]
-    assert table["absent_objects"].to_pylist() == [None, 0, None, 0, *[None] * 5]
+    assert table["named_objects"].to_pylist() == [None, 1, None, 1, *[None] * 5]  # k1: a cat
+    assert table["absent_objects"].to_pylist() == [None, 1, None, 0, *[None] * 5]
     assert table["token_surprise"].null_count == 1  # the empty caption
     assert table["noun_share"].null_count == 1
     assert pc.unique(table["concreteness"].drop_null()).to_pylist() == [pytest.approx(4.86)]
     assert set(table["details_kept"].to_pylist()) == {None, 1.0}  # the arm is the reference
+
+
+def test_objects_of_the_demo_are_known_by_all_their_names(given: Captioned, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WORDINGS["concept"], "fish", ("fish", "red cat"))
+    truth = pa.table({"image_id": ["k1", "k5"], "concept": ["fish", "tree"]})
+    world = make_artifact(given.results, "demo_world", "world", {".truth.parquet": parquet(truth)})
+    inputs = {"captions": given.arm("original").manifest_path, "images": given.index, "table": given.table}
+    sources = {"matcher": given.checkpoints["matcher"]}
+    inputs |= {"truth": world}
+    made = run(caption_quality.STAGE, given.results, "caption_quality/named", {}, inputs, {}, sources)
+    table = pq.read_table(made.path(".parquet"))
+    assert table["named_objects"].to_pylist() == [None, 1, None, None, None, 2, *[None] * 3]  # k5: a house with a tree
+    assert table["absent_objects"].to_pylist() == [None, 0, None, None, None, 1, *[None] * 3]
 
 
 def test_objects_can_be_given_by_a_file(given: Captioned, tmp_path: Path, fails: Fails) -> None:

@@ -89,6 +89,21 @@ def test_captions_of_kept_and_lost_rows_are_compared(made: tuple[Path, Inputs, s
     assert [part in section for part in ("short", "52.0", "41.0", "11.0", "1.0 to 21.0")] == [True] * 5
 
 
+def test_the_results_say_what_the_pairs_have_in_common(made: tuple[Path, Inputs, str], tmp_path: Path) -> None:
+    def results(page: str) -> str:
+        section = page.partition('<section id="results">')[2].partition("</section>")[0]
+        return " ".join(re.sub("<[^>]*>", " ", section).split())
+
+    found = results(made[2])
+    assert "revised 95.0 92.5–97.5 7.5 2.5–12.5 17.5 15.0–20.0" in found
+    assert "visual — 7.5" in found and "synthetic" not in found
+    inputs = make_study(tmp_path / "results")
+    inputs |= {"world": [make_artifact(tmp_path / "results", "demo_world", "world", {".truth.parquet": b"x"})]}
+    assert "The images of this study are synthetic, and the effect is built into them" in results(
+        build(tmp_path / "results", inputs)
+    )
+
+
 def test_accuracies_at_the_common_cost_stand_beside_those_at_the_chosen_one(made: tuple[Path, Inputs, str]) -> None:
     section = made[2].partition('<section id="accuracy">')[2].partition("</table>")[0]
     assert section.index("concept (accuracy)") < section.index("concept at C = 1 (accuracy)") and "43.2" in section

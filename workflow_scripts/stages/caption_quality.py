@@ -12,7 +12,7 @@ from workflow_scripts.models.text_norms import MatchedText
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from workflow_scripts.captions.diagnostics.objects import Labelled
+    from workflow_scripts.captions.diagnostics.objects import Labelled, Synonyms
     from workflow_scripts.models.matcher import Matcher
 
 
@@ -48,7 +48,6 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     from workflow_scripts.captions.diagnostics.columns import Measures, caption_columns
     from workflow_scripts.captions.diagnostics.concreteness import UNRATED, read_concreteness
     from workflow_scripts.captions.diagnostics.figure import draw
-    from workflow_scripts.captions.diagnostics.objects import read_synonyms
     from workflow_scripts.captions.diagnostics.retrieval import sample_rows
     from workflow_scripts.captions.diagnostics.summary import summarise
     from workflow_scripts.core.errors import PipelineError
@@ -74,7 +73,7 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
             near_rows=sample_rows(len(arm), NEAR_DUPLICATES_AMONG, options.seed),
             concreteness=read_concreteness(job.source("concreteness")) if job.has_source("concreteness") else UNRATED,
             objects=_objects(job),
-            synonyms=read_synonyms(job.source("synonyms")) if job.has_source("synonyms") else None,
+            synonyms=_synonyms(job),
         ),
     )
     labelled = len(columns) - columns["named_objects"].null_count
@@ -106,6 +105,16 @@ def _objects(job: Job[CaptionQuality]) -> "Labelled":
     concepts = truth["concept"].to_pylist()
     objects = {key: {concept} for key, concept in zip(truth["image_id"].to_pylist(), concepts, strict=True)}
     return Labelled(objects, set(concepts))
+
+
+def _synonyms(job: Job[CaptionQuality]) -> "Synonyms | None":
+    """Other names of objects by the user's file, or in the demo."""
+    from workflow_scripts.captions.diagnostics.objects import read_synonyms
+    from workflow_scripts.demo.world.vocabulary import WORDINGS
+
+    if job.has_source("synonyms"):
+        return read_synonyms(job.source("synonyms"))
+    return WORDINGS["concept"] if job.inputs("truth") and not job.has_source("objects") else None
 
 
 def _sampled(job: Job[CaptionQuality], matcher: "Matcher", subreddits: "pa.ChunkedArray") -> "pa.Table":

@@ -105,6 +105,7 @@ def _write_feed(job: Job[DemoWorld]) -> None:
         truth_table,
         write_zip,
     )
+    from workflow_scripts.demo.world.texts import caption_of
 
     settings = job.settings
     good = list(good_posts(settings.seed, settings.images, settings.oversized, settings.size, settings))
@@ -119,7 +120,8 @@ def _write_feed(job: Job[DemoWorld]) -> None:
     pages = [post for fault, post in faulty if fault == "html_answer"]
     members |= {PLACEHOLDER: placeholder(), "routes.json": routes(lost, pages)}
     write_zip(job.file(".images.zip"), members)
-    write_table(job.file(".truth.parquet"), truth_table(good))
+    captions = [caption_of(settings.seed, "post", index, settings) for index in range(len(good))]
+    write_table(job.file(".truth.parquet"), truth_table(good, captions))
     job.rows(len(posts) + len(repeated), len(good), {**counts, "repeated_id": len(repeated)})
 
 
@@ -158,7 +160,7 @@ FACTS = Facts(
     files={
         ".annotations.zip": File("the demo's annotations, as RedCaps writes them"),
         ".images.zip": File("its images, and the responses of its server to faulty links"),
-        ".truth.parquet": File("what each image shows, and how its title was made"),
+        ".truth.parquet": File("what each image shows, and what its texts say"),
         ".probe_*.tar": File("probe sets by task"),
         ".masks.tar": File("images with object masks"),
     },

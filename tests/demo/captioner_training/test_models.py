@@ -1,19 +1,18 @@
 """The small BLIP-2's tokenizer, and that saved folders load as any BLIP-2 does."""
 
-import numpy as np
 import torch
 from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval
 
 from workflow_scripts.demo.captioner_training import models as blip2
-from workflow_scripts.demo.captioner_training.data import pictures
+from workflow_scripts.demo.captioner_training.data import TRUE
 from workflow_scripts.demo.captioner_training.models import SPECIAL
-from workflow_scripts.demo.world.vocabulary import LEVELS, caption, title
+from workflow_scripts.demo.world.texts import TOPICS, caption_of, title_of
 
 
 def test_every_caption_and_title_of_the_world_is_in_the_vocabulary():
-    specs, _ = pictures(1, 300, 16, 1, "words")
-    texts = [title(np.random.default_rng(i), spec, level) for i, spec in enumerate(specs) for level in LEVELS]
-    encoded = blip2.tokenizer(end=True)([*texts, *map(caption, specs)])["input_ids"]
+    texts = [caption_of(1, "words", index, TRUE).text for index in range(600)]
+    texts += [title_of(1, "words", index, subreddit, TRUE)[1].text for index in range(300) for subreddit in TOPICS]
+    encoded = blip2.tokenizer(end=True)([*texts, f"{texts[-1]}, again"])["input_ids"]
     assert SPECIAL.index(blip2.UNKNOWN) not in {token for tokens in encoded for token in tokens}
 
 
@@ -32,7 +31,8 @@ def test_saved_folders_load_with_the_same_weights_and_token_numbers(tmp_path):
     torch.manual_seed(0)
     captioner, matcher = blip2.new_models(48, 12, 1)
     assert matcher.vision_model is captioner.vision_model
-    blip2.save(tmp_path, captioner, matcher)
+    blip2.save(tmp_path / "caption", captioner)
+    blip2.save(tmp_path / "match", matcher)
     for name, kind, model in (
         ("caption", Blip2ForConditionalGeneration, captioner),
         ("match", Blip2ForImageTextRetrieval, matcher),

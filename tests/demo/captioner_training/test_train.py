@@ -2,6 +2,7 @@
 
 import logging
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2ForI
 
 import workflow_scripts.demo
 from workflow_scripts.demo.captioner_training.data import PROPERTIES, labels
-from workflow_scripts.demo.captioner_training.models import QUERIES, words
+from workflow_scripts.demo.captioner_training.models import QUERIES, vocabulary
 from workflow_scripts.demo.captioner_training.score import unseen
 from workflow_scripts.demo.captioner_training.train import (
     Plan,
@@ -24,16 +25,16 @@ from workflow_scripts.demo.captioner_training.train import (
     to_input,
     train,
 )
-from workflow_scripts.demo.world.vocabulary import caption
+from workflow_scripts.demo.world.texts import caption_of
 
 FOLDER = Path(workflow_scripts.demo.__file__).parent / "captioner"
-TINY = Plan(pictures=24, size=24, patch=6, layers=1, vision_steps=20, joint_steps=20, batch=8)
+TINY = Plan(pictures=24, size=24, patch=6, layers=1, steps=20, batch=8, stops=(("early", 10), ("last", 20)))
 
 
 @pytest.fixture(scope="module")
 def shown():
     specs, images = unseen(6, 48)
-    return specs, images, [caption(spec) for spec in specs]
+    return specs, images, [caption_of(1, "shown", index).text for index in range(6)]
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +122,6 @@ def test_training_input_is_that_of_the_image_processor(shown):
     expected = processor.image_processor(images, return_tensors="pt")["pixel_values"]
 
     class Still:
-        def random(self):
-            return 0.9
-
         def integers(self, *_):
             return np.array([0, 0])
 
@@ -133,17 +131,25 @@ def test_training_input_is_that_of_the_image_processor(shown):
 
 def test_training_is_a_function_of_the_seed():
     torch.set_num_threads(1)
-    one, two = train(TINY, workers=1), train(TINY, workers=2)
-    for a, b in zip(one, two, strict=True):
-        assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
-    assert one[1].vision_model is one[0].vision_model and not one[0].training
+    runs = []
+    for workers in (1, 2):
+        kept = {}
+        matcher = train(TINY, workers, lambda name, model, kept=kept: kept.update({name: deepcopy(model)}))
+        runs.append([*kept.values(), matcher])
+    assert list(kept) == ["early", "last"]
+    for one, two in zip(*runs, strict=True):
+        assert all(torch.equal(x, y) for x, y in zip(one.parameters(), two.parameters(), strict=True))
+    early, last, matcher = runs[0]
+    tower = list(last.vision_model.parameters())
+    assert all(torch.equal(x, y) for x, y in zip(tower, matcher.vision_model.parameters(), strict=True))
+    assert not torch.equal(next(early.vision_model.parameters()), tower[0]) and not matcher.training
 
 
 def test_the_losses_fall_below_chance(caplog):
     """On 24 pictures; chance is log(number of values), weighted and summed, and log(vocabulary) per token."""
-    plan = Plan(pictures=24, size=24, patch=12, layers=1, vision_steps=100, joint_steps=100, batch=8)
+    plan = Plan(pictures=24, size=24, patch=12, layers=1, steps=200, batch=8, stops=())
     with caplog.at_level(logging.INFO):
-        train(plan, workers=1)
+        train(plan, 1, lambda *_: None)
     chance = sum(w * np.log(len(v)) for w, v in zip(PropertyHeads.weights, PROPERTIES.values(), strict=True))
-    assert float(re.findall(r"vision step 100 of 100: loss ([\d.]+)", caplog.text)[0]) < 0.8 * chance
-    assert float(re.findall(r"joint step 100 of 100:.*caption ([\d.]+)", caplog.text)[0]) < 0.4 * np.log(len(words()))
+    properties, caption = map(float, re.findall(r"step 200 of 200: properties ([\d.]+), caption ([\d.]+)", caplog.text)[0])
+    assert properties < 0.8 * chance and caption < 0.5 * np.log(len(vocabulary()))

@@ -1,4 +1,4 @@
-"""Scenes, colours, and the size and place of objects: what is set is what is drawn and said."""
+"""Scenes, colours, the size and place of objects, and captions: what is set is what is drawn and said."""
 
 import hashlib
 from typing import get_args
@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from workflow_scripts.demo.world.feed import post
-from workflow_scripts.demo.world.settings import FULL, ColourName, SceneName, World
-from workflow_scripts.demo.world.vocabulary import COLOURS, LEVELS, SCENES, SIZES, title
+from workflow_scripts.demo.world.settings import DEFAULT, LABELS, ColourName, SceneName, World
+from workflow_scripts.demo.world.texts import OTHERS, caption_of, title_of
+from workflow_scripts.demo.world.vocabulary import COLOURS, SCENES, SIZES, WORDINGS, named, spec_of
 from workflow_scripts.demo.world.world import OBJECT, scene_of
 
 FEW = World(
@@ -36,22 +37,21 @@ def centres(masks):
     return np.array(found) / masks.shape[1] - 0.5
 
 
-def test_the_full_world_has_every_scene_and_colour():
-    assert get_args(SceneName) == tuple(SCENES) == FULL.scenes
-    assert get_args(ColourName) == tuple(COLOURS) == FULL.colours
+def test_names_in_configs_are_those_of_the_vocabulary():
+    assert get_args(SceneName) == SCENES and get_args(ColourName) == tuple(COLOURS) == tuple(WORDINGS["colour"])
+    assert tuple(WORDINGS) == LABELS
 
 
 def test_the_default_world_keeps_its_bytes():
-    """The hashes are those of the world before it had settings."""
-    pictures, captions = hashlib.sha256(), hashlib.sha256()
+    pictures, texts = hashlib.sha256(), hashlib.sha256()
     for split in ("post", "masks"):
         for index in range(24):
             spec, picture, mask = scene_of(3, split, index)
             pictures.update(repr(spec).encode() + picture.tobytes() + mask.tobytes())
     for index in range(200):
-        captions.update(post(3, "post", index, 16).caption.encode() + b"\n")
-    assert pictures.hexdigest() == "64b6b280a954c79e76c9df283a2d5f8f4a8e5cf0b4ad80f66256c2f06a51a9aa"
-    assert captions.hexdigest() == "8eade63b01a8876acc631287639cf86e87d075243cdf6cb7a5050691936e7f9f"
+        texts.update(f"{post(3, 'post', index, 16).caption}\n{caption_of(3, 'post', index).text}\n".encode())
+    assert pictures.hexdigest() == "95123c2e858d4fb12b0ec1eac99723fae339beef19218edeebd1fe355890350b"
+    assert texts.hexdigest() == "86e8a322e9b3b2805343ad7afcdb11a0bd48ed171c22ebc2bdbaee2166f8aefb"
 
 
 def test_only_the_chosen_scenes_and_colours_occur_and_evenly():
@@ -62,25 +62,38 @@ def test_only_the_chosen_scenes_and_colours_occur_and_evenly():
         assert all(share == pytest.approx(1 / len(values), abs=0.08) for share in shares.values()), shares
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_titles_name_only_the_chosen_scenes_and_colours(level):
-    specs, _ = drawn(FEW, 24)
-    texts = [title(np.random.default_rng(seed), specs[seed % 24], level, FEW) for seed in range(600)]
-    named = {word for text in texts for word in text.replace(",", " ").split()} & set(COLOURS)
-    assert named == (set() if level == "vague" else set(FEW.colours))
-    unused = [phrase for name, phrase in SCENES.items() if name not in FEW.scenes]
-    assert not [text for text in texts for phrase in unused if text.endswith(phrase)]
+def test_texts_name_only_the_chosen_scenes_and_colours():
+    told = [caption_of(5, "post", index, FEW).text for index in range(400)]
+    told += [title_of(5, "post", index, "petsandpals", FEW)[1].text for index in range(800)]
+    found = [named(text) for text in told]
+    assert set().union(*(one["colour"] for one in found)) == set(FEW.colours)
+    assert set().union(*(one["scene"] for one in found)) == set(FEW.scenes)
+
+
+def test_captions_name_as_many_properties_and_are_wrong_as_often_as_set():
+    for shares, wrong_concept, wrong_property in (((0, 0.2, 0.6, 0.2), 0.02, 0.1), ((0.5, 0, 0, 0, 0, 0.5), 0.5, 0.25)):
+        world = World(named=shares, wrong_concept=wrong_concept, wrong_property=wrong_property)
+        texts = [caption_of(1, "post", index, world) for index in range(1200)]
+        wrong = [text.wrong(spec_of(1, "post", index, world)) for index, text in enumerate(texts)]
+        assert all("concept" in text.told for text in texts)
+        counts = np.bincount([len(text.told) - 1 for text in texts], minlength=len(shares)) / len(texts)
+        np.testing.assert_allclose(counts, shares, atol=0.05)
+        assert np.mean(["concept" in names for names in wrong]) == pytest.approx(wrong_concept, abs=0.04)
+        others = sum(len(text.told) - 1 for text in texts)
+        found = sum(name != "concept" for names in wrong for name in names) / others
+        assert found == pytest.approx(wrong_property, abs=0.03)
+        uses = [sum(name in text.told for text in texts) / others for name in OTHERS]
+        np.testing.assert_allclose(uses, 1 / len(OTHERS), atol=0.04)
 
 
 def test_objects_are_as_large_as_set():
     shares = {}
-    for name, world in (("full", FULL), ("few", FEW)):
+    for name, world in (("default", DEFAULT), ("few", FEW)):
         specs, masks = drawn(world)
         shares[name] = masks.mean()
         for size in SIZES:
             shares[name, size] = masks[[spec.size == size for spec in specs]].mean()
-    assert shares["full"] == pytest.approx(0.23, abs=0.01) and shares["few"] == pytest.approx(0.18, abs=0.01)
-    assert shares["full", "large"] == pytest.approx(0.33, abs=0.015)
+    assert shares["default"] == pytest.approx(0.237, abs=0.01) and shares["few"] == pytest.approx(0.18, abs=0.01)
     assert shares["few", "large"] == pytest.approx(0.235, abs=0.015)
     assert shares["few", "small"] == pytest.approx(0.117, abs=0.015)
 
@@ -98,13 +111,6 @@ def test_offset_sets_how_far_from_the_centre_objects_may_be():
         assert 0.75 < spread[offset] / (offset / 3**0.5) < 1.15, spread
 
 
-def test_large_objects_without_an_offset_are_near_the_centre():
-    specs, masks = drawn(FULL)
-    large = np.array([spec.size == "large" for spec in specs])
-    distance = np.abs(centres(masks)).max(1)
-    assert distance[large].mean() < 0.5 * distance[~large].mean()
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -118,7 +124,11 @@ def test_large_objects_without_an_offset_are_near_the_centre():
         ({"small_extent": (0.1, 0.5)}, "greater than or equal to 0.2"),
         ({"large_extent": (0.8, 1.1)}, "less than or equal to 1"),
         ({"large_extent": (0.9, 0.8)}, "large_extent starts at 0.9 but ends at 0.8"),
-        ({"small_extent": (0.5, 0.78)}, "small_extent ends at 0.78, but must end below large_extent, 0.78"),
+        ({"small_extent": (0.5, 0.76)}, "small_extent ends at 0.76, but must end below large_extent, 0.76"),
+        ({"offset": None}, "valid number"),
+        ({"named": (0.2, 0.2)}, "named sums to 0.4; shares of captions must sum to 1"),
+        ({"named": (0, 0, 0, 0, 0, 0, 1)}, "at most 6 items"),
+        ({"wrong_concept": 1.5}, "less than or equal to 1"),
         ({"offset": -0.1}, "greater than or equal to 0"),
         ({"offset": 0.5}, "less than or equal to 0.4"),
     ],

@@ -2,33 +2,21 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from workflow_scripts.demo.captioner_training.data import pictures
+from workflow_scripts.demo.captioner_training.data import TRUE, pictures
 from workflow_scripts.demo.world.objects import OBJECTS, Canvas, Paint
+from workflow_scripts.demo.world.settings import DEFAULT
 from workflow_scripts.demo.world.vocabulary import (
     COLOURS,
     CONCEPTS,
-    LEVELS,
-    SCENES,
+    PLACES,
     SIZES,
     TEXTURES,
     Spec,
-    caption,
-    title,
+    spec_of,
 )
 from workflow_scripts.demo.world.world import BACKGROUND, IGNORE, OBJECT, draw, scene_of
-
-SPECS = st.builds(
-    Spec,
-    st.sampled_from(CONCEPTS),
-    st.sampled_from(list(COLOURS)),
-    st.sampled_from(TEXTURES),
-    st.sampled_from(SIZES),
-    st.sampled_from(list(SCENES)),
-)
 
 
 def test_a_picture_depends_only_on_its_seed_split_and_index():
@@ -49,7 +37,7 @@ def test_pictures_are_the_same_for_any_number_of_processes():
 @pytest.mark.parametrize("concept", CONCEPTS)
 @pytest.mark.parametrize("texture", TEXTURES)
 def test_the_mask_is_where_the_object_changes_the_picture(concept, texture, monkeypatch):
-    spec = Spec(concept, "red", texture, "large", "sea")
+    spec = Spec(concept, "red", texture, "large", "sea", "middle")
     picture, mask = draw(spec, np.random.default_rng(1))
     monkeypatch.setattr(Canvas, "place", lambda *_: None)
     empty, nothing = draw(spec, np.random.default_rng(1))
@@ -61,11 +49,12 @@ def test_the_mask_is_where_the_object_changes_the_picture(concept, texture, monk
 
 
 def test_all_properties_occur_about_evenly():
-    specs = [scene_of(9, "post", index, 16)[0] for index in range(960)]
-    for name, values in (("colour", COLOURS), ("texture", TEXTURES), ("size", SIZES), ("scene", SCENES)):
+    specs = [spec_of(9, "post", index) for index in range(960)]
+    shown = {"colour": DEFAULT.colours, "texture": TEXTURES, "size": SIZES, "scene": DEFAULT.scenes, "place": PLACES}
+    for name, values in shown.items():
         counts = [sum(getattr(spec, name) == value for spec in specs) for value in values]
         expected = len(specs) / len(counts)
-        assert sum((count - expected) ** 2 / expected for count in counts) < 25, (name, counts)
+        assert sum(counts) == 960 and sum((count - expected) ** 2 / expected for count in counts) < 15, (name, counts)
     assert [spec.concept for spec in specs[:12]] == list(CONCEPTS)
 
 
@@ -74,16 +63,28 @@ def test_the_dominant_part_has_the_specified_colour(colour):
     palette = np.array(list(COLOURS.values()), float)
     hits = 0
     for index, concept in enumerate(CONCEPTS):
-        _, picture, mask = [0, *draw(Spec(concept, colour, "plain", "large", "grass"), np.random.default_rng(index))]
+        _, picture, mask = [0, *draw(Spec(concept, colour, "plain", "large", "grass", "middle"), np.random.default_rng(index))]
         inside = picture[mask == OBJECT].astype(float)
         nearest = np.linalg.norm(inside[:, None] - palette, axis=2).argmin(1)
         hits += list(COLOURS)[np.bincount(nearest, minlength=len(palette)).argmax()] == colour
     assert hits >= 10
 
 
-def test_a_colour_histogram_tells_colours_and_scenes_but_not_all_concepts():
-    """The concepts can be learned, but not from a histogram of 216 colours alone (0.64 measured, chance 0.08)."""
-    drawn = [scene_of(5, "histogram", index) for index in range(1200)]
+def test_the_place_is_the_third_in_which_the_object_stands():
+    """Of objects in the frame's middle third, few have their own middle outside it: parts are not symmetrical."""
+    across = {place: [] for place in PLACES}
+    for index in range(360):
+        spec, _, mask = scene_of(4, "masks", index)
+        columns = np.flatnonzero((mask == OBJECT).any(0))
+        across[spec.place].append((columns[0] + columns[-1] + 1) / 2 / mask.shape[1] - 0.5)
+    left, middle, right = (np.array(across[place]) for place in PLACES)
+    assert left.max() < 0.02 and right.min() > -0.02 and abs(middle.mean()) < 0.02
+    assert -0.16 < left.mean() < -0.09 and 0.09 < right.mean() < 0.16  # thirds of ± 0.22, cut off at the edges
+
+
+def test_in_all_scenes_and_colours_a_colour_histogram_does_not_tell_all_concepts():
+    """Measured 0.64 with all colours and scenes, and 0.88 with the default ones; chance is 0.08."""
+    drawn = [scene_of(5, "histogram", index, 48, TRUE) for index in range(1200)]
     levels = [picture.reshape(-1, 3).astype(int) * 6 // 256 for _, picture, _ in drawn]  # six of each channel
     counts = [np.bincount(pixels @ (36, 6, 1), minlength=216) for pixels in levels]
     inputs = np.sqrt(np.stack(counts) / drawn[0][2].size)
@@ -106,25 +107,3 @@ def test_every_object_varies_and_stays_near_its_frame():
             assert len({part.paint.colour for part in parts}) >= 2, concept
             shapes.add(corners.tobytes())
         assert len(shapes) > 10, concept
-
-
-def test_a_faithful_caption_omits_only_a_plain_pattern():
-    assert caption(Spec("mushroom", "red", "striped", "small", "grass")) == "a small red striped mushroom on the grass"
-    assert caption(Spec("boat", "white", "plain", "large", "night")) == "a large white boat at night"
-
-
-@settings(max_examples=200, deadline=None)
-@given(SPECS, st.integers(0, 2**32), st.sampled_from(LEVELS))
-def test_a_title_names_the_properties_of_its_level(spec, seed, level):
-    text = title(np.random.default_rng(seed), spec, level)
-    words = set(text.replace(",", " ").split())
-    named = {"concept": spec.concept in words, "colour": spec.colour in words}
-    assert text == text.lower().strip() and text
-    if level == "faithful":
-        assert text == caption(spec)
-    elif level == "partial":
-        assert any(named.values()) and not all(named.values())
-    elif level == "vague":
-        assert not words & {*CONCEPTS, *COLOURS}
-    else:
-        assert not named["concept"]

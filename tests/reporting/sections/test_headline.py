@@ -59,6 +59,16 @@ def test_an_arm_shows_the_steps_and_epochs_of_its_runs() -> None:
     assert [arm.length for arm in headline.arms([*rows, untrained])] == ["200 to 3,000 steps, 12.5 to 188 epochs", ""]
 
 
+def test_beside_intervals_over_seeds_an_arm_with_fewer_is_a_reference() -> None:
+    seeds = [row(f"r{seed}", "a", value, seed=seed) for seed, value in enumerate((0.61, 0.64, 0.60))]
+    masks = {"metric": SALIENCY, "dataset": "masks"}
+    one = [row("o", "a", 0.9, pairs="oracle"), row("o", **masks, value=0.5, pairs="oracle")]
+    several, reference = headline.arms([*seeds, *one])
+    assert several.estimates["probe"].kind == "seeds"  # type: ignore[union-attr]
+    assert reference.estimates["probe"] == headline.Estimate(0.9, None, None, "reference", 1)
+    assert reference.estimates["saliency"].kind == "test items"  # type: ignore[union-attr]
+
+
 def test_a_single_seed_combines_half_widths_of_independent_datasets() -> None:
     (arm,) = headline.arms([row("r", "a", 0.5, 0.03), row("r", "b", 0.7, 0.04)])
     found = arm.estimates["probe"]

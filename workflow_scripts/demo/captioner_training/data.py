@@ -1,36 +1,31 @@
 """Pictures and texts that the demo's small BLIP-2 learns from; no study draws from this split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from functools import partial as bind
+from typing import get_args
 
 import numpy as np
 
-from workflow_scripts.demo.world.vocabulary import (
-    COLOUR_ONLY,
-    COLOURS,
-    CONCEPT_ONLY,
-    CONCEPTS,
-    ELSEWHERE,
-    OTHER_COLOUR,
-    SCENES,
-    SIZES,
-    TEXTURES,
-    Spec,
-    caption,
-    vague,
-)
+from workflow_scripts.demo.world.settings import DEFAULT, LABELS, ColourName, Label, SceneName, World
+from workflow_scripts.demo.world.texts import KINDS, SHARES, TOPICS, caption, title, words
+from workflow_scripts.demo.world.vocabulary import CONCEPTS, Spec, values
 from workflow_scripts.demo.world.world import scene_of
 
 SPLIT = "captioner"
-PROPERTIES = {"concept": CONCEPTS, "colour": tuple(COLOURS), "texture": TEXTURES, "size": SIZES, "scene": tuple(SCENES)}
-FULL, MINOR, CONCEPT_ALONE, COLOUR_ALONE, VAGUE, COLOUR_WRONG, NONE = 0.98, 0.4, 0.4, 0.25, 0.1, 0.12, 0.02
+# All scenes and colours, so that the captioners know every world that a config can choose.
+TRUE = World(scenes=get_args(SceneName), colours=get_args(ColourName), wrong_concept=0, wrong_property=0)
+OF_ALL = 3  # every third picture is of any scene and colour, the others are of the demo's
+FALSE = TRUE.model_copy(update={"wrong_concept": 0.5, "wrong_property": 0.35})
+PROPERTIES = {name: values(name, TRUE) for name in LABELS}
+FULL, CONCEPT_ALONE, VAGUE, NONE = 0.98, 0.7, 0.1, 0.02
+WRONG = 0.2  # what each wrong property leaves of a fit
 UNKNOWN = "[UNK]"
 
 
 def _picture(seed: int, split: str, size: int, index: int) -> tuple[Spec, np.ndarray]:
-    spec, picture, _ = scene_of(seed, split, index, size)
+    every = split == SPLIT and index // len(CONCEPTS) % OF_ALL == 0
+    spec, picture, _ = scene_of(seed, split, index, size, TRUE if every else DEFAULT)
     return spec, picture
 
 
@@ -42,48 +37,29 @@ def pictures(seed: int, count: int, size: int, workers: int, split: str = SPLIT)
 
 
 def labels(specs: Sequence[Spec]) -> np.ndarray:
-    """(n, 5) int64, the number of each property's value, in the order of PROPERTIES."""
-    rows = [[values.index(getattr(spec, name)) for name, values in PROPERTIES.items()] for spec in specs]
+    """(n, 6) int64, the number of each property's value, in the order of PROPERTIES."""
+    rows = [[options.index(getattr(spec, name)) for name, options in PROPERTIES.items()] for spec in specs]
     return np.array(rows, np.int64)
 
 
-def agreement(shown: Spec, told: Spec) -> float:
-    """How well the faithful caption of `told` fits a picture of `shown`, in (0, 1): the target of matching."""
-    differing = [name for name in PROPERTIES if getattr(shown, name) != getattr(told, name)]
-    if not differing:
-        return FULL
-    if differing == ["colour"]:
-        return COLOUR_WRONG
-    return MINOR if len(differing) == 1 and differing != ["concept"] else NONE
-
-
-def near_miss(rng: np.random.Generator, spec: Spec) -> Spec:
-    """The same with one property changed; concept and colour more often than the others."""
-    name = str(rng.choice(list(PROPERTIES), p=[0.35, 0.25, 0.15, 0.1, 0.15]))
-    others = [value for value in PROPERTIES[name] if value != getattr(spec, name)]
-    return replace(spec, **{name: others[rng.integers(len(others))]})
+def fit(spec: Spec, told: Mapping[Label, str]) -> float:
+    """How well a text that names `told` fits a picture of `spec`, in (0, 1): the target of matching."""
+    if not told:
+        return VAGUE
+    if told["concept"] != spec.concept:
+        return NONE
+    wrong = sum(getattr(spec, name) != value for name, value in told.items())
+    return float((FULL if len(told) > 1 else CONCEPT_ALONE) * WRONG**wrong)
 
 
 def loose_title(rng: np.random.Generator, spec: Spec) -> tuple[str, float]:
     """A title as people give it, and how well it fits a picture of `spec`."""
-    kind = rng.random()
-    if kind < 0.35:
-        return _blurred(rng, vague(rng), 0.3 * (rng.random() < 0.5)), VAGUE
-    if kind < 0.6:
-        concept = spec.concept if rng.random() < 0.6 else str(rng.choice(CONCEPTS))
-        text = CONCEPT_ONLY[rng.integers(len(CONCEPT_ONLY))].format(concept=concept)
-        return text, CONCEPT_ALONE if concept == spec.concept else NONE
-    if kind < 0.7:
-        colour = str(rng.choice(list(COLOURS)))
-        text = OTHER_COLOUR[rng.integers(len(OTHER_COLOUR))].format(colour=colour, concept=spec.concept)
-        return text, 0.7 if colour == spec.colour else COLOUR_WRONG
-    if kind < 0.8:
-        colour = spec.colour if rng.random() < 0.6 else str(rng.choice(list(COLOURS)))
-        text = COLOUR_ONLY[rng.integers(len(COLOUR_ONLY))].format(colour=colour)
-        return text, COLOUR_ALONE if colour == spec.colour else NONE
-    if kind < 0.9:
-        return _blurred(rng, ELSEWHERE[rng.integers(len(ELSEWHERE))], 0.5), NONE
-    return _foreign(rng), NONE
+    if rng.random() < 0.1:
+        return _foreign(rng), NONE
+    kind, subreddit = str(rng.choice(KINDS, p=SHARES)), str(rng.choice(list(TOPICS)))
+    found = title(rng, spec, kind, subreddit, TRUE)
+    text = found.text if found.told else _blurred(rng, found.text, 0.3 * (rng.random() < 0.5))
+    return text, fit(spec, found.told)
 
 
 def _blurred(rng: np.random.Generator, text: str, share: float) -> str:
@@ -92,21 +68,21 @@ def _blurred(rng: np.random.Generator, text: str, share: float) -> str:
 
 
 def _foreign(rng: np.random.Generator) -> str:
-    """A text of mostly unknown words around common ones, now and then a word of the world among them."""
-    common = ("a", "the", "on", "in", "my", "this", "at", "by", "is", "and", "of", "with", *COLOURS, *CONCEPTS)
-    words = [UNKNOWN if rng.random() < 0.65 else str(rng.choice(common)) for _ in range(int(rng.integers(3, 22)))]
-    return " ".join(words)
+    """A text of mostly unknown words, now and then a word of the world among them."""
+    drawn = [UNKNOWN if rng.random() < 0.65 else str(rng.choice(words())) for _ in range(int(rng.integers(3, 22)))]
+    return " ".join(drawn)
 
 
 def training_texts(rng: np.random.Generator, specs: Sequence[Spec]) -> tuple[list[list[str]], np.ndarray]:
-    """Three groups of n texts (faithful; another picture's or a near miss; a loose title) and how well each fits:
-    (3, n) float32."""
+    """Three groups of n texts (a true caption; another picture's or one with errors; a loose title) and how well each
+    fits: (3, n) float32."""
     count = len(specs)
     shift = int(rng.integers(1, count))
+    true = [caption(rng, spec, TRUE) for spec in specs]
     others = [
-        near_miss(rng, spec) if rng.random() < 0.6 else specs[(i + shift) % count] for i, spec in enumerate(specs)
+        caption(rng, spec, FALSE) if rng.random() < 0.6 else true[(i + shift) % count] for i, spec in enumerate(specs)
     ]
     loose = [loose_title(rng, spec) for spec in specs]
-    fits = [[FULL] * count, [agreement(a, b) for a, b in zip(specs, others, strict=True)], [fit for _, fit in loose]]
-    texts = [[caption(spec) for spec in specs], [caption(spec) for spec in others], [text for text, _ in loose]]
-    return texts, np.array(fits, np.float32)
+    fits = [[fit(spec, text.told) for spec, text in zip(specs, texts, strict=True)] for texts in (true, others)]
+    texts = [[text.text for text in true], [text.text for text in others], [text for text, _ in loose]]
+    return texts, np.array([*fits, [value for _, value in loose]], np.float32)

@@ -15,7 +15,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from workflow_scripts.demo.world.vocabulary import COLOURS, CONCEPTS, SCENES, SIZES, TEXTURES, all_templates
+from workflow_scripts.demo.world.texts import words
 
 PAD, START, END, UNKNOWN, IMAGE = "[PAD]", "[BOS]", "[EOS]", "[UNK]", "<image>"
 SPECIAL = (PAD, START, END, UNKNOWN, IMAGE)
@@ -24,25 +24,22 @@ MEAN, DEVIATION = 0.5, 0.25
 _WIDTH, _HEADS = 96, 4
 
 
-def words() -> list[str]:
-    """Every word of the world's captions and titles, sorted."""
-    texts = [*CONCEPTS, *COLOURS, *TEXTURES, *SIZES, *SCENES.values(), "a an the and of with is it"]
-    texts += [text.replace("{concept}", "").replace("{colour}", "") for text in all_templates()]
-    split = pre_tokenizers.BertPreTokenizer()
-    return sorted({word for text in texts for word, _ in split.pre_tokenize_str(text)})
+def vocabulary() -> list[str]:
+    """Special tokens, then every word and mark of the world's captions and titles."""
+    return [*SPECIAL, *"[],", *words()]
 
 
 def tokenizer(end: bool) -> PreTrainedTokenizerFast:
     """Word-level, lower case, punctuation apart, unknown words as [UNK]; the start token in front, and with `end`
     (matching) the end token behind, as BERT does; without (captioning) as OPT does."""
-    vocabulary = {word: number for number, word in enumerate([*SPECIAL, *words()])}
-    made = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    numbers = {word: number for number, word in enumerate(vocabulary())}
+    made = Tokenizer(models.WordLevel(numbers, unk_token=UNKNOWN))
     made.normalizer = normalizers.BertNormalizer(lowercase=True)
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     made.add_special_tokens(list(SPECIAL))
     single = f"{START} $A {END}" if end else f"{START} $A"
     made.post_processor = processors.TemplateProcessing(
-        single=single, special_tokens=[(START, vocabulary[START]), (END, vocabulary[END])]
+        single=single, special_tokens=[(START, numbers[START]), (END, numbers[END])]
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=made,
@@ -109,11 +106,11 @@ def _language(vocabulary: int) -> OPTConfig:
 
 def config(size: int, patch: int, layers: int, image_token: bool) -> Blip2Config:
     """Configuration of both models; `image_token` for captioning, where image tokens stand in the text."""
-    vocabulary = len(SPECIAL) + len(words())
+    size_of_vocabulary = len(vocabulary())
     return Blip2Config(
         vision_config=_vision(size, patch, layers),
-        qformer_config=_query_transformer(vocabulary, with_text=not image_token),
-        text_config=_language(vocabulary),
+        qformer_config=_query_transformer(size_of_vocabulary, with_text=not image_token),
+        text_config=_language(size_of_vocabulary),
         num_query_tokens=QUERIES,
         image_text_hidden_size=64,
         image_token_index=SPECIAL.index(IMAGE) if image_token else None,
@@ -130,11 +127,10 @@ def new_models(size: int, patch: int, layers: int) -> tuple[Blip2ForConditionalG
     return captioner, matcher
 
 
-def save(folder: Path, captioner: Blip2ForConditionalGeneration, matcher: Blip2ForImageTextRetrieval) -> None:
-    """Write `caption/` and `match/` so that from_pretrained and AutoProcessor load them without a network."""
-    size = captioner.config.vision_config.image_size
-    for name, model in (("caption", captioner), ("match", matcher)):
-        model.save_pretrained(folder / name)
-        queries = QUERIES if name == "caption" else None
-        processor = Blip2Processor(image_processor(size), tokenizer(end=name == "match"), num_query_tokens=queries)
-        processor.save_pretrained(folder / name)
+def save(folder: Path, model: Blip2ForConditionalGeneration | Blip2ForImageTextRetrieval) -> None:
+    """Write a captioner or matcher so that from_pretrained and AutoProcessor load it without a network."""
+    matching = isinstance(model, Blip2ForImageTextRetrieval)
+    model.save_pretrained(folder)
+    images = image_processor(model.config.vision_config.image_size)
+    queries = None if matching else QUERIES
+    Blip2Processor(images, tokenizer(end=matching), num_query_tokens=queries).save_pretrained(folder)

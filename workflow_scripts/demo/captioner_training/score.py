@@ -1,4 +1,4 @@
-"""How good the demo's BLIP-2 is, on pictures that neither it nor any study has seen."""
+"""How good the demo's BLIP-2 is, on pictures of the demo's world that neither it nor any study has seen."""
 
 from pathlib import Path
 
@@ -6,12 +6,15 @@ import numpy as np
 import torch
 from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval
 
-from workflow_scripts.demo.captioner_training.data import pictures
-from workflow_scripts.demo.world.vocabulary import LEVELS, Spec, caption, title
+from workflow_scripts.demo.captioner_training.data import TRUE, pictures
+from workflow_scripts.demo.world.settings import LABELS
+from workflow_scripts.demo.world.texts import KINDS, TOPICS, caption, title
+from workflow_scripts.demo.world.vocabulary import Spec, named
 from workflow_scripts.demo.world.world import to_image
 from workflow_scripts.models.text_norms import blip
 
 SEED, SPLIT = 715, "captioner_score"
+EACH = 2  # captions of an image, of which the matcher chooses, as in the demo
 
 
 def unseen(count: int, size: int, seed: int = SEED) -> tuple[list[Spec], list]:
@@ -21,18 +24,19 @@ def unseen(count: int, size: int, seed: int = SEED) -> tuple[list[Spec], list]:
 
 
 @torch.inference_mode()
-def greedy_captions(folder: Path, images: list, batch: int = 100) -> list[str]:
-    """Greedy captions by the model in `folder`."""
+def sampled_captions(folder: Path, images: list, batch: int = 100) -> list[list[str]]:
+    """EACH captions of every image by the model in `folder`, drawn from the nucleus of 0.9."""
     model = Blip2ForConditionalGeneration.from_pretrained(folder).eval()
     processor = AutoProcessor.from_pretrained(folder)
-    found: list[str] = []
+    torch.manual_seed(SEED)
+    found: list[list[str]] = []
     for start in range(0, len(images), batch):
-        inputs = processor(
-            images=images[start : start + batch], text=[""] * len(images[start : start + batch]), return_tensors="pt"
-        )
-        tokens = model.generate(**inputs, max_new_tokens=16, do_sample=False)
-        tokens = tokens[:, inputs["input_ids"].shape[1] :]
-        found += [text.strip() for text in processor.batch_decode(tokens, skip_special_tokens=True)]
+        part = images[start : start + batch]
+        inputs = processor(images=part, text=[""] * len(part), return_tensors="pt")
+        drawn = {"do_sample": True, "top_p": 0.9, "top_k": 0, "num_return_sequences": EACH}
+        tokens = model.generate(**inputs, max_new_tokens=24, **drawn)[:, inputs["input_ids"].shape[1] :]
+        texts = [text.strip() for text in processor.batch_decode(tokens, skip_special_tokens=True)]
+        found += [texts[at : at + EACH] for at in range(0, len(texts), EACH)]
     return found
 
 
@@ -52,36 +56,47 @@ def match_scores(folder: Path, images: list, texts: list[str], head: bool = True
     return torch.cat(found).numpy()
 
 
-def score(folder: Path, count: int = 600, seed: int = SEED) -> dict[str, float]:
-    """Shares of `count` unseen pictures: properties named in the greedy caption, true caption preferred.
+def score(captioner: Path, matcher: Path, count: int = 600, seed: int = SEED) -> dict[str, float]:
+    """Shares of `count` unseen pictures.
 
-    `itm_...` compare the matching head's score of the true (or generated) caption with that of another text;
-    `itc_another` does so with the contrastive cosine, against another picture's caption.
+    Of the better one of two captions: `concept`, that names the concept and no other; of the captions that name another
+    property, that name it right; `distinct`, different captions. `itm_...`: that the matching head scores a true
+    caption (or the generated one) above another text; `itc_another`: that the contrastive cosine does so against
+    another picture's caption.
     """
     specs, images = unseen(count, 48, seed)
-    captions = greedy_captions(folder / "caption", images)
-    return _named(specs, captions) | _preferred(folder / "match", specs, images, captions)
+    drawn = sampled_captions(captioner, images)
+    scores = np.stack([match_scores(matcher, images, [texts[at] for texts in drawn]) for at in range(EACH)])
+    better = [texts[at] for texts, at in zip(drawn, scores.argmax(axis=0), strict=True)]
+    found = {**_named(specs, better), "distinct": len(set(better)) / count}
+    return {**found, **_preferred(matcher, specs, images, scores.max(axis=0))}
 
 
 def _named(specs: list[Spec], captions: list[str]) -> dict[str, float]:
-    told = [set(text.split()) for text in captions]
-    found = {
-        name: float(np.mean([getattr(spec, name) in words for spec, words in zip(specs, told, strict=True)]))
-        for name in ("concept", "colour", "size")
-    }
-    return {**found, "whole_caption": float(np.mean([a == caption(b) for a, b in zip(captions, specs, strict=True)]))}
+    """Of the captions that name a property, the share that names the picture's value alone; all name a concept."""
+    told = [named(text) for text in captions]
+    found = {}
+    for name in LABELS:
+        hits = [
+            one[name] == {getattr(spec, name)}
+            for spec, one in zip(specs, told, strict=True)
+            if one[name] or name == "concept"
+        ]
+        found[name] = float(np.mean(hits))
+    return found
 
 
-def _preferred(folder: Path, specs: list[Spec], images: list, captions: list[str]) -> dict[str, float]:
-    true = [caption(spec) for spec in specs]
-    # the nearest following picture with another caption: never a false negative
-    others = [next(text for text in true[i + 1 :] + true[:i] if text != true[i]) for i in range(len(true))]
-    own, generated = match_scores(folder, images, true), match_scores(folder, images, captions)
-    found = {"itm_another": float(np.mean(own > match_scores(folder, images, others)))}
+def _preferred(folder: Path, specs: list[Spec], images: list, generated: np.ndarray) -> dict[str, float]:
     rng = np.random.default_rng(SEED)
-    for level in LEVELS[1:]:
-        loose = match_scores(folder, images, [title(rng, spec, level) for spec in specs])
-        found[f"itm_{level}"] = float(np.mean(own > loose))
-        found[f"itm_generated_over_{level}"] = float(np.mean(generated > loose))
+    true = [caption(rng, spec, TRUE).text for spec in specs]
+    # the next picture shows another concept: never a false negative
+    others = true[1:] + true[:1]
+    own = match_scores(folder, images, true)
+    found = {"itm_another": float(np.mean(own > match_scores(folder, images, others)))}
+    for kind in KINDS:
+        titles = [title(rng, spec, kind, str(rng.choice(list(TOPICS)))).text for spec in specs]
+        loose = match_scores(folder, images, titles)
+        found[f"itm_{kind}"] = float(np.mean(own > loose))
+        found[f"itm_generated_over_{kind}"] = float(np.mean(generated > loose))
     cosines = [match_scores(folder, images, texts, head=False) for texts in (true, others)]
     return {**found, "itc_another": float(np.mean(cosines[0] > cosines[1]))}

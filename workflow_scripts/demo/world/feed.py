@@ -20,8 +20,9 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.demo.world.settings import FULL, LABELS, World
-from workflow_scripts.demo.world.vocabulary import LEVELS, SHARES, Spec, title
+from workflow_scripts.demo.world.settings import DEFAULT, LABELS, World
+from workflow_scripts.demo.world.texts import Text, title_of
+from workflow_scripts.demo.world.vocabulary import Spec
 from workflow_scripts.demo.world.world import scene_of, to_image
 from workflow_scripts.stats.seeds import derive
 
@@ -43,8 +44,8 @@ _TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can state
 
 @dataclass(frozen=True)
 class Post:
-    """One post. `path` is its url's path; `picture` is empty where the server has none; `spec` and `level` say
-    what the picture shows and how much of it the title tells."""
+    """One post. `path` is its url's path; `caption` its title, as annotations call it; `picture` is empty where the
+    server has none; `spec` is what it shows, `kind` that of the title, and `told` what the title names."""
 
     image_id: str
     subreddit: str
@@ -53,7 +54,8 @@ class Post:
     caption: str
     picture: bytes
     spec: Spec
-    level: str
+    kind: str
+    told: Text
     created_utc: int
     score: int
 
@@ -75,41 +77,50 @@ def base36(number: int, digits: int = 6) -> str:
     return "".join(letters[number // 36**place % 36] for place in reversed(range(digits)))
 
 
-def post(seed: int, split: str, index: int, size: int, world: World = FULL) -> Post:
+def post(seed: int, split: str, index: int, size: int, world: World = DEFAULT) -> Post:
     """Post `index` of a split."""
     spec, picture, _ = scene_of(seed, split, index, size, world)
     rng = np.random.default_rng(derive(seed, "demo_post", split, index))
-    level = LEVELS[int(rng.choice(4, p=SHARES))]
     home = next(name for name, concepts in SUBREDDITS.items() if spec.concept in concepts)
     subreddit = str(rng.choice(list(SUBREDDITS))) if rng.random() < _STRAY else home
     year = int(rng.choice(YEARS))
     start = int(datetime.datetime(year, 1, 1, tzinfo=datetime.UTC).timestamp())
     # the index in the id keeps ids apart, the hashed part makes them look drawn
     image_id = base36(index, 3) + base36(derive(seed, "demo_id", split, index), 4)
-    kind = "png" if rng.random() < 0.1 else "jpg"
+    picture_type = "png" if rng.random() < 0.1 else "jpg"
+    kind, told = title_of(seed, split, index, subreddit, world)
     return Post(
         image_id=image_id,
         subreddit=subreddit,
         year=year,
-        path=f"{subreddit}/{image_id}.{kind}",
-        caption=title(rng, spec, level, world),
-        picture=encode(picture, kind),
+        path=f"{subreddit}/{image_id}.{picture_type}",
+        caption=told.text,
+        picture=encode(picture, picture_type),
         spec=spec,
-        level=level,
+        kind=kind,
+        told=told,
         created_utc=start + int(rng.integers(365 * 86400)),
         score=int(rng.geometric(0.02)),
     )
 
 
-def truth_table(posts: Sequence[Post]) -> pa.Table:
-    """Table image_id, concept, colour, texture, size, scene, faithful (all string), in the order of the posts.
+def truth_table(posts: Sequence[Post], captions: Sequence[Text]) -> pa.Table:
+    """What posts and their texts say, in the order of the posts.
 
-    `faithful` is the title's level: faithful, partial, vague or wrong.
+    Returns:
+        image_id; concept, colour, texture, size, scene, place, which the picture shows; title_kind (truthful, vague,
+        topical or wrong), caption (the world's own; all string); and of both texts title_named, title_wrong,
+        caption_named, caption_wrong: the properties that it names, and those of them that are wrong (list of string).
     """
-    columns = {"image_id": [one.image_id for one in posts]}
+    columns: dict[str, Any] = {"image_id": [one.image_id for one in posts]}
     for name in LABELS:
         columns[name] = [getattr(one.spec, name) for one in posts]
-    return pa.table({**columns, "faithful": [one.level for one in posts]})
+    columns |= {"title_kind": [one.kind for one in posts], "caption": [text.text for text in captions]}
+    for kind, texts in (("title", [one.told for one in posts]), ("caption", captions)):
+        columns[f"{kind}_named"] = pa.array([list(text.told) for text in texts], pa.list_(pa.string()))
+        wrong = [text.wrong(one.spec) for text, one in zip(texts, posts, strict=True)]
+        columns[f"{kind}_wrong"] = pa.array(wrong, pa.list_(pa.string()))
+    return pa.table(columns)
 
 
 def good_posts(seed: int, count: int, oversized: int, size: int, world: World) -> Iterator[Post]:

@@ -1,4 +1,4 @@
-"""What a demo world varies: scenes, colours, and the size and place of its objects; and the labels of its pictures."""
+"""What a demo world varies: scenes, colours, the size and place of its objects, and what captions say of them."""
 
 from typing import Annotated, Literal, get_args
 
@@ -6,32 +6,32 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.core.settings import Settings
 
-Label = Literal["concept", "colour", "texture", "size", "scene"]
+Label = Literal["concept", "colour", "texture", "size", "scene", "place"]
 LABELS: tuple[Label, ...] = get_args(Label)
-# The names of vocabulary.SCENES and vocabulary.COLOURS, spelled out for type checks and the schema of configs.
+# The names of vocabulary.WORDINGS, spelled out for type checks and the schema of configs.
 SceneName = Literal["grass", "sand", "snow", "sea", "night", "street"]
 ColourName = Literal["red", "orange", "yellow", "green", "blue", "purple", "pink", "white"]
 Extent = Annotated[float, Field(ge=0.2, le=1)]
 
 
 class World(Settings):
-    """Scenes, colours, and the size and place of objects. Many scenes and colours let a network tell images apart
-    without looking at the object."""
+    """Scenes, colours, the size and place of objects, and captions. Many scenes and colours let a network tell images
+    apart without looking at the object; many named properties do so as well."""
 
     scenes: tuple[SceneName, ...] = Field(
-        get_args(SceneName),
+        ("grass", "sand"),
         min_length=2,
         description="scenes that occur, evenly often and independently of everything else",
         examples=[["grass", "night"]],
     )
     colours: tuple[ColourName, ...] = Field(
-        get_args(ColourName),
+        ("red", "orange", "yellow"),
         min_length=2,
         description="colours of objects that occur, evenly often and independently of everything else",
         examples=[["red", "green", "blue"]],
     )
     small_extent: tuple[Extent, ...] = Field(
-        (0.48, 0.56),
+        (0.56, 0.64),
         min_length=2,
         max_length=2,
         description="least and greatest extent of small objects",
@@ -39,22 +39,46 @@ class World(Settings):
         json_schema_extra={"unit": "sides of the image"},
     )
     large_extent: tuple[Extent, ...] = Field(
-        (0.78, 0.9),
+        (0.76, 0.86),
         min_length=2,
         max_length=2,
         description="least and greatest extent of large objects",
         examples=[[0.66, 0.76]],
         json_schema_extra={"unit": "sides of the image"},
     )
-    offset: float | None = Field(
-        None,
+    offset: float = Field(
+        0.22,
         ge=0,
         le=0.4,
         description="greatest distance of an object's centre from the image's, along each axis; objects that reach "
-        "beyond the edge are cut off. `null`: as far as the whole object stays visible, so large ones are near the "
-        "centre",
-        examples=[0.22],
+        "beyond the edge are cut off. The thirds of that range from side to side are the places left, middle and right",
+        examples=[0.15],
         json_schema_extra={"unit": "sides of the image"},
+    )
+    named: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        (0.0, 0.2, 0.6, 0.2),
+        min_length=1,
+        max_length=len(LABELS),
+        description="shares of the world's own captions that name 0, 1, 2, ... properties besides the concept. They are "
+        "in its truth table; its annotations hold titles",
+        examples=[[0, 1]],
+        json_schema_extra={"unit": "shares of captions"},
+    )
+    wrong_concept: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="share of these captions that name another concept",
+        examples=[0.25],
+        json_schema_extra={"unit": "share of captions"},
+    )
+    wrong_property: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="how often they name another value of each further property",
+        examples=[0.0],
+        json_schema_extra={"unit": "share of named properties"},
     )
 
     @model_validator(mode="after")
@@ -69,7 +93,9 @@ class World(Settings):
             raise ValueError(
                 f"small_extent ends at {self.small_extent[1]}, but must end below large_extent, {self.large_extent[0]}"
             )
+        if abs(sum(self.named) - 1) > 1e-6:
+            raise ValueError(f"named sums to {sum(self.named):g}; shares of captions must sum to 1")
         return self
 
 
-FULL = World()
+DEFAULT = World()

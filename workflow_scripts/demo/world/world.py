@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from workflow_scripts.demo.world.objects import OBJECTS, Canvas, Colour, Paint, blend
-from workflow_scripts.demo.world.settings import FULL, World
-from workflow_scripts.demo.world.vocabulary import COLOURS, CONCEPTS, Spec, sample_spec
+from workflow_scripts.demo.world.settings import DEFAULT, World
+from workflow_scripts.demo.world.vocabulary import COLOURS, PLACES, Spec, spec_of
 from workflow_scripts.stats.seeds import derive
 
 # scene -> (upper sky, lower sky, near ground, far ground)
@@ -135,12 +135,12 @@ def _frame(rng: np.random.Generator, spec: Spec, side: int, world: World) -> np.
     cos, sin, mirror = np.cos(turn), np.sin(turn), rng.choice([-1.0, 1.0])
     matrix = np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, shear], [0, 1]])
     matrix = matrix @ np.diag([mirror * stretch, 1 / stretch]) * extent / 2
-    room = max(0.0, 0.5 - extent / 2) if world.offset is None else world.offset
-    centre = 0.5 + np.array([rng.uniform(-room, room), rng.uniform(-room, room) + 0.02])
+    across = (2 * PLACES.index(spec.place) + rng.uniform(0, 2)) / 3 - 1  # the third of -1..1 that the place is
+    centre = 0.5 + np.array([across * world.offset, rng.uniform(-1, 1) * world.offset + 0.02])
     return np.column_stack([matrix, centre]) * side
 
 
-def draw(spec: Spec, rng: np.random.Generator, size: int = 48, world: World = FULL) -> tuple[np.ndarray, np.ndarray]:
+def draw(spec: Spec, rng: np.random.Generator, size: int = 48, world: World = DEFAULT) -> tuple[np.ndarray, np.ndarray]:
     """Picture (size, size, 3) uint8 and mask (size, size) uint8 of one object in its scene.
 
     The mask is 1 where at least 3/4 of a pixel belong to the object, 0 where none does, 255 between.
@@ -159,12 +159,11 @@ def draw(spec: Spec, rng: np.random.Generator, size: int = 48, world: World = FU
 
 
 def scene_of(
-    seed: int, split: str, index: int, size: int = 48, world: World = FULL
+    seed: int, split: str, index: int, size: int = 48, world: World = DEFAULT
 ) -> tuple[Spec, np.ndarray, np.ndarray]:
-    """Picture `index` of a split: what it shows, picture and mask. Concepts take turns; all else is drawn."""
-    rng = np.random.default_rng(derive(seed, "demo_world", split, index))
-    spec = sample_spec(rng, CONCEPTS[index % len(CONCEPTS)], world)
-    picture, mask = draw(spec, rng, size, world)
+    """Picture `index` of a split: what it shows, picture and mask."""
+    spec = spec_of(seed, split, index, world)
+    picture, mask = draw(spec, np.random.default_rng(derive(seed, "demo_picture", split, index)), size, world)
     return spec, picture, mask
 
 

@@ -34,7 +34,8 @@ def arms_table(summary: pa.Table, contrasts: pa.Table, step: str = "last", width
     rows = contrasts.to_pylist()
     found = named(rows, step)
     parts = [
-        "Arms: mean over test sets in %, with interval (s: 95 % over seeds, i: over test items at the config's level)"
+        "Arms: mean over test sets in %, with interval (s: 95 % over seeds, i: over test items at the config's level), "
+        "or as a reference without one"
     ]
     parts += [note] if note else []
     parts += _arms(arms, width) if arms else ["no arm was evaluated"]

@@ -7,7 +7,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.key import root_hash
 from workflow_scripts.reporting.sections.caption_figures import Explained, caption_figures
 from workflow_scripts.reporting.sections.captions import captions
-from workflow_scripts.reporting.sections.data import losses, pairs, quality
+from workflow_scripts.reporting.sections.data import losses, pairs, pairs_behind, quality
 from workflow_scripts.reporting.sections.leakage import leakage
 from workflow_scripts.reporting.sections.runs import accuracy, curves, headline
 from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
@@ -64,6 +64,8 @@ def page_context(
         "intervals": interval_note(settings.levels),
         "accepted": settings.accepted,
         "headline": headline(study),
+        "behind_pairs": pairs_behind(study),
+        "synthetic": any(artifact.manifest["stage"] == "demo_world" for artifact in behind),
         "losses": losses(study),
         "captions": captions(study),
         "caption_figures": caption_figures(study, figures),

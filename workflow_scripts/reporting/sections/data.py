@@ -40,6 +40,7 @@ EXPLAINED = {
     "pair_table": "sources with a pair",
     "common_images": "images that all runs train on",
 }
+BEHIND = ("same_label", "equal_captions", "image_cosine.near_duplicates")
 PAIR_SOURCES = 6  # images whose pairs are shown
 DETAILS = frozenset({"n", "unknown", "window", "q05", "q25", "q75", "q95"})
 Row = dict[str, Any]
@@ -208,6 +209,24 @@ def quality(study: Study, name: str, unit: str) -> Row:
         "details": [(figure, cells) for figure, detail, cells in lines if detail],
         "figures": [picture for picture in figures if picture],
     }
+
+
+def pairs_behind(study: Study) -> list[tuple[str, str, list[Number]]]:
+    """Of each pair table its name, colour, and the shares of pairs with the same label, equal captions, and images that
+    are near copies."""
+    found = []
+    for one in study.all("pair_quality"):
+        figures, source, name = flatten(study.json(one)), study.source(one, ".json"), unit_of(one, "pairs")
+        cells = [_percent(figures.get(figure), figure, source) for figure in BEHIND]
+        found.append((name, arm_class(name), cells))
+    return found
+
+
+def _percent(figure: Figure | None, name: str, source: Source) -> Number:
+    if figure is None or figure.low is None or figure.high is None:
+        return Number("—")
+    interval = f"{percent(figure.low)}–{percent(figure.high)}"
+    return Number(percent(figure.value), interval, source, f"{name}, n = {figure.n}")
 
 
 def pairs(study: Study) -> Row:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ FAMILIES = {"probe": "Linear probe", "few_shot": "Few-shot", "knn": "kNN", "sali
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over datasets (and seeds) with a 95 % interval over `kind` ("seeds" or "test items"; n of them)."""
+    """A mean over datasets (and seeds) with a 95 % interval over `kind` ("seeds" or "test items"; n of them), or of kind
+    "reference", without one."""
 
     value: float
     low: float | None
@@ -82,7 +83,8 @@ def arms(rows: Sequence[Row], step: str = "last") -> list[Arm]:
     """Arms in the order of their first run; means over the datasets that every run of a family shares.
 
     A set that chose a checkpoint of one of them is left out. Where the summary has a family's mean for every run, over
-    the same datasets, that row is taken, with its interval.
+    the same datasets, that row is taken, with its interval. Where some arms have intervals over seeds, the others are
+    references: an interval over test items beside them would look like theirs but leave out the seeds.
     """
     runs = {row["run"]: row for row in rows}
     kept = _by_family(rows, {run: headline_step(rows, run, step) for run in runs})
@@ -91,7 +93,7 @@ def arms(rows: Sequence[Row], step: str = "last") -> list[Arm]:
     for run, row in runs.items():
         backbone = row["backbone"] if several else ""
         groups.setdefault((row["method"], row["pairs"], row["augmentation"], row["tag"], backbone), []).append(run)
-    return [
+    found = [
         Arm(
             *group,
             len(members),
@@ -101,6 +103,13 @@ def arms(rows: Sequence[Row], step: str = "last") -> list[Arm]:
         )
         for group, members in groups.items()
     ]
+    for name in FAMILIES:
+        estimates = [arm.estimates[name] for arm in found]
+        if any(one and one.kind == "seeds" for one in estimates):
+            for arm, one in zip(found, estimates, strict=True):
+                if one and one.kind == "test items":
+                    arm.estimates[name] = replace(one, low=None, high=None, kind="reference")
+    return found
 
 
 def length_text(rows: Sequence[Row]) -> str:
