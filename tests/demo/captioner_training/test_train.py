@@ -151,5 +151,6 @@ def test_the_losses_fall_below_chance(caplog):
     with caplog.at_level(logging.INFO):
         train(plan, 1, lambda *_: None)
     chance = sum(w * np.log(len(v)) for w, v in zip(PropertyHeads.weights, PROPERTIES.values(), strict=True))
-    properties, caption = map(float, re.findall(r"step 200 of 200: properties ([\d.]+), caption ([\d.]+)", caplog.text)[0])
+    told = re.findall(r"step 200 of 200: properties ([\d.]+), caption ([\d.]+)", caplog.text)[0]
+    properties, caption = map(float, told)
     assert properties < 0.8 * chance and caption < 0.5 * np.log(len(vocabulary()))

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from workflow_scripts.demo.world.settings import LABELS, World
+from workflow_scripts.demo.world.settings import World
 from workflow_scripts.demo.world.texts import KINDS, PATTERNS, SHARES, TOPICS, caption_of, title, title_of, words
 from workflow_scripts.demo.world.vocabulary import WORDINGS, named, spec_of
 from workflow_scripts.demo.world.world import scene_of

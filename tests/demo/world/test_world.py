@@ -63,7 +63,8 @@ def test_the_dominant_part_has_the_specified_colour(colour):
     palette = np.array(list(COLOURS.values()), float)
     hits = 0
     for index, concept in enumerate(CONCEPTS):
-        _, picture, mask = [0, *draw(Spec(concept, colour, "plain", "large", "grass", "middle"), np.random.default_rng(index))]
+        spec = Spec(concept, colour, "plain", "large", "grass", "middle")
+        picture, mask = draw(spec, np.random.default_rng(index))
         inside = picture[mask == OBJECT].astype(float)
         nearest = np.linalg.norm(inside[:, None] - palette, axis=2).argmin(1)
         hits += list(COLOURS)[np.bincount(nearest, minlength=len(palette)).argmax()] == colour

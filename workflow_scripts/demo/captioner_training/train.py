@@ -132,8 +132,11 @@ def contrast_loss(
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast to learn, and of how many pictures of a batch matching learns; the defaults made the shipped
-    weights."""
+    """How long and how fast to learn; the defaults made the shipped weights.
+
+    `matched` is the number of a batch's pictures that matching learns from, `stops` are folders of captioners with the
+    steps after which they are kept.
+    """
 
     seed: int = 20190101
     pictures: int = 24_000
@@ -163,9 +166,7 @@ def to_input(rng: np.random.Generator, chosen: np.ndarray, shift: int) -> torch.
     return (values - blip2.MEAN) / blip2.DEVIATION
 
 
-def optimiser(
-    weights: list[nn.Parameter], plan: Plan
-) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.OneCycleLR]:
+def optimiser(weights: list[nn.Parameter], plan: Plan) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.OneCycleLR]:
     """AdamW with a one-cycle learning rate schedule."""
     adam = torch.optim.AdamW(weights, lr=plan.rate, weight_decay=0.02, betas=(0.9, 0.98))
     return adam, torch.optim.lr_scheduler.OneCycleLR(adam, plan.rate, total_steps=plan.steps, pct_start=0.1)
@@ -215,7 +216,7 @@ def train(plan: Plan, workers: int, keep: Callable[[str, nn.Module], None]) -> B
     for step, (rng, rows) in enumerate(batches(plan, len(images)), 1):
         states = captioner.vision_model(to_input(rng, images[rows], plan.shift)).last_hidden_state
         texts, fits = training_texts(rng, [specs[row] for row in rows])
-        few = slice(plan.matched)  # matching takes longest
+        few = slice(plan.matched)
         some = [group[few] for group in texts]
         match, contrast = matching_losses(
             matcher, compare, states[few], some, torch.from_numpy(fits[:, few]), temperature

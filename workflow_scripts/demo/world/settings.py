@@ -59,8 +59,8 @@ class World(Settings):
         (0.0, 0.2, 0.6, 0.2),
         min_length=1,
         max_length=len(LABELS),
-        description="shares of the world's own captions that name 0, 1, 2, ... properties besides the concept. They are "
-        "in its truth table; its annotations hold titles",
+        description="shares of the world's own captions that name 0, 1, 2, ... properties besides the concept. They "
+        "are in its truth table; its annotations hold titles",
         examples=[[0, 1]],
         json_schema_extra={"unit": "shares of captions"},
     )

@@ -17,8 +17,10 @@ FAMILIES = {"probe": "Linear probe", "few_shot": "Few-shot", "knn": "kNN", "sali
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over datasets (and seeds) with a 95 % interval over `kind` ("seeds" or "test items"; n of them), or of kind
-    "reference", without one."""
+    """A mean over datasets (and seeds) with a 95 % interval over `kind` ("seeds" or "test items"; n of them).
+
+    One of kind "reference" has no interval.
+    """
 
     value: float
     low: float | None
