@@ -56,26 +56,19 @@ def match_scores(folder: Path, images: list, texts: list[str], head: bool = True
     return torch.cat(found).numpy()
 
 
-def score(captioner: Path, matcher: Path, count: int = 600, seed: int = SEED) -> dict[str, float]:
-    """Shares of `count` unseen pictures.
+def named_right(captioner: Path, matcher: Path, count: int, seed: int = SEED) -> dict[str, float]:
+    """Of the better one by ITM of two captions of each of `count` unseen pictures.
 
-    Of the better one of two captions: `concept`, that names the concept and no other; of the captions that name another
-    property, that name it right; `distinct`, different captions. `itm_...`: that the matching head scores a true
-    caption (or the generated one) above another text; `itc_another`: that the contrastive cosine does so against
-    another picture's caption.
+    Returns:
+        The share that names the concept right (`concept`), of those that name another property the share that names it
+        right, and that of different ones (`distinct`).
     """
     specs, images = unseen(count, 48, seed)
     drawn = sampled_captions(captioner, images)
     scores = np.stack([match_scores(matcher, images, [texts[at] for texts in drawn]) for at in range(EACH)])
     better = [texts[at] for texts, at in zip(drawn, scores.argmax(axis=0), strict=True)]
-    found = {**_named(specs, better), "distinct": len(set(better)) / count}
-    return {**found, **_preferred(matcher, specs, images, scores.max(axis=0))}
-
-
-def _named(specs: list[Spec], captions: list[str]) -> dict[str, float]:
-    """Of the captions that name a property, the share that names the picture's value alone; all name a concept."""
-    told = [named(text) for text in captions]
-    found = {}
+    told = [named(text) for text in better]
+    found = {"distinct": len(set(better)) / count}
     for name in LABELS:
         hits = [
             one[name] == {getattr(spec, name)}
@@ -86,17 +79,17 @@ def _named(specs: list[Spec], captions: list[str]) -> dict[str, float]:
     return found
 
 
-def _preferred(folder: Path, specs: list[Spec], images: list, generated: np.ndarray) -> dict[str, float]:
-    rng = np.random.default_rng(SEED)
+def preferred(matcher: Path, count: int, seed: int = SEED) -> dict[str, float]:
+    """Shares of `count` unseen pictures for which a true caption scores above a title of each kind and above another
+    picture's caption (`another`), by the matching head; and above the latter by the contrastive cosine (`itc`)."""
+    specs, images = unseen(count, 48, seed)
+    rng = np.random.default_rng(seed)
     true = [caption(rng, spec, TRUE).text for spec in specs]
     # the next picture shows another concept: never a false negative
-    others = true[1:] + true[:1]
-    own = match_scores(folder, images, true)
-    found = {"itm_another": float(np.mean(own > match_scores(folder, images, others)))}
+    others = {"another": true[1:] + true[:1]}
     for kind in KINDS:
-        titles = [title(rng, spec, kind, str(rng.choice(list(TOPICS)))).text for spec in specs]
-        loose = match_scores(folder, images, titles)
-        found[f"itm_{kind}"] = float(np.mean(own > loose))
-        found[f"itm_generated_over_{kind}"] = float(np.mean(generated > loose))
-    cosines = [match_scores(folder, images, texts, head=False) for texts in (true, others)]
-    return {**found, "itc_another": float(np.mean(cosines[0] > cosines[1]))}
+        others[kind] = [title(rng, spec, kind, str(rng.choice(list(TOPICS)))).text for spec in specs]
+    own = match_scores(matcher, images, true)
+    found = {name: float(np.mean(own > match_scores(matcher, images, texts))) for name, texts in others.items()}
+    cosines = [match_scores(matcher, images, texts, head=False) for texts in (true, others["another"])]
+    return {**found, "itc": float(np.mean(cosines[0] > cosines[1]))}

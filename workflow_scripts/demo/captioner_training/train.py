@@ -7,7 +7,7 @@ for the share of concepts that they name right).
 
 The shipped weights come from this command: seed 20190101, one math thread, 24,000 pictures of the
 split "captioner", which no study draws from. It takes about TODO minutes of one core (TODO s measured), 1 GB of
-memory, and ends with the figures of `score.score` on 1,000 unseen pictures. The same machine gives the same
+memory, and ends with the figures of `score.py` on 1,000 unseen pictures. The same machine gives the same
 weights again; another processor or version of torch may round otherwise and give slightly different ones.
 
 The models learn to name properties, to caption, to match and to contrast. The last three objectives are BLIP-2's (Li et
@@ -32,7 +32,7 @@ from transformers import Blip2ForConditionalGeneration, Blip2ForImageTextRetriev
 
 from workflow_scripts.demo.captioner_training import models as blip2
 from workflow_scripts.demo.captioner_training.data import PROPERTIES, labels, pictures, training_texts
-from workflow_scripts.demo.captioner_training.score import score
+from workflow_scripts.demo.captioner_training.score import named_right, preferred
 from workflow_scripts.stats.seeds import derive
 
 log = logging.getLogger(__name__)
@@ -250,9 +250,10 @@ def main(argv: list[str] | None = None) -> None:
     matcher = train(plan, os.cpu_count() or 1, lambda name, model: blip2.save(args.out / name, model))
     blip2.save(args.out / "match", matcher)
     log.info("trained in %.0f s (%.0f s of CPU)", time.time() - start, time.process_time() - cpu)
-    for name, _ in plan.stops:
-        for figure, value in score(args.out / name, args.out / "match", count=1000).items():
-            log.info("%s, %s: %.4f", name, figure, value)
+    figures = {name: named_right(args.out / name, args.out / "match", 1000) for name, _ in plan.stops}
+    figures["match"] = preferred(args.out / "match", 1000)
+    for name, values in figures.items():
+        log.info("%s: %s", name, {figure: round(value, 4) for figure, value in values.items()})
 
 
 if __name__ == "__main__":
