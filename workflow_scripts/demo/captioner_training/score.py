@@ -7,7 +7,7 @@ import torch
 from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval
 
 from workflow_scripts.demo.captioner_training.data import TRUE, pictures
-from workflow_scripts.demo.world.settings import LABELS
+from workflow_scripts.demo.world.settings import LABELS, Label
 from workflow_scripts.demo.world.texts import KINDS, TOPICS, caption, title
 from workflow_scripts.demo.world.vocabulary import Spec, named
 from workflow_scripts.demo.world.world import to_image
@@ -57,26 +57,25 @@ def match_scores(folder: Path, images: list, texts: list[str], head: bool = True
 
 
 def named_right(captioner: Path, matcher: Path, count: int, seed: int = SEED) -> dict[str, float]:
-    """Of the better one by ITM of two captions of each of `count` unseen pictures.
-
-    Returns:
-        The share that names the concept right (`concept`), of those that name another property the share that names it
-        right, and that of different ones (`distinct`).
-    """
+    """Of captions of `count` unseen pictures, the share that names the concept right (`concept`), of those that name
+    another property the share that names it right, and that of different ones (`distinct`); and the share that names
+    the concept right of the better one by ITM of two captions (`concept_of_two`)."""
     specs, images = unseen(count, 48, seed)
     drawn = sampled_captions(captioner, images)
     scores = np.stack([match_scores(matcher, images, [texts[at] for texts in drawn]) for at in range(EACH)])
     better = [texts[at] for texts, at in zip(drawn, scores.argmax(axis=0), strict=True)]
-    told = [named(text) for text in better]
-    found = {"distinct": len(set(better)) / count}
-    for name in LABELS:
-        hits = [
-            one[name] == {getattr(spec, name)}
-            for spec, one in zip(specs, told, strict=True)
-            if one[name] or name == "concept"
-        ]
-        found[name] = float(np.mean(hits))
-    return found
+    first = [texts[0] for texts in drawn]
+    found = {name: _right(specs, first, name) for name in LABELS}
+    return found | {"concept_of_two": _right(specs, better, "concept"), "distinct": len(set(first)) / count}
+
+
+def _right(specs: list[Spec], captions: list[str], name: Label) -> float:
+    """The share of captions that name a property right among those that name it; all name a concept."""
+    told = [named(text)[name] for text in captions]
+    hits = [
+        values == {getattr(spec, name)} for spec, values in zip(specs, told, strict=True) if values or name == "concept"
+    ]
+    return float(np.mean(hits))
 
 
 def preferred(matcher: Path, count: int, seed: int = SEED) -> dict[str, float]:
