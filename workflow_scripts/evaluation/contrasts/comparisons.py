@@ -10,6 +10,8 @@ from workflow_scripts.evaluation.contrasts.settings import PER, Axis, Contrast, 
 LANGUAGE = "language"
 """Role of pairs by captions, other than controls."""
 Runs = list[SummaryRun]
+Kind = tuple[str, ...]
+"""What the runs of an arm have in common, which differ in their seed alone."""
 
 
 class Side(NamedTuple):
@@ -74,6 +76,16 @@ def common_seeds(sides: Sequence[Side]) -> list[int]:
         for run in side.runs:
             kinds.setdefault((number, run.kind), set()).add(run.seed)
     return sorted(set.intersection(*kinds.values()))
+
+
+def arm_weights(sides: Sequence[Side]) -> dict[Kind, float]:
+    """Weight of each arm, the runs that differ in their seed alone, in a comparison."""
+    weights: dict[Kind, float] = {}
+    for side in sides:
+        kinds = dict.fromkeys(run.kind for run in side.runs)
+        for kind in kinds:
+            weights[kind] = weights.get(kind, 0.0) + side.weight / len(kinds)
+    return weights
 
 
 def planned(listed: Sequence[Contrast], usual: Sequence[Contrast], runs: Sequence[SummaryRun]) -> list[Comparison]:
