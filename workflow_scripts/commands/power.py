@@ -31,9 +31,9 @@ def command(
     """Print the smallest effects that a study can find.
 
     For each primary contrast, that is the smallest true effect, in percentage points, for which 80 % of studies with
-    these runs have a conclusive verdict: a two-sided test at 5 % after Holm, with the moderated variance of the summary, under both objectives
-    of the linear probe. Of an equivalence, it is the smallest margin. Only deviations between seeds are counted; those
-    between classes and images add to them. Nothing needs to have run.
+    these runs have a conclusive verdict: a two-sided test at 5 % after Holm, with the moderated variance of the
+    summary, under both objectives of the linear probe. Of an equivalence, it is the smallest margin. Only deviations
+    between seeds are counted; those between classes and images add to them. Nothing needs to have run.
 
     \b
     Examples:
