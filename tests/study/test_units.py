@@ -43,7 +43,7 @@ def test_a_new_judge_or_arm_only_adds_jobs() -> None:
 
 
 def test_a_study_without_judges_scores_nothing() -> None:
-    found = planned()
+    found = planned(change={"judges": []})
     assert found.names("score_captions") == found.names("judge_quality") == found.names("judge_comparison") == []
 
 

@@ -63,7 +63,8 @@ def test_methods_give_a_run_its_role() -> None:
     assert roles["untrained", "none"]["role"] == "untrained"
     supervised = study.runs[0].model_copy(update={"method": "supervised", "pairs": "labels"})
     assert cell(study, supervised) == {"arm": "", "role": "supervised", "dose": None}
-    assert roles["clip", "original"] == {"arm": "original", "role": "caption", "dose": None}
+    clip = study.runs[1].model_copy(update={"method": "clip"})
+    assert cell(study, clip) == {"arm": "original", "role": "caption", "dose": None}
 
 
 def test_the_demo_has_its_controls_at_equal_budgets() -> None:

@@ -87,8 +87,8 @@ MISTAKES = """
 {demo_world: {offset: 0.5}} => invalid value in config.demo_world.offset: 0.5
 {demo_world: {large_extent: [0.5, 0.6]}} => small_extent ends at 0.56, but must end below large_extent, 0.5
 {annotations: {source: 'https://example.invalid/a.zip'}} => give its sha256
-{image_encoders: [{name: x, kind: transformers}], pair_quality: {image_encoder: null}}
-  => missing source in config.image_encoders.0.source: none for x
+{image_encoders: [{name: clip}, {name: imagenet, source: x}, {name: blip2, kind: blip2}]}
+  => missing source in config.image_encoders.0.source: none for clip
 {contrasts: [{name: c, minuend: revised, subtrahend: orignal}]}
   => unknown run's pairs in config.contrasts.0.subtrahend: orignal; did you mean original?
 {contrasts: [{name: c, minuend: revised, subtrahend: none}]}
@@ -116,7 +116,7 @@ MISTAKES = """
   => term without runs in config.contrasts.0.terms.0: pairs self, tag x
 {contrasts: [{name: c, terms: [{weight: 1, step: lats}, {weight: -1, step: best}]}]}
   => unknown evaluated step in config.contrasts.0.terms.0.step: lats; did you mean last?
-{contrasts: [{name: c, terms: [{weight: 1, method: clip}, {weight: -1, method: untrained}], per: [augmentation]}]}
+{contrasts: [{name: c, terms: [{weight: 1, method: simsiam}, {weight: -1, method: untrained}], per: [augmentation]}]}
   => contrast without runs in config.contrasts.0: no value of augmentation or tag for which all terms
 {pretraining: {method: clip}}
   => misplaced setting in config.pretraining.method: clip; remove it; each item of runs has its own method
