@@ -77,20 +77,22 @@ def common_seeds(sides: Sequence[Side]) -> list[int]:
 
 
 def planned(listed: Sequence[Contrast], usual: Sequence[Contrast], runs: Sequence[SummaryRun]) -> list[Comparison]:
-    """The comparisons of a study: primary ones first, then those that are listed, then usual ones unlike any of these.
+    """The comparisons of a study's runs: primary ones first, then those listed, then usual ones unlike any of these.
 
     If no listed contrast is primary, the first listed one is; without any, ``revised - original`` or, of a study with
     other arms, the second pair table of captions minus the first: a mean over methods, augmentations and backbones.
     """
-    primary = list(comparisons([contrast for contrast in listed if contrast.primary], runs))
-    if not primary:
+    own = [contrast for contrast in listed if contrast.of_runs]
+    primary = list(comparisons([contrast for contrast in own if contrast.primary], runs))
+    if not any(contrast.primary for contrast in listed):
         tables = list(dict.fromkeys(run.pairs for run in runs if run.role == LANGUAGE))
         sides = tables[1::-1] if not {"revised", "original"} <= {*tables} else ["revised", "original"]
-        own = [Contrast(name=" - ".join(sides), minuend=sides[0], subtrahend=sides[1])] if len(sides) == 2 else []
-        mean = [one.model_copy(update={"primary": True, "per": None}) for one in [*listed, *own][:1]]
+        pair = [Contrast(name=" - ".join(sides), minuend=sides[0], subtrahend=sides[1])] if len(sides) == 2 else []
+        first = [contrast for contrast in [*listed, *pair][:1] if contrast.of_runs]
+        mean = [contrast.model_copy(update={"primary": True, "per": None}) for contrast in first]
         primary = [replace(row, primary=row.primary and "default") for row in comparisons(mean, runs)]
     names, seen = {contrast.name for contrast in listed}, {(row.contrast.name, row.weights()) for row in primary}
-    others = comparisons([contrast for contrast in listed if not contrast.primary], runs)
+    others = comparisons([contrast for contrast in own if not contrast.primary], runs)
     found = [*primary, *(row for row in others if (row.contrast.name, row.weights()) not in seen)]
     same = {row.weights() for row in found}
     rest = comparisons([contrast for contrast in usual if contrast.name not in names], runs)
