@@ -82,17 +82,15 @@ def planned(listed: Sequence[Contrast], usual: Sequence[Contrast], runs: Sequenc
     If no listed contrast is primary, the first listed one is; without any, ``revised - original`` or, of a study with
     other arms, the second pair table of captions minus the first: a mean over methods, augmentations and backbones.
     """
-    own = [contrast for contrast in listed if contrast.of_runs]
-    primary = list(comparisons([contrast for contrast in own if contrast.primary], runs))
+    primary = list(comparisons([contrast for contrast in listed if contrast.primary], runs))
     if not any(contrast.primary for contrast in listed):
         tables = list(dict.fromkeys(run.pairs for run in runs if run.role == LANGUAGE))
         sides = tables[1::-1] if not {"revised", "original"} <= {*tables} else ["revised", "original"]
-        pair = [Contrast(name=" - ".join(sides), minuend=sides[0], subtrahend=sides[1])] if len(sides) == 2 else []
-        first = [contrast for contrast in [*listed, *pair][:1] if contrast.of_runs]
-        mean = [contrast.model_copy(update={"primary": True, "per": None}) for contrast in first]
+        own = [Contrast(name=" - ".join(sides), minuend=sides[0], subtrahend=sides[1])] if len(sides) == 2 else []
+        mean = [one.model_copy(update={"primary": True, "per": None}) for one in [*listed, *own][:1]]
         primary = [replace(row, primary=row.primary and "default") for row in comparisons(mean, runs)]
     names, seen = {contrast.name for contrast in listed}, {(row.contrast.name, row.weights()) for row in primary}
-    others = comparisons([contrast for contrast in own if not contrast.primary], runs)
+    others = comparisons([contrast for contrast in listed if not contrast.primary], runs)
     found = [*primary, *(row for row in others if (row.contrast.name, row.weights()) not in seen)]
     same = {row.weights() for row in found}
     rest = comparisons([contrast for contrast in usual if contrast.name not in names], runs)
@@ -100,8 +98,10 @@ def planned(listed: Sequence[Contrast], usual: Sequence[Contrast], runs: Sequenc
 
 
 def comparisons(contrasts: Sequence[Contrast], runs: Sequence[SummaryRun]) -> Iterator[Comparison]:
-    """Comparisons for all combinations of what contrasts are computed per, of the tags, and of the evaluated steps."""
+    """Comparisons of runs for all combinations of what contrasts are computed per, of tags, and of evaluated steps."""
     for contrast in contrasts:
+        if not contrast.of_runs:
+            continue
         terms = [term for _, term in contrast.cells]
         for cells in groups(contrast, runs):
             of_terms = [[run for cell in cells for run in cell[at]] for at in range(len(terms))]
