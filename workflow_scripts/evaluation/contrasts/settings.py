@@ -55,7 +55,7 @@ class SummaryRun(Settings):
     chosen: dict[str, str] = Field(
         {}, description="evaluated checkpoints that a reported set chose -> that set, which means over sets leave out"
     )
-    collapsed: bool = Field(False, description="whether its features look collapsed, as its training found")
+    collapsed: bool = Field(False, exclude=True, description="whether its features look collapsed, as training found")
 
     @property
     def budget(self) -> int:

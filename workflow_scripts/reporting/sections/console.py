@@ -105,6 +105,6 @@ def _stacked(lines: Sequence[Sequence[str]]) -> list[str]:
     wide = max(map(len, heads[_TITLE:]))
     found = []
     for row in rows:
-        found.append(", ".join(row[:_TITLE]))
+        found.append(", ".join(filter(None, row[:_TITLE])))
         found += [f"    {head.ljust(wide)}  {cell}" for head, cell in zip(heads[_TITLE:], row[_TITLE:], strict=True)]
     return found
