@@ -28,6 +28,8 @@ JOINT, IMAGE = "joint", "image"
 SEED = 0  # of the bootstrap
 MANY = 1e9
 """Degrees of freedom of a normal distribution, which scipy's t does not take as infinite."""
+LEAST_SHARES = 1 / 12
+"""Least variance between seeds of the share of orderings."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def orderings(
     """How many of the known orderings of checkpoints a saliency metric recovers: their share less 0.5, that of chance.
 
     Its variance is that between seeds, whose orderings are clusters, and that of a bootstrap of classes and images,
-    summed. Where each seed recovers all or each none, the variance between seeds is that of chance.
+    summed. The variance between seeds is not below that of uniform shares: few seeds can have about the same share by
+    chance, above all of a metric that drifts within each run.
 
     Args:
         rows: of the summary.
@@ -144,11 +147,9 @@ def orderings(
     value, n = float(hits.mean()) - 0.5, len(np.unique(seeds))
     if n < FEWEST_SEEDS:
         return replace(none, value=value, n=n, reason=f"{n} seeds; {FEWEST_SEEDS} are required")
-    own, freedom = standard_error(linearised(value, hits - hits.mean(), seeds)) ** 2, n - 1.0
-    if own < NOISE**2:
-        own, freedom = 0.25 / n, MANY
+    own = max(standard_error(linearised(value, hits - hits.mean(), seeds)) ** 2, LEAST_SHARES / n)
     total = own + sum(_of_images(table, known, resamples) for table in tables) / len(tables) ** 2
-    effect = Effect(*map(np.asarray, (value, total, freedom * (total / own) ** 2, own, freedom)))
+    effect = Effect(*map(np.asarray, (value, total, (n - 1) * (total / own) ** 2, own, n - 1)))
     levels = known_levels(found, rule.stated)
     count = len(np.unique(levels[np.isfinite(levels)]))
     reason = "" if count >= rule.least_levels else f"{count} known levels; {rule.least_levels} are required"
