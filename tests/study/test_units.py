@@ -164,3 +164,31 @@ def test_only_the_vector_search_depends_on_the_cosine_limit() -> None:
     assert given.settings("vector_matches", unit) == {"cosine": 0.7}
     assert given.settings("leakage", unit) == {"distance": 60, "correlation": pytest.approx(0.93)}
     assert given.settings("embed_tests", unit) == given.settings("embed_images", unit)
+
+
+def test_the_summary_reads_what_contrasts_without_runs_compare() -> None:
+    inputs = ("pairs", "scores", "choices")
+    plain = units(judges=[CLIP])
+    assert [plain.read("summary", name, {}) for name in inputs] == [[], [], []]
+    assert plain.settings("summary", {})["tables"] == [] and "discrimination" not in plain.settings("summary", {})
+    of_captions = {"judge": "clip", "minuend": "revised", "subtrahend": "original"}
+    listed: list[dict[str, Any]] = [
+        {"name": "captions", "endpoint": "caption_score", **of_captions},
+        {"name": "style", "endpoint": "flips", **of_captions, "test": "equivalence", "margin": 5},
+        {"name": "orders", "endpoint": "orderings"},
+    ]
+    found = units(judges=[CLIP, *JUDGES], contrasts=listed)
+    pairs, scores, choices = (found.read("summary", name, {}) for name in inputs)
+    assert pairs == [] and choices == ["judge_comparison/revised"]
+    assert {tuple(name.split("/")[1].split(".")[:2]) for name in scores} == {("original", "clip"), ("revised", "clip")}
+    assert len(scores) == 2 * 54 and found.settings("summary", {})["discrimination"]["doses"] == found.doses()
+
+
+def test_the_summary_reads_the_pair_tables_whose_purity_is_compared() -> None:
+    terms = [{"weight": 1, "arm": "revised"}, {"weight": -1, "pairs": "original"}]
+    purity = {"name": "purity", "endpoint": "pair_purity", "terms": terms}
+    found = planned("profiles/demo/study.yaml", change={"contrasts": [purity]})
+    tables = {table.name for table in found.study.pairs if table.arm == "revised" or table.name == "original"}
+    assert found.read("summary", "pairs", {}) == [f"pair_quality/{name}" for name in found.names("pair_quality") or ()
+                                                  if name in tables]  # fmt: skip
+    assert {table["pairs"] for table in found.settings("summary", {})["tables"]} == tables

@@ -39,12 +39,17 @@ def clustered(
         least, most: bounds of the figure.
         simulated: its Monte Carlo error.
     """
-    _, cluster, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
-    linearised = value + np.bincount(cluster, influence) * len(sizes) / len(influence)
-    _, low, high = student_t(linearised, simulated=simulated)
+    _, low, high = student_t(linearised(value, influence, clusters), simulated=simulated)
     if low is None or high is None:
         return Interval(value, None, None)
     return Interval(value, max(low, least), min(high, most))
+
+
+def linearised(value: float, influence: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """(clusters,) independent values, whose mean is the figure and whose spread is that of its estimate."""
+    _, cluster = np.unique(clusters, return_inverse=True)
+    sums = np.bincount(cluster, influence)
+    return np.asarray(value + sums * len(sums) / len(influence))
 
 
 def share(hits: np.ndarray, clusters: np.ndarray, simulated: float = 0.0) -> Interval:
