@@ -19,7 +19,6 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.comparisons import planned
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun, Term
 from workflow_scripts.evaluation.contrasts.study_scores import ROWS
-from workflow_scripts.evaluation.contrasts.verdicts import SUPPORTED
 from workflow_scripts.stats.moderation import moderated, seed_part
 from workflow_scripts.study.config.stages import declaration, stages_in_order
 from workflow_scripts.study.estimates import power as estimates
@@ -94,8 +93,8 @@ def test_moderated_effects_are_those_of_a_simulation(pairs: str, methods: int, s
 def test_the_whole_rule_finds_the_effect_in_four_of_five_studies() -> None:
     effect = 0.3 * plan(arms("abcdefghijkl"), decisions.FAMILY).effect
     with mock.patch.object(decisions, "OF_CLASS", 0.0):
-        now, _ = decisions.simulated(5, decisions.Cell(3, 0.3, effect), 300)
-    assert (now[:, 0] == SUPPORTED).mean() == pytest.approx(0.8, abs=0.08)
+        ((now, _),) = decisions.simulated(5, decisions.Cell(3), 300, [0.3], [effect]).values()
+    assert decisions.supported(now) == pytest.approx(0.8, abs=0.08)
 
 
 def test_a_slope_is_per_unit() -> None:
@@ -183,6 +182,7 @@ def test_a_missing_or_old_summary_is_an_error(tmp_path: Path) -> None:
 
 ARMS = ("original", "revised")
 TWO = {
+    "contrasts": [],
     "runs": [{"method": "simclr", "pairs": pairs, "augmentation": "crop", "seeds": [0, 1, 2]} for pairs in ARMS],
     "probe_dataset": None,
     "pretraining": {"probe": None, "patience": None},
