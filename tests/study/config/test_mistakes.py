@@ -113,8 +113,8 @@ MISTAKES = """
 {demo_world: {}, pair_quality: {label: concept}, contrasts: [{name: c, endpoint: pair_purity, test: slope,
   terms: [{at: 1, encoder: mpnet}, {at: 2, encoder: minlim}]}]}
   => term without pair tables in config.contrasts.0.terms.1: minlim; name pairs, an arm or an encoder of them
-{contrasts: [{name: c, endpoint: caption_score, judge: clip, minuend: revised, subtrahend: original}]}
-  => unknown judge in config.contrasts.0.judge: clip; the config defines none
+{contrasts: [{name: c, endpoint: caption_score, judge: clap, minuend: revised, subtrahend: original}]}
+  => unknown judge in config.contrasts.0.judge: clap
 {judges: [{name: blip2, kind: blip2}],
   contrasts: [{name: c, endpoint: caption_score, judge: blip2, minuend: revised, subtrahend: original}]}
   => judge of the captioner's family in config.contrasts.0.judge: blip2, of kind blip2; name a judge of another
