@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+SEPARATORS = re.compile(r"[\W_]+")
 ALIASES = {
     "aeroplane": "airplane",
     "automobile": "car",
@@ -17,7 +18,7 @@ ALIASES = {
 
 def normalised(name: str) -> str:
     """A class's name in lower case, with single spaces instead of ``_`` and ``-``, or the name that counts instead."""
-    plain = " ".join(re.split(r"[\W_]+", name.lower())).strip()
+    plain = " ".join(SEPARATORS.split(name.lower())).strip()
     return ALIASES.get(plain, plain)
 
 
