@@ -101,7 +101,7 @@ def test_accuracies_at_the_common_cost_stand_beside_those_at_the_chosen_one(made
 
 def test_maps_are_called_better_by_rule_alone(made: tuple[Path, Inputs, str]) -> None:
     section = made[2].partition("<h3>Which maps are better?</h3>")[2].partition("</table>")[0]
-    assert section.count("not shown: ") == 3 and section.count("the maps that are added are better") == 1
+    assert section.count("not shown: ") == 3 and section.count("the maps of the runs that are added are better") == 1
     assert "runs that lead the centre Gaussian" in section
 
 

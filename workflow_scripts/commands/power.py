@@ -25,15 +25,15 @@ def command(
     ] = None,
     measured: Annotated[
         Path | None,
-        typer.Option(metavar="STUDY", help="also by the deviations in a finished study, such as results/demo"),
+        typer.Option(metavar="STUDY", help="also use the deviations in a finished study, such as results/demo"),
     ] = None,
 ) -> None:
     """Print the smallest effects that a study can find.
 
     For each primary contrast, that is the smallest true effect, in percentage points, for which 80 % of studies with
     these runs have a conclusive verdict: a two-sided test at 5 % after Holm, with the moderated variance of the
-    summary, under both objectives of the linear probe. Of an equivalence, it is the smallest margin. Only deviations
-    between seeds are counted; those between classes and images add to them. Nothing needs to have run.
+    summary, under both objectives of the linear probe. For an equivalence, it is the smallest margin. Only deviations
+    between seeds count; those between classes and images make the figures larger. No results are needed.
 
     \b
     Examples:

@@ -155,7 +155,7 @@ class Contrast(Settings):
         description="what a primary contrast is judged by. linear_probe, few_shot, knn: the mean over sets of this "
         "accuracy, under all objectives. Without runs: pair_purity (share of pairs with the same label), caption_score "
         "(mean centred score of captions by a judge), orderings (share of known orderings that a saliency metric "
-        "recovers, less half), flips (share of replaced captions that centring would not replace)",
+        "recovers, minus 0.5), flips (share of replaced captions that centring would not replace)",
         examples=["few_shot"],
     )
     judge: str | None = Field(

@@ -87,7 +87,7 @@ def measure(metric: str) -> Measure | None:
     others = {
         "pair_purity": Measure("Pairs with the same label"),
         "caption_score": Measure(f"Centred caption score (own scale), {of}", scale=1),
-        "orderings": Measure(f"Known orderings recovered (less half), {of}"),
+        "orderings": Measure(f"Known orderings recovered (minus 0.5), {of}"),
         "flips": Measure(f"Replacements due to style, {of}"),
     }
     return others.get(parts[0])

@@ -31,7 +31,7 @@ ASSUMED = (0.3, 0.6)
 """Deviations between seeds of one network's mean over sets, in percentage points; warnings assume the first."""
 ENDPOINTS: tuple[str, ...] = ("linear_probe", "few_shot", "knn")
 MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
-SCOPE = "From deviations between seeds alone; those between classes and images add to them (docs/statistics.md)."
+SCOPE = "From deviations between seeds alone; those between classes and images make them larger (docs/statistics.md)."
 
 
 class Power(NamedTuple):
@@ -122,7 +122,7 @@ class Deviation(NamedTuple):
 def measured(study: Path) -> dict[tuple[str, str], Deviation]:
     """By endpoint and checkpoint, from a study's summary: pooled over its trained arms of at least two seeds.
 
-    Of the mean over sets, or of the only set; of several objectives the one that deviates most.
+    They are those of the mean over sets, or of the only set, and of the objective that deviates most.
 
     Raises:
         PipelineError: there is no summary, or it is unreadable.
@@ -170,7 +170,7 @@ def too_little_power(units: Units, wanted: float) -> Iterator[PipelineError]:
 def table(
     found: Sequence[Power], deviations: Sequence[float], learned: Mapping[tuple[str, str], Deviation] | None = None
 ) -> list[str]:
-    """Lines of a Markdown table of the smallest effects, and of the reasons why there are none.
+    """Lines of a Markdown table of the smallest effects, and the reasons why there are none.
 
     Args:
         deviations: assumed ones between seeds, in percentage points.
@@ -195,5 +195,5 @@ def table(
 def in_short(found: Sequence[Power]) -> str:
     """A line with the smallest effects at the first assumed deviation."""
     shown = [f"{one.name}: {f'{one.effect * ASSUMED[0]:.2f}' if not one.reason else 'none'}" for one in found]
-    about = f"Points that are found in 80 % of studies, if seeds deviate by {ASSUMED[0]:g} (faithful-pairs power)"
+    about = f"Effects, in points, that 80 % of studies find if seeds deviate by {ASSUMED[0]:g} (faithful-pairs power)"
     return f"{about}: {'; '.join(shown)}."
