@@ -6,7 +6,7 @@ from itertools import pairwise
 WORD = re.compile(r"\S+")
 _STOPS = (".", "!", "?", "…", "。", "！", "？")
 _CLOSING = "\"'”’»)]"
-_ABBREVIATIONS = frozenset("mr. mrs. ms. dr. st. vs. e.g. i.e.".split())
+_ABBREVIATIONS = frozenset(["mr.", "mrs.", "ms.", "dr.", "st.", "vs.", "e.g.", "i.e."])
 
 
 def sentences(text: str) -> list[str]:
