@@ -167,7 +167,7 @@ def test_scores_of_a_table_are_those_of_its_pairs(tmp_path: Path) -> None:
 )
 def test_a_faulty_table_of_scores_is_refused(tmp_path: Path, rows: str, message: str) -> None:
     (tmp_path / "t.csv").write_text(rows)
-    with pytest.raises(PipelineError, match="unreadable scores in .*t.csv") as error:
+    with pytest.raises(PipelineError, match=r"unreadable scores in .*t\.csv") as error:
         JUDGES["table"].load({"table": tmp_path / "t.csv"}, "cpu", Settings())
     assert message in str(error.value)
 

@@ -185,7 +185,12 @@ FACTS = Facts(
     ),
     disk=lambda load: load.rows * 60,  # key and ten scores
     section="judges.{judge}",
-    sources={"model": "judge-{judge}", "text": "judgetext-{judge}", "photos": "judgephotos-{judge}", "table": "judgetable-{judge}"},
+    sources={
+        "model": "judge-{judge}",
+        "text": "judgetext-{judge}",
+        "photos": "judgephotos-{judge}",
+        "table": "judgetable-{judge}",
+    },
     group="scores.{judge}.{block}",
     names=lambda units: [name.partition("/")[2] for name in units.scores(units.arms, units.judges)],
     inputs={

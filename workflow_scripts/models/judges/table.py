@@ -1,4 +1,4 @@
-"""A table of scores from elsewhere, such as those of PAC-S: a parquet or CSV file with columns image, caption and score."""
+"""A table of scores from elsewhere, such as PAC-S: a parquet or CSV file with columns image, caption and score."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
