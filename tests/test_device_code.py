@@ -43,6 +43,7 @@ TABLE = {
     "recaption": (32, 8, 36),  # of six tokens; transformers' search asks after each whether all captions have ended
     "score_captions, agreement": (8, 3, 2),
     "score_captions, blip2": (5, 2, 4),
+    "score_captions, blip2_itc": (3, 1, 2),
     "score_captions, clip": (3, 1, 2),
     "score_captions, ridge": (6, 3, 1),
     "score_captions, siglip": (3, 1, 1),
@@ -84,7 +85,8 @@ def _judge(name: str) -> Callable[..., Batch]:
         save_siglip(folder / "siglip")
         save_classifier(folder / "classifier")
         save_photos(folder / "photos", 52)
-        model = {"blip2": checkpoints["matcher"], "clip": folder / "clip", "siglip": folder / "siglip"}
+        model = {"clip": folder / "clip", "siglip": folder / "siglip"}
+        model |= dict.fromkeys(("blip2", "blip2_itc"), checkpoints["matcher"])
         sources = {"model": model.get(name, folder / "classifier"), "text": MINILM, "photos": folder / "photos"}
         judge = JUDGES[name]
         scorer = judge.load(sources, device, judge.settings())

@@ -95,6 +95,27 @@ def test_scores_are_those_of_recaption(ready: Captioned) -> None:
             assert row["itm"] is None and row["itm_centred"] is None
 
 
+def test_a_table_has_the_scores_of_pairs_by_key_and_those_that_it_lacks_are_counted(
+    ready: Captioned, tmp_path: Path
+) -> None:
+    known = sorted({text for text in CAPTIONS if text and text != "a red cat"})
+    pairs = [f"k{n},{text},{n + len(text) / 100}" for n in range(9) for text in known]
+    (tmp_path / "t.csv").write_text("\n".join(["image,caption,score", *pairs]))
+    made = scored(ready, "original", "pac", sources={"table": tmp_path / "t.csv"}, kind="table")
+    rows = pq.read_table(made.path(".parquet")).to_pylist()
+    for n, row in enumerate(rows):
+        if CAPTIONS[n] not in known:
+            assert {value for name, value in row.items() if name not in ("key", "random_image")} == {None}
+            continue
+        assert row["score"] == pytest.approx(n + len(CAPTIONS[n]) / 100)
+        # All other images are compared, of which one is the random image; the caption adds the same beside each.
+        random = round(row["score_random"] - len(CAPTIONS[n]) / 100)
+        others = [other for other in range(9) if other not in (n, random)]
+        assert row["score_centred"] == pytest.approx(n - sum(others) / 7, abs=1e-5)
+    facts = json.loads(made.manifest_path.with_name(f"{made.name}.run.json").read_bytes())["facts"]
+    assert (facts["empty_captions"], facts["unscored_captions"]) == (1, 1)
+
+
 def test_a_new_arm_or_judge_computes_only_its_scores(ready: Captioned, loads: list[str]) -> None:
     first = {arm: scored(ready, arm, also=ARMS[:2]) for arm in ARMS[:2]}
     assert len(loads) == 1
