@@ -177,12 +177,12 @@ def test_judges_of_photos_are_told_apart_by_known_truth(
 ) -> None:
     """Each photo with a human caption of its own, rated 1, and with that of another photo, rated 0."""
     source = shared_data / "photos_captions"
-    rows = pq.read_table(source / "captions.parquet", columns=["file", "captions"]).slice(0, 200)
+    rows = pq.read_table(source / "captions.parquet", columns=["file", "captions"]).slice(0, 150)
     (tmp_path / "photos" / "images").mkdir(parents=True)
     for file in rows["file"].to_pylist():
         (tmp_path / "photos" / file).symlink_to(source / file)
     pq.write_table(rows, tmp_path / "photos" / "captions.parquet")
-    photos = rows.slice(0, 90).to_pylist()
+    photos = rows.slice(0, 60).to_pylist()
     with open(tmp_path / "truth.csv", "w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["image", "caption", "rating"])
@@ -197,7 +197,6 @@ def test_judges_of_photos_are_told_apart_by_known_truth(
     study = study_with(tmp_path, judges)
     made = found([study, tmp_path / "truth.csv", "--images", source], capsys)["judges"]
     (labels, ridge, demo) = (one["centred"]["tau_b"] for judge in made.values() for one in judge.values())
-    print(made)
     assert min(labels["low"], ridge["low"]) > max(demo["high"], 0), "judges of real photos, and one of drawn objects"
     assert demo["low"] < 0.1
     controls = [one["centred"]["style_control"]["tau_b"] for judge in made.values() for one in judge.values()]
