@@ -31,8 +31,9 @@ def test_each_rating_finds_its_caption_in_the_layout(rows: list[Rating]) -> None
 
 
 def test_ratings_are_read_as_written_and_faulty_rows_are_counted(tmp_path: Path) -> None:
-    text = 'rating,caption,who,image\n1,"NA",me,NA\n2.5,"two,\nlines",me,b.jpg\n,x,me,b.jpg\n3,,me,b.jpg\n3,x,me,\nnan,x,me,c\n'
-    (tmp_path / "r.csv").write_text(text)
+    good = ['1,"NA",me,NA', '2.5,"two,\nlines",me,b.jpg']
+    bad = [",x,me,b.jpg", "3,,me,b.jpg", "3,x,me,", "nan,x,me,c"]
+    (tmp_path / "r.csv").write_text("\n".join(["rating,caption,who,image", *good, *bad]))
     found = read_ratings(tmp_path / "r.csv")
     assert found.rows == [("NA", "NA", 1.0), ("b.jpg", "two,\nlines", 2.5)] and found.read == 6
     assert found.left_out == {"no_rating": 2, "no_caption": 1, "no_image": 1}
@@ -53,10 +54,8 @@ def test_the_rating_of_a_sheet_is_the_mean_of_its_raters() -> None:
 
 def test_ratings_without_a_score_do_not_count() -> None:
     known = pa.array([0.1, None, 0.3, 0.2], pa.float32())
-    names = schema(["fit"])
-    scores = pa.table(
-        [pa.array(["a", "b", "c", "d"]), pa.nulls(4, pa.int16()), known, *[pa.nulls(4, pa.float32())] * 4], names
-    )
+    unknown = [pa.nulls(4, pa.float32())] * 4
+    scores = pa.table([pa.array(list("abcd")), pa.nulls(4, pa.int16()), known, *unknown], schema(["fit"]))
     found = figures(scores, np.array([0.0, 5.0, 1.0, 2.0]), np.arange(4))["fit"]
     assert found["raw"]["tau_b"]["n"] == 3 and found["raw"]["tau_b"]["value"] == pytest.approx(1 / 3)
     nothing = {"value": None, "low": None, "high": None, "n": 0}
