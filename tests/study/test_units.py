@@ -173,3 +173,10 @@ def test_only_the_vector_search_depends_on_the_cosine_limit() -> None:
     assert given.settings("vector_matches", unit) == {"cosine": 0.7}
     assert given.settings("leakage", unit) == {"distance": 60, "correlation": pytest.approx(0.93)}
     assert given.settings("embed_tests", unit) == given.settings("embed_images", unit)
+
+
+def test_only_pairs_of_the_same_day_read_when_images_were_posted() -> None:
+    tables = [{"name": kind, "kind": kind, "arm": "original", "encoder": "mpnet"} for kind in ("random", "same_day")]
+    found = units(pairs=tables, runs=[{"method": "untrained"}], contrasts=[])
+    read = {kind: found.read("pair_table", "posts", {"pairs": kind}) for kind in ("random", "same_day")}
+    assert read == {"random": [], "same_day": ["annotations/rows"]}
