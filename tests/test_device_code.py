@@ -179,7 +179,7 @@ def _saliency(folder: Path, device: str, *_: Any) -> Batch:
 
 CASES: dict[str, Callable[..., Batch]] = {
     "recaption": _recaption,
-    **{f"score_captions, {name}": _judge(name) for name in JUDGES},
+    **{f"score_captions, {name}": _judge(name) for name, judge in JUDGES.items() if not judge.by_key},
     **{f"embed_images, {name}": _image_encoder(name) for name in IMAGE_ENCODERS},
     **{f"embed_captions, {name}": _text_encoder(name) for name in TEXT_ENCODERS if name != "word_vectors"},
     "caption_quality, tagger": _tagger,

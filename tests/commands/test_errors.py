@@ -13,7 +13,12 @@ from workflow_scripts.commands.errors import TRACEBACK, plain_errors
 from workflow_scripts.commands.main import COMMANDS, main
 from workflow_scripts.core.errors import PipelineError
 
-ARGUMENTS = {"accept": ["pretrain", "--reason", "x", "--results"], "diff": ["{}"], "export": ["{}"]}
+ARGUMENTS = {
+    "accept": ["pretrain", "--reason", "x", "--results"],
+    "agreement": ["{}"],
+    "diff": ["{}"],
+    "export": ["{}"],
+}
 # Sub-commands with a path as an argument.
 OF_A_PATH = sorted(COMMANDS.keys() - {"cost", "lock", "power", "recover", "remove"})
 

@@ -112,6 +112,8 @@ def test_the_cost_is_that_of_the_images_scored() -> None:
         ({**RIDGE, "reference": "generated"}, "unused reference .*generated; remove it; kind ridge has none"),
         ({**CLIP, "photos": "data/photos"}, "unused photos .*data/photos; remove it; kind clip has none"),
         ({**AGREEMENT, "reference": None}, "missing reference"),
+        ({"name": "pac", "kind": "table"}, "missing source .*none for pac; kind table needs one"),
+        ({"name": "pac", "kind": "table", "source": "t.csv", "encoder": "mpnet"}, "unused encoder"),
         ({**AGREEMENT, "reference": "generatd"}, "unknown arm .*did you mean generated"),
         ({**AGREEMENT, "source": "models/clip"}, "unused source .*models/clip; remove it; kind agreement has none"),
     ],
@@ -119,6 +121,13 @@ def test_the_cost_is_that_of_the_images_scored() -> None:
 def test_config_mistakes_are_reported(judge: dict[str, Any], said: str) -> None:
     with pytest.raises(PipelineErrors, match=said):
         units(judges=[*JUDGES, judge])
+
+
+def test_a_table_of_scores_is_a_source_of_its_judge_alone() -> None:
+    found = units(judges=[*JUDGES, {"name": "pac", "kind": "table", "source": "data/pac.parquet"}])
+    assert found.sources("score_captions", {"judge": "pac"}) == {"table": "data/pac.parquet"}
+    assert "judgetable-pac" in (found.names("source") or []) and "judge-pac" not in (found.names("source") or [])
+    assert found.sources("score_captions", {"judge": "blip2"}).keys() == {"model"}
 
 
 def test_blocks_are_consecutive_shards() -> None:
@@ -192,3 +201,10 @@ def test_the_summary_reads_the_pair_tables_whose_purity_is_compared() -> None:
     assert found.read("summary", "pairs", {}) == [f"pair_quality/{name}" for name in found.names("pair_quality") or ()
                                                   if name in tables]  # fmt: skip
     assert {table["pairs"] for table in found.settings("summary", {})["tables"]} == tables
+
+
+def test_only_pairs_of_the_same_day_read_when_images_were_posted() -> None:
+    tables = [{"name": kind, "kind": kind, "arm": "original", "encoder": "mpnet"} for kind in ("random", "same_day")]
+    found = units(pairs=tables, runs=[{"method": "untrained"}], contrasts=[])
+    read = {kind: found.read("pair_table", "posts", {"pairs": kind}) for kind in ("random", "same_day")}
+    assert read == {"random": [], "same_day": ["annotations/rows"]}

@@ -13,6 +13,7 @@ import typer
 
 from workflow_scripts.commands import (
     accept,
+    agreement,
     audit,
     browse,
     cache_gc,
@@ -48,6 +49,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
     "power": (power.command, 1),
     "browse": (browse.command, 1),
     "label": (label.command, 1),
+    "agreement": (agreement.command, 1),
     "export": (export.command, 1),
     "lock": (lock.command, 1),
     "accept": (accept.command, 1),

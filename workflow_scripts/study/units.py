@@ -289,7 +289,7 @@ def named_sources(study: Study, tokenised: Sequence[str]) -> dict[str, Source]:
     encoders = {encoder.name: encoder.source for encoder in study.text_encoders}
     for judge in study.judges:
         text = encoders[judge.encoder] if judge.encoder else None
-        roles = {"model": judge.source or matcher, "text": text, "photos": judge.photos}
+        roles = {"model": judge.source or matcher, "text": text, "photos": judge.photos, "table": judge.source}
         sources |= {str(FACTS.sources[need]).format(judge=judge.name): roles[need] for need in JUDGES[judge.kind].needs}
     sources |= {f"encoder-{name}": source for name, source in encoders.items()}
     for encoder in study.image_encoders:

@@ -18,6 +18,7 @@ TABLES = [
     {"name": "seen", "encoder": "blip2"},
     {"name": "chance", "kind": "random", "arm": "original", "encoder": "minilm"},
     {"name": "neighbours", "kind": "random", "scope": "subreddit", "arm": "original", "encoder": "minilm"},
+    {"name": "day", "kind": "same_day", "scope": "subreddit", "arm": "original", "encoder": "minilm"},
     {"name": "truth", "kind": "oracle", "arm": "original", "encoder": "minilm"},
 ]
 ROLES = {
@@ -28,6 +29,7 @@ ROLES = {
     "seen": ("", "visual", None),
     "chance": ("", "random", None),
     "neighbours": ("", "random in subreddit", None),
+    "day": ("", "same_day", None),
     "truth": ("", "oracle", None),
 }
 

@@ -179,7 +179,8 @@ def _judges(study: Study) -> Iterator[SettingError]:
     for number, judge in enumerate(study.judges):
         kind, where = JUDGES[judge.kind], ("judges", number)
         yield from unused_settings(where, judge, JUDGES)
-        yield from _needed((*where, "source"), judge, "model" in kind.needs and (kind.own_model or None))
+        own = (kind.own_model or None) if "model" in kind.needs else "table" in kind.needs
+        yield from _needed((*where, "source"), judge, own)
         yield from _needed((*where, "photos"), judge, "photos" in kind.needs)
         for key, needed in (("encoder", "text" in kind.needs), ("reference", kind.by_reference)):
             yield from _needed((*where, key), judge, needed)

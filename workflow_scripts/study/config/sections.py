@@ -150,8 +150,8 @@ class Judge(ScoreCaptions):
     name: str = Name
     source: SourceField | None = Field(
         None,
-        description="the model; null: the matcher of recaption (blip2)",
-        examples=["hub:openai/clip-vit-large-patch14@main"],
+        description="the model, or the table of scores (table); null: the matcher of recaption (blip2)",
+        examples=["hub:openai/clip-vit-large-patch14@main", "data/pac_scores.parquet"],
     )
     encoder: str | None = Field(
         None, description="text encoder, for kinds that need one (agreement, ridge, text_label)", examples=["mpnet"]
