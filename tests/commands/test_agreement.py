@@ -154,6 +154,13 @@ def test_ratings_of_the_studys_own_sheet(pictured: Path, tmp_path: Path, capsys:
     assert "sheets show the study's own images" in capsys.readouterr().err
 
 
+def test_a_table_without_a_usable_row_is_one_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = study_with(tmp_path, [{"name": "blip2", "kind": "blip2"}])
+    (tmp_path / "r.csv").write_text("image,caption,rating\nk1,,1\nk2,a dog,\n")
+    assert main(["agreement", str(study), str(tmp_path / "r.csv")]) == 1
+    assert "r.csv: 2 rows; left out: 1 no_caption, 1 no_rating; give the images" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("judges", "message"),
     [

@@ -95,7 +95,9 @@ def agreement(study: Path, path: Path, folder: Path | None) -> dict[str, Any]:
     quiet_libraries()
     unset_variables()
     limit_threads(units.study.compute.math_threads)
-    ratings, read = _usable(study, folder, _sheets(study, path) if path.is_dir() else read_ratings(path))
+    ratings = _sheets(study, path) if path.is_dir() else read_ratings(path)
+    if ratings.rows:
+        ratings, read = _usable(study, folder, ratings)
     if not ratings.rows:
         value = f"{ratings.read} rows; left out: {_counted(ratings.left_out)}"
         raise PipelineError("no ratings", path, value, "give the images of the ratings (--images)")
