@@ -1,7 +1,7 @@
 """Edit and rerun, for every stage: a comment, code with the same output, a setting, and the undoing of all of it.
 
-As an ordinary user, on the smallest study. Code is edited at once in stages of which none is below another. Edits stay until
-the end, since a run that undoes one would only take every stage below from the cache; the resulting table is in
+As an ordinary user, on the smallest study. Code is edited at once in stages of which none is below another. Edits stay
+until the end, since a run that undoes one would only take every stage below from the cache; the resulting table is in
 docs/reruns.md. One edit of code changes the output too.
 """
 
