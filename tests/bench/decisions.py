@@ -118,7 +118,7 @@ def effects(drawn: Drawn, cell: Cell, deviation: float) -> tuple[Effect, Effect]
     freedom = np.full(ARMS, cell.seeds - 1.0)
     arms = moderation.moderated(scores.var(axis=-1, ddof=1, dtype=np.float64), freedom)
     weights = np.pad(cell.weights, ((0, 0), (0, ARMS - cell.weights.shape[1])))
-    parts = [moderation.seed_part(arms, one, cell.seeds, freedom.sum()) for one in weights]
+    parts = [moderation.seed_part(arms, row, cell.seeds, freedom.sum()) for row in weights]
     seed = Part(*(np.stack([np.asarray(part[at]) for part in parts], axis=-1) for at in (0, 1)))
     own = Part(by_seed.var(axis=-1, ddof=1) / cell.seeds, cell.seeds - 1.0)
     mean = by_seed.mean(axis=-1)
@@ -232,8 +232,8 @@ def prior_lines(studies: int) -> Iterator[str]:
         for name, (largest, bounded) in PRIORS.items():
             with mock.patch.multiple(moderation, LARGEST_PRIOR=largest, BOUNDED=bounded):
                 found = [effects(drawn[cell.unequal], cell, sd)[0] for cell, sd, _ in cells]
-            said[name].append(np.array([concluded(one, cell[2]) for one, cell in zip(found, cells, strict=True)]))
-            alone[name].append(np.array([(holm(one.p_value()[0]) < ALPHA).any(axis=-1) for one in found[1:3]]))
+            said[name].append(np.array([concluded(effect, cell[2]) for effect, cell in zip(found, cells, strict=True)]))
+            alone[name].append(np.array([(holm(effect.p_value()[0]) < ALPHA).any(axis=-1) for effect in found[1:3]]))
     for name in PRIORS:
         verdicts, rejected = np.concatenate(said[name], axis=1), np.concatenate(alone[name], axis=1)
         values = [*map(wrong, verdicts[:3]), *rejected.mean(axis=1), *map(supported, verdicts[3:])]
@@ -245,9 +245,10 @@ def null_lines(studies: int) -> Iterator[str]:
     yield "| config | runs | sets | primary contrasts | wrong |\n|---|---|---|---|---|"
     for number, config in enumerate((["config.yaml"], ["config.yaml", "profiles/demo/study.yaml"])):
         study = load_study(read_config([ROOT / name for name in config]))
-        every = [SummaryRun.model_validate(one) for one in summarised(trainings(study))]
+        every = [SummaryRun.model_validate(run) for run in summarised(trainings(study))]
         runs = [run.model_copy(update={"steps": run.steps[:1]}) for run in every]
-        sets = {one.name: SETS[one.name].classes if one.name in SETS else 8 for one in study.datasets if one.evaluate}
+        evaluated = [dataset.name for dataset in study.datasets if dataset.evaluate]
+        sets = {name: SETS[name].classes if name in SETS else 8 for name in evaluated}
         rng, count, primary = np.random.default_rng([29, number]), 0, set()
         for _ in range(studies // 2):
             rows = judged(runs, study_scores(null_scores(rng, runs, sets)), *study.contrasts)

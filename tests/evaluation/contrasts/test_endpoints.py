@@ -78,13 +78,14 @@ def test_only_images_that_all_arms_have_are_paired() -> None:
 def test_a_judge_adds_the_error_of_its_other_images() -> None:
     values, far = np.random.default_rng(3).normal(size=(2, 30))
     halves = np.stack([values, values - 0.3, values + 0.3])
-    plain, anew = (
+    without, with_halves = (
         weighted_means("m", [sample(1, one, keys(*range(30))), sample(-1, other, keys(*range(30)))], [], True)
         for one, other in ((values, far), (halves, np.stack([far] * 3)))
     )
-    assert plain.effect is not None and anew.effect is not None
-    assert anew.value == pytest.approx(plain.value)
-    assert variance(anew) == pytest.approx(variance(plain) + 0.09) and float(anew.effect.freedom) < 29
+    assert without.effect is not None and with_halves.effect is not None
+    assert with_halves.value == pytest.approx(without.value)
+    assert variance(with_halves) == pytest.approx(variance(without) + 0.09)
+    assert float(with_halves.effect.freedom) < 29
 
 
 def test_a_stored_share_is_below_the_margin_if_its_interval_is() -> None:
