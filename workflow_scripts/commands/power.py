@@ -58,7 +58,7 @@ def command(
     units = Units(load_study(read_config([ROOT / BASE, *(configfile or [])])))
     found, known = powers(units), None if measured is None else learned(measured)
     lines = table(found, sd or ASSUMED, known) if found else ["The study has no primary contrast."]
-    used = {(one.comparison.contrast.endpoint, one.step) for one in found}
+    used = {(one.comparison.contrast.endpoint, one.step) for one in found if not one.reason}
     for (endpoint, step), one in (known or {}).items():
         if (endpoint, step) in used:
             lines.append(f"Measured in {measured}: {endpoint} at {step}, {one.networks} networks of {one.arms} arms.")

@@ -108,6 +108,8 @@ MISTAKES = """
   {name: c, minuend: revised, subtrahend: original, primary: true},
   {name: d, minuend: revised, subtrahend: original, primary: true}]}
   => too many primary contrasts in config.contrasts.3.primary: 4; a study has at most 3
+{contrasts: [{name: c, minuend: revised, subtrahend: revised}]}
+  => contradictory settings in config.contrasts.0: revised is compared with itself; change one of them
 {contrasts: [{name: c, endpoint: pair_purity, minuend: revised, subtrahend: original}]}
   => purity of pairs without labels in config.contrasts.0.endpoint: pair_purity; set pair_quality.label
 {demo_world: {}, pair_quality: {label: concept}, contrasts: [{name: c, endpoint: pair_purity, test: slope,

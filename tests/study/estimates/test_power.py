@@ -1,7 +1,6 @@
 """The smallest effects of a config against a published table, and against simulations of the rule of verdicts."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -140,10 +139,39 @@ def test_a_contrast_without_a_figure_says_why(
     assert found.reason == reason and np.isinf(found.effect) == bool(reason)
 
 
-def test_an_endpoint_that_is_no_accuracy_has_no_figure() -> None:
-    (comparison,) = planned([Contrast(name="b - a", minuend="b", subtrahend="a", primary=True)], (), arms("ab"))
-    other = replace(comparison, contrast=comparison.contrast.model_copy(update={"endpoint": "pair_purity"}))
-    assert power(other, arms("ab"), 1, 2).reason == "its endpoint pair_purity is not an accuracy of networks"
+def test_contrasts_that_compare_no_runs_are_of_the_family_and_have_no_figure() -> None:
+    sides = {"minuend": "revised", "subtrahend": "original", "primary": True}
+    captions = {"name": "captions", "endpoint": "caption_score", "judge": "clip"}
+    one, three = (
+        powers(
+            study(
+                change={
+                    "contrasts": [{"name": "runs", **sides}, *({**captions, **sides, "name": name} for name in more)]
+                }
+            )
+        )
+        for more in ("", "ab")
+    )
+    assert [row.name for row in three] == ["runs", "a", "b"] and three[0].effect > 1.1 * one[0].effect
+    reason = "its endpoint caption_score is not an accuracy of networks"
+    assert [row.reason for row in three] == ["", reason, reason]
+    (default,) = powers(study(change={"contrasts": [{**captions, **sides, "primary": False}]}))
+    assert (default.name, default.comparison.primary, default.reason) == ("captions", "default", reason)
+
+
+def test_a_contrast_of_runs_with_themselves_has_no_figure() -> None:
+    terms = [{"weight": 1, "pairs": "revised"}, {"weight": -1, "pairs": "revised", "arm": "revised"}]
+    (found,) = powers(study(change={"contrasts": [{"name": "same", "terms": terms, "primary": True}]}))
+    assert found.reason == "it compares runs with themselves"
+
+
+def test_a_slope_is_judged_over_its_range() -> None:
+    terms = [{"at": at, "pairs": pairs} for at, pairs in ((0, "original"), (100, "revised"))]
+    slope = {"name": "slope", "test": "slope", "terms": terms, "primary": True}
+    (found,) = powers(study(change={"contrasts": [slope]}))
+    needed = f"{0.3 * 100 * found.effect:.2f} points over the range of at are needed"
+    (error,) = too_little_power(study(change={"contrasts": [slope]}), 0.1)
+    assert needed in str(error) and 0.3 < 0.3 * 100 * found.effect < 3
 
 
 def summary(folder: Path, values: dict[str, list[float]], **more: Any) -> None:

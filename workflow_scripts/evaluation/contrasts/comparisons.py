@@ -88,6 +88,12 @@ def arm_weights(sides: Sequence[Side]) -> dict[Kind, float]:
     return weights
 
 
+def with_verdict(listed: Sequence[Contrast]) -> tuple[Sequence[Contrast], str]:
+    """The listed contrasts that get a verdict, and whether they are "declared" primary or, as the first, "default"."""
+    declared = [contrast for contrast in listed if contrast.primary]
+    return (declared, "declared") if declared else (listed[:1], "default")
+
+
 def planned(listed: Sequence[Contrast], usual: Sequence[Contrast], runs: Sequence[SummaryRun]) -> list[Comparison]:
     """The comparisons of a study's runs: primary ones first, then those listed, then usual ones unlike any of these.
 

@@ -21,7 +21,14 @@ import pyarrow as pa
 from workflow_scripts.core.declaration.result_names import MEAN, MEAN_LARGER, MEAN_SMALL, PROBE
 from workflow_scripts.evaluation.contrasts.arms import Arms
 from workflow_scripts.evaluation.contrasts.class_names import class_keys
-from workflow_scripts.evaluation.contrasts.comparisons import Comparison, Side, checkpoints, common_seeds, planned
+from workflow_scripts.evaluation.contrasts.comparisons import (
+    Comparison,
+    Side,
+    checkpoints,
+    common_seeds,
+    planned,
+    with_verdict,
+)
 from workflow_scripts.evaluation.contrasts.endpoints import Endpoint
 from workflow_scripts.evaluation.contrasts.series import Series
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
@@ -219,11 +226,8 @@ def contrast_rows(
         small: datasets of small images, which have a mean of their own besides.
         endpoints: of the listed contrasts that compare no runs.
     """
-    default = None if any(contrast.primary for contrast in listed) else next(iter(listed), None)
-    others = [
-        _of_endpoint(contrast, found, "declared" if contrast.primary else "default" if contrast is default else "")
-        for contrast, found in endpoints
-    ]
+    primary, how = with_verdict(listed)
+    others = [_of_endpoint(contrast, found, how if contrast in primary else "") for contrast, found in endpoints]
     measured = [(comparison, dict(measure(comparison, scores))) for comparison in planned(listed, usual, runs)]
     resampled = _resampled([cells for _, cells in measured], resamples)
     lines = [*others, *_lines(measured, resampled, Arms(scores, runs), small)]

@@ -219,6 +219,8 @@ class Contrast(Settings):
             raise ValueError("endpoint flips needs the arms minuend and subtrahend, and no terms")
         if sides != (0 if self.terms or self.endpoint == "orderings" else 2):
             raise ValueError("either terms, or minuend and subtrahend, are required")
+        if sides and self.minuend == self.subtrahend:
+            raise ValueError(f"{self.minuend} is compared with itself")
         if self.primary and self.per:
             raise ValueError("a primary contrast is one mean: leave out per, or list a contrast for each row")
         if (self.margin is None) == (self.test == "equivalence"):

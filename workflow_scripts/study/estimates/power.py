@@ -19,7 +19,14 @@ from scipy.special import nctdtrinc, stdtrit
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.declaration.result_names import MEAN
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.contrasts.comparisons import Comparison, Kind, arm_weights, common_seeds, planned
+from workflow_scripts.evaluation.contrasts.comparisons import (
+    Comparison,
+    Kind,
+    arm_weights,
+    common_seeds,
+    planned,
+    with_verdict,
+)
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, FEWEST_OBJECTIVES
 from workflow_scripts.stats.moderation import FEWEST_ARMS, expected_seed_part
@@ -64,8 +71,12 @@ def powers(units: Units) -> list[Power]:
     """Of the study's primary contrasts."""
     runs = [SummaryRun.model_validate(one) for one in summarised(units.trainings)]
     primary = [one for one in planned(units.study.contrasts, (), runs) if one.primary]
-    objectives = len(units.settings("linear_probe", {})["objectives"])
-    return [power(one, runs, len(primary), objectives) for one in primary]
+    contrasts, how = with_verdict(units.study.contrasts)
+    others = [Comparison(one, how, (), "", "", "", "", "", (), ()) for one in contrasts if not one.of_runs]
+    objectives, family = len(units.settings("linear_probe", {})["objectives"]), len(primary) + len(others)
+    found = [power(one, runs, family, objectives) for one in primary]
+    reason = "its endpoint {} is not an accuracy of networks"
+    return [*found, *(Power(one, 0, reason=reason.format(one.contrast.endpoint)) for one in others)]
 
 
 def power(comparison: Comparison, runs: Sequence[SummaryRun], family: int, objectives: int) -> Power:
@@ -98,14 +109,14 @@ def _no_effect(comparison: Comparison, seeds: int, objectives: int) -> str:
     """Why deviations between seeds say nothing about a contrast, or why it will have no verdict; empty if neither."""
     endpoint = comparison.contrast.endpoint
     networks = {(run.kind, side.step) for side in comparison.sides for run in side.runs}
-    if endpoint not in ENDPOINTS:
-        return f"its endpoint {endpoint} is not an accuracy of networks"
     if comparison.unequal:
         return f"its runs differ in {' and '.join(comparison.unequal)}"
     if seeds < FEWEST_SEEDS:
         return f"its runs have fewer than {FEWEST_SEEDS} seeds in common"
     if len(networks) > len({kind for kind, _ in networks}):
         return "it compares checkpoints of the same networks, whose scores depend on one another"
+    if not any(round(weight, 9) for weight in arm_weights(comparison.sides).values()):
+        return "it compares runs with themselves"
     if endpoint == "linear_probe" and objectives < FEWEST_OBJECTIVES:
         return f"a verdict needs {FEWEST_OBJECTIVES} objectives of the linear probe"
     return ""
@@ -138,10 +149,12 @@ def measured(study: Path) -> dict[tuple[str, str], Deviation]:
         found = batches(summary.path(".parquet"), {**columns, "batch_size": pa.int64(), "value": pa.float64()})
         rows = [row for batch in found for row in batch.to_pylist() if row["batch_size"]]
     rows = [row for row in rows if row["metric"].split(".")[0] in ENDPOINTS]
-    sets = {row["dataset"] for row in rows}
+    sets: dict[str, set[str]] = {}
+    for row in rows:
+        sets.setdefault(row["metric"], set()).add(row["dataset"])
     scores: dict[tuple[str, str], dict[Kind, list[float]]] = {}
     for row in rows:
-        if row["dataset"] == MEAN or len(sets) == 1:
+        if row["dataset"] == MEAN or len(sets[row["metric"]]) == 1:
             arms = scores.setdefault((row["metric"], row["step"]), {})
             arms.setdefault(tuple(row[name] for name in of_arm), []).append(100 * row["value"])
     deviations: dict[tuple[str, str], Deviation] = {}
@@ -159,10 +172,13 @@ def measured(study: Path) -> dict[tuple[str, str], Deviation]:
 def too_little_power(units: Units, wanted: float) -> Iterator[PipelineError]:
     """Warnings about primary contrasts that do not find ``smallest_effect``, or the margin of an equivalence."""
     for one in powers(units):
-        margin, least = one.comparison.contrast.margin, one.effect * ASSUMED[0]
+        contrast = one.comparison.contrast
+        at = [term.at or 0.0 for term in contrast.terms] if contrast.test == "slope" else [0.0, 1.0]
+        margin, least = contrast.margin, one.effect * ASSUMED[0] * (max(at) - min(at))
         if not one.reason and least > (margin or wanted):
             limit = f"smallest_effect is {wanted:g}" if margin is None else f"its margin is {margin:g}"
-            value = f"{least:.2f} points are needed if seeds deviate by {ASSUMED[0]:g}, and {limit}"
+            over = " over the range of at" if contrast.test == "slope" else ""
+            value = f"{least:.2f} points{over} are needed if seeds deviate by {ASSUMED[0]:g}, and {limit}"
             advice = "plan more seeds, a mean over more methods, or fewer primary contrasts (faithful-pairs power)"
             yield PipelineError("too little power", f"contrast {one.name}", value, advice)
 
@@ -183,10 +199,11 @@ def table(
     for one in (one for one in found if not one.reason):
         contrast = one.comparison.contrast
         cells = [one.name, MEANING[contrast.test], str(one.seeds), str(one.arms or "own")]
-        cells += [f"{one.effect * deviation:.2f}" for deviation in deviations]
+        digits = ".3g" if contrast.test == "slope" else ".2f"
+        cells += [f"{one.effect * deviation:{digits}}" for deviation in deviations]
         if learned is not None:
             own = known.get((contrast.endpoint, one.step))
-            cells += [f"{own.points:.2f}", f"{one.effect * own.points:.2f}"] if own else ["none", ""]
+            cells += [f"{own.points:.2f}", f"{one.effect * own.points:{digits}}"] if own else ["none", ""]
         lines.append(f"| {' | '.join(cells)} |")
     reasons = [f"{one.name}: none, since {one.reason}." for one in found if one.reason]
     return [*(lines if len(reasons) < len(found) else []), *reasons]
