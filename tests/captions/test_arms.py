@@ -170,6 +170,11 @@ def test_captions_without_a_possible_exchange_are_an_error(
         ("A dog runs.  It is brown!", ["A dog runs.", "It is brown!"]),
         ('He said "stop." Then... (he left.) wow', ['He said "stop."', "Then...", "(he left.)", "wow"]),
         ("a st. bernard of mr. j. smith, 3.5 years old. ok?", ["a st. bernard of mr. j. smith, 3.5 years old.", "ok?"]),
+        ("1. A dog runs. 2. A cat sleeps.", ["1. A dog runs.", "2. A cat sleeps."]),
+        ("Mt. Fuji (e.g. at dawn). The U.S. flag!", ["Mt. Fuji (e.g. at dawn).", "The U.S. flag!"]),
+        ("... ! ?", ["... ! ?"]),
+        ("A dog! :) ...", ["A dog! :) ..."]),
+        ("这是一只猫。它在睡觉。", ["这是一只猫。", "它在睡觉。"]),
         ("a man riding a horse . two dogs .", ["a man riding a horse .", "two dogs ."]),
     ],
 )
@@ -185,15 +190,15 @@ def test_first_words_of_a_caption(count: int, part: str) -> None:
 
 
 def test_captions_are_cut_to_a_sentence_or_to_the_length_of_the_original() -> None:
-    long = ["A dog. It runs. It barks.", "A cat", "Two birds. On a wire.", ""]
+    long = ["A dog. It runs. It barks.", "A cat ", "Two birds. On a wire.", ""]
     table = caption_table([(f"{'word ' * n}"[:-1], 0.0, [("x", 1.0)]) for n in (2, 5, 0, 1)])
     base = arm_of("original", caption_table([(text, float(n), [("x", 1.0)]) for n, text in enumerate(long)]))
     first = arm_of("first_sentence", table, base)
-    assert first["caption"].to_pylist() == ["A dog.", "A cat", "Two birds.", ""]
+    assert first["caption"].to_pylist() == ["A dog.", "A cat ", "Two birds.", ""]
     assert first["origin"].to_pylist() == ["cut", "original", "cut", "original"]
     assert first["itm"].to_pylist() == [None, 1.0, None, 3.0]
     matched = arm_of("length_matched", table, base)
-    assert matched["caption"].to_pylist() == ["A dog.", "A cat", "", ""]
+    assert matched["caption"].to_pylist() == ["A dog.", "A cat ", "", ""]
     assert matched["origin"].to_pylist() == ["cut", "original", "none", "original"]
     assert matched["itc"].to_pylist() == [None, 0.5, None, 1.5]
 

@@ -89,9 +89,14 @@ def exchange(base: pa.Table, within: str, assign: Callable[[np.ndarray, np.ndarr
 
 
 def cut(base: pa.Table, texts: Sequence[str]) -> pa.Table:
-    """``base`` with a part of each caption; the scores of parts that are not the whole are unknown."""
+    """``base`` with a part of each caption; the scores of parts that are not the whole are unknown.
+
+    A caption stays as it is if it only has spaces around the part.
+    """
+    whole = base["caption"].combine_chunks()
     caption = pa.array(texts, pa.string())
-    kept = pc.equal(caption, base["caption"].combine_chunks())
+    kept = pc.equal(pc.utf8_trim_whitespace(caption), pc.utf8_trim_whitespace(whole))
+    caption = pc.if_else(kept, whole.cast(pa.string()), caption)
     return _changed(base, caption, kept, pc.and_not(pc.equal(caption, ""), kept), "cut")
 
 
