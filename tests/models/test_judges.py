@@ -161,6 +161,7 @@ def test_scores_of_a_table_are_those_of_its_pairs(tmp_path: Path) -> None:
         ("image,caption\na,x\n", "no columns named score; the columns are image, caption"),
         ("image,caption,score\na,x,1\nb,x,\n", "row 2 lacks an image, a caption or a finite score"),
         ("image,caption,score\na,x,inf\n", "row 1 lacks an image, a caption or a finite score"),
+        ("image,caption,score\na,x,1e300\n", "row 1 lacks an image, a caption or a finite score"),
         ("image,caption,score\na,x,1\na,x,1\na,x,2\n", "row 3 has another score than an earlier row"),
         ("image,caption,score\na,x,good\n", "good"),
     ],

@@ -249,7 +249,7 @@ SETS = by_name(
         replace(
             SUN397,
             name="sun397_120k",
-            summary="the same at 120,000 pixels at most, as TensorFlow Datasets stores it (Xiao et al. 2010)",
+            summary="the same at about 120,000 pixels at most, as TensorFlow Datasets stores it (Xiao et al. 2010)",
             layout=Torchvision("SUN397Partition", by_split("train", "test"), most_pixels=120_000),
         ),
     ]

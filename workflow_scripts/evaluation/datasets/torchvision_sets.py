@@ -167,7 +167,7 @@ def _row_name(split: str, row: int) -> str:
 
 
 def scaled_down(data: bytes, most: int) -> bytes:
-    """An image as JPEG of at most ``most`` pixels, scaled as OpenCV does: linear, without antialiasing.
+    """An image as JPEG of at most about ``most`` pixels, scaled as OpenCV does: linear, without antialiasing.
 
     The quality is OpenCV's too. An image that can't be decoded stays as it is, for the check of all images.
     """

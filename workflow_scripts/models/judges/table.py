@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,10 @@ from workflow_scripts.models.judge import Judge, Scorer
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+LARGEST = 3.4e38
+"""No score may be larger: scores are stored as float32."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def load(sources: Mapping[str, Path], device: str, settings: Settings) -> Scorer
         for batch in table_batches(path, kinds):
             for image, caption, score in zip(*(batch[name].to_pylist() for name in kinds), strict=True):
                 row += 1
-                if image is None or caption is None or score is None or not isfinite(score):
+                if image is None or caption is None or score is None or not abs(score) <= LARGEST:
                     raise ValueError(f"row {row} lacks an image, a caption or a finite score")
                 if known.setdefault((images.setdefault(image, len(images)), caption), score) != score:
                     raise ValueError(f"row {row} has another score than an earlier row of the same image and caption")
