@@ -88,7 +88,7 @@ def arm_weights(sides: Sequence[Side]) -> dict[Kind, float]:
     return weights
 
 
-def with_verdict(listed: Sequence[Contrast]) -> tuple[Sequence[Contrast], str]:
+def judged(listed: Sequence[Contrast]) -> tuple[Sequence[Contrast], str]:
     """The listed contrasts that get a verdict, and whether they are "declared" primary or, as the first, "default"."""
     declared = [contrast for contrast in listed if contrast.primary]
     return (declared, "declared") if declared else (listed[:1], "default")

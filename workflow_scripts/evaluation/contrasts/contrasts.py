@@ -26,8 +26,8 @@ from workflow_scripts.evaluation.contrasts.comparisons import (
     Side,
     checkpoints,
     common_seeds,
+    judged,
     planned,
-    with_verdict,
 )
 from workflow_scripts.evaluation.contrasts.endpoints import Endpoint
 from workflow_scripts.evaluation.contrasts.series import Series
@@ -226,7 +226,7 @@ def contrast_rows(
         small: datasets of small images, which have a mean of their own besides.
         endpoints: of the listed contrasts that compare no runs.
     """
-    primary, how = with_verdict(listed)
+    primary, how = judged(listed)
     others = [_of_endpoint(contrast, found, how if contrast in primary else "") for contrast, found in endpoints]
     measured = [(comparison, dict(measure(comparison, scores))) for comparison in planned(listed, usual, runs)]
     resampled = _resampled([cells for _, cells in measured], resamples)

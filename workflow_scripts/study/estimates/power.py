@@ -19,14 +19,7 @@ from scipy.special import nctdtrinc, stdtrit
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.declaration.result_names import MEAN
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.contrasts.comparisons import (
-    Comparison,
-    Kind,
-    arm_weights,
-    common_seeds,
-    planned,
-    with_verdict,
-)
+from workflow_scripts.evaluation.contrasts.comparisons import Comparison, arm_weights, common_seeds, judged, planned
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, FEWEST_OBJECTIVES
 from workflow_scripts.stats.moderation import FEWEST_ARMS, expected_seed_part
@@ -71,7 +64,7 @@ def powers(units: Units) -> list[Power]:
     """Of the study's primary contrasts."""
     runs = [SummaryRun.model_validate(one) for one in summarised(units.trainings)]
     primary = [one for one in planned(units.study.contrasts, (), runs) if one.primary]
-    contrasts, how = with_verdict(units.study.contrasts)
+    contrasts, how = judged(units.study.contrasts)
     others = [Comparison(one, how, (), "", "", "", "", "", (), ()) for one in contrasts if not one.of_runs]
     objectives, family = len(units.settings("linear_probe", {})["objectives"]), len(primary) + len(others)
     found = [power(one, runs, family, objectives) for one in primary]
@@ -149,12 +142,10 @@ def measured(study: Path) -> dict[tuple[str, str], Deviation]:
         found = batches(summary.path(".parquet"), {**columns, "batch_size": pa.int64(), "value": pa.float64()})
         rows = [row for batch in found for row in batch.to_pylist() if row["batch_size"]]
     rows = [row for row in rows if row["metric"].split(".")[0] in ENDPOINTS]
-    sets: dict[str, set[str]] = {}
+    sets = Counter(metric for metric, _ in {(row["metric"], row["dataset"]) for row in rows})
+    scores: dict[tuple[str, str], dict[tuple[str, ...], list[float]]] = {}
     for row in rows:
-        sets.setdefault(row["metric"], set()).add(row["dataset"])
-    scores: dict[tuple[str, str], dict[Kind, list[float]]] = {}
-    for row in rows:
-        if row["dataset"] == MEAN or len(sets[row["metric"]]) == 1:
+        if row["dataset"] == MEAN or sets[row["metric"]] == 1:
             arms = scores.setdefault((row["metric"], row["step"]), {})
             arms.setdefault(tuple(row[name] for name in of_arm), []).append(100 * row["value"])
     deviations: dict[tuple[str, str], Deviation] = {}
