@@ -12,12 +12,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CEILINGS = {
-    "lines of code in workflow_scripts": 39_850,
-    "files in workflow_scripts": 535,
-    "lines of rules and templates": 2_255,
-    "lines of code in tests": 46_450,
-    "kB of docs": 258,
-    "keys of the config": 415,
+    # Primary contrasts with tests and endpoints of their own, power before a run, corrections of scores, controls,
+    # agreement with people's ratings: studies that can decide their question.
+    "lines of code in workflow_scripts": 41_700,
+    "files in workflow_scripts": 552,
+    "lines of rules and templates": 2_285,
+    "lines of code in tests": 48_600,
+    "kB of docs": 262,
+    "keys of the config": 431,
 }
 CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)
 TEMPLATES = (".smk", ".html", ".css", ".js", ".jinja")

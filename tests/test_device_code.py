@@ -43,6 +43,7 @@ TABLE = {
     "recaption": (32, 8, 36),  # of six tokens; transformers' search asks after each whether all captions have ended
     "score_captions, agreement": (8, 3, 2),
     "score_captions, blip2": (5, 2, 4),
+    "score_captions, blip2_itc": (3, 1, 2),
     "score_captions, clip": (3, 1, 2),
     "score_captions, ridge": (6, 3, 1),
     "score_captions, siglip": (3, 1, 1),
@@ -84,7 +85,8 @@ def _judge(name: str) -> Callable[..., Batch]:
         save_siglip(folder / "siglip")
         save_classifier(folder / "classifier")
         save_photos(folder / "photos", 52)
-        model = {"blip2": checkpoints["matcher"], "clip": folder / "clip", "siglip": folder / "siglip"}
+        matcher = checkpoints["matcher"]
+        model = {"blip2": matcher, "blip2_itc": matcher, "clip": folder / "clip", "siglip": folder / "siglip"}
         sources = {"model": model.get(name, folder / "classifier"), "text": MINILM, "photos": folder / "photos"}
         judge = JUDGES[name]
         scorer = judge.load(sources, device, judge.settings())
@@ -177,7 +179,7 @@ def _saliency(folder: Path, device: str, *_: Any) -> Batch:
 
 CASES: dict[str, Callable[..., Batch]] = {
     "recaption": _recaption,
-    **{f"score_captions, {name}": _judge(name) for name in JUDGES},
+    **{f"score_captions, {name}": _judge(name) for name, judge in JUDGES.items() if not judge.by_key},
     **{f"embed_images, {name}": _image_encoder(name) for name in IMAGE_ENCODERS},
     **{f"embed_captions, {name}": _text_encoder(name) for name in TEXT_ENCODERS if name != "word_vectors"},
     "caption_quality, tagger": _tagger,

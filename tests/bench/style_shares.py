@@ -69,7 +69,7 @@ def main() -> None:
         read = judge.read(table["caption"].take(pa.array(rows)).to_pylist())
         own[arm] = judge.scores(mine, read)[0].numpy().astype(np.float64)
         of_images = [
-            judge.scores(tuple(one[[at] * len(rows)] for one in compared), read)[0] for at in range(len(sample))
+            judge.scores(tuple(tensor[[at] * len(rows)] for tensor in compared), read)[0] for at in range(len(sample))
         ]
         every[arm] = torch.stack(of_images).numpy().astype(np.float64)
     is_own = sample[:, None] == rows
@@ -86,9 +86,9 @@ def main() -> None:
                 places = order[Comparison(sample[order], count, draw).columns(texts, rows)].T
                 drawn = {age: np.take_along_axis(every[name], places[1:], axis=0) for age, name in ages.items()}
                 found.append(replaced_by_style(mine_of, drawn, places[0]))
-            held = sum(one["low"] <= truth <= one["high"] for one in found)
-            values = [one["value"] for one in found]
-            width = np.mean([one["high"] - one["low"] for one in found])
+            held = sum(share["low"] <= truth <= share["high"] for share in found)
+            values = [share["value"] for share in found]
+            width = np.mean([share["high"] - share["low"] for share in found])
             drawn_as = f"draws {np.mean(values):.4f} [{min(values):.4f}, {max(values):.4f}], width {width:.4f}"
             print(f"{arm}, {count} others: all {truth:.4f}, {drawn_as}, held {held} of {DRAWS}", flush=True)
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from workflow_scripts.captions.arm_kind import ArmInputs
 from workflow_scripts.captions.arm_rows import SCHEMA, UNUSED, arm_table, counts, exchange
 from workflow_scripts.captions.arms.external import External, chosen
+from workflow_scripts.captions.cuts import first_words, sentences
 from workflow_scripts.core.declaration.kind_settings import settings_of
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.stages.select_captions import ARM_KINDS, SelectCaptions
@@ -160,6 +161,60 @@ def test_captions_without_a_possible_exchange_are_an_error(
     assert arm_of("mixed", base, base, within=within, share=1.0).equals(base)
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", []),
+        (" \n", []),
+        ("a dog", ["a dog"]),
+        ("A dog runs.  It is brown!", ["A dog runs.", "It is brown!"]),
+        ('He said "stop." Then... (he left.) wow', ['He said "stop."', "Then...", "(he left.)", "wow"]),
+        ("a st. bernard of mr. j. smith, 3.5 years old. ok?", ["a st. bernard of mr. j. smith, 3.5 years old.", "ok?"]),
+        ("1. A dog runs. 2. A cat sleeps.", ["1. A dog runs.", "2. A cat sleeps."]),
+        ("Mt. Fuji (e.g. at dawn). The U.S. flag!", ["Mt. Fuji (e.g. at dawn).", "The U.S. flag!"]),
+        ("... ! ?", ["... ! ?"]),
+        ("A dog! :) ...", ["A dog! :) ..."]),
+        ("这是一只猫。它在睡觉。", ["这是一只猫。", "它在睡觉。"]),
+        ("a man riding a horse . two dogs .", ["a man riding a horse .", "two dogs ."]),
+    ],
+)
+def test_sentences_of_a_caption(text: str, parts: list[str]) -> None:
+    assert sentences(text) == parts
+
+
+@pytest.mark.parametrize(
+    ("count", "part"), [(0, ""), (1, "one"), (2, "one  two,"), (3, " one  two, three "), (9, " one  two, three ")]
+)
+def test_first_words_of_a_caption(count: int, part: str) -> None:
+    assert first_words(" one  two, three ", count) == part
+
+
+def test_captions_are_cut_to_a_sentence_or_to_the_length_of_the_original() -> None:
+    long = ["A dog. It runs. It barks.", "A cat ", "Two birds. On a wire.", ""]
+    table = caption_table([(f"{'word ' * n}"[:-1], 0.0, [("x", 1.0)]) for n in (2, 5, 0, 1)])
+    base = arm_of("original", caption_table([(text, float(n), [("x", 1.0)]) for n, text in enumerate(long)]))
+    first = arm_of("first_sentence", table, base)
+    assert first["caption"].to_pylist() == ["A dog.", "A cat ", "Two birds.", ""]
+    assert first["origin"].to_pylist() == ["cut", "original", "cut", "original"]
+    assert first["itm"].to_pylist() == [None, 1.0, None, 3.0]
+    matched = arm_of("length_matched", table, base)
+    assert matched["caption"].to_pylist() == ["A dog.", "A cat ", "", ""]
+    assert matched["origin"].to_pylist() == ["cut", "original", "none", "original"]
+    assert matched["itc"].to_pylist() == [None, 0.5, None, 1.5]
+
+
+def test_a_random_sentence_is_drawn_by_seed_and_key() -> None:
+    rows = [("One here. Two here. Three here.", 0.0, [("x", 1.0)])] * 300
+    table = caption_table(rows)
+    base = arm_of("original", table)
+    drawn = arm_of("random_sentence", table, base, seed=1)["caption"].to_pylist()
+    counts = {text: drawn.count(text) for text in ("One here.", "Two here.", "Three here.")}
+    assert sum(counts.values()) == 300 and min(counts.values()) > 70
+    later = arm_of("random_sentence", table.slice(200), base.slice(200), seed=1)["caption"].to_pylist()
+    assert later == drawn[200:], "whatever the other rows are"
+    assert arm_of("random_sentence", table, base, seed=2)["caption"].to_pylist() != drawn
+
+
 def external(table: pa.Table, rows: list, **settings: object) -> tuple[list[str], dict[str, int]]:  # type: ignore[type-arg]
     """Captions of an external arm from the rows of a file, and what was counted."""
     inputs = ArmInputs(table)
@@ -232,7 +287,7 @@ def test_settings_of_all_kinds_are_keys_of_an_arm() -> None:
             # Kinds that share a setting define it alike.
             assert (fields[key].default, fields[key].annotation) == (field.default, field.annotation), (name, key)
             assert name in str(fields[key].description).split(":")[0]
-    assert str(fields["seed"].description) == "mixed and shuffled: seed of random choices"
+    assert str(fields["seed"].description) == "mixed, random_sentence and shuffled: seed of random choices"
     arm = SelectCaptions.model_validate({"kind": "mixed", "share": 0.25, "seed": 3, "margin": 2.0})
     assert settings_of(arm, ARM_KINDS["mixed"]).model_dump() == {
         "base": "original",

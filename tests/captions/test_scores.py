@@ -154,7 +154,7 @@ def test_scores_of_a_batch_leave_the_device_at_once(tmp_path: Path) -> None:
 
     with Watched():
         made(tmp_path, Judge(), arms=2)
-    assert copies == [(5, 2, 4)] * 10 + [(5, 2, 1)] * 2  # per batch and arm: images, names, captions
+    assert copies == [(6, 2, 4)] * 10 + [(6, 2, 1)] * 2  # per batch and arm: images, names, captions
 
 
 def test_few_images_leave_scores_unknown(tmp_path: Path) -> None:

@@ -13,9 +13,14 @@ from workflow_scripts.commands.errors import TRACEBACK, plain_errors
 from workflow_scripts.commands.main import COMMANDS, main
 from workflow_scripts.core.errors import PipelineError
 
-ARGUMENTS = {"accept": ["pretrain", "--reason", "x", "--results"], "diff": ["{}"], "export": ["{}"]}
+ARGUMENTS = {
+    "accept": ["pretrain", "--reason", "x", "--results"],
+    "agreement": ["{}"],
+    "diff": ["{}"],
+    "export": ["{}"],
+}
 # Sub-commands with a path as an argument.
-OF_A_PATH = sorted(COMMANDS.keys() - {"cost", "lock", "recover", "remove"})
+OF_A_PATH = sorted(COMMANDS.keys() - {"cost", "lock", "power", "recover", "remove"})
 
 
 @pytest.mark.parametrize("fault", ["missing", "file", "empty", "damaged"])
@@ -58,6 +63,8 @@ WRONG = [
     ["verify", "a", "--timeout", "soon"],
     ["cost", "--rows", "1e6"],
     ["cost", "--tflops", "inf"],
+    ["power", "--sd", "0"],
+    ["power", "--sd", "nan"],
     ["lock", "my-study.yaml"],
     ["accept", "pretrain"],
     ["accept", "pretrain", "--reason"],

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 from tests.core import stressed_stage
 from workflow_scripts.core.runtime.machine import machine
@@ -17,8 +18,12 @@ GROUP, ALICE, BOB = 64_100, 64_101, 64_102
 @contextmanager
 def shared_results() -> Iterator[Path]:
     """A results folder that its group shares, which other users can reach."""
-    machine((), "cpu")  # imports what other users may not be able to read
-    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
+    # Imports what other users may not be able to read; the packages that a process of tests has loaded are hundreds.
+    here = {**machine((), "cpu"), "packages": {}}
+    with (
+        mock.patch("workflow_scripts.core.runtime.stage.machine", lambda *_: here),
+        tempfile.TemporaryDirectory() as name,  # pytest's own folders are closed to other users
+    ):
         Path(name).chmod(0o777)
         folder = Path(name, "results")
         folder.mkdir()

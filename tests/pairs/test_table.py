@@ -21,7 +21,7 @@ def keys_of(subreddits: list[str], years: list[int]) -> pa.Table:
 
 def found(vectors: np.ndarray, keys: pa.Table, label: np.ndarray | None = None, **given: object) -> Pairs:
     kind = PAIR_KINDS[str(given.pop("kind", "nearest"))]
-    return kind.find(PairInputs(vectors, keys, label, "cpu"), kind.settings.model_validate(given))
+    return kind.find(PairInputs(vectors, keys, label, "cpu", day=label), kind.settings.model_validate(given))
 
 
 def unit(rng: np.random.Generator, count: int, width: int = 4) -> np.ndarray:
@@ -140,6 +140,29 @@ def test_oracle_partners_share_the_label() -> None:
     assert within.target[2:5, 0].tolist() == [3, 2, -1]
 
 
+def test_same_day_partners_were_posted_on_one_day_of_their_scope() -> None:
+    day = np.array([18_000] * 40 + [18_001] * 3 + [18_002, -1, -1])
+    subreddits = ["ab"[i % 2] for i in range(len(day))]
+    vectors, keys = unit(np.random.default_rng(0), len(day)), keys_of(subreddits, [2020] * len(day))
+    vectors[2] = 0
+    inputs = PairInputs(vectors, keys, None, "cpu", day=day)
+    kind = PAIR_KINDS["same_day"]
+    for scope in ("global", "subreddit"):
+        got, other = (kind.find(inputs, PartnerSettings(k=2, scope=scope, seed=seed)) for seed in (0, 1))
+        source, place = np.nonzero(got.target >= 0)
+        target = got.target[source, place]
+        assert (day[source] == day[target]).all() and (source != target).all() and not {2, 44, 45} & {*source, *target}
+        same = [subreddits[i] == subreddits[j] for i, j in zip(source, target, strict=True)]
+        assert all(same) if scope == "subreddit" else 0.2 < np.mean(same) < 0.8
+        # Of a day with three posts, two in one subreddit, the third has a partner only in all of them.
+        alone = {"global": 1, "subreddit": 2}[scope]
+        expected = {"empty_caption": 1, "no_date": 2, "alone_in_scope": alone}
+        assert {reason: count for reason, count in got.without.items() if count} == expected
+        assert len(set(source)) == len(day) - sum(expected.values())
+        again = kind.find(inputs, PartnerSettings(k=2, scope=scope, seed=0))
+        assert (again.target == got.target).all() and (other.target != got.target).any()
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -154,7 +177,7 @@ def test_oracle_partners_share_the_label() -> None:
         ({"kind": "oracle", "hubs": "csls"}, "hubs has no effect on pairs of kind oracle"),
         ({"label": "scene"}, "label has no effect on pairs of kind nearest"),
         ({"kind": "oracle", "label": "mood"}, "label"),
-        ({"kind": "guess"}, "'nearest', 'oracle' or 'random'"),
+        ({"kind": "guess"}, "'nearest', 'oracle', 'random' or 'same_day'"),
     ],
 )
 def test_contradictory_pair_table_settings_are_refused(given: dict[str, object], message: str) -> None:

@@ -65,9 +65,9 @@ class Crashes:
         finally:
             shutil.rmtree(root)
 
-    def states(self, name: str, model: str, wanted: int, seed: int) -> Iterator[State]:
-        """All states of a model, of ``posix`` a sample of ``wanted`` at most."""
-        replay = Replay(self.recordings[name])
+    def states(self, name: str, model: str, wanted: int, seed: int, mixes: int | None = None) -> Iterator[State]:
+        """All states of a model, with ``mixes`` of :class:`Replay`; of ``posix`` a sample of ``wanted`` at most."""
+        replay = Replay(self.recordings[name], mixes)
         if model in COMPLETE:
             return distinct(COMPLETE[model](replay))
         drawn = itertools.islice(posix(replay, random.Random(f"{seed} {name}")), wanted * DRAWS)

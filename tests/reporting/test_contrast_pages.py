@@ -42,7 +42,8 @@ def probe(results: Path, one: dict[str, Any], dataset: str, chances: dict[str, d
         correct = uniform < chance[one["pairs"]] + shift
         head = {"dataset": dataset, "objective": objective}
         value = float(correct.mean())
-        summary.append({**head, "metric": "accuracy", "value": value, "low": value - 0.05, "high": value + 0.05})
+        scored = {"metric": "accuracy", "value": value, "low": value - 0.05, "high": value + 0.05}
+        summary.append({**head, **scored, "common_c": 1.0, "value_at_common_c": value})
         items += [
             {**head, "key": f"k{at}", "label": label, "predicted": label if hit else -1, "correct": hit}
             for at, (label, hit) in enumerate(zip(LABELS.tolist(), correct.tolist(), strict=True))

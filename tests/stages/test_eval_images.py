@@ -35,7 +35,7 @@ def test_workers_change_no_byte(chain: Chain, tmp_path: Path) -> None:
     assert made_images(copy.results, copy.datasets["masks"], ("--workers", "3")).manifest_path.read_bytes() == before
 
 
-def test_73_checkpoints_on_a_set_decode_each_image_once(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_69_checkpoints_on_a_set_decode_each_image_once(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The jobs are those of the full study for one of its sets; only images and networks are small."""
     monkeypatch.setattr(core_stage, "machine", lambda *_: {})  # takes longer than the small network
     decoded: Counter[int] = Counter()
@@ -44,7 +44,7 @@ def test_73_checkpoints_on_a_set_decode_each_image_once(results: Path, monkeypat
     units = planned()
     jobs = [one for one in map(features.STAGE.unit_of, units.evaluations) if one["dataset"] == "stl10"]
     packed = {units.images_seen(job)[0] for job in jobs}
-    assert len(jobs) == 73 and len(packed) == 1
+    assert len(jobs) == 69 and len(packed) == 1
     settings, world = {"kind": "world", "task": "concept"}, {"world": make_world(results, each=1)}
     dataset = run(eval_dataset.STAGE, results, "eval_dataset/stl10", settings, world).manifest_path
     network = make_run(results)

@@ -28,8 +28,8 @@ class Case:
     Its centred scores are the ratings. Captions of the first five images have no scores.
     """
 
-    def __init__(self, results: Path) -> None:
-        self.results = results
+    def __init__(self, results: Path, halves: float = 0.0) -> None:
+        self.results, self.halves = results, np.random.default_rng(1).normal(0, halves, (2, 100))
         self.truth = dict(zip(ARMS, np.random.default_rng(0).integers(0, 4, (2, IMAGES)).astype(float), strict=True))
         rows = [
             {"key": f"k{n:02}", "arm": arm, "text": f"{arm} {n}", "faithful": self.truth[arm][n]}
@@ -45,7 +45,7 @@ class Case:
             raw = pa.array(good + (arm == "generated"), pa.float32(), mask=np.arange(100) < 5)
             columns = {"key": [f"k{n:02}" for n in range(100)], "random_image": [0] * 100}
             columns |= {"fit": raw, "fit_centred": known, "fit_random": raw, "fit_random_centred": known}
-            table = pa.table({**columns, "fit_halves": np.zeros(100)}, schema(["fit"]))
+            table = pa.table({**columns, "fit_halves": self.halves[ARMS.index(arm)]}, schema(["fit"]))
             for block, part in (("0-0", table[:30]), ("1-1", table[30:])):
                 unit = {"arm": arm, "judge": "clip", "block": block}
                 name = ".".join(unit.values())
@@ -101,3 +101,13 @@ def test_without_matching_ratings_no_margin_is_calibrated(case: Case) -> None:
     case.ratings = make_artifact(case.results, "caption_labels", "labels", {".parquet": parquet(none)})
     found = json.loads(case.run().path(".json").read_text())
     assert "value" not in found["fit"]["raw"]["margin"]
+
+
+def test_intervals_of_centred_scores_have_the_error_of_the_other_images(case: Case, tmp_path: Path) -> None:
+    same, drawn = (
+        json.loads(one.run().path(".json").read_bytes())["fit"] for one in (case, Case(tmp_path / "drawn", 3.0))
+    )
+    assert drawn["raw"] == same["raw"]
+    for name in ("auc", "margin"):
+        assert drawn["centred"][name]["value"] == same["centred"][name]["value"]
+        assert drawn["centred"][name]["low"] < same["centred"][name]["low"]

@@ -76,7 +76,8 @@ def test_a_shard_without_images(tmp_path: Path) -> None:
 def test_a_study_without_training_has_no_leakage_checks(trains: bool) -> None:
     runs = [{"method": "untrained", "pairs": "none", "augmentation": "none"}]
     runs += [{"method": "simclr", "pairs": "self", "augmentation": "simclr"}] if trains else []
-    study = planned(change={"runs": runs, "contrasts": [], "pretraining": {"patience": None}})
+    pairs = [{"name": "original", "arm": "original", "encoder": "mpnet"}]  # others compare hashes of partners
+    study = planned(change={"runs": runs, "pairs": pairs, "contrasts": [], "pretraining": {"patience": None}})
     assert study.reported and study.evaluations
     assert (study.names("leakage") == study.reported, bool(study.names("image_hashes"))) == (trains, trains)
 

@@ -46,6 +46,18 @@ def test_partners_with_the_same_label(results: Path) -> None:
     assert made.rows["dropped"] == {"alone_in_scope": 1, "empty_caption": 1}
 
 
+def test_partners_of_the_same_day(results: Path) -> None:
+    noon, night = 18_000 * 86_400 + 43_200, 18_001 * 86_400 - 1
+    posted = {"k9": noon, "k4": noon, "k2": night + 1, "k1": None, "k0": night, "k3": noon}  # k5 has no row
+    table = pa.table({"image_id": list(posted), "created_utc": pa.array(posted.values(), pa.int64())})
+    posts = make_artifact(results, "annotations", "rows", {".parquet": parquet(table)})
+    inputs = {"vectors": embedded(results, VECTORS), "truth": [], "posts": posts}
+    made = run(pair_table.STAGE, results, "pair_table/d", {"kind": "same_day"}, inputs)
+    pairs = pq.read_table(made.path(".parquet")).to_pylist()
+    assert [(p["source"], p["target"]) for p in pairs] == [("k0", "k4"), ("k4", "k0")]
+    assert made.rows == {"in": 6, "out": 2, "dropped": {"alone_in_scope": 1, "empty_caption": 1, "no_date": 2}}
+
+
 @pytest.mark.parametrize("settings", [{"hubs": "csls"}, {"hubs": "cap", "mutual": 10}, {"kind": "random"}])
 def test_hub_corrections_and_random_pairs_account_for_every_image(results: Path, settings: dict[str, object]) -> None:
     inputs = {"vectors": embedded(results, np.random.default_rng(0).normal(size=(60, 8))), "truth": []}

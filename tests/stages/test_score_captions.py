@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,6 +14,7 @@ from tests.helpers import Fails, make_artifact, run
 from tests.models.small_photos import save_photos
 from tests.models.small_towers import save_classifier
 from tests.stages.captioned import CAPTIONS, Captioned
+from workflow_scripts.captions.scores import Comparison, sampled
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.files.durable import move_durable
 from workflow_scripts.core.shards import TarImages, index_images
@@ -93,6 +95,27 @@ def test_scores_are_those_of_recaption(ready: Captioned) -> None:
             assert row["itc"] == pytest.approx(table[row["key"]]["itc_original"], abs=1e-5)
         else:
             assert row["itm"] is None and row["itm_centred"] is None
+
+
+def test_a_table_has_the_scores_of_pairs_by_key_and_those_that_it_lacks_are_counted(
+    ready: Captioned, tmp_path: Path
+) -> None:
+    known = sorted({text for text in CAPTIONS if text and text != "a red cat"})
+    pairs = [f"k{n},{text},{n + len(text) / 100}" for n in range(9) for text in known]
+    (tmp_path / "t.csv").write_text("\n".join(["image,caption,score", *pairs]))
+    made = scored(ready, "original", "pac", sources={"table": tmp_path / "t.csv"}, kind="table")
+    rows, sample = pq.read_table(made.path(".parquet")).to_pylist(), sampled(9, 0)
+    compared = Comparison(sample, 64, 0)
+    for n, row in enumerate(rows):
+        if CAPTIONS[n] not in known:
+            assert {value for name, value in row.items() if name not in ("key", "random_image")} == {None}
+            continue
+        assert row["score"] == pytest.approx(n + len(CAPTIONS[n]) / 100)
+        random, *others = sample[compared.columns([f"k{n}"], np.array([n]))[0]]
+        assert row["score_random"] == pytest.approx(random + len(CAPTIONS[n]) / 100)
+        assert row["score_centred"] == pytest.approx(n - (np.mean(others[::2]) + np.mean(others[1::2])) / 2, abs=1e-5)
+    facts = json.loads(made.manifest_path.with_name(f"{made.name}.run.json").read_bytes())["facts"]
+    assert (facts["empty_captions"], facts["unscored_captions"]) == (1, 1)
 
 
 def test_a_new_arm_or_judge_computes_only_its_scores(ready: Captioned, loads: list[str]) -> None:

@@ -1,5 +1,7 @@
 """Figures with clustered intervals, against other implementations, closed forms and repeated draws."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,9 +9,18 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
-from workflow_scripts.stats.clustered import by_draws, cohen_kappa, ordinal_alpha, share, spearman
-from workflow_scripts.stats.intervals import monte_carlo_error, wilson
+from workflow_scripts.stats.clustered import (
+    by_draws,
+    cohen_kappa,
+    kendall_b,
+    kendall_c,
+    ordinal_alpha,
+    share,
+    spearman,
+)
+from workflow_scripts.stats.intervals import Interval, monte_carlo_error, wilson
 
+Figure = Callable[..., Interval | None]
 SMALL = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=3, max_size=30)
 # The example of Krippendorff (2011), section C: four observers, twelve units, values 1 to 5, some missing.
 UNITS = [
@@ -26,6 +37,33 @@ def test_spearman_equals_scipy(rows: list[tuple[int, int]]) -> None:
         assert found is None
     else:
         assert found is not None and found.value == pytest.approx(stats.spearmanr(first, second).statistic, abs=1e-12)
+
+
+@pytest.mark.parametrize(("figure", "variant"), [(kendall_b, "b"), (kendall_c, "c")])
+@given(rows=SMALL)
+def test_kendall_equals_scipy(figure: Figure, variant: str, rows: list[tuple[int, int]]) -> None:
+    first, second = np.array(rows, float).T
+    found = figure(first, second, np.arange(len(rows)))
+    if len(set(first)) == 1 or len(set(second)) == 1:
+        assert found is None
+    else:
+        expected = stats.kendalltau(first, second, variant=variant).statistic
+        assert found is not None and found.value == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("figure", [kendall_b, kendall_c])
+def test_the_interval_of_kendall_is_as_wide_as_draws_of_images_differ(figure: Figure) -> None:
+    """Ratings of 0 to 3 of 1 to 5 captions of each image, which have a common part."""
+    rng, values, halves = np.random.default_rng(0), [], []
+    for _ in range(400):
+        images = np.repeat(np.arange(120), rng.integers(1, 6, 120))
+        common, own, noise = rng.normal(size=120)[images], *rng.normal(size=(2, len(images)))
+        ratings = np.clip(np.round(common + own + 1.5), 0, 3)
+        found = figure(common + noise, ratings, images)
+        assert found is not None and found.high is not None
+        values.append(found.value)
+        halves.append(found.high - found.value)
+    assert np.mean(halves) == pytest.approx(1.98 * np.std(values), rel=0.1)
 
 
 @given(SMALL)
@@ -72,7 +110,7 @@ def test_observations_that_come_in_copies_count_once() -> None:
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(2, 50))
     again, clusters = np.tile([first, second], 4), np.tile(np.arange(50), 4)
-    for figure in (spearman, lambda a, b, c: cohen_kappa(a > 0, b > 0, c), lambda a, b, c: share(a > b, c)):
+    for figure in (spearman, kendall_b, lambda a, b, c: cohen_kappa(a > 0, b > 0, c), lambda a, b, c: share(a > b, c)):
         assert figure(*again, clusters) == pytest.approx(figure(first, second, np.arange(50)))
 
 

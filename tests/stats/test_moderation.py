@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 
-from workflow_scripts.stats.moderation import BOUNDED, LARGEST_PRIOR, moderated, prior, seed_part
+from workflow_scripts.stats.moderation import BOUNDED, LARGEST_PRIOR, expected_seed_part, moderated, prior, seed_part
 from workflow_scripts.stats.random_effects import Part
 
 
@@ -58,3 +58,15 @@ def test_the_seed_part_is_a_weighted_sum_with_satterthwaites_freedom() -> None:
     assert found.variance == pytest.approx((1 + 0.5) / 3)
     assert found.freedom == pytest.approx(1.5**2 / (1 / 4 + 0.25 / 4))
     assert seed_part(arms, np.array([1.0, -0.5, 0.0]), 3, 5.0).freedom == 5
+
+
+def test_the_expected_seed_part_is_the_mean_over_draws_with_a_known_prior() -> None:
+    freedom, weights = np.array([2.0, 2, 4, 9, 2, 2]), np.array([1.0, -0.5, -0.5, 0, 0, 0])
+    own = np.random.default_rng(1).chisquare(freedom, (200_000, 6)) / freedom
+    mixed = np.maximum((LARGEST_PRIOR + freedom * own) / (LARGEST_PRIOR + freedom), own)
+    drawn_parts = mixed @ weights**2 / 3
+    found, varies = expected_seed_part(freedom, weights, 3)
+    assert found.variance == pytest.approx(drawn_parts.mean(), rel=0.005)
+    assert varies == pytest.approx(2 * drawn_parts.mean() ** 2 / drawn_parts.var(), rel=0.02)
+    plain = seed_part(Part(mixed.mean(axis=0), np.minimum(LARGEST_PRIOR + freedom, 21.0)), weights, 3, 21.0)
+    assert found.freedom == pytest.approx(plain.freedom, rel=0.005)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from workflow_scripts.stats.random_effects import detectable, holm, two_way
+from workflow_scripts.stats.random_effects import class_parts, detectable, holm, two_way
 
 UNEQUAL = {
     "one of 50 %": np.array([9, *[1] * 9]) / 18,
@@ -275,3 +275,14 @@ def test_the_equivalence_test_is_two_one_sided_ones() -> None:
     ]
     assert found.p_equivalent(1.5) == pytest.approx(max(one_sided))
     assert found.p_equivalent(0.01) > 0.5
+
+
+def test_what_all_classes_of_a_seed_share_has_no_part_in_class_parts_and_rest() -> None:
+    rng = np.random.default_rng(12)
+    tables, shares = [rng.normal(size=(4, size)) for size in (6, 9)], [np.full(6, 1 / 6), rng.dirichlet(np.ones(9))]
+    classes = [[*range(6)], [*range(3, 12)]]
+    for own in (None, classes):
+        plain = class_parts(tables, shares, own)
+        shifted = class_parts([table + rng.normal(size=(4, 1)) for table in tables], shares, own)
+        for one, other in zip(plain, shifted, strict=True):
+            assert [part.variance for part in one] == pytest.approx([part.variance for part in other])

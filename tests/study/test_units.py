@@ -43,7 +43,7 @@ def test_a_new_judge_or_arm_only_adds_jobs() -> None:
 
 
 def test_a_study_without_judges_scores_nothing() -> None:
-    found = planned()
+    found = planned(change={"judges": []})
     assert found.names("score_captions") == found.names("judge_quality") == found.names("judge_comparison") == []
 
 
@@ -112,6 +112,8 @@ def test_the_cost_is_that_of_the_images_scored() -> None:
         ({**RIDGE, "reference": "generated"}, "unused reference .*generated; remove it; kind ridge has none"),
         ({**CLIP, "photos": "data/photos"}, "unused photos .*data/photos; remove it; kind clip has none"),
         ({**AGREEMENT, "reference": None}, "missing reference"),
+        ({"name": "pac", "kind": "table"}, "missing source .*none for pac; kind table needs one"),
+        ({"name": "pac", "kind": "table", "source": "t.csv", "encoder": "mpnet"}, "unused encoder"),
         ({**AGREEMENT, "reference": "generatd"}, "unknown arm .*did you mean generated"),
         ({**AGREEMENT, "source": "models/clip"}, "unused source .*models/clip; remove it; kind agreement has none"),
     ],
@@ -119,6 +121,13 @@ def test_the_cost_is_that_of_the_images_scored() -> None:
 def test_config_mistakes_are_reported(judge: dict[str, Any], said: str) -> None:
     with pytest.raises(PipelineErrors, match=said):
         units(judges=[*JUDGES, judge])
+
+
+def test_a_table_of_scores_is_a_source_of_its_judge_alone() -> None:
+    found = units(judges=[*JUDGES, {"name": "pac", "kind": "table", "source": "data/pac.parquet"}])
+    assert found.sources("score_captions", {"judge": "pac"}) == {"table": "data/pac.parquet"}
+    assert "judgetable-pac" in (found.names("source") or []) and "judge-pac" not in (found.names("source") or [])
+    assert found.sources("score_captions", {"judge": "blip2"}).keys() == {"model"}
 
 
 def test_blocks_are_consecutive_shards() -> None:
@@ -164,3 +173,38 @@ def test_only_the_vector_search_depends_on_the_cosine_limit() -> None:
     assert given.settings("vector_matches", unit) == {"cosine": 0.7}
     assert given.settings("leakage", unit) == {"distance": 60, "correlation": pytest.approx(0.93)}
     assert given.settings("embed_tests", unit) == given.settings("embed_images", unit)
+
+
+def test_the_summary_reads_what_contrasts_without_runs_compare() -> None:
+    inputs = ("pairs", "scores", "choices")
+    plain = units(judges=[CLIP])
+    assert [plain.read("summary", name, {}) for name in inputs] == [[], [], []]
+    assert plain.settings("summary", {})["tables"] == [] and "discrimination" not in plain.settings("summary", {})
+    of_captions = {"judge": "clip", "minuend": "revised", "subtrahend": "original"}
+    listed: list[dict[str, Any]] = [
+        {"name": "captions", "endpoint": "caption_score", **of_captions},
+        {"name": "style", "endpoint": "flips", **of_captions, "test": "equivalence", "margin": 5},
+        {"name": "orders", "endpoint": "orderings"},
+    ]
+    found = units(judges=[CLIP, *JUDGES], contrasts=listed)
+    pairs, scores, choices = (found.read("summary", name, {}) for name in inputs)
+    assert pairs == [] and choices == ["judge_comparison/revised"]
+    assert {tuple(name.split("/")[1].split(".")[:2]) for name in scores} == {("original", "clip"), ("revised", "clip")}
+    assert len(scores) == 2 * 54 and found.settings("summary", {})["discrimination"]["doses"] == found.doses()
+
+
+def test_the_summary_reads_the_pair_tables_whose_purity_is_compared() -> None:
+    terms = [{"weight": 1, "arm": "revised"}, {"weight": -1, "pairs": "original"}]
+    purity = {"name": "purity", "endpoint": "pair_purity", "terms": terms}
+    found = planned("profiles/demo/study.yaml", change={"contrasts": [purity]})
+    tables = {table.name for table in found.study.pairs if table.arm == "revised" or table.name == "original"}
+    assert found.read("summary", "pairs", {}) == [f"pair_quality/{name}" for name in found.names("pair_quality") or ()
+                                                  if name in tables]  # fmt: skip
+    assert {table["pairs"] for table in found.settings("summary", {})["tables"]} == tables
+
+
+def test_only_pairs_of_the_same_day_read_when_images_were_posted() -> None:
+    tables = [{"name": kind, "kind": kind, "arm": "original", "encoder": "mpnet"} for kind in ("random", "same_day")]
+    found = units(pairs=tables, runs=[{"method": "untrained"}], contrasts=[])
+    read = {kind: found.read("pair_table", "posts", {"pairs": kind}) for kind in ("random", "same_day")}
+    assert read == {"random": [], "same_day": ["annotations/rows"]}

@@ -27,16 +27,15 @@ def full() -> list[list[str]]:
 def test_the_full_study_can_be_planned_without_data(full: list[list[str]]) -> None:
     counts = Counter(stage for stage, *_ in full)
     assert counts["download"] == counts["recaption"] == 540
-    assert counts["pretrain"] == 39
-    checkpoints = 36 * 2 + 3
+    assert counts["pretrain"] == 36
+    checkpoints = 33 * 2 + 3
     assert counts["features"] == counts["linear_probe"] == counts["few_shot"] == counts["knn"] == checkpoints * 11
     assert counts["eval_images"] == 11  # each set once for all checkpoints
     assert counts["saliency"] == checkpoints  # of the one dataset with masks
     stages = {path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")}
-    judging = {"score_captions", "judge_quality", "judge_comparison", "judge_calibration"}
     unasked = {"common_images", "caption_labels", "saliency_checks", "embed_tests", "vector_matches"}
-    unasked |= {"pack", "pack_index"}
-    without = {"demo_world", *unasked, *judging}
+    unasked |= {"judge_calibration", "pack", "pack_index", "tokenizer", "tokens"}
+    without = {"demo_world", *unasked}
     absent = {"crate", *without}  # the crate is a target of its own
     assert set(counts) == stages - absent
 
@@ -58,7 +57,7 @@ def test_demo_names_no_run_of_the_full_study(full: list[list[str]]) -> None:
         return {Path(words[2]).name.removesuffix(".manifest.json") for words in all_commands if words[0] == "pretrain"}
 
     demo = runs(commands("--profile", "profiles/demo"))
-    assert len(demo) == 13
+    assert len(demo) == 15
     assert not demo & runs(full)
 
 
@@ -81,5 +80,6 @@ def test_planning_twelve_million_images_needs_bounded_memory(tmp_path: Path) -> 
     counts = job_counts(said)
     assert counts["download"] == counts["recaption"] == 1202
     assert counts["image_hashes"] == 25
-    assert counts["total"] - counts["image_hashes"] == 4482 + 2 * (1202 - 540)
+    assert counts["score_captions"] == 4 * 121
+    assert counts["total"] - counts["image_hashes"] - counts["score_captions"] == 4319 + 2 * (1202 - 540)
     assert peak - idle_bytes() <= 350e6

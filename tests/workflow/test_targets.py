@@ -153,6 +153,8 @@ def test_trainings_rerun_only_for_edits_that_affect_them(plans: dict[str, list[t
         assert trainings(edit) == [1, 0, 0]
     for edit in ("dataset fewer", "arm fewer", "run fewer", "pair table fewer, with its run"):
         collected = {"caption_comparison", "summary", "discrimination", "report", "all"}
+        if edit == "arm fewer":  # the original captions, with which pairs by images are compared
+            collected.add("pair_quality")
         assert {job.split("/")[0] for job in plans[f"one {edit}"][0][0][1]} <= collected
     added = {"one more dataset": "colour", "one more kept step evaluated": "step-000002", "one more seed": "-s1"}
     for edit, name in added.items():

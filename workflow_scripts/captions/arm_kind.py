@@ -20,10 +20,15 @@ class Seeded(Settings):
     seed: int = Field(0, description="seed of random choices", examples=[1])
 
 
-class ShuffleSettings(Seeded):
+class OfBase(Settings):
+    """Settings shared by all kinds that change the captions of another arm."""
+
+    base: str = Field("original", description="the arm whose captions are shuffled or cut", examples=["revised"])
+
+
+class ShuffleSettings(Seeded, OfBase):
     """Settings shared by all kinds that shuffle captions."""
 
-    base: str = Field("original", description="the arm whose captions are shuffled", examples=["revised"])
     within: Literal["all", "subreddit"] = Field(
         "all",
         description="which images exchange captions. all: any; subreddit: those of the same subreddit, so that the "

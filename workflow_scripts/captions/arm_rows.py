@@ -1,7 +1,7 @@
 """Rows of an arm: one caption per image, where it is from, and its scores."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,18 +83,31 @@ def exchange(base: pa.Table, within: str, assign: Callable[[np.ndarray, np.ndarr
     for start in range(0, max(1, len(base)), ROW_GROUP):  # so that only the arm itself takes new memory
         part = slice(start, start + ROW_GROUP)
         caption = distinct.take(pa.array(moved[part], mask=without[part]))
-        parts.append(_moved(base.slice(start, ROW_GROUP), caption, pa.array(kept[part]), pa.array(without[part])))
+        rows, masks = base.slice(start, ROW_GROUP), (pa.array(kept[part]), pa.array(without[part]))
+        parts.append(_changed(rows, caption, *masks, "shuffled"))
     return pa.concat_tables(parts)
 
 
-def _moved(rows: pa.Table, caption: pa.Array, kept: pa.Array, lost: pa.Array) -> pa.Table:
-    """``SCHEMA`` rows with these captions; what is not ``kept`` comes from another image or is ``lost``."""
+def cut(base: pa.Table, texts: Sequence[str]) -> pa.Table:
+    """``base`` with a part of each caption; the scores of parts that are not the whole are unknown.
+
+    A caption stays as it is if it only has spaces around the part.
+    """
+    whole = base["caption"].combine_chunks()
+    caption = pa.array(texts, pa.string())
+    kept = pc.equal(pc.utf8_trim_whitespace(caption), pc.utf8_trim_whitespace(whole))
+    caption = pc.if_else(kept, whole.cast(pa.string()), caption)
+    return _changed(base, caption, kept, pc.and_not(pc.equal(caption, ""), kept), "cut")
+
+
+def _changed(rows: pa.Table, caption: pa.Array, kept: pa.Array, lost: pa.Array, how: str) -> pa.Table:
+    """``SCHEMA`` rows with these captions; what is not ``kept`` has the origin ``how`` or is ``lost``."""
     origin, itm, itc = (rows[name].combine_chunks() for name in ("origin", "itm", "itc"))
     none = pa.scalar(None, pa.float32())
     return arm_table(
         rows,
         pc.fill_null(caption, "").cast(pa.string()),
-        pc.if_else(kept, origin, pc.if_else(lost, NONE, "shuffled")),
+        pc.if_else(kept, origin, pc.if_else(lost, NONE, how)),
         pc.if_else(kept, itm, none),
         pc.if_else(kept, itc, none),
     )

@@ -8,13 +8,11 @@ from typing import Any
 
 import ijson
 import pyarrow as pa
-import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from workflow_scripts.core.files.foreign import batches, check_columns, readable
+from workflow_scripts.core.files.foreign import batches, csv_batches, readable
 from workflow_scripts.core.files.json_stream import PIECE, BoundedStream
 
-BLOCK = 16 << 20  # bytes of CSV that are parsed at once; no row may be longer
 KEYS = ("key", "image_id")  # the second is COCO's; a row that has both is named by the first
 CAPTION = "caption"
 MOST = 10_000  # captions of a row
@@ -57,15 +55,9 @@ def table_rows(path: Path, column: str) -> Iterator[Row]:
             rows = (text or [None] for text in texts) if several else ([text] for text in texts)
             yield from zip(batch["key"].to_pylist(), rows, strict=True)
         return
-    read, parse = csv.ReadOptions(block_size=BLOCK), csv.ParseOptions(newlines_in_values=True)
-    with csv.open_csv(path, read, parse, csv.ConvertOptions(column_types=kinds)) as reader:
-        check_columns(reader.schema, kinds)
-    # "NA" and "null" are valid captions. Types of other columns are not guessed, since a guess can fail later.
-    convert = csv.ConvertOptions(column_types=kinds, include_columns=list(kinds), strings_can_be_null=False)
-    with csv.open_csv(path, read, parse, convert) as reader:
-        for batch in reader:
-            for key, text in zip(batch["key"].to_pylist(), batch[column].to_pylist(), strict=True):
-                yield key, [text]
+    for batch in csv_batches(path, kinds):
+        for key, text in zip(batch["key"].to_pylist(), batch[column].to_pylist(), strict=True):
+            yield key, [text]
 
 
 def json_rows(path: Path) -> Iterator[Row]:

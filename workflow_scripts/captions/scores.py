@@ -217,21 +217,29 @@ def styles(others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (first + second) / 2, first - second
 
 
+def texts_shown(texts: pa.ChunkedArray) -> Shown:
+    """(n,) texts in place of n images: what ``load`` gives of those of each batch of rows."""
+    together = texts.combine_chunks()
+
+    def shown(cuts: Sequence[Sequence[int]], load: Callable[[list[str]], Any]) -> Iterator[Any]:
+        for cut in cuts:
+            yield load(together.take(pa.array(cut)).to_pylist())
+
+    return shown
+
+
 class Reference:
     """The captions of the reference arm, of n images.
 
     Attributes:
         rows: (m,) int64 images that have a caption.
+        shown: see :func:`texts_shown`.
     """
 
     def __init__(self, captions: pa.ChunkedArray) -> None:
         self._captions = captions.combine_chunks()
         self.rows = np.flatnonzero(~empty(self._captions))
-
-    def shown(self, cuts: Sequence[Sequence[int]], load: Callable[[list[str]], Any]) -> Iterator[Any]:
-        """What ``load`` gives of the captions of each batch of rows."""
-        for cut in cuts:
-            yield load(self._captions.take(pa.array(cut)).to_pylist())
+        self.shown = texts_shown(captions)
 
     def comparable(self, captions: pa.ChunkedArray) -> pa.ChunkedArray:
         """(n,) captions, emptied where there is nothing to compare: the image's is empty, or the same text."""

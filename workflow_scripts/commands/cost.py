@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from workflow_scripts.core.errors.text import plain
 
-def _speed(text: str) -> float:
-    speed = float(text)
-    if not 0 < speed < math.inf:
+
+def positive(text: str) -> float:
+    """A number on the command line that is above 0 and not infinite."""
+    number = float(text)
+    if not 0 < number < math.inf:
         raise ValueError(f"{text!r} is not a positive number")
-    return speed
+    return number
 
 
 def command(
@@ -26,7 +29,7 @@ def command(
     ] = None,
     tflops: Annotated[
         float | None,
-        typer.Option(parser=_speed, metavar="N", help="sustained speed of your GPU in TFLOP/s; default: 40"),
+        typer.Option(parser=positive, metavar="N", help="sustained speed of your GPU in TFLOP/s; default: 40"),
     ] = None,
     measured: Annotated[
         bool, typer.Option("--measured", help="use the times of finished jobs in results/, where there are any")
@@ -57,6 +60,7 @@ def command(
     from workflow_scripts.study.config.study import load_study
     from workflow_scripts.study.estimates.cost import KEPT, SIZES, TFLOPS, costs, few_pairs, fixed_rows, table
     from workflow_scripts.study.estimates.measured import Measurements, account, cells, columns, measure
+    from workflow_scripts.study.estimates.power import in_short, powers
     from workflow_scripts.study.units import Units
 
     study = load_study(read_config([ROOT / BASE, *(configfile or [])]))
@@ -72,6 +76,7 @@ def command(
     texts += [account(found, stages)] if measured else []
     if (warning := few_pairs(units, units.trainings)) is not None:
         texts.append(f"warning: {warning}")
+    texts += [plain(in_short(effects))] if (effects := powers(units)) else []
     note = f"Estimates: {speed:g} TFLOP/s sustained per GPU; {KEPT:.0%} of the images still exist;"
     texts.append(f"{note} docs/cost.md gives the source of each rate.\n")
     sys.stdout.write("\n\n".join(texts))

@@ -82,7 +82,7 @@ def write_sheet(study: Path, out: Path, images: int, arms: list[str], side: int,
     if not rows:
         raise PipelineError("no image has two scores", where, f"{len(table)} images", "compute recaption first")
     keys = table["key"].take(rows).to_pylist()
-    items = items_of(_captions(chosen, keys), seed)
+    items = items_of(captions_of(chosen, keys), seed)
     stored, at = images_of_keys(Artifact(study / "image_index" / f"images{MANIFEST}"), keys)
     sheet = sheet_name(items)
     named = key_file(items, sheet)
@@ -124,7 +124,7 @@ def _arms(study: Path, wanted: list[str]) -> "dict[str, Artifact]":
     return {name: Artifact(folder / f"{name}{MANIFEST}") for name in names}
 
 
-def _captions(arms: "dict[str, Artifact]", keys: list[str]) -> dict[str, dict[str, str]]:
+def captions_of(arms: "dict[str, Artifact]", keys: list[str]) -> dict[str, dict[str, str]]:
     """key -> arm -> caption, in the order of ``keys``."""
     import pyarrow.parquet as pq
 

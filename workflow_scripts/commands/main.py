@@ -13,6 +13,7 @@ import typer
 
 from workflow_scripts.commands import (
     accept,
+    agreement,
     audit,
     browse,
     cache_gc,
@@ -23,6 +24,7 @@ from workflow_scripts.commands import (
     export,
     label,
     lock,
+    power,
     recover,
     remove,
     show,
@@ -44,8 +46,10 @@ COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
     "verify": (verify.command, 1),
     "config": (config.command, 1),
     "cost": (cost.command, 1),
+    "power": (power.command, 1),
     "browse": (browse.command, 1),
     "label": (label.command, 1),
+    "agreement": (agreement.command, 1),
     "export": (export.command, 1),
     "lock": (lock.command, 1),
     "accept": (accept.command, 1),

@@ -79,6 +79,7 @@ class PairInputs:
         label: (n,) int64 codes of the images' labels, -1 where unknown; None for kinds that need no labels.
         device: ``cuda`` to search on a GPU.
         workers: threads; they change nothing.
+        day: (n,) int64 day of each post, in UTC, -1 where unknown; None for kinds that need no days.
     """
 
     vectors: "np.ndarray"
@@ -86,6 +87,7 @@ class PairInputs:
     label: "np.ndarray | None"
     device: str
     workers: int = 1
+    day: "np.ndarray | None" = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class PairKind:
             if they define it identically.
         find: (inputs, settings) -> pairs.
         needs_labels: it reads ground-truth labels, which only a study with ``demo_world`` has.
+        needs_days: it reads when the images were posted.
     """
 
     name: str
@@ -124,3 +127,4 @@ class PairKind:
     settings: type[PartnerSettings]
     find: "Callable[[PairInputs, Any], Pairs]"
     needs_labels: bool = False
+    needs_days: bool = False

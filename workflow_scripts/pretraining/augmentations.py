@@ -1,7 +1,7 @@
 """Augmentations of views, one row each."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -14,6 +14,7 @@ def _odd(side: int) -> int:
     return side
 
 
+Blur = Literal["sampled", "old_kornia"]
 OddSide = Annotated[int, Field(ge=3), AfterValidator(_odd)]
 
 
@@ -27,6 +28,7 @@ class Augmentation:
         area: range of the share of the image's area that a random crop keeps; None: centre crop, nothing random.
         colour: SimCLR's flip p 0.5, jitter 0.4/0.4/0.4/0.1 p 0.8, grey p 0.2 and Gaussian blur p 0.5.
         blur_kernel: side of the blur's kernel in pixels, odd; None: a tenth of the view's.
+        blur: how the blur is made.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Augmentation:
     area: tuple[float, float] | None
     colour: bool
     blur_kernel: int | None = None
+    blur: Blur = "sampled"
 
 
 AUGMENTATIONS = by_name(

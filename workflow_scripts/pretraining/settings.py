@@ -30,7 +30,7 @@ from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.models.backbones import BACKBONES, TRAINED_BY_NAME
 from workflow_scripts.models.networks.settings import ExternalNetwork
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, OddSide
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, Blur, OddSide
 from workflow_scripts.pretraining.hardware import HardwareSettings
 from workflow_scripts.pretraining.method import PAIR_INPUTS, Method, PairKind, SeveralPartners, StepSettings, View
 
@@ -165,6 +165,14 @@ class _Run(PairSettings, HardwareSettings):
         examples=[15],
         json_schema_extra={"unit": "px"},
     )
+    blur: Blur = Field(
+        "sampled",
+        exclude_if="sampled".__eq__,
+        description="standard deviation of the Gaussian blur, in pixels. sampled: from 0.1 to 2.0, the same in both "
+        "directions; old_kornia: always 2.0 along rows and 0.1 along columns, as kornia 0.6.8 and 0.6.9 blur if they "
+        "are given this range",
+        examples=["old_kornia"],
+    )
     seed: int = Field(0, ge=0, description="seed of initialisation, order and augmentation")
     batch_size: int = Field(
         512, ge=2, description="pairs per step, over all processes", examples=[256], json_schema_extra={"unit": "pairs"}
@@ -290,7 +298,7 @@ class _Run(PairSettings, HardwareSettings):
     def _own_head_alone(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # The key of a run must not depend on which other methods exist, nor on what it does without.
         unused = HEADS.keys() - {self.method} | {epochs for _, epochs in EITHER if getattr(self, epochs) is None}
-        unused |= set() if self.blurs else {"blur_kernel"}
+        unused |= set() if self.blurs else {"blur_kernel", "blur"}
         return {name: value for name, value in handler(self).items() if name not in unused}
 
     @property

@@ -32,8 +32,8 @@ def judge_calibration(job: Job[JudgeCalibration]) -> None:
     summary: dict[str, dict[str, object]] = {}
     curves = []
     for name in names:
-        for kind, ending in KINDS.items():
-            figures, curve = score_figures(rows, f"{name}{ending}", (settings.original, settings.replacement), settings)
+        for kind in KINDS:
+            figures, curve = score_figures(rows, name, (settings.original, settings.replacement), settings, kind)
             summary.setdefault(name, {})[kind] = figures
             curves += curve
     write_table(job.file(".reliability.parquet"), pa.Table.from_pylist(curves, RELIABILITY))

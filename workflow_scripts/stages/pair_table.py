@@ -18,6 +18,7 @@ from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.embeddings.facts import search_cost, search_resources
 from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, PartnerSettings
 
+DAY = 86_400  # seconds
 PAIR_KINDS = discover("workflow_scripts.pairs.kinds", PairKind)
 
 
@@ -116,20 +117,25 @@ def _show_the_same(job: Job[PairTable], target: "np.ndarray", keys: "pa.ChunkedA
 
 
 def _pair_inputs(job: Job[PairTable]) -> PairInputs:
-    """Vectors and keys that the job reads, and labels if its kind needs them."""
+    """Vectors and keys that the job reads, and labels or days if its kind needs them."""
     import numpy as np
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     from workflow_scripts.pairs.key_join import label_codes
 
-    embedded, label = job.input("vectors"), None
+    embedded, label, day = job.input("vectors"), None, None
+    kind = PAIR_KINDS[job.settings.kind]
     vectors = np.load(embedded.path(".npy"), mmap_mode="r", allow_pickle=False)
     keys = pq.read_table(embedded.path(".keys.parquet"))
-    if PAIR_KINDS[job.settings.kind].needs_labels:
+    if kind.needs_labels:
         name = job.settings.label
         truth = pq.read_table(job.input("truth").path(".truth.parquet"), columns=["image_id", name])
         label = label_codes(keys["key"], truth["image_id"], truth[name])
-    return PairInputs(vectors, keys, label, job.device, job.workers)
+    if kind.needs_days:
+        posts = pq.read_table(job.input("posts").path(".parquet"), columns=["image_id", "created_utc"])
+        day = label_codes(keys["key"], posts["image_id"], pc.divide(posts["created_utc"], DAY))
+    return PairInputs(vectors, keys, label, job.device, job.workers, day)
 
 
 STAGE = Stage(
@@ -163,6 +169,9 @@ FACTS = Facts(
         "vectors": lambda units, unit: [units.item("pairs", unit["pairs"]).vectors],
         "truth": lambda units, unit: (
             units.all("demo_world") if PAIR_KINDS[units.item("pairs", unit["pairs"]).kind].needs_labels else []
+        ),
+        "posts": lambda units, unit: (
+            units.all("annotations") if PAIR_KINDS[units.item("pairs", unit["pairs"]).kind].needs_days else []
         ),
         "hashes": lambda units, unit: (
             units.all("image_hashes") if units.item("pairs", unit["pairs"]).drop_same_picture else []

@@ -80,7 +80,15 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.scores import Comparison, Reference, Scored, chosen, sampled, score_captions
+    from workflow_scripts.captions.scores import (
+        Comparison,
+        Reference,
+        Scored,
+        chosen,
+        sampled,
+        score_captions,
+        texts_shown,
+    )
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.images.reading import prepared
     from workflow_scripts.core.runtime.stage import read_all
@@ -103,7 +111,12 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
 
     jobs, captions = zip(*read_all(job, texts_of), strict=True)
     keys = table["key"].take(pa.array(rows)).to_pylist()
-    shown = partial(prepared, index_images(index), workers=job.workers) if reference is None else reference.shown
+    if reference is not None:
+        shown = reference.shown
+    elif kind.by_key:
+        shown = texts_shown(table["key"])
+    else:
+        shown = partial(prepared, index_images(index), workers=job.workers)
     scored = Scored(shown, rows, keys, captions, [arm_job.work for arm_job in jobs])
     usable = np.arange(len(table)) if reference is None else reference.rows
     compared = Comparison(usable[sampled(len(usable), options.seed)], options.others, options.seed)
@@ -111,7 +124,9 @@ def score_captions(job: Job[ScoreCaptions]) -> None:
     for arm_job, texts, scores in zip(jobs, captions, tables, strict=True):
         write_table(arm_job.file(".parquet"), scores)
         arm_job.rows(int(inside.sum()), len(scores), {"not_chosen": int(inside.sum()) - len(rows)})
-        arm_job.note(empty_captions=sum(not text for text in texts), arms_of_this_process=len(jobs))
+        empty = sum(not text for text in texts)
+        unscored = scores[kind.scores[0]].null_count - empty
+        arm_job.note(empty_captions=empty, unscored_captions=unscored, arms_of_this_process=len(jobs))
 
 
 def _load(job: Job[ScoreCaptions], kind: Judge) -> Scorer:
@@ -170,7 +185,12 @@ FACTS = Facts(
     ),
     disk=lambda load: load.rows * 60,  # key and ten scores
     section="judges.{judge}",
-    sources={"model": "judge-{judge}", "text": "judgetext-{judge}", "photos": "judgephotos-{judge}"},
+    sources={
+        "model": "judge-{judge}",
+        "text": "judgetext-{judge}",
+        "photos": "judgephotos-{judge}",
+        "table": "judgetable-{judge}",
+    },
     group="scores.{judge}.{block}",
     names=lambda units: [name.partition("/")[2] for name in units.scores(units.arms, units.judges)],
     inputs={

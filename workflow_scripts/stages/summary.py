@@ -1,13 +1,21 @@
 """Every number of the study in one long table, and the named contrasts between its arms."""
 
 import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts, SummaryRun
+from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts, SummaryRun, Table
+from workflow_scripts.evaluation.discrimination.rule import Discrimination
+
+if TYPE_CHECKING:
+    from workflow_scripts.core.artifact import Artifact
+    from workflow_scripts.evaluation.contrasts.endpoints import Endpoint, Sample
+    from workflow_scripts.evaluation.contrasts.study_scores import StudyScores
 
 
 class Summary(Settings):
@@ -18,6 +26,10 @@ class Summary(Settings):
     standard_contrasts: bool = StandardContrasts
     bootstrap: int = Resamples
     small: tuple[str, ...] = Field((), description="datasets of small images, which have a mean of their own besides")
+    tables: tuple[Table, ...] = Field((), description="pair tables whose purity contrasts compare")
+    discrimination: Discrimination | None = Field(
+        None, description="known orderings, where contrasts count those that a metric recovers"
+    )
 
 
 def summary(job: Job[Summary]) -> None:
@@ -42,16 +54,77 @@ def summary(job: Job[Summary]) -> None:
     scores = read_scores({kind: job.inputs(kind) for kind in READERS}, job.inputs("leakage"), job.inputs("datasets"))
     usual = standard(settings.runs) if settings.standard_contrasts else ()
     sources: dict[str, object] = {"files": scores.files, "common_classes": common_classes(scores.classes)}
-    contrasts = contrast_rows(scores, runs, settings.contrasts, settings.bootstrap, usual, settings.small)
-    for suffix, schema, rows in (
-        ("", ROWS, list(summary_rows(scores, runs))),
-        (".contrasts", CONTRASTS, list(contrasts)),
-    ):
+    summarised = list(summary_rows(scores, runs))
+    endpoints = list(_endpoints(job, scores, [row for row, _ in summarised], runs))
+    contrasts = contrast_rows(scores, runs, settings.contrasts, settings.bootstrap, usual, settings.small, endpoints)
+    for suffix, schema, rows in (("", ROWS, summarised), (".contrasts", CONTRASTS, list(contrasts))):
         table = pa.Table.from_pylist([row for row, _ in rows], schema)
         write_table(job.file(f"{suffix}.parquet"), table)
         csv.write_csv(table, job.file(f"{suffix}.csv"))
         sources[suffix.removeprefix(".") or "rows"] = [files for _, files in rows]
     job.file(".sources.json").write_text(json.dumps(sources, sort_keys=True) + "\n")
+
+
+def _endpoints(
+    job: Job[Summary], scores: "StudyScores", rows: Sequence[dict[str, Any]], runs: Sequence[SummaryRun]
+) -> "Iterator[tuple[Contrast, Endpoint]]":
+    """The figures of the contrasts that compare no runs."""
+    from workflow_scripts.core.files.jsonio import read_json
+    from workflow_scripts.evaluation.contrasts.endpoints import orderings, stored, weighted_means
+
+    settings = job.settings
+    for contrast in settings.contrasts:
+        if contrast.endpoint == "orderings":
+            rule = settings.discrimination or Discrimination()
+            yield contrast, orderings(scores, rows, runs, contrast.metric, rule, settings.bootstrap)
+        elif contrast.endpoint == "flips":
+            choices = next(one for one in job.inputs("choices") if one.unit["arm"] == contrast.minuend)
+            judged = read_json(choices.path(".json"), "compute this artifact again")["judges"][contrast.judge]
+            name = contrast.metric or next(iter(judged))
+            file = scores.add_file(choices, ".json")
+            yield contrast, stored(f"flips.{contrast.judge}.{name}", judged[name]["replaced_by_style"], [file])
+        elif not contrast.of_runs:
+            name, samples, made = _samples(job, contrast)
+            files = [scores.add_file(artifact, ".parquet") for artifact in made]
+            yield contrast, weighted_means(name, samples, files, paired=contrast.endpoint == "caption_score")
+
+
+def _samples(job: Job[Summary], contrast: Contrast) -> "tuple[str, list[Sample], list[Artifact]]":
+    """Name of the metric; of each pair table or arm, what its term averages; and the artifacts that it is from."""
+    made: dict[Table, list[Artifact]] = {}
+    if contrast.endpoint == "pair_purity":
+        tables = {table.pairs: table for table in job.settings.tables}
+        made = {tables[artifact.unit["pairs"]]: [artifact] for artifact in job.inputs("pairs")}
+    for artifact in job.inputs("scores") if contrast.judge else ():
+        if artifact.unit["judge"] == contrast.judge:
+            made.setdefault(Table(arm=artifact.unit["arm"]), []).append(artifact)
+    name, samples, used = "pair_purity", [], []
+    for weight, term in contrast.cells:
+        matching = [artifacts for one, artifacts in made.items() if term.matches(one)]
+        for artifacts in matching:
+            name, sample = _sample(contrast, weight / len(matching), artifacts)
+            samples.append(sample)
+            used += artifacts
+    return name, samples, used
+
+
+def _sample(contrast: Contrast, weight: float, artifacts: "Sequence[Artifact]") -> "tuple[str, Sample]":
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.captions.score_table import KINDS, by_halves, score_names
+    from workflow_scripts.evaluation.contrasts.endpoints import Sample
+
+    table = pa.concat_tables(pq.read_table(artifact.path(".parquet")) for artifact in artifacts)
+    if contrast.endpoint == "pair_purity":
+        name, values, images = "pair_purity", table["same_label"].cast(pa.float64()).to_numpy()[None], table["source"]
+    else:
+        score = contrast.metric or score_names(table)[0]
+        name, images = f"caption_score.{contrast.judge}.{score}", table["key"]
+        values = by_halves(table, score, KINDS["centred"])
+    known = ~np.isnan(values[0])
+    return name, Sample(weight, values[:, known], images.filter(pa.array(known)))
 
 
 STAGE = Stage(
@@ -92,6 +165,11 @@ FACTS = Facts(
         "saliency": "saliency/*",
         "leakage": "leakage/*",
         "datasets": "eval_dataset/*",
+        "pairs": lambda units, _: [f"pair_quality/{table.pairs}" for table in units.tables_compared()],
+        "scores": lambda units, _: units.scores_compared(),
+        "choices": lambda units, _: sorted(
+            {f"judge_comparison/{one.minuend}" for one in units.study.contrasts if one.endpoint == "flips"}
+        ),
     },
     settings=lambda units, _: units.summary_settings(),
 )

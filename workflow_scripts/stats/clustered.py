@@ -15,7 +15,7 @@ def by_draws(estimate: Callable[..., Interval | None], *draws: np.ndarray, clust
     """A figure of observations that were themselves computed from random draws.
 
     Args:
-        estimate: :func:`share`, :func:`cohen_kappa` or :func:`spearman`.
+        estimate: :func:`share`, :func:`cohen_kappa`, :func:`spearman`, :func:`kendall_b` or :func:`kendall_c`.
         draws: what it takes, (1, n) or (3, n): the observations, and those by each half of the draws alone, whose
             Monte Carlo error the interval then has too.
     """
@@ -39,12 +39,17 @@ def clustered(
         least, most: bounds of the figure.
         simulated: its Monte Carlo error.
     """
-    _, cluster, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
-    linearised = value + np.bincount(cluster, influence) * len(sizes) / len(influence)
-    _, low, high = student_t(linearised, simulated=simulated)
+    _, low, high = student_t(linearised(value, influence, clusters), simulated=simulated)
     if low is None or high is None:
         return Interval(value, None, None)
     return Interval(value, max(low, least), min(high, most))
+
+
+def linearised(value: float, influence: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """(clusters,) independent values, whose mean is the figure and whose spread is that of its estimate."""
+    _, cluster = np.unique(clusters, return_inverse=True)
+    sums = np.bincount(cluster, influence)
+    return np.asarray(value + sums * len(sums) / len(influence))
 
 
 def share(hits: np.ndarray, clusters: np.ndarray, simulated: float = 0.0) -> Interval:
@@ -119,6 +124,49 @@ def _centred_ranks(values: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray
         return (sums[::-1].cumsum()[::-1] - sums / 2)[place] / len(values)
 
     return middle[place] / len(values) - 0.5, above
+
+
+def kendall_b(first: np.ndarray, second: np.ndarray, clusters: np.ndarray, simulated: float = 0.0) -> Interval | None:
+    """Kendall's tau-b (1945, Biometrika 33:239) of (n,) values: 1 if neither has ties and they have the same order.
+
+    The influence of an observation is its share in a ratio of U-statistics (Hoeffding 1948, Ann. Math. Stat. 19:293).
+    Time grows with the number of distinct values of ``second``. None if one of them is constant.
+    """
+    same, one, two = _same_order(first, second), _untied(first), _untied(second)
+    if not one.any() or not two.any():
+        return None
+    scale = float(np.sqrt(one.mean() * two.mean()))
+    value = float(same.mean()) / scale
+    influence = 2 * (same - same.mean()) / scale - value * (one / one.mean() + two / two.mean() - 2)
+    return clustered(value, influence, clusters, -1.0, 1.0, simulated)
+
+
+def kendall_c(first: np.ndarray, second: np.ndarray, clusters: np.ndarray, simulated: float = 0.0) -> Interval | None:
+    """Stuart's tau-c (1953, Biometrika 40:105) of (n,) values, for few levels: can reach 1 though one has more of them.
+
+    Influence, time and None: as those of :func:`kendall_b`.
+    """
+    same, levels = _same_order(first, second), min(len(np.unique(first)), len(np.unique(second)))
+    if levels < 2:
+        return None
+    most = 1 - 1 / levels
+    return clustered(float(same.mean()) / most, 2 * (same - same.mean()) / most, clusters, -1.0, 1.0, simulated)
+
+
+def _same_order(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(n,) over all observations, the mean sign of the product of their differences from each one; 0 for ties."""
+    found = np.zeros(len(first))
+    for level in np.unique(second):
+        values = np.sort(first[second == level])
+        below, above = np.searchsorted(values, first), len(values) - np.searchsorted(values, first, "right")
+        found += np.sign(second - level) * (below - above)
+    return found / len(first)
+
+
+def _untied(values: np.ndarray) -> np.ndarray:
+    """(n,) share of the observations that have another value than each one."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray(1 - counts[place] / len(values))
 
 
 def ordinal_alpha(ratings: Sequence[Sequence[int]], values: int) -> float | None:

@@ -51,15 +51,38 @@ def student_t(values: np.ndarray, level: float = LEVEL, fewest: int = 2, simulat
     return Interval(mean, mean - half, mean + half)
 
 
-def half_width(error: float, freedom: float, simulated: float = 0.0, level: float = LEVEL) -> float:
-    """Half of a t interval by a standard error with its degrees of freedom, and by a Monte Carlo error with one.
+def combined(error: float, freedom: float, simulated: float) -> tuple[float, float]:
+    """A standard error with its degrees of freedom, and a Monte Carlo error with one, as one error with its own.
 
     Their sum of squares has Satterthwaite's degrees of freedom (1946, Biometrics Bull. 2:110).
     """
-    if simulated:
-        total = error**2 + simulated**2
-        error, freedom = sqrt(total), total**2 / (error**4 / freedom + simulated**4)
+    if not simulated:
+        return error, freedom
+    total = error**2 + simulated**2
+    return sqrt(total), total**2 / (error**4 / freedom + simulated**4)
+
+
+def half_width(error: float, freedom: float, simulated: float = 0.0, level: float = LEVEL) -> float:
+    """Half of a t interval by the :func:`combined` error."""
+    error, freedom = combined(error, freedom, simulated)
     return float(stdtrit(freedom, 0.5 + level / 2) * error)
+
+
+def widened(
+    interval: Interval, freedom: float, simulated: float, least: float = -np.inf, most: float = np.inf
+) -> Interval:
+    """An interval that has a Monte Carlo error besides, added to each side as :func:`half_width` does.
+
+    Args:
+        freedom: degrees of freedom of the interval without it.
+        least, most: bounds of the value.
+    """
+    value, *ends = interval
+    if not simulated or None in ends:
+        return interval
+    quantile = float(stdtrit(freedom, 0.5 + LEVEL / 2))
+    low, high = (half_width(abs((end or 0.0) - value) / quantile, freedom, simulated) for end in ends)
+    return Interval(value, max(value - low, least), min(value + high, most))
 
 
 def monte_carlo_error(value: float, halves: Sequence[float]) -> float:

@@ -16,7 +16,7 @@ d0 is estimated from few arms, and arms that vary more than the others would see
 """
 
 import numpy as np
-from scipy.special import digamma, polygamma
+from scipy.special import digamma, gammainc, polygamma
 
 from workflow_scripts.stats.random_effects import Part
 
@@ -67,3 +67,26 @@ def seed_part(arms: Part, weights: np.ndarray, seeds: int, most: float) -> Part:
     parts = np.square(weights) * arms.variance / seeds
     total = parts.sum(axis=-1)
     return Part(total, np.minimum(np.square(total) / (np.square(parts) / arms.freedom).sum(axis=-1), most))
+
+
+def expected_seed_part(freedom: np.ndarray, weights: np.ndarray, seeds: int) -> tuple[Part, float]:
+    """What :func:`seed_part` is on average, if the scores of all arms deviate by 1; and its own degrees of freedom.
+
+    The variance of an arm is x = chi2_d / d. With p the share of the prior, its moderated variance is the larger of
+    p + (1 - p) x and x, which differ at x = 1; the part of E x^k below 1 is E x^k P(d/2 + k, d/2). So it is above 1
+    on average, and the sum varies like a multiple of chi-square with other degrees of freedom than the test has.
+
+    Args:
+        freedom: (A,) of the arms.
+        weights: (A,) of the arms.
+    """
+    prior_share = LARGEST_PRIOR / (LARGEST_PRIOR + freedom)
+    own_share, square = 1 - prior_share, 1 + 2 / freedom
+    below = [gammainc(freedom / 2 + k, freedom / 2) for k in range(3)]
+    mean = prior_share * below[0] + own_share * below[1] + 1 - below[1]
+    squares = prior_share**2 * below[0] + 2 * prior_share * own_share * below[1]
+    squares += square * (own_share**2 * below[2] + 1 - below[2])
+    arms = Part(mean, np.minimum(LARGEST_PRIOR + freedom, freedom.sum()))
+    part = seed_part(arms, weights, seeds, float(freedom.sum()))
+    spread = float(np.sum((np.square(weights) / seeds) ** 2 * (squares - np.square(mean))))
+    return part, 2 * float(part.variance) ** 2 / spread

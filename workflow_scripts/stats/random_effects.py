@@ -163,11 +163,22 @@ def two_way(
     Raises:
         ValueError: there are fewer than three seeds, or a dataset with a single class.
     """
-    seeds, sets = tables[0].shape[-2], len(tables)
+    seeds = tables[0].shape[-2]
     if seeds < FEWEST_SEEDS or any(len(shares) < 2 for shares in weights):
         raise ValueError(f"{seeds} seeds, {[len(shares) for shares in weights]} classes: at least 3 and 2 are required")
     by_seed = np.mean([table @ shares for table, shares in zip(tables, weights, strict=True)], axis=0)
     seed = Part(by_seed.var(axis=-1, ddof=1) / seeds, seeds - 1.0) if seed is None else seed
+    return combined(by_seed.mean(axis=-1), seed, *class_parts(tables, weights, classes))
+
+
+def class_parts(
+    tables: Sequence[np.ndarray], weights: Sequence[np.ndarray], classes: Sequence[Sequence[Hashable]] | None = None
+) -> tuple[list[Part], list[Part]]:
+    """Class parts, and what seeds and classes leave, of datasets or of those with classes in common together.
+
+    Arguments are those of :func:`two_way`. What all classes of a seed have in common cancels.
+    """
+    sets = len(tables)
     of_classes, of_rest = [], []
     for members in _joined(classes) if classes else [[number] for number in range(sets)]:
         if len(members) == 1:
@@ -179,7 +190,7 @@ def two_way(
             one, rest = _joined_parts(own, sets)
             of_classes.append(one)
             of_rest.append(rest)
-    return _combined(by_seed.mean(axis=-1), seed, of_classes, of_rest)
+    return of_classes, of_rest
 
 
 def _joined(classes: Sequence[Sequence[Hashable]]) -> list[list[int]]:
@@ -261,7 +272,7 @@ def _class_constants(shares: np.ndarray) -> tuple[float, float]:
     return float(two / trace), float(trace**2 / (diagonal @ diagonal + with_largest + among_others))
 
 
-def _combined(mean: np.ndarray, seed: Part, of_classes: Sequence[Part], of_rest: Sequence[Part]) -> Effect:
+def combined(mean: np.ndarray, seed: Part, of_classes: Sequence[Part], of_rest: Sequence[Part]) -> Effect:
     """The variance of the mean from its parts, and the degrees of freedom."""
     classes = sum((part.variance for part in of_classes), np.zeros_like(mean))
     total = seed.variance + classes - sum(part.variance for part in of_rest)

@@ -13,6 +13,7 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.declaration.facts import Unit
 from workflow_scripts.core.declaration.parts import blocks
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
+from workflow_scripts.evaluation.contrasts.settings import Table
 from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.models.networks.view import Scaling
 from workflow_scripts.pretraining.settings import step_name
@@ -224,7 +225,29 @@ class Units:
         more = {"standard_contrasts": self.study.standard_contrasts, "bootstrap": self.study.bootstrap}
         known = {one.name: known_set(one.kind, one.name, one.torchvision_name) for one in self.study.datasets}
         small = [name for name, row in known.items() if row is not None and row.side]
-        return {"runs": summarised(self.trainings), "contrasts": contrasts, **more, "small": small}
+        compared: dict[str, Any] = {"tables": [one.model_dump(mode="json") for one in self.tables_compared()]}
+        if any(contrast.endpoint == "orderings" for contrast in self.study.contrasts):
+            rule = self.study.evaluation.discrimination.model_dump(mode="json")
+            compared |= {"discrimination": rule | {"doses": self.doses()}}
+        return {"runs": summarised(self.trainings), "contrasts": contrasts, **more, "small": small, **compared}
+
+    def tables_compared(self) -> list[Table]:
+        """The pair tables whose purity contrasts compare."""
+        tables = [Table(pairs=one.name, arm=one.arm or "", encoder=one.encoder) for one in self.study.pairs]
+        listed = [contrast for contrast in self.study.contrasts if contrast.endpoint == "pair_purity"]
+        return [one for one in tables if any(term.matches(one) for contrast in listed for _, term in contrast.cells)]
+
+    def scores_compared(self) -> list[str]:
+        """``<stage>/<name>`` of the scores of captions that contrasts compare."""
+        found = [
+            name
+            for contrast in self.study.contrasts
+            if contrast.endpoint == "caption_score" and contrast.judge
+            for arm in self.arms
+            if any(term.arm in (None, arm) for _, term in contrast.cells)
+            for name in self.scores([arm], [contrast.judge])
+        ]
+        return list(dict.fromkeys(found))
 
     def doses(self) -> dict[str, float]:
         """Share of faithful captions by pair table, as stated or of a mixed arm."""
@@ -266,7 +289,7 @@ def named_sources(study: Study, tokenised: Sequence[str]) -> dict[str, Source]:
     encoders = {encoder.name: encoder.source for encoder in study.text_encoders}
     for judge in study.judges:
         text = encoders[judge.encoder] if judge.encoder else None
-        roles = {"model": judge.source or matcher, "text": text, "photos": judge.photos}
+        roles = {"model": judge.source or matcher, "text": text, "photos": judge.photos, "table": judge.source}
         sources |= {str(FACTS.sources[need]).format(judge=judge.name): roles[need] for need in JUDGES[judge.kind].needs}
     sources |= {f"encoder-{name}": source for name, source in encoders.items()}
     for encoder in study.image_encoders:

@@ -19,6 +19,7 @@ def test_names_are_normalised(name: str, found: str) -> None:
 
 def test_a_name_that_a_set_has_twice_or_not_at_all_is_its_own() -> None:
     assert class_keys("a", ["Car", "automobile", "ship"], [0, 1, 2]) == ["a/0", "a/1", "boat"]
+    assert class_keys("a", ["1", "?", "n02"], [0, 1, 2]) == ["a/0", "a/1", "n02"]
     assert class_keys("a", [], [3]) == ["a/3"] and class_keys("a", ["x", "y"], [1]) == ["y"]
 
 

@@ -12,9 +12,9 @@ from workflow_scripts.evaluation.contrasts.series import (
     Series,
     few_shot_series,
     hit_series,
-    is_compared,
     saliency_series,
 )
+from workflow_scripts.evaluation.saliency.maps.kinds import is_compared
 from workflow_scripts.stats.intervals import bootstrap_class_means, bootstrap_means
 
 FIRST, SECOND = run("simclr", "original", "crop", 0), run("simclr", "revised", "crop", 0)

@@ -1,4 +1,4 @@
-"""The fifteen downstream sets, small, in the layout that each one's README describes: two classes, few images.
+"""The downstream sets, small, in the layout that each one's README describes: two classes, few images.
 
 In a set with official splits, a class has three training, two validation and two test images. With ``tested`` = 1 the
 second class has no test images. Images are PNGs, whatever their name.
@@ -99,6 +99,9 @@ def sun397(root: Path, tested: int) -> None:
         put(root / f"SUN397/{kind}_01.txt", "\r\n".join(lines) + "\r\n")
 
 
+sun397_120k = sun397
+
+
 def cars196(root: Path, tested: int) -> None:
     found: dict[str, list[tuple[int, str]]] = {"train": [], "test": []}
     for split, label, number in rows(tested, "train", "test"):
@@ -154,6 +157,12 @@ def caltech101(root: Path, tested: int) -> None:
     folder = root / "caltech101/101_ObjectCategories"
     _class_folders(folder, ("ant", "barrel"), tested, "image_{1:04d}.jpg")
     put(folder / "BACKGROUND_Google/image_0001.jpg")
+
+
+def caltech101_background(root: Path, tested: int) -> None:
+    names = "BACKGROUND_Google", "ant"
+    _class_folders(root / "caltech101/101_ObjectCategories", names, tested, "image_{1:04d}.jpg")
+    put(root / "caltech101/101_ObjectCategories/BACKGROUND_Google/tmp", "no image")
 
 
 def flowers(root: Path, tested: int) -> None:

@@ -3,11 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import torchvision.datasets
 from PIL import Image
+from torch.nn.functional import interpolate
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.datasets.torchvision_sets import TorchvisionSet, download
+from workflow_scripts.evaluation.datasets.torchvision_sets import TorchvisionSet, download, scaled_down
 
 
 class FakeArrays:
@@ -65,3 +67,26 @@ def test_an_unknown_torchvision_dataset_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="cifar11"):
         download("cifar11", tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [(60, 40), (300, 200)])
+def test_images_are_scaled_down_linearly_to_a_number_of_pixels_and_stored_as_jpeg(size: tuple[int, int]) -> None:
+    across, down = (torch.linspace(0, 255, n) for n in size)
+    smooth = torch.stack([across.expand(size[1], -1), down[:, None].expand(-1, size[0]), torch.full(size[::-1], 9.0)])
+    buffer = io.BytesIO()
+    Image.fromarray(smooth.permute(1, 2, 0).round().byte().numpy()).save(buffer, "PNG")
+    made = Image.open(io.BytesIO(scaled_down(buffer.getvalue(), 6_000)))
+    expected = (60, 40) if size == (60, 40) else (95, 63)  # 300 x 200, each divided by the root of 10
+    assert made.format == "JPEG" and made.size == expected
+    resized = interpolate(smooth[None], expected[::-1], mode="bilinear")[0].permute(1, 2, 0)
+    assert np.abs(np.asarray(made, np.float32) - resized.numpy()).max() < 8
+
+
+def test_scaling_down_does_not_antialias_and_keeps_what_is_no_image() -> None:
+    stripes = np.zeros((80, 80, 3), np.uint8)
+    stripes[:, 1::4] = 255  # every fourth column, where the samples of a quarter's size lie between two
+    buffer = io.BytesIO()
+    Image.fromarray(stripes).save(buffer, "PNG")
+    grey = np.asarray(Image.open(io.BytesIO(scaled_down(buffer.getvalue(), 400))))
+    assert grey.shape == (20, 20, 3) and abs(int(grey.mean()) - 127) < 3  # 64 if all four columns counted
+    assert scaled_down(b"no image", 400) == b"no image"

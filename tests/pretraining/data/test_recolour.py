@@ -4,6 +4,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import conv2d, pad
 from torchvision.transforms.v2 import functional as tv
 
 from workflow_scripts.models.preprocessing import normalise
@@ -18,9 +19,11 @@ def pictures(number: int, side: int = 40) -> torch.Tensor:
     return torch.randint(0, 256, (number, side, side, 3), dtype=torch.uint8, generator=generator)
 
 
-def coloured(images: torch.Tensor, uniform: np.ndarray, kernel: int | None = None) -> torch.Tensor:
+def coloured(
+    images: torch.Tensor, uniform: np.ndarray, kernel: int | None = None, old_kornia: bool = False
+) -> torch.Tensor:
     """(n, 3, s, s) in 0..255, in the order of the images."""
-    made = changes(uniform, kernel)
+    made = changes(uniform, kernel, old_kornia)
     out = torch.full((len(images), 3, *images.shape[1:3]), float("nan"))
     for rows, planes in recoloured(images, made, made.numbers):
         out[rows] = planes
@@ -60,6 +63,22 @@ def test_a_wide_kernel_that_is_cut_differs_by_less_than_a_hundredth_of_a_grey_le
     ours = coloured(images, uniform, 23)
     for one, image, numbers in zip(ours, images, uniform, strict=True):
         torch.testing.assert_close(one, 255 * reference(image, numbers, 23), rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("side", [24, 70])
+def test_the_blur_of_old_kornia_has_a_sigma_of_2_along_rows_and_01_along_columns(side: int) -> None:
+    images, uniform = pictures(12, side), draws(3, 2, 0, 0, 12)
+    uniform[:, [augment.JITTER, augment.GREY]] = 1
+    uniform[:, augment.BLUR] = np.where(np.arange(12) < 8, 0, 1)
+    distance = torch.arange(-7.0, 8)
+    columns, rows = ((-((distance / sigma) ** 2) / 2).exp() for sigma in (0.1, 2.0))
+    kernel = columns[:, None] * rows / (columns.sum() * rows.sum())
+    planes = images.permute(0, 3, 1, 2).float()
+    padded = pad(planes, [7] * 4, mode="reflect").flatten(0, 1)[:, None]
+    expected = conv2d(padded, kernel[None, None]).view_as(planes)
+    ours = coloured(images, uniform, 15, old_kornia=True)
+    torch.testing.assert_close(ours[:8], expected[:8], rtol=0, atol=1e-3)
+    assert torch.equal(ours[8:], planes[8:])
 
 
 def test_greyscale_is_applied_with_its_probability() -> None:

@@ -180,7 +180,7 @@ def networks(rank: int, processes: int, folder: Path) -> dict[str, dict[str, tor
     made, build = {}, trainer.build_network
     trainer.build_network = lambda *given: exact(build(*given))
     for backbone in BACKBONES:
-        changed = {"backbone": backbone, "image_size": 64, "steps": STEPS, "warmup_steps": 1}
+        changed = {"backbone": backbone, "image_size": 32, "steps": STEPS, "warmup_steps": 1}
         run = plan(folder / f"{backbone}-{rank}", processes=processes, **changed)
         trainer.train(run, Interrupt())
         made[backbone] = load_file(run.work / "last.safetensors") if rank == 0 else {}

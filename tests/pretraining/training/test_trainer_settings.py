@@ -35,10 +35,11 @@ def test_the_learning_rate_runs_from_initial_over_peak_to_final(tmp_path: Path) 
     assert [made._rate(step) for step in (0, 1, 2, 6)] == pytest.approx([0.002, (0.002 + peak) / 2, peak, 0.001])
 
 
-def test_only_blurred_views_depend_on_the_kernel(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("key", "values"), [("blur_kernel", (3, 9)), ("blur", ("sampled", "old_kornia"))])
+def test_only_blurred_views_depend_on_the_blur(key: str, values: tuple[Any, Any], tmp_path: Path) -> None:
     made = [
-        views(tmp_path / str(side), augmentation="crop", blur_kernel=side, batch_size=16, **of_method("slip"))
-        for side in (3, 9)
+        views(tmp_path / str(value), augmentation="crop", batch_size=16, **of_method("slip"), **{key: value})
+        for value in values
     ]
     assert [torch.equal(*pair) for pair in zip(*made, strict=True)] == [True, False, False]
 

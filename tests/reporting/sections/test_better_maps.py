@@ -18,8 +18,8 @@ HIGHER = "not shown: not every run of the side with the higher score leads"
 @pytest.mark.parametrize(
     ("difference", "p", "reason", "leading", "said"),
     [
-        (0.2, 0.01, "", ALL, "the maps that are added are better"),
-        (-0.2, 0.01, "", ALL, "the maps that are subtracted are better"),
+        (0.2, 0.01, "", ALL, "the maps of the runs that are added are better"),
+        (-0.2, 0.01, "", ALL, "the maps of the runs that are subtracted are better"),
         (0.2, 0.01, "", SOME, f"{HIGHER} centre gaussian"),
         (0.2, 0.01, "", NONE, f"{HIGHER} centre gaussian and runner up"),
         (0.2, 0.01, "", {"centre_gaussian": (0, 0), "runner_up": (3, 3)}, f"{HIGHER} centre gaussian"),

@@ -7,9 +7,10 @@ from scipy import stats
 from tests.reporting.fake_study import contrast_rows
 from tests.reporting.sections.test_headline import row as score
 from workflow_scripts.reporting.sections.console import arms_table
-from workflow_scripts.reporting.sections.contrast_blocks import Scores
+from workflow_scripts.reporting.sections.contrast_blocks import Cited, Scores, blocks
 from workflow_scripts.reporting.sections.contrasts import Row, named, sentence, tally
 from workflow_scripts.reporting.sections.runs import common_classes
+from workflow_scripts.reporting.study import Source
 
 PROBE = "linear_probe.sklearn.accuracy"
 
@@ -125,6 +126,26 @@ def test_a_verdict_on_another_endpoint_is_told_before_the_probe() -> None:
     assert sentence(one).startswith("Few-shot: supported for simclr, crop")
     assert ". Linear probe: exploratory for simclr, crop (sklearn +5.0 points" in sentence(one)
     assert tally([one], rows, "last")[0].endswith("by Few-shot: supported.")
+
+
+def test_contrasts_without_runs_are_shown_at_every_step_in_their_unit() -> None:
+    none = {"method": "", "augmentation": "", "backbone": "", "dataset": "", "step": "", "level": "image", "n": 400}
+    rows = [
+        contrast(**none, contrast="purity", metric="pair_purity"),
+        contrast(**none, contrast="captions", metric="caption_score.clip.cosine", difference=0.0123, low=-0.01,
+                 primary="", verdict="exploratory"),
+    ]  # fmt: skip
+    first, second = named(rows, "last")
+    assert sentence(first) == "Pairs with the same label: supported (+5.0 points [+1.0 to +9.0])."
+    assert second.shown[0].interval == "−0.01 to +0.09" and second.shown[0].least == "0.04"
+    assert (
+        tally([first, second], rows, "last")[0] == "Primary contrast purity, by Pairs with the same label: supported."
+    )
+    unknown = contrast(**none, metric="pair_purity", low=None, high=None, reason="why") | {"difference": None}
+    assert "(why; – points)" in sentence(named([unknown], "last")[0])
+    cited = Cited(Source("a", "b", "c"), {"contrasts": [[0]] * 2, "files": [{"file": "f"}]})
+    for at, block in enumerate(blocks([first, second], [], cited)):
+        assert block["lines"][0]["seeds"] == "400 images" and ("difference, points" in block["figure"]) == (at == 0)
 
 
 def test_the_tally_gives_each_primary_verdict_once_and_counts_the_rest() -> None:

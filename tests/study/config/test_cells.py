@@ -18,6 +18,7 @@ TABLES = [
     {"name": "seen", "encoder": "blip2"},
     {"name": "chance", "kind": "random", "arm": "original", "encoder": "minilm"},
     {"name": "neighbours", "kind": "random", "scope": "subreddit", "arm": "original", "encoder": "minilm"},
+    {"name": "day", "kind": "same_day", "scope": "subreddit", "arm": "original", "encoder": "minilm"},
     {"name": "truth", "kind": "oracle", "arm": "original", "encoder": "minilm"},
 ]
 ROLES = {
@@ -28,6 +29,7 @@ ROLES = {
     "seen": ("", "visual", None),
     "chance": ("", "random", None),
     "neighbours": ("", "random in subreddit", None),
+    "day": ("", "same_day", None),
     "truth": ("", "oracle", None),
 }
 
@@ -63,7 +65,8 @@ def test_methods_give_a_run_its_role() -> None:
     assert roles["untrained", "none"]["role"] == "untrained"
     supervised = study.runs[0].model_copy(update={"method": "supervised", "pairs": "labels"})
     assert cell(study, supervised) == {"arm": "", "role": "supervised", "dose": None}
-    assert roles["clip", "original"] == {"arm": "original", "role": "caption", "dose": None}
+    clip = study.runs[1].model_copy(update={"method": "clip"})
+    assert cell(study, clip) == {"arm": "original", "role": "caption", "dose": None}
 
 
 def test_the_demo_has_its_controls_at_equal_budgets() -> None:

@@ -96,8 +96,9 @@ def test_an_error_is_at_the_last_file_that_sets_the_key(tmp_path: Path) -> None:
     assert f"{path}:1 (pretraining.batch_size)" in message
     (message,) = messages(BASE, pretraining={"batch_size": 1})
     assert f"in {COMMAND_LINE} (pretraining.batch_size): 1; " in message
-    (message,) = messages(BASE, overlay(tmp_path, "runs:\n- {method: untrained}\n- {method: untrained}\n"))
-    assert f"{path}:3 (runs.1): untrained-none-none-resnet34-s0, as in runs.0" in message
+    twice = "contrasts: []\nruns:\n- {method: untrained}\n- {method: untrained}\n"
+    (message,) = messages(BASE, overlay(tmp_path, twice))
+    assert f"{path}:4 (runs.1): untrained-none-none-resnet34-s0, as in runs.0" in message
     (message,) = messages(overlay(tmp_path, BASE.read_text().replace("study: redcaps2020", "")))
     assert "missing key" in message
 

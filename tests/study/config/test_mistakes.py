@@ -88,8 +88,8 @@ MISTAKES = """
 {demo_world: {large_extent: [0.5, 0.6]}} => small_extent ends at 0.64, but must end below large_extent, 0.5
 {demo_world: {named: [0.5, 0.6]}} => in config.demo_world: named sums to 1.1; shares of captions must sum to 1
 {annotations: {source: 'https://example.invalid/a.zip'}} => give its sha256
-{image_encoders: [{name: x, kind: transformers}], pair_quality: {image_encoder: null}}
-  => missing source in config.image_encoders.0.source: none for x
+{image_encoders: [{name: clip}, {name: imagenet, source: x}, {name: blip2, kind: blip2}]}
+  => missing source in config.image_encoders.0.source: none for clip
 {contrasts: [{name: c, minuend: revised, subtrahend: orignal}]}
   => unknown run's pairs in config.contrasts.0.subtrahend: orignal; did you mean original?
 {contrasts: [{name: c, minuend: revised, subtrahend: none}]}
@@ -109,6 +109,31 @@ MISTAKES = """
   {name: c, minuend: revised, subtrahend: original, primary: true},
   {name: d, minuend: revised, subtrahend: original, primary: true}]}
   => too many primary contrasts in config.contrasts.3.primary: 4; a study has at most 3
+{contrasts: [{name: c, minuend: revised, subtrahend: revised}]}
+  => contradictory settings in config.contrasts.0: revised is compared with itself; change one of them
+{contrasts: [{name: c, endpoint: pair_purity, minuend: revised, subtrahend: original}]}
+  => purity of pairs without labels in config.contrasts.0.endpoint: pair_purity; set pair_quality.label
+{demo_world: {}, pair_quality: {label: concept}, contrasts: [{name: c, endpoint: pair_purity, test: slope,
+  terms: [{at: 1, encoder: mpnet}, {at: 2, encoder: minlim}]}]}
+  => term without pair tables in config.contrasts.0.terms.1: minlim; name pairs, an arm or an encoder of them
+{contrasts: [{name: c, endpoint: caption_score, judge: clap, minuend: revised, subtrahend: original}]}
+  => unknown judge in config.contrasts.0.judge: clap
+{judges: [{name: blip2, kind: blip2}],
+  contrasts: [{name: c, endpoint: caption_score, judge: blip2, minuend: revised, subtrahend: original}]}
+  => judge of the captioner's family in config.contrasts.0.judge: blip2, of kind blip2; name a judge of another
+{judges: [{name: clip, kind: clip, source: models/clip}],
+  contrasts: [{name: c, endpoint: caption_score, judge: clip, minuend: revisde, subtrahend: original}]}
+  => unknown arm in config.contrasts.0.minuend: revisde; did you mean revised?
+{judges: [{name: clip, kind: clip, source: models/clip}],
+  contrasts: [{name: c, endpoint: caption_score, judge: clip, metric: itm, minuend: revised, subtrahend: original}]}
+  => unknown score in config.contrasts.0.metric: itm; choose from cosine
+{judges: [{name: clip, kind: clip, source: models/clip}], contrasts: [{name: c, endpoint: flips, judge: clip,
+  minuend: original, subtrahend: revised, test: equivalence, margin: 5}]}
+  => captions between which no judge chooses in config.contrasts.0.subtrahend: revised; judges choose between
+{contrasts: [{name: c, endpoint: orderings, metric: saliency.uniform.pixel_ap}]}
+  => unknown metric in config.contrasts.0.metric: saliency.uniform.pixel_ap; name a saliency metric
+{contrasts: [{name: c, endpoint: orderings}], datasets: [food101, cifar10]}
+  => saliency without masks in config.contrasts.0.endpoint: orderings; add a dataset with masks
 {datasets: [{name: mean, kind: folders}]} => reserved name in config.datasets.0.name: mean
 {evaluation: {linear_probe: {objectives: [sklearn, sklearn]}}} => objectives are repeated: sklearn, sklearn
 {contrasts: [{name: c, terms: [{weight: 1, pairs: self}, {weight: -2, pairs: revised}]}]}
@@ -117,7 +142,7 @@ MISTAKES = """
   => term without runs in config.contrasts.0.terms.0: pairs self, tag x
 {contrasts: [{name: c, terms: [{weight: 1, step: lats}, {weight: -1, step: best}]}]}
   => unknown evaluated step in config.contrasts.0.terms.0.step: lats; did you mean last?
-{contrasts: [{name: c, terms: [{weight: 1, method: clip}, {weight: -1, method: untrained}], per: [augmentation]}]}
+{contrasts: [{name: c, terms: [{weight: 1, method: simsiam}, {weight: -1, method: untrained}], per: [augmentation]}]}
   => contrast without runs in config.contrasts.0: no value of augmentation or tag for which all terms
 {pretraining: {method: clip}}
   => misplaced setting in config.pretraining.method: clip; remove it; each item of runs has its own method

@@ -159,12 +159,20 @@ def test_a_mistake_in_a_sweep_point_is_reported_with_its_line(tmp_path: Path) ->
         load_study(read_config([ROOT / "config.yaml", ROOT / "tests/config/tiny.yaml", path]))
 
 
-@pytest.mark.parametrize("own", [{"set": {"blur_kernel": 5}}, {"sweep": {"blur_kernel": [None, 5]}}])
-def test_a_blur_kernel_for_a_run_without_blur_is_refused(own: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"set": {"blur_kernel": 5}}, "blur_kernel: 5"),
+        ({"sweep": {"blur_kernel": [None, 5]}}, "blur_kernel.1: 5"),
+        ({"set": {"blur": "old_kornia"}}, "blur: old_kornia"),
+    ],
+)
+def test_a_blur_for_a_run_without_blur_is_refused(own: dict[str, Any], said: str) -> None:
     units(SIMCLR | {"augmentation": "simclr", "tag": "a"} | own)
-    with pytest.raises(PipelineError, match=r"setting without effect in config.runs.0.*blur_kernel(.1)?: 5; remove it"):
+    with pytest.raises(PipelineError, match=rf"setting without effect in config.runs.0.*{said}; remove it"):
         units(SIMCLR | {"tag": "a"} | own)
-    shared = changed(merged("tests/config/tiny.yaml"), {"pretraining": {"blur_kernel": 5}, "runs": [SIMCLR]})
+    blur = {"blur_kernel": 5, "blur": "old_kornia"}
+    shared = changed(merged("tests/config/tiny.yaml"), {"pretraining": blur, "runs": [SIMCLR]})
     plain = planned("tests/config/tiny.yaml", change={"runs": [SIMCLR]})
     run = f"{PREFIX}-s0"
     assert Units(load_study(shared)).settings("pretrain", {"run": run}) == plain.settings("pretrain", {"run": run})

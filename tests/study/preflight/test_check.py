@@ -176,6 +176,19 @@ def test_hub_models_missing_in_offline_mode_are_reported(
     assert look([source("captioner")], change) == {}
 
 
+def test_effects_that_are_too_small_to_find_are_a_warning(look: Callable[..., Found]) -> None:
+    two = [
+        {"method": "simclr", "pairs": one, "augmentation": "crop", "seeds": [0, 1, 2]} for one in ("revised", "visual")
+    ]
+    contrast = {"name": "gain", "minuend": "revised", "subtrahend": "visual", "primary": True}
+    change = {"runs": two, "contrasts": [contrast], "smallest_effect": 1.0}
+    train = [job("pretrain", "r", run="simclr-revised-crop-resnet_small-s0")]
+    ((text, certain),) = look(train, change).items()
+    assert text.startswith("too little power in contrast gain: ") and "smallest_effect is 1;" in text and not certain
+    assert look(train, {**change, "smallest_effect": None}) == {}
+    assert look([job("data_card", "data_card")], change) == {}
+
+
 def test_a_dry_run_only_warns(look: Callable[..., Found], capsys: pytest.CaptureFixture[str]) -> None:
     units = planned("tests/config/tiny.yaml")
     broken = planned("tests/config/tiny.yaml", change={"recaption": {"captioner": "x"}})

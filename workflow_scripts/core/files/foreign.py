@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import tars
 
 ROWS_AT_ONCE = 4096
+BLOCK = 16 << 20  # bytes of CSV that are parsed at once; no row may be longer
 LONG_TEXT, LONG_TEXTS = 16 << 10, 64 << 20  # bytes of text: average per row; group size to check
 # pa.ArrowException: if a header claims terabytes, pyarrow reports that memory is short.
 _UNREADABLE = (*tars.BROKEN, pa.ArrowException)
@@ -49,6 +51,32 @@ def batches(
                 one if one.type == kind else one.cast(kind) for one, kind in zip(columns, schema.types, strict=True)
             ]
             yield pa.RecordBatch.from_arrays(cast, schema=schema)
+
+
+def csv_batches(path: Path, kinds: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+    """The same of a CSV file. An empty text is no null, nor is "NA".
+
+    Raises:
+        ValueError: see :func:`batches`.
+    """
+    read, parse = csv.ReadOptions(block_size=BLOCK), csv.ParseOptions(newlines_in_values=True)
+    with csv.open_csv(path, read, parse, csv.ConvertOptions(column_types=kinds)) as reader:
+        check_columns(reader.schema, kinds)
+    # "NA" and "null" are valid captions. Types of other columns are not guessed, since a guess can fail later.
+    convert = csv.ConvertOptions(column_types=kinds, include_columns=list(kinds), strings_can_be_null=False)
+    with csv.open_csv(path, read, parse, convert) as reader:
+        yield from reader
+
+
+def table_batches(path: Path, kinds: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+    """The same of a parquet or a CSV file, whatever its name.
+
+    Raises:
+        ValueError: see :func:`batches`.
+    """
+    with open(path, "rb") as stream:
+        is_parquet = stream.read(4) == b"PAR1"
+    yield from batches(path, kinds) if is_parquet else csv_batches(path, kinds)
 
 
 def _check_sizes(metadata: pq.FileMetaData, texts: Sequence[str]) -> None:

@@ -1,19 +1,25 @@
 """Images decoded and preprocessed by threads while a model works on earlier ones."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from PIL import Image
 
-from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.threads import mapped
 
 T = TypeVar("T")
 MOST_IMAGES = 4_096  # in memory; each thread has up to two batches of them
 
 
+class Images(Protocol):
+    """Images by row."""
+
+    def image(self, row: int) -> Image.Image:
+        """The image of a row, RGB."""
+
+
 def prepared(
-    images: TarImages, cuts: Sequence[Sequence[int]], prepare: Callable[[list[Image.Image]], T], workers: int
+    images: Images, cuts: Sequence[Sequence[int]], prepare: Callable[[list[Image.Image]], T], workers: int
 ) -> Iterator[T]:
     """``prepare`` of the RGB images of each cut, in order.
 

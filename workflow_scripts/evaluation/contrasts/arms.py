@@ -5,13 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workflow_scripts.evaluation.contrasts.comparisons import Side
+from workflow_scripts.evaluation.contrasts.comparisons import Kind, Side, arm_weights
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.evaluation.contrasts.study_scores import StudyScores
 from workflow_scripts.stats.moderation import FEWEST_ARMS, moderated, seed_part
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS, Part
-
-Kind = tuple[str, ...]
 
 
 class _Moderated(NamedTuple):
@@ -38,11 +36,7 @@ class Arms:
         None, of 0 arms, with too few of them; or if the comparison is between steps, whose scores depend on one
         another, or with a network that is not trained and varies less.
         """
-        weights: dict[Kind, float] = {}
-        for side in sides:
-            kinds = dict.fromkeys(run.kind for run in side.runs)
-            for kind in kinds:
-                weights[kind] = weights.get(kind, 0.0) + side.weight / len(kinds)
+        weights = arm_weights(sides)
         steps = {side.step for side in sides}
         found = self._of(family, tuple(datasets), steps.pop()) if len(steps) == 1 else None
         if found is None or not weights.keys() <= set(found.kinds):

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+SEPARATORS = re.compile(r"[\W_]+")
 ALIASES = {
     "aeroplane": "airplane",
     "automobile": "car",
@@ -17,7 +18,7 @@ ALIASES = {
 
 def normalised(name: str) -> str:
     """A class's name in lower case, with single spaces instead of ``_`` and ``-``, or the name that counts instead."""
-    plain = " ".join(re.split(r"[\W_]+", name.lower())).strip()
+    plain = " ".join(SEPARATORS.split(name.lower())).strip()
     return ALIASES.get(plain, plain)
 
 
@@ -33,12 +34,17 @@ def common_classes(sets: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str
 def class_keys(dataset: str, names: Sequence[str], labels: Sequence[int]) -> list[str]:
     """What each class of a set is called in all sets.
 
-    A class without a name, or with the normalised name of another class of its set, is a class of this set alone.
+    A class whose name has no letter, such as a number, or the normalised name of another class of its set, is a class
+    of this set alone.
 
     Args:
         names: of the set's classes, by label.
         labels: the classes that are tested.
     """
     counts = Counter(map(normalised, names))
-    known = {label: normalised(name) for label, name in enumerate(names) if name and counts[normalised(name)] == 1}
+    known = {
+        label: normalised(name)
+        for label, name in enumerate(names)
+        if any(map(str.isalpha, name)) and counts[normalised(name)] == 1
+    }
     return [known.get(label, f"{dataset}/{label}") for label in labels]

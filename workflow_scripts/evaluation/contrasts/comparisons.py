@@ -10,6 +10,8 @@ from workflow_scripts.evaluation.contrasts.settings import PER, Axis, Contrast, 
 LANGUAGE = "language"
 """Role of pairs by captions, other than controls."""
 Runs = list[SummaryRun]
+Kind = tuple[str, ...]
+"""What the runs of an arm have in common, which differ in their seed alone."""
 
 
 class Side(NamedTuple):
@@ -76,14 +78,30 @@ def common_seeds(sides: Sequence[Side]) -> list[int]:
     return sorted(set.intersection(*kinds.values()))
 
 
+def arm_weights(sides: Sequence[Side]) -> dict[Kind, float]:
+    """Weight of each arm, the runs that differ in their seed alone, in a comparison."""
+    weights: dict[Kind, float] = {}
+    for side in sides:
+        kinds = dict.fromkeys(run.kind for run in side.runs)
+        for kind in kinds:
+            weights[kind] = weights.get(kind, 0.0) + side.weight / len(kinds)
+    return weights
+
+
+def judged(listed: Sequence[Contrast]) -> tuple[Sequence[Contrast], str]:
+    """The listed contrasts that get a verdict, and whether they are "declared" primary or, as the first, "default"."""
+    declared = [contrast for contrast in listed if contrast.primary]
+    return (declared, "declared") if declared else (listed[:1], "default")
+
+
 def planned(listed: Sequence[Contrast], usual: Sequence[Contrast], runs: Sequence[SummaryRun]) -> list[Comparison]:
-    """The comparisons of a study: primary ones first, then those that are listed, then usual ones unlike any of these.
+    """The comparisons of a study's runs: primary ones first, then those listed, then usual ones unlike any of these.
 
     If no listed contrast is primary, the first listed one is; without any, ``revised - original`` or, of a study with
     other arms, the second pair table of captions minus the first: a mean over methods, augmentations and backbones.
     """
     primary = list(comparisons([contrast for contrast in listed if contrast.primary], runs))
-    if not primary:
+    if not any(contrast.primary for contrast in listed):
         tables = list(dict.fromkeys(run.pairs for run in runs if run.role == LANGUAGE))
         sides = tables[1::-1] if not {"revised", "original"} <= {*tables} else ["revised", "original"]
         own = [Contrast(name=" - ".join(sides), minuend=sides[0], subtrahend=sides[1])] if len(sides) == 2 else []
@@ -98,8 +116,10 @@ def planned(listed: Sequence[Contrast], usual: Sequence[Contrast], runs: Sequenc
 
 
 def comparisons(contrasts: Sequence[Contrast], runs: Sequence[SummaryRun]) -> Iterator[Comparison]:
-    """Comparisons for all combinations of what contrasts are computed per, of the tags, and of the evaluated steps."""
+    """Comparisons of runs for all combinations of what contrasts are computed per, of tags, and of evaluated steps."""
     for contrast in contrasts:
+        if not contrast.of_runs:
+            continue
         terms = [term for _, term in contrast.cells]
         for cells in groups(contrast, runs):
             of_terms = [[run for cell in cells for run in cell[at]] for at in range(len(terms))]

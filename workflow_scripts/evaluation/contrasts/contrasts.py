@@ -10,7 +10,8 @@ Weighted differences are measured by image, class, episode and seed. The levels 
 - ``joint``: other trainings and other images and classes (:mod:`workflow_scripts.stats.random_effects`).
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,11 +21,27 @@ import pyarrow as pa
 from workflow_scripts.core.declaration.result_names import MEAN, MEAN_LARGER, MEAN_SMALL, PROBE
 from workflow_scripts.evaluation.contrasts.arms import Arms
 from workflow_scripts.evaluation.contrasts.class_names import class_keys
-from workflow_scripts.evaluation.contrasts.comparisons import Comparison, Side, checkpoints, common_seeds, planned
-from workflow_scripts.evaluation.contrasts.series import Series, is_compared
+from workflow_scripts.evaluation.contrasts.comparisons import (
+    Comparison,
+    Side,
+    checkpoints,
+    common_seeds,
+    judged,
+    planned,
+)
+from workflow_scripts.evaluation.contrasts.endpoints import Endpoint
+from workflow_scripts.evaluation.contrasts.series import Series
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
 from workflow_scripts.evaluation.contrasts.study_scores import StudyScores, comparable, mean_metric
-from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, Verdict, agreed, exploratory, verdict
+from workflow_scripts.evaluation.contrasts.verdicts import (
+    ALPHA,
+    INCONCLUSIVE,
+    Verdict,
+    agreed,
+    exploratory,
+    verdict,
+)
+from workflow_scripts.evaluation.saliency.maps.kinds import is_compared
 from workflow_scripts.stats.intervals import LEVEL, Interval, percentile_interval, student_t
 from workflow_scripts.stats.nested import nested_means
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS, Effect, Part, holm, two_way
@@ -32,7 +49,6 @@ from workflow_scripts.stats.seeds import derive
 
 Cell = tuple[str, str]  # family of a metric, and dataset: what a difference is measured on
 SEED = 0  # of the bootstrap
-JOINT = "joint"
 CONTRASTS = pa.schema(
     [
         *[(name, pa.string()) for name in ("contrast", "method", "augmentation", "dataset", "metric", "level")],
@@ -162,20 +178,27 @@ def levels(members: Sequence[Measured], resampled: np.ndarray, seed: Part | None
 
 @dataclass
 class _Line:
-    """A comparison on one set, or over sets; what the joint level says is filled in family by family.
+    """A comparison on one set, or over sets; what the last level says is filled in family by family.
 
     Attributes:
+        sides: the terms, with those of their runs that are used.
+        classes: number of classes; infinite where the interval is not over classes.
         arms: how many arms its variance over seeds is moderated by.
         primary: why it has a verdict, as a comparison has it: it is of the endpoint; empty for others.
+        reason: why it can't be conclusive, other than by rule.
     """
 
     comparison: Comparison
     family: str
     dataset: str
-    members: list[Measured]
+    metric: str
+    files: list[int]
+    sides: tuple[Side, ...]
+    classes: float
     levels: list[Level]
-    arms: int
+    arms: int = 0
     primary: str = ""
+    reason: str = ""
     tested: dict[str, float | None] = field(default_factory=dict)
     verdict: Verdict | None = None
 
@@ -187,24 +210,39 @@ def contrast_rows(
     resamples: int,
     usual: Sequence[Contrast] = (),
     small: Collection[str] = (),
+    endpoints: Iterable[tuple[Contrast, Endpoint]] = (),
 ) -> Iterator[Row]:
     """Rows of :data:`CONTRASTS`, each with the indices of the files it came from.
 
-    p-values, the smallest detectable effect and the verdict stand in the rows of level ``joint``, and so do the
-    checkpoints (``<run>.<step>``, separated by spaces) whose scores are added and subtracted. ``chosen_on`` names the
-    reported set that chose one of them. ``arms`` counts the arms that moderate the variance over seeds. Means are over
-    the sets of :func:`~workflow_scripts.evaluation.contrasts.study_scores.comparable`.
+    p-values, the smallest detectable effect and the verdict stand in the rows of level ``joint`` (of endpoints without
+    runs, in their only row), and so do the checkpoints (``<run>.<step>``, separated by spaces) whose scores are added
+    and subtracted. ``chosen_on`` names the reported set that chose one of them. ``arms`` counts the arms that moderate
+    the variance over seeds. Means are over the sets of
+    :func:`~workflow_scripts.evaluation.contrasts.study_scores.comparable`.
 
     Args:
         listed: the contrasts of the config.
         usual: standard ones; a listed one can replace them.
         small: datasets of small images, which have a mean of their own besides.
+        endpoints: of the listed contrasts that compare no runs.
     """
+    primary, how = judged(listed)
+    others = [_of_endpoint(contrast, found, how if contrast in primary else "") for contrast, found in endpoints]
     measured = [(comparison, dict(measure(comparison, scores))) for comparison in planned(listed, usual, runs)]
-    lines = _lines(measured, _resampled([cells for _, cells in measured], resamples), Arms(scores, runs), small)
+    resampled = _resampled([cells for _, cells in measured], resamples)
+    lines = [*others, *_lines(measured, resampled, Arms(scores, runs), small)]
     _test(lines)
     for line in lines:
         yield from _rows(line)
+
+
+def _of_endpoint(contrast: Contrast, found: Endpoint, primary: str) -> _Line:
+    """The line of a contrast that compares no runs."""
+    comparison = Comparison(contrast, primary, found.sides, "", "", "", "", "", (), ())
+    ends = (None, None) if found.effect is None else tuple(map(float, found.effect.interval(LEVEL)))
+    level = Level(found.level, Interval(found.value, *ends), found.n, found.effect)
+    head = comparison, found.metric, "", found.metric, found.files, found.sides, math.inf
+    return _Line(*head, [level], primary=primary, reason=found.reason)
 
 
 def _resampled(measured: Sequence[dict[Cell, Measured]], resamples: int) -> list[dict[Cell, np.ndarray]]:
@@ -252,7 +290,10 @@ def _lines(
             at_endpoint = f"{family}.".startswith(f"{comparison.contrast.endpoint}.")
             judged = at_endpoint and (dataset == MEAN or len(families[family]) == 1)
             primary = comparison.primary if judged else ""
-            lines.append(_Line(comparison, family, dataset, members, found, of_arms, primary))
+            files = sorted({file for member in members for file in member.files})
+            classes = len({name for member in members for name in member.classes})
+            head = comparison, family, dataset, mean_metric([member.like for member in members]), files
+            lines.append(_Line(*head, sides, classes, found, of_arms, primary))
     return lines
 
 
@@ -289,41 +330,41 @@ def _is_probe(line: _Line) -> bool:
 def _adjust(family: Sequence[_Line]) -> None:
     """Fill in the p-values of a family; of a line in several families, the largest adjusted one is kept."""
     tested = [(line, level.effect) for line in family for level in line.levels if level.effect is not None]
-    p = np.array([_p_value(line.comparison.contrast, effect) for line, effect in tested])
+    least = [line.comparison.contrast.least for line, _ in tested]
+    p = np.array([
+        effect.p_value() if margin is None else effect.p_equivalent(margin)
+        for (_, effect), margin in zip(tested, least, strict=True)
+    ])  # fmt: skip
     for (line, effect), raw, adjusted in zip(tested, p, holm(p) if len(p) else p, strict=True):
-        least = float(effect.detectable(len(p), ALPHA)) if line.comparison.contrast.margin is None else np.inf
+        smallest = float(effect.detectable(len(p), ALPHA)) if line.comparison.contrast.margin is None else np.inf
         adjusted = max(float(adjusted), line.tested.get("p_adjusted") or 0.0)
-        detectable = least if np.isfinite(least) else None
+        detectable = smallest if np.isfinite(smallest) else None
         line.tested = {"p": float(raw), "p_adjusted": adjusted, "detectable": detectable}
 
 
-def _p_value(contrast: Contrast, effect: Effect) -> float:
-    return float(effect.p_value() if contrast.margin is None else effect.p_equivalent(contrast.margin / 100))
-
-
 def _verdict(line: _Line) -> Verdict:
+    if line.reason:
+        return Verdict(INCONCLUSIVE, line.reason)
     comparison, difference = line.comparison, line.levels[0].interval.value
     expected = comparison.contrast.margin is not None or difference * comparison.contrast.expected > 0
-    classes = len({name for member in line.members for name in member.classes})
     p, chosen_here = line.tested.get("p_adjusted"), line.dataset in comparison.chosen_on
-    return verdict(expected, p, comparison.unequal, classes, chosen_here)
+    return verdict(expected, p, comparison.unequal, line.classes, chosen_here)
 
 
 def _collapsed(line: _Line) -> str:
     """What a verdict says of runs that it rests on."""
-    runs = [run.run for side in line.members[0].sides for run in side.runs if run.collapsed]
+    runs = [run.run for side in line.sides for run in side.runs if run.collapsed]
     return f"rests on runs that look collapsed: {', '.join(dict.fromkeys(runs))}" if runs else ""
 
 
 def _rows(line: _Line) -> Iterator[Row]:
     comparison = line.comparison
-    head = {**comparison.labels(), "dataset": line.dataset, "metric": mean_metric([m.like for m in line.members])}
+    head = {**comparison.labels(), "dataset": line.dataset, "metric": line.metric}
     facts = {"expected": comparison.contrast.expected, "unequal": ", ".join(comparison.unequal)}
     facts |= {"chosen_on": ", ".join(comparison.chosen_on), "primary": line.primary}
-    files = sorted({file for member in line.members for file in member.files})
     for level in line.levels:
-        value, low, high = level.interval
+        value, low, high = (None if end is None or math.isnan(end) else end for end in level.interval)
         row = {**head, **facts, "level": level.name, "difference": value, "low": low, "high": high, "n": level.n}
-        if level.name == JOINT and line.verdict is not None:
-            row |= {**line.tested, **line.verdict._asdict(), **checkpoints(line.members[0].sides), "arms": line.arms}
-        yield row, files
+        if level is line.levels[-1] and line.verdict is not None:
+            row |= {**line.tested, **line.verdict._asdict(), **checkpoints(line.sides), "arms": line.arms}
+        yield row, line.files

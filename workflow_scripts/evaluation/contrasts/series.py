@@ -157,14 +157,6 @@ def _interval(row: dict[str, float | None]) -> tuple[float, float | None, float 
     return value, row["low"], row["high"]
 
 
-def is_compared(family: str) -> bool:
-    """Whether runs are compared by a metric: of saliency only by those of their own maps, not of floors or ceilings."""
-    if not family.startswith("saliency."):
-        return True
-    own = {name for name, kind in KINDS.items() if kind.role == "own"}
-    return not own.isdisjoint(family.split(".")) and not family.endswith(f".{LEAD}")
-
-
 def saliency_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
     """Scores of each masked image: of corrected scores, the values of which they are the mean to first order."""
     rows = [row for row in pq.read_table(artifact.path(".results.parquet")).to_pylist() if row["stratum"] == ALL]

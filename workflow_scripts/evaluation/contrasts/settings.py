@@ -11,6 +11,12 @@ Axis = Literal["method", "pairs", "augmentation", "backbone", "arm"]
 PER: tuple[Axis, ...] = ("method", "augmentation", "backbone")
 Budget = Literal["views", "images", "steps"]
 MOST_PRIMARY = 3
+OF_RUNS = ("method", "pairs", "augmentation", "tag", "arm")
+"""What terms can fix of runs."""
+TERMS_OF = {"pair_purity": ("pairs", "arm", "encoder"), "caption_score": ("arm",), "flips": ("arm",), "orderings": ()}
+"""What terms can fix, of endpoints that are not accuracies of runs."""
+BY_JUDGE = ("caption_score", "flips")
+"""Endpoints that are figures of a judge."""
 
 # Settings of the study and of its summary.
 Resamples = Field(
@@ -49,7 +55,7 @@ class SummaryRun(Settings):
     chosen: dict[str, str] = Field(
         {}, description="evaluated checkpoints that a reported set chose -> that set, which means over sets leave out"
     )
-    collapsed: bool = Field(False, description="whether its features look collapsed, as its training found")
+    collapsed: bool = Field(False, exclude=True, description="whether its features look collapsed, as training found")
 
     @property
     def budget(self) -> int:
@@ -67,8 +73,19 @@ class SummaryRun(Settings):
         return self.method, self.pairs, self.augmentation, self.backbone, self.tag
 
 
+class Table(Settings):
+    """A pair table, as the summary names it."""
+
+    pairs: str = Field("", description="its name")
+    arm: str = Field("", description="arm whose captions it compares; empty for images")
+    encoder: str = Field("", description="encoder of the vectors that it compares")
+
+
 class Term(Settings):
-    """Runs of one term of a contrast: those that match every given key; their scores are averaged for each seed."""
+    """Runs of one term of a contrast: those that match every given key; their scores are averaged for each seed.
+
+    Of other endpoints, pair tables or arms instead of runs.
+    """
 
     weight: float | None = Field(None, description="factor of the mean score of these runs", examples=[-1])
     at: float | None = Field(
@@ -81,6 +98,9 @@ class Term(Settings):
         None, description="tag, empty for runs without one; null: a row for each tag", examples=["long"]
     )
     arm: str | None = Field(None, description="arm of the captions behind the pairs; null: any", examples=["original"])
+    encoder: str | None = Field(
+        None, description="endpoint pair_purity: encoder of the vectors behind the pairs; null: any", examples=["mpnet"]
+    )
     step: str | None = Field(
         None,
         description="evaluated checkpoint, such as last, best, step-000200; null: a row for each",
@@ -92,8 +112,8 @@ class Term(Settings):
         return getattr(self, axis, None) is not None
 
     def matches(self, run: Any) -> bool:
-        """Whether a run, or anything with its attributes, belongs to the term."""
-        fixed = [axis for axis in ("method", "pairs", "augmentation", "tag", "arm") if self.fixes(axis)]
+        """Whether a run, or what else the term is of, belongs to it."""
+        fixed = [axis for axis in (*OF_RUNS, "encoder") if self.fixes(axis)]
         return all(getattr(run, axis) == getattr(self, axis) for axis in fixed)
 
 
@@ -130,10 +150,22 @@ class Contrast(Settings):
         f"{MOST_PRIMARY} contrasts of a study",
         examples=[True],
     )
-    endpoint: Literal["linear_probe", "few_shot", "knn"] = Field(
+    endpoint: Literal["linear_probe", "few_shot", "knn", "pair_purity", "caption_score", "orderings", "flips"] = Field(
         "linear_probe",
-        description="what a primary contrast is judged by: the mean over sets of this accuracy, under all objectives",
+        description="what a primary contrast is judged by. linear_probe, few_shot, knn: the mean over sets of this "
+        "accuracy, under all objectives. Without runs: pair_purity (share of pairs with the same label), caption_score "
+        "(mean centred score of captions by a judge), orderings (share of known orderings that a saliency metric "
+        "recovers, minus 0.5), flips (share of replaced captions that centring would not replace)",
         examples=["few_shot"],
+    )
+    judge: str | None = Field(
+        None, description="endpoints caption_score and flips: the judge that scores captions", examples=["clip"]
+    )
+    metric: str | None = Field(
+        None,
+        description="endpoint orderings: the saliency metric, null for the one that leads; caption_score and flips: "
+        "the judge's score, null for its only one",
+        examples=["saliency.lafam.pixel_ap.corrected"],
     )
     test: Literal["difference", "slope", "equivalence"] = Field(
         "difference",
@@ -144,7 +176,8 @@ class Contrast(Settings):
     margin: float | None = Field(
         None,
         gt=0,
-        description="test equivalence: the smallest difference that would matter",
+        description="test equivalence: the smallest difference that would matter; of endpoint caption_score in units "
+        "of the score",
         examples=[1.0],
         json_schema_extra={"unit": "percentage points"},
     )
@@ -159,10 +192,35 @@ class Contrast(Settings):
     )
 
     @model_validator(mode="after")
+    def _fits_endpoint(self) -> "Contrast":
+        own = TERMS_OF.get(self.endpoint, OF_RUNS)
+        for term in self.terms:
+            unfit = [axis for axis in (*OF_RUNS, "encoder") if term.fixes(axis) and axis not in own]
+            if unfit or (term.step is not None and not self.of_runs):
+                raise ValueError(f"terms of endpoint {self.endpoint} can't have {', '.join(unfit) or 'step'}")
+        if (self.judge is not None) != (self.endpoint in BY_JUDGE):
+            raise ValueError(f"endpoints {' and '.join(BY_JUDGE)} need a judge, and only they have one")
+        if self.metric is not None and self.endpoint not in (*BY_JUDGE, "orderings"):
+            raise ValueError(f"endpoint {self.endpoint} has no metric")
+        for key in () if self.of_runs else ("per", "compare_at", "varies"):
+            if getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"endpoint {self.endpoint} has no {key}: it compares no runs")
+        wanted = {"flips": "equivalence", "orderings": "difference"}.get(self.endpoint, self.test)
+        if self.test != wanted:
+            raise ValueError(f"endpoint {self.endpoint} needs test {wanted}")
+        return self
+
+    @model_validator(mode="after")
     def _one_form(self) -> "Contrast":
         sides = (self.minuend is not None) + (self.subtrahend is not None)
-        if sides != (0 if self.terms else 2):
+        if self.endpoint == "orderings" and (sides or self.terms):
+            raise ValueError("endpoint orderings compares a metric with chance: it has no terms, minuend or subtrahend")
+        if self.endpoint == "flips" and self.terms:
+            raise ValueError("endpoint flips needs the arms minuend and subtrahend, and no terms")
+        if sides != (0 if self.terms or self.endpoint == "orderings" else 2):
             raise ValueError("either terms, or minuend and subtrahend, are required")
+        if sides and self.minuend == self.subtrahend:
+            raise ValueError(f"{self.minuend} is compared with itself")
         if self.primary and self.per:
             raise ValueError("a primary contrast is one mean: leave out per, or list a contrast for each row")
         if (self.margin is None) == (self.test == "equivalence"):
@@ -179,6 +237,18 @@ class Contrast(Settings):
         return self
 
     @property
+    def of_runs(self) -> bool:
+        """Whether it compares runs, by their accuracies."""
+        return self.endpoint not in TERMS_OF
+
+    @property
+    def least(self) -> float | None:
+        """The margin as a share or, of scores of captions, in their unit."""
+        if self.margin is None or self.endpoint == "caption_score":
+            return self.margin
+        return self.margin / 100
+
+    @property
     def rows_per(self) -> tuple[Axis, ...]:
         """What there is a row for each of, besides tags and steps."""
         return (() if self.primary else PER) if self.per is None else self.per
@@ -187,7 +257,9 @@ class Contrast(Settings):
     def cells(self) -> tuple[tuple[float, Term], ...]:
         """The terms with their weights; what rounding left of the sum of weights is taken off them evenly."""
         if not self.terms:
-            return (1.0, Term(pairs=self.minuend)), (-1.0, Term(pairs=self.subtrahend))
+            sides = (self.minuend, self.subtrahend)
+            terms = [Term(arm=side) if self.endpoint in BY_JUDGE else Term(pairs=side) for side in sides]
+            return tuple(zip((1.0, -1.0), terms, strict=True))
         if self.test == "slope":  # least squares: sum (x - mean x) y / sum (x - mean x)^2
             values = [term.at or 0.0 for term in self.terms]
             middle = math.fsum(values) / len(values)

@@ -11,7 +11,7 @@ from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun,
 SELF, VISUAL = "self", "visual"
 WEAK, STRONG = "crop", "simclr"
 """Augmentations of the papers: of language pairs, and of self pairs."""
-CONTROLS = {VISUAL: 1, "shuffled": 1, "random": 1, "random in subreddit": 1, "oracle": -1}
+CONTROLS = {VISUAL: 1, "shuffled": 1, "random": 1, "random in subreddit": 1, "same_day": 1, "oracle": -1}
 """Role of other pairs -> expected sign of language pairs minus them."""
 CAPTIONS = (("revised", "original"), ("generated", "original"))
 

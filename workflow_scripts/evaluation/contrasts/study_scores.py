@@ -76,6 +76,12 @@ class StudyScores:
     statistics: dict[tuple[str, str], list[tuple[dict[str, Any], list[int]]]] = field(default_factory=dict)
     classes: dict[str, list[str]] = field(default_factory=dict)
 
+    def add_file(self, artifact: Artifact, suffix: str) -> int:
+        """List a file of an artifact among the sources; its index."""
+        name = f"{artifact.manifest['stage']}/{artifact.name}{suffix}"
+        self.files.append({"file": name, "manifest_sha256": artifact.hash})
+        return len(self.files) - 1
+
 
 def read_scores(
     given: Mapping[str, Iterable[Artifact]], checks: Iterable[Artifact], sets: Iterable[Artifact] = ()
@@ -95,7 +101,7 @@ def read_scores(
     leaked = {}
     for check in checks:
         keys = pq.read_table(check.path(".parquet"), columns=["test"])["test"].to_pylist()
-        leaked[check.name] = (_add_file(scores, check, ".parquet"), frozenset(keys))
+        leaked[check.name] = (scores.add_file(check, ".parquet"), frozenset(keys))
     for kind, reader in READERS.items():
         seen = set()
         for artifact in given.get(kind, ()):
@@ -106,7 +112,7 @@ def read_scores(
             seen.add(artifact.name)
             suffix = ".results.parquet" if kind == "saliency" else ".parquet"
             found = scores.series.setdefault(checkpoint, {})
-            for one in reader(artifact, _add_file(scores, artifact, suffix), order):
+            for one in reader(artifact, scores.add_file(artifact, suffix), order):
                 found[one.family, one.dataset] = one
                 keys, (check_file, gone) = order.keys(kind, one.dataset), leaked.get(one.dataset, (-1, ()))
                 if keys is not None and gone and (row := without(one, keys, gone)):
@@ -116,16 +122,9 @@ def read_scores(
     return scores
 
 
-def _add_file(scores: StudyScores, artifact: Artifact, suffix: str) -> int:
-    """List a file of an artifact among the sources; its index."""
-    name = f"{artifact.manifest['stage']}/{artifact.name}{suffix}"
-    scores.files.append({"file": name, "manifest_sha256": artifact.hash})
-    return len(scores.files) - 1
-
-
 def _read_statistics(scores: StudyScores, artifact: Artifact) -> None:
     suffix = ".statistics.parquet"
-    file = _add_file(scores, artifact, suffix)
+    file = scores.add_file(artifact, suffix)
     rows = scores.statistics.setdefault((artifact.unit["run"], artifact.unit["step"]), [])
     for row in pq.read_table(artifact.path(suffix)).to_pylist():
         rows.append(({**row, "metric": f"features.{row['metric']}"}, [file]))
@@ -153,7 +152,7 @@ def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tu
         for step in run.steps:
             found = scores.series.get((run.run, step), {})
             head = {
-                **run.model_dump(exclude={"steps", "arm", "role", "dose", "chosen", "collapsed"}),
+                **run.model_dump(exclude={"steps", "arm", "role", "dose", "chosen"}),
                 "budget": run.budget,
             }
             head |= {"step": step, "chosen_on": run.chosen.get(step, "")}

@@ -36,7 +36,7 @@ def verdict(
     expected: bool,
     p_adjusted: float | None,
     unequal: Sequence[str],
-    classes: int,
+    classes: float,
     chose: bool = False,
 ) -> Verdict:
     """The verdict of one metric by itself, steps 1 to 5.
@@ -45,7 +45,7 @@ def verdict(
         expected: whether the estimate is what the contrast expects.
         p_adjusted: after Holm; None without a joint interval.
         unequal: in what the runs differ besides what is compared.
-        classes: number of classes of the set, or of all sets of a mean.
+        classes: number of classes of the set, or of all sets of a mean; infinite if it does not matter.
         chose: whether the set chose one of the checkpoints.
     """
     if unequal:

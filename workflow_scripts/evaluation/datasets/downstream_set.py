@@ -21,6 +21,7 @@ class Torchvision:
         per_class: whether ``counts`` are per class.
         paths: ``loader`` (the reader takes a loader, which here returns the path), ``lazy`` (it opens files lazily),
             ``pets`` (paths are in an attribute), ``arrays`` (pixels only; stored as PNG).
+        most_pixels: images are stored again as JPEG, scaled down to about this number of pixels; 0: as they are.
     """
 
     reader: str
@@ -28,6 +29,7 @@ class Torchvision:
     counts: Mapping[str, int] = field(default_factory=dict)
     per_class: bool = True
     paths: Paths = "loader"
+    most_pixels: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from torchvision import datasets
 from torchvision.datasets import SUN397, ImageFolder
 from torchvision.datasets.folder import default_loader
 from torchvision.datasets.utils import download_and_extract_archive, download_url, extract_archive
@@ -99,6 +100,15 @@ class _ClassFolders(_Listed):
         found = ImageFolder(str(folder))
         self.classes, self.loader = found.classes, loader
         self.files = [(Path(path), label) for path, label in found.samples]
+
+
+class Caltech101WithBackground(_ClassFolders):
+    """Caltech-101 (Fei-Fei et al. 2004) with its background class, which torchvision's reader leaves out."""
+
+    def __init__(self, root: str, download: bool = False, loader: Loader = default_loader) -> None:
+        if download:
+            datasets.Caltech101(root, download=True)
+        super().__init__(Path(root, "caltech101/101_ObjectCategories"), False, loader)
 
 
 class Resisc45(_ClassFolders):

@@ -5,6 +5,8 @@ checks, error messages, disk and cost estimates and the table in ``docs/runs.md`
 folders need no row at all (kind ``folders``).
 """
 
+from dataclasses import replace
+
 from workflow_scripts.core.registry import by_name
 from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet, Torchvision, by_split
 
@@ -26,6 +28,32 @@ def _imagenet_s(classes: int, train: int, masks: int) -> DownstreamSet:
     )
 
 
+CALTECH101 = DownstreamSet(
+    name="caltech101",
+    summary="objects (Fei-Fei et al. 2004, CVPR workshop)",
+    metric="mean_per_class",
+    sizes={"train": 3030, "test": 5647},
+    classes=101,
+    licence="CC BY 4.0",
+    homepage="https://data.caltech.edu/records/mzrjq-6wc02",
+    archives={"caltech-101.zip": "3138e1922a9193bfa496528edbbc45d0"},
+    layout=Torchvision("Caltech101", {"train": {}}, {"train": 30, "test": -1}, paths="lazy"),
+)
+SUN397 = DownstreamSet(
+    name="sun397",
+    summary="scenes, first official partition (Xiao et al. 2010, CVPR)",
+    metric="accuracy",
+    sizes={"train": 19_850, "test": 19_850},
+    classes=397,
+    licence="not stated",
+    homepage="https://vision.princeton.edu/projects/2010/SUN/",
+    archives={
+        "SUN397.tar.gz": "8ca2778205c41d23104230ba66911c7a",
+        "Partitions.zip": "e3311ea5f812d4cc6faef194688343d1111f6cd6f70f2c62f393c2b8d6ba1ec9",
+    },
+    layout=Torchvision("SUN397Partition", by_split("train", "test")),
+)
+
 # The metrics are those of Kornblith et al. (2019, CVPR), which CLIP and the original evaluation follow.
 SETS = by_name(
     [
@@ -39,16 +67,14 @@ SETS = by_name(
             homepage="https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/",
             layout=Torchvision("FGVCAircraft", by_split("train", "val", "test")),
         ),
-        DownstreamSet(
-            name="caltech101",
-            summary="objects (Fei-Fei et al. 2004, CVPR workshop)",
-            metric="mean_per_class",
-            sizes={"train": 3030, "test": 5647},
-            classes=101,
-            licence="CC BY 4.0",
-            homepage="https://data.caltech.edu/records/mzrjq-6wc02",
-            archives={"caltech-101.zip": "3138e1922a9193bfa496528edbbc45d0"},
-            layout=Torchvision("Caltech101", {"train": {}}, {"train": 30, "test": -1}, paths="lazy"),
+        CALTECH101,
+        replace(
+            CALTECH101,
+            name="caltech101_background",
+            summary="the same with the background as a class, as TensorFlow Datasets has it (Fei-Fei et al. 2004)",
+            sizes={"train": 3060, "test": 6084},
+            classes=102,
+            layout=Torchvision("Caltech101WithBackground", {"train": {}}, {"train": 30, "test": -1}),
         ),
         DownstreamSet(
             name="cars196",
@@ -219,19 +245,12 @@ SETS = by_name(
             archives={"stl10_binary.tar.gz": "91f7769df0f17e558f3565bffb0c7dfb"},
             layout=Torchvision("STL10", by_split("train", "test"), paths="arrays"),
         ),
-        DownstreamSet(
-            name="sun397",
-            summary="scenes, first official partition (Xiao et al. 2010, CVPR)",
-            metric="accuracy",
-            sizes={"train": 19_850, "test": 19_850},
-            classes=397,
-            licence="not stated",
-            homepage="https://vision.princeton.edu/projects/2010/SUN/",
-            archives={
-                "SUN397.tar.gz": "8ca2778205c41d23104230ba66911c7a",
-                "Partitions.zip": "e3311ea5f812d4cc6faef194688343d1111f6cd6f70f2c62f393c2b8d6ba1ec9",
-            },
-            layout=Torchvision("SUN397Partition", by_split("train", "test")),
+        SUN397,
+        replace(
+            SUN397,
+            name="sun397_120k",
+            summary="the same at about 120,000 pixels at most, as TensorFlow Datasets stores it (Xiao et al. 2010)",
+            layout=Torchvision("SUN397Partition", by_split("train", "test"), most_pixels=120_000),
         ),
     ]
 )

@@ -1,6 +1,7 @@
 """Downstream sets in their official layouts, by readers of torchvision.datasets and a few of ours; their download."""
 
 import io
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import move_folder_durable
+from workflow_scripts.core.images.decoding import UNDECODABLE, decode
 from workflow_scripts.evaluation.datasets import official_readers
 from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet, Torchvision
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, safe_parts
@@ -55,13 +57,14 @@ class TorchvisionSet:
         return listing
 
     def read(self, wanted: frozenset[str]) -> Iterator[Picture]:
-        """Files unchanged; arrays as PNG, which is lossless."""
+        """Files unchanged, unless they are scaled down; arrays as PNG, which is lossless."""
+        most = self.official.most_pixels
         if self.official.paths != "arrays":
             for entry in self.listing().entries:
                 if entry.name in wanted:
                     with self._readable("unreadable dataset"):
                         data = (self.root / entry.name).read_bytes()
-                    yield Picture(entry.name, data)
+                    yield Picture(entry.name, scaled_down(data, most) if most else data)
             return
         for split, reader in self.readers.items():
             for row in range(len(reader)):
@@ -161,6 +164,25 @@ def _class_names(reader: Any) -> list[str]:
 
 def _row_name(split: str, row: int) -> str:
     return f"{split}/{row:07d}"
+
+
+def scaled_down(data: bytes, most: int) -> bytes:
+    """An image as JPEG of at most about ``most`` pixels, scaled as OpenCV does: linear, without antialiasing.
+
+    The quality is OpenCV's too. An image that can't be decoded stays as it is, for the check of all images.
+    """
+    try:
+        image = Image.fromarray(decode(data))
+    except UNDECODABLE:
+        return data
+    factor = math.sqrt(most / (image.width * image.height))
+    if factor < 1:
+        size = round(factor * image.width), round(factor * image.height)
+        scale = (image.width / size[0], 0, 0, 0, image.height / size[1], 0)
+        image = image.transform(size, Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
 
 
 def _png(image: Image.Image) -> bytes:

@@ -9,9 +9,10 @@ from scipy.special import stdtr
 from scipy.stats import rankdata
 
 from workflow_scripts.core.declaration.result_names import EXTERNAL, SUPERVISED, UNTRAINED
-from workflow_scripts.evaluation.contrasts.series import Series, is_compared
+from workflow_scripts.evaluation.contrasts.series import Series
 from workflow_scripts.evaluation.discrimination.rule import Discrimination
 from workflow_scripts.evaluation.discrimination.variance import Components, components
+from workflow_scripts.evaluation.saliency.maps.kinds import is_compared
 
 Scores = Mapping[tuple[str, str], Mapping[tuple[str, str], Series]]
 DISCRIMINATION = pa.schema(
@@ -41,12 +42,15 @@ class Gain(NamedTuple):
 UNKNOWN = Gain(float("nan"), float("nan"), float("nan"))
 
 
-def recovered(values: np.ndarray, orderings: Sequence[tuple[int, int]]) -> float:
-    """Share of known orderings (lower, higher) that ``values`` (R,) have, ties counted half; nan without any."""
-    if not orderings:
-        return float("nan")
+def recovers(values: np.ndarray, orderings: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Whether ``values`` (..., R) have each of the known orderings (lower, higher): (..., n) 1, 0 or, of a tie, 0.5."""
     low, high = np.array(orderings).T
-    return float(np.mean(np.where(values[high] == values[low], 0.5, values[high] > values[low])))
+    return (np.sign(values[..., high] - values[..., low]) + 1) / 2
+
+
+def recovered(values: np.ndarray, orderings: Sequence[tuple[int, int]]) -> float:
+    """Share of known orderings that ``values`` (R,) have, ties counted half; nan without any."""
+    return float(recovers(values, orderings).mean()) if orderings else float("nan")
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> float:

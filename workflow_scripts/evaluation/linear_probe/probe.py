@@ -143,7 +143,7 @@ def probe(data: Downstream, objective: str, plan: Plan) -> ProbeResult:
 def _chosen(data: Downstream, objective: str, plan: Plan) -> tuple[float, dict[float, FittedHead]]:
     """The cost that does best on held-out images, and heads from which other searches can start.
 
-    The fitters' copies of the features are as large as the one of train and val, so they must not exist beside it.
+    The fitters' copies of the features are larger than the one of train and val, so they must not exist beside it.
     """
     known: dict[float, FittedHead] = {}
     fitted = data.rows("train", "val")

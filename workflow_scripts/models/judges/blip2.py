@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workflow_scripts.models.judge import Judge, Scorer
+from workflow_scripts.models.judge import Judge
 from workflow_scripts.models.text_norms import MatchedText
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class PairScorer:
         return self.matcher.itm(states, texts), itc(vectors, text_vectors)
 
 
-def load(sources: Mapping[str, Path], device: str, settings: MatchedText) -> Scorer:
+def load(sources: Mapping[str, Path], device: str, settings: MatchedText) -> PairScorer:
     """The matcher, which reads images and captions as ``recaption`` does.
 
     Raises:

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.models.judge import Judge, Scorer
-from workflow_scripts.models.judges.blip2 import PairScorer
+from workflow_scripts.models.judges import blip2
 from workflow_scripts.models.text_norms import MatchedText
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class _Scorer(PairScorer):
+class _Scorer(blip2.PairScorer):
     def prepare(self, images: Any) -> "tuple[Tensor, ...]":
         return super().prepare(images)[1:]
 
@@ -23,14 +23,8 @@ class _Scorer(PairScorer):
 
 
 def load(sources: Mapping[str, Path], device: str, settings: MatchedText) -> Scorer:
-    """The matcher, which reads images and captions as ``recaption`` does.
-
-    Raises:
-        PipelineError: no such model.
-    """
-    from workflow_scripts.models.matcher import load_matcher
-
-    return _Scorer(load_matcher(sources["model"], device, settings.max_text_tokens, settings.text_norm))
+    """The matcher of the judge ``blip2``; the same errors."""
+    return _Scorer(blip2.load(sources, device, settings).matcher)
 
 
 JUDGE = Judge(

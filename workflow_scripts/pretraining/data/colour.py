@@ -96,31 +96,34 @@ def half_width(size: int, sigma: float, side: int | None = None) -> int:
     return min(side // 2, max(1, math.ceil(SIGMAS * sigma)))
 
 
-def blur(images: torch.Tensor, sigma: torch.Tensor, half: int) -> torch.Tensor:
+def blur(images: torch.Tensor, sigma: torch.Tensor, half: int, rows_only: bool = False) -> torch.Tensor:
     """Gaussian blur of images (n, 3, s, s), ``sigma`` (n,) in pixels, with a kernel of 2 * ``half`` + 1 pixels.
 
-    The result takes the place of the images.
+    The result takes the place of the images. With ``rows_only``, pixels are mixed along their rows alone.
     """
     distance = torch.arange(-half, half + 1, device=images.device, dtype=torch.float32)
     weights = torch.exp(-0.5 * (distance / sigma.view(-1, 1)).square())
     weights = weights / weights.sum(1, keepdim=True)
     on_cpu = images.device.type == "cpu"
-    if on_cpu and images.shape[-1] > SMALL:
+    if on_cpu and images.shape[-1] > SMALL and not rows_only:
         return banded(images, weights)
     parts = -(-2 * images.numel() // CACHED) if on_cpu else 1
     for some, weight in zip(images.chunk(parts), weights.chunk(parts), strict=True):
-        multiplied(some, weight)
+        multiplied(some, weight, rows_only)
     return images
 
 
-def multiplied(images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def multiplied(images: torch.Tensor, weights: torch.Tensor, rows_only: bool = False) -> torch.Tensor:
     """Rows and columns weighted by (n, k) ``weights``, mirrored at the edges, in place: a plane X becomes M X M'.
 
-    A GPU takes this path for images of every size: cuDNN would benchmark its convolutions again for each batch size.
+    With ``rows_only``, it becomes X M'. A GPU takes this path for images of every size: cuDNN would benchmark its
+    convolutions again for each batch size.
     """
     side, half = images.shape[-1], weights.shape[1] // 2
     matrix = _matrices(weights, side, side)[:, 0, :, half:-half]
     rows = torch.bmm(images.view(-1, 3 * side, side), matrix.mT)
+    if rows_only:
+        return images.copy_(rows.view_as(images))
     torch.bmm(matrix.repeat_interleave(3, 0), rows.view(-1, side, side), out=images.view(-1, side, side))
     return images
 

@@ -199,7 +199,7 @@ class Batches:
             sources = self.pairing.sources[drawn.positions]
             learned["scores"] = torch.from_numpy(of_pairs(self.faithfulness, sources, drawn.partners))
         colours = [
-            changes(uniform, augment.blur_kernel) if augment.colour else None
+            changes(uniform, augment.blur_kernel, augment.blur == "old_kornia") if augment.colour else None
             for uniform, (_, augment) in zip(drawn.uniform, self.views, strict=True)
         ]
         return CutBatch(pixels, colours, step, learned)

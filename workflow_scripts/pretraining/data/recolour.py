@@ -48,16 +48,21 @@ class Changes:
     Attributes:
         numbers: of each image, on the processor.
         kernel: side of the blur's kernel; None: by the size of the images.
+        rows_only: whether the blur mixes pixels along their rows alone.
         hues: (5,) where the images begin whose hue changes at each of four places, and those whose never does.
     """
 
     numbers: Numbers
     kernel: int | None
+    rows_only: bool
     hues: np.ndarray
 
 
-def changes(uniform: np.ndarray, kernel: int | None = None) -> Changes:
-    """Changes by (n, DRAWS) uniform numbers: jitter 0.4/0.4/0.4/0.1 p 0.8 in random order, grey p 0.2, blur p 0.5."""
+def changes(uniform: np.ndarray, kernel: int | None = None, old_kornia: bool = False) -> Changes:
+    """Changes by (n, DRAWS) uniform numbers: jitter 0.4/0.4/0.4/0.1 p 0.8 in random order, grey p 0.2, blur p 0.5.
+
+    With ``old_kornia``, the blur has a sigma of 2.0 along rows and 0.1, which changes nothing, along columns.
+    """
     factors = (2 * uniform[:, JITTER + 5 : JITTER + 9] - 1) * STRENGTH + [1, 1, 1, 0]
     order = uniform[:, JITTER + 1 : JITTER + 5].argsort(1)
     hue = np.where(uniform[:, JITTER] < 0.8, order.argsort(1)[:, HUE], UNTOUCHED)
@@ -69,7 +74,7 @@ def changes(uniform: np.ndarray, kernel: int | None = None) -> Changes:
     scale = np.where(each == HUE, 1, factor)
     luma, mean = (np.where(each == kind, 1 - factor, 0) for kind in (SATURATION, CONTRAST))
     greyed, blurred = (np.flatnonzero(uniform[rows, at] < share) for at, share in ((GREY, 0.2), (BLUR, 0.5)))
-    sigma = 0.1 + 1.9 * uniform[rows[blurred], BLUR + 1]
+    sigma = 0.1 + 1.9 * (np.ones(len(blurred)) if old_kornia else uniform[rows[blurred], BLUR + 1])
     numbers = Numbers(
         torch.from_numpy(rows),
         _float32(scale[..., None]),
@@ -80,7 +85,7 @@ def changes(uniform: np.ndarray, kernel: int | None = None) -> Changes:
         torch.from_numpy(blurred),
         _float32(sigma),
     )
-    return Changes(numbers, kernel, np.searchsorted(hue, np.arange(UNTOUCHED + 1)))
+    return Changes(numbers, kernel, old_kornia, np.searchsorted(hue, np.arange(UNTOUCHED + 1)))
 
 
 def _float32(values: np.ndarray) -> torch.Tensor:
@@ -227,7 +232,7 @@ def _blurred(images: torch.Tensor, group: _Group, made: Changes, numbers: Number
         return images
     half = half_width(images.shape[-1], float(made.numbers.sigma[group.blurred].max()), made.kernel)
     if len(sigma) == len(images):
-        return blur(images, sigma, half)
+        return blur(images, sigma, half, made.rows_only)
     places = numbers.blurred[group.blurred] - group.first
-    images[places] = blur(images.index_select(0, places), sigma, half)
+    images[places] = blur(images.index_select(0, places), sigma, half, made.rows_only)
     return images

@@ -129,7 +129,7 @@ class Trainer:
     def _batches(self, learned: Mapping[Signal, Rows]) -> Batches:
         settings, plan = self.settings, self.plan
         augmentations = (AUGMENTATIONS[view.augmentation or settings.augmentation] for view in settings.views)
-        blurred = (replace(augmentation, blur_kernel=settings.blur_kernel) for augmentation in augmentations)
+        blurred = (replace(row, blur_kernel=settings.blur_kernel, blur=settings.blur) for row in augmentations)
         return Batches(
             images=plan.images,
             keep=plan.keep_decoded,

@@ -48,7 +48,7 @@ def statement(row: Mapping[str, Any], leading: Mapping[str, tuple[int, int]]) ->
     behind = [words(name) for name, (runs, of) in leading.items() if not 0 < runs == of]
     if behind:
         return f"not shown: not every run of the side with the higher score leads {' and '.join(behind)}"
-    return f"the maps that are {'added' if row['difference'] > 0 else 'subtracted'} are better"
+    return f"the maps of the runs that are {'added' if row['difference'] > 0 else 'subtracted'} are better"
 
 
 def _leads(rows: Sequence[Row]) -> dict[tuple[str, ...], bool]:

@@ -12,12 +12,11 @@ from workflow_scripts.reporting.sections.contrasts import (
     Shown,
     named,
     none_named,
-    shown_least,
     shown_p,
     tally,
     title,
 )
-from workflow_scripts.reporting.text import percent, points
+from workflow_scripts.reporting.text import percent
 
 _RIGHT = ("seeds",)
 _TITLE = 3  # columns that name a row: method, pairs and augmentation; contrast, comparison and measure
@@ -76,9 +75,9 @@ def _contrasts(found: Sequence[Named], width: int | None) -> list[str]:
 
 def _line(contrast: Named, one: Shown) -> list[str]:
     row = one.row
-    difference = f"{points(row['difference'])} [{one.interval}]"
-    p, least = shown_p(row["p_adjusted"]), shown_least(row["detectable"])
-    return [title(contrast.name), one.where, one.measure.title, difference, p, least, row["verdict"]]
+    difference = f"{one.measure.shown(row['difference'])} [{one.interval}]"
+    p = shown_p(row["p_adjusted"])
+    return [title(contrast.name), one.where, one.measure.title, difference, p, one.least, row["verdict"]]
 
 
 def _aligned(lines: Sequence[Sequence[str]], width: int | None) -> list[str]:
@@ -107,6 +106,6 @@ def _stacked(lines: Sequence[Sequence[str]]) -> list[str]:
     wide = max(map(len, heads[_TITLE:]))
     found = []
     for row in rows:
-        found.append(", ".join(row[:_TITLE]))
+        found.append(", ".join(filter(None, row[:_TITLE])))
         found += [f"    {head.ljust(wide)}  {cell}" for head, cell in zip(heads[_TITLE:], row[_TITLE:], strict=True)]
     return found

@@ -9,10 +9,10 @@ from markupsafe import Markup, escape
 
 from workflow_scripts.core.declaration.result_names import CHANCE, MEAN, SUPERVISED, UNTRAINED
 from workflow_scripts.reporting.charts import ticks
-from workflow_scripts.reporting.sections.contrasts import Named, Shown, sentence, shown_least, shown_p, title
+from workflow_scripts.reporting.sections.contrasts import Named, Shown, sentence, shown_p, title
 from workflow_scripts.reporting.sections.headline import headline_step
 from workflow_scripts.reporting.study import Number, Source
-from workflow_scripts.reporting.text import arm_class, points
+from workflow_scripts.reporting.text import arm_class
 
 # Narrow enough for a phone: the name of a line is above its dots.
 WIDTH, ROW, TOP, FOOT = 440, 42, 16, 24
@@ -30,7 +30,8 @@ class Line:
         css: colour class of the first side.
         plus, minus: scores of the runs of both sides, as shares; drawn filled and hollow.
         floors, ceilings: scores of what bounds them, by name.
-        difference: with its joint interval, as shares; None where there is none.
+        difference: with its interval; None where there is none.
+        scale: from a difference to the unit of the axis, 100 for shares.
     """
 
     label: str
@@ -42,6 +43,7 @@ class Line:
     difference: float
     low: float | None
     high: float | None
+    scale: float = 100.0
 
 
 class _Scale:
@@ -58,15 +60,16 @@ class _Scale:
 
 
 def contrast_figure(lines: Sequence[Line], title: str) -> Markup:
-    """Rows of dots, as SVG: on the left scores in %, on the right differences in points with the zero line."""
+    """Rows of dots, as SVG: on the left scores in %, on the right differences with the zero line."""
     bounds = [value for line in lines for _, value in (*line.floors, *line.ceilings)]
     scores = [100 * value for line in lines for value in (*line.plus, *line.minus)] + [100 * one for one in bounds]
-    ends = [100 * end for line in lines for end in (line.difference, line.low, line.high, 0.0) if end is not None]
+    ends = [line.scale * end for line in lines for end in (line.difference, line.low, line.high, 0) if end is not None]
+    unit = ", points" if all(line.scale == 100 for line in lines) else ""
     left, right = _Scale(SCORES, scores or [0.0, 100.0]), _Scale(DIFFERENCES, ends)
     height = TOP + ROW * len(lines) + FOOT
     parts = [
         '<text class="label" x="0" y="12">score, %</text>',
-        f'<text class="label" x="{DIFFERENCES[0]:g}" y="12">difference, points</text>',
+        f'<text class="label" x="{DIFFERENCES[0]:g}" y="12">difference{unit}</text>',
         *(_axis(scale, height - FOOT) for scale in (left, right)),
         *(_row(line, TOP + ROW * (at + 1) - 12, left, right) for at, line in enumerate(lines)),
     ]
@@ -88,10 +91,10 @@ def _row(line: Line, y: float, left: _Scale, right: _Scale) -> str:
             dot = f'<circle class="{css}" cx="{left.x(100 * value)}" cy="{y:.1f}" r="4">'
             parts.append(f"{dot}<title>{100 * value:.1f}</title></circle>")
     if line.low is not None and line.high is not None:
-        low, high = right.x(100 * line.low), right.x(100 * line.high)
+        low, high = right.x(line.scale * line.low), right.x(line.scale * line.high)
         parts.append(f'<line class="whisker" x1="{low}" x2="{high}" y1="{y:.1f}" y2="{y:.1f}"/>')
     shape = "dot" if line.low is not None else "dot hollow"
-    parts.append(f'<circle class="{shape}" cx="{right.x(100 * line.difference)}" cy="{y:.1f}" r="4"/>')
+    parts.append(f'<circle class="{shape}" cx="{right.x(line.scale * line.difference)}" cy="{y:.1f}" r="4"/>')
     return f'<g class="{escape(line.css)}">{"".join(parts)}</g>'
 
 
@@ -188,7 +191,10 @@ def blocks(contrasts: Sequence[Named], rows: Sequence[Row], cited: Cited) -> lis
             "css": scores.css(contrast.shown[0].row["plus"]),
             "expected": "above" if contrast.expected > 0 else "below",
             "sentence": sentence(contrast),
-            "figure": contrast_figure([_line(one, scores) for one in contrast.shown], title(contrast.name)),
+            "figure": contrast_figure(
+                [_line(one, scores) for one in contrast.shown if one.row["difference"] is not None],
+                title(contrast.name),
+            ),
             "lines": [_table_line(one, cited) for one in contrast.shown],
         }
         for contrast in contrasts
@@ -198,7 +204,7 @@ def blocks(contrasts: Sequence[Named], rows: Sequence[Row], cited: Cited) -> lis
 def _line(one: Shown, scores: Scores) -> Line:
     row = one.row
     return Line(
-        label=f"{one.where}: {one.measure.title}",
+        label=": ".join(filter(None, (one.where, one.measure.title))),
         css=scores.css(row["plus"]),
         plus=scores.of(row["plus"], row),
         minus=scores.of(row["minus"], row),
@@ -207,6 +213,7 @@ def _line(one: Shown, scores: Scores) -> Line:
         difference=row["difference"],
         low=row["low"],
         high=row["high"],
+        scale=one.measure.scale,
     )
 
 
@@ -224,16 +231,17 @@ def _set_of(row: Row) -> str:
 
 def _table_line(one: Shown, cited: Cited) -> Mapping[str, Any]:
     row = one.row
-    where = f"row {one.at} ({row['metric']}, joint), {cited.files(one.at)}"
+    where = f"row {one.at} ({row['metric']}, {row['level']}), {cited.files(one.at)}"
+    seeds = f"{row['n']} images" if row["level"] == "image" else row["n"]
     return {
         "where": one.where,
         "measure": one.measure.title,
         "dataset": _set_of(row),
-        "number": Number(points(row["difference"]), one.interval, cited.source, where),
-        "seeds": f"{row['n']}, {row['arms']} arms" if row["arms"] else row["n"],
+        "number": Number(one.measure.shown(row["difference"]), one.interval, cited.source, where),
+        "seeds": f"{seeds}, {row['arms']} arms" if row["arms"] else seeds,
         "p": shown_p(row["p"]),
         "p_adjusted": shown_p(row["p_adjusted"]),
-        "detectable": shown_least(row["detectable"]),
+        "detectable": one.least,
         "verdict": row["verdict"],
         "reason": row["reason"],
     }

@@ -11,25 +11,35 @@ from workflow_scripts.core.declaration.result_names import MEAN, SALIENCY
 from workflow_scripts.reporting.text import minus, points
 
 Row = dict[str, Any]
-JOINT = "joint"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What was measured: the linear probe, by objective, or another accuracy or score."""
+    """What was measured: the linear probe, by objective, or another accuracy, share or score.
+
+    Attributes:
+        scale: 100 for shares, whose differences are shown in points; 1 for scores.
+    """
 
     title: str
-    probe: bool
+    probe: bool = False
+    scale: float = 100.0
 
     @property
     def name(self) -> str:
         """Its title without the objective."""
         return self.title.partition(",")[0]
 
+    def shown(self, value: float | None) -> str:
+        """A difference, with its sign; a dash without one."""
+        if value is None:
+            return "–"
+        return points(value) if self.scale == 100 else f"{value:+.3g}".replace("-", "−")
+
 
 @dataclass(frozen=True)
 class Shown:
-    """The joint row of a contrast for one comparison and measure, the `at`-th of the table.
+    """The tested row of a contrast for one comparison and measure, the `at`-th of the table.
 
     Attributes:
         where: method, augmentation and tag, which tell comparisons of a contrast apart; also the backbone if the study
@@ -43,9 +53,14 @@ class Shown:
 
     @property
     def interval(self) -> str:
-        """The joint interval in points; empty without one."""
+        """The interval; empty without one."""
         low, high = self.row["low"], self.row["high"]
-        return "" if low is None or high is None else f"{points(low)} to {points(high)}"
+        return "" if low is None or high is None else f"{self.measure.shown(low)} to {self.measure.shown(high)}"
+
+    @property
+    def least(self) -> str:
+        """The smallest detectable effect, without sign; a dash without one."""
+        return self.measure.shown(self.row["detectable"]).lstrip("+")
 
 
 @dataclass(frozen=True)
@@ -63,10 +78,19 @@ def measure(metric: str) -> Measure | None:
     if parts[0] == "linear_probe":
         return Measure(f"Linear probe, {parts[1]}", probe=True)
     if parts[0] == "few_shot":
-        return Measure("Few-shot", probe=False)
+        return Measure("Few-shot")
     if parts[0] == "knn":
-        return Measure("kNN", probe=False)
-    return Measure("Saliency, corrected AP", probe=False) if metric == SALIENCY else None
+        return Measure("kNN")
+    if metric == SALIENCY:
+        return Measure("Saliency, corrected AP")
+    of = " ".join(parts[1:])
+    others = {
+        "pair_purity": Measure("Pairs with the same label"),
+        "caption_score": Measure(f"Centred caption score (own scale), {of}", scale=1),
+        "orderings": Measure(f"Known orderings recovered (minus 0.5), {of}"),
+        "flips": Measure(f"Replacements due to style, {of}"),
+    }
+    return others.get(parts[0])
 
 
 def named(rows: Sequence[Row], step: str) -> list[Named]:
@@ -81,7 +105,7 @@ def named(rows: Sequence[Row], step: str) -> list[Named]:
         steps.setdefault(row["contrast"], set()).add(row["step"])
     parts = ["method", "augmentation", "tag", *(["backbone"] if len({row["backbone"] for row in rows}) > 1 else [])]
     keys = ("contrast", "method", "augmentation", "backbone", "tag", "step")
-    joint = [(at, row, measure(row["metric"])) for at, row in enumerate(rows) if row["level"] == JOINT]
+    joint = [(at, row, measure(row["metric"])) for at, row in enumerate(rows) if row["verdict"]]
     at_step = [
         one for one in joint if one[1]["primary"] or _is_at(one[1]["step"], step) or len(steps[one[1]["contrast"]]) == 1
     ]
@@ -94,8 +118,8 @@ def named(rows: Sequence[Row], step: str) -> list[Named]:
 
 
 def _is_at(compared: str, step: str) -> bool:
-    """Whether a row of this ``compared`` step is shown with a step: it is the same, or two steps are compared."""
-    return compared == step or " vs " in compared
+    """Whether a row of this ``compared`` step is shown with a step: it is the same or none, or two are compared."""
+    return compared in (step, "") or " vs " in compared
 
 
 def none_named(rows: Sequence[Row], step: str) -> str:
@@ -127,16 +151,16 @@ def sentence(contrast: Named) -> str:
 def _told(where: str, shown: Sequence[Shown]) -> str:
     first = shown[0].row
     found = [*([first["reason"]] if first["reason"] else []), *(_numbers(one) for one in shown)]
-    return f"{first['verdict']} for {where} ({'; '.join(found)})"
+    return f"{first['verdict']}{where and f' for {where}'} ({'; '.join(found)})"
 
 
 def _numbers(one: Shown) -> str:
-    said = f"{one.measure.title.partition(', ')[2]} {points(one.row['difference'])} points"
+    measure, unit = one.measure, "points" if one.measure.scale == 100 else ""
+    said = " ".join(filter(None, (measure.title.partition(", ")[2], measure.shown(one.row["difference"]), unit)))
     if one.interval:
         said += f" [{one.interval}]"
-    least = one.row["detectable"]
-    if least is not None and one.row["verdict"] == "inconclusive":
-        said += f", detectable {shown_least(least)}"
+    if one.row["detectable"] is not None and one.row["verdict"] == "inconclusive":
+        said += f", detectable {one.least}"
     return said
 
 
@@ -158,7 +182,7 @@ def tally(contrasts: Sequence[Named], rows: Sequence[Row], step: str) -> list[st
     if not primary:
         return ["No primary contrast was measured, so this study has no verdict."]
     said = [
-        f"Primary contrast {title(name)}, {where}, by {one.measure.name}: {_verdict(one.row)}."
+        f"Primary contrast {title(name)},{where and f' {where},'} by {one.measure.name}: {_verdict(one.row)}."
         for (name, where), one in primary.items()
     ]
     if any(one.row["primary"] == "default" for one in primary.values()):
@@ -181,8 +205,3 @@ def shown_p(value: float | None) -> str:
     if value is None:
         return "–"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def shown_least(value: float | None) -> str:
-    """A smallest detectable effect in points, without sign; a dash without one."""
-    return "–" if value is None else points(value).lstrip("+")

@@ -5,12 +5,14 @@ from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
 from typing import Any
 
+from workflow_scripts.core.declaration.result_names import SALIENCY
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 from workflow_scripts.evaluation.contrasts.comparisons import comparisons, groups
-from workflow_scripts.evaluation.contrasts.settings import MOST_PRIMARY, Contrast, SummaryRun
+from workflow_scripts.evaluation.contrasts.settings import MOST_PRIMARY, Contrast, SummaryRun, Table
 from workflow_scripts.evaluation.datasets.kinds import KINDS
+from workflow_scripts.evaluation.saliency.maps.kinds import is_compared
 from workflow_scripts.models.networks.settings import LAYOUTS
 from workflow_scripts.models.text.kinds import TOKENIZERS
 from workflow_scripts.pretraining.settings import METHODS
@@ -177,7 +179,8 @@ def _judges(study: Study) -> Iterator[SettingError]:
     for number, judge in enumerate(study.judges):
         kind, where = JUDGES[judge.kind], ("judges", number)
         yield from unused_settings(where, judge, JUDGES)
-        yield from _needed((*where, "source"), judge, "model" in kind.needs and (kind.own_model or None))
+        own = (kind.own_model or None) if "model" in kind.needs else "table" in kind.needs
+        yield from _needed((*where, "source"), judge, own)
         yield from _needed((*where, "photos"), judge, "photos" in kind.needs)
         for key, needed in (("encoder", "text" in kind.needs), ("reference", kind.by_reference)):
             yield from _needed((*where, key), judge, needed)
@@ -323,12 +326,74 @@ def contrast_errors(study: Study, sound: bool) -> Iterator[SettingError]:
         advice = f"a study has at most {MOST_PRIMARY}; make the others exploratory"
         yield SettingError("too many primary contrasts", ("contrasts", number, "primary"), str(len(primary)), advice)
     for number, contrast in enumerate(study.contrasts):
+        if not contrast.of_runs:
+            yield from _endpoint_errors(study, number, contrast)
+            continue
         errors = list(_side_errors(number, contrast, {run.pairs for run in study.runs}))
         if sound:
             errors += _term_errors(number, contrast, runs)
         yield from errors
         if sound and not errors and not any(comparisons([contrast], runs)):
             yield _no_row(number, contrast, runs)
+
+
+def _endpoint_errors(study: Study, number: int, contrast: Contrast) -> Iterator[SettingError]:
+    """Errors of a contrast that compares no runs: what its endpoint needs and the study lacks."""
+    where: Path = ("contrasts", number)
+    if contrast.endpoint == "pair_purity":
+        if study.pair_quality.label is None or study.demo_world is None:
+            advice = "set pair_quality.label; only a study with demo_world has labels"
+            yield SettingError("purity of pairs without labels", (*where, "endpoint"), contrast.endpoint, advice)
+        tables = [Table(pairs=one.name, arm=one.arm or "", encoder=one.encoder) for one in study.pairs]
+        for at, (_, term) in enumerate(contrast.cells):
+            if not any(term.matches(one) for one in tables):
+                value = ", ".join(filter(None, (term.pairs, term.arm, term.encoder))) or "any"
+                place = (*where, "terms", at) if contrast.terms else (*where, ("minuend", "subtrahend")[at])
+                yield SettingError("term without pair tables", place, value, "name pairs, an arm or an encoder of them")
+    elif contrast.endpoint == "orderings":
+        metric = contrast.metric or SALIENCY
+        if not any(dataset.evaluate and dataset.has_masks for dataset in study.datasets):
+            advice = "add a dataset with masks, which is evaluated"
+            yield SettingError("saliency without masks", (*where, "endpoint"), contrast.endpoint, advice)
+        if not (metric.startswith("saliency.") and is_compared(metric)):
+            advice = f"name a saliency metric of the networks' own maps, such as {SALIENCY}"
+            yield SettingError("unknown metric", (*where, "metric"), metric, advice)
+    else:
+        yield from _judged_errors(study, where, contrast)
+
+
+def _judged_errors(study: Study, where: Path, contrast: Contrast) -> Iterator[SettingError]:
+    """Errors of a contrast by a judge."""
+    judges, arms = {judge.name: judge for judge in study.judges}, [arm.name for arm in study.arms]
+    named: dict[Path, str | None] = {("terms", at, "arm"): term.arm for at, term in enumerate(contrast.terms)}
+    named |= {(side,): getattr(contrast, side) for side in ("minuend", "subtrahend")}
+    for place, arm in named.items():
+        if arm is not None:
+            yield from known((*where, *place), "arm", arm, arms)
+    reference = next((arm.name for arm in study.arms if arm.kind == "original"), None)
+    if contrast.endpoint == "flips" and (contrast.subtrahend != reference or contrast.minuend == reference):
+        advice = f"judges choose between an arm (minuend) and the original captions, {reference or 'which it lacks'}"
+        place = (*where, "subtrahend")
+        yield SettingError("captions between which no judge chooses", place, contrast.subtrahend, advice)
+    name = contrast.judge or ""
+    if name not in judges:
+        yield from known((*where, "judge"), "judge", name, judges)
+        return
+    judge = judges[name]
+    kind = JUDGES[judge.kind]
+    if contrast.endpoint == "caption_score" and "model" in kind.needs and not kind.own_model:
+        value = f"{judge.name}, of kind {judge.kind}"
+        advice = "name a judge of another family than the captioner, which may prefer its own captions"
+        yield SettingError("judge of the captioner's family", (*where, "judge"), value, advice)
+    if judge.reference is not None and judge.reference in named.values():
+        value = f"{judge.name} compares captions with those of {judge.reference}, so it has no score for them"
+        advice = "give the judge another reference, or compare other arms"
+        yield SettingError("judge without scores of an arm", (*where, "judge"), value, advice)
+    if contrast.metric is not None and contrast.metric not in kind.scores:
+        yield SettingError("unknown score", (*where, "metric"), contrast.metric, one_of(contrast.metric, kind.scores))
+    elif contrast.metric is None and len(kind.scores) > 1:
+        value = f"none for {judge.name}, which has {' and '.join(kind.scores)}"
+        yield SettingError("missing score", (*where, "metric"), value, "name one of them")
 
 
 def _runs(study: Study) -> list[SummaryRun]:

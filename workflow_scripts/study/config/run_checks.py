@@ -156,10 +156,11 @@ def _missing_partners(training: Training, item: Item) -> Iterator[SettingError]:
 
 
 def _idle_blur(training: Training, item: Item) -> Iterator[SettingError]:
-    """Yield an error if a run without blur sets its kernel itself; a shared one is for the other runs."""
-    if item.run.set.get("blur_kernel") and not training.settings.blurs:
-        advice = f"remove it; augmentation {item.run.augmentation} has no blur"
-        yield SettingError("setting without effect", item.places["blur_kernel"], training.settings.blur_kernel, advice)
+    """Yield errors if a run without blur sets how it is made; shared settings are for the other runs."""
+    for key in ("blur_kernel", "blur") if not training.settings.blurs else ():
+        if item.run.set.get(key):
+            advice = f"remove it; augmentation {item.run.augmentation} has no blur"
+            yield SettingError("setting without effect", item.places[key], getattr(training.settings, key), advice)
 
 
 def _head_errors(method: str, study: Study, root: Node) -> list[SettingError]:

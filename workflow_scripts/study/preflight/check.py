@@ -1,7 +1,7 @@
 """All checks before a run, and how their findings are reported."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from workflow_scripts.core.errors import PipelineErrors
@@ -15,7 +15,26 @@ from workflow_scripts.study.preflight.sources import (
 )
 from workflow_scripts.study.preflight.storage import storage_findings
 
-CHECKS = (source_findings, lock_findings, annotation_findings, import_findings, machine_findings, storage_findings)
+
+def power_findings(start: Start) -> Iterator[Finding]:
+    """Primary contrasts on which the study finds only effects that are larger than wanted."""
+    wanted = start.units.study.smallest_effect
+    if "pretrain" in start.stages and wanted is not None:
+        from workflow_scripts.study.estimates.power import too_little_power  # imports scipy
+
+        for error in too_little_power(start.units, wanted):
+            yield Finding(error, certain=False)
+
+
+CHECKS = (
+    source_findings,
+    lock_findings,
+    annotation_findings,
+    import_findings,
+    machine_findings,
+    storage_findings,
+    power_findings,
+)
 
 
 def findings(start: Start) -> list[Finding]:

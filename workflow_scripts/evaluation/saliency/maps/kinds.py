@@ -7,7 +7,7 @@ channels also has its name in ``KINDS`` of :mod:`workflow_scripts.evaluation.sal
 from dataclasses import dataclass
 from typing import Literal
 
-from workflow_scripts.core.declaration.result_names import CEILING, CHANCE, LEADING
+from workflow_scripts.core.declaration.result_names import CEILING, CHANCE, LEAD, LEADING
 from workflow_scripts.core.registry import by_name
 
 Role = Literal["own", "swap", "floor", "ceiling"]
@@ -54,3 +54,11 @@ KINDS = by_name(
 )
 LAYERED = tuple(name for name, kind in KINDS.items() if kind.layered)
 COMMON = tuple(name for name, kind in KINDS.items() if not kind.layered)
+
+
+def is_compared(family: str) -> bool:
+    """Whether runs are compared by a metric: of saliency only by those of their own maps, not of floors or ceilings."""
+    if not family.startswith("saliency."):
+        return True
+    own = {name for name, kind in KINDS.items() if kind.role == "own"}
+    return not own.isdisjoint(family.split(".")) and not family.endswith(f".{LEAD}")

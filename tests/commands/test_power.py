@@ -1,0 +1,62 @@
+"""What ``faithful-pairs power`` prints, and ``cost`` beside it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.study.config.configs import planned
+from tests.study.estimates.test_power import TWO, summary
+from workflow_scripts.commands.main import main
+from workflow_scripts.study.estimates.power import powers
+
+
+@pytest.fixture
+def overlay(tmp_path: Path) -> str:
+    """A study of two arms with two primary contrasts, one of which has no figure."""
+    against = [{"weight": 1, "pairs": "revised"}, {"weight": -1, "method": "untrained"}]
+    primary = [
+        {"name": "gain", "minuend": "revised", "subtrahend": "original", "primary": True},
+        {"name": "size", "terms": against, "primary": True},
+    ]
+    runs = [*TWO["runs"], {"method": "untrained", "pairs": "none", "augmentation": "none", "seeds": [0]}]
+    (tmp_path / "over.yaml").write_text(yaml.safe_dump({**TWO, "study": "two", "runs": runs, "contrasts": primary}))
+    return str(tmp_path / "over.yaml")
+
+
+def test_power_prints_a_table_and_reasons(overlay: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["power", "--configfile", overlay, "--sd", "0.3", "--sd", "1"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    config = yaml.safe_load(Path(overlay).read_text())
+    effect = powers(planned(change=config))[0].effect
+    assert said[:2] == ["**two**, percentage points", ""]
+    assert said[2:5] == [
+        "| primary contrast | effect | seeds | arms | sd 0.3 | sd 1 |",
+        "|---|---|--:|--:|--:|--:|",
+        f"| gain | difference | 3 | own | {0.3 * effect:.2f} | {effect:.2f} |",
+    ]
+    assert said[5] == "size: none, since its runs have fewer than 3 seeds in common."
+    assert said[-1].startswith("From deviations between seeds alone")
+
+
+def test_power_uses_measured_deviations(overlay: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary(tmp_path / "pilot", {"a": [0.50, 0.51, 0.52], "b": [0.30, 0.31, 0.32]})
+    assert main(["power", "--configfile", overlay, "--measured", str(tmp_path / "pilot")]) == 0
+    said = capsys.readouterr().out
+    effect = powers(planned(change=yaml.safe_load(Path(overlay).read_text())))[0].effect
+    assert f"| {0.3 * effect:.2f} | {0.6 * effect:.2f} | 2.00 | {2 * effect:.2f} |" in said
+    assert f"Measured in {tmp_path / 'pilot'}: linear_probe at last, 6 networks of 2 arms." in said
+    assert main(["power", "--measured", str(tmp_path / "none")]) == 1
+    assert "missing file in " in capsys.readouterr().err
+
+
+def test_cost_prints_the_effects_in_short(overlay: str, capsys: pytest.CaptureFixture[str]) -> None:
+    effect = powers(planned(change=yaml.safe_load(Path(overlay).read_text())))[0].effect
+    assert main(["cost", "--configfile", overlay, "--rows", "1000"]) == 0
+    assert f"(faithful-pairs power): gain: {0.3 * effect:.2f}; size: none." in capsys.readouterr().out
+
+
+def test_a_study_without_primary_contrasts_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump({**TWO, "runs": TWO["runs"][:1]}))
+    assert main(["power", "--configfile", str(tmp_path / "one.yaml")]) == 0
+    assert "The study has no primary contrast." in capsys.readouterr().out

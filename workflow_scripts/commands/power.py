@@ -1,0 +1,65 @@
+"""``faithful-pairs power``: the smallest effects that a study can find on its primary contrasts."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workflow_scripts.commands.cost import positive
+from workflow_scripts.core.errors.text import printed
+
+
+def command(
+    configfile: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
+    ] = None,
+    sd: Annotated[
+        list[float] | None,
+        typer.Option(
+            parser=positive,
+            metavar="POINTS",
+            help="deviation between seeds of one network's mean over sets; repeat it for several; default: 0.3 and 0.6",
+        ),
+    ] = None,
+    measured: Annotated[
+        Path | None,
+        typer.Option(metavar="STUDY", help="also use the deviations in a finished study, such as results/demo"),
+    ] = None,
+) -> None:
+    """Print the smallest effects that a study can find.
+
+    For each primary contrast, that is the smallest true effect, in percentage points, for which 80 % of studies with
+    these runs have a conclusive verdict: a two-sided test at 5 % after Holm, with the moderated variance of the
+    summary, under both objectives of the linear probe. For an equivalence, it is the smallest margin. Only deviations
+    between seeds count; those between classes and images make the figures larger. No results are needed.
+
+    \b
+    Examples:
+      faithful-pairs power
+      faithful-pairs power --configfile my-study.yaml --sd 0.2 --sd 0.5
+      faithful-pairs power --measured results/demo
+
+    \b
+    Exit status:
+      0  printed
+      1  a config file is missing or faulty, or the study of --measured has no readable summary
+      2  wrong usage
+    """
+    from workflow_scripts.core.digest import ROOT
+    from workflow_scripts.study.active_config import BASE
+    from workflow_scripts.study.config.files import read_config
+    from workflow_scripts.study.config.study import load_study
+    from workflow_scripts.study.estimates.power import ASSUMED, SCOPE, powers, table
+    from workflow_scripts.study.estimates.power import measured as learned
+    from workflow_scripts.study.units import Units
+
+    units = Units(load_study(read_config([ROOT / BASE, *(configfile or [])])))
+    found, known = powers(units), None if measured is None else learned(measured)
+    lines = table(found, sd or ASSUMED, known) if found else ["The study has no primary contrast."]
+    used = {(one.comparison.contrast.endpoint, one.step) for one in found if not one.reason}
+    for (endpoint, step), one in (known or {}).items():
+        if (endpoint, step) in used:
+            lines.append(f"Measured in {measured}: {endpoint} at {step}, {one.networks} networks of {one.arms} arms.")
+    sys.stdout.write(printed([f"**{units.study.study}**, percentage points", "", *lines, "", SCOPE]))

@@ -1,0 +1,207 @@
+"""The smallest effects that a study can find on its primary contrasts, by the rule of verdicts, before anything runs.
+
+They follow from deviations between seeds, assumed or measured; those between classes and images come on top. A contrast
+whose standard error is e finds an effect if a noncentral t, with noncentrality effect / e, exceeds the critical value.
+That is at 5 % divided by the number of primary contrasts, Holm's first step, and moderated variances are larger than
+true ones (:func:`~workflow_scripts.stats.moderation.expected_seed_part`). Of n tests that must all be passed
+(objectives of the linear probe, both sides of an equivalence), each is passed with probability 1 - 0.2 / n, so that all
+are with at least 0.8, however they depend on one another.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import nctdtrinc, stdtrit
+
+from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.core.declaration.result_names import MEAN
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.contrasts.comparisons import Comparison, arm_weights, common_seeds, judged, planned
+from workflow_scripts.evaluation.contrasts.settings import SummaryRun
+from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, FEWEST_OBJECTIVES
+from workflow_scripts.stats.moderation import FEWEST_ARMS, expected_seed_part
+from workflow_scripts.stats.random_effects import FEWEST_SEEDS, POWER, Part
+from workflow_scripts.study.config.runs import summarised
+from workflow_scripts.study.units import Units
+
+ASSUMED = (0.3, 0.6)
+"""Deviations between seeds of one network's mean over sets, in percentage points; warnings assume the first."""
+ENDPOINTS: tuple[str, ...] = ("linear_probe", "few_shot", "knn")
+MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
+SCOPE = "From deviations between seeds alone; those between classes and images make them larger (docs/statistics.md)."
+
+
+class Power(NamedTuple):
+    """What a study can find on a primary contrast.
+
+    Attributes:
+        arms: how many moderate the variance between seeds.
+        effect: the smallest one that is found in 80 % of studies, if seeds deviate by 1; of an equivalence the margin.
+        reason: why there is no such effect; empty if there is.
+    """
+
+    comparison: Comparison
+    seeds: int
+    arms: int = 0
+    effect: float = np.inf
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """The contrast's, with the tag of its runs if they have one."""
+        return " ".join(filter(None, (self.comparison.contrast.name, self.comparison.tag)))
+
+    @property
+    def step(self) -> str:
+        """The checkpoint that is evaluated."""
+        return self.comparison.sides[0].step
+
+
+def powers(units: Units) -> list[Power]:
+    """Of the study's primary contrasts."""
+    runs = [SummaryRun.model_validate(one) for one in summarised(units.trainings)]
+    primary = [one for one in planned(units.study.contrasts, (), runs) if one.primary]
+    contrasts, how = judged(units.study.contrasts)
+    others = [Comparison(one, how, (), "", "", "", "", "", (), ()) for one in contrasts if not one.of_runs]
+    objectives, family = len(units.settings("linear_probe", {})["objectives"]), len(primary) + len(others)
+    found = [power(one, runs, family, objectives) for one in primary]
+    reason = "its endpoint {} is not an accuracy of networks"
+    return [*found, *(Power(one, 0, reason=reason.format(one.contrast.endpoint)) for one in others)]
+
+
+def power(comparison: Comparison, runs: Sequence[SummaryRun], family: int, objectives: int) -> Power:
+    """Of one primary comparison.
+
+    Args:
+        runs: all of the study, whose arms moderate the variance.
+        family: number of primary comparisons.
+        objectives: how many of the linear probe are fitted.
+    """
+    seeds, contrast = len(common_seeds(comparison.sides)), comparison.contrast
+    if reason := _no_effect(comparison, seeds, objectives):
+        return Power(comparison, seeds, reason=reason)
+    weights, steps = arm_weights(comparison.sides), {side.step for side in comparison.sides}
+    counts = Counter(run.kind for run in runs if run.batch_size and steps <= {*run.steps})
+    arms = {kind: count for kind, count in counts.items() if count >= FEWEST_SEEDS}
+    variance, arms_used = sum(weight**2 for weight in weights.values()) / seeds, 0
+    part, freedom = Part(np.array(variance), seeds - 1.0), seeds - 1.0
+    if len(steps) == 1 and len(arms) >= FEWEST_ARMS and weights.keys() <= arms.keys():
+        of_arms, arms_used = np.array([weights.get(kind, 0.0) for kind in arms]), len(arms)
+        part, freedom = expected_seed_part(np.array([*arms.values()]) - 1.0, of_arms, seeds)
+    sides = 1 if contrast.margin is None else 2
+    passed = 1 - (1 - POWER) / sides / (objectives if contrast.endpoint == "linear_probe" else 1)
+    critical = stdtrit(part.freedom, 1 - ALPHA * sides / 2 / family) * np.sqrt(part.variance / variance)
+    effect = float(nctdtrinc(freedom, 1 - passed, critical) * np.sqrt(variance))
+    return Power(comparison, seeds, arms_used, effect)
+
+
+def _no_effect(comparison: Comparison, seeds: int, objectives: int) -> str:
+    """Why deviations between seeds say nothing about a contrast, or why it will have no verdict; empty if neither."""
+    endpoint = comparison.contrast.endpoint
+    networks = {(run.kind, side.step) for side in comparison.sides for run in side.runs}
+    if comparison.unequal:
+        return f"its runs differ in {' and '.join(comparison.unequal)}"
+    if seeds < FEWEST_SEEDS:
+        return f"its runs have fewer than {FEWEST_SEEDS} seeds in common"
+    if len(networks) > len({kind for kind, _ in networks}):
+        return "it compares checkpoints of the same networks, whose scores depend on one another"
+    if not any(round(weight, 9) for weight in arm_weights(comparison.sides).values()):
+        return "it compares runs with themselves"
+    if endpoint == "linear_probe" and objectives < FEWEST_OBJECTIVES:
+        return f"a verdict needs {FEWEST_OBJECTIVES} objectives of the linear probe"
+    return ""
+
+
+class Deviation(NamedTuple):
+    """Measured deviation between seeds in percentage points, and how many networks of how many arms it is of."""
+
+    points: float
+    networks: int
+    arms: int
+
+
+def measured(study: Path) -> dict[tuple[str, str], Deviation]:
+    """By endpoint and checkpoint, from a study's summary: pooled over its trained arms of at least two seeds.
+
+    They are those of the mean over sets, or of the only set, and of the objective that deviates most.
+
+    Raises:
+        PipelineError: there is no summary, or it is unreadable.
+    """
+    import pyarrow as pa
+
+    from workflow_scripts.core.files.foreign import batches, readable
+
+    summary = Artifact(study / "summary" / f"summary{MANIFEST}")
+    of_arm = ("method", "pairs", "augmentation", "backbone", "tag")
+    columns = {name: pa.string() for name in (*of_arm, "metric", "step", "dataset")}
+    with readable("unreadable summary", summary.manifest_path, "recompute it with snakemake --force summary"):
+        found = batches(summary.path(".parquet"), {**columns, "batch_size": pa.int64(), "value": pa.float64()})
+        rows = [row for batch in found for row in batch.to_pylist() if row["batch_size"]]
+    rows = [row for row in rows if row["metric"].split(".")[0] in ENDPOINTS]
+    sets = Counter(metric for metric, _ in {(row["metric"], row["dataset"]) for row in rows})
+    scores: dict[tuple[str, str], dict[tuple[str, ...], list[float]]] = {}
+    for row in rows:
+        if row["dataset"] == MEAN or sets[row["metric"]] == 1:
+            arms = scores.setdefault((row["metric"], row["step"]), {})
+            arms.setdefault(tuple(row[name] for name in of_arm), []).append(100 * row["value"])
+    deviations: dict[tuple[str, str], Deviation] = {}
+    for (metric, step), arms in scores.items():
+        several = [values for values in arms.values() if len(values) > 1]
+        networks = sum(map(len, several))
+        squares = sum(float(np.var(values)) * len(values) for values in several)
+        if several:
+            one = Deviation(float(np.sqrt(squares / (networks - len(several)))), networks, len(several))
+            key = metric.split(".")[0], step
+            deviations[key] = max(one, deviations.get(key, one))
+    return deviations
+
+
+def too_little_power(units: Units, wanted: float) -> Iterator[PipelineError]:
+    """Warnings about primary contrasts that do not find ``smallest_effect``, or the margin of an equivalence."""
+    for one in powers(units):
+        contrast = one.comparison.contrast
+        at = [term.at or 0.0 for term in contrast.terms] if contrast.test == "slope" else [0.0, 1.0]
+        margin, least = contrast.margin, one.effect * ASSUMED[0] * (max(at) - min(at))
+        if not one.reason and least > (margin or wanted):
+            limit = f"smallest_effect is {wanted:g}" if margin is None else f"its margin is {margin:g}"
+            over = " over the range of at" if contrast.test == "slope" else ""
+            value = f"{least:.2f} points{over} are needed if seeds deviate by {ASSUMED[0]:g}, and {limit}"
+            advice = "plan more seeds, a mean over more methods, or fewer primary contrasts (faithful-pairs power)"
+            yield PipelineError("too little power", f"contrast {one.name}", value, advice)
+
+
+def table(
+    found: Sequence[Power], deviations: Sequence[float], learned: Mapping[tuple[str, str], Deviation] | None = None
+) -> list[str]:
+    """Lines of a Markdown table of the smallest effects, and the reasons why there are none.
+
+    Args:
+        deviations: assumed ones between seeds, in percentage points.
+        learned: those that were measured, by endpoint and checkpoint.
+    """
+    known = learned or {}
+    names = ["primary contrast", "effect", "seeds", "arms", *(f"sd {one:g}" for one in deviations)]
+    names += ["sd measured", "measured"] if learned is not None else []
+    lines = [f"| {' | '.join(names)} |", f"|---|---{'|--:' * (len(names) - 2)}|"]
+    for one in (one for one in found if not one.reason):
+        contrast = one.comparison.contrast
+        cells = [one.name, MEANING[contrast.test], str(one.seeds), str(one.arms or "own")]
+        digits = ".3g" if contrast.test == "slope" else ".2f"
+        cells += [f"{one.effect * deviation:{digits}}" for deviation in deviations]
+        if learned is not None:
+            own = known.get((contrast.endpoint, one.step))
+            cells += [f"{own.points:.2f}", f"{one.effect * own.points:{digits}}"] if own else ["none", ""]
+        lines.append(f"| {' | '.join(cells)} |")
+    reasons = [f"{one.name}: none, since {one.reason}." for one in found if one.reason]
+    return [*(lines if len(reasons) < len(found) else []), *reasons]
+
+
+def in_short(found: Sequence[Power]) -> str:
+    """A line with the smallest effects at the first assumed deviation."""
+    shown = [f"{one.name}: {f'{one.effect * ASSUMED[0]:.2f}' if not one.reason else 'none'}" for one in found]
+    about = f"Effects, in points, that 80 % of studies find if seeds deviate by {ASSUMED[0]:g} (faithful-pairs power)"
+    return f"{about}: {'; '.join(shown)}."
