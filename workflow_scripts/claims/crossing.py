@@ -1,0 +1,60 @@
+"""Where a line crosses zero, with an interval: Fieller's (1954, J. R. Statist. Soc. B 16:175), by inversion of tests.
+
+The line d(x) is the contrast "fitted score at the share x, minus a reference". Its estimate is linear in x and its
+variance quadratic, so both follow from the contrasts at x = 0, 1/2 and 1. The interval has all shares at which the
+contrast's own interval contains 0: those at which the reference may still be equal.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+STEPS = 1000
+
+
+class Crossing(NamedTuple):
+    """A share, between 0 and 1.
+
+    Attributes:
+        share: where the line rises above zero; None if it does not do so between 0 and 1.
+        low, high: the interval; None if it contains no share between 0 and 1.
+        at_zero, at_one: the line there.
+    """
+
+    share: float | None
+    low: float | None
+    high: float | None
+    at_zero: float
+    at_one: float
+
+    @property
+    def text(self) -> str:
+        """The end of a sentence that begins with "language"."""
+        if self.low is None or self.high is None:
+            return "is above self at every share" if self.at_zero > 0 else "is below self at every share"
+        low, high = (f"{100 * end:.0f} %" for end in (self.low, self.high))
+        if self.share is None:
+            above = "above" if self.at_zero + self.at_one > 0 else "below"
+            return f"is {above} self on the fitted line, but may be equal to it at shares from {low} to {high}"
+        return f"overtakes self at a share of {100 * self.share:.0f} % [{low} to {high}]"
+
+
+def crossing(estimates: Sequence[float], halves: Sequence[float]) -> Crossing:
+    """Where the line rises above zero.
+
+    Args:
+        estimates: (3,) of the contrasts at 0, 1/2 and 1.
+        halves: (3,) half widths of their intervals.
+    """
+    first, middle, last = np.square(halves)
+    x = np.linspace(0, 1, STEPS + 1)
+    # Lagrange's polynomial through the squared half widths
+    square = first * (1 - x) * (1 - 2 * x) + 4 * middle * x * (1 - x) + last * x * (2 * x - 1)
+    line = estimates[0] + (estimates[2] - estimates[0]) * x
+    equal = x[np.square(line) <= np.maximum(square, 0)]
+    rises = estimates[0] < 0 < estimates[2]
+    share = float(-estimates[0] / (estimates[2] - estimates[0])) if rises else None
+    # An interval narrower than a step may lie between two of them.
+    low, high = (float(equal[0]), float(equal[-1])) if len(equal) else (share, share)
+    return Crossing(share, low, high, float(estimates[0]), float(estimates[2]))

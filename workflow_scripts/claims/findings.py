@@ -1,0 +1,104 @@
+"""What a finished study found on its primary contrasts, read from its summary."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.claims.crossing import Crossing, crossing
+from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.provenance.nodes import load, study_root
+
+Row = dict[str, Any]
+Signed = tuple[int, str]
+LINES: tuple[Signed, ...] = ((1, "line at 0 - self"), (1, "line at 1/2 - self"), (1, "line at 1 - self"))
+"""Contrasts of a line fitted over shares of faithful captions with self, whose zero is the crossing."""
+MIXTURE: tuple[Signed, ...] = (
+    (-1, "original - shuffled"),
+    (-1, "original - (generated + shuffled) / 2"),
+    (1, "generated - original"),
+)
+"""Contrasts of mixtures of shuffled and generated captions with titles: how faithful these are, as a judge sees it."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finished study.
+
+    Attributes:
+        rows: of its summary.
+        contrasts: rows of its contrasts at the level that counts.
+        settings: the contrasts as its config lists them, by name.
+        root: its root hash; empty if an artifact behind its report is missing.
+        commit: of the code that made the summary; empty if unknown.
+    """
+
+    name: str
+    folder: Path
+    rows: Sequence[Row]
+    contrasts: Sequence[Row]
+    settings: Mapping[str, Row]
+    root: str
+    commit: str
+
+    def primary(self, contrast: str) -> list[Row]:
+        """The rows of a primary contrast with its verdict, one for each objective of the linear probe."""
+        return [row for row in self.contrasts if row["contrast"] == contrast and row["primary"] and row["verdict"]]
+
+    def places(self, contrast: str) -> dict[str, float]:
+        """Of a slope over pair tables, where each is on the line; empty for other contrasts."""
+        terms = self.settings.get(contrast, {}).get("terms", ())
+        return {term["pairs"]: term["at"] for term in terms if term.get("at") is not None and term.get("pairs")}
+
+    def steps(self, row: Row) -> str:
+        """The lengths of the trainings that a row compares, such as "400 steps"; empty for figures without runs."""
+        runs = {checkpoint.rpartition(".")[0] for side in ("plus", "minus") for checkpoint in row[side].split()}
+        lengths = sorted({one["trained_steps"] for one in self.rows if one["run"] in runs and one["trained_steps"]})
+        return f"{' and '.join(f'{length:,}' for length in lengths)} steps" if lengths else ""
+
+    def crossings(self, line: Sequence[Signed], suffix: str = "") -> list[Crossing]:
+        """Of a line that three contrasts describe, under each objective; empty if the study has not got them."""
+        tables = [self._like(f"{name}{suffix}") for _, name in line]
+        keys = [key for key in tables[0] if all(key in table for table in tables)]
+        return [
+            crossing(
+                [sign * table[key]["difference"] for (sign, _), table in zip(line, tables, strict=True)],
+                [(table[key]["high"] - table[key]["low"]) / 2 for table in tables],
+            )
+            for key in keys
+        ]
+
+    def _like(self, contrast: str) -> Mapping[str, Row]:
+        """By metric, the rows of a contrast on the set or mean of the primary contrasts."""
+        sets = {(row["dataset"], row["metric"]) for row in self.contrasts if row["primary"]}
+        return {
+            row["metric"]: row
+            for row in self.contrasts
+            if row["contrast"] == contrast and (row["dataset"], row["metric"]) in sets and row["low"] is not None
+        }
+
+
+def read(folder: Path) -> Found | None:
+    """A study's findings; None if it has no summary yet.
+
+    Raises:
+        PipelineError: its summary or a run record is unreadable.
+    """
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.core.files.foreign import readable
+    from workflow_scripts.reporting.page import computation
+
+    summary = Artifact(folder / "summary" / f"summary{MANIFEST}")
+    if not summary.manifest_path.exists():
+        return None
+    with readable("unreadable summary", summary.manifest_path, "recompute it with snakemake --force summary"):
+        rows, contrasts = (
+            pq.read_table(summary.path(suffix)).to_pylist() for suffix in (".parquet", ".contrasts.parquet")
+        )
+    root, _ = study_root(load(folder))
+    made = computation(summary)
+    settings = {contrast["name"]: contrast for contrast in made.get("settings", {}).get("contrasts", ())}
+    commit = (made.get("git") or {}).get("commit")
+    counted = [row for row in contrasts if row["verdict"]]
+    return Found(folder.name, folder, rows, counted, settings, root or "", commit or "")

@@ -1,0 +1,152 @@
+"""The page of claims and docs/evidence.md: for each claim a sentence, a figure, a table, the command and the limits."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from workflow_scripts.claims.catalogue import CLAIMS, SCALES, Claim, Part
+from workflow_scripts.claims.findings import Found, Row
+from workflow_scripts.claims.sentences import needed, number, sentence
+from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.core.declaration.result_names import UNTRAINED
+from workflow_scripts.evaluation.contrasts.verdicts import INCONCLUSIVE
+from workflow_scripts.reporting.charts import Dot, Line, dots, lines
+from workflow_scripts.reporting.page import TEMPLATES as REPORT
+from workflow_scripts.reporting.page import computation, environment, policy
+from workflow_scripts.reporting.sections.contrasts import shown_p
+from workflow_scripts.reporting.sections.headline import arms
+from workflow_scripts.reporting.text import arm_class, minus
+
+TEMPLATES = Path(__file__).parent / "templates"
+Studies = Mapping[tuple[str, str], Sequence[tuple[Found, float | None]]]
+"""By claim and scale: finished studies, each with its smallest effect of interest in points, if it states one."""
+
+
+def html(studies: Studies) -> bytes:
+    """The page as UTF-8."""
+    style = (REPORT / "style.css").read_text(encoding="utf-8")
+    page = environment(TEMPLATES).get_template("claims.html")
+    return page.render(claims=_context(studies), style=Markup(style), policy=policy(style)).encode()
+
+
+def markdown(studies: Studies) -> bytes:
+    """The same without figures, as Markdown."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return made.get_template("evidence.md").render(claims=_context(studies)).encode()
+
+
+def _context(studies: Studies) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": claim.name,
+            "question": claim.question,
+            "limits": claim.limits,
+            "scales": [
+                _scale(claim, scale, studies[claim.name, scale]) for scale in SCALES if studies.get((claim.name, scale))
+            ],
+        }
+        for claim in CLAIMS
+    ]
+
+
+def _scale(claim: Claim, scale: str, studies: Sequence[tuple[Found, float | None]]) -> dict[str, Any]:
+    found = [(study, part, row) for study, _ in studies for part in claim.parts for row in study.primary(part.contrast)]
+    return {
+        "name": scale,
+        "sentence": sentence(claim, scale, [study for study, _ in studies]),
+        "figures": [*_forests(found), *(figure for study, _ in studies for figure in _curves(claim, study))],
+        "rows": [_row(study, part, row) for study, part, row in found],
+        "open": [line for study, wanted in studies for line in _open(claim, study, wanted)],
+        "studies": [{"name": study.name, "root": study.root, "commit": study.commit} for study, _ in studies],
+    }
+
+
+def _row(study: Found, part: Part, row: Row) -> dict[str, str]:
+    return {
+        "study": study.name,
+        "contrast": minus(row["contrast"]),
+        "measure": row["metric"],
+        "number": f"{number(part, row)} {part.unit}",
+        "n": f"{row['n']} images" if row["level"] == "image" else f"{row['n']} seeds",
+        "steps": study.steps(row),
+        "p": shown_p(row["p_adjusted"]),
+        "verdict": row["verdict"],
+        "reason": row["reason"],
+    }
+
+
+def _forests(found: Sequence[tuple[Found, Part, Row]]) -> list[Markup]:
+    """For each unit, a figure of the primary contrasts with their intervals."""
+    by_unit: dict[str, list[Dot]] = {}
+    for study, part, row in found:
+        value, low, high = (
+            None if row[key] is None else part.scale * row[key] for key in ("difference", "low", "high")
+        )
+        if value is not None:
+            label = f"{study.name.partition('-')[2].partition('-')[2]}: {minus(row['contrast'])}"
+            by_unit.setdefault(part.unit, []).append(Dot(label, "arm-revised", value, low, high))
+    return [dots(rows, "primary contrasts", unit) for unit, rows in by_unit.items()]
+
+
+def _curves(claim: Claim, study: Found) -> list[Markup]:
+    """For each slope over pair tables, accuracy along its line; the study's other arms are level."""
+    measured = [(arm, value.value) for arm in arms(study.rows) if (value := arm.estimates["probe"]) is not None]
+    drawn = []
+    for part in claim.parts:
+        places, rows = study.places(part.contrast), study.primary(part.contrast)
+        tags = {row["tag"] for row in rows}
+        if not places or not rows:
+            continue
+        on_line = sorted(
+            (places[arm.pairs], value) for arm, value in measured if arm.pairs in places and arm.tag in tags
+        )
+        x, y = zip(*on_line, strict=True)
+        others = [(arm, value) for arm, value in measured if arm.pairs not in places and arm.tag in (*tags, "")]
+        level = [
+            Line(f"{arm.pairs}, {arm.method}", arm_class(arm.pairs), (x[0], x[-1]), (value, value))
+            for arm, value in others
+        ]
+        curves = [Line("pairs by language", "arm-revised", x, y), *level]
+        drawn.append(lines(curves, "linear probe, %", part.contrast.partition(" over ")[2], 100))
+    return drawn
+
+
+def _open(claim: Claim, study: Found, wanted: float | None) -> list[str]:
+    """For each open primary contrast of runs, the trainings that would decide it."""
+    said = []
+    for part in claim.parts:
+        rows = [row for row in study.primary(part.contrast) if row["verdict"] == INCONCLUSIVE]
+        least = _wanted(study.settings.get(part.contrast, {}), wanted)
+        figures = [one for row in rows if least and (one := needed(row, least / 100))]
+        if figures:
+            most = max(figures)
+            more = f"{most.trainings} trainings more{_hours(study, most.trainings)}"
+            finds = f"an effect of {least:.3g} {part.unit} would be found in 80 % of studies"
+            said.append(f"{study.name}, {minus(part.contrast)}: with {most.seeds} seeds, {more}, {finds}.")
+    return said
+
+
+def _wanted(contrast: Row, wanted: float | None) -> float | None:
+    """The smallest effect of interest in the contrast's unit: of a slope, that over the range of its line."""
+    at = [term["at"] for term in contrast.get("terms", ()) if term.get("at") is not None]
+    return wanted / (max(at) - min(at)) if wanted and at else wanted
+
+
+def _hours(study: Found, trainings: int) -> str:
+    """What so many trainings would take, by the mean of the study's own; empty if their records do not say."""
+    records = [computation(Artifact(path)) for path in sorted(study.folder.glob(f"pretrain/*{MANIFEST}"))]
+    hours = [
+        record["figures"]["work_seconds"] * record["settings"].get("processes", 1) / 3600
+        for record in records
+        if record.get("figures", {}).get("work_seconds") and record["settings"].get("method") != UNTRAINED
+    ]
+    if not hours:
+        return ""
+    unit = "GPU hours" if records[0].get("environment", {}).get("device") == "cuda" else "hours of one core"
+    return f" ({trainings * math.fsum(hours) / len(hours):.3g} {unit})"

@@ -1,0 +1,2 @@
+def overlay(folder):
+    return {}

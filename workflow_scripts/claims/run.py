@@ -1,0 +1,92 @@
+"""Runs the studies of claims, one Snakemake after the other; what they have in common comes from the cache."""
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from workflow_scripts.claims.catalogue import ORDER, SCALES
+from workflow_scripts.claims.findings import Found, read
+from workflow_scripts.claims.photos import overlay
+from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.durable import make_folders, write_atomic
+from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.study.active_config import BASE
+from workflow_scripts.study.config.files import read_config
+
+CONFIGS = Path("profiles/claims")
+RESULTS = Path("results")
+BELOW = {
+    "demo": (Path("profiles/demo/study.yaml"), CONFIGS / "demo/base.yaml"),
+    "photos": (CONFIGS / "photos/base.yaml",),
+}
+"""Config files of each scale that all of its studies begin with."""
+
+
+class Planned(NamedTuple):
+    """A study of a claim with its config files, overlays of config.yaml."""
+
+    claim: str
+    scale: str
+    files: tuple[Path, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where its results go."""
+        return RESULTS / f"claims-{self.scale}-{self.files[-1].stem}"
+
+    def found(self) -> tuple[Found, float | None] | None:
+        """What it found, and its smallest effect of interest; None if it has not been run."""
+        found = read(self.folder)
+        if found is None:
+            return None
+        settings = read_config([ROOT / BASE, *(ROOT / file for file in self.files)]).data()
+        return found, settings.get("smallest_effect")
+
+
+def planned(names: Iterable[str], scale: str, photos: Path | None = None) -> list[Planned]:
+    """The studies of claims at a scale, from cheap to dear; all claims if none is named.
+
+    Args:
+        photos: the folder of photos, of which a config file is written beside the page.
+
+    Raises:
+        PipelineError: there is no such claim, or it has no study at this scale.
+    """
+    below = list(BELOW.get(scale, ()))
+    if photos is not None:
+        generated = RESULTS / "claims/photos.yaml"
+        make_folders(generated.parent)
+        write_atomic(generated, pretty(overlay(photos)))
+        below.append(generated)
+    wanted = list(names)
+    unknown = [name for name in wanted if name not in ORDER]
+    if unknown:
+        raise PipelineError("no such claim", "CLAIM", ", ".join(unknown), f"there are {', '.join(sorted(ORDER))}")
+    found: list[Planned] = []
+    for claim in (name for name in ORDER if name in wanted or not wanted):
+        stem = claim.lower()
+        files = sorted((ROOT / CONFIGS / scale).glob(f"{stem}*.yaml"))
+        if not files and wanted:
+            raise PipelineError("no study of this claim", claim, f"scale {scale}", "choose another scale")
+        found += [Planned(claim, scale, (*below, file.relative_to(ROOT))) for file in files]
+    return found
+
+
+def run(study: Planned, profile: str) -> bool:
+    """Compute a study with Snakemake; whether it succeeded."""
+    words = [sys.executable, "-m", "snakemake", "--profile", profile, "--configfile", *map(str, study.files)]
+    return subprocess.run(words, cwd=ROOT).returncode == 0
+
+
+def finished() -> dict[tuple[str, str], list[tuple[Found, float | None]]]:
+    """All studies of all claims and scales that have been run, by claim and scale."""
+    found: dict[tuple[str, str], list[tuple[Found, float | None]]] = {}
+    for scale in SCALES:
+        for study in planned((), scale):
+            one = study.found()
+            if one is not None:
+                found.setdefault((study.claim, scale), []).append(one)
+    return found

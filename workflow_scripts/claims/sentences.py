@@ -1,0 +1,96 @@
+"""One sentence for each claim and scale, by rule from the verdicts of its studies' primary contrasts."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from workflow_scripts.claims.catalogue import SCALES, Claim, Part
+from workflow_scripts.claims.crossing import Crossing
+from workflow_scripts.claims.findings import LINES, MIXTURE, Found, Row
+from workflow_scripts.evaluation.contrasts.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED
+
+CAPTIONER = "captioner"
+"""Begins the second part of the name of a study with another captioner, such as `c2-captioner50`."""
+
+
+def sentence(claim: Claim, scale: str, studies: Sequence[Found]) -> str:
+    """What was found of a claim at a scale."""
+    told = [clause for study in studies for clause in clauses(claim, study)]
+    if not told:
+        return f"{SCALES[scale]}, nothing has been found yet."
+    built = f" The world has this built in: {claim.built_in}." if scale == "demo" and claim.built_in else ""
+    return f"{SCALES[scale]}, {'; '.join(told)}.{built}"
+
+
+def clauses(claim: Claim, study: Found) -> list[str]:
+    """What one study says of the claim."""
+    found = [_clause(part, study, rows) for part in claim.parts if (rows := study.primary(part.contrast))]
+    found += [clause for suffix in ("", " (short)") if (clause := _overtakes(study, suffix))]
+    shares = study.crossings(MIXTURE)
+    if shares:
+        found.append(f"the judge sees titles as {_faithful(shares)} faithful captions, the rest as if of other images")
+    return found
+
+
+def _clause(part: Part, study: Found, rows: Sequence[Row]) -> str:
+    verdict = rows[0]["verdict"]
+    said = {SUPPORTED: part.supported, CONTRADICTED: part.contradicted}.get(verdict, part.inconclusive)
+    if verdict not in (SUPPORTED, CONTRADICTED, INCONCLUSIVE):
+        said = f"{part.inconclusive}, since the runs are {verdict}"
+    _, _, other = study.name.partition(f"-{CAPTIONER}")
+    which = f"with the captioner that names {other} % of concepts right" if other else ""
+    numbers = f"{' and '.join(number(part, row) for row in rows)} {part.unit}"
+    reason = rows[0]["reason"] if verdict != SUPPORTED else ""
+    return (
+        f"{' '.join(filter(None, (which, said)))} ({', '.join(filter(None, (numbers, study.steps(rows[0]), reason)))})"
+    )
+
+
+def number(part: Part, row: Row) -> str:
+    """A difference with its interval, in the part's unit."""
+    value, low, high = (_shown(part, row[name]) for name in ("difference", "low", "high"))
+    return f"{value} [{low}, {high}]" if low and high else value
+
+
+def _shown(part: Part, value: float | None) -> str:
+    if value is None:
+        return ""
+    scaled = part.scale * value
+    text = f"{scaled:+.1f}" if part.scale == 100 else f"{scaled:+.3g}"
+    return text.replace("-", "−")
+
+
+def _overtakes(study: Found, suffix: str) -> str:
+    """Where language overtakes self, under both objectives if they differ."""
+    texts = dict.fromkeys(one.text for one in study.crossings(LINES, suffix))
+    if not texts:
+        return ""
+    short = " after the short training" if suffix else ""
+    return f"by a line over the shares, language {' or '.join(texts)}{short}"
+
+
+def _faithful(shares: Sequence[Crossing]) -> str:
+    one = shares[0]
+    if one.share is None or one.low is None or one.high is None:
+        return "all" if one.at_one < 0 else "no"
+    return f"{100 * one.share:.0f} % [{100 * one.low:.0f}, {100 * one.high:.0f}]"
+
+
+class Needed(NamedTuple):
+    """What would decide an open contrast: about so many seeds, and trainings on top of those that there are."""
+
+    seeds: int
+    trainings: int
+
+
+def needed(row: Row, wanted: float) -> Needed | None:
+    """For an open contrast of runs, what finds an effect of `wanted` (a share) in 80 % of studies.
+
+    The smallest effect that is found falls at least with the root of the number of seeds. None if there is no such
+    figure, or if the present seeds suffice: the effect is then likely smaller.
+    """
+    least, seeds = row["detectable"], row["n"]
+    if least is None or row["level"] != "joint" or not row["plus"] or least <= wanted:
+        return None
+    more = math.ceil(seeds * (least / wanted) ** 2)
+    return Needed(more, round(len({*row["plus"].split(), *row["minus"].split()}) * (more / seeds - 1)))

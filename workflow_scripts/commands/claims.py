@@ -1,0 +1,82 @@
+"""``faithful-pairs claims``: run the studies of the eight claims and write their page."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from workflow_scripts.core.errors.text import printed
+
+
+def command(
+    claim: Annotated[list[str] | None, typer.Argument(metavar="[CLAIM]...", help="such as C3; default: all")] = None,
+    scale: Annotated[
+        Literal["demo", "photos", "full"],
+        typer.Option(help="the demo's world, photos with human captions, or the full study with GPUs"),
+    ] = "demo",
+    photos: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="with --scale photos: the photos (docs/your-own-data.md)"),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Snakemake's profile; default: profiles/demo, or profiles/local for full"),
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="also write the page as Markdown, such as docs/evidence.md")
+    ] = None,
+) -> None:
+    """Run the studies of claims on language guidance, from cheap to dear, and write a page on what they found.
+
+    Each claim is a question with a study in profiles/claims/SCALE/. What studies have in common is computed once. The
+    same command continues after an interruption, and does nothing if all is done. The page, results/claims/index.html,
+    has every claim that has been run, at each scale.
+
+    \b
+    Examples:
+      faithful-pairs claims C1 C5
+      faithful-pairs claims
+      faithful-pairs claims --scale photos --photos ../photos
+      faithful-pairs claims C3 --scale full --profile slurm
+
+    \b
+    Exit status:
+      0  the page is written
+      1  a study failed; the page has the others
+      2  wrong usage
+    """
+    import webbrowser
+
+    from workflow_scripts.claims.catalogue import CLAIMS
+    from workflow_scripts.claims.page import html
+    from workflow_scripts.claims.page import markdown as as_markdown
+    from workflow_scripts.claims.run import RESULTS, finished, planned, run
+    from workflow_scripts.claims.sentences import sentence
+    from workflow_scripts.core.files.durable import make_folders, write_durable
+
+    if (scale == "photos") != (photos is not None):
+        raise typer.BadParameter("--scale photos needs a folder, and only it takes one", param_hint="--photos")
+    failed = []
+    for study in planned(claim or (), scale, photos):
+        sys.stdout.write(printed([f"{study.claim}: {study.folder}"]))
+        sys.stdout.flush()
+        if not run(study, profile or ("profiles/local" if scale == "full" else "profiles/demo")):
+            failed.append(study)
+    studies, page = finished(), RESULTS / "claims/index.html"
+    make_folders(page.parent)
+    write_durable(page, html(studies))
+    if markdown is not None:
+        write_durable(markdown, as_markdown(studies))
+    told = [
+        f"{one.name}. {one.question}\n{sentence(one, scale, [found for found, _ in studies[one.name, scale]])}\n"
+        for one in CLAIMS
+        if (one.name, scale) in studies
+    ]
+    sys.stdout.write(printed([*told, f"Page: {page}"]))
+    if sys.stdout.isatty():
+        webbrowser.open(page.absolute().as_uri())
+    if failed:
+        names = ", ".join(study.folder.name for study in failed)
+        sys.stderr.write(printed([f"error: these studies failed: {names}; the same command goes on with them"]))
+        raise typer.Exit(1)
