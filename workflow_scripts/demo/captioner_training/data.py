@@ -16,6 +16,7 @@ SPLIT = "captioner"
 # All scenes and colours, so that the captioners know every world that a config can choose.
 TRUE = World(scenes=get_args(SceneName), colours=get_args(ColourName), wrong_concept=0, wrong_property=0)
 OF_ALL = 3  # every third picture is of any scene and colour, the others are of the demo's
+FULL_CAPTION = TRUE.model_copy(update={"named": (0.0, 0.0, 0.0, 0.0, 0.0, 1.0)})
 FALSE = TRUE.model_copy(update={"wrong_concept": 0.5, "wrong_property": 0.35})
 PROPERTIES = {name: values(name, TRUE) for name in LABELS}
 FULL, CONCEPT_ALONE, VAGUE, NONE = 0.98, 0.7, 0.1, 0.02
@@ -71,6 +72,11 @@ def _foreign(rng: np.random.Generator) -> str:
     """A text of mostly unknown words, now and then a word of the world among them."""
     drawn = [UNKNOWN if rng.random() < 0.65 else str(rng.choice(words())) for _ in range(int(rng.integers(3, 22)))]
     return " ".join(drawn)
+
+
+def full_captions(rng: np.random.Generator, specs: Sequence[Spec]) -> list[str]:
+    """Captions that name all properties, so that the contrastive features tell pictures apart by each of them."""
+    return [caption(rng, spec, FULL_CAPTION).text for spec in specs]
 
 
 def training_texts(rng: np.random.Generator, specs: Sequence[Spec]) -> tuple[list[list[str]], np.ndarray]:

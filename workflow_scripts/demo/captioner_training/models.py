@@ -124,8 +124,8 @@ def new_models(size: int, patch: int, layers: int) -> tuple[Blip2ForConditionalG
     matcher.vision_model = captioner.vision_model
     for model in (captioner, matcher):
         model.query_tokens.data.normal_(std=0.5)  # zeros would leave the queries alike for long
-    # As small as usual, places would be learned late, if at all.
-    captioner.vision_model.embeddings.position_embedding.data.normal_(std=0.5)
+    # As small as usual, places would be learned late, if at all; much larger, sizes would.
+    captioner.vision_model.embeddings.position_embedding.data.normal_(std=0.5).mul_(0.3)
     return captioner, matcher
 
 
