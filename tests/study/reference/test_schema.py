@@ -15,7 +15,7 @@ from workflow_scripts.study.reference.schema import config_schema, definitions
 ROOT = Path(__file__).resolve().parents[3]
 CONFIGS = [
     ROOT / "config.yaml",
-    *(path for path in sorted(ROOT.glob("profiles/*/*.yaml")) if path.stem not in ("profile", "partitions")),
+    *(path for path in sorted(ROOT.glob("profiles/**/*.yaml")) if path.stem not in ("profile", "partitions")),
     *sorted(ROOT.glob("tests/config/*.yaml")),
     *sorted(ROOT.glob("tests/slurm/*.yaml")),
 ]
