@@ -274,7 +274,8 @@ def test_an_entry_is_complete_and_works(name: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.csv" if kind.from_file else None
     arm = SelectCaptions.model_validate({"kind": name})
     others = {getattr(arm, setting): arm_of("original", table) for setting in kind.arms}
-    rows = kind.select(ArmInputs(table, others, file), settings_of(arm, ARM_KINDS[name]))
+    inputs = ArmInputs(table, others, file, describe=lambda key, *of_arm: f"{key} shows {of_arm}")
+    rows = kind.select(inputs, settings_of(arm, ARM_KINDS[name]))
     assert rows.schema == SCHEMA
     assert rows["key"] == table["key"] and rows["caption"].null_count == 0
     assert counts(rows, table)["rows"] == 9
@@ -287,7 +288,7 @@ def test_settings_of_all_kinds_are_keys_of_an_arm() -> None:
             # Kinds that share a setting define it alike.
             assert (fields[key].default, fields[key].annotation) == (field.default, field.annotation), (name, key)
             assert name in str(fields[key].description).split(":")[0]
-    assert str(fields["seed"].description) == "mixed, random_sentence and shuffled: seed of random choices"
+    assert str(fields["seed"].description) == "mixed, random_sentence, shuffled and world: seed of random choices"
     arm = SelectCaptions.model_validate({"kind": "mixed", "share": 0.25, "seed": 3, "margin": 2.0})
     assert settings_of(arm, ARM_KINDS["mixed"]).model_dump() == {
         "base": "original",

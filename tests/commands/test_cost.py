@@ -19,8 +19,8 @@ def test_cost_uses_the_row_count_of_a_fixed_size_study(capsys: pytest.CaptureFix
     demo = ["--configfile", "profiles/demo/study.yaml"]
     assert main(["cost", *demo]) == 0
     assert "**demo (3,115 rows)**" in capsys.readouterr().out
-    assert main(["cost", *demo, "--configfile", "profiles/demo/dose.yaml", "--rows", "500"]) == 0
-    assert capsys.readouterr().out.startswith("**dose (500 rows)**")
+    assert main(["cost", *demo, "--configfile", "profiles/demo/resnet18.yaml", "--rows", "500"]) == 0
+    assert capsys.readouterr().out.startswith("**demo_resnet18 (500 rows)**")
 
 
 def test_cost_warns_of_gpus_with_few_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.embeddings.small_runs import save_tower
-from tests.helpers import make_artifact, run
+from tests.helpers import Fails, make_artifact, run
 from tests.stages.captioned import CAPTIONS, Captioned
 from workflow_scripts.stages import embed_captions, pair_table
 
@@ -62,3 +62,23 @@ def test_captions_by_the_text_tower_of_a_run(given: Captioned, tmp_path: Path) -
         expected = torch.nn.functional.normalize(tower(torch.tensor([row])))[0]
     np.testing.assert_allclose(np.load(made.path(".npy"))[5], expected.numpy(), rtol=1e-5, atol=1e-6)
     assert not made.has(".unknown.npy")
+
+
+def test_the_first_dimensions_are_kept_and_made_unit_length_again(
+    given: Captioned, tmp_path: Path, fails: Fails
+) -> None:
+    (tmp_path / "words.vec").write_text("red 1 2 2\ncat 3 2 -2\nsky 0 0 5\n")
+    inputs, sources = {"captions": given.arm("original").manifest_path}, {"encoder": tmp_path / "words.vec"}
+    vectors = {}
+    for dimensions in (None, 2, 3):
+        settings = {"kind": "word_vectors", "dimensions": dimensions}
+        name, unit = f"embed_captions/original.words{dimensions}", {"arm": "original", "encoder": f"words{dimensions}"}
+        made = run(embed_captions.STAGE, given.results, name, settings, inputs, unit, sources)
+        vectors[dimensions] = np.load(made.path(".npy"))
+    # "a red cat" is (2, 2, 0) before it becomes a unit vector; "sky" has nothing in the first two dimensions
+    np.testing.assert_allclose(vectors[2][[1, 6]], [[0.5**0.5, 0.5**0.5], [0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(vectors[None][[1, 6]], [[0.5**0.5, 0.5**0.5, 0], [0, 0, 1]], rtol=1e-6)
+    assert vectors[3].tobytes() == vectors[None].tobytes()
+    with fails("too many dimensions", "text_encoders.words4.dimensions: 4, but vectors have 3"):
+        settings, unit = {"kind": "word_vectors", "dimensions": 4}, {"arm": "original", "encoder": "words4"}
+        run(embed_captions.STAGE, given.results, "embed_captions/original.words4", settings, inputs, unit, sources)

@@ -3,12 +3,16 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tests.file_bytes import parquet
 from tests.helpers import Fails, make_artifact, run
 from tests.stages.captioned import CAPTIONS, Captioned
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.demo.world.texts import described
+from workflow_scripts.demo.world.vocabulary import spec_of
 from workflow_scripts.stages import select_captions
 
 
@@ -69,3 +73,21 @@ def test_external(given: Captioned, tmp_path: Path, fails: Fails) -> None:
     assert (counted["file"]["captions"], counted["file"]["images_not_in_file"]) == (11, 1)
     with fails("error: missing captions in"):
         run(select_captions.STAGE, given.results, "select_captions/few", {"kind": "external"}, inputs, {}, sources)
+
+
+def test_captions_by_what_the_pictures_of_the_world_show(given: Captioned, fails: Fails) -> None:
+    specs = [spec_of(0, "post", index) for index in range(12)]
+    truth = pa.Table.from_pylist([{"image_id": f"k{index}", **vars(spec)} for index, spec in enumerate(specs)])
+
+    def arm(rows: pa.Table) -> Artifact:
+        world = make_artifact(given.results, "demo_world", "world", {".truth.parquet": parquet(rows)})
+        settings = {"kind": "world", "coverage": 0.67, "precision": 0.75, "seed": 3}
+        inputs = {"captions": given.table, "truth": [world]}
+        return run(select_captions.STAGE, given.results, "select_captions/cell", settings, inputs, {"arm": "cell"})
+
+    made = arm(truth)
+    assert captions(made) == [described(3, f"k{i}", specs[i], 0.67, 0.75).text for i in range(9)]
+    rows = pq.read_table(made.path(".parquet"))
+    assert rows["origin"].to_pylist() == ["world"] * 9 and rows["itm"].null_count == 9
+    with fails("image not of the demo's world", "k8"):
+        arm(truth.filter(pc.not_equal(truth["image_id"], "k8")))

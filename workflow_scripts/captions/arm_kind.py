@@ -47,6 +47,7 @@ class ArmInputs:
         file: the user's file of captions, for kinds that read one.
         scores: (judge, arm) -> the judge's scores of the arm's captions (``scores.schema``), for kinds with a setting
             ``judge``.
+        describe: (key, seed, coverage, precision) -> a caption by the demo's world, for kinds that are ``from_world``.
         counts: what a kind counts in that file or those scores; ``select`` adds to it.
     """
 
@@ -54,6 +55,7 @@ class ArmInputs:
     arms: "Mapping[str, pa.Table]" = field(default_factory=dict)
     file: Path | None = None
     scores: "Mapping[tuple[str, str], pa.Table]" = field(default_factory=dict)
+    describe: Callable[[str, int, float, float], str] | None = None
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -69,6 +71,7 @@ class ArmKind:
         scored: whether the rows have the matcher's scores of their captions; elsewhere some or all are unknown.
         select: (inputs, settings) -> n rows in the order of the caption table (``arm_rows.SCHEMA``).
         from_file: whether it reads a file of the user's, the arm's ``table``.
+        from_world: whether its captions are made from what the pictures of the demo's world show.
         arms: names of the settings that name other arms, whose rows it reads.
         columns: the columns of the caption table that it reads, besides ``key``; None: all.
         row_wise: settings -> whether the caption of an image depends on that image alone: then ``select`` gets a part
@@ -81,6 +84,7 @@ class ArmKind:
     scored: bool
     select: Callable[[ArmInputs, Any], "pa.Table"]
     from_file: bool = False
+    from_world: bool = False
     arms: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
     row_wise: Callable[[Any], bool] = lambda _: False

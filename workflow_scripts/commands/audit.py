@@ -32,7 +32,7 @@ def command(
     Examples:
       faithful-pairs audit                                  # everything below results/
       faithful-pairs audit results/demo/pair_table --json
-      faithful-pairs audit results/dose --configfile profiles/demo/study.yaml --configfile profiles/demo/dose.yaml
+      faithful-pairs audit results/redcaps2020-hubs --configfile profiles/overlays/hubs.yaml
 
     \b
     Exit status:

@@ -71,7 +71,9 @@ def distinct(captions: pa.ChunkedArray) -> Distinct:
     return Distinct(texts, coded.indices.to_numpy(), np.array(order, dtype=np.int64))
 
 
-def embed(captions: Distinct, encoder: TextEncoder, batch: int, work: Path) -> np.ndarray:
+def embed(
+    captions: Distinct, encoder: TextEncoder, batch: int, work: Path, dimensions: int | None = None
+) -> np.ndarray:
     """Vectors of the distinct texts, by their ``order``: (m, d) float32 unit rows.
 
     Each batch is a call of its own, whatever was computed before an interruption.
@@ -79,18 +81,20 @@ def embed(captions: Distinct, encoder: TextEncoder, batch: int, work: Path) -> n
     Args:
         batch: captions per forward pass.
         work: folder of resume files.
+        dimensions: d, how many of the encoder's dimensions are kept; None: all.
     """
 
     def compute(start: int, stop: int) -> np.ndarray:
         texts = captions.ordered(start, stop)
         firsts = range(0, len(texts), batch)
-        found = unit_rows(np.concatenate([encoder(texts[first : first + batch], batch) for first in firsts]))
+        vectors = np.concatenate([encoder(texts[first : first + batch], batch) for first in firsts])
+        found = unit_rows(vectors[:, :dimensions])
         current().count(len(texts))
         return found
 
     chunks = vector_chunks(len(captions.order), BATCHES * batch, work, compute, "chunks of captions embedded")
     found = [vectors for _, vectors in chunks]
-    return np.concatenate(found) if found else np.zeros((0, encoder(["a"], 1).shape[-1]), np.float32)
+    return np.concatenate(found) if found else np.zeros((0, encoder(["a"], 1)[:, :dimensions].shape[-1]), np.float32)
 
 
 def truncated(captions: Distinct, encoder: TextEncoder) -> np.ndarray:

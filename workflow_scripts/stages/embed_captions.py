@@ -34,6 +34,14 @@ class EmbedCaptions(Settings):
     batch_size: int = Field(
         256, ge=1, description="captions per forward pass", examples=[128], json_schema_extra={"unit": "captions"}
     )
+    dimensions: int | None = Field(
+        None,
+        ge=1,
+        description="only the first dimensions of each vector are kept, which is then made unit-length again (as "
+        "truncate_dim of sentence-transformers); null: all. Judges read all",
+        examples=[64],
+        json_schema_extra={"unit": "dimensions"},
+    )
 
 
 def embed_captions(job: Job[EmbedCaptions]) -> None:
@@ -61,12 +69,21 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
 def _computed(
     job: Job[EmbedCaptions], captions: "pa.ChunkedArray", texts: "Distinct"
 ) -> "tuple[np.ndarray, np.ndarray]":
-    """Vectors of the distinct captions, and whether each is truncated."""
+    """Vectors of the distinct captions, and whether each is truncated.
+
+    Raises:
+        PipelineError: vectors of the encoder have fewer dimensions than are to be kept.
+    """
+    from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.embeddings.text import embed, truncated
     from workflow_scripts.embeddings.word_vectors import WordVectors
 
     options, encoder = job.settings, _encoder(job, captions)
-    vectors = embed(texts, encoder, options.batch_size, job.work)
+    wanted = options.dimensions
+    if wanted is not None and wanted > (width := encoder(["a"], 1).shape[-1]):
+        where = f"text_encoders.{job.unit['encoder']}.dimensions"
+        raise PipelineError("too many dimensions", where, f"{wanted}, but vectors have {width}", f"at most {width}")
+    vectors = embed(texts, encoder, options.batch_size, job.work, wanted)
     job.note(max_tokens=encoder.max_tokens)
     if isinstance(encoder, WordVectors):
         job.note(**encoder.counts(captions))

@@ -1,11 +1,11 @@
-"""One caption per image for an arm, chosen from the caption table, from other arms or from a file.
+"""One caption per image for an arm, from the caption table, other arms, a file or the demo's world.
 
 A kind of arm is one file in ``captions/arms/``. All of them are in the code digest of this stage, which takes seconds
 per arm; later stages do not rerun if its bytes stay the same.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -84,14 +84,14 @@ def _parts(
     table = RowReader([path], None if kind.columns is None else ["key", *kind.columns])
     originals, total = RowReader([path], ["original"]), pq.read_metadata(path).num_rows
     arms = {arm.name: _Rows("captions", [arm.path(".parquet")], total) for arm in job.inputs("arms")}
-    scores = _scores(job, total)
+    scores, describe = _scores(job, total), _describe(job) if kind.from_world else None
     file = job.source("external") if kind.from_file else None
     step = ROW_GROUP if kind.row_wise(settings) else max(1, total)
     for _ in range(0, total, step):
         rows = table.read(step)
         of_arms = {name: reader.read(rows["key"]) for name, reader in arms.items()}
         of_judges = {names: reader.read(rows["key"]).drop_columns("key") for names, reader in scores.items()}
-        arm = kind.select(ArmInputs(rows, of_arms, file, of_judges, of_kind), settings)
+        arm = kind.select(ArmInputs(rows, of_arms, file, of_judges, describe, of_kind), settings)
         for start in range(0, len(arm), ROW_GROUP):
             part = arm.slice(start, ROW_GROUP)
             part_counts.append(counts(part, originals.read(len(part))))
@@ -133,6 +133,27 @@ def _scores(job: Job[SelectCaptions], total: int) -> dict[tuple[str, str], _Rows
     return {names: _Rows(f"{names[0]}'s scores of arm {names[1]}", files, total) for names, files in paths.items()}
 
 
+def _describe(job: Job[SelectCaptions]) -> Callable[[str, int, float, float], str]:
+    """(key, seed, coverage, precision) -> a caption of an image of the demo's world."""
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.demo.world.settings import LABELS, World
+    from workflow_scripts.demo.world.texts import described
+    from workflow_scripts.demo.world.vocabulary import Spec
+
+    path = job.input("truth").path(".truth.parquet")
+    truth = pq.read_table(path, columns=["image_id", *LABELS])
+    shown = {row.pop("image_id"): Spec(**row) for row in truth.to_pylist()}
+    world = World.model_validate({f"{name}s": truth[name].unique().sort().to_pylist() for name in ("scene", "colour")})
+
+    def describe(key: str, seed: int, coverage: float, precision: float) -> str:
+        if key not in shown:
+            raise PipelineError("image not of the demo's world", path, key, "use annotations.source: world")
+        return described(seed, key, shown[key], coverage, precision, world).text
+
+    return describe
+
+
 STAGE = Stage(
     run=select_captions,
     settings=SelectCaptions,
@@ -158,6 +179,9 @@ FACTS = Facts(
             f"select_captions/{arm}" for arm in dict.fromkeys(units.item("arms", unit["arm"]).arms_read.values())
         ],
         "scores": lambda units, unit: units.scores_read(unit["arm"]),
+        "truth": lambda units, unit: (
+            ["demo_world/world"] if ARM_KINDS[units.item("arms", unit["arm"]).kind].from_world else []
+        ),
     },
 )
 

@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from workflow_scripts.demo.world.settings import World
-from workflow_scripts.demo.world.texts import KINDS, PATTERNS, SHARES, TOPICS, caption_of, title, title_of, words
+from workflow_scripts.demo.world.texts import (
+    KINDS,
+    PATTERNS,
+    SHARES,
+    TOPICS,
+    caption_of,
+    described,
+    title,
+    title_of,
+    words,
+)
 from workflow_scripts.demo.world.vocabulary import WORDINGS, named, spec_of
 from workflow_scripts.demo.world.world import scene_of
 
@@ -93,3 +103,34 @@ def test_every_word_is_listed():
         for word in text.split()
     }
     assert used <= set(words()) and len(used) > 0.97 * len(words())
+
+
+def cell(coverage, precision, seed=0, count=600):
+    """The described pictures and their captions."""
+    specs = [spec_of(0, "post", index) for index in range(count)]
+    return [(spec, described(seed, f"i{n}", spec, coverage, precision)) for n, spec in enumerate(specs)]
+
+
+@pytest.mark.parametrize(("coverage", "count"), [(0, 1), (0.33, 2), (0.5, 3), (0.67, 4), (1, 6)])
+@pytest.mark.parametrize("precision", [0.5, 0.75, 1])
+def test_described_captions_name_and_get_right_the_stated_shares(coverage, count, precision):
+    captions = cell(coverage, precision)
+    assert {len(text.told) for _, text in captions} == {count}
+    assert all("concept" in text.told for _, text in captions)
+    right = 1 - np.mean([len(text.wrong(spec)) / count for spec, text in captions])
+    assert abs(right - precision) < 3 * (precision * (1 - precision) / (600 * count)) ** 0.5 + 1e-9
+    for _, text in captions:
+        found = {name: values for name, values in named(text.text).items() if values}
+        assert found == {name: {value} for name, value in text.told.items()}
+
+
+def test_described_captions_keep_their_draws_across_coverage_and_precision():
+    for (spec, less), (_, more) in zip(cell(0.33, 0.5), cell(0.67, 0.75), strict=True):
+        assert less.told.keys() < more.told.keys()
+        again_wrong = {name for name in more.wrong(spec) if name in less.told}
+        assert again_wrong <= set(less.wrong(spec))
+        assert all(less.told[name] == more.told[name] for name in again_wrong)
+    for (spec, exact), (_, half) in zip(cell(0.67, 1), cell(0.67, 0.5), strict=True):
+        assert list(exact.told) == list(half.told) and exact.wrong(spec) == []
+    assert cell(0.67, 0.5) == cell(0.67, 0.5) != cell(0.67, 0.5, seed=1)
+    assert len({text.told["concept"] for _, text in cell(0, 0)}) == 12  # wrong concepts are spread over all

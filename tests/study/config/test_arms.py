@@ -127,3 +127,15 @@ def test_config_mistakes_are_reported(arm: dict[str, Any], change: dict[str, Any
     with pytest.raises(PipelineErrors) as caught:
         judged({**CHOSEN, **arm}, **change)
     assert any(re.search(said, str(error)) for error in caught.value.errors), caught.value
+
+
+def test_only_a_study_with_a_demo_world_has_its_captions() -> None:
+    cell = {"name": "cell", "kind": "world", "coverage": 0.67, "precision": 0.75}
+    message = "arm of a world without a demo_world in config.arms.4.kind: world; remove this arm"
+    with pytest.raises(PipelineErrors, match=message):
+        study_with(cell)
+    units = planned("profiles/demo/study.yaml", change={"arms": [*merged("profiles/demo/study.yaml")["arms"], cell]})
+    assert units.read("select_captions", "truth", {"arm": "cell"}) == ["demo_world/world"]
+    assert units.read("select_captions", "truth", {"arm": "revised"}) == []
+    settings = units.settings("select_captions", {"arm": "cell"})
+    assert (settings["coverage"], settings["precision"], settings["seed"]) == (0.67, 0.75, 0)

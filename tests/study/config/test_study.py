@@ -11,7 +11,7 @@ from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
 DEMO = "profiles/demo/study.yaml"
-ON_THE_DEMO = ("profiles/demo/dose.yaml", "profiles/demo/resnet18.yaml", "tests/config/methods.yaml")
+ON_THE_DEMO = ("profiles/demo/resnet18.yaml", "tests/config/methods.yaml")
 WHOLE = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "config").glob("*.yaml"))
 OVERLAYS = [
     [DEMO],

@@ -57,7 +57,7 @@ def test_every_config_of_the_project_is_accepted_and_names_the_schema(
 
 
 def test_the_checked_configs_include_those_of_the_project() -> None:
-    assert {path.name for path in CONFIGS} >= {"config.yaml", "study.yaml", "dose.yaml", "nano.yaml", "tiny.yaml"}
+    assert {path.name for path in CONFIGS} >= {"config.yaml", "study.yaml", "c3.yaml", "nano.yaml", "tiny.yaml"}
 
 
 @pytest.mark.parametrize(

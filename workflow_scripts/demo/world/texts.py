@@ -246,6 +246,22 @@ def caption_of(seed: int, split: str, index: int, world: World = DEFAULT) -> Tex
     return caption(rng, spec_of(seed, split, index, world), world)
 
 
+def described(seed: int, image: str, spec: Spec, coverage: float, precision: float, world: World = DEFAULT) -> Text:
+    """A caption that names a share of the properties, each right with probability `precision`.
+
+    What it draws depends on the seed and the image alone: more coverage names further properties, and less precision
+    makes further ones wrong, each always with the same value.
+    """
+    rng = np.random.default_rng(derive(seed, "demo_described", image))
+    order: list[Label] = ["concept", *rng.permutation(OTHERS).tolist()]
+    draws = {name: (rng.random(), _other(rng, name, spec, world)) for name in order}
+    told: dict[Label, str] = {}
+    for name in order[: max(1, round(coverage * len(LABELS)))]:
+        draw, other = draws[name]
+        told[name] = other if draw >= precision else getattr(spec, name)
+    return _text(np.random.default_rng(derive(seed, "demo_wording", image)), PATTERNS, told)
+
+
 def title_of(seed: int, split: str, index: int, subreddit: str, world: World = DEFAULT) -> tuple[str, Text]:
     """The kind and the title of post `index` of a split."""
     rng = np.random.default_rng(derive(seed, "demo_title", split, index))

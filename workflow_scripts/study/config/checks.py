@@ -232,6 +232,9 @@ def arm_errors(study: Study) -> Iterator[SettingError]:
     for number, arm in enumerate(arms):
         yield from _needed(("arms", number, "table"), arm, ARM_KINDS[arm.kind].from_file)
         yield from unused_settings(("arms", number), arm, ARM_KINDS)
+        if ARM_KINDS[arm.kind].from_world and study.demo_world is None:
+            advice = "remove this arm; only a study with demo_world knows what its images show"
+            yield SettingError("arm of a world without a demo_world", ("arms", number, "kind"), arm.kind, advice)
         for setting, name in arm.arms_read.items():
             yield from known(("arms", number, setting), "arm", name, names)
     for cycle in _cycles({arm.name: [name for _, name in study.arms_before(arm)] for arm in arms}):

@@ -1,0 +1,57 @@
+"""Captions by the text generator of the demo's world, with a stated share of named and of right properties."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Seeded
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class OfWorld(Seeded):
+    """How much captions name, and how much of it is right."""
+
+    coverage: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="share of the six properties of a picture that its caption names: the concept and as many others "
+        "as make it the nearest share",
+        examples=[0.67],
+        json_schema_extra={"unit": "share of properties"},
+    )
+    precision: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="how often a named property has its true value; otherwise another one",
+        examples=[0.75],
+        json_schema_extra={"unit": "share of named properties"},
+    )
+
+
+def select(inputs: ArmInputs, settings: OfWorld) -> "pa.Table":
+    """A caption of each image by what it shows, whose scores are unknown."""
+    import pyarrow as pa
+
+    from workflow_scripts.captions.arm_rows import arm_table
+
+    table, describe = inputs.table, inputs.describe
+    assert describe is not None
+    texts = [describe(key, settings.seed, settings.coverage, settings.precision) for key in table["key"].to_pylist()]
+    unknown = pa.nulls(len(table), pa.float32())
+    return arm_table(table, pa.array(texts, pa.string()), ["world"] * len(table), unknown, unknown)
+
+
+ARM_KIND = ArmKind(
+    name="world",
+    summary="what the demo's world says of a picture, with a stated share of named and of right properties",
+    settings=OfWorld,
+    scored=False,
+    select=select,
+    from_world=True,
+    columns=("subreddit", "year"),
+    row_wise=lambda _: True,
+)
