@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.study.config.configs import merged
 from tests.workflow.dag import MEASURED, ROOT, commands, idle_bytes, peak_of, snakemake
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.runtime.command_line import arguments, groups
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.estimates.cost import costs
+from workflow_scripts.study.units import Units
 
 
 def job_counts(printed: str) -> dict[str, int]:
@@ -38,6 +42,9 @@ def test_the_full_study_can_be_planned_without_data(full: list[list[str]]) -> No
     without = {"demo_world", *unasked}
     absent = {"crate", *without}  # the crate is a target of its own
     assert set(counts) == stages - absent
+    shards = merged()["shards"]
+    made = costs(Units(load_study(merged())), shards["shards"] * shards["rows_per_shard"], 40)
+    assert {one.stage: one.jobs for one in made if one.jobs} == counts, "the estimate of costs counts other jobs"
 
 
 def test_every_job_has_a_unique_key(full: list[list[str]]) -> None:
