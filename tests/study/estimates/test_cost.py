@@ -55,6 +55,13 @@ def test_the_study_size_changes_only_costs_that_depend_on_rows() -> None:
     assert large["linear_probe"] == small["linear_probe"]
 
 
+def test_all_of_redcaps_takes_more_jobs_of_the_stages_with_shards_alone() -> None:
+    units = [planned(change={"shards": {"shards": shards}}) for shards in (540, 1202)]
+    first, all_years = ({stage: len(one.names(stage) or ()) for stage in stage_names()} for one in units)
+    more = {"download": 1202, "recaption": 1202, "image_hashes": 25, "score_captions": 4 * 121}
+    assert {stage: count for stage, count in all_years.items() if count != first[stage]} == more
+
+
 def test_epochs_cost_what_their_expected_steps_do() -> None:
     images = 0.6 * 3_275_000  # those that still exist; each counts as having a partner
     epochs = costs_of({"pretraining": {"steps": None, "epochs": 10, "checkpoints": []}})
