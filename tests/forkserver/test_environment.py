@@ -144,18 +144,6 @@ def test_without_a_server_a_command_runs_in_a_new_interpreter(project: Path) -> 
     assert status == 0 and not found["imported"]
 
 
-def test_servers_of_this_user_make_files_of_this_user(tmp_path: Path) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="fork-"))
-    made = ForkServers(folder, {"snakemake": ("argparse",)}, user=())
-    (tmp_path / "Snakefile").write_text('rule all:\n    output: "made"\n    shell: "touch {output}"\n')
-    command = [*made.snakemake, "--cores", "1", "--quiet", "all"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    made.close()
-    shutil.rmtree(folder)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "made").stat().st_uid == os.getuid()
-
-
 def test_snakemake_runs_on_the_fork_server(servers: ForkServers, open_folder: Path) -> None:
     give_to_user(open_folder)
     (open_folder / "Snakefile").write_text(
