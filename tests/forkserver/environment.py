@@ -87,8 +87,7 @@ class ForkServers:
             client.chmod(0o755)
         self.snakemake = (str(self.bin / "snakemake"),)
         self.jobs_only = (str(self.bin / "python3"), str(script))
-        if user is None:
-            give_to_user(folder)
+        give_to_user(folder)
         self._user = as_user() if user is None else user
         self._preload = {} if preload is None else {"LD_PRELOAD": str(preload)}
         self._servers = [self._start(name, modules) for name, modules in commands.items()]
