@@ -20,7 +20,8 @@ import pytest
 from tests.core.other_users import ALICE, BOB, as_user, compute, notes, shared_results
 from tests.core.stressed_stage import content
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.cache import file_hash, stored
+from workflow_scripts.core.cache import file_hash, stored, whole_entry
+from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.files.notes import sealed, unsealed
 
@@ -50,6 +51,8 @@ def drawn(count: int) -> list[str]:
 
 SUFFIXES = [("files", suffix) for suffix in (*DEEP, *BESIDE, *ODD, *drawn(30))]
 SUFFIXES += [("beside", suffix) for suffix in (*DEEP, *BESIDE, *ODD[::2])]
+# Those that lead to the folder around the entries, to the results and to what is beside them, and odd ones.
+FOLLOWED = [(where, one) for where in ("files", "beside") for one in (*DEEP[6:12], BESIDE[5], ODD[2], ODD[16], ODD[29])]
 
 
 class Shared:
@@ -127,11 +130,14 @@ def name_file(entry: Path, where: str, suffix: str) -> None:
 
 
 @pytest.mark.parametrize(("where", "suffix"), SUFFIXES, ids=lambda one: ascii(one)[:40])
-def test_an_entry_that_names_other_files_is_computed_again(shared: Shared, where: str, suffix: str) -> None:
+def test_an_entry_that_names_other_files_is_refused_and_computed_again(shared: Shared, where: str, suffix: str) -> None:
     shared.plant(lambda entry: name_file(entry, where, suffix))
-    assert shared.run()[0] == 0
-    assert notes(shared.results, BOB) == ["computed 1"]
-    shared.check()
+    with pytest.raises(Unfit, match=r"^(manifest|run)\.json: "):
+        whole_entry(shared.entry)
+    if (where, suffix) in FOLLOWED:  # a job takes a second
+        assert shared.run()[0] == 0
+        assert notes(shared.results, BOB) == ["computed 1"]
+        shared.check()
 
 
 def instead(name: str, make: Callable[[Path, Path], object]) -> Callable[[Path], None]:

@@ -55,6 +55,7 @@ class ForkServers:
     Args:
         commands: ``python`` and ``snakemake``, and the modules that their servers import.
         preload: a library in the servers, for commands that have it as ``LD_PRELOAD`` and as ``SERVER_PRELOAD``.
+        user: command prefix that makes the servers another user's; None for the ordinary user.
 
     Attributes:
         bin: the environment's folder of commands.
@@ -63,7 +64,11 @@ class ForkServers:
     """
 
     def __init__(
-        self, folder: Path, commands: Mapping[str, Sequence[str]] = COMMANDS, preload: Path | None = None
+        self,
+        folder: Path,
+        commands: Mapping[str, Sequence[str]] = COMMANDS,
+        preload: Path | None = None,
+        user: Sequence[str] | None = None,
     ) -> None:
         self.bin = folder / "bin"
         self.bin.mkdir()
@@ -83,6 +88,7 @@ class ForkServers:
         self.snakemake = (str(self.bin / "snakemake"),)
         self.jobs_only = (str(self.bin / "python3"), str(script))
         give_to_user(folder)
+        self._user = as_user() if user is None else user
         self._preload = {} if preload is None else {"LD_PRELOAD": str(preload)}
         self._servers = [self._start(name, modules) for name, modules in commands.items()]
         for server in self._servers:
@@ -96,7 +102,7 @@ class ForkServers:
         words = [str(HERE / "server.py"), str(self.bin / f"{name}.socket"), script, *modules]
         fixed = {"PYTHONHASHSEED": "0", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
         return subprocess.Popen(
-            [*as_user(), str(self.bin / "python3"), "-P", *words],
+            [*self._user, str(self.bin / "python3"), "-P", *words],
             env={**kept, **home, **threads, **fixed, **self._preload},
             cwd=self.bin.parent,
             stdin=subprocess.PIPE,

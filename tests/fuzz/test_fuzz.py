@@ -16,7 +16,7 @@ from tests.fuzz.targets import SHARES, load
 from tests.fuzz.worker import attempt, input_of
 from workflow_scripts.core.errors import PipelineError
 
-INPUTS = 20_000
+INPUTS = 8_000
 COUNTS = shares(INPUTS)
 
 

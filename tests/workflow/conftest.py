@@ -14,7 +14,7 @@ from tests.workflow.checkout import CONFIG, NANO, Checkout, give_to_user
 
 
 def finished_study(
-    factory: pytest.TempPathFactory, study: str, words: tuple[str, ...], command: tuple[str, ...] | None = None
+    factory: pytest.TempPathFactory, study: str, words: tuple[str, ...], command: tuple[str, ...]
 ) -> Checkout:
     """A checkout with a finished study, which the first of all pytest workers runs. Never change it."""
     base = factory.getbasetemp()
@@ -24,7 +24,7 @@ def finished_study(
         complete = folder.with_suffix(".complete")
         if not complete.exists():
             checkout = Checkout(folder)
-            checkout.study, checkout.snakemake = study, command or checkout.snakemake
+            checkout.study, checkout.snakemake = study, command
             status, printed = checkout.run(*words)
             assert status == 0, printed[-4000:]
             complete.touch()
@@ -40,9 +40,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, servers: ForkServers) -> 
 
 
 @pytest.fixture(scope="session")
-def finished_nano(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout with the finished smallest study, run by the ordinary commands. Never change it."""
-    return finished_study(tmp_path_factory, "nano", NANO)
+def finished_nano(tmp_path_factory: pytest.TempPathFactory, servers: ForkServers) -> Checkout:
+    """A checkout with the finished smallest study. Never change it."""
+    return finished_study(tmp_path_factory, "nano", NANO, servers.snakemake)
 
 
 @pytest.fixture

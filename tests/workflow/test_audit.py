@@ -14,7 +14,7 @@ from tests.provenance.test_manipulations import report
 from tests.workflow.checkout import Checkout
 
 pytestmark = pytest.mark.slow
-SAMPLE = 25
+SAMPLE = 10
 
 
 def test_a_flipped_byte_is_detected_and_hides_no_other_fault(copy_of: Callable[[], Checkout]) -> None:

@@ -1,21 +1,19 @@
-"""The DAG is known from the config alone; its size is bounded; no two of its jobs share a key."""
+"""The DAG is known from the config alone; no two of its jobs share a key."""
 
-import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.workflow.dag import MEASURED, ROOT, commands, idle_bytes, peak_of, snakemake
+from tests.study.config.configs import merged
+from tests.workflow.dag import ROOT, commands
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.runtime.command_line import arguments, groups
-
-
-def job_counts(printed: str) -> dict[str, int]:
-    """Rule -> number of jobs, from the table that a dry run prints."""
-    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", printed, re.MULTILINE)}
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.estimates.cost import costs
+from workflow_scripts.study.units import Units
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +36,9 @@ def test_the_full_study_can_be_planned_without_data(full: list[list[str]]) -> No
     without = {"demo_world", *unasked}
     absent = {"crate", *without}  # the crate is a target of its own
     assert set(counts) == stages - absent
+    shards = merged()["shards"]
+    made = costs(Units(load_study(merged())), shards["shards"] * shards["rows_per_shard"], 40)
+    assert {one.stage: one.jobs for one in made if one.jobs} == counts, "the estimate of costs counts other jobs"
 
 
 def test_every_job_has_a_unique_key(full: list[list[str]]) -> None:
@@ -68,18 +69,3 @@ def test_settings_are_passed_as_a_single_canonical_json_string(full: list[list[s
     for stage, *words in full:
         settings = arguments(stage, words).settings
         assert settings == canonical(json.loads(settings))
-
-
-def test_planning_twelve_million_images_needs_bounded_memory(tmp_path: Path) -> None:
-    """1,202 shards: the dry run's memory and job counts (its time is a benchmark)."""
-    overlay = tmp_path / "big.yaml"
-    overlay.write_text("study: redcaps12m\nannotations: {years: null}\nshards: {shards: 1202}\n")
-    done = snakemake("-n", "--quiet", "rules", "--configfile", str(overlay), before=MEASURED)
-    assert done.returncode == 0, done.stdout[-2000:]
-    said, peak = peak_of(done.stdout)
-    counts = job_counts(said)
-    assert counts["download"] == counts["recaption"] == 1202
-    assert counts["image_hashes"] == 25
-    assert counts["score_captions"] == 4 * 121
-    assert counts["total"] - counts["image_hashes"] - counts["score_captions"] == 4319 + 2 * (1202 - 540)
-    assert peak - idle_bytes() <= 350e6
