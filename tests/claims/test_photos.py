@@ -125,10 +125,10 @@ def test_missing_parts_are_named(tmp_path: Path, missing: str, message: str) -> 
 def test_sets_with_too_few_classes_are_named(tmp_path: Path) -> None:
     folder = captioned(tmp_path)
     probe_set(folder / "probe_sets/two", 2)
-    with pytest.raises(PipelineError, match="no probe set in .*: two has 2 classes; .* at least 5 classes"):
+    with pytest.raises(PipelineError, match=r"no probe set in .*: two has 2 classes; .* at least 5 classes"):
         overlay(folder)
     shutil.rmtree(folder / "probe_sets/two")
-    with pytest.raises(PipelineError, match="no probe set in .*: no folder in it"):
+    with pytest.raises(PipelineError, match=r"no probe set in .*: no folder in it"):
         overlay(folder)
 
 

@@ -57,11 +57,13 @@ def _probe_sets(folder: Path) -> list[dict[str, Any]]:
     """The sets on which networks are evaluated: those with the fewest classes, since probes of these cost least."""
     what = "folders with train and test, in each <class>/<image>"
     sets = _found(folder / SETS, what)
-    classes = {path: len(_classes(path)) for path in sorted(sets.iterdir()) if path.is_dir()}
+    folders = sorted(path for path in sets.iterdir() if path.is_dir() and not path.name.startswith("."))
+    classes = {path: len(_classes(path)) for path in folders}
     usable = sorted((path for path in classes if classes[path] >= FEWEST_CLASSES), key=classes.__getitem__)
     if not usable:
         found = ", ".join(f"{path.name} has {count} classes" for path, count in classes.items()) or "no folder in it"
-        raise PipelineError("no probe set", sets, found, f"put in {what}, of at least {FEWEST_CLASSES} classes; {ADVICE}")
+        advice = f"put in {what}, of at least {FEWEST_CLASSES} classes; {ADVICE}"
+        raise PipelineError("no probe set", sets, found, advice)
     return [_probe_set(path, max(1, IMAGES // classes[path])) for path in usable[:SETS_USED]]
 
 
