@@ -14,8 +14,8 @@ from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
 
 CAPTIONS, TABLE, SETS, MASKS = "photos_captions", "captions.parquet", "probe_sets", "masks"
 ROWS_PER_SHARD = 1000
-SETS_USED = 2  # each more costs five core-seconds per network
-IMAGES = 1000  # of a split of a probe set, spread evenly over its classes
+SETS_USED = 2  # each more costs about eight core-seconds per network
+IMAGES = 500  # of a split of a probe set, spread evenly over its classes
 FEWEST_CLASSES = 5  # of an episode of few-shot classification
 CLASSIFIER = {
     "classifier": "efficientnet_lite0",
