@@ -53,6 +53,20 @@ def test_every_arm_is_compared_with_the_original() -> None:
     assert units(arms=arms).names("judge_comparison") == []
 
 
+def test_judges_can_choose_between_arms_and_another_reference() -> None:
+    found = units(judge_comparison={"reference": "generated"})
+    others = [arm for arm in found.arms if arm != "generated"]
+    assert found.names("judge_comparison") == others and "original" in others
+    read = found.read("judge_comparison", "scores", {"arm": "original"})
+    assert {name.split("/")[1].split(".")[0] for name in read} == {"generated", "original"}
+    unit = {"arm": "revised"}
+    assert found.settings("judge_comparison", unit) == units().settings("judge_comparison", unit)
+    style = {"name": "style", "endpoint": "flips", "judge": "clip", "test": "equivalence", "margin": 5}
+    sides = {"minuend": "original", "subtrahend": "generated"}
+    found = units(judges=[CLIP], judge_comparison={"reference": "generated"}, contrasts=[{**style, **sides}])
+    assert found.read("summary", "choices", {}) == ["judge_comparison/original"]
+
+
 def test_a_judge_uses_its_model_or_else_the_matcher() -> None:
     found = units(judges=[*JUDGES, CLIP])
     sources = [found.sources("score_captions", {"arm": "a", "judge": name, "block": ""}) for name in found.judges]

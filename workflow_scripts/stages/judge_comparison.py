@@ -57,8 +57,8 @@ FACTS = Facts(
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 800),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
     section="judge_comparison",
-    names=lambda units: [arm for arm in units.arms if units.judges and units.reference_arm not in (None, arm)],
-    inputs={"scores": lambda units, unit: units.scores([units.reference_arm, unit["arm"]], units.judges)},
+    names=lambda units: [arm for arm in units.arms if units.judges and units.study.replaced_arm not in (None, arm)],
+    inputs={"scores": lambda units, unit: units.scores([units.study.replaced_arm, unit["arm"]], units.judges)},
 )
 
 if __name__ == "__main__":

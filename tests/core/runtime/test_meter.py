@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,8 @@ def test_memory_and_reads_include_those_of_running_and_ended_children(tmp_path: 
     usage.sample()
     assert usage.figures()["read_bytes"] - with_child["read_bytes"] < 1_000_000  # counted once, after the child's end
     assert usage.figures()["read_bytes"] >= with_child["read_bytes"]
+
+
+def test_a_torch_that_is_still_being_imported_has_no_gpu_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", types.ModuleType("torch"))
+    assert meter.gpu_peak() is None

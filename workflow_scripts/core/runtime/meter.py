@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.core.runtime.figures import Figures, at_once, in_turn, known
@@ -129,17 +129,22 @@ class _Current:
 
 def gpu_peak() -> int | None:
     """Bytes that torch had allocated at most on one GPU in this process; None if it used none."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
+    cuda = _cuda()
+    if cuda is None or not cuda.is_initialized():
         return None
-    return max(int(torch.cuda.max_memory_allocated(card)) for card in range(torch.cuda.device_count()))
+    return max(int(cuda.max_memory_allocated(card)) for card in range(cuda.device_count()))
 
 
 def _restart_gpu_peak() -> None:
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():  # by an earlier job of this process
-        for card in range(torch.cuda.device_count()):
-            torch.cuda.reset_peak_memory_stats(card)
+    cuda = _cuda()
+    if cuda is not None and cuda.is_initialized():  # by an earlier job of this process
+        for card in range(cuda.device_count()):
+            cuda.reset_peak_memory_stats(card)
+
+
+def _cuda() -> Any:
+    """torch.cuda, or None if torch is not imported, or not completely yet: another thread may be importing it."""
+    return getattr(sys.modules.get("torch"), "cuda", None)
 
 
 def current() -> Meter:

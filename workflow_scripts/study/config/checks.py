@@ -175,6 +175,8 @@ def _needed(where: Path, item: Any, needed: bool | None, of: str = "") -> Iterat
 
 def _judges(study: Study) -> Iterator[SettingError]:
     encoders, arms = ([one.name for one in items] for items in (study.text_encoders, study.arms))
+    if study.judge_comparison.reference is not None:
+        yield from known(("judge_comparison", "reference"), "arm", study.judge_comparison.reference, arms)
     named = {"encoder": ("text encoder", encoders), "reference": ("arm", arms)}
     for number, judge in enumerate(study.judges):
         kind, where = JUDGES[judge.kind], ("judges", number)
@@ -373,9 +375,10 @@ def _judged_errors(study: Study, where: Path, contrast: Contrast) -> Iterator[Se
     for place, arm in named.items():
         if arm is not None:
             yield from known((*where, *place), "arm", arm, arms)
-    reference = next((arm.name for arm in study.arms if arm.kind == "original"), None)
-    if contrast.endpoint == "flips" and (contrast.subtrahend != reference or contrast.minuend == reference):
-        advice = f"judges choose between an arm (minuend) and the original captions, {reference or 'which it lacks'}"
+    replaced = study.replaced_arm
+    if contrast.endpoint == "flips" and (contrast.subtrahend != replaced or contrast.minuend == replaced):
+        of = "those of judge_comparison.reference" if study.judge_comparison.reference else "the original captions"
+        advice = f"judges choose between an arm (minuend) and {of}, {replaced or 'which it lacks'}"
         place = (*where, "subtrahend")
         yield SettingError("captions between which no judge chooses", place, contrast.subtrahend, advice)
     name = contrast.judge or ""

@@ -169,6 +169,16 @@ class Judge(ScoreCaptions):
     )
 
 
+class JudgeComparisonSection(JudgeComparison):
+    """How the choices of judges between an arm's captions and those of a reference are compared."""
+
+    reference: str | None = Field(
+        None,
+        description="arm whose captions those of other arms may replace; null: the first one of kind original",
+        examples=["titles"],
+    )
+
+
 class CaptionQualitySection(CaptionQuality):
     """How the quality of captions is measured."""
 
@@ -451,7 +461,9 @@ class Study(Settings):
     recaption: RecaptionSection = Field(description="captioning and image-text matching (ITM) with BLIP-2")
     arms: tuple[Arm, ...] = Field(min_length=1, description="captions that are compared; each arm has one per image")
     judges: tuple[Judge, ...] = Field((), description="what scores the captions of all arms")
-    judge_comparison: JudgeComparison = Field(JudgeComparison(), description="how the choices of judges are compared")
+    judge_comparison: JudgeComparisonSection = Field(
+        JudgeComparisonSection(), description="how the choices of judges are compared"
+    )
     caption_quality: CaptionQualitySection = Field(
         CaptionQualitySection(), description="how the quality of captions is measured"
     )
@@ -502,6 +514,12 @@ class Study(Settings):
     standard_contrasts: bool = StandardContrasts
     bootstrap: int = Resamples
     crate: CrateSection = Field(CrateSection(), description="the study as a Workflow Run RO-Crate")
+
+    @property
+    def replaced_arm(self) -> str | None:
+        """The arm between whose captions and those of other arms judges choose, if there is one."""
+        original = next((arm.name for arm in self.arms if arm.kind == "original"), None)
+        return self.judge_comparison.reference or original
 
     def encoders(self) -> Iterator[tuple[str, int, Any]]:
         """Section, position in it, and encoder, for all encoders."""

@@ -74,6 +74,16 @@ def test_columns_are_detected_or_taken_from_settings(tmp_path: Path) -> None:
         path.unlink()
 
 
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_the_first_caption_of_a_list_is_used(tmp_path: Path, suffix: str) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg", "b.jpg", "c.jpg"])
+    captions: list[Any] = [["a cat", "a pet"], [], ["", "a dog"]]
+    rows = [{"file": f"{name}.jpg", "captions": texts} for name, texts in zip("abc", captions, strict=True)]
+    write(folder / f"captions.{suffix}", rows)
+    found = [(sample.image is not None, sample.raw["caption"]) for sample in read(folder, caption="captions")]
+    assert found == [(True, "a cat"), (True, None), (True, "a dog")]
+
+
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize(
     ("row", "columns", "message"),

@@ -40,10 +40,13 @@ class Sample:
 def sample_of(record: Mapping[str, Any], fields: Mapping[str, str], files: SourceFiles) -> Sample:
     """The sample that a record of a table describes.
 
-    An image path that is a URL counts as one. A row with both path and URL uses the file if it exists.
+    An image path that is a URL counts as one. A row with both path and URL uses the file if it exists. Of a list of
+    captions, the first is used.
     """
     value = {field: record.get(name) for field, name in fields.items()}
     caption, group = value.get("caption"), _group(value.get("group"))
+    if isinstance(caption, list):
+        caption = next(filter(None, caption), None)
     size = len(caption) if isinstance(caption, str) else 0
     path, url = value.get("image") or None, value.get("url") or None
     if isinstance(path, str) and _WEB.match(path):

@@ -56,7 +56,9 @@ def _parquet(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sampl
     for field, name in fields.items():
         # Ids and groups may be numbers; a date in place of a time stamp is left out.
         is_number = pa.types.is_integer(schema.field(name).type)
-        if field != "created_utc":
+        if field == "caption" and pa.types.is_nested(schema.field(name).type):
+            kinds[name] = pa.list_(pa.string())
+        elif field != "created_utc":
             kinds[name] = pa.string()
         elif is_number:
             kinds[name] = pa.int64()
