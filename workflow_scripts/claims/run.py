@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from workflow_scripts.claims.catalogue import ORDER, SCALES
 from workflow_scripts.claims.findings import Found, read
-from workflow_scripts.claims.photos import overlay
+from workflow_scripts.claims.photos import has_masks, overlay
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import make_folders, write_atomic
@@ -50,17 +50,11 @@ def planned(names: Iterable[str], scale: str, photos: Path | None = None) -> lis
     """The studies of claims at a scale, from cheap to dear; all claims if none is named.
 
     Args:
-        photos: the folder of photos, of which a config file is written beside the page.
+        photos: the folder of photos; without masks in it, C6 is left out unless it is named.
 
     Raises:
-        PipelineError: there is no such claim, or it has no study at this scale.
+        PipelineError: there is no such claim, it has no study at this scale, or the folder lacks something.
     """
-    below = list(BELOW.get(scale, ()))
-    if photos is not None:
-        generated = RESULTS / "claims/photos.yaml"
-        make_folders(generated.parent)
-        write_atomic(generated, pretty(overlay(photos)))
-        below.append(generated)
     wanted = list(names)
     unknown = [name for name in wanted if name not in ORDER]
     if unknown:
@@ -71,8 +65,20 @@ def planned(names: Iterable[str], scale: str, photos: Path | None = None) -> lis
         files = sorted((ROOT / CONFIGS / scale).glob(f"{stem}*.yaml"))
         if not files and wanted:
             raise PipelineError("no study of this claim", claim, f"scale {scale}", "choose another scale")
-        found += [Planned(claim, scale, (*below, file.relative_to(ROOT))) for file in files]
+        if photos is not None and claim == "C6" and not wanted and not has_masks(photos):
+            continue
+        for file in files:
+            data = _data(photos, file.stem) if photos is not None else ()
+            found.append(Planned(claim, scale, (*BELOW.get(scale, ()), *data, file.relative_to(ROOT))))
     return found
+
+
+def _data(photos: Path, study: str) -> tuple[Path]:
+    """A config file, beside the page, that names the photos."""
+    path = RESULTS / "claims" / f"photos-{study}.yaml"
+    make_folders(path.parent)
+    write_atomic(path, pretty(overlay(photos, masks=study == "c6")))
+    return (path,)
 
 
 def run(study: Planned, profile: str) -> bool:

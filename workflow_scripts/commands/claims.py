@@ -57,21 +57,23 @@ def command(
 
     if (scale == "photos") != (photos is not None):
         raise typer.BadParameter("--scale photos needs a folder, and only it takes one", param_hint="--photos")
-    failed = []
-    for study in planned(claim or (), scale, photos):
+    failed, studies = [], planned(claim or (), scale, photos)
+    if photos is not None and not claim and "C6" not in {study.claim for study in studies}:
+        sys.stdout.write(printed([f"C6 is left out: {photos} has no photos with masks (docs/your-own-data.md)"]))
+    for study in studies:
         sys.stdout.write(printed([f"{study.claim}: {study.folder}"]))
         sys.stdout.flush()
         if not run(study, profile or ("profiles/local" if scale == "full" else "profiles/demo")):
             failed.append(study)
-    studies, page = finished(), RESULTS / "claims/index.html"
+    found, page = finished(), RESULTS / "claims/index.html"
     make_folders(page.parent)
-    write_durable(page, html(studies))
+    write_durable(page, html(found))
     if markdown is not None:
-        write_durable(markdown, as_markdown(studies))
+        write_durable(markdown, as_markdown(found))
     told = [
-        f"{one.name}. {one.question}\n{sentence(one, scale, [found for found, _ in studies[one.name, scale]])}\n"
+        f"{one.name}. {one.question}\n{sentence(one, scale, [study for study, _ in found[one.name, scale]])}\n"
         for one in CLAIMS
-        if (one.name, scale) in studies
+        if (one.name, scale) in found
     ]
     sys.stdout.write(printed([*told, f"Page: {page}"]))
     if sys.stdout.isatty():
