@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.evaluation.contrasts.made_up import OBJECTIVES, series, study_scores
-from workflow_scripts.claims.findings import Found, Row
+from workflow_scripts.claims.findings import Found, Row, counted
 from workflow_scripts.core.artifact import MANIFEST, RUN
 
 from workflow_scripts.core.files.jsonio import pretty
@@ -94,9 +94,9 @@ def study(
     scores = scores_of({}) if scores is None else scores
     rows = [row for row, _ in summary_rows(scores, runs)]
     found = [row for row, _ in contrast_rows(scores, runs, contrasts, RESAMPLES, endpoints=endpoints)]
-    complete = [{key: row.get(key) for key in CONTRASTS.names} for row in found if row.get("verdict")]
+    complete = [{key: row.get(key) for key in CONTRASTS.names} for row in found]
     settings = {contrast.name: contrast.model_dump(mode="json") for contrast in contrasts}
-    return Found(name, Path("results") / name, rows, complete, settings, "ab12" * 16, "cd34" * 10)
+    return Found(name, Path("results") / name, rows, counted(complete), settings, "ab12" * 16, "cd34" * 10)
 
 
 def with_rows(found: Found, **changes: Any) -> Found:
@@ -122,7 +122,7 @@ def write(found: Found, results: Path) -> Path:
     return folder.parent
 
 
-IMAGES = 400
+IMAGES, C1_SHARE = 400, 0.35
 FAITHFUL, OF_IMAGE, OF_CAPTION = 1.5, 0.5, 1.0
 """What a judge's scores gain where a caption is faithful, and their deviations."""
 
