@@ -11,6 +11,7 @@ of titles that a judge sees as faithful.
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ def of_runs(name: str, what: str, means: Means) -> Case:
     return Case(name, what, lambda rng: study(f"claims-demo-{name}", contrasts, runs, drawn(rng, runs, means)), truths)
 
 
+@cache
 def small(name: str) -> dict[str, float]:
     """The effect of each primary contrast that studies without effects call detectable: the median of 40 studies."""
     rng, flat = np.random.default_rng([31, 0]), of_runs(name, "", lambda _: START)
@@ -202,9 +204,9 @@ def _said(part: Part, clause: str) -> str:
 def is_wrong(contrast: Contrast, truth: float, verdict: str) -> bool:
     if contrast.least is not None:
         return verdict == SUPPORTED and abs(truth) >= contrast.least - 1e-9
-    return verdict != INCONCLUSIVE and (SUPPORTED if truth * contrast.expected > 1e-9 else CONTRADICTED) != verdict or (
-        verdict != INCONCLUSIVE and abs(truth) < 1e-9
-    )
+    return (
+        verdict != INCONCLUSIVE and (SUPPORTED if truth * contrast.expected > 1e-9 else CONTRADICTED) != verdict
+    ) or (verdict != INCONCLUSIVE and abs(truth) < 1e-9)
 
 
 class Outcome(NamedTuple):
@@ -262,7 +264,8 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=400)
     parser.add_argument("--only", nargs="*", choices=GROUPS, default=list(GROUPS))
     given = parser.parse_args()
-    print("| study | truth | contrast | value | so | contrary | open | covers | wrong |\n|---|---|---|--:|--:|--:|--:|--:|--:|")
+    print("| study | truth | contrast | value | so | contrary | open | covers | wrong |")
+    print("|---|---|---|--:|--:|--:|--:|--:|--:|")
     more = []
     for name in given.only:
         for number, case in enumerate(GROUPS[name]()):
@@ -270,7 +273,8 @@ def main() -> None:
             print("\n".join(lines(case, found)), flush=True)
             more += crossings(case, found)
     if more:
-        print("\n| study | truth | covers | width | overtakes | may be equal | at every share |\n|---|---|--:|--:|--:|--:|--:|")
+        print("\n| study | truth | covers | width | overtakes | may be equal | at every share |")
+        print("|---|---|--:|--:|--:|--:|--:|")
         print("\n".join(more))
 
 

@@ -26,9 +26,7 @@ def _doses(suffix: str, tag: str) -> list[Contrast]:
     at = [{"at": share, "pairs": pairs, "tag": tag} for pairs, share in DOSES.items()]
     found = [primary(f"slope over the share of faithful captions{suffix}", *at, test="slope")]
     for share, weights in LINES.items():
-        line = [
-            {"weight": one, "pairs": pairs, "tag": tag} for pairs, one in zip(DOSES, weights, strict=True) if one
-        ]
+        line = [{"weight": one, "pairs": pairs, "tag": tag} for pairs, one in zip(DOSES, weights, strict=True) if one]
         of_self = {"weight": -1, "pairs": "self", "tag": tag}
         found.append(primary(f"line at {share} - self{suffix}", *line, of_self, per=[]).model_copy(
             update={"primary": False}))  # fmt: skip

@@ -3,19 +3,17 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.evaluation.contrasts.made_up import OBJECTIVES, series, study_scores
-from workflow_scripts.claims.findings import Found, Row, counted
+from workflow_scripts.claims.findings import Found, counted
 from workflow_scripts.core.artifact import MANIFEST, RUN
-
+from workflow_scripts.core.declaration.result_names import SALIENCY
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.evaluation.contrasts.contrasts import CONTRASTS, contrast_rows
-from workflow_scripts.core.declaration.result_names import SALIENCY
 from workflow_scripts.evaluation.contrasts.endpoints import Endpoint, Sample, orderings, stored, weighted_means
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
 from workflow_scripts.evaluation.contrasts.study_scores import ROWS, StudyScores, summary_rows
@@ -24,8 +22,8 @@ from workflow_scripts.stats.clustered import share
 
 CLASSES, CORRELATION = 12, 0.8
 OF_CLASS, OF_NETWORK, OF_BOTH, START = 0.04, 0.025, 0.03, 0.4
-"""Deviations of an arm's classes, of a network, and of a network's classes; the accuracy of an arm without an effect."""
-RESAMPLES = 10
+"""Deviations of an arm's classes, of networks, and of a network's classes; the accuracy without an effect."""
+RESAMPLES = 100
 """For the intervals over images, which no verdict depends on."""
 Means = Callable[[SummaryRun], float]
 """The true accuracy of a run's arm."""
@@ -99,12 +97,6 @@ def study(
     return Found(name, Path("results") / name, rows, counted(complete), settings, "ab12" * 16, "cd34" * 10)
 
 
-def with_rows(found: Found, **changes: Any) -> Found:
-    """The same study with changed rows of contrasts."""
-    rows: list[Row] = [{**row, **changes} for row in found.contrasts]
-    return Found(found.name, found.folder, found.rows, rows, found.settings, found.root, found.commit)
-
-
 def write(found: Found, results: Path) -> Path:
     """The study as its summary has it, below ``results``."""
     folder = results / found.name / "summary"
@@ -127,14 +119,12 @@ FAITHFUL, OF_IMAGE, OF_CAPTION = 1.5, 0.5, 1.0
 """What a judge's scores gain where a caption is faithful, and their deviations."""
 
 
-def scored(
-    rng: np.random.Generator, contrasts: Sequence[Contrast], faithful: float
-) -> list[tuple[Contrast, Endpoint]]:
+def scored(rng: np.random.Generator, contrasts: Sequence[Contrast], faithful: float) -> list[tuple[Contrast, Endpoint]]:
     """Contrasts of captions: generated ones are faithful, shuffled ones are not, and a share of titles is."""
     of_image = OF_IMAGE * rng.standard_normal(IMAGES)
     values = {}
-    for name, share in (("generated", 1.0), ("original", faithful), ("shuffled", 0.0)):
-        own = of_image + FAITHFUL * (rng.random(IMAGES) < share) + OF_CAPTION * rng.standard_normal(IMAGES)
+    for name, true in (("generated", 1.0), ("original", faithful), ("shuffled", 0.0)):
+        own = of_image + FAITHFUL * (rng.random(IMAGES) < true) + OF_CAPTION * rng.standard_normal(IMAGES)
         half = 0.1 * rng.standard_normal(IMAGES)  # by each half of the other images alone
         values[name] = np.stack([own, own - half, own + half])
     images = pa.chunked_array([[f"k{at}" for at in range(IMAGES)]])

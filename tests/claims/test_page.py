@@ -93,7 +93,11 @@ def test_a_page_has_each_sentence_contrast_and_root_hash(studies: Studies) -> No
             for contrast in {row["contrast"] for row in one.contrasts if row["primary"]}:
                 assert contrast.replace(" - ", " − ") in plain
     assert "Nothing is adjusted over the eight" in page and "Nothing is adjusted over the eight claims" in text
-    assert page.count("<svg") >= 8 and "<script" not in page and "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    assert (
+        page.count("<svg") >= 8
+        and "<script" not in page
+        and "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    )
 
 
 def test_an_open_contrast_names_the_trainings_that_would_decide_it(studies: Studies) -> None:

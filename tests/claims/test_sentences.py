@@ -66,7 +66,9 @@ def test_a_sentence_says_where_and_what_is_built_in(claim: Claim, scale: str) ->
 
 
 def test_a_number_without_interval_stands_alone() -> None:
-    (clause,) = clauses(OF_CLAIM["C2"], of(OF_CLAIM["C2"].parts[0], "inconclusive", 1, low=None, high=None, reason="two seeds"))
+    (clause,) = clauses(
+        OF_CLAIM["C2"], of(OF_CLAIM["C2"].parts[0], "inconclusive", 1, low=None, high=None, reason="two seeds")
+    )
     assert clause == "it stays open whether replacing captions helps (+5.2 points, 400 steps, two seeds)"
 
 
@@ -77,10 +79,15 @@ def test_a_figure_without_runs_has_no_steps() -> None:
 
 def test_a_study_with_another_captioner_says_so() -> None:
     part = OF_CLAIM["C2"].parts[0]
-    studies = [of(part, "supported", name="claims-demo-c2"), of(part, "inconclusive", name="claims-demo-c2-captioner75")]
+    studies = [
+        of(part, "supported", name="claims-demo-c2"),
+        of(part, "inconclusive", name="claims-demo-c2-captioner75"),
+    ]
     told = sentence(OF_CLAIM["C2"], "demo", studies)
     assert told.count("captioner that names") == 1
-    assert "; with the captioner that names 75 % of concepts right it stays open whether replacing captions helps" in told
+    assert (
+        "; with the captioner that names 75 % of concepts right it stays open whether replacing captions helps" in told
+    )
 
 
 def test_an_exploratory_contrast_says_nothing() -> None:
@@ -104,7 +111,9 @@ def test_the_sentence_says_where_language_overtakes_self_at_both_lengths(at_self
 def test_the_judge_sees_a_share_of_titles_as_faithful(faithful: float, least: int, most: int) -> None:
     found = study("claims-demo-c1", C1, (), None, scored(np.random.default_rng(1), C1, faithful))
     told = clauses(OF_CLAIM["C1"], found)[-1]
-    assert told.startswith("the judge sees titles as ") and told.endswith(" faithful captions, the rest as if of other images")
+    assert told.startswith("the judge sees titles as ") and told.endswith(
+        " faithful captions, the rest as if of other images"
+    )
     value, low, high = (float(number.strip("%[],")) for number in told.split() if number.strip("%[],").isdigit())
     assert low <= value <= high and least <= value <= most
 

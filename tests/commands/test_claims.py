@@ -142,7 +142,15 @@ def test_a_study_is_computed_by_snakemake(
     monkeypatch.setattr(run.subprocess, "run", fake)
     (planned,) = run.planned(["C4"], "full")
     assert run.run(planned, "slurm") is succeeded
-    assert calls[0][1:] == ["-m", "snakemake", "--profile", "slurm", "--configfile", "profiles/claims/full/c4.yaml", str(world)]
+    assert calls[0][1:] == [
+        "-m",
+        "snakemake",
+        "--profile",
+        "slurm",
+        "--configfile",
+        "profiles/claims/full/c4.yaml",
+        str(world),
+    ]
 
 
 @pytest.fixture

@@ -80,13 +80,19 @@ class Found:
 
 def counted(contrasts: Sequence[Row]) -> list[Row]:
     """Rows of contrasts at the level that counts; of runs, with half the width of their interval over images."""
-    images = {_line(row): (row["high"] - row["low"]) / 2 for row in contrasts if row["level"] == "image" and row["low"] is not None}
+    images = {
+        _line(row): (row["high"] - row["low"]) / 2
+        for row in contrasts
+        if row["level"] == "image" and row["low"] is not None
+    }
     return [row | {"half_without_seeds": images.get(_line(row), 0.0)} for row in contrasts if row["verdict"]]
 
 
 def _line(row: Row) -> tuple[str, ...]:
     """What the levels of a contrast have in common."""
-    return tuple(row[name] for name in ("contrast", "method", "augmentation", "backbone", "tag", "step", "dataset", "metric"))
+    return tuple(
+        row[name] for name in ("contrast", "method", "augmentation", "backbone", "tag", "step", "dataset", "metric")
+    )
 
 
 def read(folder: Path) -> Found | None:

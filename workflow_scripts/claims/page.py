@@ -127,7 +127,9 @@ def _open(claim: Claim, study: Found, wanted: float | None) -> list[str]:
         figures = [one for row in rows if least and (one := needed(row, least / 100, arms))]
         if figures and max(figures).seeds == math.inf:
             why = "its classes and images alone leave more than that open"
-            said.append(f"{study.name}, {minus(part.contrast)}: no number of seeds finds {least:.3g} {part.unit}; {why}.")
+            said.append(
+                f"{study.name}, {minus(part.contrast)}: no number of seeds finds {least:.3g} {part.unit}; {why}."
+            )
         elif figures:
             most = max(figures)
             more = f"{most.trainings} trainings more{_hours(study, most.trainings)}"
