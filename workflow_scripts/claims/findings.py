@@ -106,9 +106,10 @@ def read(folder: Path) -> Found | None:
     from workflow_scripts.core.files.foreign import readable
     from workflow_scripts.reporting.page import computation
 
-    summary = Artifact(folder / "summary" / f"summary{MANIFEST}")
-    if not summary.manifest_path.exists():
+    manifest = folder / "summary" / f"summary{MANIFEST}"
+    if not manifest.exists():
         return None
+    summary = Artifact(manifest)
     with readable("unreadable summary", summary.manifest_path, "recompute it with snakemake --force summary"):
         rows, contrasts = (
             pq.read_table(summary.path(suffix)).to_pylist() for suffix in (".parquet", ".contrasts.parquet")
