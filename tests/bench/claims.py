@@ -1,12 +1,12 @@
 """How often the sentences of claims are right: ``python -m tests.bench.claims``, minutes on one core.
 
 Simulated studies with a known truth, of the demo's size, go through the project's own chain from scores to sentences
-(``tests/claims/made_up.py`` has their deviations). Two tables in Markdown. The first has, for each primary contrast,
-the shares of studies whose sentence says so, says the contrary, or leaves it open, and how often the joint intervals
-(under both objectives) cover the truth. A small effect is the one that studies without effects call detectable; it is
-meant to be found in 80 % of studies, and by the first contrast alone. "wrong" is the share of studies with any wrong
-statement, at most 5 %. The second has the share of faithful captions at which language overtakes self, and the share
-of titles that a judge sees as faithful.
+(``tests/claims/made_up.py`` has their deviations). The first table of a study has, for each primary contrast, the
+shares of studies whose sentence says so, says the contrary, or leaves it open, and how often the joint intervals (under
+both objectives) cover the truth. A small effect is the one that studies without effects call detectable, which 80 % of
+studies are to find. "wrong" is the share of studies with any wrong statement, at most 5 %. The second table has how often
+the interval covers the share at which language overtakes self or, of C1, the share of titles that are faithful, the
+interval's width, and how often each kind of text is said.
 """
 
 import argparse
@@ -264,18 +264,18 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=400)
     parser.add_argument("--only", nargs="*", choices=GROUPS, default=list(GROUPS))
     given = parser.parse_args()
-    print("| study | truth | contrast | value | so | contrary | open | covers | wrong |")
-    print("|---|---|---|--:|--:|--:|--:|--:|--:|")
-    more = []
     for name in given.only:
+        more: list[str] = []
+        print("| study | truth | contrast | value | so | contrary | open | covers | wrong |")
+        print("|---|---|---|--:|--:|--:|--:|--:|--:|")
         for number, case in enumerate(GROUPS[name]()):
             found = outcome(case, given.studies, [32, list(GROUPS).index(name), number])
             print("\n".join(lines(case, found)), flush=True)
             more += crossings(case, found)
-    if more:
-        print("\n| study | truth | covers | width | overtakes | may be equal | at every share |")
-        print("|---|---|--:|--:|--:|--:|--:|")
-        print("\n".join(more))
+        if more:
+            print("\n| study | truth | covers | width | overtakes | may be equal | at every share |")
+            print("|---|---|--:|--:|--:|--:|--:|")
+            print("\n".join([*more, ""]), flush=True)
 
 
 if __name__ == "__main__":

@@ -101,8 +101,14 @@ def write(found: Found, results: Path) -> Path:
     """The study as its summary has it, below ``results``."""
     folder = results / found.name / "summary"
     folder.mkdir(parents=True)
-    files = {}
-    for suffix, rows, schema in ((".parquet", found.rows, ROWS), (".contrasts.parquet", found.contrasts, CONTRASTS)):
+    files: dict[str, object] = {}
+    images = [
+        {**row, "level": "image", "low": -half, "high": half, "verdict": None}
+        for row in found.contrasts
+        if (half := row["half_without_seeds"])
+    ]
+    contrasts = [*images, *found.contrasts]
+    for suffix, rows, schema in ((".parquet", found.rows, ROWS), (".contrasts.parquet", contrasts, CONTRASTS)):
         path = folder / f"summary{suffix}"
         pq.write_table(pa.Table.from_pylist(list(rows), schema), path)
         files[suffix] = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
