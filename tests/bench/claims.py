@@ -3,10 +3,10 @@
 Simulated studies with a known truth, of the demo's size, go through the project's own chain from scores to sentences
 (``tests/claims/made_up.py`` has their deviations). The first table of a study has, for each primary contrast, the
 shares of studies whose sentence says so, says the contrary, or leaves it open, and how often the joint intervals (under
-both objectives) cover the truth. A small effect is the one that studies without effects call detectable, which 80 % of
-studies are to find. "wrong" is the share of studies with any wrong statement, at most 5 %. The second table has how often
-the interval covers the share at which language overtakes self or, of C1, the share of titles that are faithful, the
-interval's width, and how often each kind of text is said.
+both objectives) cover the truth. A small effect is the one that studies without effects call detectable, which 80 %
+of studies are to find. "wrong" is the share of studies with any wrong statement, at most 5 %. The second table has how
+often the interval covers the share at which language overtakes self or, of C1, the share of titles that are faithful,
+the interval's width, and how often each kind of text is said.
 """
 
 import argparse
