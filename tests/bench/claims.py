@@ -26,6 +26,8 @@ from workflow_scripts.evaluation.contrasts.verdicts import CONTRADICTED, INCONCL
 
 LARGE, SLOPE, PER_DOUBLING = 0.2, 0.2, 0.04
 MARGIN = 0.05
+TEXTS = "overtakes", "falls behind", "may be equal", "at every share"
+"""Parts of what is said of a crossing."""
 BY_CLAIM = {claim.name.lower(): claim for claim in CLAIMS}
 
 
@@ -202,11 +204,11 @@ def _said(part: Part, clause: str) -> str:
 
 
 def is_wrong(contrast: Contrast, truth: float, verdict: str) -> bool:
+    """Whether a verdict says what is not so; an open one never does."""
     if contrast.least is not None:
         return verdict == SUPPORTED and abs(truth) >= contrast.least - 1e-9
-    return (
-        verdict != INCONCLUSIVE and (SUPPORTED if truth * contrast.expected > 1e-9 else CONTRADICTED) != verdict
-    ) or (verdict != INCONCLUSIVE and abs(truth) < 1e-9)
+    right = SUPPORTED if truth * contrast.expected > 0 else CONTRADICTED
+    return verdict != INCONCLUSIVE and (abs(truth) < 1e-9 or verdict != right)
 
 
 class Outcome(NamedTuple):
@@ -253,7 +255,7 @@ def crossings(case: Case, found: Outcome) -> Iterator[str]:
         every = [one for study in found.studies for one in study.crossings(line, suffix)]
         inside = [one for one in every if one.low is not None and one.high is not None]
         covers = [one.low - 5e-4 <= truth <= one.high + 5e-4 for one in inside]  # type: ignore[operator]
-        kinds = [sum(word in one.text for one in every) / len(every) for word in ("overtakes", "equal", "every share")]
+        kinds = [sum(word in one.text for one in every) / len(every) for word in TEXTS]
         width = np.median([one.high - one.low for one in inside]) if inside else np.nan  # type: ignore[operator]
         head = f"| {case.study} | {case.what}{suffix} | {sum(covers) / len(every):.3f} | {width:.2f} |"
         yield f"{head} {' | '.join(f'{kind:.3f}' for kind in kinds)} |"
@@ -273,8 +275,7 @@ def main() -> None:
             print("\n".join(lines(case, found)), flush=True)
             more += crossings(case, found)
         if more:
-            print("\n| study | truth | covers | width | overtakes | may be equal | at every share |")
-            print("|---|---|--:|--:|--:|--:|--:|")
+            print(f"\n| study | truth | covers | width | {' | '.join(TEXTS)} |\n|---|---|--:|--:|{'--:|' * len(TEXTS)}")
             print("\n".join([*more, ""]), flush=True)
 
 
