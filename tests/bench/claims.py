@@ -118,7 +118,7 @@ def lengths() -> Iterator[Case]:
         ("no effect", 0.0, 0.0),
         ("small", 0.0, least),
         ("overfitting", -0.1, 0.1),
-        ("both rise", 0.1, 0.1),
+        ("both rise", 0.15, 0.15),
         ("language rises more", 0.2, 0.05),
     ):
         gains = {"revised": language, "self": of_self}
