@@ -144,7 +144,7 @@ def _wanted(contrast: Row, wanted: float | None) -> float | None:
     return wanted / (max(at) - min(at)) if wanted and at else wanted
 
 
-def _hours(study: Found, trainings: int) -> str:
+def _hours(study: Found, trainings: float) -> str:
     """What so many trainings would take, by the mean of the study's own; empty if their records do not say."""
     records = [computation(Artifact(path)) for path in sorted(study.folder.glob(f"pretrain/*{MANIFEST}"))]
     hours = [
