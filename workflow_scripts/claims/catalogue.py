@@ -234,7 +234,7 @@ CLAIMS = (
                 f"it stays open whether fewer than 5 % of {judge}'s replacements are due to style",
                 "%",
             )
-            for judge in ("blip2", "clip", "siglip", "labels", "ridge", "agreement")
+            for judge in ("blip2", "clip", "labels", "ridge")
         ),
         "",
         "Which of two captions is right: only whether a judge's choice depends on the image.",

@@ -17,7 +17,7 @@ class Crossing(NamedTuple):
     """A share, between 0 and 1.
 
     Attributes:
-        share: where the line rises above zero; None if it does not do so between 0 and 1.
+        share: where the line crosses zero; None if it does not do so between 0 and 1.
         low, high: the interval; None if it contains no share between 0 and 1.
         at_zero, at_one: the line there.
     """
@@ -37,11 +37,12 @@ class Crossing(NamedTuple):
         if self.share is None:
             above = "above" if self.at_zero + self.at_one > 0 else "below"
             return f"is {above} self on the fitted line, but may be equal to it at shares from {low} to {high}"
-        return f"overtakes self at a share of {100 * self.share:.0f} % [{low} to {high}]"
+        crosses = "overtakes" if self.at_zero < 0 else "falls behind"
+        return f"{crosses} self at a share of {100 * self.share:.0f} % [{low} to {high}]"
 
 
 def crossing(estimates: Sequence[float], halves: Sequence[float]) -> Crossing:
-    """Where the line rises above zero.
+    """Where the line crosses zero.
 
     Args:
         estimates: (3,) of the contrasts at 0, 1/2 and 1.
@@ -53,8 +54,9 @@ def crossing(estimates: Sequence[float], halves: Sequence[float]) -> Crossing:
     square = first * (1 - x) * (1 - 2 * x) + 4 * middle * x * (1 - x) + last * x * (2 * x - 1)
     line = estimates[0] + (estimates[2] - estimates[0]) * x
     equal = x[np.square(line) <= np.maximum(square, 0)]
-    rises = estimates[0] < 0 < estimates[2]
-    share = float(-estimates[0] / (estimates[2] - estimates[0])) if rises else None
+    crosses = estimates[0] * estimates[2] < 0
+    share = float(estimates[0] / (estimates[0] - estimates[2])) if crosses else None
     # An interval narrower than a step may lie between two of them.
-    low, high = (float(equal[0]), float(equal[-1])) if len(equal) else (share, share)
+    inside = [*equal, *([] if share is None else [share])]
+    low, high = (float(min(inside)), float(max(inside))) if inside else (None, None)
     return Crossing(share, low, high, float(estimates[0]), float(estimates[2]))

@@ -27,7 +27,7 @@ class Found:
 
     Attributes:
         rows: of its summary.
-        contrasts: rows of its contrasts at the level that counts.
+        contrasts: rows of its contrasts as :func:`counted` gives them.
         settings: the contrasts as its config lists them, by name.
         root: its root hash; empty if an artifact behind its report is missing.
         commit: of the code that made the summary; empty if unknown.
@@ -78,6 +78,23 @@ class Found:
         }
 
 
+def counted(contrasts: Sequence[Row]) -> list[Row]:
+    """Rows of contrasts at the level that counts; of runs, with half the width of their interval over images."""
+    images = {
+        _line(row): (row["high"] - row["low"]) / 2
+        for row in contrasts
+        if row["level"] == "image" and row["low"] is not None
+    }
+    return [row | {"half_without_seeds": images.get(_line(row), 0.0)} for row in contrasts if row["verdict"]]
+
+
+def _line(row: Row) -> tuple[str, ...]:
+    """What the levels of a contrast have in common."""
+    return tuple(
+        row[name] for name in ("contrast", "method", "augmentation", "backbone", "tag", "step", "dataset", "metric")
+    )
+
+
 def read(folder: Path) -> Found | None:
     """A study's findings; None if it has no summary yet.
 
@@ -89,9 +106,10 @@ def read(folder: Path) -> Found | None:
     from workflow_scripts.core.files.foreign import readable
     from workflow_scripts.reporting.page import computation
 
-    summary = Artifact(folder / "summary" / f"summary{MANIFEST}")
-    if not summary.manifest_path.exists():
+    manifest = folder / "summary" / f"summary{MANIFEST}"
+    if not manifest.exists():
         return None
+    summary = Artifact(manifest)
     with readable("unreadable summary", summary.manifest_path, "recompute it with snakemake --force summary"):
         rows, contrasts = (
             pq.read_table(summary.path(suffix)).to_pylist() for suffix in (".parquet", ".contrasts.parquet")
@@ -100,5 +118,4 @@ def read(folder: Path) -> Found | None:
     made = computation(summary)
     settings = {contrast["name"]: contrast for contrast in made.get("settings", {}).get("contrasts", ())}
     commit = (made.get("git") or {}).get("commit")
-    counted = [row for row in contrasts if row["verdict"]]
-    return Found(folder.name, folder, rows, counted, settings, root or "", commit or "")
+    return Found(folder.name, folder, rows, counted(contrasts), settings, root or "", commit or "")

@@ -101,11 +101,11 @@ def _curves(claim: Claim, study: Found) -> list[Markup]:
     for part in claim.parts:
         places, rows = study.places(part.contrast), study.primary(part.contrast)
         tags = {row["tag"] for row in rows}
-        if not places or not rows:
-            continue
         on_line = sorted(
             (places[arm.pairs], value) for arm, value in measured if arm.pairs in places and arm.tag in tags
         )
+        if not on_line or rows[0]["level"] != "joint":
+            continue
         x, y = zip(*on_line, strict=True)
         others = [(arm, value) for arm, value in measured if arm.pairs not in places and arm.tag in (*tags, "")]
         level = [
@@ -123,8 +123,14 @@ def _open(claim: Claim, study: Found, wanted: float | None) -> list[str]:
     for part in claim.parts:
         rows = [row for row in study.primary(part.contrast) if row["verdict"] == INCONCLUSIVE]
         least = _wanted(study.settings.get(part.contrast, {}), wanted)
-        figures = [one for row in rows if least and (one := needed(row, least / 100))]
-        if figures:
+        arms = len(study.places(part.contrast))
+        figures = [one for row in rows if least and (one := needed(row, least / 100, arms))]
+        if figures and max(figures).seeds == math.inf:
+            why = "its classes and images alone leave more than that open"
+            said.append(
+                f"{study.name}, {minus(part.contrast)}: no number of seeds finds {least:.3g} {part.unit}; {why}."
+            )
+        elif figures:
             most = max(figures)
             more = f"{most.trainings} trainings more{_hours(study, most.trainings)}"
             finds = f"an effect of {least:.3g} {part.unit} would be found in 80 % of studies"
@@ -138,7 +144,7 @@ def _wanted(contrast: Row, wanted: float | None) -> float | None:
     return wanted / (max(at) - min(at)) if wanted and at else wanted
 
 
-def _hours(study: Found, trainings: int) -> str:
+def _hours(study: Found, trainings: float) -> str:
     """What so many trainings would take, by the mean of the study's own; empty if their records do not say."""
     records = [computation(Artifact(path)) for path in sorted(study.folder.glob(f"pretrain/*{MANIFEST}"))]
     hours = [

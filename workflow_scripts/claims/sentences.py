@@ -71,26 +71,38 @@ def _overtakes(study: Found, suffix: str) -> str:
 
 def _faithful(shares: Sequence[Crossing]) -> str:
     one = shares[0]
-    if one.share is None or one.low is None or one.high is None:
+    if one.low is None or one.high is None:
         return "all" if one.at_one < 0 else "no"
-    return f"{100 * one.share:.0f} % [{100 * one.low:.0f}, {100 * one.high:.0f}]"
+    share = float(one.at_one < 0) if one.share is None else one.share
+    return f"{100 * share:.0f} % [{100 * one.low:.0f}, {100 * one.high:.0f}]"
 
 
 class Needed(NamedTuple):
-    """What would decide an open contrast: about so many seeds, and trainings on top of those that there are."""
+    """What would decide an open contrast: about so many seeds, and trainings on top of those that there are.
 
-    seeds: int
-    trainings: int
+    Infinite if no number of seeds would.
+    """
+
+    seeds: float
+    trainings: float
 
 
-def needed(row: Row, wanted: float) -> Needed | None:
+def needed(row: Row, wanted: float, arms: int = 0) -> Needed | None:
     """For an open contrast of runs, what finds an effect of `wanted` (a share) in 80 % of studies.
 
-    The smallest effect that is found falls at least with the root of the number of seeds. None if there is no such
-    figure, or if the present seeds suffice: the effect is then likely smaller.
+    The square of the smallest effect that is found has a part of classes and images, which stays, and one of seeds,
+    which falls at least with their number. The interval over images, which is without seeds, tells them apart. None if
+    there is no such figure, or if the present seeds suffice: the effect is then likely smaller.
+
+    Args:
+        arms: least number of arms of runs, where a weight of 0 hides some of them in the row.
     """
     least, seeds = row["detectable"], row["n"]
     if least is None or row["level"] != "joint" or not row["plus"] or least <= wanted:
         return None
-    more = math.ceil(seeds * (least / wanted) ** 2)
-    return Needed(more, round(len({*row["plus"].split(), *row["minus"].split()}) * (more / seeds - 1)))
+    staying = least * row["half_without_seeds"] / ((row["high"] - row["low"]) / 2)
+    if staying >= wanted:
+        return Needed(math.inf, math.inf)
+    more = math.ceil(seeds * (least**2 - staying**2) / (wanted**2 - staying**2))
+    trained = {checkpoint.rpartition(".")[0] for side in ("plus", "minus") for checkpoint in row[side].split()}
+    return Needed(more, round(max(len(trained) / seeds, arms) * (more - seeds)))

@@ -1,0 +1,160 @@
+"""``faithful-pairs claims`` with made-up configs and studies: no Snakemake runs."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.claims.designs import CONTRASTS, RUNS
+from tests.claims.made_up import START, drawn, study, write
+from workflow_scripts.claims import run
+from workflow_scripts.claims.run import Planned
+from workflow_scripts.commands.main import main
+from workflow_scripts.core.digest import ROOT
+
+STUDIES = {"demo": ("c1", "c2", "c2-captioner50", "c3", "c4", "c8"), "photos": ("c2", "c3"), "full": ("c2", "c4")}
+Ran = list[tuple[str, str, tuple[str, ...]]]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with configs of claims, in which the command runs."""
+    shutil.copy(ROOT / "config.yaml", tmp_path)
+    (tmp_path / "profiles/demo").mkdir(parents=True)
+    (tmp_path / "profiles/demo/study.yaml").write_text("smallest_effect: 5.0\n")
+    for scale, names in STUDIES.items():
+        folder = tmp_path / run.CONFIGS / scale
+        folder.mkdir(parents=True)
+        if scale != "full":
+            (folder / "base.yaml").write_text("standard_contrasts: false\n")
+        for name in names:
+            (folder / f"{name}.yaml").write_text(f"study: claims-{scale}-{name}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def ran(world: Path, monkeypatch: pytest.MonkeyPatch) -> Ran:
+    """What has been run, with its profile and config files; a study of doses fails, and the others finish."""
+    found: Ran = []
+
+    def finishes(planned: Planned, profile: str) -> bool:
+        name = planned.folder.name
+        found.append((name, profile, tuple(map(str, planned.files))))
+        own = planned.files[-1].stem.partition("-")[0]
+        if own in ("c2", "c4") and not planned.folder.exists():
+            made = drawn(np.random.default_rng(1), RUNS[own], lambda _: START)
+            write(study(name, CONTRASTS[own], RUNS[own], made), planned.folder.parent)
+        return own != "c3"
+
+    monkeypatch.setattr(run, "run", finishes)
+    return found
+
+
+def claims(*words: str) -> int:
+    return main(["claims", *words])
+
+
+def test_claims_run_from_cheap_to_dear(ran: Ran) -> None:
+    assert claims() == 1  # that of doses fails
+    names = ["c1", "c8", "c2", "c2-captioner50", "c4", "c3"]
+    assert [name for name, *_ in ran] == [f"claims-demo-{name}" for name in names]
+    assert {profile for _, profile, _ in ran} == {"profiles/demo"}
+    assert ran[2][2] == ("profiles/demo/study.yaml", "profiles/claims/demo/base.yaml", "profiles/claims/demo/c2.yaml")
+
+
+def test_named_claims_alone_run_in_their_own_order(ran: Ran) -> None:
+    assert claims("C4", "C2") == 0
+    assert [name for name, *_ in ran] == ["claims-demo-c2", "claims-demo-c2-captioner50", "claims-demo-c4"]
+
+
+def test_the_page_has_what_was_found(world: Path, ran: Ran, capsys: pytest.CaptureFixture[str]) -> None:
+    assert claims("C4", "--markdown", "evidence.md") == 0
+    told = capsys.readouterr().out
+    assert "C4: results/claims-demo-c4\n" in told and told.endswith("Page: results/claims/index.html\n")
+    assert "it stays open whether language gains less from longer training than self does" in told
+    page = (world / "results/claims/index.html").read_text()
+    assert "claims-demo-c4" in page and page.count("No study of this claim has been run.") == 7
+    assert "claims-demo-c4" in (world / "evidence.md").read_text()
+
+
+def test_a_second_call_keeps_the_page(world: Path, ran: Ran) -> None:
+    claims("C4")
+    before = (world / "results/claims/index.html").read_bytes()
+    assert claims("C4") == 0 and (world / "results/claims/index.html").read_bytes() == before
+
+
+def test_a_call_for_one_claim_keeps_the_others_on_the_page(world: Path, ran: Ran) -> None:
+    claims("C2")
+    claims("C4")
+    page = (world / "results/claims/index.html").read_text()
+    assert "claims-demo-c2-captioner50" in page and "claims-demo-c4" in page
+
+
+def test_a_study_that_fails_is_named_and_the_others_are_on_the_page(
+    world: Path, ran: Ran, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert claims("C3", "C2") == 1
+    assert capsys.readouterr().err == (
+        "error: these studies failed: claims-demo-c3; the same command goes on with them\n"
+    )
+    assert "claims-demo-c2" in (world / "results/claims/index.html").read_text()
+
+
+def test_an_unknown_claim_is_refused(ran: Ran, capsys: pytest.CaptureFixture[str]) -> None:
+    assert claims("C2", "C9", "c3") != 0
+    assert "no such claim" in (said := capsys.readouterr().err) and "C9, c3" in said
+    assert not ran
+
+
+def test_a_claim_without_a_study_at_a_scale_is_refused(ran: Ran, capsys: pytest.CaptureFixture[str]) -> None:
+    assert claims("C1", "--scale", "full") != 0
+    assert "no study of this claim" in capsys.readouterr().err and not ran
+
+
+@pytest.mark.parametrize("words", [("--scale", "photos"), ("--photos", "."), ("--scale", "full", "--photos", ".")])
+def test_photos_and_their_scale_belong_together(words: tuple[str, ...], ran: Ran) -> None:
+    assert claims(*words) == 2 and not ran
+
+
+def test_the_full_study_has_its_own_profile(ran: Ran) -> None:
+    assert claims("--scale", "full") == 0
+    assert [one[:2] for one in ran] == [(f"claims-full-{name}", "profiles/local") for name in ("c2", "c4")]
+    assert ran[0][2] == ("profiles/claims/full/c2.yaml",)
+    ran.clear()
+    claims("C2", "--scale", "full", "--profile", "slurm")
+    assert ran[0][1] == "slurm"
+
+
+@pytest.mark.parametrize(("code", "succeeded"), [(0, True), (1, False)])
+def test_a_study_is_computed_by_snakemake(
+    code: int, succeeded: bool, world: Path, monkeypatch: pytest.MonkeyPatch, ended: Callable[[int], object]
+) -> None:
+    calls: list[list[str]] = []
+
+    def fake(words: list[str], cwd: Path) -> object:
+        calls.append([*words, str(cwd)])
+        return ended(code)
+
+    monkeypatch.setattr(run.subprocess, "run", fake)
+    (planned,) = run.planned(["C4"], "full")
+    assert run.run(planned, "slurm") is succeeded
+    assert calls[0][1:] == [
+        "-m",
+        "snakemake",
+        "--profile",
+        "slurm",
+        "--configfile",
+        "profiles/claims/full/c4.yaml",
+        str(world),
+    ]
+
+
+@pytest.fixture
+def ended() -> Callable[[int], object]:
+    from subprocess import CompletedProcess
+
+    return lambda code: CompletedProcess([], code)
