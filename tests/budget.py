@@ -13,13 +13,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CEILINGS = {
     # Primary contrasts with tests and endpoints of their own, power before a run, corrections of scores, controls,
-    # agreement with people's ratings: studies that can decide their question.
-    "lines of code in workflow_scripts": 41_700,
-    "files in workflow_scripts": 552,
-    "lines of rules and templates": 2_285,
-    "lines of code in tests": 48_600,
-    "kB of docs": 262,
-    "keys of the config": 431,
+    # agreement with people's ratings: studies that can decide their question. Eight claims at three scales, answered by one
+    # command with a page; a demo world with open captions, whose captions can be varied in coverage and precision.
+    "lines of code in workflow_scripts": 42_620,
+    "files in workflow_scripts": 562,
+    "lines of rules and templates": 2_355,
+    "lines of code in tests": 50_200,
+    "kB of docs": 270,
+    "keys of the config": 438,
 }
 CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)
 TEMPLATES = (".smk", ".html", ".css", ".js", ".jinja")

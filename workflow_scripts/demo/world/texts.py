@@ -14,186 +14,72 @@ from workflow_scripts.demo.world.settings import DEFAULT, LABELS, Label, World
 from workflow_scripts.demo.world.vocabulary import WORDINGS, Spec, spec_of, values
 from workflow_scripts.stats.seeds import derive
 
+
+def _listed(texts: str) -> tuple[str, ...]:
+    """Texts that stand between bars; blank ones too."""
+    return tuple(text.strip() for text in texts.split("|"))
+
+
 OTHERS: tuple[Label, ...] = tuple(name for name in LABELS if name != "concept")
 BEFORE: tuple[Label, ...] = ("size", "texture", "colour", "concept")
 AFTER: tuple[Label, ...] = ("scene", "place")
 # {thing} has its article, {noun} has none.
-PATTERNS = (
-    "{thing} {where}",
-    "there is {thing} {where}",
-    "a photo of {thing} {where}",
-    "a picture of {thing} {where}",
-    "this image shows {thing} {where}",
-    "the photo shows {thing} {where}",
-    "we see {thing} {where}",
-    "one can make out {thing} {where}",
-    "{where} there is {thing}",
-    "{where} we find {thing}",
-    "{thing} can be seen {where}",
-    "{thing} stands out {where}",
+PATTERNS = _listed(
+    "{thing} {where} | there is {thing} {where} | a photo of {thing} {where} | a picture of {thing} {where} | "
+    "this image shows {thing} {where} | the photo shows {thing} {where} | we see {thing} {where} | "
+    "one can make out {thing} {where} | {where} there is {thing} | {where} we find {thing} | "
+    "{thing} can be seen {where} | {thing} stands out {where}"
 )
-SHORT = (
-    "found {thing} {where}",
-    "saw {thing} {where} today",
-    "my {noun} {where}",
-    "look at this {noun} {where}",
-    "came across {thing} {where}",
-    "took a picture of {thing} {where}",
-    "how do you like my {noun} {where}",
-    "another {noun} {where} for you",
-    "{thing} {where} i had to share",
-    "rate my {noun} {where}",
-    "met {thing} {where} last weekend",
-    "the {noun} {where} i told you about",
+SHORT = _listed(
+    "found {thing} {where} | saw {thing} {where} today | my {noun} {where} | look at this {noun} {where} | "
+    "came across {thing} {where} | took a picture of {thing} {where} | how do you like my {noun} {where} | "
+    "another {noun} {where} for you | {thing} {where} i had to share | rate my {noun} {where} | "
+    "met {thing} {where} last weekend | the {noun} {where} i told you about"
 )
-STARTS = (
-    "",
-    "",
-    "well",
-    "finally",
-    "honestly",
-    "hello everyone",
-    "long time reader here",
-    "quick post",
-    "after months",
-    "believe it or not",
-    "for those who asked",
-    "update",
+STARTS = _listed(
+    " |  | well | finally | honestly | hello everyone | long time reader here | quick post | after months | "
+    "believe it or not | for those who asked | update"
 )
-OPENINGS = (
-    "done with this one",
-    "my first attempt",
-    "my second try at this",
-    "still learning but happy with it",
-    "found this today",
-    "saw this on my way to work",
-    "look at this beauty",
-    "this made my day",
-    "not my best work",
-    "took me three weeks",
-    "a bit late but here it is",
-    "i was told to post this here",
-    "first post here",
-    "could not resist",
-    "just sharing",
-    "made by my sister",
-    "my pride and joy",
-    "guess what came in the mail",
-    "it turned out better than expected",
-    "so proud of this one",
-    "another one for the collection",
-    "my grandmother would have loved it",
-    "best thing i have seen all week",
-    "help me name it",
-    "old but gold",
-    "lucky shot",
-    "no filter needed",
-    "is this any good",
-    "worth the wait",
-    "nobody believed me",
-    "stumbled upon this by accident",
-    "does anyone recognise it",
-    "pure joy",
-    "captured during my lunch break",
+OPENINGS = _listed(
+    "done with this one | my first attempt | my second try at this | still learning but happy with it | "
+    "found this today | saw this on my way to work | look at this beauty | this made my day | not my best work | "
+    "took me three weeks | a bit late but here it is | i was told to post this here | first post here | "
+    "could not resist | just sharing | made by my sister | my pride and joy | guess what came in the mail | "
+    "it turned out better than expected | so proud of this one | another one for the collection | "
+    "my grandmother would have loved it | best thing i have seen all week | help me name it | old but gold | "
+    "lucky shot | no filter needed | is this any good | worth the wait | nobody believed me | "
+    "stumbled upon this by accident | does anyone recognise it | pure joy | captured during my lunch break"
 )
-ENDINGS = (
-    "",
-    "",
-    "",
-    "[oc]",
-    "any thoughts",
-    "please be kind",
-    "i love it",
-    "what should i do next",
-    "with my phone",
-    "more to come",
-    "day 12",
-    "day 40",
-    "happy friday",
-    "thanks for looking",
-    "sorry for the bad light",
-    "what do you think",
-    "ask me anything",
-    "i am so happy",
-    "details below",
-    "be honest",
-    "it took a while",
-    "more pictures tomorrow",
-    "this is my favourite",
-    "year two",
+ENDINGS = _listed(
+    " |  |  | [oc] | any thoughts | please be kind | i love it | what should i do next | with my phone | "
+    "more to come | day 12 | day 40 | happy friday | thanks for looking | sorry for the bad light | "
+    "what do you think | ask me anything | i am so happy | details below | be honest | it took a while | "
+    "more pictures tomorrow | this is my favourite | year two"
 )
 # Topics of each subreddit, without a word for what a picture can show.
 TOPICS = {
-    "gardenfinds": (
-        "our garden club",
-        "the allotment",
-        "the compost heap",
-        "the seed swap",
-        "spring planting",
-        "weeding",
-        "my greenhouse",
-        "the botanical walk",
-        "pruning season",
-        "watering",
-        "my allergy",
-        "organic fertiliser",
+    "gardenfinds": _listed(
+        "our garden club | the allotment | the compost heap | the seed swap | spring planting | weeding | "
+        "my greenhouse | the botanical walk | pruning season | watering | my allergy | organic fertiliser"
     ),
-    "outandabout": (
-        "our weekend trip",
-        "the travel group",
-        "packing",
-        "the long tour",
-        "the ticket office",
-        "sightseeing",
-        "our holiday route",
-        "the fuel price",
-        "the mechanic",
-        "bad weather on tour",
-        "a cheap hostel",
-        "the delayed ferry",
+    "outandabout": _listed(
+        "our weekend trip | the travel group | packing | the long tour | the ticket office | sightseeing | "
+        "our holiday route | the fuel price | the mechanic | bad weather on tour | a cheap hostel | "
+        "the delayed ferry"
     ),
-    "petsandpals": (
-        "the vet",
-        "feeding time",
-        "the pet shop",
-        "our animal shelter",
-        "my furry friend",
-        "the new food brand",
-        "cleaning the tank",
-        "the adoption day",
-        "pet insurance",
-        "playtime",
-        "obedience training",
-        "our noisy parrot",
+    "petsandpals": _listed(
+        "the vet | feeding time | the pet shop | our animal shelter | my furry friend | the new food brand | "
+        "cleaning the tank | the adoption day | pet insurance | playtime | obedience training | our noisy parrot"
     ),
-    "aroundthehome": (
-        "the kitchen shelf",
-        "our moving day",
-        "tidying up",
-        "the flea market",
-        "repair work",
-        "the hardware store",
-        "decorating",
-        "the neighbourhood party",
-        "unpacking",
-        "rainy season",
-        "the broken heater",
-        "spare furniture",
+    "aroundthehome": _listed(
+        "the kitchen shelf | our moving day | tidying up | the flea market | repair work | the hardware store | "
+        "decorating | the neighbourhood party | unpacking | rainy season | the broken heater | spare furniture"
     ),
 }
-REMARKS = (
-    "starts again",
-    "was worth it",
-    "keeps me busy",
-    "needs more patience",
-    "made my week",
-    "taught me a lot",
-    "is not for everyone",
-    "never gets old",
-    "went better than planned",
-    "needs your help",
-    "is my new hobby",
-    "is over for this year",
+REMARKS = _listed(
+    "starts again | was worth it | keeps me busy | needs more patience | made my week | taught me a lot | "
+    "is not for everyone | never gets old | went better than planned | needs your help | is my new hobby | "
+    "is over for this year"
 )
 KINDS = ("truthful", "vague", "topical", "wrong")
 SHARES = (0.35, 0.35, 0.15, 0.15)  # of posts' titles, by kind
