@@ -13,8 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CEILINGS = {
     # Primary contrasts with tests and endpoints of their own, power before a run, corrections of scores, controls,
-    # agreement with people's ratings: studies that can decide their question. Eight claims at three scales, answered by one
-    # command with a page; a demo world with open captions, whose captions can be varied in coverage and precision.
+    # agreement with people's ratings: studies that can decide their question. Eight claims at three scales, answered by
+    # one command with a page; a demo world with open captions, which can be varied in coverage and precision.
     "lines of code in workflow_scripts": 42_620,
     "files in workflow_scripts": 562,
     "lines of rules and templates": 2_355,
