@@ -37,10 +37,9 @@ def test_every_claim_has_a_place_in_the_order() -> None:
 @pytest.mark.parametrize(("claim", "part"), PARTS, ids=[f"{claim.name} {part.contrast}" for claim, part in PARTS])
 @pytest.mark.parametrize("verdict", ["supported", "contradicted", "inconclusive", "not comparable"])
 def test_a_clause_says_what_its_verdict_allows(claim: Claim, part: Part, verdict: str) -> None:
-    if verdict == "contradicted" and not part.contradicted:
-        pytest.skip("an equivalence can't be contradicted")
     (clause,) = clauses(claim, of(part, verdict, reason="" if verdict == "supported" else "by chance"))
     numbers = "+5.2 [+1.0, +9.4]" if part.scale == 100 else "+0.052 [+0.01, +0.094]"
+    numbers = numbers.replace("+", "") if part.unit == "%" else numbers
     brackets = f"({numbers} and {numbers} {part.unit}, 400 steps{'' if verdict == 'supported' else ', by chance'})"
     texts = {"supported": part.supported, "contradicted": part.contradicted, "inconclusive": part.inconclusive,
              "not comparable": f"{part.inconclusive}, since the runs are not comparable"}  # fmt: skip
@@ -58,7 +57,7 @@ def test_texts_by_verdict_differ(claim: Claim, part: Part) -> None:
 @pytest.mark.parametrize("scale", SCALES)
 def test_a_sentence_says_where_and_what_is_built_in(claim: Claim, scale: str) -> None:
     told = sentence(claim, scale, [of(claim.parts[0], "supported")])
-    assert told.startswith(f"{SCALES[scale]}, {claim.parts[0].supported} (+")
+    assert told.startswith(f"{SCALES[scale]}, {claim.parts[0].supported} (")
     built_in = f" The world has this built in: {claim.built_in}."
     assert told.endswith(built_in) == bool(claim.built_in and scale == "demo")
     assert told.count("built in") == (claim.built_in != "" and scale == "demo")
@@ -74,7 +73,24 @@ def test_a_number_without_interval_stands_alone() -> None:
 
 def test_a_figure_without_runs_has_no_steps() -> None:
     (clause,) = clauses(OF_CLAIM["C8"], of(OF_CLAIM["C8"].parts[0], "supported", 1, level="image", plus="", minus=""))
-    assert clause == "fewer than 5 % of blip2's replacements are due to style (+5.2 [+1.0, +9.4] %)"
+    assert clause == "fewer than 5 % of the replacements by the judge blip2 are due to style (5.2 [1.0, 9.4] %)"
+
+
+@pytest.mark.parametrize(
+    ("lows", "text"),
+    [((0.06, 0.07), "more than 5 %"), ((0.06, 0.04), "it stays open"), ((None, 0.06), "more than 5 %")],
+)
+def test_an_equivalence_fails_where_all_its_intervals_lie_beyond_the_margin(
+    lows: tuple[float | None, ...], text: str
+) -> None:
+    part = OF_CLAIM["C8"].parts[0]
+    found = of(part, "inconclusive", reason="by chance")
+    rows = [
+        row | {"low": low, "high": None if low is None else 0.2} for row, low in zip(found.contrasts, lows, strict=True)
+    ]
+    found = replace(found, contrasts=rows, settings={part.contrast: {"margin": 5.0}})
+    (clause,) = clauses(OF_CLAIM["C8"], found)
+    assert clause.startswith(text) and ("by chance" in clause) == text.startswith("it")
 
 
 def test_a_study_with_another_captioner_says_so() -> None:

@@ -19,7 +19,8 @@ class Part:
     """What is said of one primary contrast.
 
     Attributes:
-        supported, contradicted, inconclusive: by verdict; an equivalence can't be contradicted.
+        supported, contradicted, inconclusive: by verdict; an equivalence is contradicted if its interval, at the level
+            of 95 %, lies beyond the margin under every objective.
         unit: of the difference, after it has been multiplied by `scale`.
     """
 
@@ -57,8 +58,8 @@ def _difference(contrast: str, subject: str, better: str, worse: str, unit: str 
 
 _DOSES = "accuracy rises with the share of faithful captions", "accuracy falls with the share of faithful captions"
 _NONE = (
-    "language without a faithful caption is no better than an untrained network, within the margin",
-    "",
+    "language without a faithful caption is as good as an untrained network, within the margin",
+    "language without a faithful caption differs from an untrained network by more than the margin",
     "it stays open whether language without a faithful caption is as good as an untrained network",
 )
 
@@ -92,7 +93,7 @@ CLAIMS = (
                 1,
             ),
         ),
-        "most titles do not say what an image shows",
+        "35 % of titles say something true of their image",
         "How people would rate these captions, and captions of other sources: the judges are models.",
     ),
     Claim(
@@ -229,9 +230,9 @@ CLAIMS = (
         tuple(
             Part(
                 f"flips ({judge})",
-                f"fewer than 5 % of {judge}'s replacements are due to style",
-                "",
-                f"it stays open whether fewer than 5 % of {judge}'s replacements are due to style",
+                f"fewer than 5 % of the replacements by the judge {judge} are due to style",
+                f"more than 5 % of the replacements by the judge {judge} are due to style",
+                f"it stays open whether more than 5 % of the replacements by the judge {judge} are due to style",
                 "%",
             )
             for judge in ("blip2", "clip", "labels", "ridge")

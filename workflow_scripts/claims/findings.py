@@ -45,6 +45,12 @@ class Found:
         """The rows of a primary contrast with its verdict, one for each objective of the linear probe."""
         return [row for row in self.contrasts if row["contrast"] == contrast and row["primary"] and row["verdict"]]
 
+    def beyond_margin(self, contrast: str) -> bool:
+        """Whether an equivalence does not hold: all of its intervals lie beyond the margin."""
+        margin = self.settings.get(contrast, {}).get("margin")
+        ends = [(row["low"], row["high"]) for row in self.primary(contrast) if row["low"] is not None]
+        return bool(margin and ends) and all(low > margin / 100 or high < -margin / 100 for low, high in ends)
+
     def places(self, contrast: str) -> dict[str, float]:
         """Of a slope over pair tables, where each is on the line; empty for other contrasts."""
         terms = self.settings.get(contrast, {}).get("terms", ())
