@@ -206,7 +206,8 @@ def _said(part: Part, clause: str) -> str:
 def is_wrong(contrast: Contrast, truth: float, verdict: str) -> bool:
     """Whether a verdict says what is not so; an open one never does."""
     if contrast.least is not None:
-        return verdict == SUPPORTED and abs(truth) >= contrast.least - 1e-9
+        beyond = abs(truth) - contrast.least
+        return (verdict == SUPPORTED and beyond >= -1e-9) or (verdict == CONTRADICTED and beyond <= 1e-9)
     right = SUPPORTED if truth * contrast.expected > 0 else CONTRADICTED
     return verdict != INCONCLUSIVE and (abs(truth) < 1e-9 or verdict != right)
 
