@@ -72,7 +72,8 @@ def _row(study: Found, part: Part, row: Row) -> dict[str, str]:
         "study": study.name,
         "contrast": minus(row["contrast"]),
         "measure": row["metric"],
-        "number": f"{number(part, row)} {part.unit}",
+        "number": number(part, row),
+        "unit": part.unit,
         "n": f"{row['n']} images" if row["level"] == "image" else f"{row['n']} seeds",
         "steps": study.steps(row),
         "p": shown_p(row["p_adjusted"]),
@@ -91,7 +92,7 @@ def _forests(found: Sequence[tuple[Found, Part, Row]]) -> list[Markup]:
         if value is not None:
             label = f"{study.name.partition('-')[2].partition('-')[2]}: {minus(row['contrast'])}"
             by_unit.setdefault(part.unit, []).append(Dot(label, "arm-revised", value, low, high))
-    return [dots(rows, "primary contrasts", unit) for unit, rows in by_unit.items()]
+    return [dots(rows, "primary contrasts", unit, zero=True) for unit, rows in by_unit.items()]
 
 
 def _curves(claim: Claim, study: Found) -> list[Markup]:

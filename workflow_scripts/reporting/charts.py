@@ -135,9 +135,9 @@ class Dot(NamedTuple):
     high: float | None
 
 
-def dots(rows: Sequence[Dot], title: str, text: str) -> Markup:
-    """A chart of the rows, from top to bottom; ``text`` describes the axis."""
-    ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
+def dots(rows: Sequence[Dot], title: str, text: str, zero: bool = False) -> Markup:
+    """A chart of the rows, from top to bottom; ``text`` describes the axis, which holds 0 if ``zero``."""
+    ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None] + [0.0] * zero
     low, high = min(ends), max(ends)
     margin = (high - low) * 0.06 or abs(high) * 0.06 or 1.0
     low, high = low - margin, high + margin
@@ -146,7 +146,7 @@ def dots(rows: Sequence[Dot], title: str, text: str) -> Markup:
     def x(value: float) -> str:
         return f"{LEFT + (RIGHT - LEFT) * (value - low) / (high - low):.1f}"
 
-    parts = []
+    parts = [f'<line class="zero" x1="{x(0)}" x2="{x(0)}" y1="{TOP}" y2="{bottom}"/>'] if zero else []
     for tick in ticks(low, high):
         at, shown = x(tick), f"{tick:g}".replace("-", "−")
         parts.append(f'<line class="grid" x1="{at}" x2="{at}" y1="{TOP}" y2="{bottom}"/>')
