@@ -5,7 +5,7 @@ Simulated studies with a known truth, of the demo's size, go through the project
 shares of studies whose sentence says so, says the contrary, or leaves it open, and how often the joint intervals (under
 both objectives) cover the truth. A small effect is the one that studies without effects call detectable, which 80 %
 of studies are to find. "wrong" is the share of studies with any wrong statement, at most 5 %. The second table has how
-often the interval covers the share at which language overtakes self or, of C1, the share of titles that are faithful,
+often the interval covers the share at which language pairs overtake self pairs or, of C1, the share of faithful titles,
 the interval's width, and how often each kind of text is said.
 """
 
@@ -26,7 +26,7 @@ from workflow_scripts.evaluation.contrasts.verdicts import CONTRADICTED, INCONCL
 
 LARGE, SLOPE, PER_DOUBLING = 0.2, 0.2, 0.04
 MARGIN = 0.05
-TEXTS = "overtakes", "falls behind", "may be equal", "at every share"
+TEXTS = "overtake", "fall behind", "may equal", "at every share"
 """Parts of what is said of a crossing."""
 BY_CLAIM = {claim.name.lower(): claim for claim in CLAIMS}
 

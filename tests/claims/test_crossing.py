@@ -50,7 +50,7 @@ def test_an_interval_between_two_steps_is_its_share() -> None:
     line, covariance = np.array([-0.30045, 1.0]), 1e-12 * np.eye(2)
     found = crossing(*on_line(line, covariance, 2.0))
     assert (found.share, found.low, found.high) == pytest.approx((0.30045,) * 3)
-    assert found.text == "overtakes self at a share of 30 % [30 % to 30 %]"
+    assert found.text == "overtake self pairs at 30 % [30, 30] faithful captions"
 
 
 def test_the_share_lies_within_its_interval() -> None:
@@ -64,12 +64,12 @@ def test_the_share_lies_within_its_interval() -> None:
 @pytest.mark.parametrize(
     ("at_zero", "at_one", "text"),
     [
-        (0.05, 0.2, "is above self at every share"),
-        (-0.2, -0.05, "is below self at every share"),
-        (0.01, 0.2, "is above self on the fitted line, but may be equal to it at shares from 0 % to 5 %"),
-        (-0.2, -0.01, "is below self on the fitted line, but may be equal to it at shares from 95 % to 100 %"),
-        (-0.1, 0.1, "overtakes self at a share of 50 % [40 % to 60 %]"),
-        (0.1, -0.1, "falls behind self at a share of 50 % [40 % to 60 %]"),
+        (0.05, 0.2, "are above self pairs at every share of faithful captions"),
+        (-0.2, -0.05, "are below self pairs at every share of faithful captions"),
+        (0.01, 0.2, "are above self pairs, but may equal them at 0 to 5 % faithful captions"),
+        (-0.2, -0.01, "are below self pairs, but may equal them at 95 to 100 % faithful captions"),
+        (-0.1, 0.1, "overtake self pairs at 50 % [40, 60] faithful captions"),
+        (0.1, -0.1, "fall behind self pairs at 50 % [40, 60] faithful captions"),
     ],
 )
 def test_the_text_says_on_which_side_language_is(at_zero: float, at_one: float, text: str) -> None:

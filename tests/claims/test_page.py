@@ -151,4 +151,4 @@ def test_trainings_are_counted_in_hours_of_those_that_there_are(tmp_path: Path, 
         (folder / f"pretrain/{run}.run.json").write_bytes(pretty(record | {"environment": {"device": "cpu"}}))
     rows = [{**row, "half_without_seeds": 0.0, "detectable": 0.1, "n": 3} for row in made.contrasts]
     page = html({("C2", "demo"): [(replace(made, folder=folder, contrasts=rows), 5.0)]}).decode()
-    assert "with 12 seeds, 18 trainings more (36 hours of one core)" in page
+    assert "with 12 seeds, 18 more trainings (36 core hours)" in page

@@ -50,7 +50,7 @@ def test_a_clause_says_what_its_verdict_allows(claim: Claim, part: Part, verdict
 @pytest.mark.parametrize(("claim", "part"), PARTS, ids=[f"{claim.name} {part.contrast}" for claim, part in PARTS])
 def test_texts_by_verdict_differ(claim: Claim, part: Part) -> None:
     texts = [part.supported, part.contradicted, part.inconclusive]
-    assert len(set(texts)) == 3 and part.inconclusive.startswith("it stays open whether ")
+    assert len(set(texts)) == 3 and part.inconclusive.startswith("it is unclear whether ")
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
@@ -61,14 +61,14 @@ def test_a_sentence_says_where_and_what_is_built_in(claim: Claim, scale: str) ->
     built_in = f" The world has this built in: {claim.built_in}."
     assert told.endswith(built_in) == bool(claim.built_in and scale == "demo")
     assert told.count("built in") == (claim.built_in != "" and scale == "demo")
-    assert sentence(claim, scale, []) == f"{SCALES[scale]}, nothing has been found yet."
+    assert sentence(claim, scale, []) == f"{SCALES[scale]}, there is no result yet."
 
 
 def test_a_number_without_interval_stands_alone() -> None:
     (clause,) = clauses(
         OF_CLAIM["C2"], of(OF_CLAIM["C2"].parts[0], "inconclusive", 1, low=None, high=None, reason="two seeds")
     )
-    assert clause == "it stays open whether replacing captions helps (+5.2 points, 400 steps, two seeds)"
+    assert clause == "it is unclear whether replacing captions raises accuracy (+5.2 points, 400 steps, two seeds)"
 
 
 def test_a_figure_without_runs_has_no_steps() -> None:
@@ -78,7 +78,7 @@ def test_a_figure_without_runs_has_no_steps() -> None:
 
 @pytest.mark.parametrize(
     ("lows", "text"),
-    [((0.06, 0.07), "more than 5 %"), ((0.06, 0.04), "it stays open"), ((None, 0.06), "more than 5 %")],
+    [((0.06, 0.07), "more than 5 %"), ((0.06, 0.04), "it is unclear"), ((None, 0.06), "more than 5 %")],
 )
 def test_an_equivalence_fails_where_all_its_intervals_lie_beyond_the_margin(
     lows: tuple[float | None, ...], text: str
@@ -102,7 +102,7 @@ def test_a_study_with_another_captioner_says_so() -> None:
     told = sentence(OF_CLAIM["C2"], "demo", studies)
     assert told.count("captioner that names") == 1
     assert (
-        "; with the captioner that names 75 % of concepts right it stays open whether replacing captions helps" in told
+        "; with a captioner that names 75 % of concepts right, it is unclear whether replacing captions raises" in told
     )
 
 
@@ -111,7 +111,9 @@ def test_an_exploratory_contrast_says_nothing() -> None:
     assert clauses(OF_CLAIM["C2"], of(part, "exploratory", primary="")) == []
 
 
-@pytest.mark.parametrize(("at_self", "text"), [(0.1, "overtakes self"), (-0.2, "above self at every"), (0.4, "below")])
+@pytest.mark.parametrize(
+    ("at_self", "text"), [(0.1, "overtake self pairs"), (-0.2, "above self pairs at every"), (0.4, "below")]
+)
 def test_the_sentence_says_where_language_overtakes_self_at_both_lengths(at_self: float, text: str) -> None:
     def mean(run: object) -> float:
         return START + {"self": at_self}.get(run.pairs, 0.2 * DOSES.get(run.pairs, 0))  # type: ignore[attr-defined]
@@ -119,7 +121,7 @@ def test_the_sentence_says_where_language_overtakes_self_at_both_lengths(at_self
     rng = np.random.default_rng(3)
     found = study("claims-demo-c3", CONTRASTS["c3"], RUNS["c3"], drawn(rng, RUNS["c3"], mean))
     *_, full, short = clauses(OF_CLAIM["C3"], found)
-    assert full.startswith("by a line over the shares, language ") and text in full
+    assert full.startswith("on the fitted line, language pairs ") and text in full
     assert text in short and short.endswith(" after the short training")
 
 
@@ -127,8 +129,8 @@ def test_the_sentence_says_where_language_overtakes_self_at_both_lengths(at_self
 def test_the_judge_sees_a_share_of_titles_as_faithful(faithful: float, least: int, most: int) -> None:
     found = study("claims-demo-c1", C1, (), None, scored(np.random.default_rng(1), C1, faithful))
     told = clauses(OF_CLAIM["C1"], found)[-1]
-    assert told.startswith("the judge sees titles as ") and told.endswith(
-        " faithful captions, the rest as if of other images"
+    assert told.startswith("the judge scores titles as if ") and told.endswith(
+        " of them fitted like generated captions and the rest belonged to other images"
     )
     value, low, high = (float(number.strip("%[],")) for number in told.split() if number.strip("%[],").isdigit())
     assert low <= value <= high and least <= value <= most

@@ -75,7 +75,7 @@ def test_the_page_has_what_was_found(world: Path, ran: Ran, capsys: pytest.Captu
     assert claims("C4", "--markdown", "evidence.md") == 0
     told = capsys.readouterr().out
     assert "C4: results/claims-demo-c4\n" in told and told.endswith("Page: results/claims/index.html\n")
-    assert "it stays open whether language gains less from longer training than self does" in told
+    assert "it is unclear whether language pairs gain less from longer training than self pairs" in told
     page = (world / "results/claims/index.html").read_text()
     assert "claims-demo-c4" in page and page.count("No study of this claim has been run.") == 7
     assert "claims-demo-c4" in (world / "evidence.md").read_text()
@@ -99,7 +99,7 @@ def test_a_study_that_fails_is_named_and_the_others_are_on_the_page(
 ) -> None:
     assert claims("C3", "C2") == 1
     assert capsys.readouterr().err == (
-        "error: these studies failed: claims-demo-c3; the same command goes on with them\n"
+        "error: these studies failed: claims-demo-c3; repeat the command to continue them\n"
     )
     assert "claims-demo-c2" in (world / "results/claims/index.html").read_text()
 

@@ -50,17 +50,17 @@ class Claim:
 
 
 def _difference(contrast: str, subject: str, better: str, worse: str, unit: str = "points", scale: float = 100) -> Part:
-    """What is said of a difference: "subject better", "subject worse", "it stays open whether subject better"."""
+    """What is said of a difference: "subject better", "subject worse", "it is unclear whether subject better"."""
     return Part(
-        contrast, f"{subject} {better}", f"{subject} {worse}", f"it stays open whether {subject} {better}", unit, scale
+        contrast, f"{subject} {better}", f"{subject} {worse}", f"it is unclear whether {subject} {better}", unit, scale
     )
 
 
 _DOSES = "accuracy rises with the share of faithful captions", "accuracy falls with the share of faithful captions"
 _NONE = (
-    "language without a faithful caption is as good as an untrained network, within the margin",
-    "language without a faithful caption differs from an untrained network by more than the margin",
-    "it stays open whether language without a faithful caption is as good as an untrained network",
+    "language pairs without faithful captions match an untrained network within the margin",
+    "language pairs without faithful captions differ from an untrained network by more than the margin",
+    "it is unclear whether language pairs without faithful captions match an untrained network within the margin",
 )
 
 CLAIMS = (
@@ -73,7 +73,7 @@ CLAIMS = (
                 "generated captions",
                 "fit their images better than titles do",
                 "fit their images worse than titles do",
-                "of the judge's score",
+                "on the judge's scale",
                 1,
             ),
             _difference(
@@ -81,32 +81,42 @@ CLAIMS = (
                 "human captions",
                 "fit their images better than titles, half of which are of other images",
                 "fit their images worse than titles, half of which are of other images",
-                "of the judge's score",
+                "on the judge's scale",
                 1,
             ),
             _difference(
                 "original - shuffled",
                 "titles",
-                "fit their own images better than others of the same group",
-                "fit others of the same group better than their own images",
-                "of the judge's score",
+                "fit their own images better than other images of the same group",
+                "fit other images of the same group better than their own",
+                "on the judge's scale",
                 1,
             ),
         ),
         "35 % of titles say something true of their image",
-        "How people would rate these captions, and captions of other sources: the judges are models.",
+        "How people would rate these captions, since the judges are models; captions from other sources.",
     ),
     Claim(
         "C2",
         "Does language guidance get better if poor captions are replaced?",
         (
-            _difference("revised - original", "replacing captions", "helps", "harms"),
-            _difference("revised - original (short)", "replacing captions", "helps", "harms"),
-            _difference("human - title", "human captions", "are better than titles", "are worse than titles"),
-            _difference("human - title (short)", "human captions", "are better than titles", "are worse than titles"),
+            _difference("revised - original", "replacing captions", "raises accuracy", "lowers accuracy"),
+            _difference("revised - original (short)", "replacing captions", "raises accuracy", "lowers accuracy"),
+            _difference(
+                "human - title",
+                "accuracy is",
+                "higher with human captions than with titles",
+                "lower with human captions than with titles",
+            ),
+            _difference(
+                "human - title (short)",
+                "accuracy is",
+                "higher with human captions than with titles",
+                "lower with human captions than with titles",
+            ),
         ),
         "captions name the object and most titles do not, and the captioner learned from the same generator",
-        "Other captioners, networks and lengths of training.",
+        "Captioners, networks and lengths of training other than these.",
     ),
     Claim(
         "C3",
@@ -115,27 +125,35 @@ CLAIMS = (
             Part(
                 "slope over the share of faithful captions",
                 *_DOSES,
-                f"it stays open whether {_DOSES[0]}",
+                f"it is unclear whether {_DOSES[0]}",
                 "points per 100 %",
             ),
             Part(
                 "slope over the share of faithful captions (short)",
                 *_DOSES,
-                f"it stays open whether {_DOSES[0]}",
+                f"it is unclear whether {_DOSES[0]}",
                 "points per 100 %",
             ),
             Part("no faithful captions - untrained", *_NONE),
             _difference(
-                "slope over precision", "accuracy", "rises with precision", "falls with precision", "points per 100 %"
+                "slope over precision",
+                "accuracy",
+                "rises as more of what captions say is right",
+                "falls as more of what captions say is right",
+                "points per 100 %",
             ),
             _difference(
-                "slope over coverage", "accuracy", "rises with coverage", "falls with coverage", "points per 100 %"
+                "slope over coverage",
+                "accuracy",
+                "rises as captions name more properties",
+                "falls as captions name more properties",
+                "points per 100 %",
             ),
             _difference(
                 "precision by coverage",
-                "precision",
-                "matters more where coverage is high",
-                "matters less where coverage is high",
+                "being right",
+                "matters more where captions name more properties",
+                "matters less where captions name more properties",
             ),
         ),
         "faithful captions name the object",
@@ -147,19 +165,19 @@ CLAIMS = (
         (
             _difference(
                 "later - earlier (language - self)",
-                "language",
-                "gains less from longer training than self does",
-                "gains more from longer training than self does",
+                "language pairs",
+                "gain less from longer training than self pairs",
+                "gain more from longer training than self pairs",
             ),
             _difference(
                 "later - earlier (language)",
-                "language",
-                "gets worse with longer training",
-                "still gains from longer training",
+                "accuracy of language pairs",
+                "falls with longer training",
+                "still rises with longer training",
             ),
         ),
         "",
-        "The peak itself: schedules of three lengths are compared, not the checkpoints of one.",
+        "Where the peak is: schedules of three lengths are compared, not the checkpoints of one.",
     ),
     Claim(
         "C5",
@@ -167,21 +185,21 @@ CLAIMS = (
         (
             _difference(
                 "purity over log2 of the dimensions",
-                "pairs",
-                "get purer with more dimensions",
-                "get less pure with more dimensions",
+                "paired images",
+                "share a label more often with more dimensions",
+                "share a label less often with more dimensions",
                 "points per doubling",
             ),
             _difference(
                 "accuracy over log2 of the dimensions",
                 "accuracy",
-                "rises with the dimensions",
-                "falls with the dimensions",
+                "rises with more dimensions",
+                "falls with more dimensions",
                 "points per doubling",
             ),
         ),
         "",
-        "Other encoders: the dimensions are the first coordinates of one encoder's vectors.",
+        "Other encoders: dimensions are the first coordinates of one encoder's vectors.",
     ),
     Claim(
         "C6",
@@ -190,13 +208,13 @@ CLAIMS = (
             _difference(
                 "orderings",
                 "the metric",
-                "orders checkpoints of a training better than chance",
-                "orders checkpoints of a training worse than chance",
+                "puts checkpoints in their known order more often than chance",
+                "puts checkpoints in their known order less often than chance",
                 "points above chance",
             ),
         ),
         "",
-        "That a network looks at objects: the probe's own gains can give the same order (see the study's page).",
+        "That a network looks at objects, since the probe's own gains can give the same order.",
     ),
     Claim(
         "C7",
@@ -204,25 +222,25 @@ CLAIMS = (
         (
             _difference(
                 "pairs (language - self)",
-                "at equal augmentation, pairs by language",
-                "are better than two views of an image",
-                "are worse than two views of an image",
+                "language pairs",
+                "are better than self pairs with the same augmentation",
+                "are worse than self pairs with the same augmentation",
             ),
             _difference(
                 "augmentation (simclr - crop)",
-                "at equal pairs, SimCLR's augmentation",
-                "is better than a crop only",
-                "is worse than a crop only",
+                "SimCLR's augmentation",
+                "is better than cropping alone with the same pairs",
+                "is worse than cropping alone with the same pairs",
             ),
             _difference(
                 "interaction",
-                "pairs by language",
-                "help more where views are cropped only",
-                "help less where views are cropped only",
+                "language pairs",
+                "help more if images are only cropped",
+                "help less if images are only cropped",
             ),
         ),
         "captions name the object",
-        "Other augmentations and methods than SimCLR and SimSiam.",
+        "Other augmentations, and methods other than SimCLR and SimSiam.",
     ),
     Claim(
         "C8",
@@ -232,14 +250,14 @@ CLAIMS = (
                 f"flips ({judge})",
                 f"fewer than 5 % of the replacements by the judge {judge} are due to style",
                 f"more than 5 % of the replacements by the judge {judge} are due to style",
-                f"it stays open whether more than 5 % of the replacements by the judge {judge} are due to style",
+                f"it is unclear whether more than 5 % of the replacements by the judge {judge} are due to style",
                 "%",
             )
             for judge in ("blip2", "clip", "labels", "ridge")
         ),
         "",
-        "Which of two captions is right: only whether a judge's choice depends on the image.",
+        "Which of two captions is right, only whether a judge's choice depends on the image.",
     ),
 )
 ORDER = ("C1", "C8", "C5", "C2", "C6", "C7", "C4", "C3")
-"""From cheap to dear."""
+"""Cheapest first."""

@@ -30,15 +30,15 @@ class Crossing(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The end of a sentence that begins with "language"."""
+        """The end of a sentence that begins with "language pairs"."""
         if self.low is None or self.high is None:
-            return "is above self at every share" if self.at_zero > 0 else "is below self at every share"
-        low, high = (f"{100 * end:.0f} %" for end in (self.low, self.high))
+            return f"are {'above' if self.at_zero > 0 else 'below'} self pairs at every share of faithful captions"
+        low, high = (f"{100 * end:.0f}" for end in (self.low, self.high))
         if self.share is None:
             above = "above" if self.at_zero + self.at_one > 0 else "below"
-            return f"is {above} self on the fitted line, but may be equal to it at shares from {low} to {high}"
-        crosses = "overtakes" if self.at_zero < 0 else "falls behind"
-        return f"{crosses} self at a share of {100 * self.share:.0f} % [{low} to {high}]"
+            return f"are {above} self pairs, but may equal them at {low} to {high} % faithful captions"
+        crosses = "overtake" if self.at_zero < 0 else "fall behind"
+        return f"{crosses} self pairs at {100 * self.share:.0f} % [{low}, {high}] faithful captions"
 
 
 def crossing(estimates: Sequence[float], halves: Sequence[float]) -> Crossing:

@@ -113,7 +113,7 @@ def _curves(claim: Claim, study: Found) -> list[Markup]:
             Line(f"{arm.pairs}, {arm.method}", arm_class(arm.pairs), (x[0], x[-1]), (value, value))
             for arm, value in others
         ]
-        curves = [Line("pairs by language", "arm-revised", x, y), *level]
+        curves = [Line("language pairs", "arm-revised", x, y), *level]
         drawn.append(lines(curves, "linear probe, %", part.contrast.partition(" over ")[2], 100))
     return drawn
 
@@ -127,13 +127,12 @@ def _open(claim: Claim, study: Found, wanted: float | None) -> list[str]:
         arms = len(study.places(part.contrast))
         figures = [one for row in rows if least and (one := needed(row, least / 100, arms))]
         if figures and max(figures).seeds == math.inf:
-            why = "its classes and images alone leave more than that open"
-            said.append(
-                f"{study.name}, {minus(part.contrast)}: no number of seeds finds {least:.3g} {part.unit}; {why}."
-            )
+            why = "classes and images alone leave more than that uncertain"
+            finds = f"no number of seeds would find an effect of {least:.3g} {part.unit}"
+            said.append(f"{study.name}, {minus(part.contrast)}: {finds}, since {why}.")
         elif figures:
             most = max(figures)
-            more = f"{most.trainings} trainings more{_hours(study, most.trainings)}"
+            more = f"{most.trainings} more trainings{_hours(study, most.trainings)}"
             finds = f"an effect of {least:.3g} {part.unit} would be found in 80 % of studies"
             said.append(f"{study.name}, {minus(part.contrast)}: with {most.seeds} seeds, {more}, {finds}.")
     return said
@@ -155,5 +154,5 @@ def _hours(study: Found, trainings: float) -> str:
     ]
     if not hours:
         return ""
-    unit = "GPU hours" if records[0].get("environment", {}).get("device") == "cuda" else "hours of one core"
+    unit = "GPU hours" if records[0].get("environment", {}).get("device") == "cuda" else "core hours"
     return f" ({trainings * math.fsum(hours) / len(hours):.3g} {unit})"

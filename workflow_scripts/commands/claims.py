@@ -17,21 +17,23 @@ def command(
     ] = "demo",
     photos: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="with --scale photos: the photos (docs/your-own-data.md)"),
+        typer.Option(metavar="FOLDER", help="your photos, with --scale photos (docs/your-own-data.md)"),
     ] = None,
     profile: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help="Snakemake's profile; default: profiles/demo, or profiles/local for full"),
+        typer.Option(
+            metavar="FOLDER", help="Snakemake profile; default: profiles/demo, with --scale full profiles/local"
+        ),
     ] = None,
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE", help="also write the page as Markdown, such as docs/evidence.md")
     ] = None,
 ) -> None:
-    """Run the studies of claims on language guidance, from cheap to dear, and write a page on what they found.
+    """Run the studies of claims on language guidance, cheapest first, and write a page on what they found.
 
-    Each claim is a question with a study in profiles/claims/SCALE/. What studies have in common is computed once. The
-    same command continues after an interruption, and does nothing if all is done. The page, results/claims/index.html,
-    has every claim that has been run, at each scale.
+    Each claim is a question with one or more studies in profiles/claims/SCALE/. What studies have in common is computed
+    once. The same command continues after an interruption, and does nothing if all is done. The page,
+    results/claims/index.html, has every claim that has been run, at each scale.
 
     \b
     Examples:
@@ -43,7 +45,7 @@ def command(
     \b
     Exit status:
       0  the page is written
-      1  a study failed; the page has the others
+      1  a study failed, and the page has the others; or there is no such claim, study or folder
       2  wrong usage
     """
     import webbrowser
@@ -56,7 +58,9 @@ def command(
     from workflow_scripts.core.files.durable import make_folders, write_durable
 
     if (scale == "photos") != (photos is not None):
-        raise typer.BadParameter("--scale photos needs a folder, and only it takes one", param_hint="--photos")
+        raise typer.BadParameter(
+            "is required with --scale photos, and belongs to no other scale", param_hint="--photos"
+        )
     failed, studies = [], planned(claim or (), scale, photos)
     if photos is not None and not claim and "C6" not in {study.claim for study in studies}:
         sys.stdout.write(printed([f"C6 is left out: {photos} has no photos with masks (docs/your-own-data.md)"]))
@@ -80,5 +84,5 @@ def command(
         webbrowser.open(page.absolute().as_uri())
     if failed:
         names = ", ".join(study.folder.name for study in failed)
-        sys.stderr.write(printed([f"error: these studies failed: {names}; the same command goes on with them"]))
+        sys.stderr.write(printed([f"error: these studies failed: {names}; repeat the command to continue them"]))
         raise typer.Exit(1)

@@ -37,8 +37,8 @@ class EmbedCaptions(Settings):
     dimensions: int | None = Field(
         None,
         ge=1,
-        description="only the first dimensions of each vector are kept, which is then made unit-length again (as "
-        "truncate_dim of sentence-transformers); null: all. Judges read all",
+        description="how many of the first dimensions of each vector are kept; it is then made unit-length again (like "
+        "truncate_dim of sentence-transformers). null: all. Judges use all",
         examples=[64],
         json_schema_extra={"unit": "dimensions"},
     )

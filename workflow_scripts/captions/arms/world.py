@@ -17,8 +17,8 @@ class OfWorld(Seeded):
         1.0,
         ge=0,
         le=1,
-        description="share of the six properties of a picture that its caption names: the concept and as many others "
-        "as make it the nearest share",
+        description="share of the six properties of a picture that its caption names, rounded to whole properties; the "
+        "concept always",
         examples=[0.67],
         json_schema_extra={"unit": "share of properties"},
     )
@@ -26,7 +26,7 @@ class OfWorld(Seeded):
         1.0,
         ge=0,
         le=1,
-        description="how often a named property has its true value; otherwise another one",
+        description="how often a named property has its true value; otherwise it has another",
         examples=[0.75],
         json_schema_extra={"unit": "share of named properties"},
     )

@@ -174,7 +174,7 @@ class JudgeComparisonSection(JudgeComparison):
 
     reference: str | None = Field(
         None,
-        description="arm whose captions those of other arms may replace; null: the first one of kind original",
+        description="arm whose captions those of other arms may replace; null: the first arm of kind original",
         examples=["titles"],
     )
 
