@@ -58,7 +58,7 @@ def test_demo_names_no_run_of_the_full_study(full: list[list[str]]) -> None:
         return {Path(words[2]).name.removesuffix(".manifest.json") for words in all_commands if words[0] == "pretrain"}
 
     demo = runs(commands("--profile", "profiles/demo"))
-    assert len(demo) == 15
+    assert len(demo) == 17
     assert not demo & runs(full)
 
 

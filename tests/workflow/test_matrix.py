@@ -60,7 +60,7 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "data_card": None,
     "image_index": None,
     "image_hashes": None,
-    "download": ("download.jpeg_quality", 60, IMAGES),
+    "download": ("download.max_side", 24, IMAGES),
     "shard_plan": ("shards.rows_per_shard", 79, {"shard_plan"}),  # room for more rows than there are
     "annotations": ("annotations.years", [2020], {"annotations", "shard_plan", *IMAGES}),
     "source": ("text_encoders.0.source", MINILM, {"source"}),

@@ -29,11 +29,11 @@ def command(
         Path | None, typer.Option(metavar="FILE", help="also write the page as Markdown, such as docs/evidence.md")
     ] = None,
 ) -> None:
-    """Run the studies of claims on language guidance, cheapest first, and write a page on what they found.
+    """Run the studies of eight claims and write their page.
 
-    Each claim is a question with one or more studies in profiles/claims/SCALE/. What studies have in common is computed
-    once. The same command continues after an interruption, and does nothing if all is done. The page,
-    results/claims/index.html, has every claim that has been run, at each scale.
+    They run cheapest first. Each claim is a question with one or more studies in profiles/claims/SCALE/. What studies
+    have in common is computed once. The same command continues after an interruption, and does nothing if all is done.
+    The page, results/claims/index.html, has every claim that has been run, at each scale.
 
     \b
     Examples:
