@@ -1,5 +1,6 @@
 """The page of claims and its Markdown: complete without any study, and with studies of every claim."""
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -126,6 +127,40 @@ def test_a_slope_of_pairs_without_runs_has_no_curve() -> None:
     ends = [(contrast, purity(np.random.default_rng(2), contrast, dict.fromkeys(DIMENSIONS, 0.5)))]
     page = html({("C5", "photos"): [(study("claims-photos-c5", [contrast], endpoints=ends), None)]}).decode()
     assert page.count("<svg") == 1 and "per doubling" in page
+
+
+def curves(name: str) -> list[dict[str, str]]:
+    """By label, the points of each curve of a study without effects, figure by figure."""
+    made = drawn(np.random.default_rng(4), RUNS[name], lambda _: START)
+    claim = name.partition("-")[0].upper()
+    page = html({(claim, "demo"): [(study(f"claims-demo-{name}", CONTRASTS[name], RUNS[name], made), None)]}).decode()
+    found = []
+    for figure in re.findall(r'<svg class="chart".*?</svg>', page):
+        points = re.findall(r'points="([^"]+)"><title>([^<]+)</title>', figure)
+        assert len({label for _, label in points}) == len(points)
+        found.append({label: places for places, label in points})
+    return found
+
+
+def test_arms_at_the_same_place_of_a_line_are_one_point() -> None:
+    """Of cells of precision and coverage, three are at each precision."""
+    figures = curves("c3-cells")
+    assert len(figures) == 2
+    for figure in figures:
+        x = [float(point.partition(",")[0]) for point in figure["pairs by language"].split()]
+        assert len(x) == 3 and x == sorted(set(x))
+
+
+def test_level_lines_are_of_arms_that_were_trained_as_long_or_not_at_all() -> None:
+    full, short = curves("c3")
+    assert set(full) == set(short) == {"pairs by language", "self, simclr", "none, untrained"}
+    assert full["self, simclr"] != short["self, simclr"]
+
+
+def test_the_command_on_photos_names_their_folder(studies: Studies) -> None:
+    found = {(claim, "photos"): of for (claim, _), of in studies.items()}
+    for page in (html(found), markdown(found)):
+        assert page.count(b"--scale photos --photos FOLDER") == len(found) == page.count(b"--scale photos")
 
 
 def test_a_study_is_read_as_its_summary_has_it(tmp_path: Path, studies: Studies) -> None:
