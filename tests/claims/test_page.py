@@ -15,6 +15,7 @@ from workflow_scripts.claims.catalogue import CLAIMS
 from workflow_scripts.claims.findings import Found, read
 from workflow_scripts.claims.page import Studies, html, markdown
 from workflow_scripts.claims.sentences import sentence
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
 
 ATTACK = "<img src=x onerror=alert(1)>"
@@ -173,6 +174,14 @@ def test_a_study_is_read_as_its_summary_has_it(tmp_path: Path, studies: Studies)
     assert html({("C3", "demo"): [(replace(found, root=made.root, folder=made.folder), 5.0)]}) == html(
         {("C3", "demo"): [(made, 5.0)]}
     )
+
+
+@pytest.mark.parametrize("damage", [{"settings": []}, {"settings": {"contrasts": [{}]}}, {"git": "x"}])
+def test_a_run_record_of_other_types_is_named(tmp_path: Path, studies: Studies, damage: dict[str, object]) -> None:
+    folder = write(studies["C2", "demo"][0][0], tmp_path)
+    (folder / "summary/summary.run.json").write_bytes(pretty({"settings": {}, **damage}))
+    with pytest.raises(PipelineError, match=r"damaged run record in .*summary\.run\.json"):
+        read(folder)
 
 
 def test_trainings_are_counted_in_hours_of_those_that_there_are(tmp_path: Path, studies: Studies) -> None:

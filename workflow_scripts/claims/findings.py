@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.claims.crossing import Crossing, crossing
-from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.verdicts import CHANCE, CONTRADICTED
 from workflow_scripts.provenance.nodes import load, study_root
 
@@ -128,6 +129,10 @@ def read(folder: Path) -> Found | None:
         )
     root, _ = study_root(load(folder))
     made = computation(summary)
-    settings = {contrast["name"]: contrast for contrast in made.get("settings", {}).get("contrasts", ())}
-    commit = (made.get("git") or {}).get("commit")
-    return Found(folder.name, folder, rows, counted(contrasts), settings, root or "", commit or "")
+    try:
+        settings = {contrast["name"]: contrast for contrast in made.get("settings", {}).get("contrasts", ())}
+        commit = str((made.get("git") or {}).get("commit") or "")
+    except (AttributeError, KeyError, TypeError) as error:
+        where, advice = folder / "summary" / f"summary{RUN}", "recompute it with snakemake --force summary"
+        raise PipelineError("damaged run record", where, error, advice) from None
+    return Found(folder.name, folder, rows, counted(contrasts), settings, root or "", commit)
