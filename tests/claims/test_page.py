@@ -1,5 +1,6 @@
 """The page of claims and its Markdown: complete without any study, and with studies of every claim."""
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,7 @@ from workflow_scripts.claims.catalogue import CLAIMS
 from workflow_scripts.claims.findings import Found, read
 from workflow_scripts.claims.page import Studies, html, markdown
 from workflow_scripts.claims.sentences import sentence
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
 
 ATTACK = "<img src=x onerror=alert(1)>"
@@ -128,6 +130,40 @@ def test_a_slope_of_pairs_without_runs_has_no_curve() -> None:
     assert page.count("<svg") == 1 and "per doubling" in page
 
 
+def curves(name: str) -> list[dict[str, str]]:
+    """By label, the points of each curve of a study without effects, figure by figure."""
+    made = drawn(np.random.default_rng(4), RUNS[name], lambda _: START)
+    claim = name.partition("-")[0].upper()
+    page = html({(claim, "demo"): [(study(f"claims-demo-{name}", CONTRASTS[name], RUNS[name], made), None)]}).decode()
+    found = []
+    for figure in re.findall(r'<svg class="chart".*?</svg>', page):
+        points = re.findall(r'points="([^"]+)"><title>([^<]+)</title>', figure)
+        assert len({label for _, label in points}) == len(points)
+        found.append({label: places for places, label in points})
+    return found
+
+
+def test_arms_at_the_same_place_of_a_line_are_one_point() -> None:
+    """Of cells of precision and coverage, three are at each precision."""
+    figures = curves("c3-cells")
+    assert len(figures) == 2
+    for figure in figures:
+        x = [float(point.partition(",")[0]) for point in figure["pairs by language"].split()]
+        assert len(x) == 3 and x == sorted(set(x))
+
+
+def test_level_lines_are_of_arms_that_were_trained_as_long_or_not_at_all() -> None:
+    full, short = curves("c3")
+    assert set(full) == set(short) == {"pairs by language", "self, simclr", "none, untrained"}
+    assert full["self, simclr"] != short["self, simclr"]
+
+
+def test_the_command_on_photos_names_their_folder(studies: Studies) -> None:
+    found = {(claim, "photos"): of for (claim, _), of in studies.items()}
+    for page in (html(found), markdown(found)):
+        assert page.count(b"--scale photos --photos FOLDER") == len(found) == page.count(b"--scale photos")
+
+
 def test_a_study_is_read_as_its_summary_has_it(tmp_path: Path, studies: Studies) -> None:
     (made, _), *_ = studies["C3", "demo"]
     found = read(write(made, tmp_path))
@@ -138,6 +174,14 @@ def test_a_study_is_read_as_its_summary_has_it(tmp_path: Path, studies: Studies)
     assert html({("C3", "demo"): [(replace(found, root=made.root, folder=made.folder), 5.0)]}) == html(
         {("C3", "demo"): [(made, 5.0)]}
     )
+
+
+@pytest.mark.parametrize("damage", [{"settings": []}, {"settings": {"contrasts": [{}]}}, {"git": "x"}])
+def test_a_run_record_of_other_types_is_named(tmp_path: Path, studies: Studies, damage: dict[str, object]) -> None:
+    folder = write(studies["C2", "demo"][0][0], tmp_path)
+    (folder / "summary/summary.run.json").write_bytes(pretty({"settings": {}, **damage}))
+    with pytest.raises(PipelineError, match=r"damaged run record in .*summary\.run\.json"):
+        read(folder)
 
 
 def test_trainings_are_counted_in_hours_of_those_that_there_are(tmp_path: Path, studies: Studies) -> None:

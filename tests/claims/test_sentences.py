@@ -10,8 +10,9 @@ from scipy import stats
 from tests.claims.designs import C1, CONTRASTS, DOSES, RUNS
 from tests.claims.made_up import START, drawn, scored, study
 from workflow_scripts.claims.catalogue import CLAIMS, ORDER, SCALES, Claim, Part
-from workflow_scripts.claims.findings import Found, Row
+from workflow_scripts.claims.findings import BEYOND, Found, Row
 from workflow_scripts.claims.sentences import Needed, clauses, needed, sentence
+from workflow_scripts.evaluation.contrasts.verdicts import CHANCE, NO_INTERVAL
 
 ROW = {"difference": 0.052, "low": 0.01, "high": 0.094, "level": "joint", "tag": "", "dataset": "concept", "n": 3,
        "primary": "declared", "reason": "", "plus": "a.last", "minus": "b.last", "p_adjusted": 0.01,
@@ -78,19 +79,34 @@ def test_a_figure_without_runs_has_no_steps() -> None:
 
 @pytest.mark.parametrize(
     ("lows", "text"),
-    [((0.06, 0.07), "more than 5 %"), ((0.06, 0.04), "it is unclear"), ((None, 0.06), "more than 5 %")],
+    [((0.06, 0.07), "more than 5 %"), ((0.06, 0.04), "it is unclear")],
 )
-def test_an_equivalence_fails_where_all_its_intervals_lie_beyond_the_margin(
-    lows: tuple[float | None, ...], text: str
-) -> None:
+def test_an_equivalence_fails_where_all_its_intervals_lie_beyond_the_margin(lows: tuple[float, ...], text: str) -> None:
     part = OF_CLAIM["C8"].parts[0]
-    found = of(part, "inconclusive", reason="by chance")
-    rows = [
-        row | {"low": low, "high": None if low is None else 0.2} for row, low in zip(found.contrasts, lows, strict=True)
-    ]
+    found = of(part, "inconclusive", reason=CHANCE)
+    rows = [row | {"low": low, "high": 0.2} for row, low in zip(found.contrasts, lows, strict=True)]
     found = replace(found, contrasts=rows, settings={part.contrast: {"margin": 5.0}})
     (clause,) = clauses(OF_CLAIM["C8"], found)
-    assert clause.startswith(text) and ("by chance" in clause) == text.startswith("it")
+    assert clause.startswith(text) and (CHANCE in clause) == text.startswith("it")
+    assert (BEYOND in clause) == text.startswith("more")
+    verdict, reason = (row[name] for row in found.primary(part.contrast)[:1] for name in ("verdict", "reason"))
+    assert (verdict, reason) == (("contradicted", BEYOND) if BEYOND in clause else ("inconclusive", CHANCE))
+
+
+@pytest.mark.parametrize("reason", ["only 3 classes: a verdict needs 4", "this set chose the checkpoint", NO_INTERVAL])
+def test_an_equivalence_that_is_open_for_another_reason_than_chance_stays_open(reason: str) -> None:
+    """Its intervals can't be trusted, or are missing under one objective."""
+    part = OF_CLAIM["C3"].parts[2]
+    found = of(part, "inconclusive", reason=reason, low=0.06, high=0.2)
+    found.contrasts[0].update({"low": None, "high": None} if reason == NO_INTERVAL else {})
+    (clause,) = clauses(OF_CLAIM["C3"], replace(found, settings={part.contrast: {"margin": 5.0}}))
+    assert clause.startswith("it is unclear") and reason in clause
+
+
+def test_an_effect_that_rests_on_collapsed_runs_says_so() -> None:
+    part, reason = OF_CLAIM["C2"].parts[0], "rests on runs that look collapsed: a"
+    (clause,) = clauses(OF_CLAIM["C2"], of(part, "supported", reason=reason))
+    assert clause.startswith(part.supported) and clause.endswith(f"{reason})")
 
 
 def test_a_study_with_another_captioner_says_so() -> None:

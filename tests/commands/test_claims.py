@@ -1,7 +1,6 @@
 """``faithful-pairs claims`` with made-up configs and studies: no Snakemake runs."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -129,32 +128,46 @@ def test_the_full_study_has_its_own_profile(ran: Ran) -> None:
     assert ran[0][1] == "slurm"
 
 
+def python(path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    """Let a script be Python."""
+    path.write_text(f"#!{run.sys.executable}\nimport os, signal, sys, time\n{body}\n")
+    path.chmod(0o755)
+    monkeypatch.setattr(run.sys, "executable", str(path))
+
+
 @pytest.mark.parametrize(("code", "succeeded"), [(0, True), (1, False)])
 def test_a_study_is_computed_by_snakemake(
-    code: int, succeeded: bool, world: Path, monkeypatch: pytest.MonkeyPatch, ended: Callable[[int], object]
+    code: int, succeeded: bool, world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[list[str]] = []
-
-    def fake(words: list[str], cwd: Path) -> object:
-        calls.append([*words, str(cwd)])
-        return ended(code)
-
-    monkeypatch.setattr(run.subprocess, "run", fake)
+    python(world / "python", monkeypatch, f"open('words', 'w').write(' '.join(sys.argv[1:])); sys.exit({code})")
     (planned,) = run.planned(["C4"], "full")
     assert run.run(planned, "slurm") is succeeded
-    assert calls[0][1:] == [
-        "-m",
-        "snakemake",
-        "--profile",
-        "slurm",
-        "--configfile",
-        "profiles/claims/full/c4.yaml",
-        str(world),
-    ]
+    words = "-m snakemake --profile slurm --configfile profiles/claims/full/c4.yaml"
+    assert (world / "words").read_text() == words
 
 
-@pytest.fixture
-def ended() -> Callable[[int], object]:
-    from subprocess import CompletedProcess
+def test_an_interrupted_snakemake_can_end_its_jobs(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = "os.kill(os.getppid(), signal.SIGINT); time.sleep(1); open('ended', 'w')"
+    python(world / "python", monkeypatch, ends)
+    with pytest.raises(KeyboardInterrupt):
+        run.run(run.planned(["C4"], "full")[0], "slurm")
+    assert (world / "ended").exists()
 
-    return lambda code: CompletedProcess([], code)
+
+def test_another_working_folder_is_refused(
+    world: Path, ran: Ran, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world / "elsewhere").mkdir()
+    monkeypatch.chdir(world / "elsewhere")
+    assert claims("C2") == 1 and not ran and not any((world / "elsewhere").iterdir())
+    assert f"the project is in {world}" in capsys.readouterr().err
+
+
+def test_a_missing_folder_of_the_markdown_is_made_before_anything_runs(
+    world: Path, ran: Ran, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert claims("C2", "--markdown", "pages/evidence.md") == 0
+    assert "claims-demo-c2" in (world / "pages/evidence.md").read_text()
+    (world / "file").write_text("")
+    ran.clear()
+    assert claims("C2", "--markdown", "file/evidence.md") == 1 and not ran

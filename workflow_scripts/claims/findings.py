@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.claims.crossing import Crossing, crossing
-from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.contrasts.verdicts import CHANCE, CONTRADICTED
 from workflow_scripts.provenance.nodes import load, study_root
 
 Row = dict[str, Any]
@@ -19,6 +21,7 @@ MIXTURE: tuple[Signed, ...] = (
     (1, "generated - original"),
 )
 """Contrasts of mixtures of shuffled and generated captions with titles: how faithful these are, as a judge sees it."""
+BEYOND = "its interval lies beyond the margin"
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,18 @@ class Found:
     commit: str
 
     def primary(self, contrast: str) -> list[Row]:
-        """The rows of a primary contrast with its verdict, one for each objective of the linear probe."""
-        return [row for row in self.contrasts if row["contrast"] == contrast and row["primary"] and row["verdict"]]
+        """The rows of a primary contrast with its verdict, one for each objective of the linear probe.
 
-    def beyond_margin(self, contrast: str) -> bool:
-        """Whether an equivalence does not hold: all of its intervals lie beyond the margin."""
+        An equivalence that is open by chance alone is contradicted where all of its intervals lie beyond the margin.
+        """
+        rows = [row for row in self.contrasts if row["contrast"] == contrast and row["primary"] and row["verdict"]]
         margin = self.settings.get(contrast, {}).get("margin")
-        ends = [(row["low"], row["high"]) for row in self.primary(contrast) if row["low"] is not None]
-        return bool(margin and ends) and all(low > margin / 100 or high < -margin / 100 for low, high in ends)
+        if margin and all(
+            row["reason"].startswith(CHANCE) and (row["low"] > margin / 100 or row["high"] < -margin / 100)
+            for row in rows
+        ):
+            return [row | {"verdict": CONTRADICTED, "reason": row["reason"].replace(CHANCE, BEYOND)} for row in rows]
+        return rows
 
     def places(self, contrast: str) -> dict[str, float]:
         """Of a slope over pair tables, where each is on the line; empty for other contrasts."""
@@ -122,6 +129,10 @@ def read(folder: Path) -> Found | None:
         )
     root, _ = study_root(load(folder))
     made = computation(summary)
-    settings = {contrast["name"]: contrast for contrast in made.get("settings", {}).get("contrasts", ())}
-    commit = (made.get("git") or {}).get("commit")
-    return Found(folder.name, folder, rows, counted(contrasts), settings, root or "", commit or "")
+    try:
+        settings = {contrast["name"]: contrast for contrast in made.get("settings", {}).get("contrasts", ())}
+        commit = str((made.get("git") or {}).get("commit") or "")
+    except (AttributeError, KeyError, TypeError) as error:
+        where, advice = folder / "summary" / f"summary{RUN}", "recompute it with snakemake --force summary"
+        raise PipelineError("damaged run record", where, error, advice) from None
+    return Found(folder.name, folder, rows, counted(contrasts), settings, root or "", commit)

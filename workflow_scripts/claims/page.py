@@ -96,19 +96,25 @@ def _forests(found: Sequence[tuple[Found, Part, Row]]) -> list[Markup]:
 
 
 def _curves(claim: Claim, study: Found) -> list[Markup]:
-    """For each slope over pair tables, accuracy along its line; the study's other arms are level."""
+    """For each slope over pair tables, mean accuracy along its line; other arms of its length are level."""
     measured = [(arm, value.value) for arm in arms(study.rows) if (value := arm.estimates["probe"]) is not None]
     drawn = []
     for part in claim.parts:
         places, rows = study.places(part.contrast), study.primary(part.contrast)
         tags = {row["tag"] for row in rows}
-        on_line = sorted(
-            (places[arm.pairs], value) for arm, value in measured if arm.pairs in places and arm.tag in tags
-        )
+        on_line: dict[float, list[float]] = {}
+        for arm, value in measured:
+            if arm.pairs in places and arm.tag in tags:
+                on_line.setdefault(places[arm.pairs], []).append(value)
         if not on_line or rows[0]["level"] != "joint":
             continue
-        x, y = zip(*on_line, strict=True)
-        others = [(arm, value) for arm, value in measured if arm.pairs not in places and arm.tag in (*tags, "")]
+        x = sorted(on_line)
+        y = [math.fsum(on_line[at]) / len(on_line[at]) for at in x]
+        others = [
+            (arm, value)
+            for arm, value in measured
+            if arm.pairs not in places and (arm.tag in tags or arm.method == UNTRAINED)
+        ]
         level = [
             Line(f"{arm.pairs}, {arm.method}", arm_class(arm.pairs), (x[0], x[-1]), (value, value))
             for arm, value in others

@@ -53,8 +53,11 @@ def planned(names: Iterable[str], scale: str, photos: Path | None = None) -> lis
         photos: the folder of photos; without masks in it, C6 is left out unless it is named.
 
     Raises:
-        PipelineError: there is no such claim, it has no study at this scale, or the folder lacks something.
+        PipelineError: there is no such claim, it has no study at this scale, the folder lacks something, or this is not
+            the project's folder.
     """
+    if not Path.cwd().samefile(ROOT):
+        raise PipelineError("another working folder", Path.cwd(), f"the project is in {ROOT}", "start this there")
     wanted = list(names)
     unknown = [name for name in wanted if name not in ORDER]
     if unknown:
@@ -82,9 +85,17 @@ def _data(photos: Path, study: str) -> tuple[Path]:
 
 
 def run(study: Planned, profile: str) -> bool:
-    """Compute a study with Snakemake; whether it succeeded."""
+    """Compute a study with Snakemake; whether it succeeded.
+
+    After Ctrl-C, which Snakemake gets too, it has the time that it needs to end its jobs.
+    """
     words = [sys.executable, "-m", "snakemake", "--profile", profile, "--configfile", *map(str, study.files)]
-    return subprocess.run(words, cwd=ROOT).returncode == 0
+    process = subprocess.Popen(words)
+    try:
+        return process.wait() == 0
+    except KeyboardInterrupt:
+        process.wait()
+        raise
 
 
 def finished() -> dict[tuple[str, str], list[tuple[Found, float | None]]]:

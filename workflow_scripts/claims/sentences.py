@@ -34,8 +34,7 @@ def clauses(claim: Claim, study: Found) -> list[str]:
 
 
 def _clause(part: Part, study: Found, rows: Sequence[Row]) -> str:
-    verdict, beyond = rows[0]["verdict"], study.beyond_margin(part.contrast)
-    verdict = CONTRADICTED if verdict == INCONCLUSIVE and beyond else verdict
+    verdict = rows[0]["verdict"]
     said = {SUPPORTED: part.supported, CONTRADICTED: part.contradicted}.get(verdict, part.inconclusive)
     if verdict not in (SUPPORTED, CONTRADICTED, INCONCLUSIVE):
         said = f"{part.inconclusive}, since the runs are {verdict}"
@@ -44,10 +43,8 @@ def _clause(part: Part, study: Found, rows: Sequence[Row]) -> str:
     margin = study.settings.get(part.contrast, {}).get("margin")
     said = said.replace("the margin", f"a margin of {margin:g} {part.unit}") if margin else said
     numbers = f"{' and '.join(number(part, row) for row in rows)} {part.unit}"
-    reason = "" if verdict == SUPPORTED or beyond else rows[0]["reason"]
-    return (
-        f"{' '.join(filter(None, (which, said)))} ({', '.join(filter(None, (numbers, study.steps(rows[0]), reason)))})"
-    )
+    details = ", ".join(filter(None, (numbers, study.steps(rows[0]), rows[0]["reason"])))
+    return f"{' '.join(filter(None, (which, said)))} ({details})"
 
 
 def number(part: Part, row: Row) -> str:

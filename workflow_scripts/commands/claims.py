@@ -61,7 +61,9 @@ def command(
         raise typer.BadParameter(
             "is required with --scale photos, and belongs to no other scale", param_hint="--photos"
         )
-    failed, studies = [], planned(claim or (), scale, photos)
+    failed, studies, page = [], planned(claim or (), scale, photos), RESULTS / "claims/index.html"
+    for file in filter(None, (page, markdown)):  # before hours of computing
+        make_folders(file.parent)
     if photos is not None and not claim and "C6" not in {study.claim for study in studies}:
         sys.stdout.write(printed([f"C6 is left out: {photos} has no photos with masks (docs/your-own-data.md)"]))
     for study in studies:
@@ -69,8 +71,7 @@ def command(
         sys.stdout.flush()
         if not run(study, profile or ("profiles/local" if scale == "full" else "profiles/demo")):
             failed.append(study)
-    found, page = finished(), RESULTS / "claims/index.html"
-    make_folders(page.parent)
+    found = finished()
     write_durable(page, html(found))
     if markdown is not None:
         write_durable(markdown, as_markdown(found))
