@@ -199,7 +199,8 @@ def said(claim: Claim, found: Found) -> dict[str, str]:
 
 def _said(part: Part, clause: str) -> str:
     texts = {INCONCLUSIVE: part.inconclusive, SUPPORTED: part.supported, CONTRADICTED: part.contradicted}
-    (verdict,) = [verdict for verdict, text in texts.items() if text and clause.startswith(f"{text} (")]
+    starts = {verdict: f"{text} (".partition("the margin")[0] for verdict, text in texts.items()}
+    (verdict,) = [verdict for verdict, start in starts.items() if clause.startswith(start)]
     return verdict
 
 

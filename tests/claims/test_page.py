@@ -148,13 +148,13 @@ def test_arms_at_the_same_place_of_a_line_are_one_point() -> None:
     figures = curves("c3-cells")
     assert len(figures) == 2
     for figure in figures:
-        x = [float(point.partition(",")[0]) for point in figure["pairs by language"].split()]
+        x = [float(point.partition(",")[0]) for point in figure["language pairs"].split()]
         assert len(x) == 3 and x == sorted(set(x))
 
 
 def test_level_lines_are_of_arms_that_were_trained_as_long_or_not_at_all() -> None:
     full, short = curves("c3")
-    assert set(full) == set(short) == {"pairs by language", "self, simclr", "none, untrained"}
+    assert set(full) == set(short) == {"language pairs", "self, simclr", "none, untrained"}
     assert full["self, simclr"] != short["self, simclr"]
 
 

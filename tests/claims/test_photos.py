@@ -57,14 +57,14 @@ def complete(folder: Path) -> Path:
 
 
 def planned(folder: Path, study: str) -> Units:
-    data = overlay(folder, masks=study == "c6")
+    data = overlay(folder, study)
     own = read_config([ROOT / PROFILES / f"{study}.yaml"]).data()
     return Units(load_study(changed(changed(merged(f"{PROFILES}/base.yaml"), data), own)))
 
 
 def test_a_complete_folder_names_photos_two_sets_with_few_classes_and_masks(tmp_path: Path) -> None:
     folder = complete(tmp_path)
-    found = overlay(folder)
+    found = overlay(folder, "c2")
     assert found["annotations"] == {"source": str(folder / "photos_captions")}
     assert found["shards"] == {"shards": 1, "rows_per_shard": 1000}
     limits = {one["name"]: one["limit"] for one in found["datasets"]}
@@ -77,7 +77,7 @@ def test_a_complete_folder_names_photos_two_sets_with_few_classes_and_masks(tmp_
         "labels": None,
     }
     assert has_masks(folder)
-    (masks,) = overlay(folder, masks=True)["datasets"]
+    (masks,) = overlay(folder, "c6")["datasets"]
     assert (masks["source"], masks["min_dominance"]) == (str(folder / "masks"), 0.5)
 
 
@@ -85,7 +85,7 @@ def test_masks_without_dominance_are_used_as_they_are(tmp_path: Path) -> None:
     folder = complete(tmp_path)
     table = folder / "masks/labels.parquet"
     pq.write_table(pq.read_table(table, columns=["file", "mask", "label"]), table)
-    (masks,) = overlay(folder, masks=True)["datasets"]
+    (masks,) = overlay(folder, "c6")["datasets"]
     assert "min_dominance" not in masks
 
 
@@ -96,15 +96,15 @@ def test_sets_can_be_tars(tmp_path: Path) -> None:
         with tarfile.open(folder / f"probe_sets/packed/{split}.tar.gz", "w:gz") as tar:
             for number in range(5):
                 tar.addfile(tarfile.TarInfo(f"{number}/a.jpg"), io.BytesIO())
-    assert [one["name"] for one in overlay(folder)["datasets"]] == ["packed"]
+    assert [one["name"] for one in overlay(folder, "c2")["datasets"]] == ["packed"]
 
 
 def test_without_masks_only_c6_is_not_available(tmp_path: Path) -> None:
     folder = complete(tmp_path)
     shutil.rmtree(folder / "masks")
-    assert not has_masks(folder) and overlay(folder)["datasets"]
+    assert not has_masks(folder) and overlay(folder, "c2")["datasets"]
     with pytest.raises(PipelineError, match=r"incomplete folder of photos in .*masks/labels\.parquet: no such file"):
-        overlay(folder, masks=True)
+        overlay(folder, "c6")
 
 
 @pytest.mark.parametrize(
@@ -119,24 +119,24 @@ def test_missing_parts_are_named(tmp_path: Path, missing: str, message: str) -> 
     folder = complete(tmp_path / "photos")
     shutil.rmtree(folder / missing)
     with pytest.raises(PipelineError, match=message):
-        overlay(folder)
+        overlay(folder, "c2")
 
 
 def test_sets_with_too_few_classes_are_named(tmp_path: Path) -> None:
     folder = captioned(tmp_path)
     probe_set(folder / "probe_sets/two", 2)
     with pytest.raises(PipelineError, match=r"no probe set in .*: two has 2 classes; .* at least 5 classes"):
-        overlay(folder)
+        overlay(folder, "c2")
     shutil.rmtree(folder / "probe_sets/two")
     with pytest.raises(PipelineError, match=r"no probe set in .*: no folder in it"):
-        overlay(folder)
+        overlay(folder, "c2")
 
 
 def test_a_damaged_table_of_captions_is_named(tmp_path: Path) -> None:
     folder = complete(tmp_path)
     (folder / "photos_captions/captions.parquet").write_bytes(b"PAR1")
     with pytest.raises(PipelineError, match=r"unreadable captions in .*captions\.parquet"):
-        overlay(folder)
+        overlay(folder, "c2")
 
 
 def test_every_claim_has_an_overlay() -> None:
@@ -184,6 +184,6 @@ def test_lines_over_the_shares_are_least_squares(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not (PHOTOS / "photos_captions").exists(), reason="no photos")
 def test_real_photos_make_a_complete_folder() -> None:
-    found = overlay(PHOTOS)
+    found = overlay(PHOTOS, "c2")
     assert found["shards"]["shards"] == 2 and [one["name"] for one in found["datasets"]] == ["flowers5", "cifar10"]
     assert has_masks(PHOTOS) and planned(PHOTOS, "c6").mask_datasets == ["masks"]

@@ -63,7 +63,7 @@ def test_a_crossing_outside_the_shares_is_seldom_seen_inside(at: str, side: str)
     every = [one for study in found.studies for suffix in ("", " (short)") for one in study.crossings(LINES, suffix)]
     ends = [one.low if side == "above" else one.high and 1 - one.high for one in every]
     assert np.mean([end is not None and end > 0 for end in ends]) <= 0.125
-    assert np.mean([f"is {side} self" in one.text for one in every]) >= 0.75
+    assert np.mean([f"are {side} self pairs" in one.text for one in every]) >= 0.75
 
 
 def test_a_difference_of_the_margin_is_not_taken_for_none() -> None:

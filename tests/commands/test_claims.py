@@ -104,8 +104,8 @@ def test_a_study_that_fails_is_named_and_the_others_are_on_the_page(
 
 
 def test_an_unknown_claim_is_refused(ran: Ran, capsys: pytest.CaptureFixture[str]) -> None:
-    assert claims("C2", "C9", "c3") != 0
-    assert "no such claim" in (said := capsys.readouterr().err) and "C9, c3" in said
+    assert claims("C2", "C9", "c11") != 0
+    assert "no such claim" in (said := capsys.readouterr().err) and "C9, C11" in said
     assert not ran
 
 

@@ -97,7 +97,7 @@ def _forests(found: Sequence[tuple[Found, Part, Row]]) -> list[Markup]:
 
 def _curves(claim: Claim, study: Found) -> list[Markup]:
     """For each slope over pair tables, mean accuracy along its line; other arms of its length are level."""
-    measured = [(arm, value.value) for arm in arms(study.rows) if (value := arm.estimates["probe"]) is not None]
+    measured = [(arm, probe.value) for arm in arms(study.rows) if (probe := arm.estimates["probe"]) is not None]
     drawn = []
     for part in claim.parts:
         places, rows = study.places(part.contrast), study.primary(part.contrast)

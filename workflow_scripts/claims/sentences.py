@@ -59,7 +59,7 @@ def _shown(part: Part, value: float | None) -> str:
     scaled = part.scale * value
     sign = "" if part.unit == "%" else "+"
     text = f"{scaled:{sign}.1f}" if part.scale == 100 else f"{scaled:{sign}.3g}"
-    return text.replace("-", "−")
+    return text.replace("-", "−") if float(text) else text.lstrip("+-")
 
 
 def _overtakes(study: Found, suffix: str) -> str:

@@ -64,14 +64,17 @@ def command(
     failed, studies, page = [], planned(claim or (), scale, photos), RESULTS / "claims/index.html"
     for file in filter(None, (page, markdown)):  # before hours of computing
         make_folders(file.parent)
-    if photos is not None and not claim and "C6" not in {study.claim for study in studies}:
-        sys.stdout.write(printed([f"C6 is left out: {photos} has no photos with masks (docs/your-own-data.md)"]))
+    left_out = [one.name for one in CLAIMS if one.name not in {study.claim for study in studies}] if not claim else []
+    sys.stdout.write(
+        printed(f"{name} is left out: {scale} lacks what it needs (docs/your-own-data.md)" for name in left_out)
+    )
+    finished()  # an unreadable study is an error now, not after hours
     for study in studies:
         sys.stdout.write(printed([f"{study.claim}: {study.folder}"]))
         sys.stdout.flush()
         if not run(study, profile or ("profiles/local" if scale == "full" else "profiles/demo")):
             failed.append(study)
-    found = finished()
+    found = finished(without={study.folder for study in failed})
     write_durable(page, html(found))
     if markdown is not None:
         write_durable(markdown, as_markdown(found))

@@ -223,9 +223,10 @@ def pairs_behind(study: Study) -> list[tuple[str, str, list[Number]]]:
 
 
 def _percent(figure: Figure | None, name: str, source: Source) -> Number:
-    if figure is None or figure.low is None or figure.high is None:
+    if figure is None:
         return Number("—")
-    interval = f"{percent(figure.low)}–{percent(figure.high)}"
+    known = figure.low is not None and figure.high is not None
+    interval = f"{percent(figure.low)}–{percent(figure.high)}" if known else ""
     return Number(percent(figure.value), interval, source, f"{name}, n = {figure.n}")
 
 

@@ -41,12 +41,12 @@ def sample_of(record: Mapping[str, Any], fields: Mapping[str, str], files: Sourc
     """The sample that a record of a table describes.
 
     An image path that is a URL counts as one. A row with both path and URL uses the file if it exists. Of a list of
-    captions, the first is used.
+    captions, the first that is not blank is used.
     """
     value = {field: record.get(name) for field, name in fields.items()}
     caption, group = value.get("caption"), _group(value.get("group"))
     if isinstance(caption, list):
-        caption = next(filter(None, caption), None)
+        caption = next((text for text in caption if not isinstance(text, str) or text.strip()), None)
     size = len(caption) if isinstance(caption, str) else 0
     path, url = value.get("image") or None, value.get("url") or None
     if isinstance(path, str) and _WEB.match(path):
