@@ -15,10 +15,10 @@ CEILINGS = {
     # Primary contrasts with tests and endpoints of their own, power before a run, corrections of scores, controls,
     # agreement with people's ratings: studies that can decide their question. Eight claims at three scales, answered by
     # one command with a page; a demo world with open captions, which can be varied in coverage and precision.
-    "lines of code in workflow_scripts": 42_620,
+    "lines of code in workflow_scripts": 42_670,
     "files in workflow_scripts": 562,
     "lines of rules and templates": 2_355,
-    "lines of code in tests": 50_200,
+    "lines of code in tests": 50_270,
     "kB of docs": 270,
     "keys of the config": 438,
 }

@@ -225,8 +225,8 @@ def pairs_behind(study: Study) -> list[tuple[str, str, list[Number]]]:
 def _percent(figure: Figure | None, name: str, source: Source) -> Number:
     if figure is None:
         return Number("—")
-    known = figure.low is not None and figure.high is not None
-    interval = f"{percent(figure.low)}–{percent(figure.high)}" if known else ""
+    low, high = figure.low, figure.high
+    interval = "" if low is None or high is None else f"{percent(low)}–{percent(high)}"
     return Number(percent(figure.value), interval, source, f"{name}, n = {figure.n}")
 
 
