@@ -20,7 +20,7 @@ ARGUMENTS = {
     "export": ["{}"],
 }
 # Sub-commands with a path as an argument.
-OF_A_PATH = sorted(COMMANDS.keys() - {"cost", "lock", "power", "recover", "remove"})
+OF_A_PATH = sorted(COMMANDS.keys() - {"claims", "cost", "lock", "power", "recover", "remove"})
 
 
 @pytest.mark.parametrize("fault", ["missing", "file", "empty", "damaged"])

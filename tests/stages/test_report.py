@@ -104,7 +104,7 @@ def test_the_results_say_what_the_pairs_have_in_common(made: tuple[Path, Inputs,
     assert "visual — 7.5" in found and "synthetic" not in found
     inputs = make_study(tmp_path / "results")
     inputs |= {"world": [make_artifact(tmp_path / "results", "demo_world", "world", {".truth.parquet": b"x"})]}
-    assert "The images of this study are synthetic, and the effect is built into them" in results(
+    assert "The images of this study are synthetic, and the effect is built in" in results(
         build(tmp_path / "results", inputs)
     )
 
