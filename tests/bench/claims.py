@@ -53,7 +53,7 @@ def claim_of(name: str) -> Claim:
 def of_runs(name: str, what: str, means: Means) -> Case:
     """A case of a study whose contrasts are all of runs."""
     contrasts, runs = CONTRASTS[name], RUNS[name]
-    truths = {one.name: truth(one, runs, means) for one in contrasts if one.primary}
+    truths = {contrast.name: truth(contrast, runs, means) for contrast in contrasts if contrast.primary}
     return Case(name, what, lambda rng: study(f"claims-demo-{name}", contrasts, runs, drawn(rng, runs, means)), truths)
 
 
@@ -170,9 +170,10 @@ def style() -> Iterator[Case]:
     for share in (0.02, 0.05, 0.08):
 
         def found(rng: np.random.Generator, share: float = share) -> Found:
-            return study("claims-demo-c8", C8, (), None, [(one, flips(rng, one, share)) for one in C8])
+            ends = [(contrast, flips(rng, contrast, share)) for contrast in C8]
+            return study("claims-demo-c8", C8, (), None, ends)
 
-        yield Case("c8", f"{100 * share:.0f} % flips", found, {one.name: share for one in C8})
+        yield Case("c8", f"{100 * share:.0f} % flips", found, {contrast.name: share for contrast in C8})
 
 
 def captions() -> Iterator[Case]:
@@ -224,24 +225,26 @@ class Outcome(NamedTuple):
 
 def outcome(case: Case, studies: int, seed: Sequence[int]) -> Outcome:
     rng, claim = np.random.default_rng(seed), claim_of(case.study)
-    contrasts = {one.name: one for one in CONTRASTS[case.study]}
+    contrasts = {contrast.name: contrast for contrast in CONTRASTS[case.study]}
     verdicts, covered, wrong, found = [], [], [], []
     for _ in range(studies):
-        one = case.found(rng)
-        told = said(claim, one)
+        made = case.found(rng)
+        told = said(claim, made)
         verdicts.append([told[name] for name in case.truths])
         covered.append([
-            np.mean([row["low"] <= value <= row["high"] for row in one.primary(name) if row["low"] is not None] or [1])
+            np.mean([row["low"] <= value <= row["high"] for row in made.primary(name) if row["low"] is not None] or [1])
             for name, value in case.truths.items()
         ])  # fmt: skip
         wrong.append(any(is_wrong(contrasts[name], value, told[name]) for name, value in case.truths.items()))
-        found.append(one)
+        found.append(made)
     return Outcome(np.array(verdicts), np.array(covered), np.array(wrong), found)
 
 
 def lines(case: Case, found: Outcome) -> Iterator[str]:
     for at, (name, value) in enumerate(case.truths.items()):
-        shares = [f"{np.mean(found.verdicts[:, at] == one):.3f}" for one in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)]
+        shares = [
+            f"{np.mean(found.verdicts[:, at] == verdict):.3f}" for verdict in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)
+        ]
         head = f"| {case.study} | {case.what} | {name} | {value:+.3f} | {' | '.join(shares)} |"
         yield f"{head} {found.covered[:, at].mean():.3f} | {found.wrong.mean():.3f} |"
 
@@ -254,11 +257,12 @@ def crossings(case: Case, found: Outcome) -> Iterator[str]:
     truth = float(at[case.study]) / (100 if case.study == "c1" else 1)
     for suffix in ("", " (short)") if case.study == "c3" else ("",):
         line = LINES if case.study == "c3" else MIXTURE
-        every = [one for study in found.studies for one in study.crossings(line, suffix)]
-        inside = [one for one in every if one.low is not None and one.high is not None]
-        covers = [one.low - 5e-4 <= truth <= one.high + 5e-4 for one in inside]  # type: ignore[operator]
-        kinds = [sum(word in one.text for one in every) / len(every) for word in TEXTS]
-        width = np.median([one.high - one.low for one in inside]) if inside else np.nan  # type: ignore[operator]
+        every = [crossing for study in found.studies for crossing in study.crossings(line, suffix)]
+        ends = [(crossing.low, crossing.high) for crossing in every]
+        inside = [(low, high) for low, high in ends if low is not None and high is not None]
+        covers = [low - 5e-4 <= truth <= high + 5e-4 for low, high in inside]
+        kinds = [sum(word in crossing.text for crossing in every) / len(every) for word in TEXTS]
+        width = np.median([high - low for low, high in inside]) if inside else np.nan
         head = f"| {case.study} | {case.what}{suffix} | {sum(covers) / len(every):.3f} | {width:.2f} |"
         yield f"{head} {' | '.join(f'{kind:.3f}' for kind in kinds)} |"
 

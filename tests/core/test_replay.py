@@ -32,8 +32,8 @@ SYNCING = (
     "move_folder_durable",
 )
 NOT_NEEDED = {
-    "claims.run": "a config that names photos is written anew by each call",
-    "commands.claims": "the page is written anew by each call",
+    "claims.run": "each call writes the config that names the photos again",
+    "commands.claims": "each call writes the page again",
     "core.files.code_memory": "code whose parsed form is lost or damaged is parsed again",
     "core.pinned_code": "code that is lost or damaged is refused by its hash, and the run starts again",
     "core.sources": "a source whose stored hashes are lost or damaged is hashed again",
