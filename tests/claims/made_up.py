@@ -93,7 +93,7 @@ def study(
     rows = [row for row, _ in summary_rows(scores, runs)]
     found = [row for row, _ in contrast_rows(scores, runs, contrasts, RESAMPLES, endpoints=endpoints)]
     complete = [{key: row.get(key) for key in CONTRASTS.names} for row in found]
-    settings = {contrast.name: contrast.model_dump(mode="json") for contrast in contrasts}
+    settings = {contrast.name: contrast for contrast in contrasts}
     return Found(name, Path("results") / name, rows, counted(complete), settings, "ab12" * 16, "cd34" * 10)
 
 
@@ -115,7 +115,7 @@ def write(found: Found, results: Path) -> Path:
     manifest = {"schema": 1, "stage": "summary", "unit": {}, "files": files, "rows": {}}
     (folder / f"summary{MANIFEST}").write_bytes(pretty(manifest))
     record = {"stage": "summary", "git": {"commit": found.commit}}
-    record |= {"settings": {"contrasts": list(found.settings.values())}}
+    record |= {"settings": {"contrasts": [contrast.model_dump(mode="json") for contrast in found.settings.values()]}}
     (folder / f"summary{RUN}").write_bytes(pretty(record))
     return folder.parent
 

@@ -176,7 +176,19 @@ def test_a_study_is_read_as_its_summary_has_it(tmp_path: Path, studies: Studies)
     )
 
 
-@pytest.mark.parametrize("damage", [{"settings": []}, {"settings": {"contrasts": [{}]}}, {"git": "x"}])
+PAIR = {"name": "a - b", "minuend": "a", "subtrahend": "b"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"settings": []},
+        {"settings": {"contrasts": [{}]}},
+        {"settings": {"contrasts": [{**PAIR, "test": "equivalence", "margin": "x"}]}},
+        {"settings": {"contrasts": [{**PAIR, "terms": 3}]}},
+        {"git": "x"},
+    ],
+)
 def test_a_run_record_of_other_types_is_named(tmp_path: Path, studies: Studies, damage: dict[str, object]) -> None:
     folder = write(studies["C2", "demo"][0][0], tmp_path)
     (folder / "summary/summary.run.json").write_bytes(pretty({"settings": {}, **damage}))

@@ -12,12 +12,14 @@ from tests.claims.made_up import START, drawn, scored, study
 from workflow_scripts.claims.catalogue import CLAIMS, ORDER, SCALES, Claim, Part
 from workflow_scripts.claims.findings import BEYOND, Found, Row
 from workflow_scripts.claims.sentences import Needed, clauses, needed, sentence
+from workflow_scripts.evaluation.contrasts.settings import Contrast
 from workflow_scripts.evaluation.contrasts.verdicts import CHANCE, NO_INTERVAL
 
 ROW = {"difference": 0.052, "low": 0.01, "high": 0.094, "level": "joint", "tag": "", "dataset": "concept", "n": 3,
        "primary": "declared", "reason": "", "plus": "a.last", "minus": "b.last", "p_adjusted": 0.01,
        "detectable": 0.04, "half_without_seeds": 0.0}  # fmt: skip
 LENGTHS = [{"run": run, "trained_steps": 400} for run in "ab"]
+WITHIN = Contrast(name="within", minuend="a", subtrahend="b", test="equivalence", margin=5.0)
 PARTS = [(claim, part) for claim in CLAIMS for part in claim.parts]
 OF_CLAIM = {claim.name: claim for claim in CLAIMS}
 
@@ -85,7 +87,7 @@ def test_an_equivalence_fails_where_all_its_intervals_lie_beyond_the_margin(lows
     part = OF_CLAIM["C8"].parts[0]
     found = of(part, "inconclusive", reason=CHANCE)
     rows = [row | {"low": low, "high": 0.2} for row, low in zip(found.contrasts, lows, strict=True)]
-    found = replace(found, contrasts=rows, settings={part.contrast: {"margin": 5.0}})
+    found = replace(found, contrasts=rows, settings={part.contrast: WITHIN})
     (clause,) = clauses(OF_CLAIM["C8"], found)
     assert clause.startswith(text) and (CHANCE in clause) == text.startswith("it")
     assert (BEYOND in clause) == text.startswith("more")
@@ -99,7 +101,7 @@ def test_an_equivalence_that_is_open_for_another_reason_than_chance_stays_open(r
     part = OF_CLAIM["C3"].parts[2]
     found = of(part, "inconclusive", reason=reason, low=0.06, high=0.2)
     found.contrasts[0].update({"low": None, "high": None} if reason == NO_INTERVAL else {})
-    (clause,) = clauses(OF_CLAIM["C3"], replace(found, settings={part.contrast: {"margin": 5.0}}))
+    (clause,) = clauses(OF_CLAIM["C3"], replace(found, settings={part.contrast: WITHIN}))
     assert clause.startswith("it is unclear") and reason in clause
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from workflow_scripts.claims.crossing import Crossing, crossing
 from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.contrasts.settings import Contrast
 from workflow_scripts.evaluation.contrasts.verdicts import CHANCE, CONTRADICTED
 from workflow_scripts.provenance.nodes import load, study_root
 
@@ -40,7 +41,7 @@ class Found:
     folder: Path
     rows: Sequence[Row]
     contrasts: Sequence[Row]
-    settings: Mapping[str, Row]
+    settings: Mapping[str, Contrast]
     root: str
     commit: str
 
@@ -50,18 +51,17 @@ class Found:
         An equivalence that is open by chance alone is contradicted where all of its intervals lie beyond the margin.
         """
         rows = [row for row in self.contrasts if row["contrast"] == contrast and row["primary"] and row["verdict"]]
-        margin = self.settings.get(contrast, {}).get("margin")
-        if margin and all(
-            row["reason"].startswith(CHANCE) and (row["low"] > margin / 100 or row["high"] < -margin / 100)
-            for row in rows
+        margin = self.settings[contrast].least if contrast in self.settings else None
+        if margin is not None and all(
+            row["reason"].startswith(CHANCE) and (row["low"] > margin or row["high"] < -margin) for row in rows
         ):
             return [row | {"verdict": CONTRADICTED, "reason": row["reason"].replace(CHANCE, BEYOND)} for row in rows]
         return rows
 
     def places(self, contrast: str) -> dict[str, float]:
         """Of a slope over pair tables, where each is on the line; empty for other contrasts."""
-        terms = self.settings.get(contrast, {}).get("terms", ())
-        return {term["pairs"]: term["at"] for term in terms if term.get("at") is not None and term.get("pairs")}
+        terms = self.settings[contrast].terms if contrast in self.settings else ()
+        return {term.pairs: term.at for term in terms if term.at is not None and term.pairs}
 
     def steps(self, row: Row) -> str:
         """The lengths of the trainings that a row compares, such as "400 steps"; empty for figures without runs."""
@@ -130,9 +130,10 @@ def read(folder: Path) -> Found | None:
     root, _ = study_root(load(folder))
     made = computation(summary)
     try:
-        settings = {contrast["name"]: contrast for contrast in made.get("settings", {}).get("contrasts", ())}
+        listed = [Contrast.model_validate(one) for one in made.get("settings", {}).get("contrasts", ())]
+        settings = {contrast.name: contrast for contrast in listed}
         commit = str((made.get("git") or {}).get("commit") or "")
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         where, advice = folder / "summary" / f"summary{RUN}", "recompute it with snakemake --force summary"
         raise PipelineError("damaged run record", where, error, advice) from None
     return Found(folder.name, folder, rows, counted(contrasts), settings, root or "", commit)

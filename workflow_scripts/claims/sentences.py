@@ -40,8 +40,9 @@ def _clause(part: Part, study: Found, rows: Sequence[Row]) -> str:
         said = f"{part.inconclusive}, since the runs are {verdict}"
     _, _, other = study.name.partition(f"-{CAPTIONER}")
     which = f"with a captioner that names {other} % of concepts right," if other else ""
-    margin = study.settings.get(part.contrast, {}).get("margin")
-    said = said.replace("the margin", f"a margin of {margin:g} {part.unit}") if margin else said
+    contrast = study.settings.get(part.contrast)
+    if contrast is not None and contrast.margin is not None:
+        said = said.replace("the margin", f"a margin of {contrast.margin:g} {part.unit}")
     numbers = f"{' and '.join(number(part, row) for row in rows)} {part.unit}"
     details = ", ".join(filter(None, (numbers, study.steps(rows[0]), rows[0]["reason"])))
     return f"{' '.join(filter(None, (which, said)))} ({details})"

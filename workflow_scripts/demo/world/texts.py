@@ -1,8 +1,8 @@
 """Captions and titles of the demo world, apart from its pictures: each text also says which values it names.
 
 A caption names the concept and a few of the other properties, chosen at random for each image. So captions hardly
-repeat, and two that resemble each other agree in what they name. Titles are like those of real posts: many say nothing about the
-image, some are about something else.
+repeat, and two that resemble each other agree in what they name. Titles are like those of real posts: many say nothing
+about the image, some are about something else.
 """
 
 from dataclasses import dataclass
