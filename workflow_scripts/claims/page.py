@@ -13,7 +13,6 @@ from workflow_scripts.claims.findings import Found, Row
 from workflow_scripts.claims.sentences import needed, number, sentence
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.declaration.result_names import UNTRAINED
-from workflow_scripts.evaluation.contrasts.settings import Contrast
 from workflow_scripts.evaluation.contrasts.verdicts import INCONCLUSIVE
 from workflow_scripts.reporting.charts import Dot, Line, dots, lines
 from workflow_scripts.reporting.page import TEMPLATES as REPORT
@@ -130,7 +129,9 @@ def _open(claim: Claim, study: Found, wanted: float | None) -> list[str]:
     said = []
     for part in claim.parts:
         rows = [row for row in study.primary(part.contrast) if row["verdict"] == INCONCLUSIVE]
-        least = _wanted(study.settings.get(part.contrast), wanted)
+        contrast = study.settings.get(part.contrast)
+        # of a slope, the smallest effect of interest is over the range of its line
+        least = wanted / contrast.span if wanted and contrast is not None else wanted
         arms = len(study.places(part.contrast))
         figures = [one for row in rows if least and (one := needed(row, least / 100, arms))]
         if figures and max(figures).seeds == math.inf:
@@ -143,12 +144,6 @@ def _open(claim: Claim, study: Found, wanted: float | None) -> list[str]:
             finds = f"an effect of {least:.3g} {part.unit} would be found in 80 % of studies"
             said.append(f"{study.name}, {minus(part.contrast)}: with {most.seeds} seeds, {more}, {finds}.")
     return said
-
-
-def _wanted(contrast: Contrast | None, wanted: float | None) -> float | None:
-    """The smallest effect of interest in the contrast's unit: of a slope, that over the range of its line."""
-    at = [term.at for term in contrast.terms if term.at is not None] if contrast is not None else []
-    return wanted / (max(at) - min(at)) if wanted and at else wanted
 
 
 def _hours(study: Found, trainings: float) -> str:

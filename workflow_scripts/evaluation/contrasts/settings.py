@@ -249,6 +249,12 @@ class Contrast(Settings):
         return self.margin / 100
 
     @property
+    def span(self) -> float:
+        """Of a slope, the range of its terms' `at`; of others 1."""
+        at = [term.at for term in self.terms if term.at is not None]
+        return max(at) - min(at) if self.test == "slope" else 1.0
+
+    @property
     def rows_per(self) -> tuple[Axis, ...]:
         """What there is a row for each of, besides tags and steps."""
         return (() if self.primary else PER) if self.per is None else self.per

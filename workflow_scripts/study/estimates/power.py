@@ -164,8 +164,7 @@ def too_little_power(units: Units, wanted: float) -> Iterator[PipelineError]:
     """Warnings about primary contrasts that do not find ``smallest_effect``, or the margin of an equivalence."""
     for one in powers(units):
         contrast = one.comparison.contrast
-        at = [term.at or 0.0 for term in contrast.terms] if contrast.test == "slope" else [0.0, 1.0]
-        margin, least = contrast.margin, one.effect * ASSUMED[0] * (max(at) - min(at))
+        margin, least = contrast.margin, one.effect * ASSUMED[0] * contrast.span
         if not one.reason and least > (margin or wanted):
             limit = f"smallest_effect is {wanted:g}" if margin is None else f"its margin is {margin:g}"
             over = " over the range of at" if contrast.test == "slope" else ""
