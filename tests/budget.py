@@ -20,7 +20,7 @@ CEILINGS = {
     "files in workflow_scripts": 562,
     "lines of rules and templates": 2_355,
     "lines of code in tests": 50_270,
-    "kB of docs": 280,
+    "kB of docs": 279,
     "keys of the config": 438,
 }
 CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)

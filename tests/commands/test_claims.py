@@ -59,8 +59,7 @@ def claims(*words: str) -> int:
 
 def test_claims_run_from_cheap_to_dear(ran: Ran) -> None:
     assert claims() == 1  # that of doses fails
-    names = ["c1", "c8", "c2", "c2-captioner50", "c4", "c3"]
-    assert [name for name, *_ in ran] == [f"claims-demo-{name}" for name in names]
+    assert [name.removeprefix("claims-demo-") for name, *_ in ran] == ["c1", "c8", "c2", "c2-captioner50", "c4", "c3"]
     assert {profile for _, profile, _ in ran} == {"profiles/demo"}
     assert ran[2][2] == ("profiles/demo/study.yaml", "profiles/claims/demo/base.yaml", "profiles/claims/demo/c2.yaml")
 
@@ -74,21 +73,23 @@ def test_the_page_has_what_was_found(world: Path, ran: Ran, capsys: pytest.Captu
     assert claims("C4", "--markdown", "evidence.md") == 0
     told = capsys.readouterr().out
     assert "C4: results/claims-demo-c4\n" in told and told.endswith("Page: results/claims/index.html\n")
-    assert "it is unclear whether language pairs gain less from longer training than self pairs" in told
-    page = (world / "results/claims/index.html").read_text()
-    assert "claims-demo-c4" in page and page.count("No study of this claim has been run.") == 7
-    assert "claims-demo-c4" in (world / "evidence.md").read_text()
+    assert (
+        "\nC4. Does language guidance overfit earlier than self-supervision?\nIn the demo's world, it is uncl" in told
+    )
+    page, text = ((world / file).read_text() for file in ("results/claims/index.html", "evidence.md"))
+    assert page.count("No study of this claim has") == 7 and "claims-demo-c4" in page and "claims-demo-c4" in text
 
 
-def test_a_second_call_keeps_the_page(world: Path, ran: Ran) -> None:
-    claims("C4")
-    before = (world / "results/claims/index.html").read_bytes()
+def test_a_second_call_keeps_the_page(world: Path, ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the study is computed again after the call has read it."""
+    assert claims("C4") == 0
+    before, finishes = (world / "results/claims/index.html").read_bytes(), run.run
+    monkeypatch.setattr(run, "run", lambda study, profile: shutil.rmtree(study.folder) or finishes(study, profile))
     assert claims("C4") == 0 and (world / "results/claims/index.html").read_bytes() == before
 
 
 def test_a_call_for_one_claim_keeps_the_others_on_the_page(world: Path, ran: Ran) -> None:
-    claims("C2")
-    claims("C4")
+    assert claims("C2") == claims("C4") == 0
     page = (world / "results/claims/index.html").read_text()
     assert "claims-demo-c2-captioner50" in page and "claims-demo-c4" in page
 

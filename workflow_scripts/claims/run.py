@@ -13,6 +13,7 @@ from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import make_folders, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.inputs import clear_inputs
 from workflow_scripts.study.active_config import BASE
 from workflow_scripts.study.config.files import read_config
 
@@ -100,6 +101,7 @@ def run(study: Planned, profile: str) -> bool:
 
 def finished(without: Collection[Path] = ()) -> dict[tuple[str, str], list[tuple[Found, float | None]]]:
     """All studies of all claims and scales that have been run, by claim and scale, but those in ``without``."""
+    clear_inputs()  # Snakemake may have computed again what an earlier call has read
     found: dict[tuple[str, str], list[tuple[Found, float | None]]] = {}
     for scale in SCALES:
         for study in planned((), scale):
