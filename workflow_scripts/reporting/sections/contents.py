@@ -7,9 +7,11 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.key import root_hash
 from workflow_scripts.reporting.sections.caption_figures import Explained, caption_figures
 from workflow_scripts.reporting.sections.captions import captions
+from workflow_scripts.reporting.sections.curves import curves
 from workflow_scripts.reporting.sections.data import losses, pairs, pairs_behind, quality
 from workflow_scripts.reporting.sections.leakage import leakage
-from workflow_scripts.reporting.sections.runs import accuracy, curves, headline
+from workflow_scripts.reporting.sections.pair_figures import pair_figures
+from workflow_scripts.reporting.sections.runs import accuracy, headline
 from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Number, Study, label
@@ -75,6 +77,7 @@ def page_context(
         "caption_labels": quality(study, "caption_labels", "labels"),
         "judge_calibration": quality(study, "judge_calibration", "judge"),
         "pair_quality": quality(study, "pair_quality", "pairs"),
+        "pair_figures": pair_figures(study),
         "pairs": pairs(study),
         "curves": curves(study),
         "accuracy": accuracy(study),
