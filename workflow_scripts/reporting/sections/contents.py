@@ -5,12 +5,12 @@ from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.key import root_hash
-from workflow_scripts.reporting.sections.caption_figures import Explained, caption_figures
+from workflow_scripts.reporting.sections.figures.caption_figures import Explained, caption_figures
 from workflow_scripts.reporting.sections.captions import captions
-from workflow_scripts.reporting.sections.curves import curves
+from workflow_scripts.reporting.sections.figures.curves import curves
 from workflow_scripts.reporting.sections.data import losses, pairs, pairs_behind, quality
 from workflow_scripts.reporting.sections.leakage import leakage
-from workflow_scripts.reporting.sections.pair_figures import pair_figures
+from workflow_scripts.reporting.sections.figures.pair_figures import pair_figures
 from workflow_scripts.reporting.sections.runs import accuracy, headline
 from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
 from workflow_scripts.reporting.settings import Report
