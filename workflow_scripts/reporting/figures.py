@@ -24,8 +24,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
-from workflow_scripts.reporting.style import PAGE, RC
 from workflow_scripts.reporting.drawing.svg import TIP, inline, standalone, tidy
+from workflow_scripts.reporting.style import PAGE, RC
 from workflow_scripts.reporting.text import visible
 
 Cell = str | int | float | None

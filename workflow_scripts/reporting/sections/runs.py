@@ -1,4 +1,4 @@
-"""Sections on trained models: headline, curves, accuracy. One function per template."""
+"""Sections on trained models: results, curves, accuracy. One function per template."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.sections import contrasts as contrast_data
-from workflow_scripts.reporting.sections.contrast_blocks import Cited, blocks
-from workflow_scripts.reporting.sections.headline import FAMILIES, Arm, arms, selection_note
+from workflow_scripts.reporting.sections.answer import answer
+from workflow_scripts.reporting.sections.contrast_tables import Cited, contrast_tables
+from workflow_scripts.reporting.sections.contrasts import named
+from workflow_scripts.reporting.sections.headline import FAMILIES, selection_note
+from workflow_scripts.reporting.sections.run_table import run_table
 from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine
 from workflow_scripts.reporting.text import arm_class, percent, plain, words
 
@@ -89,28 +91,25 @@ def _with_common(item: Measured, objective: str) -> Measured:
     return replace(item, rows=rows, sources=sources)
 
 
-def headline(study: Study) -> Row:
-    """Arms with intervals, the named contrasts, and a sentence that counts their verdicts."""
-    summary = study.one("summary")
-    step = study.settings.headline_step
+def results(study: Study) -> Row:
+    """The first screen, the table of what was trained, and the contrasts."""
+    summary, step = study.one("summary"), study.settings.headline_step
     if summary is None:
-        claim = "This study trained and evaluated no image encoder."
-        none = contrast_data.none_named([], step)
-        return {"claim": claim, "note": "", "arms": [], "contrasts": [], "none": none}
+        said = {"question": "", "answers": [("This study trained and evaluated no image encoder.", "")], "figure": None}
+        return {"answer": said, "trained": None, "contrasts": None, "note": "", "step": step}
     rows = study.table(summary)
-    contrasts = study.table(summary, ".contrasts.parquet")
-    found = contrast_data.named(contrasts, step)
+    listed = study.table(summary, ".contrasts.parquet")
+    found = named(listed, step)
     cited = Cited(study.source(summary, ".contrasts.parquet"), study.json(summary, ".sources.json"))
+    trained = run_table(rows, step, study.settings)
+    common = common_classes(cited.origins.get("common_classes", {}))
     return {
-        "claim": " ".join(contrast_data.tally(found, contrasts, step)),
+        "answer": answer(study, found, listed, rows),
         "step": step,
         "note": selection_note(rows),
-        "families": FAMILIES,
-        "arms": [_arm_line(arm, study.source(summary, ".parquet")) for arm in arms(rows, step)],
-        "contrasts": blocks(found, rows, cited),
-        "none": contrast_data.none_named(contrasts, step),
-        "common": common_classes(cited.origins.get("common_classes", {})),
-        "file": cited.source,
+        "trained": trained,
+        "numbers": trained and trained.numbers(study.source(summary, ".parquet")),
+        "contrasts": {**contrast_tables(found, cited), "common": common, "file": cited.source} if found else None,
     }
 
 
@@ -121,21 +120,6 @@ def common_classes(found: Mapping[str, Mapping[str, str]]) -> str:
         other = [f"{dataset}: {own}" for dataset, own in sets.items() if own != name]
         texts.append(f"{name} ({', '.join(other)})" if other else name)
     return ", ".join(texts)
-
-
-def _arm_line(arm: Arm, source: Source) -> Row:
-    cells = []
-    for name in FAMILIES:
-        estimate = arm.estimates[name]
-        if estimate is None:
-            cells.append((Number("—"), ""))
-            continue
-        low, high = estimate.low, estimate.high
-        interval = "" if low is None or high is None else f"{percent(low)}–{percent(high)}"
-        members = ", ".join(filter(None, (arm.method, arm.pairs, arm.augmentation, arm.tag, arm.backbone)))
-        rows = f"mean of {members} over shared datasets"
-        cells.append((Number(percent(estimate.value), interval, source, rows), estimate.kind))
-    return {"arm": arm, "css": arm_class(arm.pairs), "cells": cells}
 
 
 def _measured(study: Study, name: str, suffix: str) -> list[Measured]:

@@ -1,4 +1,4 @@
-"""Training curves: for each method its arms, as mean and range over their seeds; what each run trains on."""
+"""Training curves of each method, as mean and range over seeds; what each run trains on."""
 
 import math
 import re
@@ -13,7 +13,7 @@ from workflow_scripts.reporting.study import Number, Study, label
 from workflow_scripts.reporting.text import arm_class, count, words
 
 Row = dict[str, Any]
-ARM = ("pairs", "augmentation", "tag", "backbone")
+KIND = ("pairs", "augmentation", "tag", "backbone")
 COLUMNS = {"loss": ("loss", "loss", 1), "knn_accuracy": ("online kNN", "accuracy, %", 100)}
 STATISTICS = {
     "rankme": ("RankMe", "dimensions", 1),
@@ -34,7 +34,7 @@ PAIR_FACTS = {
 
 @dataclass(frozen=True)
 class Trained:
-    """An arm of a method: what tells it from the method's other arms, its colour, and a curve of each seed."""
+    """Runs that differ in their seed: what tells them from the method's other runs, colour, and a curve of each."""
 
     label: str
     css: str
@@ -53,62 +53,62 @@ class Panel:
 def curves(study: Study) -> Row:
     """Loss, online kNN accuracy and statistics of features per method."""
     return {
-        "panels": [panel(method, arms) for method, arms in _trained(study).items()],
+        "panels": [panel(method, kinds) for method, kinds in _trained(study).items()],
         "sources": [study.source(one, "/curve.parquet") for one in study.all("runs")],
         "collapsed": _collapsed(study),
         "trained_on": _trained_on(study),
     }
 
 
-def panel(method: str, arms: Sequence[Trained]) -> Panel:
+def panel(method: str, kinds: Sequence[Trained]) -> Panel:
     """The figures of a method; those of columns without a value are left out."""
-    return Panel(method, _figures(method, arms, COLUMNS), _figures(method, arms, STATISTICS))
+    return Panel(method, _figures(method, kinds, COLUMNS), _figures(method, kinds, STATISTICS))
 
 
-def _figures(method: str, arms: Sequence[Trained], columns: Mapping[str, tuple[str, str, int]]) -> list[Figure]:
+def _figures(method: str, kinds: Sequence[Trained], columns: Mapping[str, tuple[str, str, int]]) -> list[Figure]:
     found = []
     for column, (title, unit, scale) in columns.items():
-        drawn = [over_seeds(arm, column, scale) for arm in arms]
-        names = ", ".join(arm.label for arm in arms)
+        drawn = [over_seeds(kind, column, scale) for kind in kinds]
+        names = ", ".join(kind.label for kind in kinds)
         alt = f"{title} of {method} over the steps of training: {names}; bands from the lowest to the highest seed."
         name = stem(f"curve {method} {title.lower()}")
         found.append(curve_figure(name, f"{method}: {title}", alt, ("step", unit), drawn))
     return [figure for figure in found if figure is not None]
 
 
-def over_seeds(arm: Trained, column: str, scale: float = 1) -> Curve:
+def over_seeds(kind: Trained, column: str, scale: float = 1) -> Curve:
     """Mean and range over the seeds that have a finite value at a step."""
     values: dict[float, list[float]] = {}
-    for rows in arm.seeds:
+    for rows in kind.seeds:
         for row in rows:
             if row.get(column) is not None and math.isfinite(row[column]):
                 values.setdefault(float(row["step"]), []).append(scale * float(row[column]))
     steps = sorted(values)
     mean = [math.fsum(values[step]) / len(values[step]) for step in steps]
-    if len(arm.seeds) == 1:
-        return Curve(arm.label, arm.css, steps, mean)
+    if len(kind.seeds) == 1:
+        return Curve(kind.label, kind.css, steps, mean)
     low, high = ([end(values[step]) for step in steps] for end in (min, max))
-    return Curve(arm.label, arm.css, steps, mean, low, high)
+    return Curve(kind.label, kind.css, steps, mean, low, high)
 
 
 def _trained(study: Study) -> dict[str, list[Trained]]:
-    """Method -> its arms that have a curve, in the order of their first run."""
+    """Method -> its kinds of runs that have a curve, in the order of their first run."""
     found: dict[str, dict[str, list[tuple[str, list[Row]]]]] = {}
     for artifact in study.all("runs"):
         if rows := study.table(artifact, "/curve.parquet"):
             run = _run_of(artifact)
             about = study.runs.get(run)
-            arm = re.sub("-s[0-9]+$", "", run) if about is None else " ".join(str(about[name]) for name in ARM)
-            found.setdefault(study.method_and_pairs(run)[0], {}).setdefault(arm, []).append((run, rows))
-    return {method: _labelled(study, list(arms.values())) for method, arms in found.items()}
+            kind = re.sub("-s[0-9]+$", "", run) if about is None else " ".join(str(about[name]) for name in KIND)
+            found.setdefault(study.method_and_pairs(run)[0], {}).setdefault(kind, []).append((run, rows))
+    return {method: _labelled(study, list(kinds.values())) for method, kinds in found.items()}
 
 
-def _labelled(study: Study, arms: Sequence[Sequence[tuple[str, list[Row]]]]) -> list[Trained]:
-    labels = study.labels([arm[0][0] for arm in arms], ARM)
+def _labelled(study: Study, kinds: Sequence[Sequence[tuple[str, list[Row]]]]) -> list[Trained]:
+    labels = study.labels([kind[0][0] for kind in kinds], KIND)
     return [
-        Trained(labels[run] if len(arms) > 1 else pairs, arm_class(pairs), [rows for _, rows in arm])
-        for arm in arms
-        for run, pairs in [(arm[0][0], study.method_and_pairs(arm[0][0])[1])]
+        Trained(labels[run] if len(kinds) > 1 else pairs, arm_class(pairs), [rows for _, rows in kind])
+        for kind in kinds
+        for run, pairs in [(kind[0][0], study.method_and_pairs(kind[0][0])[1])]
     ]
 
 
