@@ -14,7 +14,7 @@ from workflow_scripts.claims.sentences import needed, number, sentence
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.declaration.result_names import UNTRAINED
 from workflow_scripts.evaluation.contrasts.verdicts import INCONCLUSIVE
-from workflow_scripts.reporting.drawings import Curve, Dot, Panel, curve_figure, dot_figure
+from workflow_scripts.reporting.drawings import Axis, Curve, Dot, Panel, curve_figure, dot_figure
 from workflow_scripts.reporting.figures import Figure, stem
 from workflow_scripts.reporting.page import TEMPLATES as REPORT
 from workflow_scripts.reporting.page import computation, environment, policy
@@ -129,7 +129,7 @@ def _curves(claim: Claim, study: Found) -> list[Figure]:
         ]
         curves = [Curve("language pairs", "arm-revised", x, y), *level]
         alt = "Accuracy of the linear probe with language pairs along the line; arms beside it are level."
-        name, axis = stem(f"{study.name} {len(drawn)}"), (part.contrast.partition(" over ")[2], "linear probe, %")
+        name, axis = stem(f"{study.name} {len(drawn)}"), Axis(part.contrast.partition(" over ")[2], "linear probe, %")
         drawn.append(curve_figure(name, minus(part.contrast), alt, axis, curves))
     return [figure for figure in drawn if figure is not None]
 

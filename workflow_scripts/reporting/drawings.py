@@ -63,6 +63,16 @@ class Curve:
     high: Sequence[float] = ()
 
 
+@dataclass(frozen=True)
+class Axis:
+    """What the axes of curves are, with units; whether x is logarithmic, and its ticks as position and text."""
+
+    x: str
+    y: str
+    log: bool = False
+    ticks: Sequence[tuple[float, str]] = ()
+
+
 def dot_figure(name: str, title: str, alt: str, panels: Sequence[Panel]) -> Figure:
     """Small multiples of rows with values and intervals. All panels have the same names, in the order in which they
     first occur."""
@@ -118,11 +128,10 @@ def shortened(name: str, most: int = NAME) -> str:
     return name if len(name) <= most else f"{name[: most - 1 - TAIL]}…{name[-TAIL:]}"
 
 
-def curve_figure(name: str, title: str, alt: str, axis: tuple[str, str], curves: Sequence[Curve]) -> Figure | None:
+def curve_figure(name: str, title: str, alt: str, axis: Axis, curves: Sequence[Curve]) -> Figure | None:
     """Curves with labels at their ends and bands, or None if no point is finite.
 
     Args:
-        axis: names of the x and the y axis, with units.
         curves: at most 80 points are drawn of each: means of equal consecutive groups, so that no spike is invented.
     """
     kept = [curve for curve in (_thinned(_finite(curve)) for curve in curves) if curve.x]
@@ -137,12 +146,17 @@ def curve_figure(name: str, title: str, alt: str, axis: tuple[str, str], curves:
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
+        if axis.log:
+            axes.set_xscale("log")
         for at, curve in enumerate(kept):
             _curve(axes, curve, at)
+        if axis.ticks:
+            axes.set_xticks([at for at, _ in axis.ticks], [text for _, text in axis.ticks])
+            axes.minorticks_off()
+        axes.set(xlabel=axis.x, ylabel=axis.y)
         _label_ends(axes, kept, LABEL / (height - 0.8))
-        axes.set(xlabel=axis[0], ylabel=axis[1])
 
-    return Figure(name, title, alt, ("curve", "x", "y", "low", "high"), rows, draw, (0.68 * PAGE, height))
+    return Figure(name, title, alt, ("curve", axis.x, axis.y, "low", "high"), rows, draw, (0.68 * PAGE, height))
 
 
 def _curve(axes: Axes, curve: Curve, at: int) -> None:
@@ -157,12 +171,11 @@ def _curve(axes: Axes, curve: Curve, at: int) -> None:
 def _label_ends(axes: Axes, curves: Sequence[Curve], least: float) -> None:
     """Labels to the right of the axes, at least ``least`` of their height apart, in the order of the curves' ends."""
     axes.margins(x=0)
-    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     order = sorted(curves, key=lambda curve: curve.y[-1])
-    ends = [(curve.y[-1] - low) / (high - low) for curve in order]
-    for curve, end, shown in zip(order, ends, spread(ends, least), strict=True):
-        at = (curve.x[-1] - left) / (right - left)
-        if at < 1 or abs(shown - end) > least / 4:
+    to_axes = axes.transData + axes.transAxes.inverted()
+    ends = [to_axes.transform((curve.x[-1], curve.y[-1])) for curve in order]
+    for curve, (at, end), shown in zip(order, ends, spread([end for _, end in ends], least), strict=True):
+        if at < 0.99 or abs(shown - end) > least / 4:
             leader = {"color": COLOURS["soft"], "linewidth": 0.5, "transform": axes.transAxes}
             axes.plot([at + 0.01, 1.04], [end, shown], **leader)
         named = shortened(curve.label)

@@ -10,6 +10,7 @@ from workflow_scripts.reporting.sections.data import losses, pairs, pairs_behind
 from workflow_scripts.reporting.sections.figures.caption_figures import Explained, caption_figures
 from workflow_scripts.reporting.sections.figures.curves import curves
 from workflow_scripts.reporting.sections.figures.pair_figures import pair_figures
+from workflow_scripts.reporting.sections.figures.sweeps import sweeps
 from workflow_scripts.reporting.sections.leakage import leakage
 from workflow_scripts.reporting.sections.runs import accuracy, results
 from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
@@ -21,6 +22,7 @@ from workflow_scripts.stats.intervals import LEVEL
 CONTENTS = (
     ("runs", "What was trained", ("trained", "behind_pairs")),
     ("contrasts", "Contrasts", ("contrasts",)),
+    ("sweeps", "Sweeps", ("sweeps",)),
     ("losses", "Rows lost at each stage", ("losses.steps", "losses.states")),
     ("captions", "Captions before and after", ("captions.strata",)),
     (
@@ -71,6 +73,7 @@ def page_context(
         "intervals": interval_note(settings.levels),
         "accepted": settings.accepted,
         **results(study),
+        "sweeps": sweeps(study),
         "behind_pairs": pairs_behind(study),
         "synthetic": any(artifact.manifest["stage"] == "demo_world" for artifact in behind),
         "losses": losses(study),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.drawings import Curve, curve_figure
+from workflow_scripts.reporting.drawings import Axis, Curve, curve_figure
 from workflow_scripts.reporting.figures import Figure, stem
 from workflow_scripts.reporting.study import Number, Study, label
 from workflow_scripts.reporting.text import arm_class, count, words
@@ -72,7 +72,7 @@ def _figures(method: str, kinds: Sequence[Trained], columns: Mapping[str, tuple[
         names = ", ".join(kind.label for kind in kinds)
         alt = f"{title} of {method} over the steps of training: {names}; bands from the lowest to the highest seed."
         name = stem(f"curve {method} {title.lower()}")
-        found.append(curve_figure(name, f"{method}: {title}", alt, ("step", unit), drawn))
+        found.append(curve_figure(name, f"{method}: {title}", alt, Axis("step", unit), drawn))
     return [figure for figure in found if figure is not None]
 
 
