@@ -1,5 +1,7 @@
 """Settings of the report stage."""
 
+from typing import Any
+
 from pydantic import Field
 
 from workflow_scripts.core.settings import Settings
@@ -39,6 +41,13 @@ class Asked(Settings):
     terms: tuple[Term, ...] = Field((), description="what is added and subtracted")
 
 
+class Swept(Settings):
+    """A point of a sweep."""
+
+    tag: str = Field("", description="tag of the item of runs")
+    values: dict[str, Any] = Field(description="values of the settings that are varied")
+
+
 class Report(Settings):
     """Everything that the page depends on besides its inputs."""
 
@@ -47,5 +56,8 @@ class Report(Settings):
     captions_of: dict[str, str] = Field(default={}, description="arm behind each pair table, where their names differ")
     roles: dict[str, str] = Field(default={}, description="role of the pairs of runs, such as language, self, oracle")
     contrasts: tuple[Asked, ...] = Field(default=(), description="the listed contrasts")
+    sweeps: dict[str, dict[str, Any]] = Field(
+        default={}, description="swept settings of runs that are points of a sweep"
+    )
     levels: dict[str, float] = Field(default={}, description="confidence level of the intervals of each stage")
     accepted: tuple[Acceptance, ...] = Field(default=(), description="accepted code edits")

@@ -20,7 +20,7 @@ from workflow_scripts.pretraining.settings import step_name
 from workflow_scripts.stages.caption_quality import SOURCES
 from workflow_scripts.stages.score_captions import FACTS, JUDGES
 from workflow_scripts.stages.source import WORLD, Source
-from workflow_scripts.study.config.runs import Training, seen_by, summarised, trainings
+from workflow_scripts.study.config.runs import Training, seen_by, summarised, swept, trainings
 from workflow_scripts.study.config.sections import Study
 from workflow_scripts.study.config.stages import declaration, facts, published, stages_in_order
 
@@ -266,6 +266,7 @@ class Units:
             "headline_step": next(shown, step_name(step)),
             "roles": {run["pairs"]: run["role"] for run in summarised(self.trainings)},
             "contrasts": [_asked(contrast) for contrast in study.contrasts],
+            "sweeps": swept(study, self.trainings),
             "levels": levels,
             "accepted": [dict(acceptance) for acceptance in self.accepted],
         }

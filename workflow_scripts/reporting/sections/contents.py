@@ -5,11 +5,14 @@ from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.key import root_hash
-from workflow_scripts.reporting.sections.caption_figures import Explained, caption_figures
 from workflow_scripts.reporting.sections.captions import captions
 from workflow_scripts.reporting.sections.data import losses, pairs, pairs_behind, quality
+from workflow_scripts.reporting.sections.figures.caption_figures import Explained, caption_figures
+from workflow_scripts.reporting.sections.figures.curves import curves
+from workflow_scripts.reporting.sections.figures.pair_figures import pair_figures
+from workflow_scripts.reporting.sections.figures.sweeps import sweeps
 from workflow_scripts.reporting.sections.leakage import leakage
-from workflow_scripts.reporting.sections.runs import accuracy, curves, results
+from workflow_scripts.reporting.sections.runs import accuracy, results
 from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Number, Study, label
@@ -19,6 +22,7 @@ from workflow_scripts.stats.intervals import LEVEL
 CONTENTS = (
     ("runs", "What was trained", ("trained", "behind_pairs")),
     ("contrasts", "Contrasts", ("contrasts",)),
+    ("sweeps", "Sweeps", ("sweeps",)),
     ("losses", "Rows lost at each stage", ("losses.steps", "losses.states")),
     ("captions", "Captions before and after", ("captions.strata",)),
     (
@@ -69,6 +73,7 @@ def page_context(
         "intervals": interval_note(settings.levels),
         "accepted": settings.accepted,
         **results(study),
+        "sweeps": sweeps(study),
         "behind_pairs": pairs_behind(study),
         "synthetic": any(artifact.manifest["stage"] == "demo_world" for artifact in behind),
         "losses": losses(study),
@@ -80,6 +85,7 @@ def page_context(
         "caption_labels": quality(study, "caption_labels", "labels"),
         "judge_calibration": quality(study, "judge_calibration", "judge"),
         "pair_quality": quality(study, "pair_quality", "pairs"),
+        "pair_figures": pair_figures(study),
         "pairs": pairs(study),
         "curves": curves(study),
         "accuracy": accuracy(study),

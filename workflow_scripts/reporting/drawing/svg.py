@@ -70,8 +70,8 @@ def _tidied(element: Element, used: set[str]) -> Iterator[Element]:
 
 
 def _short(number: re.Match[str]) -> str:
-    """A coordinate with at most two decimals."""
-    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
+    """A coordinate in points with one decimal, if it needs it."""
+    return f"{float(number[0]):.1f}".removesuffix(".0")
 
 
 def standalone(root: Element) -> bytes:
