@@ -1,13 +1,16 @@
 """Figures of sweeps: one curve for each combination of what else varies."""
 
 import math
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from matplotlib.figure import Figure as Canvas
 
 from workflow_scripts.reporting.figures import Figure
-from workflow_scripts.reporting.sections.figures.sweeps import Point, figure
+from workflow_scripts.reporting.sections.figures.sweeps import Point, figure, sweeps
 from workflow_scripts.reporting.sections.headline import Estimate
+from workflow_scripts.reporting.settings import Report, Swept
+from workflow_scripts.reporting.study import Study
 
 
 def point(value: float, pairs: str = "revised", kind: str = "seeds", **values: Any) -> Point:
@@ -56,3 +59,33 @@ def test_an_interval_that_is_not_over_seeds_leaves_a_gap() -> None:
     made = figure(["lr"], [point(0.5, lr=0.1), point(0.5, kind="reference", lr=0.2)], "probe")
     assert made is not None and math.isnan(made.rows[1][3])  # type: ignore[arg-type]
     assert made.files()["csv"].decode().splitlines()[2] == "revised,0.2,50.0,,"
+
+
+def test_runs_of_a_sweep_are_averaged_over_their_seeds() -> None:
+    parts = {"method": "simclr", "pairs": "self", "augmentation": "crop", "backbone": "resnet50", "step": "last"}
+    measured = {"dataset": "pets", "metric": "knn.accuracy", "low": None, "high": None, "n": 9, "chosen_on": ""}
+    length = {"trained_steps": 10, "epochs": 1.0}
+    rows = [
+        {
+            **parts,
+            **measured,
+            **length,
+            "run": f"lr-{lr}-s{seed}",
+            "tag": f"lr-{lr}",
+            "seed": seed,
+            "value": lr + seed / 10,
+        }
+        for lr in (0.1, 0.2)
+        for seed in range(3)
+    ]
+    swept = {row["run"]: Swept(values={"lr": float(row["tag"][3:])}) for row in rows}
+    study = SimpleNamespace(
+        one=lambda _: "summary", table=lambda _: rows, runs={row["run"]: row for row in rows},
+        settings=Report(study="s", sweeps=swept),
+    )  # fmt: skip
+    (made,) = sweeps(cast(Study, study))
+    assert made.name == "sweep-lr-knn" and [row[:2] for row in made.rows] == [("self", 0.1), ("self", 0.2)]
+    assert [round(float(row[2] or 0), 9) for row in made.rows] == [20.0, 30.0]
+    assert all(row[3] is not None and row[3] < row[2] < row[4] for row in made.rows)  # type: ignore[operator]
+    study.settings = Report(study="s")
+    assert sweeps(cast(Study, study)) == []
