@@ -1,5 +1,7 @@
 """Settings of the report stage."""
 
+from typing import Any
+
 from pydantic import Field
 
 from workflow_scripts.core.settings import Settings
@@ -15,6 +17,38 @@ class Acceptance(Settings):
     when: str = Field(description="time, in UTC")
 
 
+class TrainedRuns(Settings):
+    """The seeds of one arm of the study: runs that differ in nothing else."""
+
+    method: str = Field(description="method of pretraining")
+    pairs: str = Field(description="pair table, or what else the pairs are")
+    augmentation: str = Field(description="augmentation of the views")
+    tag: str = Field(default="", description="tag of the run, if it has one")
+    seeds: tuple[int, ...] = Field(description="their seeds")
+    settings: dict[str, Any] = Field(default={}, description="settings that are others in other runs, as one level")
+
+
+class Methods(Settings):
+    """What the config says of how results were computed, for the section on methods."""
+
+    synthetic: bool = Field(default=False, description="whether the images are the demo's")
+    redcaps: bool = Field(default=False, description="whether the annotations are RedCaps'")
+    image_side: int = Field(default=0, description="longer side of stored images, at most, in pixels; 0: unknown")
+    captions: dict[str, Any] = Field(default={}, description="settings of recaptioning, as one level")
+    arms: dict[str, str] = Field(default={}, description="what each arm of captions is")
+    pairs: dict[str, str] = Field(default={}, description="what each pair table is")
+    training: dict[str, Any] = Field(default={}, description="settings on which the trained runs agree, as one level")
+    runs: tuple[TrainedRuns, ...] = Field(default=(), description="the trained runs; seeds together")
+    references: tuple[str, ...] = Field(default=(), description="methods of runs that do not train")
+    models: dict[str, str] = Field(
+        default={}, description="name of the source -> public location of the model; empty for files at hand"
+    )
+    datasets: dict[str, str] = Field(
+        default={}, description="downstream set -> its name in the registry; empty for sets that are not public"
+    )
+    evaluation: dict[str, Any] = Field(default={}, description="settings of the evaluations, as one level")
+
+
 class Report(Settings):
     """Everything that the page depends on besides its inputs."""
 
@@ -22,4 +56,5 @@ class Report(Settings):
     headline_step: str = Field(default="last", description="checkpoint shown in the headline and the overlays")
     captions_of: dict[str, str] = Field(default={}, description="arm behind each pair table, where their names differ")
     levels: dict[str, float] = Field(default={}, description="confidence level of the intervals of each stage")
+    methods: Methods = Field(default=Methods(), description="how results were computed")
     accepted: tuple[Acceptance, ...] = Field(default=(), description="accepted code edits")

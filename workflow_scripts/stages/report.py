@@ -78,7 +78,7 @@ STAGE = Stage(
     settings=Report,
     artifact="index",
     packages=("jinja2", "markupsafe", "numpy", "pillow", "simplejpeg", "pyarrow", "scipy"),
-    data_files=("workflow_scripts/reporting/templates",),
+    data_files=("workflow_scripts/reporting/references.bib", "workflow_scripts/reporting/templates"),
 )
 
 FACTS = Facts(

@@ -23,6 +23,7 @@ from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.runs import Training, seen_by, summarised, trainings
 from workflow_scripts.study.config.sections import Study
 from workflow_scripts.study.config.stages import declaration, facts, published, stages_in_order
+from workflow_scripts.study.methods import methods_settings
 
 SHARDS_SCORED = 10  # consecutive shards that a job scores, with the judge loaded once
 
@@ -265,6 +266,7 @@ class Units:
             "captions_of": {pairs.name: pairs.arm for pairs in study.pairs if pairs.arm and pairs.arm != pairs.name},
             "headline_step": next(shown, step_name(step)),
             "levels": levels,
+            "methods": methods_settings(self),
             "accepted": [dict(acceptance) for acceptance in self.accepted],
         }
 

@@ -9,6 +9,7 @@ from workflow_scripts.reporting.sections.caption_figures import Explained, capti
 from workflow_scripts.reporting.sections.captions import captions
 from workflow_scripts.reporting.sections.data import losses, pairs, pairs_behind, quality
 from workflow_scripts.reporting.sections.leakage import leakage
+from workflow_scripts.reporting.sections.methods import methods
 from workflow_scripts.reporting.sections.runs import accuracy, curves, headline
 from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
 from workflow_scripts.reporting.settings import Report
@@ -28,6 +29,7 @@ CONTENTS = (
     ("accuracy", "Accuracy by dataset"),
     ("leakage", "Test images among the training images"),
     ("saliency", "Where the models look"),
+    ("methods", "Methods"),
     ("provenance", "Provenance"),
 )
 
@@ -80,6 +82,7 @@ def page_context(
         "accuracy": accuracy(study),
         "leakage": leakage(study),
         "saliency": saliency(study, scores, maps),
+        "methods": methods(study),
     }
     return {**sections, "artifacts": study.index.rows()}  # the last, since sections add what they cite
 
