@@ -12,6 +12,7 @@ from markupsafe import Markup
 from workflow_scripts.core.artifact import RUN, Artifact
 from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.core.runtime.figures import FIGURES, Figures, in_turn, known
+from workflow_scripts.reporting.beside import links
 from workflow_scripts.reporting.text import count, minus, words
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -27,7 +28,7 @@ def environment(folder: Path = TEMPLATES) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(count=count, minus=minus, words=words)
+    made.filters.update(count=count, minus=minus, words=words, links=links)
     return made
 
 

@@ -53,6 +53,7 @@ def report(job: Job[Report]) -> None:
     from workflow_scripts.evaluation.saliency.maps.kinds import KINDS
     from workflow_scripts.evaluation.saliency.scores import SCORES, explained
     from workflow_scripts.provenance.run_metadata import figures_of
+    from workflow_scripts.reporting.beside import files
     from workflow_scripts.reporting.page import SPEED, computation, render, speed_page
     from workflow_scripts.reporting.sections.caption_figures import Explained
     from workflow_scripts.reporting.sections.contents import page_context
@@ -68,6 +69,8 @@ def report(job: Job[Report]) -> None:
     maps = {name: MapMeaning(kind.role, kind.layered, kind.summary) for name, kind in KINDS.items()}
     page = page_context(inputs, job.settings, root_only, meanings, maps, figures, job.inputs("scores"))
     job.file(".html").write_bytes(render(page))
+    for name, content in files(page).items():
+        job.file(f"/{name}").write_bytes(content)
     artifacts = [*root_only, *chain.from_iterable(inputs.values())]
     took = [(artifact.manifest["stage"], figures_of(computation(artifact))) for artifact in artifacts]
     job.beside(SPEED).write_bytes(speed_page(job.settings.study, took))
@@ -77,13 +80,15 @@ STAGE = Stage(
     run=report,
     settings=Report,
     artifact="index",
-    packages=("jinja2", "markupsafe", "numpy", "pillow", "simplejpeg", "pyarrow", "scipy"),
+    packages=("jinja2", "markupsafe", "matplotlib", "numpy", "pillow", "simplejpeg", "pyarrow", "scipy"),
     data_files=("workflow_scripts/reporting/references.bib", "workflow_scripts/reporting/templates"),
 )
 
 FACTS = Facts(
     files={
         ".html": File("one self-contained page", published="always"),
+        "/figure-*": File("a figure of the page: SVG, PDF, and its data as CSV", published="always"),
+        "/table-*": File("a table of the page: CSV, LaTeX and Markdown", published="always"),
         ".speed.html": File("speed and memory of the stages when the page was made", hashed=False),
     },
     environment="core",

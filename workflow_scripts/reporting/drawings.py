@@ -1,0 +1,206 @@
+"""Figures of two kinds: values with intervals in rows, and curves with bands."""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from workflow_scripts.reporting.figures import Figure, tip
+from workflow_scripts.reporting.style import COLOURS, DASHES, MARKERS, PAGE, colour
+from workflow_scripts.reporting.text import visible
+
+NAME, TAIL = 30, 9  # letters that are shown of a name, and of those at its end, where runs have their seed
+ACROSS = 3  # panels beside each other
+ROW, FRAME = 0.21, 0.75  # inches: a row of dots, and what a panel has above and below them
+POINTS = 80  # most points of a curve
+HEIGHT, LABEL = 2.4, 0.14  # inches: least height of a figure of curves, and of a label at the end of a curve
+BETTER = {"higher": "better →", "lower": "← better", "neither": ""}
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A row: name, colour class, value and interval (None where there is none)."""
+
+    label: str
+    css: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Rows on an axis of their own.
+
+    Attributes:
+        title: empty if the figure's title is enough.
+        unit: of the axis.
+        better: direction: ``higher``, ``lower`` or ``neither``.
+        zero: the axis holds a line at 0.
+    """
+
+    title: str
+    unit: str
+    dots: Sequence[Dot]
+    better: str = "neither"
+    zero: bool = False
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Label at its end, colour class, and x, y and the band around y (empty for none), all of the same length."""
+
+    label: str
+    css: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+
+
+def dot_figure(name: str, title: str, alt: str, panels: Sequence[Panel]) -> Figure:
+    """Small multiples of rows with values and intervals. All panels have the same names, in the order in which they
+    first occur."""
+    names = list(dict.fromkeys(dot.label for panel in panels for dot in panel.dots))
+    across = min(ACROSS, len(panels))
+    down = math.ceil(len(panels) / across)
+    rows = [
+        (panel.title, panel.unit, panel.better, dot.label, dot.value, dot.low, dot.high)
+        for panel in panels
+        for dot in panel.dots
+    ]
+
+    def draw(canvas: Canvas) -> None:
+        grid = canvas.subplots(down, across, squeeze=False, sharey=True)
+        for axes, panel in zip(grid.flat, panels, strict=False):
+            _dots(axes, panel, names, width=84 // across)
+        for axes in list(grid.flat)[len(panels) :]:
+            axes.set_axis_off()
+
+    titles = max(len(_wrapped(panel.title, 84 // across).splitlines()) for panel in panels)
+    height = down * (ROW * len(names) + FRAME + 0.16 * (titles - 1))
+    columns = ("panel", "unit", "better", "name", "value", "low", "high")
+    return Figure(name, title, alt, columns, rows, draw, (PAGE, height))
+
+
+def _dots(axes: Axes, panel: Panel, names: Sequence[str], width: int) -> None:
+    if panel.zero:
+        axes.axvline(0, color=COLOURS["soft"], linewidth=1)
+    for dot in panel.dots:
+        at, drawn = names.index(dot.label), colour(dot.css)
+        if dot.low is not None and dot.high is not None:
+            axes.plot([dot.low, dot.high], [at, at], color=drawn, linewidth=2, solid_capstyle="round")
+        (mark,) = axes.plot(dot.value, at, "o", color=drawn)
+        interval = "" if dot.low is None or dot.high is None else f" [{dot.low:.4g}, {dot.high:.4g}]"
+        tip(mark, f"{dot.label}: {dot.value:.4g}{interval}".replace("-", "−"))
+    axes.set_yticks(range(len(names)), [shortened(name) for name in names])
+    axes.tick_params(axis="y", colors=COLOURS["ink"])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.grid(True, axis="x")
+    axes.locator_params(axis="x", nbins=4)
+    axes.spines["left"].set_visible(False)
+    axes.set_title(_wrapped(panel.title, width))
+    axes.set_xlabel(", ".join(filter(None, (panel.unit, BETTER[panel.better]))))
+
+
+def _wrapped(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(visible(text), width))
+
+
+def shortened(name: str) -> str:
+    """A name that fits beside a drawing: beginning and end of a longer one."""
+    name = visible(name)
+    return name if len(name) <= NAME else f"{name[: NAME - 1 - TAIL]}…{name[-TAIL:]}"
+
+
+def curve_figure(name: str, title: str, alt: str, axis: tuple[str, str], curves: Sequence[Curve]) -> Figure | None:
+    """Curves with labels at their ends and bands, or None if no point is finite.
+
+    Args:
+        axis: names of the x and the y axis, with units.
+        curves: at most 80 points are drawn of each: means of equal consecutive groups, so that no spike is invented.
+    """
+    kept = [curve for curve in (_thinned(_finite(curve)) for curve in curves) if curve.x]
+    if not kept:
+        return None
+    rows = [
+        (curve.label, x, y, *((curve.low[at], curve.high[at]) if curve.low else (None, None)))
+        for curve in kept
+        for at, (x, y) in enumerate(zip(curve.x, curve.y, strict=True))
+    ]
+    height = max(HEIGHT, LABEL * len(kept) + 0.8)
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        for at, curve in enumerate(kept):
+            _curve(axes, curve, at)
+        _label_ends(axes, kept, LABEL / (height - 0.8))
+        axes.set(xlabel=axis[0], ylabel=axis[1])
+
+    return Figure(name, title, alt, ("curve", "x", "y", "low", "high"), rows, draw, (0.68 * PAGE, height))
+
+
+def _curve(axes: Axes, curve: Curve, at: int) -> None:
+    drawn = colour(curve.css)
+    mark = {"marker": MARKERS[at % len(MARKERS)], "markersize": 4} if len(curve.x) <= 12 else {}
+    if curve.low:
+        axes.fill_between(curve.x, curve.low, curve.high, color=drawn, alpha=0.18, linewidth=0)
+    (line,) = axes.plot(curve.x, curve.y, color=drawn, linestyle=DASHES[at % len(DASHES)], **mark)
+    tip(line, curve.label)
+
+
+def _label_ends(axes: Axes, curves: Sequence[Curve], least: float) -> None:
+    """Labels to the right of the axes, at least ``least`` of their height apart, in the order of the curves' ends."""
+    low, high = axes.get_ylim()
+    right = max(max(curve.x) for curve in curves)
+    axes.margins(x=0)
+    order = sorted(curves, key=lambda curve: curve.y[-1])
+    ends = [(curve.y[-1] - low) / (high - low) for curve in order]
+    for curve, end, shown in zip(order, ends, spread(ends, least), strict=True):
+        axes.annotate(
+            shortened(curve.label), (curve.x[-1], curve.y[-1]), (1.05, shown), textcoords="axes fraction",
+            color=colour(curve.css), va="center", fontsize=8, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": COLOURS["soft"], "linewidth": 0.5, "shrinkA": 1, "shrinkB": 2}
+            if curve.x[-1] < right or abs(shown - end) > least / 4
+            else None,
+        )  # fmt: skip
+
+
+def spread(ends: Sequence[float], least: float) -> list[float]:
+    """Sorted positions moved as little as needed to be ``least`` apart; the mean of each group that moves stays."""
+    groups: list[list[float]] = []
+    for end in ends:
+        groups.append([end])
+        while len(groups) > 1 and _top(groups[-2], least) + least > _bottom(groups[-1], least):
+            last = groups.pop()
+            groups[-1] += last
+    return [_bottom(group, least) + least * at for group in groups for at in range(len(group))]
+
+
+def _bottom(group: Sequence[float], least: float) -> float:
+    return math.fsum(group) / len(group) - least * (len(group) - 1) / 2
+
+
+def _top(group: Sequence[float], least: float) -> float:
+    return _bottom(group, least) + least * (len(group) - 1)
+
+
+def _finite(curve: Curve) -> Curve:
+    kept = [at for at, y in enumerate(curve.y) if math.isfinite(y)]
+    x, y, low, high = (
+        [values[at] for at in kept] if values else () for values in (curve.x, curve.y, curve.low, curve.high)
+    )
+    return replace(curve, x=x, y=y, low=low, high=high)
+
+
+def _thinned(curve: Curve) -> Curve:
+    size = max(1, math.ceil(len(curve.x) / POINTS))
+    groups = [slice(start, start + size) for start in range(0, len(curve.x), size)]
+    x, y, low, high = (
+        [math.fsum(values[group]) / len(values[group]) for group in groups] if values else ()
+        for values in (curve.x, curve.y, curve.low, curve.high)
+    )
+    return replace(curve, x=x, y=y, low=low, high=high)

@@ -1,0 +1,105 @@
+"""A table of text as CSV, LaTeX and Markdown."""
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+from workflow_scripts.reporting.figures import csv_file
+from workflow_scripts.reporting.text import visible
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    "[": "{[}",  # after the end of a row, both begin an argument
+    "]": "{]}",
+    "*": "{*}",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "→": r"$\rightarrow$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "–": "--",
+    "—": "---",
+    "…": r"\ldots{}",
+    "\u202f": r"\,",
+}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
+
+
+class Table(NamedTuple):
+    """A table.
+
+    Attributes:
+        name: stem of its files, unique on a page.
+        title: its caption, as text.
+        columns: heads of its columns; cells of all but the first are aligned to the right.
+        rows: cells as text.
+        best: row and column of the cells that are bold.
+    """
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    best: Collection[tuple[int, int]] = ()
+
+    def files(self) -> dict[str, bytes]:
+        """Content by format: ``csv``, ``tex`` (needs the package booktabs) and ``md``."""
+        csv = csv_file(
+            self.columns, [[cell.replace("−", "-").replace("\u202f", "") for cell in row] for row in self.rows]
+        )
+        return {"csv": csv, "tex": self._latex().encode(), "md": self._markdown().encode()}
+
+    def _latex(self) -> str:
+        head, *body = self._cells(latex, r"\textbf{{{}}}")
+        lines = [
+            f"% {visible(self.title)}",
+            rf"\begin{{tabular}}{{l{'r' * (len(self.columns) - 1)}}}",
+            r"\toprule",
+            f"{' & '.join(head)} \\\\",
+            r"\midrule",
+            *(f"{' & '.join(row)} \\\\" for row in body),
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _markdown(self) -> str:
+        head, *body = self._cells(markdown, "**{}**")
+        lines = [head, ["---", *["--:"] * (len(self.columns) - 1)], *body]
+        return f"{markdown(self.title)}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+    def _cells(self, escaped: Callable[[str], str], bold: str) -> list[list[str]]:
+        """Heads and rows."""
+        rows = [
+            [
+                bold.format(escaped(cell)) if (at, column) in self.best else escaped(cell)
+                for column, cell in enumerate(row)
+            ]
+            for at, row in enumerate(self.rows)
+        ]
+        return [[escaped(name) for name in self.columns], *rows]
+
+
+def latex(text: str) -> str:
+    """``text`` with every character that LaTeX would take for a command escaped."""
+    return "".join(_LATEX.get(char, char) for char in visible(text))
+
+
+def markdown(text: str) -> str:
+    """``text`` with every character that Markdown or HTML would take for markup escaped."""
+    return _MARKDOWN.sub(r"\\\1", visible(text))
