@@ -6,6 +6,7 @@ Texts hold citations between two marks (:func:`cite`); :func:`as_text` and :func
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from workflow_scripts.reporting.references import cited_for, references
@@ -62,7 +63,9 @@ def as_text(text: str) -> str:
 def as_latex(text: str, escape: Callable[[str], str]) -> str:
     r"""The text as LaTeX, with ``~\citep{chen2020simclr}`` for citations."""
     parts = _CITATION.split(text)
-    return "".join(escape(part) if at % 2 == 0 else f"~\\citep{{{part}}}" for at, part in enumerate(parts))
+    spaced = [f"{' ' * (part[:1] == ' ')}{escape(part)}{' ' * (part[-1:] == ' ')}" for part in parts[::2]]
+    commands = [f"~\\citep{{{keys}}}" for keys in parts[1::2]]
+    return "".join(map("".join, zip_longest(spaced, commands, fillvalue="")))
 
 
 def shown(value: Any) -> str:
