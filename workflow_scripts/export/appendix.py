@@ -16,6 +16,7 @@ from workflow_scripts.stages.recaption import Recaption
 from workflow_scripts.study.config.sections import Evaluation
 
 NOT_KNOWN = "not known here: see its page"
+THEIRS = "files at hand", "the authors must state it"
 REDCAPS_LICENCE = "annotations: CC BY 4.0, and Reddit's terms for uses of its API; images: those of their authors"
 
 
@@ -83,11 +84,12 @@ def hours(study: Finished) -> Table:
 
 def licences(methods: Methods) -> bytes:
     """``licences.md``: data, models and test sets, as far as their licences are known."""
-    rows = [("training images and titles", *_data_licence(methods))]
+    rows = [("workflow", "Faithful Pairs", "MIT"), ("training images and titles", *_data_licence(methods))]
     for role, at in methods.models.items():
         place = at.partition(":")[2].partition("@")[0]
         stated = (references()[key].fields.get("licence") for key in cited_for(f"model:{place}"))
-        rows.append((f"model: {role}", at or "files of the authors", next(filter(None, stated), NOT_KNOWN)))
+        unknown = NOT_KNOWN if at else THEIRS[1]
+        rows.append((f"model: {role}", at or THEIRS[0], next(filter(None, stated), unknown)))
     for name, known in methods.datasets.items():
         row = SETS.get(known)
         where = (row.homepage, row.licence) if row is not None else _data_licence(methods, ours=True)
@@ -105,4 +107,4 @@ def _data_licence(methods: Methods, ours: bool = False) -> tuple[str, str]:
         return "the demo's generator", "MIT, as the workflow"
     if methods.redcaps and not ours:
         return "RedCaps", REDCAPS_LICENCE
-    return "files of the authors", "the authors must state it"
+    return THEIRS

@@ -74,7 +74,7 @@ def shown(value: Any) -> str:
         return ", ".join(map(shown, value))
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
-    return f"{value:g}" if isinstance(value, float) else name(str(value))
+    return f"{value:g}" if isinstance(value, float) else name(str(value)) or "empty"
 
 
 def name(text: str) -> str:

@@ -1,10 +1,14 @@
 """Settings of the report stage."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from workflow_scripts.core.settings import Settings
+
+# In the order of their names, since keys do not depend on the order and neither may the page.
+Values = Annotated[dict[str, Any], AfterValidator(lambda values: dict(sorted(values.items())))]
+Names = Annotated[dict[str, str], AfterValidator(lambda names: dict(sorted(names.items())))]
 
 
 class Acceptance(Settings):
@@ -25,7 +29,7 @@ class TrainedRuns(Settings):
     augmentation: str = Field(description="augmentation of the views")
     tag: str = Field(default="", description="tag of the run, if it has one")
     seeds: tuple[int, ...] = Field(description="their seeds")
-    settings: dict[str, Any] = Field(default={}, description="settings that are others in other runs, as one level")
+    settings: Values = Field(default={}, description="settings that are others in other runs, as one level")
 
 
 class Methods(Settings):
@@ -34,19 +38,19 @@ class Methods(Settings):
     synthetic: bool = Field(default=False, description="whether the images are the demo's")
     redcaps: bool = Field(default=False, description="whether the annotations are RedCaps'")
     image_side: int = Field(default=0, description="longer side of stored images, at most, in pixels; 0: unknown")
-    captions: dict[str, Any] = Field(default={}, description="settings of recaptioning, as one level")
-    arms: dict[str, str] = Field(default={}, description="what each arm of captions is")
-    pairs: dict[str, str] = Field(default={}, description="what each pair table is")
-    training: dict[str, Any] = Field(default={}, description="settings on which the trained runs agree, as one level")
+    captions: Values = Field(default={}, description="settings of recaptioning, as one level")
+    arms: Names = Field(default={}, description="what each arm of captions is")
+    pairs: Names = Field(default={}, description="what each pair table is")
+    training: Values = Field(default={}, description="settings on which the trained runs agree, as one level")
     runs: tuple[TrainedRuns, ...] = Field(default=(), description="the trained runs; seeds together")
     references: tuple[str, ...] = Field(default=(), description="methods of runs that do not train")
-    models: dict[str, str] = Field(
+    models: Names = Field(
         default={}, description="name of the source -> public location of the model; empty for files at hand"
     )
-    datasets: dict[str, str] = Field(
+    datasets: Names = Field(
         default={}, description="downstream set -> its name in the registry; empty for sets that are not public"
     )
-    evaluation: dict[str, Any] = Field(default={}, description="settings of the evaluations, as one level")
+    evaluation: Values = Field(default={}, description="settings of the evaluations, as one level")
 
 
 class Report(Settings):
