@@ -224,7 +224,7 @@ def test_the_same_study_in_another_folder_gives_the_same_report(made: tuple[Path
 def test_an_empty_study_has_a_notice_in_every_section(tmp_path: Path) -> None:
     text = build(tmp_path / "results", {})
     assert {anchor for anchor, _ in CONTENTS} <= Page(text).ids
-    assert text.count('class="empty"') == 14
+    assert text.count('class="empty"') == 13
     assert "trained and evaluated no image encoder" in text
 
 

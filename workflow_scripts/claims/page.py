@@ -14,7 +14,8 @@ from workflow_scripts.claims.sentences import needed, number, sentence
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.declaration.result_names import UNTRAINED
 from workflow_scripts.evaluation.contrasts.verdicts import INCONCLUSIVE
-from workflow_scripts.reporting.charts import Dot, Line, dots, lines
+from workflow_scripts.reporting.drawings import Axis, Curve, Dot, Panel, curve_figure, dot_figure
+from workflow_scripts.reporting.figures import Figure, stem
 from workflow_scripts.reporting.page import TEMPLATES as REPORT
 from workflow_scripts.reporting.page import computation, environment, policy
 from workflow_scripts.reporting.sections.contrasts import shown_p
@@ -60,7 +61,10 @@ def _scale(claim: Claim, scale: str, studies: Sequence[tuple[Found, float | None
     return {
         "name": scale,
         "sentence": sentence(claim, scale, [study for study, _ in studies]),
-        "figures": [*_forests(found), *(figure for study, _ in studies for figure in _curves(claim, study))],
+        "figures": [
+            *_forests(f"{claim.name} {scale}".lower(), found),
+            *(figure for study, _ in studies for figure in _curves(claim, study)),
+        ],
         "rows": [_row(study, part, row) for study, part, row in found],
         "open": [line for study, wanted in studies for line in _open(claim, study, wanted)],
         "studies": [{"name": study.name, "root": study.root, "commit": study.commit} for study, _ in studies],
@@ -82,7 +86,7 @@ def _row(study: Found, part: Part, row: Row) -> dict[str, str]:
     }
 
 
-def _forests(found: Sequence[tuple[Found, Part, Row]]) -> list[Markup]:
+def _forests(name: str, found: Sequence[tuple[Found, Part, Row]]) -> list[Figure]:
     """For each unit, a figure of the primary contrasts with their intervals."""
     by_unit: dict[str, list[Dot]] = {}
     for study, part, row in found:
@@ -92,13 +96,17 @@ def _forests(found: Sequence[tuple[Found, Part, Row]]) -> list[Markup]:
         if value is not None:
             label = f"{study.name.partition('-')[2].partition('-')[2]}: {minus(row['contrast'])}"
             by_unit.setdefault(part.unit, []).append(Dot(label, "arm-revised", value, low, high))
-    return [dots(rows, "primary contrasts", unit, zero=True) for unit, rows in by_unit.items()]
+    title, alt = "Primary contrasts", "Primary contrasts with 95 % intervals and a line at zero."
+    return [
+        dot_figure(stem(f"{name} contrasts {number}"), title, alt, [Panel("", unit, rows, zero=True)])
+        for number, (unit, rows) in enumerate(by_unit.items())
+    ]
 
 
-def _curves(claim: Claim, study: Found) -> list[Markup]:
+def _curves(claim: Claim, study: Found) -> list[Figure]:
     """For each slope over pair tables, mean accuracy along its line; other arms of its length are level."""
     measured = [(arm, probe.value) for arm in arms(study.rows) if (probe := arm.estimates["probe"]) is not None]
-    drawn = []
+    drawn: list[Figure | None] = []
     for part in claim.parts:
         places, rows = study.places(part.contrast), study.primary(part.contrast)
         tags = {row["tag"] for row in rows}
@@ -109,19 +117,21 @@ def _curves(claim: Claim, study: Found) -> list[Markup]:
         if not on_line or rows[0]["level"] != "joint":
             continue
         x = sorted(on_line)
-        y = [math.fsum(on_line[at]) / len(on_line[at]) for at in x]
+        y = [100 * math.fsum(on_line[at]) / len(on_line[at]) for at in x]
         others = [
             (arm, value)
             for arm, value in measured
             if arm.pairs not in places and (arm.tag in tags or arm.method == UNTRAINED)
         ]
         level = [
-            Line(f"{arm.pairs}, {arm.method}", arm_class(arm.pairs), (x[0], x[-1]), (value, value))
+            Curve(f"{arm.pairs}, {arm.method}", arm_class(arm.pairs), (x[0], x[-1]), (100 * value, 100 * value))
             for arm, value in others
         ]
-        curves = [Line("language pairs", "arm-revised", x, y), *level]
-        drawn.append(lines(curves, "linear probe, %", part.contrast.partition(" over ")[2], 100))
-    return drawn
+        curves = [Curve("language pairs", "arm-revised", x, y), *level]
+        alt = "Accuracy of the linear probe with language pairs along the line; arms beside it are level."
+        name, axis = stem(f"{study.name} {len(drawn)}"), Axis(part.contrast.partition(" over ")[2], "linear probe, %")
+        drawn.append(curve_figure(name, minus(part.contrast), alt, axis, curves))
+    return [figure for figure in drawn if figure is not None]
 
 
 def _open(claim: Claim, study: Found, wanted: float | None) -> list[str]:

@@ -1,22 +1,29 @@
-"""``faithful-pairs show``: a study's table of arms, its contrasts and the path of its report."""
+"""``faithful-pairs show``: what a study trained, its primary contrasts, its report, and its answers."""
 
-import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from workflow_scripts.core.errors.text import printed
 
+if TYPE_CHECKING:
+    from workflow_scripts.core.artifact import Artifact
+    from workflow_scripts.reporting.settings import Report
+
 
 def command(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="the study's folder, such as results/demo")],
     step: Annotated[
-        str, typer.Option(metavar="STEP", help="checkpoint of the table of arms: last, best, step-000200 or epoch-0010")
-    ] = "last",
+        str,
+        typer.Option(metavar="STEP", help="checkpoint of the table of runs: last, best, step-000200 or epoch-0010"),
+    ] = "",
 ) -> None:
-    """Print a study's arms, contrasts and the path of its report.
+    """Print what a study trained, its primary contrasts, its report and its answers.
+
+    The last lines are the sentences with which the report begins. Where values or verdicts have changed since they
+    were last shown, the old ones are printed too. The table of runs is at the report's step unless --step is given.
 
     \b
     Examples:
@@ -32,7 +39,7 @@ def command(
     sys.stdout.write(text(study, step))
 
 
-def text(study: Path, step: str = "last") -> str:
+def text(study: Path, step: str = "") -> str:
     """The text for the terminal.
 
     Raises:
@@ -43,15 +50,41 @@ def text(study: Path, step: str = "last") -> str:
     from workflow_scripts.core.artifact import MANIFEST, Artifact
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.files.foreign import readable
-    from workflow_scripts.reporting.sections.console import arms_table
+    from workflow_scripts.reporting.moved import moved
+    from workflow_scripts.reporting.sections.console import sentences, tables
 
-    summary = Artifact(study / "summary" / f"summary{MANIFEST}")
-    page = Artifact(study / "report" / f"index{MANIFEST}").path(".html")
-    with readable("unreadable summary", summary.manifest_path, "recompute it with snakemake --force summary"):
-        scores, contrasts = (pq.read_table(summary.path(suffix)) for suffix in (".parquet", ".contrasts.parquet"))
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    made = {name: study / name.partition("/")[0] / f"{name.partition('/')[2]}{MANIFEST}" for name in NEEDED}
+    for name, path in made.items():
+        if not path.exists():
+            advice = f"the study is not finished; see faithful-pairs status {study}"
+            raise PipelineError("no results yet", study, f"no {name}", advice)
+    summary, report = (Artifact(path) for path in made.values())
+    page, settings = report.path(".html"), _settings(report, study.name)
+    advice = f"recompute it with: snakemake --force {summary.manifest_path}, and the config files of the study"
+    with readable("unreadable summary", summary.manifest_path, advice):
+        rows, contrasts = (pq.read_table(summary.path(suffix)).to_pylist() for suffix in SUFFIXES)
     try:
-        return f"{arms_table(scores, contrasts, step, width)}{printed(['', f'Report: {page}'])}"
+        shown = settings.model_copy(update={"headline_step": step}) if step else settings
+        lines = [*tables(rows, contrasts, shown), "", f"Report: {page}"]
+        lines += [*moved(study, contrasts, settings), "", *sentences(rows, contrasts, settings)]
     except KeyError as error:
-        advice = f"recompute it with: snakemake --force {summary.manifest_path}"
         raise PipelineError("summary of another version", summary.manifest_path, f"no column {error}", advice) from None
+    return printed(lines)
+
+
+NEEDED = ("summary/summary", "report/index")
+SUFFIXES = (".parquet", ".contrasts.parquet")
+
+
+def _settings(report: "Artifact", study: str) -> "Report":
+    """What the report was made with, which names the pairs and contrasts."""
+    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.reporting.page import computation
+    from workflow_scripts.reporting.settings import Report
+
+    found: dict[str, Any] = computation(report).get("settings") or {"study": study}
+    try:
+        return Report.model_validate(found)
+    except ValueError as error:
+        advice = f"recompute it with: snakemake --force {report.manifest_path}, and the config files of the study"
+        raise PipelineError("damaged run record", report.manifest_path, error, advice) from None

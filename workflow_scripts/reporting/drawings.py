@@ -12,8 +12,10 @@ from workflow_scripts.reporting.figures import Figure, tip
 from workflow_scripts.reporting.style import COLOURS, DASHES, MARKERS, PAGE, colour
 from workflow_scripts.reporting.text import visible
 
-NAME, TAIL = 30, 9  # letters that are shown of a name, and of those at its end, where runs have their seed
 ACROSS = 3  # panels beside each other
+NAME, TAIL = 30, 9  # letters that are shown of a name, and of those at its end, where runs have their seed
+ALONE = 48  # letters of a name beside a single panel
+TITLES = 84  # letters of all titles beside each other
 ROW, FRAME = 0.21, 0.75  # inches: a row of dots, and what a panel has above and below them
 POINTS = 80  # most points of a curve
 HEIGHT, LABEL = 2.4, 0.14  # inches: least height of a figure of curves, and of a label at the end of a curve
@@ -61,6 +63,16 @@ class Curve:
     high: Sequence[float] = ()
 
 
+@dataclass(frozen=True)
+class Axis:
+    """What the axes of curves are, with units; whether x is logarithmic, and its ticks as position and text."""
+
+    x: str
+    y: str
+    log: bool = False
+    ticks: Sequence[tuple[float, str]] = ()
+
+
 def dot_figure(name: str, title: str, alt: str, panels: Sequence[Panel]) -> Figure:
     """Small multiples of rows with values and intervals. All panels have the same names, in the order in which they
     first occur."""
@@ -76,17 +88,17 @@ def dot_figure(name: str, title: str, alt: str, panels: Sequence[Panel]) -> Figu
     def draw(canvas: Canvas) -> None:
         grid = canvas.subplots(down, across, squeeze=False, sharey=True)
         for axes, panel in zip(grid.flat, panels, strict=False):
-            _dots(axes, panel, names, width=84 // across)
+            _dots(axes, panel, names, across)
         for axes in list(grid.flat)[len(panels) :]:
             axes.set_axis_off()
 
-    titles = max(len(_wrapped(panel.title, 84 // across).splitlines()) for panel in panels)
+    titles = max(len(_wrapped(panel.title, across).splitlines()) for panel in panels)
     height = down * (ROW * len(names) + FRAME + 0.16 * (titles - 1))
     columns = ("panel", "unit", "better", "name", "value", "low", "high")
     return Figure(name, title, alt, columns, rows, draw, (PAGE, height))
 
 
-def _dots(axes: Axes, panel: Panel, names: Sequence[str], width: int) -> None:
+def _dots(axes: Axes, panel: Panel, names: Sequence[str], across: int) -> None:
     if panel.zero:
         axes.axvline(0, color=COLOURS["soft"], linewidth=1)
     for dot in panel.dots:
@@ -96,31 +108,30 @@ def _dots(axes: Axes, panel: Panel, names: Sequence[str], width: int) -> None:
         (mark,) = axes.plot(dot.value, at, "o", color=drawn)
         interval = "" if dot.low is None or dot.high is None else f" [{dot.low:.4g}, {dot.high:.4g}]"
         tip(mark, f"{dot.label}: {dot.value:.4g}{interval}".replace("-", "−"))
-    axes.set_yticks(range(len(names)), [shortened(name) for name in names])
+    axes.set_yticks(range(len(names)), [shortened(name, ALONE if across == 1 else NAME) for name in names])
     axes.tick_params(axis="y", colors=COLOURS["ink"])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(True, axis="x")
     axes.locator_params(axis="x", nbins=4)
     axes.spines["left"].set_visible(False)
-    axes.set_title(_wrapped(panel.title, width))
+    axes.set_title(_wrapped(panel.title, across))
     axes.set_xlabel(", ".join(filter(None, (panel.unit, BETTER[panel.better]))))
 
 
-def _wrapped(text: str, width: int) -> str:
-    return "\n".join(textwrap.wrap(visible(text), width))
+def _wrapped(title: str, across: int) -> str:
+    return "\n".join(textwrap.wrap(visible(title), TITLES // across))
 
 
-def shortened(name: str) -> str:
+def shortened(name: str, most: int = NAME) -> str:
     """A name that fits beside a drawing: beginning and end of a longer one."""
     name = visible(name)
-    return name if len(name) <= NAME else f"{name[: NAME - 1 - TAIL]}…{name[-TAIL:]}"
+    return name if len(name) <= most else f"{name[: most - 1 - TAIL]}…{name[-TAIL:]}"
 
 
-def curve_figure(name: str, title: str, alt: str, axis: tuple[str, str], curves: Sequence[Curve]) -> Figure | None:
+def curve_figure(name: str, title: str, alt: str, axis: Axis, curves: Sequence[Curve]) -> Figure | None:
     """Curves with labels at their ends and bands, or None if no point is finite.
 
     Args:
-        axis: names of the x and the y axis, with units.
         curves: at most 80 points are drawn of each: means of equal consecutive groups, so that no spike is invented.
     """
     kept = [curve for curve in (_thinned(_finite(curve)) for curve in curves) if curve.x]
@@ -135,12 +146,17 @@ def curve_figure(name: str, title: str, alt: str, axis: tuple[str, str], curves:
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
+        if axis.log:
+            axes.set_xscale("log")
         for at, curve in enumerate(kept):
             _curve(axes, curve, at)
+        if axis.ticks:
+            axes.set_xticks([at for at, _ in axis.ticks], [text for _, text in axis.ticks])
+            axes.minorticks_off()
+        axes.set(xlabel=axis.x, ylabel=axis.y)
         _label_ends(axes, kept, LABEL / (height - 0.8))
-        axes.set(xlabel=axis[0], ylabel=axis[1])
 
-    return Figure(name, title, alt, ("curve", "x", "y", "low", "high"), rows, draw, (0.68 * PAGE, height))
+    return Figure(name, title, alt, ("curve", axis.x, axis.y, "low", "high"), rows, draw, (0.68 * PAGE, height))
 
 
 def _curve(axes: Axes, curve: Curve, at: int) -> None:
@@ -154,19 +170,16 @@ def _curve(axes: Axes, curve: Curve, at: int) -> None:
 
 def _label_ends(axes: Axes, curves: Sequence[Curve], least: float) -> None:
     """Labels to the right of the axes, at least ``least`` of their height apart, in the order of the curves' ends."""
-    low, high = axes.get_ylim()
-    right = max(max(curve.x) for curve in curves)
     axes.margins(x=0)
     order = sorted(curves, key=lambda curve: curve.y[-1])
-    ends = [(curve.y[-1] - low) / (high - low) for curve in order]
-    for curve, end, shown in zip(order, ends, spread(ends, least), strict=True):
-        axes.annotate(
-            shortened(curve.label), (curve.x[-1], curve.y[-1]), (1.05, shown), textcoords="axes fraction",
-            color=colour(curve.css), va="center", fontsize=8, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": COLOURS["soft"], "linewidth": 0.5, "shrinkA": 1, "shrinkB": 2}
-            if curve.x[-1] < right or abs(shown - end) > least / 4
-            else None,
-        )  # fmt: skip
+    to_axes = axes.transData + axes.transAxes.inverted()
+    ends = [to_axes.transform((curve.x[-1], curve.y[-1])) for curve in order]
+    for curve, (at, end), shown in zip(order, ends, spread([end for _, end in ends], least), strict=True):
+        if at < 0.99 or abs(shown - end) > least / 4:
+            leader = {"color": COLOURS["soft"], "linewidth": 0.5, "transform": axes.transAxes}
+            axes.plot([at + 0.01, 1.04], [end, shown], **leader)
+        named = shortened(curve.label)
+        axes.text(1.05, shown, named, color=colour(curve.css), va="center", fontsize=8, transform=axes.transAxes)
 
 
 def spread(ends: Sequence[float], least: float) -> list[float]:

@@ -1,10 +1,14 @@
 """A figure: one drawing as markup for the page, as SVG and PDF that open by themselves, and its data as CSV."""
 
 import csv
+import hashlib
 import io
+import logging
 import math
+import string
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,11 +24,14 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
+from workflow_scripts.reporting.drawing.svg import TIP, inline, standalone, tidy
 from workflow_scripts.reporting.style import PAGE, RC
-from workflow_scripts.reporting.svg import TIP, inline, standalone, tidy
 from workflow_scripts.reporting.text import visible
 
 Cell = str | int | float | None
+logging.getLogger("fontTools.subset").setLevel(logging.WARNING)  # it tells each step at level INFO
+LONGEST = 60  # letters of a stem
+_IN_STEMS = frozenset(string.ascii_lowercase + string.digits + "_-")
 
 
 @dataclass(frozen=True)
@@ -52,32 +59,43 @@ class Figure:
     @property
     def inline(self) -> Markup:
         """Markup for the page: no scripts, styles or references to other files."""
-        return Markup(inline(self._tidied))
-
-    @cached_property
-    def _tidied(self) -> Element:
-        canvas = self._drawn(FigureCanvasSVG, "svg", {"Creator": None, "Date": None, "Format": None, "Type": None})
-        return tidy(canvas, visible(self.title), visible(self.alt))
+        return Markup(inline(self._drawn[1]))
 
     def files(self) -> dict[str, bytes]:
         """Content by format: ``svg``, ``pdf`` and ``csv``."""
         metadata = {"Creator": None, "Producer": None, "CreationDate": None, "Title": visible(self.title)}
-        pdf = self._drawn(FigureCanvasPdf, "pdf", metadata)
-        return {"svg": standalone(self._tidied), "pdf": pdf, "csv": csv_file(self.columns, self.rows)}
+        canvas, root = self._drawn
+        pdf = self._printed(canvas, FigureCanvasPdf, "pdf", metadata)
+        return {"svg": standalone(root), "pdf": pdf, "csv": csv_file(self.columns, self.rows)}
 
-    def _drawn(self, kind: type[Any], extension: str, metadata: dict[str, str | None]) -> bytes:
-        out = io.BytesIO()
-        with matplotlib.rc_context(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font", UserWarning)
-            matplotlib.rcdefaults()  # not the settings of whoever runs it
-            matplotlib.rcParams.update({**RC, "svg.hashsalt": self.name})
+    @cached_property
+    def _drawn(self) -> tuple[Canvas, Element]:
+        """The figure with its layout, and as SVG."""
+        with self._style():
             canvas = Canvas(figsize=self.size, layout="constrained")
-            kind(canvas)
             self.draw(canvas)
-            for artist in canvas.findobj():
-                _make_safe(artist)
+        for artist in canvas.findobj():
+            _make_safe(artist)
+        metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        svg = self._printed(canvas, FigureCanvasSVG, "svg", metadata)
+        canvas.set_layout_engine("none")  # it is found
+        return canvas, tidy(svg, visible(self.title), visible(self.alt))
+
+    def _printed(self, canvas: Canvas, kind: type[Any], extension: str, metadata: Mapping[str, str | None]) -> bytes:
+        out = io.BytesIO()
+        with self._style(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font", UserWarning)
+            kind(canvas)
             canvas.savefig(out, format=extension, metadata=metadata)
         return out.getvalue()
+
+    @contextmanager
+    def _style(self) -> Iterator[None]:
+        """The project's style in place of the settings of whoever runs it."""
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update({**RC, "svg.hashsalt": self.name})
+            yield
 
 
 def _make_safe(artist: Artist) -> None:
@@ -97,9 +115,15 @@ def tip(artist: Artist, text: str) -> None:
 
 
 def stem(text: str) -> str:
-    """``text`` as the stem of a file or a part of it: lower-case letters, digits and hyphens, at most 60."""
-    kept = "".join(char if char.isascii() and char.isalnum() else "-" for char in text.lower())
-    return "-".join(filter(None, kept.split("-")))[:60].strip("-")
+    """``text`` as the stem of a file: lower-case letters, digits, ``_`` and ``-``; with a hash if it had others but
+    spaces, or is long."""
+    same = text.replace(" ", "-")
+    kept = "".join(char if char in _IN_STEMS else "-" for char in same.lower())
+    return (
+        kept
+        if kept == same and len(kept) <= 60
+        else f"{kept[:50]}-{hashlib.sha256(ascii(text).encode()).hexdigest()[:8]}"
+    )
 
 
 def csv_file(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bytes:

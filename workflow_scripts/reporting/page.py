@@ -12,7 +12,7 @@ from markupsafe import Markup
 from workflow_scripts.core.artifact import RUN, Artifact
 from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.core.runtime.figures import FIGURES, Figures, in_turn, known
-from workflow_scripts.reporting.beside import links
+from workflow_scripts.reporting.drawing.beside import links
 from workflow_scripts.reporting.text import count, minus, words
 
 TEMPLATES = Path(__file__).parent / "templates"

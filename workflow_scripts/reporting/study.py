@@ -53,6 +53,11 @@ class Number:
     rows: str = ""
 
     @property
+    def shown(self) -> str:
+        """The number and its interval, for a file."""
+        return f"{self.text} {self.interval}".strip()
+
+    @property
     def title(self) -> str:
         """The tooltip of the number."""
         if self.source is None:
@@ -216,6 +221,17 @@ class Study:
             return self.runs[run]["method"], self.runs[run]["pairs"]
         method, _, rest = run.partition("-")
         return method, rest.partition("-")[0]
+
+    def labels(self, runs: Sequence[str], parts: Sequence[str]) -> dict[str, str]:
+        """Run -> its ``parts`` (columns of the summary) that not all runs share, without ``none``; else its name."""
+        known = {run: self.runs[run] for run in runs if run in self.runs}
+        differing = [name for name in parts if len({row[name] for row in known.values()}) > 1]
+        found = {}
+        for run in runs:
+            row = known.get(run, {})
+            shown = [f"s{row[name]}" if name == "seed" else row[name] for name in differing if name in row]
+            found[run] = " ".join(part for part in shown if part not in ("", "none")) or run
+        return found
 
 
 def sample_positions(rows: int, most: int, seed: int, *use: str) -> list[int]:

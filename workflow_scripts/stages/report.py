@@ -53,10 +53,10 @@ def report(job: Job[Report]) -> None:
     from workflow_scripts.evaluation.saliency.maps.kinds import KINDS
     from workflow_scripts.evaluation.saliency.scores import SCORES, explained
     from workflow_scripts.provenance.run_metadata import figures_of
-    from workflow_scripts.reporting.beside import files
+    from workflow_scripts.reporting.drawing.beside import files
     from workflow_scripts.reporting.page import SPEED, computation, render, speed_page
-    from workflow_scripts.reporting.sections.caption_figures import Explained
     from workflow_scripts.reporting.sections.contents import page_context
+    from workflow_scripts.reporting.sections.figures.caption_figures import Explained
     from workflow_scripts.reporting.sections.saliency import MapMeaning
 
     inputs = {name: job.inputs(name) for name in INPUTS}

@@ -13,14 +13,14 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.declaration.facts import Unit
 from workflow_scripts.core.declaration.parts import blocks
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
-from workflow_scripts.evaluation.contrasts.settings import Table
+from workflow_scripts.evaluation.contrasts.settings import Contrast, Table
 from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.models.networks.view import Scaling
 from workflow_scripts.pretraining.settings import step_name
 from workflow_scripts.stages.caption_quality import SOURCES
 from workflow_scripts.stages.score_captions import FACTS, JUDGES
 from workflow_scripts.stages.source import WORLD, Source
-from workflow_scripts.study.config.runs import Training, seen_by, summarised, trainings
+from workflow_scripts.study.config.runs import Training, seen_by, summarised, swept, trainings
 from workflow_scripts.study.config.sections import Study
 from workflow_scripts.study.config.stages import declaration, facts, published, stages_in_order
 from workflow_scripts.study.methods import methods_settings
@@ -265,10 +265,20 @@ class Units:
             "study": study.study,
             "captions_of": {pairs.name: pairs.arm for pairs in study.pairs if pairs.arm and pairs.arm != pairs.name},
             "headline_step": next(shown, step_name(step)),
+            "roles": {run["pairs"]: run["role"] for run in summarised(self.trainings)},
+            "contrasts": [_asked(contrast) for contrast in study.contrasts],
+            "sweeps": swept(study, self.trainings),
             "levels": levels,
             "methods": methods_settings(self),
             "accepted": [dict(acceptance) for acceptance in self.accepted],
         }
+
+
+def _asked(contrast: Contrast) -> dict[str, Any]:
+    """A contrast as the report words it."""
+    terms = [{"weight": weight, **term.model_dump(exclude={"weight", "at"})} for weight, term in contrast.cells]
+    names = ("name", "test", "endpoint", "margin", "judge")
+    return {**{name: getattr(contrast, name) for name in names}, "terms": terms}
 
 
 def named_sources(study: Study, tokenised: Sequence[str]) -> dict[str, Source]:

@@ -3,11 +3,11 @@
 import pyarrow as pa
 import pytest
 from scipy import stats
+from workflow_scripts.reporting.sections.contrast_blocks import Cited, Scores, blocks
 
 from tests.reporting.fake_study import contrast_rows
 from tests.reporting.sections.test_headline import row as score
 from workflow_scripts.reporting.sections.console import arms_table
-from workflow_scripts.reporting.sections.contrast_blocks import Cited, Scores, blocks
 from workflow_scripts.reporting.sections.contrasts import Row, named, sentence, tally
 from workflow_scripts.reporting.sections.runs import common_classes
 from workflow_scripts.reporting.study import Source

@@ -1,111 +1,78 @@
-"""The headline as plain text for a terminal: the same arms and contrasts as the page's."""
+"""The page's results as plain text for a terminal: what was trained, the primary contrasts, and the answers."""
 
-from collections import Counter
+import textwrap
 from collections.abc import Sequence
+from typing import Any
 
-import pyarrow as pa
+from workflow_scripts.reporting.answers import answers, told
+from workflow_scripts.reporting.sections.contrasts import Shown, named, none_named, shown_p, titles
+from workflow_scripts.reporting.sections.headline import selection_note
+from workflow_scripts.reporting.sections.run_table import run_table
+from workflow_scripts.reporting.settings import Report
 
-from workflow_scripts.core.errors.text import printed
-from workflow_scripts.reporting.sections import headline
-from workflow_scripts.reporting.sections.contrasts import (
-    Named,
-    Shown,
-    named,
-    none_named,
-    shown_p,
-    tally,
-    title,
-)
-from workflow_scripts.reporting.text import percent
-
-_RIGHT = ("seeds",)
-_TITLE = 3  # columns that name a row: method, pairs and augmentation; contrast, comparison and measure
+Row = dict[str, Any]
+WIDTH = 80  # columns that everything fits in, except names that are longer
+GAP = "  "
 
 
-def arms_table(summary: pa.Table, contrasts: pa.Table, step: str = "last", width: int | None = None) -> str:
-    """Arms with probe, few-shot, kNN and saliency in per cent, each with its interval, then the named contrasts.
+def tables(summary: Sequence[Row], contrasts: Sequence[Row], settings: Report) -> list[str]:
+    """Lines of the table of what was trained, and of the primary contrasts.
 
-    A table that is wider than ``width`` columns is written as a block of lines for each of its rows.
-    `summary` and `contrasts` have the columns of `summary.parquet` and `summary.contrasts.parquet`.
+    Args:
+        summary, contrasts: rows of ``summary.parquet`` and ``summary.contrasts.parquet``.
+        settings: of the report; their ``headline_step`` is the checkpoint of the runs.
     """
-    arms = headline.arms(summary.to_pylist(), step)
-    note = headline.selection_note(summary.to_pylist())
-    rows = contrasts.to_pylist()
-    found = named(rows, step)
-    parts = [
-        "Arms: mean over test sets in %, with interval (s: 95 % over seeds, i: over test items at the config's level), "
-        "or as a reference without one"
-    ]
-    parts += [note] if note else []
-    parts += _arms(arms, width) if arms else ["no arm was evaluated"]
-    parts += ["", "Contrasts: difference in points, with joint 95 % interval (from three seeds on)"]
-    parts += [*tally(found, rows, step), *_contrasts(found, width)] if found else [none_named(rows, step)]
-    return printed(parts)
+    step = settings.headline_step
+    trained = run_table(summary, step, settings)
+    lines = ["No run was evaluated."]
+    if trained is not None:
+        lines = [trained.table.title, *_wrapped(selection_note(summary))]
+        rows = [[name, seeds, *map(_short, cells)] for name, seeds, *cells in trained.table.rows]
+        heads = [name.replace("Linear probe", "probe") for name in trained.table.columns]
+        lines += ["", *aligned([heads, *rows])]
+    found = named(contrasts, step)
+    primary = [one for contrast in found for one in contrast.shown if one.row["primary"]]
+    if primary:
+        names = titles(found)
+        heads = ["contrast", "difference", "adj. p", "verdict"]
+        rows = [_primary(one, names[one.at]) for one in primary]
+        lines += ["", "Primary contrasts: difference in points, with joint 95 % interval", "", *aligned([heads, *rows])]
+    return lines
 
 
-def _arms(arms: Sequence[headline.Arm], width: int | None) -> list[str]:
-    lines = [["method", "pairs", "augmentation", "tag", "backbone", "seeds", *headline.FAMILIES.values()]]
-    for arm in arms:
-        cells = [_estimate(arm.estimates[name]) for name in headline.FAMILIES]
-        lines.append([arm.method, arm.pairs, arm.augmentation, arm.tag, arm.backbone, str(arm.seeds), *cells])
-    return _aligned(lines, width)
+def sentences(summary: Sequence[Row], contrasts: Sequence[Row], settings: Report) -> list[str]:
+    """The answers, in the words of the page."""
+    step = settings.headline_step
+    found = answers(named(contrasts, step), summary, settings)
+    return [line for text in told(found, none_named(contrasts, step)) for line in _wrapped(text)]
 
 
-def _estimate(estimate: headline.Estimate | None) -> str:
-    if estimate is None:
-        return "-"
-    if estimate.low is None or estimate.high is None:
-        return percent(estimate.value)
-    over = "s" if estimate.kind == "seeds" else "i"
-    return f"{percent(estimate.value)} [{percent(estimate.low)}, {percent(estimate.high)}]{over}"
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def _contrasts(found: Sequence[Named], width: int | None) -> list[str]:
-    """A line for each comparison with a joint interval, then why comparisons of all kinds have no clear verdict."""
-    heads = ["contrast", "comparison", "measure", "difference", "p, adjusted", "detectable", "verdict"]
-    every = [(contrast, one) for contrast in found for one in contrast.shown]
-    lines = [_line(contrast, one) for contrast, one in every if one.interval]
-    reasons = Counter((one.row["verdict"], one.row["reason"]) for _, one in every if one.row["reason"])
-    parts = _aligned([heads, *lines], width) if lines else []
-    parts += [f"{verdict}: {reason} ({n} of {len(every)} comparisons)" for (verdict, reason), n in reasons.items()]
-    if len(lines) < len(every):
-        parts.append("The report also lists the comparisons without a joint interval.")
-    return parts
+def _short(cell: str) -> str:
+    """A mean with the larger distance to the ends of its interval."""
+    value, _, interval = cell.partition(" ")
+    if not interval:
+        return value
+    low, high = (float(end) for end in interval.strip("[]").split(", "))
+    return f"{value} ±{max(high - float(value), float(value) - low):.1f}"
 
 
-def _line(contrast: Named, one: Shown) -> list[str]:
-    row = one.row
-    difference = f"{one.measure.shown(row['difference'])} [{one.interval}]"
-    p = shown_p(row["p_adjusted"])
-    return [title(contrast.name), one.where, one.measure.title, difference, p, one.least, row["verdict"]]
+def _primary(one: Shown, name: str) -> list[str]:
+    row, measure = one.row, one.measure.title.replace("Linear probe", "probe")
+    difference = " ".join(filter(None, (one.measure.shown(row["difference"]), one.interval)))
+    return [f"{name} ({measure})", difference, shown_p(row["p_adjusted"]), row["verdict"]]
 
 
-def _aligned(lines: Sequence[Sequence[str]], width: int | None) -> list[str]:
-    """Lines with aligned columns, the first one underlined; without empty columns of tags and backbones."""
-    used = [
-        at for at, name in enumerate(lines[0]) if name not in ("tag", "backbone") or any(line[at] for line in lines[1:])
-    ]
-    lines = [[line[at] for at in used] for line in lines]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
-    if width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
-        return _stacked(lines)
-    right = [name in _RIGHT for name in lines[0]]
-    rows = [
-        "  ".join(
-            text.rjust(wide) if flush else text.ljust(wide)
-            for text, wide, flush in zip(line, widths, right, strict=True)
-        ).rstrip()
-        for line in lines
-    ]
-    return [rows[0], "  ".join("-" * wide for wide in widths), *rows[1:]]
-
-
-def _stacked(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Each row as a line with its first cells, then an indented line for each other cell."""
-    heads, *rows = lines
-    wide = max(map(len, heads[_TITLE:]))
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with aligned columns below their heads; where names are too long for them, each has a line of its own."""
+    widths = [max(len(line[at]) for line in lines) for at in range(1, len(lines[0]))]
+    names = max(len(line[0]) for line in lines)
+    apart = names + sum(widths) + len(GAP) * len(widths) > WIDTH
     found = []
-    for row in rows:
-        found.append(", ".join(filter(None, row[:_TITLE])))
-        found += [f"    {head.ljust(wide)}  {cell}" for head, cell in zip(heads[_TITLE:], row[_TITLE:], strict=True)]
-    return found
+    for at, (name, *cells) in enumerate(lines):
+        text = GAP.join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+        found += [f"{name.ljust(names)}{GAP}{text}"] if not apart else [*([name] if at else []), f"{GAP * 2}{text}"]
+    return [line.rstrip() for line in found]

@@ -5,12 +5,15 @@ from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.key import root_hash
-from workflow_scripts.reporting.sections.caption_figures import Explained, caption_figures
 from workflow_scripts.reporting.sections.captions import captions
 from workflow_scripts.reporting.sections.data import losses, pairs, pairs_behind, quality
+from workflow_scripts.reporting.sections.figures.caption_figures import Explained, caption_figures
+from workflow_scripts.reporting.sections.figures.curves import curves
+from workflow_scripts.reporting.sections.figures.pair_figures import pair_figures
+from workflow_scripts.reporting.sections.figures.sweeps import sweeps
 from workflow_scripts.reporting.sections.leakage import leakage
 from workflow_scripts.reporting.sections.methods import methods
-from workflow_scripts.reporting.sections.runs import accuracy, curves, headline
+from workflow_scripts.reporting.sections.runs import accuracy, results
 from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Number, Study, label
@@ -18,20 +21,27 @@ from workflow_scripts.reporting.text import count, words
 from workflow_scripts.stats.intervals import LEVEL
 
 CONTENTS = (
-    ("results", "Results"),
-    ("losses", "Rows lost at each stage"),
-    ("captions", "Captions before and after"),
-    ("caption-quality", "Caption quality"),
-    ("caption-labels", "Caption ratings by people"),
-    ("pair-quality", "Pair quality"),
-    ("pairs", "Pairs side by side"),
-    ("training", "Training curves"),
-    ("accuracy", "Accuracy by dataset"),
-    ("leakage", "Test images among the training images"),
-    ("saliency", "Where the models look"),
-    ("methods", "Methods"),
-    ("provenance", "Provenance"),
+    ("runs", "What was trained", ("trained", "behind_pairs")),
+    ("contrasts", "Contrasts", ("contrasts",)),
+    ("sweeps", "Sweeps", ("sweeps",)),
+    ("losses", "Rows lost at each stage", ("losses.steps", "losses.states")),
+    ("captions", "Captions before and after", ("captions.strata",)),
+    (
+        "caption-quality",
+        "Caption quality",
+        ("caption_quality.columns", "judge_quality.columns", "judge_comparison.columns"),
+    ),
+    ("caption-labels", "Caption ratings by people", ("caption_labels.columns",)),
+    ("pair-quality", "Pair quality", ("pair_quality.columns",)),
+    ("pairs", "Pairs side by side", ("pairs.sources",)),
+    ("training", "Training curves", ("curves.panels",)),
+    ("accuracy", "Accuracy by dataset", ("accuracy.tables",)),
+    ("leakage", "Test images among the training images", ("leakage.lines",)),
+    ("saliency", "Where the models look", ("saliency.places", "saliency.grid")),
+    ("methods", "Methods", ("methods.paragraphs",)),
+    ("provenance", "Provenance", ("root",)),
 )
+"""Anchor and title of each section, and what it shows: one without any of these is left out."""
 
 
 COUNTED = (("arms", "caption arms"), ("pairs", "pair tables"), ("runs", "models"), ("datasets", "labelled sets"))
@@ -46,7 +56,7 @@ def page_context(
     figures: Mapping[str, Explained],
     judged: Sequence[Artifact],
 ) -> dict[str, Any]:
-    """What the template takes, from artifacts by input name; a section without input says so in a sentence.
+    """What the template takes, from artifacts by input name.
 
     Args:
         behind: the study's other artifacts, scores among them; the page's root hash covers them.
@@ -59,13 +69,13 @@ def page_context(
     whole = {label(artifact): artifact.hash for artifact in [*behind, *(a for found in given.values() for a in found)]}
     sections = {
         "study": settings.study,
-        "contents": CONTENTS,
         "counts": study_counts(study),
         "root": root_hash(whole.items()),
         "behind": len(whole),
         "intervals": interval_note(settings.levels),
         "accepted": settings.accepted,
-        "headline": headline(study),
+        **results(study),
+        "sweeps": sweeps(study),
         "behind_pairs": pairs_behind(study),
         "synthetic": any(artifact.manifest["stage"] == "demo_world" for artifact in behind),
         "losses": losses(study),
@@ -77,6 +87,7 @@ def page_context(
         "caption_labels": quality(study, "caption_labels", "labels"),
         "judge_calibration": quality(study, "judge_calibration", "judge"),
         "pair_quality": quality(study, "pair_quality", "pairs"),
+        "pair_figures": pair_figures(study),
         "pairs": pairs(study),
         "curves": curves(study),
         "accuracy": accuracy(study),
@@ -84,7 +95,14 @@ def page_context(
         "saliency": saliency(study, scores, maps),
         "methods": methods(study),
     }
-    return {**sections, "artifacts": study.index.rows()}  # the last, since sections add what they cite
+    contents = [(anchor, title) for anchor, title, shown in CONTENTS if any(_held(sections, path) for path in shown)]
+    return {**sections, "contents": contents, "artifacts": study.index.rows()}  # the last, since sections cite
+
+
+def _held(sections: Mapping[str, Any], path: str) -> Any:
+    """What a section shows, such as ``losses.steps``."""
+    name, _, part = path.partition(".")
+    return sections[name].get(part) if part else sections[name]
 
 
 def interval_note(levels: Mapping[str, float]) -> str:

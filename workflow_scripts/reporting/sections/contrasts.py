@@ -3,14 +3,15 @@
 What is said about them follows from their verdicts, which docs/statistics.md defines; nothing is concluded here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workflow_scripts.core.declaration.result_names import MEAN, SALIENCY
+from workflow_scripts.core.declaration.result_names import MEAN, MEAN_LARGER, MEAN_SMALL, SALIENCY
 from workflow_scripts.reporting.text import minus, points
 
 Row = dict[str, Any]
+MEANS = (MEAN, MEAN_SMALL, MEAN_LARGER)
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,6 @@ class Measure:
     title: str
     probe: bool = False
     scale: float = 100.0
-
-    @property
-    def name(self) -> str:
-        """Its title without the objective."""
-        return self.title.partition(",")[0]
 
     def shown(self, value: float | None) -> str:
         """A difference, with its sign; a dash without one."""
@@ -55,21 +51,32 @@ class Shown:
     def interval(self) -> str:
         """The interval; empty without one."""
         low, high = self.row["low"], self.row["high"]
-        return "" if low is None or high is None else f"{self.measure.shown(low)} to {self.measure.shown(high)}"
+        return "" if low is None or high is None else f"[{self.measure.shown(low)}, {self.measure.shown(high)}]"
 
     @property
     def least(self) -> str:
         """The smallest detectable effect, without sign; a dash without one."""
         return self.measure.shown(self.row["detectable"]).lstrip("+")
 
+    @property
+    def dataset(self) -> str:
+        """The set, or what a mean is over; empty without sets."""
+        if self.row["dataset"] != MEAN:
+            return str(self.row["dataset"])
+        return f"mean over sets without {self.row['chosen_on']}" if self.row["chosen_on"] else "mean over sets"
+
 
 @dataclass(frozen=True)
 class Named:
-    """All that is shown of one contrast; what has a verdict and the linear probe come first in each comparison."""
+    """All that is shown of one contrast; what has a verdict and the linear probe come first in each comparison.
+
+    Attributes:
+        by_set: each set by itself, under the linear probe.
+    """
 
     name: str
-    expected: int
     shown: tuple[Shown, ...]
+    by_set: tuple[Shown, ...]
 
 
 def measure(metric: str) -> Measure | None:
@@ -99,7 +106,7 @@ def named(rows: Sequence[Row], step: str) -> list[Named]:
     Of each measure, the mean over sets is shown, or the only set.
     A contrast that lacks the step and was computed at several others is left out.
     """
-    found: dict[str, list[Shown]] = {}
+    found: dict[str, tuple[list[Shown], list[Shown]]] = {}
     steps: dict[str, set[str]] = {}
     for row in rows:
         steps.setdefault(row["contrast"], set()).add(row["step"])
@@ -111,10 +118,16 @@ def named(rows: Sequence[Row], step: str) -> list[Named]:
     ]
     means = {(*(row[key] for key in keys), kind) for _, row, kind in at_step if row["dataset"] == MEAN}
     for at, row, kind in at_step:
-        if kind is not None and (row["dataset"] == MEAN or (*(row[key] for key in keys), kind) not in means):
-            where = [*(row[name] for name in parts), "" if _is_at(row["step"], step) else f"step {row['step']}"]
-            found.setdefault(row["contrast"], []).append(Shown(row, kind, at, ", ".join(filter(None, where))))
-    return [Named(name, shown[0].row["expected"], tuple(_ordered(shown))) for name, shown in found.items()]
+        if kind is None:
+            continue
+        where = [*(row[name] for name in parts), "" if _is_at(row["step"], step) else f"step {row['step']}"]
+        shown, by_set = found.setdefault(row["contrast"], ([], []))
+        one = Shown(row, kind, at, ", ".join(filter(None, where)))
+        if row["dataset"] == MEAN or (*(row[key] for key in keys), kind) not in means:
+            shown.append(one)
+        if row["dataset"] and row["dataset"] not in MEANS and kind.probe:
+            by_set.append(one)
+    return [Named(name, tuple(_ordered(shown)), tuple(by_set)) for name, (shown, by_set) in found.items() if shown]
 
 
 def _is_at(compared: str, step: str) -> bool:
@@ -123,10 +136,12 @@ def _is_at(compared: str, step: str) -> bool:
 
 
 def none_named(rows: Sequence[Row], step: str) -> str:
-    """Why no contrast is shown at a step, given the rows of all."""
+    """Why no primary contrast is shown at a step, given the rows of all."""
     if not rows:
         return "No runs of this study form a named contrast."
-    return f"This study has named contrasts, but none at step {step}."
+    if not named(rows, step):
+        return f"This study has named contrasts, but none at step {step}."
+    return "No primary contrast was measured, so this study has no verdict."
 
 
 def _ordered(shown: Sequence[Shown]) -> list[Shown]:
@@ -134,65 +149,14 @@ def _ordered(shown: Sequence[Shown]) -> list[Shown]:
     return sorted(shown, key=lambda one: (comparisons.index(one.where), not one.row["primary"], not one.measure.probe))
 
 
-def sentence(contrast: Named) -> str:
-    """What is said of a contrast: the verdict on its endpoint, if it is primary, and differences by linear probe."""
-    groups: dict[tuple[str, str], list[Shown]] = {}
-    for one in contrast.shown:
-        if one.row["primary"] or one.measure.probe:
-            groups.setdefault((one.measure.name, one.where), []).append(one)
-    if not groups:
-        return "The linear probe was not measured."
-    measured: dict[str, list[str]] = {}
-    for (name, where), shown in groups.items():
-        measured.setdefault(name, []).append(_told(where, shown))
-    return " ".join(f"{name}: {', '.join(told)}." for name, told in measured.items())
-
-
-def _told(where: str, shown: Sequence[Shown]) -> str:
-    first = shown[0].row
-    found = [*([first["reason"]] if first["reason"] else []), *(_numbers(one) for one in shown)]
-    return f"{first['verdict']}{where and f' for {where}'} ({'; '.join(found)})"
-
-
-def _numbers(one: Shown) -> str:
-    measure, unit = one.measure, "points" if one.measure.scale == 100 else ""
-    said = " ".join(filter(None, (measure.title.partition(", ")[2], measure.shown(one.row["difference"]), unit)))
-    if one.interval:
-        said += f" [{one.interval}]"
-    if one.row["detectable"] is not None and one.row["verdict"] == "inconclusive":
-        said += f", detectable {one.least}"
-    return said
-
-
-def tally(contrasts: Sequence[Named], rows: Sequence[Row], step: str) -> list[str]:
-    """The page's first sentences: the verdicts of the primary contrasts, and how many comparisons are exploratory.
-
-    Args:
-        contrasts: those shown.
-        rows: of all contrasts.
-        step: at which they are shown.
-    """
-    if not contrasts:
-        return [none_named(rows, step), "Its results are below."]
-    every = [((contrast.name, one.where), one) for contrast in contrasts for one in contrast.shown]
-    primary: dict[tuple[str, str], Shown] = {}  # the objectives of the linear probe have one verdict in common
-    for key, one in every:
-        if one.row["primary"]:
-            primary.setdefault(key, one)
-    if not primary:
-        return ["No primary contrast was measured, so this study has no verdict."]
-    said = [
-        f"Primary contrast {title(name)},{where and f' {where},'} by {one.measure.name}: {_verdict(one.row)}."
-        for (name, where), one in primary.items()
-    ]
-    if any(one.row["primary"] == "default" for one in primary.values()):
-        said.append("The config declares no primary contrast; this one is the default.")
-    others = len({key for key, _ in every} - primary.keys())
-    return [*said, f"Other comparisons, all exploratory: {others}."]
-
-
-def _verdict(row: Row) -> str:
-    return f"{row['verdict']} ({row['reason']})" if row["reason"] else str(row["verdict"])
+def titles(contrasts: Sequence[Named]) -> Mapping[int, str]:
+    """By row of the table, a contrast's name for display, with what tells its comparisons apart if it has several."""
+    found = {}
+    for contrast in contrasts:
+        several = len({one.where for one in contrast.shown}) > 1
+        for one in (*contrast.shown, *contrast.by_set):
+            found[one.at] = f"{title(contrast.name)} ({one.where})" if several and one.where else title(contrast.name)
+    return found
 
 
 def title(name: str) -> str:

@@ -4,15 +4,14 @@ Each public function with a study returns the context of one template.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.charts import stacked
 from workflow_scripts.reporting.study import (
     SAMPLE,
     SEED,
@@ -82,6 +81,17 @@ def _step(record: Record, index: ArtifactIndex, widest: int) -> Step:
     )
 
 
+def stacked(parts: Sequence[tuple[str, int, str]], total: int) -> Markup:
+    """One horizontal bar of (label, count, css) parts; `total` is the whole width."""
+    out, at = [], 0.0
+    for label, number, css in parts:
+        width = 1000.0 * number / total if total else 0.0
+        title = f"<title>{escape(label)}: {number}</title>"
+        out.append(f'<rect class="{escape(css)}" x="{at:.1f}" y="0" width="{width:.1f}" height="14">{title}</rect>')
+        at += width
+    return Markup(f'<svg class="bar" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img">{"".join(out)}</svg>')
+
+
 def final_states(card: dict[str, Any]) -> list[tuple[str, int]]:
     """(state, rows) of a data card, most rows first; its counts stand under `states`."""
     states = card["states"]
@@ -130,18 +140,21 @@ def side_by_side(columns: Sequence[tuple[str, dict[str, Any], Source]]) -> list[
     names = list(dict.fromkeys(name for figures in flat for name in figures))
     lines = []
     for name in names:
-        cells = [_cell(figures.get(name), name, source) for figures, (_, _, source) in zip(flat, columns, strict=True)]
+        cells = [
+            figure_cell(figures.get(name), name, source) for figures, (_, _, source) in zip(flat, columns, strict=True)
+        ]
         lines.append((name, cells))
     return lines
 
 
-def _cell(figure: Figure | None, name: str, source: Source) -> Number:
+def figure_cell(figure: Figure | None, name: str, source: Source, written: Callable[[float], str] = plain) -> Number:
+    """A figure as ``written``, with its interval; an em dash where there is none."""
     if figure is None:
         return Number("—")
     low, high = figure.low, figure.high
-    interval = "" if low is None or high is None else f"{plain(low)}–{plain(high)}"
+    interval = "" if low is None or high is None else f"{written(low)}–{written(high)}"
     rows = name if figure.n is None else f"{name}, n = {figure.n}"
-    return Number(plain(figure.value), interval, source, rows)
+    return Number(written(figure.value), interval, source, rows)
 
 
 class Partners(NamedTuple):
@@ -217,17 +230,9 @@ def pairs_behind(study: Study) -> list[tuple[str, str, list[Number]]]:
     found = []
     for one in study.all("pair_quality"):
         figures, source, name = flatten(study.json(one)), study.source(one, ".json"), unit_of(one, "pairs")
-        cells = [_percent(figures.get(figure), figure, source) for figure in BEHIND]
+        cells = [figure_cell(figures.get(figure), figure, source, percent) for figure in BEHIND]
         found.append((name, arm_class(name), cells))
     return found
-
-
-def _percent(figure: Figure | None, name: str, source: Source) -> Number:
-    if figure is None:
-        return Number("—")
-    low, high = figure.low, figure.high
-    interval = "" if low is None or high is None else f"{percent(low)}–{percent(high)}"
-    return Number(percent(figure.value), interval, source, f"{name}, n = {figure.n}")
 
 
 def pairs(study: Study) -> Row:

@@ -1,36 +1,20 @@
-"""Sections on trained models: headline, curves, accuracy. One function per template."""
+"""Sections on trained models: results, curves, accuracy. One function per template."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from markupsafe import Markup
-
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.charts import Line, lines
-from workflow_scripts.reporting.sections import contrasts as contrast_data
-from workflow_scripts.reporting.sections.contrast_blocks import Cited, blocks
-from workflow_scripts.reporting.sections.headline import FAMILIES, Arm, arms, selection_note
-from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, label
-from workflow_scripts.reporting.text import arm_class, count, percent, plain, words
+from workflow_scripts.reporting.sections.answer import answer
+from workflow_scripts.reporting.sections.contrast_tables import Cited, contrast_tables
+from workflow_scripts.reporting.sections.contrasts import named
+from workflow_scripts.reporting.sections.headline import FAMILIES, selection_note
+from workflow_scripts.reporting.sections.run_table import run_table
+from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine
+from workflow_scripts.reporting.text import arm_class, percent, plain, words
 
 Row = dict[str, Any]
-# Column of a training curve -> title of its chart.
-STATISTICS = {
-    "rankme": "RankMe",
-    "spread": "spread",
-    "alignment": "alignment",
-    "uniformity": "uniformity",
-    "norm": "norm of features",
-}
-PAIR_FACTS = {
-    "self_pairs": "paired with themselves",
-    "partners_elsewhere": "pairs whose partner is not one of them",
-    "without_score": "images without a score (weight 1)",
-    "target_temperature": "temperature of targets",
-    "target_perplexity": "perplexity of targets",
-}
 
 
 @dataclass(frozen=True)
@@ -107,61 +91,25 @@ def _with_common(item: Measured, objective: str) -> Measured:
     return replace(item, rows=rows, sources=sources)
 
 
-@dataclass(frozen=True)
-class Panel:
-    """The curves of all runs of a method: loss, online kNN accuracy, and statistics of features by title."""
-
-    method: str
-    loss: Markup
-    near: Markup
-    statistics: list[tuple[str, Markup]]
-
-
-def curve_panels(runs: Sequence[tuple[str, str, str, Sequence[Row]]]) -> list[Panel]:
-    """One panel per method; `runs` are (run, method, pairs, rows of its curve)."""
-    methods = dict.fromkeys(method for _, method, _, rows in runs if rows)
-    panels = []
-    for method in methods:
-        chosen = [item for item in runs if item[1] == method]
-        loss = lines([_curve(run, pairs, rows, "loss") for run, _, pairs, rows in chosen], "loss", "step")
-        near = [_curve(run, pairs, rows, "knn_accuracy") for run, _, pairs, rows in chosen]
-        drawn = [
-            (title, lines([_curve(run, pairs, rows, column) for run, _, pairs, rows in chosen], title, "step"))
-            for column, title in STATISTICS.items()
-        ]
-        panels.append(
-            Panel(method, loss, lines(near, "online kNN accuracy, %", "step", 100.0), [one for one in drawn if one[1]])
-        )
-    return panels
-
-
-def _curve(run: str, pairs: str, rows: Sequence[Row], column: str) -> Line:
-    points = [(float(row["step"]), float(row[column])) for row in rows if row.get(column) is not None]
-    return Line(run, arm_class(pairs), [x for x, _ in points], [y for _, y in points])
-
-
-def headline(study: Study) -> Row:
-    """Arms with intervals, the named contrasts, and a sentence that counts their verdicts."""
-    summary = study.one("summary")
-    step = study.settings.headline_step
+def results(study: Study) -> Row:
+    """The first screen, the table of what was trained, and the contrasts."""
+    summary, step = study.one("summary"), study.settings.headline_step
     if summary is None:
-        claim = "This study trained and evaluated no image encoder."
-        none = contrast_data.none_named([], step)
-        return {"claim": claim, "note": "", "arms": [], "contrasts": [], "none": none}
+        said = {"question": "", "answers": [("This study trained and evaluated no image encoder.", "")], "figure": None}
+        return {"answer": said, "trained": None, "contrasts": None, "note": "", "step": step}
     rows = study.table(summary)
-    contrasts = study.table(summary, ".contrasts.parquet")
-    found = contrast_data.named(contrasts, step)
+    listed = study.table(summary, ".contrasts.parquet")
+    found = named(listed, step)
     cited = Cited(study.source(summary, ".contrasts.parquet"), study.json(summary, ".sources.json"))
+    trained = run_table(rows, step, study.settings)
+    common = common_classes(cited.origins.get("common_classes", {}))
     return {
-        "claim": " ".join(contrast_data.tally(found, contrasts, step)),
+        "answer": answer(study, found, listed, rows),
         "step": step,
         "note": selection_note(rows),
-        "families": FAMILIES,
-        "arms": [_arm_line(arm, study.source(summary, ".parquet")) for arm in arms(rows, step)],
-        "contrasts": blocks(found, rows, cited),
-        "none": contrast_data.none_named(contrasts, step),
-        "common": common_classes(cited.origins.get("common_classes", {})),
-        "file": cited.source,
+        "trained": trained,
+        "numbers": trained and trained.numbers(study.source(summary, ".parquet")),
+        "contrasts": {**contrast_tables(found, cited), "common": common, "file": cited.source} if found else None,
     }
 
 
@@ -172,83 +120,6 @@ def common_classes(found: Mapping[str, Mapping[str, str]]) -> str:
         other = [f"{dataset}: {own}" for dataset, own in sets.items() if own != name]
         texts.append(f"{name} ({', '.join(other)})" if other else name)
     return ", ".join(texts)
-
-
-def _arm_line(arm: Arm, source: Source) -> Row:
-    cells = []
-    for name in FAMILIES:
-        estimate = arm.estimates[name]
-        if estimate is None:
-            cells.append((Number("—"), ""))
-            continue
-        low, high = estimate.low, estimate.high
-        interval = "" if low is None or high is None else f"{percent(low)}–{percent(high)}"
-        members = ", ".join(filter(None, (arm.method, arm.pairs, arm.augmentation, arm.tag, arm.backbone)))
-        rows = f"mean of {members} over shared datasets"
-        cells.append((Number(percent(estimate.value), interval, source, rows), estimate.kind))
-    return {"arm": arm, "css": arm_class(arm.pairs), "cells": cells}
-
-
-def _run_of(artifact: Artifact) -> str:
-    return artifact.unit.get("run", artifact.name)
-
-
-def curves(study: Study) -> Row:
-    """Loss, online kNN accuracy and statistics of features per method; which arm is which colour."""
-    runs = []
-    for artifact in study.all("runs"):
-        run = _run_of(artifact)
-        rows = study.table(artifact, "/curve.parquet")
-        runs.append((run, *study.method_and_pairs(run), rows))
-    panels = curve_panels(runs)
-    arms = dict.fromkeys(pairs for _, method, pairs, rows in runs if rows)
-    sources = [study.source(one, "/curve.parquet") for one in study.all("runs")]
-    legend = [(name, arm_class(name)) for name in arms]
-    return {
-        "panels": panels,
-        "legend": legend,
-        "sources": sources,
-        "collapsed": _collapsed(study),
-        "trained_on": _trained_on(study),
-    }
-
-
-def _collapsed(study: Study) -> list[tuple[str, str, Number]]:
-    """Runs whose features look collapsed: run, colour, first such step."""
-    found = []
-    for artifact in study.all("runs"):
-        step = study.json(artifact, "/run.json").get("collapsed_step")
-        if step is not None:
-            name = _run_of(artifact)
-            number = Number(count(step), source=study.source(artifact, "/run.json"), rows="collapsed_step")
-            found.append((name, arm_class(study.method_and_pairs(name)[1]), number))
-    return found
-
-
-def _fact(value: float) -> str:
-    """A count, or a number with four significant digits."""
-    return count(value) if isinstance(value, int) else f"{value:.4g}"
-
-
-def _trained_on(study: Study) -> Row:
-    """Of each trained run: images of an epoch, those left out by reason, and facts about pairs and targets."""
-    trained = [(one, study.json(one, "/run.json")) for one in study.all("runs") if one.rows]
-    shown = [name for name in PAIR_FACTS if any(name in about for _, about in trained)]
-    lines = []
-    for artifact, about in trained:
-        manifest, file = study.index.manifest(label(artifact)), study.source(artifact, "/run.json")
-        dropped = artifact.rows["dropped"].items()
-        cells = [Number(_fact(about[name]), source=file, rows=name) if name in about else Number("—") for name in shown]
-        lines.append(
-            {
-                "run": _run_of(artifact),
-                "css": arm_class(study.method_and_pairs(_run_of(artifact))[1]),
-                "images": Number(count(artifact.rows["out"]), source=manifest, rows="rows out"),
-                "left_out": [(words(name), Number(count(n), source=manifest, rows=name)) for name, n in dropped],
-                "cells": cells,
-            }
-        )
-    return {"columns": [PAIR_FACTS[name] for name in shown], "lines": lines}
 
 
 def _measured(study: Study, name: str, suffix: str) -> list[Measured]:

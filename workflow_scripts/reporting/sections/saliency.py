@@ -23,7 +23,8 @@ from workflow_scripts.core.declaration.result_names import (
     SPEARMAN,
 )
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.reporting.charts import Dot, dots
+from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure
+from workflow_scripts.reporting.figures import Figure, stem
 from workflow_scripts.reporting.sections.better_maps import better_maps
 from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine
 from workflow_scripts.reporting.text import arm_class, caption_text, percent, points, words
@@ -194,7 +195,7 @@ def _table(title: str, columns: list[str], found: Sequence[Checkpoint], cells: A
     return Table(title, columns, lines)
 
 
-def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[str, MapMeaning]) -> Any:
+def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[str, MapMeaning]) -> Figure | None:
     """Floors, runs and the ceiling on one axis: corrected AP in per cent."""
     bounds: dict[str, list[Dot]] = {"floor": [], "ceiling": []}
     for target, meaning in maps.items():
@@ -211,18 +212,9 @@ def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[st
     ]
     if not runs:
         return None
-    return dots([*bounds["floor"], *runs, *bounds["ceiling"]], f"{name}, {layer}", "corrected AP in %")
-
-
-def _labels(study: Study, runs: Sequence[str]) -> dict[str, str]:
-    """Run -> its parts that not all runs share, so that each label is its run's alone; ``none`` is left out."""
-    known = {run: study.runs[run] for run in runs if run in study.runs}
-    differing = [name for name in PARTS if len({row[name] for row in known.values()}) > 1]
-    found = {}
-    for run in runs:
-        parts = [f"s{known[run][name]}" if name == "seed" else known[run][name] for name in differing if run in known]
-        found[run] = " ".join(part for part in parts if part not in ("", "none")) or run
-    return found
+    panel = Panel("", "corrected AP, %", [*bounds["floor"], *runs, *bounds["ceiling"]], "higher")
+    alt = f"Corrected average precision of maps on {name}, {layer}: floors, runs and the ceiling, with 95 % intervals."
+    return dot_figure(stem(f"saliency {name} {layer}"), f"Saliency: {name}, {layer}", alt, [panel])
 
 
 def _dot(label: str, css: str, rows: Sequence[Row], with_interval: bool) -> Dot:
@@ -250,7 +242,7 @@ def _checkpoints(study: Study) -> dict[str, list[Checkpoint]]:
     """Set -> scores of the shown checkpoint of each run."""
     found: dict[str, list[Checkpoint]] = {}
     shown = _shown(study)
-    labels = _labels(study, [*shown])
+    labels = study.labels([*shown], PARTS)
     for run, artifacts in shown.items():
         for artifact in artifacts:
             source = study.source(artifact, ".results.parquet")

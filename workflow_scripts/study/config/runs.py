@@ -196,6 +196,22 @@ def trainings(study: Study) -> dict[str, Training]:
     return {run.name: run for run in expanded}
 
 
+def swept(study: Study, runs: Mapping[str, Training]) -> dict[str, dict[str, Any]]:
+    """Name of each of ``runs`` that is a point of a sweep -> ``tag`` of its item and ``values`` of what is varied."""
+    points: dict[tuple[str, ...], dict[str, Any]] = {}
+    for number, run in enumerate(study.runs):
+        if run.sweep:
+            keys = {key for point in ([run.sweep] if isinstance(run.sweep, Mapping) else run.sweep) for key in point}
+            for item in items(run, number):
+                values = {key: value for key, value in item.run.set.items() if key in keys}
+                points[_kind(item.run)] = {"tag": run.tag, "values": values}
+    return {name: points[_kind(run.run)] for name, run in runs.items() if _kind(run.run) in points}
+
+
+def _kind(run: Run) -> tuple[str, ...]:
+    return run.method, run.pairs, run.augmentation, run.tag
+
+
 def training(study: Study, item: Item, seed: int, root: Node | None = None) -> Training:
     """One run, with its full settings.
 

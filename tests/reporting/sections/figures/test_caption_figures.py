@@ -12,7 +12,7 @@ from tests.reporting.fake_scores import judge_quality
 from tests.reporting.fake_study import make_study
 from workflow_scripts.captions.comparison.figures import FIGURES
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.sections.caption_figures import Explained, caption_figures
+from workflow_scripts.reporting.sections.figures.caption_figures import Explained, caption_figures
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Study
 

@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-from workflow_scripts.reporting.sections.runs import PAIR_FACTS, _trained_on
+from workflow_scripts.reporting.sections.figures.curves import PAIR_FACTS, _trained_on
 from workflow_scripts.reporting.study import Source, Study
 
 

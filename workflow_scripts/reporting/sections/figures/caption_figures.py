@@ -1,11 +1,14 @@
-"""Figures of captions by group: a small chart each, and one table with the differences to the original captions."""
+"""Figures of captions by group: small multiples, and one table with the differences to the original captions."""
 
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from workflow_scripts.reporting.charts import Dot, dots
+from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure
+from workflow_scripts.reporting.figures import Figure as Drawing
+from workflow_scripts.reporting.figures import stem
 from workflow_scripts.reporting.study import Number, Source, Study
+from workflow_scripts.reporting.tables import Table
 from workflow_scripts.reporting.text import arm_class, percent, plain, points
 
 Row = dict[str, Any]
@@ -54,7 +57,32 @@ def caption_figures(study: Study, explained: Mapping[str, Explained]) -> Row:
         if figure.name.partition(".")[0] == known and figure.values
     ]
     groups = [(group, list(some)) for group, some in groupby(rows, key=lambda row: row["group"])]
-    return {"groups": groups, "reference": found["reference"], "arms": [(arm, arm_class(arm)) for arm in arms]}
+    return {
+        "groups": [(group, some, _figure(group, some)) for group, some in groups],
+        "reference": found["reference"],
+        "arms": [(arm, arm_class(arm)) for arm in arms],
+        "table": _table(groups, arms, found["reference"]),
+    }
+
+
+def _figure(group: str, rows: list[Row]) -> Drawing:
+    titles = ", ".join(row["title"] for row in rows)
+    alt = f"Mean and 95 % interval of each arm's captions: {titles}."
+    return dot_figure(
+        stem(f"captions {group.lower()}"), f"Captions: {group.lower()}", alt, [row["panel"] for row in rows]
+    )
+
+
+def _table(groups: list[tuple[str, list[Row]]], arms: list[str], reference: str) -> Table:
+    """All figures, and below each its difference from the reference arm."""
+    lines = []
+    for _, rows in groups:
+        for row in rows:
+            lines.append([f"{row['title']}, {row['unit']}", *(own.shown for own, _ in row["cells"])])
+            if any(difference for _, difference in row["cells"]):
+                differences = [difference.shown if difference else "" for _, difference in row["cells"]]
+                lines.append([f"less {reference}", *differences])
+    return Table("captions", "Captions of each arm: means with 95 % intervals", ["figure", *arms], lines)
 
 
 def _judged(study: Study) -> Iterator[Figure]:
@@ -92,7 +120,7 @@ def _row(figure: Figure, said: Explained, arms: list[str], scored: set[str]) -> 
     says = f"{said.summary} {DIRECTIONS[said.better]}".strip()
     return {
         "group": said.group, "title": title, "unit": unit, "says": says, "cells": cells,
-        "chart": dots(shown, title, unit),
+        "panel": Panel(title, unit, shown, said.better),
     }  # fmt: skip
 
 

@@ -1,0 +1,191 @@
+"""One sentence for each primary contrast, by rule from its verdict; docs/statistics.md defines the verdicts.
+
+The page begins with these sentences and the terminal ends with them. No other sentence says what a study found.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workflow_scripts.core.declaration.result_names import MEAN, probe_objective
+from workflow_scripts.reporting.sections.contrasts import Named, Shown
+from workflow_scripts.reporting.settings import Asked, Report
+from workflow_scripts.reporting.terms import Sides, Words, asked_of, sides
+from workflow_scripts.reporting.text import visible
+
+Row = dict[str, Any]
+DEFAULT = "The config declares no primary contrast; this one is the default."
+CLEAR = ("supported", "contradicted")
+ENDPOINTS = {
+    "linear_probe": "the linear probe",
+    "few_shot": "few-shot accuracy",
+    "knn": "kNN accuracy",
+    "pair_purity": "the share of pairs with the same label",
+    "orderings": "the share of known orderings that saliency recovers",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A primary contrast: what it asks, and what was found.
+
+    Attributes:
+        question: a clause that "whether" begins.
+        rows: its rows with a verdict, one for each objective of the linear probe; the leading objective's comes first.
+    """
+
+    contrast: str
+    question: str
+    text: str
+    verdict: str
+    rows: tuple[Shown, ...]
+
+
+def answers(contrasts: Sequence[Named], summary: Sequence[Row], settings: Report) -> list[Answer]:
+    """An answer for each primary contrast, in the order of the contrasts.
+
+    Args:
+        contrasts: those shown, as :func:`~workflow_scripts.reporting.sections.contrasts.named` gives them.
+        summary: rows of the summary.
+    """
+    runs, words_of = {row["run"]: row for row in summary}, Words(settings)
+    leading = probe_objective(row["metric"] for row in summary)
+    found: dict[tuple[str, str], list[Shown]] = {}
+    for contrast in contrasts:
+        for shown in contrast.shown:
+            if shown.row["primary"]:
+                found.setdefault((contrast.name, shown.where), []).append(shown)
+    several = [name for name, _ in found]
+    result = []
+    for (name, where), rows in found.items():
+        rows.sort(key=lambda shown: f".{leading}." not in shown.row["metric"])
+        asked = asked_of(rows[0].row, settings, runs)
+        compared = _Compared(asked, sides(asked, words_of), rows, where if several.count(name) > 1 else "")
+        over = _over(rows[0], summary)
+        result.append(Answer(name, compared.question, compared.sentence(over), rows[0].row["verdict"], tuple(rows)))
+    return result
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """A primary contrast and its rows; `where` tells rows of the same contrast apart."""
+
+    asked: Asked
+    sides: Sides | None
+    rows: Sequence[Shown]
+    where: str
+
+    @property
+    def row(self) -> Row:
+        return self.rows[0].row
+
+    @property
+    def measure(self) -> str:
+        """What was measured, of which runs."""
+        judge = f"the centred caption score by judge “{visible(self.asked.judge or '')}”"
+        within = ", ".join(filter(None, (self.sides.within if self.sides else "", self.where)))
+        return ENDPOINTS.get(self.row["metric"].partition(".")[0], judge) + _bracketed(within)
+
+    @property
+    def question(self) -> str:
+        """What the contrast asks whether it is so: what it expects."""
+        return self.claim(self.row["expected"] > 0)
+
+    def claim(self, up: bool, numbers: str = "") -> str:
+        """What the contrast is about, as if it were so: a difference that is ``up`` or down, or an equivalence."""
+        name, bracketed = f"“{visible(self.asked.name)}”", _bracketed(numbers)
+        if self.asked.margin is not None:
+            margin = f"{self.asked.margin:g}" + (" points" if self.rows[0].measure.scale == 100 else "")
+            if self.asked.endpoint == "flips":
+                judge = f"judge “{visible(self.asked.judge or '')}”"
+                return f"less than {margin} of the replaced captions would be kept by {judge}, if centred{bracketed}"
+            if self.sides is None:
+                return f"{name} is within {margin} of 0 in {self.measure}{bracketed}"
+            both = f"{self.sides.first} and {self.sides.second}"
+            return f"{both} differ by less than {margin} in {self.measure}{bracketed}"
+        by = f" by {numbers}" if numbers else ""
+        if self.asked.test == "slope":
+            unit = " per unit" if numbers else ""
+            return f"along {name}, {self.measure} {'rises' if up else 'falls'}{by}{unit}"
+        if self.sides is None:
+            return f"{name} is {'above' if up else 'below'} 0 in {self.measure}{bracketed}"
+        verb = self.sides.verb("beat") if up else f"{self.sides.verb('fall')} behind"
+        return f"{self.sides.first} {verb} {self.sides.second}{by} in {self.measure}"
+
+    def sentence(self, over: str) -> str:
+        """The answer.
+
+        Args:
+            over: seeds and sets, or images.
+        """
+        row, verdict = self.row, self.row["verdict"]
+        if verdict in CLEAR:
+            signed = self.asked.margin is not None or (self.sides is None and self.asked.test != "slope")
+            claim = self.claim(row["difference"] > 0, _number(self.rows[0], signed))
+            others = f"{over}{self._others(signed)}: {verdict}{_bracketed(row['reason'])}"
+            return f"{claim[:1].upper()}{claim[1:]}{others}."
+        least = row["detectable"] if verdict == "inconclusive" else None
+        more = "" if least is None else f"smallest detectable effect {_size(self.rows[0], least, signed=False)}"
+        why = _bracketed("; ".join(filter(None, (row["reason"], more))))
+        known = "no difference was measured"
+        if row["difference"] is not None:
+            known = f"{_number(self.rows[0], signed=True)}{over}{self._others(signed=True)}"
+        return f"It is open whether {self.claim(row['expected'] > 0)}: {known}: {verdict}{why}."
+
+    def _others(self, signed: bool) -> str:
+        """What the other objectives of the linear probe say; without ``signed``, as sizes."""
+        return "".join(f" (other objective: {_number(shown, signed)})" for shown in self.rows[1:])
+
+
+def _number(shown: Shown, signed: bool) -> str:
+    row, turn = shown.row, 1 if signed or shown.row["difference"] > 0 else -1
+    text = _size(shown, turn * row["difference"], signed)
+    if not shown.interval:
+        return text
+    ends = sorted(turn * end for end in (row["low"], row["high"]))
+    low, high = (shown.measure.shown(end) for end in ends)
+    if not signed:
+        low, high = low.lstrip("+"), high.lstrip("+")
+    return f"{text} [{low}, {high}]"
+
+
+def _size(shown: Shown, value: float, signed: bool) -> str:
+    text = shown.measure.shown(value)
+    return (text if signed else text.lstrip("+")) + (" points" if shown.measure.scale == 100 else "")
+
+
+def _over(shown: Shown, summary: Sequence[Row]) -> str:
+    """How many seeds and sets, or images, a row is over."""
+    row = shown.row
+    counted = f"{row['n']} {'image' if row['level'] == 'image' else 'seed'}{'' if row['n'] == 1 else 's'}"
+    if not row["dataset"]:
+        return f", over {counted}"
+    if row["dataset"] != MEAN:
+        return f", over {counted} on {visible(row['dataset'])}"
+    family = row["metric"].rpartition(".")[0]
+    if family == "few_shot":  # whose mean may leave out sets with few classes
+        return f", over {counted} and the mean of sets"
+    of_first = row["plus"].split()[:1]
+    sets = {
+        one["dataset"]
+        for one in summary
+        if f"{one['run']}.{one['step']}" in of_first and one["metric"].startswith(f"{family}.")
+    }
+    sets = {name for name in sets if not name.startswith(MEAN) and name not in row["chosen_on"].split(", ")}
+    return f", over {counted} and {len(sets)} sets"
+
+
+def _bracketed(text: str) -> str:
+    return f" ({text})" if text else ""
+
+
+def told(found: Sequence[Answer], none: str) -> list[str]:
+    """The answers as sentences, and how a contrast became primary if the config names none.
+
+    Args:
+        none: what is said without primary contrasts.
+    """
+    if not found:
+        return [none]
+    default = any(answer.rows[0].row["primary"] == "default" for answer in found)
+    return [*(answer.text for answer in found), *([DEFAULT] if default else [])]

@@ -1,0 +1,72 @@
+"""The first screen: what the study asks, the answers, and the primary contrasts beside their controls."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workflow_scripts.reporting.answers import Answer, answers, told
+from workflow_scripts.reporting.figures import Figure
+from workflow_scripts.reporting.sections.contrasts import Named, Shown, none_named, titles
+from workflow_scripts.reporting.sections.forest import Line, forest
+from workflow_scripts.reporting.study import Study
+from workflow_scripts.reporting.terms import CEILINGS, FLOORS, Words
+
+Row = dict[str, Any]
+
+
+def answer(study: Study, contrasts: Sequence[Named], listed: Sequence[Row], rows: Sequence[Row]) -> Row:
+    """What the template takes.
+
+    Args:
+        contrasts: those shown.
+        listed: rows of all contrasts.
+        rows: those of the summary.
+    """
+    found = answers(contrasts, rows, study.settings)
+    sentences = told(found, none_named(listed, study.settings.headline_step))
+    marks = [one.verdict for one in found] + [""] * (len(sentences) - len(found))
+    asked = "; and whether ".join(dict.fromkeys(one.question for one in found))
+    return {
+        "question": f"This study asks whether {asked}." if asked else "",
+        "answers": list(zip(sentences, marks, strict=True)),
+        "figure": primary_figure(found, contrasts, rows, Words(study.settings)),
+    }
+
+
+def primary_figure(
+    found: Sequence[Answer], contrasts: Sequence[Named], rows: Sequence[Row], words_of: Words
+) -> Figure | None:
+    """The primary contrasts in points and, below each, others of its first side under the same measure."""
+    runs, names = {row["run"]: row for row in rows}, titles(contrasts)
+    every = [one for contrast in contrasts for one in contrast.shown]
+    lines: dict[int, Line] = {}
+    for one in found:
+        first = one.rows[0]
+        like = [
+            other
+            for other in every
+            if not other.row["primary"] and other.row["plus"] and all(
+                other.row[key] == first.row[key] for key in ("plus", "metric", "dataset")
+            )
+        ]  # fmt: skip
+        for shown in (first, *like):
+            if shown.measure.scale == 100 and shown.row["difference"] is not None:
+                lines.setdefault(shown.at, line(shown, names[shown.at] + bound(shown, runs, words_of)))
+    if not lines:
+        return None
+    title = "Primary contrasts (bold) and controls, with 95 % intervals; the right of 0 favours the side that is added"
+    return forest("primary", title, list(lines.values()))
+
+
+def line(shown: Shown, name: str) -> Line:
+    """A contrast in points."""
+    low, high = (None if end is None else 100 * end for end in (shown.row["low"], shown.row["high"]))
+    return Line(name, 100 * shown.row["difference"], low, high, bool(shown.row["primary"]))
+
+
+def bound(shown: Shown, runs: Mapping[str, Row], words_of: Words) -> str:
+    """Whether what is subtracted is a floor or a ceiling of the others."""
+    of = [runs.get(one.rpartition(".")[0]) for one in shown.row["minus"].split()]
+    roles = {words_of.role(row["method"], row["pairs"]) for row in of if row is not None}
+    if not roles:
+        return ""
+    return ", floor" if roles <= {*FLOORS} else ", ceiling" if roles <= {*CEILINGS} else ""

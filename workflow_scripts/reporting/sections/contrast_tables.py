@@ -1,0 +1,103 @@
+"""All contrasts of the page: one forest plot, tables in two orders, and those without an interval."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from workflow_scripts.core.declaration.result_names import probe_objective
+from workflow_scripts.reporting.figures import Figure
+from workflow_scripts.reporting.sections.answer import line
+from workflow_scripts.reporting.sections.contrasts import Named, Shown, shown_p, title, titles
+from workflow_scripts.reporting.sections.forest import forest
+from workflow_scripts.reporting.study import Number, Source
+from workflow_scripts.reporting.tables import Table
+
+Row = dict[str, Any]
+COLUMNS = ("contrast", "runs", "measure", "set", "difference", "95 % interval", "n", "p", "p, adjusted", "detectable")
+
+
+class Cited(NamedTuple):
+    """The contrasts' file, and the summary's list of the files behind each of its rows."""
+
+    source: Source
+    origins: Row
+
+    def number(self, one: Shown) -> Number:
+        """The difference, citing its row, the first file by name behind it and how many there are."""
+        files = self.origins["contrasts"][one.at]
+        first = self.origins["files"][files[0]]["file"] if files else "none"
+        made = f"made from {len(files)} files: {first}{', …' if len(files) > 1 else ''}"
+        where = f"row {one.at} ({one.row['metric']}, {one.row['level']}), {made}"
+        return Number(one.measure.shown(one.row["difference"]), one.interval, self.source, where)
+
+
+class Listed(NamedTuple):
+    """A table of contrasts as the page shows it: its text, and for each line its row and its linked difference."""
+
+    table: Table
+    lines: list[tuple[Shown, Number]]
+
+
+def contrast_tables(contrasts: Sequence[Named], cited: Cited, name: str = "contrasts") -> Row:
+    """What the template takes."""
+    every = [one for contrast in contrasts for one in contrast.shown]
+    known = sorted((one for one in every if one.interval), key=lambda one: not one.row["primary"])
+    leading = probe_objective(one.row["metric"] for one in every)
+    by_set = [
+        one
+        for contrast in contrasts
+        for one in contrast.by_set
+        if one.interval and f".{leading}." in one.row["metric"]
+    ]  # fmt: skip
+    sets = list(dict.fromkeys(one.row["dataset"] for one in by_set))
+    by_set.sort(key=lambda one: sets.index(one.row["dataset"]))
+    open_ = [(title(one.row["contrast"]), one, cited.number(one)) for one in every if not one.interval]
+    return {
+        "figure": _figure(contrasts),
+        "by_name": _listed(f"{name}-by-name", "Contrasts by name", known, cited),
+        "by_set": _listed(f"{name}-by-set", "Linear probe by set", by_set, cited),
+        "open": open_,
+    }
+
+
+def _figure(contrasts: Sequence[Named]) -> Figure | None:
+    """One line for each comparison, by its first measure: a primary contrast's own, else the linear probe."""
+    names = titles(contrasts)
+    firsts = {(contrast.name, one.where): one for contrast in contrasts for one in reversed(contrast.shown)}
+    drawn = [one for one in firsts.values() if one.row["difference"] is not None and one.measure.scale == 100]
+    if not drawn:
+        return None
+    drawn.sort(key=lambda one: (not one.row["primary"], one.at))
+    lines = [line(one, names[one.at] + ("" if one.measure.probe else f": {one.measure.title}")) for one in drawn]
+    return forest("contrasts", "All contrasts with 95 % intervals, exploratory ones in grey", lines)
+
+
+def _listed(name: str, heading: str, shown: Sequence[Shown], cited: Cited) -> Listed:
+    rows = [
+        [
+            title(one.row["contrast"]),
+            one.where,
+            one.measure.title,
+            one.dataset,
+            one.measure.shown(one.row["difference"]),
+            one.interval,
+            count(one.row),
+            shown_p(one.row["p"]),
+            shown_p(one.row["p_adjusted"]),
+            one.least,
+            verdict(one.row),
+        ]
+        for one in shown
+    ]
+    return Listed(Table(name, heading, (*COLUMNS, "verdict"), rows), [(one, cited.number(one)) for one in shown])
+
+
+def count(row: Row) -> str:
+    """What a row's interval is over."""
+    if row["level"] == "image":
+        return f"{row['n']} images"
+    return f"{row['n']} seeds" + (f", {row['arms']} kinds of runs" if row["arms"] else "")
+
+
+def verdict(row: Row) -> str:
+    """The verdict and the reason for it."""
+    return f"{row['verdict']}: {row['reason']}" if row["reason"] else str(row["verdict"])

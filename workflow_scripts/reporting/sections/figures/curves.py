@@ -1,0 +1,154 @@
+"""Training curves of each method, as mean and range over seeds; what each run trains on."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.reporting.drawings import Axis, Curve, curve_figure
+from workflow_scripts.reporting.figures import Figure, stem
+from workflow_scripts.reporting.study import Number, Study, label
+from workflow_scripts.reporting.text import arm_class, count, words
+
+Row = dict[str, Any]
+KIND = ("pairs", "augmentation", "tag", "backbone")
+COLUMNS = {"loss": ("loss", "loss", 1), "knn_accuracy": ("online kNN", "accuracy, %", 100)}
+STATISTICS = {
+    "rankme": ("RankMe", "dimensions", 1),
+    "spread": ("spread", "spread", 1),
+    "alignment": ("alignment", "squared distance", 1),
+    "uniformity": ("uniformity", "log of a mean", 1),
+    "norm": ("norm of features", "norm", 1),
+}
+"""Column of a training curve -> title, unit and scale of its figure."""
+PAIR_FACTS = {
+    "self_pairs": "paired with themselves",
+    "partners_elsewhere": "pairs whose partner is not one of them",
+    "without_score": "images without a score (weight 1)",
+    "target_temperature": "temperature of targets",
+    "target_perplexity": "perplexity of targets",
+}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Runs that differ in their seed: what tells them from the method's other runs, colour, and a curve of each."""
+
+    label: str
+    css: str
+    seeds: Sequence[Sequence[Row]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The figures of a method, and those of the statistics of its features."""
+
+    method: str
+    figures: Sequence[Figure]
+    statistics: Sequence[Figure]
+
+
+def curves(study: Study) -> Row:
+    """Loss, online kNN accuracy and statistics of features per method."""
+    return {
+        "panels": [panel(method, kinds) for method, kinds in _trained(study).items()],
+        "sources": [study.source(one, "/curve.parquet") for one in study.all("runs")],
+        "collapsed": _collapsed(study),
+        "trained_on": _trained_on(study),
+    }
+
+
+def panel(method: str, kinds: Sequence[Trained]) -> Panel:
+    """The figures of a method; those of columns without a value are left out."""
+    return Panel(method, _figures(method, kinds, COLUMNS), _figures(method, kinds, STATISTICS))
+
+
+def _figures(method: str, kinds: Sequence[Trained], columns: Mapping[str, tuple[str, str, int]]) -> list[Figure]:
+    found = []
+    for column, (title, unit, scale) in columns.items():
+        drawn = [over_seeds(kind, column, scale) for kind in kinds]
+        names = ", ".join(kind.label for kind in kinds)
+        alt = f"{title} of {method} over the steps of training: {names}; bands from the lowest to the highest seed."
+        name = stem(f"curve {method} {title.lower()}")
+        found.append(curve_figure(name, f"{method}: {title}", alt, Axis("step", unit), drawn))
+    return [figure for figure in found if figure is not None]
+
+
+def over_seeds(kind: Trained, column: str, scale: float = 1) -> Curve:
+    """Mean and range over the seeds that have a finite value at a step."""
+    values: dict[float, list[float]] = {}
+    for rows in kind.seeds:
+        for row in rows:
+            if row.get(column) is not None and math.isfinite(row[column]):
+                values.setdefault(float(row["step"]), []).append(scale * float(row[column]))
+    steps = sorted(values)
+    mean = [math.fsum(values[step]) / len(values[step]) for step in steps]
+    if len(kind.seeds) == 1:
+        return Curve(kind.label, kind.css, steps, mean)
+    low, high = ([end(values[step]) for step in steps] for end in (min, max))
+    return Curve(kind.label, kind.css, steps, mean, low, high)
+
+
+def _trained(study: Study) -> dict[str, list[Trained]]:
+    """Method -> its kinds of runs that have a curve, in the order of their first run."""
+    found: dict[str, dict[str, list[tuple[str, list[Row]]]]] = {}
+    for artifact in study.all("runs"):
+        if rows := study.table(artifact, "/curve.parquet"):
+            run = _run_of(artifact)
+            about = study.runs.get(run)
+            kind = re.sub("-s[0-9]+$", "", run) if about is None else " ".join(str(about[name]) for name in KIND)
+            found.setdefault(study.method_and_pairs(run)[0], {}).setdefault(kind, []).append((run, rows))
+    return {method: _labelled(study, list(kinds.values())) for method, kinds in found.items()}
+
+
+def _labelled(study: Study, kinds: Sequence[Sequence[tuple[str, list[Row]]]]) -> list[Trained]:
+    labels = study.labels([kind[0][0] for kind in kinds], KIND)
+    return [
+        Trained(labels[run] if len(kinds) > 1 else pairs, arm_class(pairs), [rows for _, rows in kind])
+        for kind in kinds
+        for run, pairs in [(kind[0][0], study.method_and_pairs(kind[0][0])[1])]
+    ]
+
+
+def _run_of(artifact: Artifact) -> str:
+    return artifact.unit.get("run", artifact.name)
+
+
+def _collapsed(study: Study) -> list[tuple[str, str, Number]]:
+    """Runs whose features look collapsed: run, colour, first such step."""
+    found = []
+    for artifact in study.all("runs"):
+        step = study.json(artifact, "/run.json").get("collapsed_step")
+        if step is not None:
+            name = _run_of(artifact)
+            number = Number(count(step), source=study.source(artifact, "/run.json"), rows="collapsed_step")
+            found.append((name, arm_class(study.method_and_pairs(name)[1]), number))
+    return found
+
+
+def _fact(value: float) -> str:
+    """A count, or a number with four significant digits."""
+    return count(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def _trained_on(study: Study) -> Row:
+    """Of each trained run: images of an epoch, those left out by reason, and facts about pairs and targets."""
+    trained = [(one, study.json(one, "/run.json")) for one in study.all("runs") if one.rows]
+    shown = [name for name in PAIR_FACTS if any(name in about for _, about in trained)]
+    lines = []
+    for artifact, about in trained:
+        manifest, file = study.index.manifest(label(artifact)), study.source(artifact, "/run.json")
+        dropped = artifact.rows["dropped"].items()
+        cells = [Number(_fact(about[name]), source=file, rows=name) if name in about else Number("—") for name in shown]
+        lines.append(
+            {
+                "run": _run_of(artifact),
+                "css": arm_class(study.method_and_pairs(_run_of(artifact))[1]),
+                "images": Number(count(artifact.rows["out"]), source=manifest, rows="rows out"),
+                "left_out": [(words(name), Number(count(n), source=manifest, rows=name)) for name, n in dropped],
+                "cells": cells,
+            }
+        )
+    return {"columns": [PAIR_FACTS[name] for name in shown], "lines": lines}
