@@ -18,6 +18,7 @@ from workflow_scripts.commands.main import main as command
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.digest import ROOT, code_parts
 from workflow_scripts.reporting.page import TEMPLATES, speed_page
+from workflow_scripts.reporting.references import BIB
 from workflow_scripts.reporting.sections.contents import CONTENTS
 from workflow_scripts.stages.report import FACTS, INPUTS, STAGE
 
@@ -256,7 +257,7 @@ def test_any_input_may_be_missing(made: tuple[Path, Inputs, str], tmp_path: Path
 
 def test_all_templates_are_in_the_code_digest() -> None:
     covered = {ROOT / name for name in code_parts("report") if "/" in name}
-    assert covered == {path for path in TEMPLATES.rglob("*") if path.is_file()}
+    assert covered == {BIB, *(path for path in TEMPLATES.rglob("*") if path.is_file())}
 
 
 def test_examples_of_another_form_are_an_error(tmp_path: Path, fails: Fails) -> None:

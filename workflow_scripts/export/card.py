@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from huggingface_hub import ModelCardData
+from huggingface_hub import EvalResult, ModelCardData
 from markupsafe import Markup
 
 from workflow_scripts.core.artifact import Artifact
@@ -18,13 +18,16 @@ from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.provenance.nodes import Node, inputs_of
 from workflow_scripts.provenance.why import annotation_zips
+from workflow_scripts.reporting.references import bibliography, cited_for
 from workflow_scripts.reporting.sections.headline import FAMILIES, family
-from workflow_scripts.reporting.text import visible
+from workflow_scripts.reporting.text import visible, words
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.select_captions import ARM_KINDS
 
 UNKNOWN = "unknown: set it with --licence"
 GROUPS = 20  # subreddits that the card lists
+TASK = "image-classification"
+REDCAPS = "kdexd/red_caps"  # on the hub
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 
@@ -38,21 +41,23 @@ def model_card(run: Run, licence: str, facts: Mapping[str, Any]) -> str:
             pairs, learned from; ``sha256`` of the file of weights.
     """
     settings, recorded = run.settings, run.node.computation or {}
+    data, scores = _data(run), _scores(run)
     context = {
         **facts,
         "licence": licence,
-        "header": Markup(_header(licence, facts["timm"])),
+        "header": Markup(header(run.name, licence, facts["timm"], scores, data)),
         "weights": WEIGHTS,
         "run": run,
         "about": run.metadata,
         "settings": settings,
         "method": METHODS[settings["method"]],
         "augmentation": AUGMENTATIONS[settings["augmentation"]],
-        "data": _data(run),
+        "data": data,
         "pairs": _pairs(run),
         "encoders": sorted({node.name for node in run.of_stage(STAGE)} - {run.name}),
         "budget": _budget(run),
-        "scores": _scores(run),
+        "scores": scores,
+        "citation": Markup(bibliography(cited_for("study", f"method:{settings['method']}"))),
         "chosen_on": sorted({row["chosen_on"] for row in run.scores if row["chosen_on"]}),
         "day": str(recorded.get("end", ""))[:10],
         "git": recorded.get("git") or {},
@@ -62,15 +67,40 @@ def model_card(run: Run, licence: str, facts: Mapping[str, Any]) -> str:
     return render("README.md", context)
 
 
-def _header(licence: str, in_timm: bool) -> str:
-    """The lines between which the hub reads licence and library."""
+def header(name: str, licence: str, in_timm: bool, scores: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> str:
+    """The lines between which the hub reads licence, library, training data and results.
+
+    Args:
+        name: of the run.
+        scores: what :func:`_scores` gives; those of saliency are no task of the hub.
+        data: what :func:`_data` gives.
+    """
     spdx = "unknown" if licence == UNKNOWN else licence if _ID.fullmatch(licence) else "other"
+    files = [str(one["file"]).lower() for one in data["files"]]
+    redcaps = not data["synthetic"] and any(file.startswith("redcaps") and file.endswith(".zip") for file in files)
+    results = [
+        EvalResult(
+            task_type=TASK,
+            dataset_type=visible(row["dataset"]),
+            dataset_name=visible(row["dataset"]),
+            dataset_split="test",
+            metric_type="accuracy",
+            metric_name=f"{row['family']}, {words(row['metric'].rpartition('.')[2])}, %",
+            metric_value=round(100 * row["value"], 2),
+        )
+        for row in scores
+        if row["family"] != FAMILIES["saliency"] and row["value"] is not None
+    ]
     return ModelCardData(
         license=spdx,
         license_name=visible(licence) if spdx == "other" else None,
         library_name="timm" if in_timm else "pytorch",
         pipeline_tag="image-feature-extraction",
         tags=["self-supervised", "faithful-pairs"],
+        datasets=[REDCAPS] if redcaps else None,
+        metrics=["accuracy"] if results else None,
+        model_name=name if results else None,
+        eval_results=results or None,
     ).to_yaml()
 
 

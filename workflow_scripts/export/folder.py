@@ -51,15 +51,21 @@ def _holds(path: Path, sha256: object) -> bool:
     return path.is_file() and not path.is_symlink() and file_hash(path) == sha256
 
 
-def check_target(folder: Path) -> None:
+def check_target(folder: Path, mark: str = "") -> None:
     """Refuse a target whose content is not an earlier export.
+
+    Args:
+        mark: a file that only exports of this kind have.
 
     Raises:
         PipelineError: it is no folder, or has files that an export would destroy.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise PipelineError("not a folder", folder, "a link or file has this name", "give another folder")
-    if folder.exists() and any(folder.iterdir()) and (fault := fault_of(folder)):
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    fault = fault_of(folder) or (f"it has no {mark}" if mark and not (folder / mark).exists() else None)
+    if fault:
         advice = "move it away, or give a new or empty folder"
         raise PipelineError("folder in use", folder, f"not a complete earlier export: {fault}", advice)
 

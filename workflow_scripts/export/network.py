@@ -137,7 +137,7 @@ def export(run: Run, folder: Path, licence: str) -> tuple[int, bool]:
         PipelineError: the folder has other files, the weights are damaged, or what was written does not give the
             features of the run's network.
     """
-    check_target(folder)
+    check_target(folder, hubconf.WEIGHTS)
     network, _ = load_backbone(run.weights, run.about)
     recipe = recipe_of(run.metadata["backbone"], int(run.metadata["preprocessing"]["size"]))
     view, width = run.view, int(run.metadata["feature_dim"])

@@ -1,10 +1,14 @@
 """Settings of the report stage."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from workflow_scripts.core.settings import Settings
+
+# In the order of their names, since keys do not depend on the order and neither may the page.
+Values = Annotated[dict[str, Any], AfterValidator(lambda values: dict(sorted(values.items())))]
+Names = Annotated[dict[str, str], AfterValidator(lambda names: dict(sorted(names.items())))]
 
 
 class Acceptance(Settings):
@@ -15,6 +19,38 @@ class Acceptance(Settings):
     counts_as: str = Field(description="digest of the code that computed the artifacts")
     reason: str = Field(description="why results do not change, in the words of who accepted it")
     when: str = Field(description="time, in UTC")
+
+
+class TrainedRuns(Settings):
+    """The seeds of one arm of the study: runs that differ in nothing else."""
+
+    method: str = Field(description="method of pretraining")
+    pairs: str = Field(description="pair table, or what else the pairs are")
+    augmentation: str = Field(description="augmentation of the views")
+    tag: str = Field(default="", description="tag of the run, if it has one")
+    seeds: tuple[int, ...] = Field(description="their seeds")
+    settings: Values = Field(default={}, description="settings that are others in other runs, as one level")
+
+
+class Methods(Settings):
+    """What the config says of how results were computed, for the section on methods."""
+
+    synthetic: bool = Field(default=False, description="whether the images are the demo's")
+    redcaps: bool = Field(default=False, description="whether the annotations are RedCaps'")
+    image_side: int = Field(default=0, description="longer side of stored images, at most, in pixels; 0: unknown")
+    captions: Values = Field(default={}, description="settings of recaptioning, as one level")
+    arms: Names = Field(default={}, description="what each arm of captions is")
+    pairs: Names = Field(default={}, description="what each pair table is")
+    training: Values = Field(default={}, description="settings on which the trained runs agree, as one level")
+    runs: tuple[TrainedRuns, ...] = Field(default=(), description="the trained runs; seeds together")
+    references: tuple[str, ...] = Field(default=(), description="methods of runs that do not train")
+    models: Names = Field(
+        default={}, description="name of the source -> public location of the model; empty for files at hand"
+    )
+    datasets: Names = Field(
+        default={}, description="downstream set -> its name in the registry; empty for sets that are not public"
+    )
+    evaluation: Values = Field(default={}, description="settings of the evaluations, as one level")
 
 
 class Term(Settings):
@@ -58,4 +94,5 @@ class Report(Settings):
     contrasts: tuple[Asked, ...] = Field(default=(), description="the listed contrasts")
     sweeps: dict[str, Swept] = Field(default={}, description="runs that are points of a sweep")
     levels: dict[str, float] = Field(default={}, description="confidence level of the intervals of each stage")
+    methods: Methods = Field(default=Methods(), description="how results were computed")
     accepted: tuple[Acceptance, ...] = Field(default=(), description="accepted code edits")

@@ -81,7 +81,7 @@ STAGE = Stage(
     settings=Report,
     artifact="index",
     packages=("jinja2", "markupsafe", "matplotlib", "numpy", "pillow", "simplejpeg", "pyarrow", "scipy"),
-    data_files=("workflow_scripts/reporting/templates",),
+    data_files=("workflow_scripts/reporting/references.bib", "workflow_scripts/reporting/templates"),
 )
 
 FACTS = Facts(

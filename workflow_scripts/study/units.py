@@ -23,6 +23,7 @@ from workflow_scripts.stages.source import WORLD, Source
 from workflow_scripts.study.config.runs import Training, seen_by, summarised, swept, trainings
 from workflow_scripts.study.config.sections import Study
 from workflow_scripts.study.config.stages import declaration, facts, published, stages_in_order
+from workflow_scripts.study.methods import methods_settings
 
 SHARDS_SCORED = 10  # consecutive shards that a job scores, with the judge loaded once
 
@@ -268,6 +269,7 @@ class Units:
             "contrasts": [_asked(contrast) for contrast in study.contrasts],
             "sweeps": swept(study, self.trainings),
             "levels": levels,
+            "methods": methods_settings(self),
             "accepted": [dict(acceptance) for acceptance in self.accepted],
         }
 

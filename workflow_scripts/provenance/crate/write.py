@@ -44,7 +44,7 @@ def write_crate(study: Path, license: str, max_file_mb: float, published: Publis
     check_target(target)
     known = {node.path: node for node in nodes}
     for node in nodes:
-        _check(node, known)
+        check_made(node, known)
     crate = describe(nodes, study.resolve().name, license, published, round(max_file_mb * MEGABYTE))
     part = study / f".{CRATE}.{uuid.uuid4().hex}.part"
     try:
@@ -86,7 +86,12 @@ def behind_report(nodes: Sequence[Node]) -> list[Node]:
     return list(found.values())
 
 
-def _check(node: Node, known: Mapping[Path, Node]) -> None:
+def check_made(node: Node, known: Mapping[Path, Node]) -> None:
+    """Check that it is known how an artifact was made, and that what it was made from is still there.
+
+    Raises:
+        PipelineError: it has no readable manifest or run record, or an input is missing or has changed.
+    """
     fault = node.manifest_fault or node.record_fault
     times = node.computation or {}
     if fault is None and not (times.get("start") and times.get("end")):

@@ -12,6 +12,7 @@ from workflow_scripts.reporting.sections.figures.curves import curves
 from workflow_scripts.reporting.sections.figures.pair_figures import pair_figures
 from workflow_scripts.reporting.sections.figures.sweeps import sweeps
 from workflow_scripts.reporting.sections.leakage import leakage
+from workflow_scripts.reporting.sections.methods import methods
 from workflow_scripts.reporting.sections.runs import accuracy, results
 from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
 from workflow_scripts.reporting.settings import Report
@@ -37,6 +38,7 @@ CONTENTS = (
     ("accuracy", "Accuracy by dataset", ("accuracy.tables",)),
     ("leakage", "Test images among the training images", ("leakage.lines",)),
     ("saliency", "Where the models look", ("saliency.places", "saliency.grid")),
+    ("methods", "Methods", ("methods.paragraphs",)),
     ("provenance", "Provenance", ("root",)),
 )
 """Anchor and title of each section, and what it shows: one without any of these is left out."""
@@ -91,6 +93,7 @@ def page_context(
         "accuracy": accuracy(study),
         "leakage": leakage(study),
         "saliency": saliency(study, scores, maps),
+        "methods": methods(study),
     }
     contents = [(anchor, title) for anchor, title, shown in CONTENTS if any(_held(sections, path) for path in shown)]
     return {**sections, "contents": contents, "artifacts": study.index.rows()}  # the last, since sections cite

@@ -1,0 +1,192 @@
+"""The folder for a paper: complete, the same each time, text that LaTeX takes as text, and metadata that loads."""
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import mlcroissant
+import pytest
+
+from tests.file_bytes import parquet
+from tests.helpers import make_artifact
+from tests.reporting.fake_data import ARMS, N, key
+from tests.reporting.fake_study import make_study
+from workflow_scripts.commands.main import main as command
+from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
+from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.inputs import clear_inputs
+from workflow_scripts.export.folder import LISTING, fault_of
+from workflow_scripts.reporting.tables import Table
+from workflow_scripts.study.config.files import read_config
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.units import Units
+
+RECORD = {
+    "start": "2026-11-29T10:00:00.000+00:00",
+    "end": "2026-11-30T11:00:00.000+00:00",
+    "seconds": 7200.0,
+    "cpu_seconds": 3600.0,
+    "python": "3.11.9",
+    "packages": {"torch": "2.13.0", "absent": None},
+    "cpu_model": "A_CPU & co",
+    "gpu_model": None,
+    "git": {"commit": "c" * 40, "dirty": False, "diff": None},
+    "inputs": {},
+    "input_files": {},
+}
+ROWS = [{"key": key(0), "url": "https://a.invalid/0.jpg", "state": "ok", "year": 2020, "sha256": "0" * 64}]
+ROWS += [{"key": "lost", "url": "https://a.invalid/1.jpg", "state": "gone", "year": 2021, "sha256": None}]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up study with its report, at the settings of the demo, and records of every computation."""
+    results = tmp_path_factory.mktemp("paper") / "results"
+    inputs = make_study(results)
+    shards = enumerate(parquet([row]) for row in ROWS)
+    inputs["download"] = [
+        make_artifact(results, "download", f"{at:05d}", {".parquet": shard, ".tar": b"x"}) for at, shard in shards
+    ]
+    for path in (path for paths in inputs.values() for path in paths):
+        gpu = {"gpu_model": ["A GPU", "A GPU"]} if path.parent.name == "pretrain" else {}
+        write_record(path, gpu)
+    settings = Units(load_study(read_config(["config.yaml", "profiles/demo/study.yaml"]))).report_settings()
+    table = Table("main", "Arms", ("arm", "probe"), [("revised_crop", "60.1 [59.0, 61.2]")], {(0, 1)})
+    files: dict[str, bytes | Path] = {f"/table-main.{kind}": data for kind, data in table.files().items()}
+    files |= {f"/figure-forest.{kind}": b"drawn" for kind in ("svg", "pdf", "csv")} | {".html": b"x"}
+    read = {name: [str(path) for path in paths] for name, paths in inputs.items()}
+    hashes = {name: [manifest_hash(path) for path in paths] for name, paths in inputs.items()}
+    report = make_artifact(results, "report", "index", files)
+    write_record(report, {"settings": settings | {"study": "made_up"}, "inputs": hashes, "input_files": read})
+    return results / "study"
+
+
+def write_record(path: Path, more: dict[str, Any]) -> None:
+    record = {**RECORD, **more, "stage": path.parent.name, "key": "made-by-hand"}
+    path.with_name(path.name.replace(MANIFEST, RUN)).write_bytes(pretty(record))
+
+
+@pytest.fixture(scope="module")
+def folder(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("written") / "paper"
+    assert command(["paper", str(finished), str(out), "--tables", "--licence", "cc-by-4.0"]) == 0
+    return out
+
+
+def test_the_folder_is_complete_and_the_same_each_time(finished: Path, folder: Path, tmp_path: Path) -> None:
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"README.md", "methods.tex", "methods.txt", "references.bib", "licences.md", "checklist.md"}
+    report = {path.name for path in (finished / "report/index").iterdir()}
+    assert report <= names and "figure-forest.pdf" in report
+    assert fault_of(folder) is None
+    assert command(["paper", str(finished), str(tmp_path / "again"), "--tables", "--licence", "cc-by-4.0"]) == 0
+    assert (tmp_path / "again" / LISTING).read_bytes() == (folder / LISTING).read_bytes()
+    assert not any(str(finished.parent) in path.read_text() for path in folder.glob("*.[mtj]*"))
+
+
+def test_methods_have_settings_software_hardware_and_hours(finished: Path, folder: Path) -> None:
+    text = (folder / "methods.txt").read_text()
+    trainings = len(list((finished / "pretrain").glob(f"*{MANIFEST}")))
+    for part in ("AdamW (Loshchilov and Hutter 2019)", "torch 2.13.0", "CPU A_CPU & co", "GPU A GPU", "seeds 0, 1, 2"):
+        assert part in text
+    assert f"and {4 * trainings:,.1f} GPU hours, from 2026-11-29" in text
+    with open(folder / "table-computing.csv") as stream:
+        lines = {row["stage"]: row for row in csv.DictReader(stream)}
+    assert (lines["pretrain"]["core hours"], lines["pretrain"]["GPU hours"]) == (
+        f"{trainings:.2f}",
+        f"{4 * trainings:.2f}",
+    )
+    checklist = (folder / "checklist.md").read_text()
+    assert len(re.findall(r"^\d+\. \*\*", checklist, re.MULTILINE)) == 16 and "`A GPU`" in checklist
+    assert "c" * 40 in (folder / "README.md").read_text()
+
+
+def test_settings_that_differ_from_the_default_are_bold(folder: Path) -> None:
+    lines = (folder / "table-hyperparameters.md").read_text().splitlines()
+    assert r"| pretraining.lr | **0.016** | 0.001 |" in lines
+    assert r"| pretraining.weight\_decay | 0.01 | 0.01 |" in lines
+
+
+def test_latex_is_balanced_and_cites_what_the_bibliography_has(folder: Path) -> None:
+    bib = set(re.findall(r"^@\w+\{(\w+),$", (folder / "references.bib").read_text(), re.MULTILINE))
+    methods = (folder / "methods.tex").read_text()
+    cited = {one for group in re.findall(r"\\citep\{([^}]*)\}", methods) for one in group.split(",")}
+    assert cited == bib and "smyth2004" in cited
+    for path in folder.glob("*.tex"):
+        text = re.sub(r"^%.*$", "", path.read_text(), flags=re.MULTILINE)
+        bare = re.sub(r"\\[\\{}$&#%_,]", "", text)
+        assert bare.count("{") == bare.count("}"), path.name
+        assert not re.search(r"[#_^%]", re.sub(r"\\citep\{[^}]*\}", "", bare)), path.name
+        assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == (path.name != "methods.tex")
+        rows = text.partition(r"\toprule")[2].partition(r"\bottomrule")[0].split(r"\\")
+        assert len({row.replace(r"\&", "").count("&") for row in rows[:-1]}) <= 1, path.name
+    assert r"A\_CPU \& co" in methods
+
+
+def test_croissant_is_valid_and_loads_captions_pairs_and_images(folder: Path) -> None:
+    dataset = mlcroissant.Dataset(folder / "croissant.json")
+    issues = dataset.metadata.ctx.issues
+    assert not issues.errors and not issues.warnings
+    captions = list(dataset.records("records-captions-revised"))
+    assert len(captions) == N and captions[0]["records-captions-revised/key"] == key(0).encode()
+    (first, *_) = dataset.records("records-pairs-original")
+    assert (first["records-pairs-original/source"], first["records-pairs-original/rank"]) == (key(0).encode(), 1)
+    states = [row["records-images/state"] for row in dataset.records("records-images")]
+    assert states == [b"ok", b"gone"]
+    written = json.loads((folder / "croissant.json").read_text())
+    assert {one["name"] for one in written["distribution"]} >= {f"captions-{arm}" for arm in ARMS}
+    assert written["rai:personalSensitiveInformation"] == ["None: images and texts are synthetic."]
+    assert written["rai:dataCollectionTimeFrame"] == ["2026-11-29", "2026-11-30"]
+
+
+def test_licences_name_models_and_sets(folder: Path) -> None:
+    text = (folder / "licences.md").read_text()
+    assert "Apache-2.0" in text and "MIT, as the workflow" in text and "model: encoder\\-minilm" not in text
+
+
+def test_tables_are_copied_and_recorded_only_on_request(finished: Path, folder: Path, tmp_path: Path) -> None:
+    before = set(finished.glob("copies/*.csv"))
+    assert any(f"{folder},lost" in path.read_text() for path in before)
+    assert command(["paper", str(finished), str(tmp_path / "out")]) == 0
+    assert set(finished.glob("copies/*.csv")) == before and not list((tmp_path / "out").glob("*.parquet"))
+    assert "Not stated" in (tmp_path / "out/croissant.json").read_text()
+    mlcroissant.Dataset(tmp_path / "out/croissant.json")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("no report", "unfinished study"),
+        ("figure", "damaged"),
+        ("input", "study incomplete"),
+        ("folder", "folder in use"),
+    ],
+)
+def test_unfinished_and_damaged_studies_and_foreign_folders_are_refused(
+    finished: Path, tmp_path: Path, damage: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, out = tmp_path / "results/study", tmp_path / "out"
+    shutil.copytree(finished, study)
+    clear_inputs()
+    if damage == "no report":
+        (study / f"report/index{MANIFEST}").unlink()
+    elif damage == "figure":
+        path = next((study / "report/index").glob("table-*.tex"))
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    elif damage == "input":
+        next((study / "pair_table").glob(f"*{MANIFEST}")).unlink()
+    else:
+        out.mkdir()
+        (out / "notes.txt").write_text("mine")
+    assert command(["paper", str(study), str(out)]) == 1
+    assert said in capsys.readouterr().err
+    assert damage == "folder" or not out.exists()
+
+
+def test_a_report_without_figures_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_record(make_artifact(tmp_path, "report", "index", {".html": b"x"}), {"settings": {"study": "made"}})
+    assert command(["paper", str(tmp_path / "study"), str(tmp_path / "out")]) == 1
+    assert "report of another version" in capsys.readouterr().err

@@ -1,0 +1,92 @@
+"""Methods as prose and table: what the config says, with the works that are cited; names can't become markup."""
+
+import re
+
+import pytest
+
+from workflow_scripts.evaluation.datasets.registry import SETS
+from workflow_scripts.pretraining.settings import METHODS
+from workflow_scripts.reporting.methods import (
+    Counts,
+    as_latex,
+    as_text,
+    cite,
+    cited,
+    paragraphs,
+    runs_table,
+    settings_table,
+)
+from workflow_scripts.reporting.references import bibliography, cited_for, references
+from workflow_scripts.reporting.settings import Methods, Report
+from workflow_scripts.study.config.files import read_config
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.units import Units
+
+ROWS = {"in": 54, "out": 50, "dropped": {"empty_caption": 1, "repeated_id": 3}}
+WITHOUT_A_PAPER = {"external", "supervised", "untrained"}
+
+
+def of(*files: str) -> Methods:
+    settings = Units(load_study(read_config([*files]))).report_settings()
+    return Report.model_validate(settings).methods
+
+
+def text(methods: Methods, counts: Counts = Counts()) -> dict[str, str]:  # noqa: B008
+    return {paragraph.title: as_text(paragraph.text) for paragraph in paragraphs(methods, counts)}
+
+
+@pytest.fixture(scope="module")
+def full() -> Methods:
+    return of("config.yaml")
+
+
+def test_prose_names_data_models_settings_and_seeds(full: Methods) -> None:
+    found = text(full, Counts(ROWS, ROWS, ["2019", "2020", "0"]))
+    assert found["Data"].startswith(
+        "Usable annotation rows of RedCaps (Desai et al. 2021), from 2019 to 2020: 50 of 54 (repeated id 3, empty "
+        "caption 1)."
+    )
+    assert "Salesforce/blip2-opt-2.7b at revision main (Li et al. 2023)" in found["Captions"]
+    assert "sentence-transformers/all-mpnet-base-v2 at revision main (Song et al. 2020)" in found["Pairs"]
+    for part in ("250,000 steps", "batches of 512 pairs", "a peak learning rate of 0.001", "mixed precision (fp16)"):
+        assert part in found["Pretraining"]
+    assert "simsiam / revised / crop (seeds 0, 1, 2)" in found["Pretraining"]
+    assert "food101 (Bossard et al. 2014)" in found["Evaluation"] and "5-way, 5-shot" in found["Evaluation"]
+
+
+def test_the_demo_is_called_synthetic_and_names_no_redcaps() -> None:
+    found = text(of("config.yaml", "profiles/demo/study.yaml"), Counts(ROWS))
+    assert "synthetic" in found["Data"] and "RedCaps" not in " ".join(found.values())
+
+
+def test_tables_hold_what_runs_share_and_what_they_vary() -> None:
+    methods = of("config.yaml", "profiles/claims/full/c4.yaml")
+    table = {key: value for _, key, value in settings_table(methods)}
+    assert table["batch_size"] == "512" and not {"loaders", "checkpoint_every", "log_every"} & table.keys()
+    assert all(not set(run.settings) & set(methods.training) for run in methods.runs)
+    assert len(runs_table(methods)) == len(methods.runs)
+
+
+def test_every_method_and_public_set_has_a_reference() -> None:
+    assert {name for name in METHODS if not cited_for(f"method:{name}")} == WITHOUT_A_PAPER
+    assert [name for name in SETS if not cited_for(f"set:{name}")] == []
+
+
+def test_the_bibliography_has_the_cited_works_alone(full: Methods) -> None:
+    keys = cited(paragraphs(full, Counts(ROWS)))
+    written = bibliography(keys)
+    assert re.findall(r"^@\w+\{(\w+),$", written, re.MULTILINE) == [key for key in references() if key in keys]
+    assert written.count("{") == written.count("}") and "uses = " not in written and "licence = " not in written
+    assert len(re.findall(r"^@", bibliography(references()), re.MULTILINE)) == len(references())
+
+
+def test_names_are_text_in_prose_and_latex() -> None:
+    hostile = "\\input{x}\ue000chen2020simclr\ue001"
+    found = paragraphs(Methods(arms={hostile: "of somebody"}), Counts())
+    assert cited(found) == []
+    assert as_latex(found[0].text, lambda part: part.replace("\\", "/")).count("\\") == 0
+    assert as_latex(f"a{cite('knn')}.", str) == "a~\\citep{wu2018instance}."
+
+
+def test_nothing_known_gives_no_prose() -> None:
+    assert paragraphs(Methods(), Counts()) == []

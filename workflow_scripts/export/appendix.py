@@ -1,0 +1,110 @@
+"""Appendix of a paper: settings beside their defaults, runs, computing time, and licences."""
+
+from typing import Any
+
+from humanize import naturalsize
+
+from workflow_scripts.evaluation.datasets.registry import SETS
+from workflow_scripts.export.finished import Finished
+from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.provenance.run_metadata import flat
+from workflow_scripts.reporting.methods import Paragraph, cite, listing, runs_table, settings_table, shown
+from workflow_scripts.reporting.references import cited_for, references
+from workflow_scripts.reporting.settings import Methods
+from workflow_scripts.reporting.tables import Table
+from workflow_scripts.stages.recaption import Recaption
+from workflow_scripts.study.config.sections import Evaluation
+
+NOT_KNOWN = "not known here: see its page"
+THEIRS = "files at hand", "the authors must state it"
+REDCAPS_LICENCE = "annotations: CC BY 4.0, and Reddit's terms for uses of its API; images: those of their authors"
+
+
+def computing(study: Finished) -> Paragraph:
+    """Software, hardware and hours, which vary by machine and are therefore not on the page."""
+    versions = listing(f"{name} {' and '.join(found)}" for name, found in study.versions.items())
+    machines = "; ".join(f"{kind} {' and '.join(found)}" for kind, found in study.machines.items() if found)
+    core, gpu = study.hours
+    sentences = [
+        f"The study is a Snakemake workflow{cite('workflow')} with networks in PyTorch{cite('torch')}"
+        + (f"; versions are {versions}." if versions else "."),
+        f"Machines: {machines}." if machines else "",
+        f"The artifacts took {core:,.1f} core hours and {gpu:,.1f} GPU hours"
+        + (f", from {study.days[0]} to {study.days[1]}." if study.days[0] else "."),
+        f"Root hash of the study: {study.root}.",
+    ]
+    return Paragraph("Software and hardware", " ".join(filter(None, sentences)))
+
+
+def defaults(methods: Methods) -> dict[str, Any]:
+    """``pretraining.lr`` -> default, of all settings in the table; of trainings, those of their methods."""
+    found = {f"recaption.{name}": value for name, value in flat(Recaption().model_dump(mode="json")).items()}
+    evaluation = flat(Evaluation().model_dump(mode="json"))
+    found |= {f"evaluation.{name}": value for name, value in evaluation.items()}
+    for name in dict.fromkeys(run.method for run in methods.runs):
+        method = METHODS.get(name)
+        if method is not None:
+            given = {"method": name, "pairs": method.pairs[0], "augmentation": method.augmentations[0]}
+            own = flat(Pretrain.model_validate(given).model_dump(mode="json"))
+            found |= {f"pretraining.{setting}": value for setting, value in own.items()}
+    return found
+
+
+def hyperparameters(methods: Methods) -> Table:
+    """All settings that runs share, beside the defaults; bold where they differ."""
+    usual = defaults(methods)
+    rows = []
+    for section, name, value in settings_table(methods):
+        setting = f"{section}.{name}"
+        rows.append((setting, value, shown(usual[setting]) if setting in usual else "–"))
+    differ = {(at, 1) for at, (_, value, default) in enumerate(rows) if value != default and default != "–"}
+    return Table("hyperparameters", "Settings; bold: not the default", ("setting", "value", "default"), rows, differ)
+
+
+def runs(methods: Methods) -> Table:
+    """The trained runs, with their seeds and what only they have."""
+    title = "Trained runs and the settings that differ between them"
+    return Table("runs", title, ("method / pairs / augmentation", "seeds", "settings"), runs_table(methods))
+
+
+def hours(study: Finished) -> Table:
+    """What each stage took."""
+    rows = [
+        (
+            stage.replace("_", " "),
+            f"{work.jobs:,}",
+            f"{work.core_hours:,.2f}",
+            f"{work.gpu_hours:,.2f}",
+            naturalsize(work.memory) if work.memory else "–",
+        )
+        for stage, work in study.work.items()
+    ]
+    return Table("computing", "Computing by stage", ("stage", "jobs", "core hours", "GPU hours", "memory"), rows)
+
+
+def licences(methods: Methods) -> bytes:
+    """``licences.md``: data, models and test sets, as far as their licences are known."""
+    rows = [("workflow", "Faithful Pairs", "MIT"), ("training images and titles", *_data_licence(methods))]
+    for role, at in methods.models.items():
+        place = at.partition(":")[2].partition("@")[0]
+        stated = (references()[key].fields.get("licence") for key in cited_for(f"model:{place}"))
+        unknown = NOT_KNOWN if at else THEIRS[1]
+        rows.append((f"model: {role}", at or THEIRS[0], next(filter(None, stated), unknown)))
+    for name, known in methods.datasets.items():
+        row = SETS.get(known)
+        where = (row.homepage, row.licence) if row is not None else _data_licence(methods, ours=True)
+        rows.append((f"test set: {name}", *where))
+    title = (
+        "What the study uses, and under which licence: as the works' pages stated it when this version of the workflow "
+        "was written. Check it before you publish."
+    )
+    return Table("licences", title, ("what", "source", "licence"), rows).files()["md"]
+
+
+def _data_licence(methods: Methods, ours: bool = False) -> tuple[str, str]:
+    """Source and licence of images that are in no registry; ``ours``: of a test set, never RedCaps."""
+    if methods.synthetic:
+        return "the demo's generator", "MIT, as the workflow"
+    if methods.redcaps and not ours:
+        return "RedCaps", REDCAPS_LICENCE
+    return THEIRS

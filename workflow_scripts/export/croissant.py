@@ -1,0 +1,210 @@
+"""Metadata of a study's tables in Croissant 1.1, with fields on responsible AI (Croissant RAI 1.0)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.export.finished import Finished, days_of
+from workflow_scripts.reporting.methods import HUB, as_text, paragraphs
+
+VERSIONS = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
+PARQUET = "application/x-parquet"
+# As mlcroissant writes it for version 1.1.
+CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "arrayShape": "cr:arrayShape",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "containedIn": "cr:containedIn",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "description": {"@container": "@language"},
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isArray": "cr:isArray",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "name": {"@container": "@language"},
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+COLUMNS = {
+    "key": "name of the image in all tables",
+    "url": "address from which the image was requested",
+    "state": "how the request ended; ok: there is an image",
+    "sha256": "of the stored image",
+    "caption": "the text",
+    "origin": "which caption was chosen",
+    "itm": "image-text matching score of the caption",
+    "source": "key of an image",
+    "target": "key of its partner",
+    "rank": "1: the first partner",
+    "cosine": "similarity of the two vectors",
+}
+IMAGES = "images"
+STAGES = {"download": IMAGES, "select_captions": "captions", "pair_table": "pairs"}
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A parquet file that the metadata describes: its name there, the artifact's file, and its recorded hash."""
+
+    group: str
+    name: str
+    path: Path
+    sha256: str
+    size: int
+
+
+def table_files(study: Finished) -> list[TableFile]:
+    """The tables of images (a file for each shard), captions (one for each arm) and pairs, verified."""
+    found = []
+    for stage, group in STAGES.items():
+        for node in study.of_stage(stage):
+            path = Artifact(node.path).path(".parquet")
+            entry = node.files[".parquet"]
+            found.append(TableFile(group, f"{group}-{node.name}.parquet", path, entry["sha256"], entry["bytes"]))
+    return found
+
+
+def croissant(study: Finished, files: Sequence[TableFile], licence: str) -> dict[str, Any]:
+    """The metadata as JSON values.
+
+    Args:
+        licence: of the tables, as the user gives it.
+    """
+    images = [file for file in files if file.group == IMAGES]
+    tables = [file for file in files if file.group != IMAGES]
+    sets = [_record_set(file.name.removesuffix(".parquet"), "fileObject", file) for file in tables]
+    objects: list[dict[str, Any]] = [_file_object(file) for file in tables]
+    if images:
+        shards = {"name": IMAGES, "encodingFormat": PARQUET, "includes": f"{IMAGES}-*.parquet"}
+        objects.append({"@type": "cr:FileSet", "@id": IMAGES, **shards, "description": "One file for each shard."})
+        sets.append(_record_set(IMAGES, "fileSet", images[0]))
+    name = study.settings.study
+    return {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "name": name,
+        "description": f"Images (addresses and states, not pixels), captions by arm and pairs of the study {name}.",
+        "conformsTo": VERSIONS,
+        "license": licence,
+        "version": "1.0.0",
+        "datePublished": study.days[1],
+        "citeAs": f"Study {name}, made with Faithful Pairs; root hash {study.root}",
+        "keywords": ["self-supervised learning", "image captions", "positive pairs"],
+        **responsible(study),
+        "distribution": objects,
+        "recordSet": sets,
+    }
+
+
+def _file_object(file: TableFile) -> dict[str, Any]:
+    name = file.name.removesuffix(".parquet")
+    about = {"name": name, "contentUrl": file.name, "contentSize": f"{file.size} B", "encodingFormat": PARQUET}
+    return {"@type": "cr:FileObject", "@id": f"file-{name}", **about, "sha256": file.sha256}
+
+
+def _record_set(name: str, kind: str, file: TableFile) -> dict[str, Any]:
+    """Fields of a table's columns, without those that hold lists."""
+    identifier = name if kind == "fileSet" else f"file-{name}"
+    about = {"@type": "cr:RecordSet", "@id": f"records-{name}", "name": f"records-{name}"}
+    fields = [
+        {
+            "@type": "cr:Field",
+            "@id": f"records-{name}/{column.name}",
+            "name": column.name,
+            "description": COLUMNS.get(column.name, column.name),
+            "dataType": kind_of,
+            "source": {kind: {"@id": identifier}, "extract": {"column": column.name}},
+        }
+        for column in pq.read_schema(file.path)
+        if (kind_of := _type_of(column))
+    ]
+    return {**about, "description": f"Rows of {file.group}.", "field": fields}
+
+
+def _type_of(column: pa.Field) -> str:
+    if column.name == "url":
+        return "sc:URL"
+    if pa.types.is_boolean(column.type):
+        return "sc:Boolean"
+    if pa.types.is_integer(column.type):
+        return "sc:Integer"
+    if pa.types.is_floating(column.type):
+        return "sc:Float"
+    return "sc:Text" if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) else ""
+
+
+def responsible(study: Finished) -> dict[str, Any]:
+    """Fields on responsible AI that follow from records; what only the authors know is left out."""
+    methods = study.settings.methods
+    prose = {paragraph.title: as_text(paragraph.text) for paragraph in paragraphs(methods, study.counts)}
+    fetched = days_of(record for stage, record in study.records if stage == "download")
+    models = sorted({at.removeprefix(HUB) for at in methods.models.values() if at.startswith(HUB)})
+    source, kind, personal = _origin(methods.synthetic, methods.redcaps)
+    known = {
+        "dataCollection": source,
+        "dataCollectionType": [kind],
+        "dataCollectionTimeFrame": list(dict.fromkeys(fetched)) if fetched[0] else [],
+        "dataCollectionMissingData": f"{prose.get('Data', '')} Every row ends in one state, which the tables keep.",
+        "dataPreprocessingProtocol": [
+            f"Images are stored with at most {methods.image_side} pixels on the longer side.",
+            "Rows without a usable caption, and repeated ids, are left out and counted by reason.",
+        ],
+        "dataAnnotationProtocol": [prose[title] for title in ("Captions", "Pairs") if title in prose],
+        "machineAnnotationTools": models,
+        "dataBiases": [
+            "Subjects, places and languages are those of the source; rows whose images are gone are missing.",
+            "Generated captions have the biases of the models that wrote and scored them.",
+        ],
+        "dataLimitations": [
+            "Images are not included, and their addresses can stop working.",
+            "Captions can be wrong: that they are is what the study measures.",
+        ],
+        "dataUseCases": ["Research on learning from captioned images. Not for identifying people."],
+        "personalSensitiveInformation": [personal],
+        "dataReleaseMaintenancePlan": "Rows can be removed from the study by id or address; copies must be replaced.",
+    }
+    return {f"rai:{name}": value for name, value in known.items() if value}
+
+
+def _origin(synthetic: bool, redcaps: bool) -> tuple[str, str, str]:
+    """How the data were collected, its kind in RAI's terms, and what personal information there is."""
+    if synthetic:
+        return "Images and titles were drawn by a generator.", "Others", "None: images and texts are synthetic."
+    if redcaps:
+        source = "Posts of Reddit with an image and a title, as RedCaps lists them; images were fetched by address."
+        return source, "Web Scraping", "Titles and images are by people who posted them; they can name and show people."
+    source = "Captioned images that the authors of the study provided."
+    return source, "Others", "Not examined: captions and images can name and show people."

@@ -1,0 +1,173 @@
+"""A finished study as a paper needs it: the report and all behind it, checked, with what their records say."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.jsonio import read_json
+from workflow_scripts.provenance.crate.write import behind_report, check_made
+from workflow_scripts.provenance.nodes import REPORT, Node, load, study_root
+from workflow_scripts.reporting.methods import Counts
+from workflow_scripts.reporting.settings import Report
+
+AGAIN = "run snakemake to the end, then give the command again"
+BESIDE = re.compile(r"/((?:figure|table)-[\w.-]+\.(?:svg|pdf|csv|tex|md))")
+"""Suffix of a figure or table of the report."""
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "transformers",
+    "sentence-transformers",
+    "timm",
+    "scikit-learn",
+    "numpy",
+    "snakemake",
+)
+HOUR = 3600
+
+
+class Work(NamedTuple):
+    """What the artifacts of one stage took: core hours, GPU hours, and the largest memory of a job in bytes."""
+
+    jobs: int
+    core_hours: float
+    gpu_hours: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A study whose report is there, with everything that it was made from.
+
+    Attributes:
+        folder: ``results/STUDY``.
+        nodes: the report and all behind it.
+        report: the report.
+        root: root hash of the study, as the report shows it.
+        settings: of the report.
+    """
+
+    folder: Path
+    nodes: list[Node]
+    report: Node
+    root: str
+    settings: Report
+
+    def of_stage(self, stage: str) -> list[Node]:
+        """The artifacts of a stage, by name."""
+        return sorted((node for node in self.nodes if node.stage == stage), key=lambda node: node.name)
+
+    @cached_property
+    def records(self) -> list[tuple[str, dict[str, Any]]]:
+        """Stage and record of each computation."""
+        return [(node.stage, node.computation or {}) for node in self.nodes]
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Rows of the data, from manifests and the counts of annotations."""
+        rows = {
+            node.stage: node.manifest["rows"] for node in self.nodes if node.stage in ("annotations", "image_index")
+        }
+        annotations = [Artifact(node.path) for node in self.of_stage("annotations")]
+        counted = [read_json(artifact.path(".json"), AGAIN) for artifact in annotations if artifact.has(".json")]
+        years = sorted({year for counts in counted for year in counts.get("years", {})})
+        return Counts(rows.get("annotations") or None, rows.get("image_index") or None, years)
+
+    @property
+    def beside(self) -> dict[str, Path]:
+        """Name -> verified file of each figure and table of the report."""
+        artifact = Artifact(self.report.path)
+        named = {suffix: BESIDE.fullmatch(suffix) for suffix in artifact.suffixes}
+        return {found[1]: artifact.path(suffix) for suffix, found in named.items() if found}
+
+    @property
+    def days(self) -> tuple[str, str]:
+        """First and last day of the computations, as ``2026-11-30``."""
+        return days_of(record for _, record in self.records)
+
+    @property
+    def versions(self) -> dict[str, list[str]]:
+        """Package -> versions, of Python and of the libraries that results depend on most; FAISS by its build."""
+        found: dict[str, set[str]] = {}
+        for _, record in self.records:
+            known = {"Python": record.get("python"), **(record.get("packages") or {})}
+            for name, version in known.items():
+                if version and (name in ("Python", *PACKAGES) or name.startswith("faiss")):
+                    found.setdefault(name, set()).add(str(version))
+        return {name: sorted(versions) for name, versions in sorted(found.items())}
+
+    @property
+    def machines(self) -> dict[str, list[str]]:
+        """``CPU`` and ``GPU`` -> models."""
+        cpus = {str(record["cpu_model"]) for _, record in self.records if record.get("cpu_model")}
+        gpus = {str(name) for _, record in self.records for name in record.get("gpu_model") or ()}
+        return {"CPU": sorted(cpus), "GPU": sorted(gpus)}
+
+    @property
+    def commits(self) -> list[str]:
+        """Commits of the code, with a note where files had been edited."""
+        states = [record.get("git") or {} for _, record in self.records]
+        edited = {True: " with uncommitted changes", False: "", None: ""}
+        return sorted({f"{git['commit']}{edited[git.get('dirty')]}" for git in states if git.get("commit")})
+
+    @property
+    def work(self) -> dict[str, Work]:
+        """Stage -> what it took; artifacts from the cache count with their original computation."""
+        found: dict[str, Work] = {}
+        for stage, record in sorted(self.records, key=lambda one: one[0]):
+            done = found.get(stage, Work(0, 0, 0, 0))
+            gpus = len(record.get("gpu_model") or ())
+            found[stage] = Work(
+                done.jobs + 1,
+                done.core_hours + (record.get("cpu_seconds") or 0) / HOUR,
+                done.gpu_hours + gpus * (record.get("seconds") or 0) / HOUR,
+                max(done.memory, record.get("peak_bytes") or 0),
+            )
+        return found
+
+    @property
+    def hours(self) -> tuple[float, float]:
+        """Core hours and GPU hours of all stages."""
+        return sum(work.core_hours for work in self.work.values()), sum(work.gpu_hours for work in self.work.values())
+
+
+def days_of(records: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
+    """First and last day of computations; empty texts if none has times."""
+    times = [str(record[name])[:10] for record in records for name in ("start", "end") if record.get(name)]
+    return (min(times), max(times)) if times else ("", "")
+
+
+def find_finished(study: Path) -> Finished:
+    """The study in ``study``, checked.
+
+    Raises:
+        PipelineError: it is not finished, artifacts behind the report are missing or have changed since they were
+            read, or the report is of a version without figures and tables.
+    """
+    study = study.absolute()
+    nodes = load(study)
+    report = next((node for node in nodes if node.label == REPORT), None)
+    if report is None:
+        raise PipelineError("unfinished study", study, "it has no report yet", AGAIN)
+    behind = behind_report(nodes)
+    known = {node.path: node for node in behind}
+    for node in behind:
+        check_made(node, known)
+    root, _ = study_root(nodes)
+    if root is None:
+        raise PipelineError("incomplete study", study, "artifacts behind the report are missing", AGAIN)
+    try:
+        settings = Report.model_validate((report.record or {}).get("settings", {}))
+    except ValidationError as error:
+        value = "; ".join(fault["msg"] for fault in error.errors())
+        raise PipelineError("report of another version", report.path, value, AGAIN) from None
+    if not any(BESIDE.fullmatch(suffix) for suffix in report.files):
+        raise PipelineError("report of another version", report.path, "it has no figures and tables", AGAIN)
+    return Finished(study, behind, report, root, settings)

@@ -1,0 +1,237 @@
+"""How results were computed, as prose with citations and as a table: what a paper's section on methods needs.
+
+Texts hold citations between two marks (:func:`cite`); :func:`as_text` and :func:`as_latex` write them out.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from workflow_scripts.reporting.references import cited_for, references
+from workflow_scripts.reporting.settings import Methods, TrainedRuns
+from workflow_scripts.reporting.text import cut, visible, words
+
+_OPEN, _CLOSE = "\ue000", "\ue001"  # for private use: `visible` removes them from names
+_CITATION = re.compile(f" ?{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+LONGEST = 120  # characters of a name
+ENCODER = "encoder-"
+HUB = "hub:"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows of a study's data; None where it has none.
+
+    Attributes:
+        annotations, images: in, out and dropped by reason, as manifests have them.
+        years: of the usable rows.
+    """
+
+    annotations: Mapping[str, Any] | None = None
+    images: Mapping[str, Any] | None = None
+    years: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph with its heading; the text has marks of citations."""
+
+    title: str
+    text: str
+
+
+def cite(*uses: str) -> str:
+    """The mark of the works that are cited for ``uses``; empty if there are none."""
+    keys = cited_for(*uses)
+    return f" {_OPEN}{','.join(keys)}{_CLOSE}" if keys else ""
+
+
+def cited(paragraphs: Iterable[Paragraph]) -> list[str]:
+    """Keys of all cited works, each once, in the order of the text."""
+    groups = (found for paragraph in paragraphs for found in _CITATION.findall(paragraph.text))
+    return list(dict.fromkeys(key for group in groups for key in group.split(",")))
+
+
+def as_text(text: str) -> str:
+    """The text with ``(Chen et al. 2020)`` for citations."""
+    known = references()
+    return _CITATION.sub(lambda found: f" ({'; '.join(known[key].label for key in found[1].split(','))})", text)
+
+
+def as_latex(text: str, escape: Callable[[str], str]) -> str:
+    r"""The text as LaTeX, with ``~\citep{chen2020simclr}`` for citations."""
+    parts = _CITATION.split(text)
+    spaced = [f"{' ' * (part[:1] == ' ')}{escape(part)}{' ' * (part[-1:] == ' ')}" for part in parts[::2]]
+    commands = [f"~\\citep{{{keys}}}" for keys in parts[1::2]]
+    return "".join(map("".join, zip_longest(spaced, commands, fillvalue="")))
+
+
+def shown(value: Any) -> str:
+    """A setting's value as in a table: ``0.001``, ``2048, 2048, 128``, ``none``, ``yes``."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(shown, value))
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return f"{value:g}" if isinstance(value, float) else name(str(value)) or "empty"
+
+
+def name(text: str) -> str:
+    """A name of the config, as text without marks."""
+    return cut(visible(text), LONGEST)
+
+
+def listing(items: Iterable[str]) -> str:
+    """``a, b and c``."""
+    *first, last = list(items) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def model(at: str) -> str:
+    """A model's location with its citation: ``Salesforce/blip2-opt-2.7b at revision 51572668``."""
+    place, _, revision = at.partition(":")[2].partition("@")
+    known = f" at revision {name(revision)}" if revision else ""
+    return f"{name(place)}{known}{cite(f'model:{place}')}"
+
+
+def paragraphs(methods: Methods, counts: Counts) -> list[Paragraph]:
+    """The section on methods; paragraphs without content are left out."""
+    found = {
+        "Data": _data(methods, counts),
+        "Captions": _captions(methods),
+        "Pairs": _pairs(methods),
+        "Pretraining": _pretraining(methods),
+        "Evaluation": _evaluation(methods),
+    }
+    return [Paragraph(title, " ".join(sentences)) for title, sentences in found.items() if sentences]
+
+
+def _rows(counts: Mapping[str, Any]) -> str:
+    """``40 of 50 (gone 7, placeholder 3)``."""
+    dropped = sorted(counts.get("dropped", {}).items(), key=lambda reason: (-reason[1], reason[0]))
+    lost = ", ".join(f"{words(name(reason))} {number:,}" for reason, number in dropped if number)
+    return f"{counts['out']:,} of {counts['in']:,}" + (f" ({lost})" if lost else "")
+
+
+def _data(methods: Methods, counts: Counts) -> list[str]:
+    found = []
+    if methods.synthetic:
+        found.append("Images and titles are synthetic and come from one generator, the workflow's demo.")
+    if counts.annotations:
+        of = f" of RedCaps{cite('redcaps')}" if methods.redcaps else ""
+        years = sorted({name(year) for year in counts.years if year != "0"})
+        span = f", from {' to '.join(dict.fromkeys((years[0], years[-1])))}" if years else ""
+        found.append(f"Usable annotation rows{of}{span}: {_rows(counts.annotations)}.")
+    if counts.images:
+        side = f", stored with at most {methods.image_side:,} pixels on the longer side" if methods.image_side else ""
+        found.append(f"Rows with an image: {_rows(counts.images)}{side}.")
+    return found
+
+
+def _captions(methods: Methods) -> list[str]:
+    found, how = [], methods.captions
+    if how:
+        places = {role: methods.models.get(role, "") for role in ("captioner", "matcher")}
+        known = {role: f" ({model(at)})" if at else cite("recaption") for role, at in places.items()}
+        search = f"{how['beams']} beams" if how["beams"] > 1 else "nucleus sampling"
+        if how["beams"] == 1 and how["num_captions"] == 1:
+            search = "greedy decoding"
+        found.append(
+            f"A captioning model{known['captioner']} wrote {how['num_captions']:,} "
+            f"caption{'s' if how['num_captions'] > 1 else ''} per image ({search}, at most "
+            f"{how['max_new_tokens']:,} tokens), and an image-text matching (ITM) model{known['matcher']} scored "
+            "original and generated captions."
+        )
+    if methods.arms:
+        arms = "; ".join(f"{name(arm)}, {summary}" for arm, summary in methods.arms.items())
+        found.append(f"Sets of captions (arms): {arms}.")
+    return found
+
+
+def _pairs(methods: Methods) -> list[str]:
+    found = []
+    if methods.pairs:
+        searched = any("nearest" in how for how in methods.pairs.values())
+        nearest = f", nearest neighbours being searched with FAISS{cite('nearest')}" if searched else ""
+        tables = "; ".join(f"{name(table)}, {name(how)}" for table, how in methods.pairs.items())
+        found.append(f"Images are paired as follows{nearest}: {tables}.")
+    encoders = {key.removeprefix(ENCODER): at for key, at in methods.models.items() if key.startswith(ENCODER)}
+    if public := [f"{name(key)} is {model(at)}" for key, at in encoders.items() if at]:
+        found.append(f"Of the encoders, {listing(public)}.")
+    return found
+
+
+def _pretraining(methods: Methods) -> list[str]:
+    if not methods.runs:
+        return []
+    common = methods.training
+    backbone = common.get("backbone")
+    networks = f"{name(backbone)} networks" if backbone else "networks of several architectures"
+    residual = cite("backbone:resnet") if backbone and "resnet" in backbone else ""
+    kinds = dict.fromkeys(run.method for run in methods.runs)
+    trained = listing(f"{name(kind)}{cite(f'method:{kind}')}" for kind in kinds)
+    protocol = f"in the protocol of language-guided sampling{cite('study')}"
+    found = [f"We train {networks}{residual} with {trained}, {protocol}."]
+    told = (
+        ("images of {} pixels a side", "image_size"),
+        ("{} steps", "steps"),
+        ("{} epochs", "epochs"),
+        ("batches of {} pairs", "batch_size"),
+        ("weight decay {}", "weight_decay"),
+        ("a linear warm-up of {} steps", "warmup_steps"),
+        ("a linear warm-up of {} epochs", "warmup_epochs"),
+        ("half a cosine down to {}", "final_lr"),
+    )
+    known = {key: f"{value:,}" if isinstance(value, int) else shown(value) for key, value in common.items()}
+    parts = [text.format(known[key]) for text, key in told if common.get(key) is not None]
+    if "lr" in common and "batch_size" in common:
+        parts.append(f"a peak learning rate of {common['lr'] * common['batch_size'] / 512:g}")
+    if "precision" in common:
+        parts.append("float32" if common["precision"] == "no" else f"mixed precision ({name(common['precision'])})")
+    found.append(f"All runs use AdamW{cite('optimizer')}{' with ' if parts else ''}{listing(parts)}.")
+    seeds = "; ".join(f"{_run(run)} (seeds {', '.join(map(str, run.seeds))})" for run in methods.runs)
+    found.append(f"Runs by method, pairs and augmentation: {seeds}.")
+    if methods.references:
+        found.append(f"For reference: {listing(map(name, methods.references))}.")
+    return found
+
+
+def _run(run: TrainedRuns) -> str:
+    return " / ".join(name(part) for part in (run.method, run.pairs, run.augmentation, run.tag) if part)
+
+
+def _evaluation(methods: Methods) -> list[str]:
+    how = methods.evaluation
+    if not how or not methods.datasets:
+        return []
+    sets = listing(f"{name(key)}{cite(f'set:{known}')}" for key, known in methods.datasets.items())
+    few = f"{how['few_shot.ways']}-way, {how['few_shot.shots']}-shot classification"
+    return [
+        f"Frozen features are evaluated on {sets}, at checkpoints {shown(how['steps'])}.",
+        f"Measures are a linear probe{cite('linear_probe')} whose cost is chosen without test images, {few} "
+        f"({how['few_shot.episodes']:,} episodes), {how['knn.neighbours']} weighted nearest neighbours{cite('knn')}, "
+        f"and Grad-CAM maps{cite('saliency')} of {shown(how['saliency.layers'])} against object masks, for sets that "
+        "have any.",
+        "Intervals of contrasts are over seeds, test items and classes, with a variance over seeds that is moderated "
+        "across arms where there are at least six; primary contrasts are corrected by Holm's method"
+        f"{cite('statistics')}.",
+    ]
+
+
+def settings_table(methods: Methods) -> list[tuple[str, str, str]]:
+    """Section, setting and value, for the appendix; settings that vary by run are in :func:`runs_table`."""
+    sections = {"recaption": methods.captions, "pretraining": methods.training, "evaluation": methods.evaluation}
+    return [(section, key, shown(value)) for section, values in sections.items() for key, value in values.items()]
+
+
+def runs_table(methods: Methods) -> list[tuple[str, str, str]]:
+    """Arm, seeds and the settings by which it differs from other arms."""
+    return [
+        (
+            _run(run),
+            ", ".join(map(str, run.seeds)),
+            "; ".join(f"{key} {shown(value)}" for key, value in run.settings.items()),
+        )
+        for run in methods.runs
+    ]

@@ -1,0 +1,74 @@
+"""The works that a study cites: read from ``references.bib``, chosen by what the study uses."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+BIB = Path(__file__).with_name("references.bib")
+_ENTRY = re.compile(r"^@(\w+)\{(\w+),\n(.*?)\n\}$", re.MULTILINE | re.DOTALL)
+_FIELD = re.compile(r"^  (\w+) = \{(.*)\},?$", re.MULTILINE)
+_OWN = ("uses", "licence")  # fields that no bibliography knows
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An entry of the bibliography, with its ``kind`` (article, ...), ``key`` and ``fields`` in BibTeX's form."""
+
+    kind: str
+    key: str
+    fields: dict[str, str]
+
+    @property
+    def uses(self) -> list[str]:
+        """What it is cited for: ``method:simclr``, ``set:food101``, ``model:openai/clip-vit-base-patch32``, ..."""
+        return self.fields["uses"].split()
+
+    @property
+    def title(self) -> str:
+        """Its title, without BibTeX's braces."""
+        return _plain(self.fields["title"])
+
+    @property
+    def url(self) -> str:
+        """Where it can be read; empty if that is not known."""
+        doi = self.fields.get("doi")
+        return f"https://doi.org/{doi}" if doi else self.fields.get("url", "")
+
+    @property
+    def label(self) -> str:
+        """``Chen et al. 2020``."""
+        authors = self.fields["author"].split(" and ")
+        names = [_plain(author if author.startswith("{") else author.split(",")[0]) for author in authors]
+        who = names[0] if len(names) == 1 else " and ".join(names) if len(names) == 2 else f"{names[0]} et al."
+        return f"{who} {self.fields['year']}"
+
+    @property
+    def bibtex(self) -> str:
+        """The entry for a bibliography."""
+        lines = [f"  {name} = {{{value}}}" for name, value in self.fields.items() if name not in _OWN]
+        return f"@{self.kind}{{{self.key},\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _plain(text: str) -> str:
+    return text.replace("{", "").replace("}", "").replace("--", "–")
+
+
+@cache
+def references() -> dict[str, Reference]:
+    """Key -> reference, in the order of the file."""
+    found = _ENTRY.findall(BIB.read_text(encoding="utf-8"))
+    return {key: Reference(kind, key, dict(_FIELD.findall(body))) for kind, key, body in found}
+
+
+def cited_for(*uses: str) -> list[str]:
+    """Keys of the references that are cited for any of ``uses``, in the order of the file."""
+    wanted = set(uses)
+    return [key for key, reference in references().items() if wanted & set(reference.uses)]
+
+
+def bibliography(keys: Iterable[str]) -> str:
+    """``references.bib`` with the entries of ``keys``, each once, in the order of the file."""
+    wanted = set(keys)
+    return "\n".join(reference.bibtex for key, reference in references().items() if key in wanted)

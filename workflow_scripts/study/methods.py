@@ -1,0 +1,109 @@
+"""What a study's config says of its methods, as settings of the report.
+
+Only settings that can change results are here, so that no other edit makes the report stale.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workflow_scripts.core.sources import HUB, PACKAGE
+from workflow_scripts.evaluation.datasets.registry import known_set
+from workflow_scripts.provenance.run_metadata import flat, value_text
+from workflow_scripts.stages.pair_table import PAIR_KINDS
+from workflow_scripts.stages.pretrain import STAGE as PRETRAIN
+from workflow_scripts.stages.select_captions import ARM_KINDS
+from workflow_scripts.study.config.sections import Pairs, Study
+
+if TYPE_CHECKING:
+    from workflow_scripts.study.config.runs import Training
+    from workflow_scripts.study.units import Units
+
+EVALUATIONS = ("linear_probe", "few_shot", "knn", "saliency")
+NOT_MODELS = ("annotations", "exclude", "labels", "captions-", "dataset-")
+"""Sources that are data: names, or beginnings of names."""
+OF_A_RUN = {"method", "pairs", "augmentation", "seed", "network"}
+UNTOLD = frozenset({"log_every", "batch_size", "examples"})
+"""Settings of what is logged, shown or computed together, which say nothing of a method."""
+
+
+def methods_settings(units: "Units") -> dict[str, Any]:
+    """:class:`workflow_scripts.reporting.settings.Methods` of a study."""
+    study = units.study
+    trained = [run for run in units.trainings.values() if run.settings.trains]
+    idle = {run.run.method for run in units.trainings.values()} - {run.run.method for run in trained}
+    same, runs = _trainings(trained)
+    return {
+        "synthetic": study.demo_world is not None,
+        "redcaps": _is_redcaps(study),
+        "image_side": study.download.max_side,
+        "captions": _captions(study) if units.needed("recaption") else {},
+        "arms": {arm.name: ARM_KINDS[arm.kind].summary for arm in study.arms},
+        "pairs": {table.name: _pairs(table) for table in study.pairs},
+        "training": same,
+        "runs": runs,
+        "references": sorted(idle),
+        "models": _models(units),
+        "datasets": _datasets(study),
+        "evaluation": _evaluation(study) if units.reported and units.runs else {},
+    }
+
+
+def _is_redcaps(study: Study) -> bool:
+    given, name = study.annotations.format, Path(study.annotations.source.at).name.lower()
+    return given == "redcaps" or (given is None and name.startswith("redcaps") and name.endswith(".zip"))
+
+
+def _trainings(runs: "list[Training]") -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The settings on which all runs that have them agree, and the runs with their others, seeds together."""
+    untold = OF_A_RUN | PRETRAIN.not_in_key | {"log_every"}
+    settings = {run.name: flat(run.settings.model_dump(mode="json", exclude=untold)) for run in runs}
+    values: dict[str, list[Any]] = {}
+    for each in settings.values():
+        for name, value in each.items():
+            values.setdefault(name, []).append(value)
+    same = {name: found[0] for name, found in sorted(values.items()) if all(value == found[0] for value in found)}
+    groups: dict[tuple[str, ...], dict[str, Any]] = {}
+    for run in runs:
+        arm = {name: getattr(run.run, name) or "" for name in ("method", "pairs", "augmentation", "tag")}
+        own = {name: value for name, value in settings[run.name].items() if name not in same}
+        group = groups.setdefault((*arm.values(), repr(own)), {**arm, "seeds": [], "settings": own})
+        group["seeds"].append(run.settings.seed)
+    return same, list(groups.values())
+
+
+def _captions(study: Study) -> dict[str, Any]:
+    own = {"captioner", "matcher"} | UNTOLD
+    return flat(study.recaption.model_dump(mode="json", exclude=own))
+
+
+def _pairs(table: Pairs) -> str:
+    """``the nearest neighbours by minilm among captions of revised (k 1, scope global)``."""
+    others = table.model_dump(mode="json", exclude_defaults=True, exclude={"name", "arm", "encoder", "kind"})
+    told = flat({"k": table.k, "scope": table.scope, **others})
+    settings = ", ".join(f"{name} {value_text(value)}" for name, value in told.items())
+    among = f"captions of {table.arm}" if table.arm else "images"
+    by = f" by {table.encoder} among {among}" if table.kind == "nearest" else ""
+    return f"{PAIR_KINDS[table.kind].summary}{by} ({settings})"
+
+
+def _models(units: "Units") -> dict[str, str]:
+    """Models by the name of their source: a hub's or a package's location; a path says nothing to others."""
+    found = {}
+    for name in units.needed("source"):
+        if not name.startswith(NOT_MODELS):
+            at = units.sources_by_name[name].at
+            found[name] = at if at.startswith((HUB, PACKAGE)) else ""
+    return found
+
+
+def _datasets(study: Study) -> dict[str, str]:
+    rows = {one.name: known_set(one.kind, one.name, one.torchvision_name) for one in study.datasets if one.evaluate}
+    return {name: row.name if row is not None else "" for name, row in rows.items()}
+
+
+def _evaluation(study: Study) -> dict[str, Any]:
+    sections = {
+        name: getattr(study.evaluation, name).model_dump(mode="json", exclude=set(UNTOLD)) for name in EVALUATIONS
+    }
+    view = {"crop": study.evaluation.crop, "resize": study.evaluation.resize, "steps": list(study.evaluation.steps)}
+    return flat(view | sections)
