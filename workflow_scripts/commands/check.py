@@ -19,8 +19,9 @@ WIDTH, INDENT = 80, 9
 
 def command(
     files: Annotated[
-        list[Path], typer.Argument(metavar="STUDY.yaml", help="config file of a study; with several, later ones win")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="STUDY.yaml", help="overlays of config.yaml, in order; default: none"),
+    ] = None,
     slurm: Annotated[
         bool, typer.Option("--slurm", help="jobs will run on a cluster: check what they need there, not here")
     ] = False,
@@ -44,9 +45,8 @@ def command(
       2  wrong usage
     """
     from workflow_scripts.core.code_equivalence import accepted
-    from workflow_scripts.core.digest import ROOT
     from workflow_scripts.core.errors import PipelineErrors
-    from workflow_scripts.study.active_config import BASE
+    from workflow_scripts.study.active_config import base_files
     from workflow_scripts.study.config.files import read_config
     from workflow_scripts.study.config.study import load_study
     from workflow_scripts.study.plan import jobs_to_run, planned_jobs
@@ -55,7 +55,7 @@ def command(
     from workflow_scripts.study.snakemake.startup import check_folders
     from workflow_scripts.study.units import Units
 
-    config, results = read_config([ROOT / BASE, *files]), Path("results")
+    config, results = read_config([*base_files(), *(files or [])]), Path("results")
     units = Units(load_study(config), accepted(results))
     check_folders(results)
     planned = planned_jobs(units, results / units.study.study)

@@ -24,6 +24,7 @@ from workflow_scripts.commands import (
     crate,
     diff,
     export,
+    init,
     label,
     lock,
     power,
@@ -40,6 +41,7 @@ from workflow_scripts.core.runtime.process import check_assertions
 
 # Sub-command -> its function, and its exit status after an error, as documented in its help.
 COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
+    "init": (init.command, 1),
     "check": (check.command, 1),
     "status": (status.command, 1),
     "show": (show.command, 1),

@@ -21,7 +21,7 @@ import yaml
 
 from workflow_scripts.core.declaration.facts import Cost, Load
 from workflow_scripts.core.declaration.parts import shards_of
-from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.digest import PROJECT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.evaluation.datasets.kinds import KINDS
@@ -40,7 +40,7 @@ SECONDS_PER_START = 5.0  # per job in it: start-up of another Snakemake, imports
 GROUPS = 350 * 13  # subreddits and years of RedCaps, at most
 KEPT = 0.6  # share of RedCaps' images that still exist: about 7 of 12 million in 2024
 SIZES = {"RedCaps-2020": 3_275_000, "RedCaps": 12_011_121}  # annotation rows; approximate for 2020
-PROFILE = ROOT / "profiles/slurm/profile.yaml"
+PROFILE = PROJECT / "profiles/slurm/profile.yaml"
 COLUMNS = ("jobs", "slurm_jobs", "core_hours", "gpu_hours")
 
 

@@ -16,6 +16,7 @@ USED = {
         "_build_dag",
         "dag",
         "dag_settings",
+        "default_target",
         "dryrun",
         "execution_settings",
         "persistence",
