@@ -188,6 +188,9 @@ def check_before_start(jobs, dry_run):
     own_python = not workflow.deployment_settings.deployment_method
     start = Start(UNITS, Path(RESULTS), jobs, local=local, own_python=own_python, lock_file=CONFIG.lock_file)
     tell(findings(start), dry_run or workflow.touch)
+    if workflow.dag_settings.forcetargets or workflow.dag_settings.forceall or workflow.dag_settings.forcerun:
+        again = "forced jobs take what the cache has; to recompute and compare: faithful-pairs verify"
+        sys.stderr.write(f"note: {again} {OUT}\n")
 
 
 # The main process decides from run records what is stale; the jobs that it starts only follow.

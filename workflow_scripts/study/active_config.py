@@ -93,6 +93,16 @@ def _noted(results: Path, study: str) -> dict[str, Any]:
     return noted
 
 
+def config_files(results: Path, study: str) -> list[str]:
+    """The overlays that the last run of a study was given; empty if none is known.
+
+    Raises:
+        PipelineError: the note of the last run is damaged.
+    """
+    below = {os.path.abspath(path) for path in base_files()}
+    return [name for name in _noted(results, study).get("configfiles", ()) if os.path.abspath(name) not in below]
+
+
 def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | None":
     """The study's units by its current config; None if no config is known for it.
 
