@@ -132,11 +132,13 @@ def _is_tar(head: bytes) -> bool:
 
 
 def kind_of_table(head: bytes) -> Literal["parquet", "csv", "tsv", "jsonl", "json"]:
-    """The kind of a table from its first ``HEAD`` bytes; ``json`` is a single object, such as a COCO file."""
+    """The kind of a table from its first ``HEAD`` bytes; ``json`` is a single object or list, as in COCO files."""
     if head.startswith(b"PAR1"):
         return "parquet"
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     line = first.partition(b"\n")[0].rstrip()
+    if first.startswith(b"["):
+        return "json"
     if first.startswith(b"{"):
         # A COCO file is often a single line, longer than what was read; a row of JSON lines ends within it.
         is_row = line.endswith(b"}") and b'"annotations"' not in line

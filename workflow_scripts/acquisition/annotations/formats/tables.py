@@ -4,7 +4,9 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,7 +18,8 @@ from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.layout import HEAD, kind_of_table
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, image_sample, sample_of
 from workflow_scripts.acquisition.annotations.json_reader import LARGEST_ROW, Oversized
-from workflow_scripts.core.files.foreign import batches, readable
+from workflow_scripts.acquisition.annotations.rows import Apart
+from workflow_scripts.core.files.foreign import batches, readable, refuse_lists
 
 PEEKED = 100  # JSON lines, one of which at least must have the fields that a table needs
 _UNDECODED = re.compile("[\udc80-\udcff]")
@@ -73,12 +76,15 @@ def _delimited(path: Path, delimiter: str, columns: Columns, files: SourceFiles)
     header = [_UNDECODED.sub("�", name) for name in next(rows, [])]
     fields = check_fields(header, columns, path)
     places = {name: header.index(name) for name in fields.values()}
-    for row in rows:
-        record = {name: row[place] for name, place in places.items()} if len(row) == len(header) else {}
-        if not record or any(_UNDECODED.search(value) for value in record.values()):
-            yield Sample(None)
-        else:
-            yield sample_of(record, fields, files)
+    captions = [row[places[fields["caption"]] :][:1] for row in islice(rows, PEEKED)]
+    refuse_lists(path, fields["caption"], [text for cell in captions for text in cell])
+    for row in islice(_csv_rows(path, delimiter), 1, None):
+        record = {name: row[place] for name, place in places.items() if place < len(row)}
+        unfit = Apart.MALFORMED_ROW if len(row) != len(header) else None
+        if any(_UNDECODED.search(value) for value in record.values()):
+            unfit = Apart.NOT_UTF8
+        sample = sample_of(record, fields, files)  # its image counts as named, also where the row is not used
+        yield replace(sample, raw=sample.raw | {"caption": None}, unfit=unfit) if unfit else sample
 
 
 def _csv_rows(path: Path, delimiter: str) -> Iterator[list[str]]:
