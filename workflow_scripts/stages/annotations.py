@@ -81,7 +81,8 @@ def annotations(job: Job[Annotations]) -> None:
     layout = layout_of(path, settings.format, settings.table)
     kept, apart = job.file(".parquet"), job.file(".apart.parquet")
     if layout.format == "redcaps":
-        counts = gather(path, row_filter, LARGEST_MEMBER, settings.max_caption_chars, kept, apart)
+        most = LARGEST_MEMBER, settings.max_caption_chars
+        counts = gather(path, row_filter, *most, kept, apart, settings.choose)
     else:
         files = SourceFiles(path, job.source_files("annotations"), settings.images)
         samples = samples_of(layout, settings.columns, files, settings.choose)
