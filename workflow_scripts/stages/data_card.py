@@ -44,9 +44,7 @@ FACTS = Facts(
             published=True,
         ),
         ".link_rot.parquet": File("share of URLs that returned an image, by host and year, with interval"),
-        ".lost_rows.csv": File(
-            "rows without an image: id, path or URL, and reason; text that could be a formula has a '"
-        ),
+        ".lost_rows.csv": File("rows that are not used: id, path or URL, and reason"),
         ".kept_ids.txt.gz": File("sorted ids of the rows with an image, to compare studies on common ids"),
         ".png": File("chart of the counts", published=True),
     },
