@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 EXTRAS := cpu,demo,dev,slurm
 
-.PHONY: demo test check docs pins clean
+.PHONY: demo test check docs site pins clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -37,6 +37,11 @@ docs: $(STAMP) ## regenerate the tables and the schema in docs/, and write the r
 	$(BIN)/python -m workflow_scripts.commands.reference
 	$(BIN)/python -m workflow_scripts.study.reference
 	$(BIN)/python -m tests.provenance.why_page
+
+site: docs ## the documentation as a site that can be searched, in docs/generated/site; every link is checked
+	@$(BIN)/python -c 'import zensical' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m tests.guides.site
 
 # Packages of CUDA, and suffixes such as +cpu, are those of one machine's build of torch.
 define PINS
