@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from workflow_scripts.captions.recaptioning.shard import SCHEMA
-from workflow_scripts.captions.table import gather
+from workflow_scripts.captions.table import TABLE, gather
 from workflow_scripts.core.errors import PipelineError
 
 WHERE = Path("images.manifest.json")
@@ -64,3 +64,12 @@ def test_gathering_no_rows_gives_an_empty_table() -> None:
 def test_mismatched_images_are_an_error(keys: list[str], shard: list[str], original: list[str], message: str) -> None:
     with pytest.raises(PipelineError, match=message):
         gather(index(keys), scored(shard, 1), originals(original), WHERE)
+
+
+def test_without_generated_captions_there_are_no_candidates_and_no_scores() -> None:
+    table = gather(index(["b", "a"]), None, originals(["a", "b"]), WHERE)
+    assert table.schema == TABLE
+    none = {"generated": [], "itm_generated": [], "itc_generated": [], "generated_tokens": []}
+    none |= {"itm_original": None, "itc_original": None, "original_tokens": None}
+    of = {key: {"key": key, "subreddit": "s", "year": 2020, "original": f"of {key}", **none} for key in "ab"}
+    assert table.to_pylist() == [of["b"], of["a"]]

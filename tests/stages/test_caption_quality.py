@@ -92,3 +92,12 @@ def test_captions_of_another_image_index_are_an_error(given: Captioned, fails: F
     with fails("error: captions not in index order in"):
         inputs = {"captions": odd, "images": given.index, "table": given.table}
         run(caption_quality.STAGE, given.results, "caption_quality/odd", {}, inputs, {}, sources)
+
+
+def test_without_a_matcher_nothing_is_scored(given: Captioned) -> None:
+    inputs = {"captions": given.arm("original").manifest_path, "images": given.index, "table": given.table}
+    made = run(caption_quality.STAGE, given.results, "caption_quality/unmatched", {"retrieval_sample": 6}, inputs)
+    table, summary = pq.read_table(made.path(".parquet")), json.loads(made.path(".json").read_bytes())
+    unknown = ("tokens", "truncated", "retrieval_rank", "above_random", "above_subreddit")
+    assert [table[name].null_count for name in unknown] == [9] * 5
+    assert (summary["retrieval"], summary["shares"]["truncated"]["n"], summary["words"]["n"]) == ({"n": 0}, 0, 9)

@@ -74,6 +74,8 @@ class ArmKind:
         from_world: whether its captions are made from what the pictures of the demo's world show.
         arms: names of the settings that name other arms, whose rows it reads.
         columns: the columns of the caption table that it reads, besides ``key``; None: all.
+        generated: settings -> whether it reads the generated captions or their scores, which a study without
+            ``recaption`` lacks.
         row_wise: settings -> whether the caption of an image depends on that image alone: then ``select`` gets a part
             of the rows at a time, so that memory does not grow with the study.
     """
@@ -87,4 +89,5 @@ class ArmKind:
     from_world: bool = False
     arms: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
+    generated: Callable[[Any], bool] = lambda _: False
     row_wise: Callable[[Any], bool] = lambda _: False

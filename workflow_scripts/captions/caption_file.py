@@ -10,7 +10,7 @@ import ijson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workflow_scripts.core.files.foreign import batches, csv_batches, readable
+from workflow_scripts.core.files.foreign import ROWS_AT_ONCE, batches, csv_batches, readable, refuse_lists
 from workflow_scripts.core.files.json_stream import PIECE, BoundedStream
 
 KEYS = ("key", "image_id")  # the second is COCO's; a row that has both is named by the first
@@ -55,7 +55,9 @@ def table_rows(path: Path, column: str) -> Iterator[Row]:
             rows = (text or [None] for text in texts) if several else ([text] for text in texts)
             yield from zip(batch["key"].to_pylist(), rows, strict=True)
         return
-    for batch in csv_batches(path, kinds):
+    for number, batch in enumerate(csv_batches(path, kinds)):
+        if number == 0:
+            refuse_lists(path, column, batch[column].slice(0, ROWS_AT_ONCE).to_pylist())
         for key, text in zip(batch["key"].to_pylist(), batch[column].to_pylist(), strict=True):
             yield key, [text]
 

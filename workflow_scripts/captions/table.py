@@ -1,6 +1,7 @@
 """Captions and scores of the images of a shard in one table, one row per image."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,15 +25,18 @@ TABLE = pa.schema(
     ]
 )
 """Columns of the caption table; one list entry per candidate."""
+GENERATED = ("generated", "itm_generated", "itc_generated", "generated_tokens")
+OF_ORIGINAL = ("itm_original", "itc_original", "original_tokens")
 ADVICE = "the shards and the index belong to different plans; rerun the workflow from the download"
 
 
-def gather(index: pa.Table, scored: pa.Table, originals: pa.Table, where: Path) -> pa.Table:
+def gather(index: pa.Table, scored: pa.Table | None, originals: pa.Table, where: Path) -> pa.Table:
     """One row per image, in the order of ``index``.
 
     Args:
         index: key, subreddit, year of n images.
-        scored: rows of ``recaption``, the candidates of an image together and in order.
+        scored: rows of ``recaption``, the candidates of an image together and in order; None: no captions were
+            generated, so lists are empty and scores unknown.
         originals: key, caption of at least the n images.
         where: the artifact, for errors.
 
@@ -42,22 +46,28 @@ def gather(index: pa.Table, scored: pa.Table, originals: pa.Table, where: Path) 
     Raises:
         PipelineError: an image was not scored, was scored twice, or has no original caption.
     """
+    columns = {name: index[name] for name in ("key", "subreddit", "year")}
+    original = _rows(index["key"], originals["key"], "image without original caption", where)
+    columns["original"] = originals["caption"].take(original)
+    columns |= _nothing(len(index)) if scored is None else _scored(index["key"], scored, where)
+    return pa.table({name: columns[name] for name in TABLE.names})
+
+
+def _nothing(count: int) -> dict[str, pa.Array]:
+    """The columns of captions that were not generated, and of scores that were not computed."""
+    fields = [TABLE.field(name) for name in (*GENERATED, *OF_ORIGINAL)]
+    return {one.name: pa.array([[] if one.name in GENERATED else None] * count, one.type) for one in fields}
+
+
+def _scored(keys: pa.ChunkedArray, scored: pa.Table, where: Path) -> dict[str, Any]:
     first = np.flatnonzero(scored["candidate"].to_numpy() == 0)
     heads = scored.take(pa.array(first)).combine_chunks()
-    if len(heads) != len(index):
-        raise unscored(where, f"{len(heads)} and {len(index)}")
-    rows = _rows(index["key"], heads["key"], "image without scores", where)
+    if len(heads) != len(keys):
+        raise unscored(where, f"{len(heads)} and {len(keys)}")
+    rows = _rows(keys, heads["key"], "image without scores", where)
     bounds = pa.array(np.append(first, len(scored)), pa.int32())
-    columns = {name: index[name] for name in ("key", "subreddit", "year")}
-    columns["original"] = originals["caption"].take(
-        _rows(index["key"], originals["key"], "image without original caption", where)
-    )
-    for name in ("generated", "itm_generated", "itc_generated"):
-        columns[name] = _lists(scored[name], bounds, rows)
-    for name in ("itm_original", "itc_original", "original_tokens"):
-        columns[name] = heads[name].take(rows)
-    columns["generated_tokens"] = _lists(scored["generated_tokens"], bounds, rows)
-    return pa.table(columns)
+    columns = {name: _lists(scored[name], bounds, rows) for name in GENERATED}
+    return columns | {name: heads[name].take(rows) for name in OF_ORIGINAL}
 
 
 def unscored(where: Path, value: str) -> PipelineError:

@@ -77,7 +77,10 @@ def write_sheet(study: Path, out: Path, images: int, arms: list[str], side: int,
     chosen = _arms(study, arms)
     where = Artifact(study / "caption_table" / f"captions{MANIFEST}").path(".parquet")
     table = pq.read_table(where)
-    gain = pc.subtract(generated_rows(table)["itm"], table["itm_original"]).to_numpy()
+    if table["itm_original"].null_count == len(table):  # without recaption
+        gain = np.zeros(len(table))
+    else:
+        gain = pc.subtract(generated_rows(table)["itm"], table["itm_original"]).to_numpy()
     rows = stratified(gain, table["subreddit"].to_pylist(), images, seed)
     if not rows:
         raise PipelineError("no image has two scores", where, f"{len(table)} images", "compute recaption first")

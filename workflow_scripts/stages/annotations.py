@@ -6,6 +6,7 @@ from pydantic import Field
 
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.layout import Format
+from workflow_scripts.acquisition.annotations.formats.several import Choose
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
@@ -34,6 +35,13 @@ class Annotations(Settings):
         examples=["train2017"],
     )
     columns: Columns = Field(default=Columns(), description="column or field names of your own table")
+    choose: Choose | None = Field(
+        default=None,
+        description="which caption is used where an image has several, in a list, in the lines of its text file or in "
+        "several rows. random: the same one in every run; each: all of them, as rows of their own with ids that end "
+        "with a number; null: the first, but the lines of a text file are one caption",
+        examples=["longest"],
+    )
     years: list[int] | None = Field(
         default=None, description="years of the posts that are used; null: all", examples=[[2019]]
     )
@@ -73,10 +81,11 @@ def annotations(job: Job[Annotations]) -> None:
     layout = layout_of(path, settings.format, settings.table)
     kept, apart = job.file(".parquet"), job.file(".apart.parquet")
     if layout.format == "redcaps":
-        counts = gather(path, row_filter, LARGEST_MEMBER, settings.max_caption_chars, kept, apart)
+        most = LARGEST_MEMBER, settings.max_caption_chars
+        counts = gather(path, row_filter, *most, kept, apart, settings.choose)
     else:
         files = SourceFiles(path, job.source_files("annotations"), settings.images)
-        samples = samples_of(layout, settings.columns, files)
+        samples = samples_of(layout, settings.columns, files, settings.choose)
         counts = gather_own(path, samples, row_filter, settings.max_caption_chars, kept, apart, job.work)
     job.file(".json").write_bytes(pretty(counts))
     job.file(".exclude.json").write_bytes(pretty(sorted(removal)))

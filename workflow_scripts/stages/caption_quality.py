@@ -63,12 +63,14 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
         if arm["key"] != keys:
             value = f"{len(arm)} captions, {len(keys)} images"
             raise PipelineError("captions not in index order", captions, value, "rerun the workflow from this arm")
-    matcher = load_matcher(job.source("matcher"), job.device, options.max_text_tokens, options.text_norm)
+    matcher = None
+    if job.has_source("matcher"):
+        matcher = load_matcher(job.source("matcher"), job.device, options.max_text_tokens, options.text_norm)
     columns, variety = caption_columns(
         captions,
         originals,
         Measures(
-            token_counts=matcher.token_counts,
+            token_counts=None if matcher is None else matcher.token_counts,
             max_tokens=options.max_text_tokens,
             near_rows=sample_rows(len(arm), NEAR_DUPLICATES_AMONG, options.seed),
             concreteness=read_concreteness(job.source("concreteness")) if job.has_source("concreteness") else UNRATED,
@@ -117,7 +119,7 @@ def _synonyms(job: Job[CaptionQuality]) -> "Synonyms | None":
     return WORDINGS["concept"] if job.inputs("truth") and not job.has_source("objects") else None
 
 
-def _sampled(job: Job[CaptionQuality], matcher: "Matcher", subreddits: "pa.ChunkedArray") -> "pa.Table":
+def _sampled(job: Job[CaptionQuality], matcher: "Matcher | None", subreddits: "pa.ChunkedArray") -> "pa.Table":
     """The columns that models compute, for a sample of the captions."""
     import numpy as np
     import pyarrow as pa
@@ -134,7 +136,7 @@ def _sampled(job: Job[CaptionQuality], matcher: "Matcher", subreddits: "pa.Chunk
     texts = captions_of(job.input("captions").path(".parquet"), rows)
     names = ("retrieval_rank", "above_random", "above_subreddit", "token_surprise", "noun_share")
     table = {name: np.full(len(subreddits), np.nan, dtype=np.float32) for name in names}
-    if len(rows) > 1:
+    if len(rows) > 1 and matcher is not None:
         image = index_images(job.input("images")).image
         scores = image_scores(matcher, image, texts, rows, options.batch_size)
         groups = pc.dictionary_encode(subreddits.take(positions).combine_chunks()).indices.to_numpy()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def caption_table(job: Job[Settings]) -> None:
-    """Join the shards of recaption and download to the image index, shard by shard."""
+    """Join the shards of recaption, if there are any, and download to the image index, shard by shard."""
     from workflow_scripts.captions.table import TABLE
     from workflow_scripts.core.files.tables import write_parts
 
@@ -38,10 +38,9 @@ def _shards(job: Job[Settings]) -> "Iterator[pa.Table]":
     for shard in job.inputs("download"):
         rows = pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state"])
         originals = rows.filter(pc.equal(rows["state"], "ok"))
-        recaptioned = scores.get(shard.name)
-        if recaptioned is None:
+        if scores and shard.name not in scores:
             raise unscored(images.manifest_path, f"no scores for shard {shard.name}")
-        scored = pq.read_table(recaptioned.path(".parquet"))
+        scored = pq.read_table(scores[shard.name].path(".parquet")) if scores else None
         yield gather(index.read(len(originals)), scored, originals, images.manifest_path)
     if len(unmatched := index.read(1)):
         raise unscored(images.manifest_path, f"{unmatched['key'][0]} is in no shard")

@@ -100,7 +100,7 @@ FACTS = Facts(
     section="recaption",
     sources={"captioner": "captioner", "matcher": "matcher"},
     group="recaption",
-    names=lambda units: units.shards,
+    names=lambda units: units.shards if units.study.recaption else [],
     inputs={"shard": "download/{shard}"},
 )
 

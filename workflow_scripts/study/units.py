@@ -275,11 +275,11 @@ def named_sources(study: Study, tokenised: Sequence[str]) -> dict[str, Source]:
     Args:
         tokenised: arms whose captions become tokens.
     """
-    matcher = study.recaption.matcher
+    captioner, matcher = (getattr(study.recaption, name, None) for name in ("captioner", "matcher"))
     sources: dict[str, Source | None] = {
         "annotations": study.annotations.source,
         "exclude": study.annotations.exclude_from,
-        "captioner": study.recaption.captioner,
+        "captioner": captioner,
         "matcher": matcher,
         **{name: getattr(study.caption_quality, name) for name in SOURCES if name != "matcher"},
         "labels": study.caption_labels.source if study.caption_labels else None,

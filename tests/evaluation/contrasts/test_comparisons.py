@@ -191,6 +191,8 @@ def test_the_default_primary_contrast() -> None:
 def test_a_listed_contrast_replaces_the_standard_one_that_it_equals() -> None:
     same = Contrast(name="gain", minuend="revised", subtrahend="original")
     assert {name for name, *_ in of_a_study(same)} == {"gain"}
+    reversed_ = Contrast(name="loss", minuend="original", subtrahend="revised", expected=-1)
+    assert {name for name, *_ in of_a_study(reversed_)} == {"loss"}
     renamed = Contrast(name="revised - original", minuend="original", subtrahend="revised", expected=-1)
     assert {name for name, *_ in of_a_study(renamed)} == {"revised - original"}
     assert len(of_a_study(renamed)) == 3, "the mean over both methods, and each of them"

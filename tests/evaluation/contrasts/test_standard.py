@@ -134,3 +134,33 @@ def test_each_tag_has_separate_rows() -> None:
         "a vs untagged",
         "b vs untagged",
     }
+
+
+def of_arms(*cells: tuple[str, str, str, str], **more: Any) -> list[SummaryRun]:
+    """Runs with these pairs, arms, encoders and what is alike."""
+    return [
+        one
+        for pairs, arm, encoder, alike in cells
+        for one in runs(("simclr", pairs, "crop"), role="language", arm=arm, encoder=encoder, alike=alike, **more)
+    ]
+
+
+def test_arms_and_encoders_are_compared_pairwise_where_nothing_else_differs() -> None:
+    given = of_arms(
+        ("mine", "mine", "mpnet", "mine"), ("yours", "yours", "mpnet", "mine"), ("third", "third", "mpnet", "mine"),
+        ("clip", "mine", "clip", "mine"),  # another encoder
+        ("csls", "mine", "mpnet", "csls"),  # other settings
+        ("shuffled", "shuffled", "mpnet", ""),  # a control
+    )  # fmt: skip
+    assert names(standard(given)) == {"yours - mine", "third - mine", "third - yours", "clip - mine"}
+
+
+def test_arms_without_runs_that_are_otherwise_alike_are_not_compared() -> None:
+    mine, yours = of_arms(("mine", "mine", "mpnet", "mine")), ("yours", "yours", "mpnet", "mine")
+    assert standard([*mine, *of_arms(yours, backbone="resnet50")]) == ()
+    assert names(standard([*mine, *of_arms(yours)])) == {"yours - mine"}
+
+
+def test_original_captions_are_subtracted_in_any_order_of_the_study() -> None:
+    given = of_arms(*((arm, arm, "mpnet", "revised") for arm in ("revised", "original", "generated")))
+    assert names(standard(given)) == {"revised - original", "generated - original", "generated - revised"}

@@ -139,3 +139,40 @@ def test_only_a_study_with_a_demo_world_has_its_captions() -> None:
     assert units.read("select_captions", "truth", {"arm": "revised"}) == []
     settings = units.settings("select_captions", {"arm": "cell"})
     assert (settings["coverage"], settings["precision"], settings["seed"]) == (0.67, 0.75, 0)
+
+
+ORIGINAL = {"name": "original", "kind": "original"}
+OWN: dict[str, Any] = {
+    "recaption": None, "arms": [ORIGINAL, FILE], "pairs": [], "contrasts": [], "image_encoders": [], "judges": [],
+    "pair_quality": {"image_encoder": None}, "leakage": {"encoder": None},
+    "runs": [{"method": "simclr", "pairs": "self", "augmentation": "crop"}],
+}  # fmt: skip
+CLIP_RUN = {"method": "clip", "pairs": "original", "augmentation": "crop", "set": {"pair_weight": "itm"}}
+
+
+def test_a_study_without_recaption_has_no_models_and_jobs_of_it() -> None:
+    units = planned(change=OWN)
+    assert units.names("recaption") == units.read("caption_table", "recaption", {}) == []
+    assert not {"captioner", "matcher"} & units.sources_by_name.keys()
+    assert units.read("caption_quality", "matcher", {"arm": "mine"}) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"arms": [ORIGINAL, {"name": "new", "kind": "generated"}]}, "arms.1.kind: generated, but recaption is null"),
+        ({"arms": [ORIGINAL, {"name": "new", "kind": "revised"}]}, "arms.1.kind: revised, but recaption is null"),
+        ({"judges": [{"name": "itm", "kind": "blip2"}]}, "judges.0.source: .* where recaption is null needs one"),
+        ({"image_encoders": [{"name": "b", "kind": "blip2"}]}, "image_encoders.0.source: .* recaption is null needs"),
+        ({"runs": [CLIP_RUN]}, "captions without scores in config.runs.0: .* recaption is null"),
+    ],
+)  # fmt: skip
+def test_what_reads_generated_captions_or_the_matcher_needs_recaption(change: dict[str, Any], error: str) -> None:
+    with pytest.raises(PipelineErrors, match=error):
+        planned(change=OWN | change)
+
+
+def test_a_judge_with_scores_of_its_own_can_revise_without_recaption() -> None:
+    arm = {"name": "r", "kind": "revised", "judge": "c", "original": "original", "replacement": "mine"}
+    clip = {"name": "c", "kind": "clip", "source": "models/clip"}
+    assert planned(change=OWN | {"arms": [*OWN["arms"], arm], "judges": [clip]}).names("recaption") == []

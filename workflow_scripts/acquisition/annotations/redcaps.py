@@ -16,6 +16,8 @@ from zipfile import ZipFile
 import pyarrow as pa
 
 from workflow_scripts.acquisition.annotations.counting import APART, Counts, Filter, batches
+from workflow_scripts.acquisition.annotations.formats.sample import Sample
+from workflow_scripts.acquisition.annotations.formats.several import Choose, one_each
 from workflow_scripts.acquisition.annotations.json_reader import NoListError, rows_of
 from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, is_cut, is_listed, read_row, removed
 from workflow_scripts.core.errors import PipelineError
@@ -116,7 +118,15 @@ def read_member(archive: zipfile.ZipFile, member: Member, max_bytes: int) -> Ite
         raise PipelineError("not JSON", where, error, LAYOUT) from None
 
 
-def gather(zip_path: Path, wanted: Filter, max_bytes: int, max_chars: int, kept: Path, apart: Path) -> dict[str, Any]:
+def gather(
+    zip_path: Path,
+    wanted: Filter,
+    max_bytes: int,
+    max_chars: int,
+    kept: Path,
+    apart: Path,
+    choose: Choose | None = None,
+) -> dict[str, Any]:
     """Write the kept rows to ``kept`` (sorted by subreddit, year, image_id) and the others to ``apart``.
 
     Memory holds the rows of one subreddit at a time, besides all image ids. The order of the files in the zip does not
@@ -125,6 +135,7 @@ def gather(zip_path: Path, wanted: Filter, max_bytes: int, max_chars: int, kept:
     Args:
         max_bytes: maximum unpacked size of a file in the zip.
         max_chars: maximum length of a caption; longer ones are cut.
+        choose: which caption of a row with a list of them is used; None: the first.
 
     Returns:
         Counts: see :meth:`workflow_scripts.acquisition.annotations.counting.Counts.summary`.
@@ -139,7 +150,7 @@ def gather(zip_path: Path, wanted: Filter, max_bytes: int, max_chars: int, kept:
         for _, files in groupby(found, lambda member: member.subreddit):
             good, bad = [ROWS.empty_table()], [APART.empty_table()]
             for member in files:
-                for raw_rows in batches(read_member(archive, member, max_bytes)):
+                for raw_rows in batches(_one_each(read_member(archive, member, max_bytes), choose)):
                     rows, reasons = _judge(raw_rows, member, wanted, max_chars)
                     cut = [why is None and is_cut(raw, max_chars) for raw, why in zip(raw_rows, reasons, strict=True)]
                     used, unused = counts.add(rows, reasons, cut)
@@ -148,6 +159,14 @@ def gather(zip_path: Path, wanted: Filter, max_bytes: int, max_chars: int, kept:
             _write(keep, pa.concat_tables(good).sort_by([("year", "ascending"), ("image_id", "ascending")]))
             _write(other, pa.concat_tables(bad))
         return counts.summary(zip_path, ADVICE)
+
+
+def _one_each(rows: Iterator[tuple[Any, int]], choose: Choose | None) -> Iterator[tuple[Any, int]]:
+    for raw, size in rows:
+        if choose == "each" or (isinstance(raw, dict) and isinstance(raw.get("caption"), list)):
+            yield from ((sample.raw, size) for sample in one_each([Sample(raw)], choose))
+        else:
+            yield raw, size
 
 
 def _write(writer: TableWriter, table: pa.Table) -> None:

@@ -49,12 +49,13 @@ class Apart(StrEnum):
     EXCLUDED = "excluded"  # its image_id or url is on the removal list; only hashes of the two are kept
     OVERSIZED_ROW = "oversized_row"  # more characters than any real row; not kept
     MALFORMED_ROW = "malformed_row"  # not an object, or a field of a wrong type
+    NOT_UTF8 = "not_utf8"  # text in another encoding
     BAD_ID = "bad_id"  # no image_id, or one that can't be a key
     NO_URL = "no_url"  # no url
     BAD_URL = "bad_url"  # a url that is not http(s) with a host
     BAD_PATH = "bad_path"  # a path that is absolute or leads outside the source
     NO_IMAGE = "no_image"  # no image at the row's path
-    FURTHER_CAPTION = "further_caption"  # its image has a caption with a lower id
+    FURTHER_CAPTION = "further_caption"  # another caption of its image is used
     FILTERED_SUBREDDIT = "filtered_subreddit"  # not in the configured subreddits
     FILTERED_YEAR = "filtered_year"  # not in the configured years
     EMPTY_CAPTION = "empty_caption"  # no caption, or only white space

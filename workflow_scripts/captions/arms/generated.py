@@ -22,5 +22,6 @@ ARM_KIND = ArmKind(
     settings=Settings,
     scored=True,
     select=select,
+    generated=lambda _: True,
     row_wise=lambda _: True,
 )

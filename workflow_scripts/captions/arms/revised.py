@@ -128,5 +128,6 @@ ARM_KIND = ArmKind(
     arms=("original", "replacement"),
     scored=True,
     select=select,
+    generated=lambda settings: settings.judge is None,
     row_wise=lambda _: True,
 )

@@ -38,7 +38,7 @@ class Measures:
     """How captions are measured.
 
     Attributes:
-        token_counts: numbers of tokens of texts as the matcher reads them.
+        token_counts: numbers of tokens of texts as the matcher reads them; None without a matcher.
         max_tokens: how many of these it reads.
         near_rows: rows of the captions among which near duplicates are looked for.
         concreteness: ratings of words.
@@ -46,7 +46,7 @@ class Measures:
         synonyms: other names of objects.
     """
 
-    token_counts: TokenCounts
+    token_counts: TokenCounts | None
     max_tokens: int
     near_rows: np.ndarray
     concreteness: Concreteness = UNRATED
@@ -153,15 +153,16 @@ def describe(
     Returns:
         characters, words int32; language string, language_probability float32 (null for an empty caption); short,
         empty, vague, first_person, hashtag, url bool; specificity, concreteness, rated_words float32 (null without
-        content words, or where they are not rated); tokens int32; truncated bool. Beside it (w,) int64, one code
-        per word, equal for equal words of all batches.
+        content words, or where they are not rated); tokens int32, truncated bool (null without a matcher). Beside it
+        (w,) int64, one code per word, equal for equal words of all batches.
     """
     coded = pc.dictionary_encode(captions)
     rows = coded.indices.to_numpy()
     texts = coded.dictionary.to_pylist()
     split = [words_of(text) for text in texts]
     lengths = np.array([len(words) for words in split], dtype=np.int32)
-    tokens = np.array(measures.token_counts(texts) if texts else [], dtype=np.int32)
+    counts = [None] * len(texts) if measures.token_counts is None else measures.token_counts(texts) if texts else []
+    tokens = pa.array(counts, pa.int32())
     languages = identify(texts)
     concrete = [measures.concreteness.describe(words) for words in split]
     unique = {
@@ -179,7 +180,7 @@ def describe(
         "concreteness": pa.array([mean for mean, _ in concrete], pa.float32()),
         "rated_words": pa.array([rated for _, rated in concrete], pa.float32()),
         "tokens": tokens,
-        "truncated": tokens > measures.max_tokens,
+        "truncated": pc.greater(tokens, measures.max_tokens),
     }
     return pa.table(unique).take(pa.array(rows)).combine_chunks(), word_codes(split, rows, vocabulary)
 

@@ -51,13 +51,15 @@ class Comparison:
         return {"contrast": self.contrast.name, **named, "step": self.step}
 
     def weights(self) -> frozenset[tuple[str, str, float]]:
-        """Run, step and weight; comparisons with the same ones are the same."""
+        """Run, step and weight; comparisons with the same ones, or with all signs reversed, are the same."""
         found: dict[tuple[str, str], float] = {}
         for side in self.sides:
             for run in side.runs:
                 key = run.run, side.step
                 found[key] = found.get(key, 0.0) + side.weight / len(side.runs)
-        return frozenset((*key, round(weight, 9)) for key, weight in found.items())
+        first = min((key for key, weight in found.items() if round(weight, 9)), default=None)
+        sign = -1.0 if first is not None and found[first] < 0 else 1.0
+        return frozenset((*key, round(sign * weight, 9)) for key, weight in found.items())
 
 
 def checkpoints(sides: Sequence[Side]) -> dict[str, str]:

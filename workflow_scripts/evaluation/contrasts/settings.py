@@ -51,6 +51,12 @@ class SummaryRun(Settings):
     views_per_pair: int = Field(0, ge=0, description="images that are decoded and augmented per pair")
     arm: str = Field("", description="arm whose captions its pairs or its method use; empty for others")
     role: str = Field("", description="what its pairs are: language, self, visual, or a control such as shuffled")
+    encoder: str = Field("", description="encoder of the captions by which its pairs are chosen; empty for others")
+    alike: str = Field(
+        "",
+        description="what else determines its pairs: the first pair table with the same settings, or its method if "
+        "that reads captions; empty for controls and pairs without captions",
+    )
     dose: float | None = Field(None, description="share of captions that belong to their image, of a mixed arm")
     chosen: dict[str, str] = Field(
         {}, description="evaluated checkpoints that a reported set chose -> that set, which means over sets leave out"

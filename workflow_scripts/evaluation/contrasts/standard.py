@@ -1,7 +1,7 @@
 """The contrasts that every study has if it has their runs: the papers' comparisons, main effects and controls."""
 
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 from workflow_scripts.core.declaration.result_names import SUPERVISED, UNTRAINED
@@ -20,11 +20,9 @@ def standard(runs: Sequence[SummaryRun]) -> tuple[Contrast, ...]:
     """The standard contrasts of a study with these runs, for every pair table of captions that it has."""
     tables = list(dict.fromkeys(run.pairs for run in runs if run.role == LANGUAGE))
     pairs = {run.pairs for run in runs}
-    found = [
-        Contrast(name=f"{arm} - {other}", minuend=arm, subtrahend=other)
-        for arm, other in CAPTIONS
-        if {arm, other} <= pairs
-    ]
+    named = [both for both in CAPTIONS if {*both} <= pairs]
+    compared = [*named, *(both for both in _differing(runs) if both not in named and both[::-1] not in named)]
+    found = [Contrast(name=f"{arm} - {other}", minuend=arm, subtrahend=other) for arm, other in compared]
     for table in tables:
         found += _papers(runs, table)
         found += _effects(runs, table)
@@ -37,6 +35,21 @@ def standard(runs: Sequence[SummaryRun]) -> tuple[Contrast, ...]:
         found += _references(runs, table)
         found += _late(runs, table)
     return (*found, *_slope(runs))
+
+
+def _differing(runs: Sequence[SummaryRun]) -> Iterator[tuple[str, str]]:
+    """Two pairs, the later ones in the study first, that have runs which differ only in the arm or in the encoder."""
+    kinds: dict[str, set[tuple[str, ...]]] = {}
+    for run in runs:
+        if run.alike:
+            same = run.alike, run.method, run.augmentation, run.backbone, run.tag
+            kinds.setdefault(run.pairs, set()).add((*same, run.arm, run.encoder))
+    for first, second in combinations(kinds, 2):
+        for *same, arm, encoder in kinds[first]:
+            others = [(one[-2], one[-1]) for one in kinds[second] if [*one[:-2]] == same]
+            if any((arm != other) != (encoder != by) for other, by in others):
+                yield second, first
+                break
 
 
 def _papers(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:

@@ -152,7 +152,7 @@ def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tu
         for step in run.steps:
             found = scores.series.get((run.run, step), {})
             head = {
-                **run.model_dump(exclude={"steps", "arm", "role", "dose", "chosen"}),
+                **run.model_dump(exclude={"steps", "arm", "role", "encoder", "alike", "dose", "chosen"}),
                 "budget": run.budget,
             }
             head |= {"step": step, "chosen_on": run.chosen.get(step, "")}

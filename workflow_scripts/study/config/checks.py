@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
+from workflow_scripts.core.declaration.kind_settings import settings_of
 from workflow_scripts.core.declaration.result_names import SALIENCY
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
@@ -26,6 +27,7 @@ from workflow_scripts.study.config.sections import RESERVED_PAIRS, Arm, Judge, P
 
 SAME_CROP = 0.01  # of the side: shares of whole pixels differ by less where the crop is the same
 RESERVED = {"pairs": RESERVED_PAIRS, "datasets": ("mean",)}  # mean: of the summary's rows over all datasets
+OWN_MATCHER = "kind {} in a study where recaption is null"
 ENCODERS: Mapping[str, Mapping[str, Any]] = {"text_encoders": TEXT_ENCODERS, "image_encoders": IMAGE_ENCODERS}
 
 
@@ -173,6 +175,11 @@ def _needed(where: Path, item: Any, needed: bool | None, of: str = "") -> Iterat
         yield SettingError(f"unused {key}", where, getattr(given, "at", given), f"remove it; {of} has none")
 
 
+def _without_matcher(study: Study) -> Literal[True] | None:
+    """Whether what can use the matcher of ``recaption`` needs a model of its own; None: it may have one."""
+    return True if study.recaption is None else None
+
+
 def _judges(study: Study) -> Iterator[SettingError]:
     encoders, arms = ([one.name for one in items] for items in (study.text_encoders, study.arms))
     if study.judge_comparison.reference is not None:
@@ -181,8 +188,8 @@ def _judges(study: Study) -> Iterator[SettingError]:
     for number, judge in enumerate(study.judges):
         kind, where = JUDGES[judge.kind], ("judges", number)
         yield from unused_settings(where, judge, JUDGES)
-        own = (kind.own_model or None) if "model" in kind.needs else "table" in kind.needs
-        yield from _needed((*where, "source"), judge, own)
+        own = (kind.own_model or _without_matcher(study)) if "model" in kind.needs else "table" in kind.needs
+        yield from _needed((*where, "source"), judge, own, "" if kind.own_model else OWN_MATCHER.format(judge.kind))
         yield from _needed((*where, "photos"), judge, "photos" in kind.needs)
         for key, needed in (("encoder", "text" in kind.needs), ("reference", kind.by_reference)):
             yield from _needed((*where, key), judge, needed)
@@ -237,6 +244,10 @@ def arm_errors(study: Study) -> Iterator[SettingError]:
         if ARM_KINDS[arm.kind].from_world and study.demo_world is None:
             advice = "remove this arm; only a study with demo_world knows what its images show"
             yield SettingError("arm of a world without a demo_world", ("arms", number, "kind"), arm.kind, advice)
+        if study.recaption is None and ARM_KINDS[arm.kind].generated(settings_of(arm, ARM_KINDS[arm.kind])):
+            advice = "fill in the section recaption, or remove this arm and what uses it"
+            value = f"{arm.kind}, but recaption is null"
+            yield SettingError("arm of generated captions without recaption", ("arms", number, "kind"), value, advice)
         for setting, name in arm.arms_read.items():
             yield from known(("arms", number, setting), "arm", name, names)
     for cycle in _cycles({arm.name: [name for _, name in study.arms_before(arm)] for arm in arms}):
@@ -293,7 +304,9 @@ def encoder_errors(study: Study) -> Iterator[SettingError]:
     """Yield an error for each encoder that lacks a source or a run, or has one without use."""
     for section, number, encoder in study.encoders():
         needs = ENCODERS[section][encoder.kind].needs
-        yield from _needed((section, number, "source"), encoder, None if needs == "matcher" else needs == "source")
+        own = _without_matcher(study) if needs == "matcher" else needs == "source"
+        of = OWN_MATCHER.format(encoder.kind) if needs == "matcher" else ""
+        yield from _needed((section, number, "source"), encoder, own, of)
         yield from _needed((section, number, "run"), encoder, needs == "run")
         if needs != "run" and getattr(encoder, "checkpoint", "last") != "last":
             advice = f"remove it; kind {encoder.kind} has none"

@@ -326,6 +326,10 @@ def _weight_errors(training: Training, number: int) -> Iterator[SettingError]:
         advice = f"set pair_weight to none for this run; arms of these kinds have scores: {fitting}"
         value = f"pair_weight itm of {run.method}, whose arm is of kind {kind}"
         yield SettingError("captions without scores", ("runs", number), value, advice)
+    elif kind is not None and study.recaption is None:
+        advice = "fill in the section recaption, or set pair_weight to none for this run"
+        value = f"pair_weight itm of {run.method}, but recaption is null"
+        yield SettingError("captions without scores", ("runs", number), value, advice)
 
 
 def encoder_run_errors(study: Study, runs: Mapping[str, Training]) -> Iterator[SettingError]:

@@ -309,13 +309,14 @@ def summarised(trainings: Mapping[str, Training]) -> list[dict[str, Any]]:
 
 
 def cell(study: Study, run: Run) -> dict[str, Any]:
-    """What the settings of the summary say about a run besides its own: ``arm``, ``role`` and ``dose``."""
+    """What the settings of the summary say about a run besides its own: arm, role, dose, encoder and alike."""
     if run.method in (UNTRAINED, SUPERVISED, EXTERNAL):
         return _cell(run.method)
     if run.pairs in RESERVED_PAIRS:
         return _cell(run.pairs)
     if METHODS[run.method].by_arm:
-        return _cell("caption", run.pairs)
+        kind = next(arm.kind for arm in study.arms if arm.name == run.pairs)
+        return _cell("caption", run.pairs, alike="" if kind in CONTROL_ARMS else run.method)
     table = next(table for table in study.pairs if table.name == run.pairs)
     if table.kind != "nearest":
         return _cell("random in subreddit" if (table.kind, table.scope) == ("random", "subreddit") else table.kind)
@@ -323,11 +324,16 @@ def cell(study: Study, run: Run) -> dict[str, Any]:
         return _cell("visual")
     arm = next(arm for arm in study.arms if arm.name == table.arm)
     dose = getattr(arm, "share", None) if arm.kind == "mixed" else None
-    return _cell(arm.kind if arm.kind in CONTROL_ARMS else "language", arm.name, dose)
+    if arm.kind in CONTROL_ARMS:
+        return _cell(arm.kind, arm.name, dose)
+    varies = {"name", "arm", "encoder"}
+    wanted = table.model_dump(exclude=varies)
+    alike = next(other.name for other in study.pairs if other.model_dump(exclude=varies) == wanted)
+    return _cell("language", arm.name, encoder=table.encoder, alike=alike)
 
 
-def _cell(role: str, arm: str = "", dose: float | None = None) -> dict[str, Any]:
-    return {"arm": arm, "role": role, "dose": dose}
+def _cell(role: str, arm: str = "", dose: float | None = None, encoder: str = "", alike: str = "") -> dict[str, Any]:
+    return {"arm": arm, "role": role, "dose": dose, "encoder": encoder, "alike": alike}
 
 
 def chosen(training: Training) -> dict[str, str]:

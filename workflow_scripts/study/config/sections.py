@@ -458,7 +458,9 @@ class Study(Settings):
         "faster. null: they read the shards",
         examples=[{"shorter_side": 320}],
     )
-    recaption: RecaptionSection = Field(description="captioning and image-text matching (ITM) with BLIP-2")
+    recaption: RecaptionSection | None = Field(
+        description="captioning and image-text matching (ITM) with BLIP-2; null: no captions are generated or scored"
+    )
     arms: tuple[Arm, ...] = Field(min_length=1, description="captions that are compared; each arm has one per image")
     judges: tuple[Judge, ...] = Field((), description="what scores the captions of all arms")
     judge_comparison: JudgeComparisonSection = Field(

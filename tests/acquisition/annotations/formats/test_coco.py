@@ -84,17 +84,17 @@ def test_brackets_in_captions_do_not_count_as_nesting_and_a_bom_is_skipped(tmp_p
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"images": [', r"unreadable COCO file in .*a\.json"),
+        ('{"images": [', r"unreadable JSON file in .*a\.json"),
         ('{"images": [],\n "annotations": []}', r"no captioned images in .*a\.json: 0 images, 0 with annotations"),
         ('{"images": [{"id": 1}],\n "labels": 1}', r"no captioned images in .*a\.json: 1 images, 0 with"),
         ('{"images": [{"id": 1}],\n "annotations": {"a": 1}}', r"no captioned images"),
         (
             '{"images": [{"id": 1, "file_name": "' + "x" * (3 << 20),
-            r"unreadable COCO file in .*without a quotation mark",
+            r"unreadable JSON file in .*without a quotation mark",
         ),
-        ('{"a":' + "[{" * 20_000, r"unreadable COCO file in .*: nested more than 100 levels deep"),
-        ('{"images": [], "a":' + '["[", "\\\\", "\\"",' * 100, r"unreadable COCO file in .*: nested more than 100"),
-        ('{"images": [{"id": 1e999}],\n "annotations": []}', r"no captioned images|unreadable COCO file"),
+        ('{"a":' + "[{" * 20_000, r"unreadable JSON file in .*: nested more than 100 levels deep"),
+        ('{"images": [], "a":' + '["[", "\\\\", "\\"",' * 100, r"unreadable JSON file in .*: nested more than 100"),
+        ('{"images": [{"id": 1e999}],\n "annotations": []}', r"no captioned images|unreadable JSON file"),
     ],
 )
 def test_files_that_are_not_coco_captions_are_rejected(tmp_path: Path, text: str, message: str) -> None:

@@ -27,7 +27,7 @@ def test_captions_are_read_from_text_files_beside_images(tmp_path: Path) -> None
         ("a/2.jpg", "", None),
         ("a/3.v2.jpg", "third", None),
         ("b.jpg", "a cat on a mat", None),
-        (None, None, "malformed_row"),
+        (None, None, "not_utf8"),
         (None, None, "oversized_row"),
         (None, None, "bad_path"),
         ("f.jpg", "in capitals", None),

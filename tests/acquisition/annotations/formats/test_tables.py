@@ -141,10 +141,10 @@ def test_a_damaged_row_does_not_affect_other_rows(tmp_path: Path) -> None:
     (folder / "t.csv").write_bytes(b"image,caption\na.jpg,one\nb.jpg\na.jpg,\xff\xfe\nb.jpg,two\nb.jpg,x,y,z\n")
     assert shown(read(folder)) == [
         ("a.jpg", "one", None),
-        (None, None, "NoneType"),
-        (None, None, "NoneType"),
+        ("b.jpg", None, "malformed_row"),
+        ("a.jpg", None, "not_utf8"),
         ("b.jpg", "two", None),
-        (None, None, "NoneType"),
+        ("b.jpg", None, "malformed_row"),
     ]
     (folder / "t.csv").unlink()
     long = json.dumps({"image": "a.jpg", "caption": "x" * (3 << 20)})

@@ -51,7 +51,7 @@ def test_samples_of_a_webdataset_have_the_expected_values(tmp_path: Path) -> Non
         (None, "no image", "no_image"),
         ("01.tar", None, None),
         (None, None, "malformed_row"),
-        (None, None, "malformed_row"),
+        (None, None, "not_utf8"),
         (None, None, "oversized_row"),
     ]
     assert [one.raw["url"] for one in samples[6:]] == ["01.tar/005", "01.tar/006", "01.tar/007"]

@@ -1,7 +1,7 @@
 """COCO-style JSON: lists ``images`` and ``annotations``, several captions for an image.
 
-An image gets the caption with the lowest annotation id; the others are counted as ``further_caption``. The file is
-streamed; memory holds the ids and file names of its images.
+An image gets the caption with the lowest annotation id, or the one that ``choose`` says; the others are counted as
+``further_caption``. The file is streamed; memory holds the ids and file names of its images.
 """
 
 from collections.abc import Iterator
@@ -9,30 +9,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import ijson
-
 from workflow_scripts.acquisition.annotations.formats.columns import Columns, fields_of
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
+from workflow_scripts.acquisition.annotations.formats.json_rows import LAYOUT, items
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, sample_of
+from workflow_scripts.acquisition.annotations.formats.several import Choose, Rank, captions_of, rank
 from workflow_scripts.acquisition.annotations.formats.tables import without_row
 from workflow_scripts.acquisition.annotations.rows import Apart
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.json_stream import PIECE, BoundedStream
 
 Id = int | str
 Record = dict[str, Any]
 _SAME = {name: name for name in ("image", "url", "caption", "id", "group")}
-LAYOUT = "expected COCO's {images: [{id, file_name, ...}], annotations: [{id, image_id, caption}]}"
 
 
-def coco_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
+def coco_samples(path: Path, columns: Columns, files: SourceFiles, choose: Choose | None = None) -> Iterator[Sample]:
     """A sample for each annotation, in order; then one without caption for each other image of the file and the source.
 
     Raises:
         PipelineError: the file is not JSON, or lacks one of the two lists.
     """
     images: dict[Id, Record] = {}
-    for image in _items(path, "images"):
+    for image in items(path, "images.item"):
         number = _id(image, "id")
         if number is None:
             yield Sample(None)
@@ -41,15 +39,18 @@ def coco_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[S
             yield replace(repeated, image=None, unfit=Apart.REPEATED_ID)
         else:
             images[number] = _described(image, number, columns)
-    captions: dict[Id, Id] = {}  # image -> its annotation with the lowest id
-    for annotation in _items(path, "annotations"):
+    captions: dict[Id, tuple[Rank, Id]] = {}  # image -> its annotation that is used
+    for annotation in items(path, "annotations.item"):
         number, of = _id(annotation, "id"), _id(annotation, "image_id")
-        if number is not None and of is not None and (of not in captions or _order(number) < _order(captions[of])):
-            captions[of] = number
+        if number is not None and of is not None:
+            text = next(iter(captions_of(annotation.get(fields_of(annotation, columns).get("caption", "")))), None)
+            found = ((text is None, *rank(choose, of, _order(number), text)), number)
+            captions[of] = min(found, captions.get(of, found), key=lambda both: both[0])
     if not images or not captions:
         value = f"{len(images)} images, {len(captions)} with annotations"
         raise PipelineError("no captioned images", path, value, LAYOUT)
-    yield from _annotated(path, columns, files, images, captions)
+    wanted = None if choose == "each" else {of: number for of, (_, number) in captions.items()}
+    yield from _annotated(path, columns, files, images, wanted)
     for number, image in images.items():
         if number not in captions:
             yield sample_of(image, _SAME, files)
@@ -63,10 +64,11 @@ def _described(image: Record, number: Id, columns: Columns) -> Record:
 
 
 def _annotated(
-    path: Path, columns: Columns, files: SourceFiles, images: dict[Id, Record], captions: dict[Id, Id]
+    path: Path, columns: Columns, files: SourceFiles, images: dict[Id, Record], wanted: dict[Id, Id] | None
 ) -> Iterator[Sample]:
+    """A sample for each annotation; all of them are used, or those that are ``wanted``, by the id of their image."""
     taken: set[Id] = set()
-    for annotation in _items(path, "annotations"):
+    for annotation in items(path, "annotations.item"):
         number, of = _id(annotation, "id"), _id(annotation, "image_id")
         if number is None or of is None:
             yield Sample(None)
@@ -75,20 +77,12 @@ def _annotated(
         row = {"image_id": str(of), "caption": caption}
         if of not in images:
             yield Sample(row, unfit=Apart.NO_IMAGE)
-        elif number != captions[of] or of in taken:
+        elif wanted is not None and (number != wanted[of] or of in taken):
             given = sample_of(images[of], _SAME, files).given_url
             yield Sample(row, unfit=Apart.FURTHER_CAPTION, given_url=given)
         else:
             taken.add(of)
             yield sample_of(images[of] | {"caption": caption}, _SAME, files)
-
-
-def _items(path: Path, name: str) -> Iterator[Any]:
-    try:
-        with open(path, "rb") as stream:
-            yield from ijson.items(BoundedStream(stream), f"{name}.item", use_float=True, buf_size=PIECE)
-    except (ijson.JSONError, ValueError, OverflowError) as error:
-        raise PipelineError("unreadable COCO file", path, error, LAYOUT) from None
 
 
 def _id(record: Any, name: str) -> Id | None:

@@ -29,7 +29,7 @@ class Columns(Settings):
 USUAL: dict[str, tuple[str, ...]] = {
     "image": ("image", "image_path", "file_name", "filename", "filepath", "path", "file"),
     "url": ("url", "image_url", "coco_url", "flickr_url"),
-    "caption": ("caption", "text", "title"),
+    "caption": ("caption", "captions", "text", "title", "sentences"),
     "id": ("id", "image_id", "key"),
     "group": ("group", "subreddit"),
     "created_utc": ("created_utc",),

@@ -11,6 +11,7 @@ from workflow_scripts.core.errors import PipelineError
 
 Format = Literal["redcaps", "folder", "table", "webdataset", "coco"]
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
+FLICKR = ("captions.txt", ".token.txt", ".token")  # tables of Flickr8k and Flickr30k, at the end of a file's name
 PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 HEAD = 1 << 16  # bytes at the start of a file that tell its format
 
@@ -69,6 +70,8 @@ def _folder(source: Path, wanted: Format | None, table: str | None) -> Layout:
         value = " and ".join(f"{files[0].name} ({format})" for format, files in found.items())
         raise PipelineError("several formats", source, value, "set annotations.format, or annotations.table, to one")
     format, files = next(iter(found.items()), (wanted or "folder", []))
+    if format == "folder" and wanted is None:
+        _check_no_table_below(source)
     if format == "webdataset":
         if not files:
             packed = next((name for name in names if name.lower().endswith(PACKED_TARS)), None)
@@ -81,6 +84,21 @@ def _folder(source: Path, wanted: Format | None, table: str | None) -> Layout:
             raise PipelineError(f"no single {format} file", source, value, "name it in annotations.table")
         return Layout(format, source, _inside(source, files[0].name))
     return Layout(format, source)
+
+
+def _check_no_table_below(source: Path) -> None:
+    """Raise PipelineError for a folder with JSON or tables in subfolders, as COCO's, but without any text file."""
+    tables: list[str] = []
+    for folder, folders, names in os.walk(source):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if any(name.lower().endswith(".txt") and not name.startswith(".") for name in names):
+            return
+        there = [name for name in sorted(names) if name.lower().endswith((*TABLES, ".json")) and name[0] != "."]
+        tables += [os.path.relpath(os.path.join(folder, name), source) for name in there]
+    if tables:
+        best = next((name for name in tables if "caption" in name.lower()), tables[0])
+        advice = f"set annotations.table: {best} and, if its paths start from a subfolder, annotations.images"
+        raise PipelineError("captions in a subfolder", source, f"no text files beside the images, but {best}", advice)
 
 
 def _inside(source: Path, table: str) -> Path:
@@ -101,7 +119,7 @@ def _candidates(source: Path, names: list[str]) -> dict[Format, list[Path]]:
     others = [name for name in names if name not in companions]
     by_format: dict[Format, list[str]] = {
         "webdataset": tars,
-        "table": [name for name in others if name.lower().endswith(TABLES)],
+        "table": [name for name in others if name.lower().endswith((*TABLES, *FLICKR))],
         "coco": [name for name in others if name.lower().endswith(".json")],
     }
     return {format: [source / name for name in found] for format, found in by_format.items() if found}
@@ -132,11 +150,13 @@ def _is_tar(head: bytes) -> bool:
 
 
 def kind_of_table(head: bytes) -> Literal["parquet", "csv", "tsv", "jsonl", "json"]:
-    """The kind of a table from its first ``HEAD`` bytes; ``json`` is a single object, such as a COCO file."""
+    """The kind of a table from its first ``HEAD`` bytes; ``json`` is a single object or list, as in COCO files."""
     if head.startswith(b"PAR1"):
         return "parquet"
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     line = first.partition(b"\n")[0].rstrip()
+    if first.startswith(b"["):
+        return "json"
     if first.startswith(b"{"):
         # A COCO file is often a single line, longer than what was read; a row of JSON lines ends within it.
         is_row = line.endswith(b"}") and b'"annotations"' not in line

@@ -4,7 +4,9 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,10 +18,12 @@ from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.layout import HEAD, kind_of_table
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, image_sample, sample_of
 from workflow_scripts.acquisition.annotations.json_reader import LARGEST_ROW, Oversized
-from workflow_scripts.core.files.foreign import batches, readable
+from workflow_scripts.acquisition.annotations.rows import Apart
+from workflow_scripts.core.files.foreign import batches, readable, refuse_lists
 
 PEEKED = 100  # JSON lines, one of which at least must have the fields that a table needs
 _UNDECODED = re.compile("[\udc80-\udcff]")
+_NUMBERED = re.compile(r".+\.\w+#\d+")
 ADVICE = "give a parquet, CSV, TSV or JSON lines table in UTF-8"
 Record = dict[str, Any]
 
@@ -69,19 +73,31 @@ def _parquet(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sampl
 
 
 def _delimited(path: Path, delimiter: str, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
-    rows = _csv_rows(path, delimiter)
-    header = [_UNDECODED.sub("�", name) for name in next(rows, [])]
+    header = [_UNDECODED.sub("�", name) for name in next(_csv_rows(path, delimiter), [])]
+    numbered = len(header) == 2 and _NUMBERED.fullmatch(header[0]) is not None
+    quoting = csv.QUOTE_NONE if numbered else csv.QUOTE_MINIMAL
+    if numbered:  # a row of Flickr8k's, which has neither header nor quotation marks
+        header = ["image", "caption"]
     fields = check_fields(header, columns, path)
     places = {name: header.index(name) for name in fields.values()}
-    for row in rows:
-        record = {name: row[place] for name, place in places.items()} if len(row) == len(header) else {}
-        if not record or any(_UNDECODED.search(value) for value in record.values()):
-            yield Sample(None)
-        else:
-            yield sample_of(record, fields, files)
+
+    def rows() -> Iterator[list[str]]:
+        return islice(_csv_rows(path, delimiter, quoting), 0 if numbered else 1, None)
+
+    captions = [row[places[fields["caption"]] :][:1] for row in islice(rows(), PEEKED)]
+    refuse_lists(path, fields["caption"], [text for cell in captions for text in cell])
+    for row in rows():
+        if numbered:
+            row[0] = row[0].rpartition("#")[0]
+        record = {name: row[place] for name, place in places.items() if place < len(row)}
+        unfit = Apart.MALFORMED_ROW if len(row) != len(header) else None
+        if any(_UNDECODED.search(value) for value in record.values()):
+            unfit = Apart.NOT_UTF8
+        sample = sample_of(record, fields, files)  # its image counts as named, also where the row is not used
+        yield replace(sample, raw=sample.raw | {"caption": None}, unfit=unfit) if unfit else sample
 
 
-def _csv_rows(path: Path, delimiter: str) -> Iterator[list[str]]:
+def _csv_rows(path: Path, delimiter: str, quoting: int = csv.QUOTE_MINIMAL) -> Iterator[list[str]]:
     """The rows of a CSV table that are not blank; bytes that are not UTF-8 become lone surrogates.
 
     Raises:
@@ -100,7 +116,7 @@ def _csv_rows(path: Path, delimiter: str) -> Iterator[list[str]]:
 
     csv.field_size_limit(LARGEST_ROW)
     with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        reader, first = csv.reader(lines(stream), delimiter=delimiter, strict=True), 1
+        reader, first = csv.reader(lines(stream), delimiter=delimiter, quoting=quoting, strict=True), 1
         try:
             for row in reader:
                 if row:
