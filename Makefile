@@ -1,29 +1,43 @@
 # `make demo` and `make test` work on a fresh machine with python3 >= 3.11, pip, venv and make.
+# PyTorch from PyPI contains CUDA, several GB. Without a GPU: make TORCH_INDEX=https://download.pytorch.org/whl/cpu demo
 PYTHON ?= python3
+TORCH_INDEX ?=
 BIN := .venv/bin
-STAMP := .venv/.installed
-EXTRAS := cpu,demo,dev,slurm
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+DEMO := .venv/.installed
+TOOLS := .venv/.installed-tools
+FEW := cpu,demo
+ALL := $(FEW),dev,slurm
 
 .PHONY: demo test check docs site pins clean
 
-$(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "error: Python too old in $(PYTHON): $$($(PYTHON) -V); use 3.11 or newer: make PYTHON=python3.12" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[$(EXTRAS)]'
-	@# on all cores, which pip can't; without the packages' own tests; some packages have files of Python 2
-	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
-	@touch $(STAMP)
+# $(1): extras. compileall works on all cores, which pip can't; without the packages' own tests; some have files of Python 2.
+define INSTALL
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "error: Python too old in $(PYTHON): $$($(PYTHON) -V); use 3.11 or newer: make PYTHON=python3.12" >&2; exit 1; }
+@echo "Installing packages into .venv, which takes some minutes"
+$(PYTHON) -m venv .venv
+$(PIP) install --no-compile -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[$(1)]'
+@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
+endef
 
-demo: $(STAMP) ## the whole pipeline on synthetic data; ends with the table of arms and the path of the report
+$(DEMO): pyproject.toml constraints.txt
+	$(call INSTALL,$(FEW))
+	@touch $@
+
+$(TOOLS): pyproject.toml constraints.txt
+	$(call INSTALL,$(ALL))
+	@touch $(DEMO) $@
+
+demo: $(DEMO) ## the whole pipeline on synthetic data; ends with the table of arms and the path of the report
 	$(BIN)/snakemake --profile profiles/demo
 	$(BIN)/faithful-pairs show results/demo
 
-test: $(STAMP) ## all tests, with coverage
+test: $(TOOLS) ## all tests, with coverage
 	$(BIN)/python -m slipcover --json --out .coverage -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 	@$(BIN)/python -m slipcover --fail-under 85 --out .coverage --merge .coverage
 
-check: $(STAMP) ## style, types, imports, generated documentation and size
+check: $(TOOLS) ## style, types, imports, generated documentation and size
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
@@ -33,7 +47,7 @@ check: $(STAMP) ## style, types, imports, generated documentation and size
 	$(BIN)/python -m tests.budget
 	$(BIN)/snakemake --lint
 
-docs: $(STAMP) ## regenerate the tables and the schema in docs/, and write the reference pages into docs/generated/
+docs: $(TOOLS) ## regenerate the tables and the schema in docs/, and write the reference pages into docs/generated/
 	$(BIN)/python -m workflow_scripts.commands.reference
 	$(BIN)/python -m workflow_scripts.study.reference
 	$(BIN)/python -m tests.provenance.why_page
@@ -58,12 +72,11 @@ for package in sorted(packages, key=lambda package: package["name"].lower()):
 endef
 export PINS
 
-pins: $(STAMP) ## the newest versions that pyproject.toml allows, as constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed \
-		--report .venv/pins.json '.[$(EXTRAS)]'
+pins: $(TOOLS) ## the newest versions that pyproject.toml allows, as constraints.txt
+	$(PIP) install --quiet --dry-run --ignore-installed --report .venv/pins.json '.[$(ALL)]'
 	@$(BIN)/python -c "$$PINS" <.venv/pins.json >.venv/pins.txt
 	@mv .venv/pins.txt constraints.txt
-	@touch $(STAMP)
+	@touch $(DEMO) $(TOOLS)
 
 clean: ## remove results, caches and the environment
 	rm -rf .venv .snakemake results/* .mypy_cache .pytest_cache .ruff_cache

@@ -6,9 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-ROOT = Path(workflow.basedir)
-
 from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.code_equivalence import accepted, counted_code
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.config.files import read_config
@@ -23,7 +22,7 @@ from workflow_scripts.provenance.crate.contents import METADATA
 from workflow_scripts.study.snakemake.planning import Planning
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
 from workflow_scripts.study.snakemake.arguments import Turns, input_words, other_arms
-from workflow_scripts.study.active_config import BASE, remember
+from workflow_scripts.study.active_config import base_files, remember
 from workflow_scripts.study.estimates.requests import Requests
 from workflow_scripts.study.config.stages import declaration, facts
 from workflow_scripts.study.units import Units
@@ -41,7 +40,7 @@ if not workflow.is_main_process:
 
 # Snakemake has merged these files into `config`; they are read again because errors name the line of a key.
 overlays = [str(path) for path in workflow.overwrite_configfiles]
-base = [] if workflow.config_settings.replace_workflow_config else [BASE]
+base = [] if workflow.config_settings.replace_workflow_config else [str(path) for path in base_files()]
 overrides = dict(workflow.config_settings.config)
 try:
     if workflow.is_main_process:
@@ -189,6 +188,9 @@ def check_before_start(jobs, dry_run):
     own_python = not workflow.deployment_settings.deployment_method
     start = Start(UNITS, Path(RESULTS), jobs, local=local, own_python=own_python, lock_file=CONFIG.lock_file)
     tell(findings(start), dry_run or workflow.touch)
+    if workflow.dag_settings.forcetargets or workflow.dag_settings.forceall or workflow.dag_settings.forcerun:
+        again = "forced jobs take what the cache has; to recompute and compare: faithful-pairs verify"
+        sys.stderr.write(f"note: {again} {OUT}\n")
 
 
 # The main process decides from run records what is stale; the jobs that it starts only follow.

@@ -139,8 +139,12 @@ def test_the_sentence_says_where_language_overtakes_self_at_both_lengths(at_self
     rng = np.random.default_rng(3)
     found = study("claims-demo-c3", CONTRASTS["c3"], RUNS["c3"], drawn(rng, RUNS["c3"], mean))
     *_, full, short = clauses(OF_CLAIM["C3"], found)
-    assert full.startswith("on the fitted line, language pairs ") and text in full
-    assert text in short and short.endswith(" after the short training")
+    assert full.startswith("on the line fitted to accuracy, language pairs ")
+    assert short.startswith("on the line fitted to accuracy after the short training, language pairs ")
+    assert text in full and text in short
+    for told in (full, short):
+        _, both, other = told.partition(" (by the probe's other objective, they overtake self pairs at ")
+        assert bool(both) == (at_self == 0.1) and (not both or other.endswith(" faithful captions)"))
 
 
 @pytest.mark.parametrize(("faithful", "least", "most"), [(0.35, 25, 45), (0.0, 0, 8), (1.0, 92, 100)])

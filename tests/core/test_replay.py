@@ -39,7 +39,7 @@ NOT_NEEDED = {
     "core.sources": "a source whose stored hashes are lost or damaged is hashed again",
     "pretraining.monitor.tracking": "without its last step a tracker gets steps twice; the curve is the record",
 }
-SAMPLE, AT_LEAST, SEED, MIXES = 200, 2_500, 0, 4
+SAMPLE, AT_LEAST, SEED, MIXES = 100, 1_250, 0, 2
 NAMES = [one.name for one in scenarios(Truth((), Path()))]
 looked_at: dict[tuple[str, str], int] = {}  # number of states by model and scenario
 

@@ -192,9 +192,9 @@ def test_preprocessing_that_differs_from_training_is_an_error(tmp_path: Path) ->
     ("layout", "architecture", "message"),
     [
         ("timm", "vit_tinny", "unknown architecture of timm in the config: vit_tinny; .*vit_"),
-        ("timm", "resnet50.nonsense", r"unknown weights of timm in networks: resnet50\.nonsense; correct the part"),
+        ("timm", "resnet50.nonsense", r"unknown weights of timm in the config: resnet50\.nonsense; .*resnet50\."),
         ("torchvision", "resnet51", "unknown architecture of torchvision in the config: resnet51; .*resnet50"),
-        ("torchvision", "resnet50.V9", "unknown weights of torchvision in resnet50: V9; .*IMAGENET1K_V1"),
+        ("torchvision", "resnet50.V9", "unknown weights of torchvision's resnet50 in the config: V9; .*IMAGENET1K_V1"),
         ("torchvision", "squeezenet1_0", "network without a linear classifier"),
     ],
 )

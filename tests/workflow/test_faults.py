@@ -35,20 +35,18 @@ def test_missing_sources_are_reported_before_anything_runs(fresh: Checkout) -> N
     words = overlay(fresh, "recaption: {captioner: no/such/folder, matcher: README.md}")
     expected = [
         "missing source captioner in no/such/folder: nothing there; correct the path in the config, or put it there",
-        "wrong source encoder-blip2 in README.md: a file; give a folder",
-        "wrong source matcher in README.md: a file; give a folder",
+        "wrong source encoder-blip2 (also matcher) in README.md: a file; give a folder",
     ]
     status, printed = fresh.run("-n", "--quiet", "all", *words)
     assert status == 0, printed[-2000:]
-    assert [line for line in printed.splitlines() if line.startswith("warning: ")] == [
-        f"warning: {e}" for e in expected
-    ]
+    errors = [f"error: {one}" for one in expected]
+    assert printed.splitlines()[-3:] == ["A run would end with 2 errors:", *errors] and "warning: " not in printed
     status, printed = fresh.run(*words)
     assert status == 1 and "Traceback" not in printed
-    assert printed.splitlines()[-3:] == [f"error: {one}" for one in expected]
+    assert printed.splitlines()[-2:] == errors
     assert not (fresh.folder / "results/tiny").exists()
     status, printed = fresh.run("results/tiny/demo_world/world.manifest.json", *words)
-    assert status == 0 and "warning: " not in printed, printed[-2000:]
+    assert status == 0 and "error: " not in printed, printed[-2000:]
 
 
 def test_zip_without_annotations(fresh: Checkout) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from workflow_scripts.claims.catalogue import ORDER, SCALES
 from workflow_scripts.claims.findings import Found, read
 from workflow_scripts.claims.photos import has_masks, overlay
-from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.digest import PROJECT, ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import make_folders, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
@@ -58,7 +58,8 @@ def planned(names: Iterable[str], scale: str, photos: Path | None = None) -> lis
             the project's folder.
     """
     if not Path.cwd().samefile(ROOT):
-        raise PipelineError("another working folder", Path.cwd(), f"the project is in {ROOT}", "start this there")
+        advice = f"start this in {ROOT}" if PROJECT == ROOT else "start this in a clone of the project"
+        raise PipelineError("another working folder", Path.cwd(), "it is not that of the project", advice)
     wanted = [name.upper() for name in names]
     unknown = [name for name in wanted if name not in ORDER]
     if unknown:

@@ -65,11 +65,12 @@ def _shown(part: Part, value: float | None) -> str:
 
 def _overtakes(study: Found, suffix: str) -> str:
     """Where language pairs overtake self pairs, under both objectives if they differ."""
-    texts = dict.fromkeys(one.text for one in study.crossings(LINES, suffix))
+    texts = list(dict.fromkeys(crossing.text for crossing in study.crossings(LINES, suffix)))
     if not texts:
         return ""
-    short = " after the short training" if suffix else ""
-    return f"on the fitted line, language pairs {' or '.join(texts)}{short}"
+    when = " after the short training" if suffix else ""
+    other = f" (by the probe's other objective, they {texts[1]})" if len(texts) > 1 else ""
+    return f"on the line fitted to accuracy{when}, language pairs {texts[0]}{other}"
 
 
 def _faithful(shares: Sequence[Crossing]) -> str:

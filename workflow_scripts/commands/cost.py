@@ -54,8 +54,7 @@ def command(
       1  a config file is missing or faulty, or --measured finds no study
       2  wrong usage
     """
-    from workflow_scripts.core.digest import ROOT
-    from workflow_scripts.study.active_config import BASE
+    from workflow_scripts.study.active_config import base_files
     from workflow_scripts.study.config.files import read_config
     from workflow_scripts.study.config.study import load_study
     from workflow_scripts.study.estimates.cost import KEPT, SIZES, TFLOPS, costs, few_pairs, fixed_rows, table
@@ -63,7 +62,7 @@ def command(
     from workflow_scripts.study.estimates.power import in_short, powers
     from workflow_scripts.study.units import Units
 
-    study = load_study(read_config([ROOT / BASE, *(configfile or [])]))
+    study = load_study(read_config([*base_files(), *(configfile or [])]))
     units, own, speed = Units(study), rows or fixed_rows(study), tflops or TFLOPS
     found = measure(Path("results"), study.compute.device, speed) if measured else Measurements()
     texts: list[str] = []

@@ -39,14 +39,13 @@ def command(
       1  with --check, the lock is missing or out of date; or a source can't be reached, or a config file is faulty
       2  wrong usage
     """
-    from workflow_scripts.core.digest import ROOT
     from workflow_scripts.core.files.durable import write_durable
-    from workflow_scripts.study.active_config import BASE
+    from workflow_scripts.study.active_config import base_files
     from workflow_scripts.study.config.files import read_config, shown
     from workflow_scripts.study.config.lock import resolve
     from workflow_scripts.study.config.study import checked_study
 
-    config = read_config([ROOT / BASE, *(configfile or [])])
+    config = read_config([*base_files(), *(configfile or [])])
     path = config.lock_file
     assert path is not None
     before = _before(path, check)

@@ -17,12 +17,14 @@ from workflow_scripts.commands import (
     audit,
     browse,
     cache_gc,
+    check,
     claims,
     config,
     cost,
     crate,
     diff,
     export,
+    init,
     label,
     lock,
     power,
@@ -39,6 +41,8 @@ from workflow_scripts.core.runtime.process import check_assertions
 
 # Sub-command -> its function, and its exit status after an error, as documented in its help.
 COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
+    "init": (init.command, 1),
+    "check": (check.command, 1),
     "status": (status.command, 1),
     "show": (show.command, 1),
     "audit": (audit.command, 2),
@@ -82,6 +86,7 @@ def root(
 
     \b
     Examples:
+      faithful-pairs check my-study.yaml    # what does it lack, and what would it cost?
       faithful-pairs status results/demo    # how far is it?
       faithful-pairs show results/demo      # the table of arms
       faithful-pairs audit results/demo     # is every file intact?

@@ -33,6 +33,8 @@ from workflow_scripts.core.registry import members
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "workflow_scripts"
+PROJECT = ROOT if (ROOT / "Snakefile").is_file() else ROOT / PACKAGE / "project"
+"""The folder with Snakefile, rules, config.yaml and profiles: the checkout or, in a wheel, where setup.py puts them."""
 MADE_BY = hashlib.sha256(source(__file__) or b"").hexdigest()
 # Modules that load code, or that store, find, verify, log or show artifacts and the progress of jobs. The format of the
 # manifest has its own version number in the key.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.artifact import MANIFEST, label_of
 from workflow_scripts.core.code_equivalence import accepted
-from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.digest import PROJECT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.notes import read_note, write_note
 from workflow_scripts.study.config.files import read_config
@@ -27,6 +27,12 @@ BASE = "config.yaml"
 NOTES = ".configs"  # folder of the notes, in a results folder
 _ARTIFACTS = f"*/*{MANIFEST}"
 _ADVICE = "run snakemake -n with the config files of that study; it writes the note"
+
+
+def base_files() -> list[Path]:
+    """The config files below all overlays: the project's, and that of a study with a folder of its own (``init``)."""
+    own, theirs = Path(BASE), PROJECT / BASE
+    return [theirs, own] if own.is_file() and not own.samefile(theirs) else [theirs]
 
 
 def remember(
@@ -87,6 +93,16 @@ def _noted(results: Path, study: str) -> dict[str, Any]:
     return noted
 
 
+def config_files(results: Path, study: str) -> list[str]:
+    """The overlays that the last run of a study was given; empty if none is known.
+
+    Raises:
+        PipelineError: the note of the last run is damaged.
+    """
+    below = {os.path.abspath(path) for path in base_files()}
+    return [name for name in _noted(results, study).get("configfiles", ()) if os.path.abspath(name) not in below]
+
+
 def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | None":
     """The study's units by its current config; None if no config is known for it.
 
@@ -96,10 +112,10 @@ def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | N
     Raises:
         PipelineError: a config file or the note of the last run is missing or faulty.
     """
-    names, overrides = [BASE, *files], {}
+    names, overrides = [*map(str, base_files()), *files], {}
     if not files:
         noted = _noted(results, study)
-        names, overrides = noted.get("configfiles", [BASE]), noted.get("config", {})
+        names, overrides = noted.get("configfiles", names), noted.get("config", {})
         if any(_find(name) is None for name in names):
             return None
     config = read_config([_find(name) or name for name in names], overrides)
@@ -118,7 +134,7 @@ def note_of(results: Path, study: str) -> Path:
 
 
 def _find(name: str) -> Path | None:
-    return next((path for path in (Path(name), ROOT / name) if path.is_file()), None)
+    return next((path for path in (Path(name), PROJECT / name) if path.is_file()), None)
 
 
 HIGHEST = 6  # folders between a data file and the results folder

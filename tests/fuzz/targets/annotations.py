@@ -35,11 +35,12 @@ class Fuzzed(Target):
     def make(self, rng: random.Random) -> Files:
         """One zip."""
         target = io.BytesIO()
-        with zipfile.ZipFile(target, "w", rng.choice(PACKED)) as archive:
-            for name in rng.sample(NAMES, rng.randint(1, 3)):
-                archive.writestr(_name(name, rng), _content(rng))
+        with zipfile.ZipFile(target, "w") as archive:
+            packed = rng.choice(PACKED)
+            for name in rng.sample(NAMES, rng.randint(1, 3)):  # a ZipInfo has a fixed date, names alone get the clock's
+                archive.writestr(zipfile.ZipInfo(_name(name, rng)), _content(rng), packed)
             if rng.random() < 0.1:
-                archive.writestr(rng.choice(STRANGE), b"{}")
+                archive.writestr(zipfile.ZipInfo(rng.choice(STRANGE)), b"{}", packed)
         data = target.getvalue()
         return {"zip": mutate_bytes(data, rng, (data,), most=3) if rng.random() < 0.3 else data}
 

@@ -46,7 +46,8 @@ def test_an_arm_depends_on_the_arm_named_as_its_base() -> None:
 
 def test_the_base_of_an_arm_is_original_by_default() -> None:
     assert read_by(study_with({"name": "s", "kind": "shuffled"}), "s") == ["original"]
-    message = r"unknown arm in config.arms.0.base: original; choose from mine, s \("
+    places = r"config.arms.0.base, also config.pairs.0.arm, config.pairs.6.arm"
+    message = rf"unknown arm in {places}: original; choose from mine, s \("
     with pytest.raises(PipelineErrors, match=message):
         load_study(merged() | {"arms": [{"name": "s", "kind": "shuffled"}, FILE]})
 

@@ -170,3 +170,11 @@ def test_config_mistakes_are_reported(overlay: str, message: str) -> None:
     with pytest.raises(PipelineError) as mistake:
         load_study(config)
     assert message in str(mistake.value)
+
+
+def test_a_misspelt_key_that_is_required_is_one_error() -> None:
+    change = {"judges": [{"nmae": "mine", "kind": "blip2"}]}
+    with pytest.raises(PipelineError) as mistake:
+        load_study(changed(merged(), change))
+    assert [one.what for one in mistake.value.errors] == ["unknown key"]
+    assert "'nmae'; did you mean name?" in str(mistake.value)

@@ -15,6 +15,7 @@ import pytest
 from tests.helpers import Fails
 from tests.study.config.configs import planned
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
+from workflow_scripts.study.active_config import remember
 from workflow_scripts.study.snakemake.internals import LOGGER
 from workflow_scripts.study.snakemake.startup import check_targets, check_working_folder, name_user, stop
 from workflow_scripts.study.units import Units
@@ -34,7 +35,26 @@ def test_artifacts_of_the_study_rules_and_other_files_pass(units: Units, tmp_pat
         base / "data_card/data_card.run.json",
         base / "download/00001.run.json",
     ]
-    check_targets(["report", "elsewhere.manifest.json", str(base / "crate/x.json"), *map(str, known)], tmp_path, units)
+    targets = {"report", "elsewhere.manifest.json", str(base / "crate/x.json"), *map(str, known)}
+    assert check_targets(targets, tmp_path, units) == targets
+
+
+def test_the_name_of_a_stage_stands_for_all_its_artifacts(units: Units) -> None:
+    found = check_targets(["download", "report"], Path("results"), units)
+    assert found == {"report", *(f"results/tiny/download/{shard}.manifest.json" for shard in ("00000", "00001"))}
+    with pytest.raises(PipelineErrors, match="unknown artifact in tokens: the study has none of this stage"):
+        check_targets(["tokens"], Path("results"), planned("tests/config/nano.yaml"))
+
+
+def test_an_artifact_of_another_study_names_its_config(
+    units: Units, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    remember(Path("results"), "demo", ["over.yaml"], {})
+    target = "results/demo/report/index.manifest.json"
+    message = f"artifact of another study in {target}: the config is that of tiny; .* {target} --configfile over.yaml"
+    with pytest.raises(PipelineErrors, match=message):
+        check_targets([target], Path("results"), units)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.digest import PROJECT, ROOT
 from workflow_scripts.core.runtime.environment import THREAD_VARIABLES, recorded_variables, versions
 from workflow_scripts.core.runtime.precision import TF32, current_switches
 
@@ -113,8 +113,10 @@ def ask(*command: str) -> str | None:
 def git_state(root: Path = ROOT) -> dict[str, Any]:
     """``commit``, ``dirty`` (tracked files differ from it) and ``diff`` (sha256 of that difference, null when clean).
 
-    All null if git gives no answer.
+    All null if git gives no answer, or if the package is installed, perhaps inside another project.
     """
+    if root == ROOT != PROJECT:
+        return dict.fromkeys(("commit", "dirty", "diff"))
     git = ("git", "-c", f"safe.directory={root}", *_PLAIN_DIFF, "-C", str(root))
     commit = ask(*git, "rev-parse", "HEAD")
     changes = ask(*git, *_DIFF) if commit else None

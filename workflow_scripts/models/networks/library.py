@@ -1,8 +1,9 @@
 """A library of architectures: how to build one without its classifier, and what Grad-CAM needs of it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.errors import PipelineError
@@ -18,6 +19,8 @@ class Library:
     Attributes:
         name: the part before the colon.
         summary: one phrase.
+        check: refuses an architecture, or ``<architecture>.<weights>``, that the library does not know, with a
+            :class:`PipelineError`; None if the library has one architecture.
         build: (architecture, side of an image in pixels, further settings as JSON) -> the network without its
             classifier, (n, 3, h, w) -> (n, features) float32, with random weights from torch's global generator.
         layer: path of the module that Grad-CAM explains by default; empty if it is unknown.
@@ -27,10 +30,19 @@ class Library:
 
     name: str
     summary: str
+    check: "Callable[[str], None] | None"
     build: "Callable[[str, int, Mapping[str, Any]], nn.Module]"
     layer: "Callable[[nn.Module], str]"
     to_map: "Callable[[nn.Module, Any], Tensor]"
     trains: bool
+
+
+def unknown(what: str, name: str, names: Iterable[str]) -> PipelineError:
+    """The error for a name that a library does not know, with the closest of its names."""
+    names = [*names]
+    close = get_close_matches(name, names, 3)
+    advice = f"did you mean {' or '.join(close)}?" if close else f"choose from {', '.join(names[:10])}, ..."
+    return PipelineError(f"unknown {what}", "the config", name, advice)
 
 
 def as_map(output: Any, prefix: int, last: bool = False) -> "Tensor":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.digest import PROJECT, ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import canonical, digest
 from workflow_scripts.core.key import root_hash
@@ -143,7 +143,7 @@ def describe(
     license_text: str,
     published: Published,
     limit: int,
-    root: Path = ROOT,
+    root: Path = PROJECT,
 ) -> Crate:
     """The crate of a study.
 
@@ -153,7 +153,7 @@ def describe(
         license_text: licence of the study.
         published: which data files may be included.
         limit: maximum size in bytes of included data files.
-        root: the checkout, whose Snakefile and rules are included.
+        root: the project, whose Snakefile and rules are included.
     """
     ordered = in_order(nodes)
     files = {manifest_path(node): (node.path, node.hash) for node in ordered}
@@ -170,7 +170,7 @@ def describe(
         }
         files |= {f"files/{node.label}{suffix}": (node.file(suffix), sha256) for suffix, sha256 in along.items()}
         _describe_job(graph, node, along)
-    _describe_stages(graph, ordered, root)
+    _describe_stages(graph, ordered)
     return Crate({"@context": CONTEXT, "@graph": graph.entities()}, files)
 
 
@@ -339,7 +339,7 @@ def _type_of(value: Any) -> str:
     return "Float" if isinstance(value, float) else "Text"
 
 
-def _describe_stages(graph: Graph, nodes: Sequence[Node], root: Path) -> None:
+def _describe_stages(graph: Graph, nodes: Sequence[Node]) -> None:
     """What each stage does, from its file's first line; its place in the order; its code, if all jobs ran the same."""
     codes: dict[str, set[str | None]] = {}
     for node in nodes:
@@ -347,7 +347,7 @@ def _describe_stages(graph: Graph, nodes: Sequence[Node], root: Path) -> None:
     for position, (stage, versions) in enumerate(codes.items()):
         graph.put(local("step", stage), "HowToStep", position=str(position))
         version = versions.pop() if len(versions) == 1 else None
-        path = root / "workflow_scripts" / "stages" / f"{stage}.py"
+        path = ROOT / "workflow_scripts" / "stages" / f"{stage}.py"
         text = (ast.get_docstring(ast.parse(path.read_bytes())) or "") if path.is_file() else ""
         about = {"softwareVersion": version, "description": text.split("\n")[0] or None}
         graph.put(local("stage", stage), "SoftwareApplication", **about)

@@ -53,12 +53,25 @@ def unused_settings(where: Path, item: Any, kinds: Mapping[str, Kind]) -> Iterat
 
 
 def placed(error: PipelineError, root: Node) -> PipelineErrors:
-    """The errors without repetition, with the file and line of their paths in the config."""
-    found = [
-        SettingError(one.what, one.path, one.value, one.advice, root) if isinstance(one, SettingError) else one
-        for one in error.errors
-    ]
-    return PipelineErrors(list({str(one): one for one in found}.values()))
+    """The errors without repetition, with the file and line of their paths in the config.
+
+    A name that is unknown at several places is one error: often the place that should define it has a typing mistake.
+    """
+    found: dict[object, list[PipelineError]] = {}
+    for one in error.errors:
+        if isinstance(one, SettingError):
+            one = SettingError(one.what, one.path, one.value, one.advice, root)
+        same = one.what.startswith("unknown ") and one.what != "unknown key"
+        found.setdefault((one.what, str(one.value), one.advice) if same else str(one), []).append(one)
+    return PipelineErrors([_together(list({str(one): one for one in group}.values())) for group in found.values()])
+
+
+def _together(same: list[PipelineError]) -> PipelineError:
+    first, *more = same
+    if not more:
+        return first
+    others = ", ".join(str(one.where).rpartition("(")[2].removesuffix(")") for one in more[:FEW])
+    return PipelineError(first.what, f"{first.where}, also {others}", first.value, first.advice)
 
 
 def validation_errors(
@@ -77,7 +90,12 @@ def validation_errors(
         # Pydantic's locations also contain the names of a union's members.
         path = path if detail["type"] == "missing" else root.at(path)[1]
         groups.setdefault(path, []).append(detail)
+    unknown = [path for path, details in groups.items() if details[0]["type"] == "extra_forbidden"]
     for path in list(groups):
+        misspelt = [str(one[-1]) for one in unknown if one[:-1] == path[:-1]]
+        if groups[path][0]["type"] == "missing" and get_close_matches(str(path[-1]), misspelt, 1, 0.6):
+            del groups[path]  # the error about the misspelt key names it
+            continue
         # Pydantic reports a list as too short if its only member is refused.
         if groups[path][0]["type"] == "too_short" and any(path == one[: len(path)] != one for one in groups):
             del groups[path]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workflow_scripts import stages
 from workflow_scripts.core.declaration.facts import Facts, Tolerance
-from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.digest import PROJECT
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.core.settings import Settings
 
@@ -25,8 +25,8 @@ def stage_names() -> frozenset[str]:
 @cache
 def stages_in_order() -> list[str]:
     """Names of all stages in the order of their rules, which is the order of the workflow."""
-    included = INCLUDE.findall((ROOT / "Snakefile").read_text())
-    return [name for path in included for name in RULE.findall((ROOT / path).read_text())]
+    included = INCLUDE.findall((PROJECT / "Snakefile").read_text())
+    return [name for path in included for name in RULE.findall((PROJECT / path).read_text())]
 
 
 @cache

@@ -12,7 +12,7 @@ Neither was measured on a GPU: :data:`TFLOPS` is an assumption, and with it ever
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, cast
@@ -21,7 +21,7 @@ import yaml
 
 from workflow_scripts.core.declaration.facts import Cost, Load
 from workflow_scripts.core.declaration.parts import shards_of
-from workflow_scripts.core.digest import ROOT
+from workflow_scripts.core.digest import PROJECT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.evaluation.datasets.kinds import KINDS
@@ -40,7 +40,7 @@ SECONDS_PER_START = 5.0  # per job in it: start-up of another Snakemake, imports
 GROUPS = 350 * 13  # subreddits and years of RedCaps, at most
 KEPT = 0.6  # share of RedCaps' images that still exist: about 7 of 12 million in 2024
 SIZES = {"RedCaps-2020": 3_275_000, "RedCaps": 12_011_121}  # annotation rows; approximate for 2020
-PROFILE = ROOT / "profiles/slurm/profile.yaml"
+PROFILE = PROJECT / "profiles/slurm/profile.yaml"
 COLUMNS = ("jobs", "slurm_jobs", "core_hours", "gpu_hours")
 
 
@@ -76,7 +76,11 @@ class StageCost:
 
 
 def costs(
-    units: Units, rows: int, tflops: float = TFLOPS, factors: Mapping[str, float] = MappingProxyType({})
+    units: Units,
+    rows: int,
+    tflops: float = TFLOPS,
+    factors: Mapping[str, float] = MappingProxyType({}),
+    running: Collection[tuple[str, str]] | None = None,
 ) -> list[StageCost]:
     """Cost of every stage of a study over ``rows`` annotation rows, in the order in which they run.
 
@@ -85,17 +89,24 @@ def costs(
 
     Args:
         factors: by stage, by what the time that its rates give is multiplied, since finished jobs took so much longer.
+        running: stage and name of the artifacts that will be made; None for all.
     """
-    shards = [str(number) for number in range(shards_for(units.study, rows))]
+    shards = units.shards
+    if running is None:
+        shards = [str(number) for number in range(shards_for(units.study, rows))]
     names = {
         stage: shards if declared.unit == ("shard",) and units.names(stage) else units.needed(stage)
         for stage in stages_in_order()
         if (declared := declaration(stage)) is not None
     }
+    if running is not None:
+        names = {stage: [name for name in found if (stage, name) in running] for stage, found in names.items()}
     submitted = slurm_jobs(names, _group_sizes())
     made = []
     for stage, found in names.items():
-        busy, waits = busy_seconds(units, stage, found, (rows, rows * KEPT), tflops)
+        declared = declaration(stage)
+        share = len(found) / len(shards) if declared is not None and declared.unit == ("shard",) else 1.0
+        busy, waits = busy_seconds(units, stage, found, (rows * share, rows * share * KEPT), tflops)
         busy = busy if stage not in factors else max(busy, waits) * factors[stage]
         made.append(_cost(units, stage, len(found), submitted[stage], (busy, waits)))
     return made
@@ -201,8 +212,8 @@ def table(
             c.stage,
             f"{c.jobs:,}",
             f"{c.slurm_jobs:,}",
-            _hours(c.core_hours),
-            _hours(c.gpu_hours),
+            hours(c.core_hours),
+            hours(c.gpu_hours),
             *beside.get(c.stage, [""] * len(more)),
         ]
         for c in (*lines, total)
@@ -215,7 +226,7 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _hours(hours: float) -> str:
+def hours(hours: float) -> str:
     if not hours:
         return ""
     return "< 0.1" if hours < 0.1 else f"{hours:,.1f}" if hours < 10 else f"{hours:,.0f}"

@@ -35,6 +35,12 @@ class Requests:
         self._gpus = units.study.compute.device != "cpu"
         self._load_of = cache(partial(load_of, units))  # one load serves memory and time of a job, and all shards
 
+    @property
+    def rows(self) -> int:
+        """Annotation rows, counted if they have been; else as many as the shards hold."""
+        shards = self._units.study.shards
+        return self._counted("annotations", shards.shards * shards.rows_per_shard)
+
     def memory_mb(self, stage: str, unit: Mapping[str, str], processes: int = 1, attempt: int = 1) -> int:
         """Memory in MB of a job, with this number of processes on a node."""
         return facts(stage).resources.memory(self._load(stage, unit), self._gpus) * processes * attempt
@@ -70,7 +76,7 @@ class Requests:
         name, most = ".".join(unit[key] for key in declared.unit), shards * study.shards.rows_per_shard
         if declared.unit == ("shard",):  # they are not equally full
             return self._load_of(declared, self._units.shards[0], most, most, shards)
-        rows = min(most, self._counted("annotations", most))
+        rows = min(most, self.rows)
         images = min(rows, self._counted("image_index", rows))
         return self._load_of(declared, name, rows, images, parts_of(self._units, unit))
 

@@ -1,10 +1,11 @@
 """All checks before a run, and how their findings are reported."""
 
+import atexit
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
-from workflow_scripts.core.errors import PipelineErrors
+from workflow_scripts.core.errors import PipelineErrors, error_lines
 from workflow_scripts.study.preflight.findings import Finding, Start
 from workflow_scripts.study.preflight.machine import machine_findings
 from workflow_scripts.study.preflight.sources import (
@@ -43,16 +44,29 @@ def findings(start: Start) -> list[Finding]:
     return list({str(one.error): one for one in found}.values())
 
 
-def tell(found: Iterable[Finding], dry_run: bool) -> None:
-    """Print warnings, and stop if a run is certain to fail; in a dry run everything is a warning.
+def tell(found: Iterable[Finding], dry_run: bool, at_end: Callable[..., object] = atexit.register) -> None:
+    """Print warnings, and stop if a run is certain to fail.
+
+    A dry run goes on, and prints them and the errors below everything that Snakemake prints.
+
+    Args:
+        at_end: has a function called, with its arguments, when the process ends.
 
     Raises:
-        PipelineErrors: all errors that would make the run fail.
+        PipelineErrors: all errors that would make the run fail, unless it is a dry run.
     """
     found = list(found)
-    for one in found:
-        if dry_run or not one.certain:
-            sys.stderr.write(f"warning: {one.error}\n")
+    lines = [f"warning: {one.error}" for one in found if not one.certain]
     certain = [one.error for one in found if one.certain]
-    if certain and not dry_run:
-        raise PipelineErrors(certain)
+    if not dry_run:
+        _write(lines)
+        if certain:
+            raise PipelineErrors(certain)
+    elif found:
+        said = [f"A run would end with {len(certain)} error{'s' if len(certain) > 1 else ''}:"] if certain else []
+        at_end(_write, [*lines, *said, *(error_lines(PipelineErrors(certain)) if certain else [])])
+
+
+def _write(lines: Iterable[str]) -> None:
+    sys.stdout.flush()
+    sys.stderr.write("".join(f"{line}\n" for line in lines))

@@ -8,6 +8,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.environment import FAISS, check_faiss, gpus, no_gpu, resolve_device, versions
 from workflow_scripts.core.runtime.gpu import cuda_of_driver, cuda_of_torch, too_small, unusable, visible_gpus
 from workflow_scripts.core.runtime.machine import ask
+from workflow_scripts.models.backbones import LIBRARIES
 from workflow_scripts.pretraining.monitor.tracking import missing_tracker
 from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.estimates.cost import few_pairs
@@ -44,6 +45,7 @@ def machine_findings(start: Start) -> Iterator[Finding]:
             yield Finding(error, any(map(start.computes, searches)))
     if start.own_python:
         yield from _tracker(start)
+        yield from _architectures(start)
     yield from _several_gpus(start)
 
 
@@ -53,6 +55,25 @@ def _tracker(start: Start) -> Iterator[Finding]:
     for tracker in sorted({run.tracker for run in runs if run.tracker is not None}):
         if (error := missing_tracker(tracker)) is not None:
             yield Finding(error, start.computes("pretrain"))
+
+
+def _architectures(start: Start) -> Iterator[Finding]:
+    """Architectures and weights that timm or torchvision does not know; imports the library if a run uses one."""
+    wanted: dict[tuple[str, str], str] = {}
+    for run in (job.unit["run"] for job in start.jobs if job.stage == "pretrain"):
+        settings = start.units.trainings[run].settings
+        library, _, name = settings.backbone.partition(":")
+        if settings.network is not None:
+            library, name = settings.network.layout, settings.network.architecture
+        if name:
+            wanted.setdefault((library, name), run)
+    for (library, name), run in wanted.items():
+        try:
+            if library in LIBRARIES and (check := LIBRARIES[library].check) is not None:
+                check(name)
+        except PipelineError as error:
+            found = PipelineError(error.what, f"settings of run {run}", name, error.advice)
+            yield Finding(found, start.computes("pretrain"))
 
 
 def _several_gpus(start: Start) -> Iterator[Finding]:

@@ -25,11 +25,17 @@ FOLDERS = (*MODELS, "tokenizer", "judge", "judgephotos", "labels", "dataset")
 
 
 def source_findings(start: Start) -> Iterator[Finding]:
-    """Problems with the sources that the jobs hash or read."""
+    """Problems with the sources that the jobs hash or read, each once for all sources at the same place."""
+    found: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
     for name, source, certain in start.sources():
         error = None if source.is_url else _source_error(name, source, start)
         if error is not None:
-            yield Finding(error, certain)
+            found.setdefault((source.at, str(error.value)), []).append((name, Finding(error, certain)))
+    for (first, finding), *more in found.values():
+        error = finding.error
+        names = f"source {first}" + (f" (also {', '.join(name for name, _ in more)})" if more else "")
+        error = PipelineError(error.what.replace(f"source {first}", names), error.where, error.value, error.advice)
+        yield Finding(error, finding.certain or any(one.certain for _, one in more))
 
 
 def import_findings(start: Start) -> Iterator[Finding]:
@@ -140,17 +146,21 @@ def _layout_error(what: str, path: Path, kind: str) -> PipelineError | None:
 
 
 def _hub_error(what: str, wanted: str) -> PipelineError | None:
-    """A hub model that is not on this disk in offline mode; whether others can be fetched is found out later."""
-    from huggingface_hub import constants, try_to_load_from_cache
+    """A hub model with an impossible name, or that is not on this disk in offline mode.
 
-    if not constants.HF_HUB_OFFLINE:
-        return None
+    Whether others can be fetched is found out later.
+    """
+    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
     repository, _, revision = wanted.removeprefix(HUB).partition("@")
     try:
-        found = try_to_load_from_cache(repository, "config.json", revision=revision or None)
-    except ValueError as error:
+        validate_repo_id(repository)
+    except HFValidationError as error:
         return PipelineError(f"wrong name of {what}", wanted, one_line(str(error))[:100], "correct it in the config")
-    if isinstance(found, str):
+    if not constants.HF_HUB_OFFLINE:
+        return None
+    if isinstance(try_to_load_from_cache(repository, "config.json", revision=revision or None), str):
         return None
     advice = "unset HF_HUB_OFFLINE, download it first, or give a local folder"
     return PipelineError(f"missing {what}", wanted, "not on this disk, and HF_HUB_OFFLINE is set", advice)

@@ -13,9 +13,11 @@ from workflow_scripts.core.errors import PipelineError
 # Attributes that are used, by the name of the object. Those of the settings are read in rules/common.smk too.
 USED = {
     "workflow": (
+        "_prepare_dag",
         "_build_dag",
         "dag",
         "dag_settings",
+        "default_target",
         "dryrun",
         "execution_settings",
         "persistence",

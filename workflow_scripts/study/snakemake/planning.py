@@ -27,7 +27,7 @@ class Planning:
     Args:
         workflow: Snakemake's.
         targets: called before Snakemake determines the jobs, with the requested rules and files; none mean the default
-            target.
+            target. Returns those to plan.
         decide: called before Snakemake decides which jobs run, with all jobs, inputs first, and the names given to
             ``--rerun-triggers``; returns, for the jobs that it knows, whether they must run. A job that must not run
             still does when its outputs are missing and needed, when one of its inputs is recomputed, or when the user
@@ -43,7 +43,7 @@ class Planning:
     def __init__(
         self,
         workflow: Any,
-        targets: Callable[[Iterable[str]], None],
+        targets: Callable[[Iterable[str]], Iterable[str]],
         decide: Callable[[Sequence[PlannedJob], frozenset[str]], Mapping[PlannedJob, bool]],
         apart: Callable[[PlannedJob], bool],
         checks: Sequence[Callable[[list[PlannedJob], bool], None]],
@@ -52,8 +52,15 @@ class Planning:
         require("workflow", workflow)
         self.workflow, self.targets, self.decide, self.apart = workflow, targets, decide, apart
         self.checks, self.affected = checks, affected
-        self._build = workflow._build_dag
+        self._prepare, self._build = workflow._prepare_dag, workflow._build_dag
+        workflow._prepare_dag = self.prepare_dag
         workflow._build_dag = self.build_dag
+
+    def prepare_dag(self, *args: Any, **kwargs: Any) -> None:
+        """Let Snakemake determine the jobs of the targets, once they are checked."""
+        settings = self.workflow.dag_settings
+        settings.targets = frozenset(_or_stop(self.targets, settings.targets))
+        self._prepare(*args, **kwargs)
 
     def build_dag(self) -> None:
         from snakemake.exceptions import ProtectedOutputException
@@ -82,7 +89,6 @@ class Planning:
 
         dag.check_incomplete, dag.postprocess = check_incomplete, postprocess
         check_groups_fast(dag)
-        _or_stop(self.targets, self.workflow.dag_settings.targets)
         self._build()
         self._refuse_lock()
 

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
 from workflow_scripts.core.runtime.process import check_assertions
-from workflow_scripts.study.active_config import BASE
+from workflow_scripts.study.active_config import BASE, config_files
 from workflow_scripts.study.config.files import check_overrides, read_file
+from workflow_scripts.study.config.stages import declaration, stage_names
 from workflow_scripts.study.snakemake.internals import (
     CACHE_OPTION,
     CONFIG_LOADER,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 SNAKEMAKE = Path(".snakemake")
 SHOWN = 5  # names of artifacts in a message
+ADVICE = "request another stage, or add to the config what needs it"
 
 
 def prepare() -> None:
@@ -126,21 +128,32 @@ def _excepthook(kind: type[BaseException], error: BaseException, trace: Tracebac
         sys.__excepthook__(kind, error, trace)
 
 
-def check_targets(targets: Iterable[str], results: Path, units: "Units") -> None:
-    """Refuse targets that the study does not have: Snakemake would plan jobs that fail, or end with a traceback.
+def check_targets(targets: Iterable[str], results: Path, units: "Units") -> set[str]:
+    """The targets, with all artifacts of a stage in place of its name.
+
+    Targets that the study does not have are refused: Snakemake would plan jobs that fail, or end with a traceback.
 
     Raises:
         PipelineErrors: an error for each, with the names that exist.
     """
     study = results.resolve() / units.study.study
     errors: list[PipelineError] = []
+    found: set[str] = set()
     for target in sorted(targets):
+        declared = declaration(target) if target in stage_names() else None
+        if declared is not None and declared.unit:
+            found |= {f"{results}/{units.study.study}/{label}{MANIFEST}" for label in units.all(target)}
+            if not units.all(target):
+                errors.append(PipelineError("unknown artifact", target, "the study has none of this stage", ADVICE))
+            continue
+        found.add(target)
         path = Path(target).parent.resolve() / Path(target).name
         name = path.name.removesuffix(MANIFEST).removesuffix(RUN)
         if name == path.name:
             errors += _data_files(target, path, study, units)
             continue
         if path.parent.parent != study:
+            errors += _of_another_study(target, path, results, units.study.study)
             continue
         names = units.names(path.parent.name)
         if names is not None and name not in names:
@@ -153,6 +166,15 @@ def check_targets(targets: Iterable[str], results: Path, units: "Units") -> None
             errors.append(PipelineError("unknown artifact", target, name, advice))
     if errors:
         raise PipelineErrors(errors)
+    return found
+
+
+def _of_another_study(target: str, path: Path, results: Path, study: str) -> Iterator[PipelineError]:
+    """An error if the target is an artifact of another study, with the config files of its last run."""
+    other = path.parent.parent
+    if other.parent == results.resolve() and (files := config_files(results, other.name)):
+        advice = f"name its config files: snakemake {target} --configfile {' '.join(files)}"
+        yield PipelineError("artifact of another study", target, f"the config is that of {study}", advice)
 
 
 def _data_files(target: str, path: Path, study: Path, units: "Units") -> Iterator[PipelineError]:

@@ -16,7 +16,7 @@ from workflow_scripts.models.networks.layout import (
     Usual,
     read_description,
 )
-from workflow_scripts.models.networks.libraries.timm import KNOWN, LIBRARY
+from workflow_scripts.models.networks.libraries.timm import KNOWN, check
 
 CONFIG = "config.json"
 DECIDED = ("num_classes", "in_chans", "img_size")  # by this workflow
@@ -53,14 +53,8 @@ def find(architecture: str, source: Path | None) -> Found:
         raise PipelineError(
             "network without an architecture", where, value, "set architecture to a name that timm knows"
         )
-    name = wanted.partition(".")[0]
-    if not timm.is_model(name):
-        LIBRARY.build(name, LAYOUT.usual.image_size, {})  # says which are known
-    try:
-        known = timm.get_pretrained_cfg(wanted, allow_unregistered=True)
-    except RuntimeError:  # an unknown tag
-        advice = "correct the part after the dot, or leave it out"
-        raise PipelineError("unknown weights of timm", "networks", wanted, advice) from None
+    check(wanted)
+    name, known = wanted.partition(".")[0], timm.get_pretrained_cfg(wanted, allow_unregistered=True)
     stated = given.pretrained_cfg.model_dump(exclude_unset=True)
     seen = Seen.model_validate({**(known.to_dict() if known else {}), **stated})
     heads = (seen.classifier,) if isinstance(seen.classifier, str) else seen.classifier or ()

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.networks.layout import Found, Layout, Preset, Usual
 
 
@@ -10,17 +9,13 @@ def find(architecture: str, source: Path | None) -> Found:
     """The architecture; a name such as ``resnet50.IMAGENET1K_V2`` also says how its weights see images."""
     from torchvision.models import get_model, get_model_weights
 
-    from workflow_scripts.models.networks.libraries.torchvision import LIBRARY, classifier
+    from workflow_scripts.models.networks.libraries.torchvision import check, classifier
 
+    check(architecture)
     name, _, tag = architecture.partition(".")
-    LIBRARY.build(name, LAYOUT.usual.image_size, {})  # refuses what is unknown
     preset = Preset()
     if tag:
-        known = {one.name: one for one in get_model_weights(name)}
-        if tag not in known:
-            advice = f"choose from {', '.join(known)}, or leave it out"
-            raise PipelineError("unknown weights of torchvision", name, tag, advice)
-        seen = known[tag].transforms()
+        seen = get_model_weights(name)[tag].transforms()
         side, size = seen.resize_size[0], seen.crop_size[0]
         preset = Preset(size, seen.interpolation.value, size / side, tuple(seen.mean), tuple(seen.std))
     head = classifier(get_model(name, weights=None), name)

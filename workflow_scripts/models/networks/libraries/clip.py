@@ -50,4 +50,12 @@ def to_map(network: "nn.Module", output: Any) -> "Tensor":
     return as_map(output, prefix=1)
 
 
-LIBRARY = Library(name="clip", summary="CLIP's image tower", build=build, layer=layer, to_map=to_map, trains=False)
+LIBRARY = Library(
+    name="clip",
+    summary="CLIP's image tower",
+    check=None,
+    build=build,
+    layer=layer,
+    to_map=to_map,
+    trains=False,
+)

@@ -3,13 +3,30 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.networks.library import Library, as_map
+from workflow_scripts.models.networks.library import Library, as_map, unknown
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 KNOWN = ("global_pool",)  # options of an architecture
+
+
+def check(architecture: str) -> None:
+    """Refuse an architecture, or weights of one, that timm does not know.
+
+    Raises:
+        PipelineError: with the closest names.
+    """
+    import timm
+
+    name = architecture.partition(".")[0]
+    if not timm.is_model(name):
+        raise unknown("architecture of timm", name, timm.list_models())
+    try:
+        timm.get_pretrained_cfg(architecture, allow_unregistered=True)
+    except RuntimeError:  # an unknown tag
+        of_name = timm.list_models(f"{name}.*", pretrained=True)
+        raise unknown("weights of timm", architecture, of_name) from None
 
 
 def build(architecture: str, image_size: int, options: Mapping[str, Any]) -> "nn.Module":
@@ -20,10 +37,7 @@ def build(architecture: str, image_size: int, options: Mapping[str, Any]) -> "nn
     """
     import timm
 
-    if not timm.is_model(architecture):
-        near = timm.list_models(f"*{architecture.split('_')[0]}*")[:5]
-        advice = f"choose one of timm.list_models(){', such as ' + ', '.join(near) if near else ''}"
-        raise PipelineError("unknown architecture of timm", "the config", architecture, advice)
+    check(architecture)
     wanted = {name: options[name] for name in KNOWN if name in options}
     if timm.get_pretrained_cfg(architecture).fixed_input_size:
         wanted["img_size"] = image_size
@@ -46,4 +60,12 @@ def to_map(network: "nn.Module", output: Any) -> "Tensor":
     return as_map(output, int(getattr(network, "num_prefix_tokens", 0)), last)
 
 
-LIBRARY = Library(name="timm", summary="any architecture of timm", build=build, layer=layer, to_map=to_map, trains=True)
+LIBRARY = Library(
+    name="timm",
+    summary="any architecture of timm",
+    check=check,
+    build=build,
+    layer=layer,
+    to_map=to_map,
+    trains=True,
+)

@@ -4,10 +4,26 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.networks.library import Library, as_map
+from workflow_scripts.models.networks.library import Library, as_map, unknown
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+def check(architecture: str) -> None:
+    """Refuse a classifier, or weights of one, that torchvision does not have.
+
+    Raises:
+        PipelineError: with the closest names.
+    """
+    from torchvision import models
+
+    name, _, weights = architecture.partition(".")
+    known = models.list_models(module=models)
+    if name not in known:
+        raise unknown("architecture of torchvision", name, known)
+    if weights and weights not in (names := [one.name for one in models.get_model_weights(name)]):
+        raise unknown(f"weights of torchvision's {name}", weights, names)
 
 
 def build(architecture: str, image_size: int, options: Mapping[str, Any]) -> "nn.Module":
@@ -19,11 +35,7 @@ def build(architecture: str, image_size: int, options: Mapping[str, Any]) -> "nn
     from torch import nn
     from torchvision import models
 
-    known = models.list_models(module=models)
-    if architecture not in known:
-        near = [name for name in known if name.startswith(architecture[:3])]
-        advice = f"choose from {', '.join(near or known)}"
-        raise PipelineError("unknown architecture of torchvision", "the config", architecture, advice)
+    check(architecture)
     sized = {"image_size": image_size} if architecture.startswith("vit_") else {}
     network: nn.Module = models.get_model(architecture, weights=None, **sized)
     network.set_submodule(classifier(network, architecture), nn.Identity())
@@ -62,6 +74,7 @@ def to_map(network: "nn.Module", output: Any) -> "Tensor":
 LIBRARY = Library(
     name="torchvision",
     summary="any classifier of torchvision.models",
+    check=check,
     build=build,
     layer=layer,
     to_map=to_map,

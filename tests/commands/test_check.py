@@ -1,0 +1,76 @@
+"""What ``faithful-pairs check`` prints of a study, without Snakemake."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow_scripts.commands.main import main
+
+DEMO = "profiles/demo/study.yaml"
+
+
+@pytest.fixture
+def overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An overlay of the demo's config, in a folder that has its models but no results."""
+    for name in ("profiles", "workflow_scripts"):
+        (tmp_path / name).symlink_to(Path(name).resolve())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "over.yaml"
+
+
+def test_check_prints_jobs_cost_effects_and_space(overlay: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", DEMO]) == 0
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert lines[0] == "jobs     225 in 33 stages" and lines[-1] == "demo can start"
+    assert "cost     about 1.2 core hours, for at most 3,115 rows" in lines[1]
+    assert "effects  revised - original: from 1.66 points, if seeds deviate by 0.3" in lines
+    assert any(line.startswith("space    at most ") for line in lines)
+    assert max(map(len, lines)) <= 80 and len(lines) <= 30 and said.err == ""
+    assert sorted(path.name for path in overlay.parent.iterdir()) == ["profiles", "workflow_scripts"]
+
+
+def test_mistakes_are_named_together_with_file_and_line(overlay: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    overlay.write_text("study: x\npretraining: {stepz: 3}\nprobe_dataset: nothing\n")
+    assert main(["check", DEMO, "over.yaml"]) == 1
+    said = capsys.readouterr()
+    assert "over.yaml:2 (pretraining.stepz): 'stepz'; did you mean steps?" in said.err
+    assert "over.yaml:3 (probe_dataset): nothing; " in said.err
+    assert said.out == "" and len(said.err.splitlines()) == 2
+
+
+def test_missing_sources_and_misspelt_models_are_errors_below_the_figures(
+    overlay: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = {"method": "simclr", "pairs": "self", "augmentation": "simclr"}
+    backbones = [{"backbone": "timm:resnet50_32x4d"}, {"backbone": "torchvision:resnet5"}]
+    change = {
+        "study": "x",
+        "recaption": {"captioner": "nowhere", "matcher": "hub:one/two/three@main"},
+        "runs": [run | {"set": backbone} for backbone in backbones],
+        "contrasts": [],
+    }
+    overlay.write_text(yaml.safe_dump(change))
+    assert main(["check", DEMO, "over.yaml"]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("jobs     ") and "can start" not in said.out
+    assert [line.split(";")[0] for line in said.err.splitlines()] == [
+        "error: missing source captioner in nowhere: nothing there",
+        "error: wrong name of source encoder-blip2 (also judge-blip2, matcher) in hub:one/two/three@main: Repo id must "
+        "be in the form 'repo_name' or 'namespace/repo_name': 'one/two/three'. Use `repo_type` a",
+        "error: unknown architecture of timm in settings of run simclr-self-simclr-timm-resnet50_32x4d-s0: "
+        "resnet50_32x4d",
+        "error: unknown architecture of torchvision in settings of run simclr-self-simclr-torchvision-resnet5-s0: "
+        "resnet5",
+    ]
+    assert "did you mean" in said.err and "resnext50_32x4d" in said.err and "resnet50" in said.err
+
+
+def test_only_jobs_that_would_run_count(overlay: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path("results/demo/demo_world")
+    folder.mkdir(parents=True)
+    for kind in ("manifest", "run"):
+        (folder / f"demo_world.{kind}.json").write_text("{}")
+    assert main(["check", DEMO]) == 0
+    assert capsys.readouterr().out.startswith("jobs     225 in 33 stages\n")  # its record is damaged

@@ -1,0 +1,149 @@
+"""``faithful-pairs check``: what a study lacks, and what it would cost, before anything is started."""
+
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workflow_scripts.core.errors.text import plain, printed
+
+if TYPE_CHECKING:
+    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.study.units import PlannedJob, Units
+
+WIDTH, INDENT = 80, 9
+
+
+def command(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="STUDY.yaml", help="overlays of config.yaml, in order; default: none"),
+    ] = None,
+    slurm: Annotated[
+        bool, typer.Option("--slurm", help="jobs will run on a cluster: check what they need there, not here")
+    ] = False,
+) -> None:
+    """Say what a study lacks and what it would cost.
+
+    Prints all mistakes in the config with file, line and key; sources that are missing; models whose name no library
+    has; the number of jobs that would run; their cost; the smallest effects that the primary contrasts can find; and
+    whether the disk has the space. Starts and writes nothing.
+
+    \b
+    Examples:
+      faithful-pairs check my-study.yaml
+      faithful-pairs check profiles/demo/study.yaml profiles/demo/resnet18.yaml
+      faithful-pairs check --slurm my-study.yaml
+
+    \b
+    Exit status:
+      0  the study can start; there may be warnings
+      1  it can't: a line that starts with "error:" says why
+      2  wrong usage
+    """
+    from workflow_scripts.core.code_equivalence import accepted
+    from workflow_scripts.core.errors import PipelineErrors
+    from workflow_scripts.study.active_config import base_files
+    from workflow_scripts.study.config.files import read_config
+    from workflow_scripts.study.config.study import load_study
+    from workflow_scripts.study.plan import jobs_to_run, planned_jobs
+    from workflow_scripts.study.preflight.check import findings
+    from workflow_scripts.study.preflight.findings import Start
+    from workflow_scripts.study.snakemake.startup import check_folders
+    from workflow_scripts.study.units import Units
+
+    config, results = read_config([*base_files(), *(files or [])]), Path("results")
+    units = Units(load_study(config), accepted(results))
+    check_folders(results)
+    planned = planned_jobs(units, results / units.study.study)
+    running = jobs_to_run(units, results, planned)
+    found = findings(Start(units, results, running, local=not slurm, lock_file=config.lock_file))
+    errors = [one.error for one in found if one.certain]
+    sys.stdout.write(printed(summary(units, results, planned, running)))
+    sys.stdout.write(printed(_warnings(one.error for one in found if not one.certain)))
+    if errors:
+        sys.stdout.flush()
+        raise PipelineErrors(errors)
+    sys.stdout.write(printed([f"{units.study.study} can start"]))
+
+
+def summary(
+    units: "Units", results: Path, planned: "Sequence[PlannedJob]", running: "Sequence[PlannedJob]"
+) -> list[str]:
+    """Lines with jobs, cost, effects and space.
+
+    Args:
+        results: the results folder.
+        planned: all jobs of the study.
+        running: those of them that would run.
+    """
+    parts = {"jobs": [_jobs(planned, running)], "cost": [_cost(units, results, running)]}
+    parts |= {"effects": list(_effects(units)), "space": [_space(units, results, running)]}
+    named = [(name if text is texts[0] else "", text) for name, texts in parts.items() for text in texts]
+    return [line for name, text in named for line in _wrapped(name, text)]
+
+
+def _jobs(planned: "Sequence[PlannedJob]", running: "Sequence[PlannedJob]") -> str:
+    stages, done = len({job.stage for job in running}), len(planned) - len(running)
+    finished = f"; {done:,} {'is' if done == 1 else 'are'} finished" if done else ""
+    return f"{len(running):,} in {stages} stages{finished}" if running else "none: everything is finished"
+
+
+def _cost(units: "Units", results: Path, running: "Sequence[PlannedJob]") -> str:
+    from workflow_scripts.study.estimates.cost import TFLOPS, costs, fixed_rows, hours
+    from workflow_scripts.study.estimates.requests import Requests
+    from workflow_scripts.study.preflight.findings import artifacts
+
+    rows = fixed_rows(units.study) or Requests(units, results / units.study.study).rows
+    lines = costs(units, rows, running=frozenset(artifacts(running)))
+    cores, gpus = sum(line.core_hours for line in lines), sum(line.gpu_hours for line in lines)
+    shown = f"{hours(cores) or 0} core hours" + (f", {hours(gpus)} GPU hours at {TFLOPS:g} TFLOP/s" if gpus else "")
+    return f"about {shown}, for at most {rows:,} rows (faithful-pairs cost has each stage)"
+
+
+def _effects(units: "Units") -> Iterator[str]:
+    from workflow_scripts.study.estimates.power import ASSUMED, powers
+
+    found = powers(units)
+    for one in found:
+        if one.reason:
+            yield f"{one.name}: none can be found, since {one.reason}"
+        else:
+            yield f"{one.name}: from {one.effect * ASSUMED[0]:.2f} points, if seeds deviate by {ASSUMED[0]:g}"
+    if not found:
+        yield "no primary contrast, so no verdict"
+
+
+def _space(units: "Units", results: Path, running: "Sequence[PlannedJob]") -> str:
+    import shutil
+
+    from humanize import naturalsize
+
+    from workflow_scripts.study.estimates.disk import nearest_existing, remaining
+    from workflow_scripts.study.preflight.findings import artifacts
+
+    need = sum(remaining(units, results / units.study.study, frozenset(artifacts(running))).values())
+    free = shutil.disk_usage(nearest_existing(results)).free
+    return f"at most {naturalsize(need)} needed, {naturalsize(free)} free in {results}"
+
+
+def _warnings(found: "Iterable[PipelineError]") -> Iterator[str]:
+    """The first warning of each kind, and how many more there are of it."""
+    kinds: dict[str, list[PipelineError]] = {}
+    for error in found:
+        kinds.setdefault(error.what, []).append(error)
+    for first, *more in kinds.values():
+        yield from _wrapped("warning", f"{first}{f' (and {len(more)} more of this kind)' if more else ''}")
+
+
+def _wrapped(name: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        f"{name:<{INDENT}}{plain(text)}",
+        WIDTH,
+        subsequent_indent=" " * INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

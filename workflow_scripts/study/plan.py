@@ -1,0 +1,66 @@
+"""The jobs of a study, and which of them would run, found without Snakemake."""
+
+from collections.abc import Iterator, Sequence
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.study.config.stages import declaration, facts, stages_in_order
+from workflow_scripts.study.freshness import Freshness
+from workflow_scripts.study.units import PlannedJob, Units
+
+TRIGGERS = frozenset({"code", "input", "params"})
+
+
+def planned_jobs(units: Units, out: Path) -> list[PlannedJob]:
+    """The jobs of all artifacts that the report needs, inputs first.
+
+    Args:
+        out: folder of the study.
+    """
+    jobs = {job.outputs[0]: job for job in _jobs(units, out)}
+    order = TopologicalSorter({path: _read(job) for path, job in jobs.items()}).static_order()
+    return [jobs[path] for path in order if path in jobs]
+
+
+def _jobs(units: Units, out: Path) -> Iterator[PlannedJob]:
+    for stage in stages_in_order():
+        declared = declaration(stage)
+        if declared is None:
+            continue
+        for name in units.needed(stage):
+            unit = declared.unit_of(name)
+            labels = {key: units.read(stage, key, unit) for key in facts(stage).input_names}
+            inputs = {key: [f"{out}/{label}{MANIFEST}" for label in read] for key, read in labels.items() if read}
+            yield PlannedJob(stage, unit, inputs, [f"{out}/{stage}/{name}{end}" for end in (MANIFEST, RUN)], True)
+
+
+def jobs_to_run(units: Units, results: Path, jobs: Sequence[PlannedJob]) -> list[PlannedJob]:
+    """Those of the planned jobs that Snakemake would run.
+
+    They are the jobs of stale artifacts, of missing ones that are requested or read by a job that runs, and all that
+    read what these make.
+
+    Args:
+        results: the results folder.
+        jobs: as :func:`planned_jobs` gives them.
+
+    Raises:
+        OSError: a manifest or run record exists but can't be read.
+    """
+    stale = Freshness(results, units).decide(jobs, TRIGGERS)
+    missing = {job.outputs[0] for job in jobs if not all(Path(path).exists() for path in job.outputs)}
+    running = {path for job in jobs if (path := job.outputs[0]) in missing and facts(job.stage).in_all}
+    running |= {job.outputs[0] for job in jobs if stale[job]}
+    before = -1
+    while len(running) > before:
+        before = len(running)
+        for job in reversed(jobs):
+            if job.outputs[0] in running:
+                running |= _read(job) & missing
+        running.update(job.outputs[0] for job in jobs if not running.isdisjoint(_read(job)))
+    return [job for job in jobs if job.outputs[0] in running]
+
+
+def _read(job: PlannedJob) -> set[str]:
+    return {path for paths in job.inputs.values() for path in paths}
