@@ -9,7 +9,7 @@ TOOLS := .venv/.installed-tools
 FEW := cpu,demo
 ALL := $(FEW),dev,slurm
 
-.PHONY: demo test check docs pins clean
+.PHONY: demo test check docs site pins clean
 
 # $(1): extras. compileall works on all cores, which pip can't; without the packages' own tests; some have files of Python 2.
 define INSTALL
@@ -51,6 +51,11 @@ docs: $(TOOLS) ## regenerate the tables and the schema in docs/, and write the r
 	$(BIN)/python -m workflow_scripts.commands.reference
 	$(BIN)/python -m workflow_scripts.study.reference
 	$(BIN)/python -m tests.provenance.why_page
+
+site: docs ## the documentation as a site that can be searched, in docs/generated/site; every link is checked
+	@$(BIN)/python -c 'import zensical' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m tests.guides.site
 
 # Packages of CUDA, and suffixes such as +cpu, are those of one machine's build of torch.
 define PINS

@@ -11,6 +11,10 @@ from workflow_scripts.study.snakemake.startup import check_working_folder
 check_working_folder(workflow.basedir)
 
 
+# The image of --sdm apptainer, built from envs/faithful-pairs.def; other runs do not need it.
+container: "envs/faithful-pairs.sif"
+
+
 configfile: "config.yaml"
 
 

@@ -40,7 +40,7 @@ def command(
       faithful-pairs claims C1 C5
       faithful-pairs claims
       faithful-pairs claims --scale photos --photos ../photos
-      faithful-pairs claims C3 --scale full --profile slurm
+      faithful-pairs claims C3 --scale full --profile profiles/slurm
 
     \b
     Exit status:

@@ -1,4 +1,14 @@
-"""CLIP (Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision")."""
+"""CLIP (Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision").
+
+An overlay of the demo with this method::
+
+    tokenizer: {vocabulary: 512, context: 24}
+    pretraining:
+      clip: {embedding: 64, text_width: 64, text_layers: 2, text_heads: 2}
+    runs: # its pairs are an arm, whose captions it reads
+      - {method: clip, pairs: original, augmentation: crop}
+      - {method: clip, pairs: revised, augmentation: crop}
+"""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,12 @@
-"""CLIP with frozen sentence vectors for text (CLIP-SBERT of El Banani et al. 2023, "Language-Guided Sampling")."""
+"""CLIP with frozen sentence vectors for text (CLIP-SBERT of El Banani et al. 2023, "Language-Guided Sampling").
+
+An overlay of the demo with this method::
+
+    pretraining: {clip_sbert: {embedding: 64}}
+    runs: # the vectors are those of the study's text encoder, or of the one named here
+      - {method: clip_sbert, pairs: revised, encoder: minilm, augmentation: crop}
+    contrasts: []
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

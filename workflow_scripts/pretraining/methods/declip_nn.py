@@ -1,5 +1,15 @@
 """CLIP with nearest neighbours of captions, a part of DeCLIP (Li et al. 2022, "Supervision Exists Everywhere: A
-Data Efficient Contrastive Language-Image Pre-training Paradigm")."""
+Data Efficient Contrastive Language-Image Pre-training Paradigm").
+
+An overlay of the demo with this method::
+
+    tokenizer: {vocabulary: 512, context: 24}
+    pretraining:
+      declip_nn: {embedding: 64, text_width: 64, text_layers: 2, text_heads: 2, queue: 1024}
+    runs:
+      - {method: declip_nn, pairs: revised, augmentation: crop}
+    contrasts: []
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

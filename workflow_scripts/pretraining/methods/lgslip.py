@@ -1,4 +1,14 @@
-"""Language-guided SLIP (El Banani et al. 2023, "Learning Visual Representations via Language-Guided Sampling")."""
+"""Language-guided SLIP (El Banani et al. 2023, "Learning Visual Representations via Language-Guided Sampling").
+
+An overlay of the demo with this method::
+
+    tokenizer: {vocabulary: 512, context: 24}
+    pretraining:
+      lgslip: {embedding: 64, text_width: 64, text_layers: 2, text_heads: 2, projector: [256, 256]}
+    runs: # a pair table of captions gives the pairs, and the captions
+      - {method: lgslip, pairs: revised, augmentation: crop}
+    contrasts: []
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

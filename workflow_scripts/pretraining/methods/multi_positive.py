@@ -1,4 +1,12 @@
-"""Multi-positive contrast (Tian et al. 2023, "StableRep", arXiv 2306.00984)."""
+"""Multi-positive contrast (Tian et al. 2023, "StableRep", arXiv 2306.00984).
+
+An overlay of the demo with this method::
+
+    pretraining: {multi_positive: {projector: [256, 256, 64]}}
+    runs:
+      - {method: multi_positive, pairs: revised, augmentation: crop}
+    contrasts: []
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

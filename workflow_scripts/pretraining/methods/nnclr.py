@@ -1,5 +1,14 @@
 """NNCLR (Dwibedi et al. 2021, "With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of Visual
-Representations")."""
+Representations").
+
+An overlay of the demo with this method::
+
+    pretraining: {nnclr: {projector: [256, 256, 64], predictor: 256, queue: 1024}}
+    runs:
+      - {method: nnclr, pairs: self, augmentation: simclr}
+      - {method: nnclr, pairs: revised, augmentation: crop}
+    contrasts: []
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

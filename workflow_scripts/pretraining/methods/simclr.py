@@ -1,4 +1,13 @@
-"""SimCLR (Chen et al. 2020, "A Simple Framework for Contrastive Learning of Visual Representations")."""
+"""SimCLR (Chen et al. 2020, "A Simple Framework for Contrastive Learning of Visual Representations").
+
+An overlay of the demo with this method::
+
+    pretraining: {simclr: {projector: [256, 256, 64], temperature: 0.1}}
+    runs: # two views of an image, and two images with similar captions
+      - {method: simclr, pairs: self, augmentation: simclr, seeds: [0, 1, 2]}
+      - {method: simclr, pairs: original, augmentation: crop, seeds: [0, 1, 2]}
+      - {method: simclr, pairs: revised, augmentation: crop, seeds: [0, 1, 2]}
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,13 @@
-"""SimSiam (Chen and He 2021, "Exploring Simple Siamese Representation Learning")."""
+"""SimSiam (Chen and He 2021, "Exploring Simple Siamese Representation Learning").
+
+An overlay of the demo with this method::
+
+    pretraining: {simsiam: {projector: [256, 256, 256], predictor: 64}}
+    runs:
+      - {method: simsiam, pairs: self, augmentation: simclr}
+      - {method: simsiam, pairs: revised, augmentation: crop}
+    contrasts: []
+"""
 
 from collections.abc import Sequence
 from operator import not_

@@ -1,4 +1,14 @@
-"""SLIP (Mu et al. 2022, "SLIP: Self-supervision Meets Language-Image Pre-training")."""
+"""SLIP (Mu et al. 2022, "SLIP: Self-supervision Meets Language-Image Pre-training").
+
+An overlay of the demo with this method::
+
+    tokenizer: {vocabulary: 512, context: 24}
+    pretraining:
+      slip: {embedding: 64, text_width: 64, text_layers: 2, text_heads: 2, projector: [256, 256, 64]}
+    runs:
+      - {method: slip, pairs: revised, augmentation: crop}
+    contrasts: []
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

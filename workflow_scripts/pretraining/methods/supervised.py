@@ -1,4 +1,12 @@
-"""Supervised training: cross-entropy on ground-truth labels, the ceiling of every evaluation."""
+"""Supervised training: cross-entropy on ground-truth labels, the ceiling of every evaluation.
+
+An overlay of the demo with this method::
+
+    pretraining: {supervised: {label: concept}}
+    runs: # only the demo's images have labels
+      - {method: supervised, pairs: labels, augmentation: crop}
+    contrasts: []
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -1,5 +1,15 @@
 """SwAV (Caron et al. 2020, "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments"), with two
-crops of the same size."""
+crops of the same size.
+
+An overlay of the demo with this method::
+
+    pretraining:
+      swav: {projector: [256, 64], prototypes: 100, frozen_steps: 40, queue: 512, queue_from: 200}
+    runs:
+      - {method: swav, pairs: self, augmentation: simclr}
+      - {method: swav, pairs: revised, augmentation: crop}
+    contrasts: []
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

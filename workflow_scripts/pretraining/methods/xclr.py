@@ -1,4 +1,12 @@
-"""X-CLR (Sobal et al. 2024, "X-Sample Contrastive Loss", arXiv 2407.18134)."""
+"""X-CLR (Sobal et al. 2024, "X-Sample Contrastive Loss", arXiv 2407.18134).
+
+An overlay of the demo with this method::
+
+    pretraining: {xclr: {projector: [256, 256, 64], match_perplexity: 20}}
+    runs:
+      - {method: xclr, pairs: original, encoder: minilm, augmentation: simclr}
+      - {method: xclr, pairs: revised, encoder: minilm, augmentation: simclr}
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self

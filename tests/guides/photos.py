@@ -1,0 +1,60 @@
+"""Pictures in the layout of docs/tutorial.md, for those without photos: ``python -m tests.guides.photos``."""
+
+import csv
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+SIDE = 64  # pixels
+Draw = Callable[[ImageDraw.ImageDraw, int, int, int, str], None]
+SHAPES: dict[str, Draw] = {
+    "circle": lambda draw, x, y, size, colour: draw.ellipse((x, y, x + size, y + size), fill=colour),
+    "square": lambda draw, x, y, size, colour: draw.rectangle((x, y, x + size, y + size), fill=colour),
+    "triangle": lambda draw, x, y, size, colour: draw.polygon(
+        [(x, y + size), (x + size, y + size), (x + size // 2, y)], fill=colour
+    ),
+    "ring": lambda draw, x, y, size, colour: draw.ellipse((x, y, x + size, y + size), outline=colour, width=5),
+}
+COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
+TITLES = ("my favourite one", "look at this", "finally!", "from last summer", "what do you think?", "found it again")
+
+
+def picture(path: Path, shape: str, seed: int) -> str:
+    """Write a picture of ``shape``; returns its colour."""
+    rng = random.Random(seed)
+    image = Image.new("RGB", (SIDE, SIDE), tuple(rng.randrange(90, 170) for _ in range(3)))
+    colour, size = rng.choice(COLOURS), rng.randrange(24, 40)
+    SHAPES[shape](ImageDraw.Draw(image), rng.randrange(SIDE - size), rng.randrange(SIDE - size), size, colour)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, quality=95)
+    return colour
+
+
+def table(path: Path, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Write a CSV file."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+
+
+def write(data: Path, photos: int = 96, per_class: int = 20) -> None:
+    """Write ``photos`` pictures with two captions each, and ``per_class`` labelled ones per class and split."""
+    shapes = list(SHAPES)
+    titles: list[tuple[str, ...]] = []
+    described: list[tuple[str, ...]] = []
+    for number in range(photos):
+        key, shape = f"photo{number:04d}", shapes[number % len(shapes)]
+        colour = picture(data / "photos" / f"{key}.jpg", shape, number)
+        titles.append((f"{key}.jpg", key, f"{random.Random(number).choice(TITLES)} {number}"))
+        described.append((key, f"a {colour} {shape}"))
+    table(data / "photos/titles.csv", ("file_name", "id", "caption"), titles)
+    table(data / "described.csv", ("key", "caption"), described)
+    for split, first in (("train", 10_000), ("test", 20_000)):
+        for number in range(per_class * len(shapes)):
+            shape = shapes[number % len(shapes)]
+            picture(data / "classes" / split / shape / f"{number:04d}.jpg", shape, first + number)
+
+
+if __name__ == "__main__":
+    write(Path("data"))
