@@ -18,6 +18,7 @@ ARGUMENTS = {
     "agreement": ["{}"],
     "diff": ["{}"],
     "export": ["{}"],
+    "impact": ["{}"],
 }
 # Sub-commands with a path as an argument.
 OF_A_PATH = sorted(COMMANDS.keys() - {"claims", "cost", "lock", "power", "recover", "remove"})
