@@ -23,7 +23,7 @@ from workflow_scripts.core.record import load_manifest, load_record
 from workflow_scripts.core.sources import HUB, LISTING, PACKAGE, TORCHVISION, read_listing
 from workflow_scripts.provenance.nodes import Node, load, locate, readable
 from workflow_scripts.provenance.run_metadata import short, value_text
-from workflow_scripts.provenance.summary_tables import CONTRASTS, KINDS, SUMMARY, read_rows
+from workflow_scripts.provenance.summary_tables import CONTRASTS, KINDS, SUMMARY, has_verdict, read_rows, title_of
 
 # Stages that make each row from the same row alone -> the file with its key: one without the row does not depend on it.
 BY_ROW = {
@@ -38,7 +38,6 @@ BY_ROW = {
 ANNOTATIONS, DROPPED = "annotations", ".apart.parquet"
 RUNS = "pretrain"
 SHOWN = 20  # of a stage or kind, shown to people
-NAMED = ("contrast", "run", "method", "augmentation", "step", "dataset", "metric", "level")
 FIGURES = ("value", "difference", "low", "high")
 _PACKAGE = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^@\s]+)(@(?P<record>[0-9a-f]{4,64}))?")
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
@@ -333,11 +332,6 @@ class Number:
     chain: tuple[str, ...]
     joint: bool = False
 
-    @property
-    def has_verdict(self) -> bool:
-        """Whether it is the row with the verdict of a primary contrast."""
-        return bool(self.values.get("verdict")) and bool(self.values.get("primary"))
-
 
 @dataclass(frozen=True)
 class Impact:
@@ -433,7 +427,7 @@ def _numbers(graph: Graph, cause: Cause, came_from: Mapping[Vertex, Vertex | Non
             if through is not None:
                 yield number
                 shared = shared or chain if kind == CONTRASTS else shared
-            elif number.has_verdict:
+            elif has_verdict(number.values):
                 waiting.append(number)
     if shared is not None:
         yield from (replace(number, chain=shared, joint=True) for number in waiting)
@@ -458,7 +452,7 @@ def _unknown(graph: Graph, came_from: Collection[Vertex]) -> dict[Path, str]:
 
 def as_text(found: Impact) -> str:
     """The answer for people; long lists are cut, and say so."""
-    verdicts = [number for number in found.numbers if number.has_verdict]
+    verdicts = [number for number in found.numbers if has_verdict(number.values)]
     counts = f"{len(found.artifacts):,} of {found.total:,} artifacts, {len(found.runs):,} runs, "
     counts += f"{len(found.numbers):,} numbers, {len(verdicts):,} verdicts"
     lines = [f"{found.cause.kind} {found.cause.text}: {counts}"]
@@ -471,7 +465,9 @@ def as_text(found: Impact) -> str:
             )
     if found.another_key is None:
         for number in found.numbers:
-            title = "verdicts" if number.has_verdict else "numbers" if number.kind != CONTRASTS else "differences"
+            title = (
+                "verdicts" if has_verdict(number.values) else "numbers" if number.kind != CONTRASTS else "differences"
+            )
             groups.setdefault(f"{number.summary.study.name}: {title}", []).append(_number_text(number))
     for path, text in found.unknown.items():
         groups.setdefault("not known", []).append(f"{path.parent.parent.name}/{label_of(path)}: {text}")
@@ -486,11 +482,10 @@ def _arrows(chain: Sequence[str]) -> str:
 
 
 def _number_text(number: Number) -> str:
-    values = " ".join(f"{name}={value_text(number.values[name])}" for name in NAMED if number.values.get(name))
     shown = "".join(f", {name} {value_text(number.values[name])}" for name in FIGURES if name in number.values)
-    verdict = f", {value_text(number.values['verdict'])}" if number.has_verdict else ""
+    verdict = f", {value_text(number.values['verdict'])}" if has_verdict(number.values) else ""
     joint = ", through the variance and the correction that verdicts share" if number.joint else ""
-    return f"{values}{shown}{verdict} <- {_arrows(number.chain)}{joint}"
+    return f"{title_of(number.values)}{shown}{verdict} <- {_arrows(number.chain)}{joint}"
 
 
 def as_json(found: Impact) -> dict[str, Any]:
@@ -504,7 +499,7 @@ def as_json(found: Impact) -> dict[str, Any]:
         artifacts = [entry for entry in artifacts if entry["another_key"] is not None]
     numbers = [
         {"study": str(one.summary.study), "table": one.kind, "row": dict(one.values), "chain": list(one.chain)}
-        | {"verdict": one.values["verdict"] if one.has_verdict else None, "joint": one.joint}
+        | {"verdict": one.values["verdict"] if has_verdict(one.values) else None, "joint": one.joint}
         for one in found.numbers
     ]
     return {

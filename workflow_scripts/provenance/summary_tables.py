@@ -7,9 +7,11 @@ from typing import Any
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.provenance.nodes import Node
+from workflow_scripts.provenance.run_metadata import value_text
 
 SUMMARY = "summary"  # the stage
 CONTRASTS = "contrasts"
+NAMED = ("contrast", "run", "method", "augmentation", "backbone", "tag", "step", "dataset", "metric", "level")
 KINDS = {"rows": ".parquet", CONTRASTS: ".contrasts.parquet"}
 
 
@@ -39,3 +41,13 @@ def read_rows(summary: Node, kind: str) -> list[Row]:
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         value = f"{type(error).__name__}: {error}"
         raise PipelineError("damaged table", summary.path, value, "see faithful-pairs audit") from None
+
+
+def has_verdict(values: Mapping[str, Any]) -> bool:
+    """Whether a row is the one with the verdict of a primary contrast."""
+    return bool(values.get("verdict")) and bool(values.get("primary"))
+
+
+def title_of(values: Mapping[str, Any]) -> str:
+    """What a row is about: ``run=... dataset=... metric=...``, for people."""
+    return " ".join(f"{name}={value_text(values[name])}" for name in NAMED if values.get(name))
