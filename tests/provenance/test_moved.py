@@ -8,14 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.provenance.hand_made import whole_study
+from tests.provenance.hand_made import SIMCLR, whole_study
 from tests.provenance.test_diff import edit_record
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.files.jsonio import pretty
-
-RUN_CHANGED = "simclr-revised-crop-s0"
-PROBE = f"{RUN_CHANGED}.last.pets"
 
 
 def change_table(study: Path, suffix: str, column: str, value: object, row: int) -> None:
@@ -41,11 +38,7 @@ def replaced(study: Path, label: str) -> None:
         for record in sorted(study.glob(f"*/*{RUN}")):
             content = json.loads(record.read_bytes())
             if any(before in hashes for hashes in content["inputs"].values()):
-                inputs = {
-                    name: [after if one == before else one for one in hashes]
-                    for name, hashes in content["inputs"].items()
-                }
-                edit_record(record, inputs=inputs)
+                edit_record(record, inputs=json.loads(json.dumps(content["inputs"]).replace(before, after)))
                 waiting.append(f"{record.parent.name}/{record.name.removesuffix(RUN)}")
         listed = study / "summary" / "summary.sources.json"
         listed.write_text(listed.read_text().replace(before, after))
@@ -58,7 +51,7 @@ def ask(capsys: pytest.CaptureFixture[str], *argv: object) -> list[dict[str, Any
 
 
 REASONS: dict[str, tuple[dict[str, Any], dict[str, list[str]]]] = {
-    "setting": ({"settings": {"costs": [2.0]}}, {"setting": ["costs"]}),
+    "setting": ({"settings": {**SIMCLR, "seed": 7}}, {"setting": ["seed"]}),
     "code": ({"code": "c" * 64, "closure": {}}, {"code": ["its digest"]}),
     "package": ({"packages": {"numpy": "9.9"}}, {"package": ["numpy"]}),
     "machine": ({"cpu_model": "Other CPU"}, {"machine": ["cpu_model"]}),

@@ -10,9 +10,7 @@ import typer
 
 def command(
     a: Annotated[Path, typer.Argument(metavar="A", help="any file of a results folder, or a study's folder")],
-    b: Annotated[
-        Path, typer.Argument(metavar="B", help="a file of another artifact of the same stage, or a study's folder")
-    ],
+    b: Annotated[Path, typer.Argument(metavar="B", help="another of the same stage, or a study's folder")],
     in_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Explain why two artifacts differ.
