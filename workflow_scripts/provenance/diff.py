@@ -186,7 +186,7 @@ def _compare(a: Node, b: Node, inputs: list[InputPair], first: bool) -> Findings
         code=None if code[0] == code[1] else code,
         modules=module_differences(closures[0], closures[1]) if closures[0] and closures[1] else None,
         commits=commits,
-        versions=differing(_versions(ours), _versions(theirs)),
+        versions=_other_versions(ours, theirs),
         inputs=inputs,
     )
 
@@ -212,6 +212,15 @@ def _versions(made: Mapping[str, Any]) -> dict[str, Any]:
     named = {name: environment[name] for name in ("device", "threads") if name in environment}
     named |= {name: made[name] for name in ("python", "cpu_model", "gpu_model", "driver") if made.get(name)}
     return named | dict(made.get("determinism") or {}) | dict(made.get("packages") or {})
+
+
+def _other_versions(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Sides]:
+    """Versions that differ, and packages of the same version whose wheels hold other files."""
+    found = differing(_versions(a), _versions(b))
+    files = [made.get("package_records") or {} for made in (a, b)]
+    both = files[0].keys() & files[1].keys()
+    repacked = differing(*({name: side[name] for name in both} for side in files))
+    return found | {f"{name}{RECORD}": sides for name, sides in repacked.items() if name not in found}
 
 
 def as_text(found: Sequence[Findings]) -> str:
