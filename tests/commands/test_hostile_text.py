@@ -40,6 +40,8 @@ COMMANDS: dict[str, Callable[[Path], list[str]]] = {
     "why --json": lambda study: ["why", str(study / COPY), "--json"],
     "diff": lambda study: ["diff", str(study / ARM), str(study / COPY)],
     "diff --json": lambda study: ["diff", str(study / ARM), str(study / COPY), "--json"],
+    "impact": lambda study: ["impact", str(study / COPY), str(study)],
+    "impact --json": lambda study: ["impact", str(study / COPY), str(study), "--json"],
     "audit": lambda study: ["audit", str(study / "select_captions")],
     "audit --json": lambda study: ["audit", str(study), "--json"],
     "status": lambda study: ["status", str(study)],

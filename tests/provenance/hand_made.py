@@ -69,7 +69,8 @@ class HandMade:
         return path
 
     def _time(self, second: int) -> str:
-        return f"2026-03-01T{8 + self._count // 60:02d}:{self._count % 60:02d}:{second:02d}.000+00:00"
+        hour, minute = divmod(self._count % 900, 60)
+        return f"2026-03-01T{8 + hour:02d}:{minute:02d}:{second:02d}.000+00:00"
 
 
 def cached(record: Mapping[str, Any]) -> dict[str, Any]:

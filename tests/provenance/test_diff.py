@@ -89,6 +89,18 @@ def test_versions_and_rows_stand_side_by_side(tmp_path: Path, capsys: pytest.Cap
     assert [["version", "numpy", "2.4.6"], ["2.5.0"]] in table
 
 
+def test_a_repacked_wheel_of_the_same_version_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = []
+    for name, record in (("a", "ab" * 8), ("b", "cd" * 8)):
+        records = {"numpy": record, "scipy": "00" * 8, "torch": record} | ({"only": "1"} if name == "a" else {})
+        packages = {"numpy": "2.4.6", "scipy": "1.17", "torch": f"2.8.{name}"}
+        one = HandMade(tmp_path / name, made_by=name)
+        paths.append(one.make("pair_table/x", [".json"], packages=packages, package_records=records))
+    found = json.loads(ask(capsys, *paths, "--json")[1])[0]
+    assert found["versions"] == {"torch": ["2.8.a", "2.8.b"], "numpy, its files": ["ab" * 8, "cd" * 8]}
+    assert not found["unexplained"]
+
+
 def test_a_replaced_input_is_reported_as_no_longer_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = whole_study(tmp_path / "a"), whole_study(tmp_path / "b", margin=0.5)
     path = a / "select_captions" / f"revised{MANIFEST}"

@@ -17,7 +17,17 @@ from workflow_scripts.commands.main import main
 from workflow_scripts.core.declaration.facts import Tolerance
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.provenance.nodes import Node, load, read_node
-from workflow_scripts.provenance.verify import Deviation, Kind, Options, Verdict, command, deviation, sample, verify
+from workflow_scripts.provenance.verify import (
+    Deviation,
+    Kind,
+    Options,
+    Verdict,
+    command,
+    deviation,
+    differences,
+    sample,
+    verify,
+)
 from workflow_scripts.stages import annotations, shard_plan, source
 from workflow_scripts.study.config.stages import tolerance
 
@@ -121,6 +131,19 @@ def test_a_verdict_mentions_differing_code_and_threads(study: Path, tmp_path: Pa
     edit_record(study, "shard_plan/plan", lambda record: record.update(code="older"))
     verdicts = verify(node_of(study, "shard_plan/plan"), Options(tmp_path / "s", tolerance, threads=2))
     assert {(one.kind, one.detail) for one in verdicts} == {(Kind.EXACT, "though other code, 2 math threads, 1 before")}
+
+
+def test_a_difference_says_when_only_the_files_of_a_package_differ(study: Path) -> None:
+    node = node_of(study, "shard_plan/plan")
+    options = Options(study, tolerance)
+    assert differences(node, options) == []
+    name = sorted(node.record["package_records"].keys() & node.record["environment"]["packages"].keys())[0]
+    edit_record(study, "shard_plan/plan", lambda record: record["package_records"].update({name: "0" * 16}))
+    node = node_of(study, "shard_plan/plan")
+    assert differences(node, options) == [f"other files of {name}, of the same version"]
+    edit_record(study, "shard_plan/plan", lambda record: record["packages"].update({name: "0"}))
+    (found,) = differences(node_of(study, "shard_plan/plan"), options)
+    assert found.startswith(f"{name} ") and found.endswith(", 0 before")
 
 
 def test_a_verdict_mentions_differing_environment_variables(

@@ -7,13 +7,14 @@ undetected unless the root hash was stored elsewhere.
 import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from humanize import naturalsize
 
+from workflow_scripts.audit import parts
 from workflow_scripts.audit.cache import (
     cache_of,
     entry_claims,
@@ -35,6 +36,7 @@ from workflow_scripts.audit.files import (
     unnamed,
 )
 from workflow_scripts.audit.kinds import Finding, Kind, finding
+from workflow_scripts.audit.parts import Part, last_read, note_read
 from workflow_scripts.audit.records import cycle_findings, input_findings, record_findings
 from workflow_scripts.audit.scan import beside, beside_findings, scan
 from workflow_scripts.core.artifact import MANIFEST
@@ -46,6 +48,7 @@ from workflow_scripts.core.files.names import CRATE
 from workflow_scripts.core.key import AROUND
 from workflow_scripts.core.record import read_entry
 from workflow_scripts.provenance.nodes import Node, locate, read_node, study_root
+from workflow_scripts.provenance.run_metadata import time_text
 from workflow_scripts.study.active_config import note_of, noted_artifacts, studies_at, units_of
 from workflow_scripts.study.freshness import other_settings
 
@@ -120,6 +123,8 @@ class Audited:
         root: root hash over the manifests behind the report (over all, without a report); None when one is missing.
         findings: faults and notes, sorted.
         compared: cache entries that the artifacts were compared with.
+        read: number of artifacts whose contents were read.
+        ages: what was read longest ago (:func:`workflow_scripts.audit.parts.as_json`); None if nothing was noted.
     """
 
     study: Path
@@ -129,6 +134,8 @@ class Audited:
     root: str | None
     findings: list[Finding]
     compared: frozenset[Path] = frozenset()
+    read: int = 0
+    ages: dict[str, Any] | None = None
 
     @property
     def faults(self) -> list[Finding]:
@@ -165,14 +172,21 @@ class Audit:
         self._code = cache(self._current_code)
         self._made_in = cache(made_in)
         self.compared: set[Path] = set()
+        self.chosen: frozenset[Path] | None = None  # manifests of artifacts whose contents are read; None: all
 
-    def run(self) -> Audited:
-        """Check all that is in scope."""
-        self._records()
+    @cached_property
+    def scoped(self) -> list[Node]:
+        """The artifacts that are checked."""
         scoped = [node for node in self.nodes if node.path.is_relative_to(self.scope)]
         if not scoped and self.scope != self.study:  # one artifact's file, or the folder of its files
             one = self._artifact_of_scope()
             scoped = [node for node in self.nodes if node.path == one]
+        return scoped
+
+    def run(self) -> Audited:
+        """Check all that is in scope."""
+        self._records()
+        scoped = self.scoped
         more = [] if self.quick else self._cache(scoped)
         claims = {node.path: claims_of(*self._claimed(node)) for node in self.nodes}
         mine = [claim for node in scoped for claim in claims[node.path]]
@@ -195,7 +209,22 @@ class Audit:
         kept = {found for path, found in self.found if path in paths or path.is_relative_to(self.scope)}
         kept |= set(self.noted.findings)
         size = sum(claim.bytes for claim in mine)
-        return Audited(self.study, len(scoped), len(mine), size, root, sorted(kept), frozenset(self.compared))
+        read = 0 if self.quick else sum(self._is_read(node.path) for node in scoped)
+        counts = len(scoped), len(mine), size
+        return Audited(self.study, *counts, root, sorted(kept), frozenset(self.compared), read)
+
+    def _is_read(self, manifest: Path) -> bool:
+        return self.chosen is None or manifest in self.chosen
+
+    def note(self) -> dict[str, Any] | None:
+        """Note the artifacts that were read and have no fault; gives what was read longest ago."""
+        if self.quick or not self.nodes:
+            return None
+        faulty = {path for path, found in self.found if not found.kind.note}
+        times, now = last_read(self.study, self.nodes), parts.now()
+        times |= {node.path: now for node in self.scoped if self._is_read(node.path) and node.path not in faulty}
+        note_read(self.study, self.nodes, times)
+        return parts.as_json(self.scoped, times)
 
     def _artifact_of_scope(self) -> Path | None:
         try:
@@ -282,9 +311,11 @@ class Audit:
         return claims
 
     def _files(self, claims: list[Claim], others: list[Claim]) -> None:
-        jobs = None if self.quick else self.jobs
-        for claim, found in file_findings(claims, self.scan, owners_of(others), jobs):
-            self.found.append((claim.owner, found))
+        to_read = [] if self.quick else [claim for claim in claims if self._is_read(claim.owner)]
+        to_size = [claim for claim in claims if self.quick or not self._is_read(claim.owner)]
+        for some, jobs in ((to_read, self.jobs), (to_size, None)):
+            for claim, found in file_findings(some, self.scan, owners_of(others), jobs):
+                self.found.append((claim.owner, found))
 
     def _others(self, claimed: Collection[Path]) -> None:
         """Files that nothing names, and artifacts that were finished and left nothing."""
@@ -335,8 +366,13 @@ class Audit:
                 self.found.append((node.path, finding(Kind.OUTSIDE, node.path, "the report was not made from it")))
 
 
-def audit(paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: int) -> list[Audited]:
+def audit(
+    paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: int, part: Part | None = None
+) -> list[Audited]:
     """The outcome for every study that a path names, in order; after those of a results folder, for what they share.
+
+    Args:
+        part: which artifacts are read; None: all.
 
     Raises:
         PipelineError: a path holds no artifacts, or a config file is faulty.
@@ -345,17 +381,29 @@ def audit(paths: Sequence[Path], configfiles: Sequence[str], quick: bool, jobs: 
     for path in paths:
         path = Path(os.path.abspath(path))
         studies = [study for study in studies_at(path) if study.is_dir() or _was_finished(study)]
-        audits = (
+        audits = [
             Audit(study, max(path, study, key=lambda one: len(one.parts)), noted(study, configfiles), quick, jobs)
             for study in studies
-        )
-        found = [one for one in (study.run() for study in audits) if one.artifacts or one.faults]
+        ]
+        if part is not None:
+            nodes = [node for one in audits for node in one.scoped]
+            times = {manifest: when for one in audits for manifest, when in last_read(one.study, one.nodes).items()}
+            chosen = part.choose(nodes, times)
+            for one in audits:
+                one.chosen = chosen
+        outcomes = [replace(one.run(), ages=one.note()) for one in audits]
+        found = [one for one in outcomes if one.artifacts or one.faults]
         if not found:
             raise PipelineError("no artifacts", path, "nothing to audit", "give a study or a path in it")
         done += found
         if path == studies[0].parent:
             compared = {entry for outcome in done for entry in outcome.compared}
-            done.append(Audited(path, 0, 0, 0, None, shared_findings(path, compared, quick, jobs)))
+            if part is None or part.with_shared:
+                shared = shared_findings(path, compared, quick, jobs)
+            else:
+                detail = "the cache and the store of fetched bytes are read by a whole audit and by --part 1"
+                shared = [finding(Kind.NOT_COMPARED, path, detail)]
+            done.append(Audited(path, 0, 0, 0, None, shared))
     return done
 
 
@@ -377,6 +425,7 @@ def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
             counts = f"{outcome.artifacts} artifacts, {outcome.files} files, {naturalsize(outcome.bytes)}"
             lines += [f"{_shown(outcome.study)}: {counts}"]
             lines += [f"  root {outcome.root or 'none: an artifact behind the report is missing'}"]
+            lines += [] if quick or outcome.ages is None else [_ages(outcome, outcome.ages)]
         elif outcome.findings:
             lines += [f"{_shown(outcome.study)}:"]
         for kind in Kind:
@@ -385,6 +434,13 @@ def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
     checked = "sizes" if quick else "contents"
     said = "everything is intact" if not faults else f"{faults} fault{'s' if faults > 1 else ''}"
     return printed([*lines, f"{said} ({checked} checked in {seconds:.1f} s)"])
+
+
+def _ages(outcome: Audited, ages: dict[str, Any]) -> str:
+    longest = ages["read_longest_ago"]
+    text = f"  contents of {outcome.read:,} artifacts read"
+    text += f"; longest ago: {longest['artifact']}, {time_text(longest['when'])}" if longest else ""
+    return text + (f"; never: {ages['never_read']:,}" if ages["never_read"] else "")
 
 
 def _of_kind(kind: Kind, findings: Sequence[Finding]) -> list[str]:
@@ -410,6 +466,8 @@ def as_json(done: Sequence[Audited], quick: bool) -> dict[str, Any]:
             "artifacts": outcome.artifacts,
             "files": outcome.files,
             "bytes": outcome.bytes,
+            "read": outcome.read,
+            "ages": outcome.ages,
             "faults": [_json(fault) for fault in outcome.faults],
             "notes": [_json(note) for note in outcome.findings if note.kind.note],
         }

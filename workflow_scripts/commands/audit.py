@@ -1,10 +1,14 @@
 """``faithful-pairs audit``: is every file of finished studies intact?"""
 
+import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from workflow_scripts.audit.parts import Part
 
 
 def command(
@@ -17,6 +21,13 @@ def command(
     jobs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="files read at a time; default: one for each core")
     ] = None,
+    part: Annotated[
+        str | None, typer.Option(metavar="I/N", help="read the contents of one of N parts, such as 3/5")
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option(metavar="P%", help="read what was read longest ago, up to this share of all bytes")
+    ] = None,
+    max_bytes: Annotated[str | None, typer.Option(metavar="SIZE", help="the same up to this size, such as 50G")] = None,
     configfile: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
@@ -26,12 +37,16 @@ def command(
 
     Files are compared with their manifests and run records, and these with each other, back to the external sources.
     Prints each finding with what to do about it, and one root hash per study: two people with the same root hash have
-    the same study, byte for byte. docs/provenance.md lists all findings.
+    the same study, byte for byte. docs/audit.md lists all findings.
+
+    With --part, --sample or --max-bytes, the contents of some artifacts are read, and the sizes of all others compared.
+    results/.audited has a note of when each was read last; the answer names what was read longest ago.
 
     \b
     Examples:
       faithful-pairs audit                                  # everything below results/
       faithful-pairs audit results/demo/pair_table --json
+      faithful-pairs audit --max-bytes 50G                  # each night, say
       faithful-pairs audit results/redcaps2020-hubs --configfile profiles/overlays/hubs.yaml
 
     \b
@@ -49,8 +64,40 @@ def command(
 
     log_to_stderr()
     start = time.monotonic()
-    done = audit(paths or [Path("results")], configfile or [], quick, jobs or cores())
+    some = chosen(part, sample, max_bytes)
+    if some is not None and quick:
+        raise typer.BadParameter("reads no contents, so that there are no parts", param_hint="--quick")
+    done = audit(paths or [Path("results")], configfile or [], quick, jobs or cores(), some)
     text = table(done, quick, time.monotonic() - start)
     sys.stdout.write(json.dumps(as_json(done, quick), indent=1) + "\n" if in_json else text)
     if any(one.faults for one in done):
         raise typer.Exit(1)
+
+
+def chosen(part: str | None, sample: str | None, max_bytes: str | None) -> "Part | None":
+    """The part that the options name; None without any.
+
+    Raises:
+        BadParameter: one has another form, or several are given.
+    """
+    from workflow_scripts.audit.parts import Part
+    from workflow_scripts.commands.cache_gc import parse_size
+
+    if sum(one is not None for one in (part, sample, max_bytes)) > 1:
+        raise typer.BadParameter("give one of --part, --sample and --max-bytes", param_hint="--part")
+    if part is not None:
+        match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", part)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise typer.BadParameter(f"{part!r} is not a part such as 3/5", param_hint="--part")
+        return Part(number=int(match[1]), of=int(match[2]))
+    if sample is not None:
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%", sample)
+        if match is None or not 0 < float(match[1]) <= 100:
+            raise typer.BadParameter(f"{sample!r} is not a share such as 10%", param_hint="--sample")
+        return Part(share=float(match[1]) / 100)
+    if max_bytes is not None:
+        try:
+            return Part(limit=parse_size(max_bytes))
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--max-bytes") from None
+    return None

@@ -187,6 +187,7 @@ class Record(Computation):
     original: "Record | None" = None
     accepted: Acceptance | None = None
     figures: dict[str, Amount | Count] = {}
+    package_records: Texts = {}
 
 
 def _names(form: type[_Form]) -> set[str]:

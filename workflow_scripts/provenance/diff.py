@@ -12,6 +12,8 @@ from workflow_scripts.provenance.run_metadata import flat, mattering, short, val
 Sides = tuple[Any, Any]
 ABSENT = "not set"
 WIDEST = 64  # characters of a column
+OUTSIDE = ("source", "download")  # stages whose data comes from outside
+RECORD = ", its files"  # a package, by what its wheel holds
 
 
 def module_differences(a: Mapping[str, str], b: Mapping[str, str]) -> dict[str, str]:
@@ -73,26 +75,57 @@ class Findings:
         recipe = (self.unit, self.settings, self.code, self.modules, self.versions, self.inputs)
         return not self.same_content and not any(recipe)
 
+    @property
+    def reasons(self) -> dict[str, list[str]]:
+        """``data``, ``setting``, ``code``, ``package`` or ``machine`` -> what of it differs; empty if unexplained."""
+        packages = {name for node in (self.a, self.b) for name in (node.computation or {}).get("packages", {})}
+        packages |= {"python"} | {f"{name}{RECORD}" for name in packages}
+        found = {
+            "data": [pair.name for pair in self.inputs],
+            "setting": [*self.settings, *self.unit],
+            "code": list(self.modules or {}) or ["its digest"] if self.code is not None else [],
+            "package": [name for name in self.versions if name in packages],
+            "machine": [name for name in self.versions if name not in packages],
+        }
+        if self.a.stage in OUTSIDE and not self.same_content and not found["data"]:
+            found["data"] = ["what was read" if self.a.stage == OUTSIDE[0] else "what was fetched"]
+        return {kind: names for kind, names in found.items() if names}
+
 
 @dataclass
-class _Walk:
-    done: dict[tuple[Path, Path], bool] = field(default_factory=dict)
-    found: list[Findings] = field(default_factory=list)
+class Walk:
+    """Compares pairs of artifacts and what they were made from, each pair once.
 
-    def visit(self, a: Node, b: Node) -> bool:
-        """Ancestors first; returns whether the two, or what they were made from, differ."""
+    Attributes:
+        found: how pairs differ, ancestors first.
+        roots: manifests of a pair -> the first ancestors that differ: those whose own ancestors don't.
+    """
+
+    found: list[Findings] = field(default_factory=list)
+    roots: dict[tuple[Path, Path], tuple[Findings, ...]] = field(default_factory=dict)
+    _known: dict[Path, Node] = field(default_factory=dict)
+
+    def visit(self, a: Node, b: Node) -> tuple[Findings, ...]:
+        """Compare two artifacts that differ, ancestors first; returns the first ancestors that do."""
         key = (a.path, b.path)
-        if key in self.done:
-            return self.done[key]
-        pairs = [pair for pair in paired(inputs_of(a), inputs_of(b)) if not pair.same]
-        above = False
+        if key in self.roots:
+            return self.roots[key]
+        self.roots[key] = ()  # a cycle in edited records ends here
+        pairs = [pair for pair in paired(self._inputs(a), self._inputs(b)) if not pair.same]
+        above: dict[int, Findings] = {}
         for pair in pairs:
             old, new = _followed(pair.a), _followed(pair.b)
             if old is not None and new is not None and old.stage == new.stage:
-                above |= self.visit(old, new)
-        self.done[key] = True
-        self.found.append(_compare(a, b, pairs, first=not above))
-        return True
+                above |= {id(one): one for one in self.visit(old, new)}
+        own = _compare(a, b, pairs, first=not above)
+        self.found.append(own)
+        self.roots[key] = tuple(above.values()) or (own,)
+        return self.roots[key]
+
+    def _inputs(self, node: Node) -> list[Input]:
+        found = inputs_of(node, self._known)
+        self._known |= {one.node.path: one.node for one in found if one.node is not None}
+        return found
 
 
 def diff(a: Node, b: Node) -> list[Findings]:
@@ -100,7 +133,7 @@ def diff(a: Node, b: Node) -> list[Findings]:
 
     Pairs with the same content are passed over, but for A and B.
     """
-    walk = _Walk()
+    walk = Walk()
     walk.visit(a, b)
     return walk.found
 
@@ -153,7 +186,7 @@ def _compare(a: Node, b: Node, inputs: list[InputPair], first: bool) -> Findings
         code=None if code[0] == code[1] else code,
         modules=module_differences(closures[0], closures[1]) if closures[0] and closures[1] else None,
         commits=commits,
-        versions=differing(_versions(ours), _versions(theirs)),
+        versions=_other_versions(ours, theirs),
         inputs=inputs,
     )
 
@@ -181,6 +214,15 @@ def _versions(made: Mapping[str, Any]) -> dict[str, Any]:
     return named | dict(made.get("determinism") or {}) | dict(made.get("packages") or {})
 
 
+def _other_versions(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Sides]:
+    """Versions that differ, and packages of the same version whose wheels hold other files."""
+    found = differing(_versions(a), _versions(b))
+    files = [made.get("package_records") or {} for made in (a, b)]
+    both = files[0].keys() & files[1].keys()
+    repacked = differing(*({name: side[name] for name in both} for side in files))
+    return found | {f"{name}{RECORD}": sides for name, sides in repacked.items() if name not in found}
+
+
 def as_text(found: Sequence[Findings]) -> str:
     """First the ancestors where it begins, then what follows from them."""
     top = found[-1]
@@ -197,7 +239,7 @@ def as_text(found: Sequence[Findings]) -> str:
 
 
 def as_json(found: Sequence[Findings]) -> list[dict[str, Any]]:
-    """The same for programs: one entry a differing pair, ancestors first, A and B themselves last."""
+    """The same for programs: an entry for each differing pair, ancestors first, A and B themselves last."""
     return [_entry(one) for one in found]
 
 

@@ -26,7 +26,7 @@ from workflow_scripts.core.digest import ROOT, code_digest
 from workflow_scripts.core.errors import last_error
 from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.files.jsonio import canonical
-from workflow_scripts.core.runtime.environment import RECORDED, recorded_variables, version
+from workflow_scripts.core.runtime.environment import RECORDED, package_records, recorded_variables, version
 from workflow_scripts.core.runtime.machine import cpu_model
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
@@ -259,9 +259,14 @@ def differences(node: Node, options: Options) -> list[str]:
         found.append("processor not recorded")
     elif processor != cpu_model():
         found.append(f"processor {cpu_model()}, {processor} before")
-    for name, before in sorted(origin.get("packages", {}).items()):
+    before_of = origin.get("packages", {})
+    for name, before in sorted(before_of.items()):
         if name in where["packages"] and version(name) != before:
             found.append(f"{name} {version(name)}, {before} before")
+    files = origin.get("package_records") or {}
+    now = package_records(sorted(files.keys() & where["packages"].keys()))
+    other = [name for name, record in now.items() if record != files[name]]
+    found += [f"other files of {name}, of the same version" for name in other if version(name) == before_of.get(name)]
     return found + _other_variables(origin.get("determinism") or {})
 
 

@@ -12,7 +12,7 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.code_equivalence import accepted
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import printed, redacted
-from workflow_scripts.core.files.bounded_json import Unfit, read_object
+from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.core.sources import LISTING, read_listing
@@ -29,6 +29,7 @@ from workflow_scripts.provenance.run_metadata import (
     total_rows,
     value_text,
 )
+from workflow_scripts.provenance.summary_tables import SUMMARY, read_rows
 
 WIDTH, NAMES_SHOWN = 118, 2
 UNSET: tuple[object, ...] = (None, "", [], {})  # settings without a value
@@ -159,24 +160,18 @@ def cells(summary: Node, suffix: str, wanted: Mapping[str, str]) -> list[Cell]:
     Raises:
         PipelineError: the file is none of the summary's tables, a column is not there, or no row has these values.
     """
-    import pyarrow.parquet as pq
-
-    kind = TABLES.get(suffix) if summary.stage == "summary" else None
+    kind = TABLES.get(suffix) if summary.stage == SUMMARY else None
     if kind is None:
         advice = f"rows can be selected in summary/summary with {', '.join(TABLES)}"
         raise PipelineError("not a table of the summary", summary.path, suffix or "the artifact", advice)
-    try:
-        listed = read_object(summary.file(".sources.json"))
-        rows = pq.read_table(summary.file(".parquet" if kind == "rows" else ".contrasts.parquet")).to_pylist()
-        _check_columns(rows, wanted, summary.file(suffix))
-        found = []
-        for row, numbers in zip(rows, listed[kind], strict=True):
-            if all(str(row[column]) == value for column, value in wanted.items()):
-                sources = {listed["files"][number]["file"]: listed["files"][number] for number in numbers}
-                found.append(Cell(row, tuple(_listed_source(summary, one) for one in sources.values())))
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        value = f"{type(error).__name__}: {error}"
-        raise PipelineError("damaged table", summary.path, value, "see faithful-pairs audit") from None
+    read = read_rows(summary, kind)
+    rows = [dict(row.values) for row in read]
+    _check_columns(rows, wanted, summary.file(suffix))
+    found = [
+        Cell(values, tuple(_listed_source(summary, file, sha256) for file, sha256 in row.files.items()))
+        for values, row in zip(rows, read, strict=True)
+        if all(str(values[column]) == value for column, value in wanted.items())
+    ]
     if not found:
         value = " ".join(f"{column}={text}" for column, text in wanted.items())
         raise PipelineError("no matching row", summary.file(suffix), value, _choices(rows, wanted))
@@ -199,15 +194,15 @@ def _choices(rows: list[dict[str, Any]], wanted: Mapping[str, str]) -> str:
     return "each value occurs, but no row has all of them"
 
 
-def _listed_source(summary: Node, listed: Mapping[str, str]) -> Input:
+def _listed_source(summary: Node, file: str, sha256: str) -> Input:
     """The artifact behind a file of the summary's list: ``<stage>/<name><suffix>`` with its manifest's hash."""
-    stage, _, name = listed["file"].partition("/")
+    stage, _, name = file.partition("/")
     while name:
         path = summary.study / stage / f"{name}{MANIFEST}"
         if path.is_file():
-            return Input(stage, listed["manifest_sha256"], path, read_node(path))
+            return Input(stage, sha256, path, read_node(path))
         name = name.rpartition(".")[0]
-    return Input(stage, listed["manifest_sha256"], None, None)
+    return Input(stage, sha256, None, None)
 
 
 # The answer ----------------------------------------------------------------------------------------------------------

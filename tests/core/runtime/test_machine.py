@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.core.runtime import machine as module
+from workflow_scripts.core.runtime.environment import package_records
 from workflow_scripts.core.runtime.machine import ask, cards, cpu_model, determinism, git_state, machine
 
 
@@ -111,3 +112,35 @@ def test_loaded_packages_exclude_the_standard_library() -> None:
     loaded = module._loaded()
     assert "pytest" in loaded
     assert "os" not in loaded
+
+
+INSTALLED = {
+    "pack/__init__.py": "sha256=aaa",
+    "pack/__pycache__/__init__.cpython-311.pyc": "",
+    "../../../bin/pack": "sha256=path-of-this-environment",
+    "pack-1.0.dist-info/INSTALLER": "sha256=pip",
+    "pack-1.0.dist-info/METADATA": "sha256=bbb",
+    "pack-1.0.dist-info/RECORD": "",
+}
+SAME = {"pack-1.0.dist-info/INSTALLER": "sha256=uv", "../../../bin/pack": "sha256=other", "pack/x.pyc": ""}
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [(SAME, True), ({"pack/__init__.py": "sha256=ccc"}, False), ({"pack/more.py": "sha256=ddd"}, False)],
+)
+def test_a_package_is_known_by_what_its_wheel_holds(
+    changes: dict[str, str], same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for name, files in (("a", INSTALLED), ("b", {**INSTALLED, **changes})):
+        folder = tmp_path / name / "pack-1.0.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: pack\nVersion: 1.0\n")
+        (folder / "RECORD").write_text("".join(f"{path},{value},7\n" for path, value in files.items()))
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(folder.parent)
+            found.append(package_records(["pack", "no-such-package"]))
+    assert [list(one) for one in found] == [["pack"], ["pack"]]
+    assert (found[0] == found[1]) is same
+    assert len(found[0]["pack"]) == 16

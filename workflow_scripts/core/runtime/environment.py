@@ -1,10 +1,11 @@
 """Properties of the machine that can change bytes and so belong to an artifact's key."""
 
+import hashlib
 import logging
 import os
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,8 @@ RECORDED = (
     "NCCL_PROTO",
     "TORCH_CUDNN_V8_API_DISABLED",
 )
+# In the folder of a package's metadata: written when it is installed.
+_NOTES = tuple(f".dist-info/{name}" for name in ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"))
 log = logging.getLogger(__name__)
 
 
@@ -185,6 +188,29 @@ def versions(packages: Sequence[str]) -> dict[str, str | None]:
     builds = faiss_builds() if FAISS in packages else []
     names = sorted({*packages, *builds} - ({FAISS} if builds else set()))
     return {name: version(name) for name in names}
+
+
+def package_records(packages: Iterable[str]) -> dict[str, str]:
+    """Package -> hash of what its wheel holds, the first 16 hex digits of a sha256; those without a list are left out.
+
+    The list is the ``RECORD`` of the installed package, which has the hash of each file, without what the installer
+    wrote: notes of its own, scripts with the path of the environment, and compiled modules, which have no hash.
+    """
+    found = {}
+    for name in packages:
+        try:
+            text = metadata.distribution(name).read_text("RECORD")
+        except metadata.PackageNotFoundError:
+            continue
+        lines = (line.rsplit(",", 2) for line in (text or "").splitlines())
+        files = sorted(f"{one[0]},{one[1]}" for one in lines if len(one) == 3 and one[1] and not _of_installer(one[0]))
+        if files:
+            found[name] = hashlib.sha256("\n".join(files).encode()).hexdigest()[:16]
+    return found
+
+
+def _of_installer(path: str) -> bool:
+    return path.startswith(("../", "/")) or path.endswith(_NOTES)
 
 
 def faiss_builds() -> list[str]:

@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.digest import PROJECT, ROOT
-from workflow_scripts.core.runtime.environment import THREAD_VARIABLES, recorded_variables, versions
+from workflow_scripts.core.runtime.environment import (
+    THREAD_VARIABLES,
+    package_records,
+    recorded_variables,
+    versions,
+)
 from workflow_scripts.core.runtime.precision import TF32, current_switches
 
 DETERMINISM_VARIABLES = ("PYTHONHASHSEED", "CUBLAS_WORKSPACE_CONFIG", TF32, *THREAD_VARIABLES)
@@ -34,11 +39,13 @@ def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
         packages: those that the stage declares; they are listed even when this process did not load them.
         device: ``cpu`` or ``cuda``; GPUs are queried only if they were used.
     """
+    found = versions([*packages, *_loaded()])
     return {
         "host": socket.gethostname(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": versions([*packages, *_loaded()]),
+        "packages": found,
+        "package_records": package_records(found),
         "cpu_model": cpu_model(),
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         **cards(device),
