@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from workflow_scripts.reporting.sections.data import Figure, final_states, flatten, is_detail, side_by_side, steps
-from workflow_scripts.reporting.sections.runs import Measured, by_dataset, curve_panels, probe_tables
+from workflow_scripts.reporting.sections.runs import Measured, by_dataset, probe_tables
 from workflow_scripts.reporting.study import ArtifactIndex, Number, Record, Source
 from workflow_scripts.reporting.text import arm_class
 
@@ -73,13 +73,6 @@ def test_a_dataset_that_a_run_lacks_is_a_dash() -> None:
     table = by_dataset([measured("r", [{**row, "dataset": "a"}]), measured("s", [{**row, "dataset": "b"}])], "t")
     assert [[cell.text for cell in line.cells] for line in table.lines] == [["50.0", "—"], ["—", "50.0"]]
     assert table.lines[0].cells[0].interval == ""
-
-
-def test_curves_are_drawn_per_method_and_not_for_untrained_runs() -> None:
-    rows = [{"step": 0, "loss": None, "knn_accuracy": 0.2, "rankme": 9.0}, {"step": 9, "loss": 1.0, "rankme": 4.0}]
-    (panel,) = curve_panels([("r", "simclr", "self", rows), ("u", "untrained", "none", [])])
-    assert panel.method == "simclr" and "arm-self" in panel.loss and "arm-self" in panel.near
-    assert [title for title, _ in panel.statistics] == ["RankMe"] and "arm-self" in panel.statistics[0][1]
 
 
 @pytest.mark.parametrize(

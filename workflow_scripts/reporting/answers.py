@@ -97,8 +97,8 @@ class _Compared:
         if self.asked.margin is not None:
             margin = f"{self.asked.margin:g}" + (" points" if self.rows[0].measure.scale == 100 else "")
             if self.asked.endpoint == "flips":
-                judge = f"judge “{visible(self.asked.judge or '')}”"
-                return f"less than {margin} of the replaced captions would be kept by {judge}, if centred{bracketed}"
+                judge, most = f"judge “{visible(self.asked.judge or '')}”", f"{self.asked.margin:g} %"
+                return f"less than {most} of the replaced captions would be kept by {judge}, if centred{bracketed}"
             if self.sides is None:
                 return f"{name} is within {margin} of 0 in {self.measure}{bracketed}"
             both = f"{self.sides.first} and {self.sides.second}"
@@ -179,13 +179,6 @@ def _bracketed(text: str) -> str:
     return f" ({text})" if text else ""
 
 
-def told(found: Sequence[Answer], none: str) -> list[str]:
-    """The answers as sentences, and how a contrast became primary if the config names none.
-
-    Args:
-        none: what is said without primary contrasts.
-    """
-    if not found:
-        return [none]
-    default = any(answer.rows[0].row["primary"] == "default" for answer in found)
-    return [*(answer.text for answer in found), *([DEFAULT] if default else [])]
+def note(found: Sequence[Answer]) -> str:
+    """How a contrast became primary if the config names none; else empty."""
+    return DEFAULT if any(answer.rows[0].row["primary"] == "default" for answer in found) else ""

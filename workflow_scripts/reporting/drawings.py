@@ -171,6 +171,7 @@ def _curve(axes: Axes, curve: Curve, at: int) -> None:
 def _label_ends(axes: Axes, curves: Sequence[Curve], least: float) -> None:
     """Labels to the right of the axes, at least ``least`` of their height apart, in the order of the curves' ends."""
     axes.margins(x=0)
+    axes.autoscale_view()  # before positions are taken
     order = sorted(curves, key=lambda curve: curve.y[-1])
     to_axes = axes.transData + axes.transAxes.inverted()
     ends = [to_axes.transform((curve.x[-1], curve.y[-1])) for curve in order]

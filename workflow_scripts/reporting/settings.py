@@ -92,9 +92,7 @@ class Report(Settings):
     captions_of: dict[str, str] = Field(default={}, description="arm behind each pair table, where their names differ")
     roles: dict[str, str] = Field(default={}, description="role of the pairs of runs, such as language, self, oracle")
     contrasts: tuple[Asked, ...] = Field(default=(), description="the listed contrasts")
-    sweeps: dict[str, dict[str, Any]] = Field(
-        default={}, description="swept settings of runs that are points of a sweep"
-    )
+    sweeps: dict[str, Swept] = Field(default={}, description="runs that are points of a sweep")
     levels: dict[str, float] = Field(default={}, description="confidence level of the intervals of each stage")
     methods: Methods = Field(default=Methods(), description="how results were computed")
     accepted: tuple[Acceptance, ...] = Field(default=(), description="accepted code edits")

@@ -21,8 +21,8 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}",
+    '"': "{''}",
+    "`": r"\`{}",
     "[": "{[}",  # after the end of a row, both begin an argument
     "]": "{]}",
     "*": "{*}",
@@ -35,7 +35,6 @@ _LATEX = {
     "–": "--",
     "—": "---",
     "…": r"\ldots{}",
-    "\u202f": r"\,",
 }
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
 
@@ -97,7 +96,8 @@ class Table(NamedTuple):
 
 def latex(text: str) -> str:
     """``text`` with every character that LaTeX would take for a command escaped."""
-    return "".join(_LATEX.get(char, char) for char in visible(text))
+    parts = (visible(part) for part in text.split("\u202f"))  # between thousands
+    return r"\,".join("".join(_LATEX.get(char, char) for char in part) for part in parts)
 
 
 def markdown(text: str) -> str:

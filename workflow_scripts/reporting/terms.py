@@ -53,9 +53,8 @@ class Words:
             external = row["method"] == EXTERNAL
             name = f"network from elsewhere, “{visible(row['tag'])}”" if external else self.pairs(row["pairs"])
             told = ("backbone",) if external else ("method", "augmentation", "tag", "backbone", "length")
-        return ", ".join(
-            [name, *(detail(column, row[column]) for column in told if column in differing and row[column])]
-        )
+        shown = [visible(row[column]) for column in told if column in differing and row[column]]
+        return f"{name} ({', '.join(shown)})" if shown else name
 
 
 def captions(arm: str) -> str:

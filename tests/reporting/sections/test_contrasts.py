@@ -1,14 +1,8 @@
-"""What is shown and said of contrasts."""
-
-import pyarrow as pa
-import pytest
-from scipy import stats
-from workflow_scripts.reporting.sections.contrast_blocks import Cited, Scores, blocks
+"""What is shown of contrasts."""
 
 from tests.reporting.fake_study import contrast_rows
-from tests.reporting.sections.test_headline import row as score
-from workflow_scripts.reporting.sections.console import arms_table
-from workflow_scripts.reporting.sections.contrasts import Row, named, sentence, tally
+from workflow_scripts.reporting.sections.contrast_tables import Cited, contrast_tables
+from workflow_scripts.reporting.sections.contrasts import Row, named, none_named, titles
 from workflow_scripts.reporting.sections.runs import common_classes
 from workflow_scripts.reporting.study import Source
 
@@ -51,81 +45,48 @@ def test_what_has_a_verdict_is_shown_at_its_own_step_too() -> None:
     assert [shown.where for shown in one.shown] == ["simclr, crop, step best", "simclr, crop"]
 
 
-def test_the_tally_says_if_contrasts_are_at_other_steps_only() -> None:
+def test_why_no_primary_contrast_is_shown() -> None:
     others = [contrast(step=step, primary="") for step in ("best", "step-000200")]
-    assert tally(named(others, "last"), others, "last")[0] == "This study has named contrasts, but none at step last."
-    assert tally([], [], "last")[0] == "No runs of this study form a named contrast."
+    assert none_named(others, "last") == "This study has named contrasts, but none at step last."
+    assert none_named([], "last") == "No runs of this study form a named contrast."
+    assert none_named([contrast(primary="")], "last").startswith("No primary contrast was measured")
 
 
-def test_backbones_are_reported_separately() -> None:
-    rows = [contrast(), contrast(backbone="y", verdict="contradicted")]
-    (one,) = named(rows, "last")
-    assert "supported for simclr, crop, x (" in sentence(one) and "contradicted for simclr, crop, y (" in sentence(one)
-    assert tally([one], rows, "last")[:2] == [
-        "Primary contrast revised − original, simclr, crop, x, by Linear probe: supported.",
-        "Primary contrast revised − original, simclr, crop, y, by Linear probe: contradicted.",
+def test_comparisons_of_a_contrast_are_told_apart_by_what_differs() -> None:
+    rows = [contrast(), contrast(backbone="y"), contrast(contrast="b - a")]
+    assert [*titles(named(rows, "last")).values()] == [
+        "revised − original (simclr, crop, x)", "revised − original (simclr, crop, y)", "b − a"
+    ]  # fmt: skip
+
+
+CITED = Cited(Source("a", "b", "c"), {"contrasts": [[0, 0]] * 9, "files": [{"file": "f"}]})
+
+
+def test_contrasts_are_listed_by_name_and_by_set_and_those_without_interval_apart() -> None:
+    rows = [
+        contrast(contrast="x", primary="", verdict="exploratory"),
+        contrast(),
+        contrast(dataset="b", primary=""),
+        contrast(dataset="a", primary=""),
+        contrast(contrast="x", dataset="b", primary="", difference=0.0123),
+        contrast(metric="linear_probe.lgssl.accuracy"),
+        contrast(dataset="a", metric="linear_probe.lgssl.accuracy", primary=""),
+        contrast(metric="knn.accuracy", primary="", verdict="exploratory", reason="why", low=None, high=None),
     ]
-
-
-def test_a_floor_is_the_last_checkpoint_of_the_same_backbone() -> None:
-    scores = Scores(
-        [
-            score("a", "mean", 0.2, method="untrained", backbone="x"),
-            score("b", "mean", 0.4, method="untrained", backbone="y"),
-            *(
-                score("c", "mean", v, method="supervised", backbone="x", step=s)
-                for s, v in (("best", 0.8), ("last", 0.9))
-            ),
-        ]
-    )
-    assert scores.bounds("untrained", contrast()) == [("untrained", 0.2)]
-    assert scores.bounds("supervised", contrast(step="best")) == [("supervised", 0.9)]
-    both = scores.bounds("untrained", contrast(backbone="x vs y"))
-    assert both == [("untrained (x)", 0.2), ("untrained (y)", 0.4)]
-
-
-def test_means_leave_out_the_set_that_chose_the_checkpoint() -> None:
-    names = {"a": 0.2, "b": 0.4, "c": 0.9}
-    rows = [score("u", name, value, method="untrained", backbone="x") for name, value in names.items()]
-    rows.append(score("u", "mean", 0.5, method="untrained", backbone="x"))
-    left_out = contrast(step="best", chosen_on="c")
-    scores = Scores(rows)
-    assert scores.bounds("untrained", contrast()) == [("untrained", 0.5)]
-    assert scores.bounds("untrained", left_out) == [("untrained", pytest.approx(0.3))]
-    assert scores.of("u.last", left_out) == [pytest.approx(0.3)] and scores.of("u.best", left_out) == []
-    assert scores.of("u.last", contrast(dataset="c", chosen_on="c")) == [0.9]
-
-
-def test_the_sentence_gives_verdict_reason_and_numbers() -> None:
-    both = [contrast(), contrast(metric="linear_probe.lgssl.accuracy", difference=0.04)]
-    (one,) = named(both, "last")
-    assert sentence(one) == (
-        "Linear probe: supported for simclr, crop "
-        "(sklearn +5.0 points [+1.0 to +9.0]; lgssl +4.0 points [+1.0 to +9.0])."
-    )
-    weak = {"verdict": "inconclusive", "reason": "the difference may be chance", "low": -0.02}
-    (one,) = named([contrast(**weak)], "last")
-    assert "(the difference may be chance; sklearn +5.0 points [−2.0 to +9.0], detectable 4.0)" in sentence(one)
-
-
-def test_methods_are_reported_separately() -> None:
-    (one,) = named([contrast(), contrast(method="simsiam", verdict="contradicted", tag="long")], "last")
-    assert "supported for simclr, crop (" in sentence(one) and "contradicted for simsiam, crop, long (" in sentence(one)
-
-
-def test_without_a_primary_contrast_nothing_is_concluded() -> None:
-    rows = [contrast(metric="few_shot.accuracy", primary="", verdict="exploratory")]
-    (one,) = named(rows, "last")
-    assert "was not measured" in sentence(one)
-    assert tally([one], rows, "last") == ["No primary contrast was measured, so this study has no verdict."]
-
-
-def test_a_verdict_on_another_endpoint_is_told_before_the_probe() -> None:
-    rows = [contrast(primary="", verdict="exploratory"), contrast(metric="few_shot.accuracy")]
-    (one,) = named(rows, "last")
-    assert sentence(one).startswith("Few-shot: supported for simclr, crop")
-    assert ". Linear probe: exploratory for simclr, crop (sklearn +5.0 points" in sentence(one)
-    assert tally([one], rows, "last")[0].endswith("by Few-shot: supported.")
+    found = contrast_tables(named(rows, "last"), CITED)
+    by_name, by_set = found["by_name"].table, found["by_set"].table
+    assert [row[0] for row in by_name.rows] == ["revised − original"] * 2 + ["x"]  # primary first
+    assert by_name.rows[0] == [
+        "revised − original", "simclr, crop", "Linear probe, sklearn", "mean over sets", "+5.0", "[+1.0, +9.0]",
+        "3 seeds", "0.010", "0.020", "4.0", "supported",
+    ]  # fmt: skip
+    assert [(row[3], row[0], row[4]) for row in by_set.rows] == [
+        ("b", "x", "+1.2"), ("b", "revised − original", "+5.0"), ("a", "revised − original", "+5.0")
+    ]  # fmt: skip
+    ((name, open_, number),) = found["open"]
+    assert (name, open_.row["reason"], number.text, number.interval) == ("revised − original", "why", "+5.0", "")
+    assert "row 7 (knn.accuracy, joint), made from 2 files: f, …" in number.title
+    assert [row[0] for row in found["figure"].rows] == ["revised − original", "x"]
 
 
 def test_contrasts_without_runs_are_shown_at_every_step_in_their_unit() -> None:
@@ -136,64 +97,12 @@ def test_contrasts_without_runs_are_shown_at_every_step_in_their_unit() -> None:
                  primary="", verdict="exploratory"),
     ]  # fmt: skip
     first, second = named(rows, "last")
-    assert sentence(first) == "Pairs with the same label: supported (+5.0 points [+1.0 to +9.0])."
-    assert second.shown[0].interval == "−0.01 to +0.09" and second.shown[0].least == "0.04"
-    assert (
-        tally([first, second], rows, "last")[0] == "Primary contrast purity, by Pairs with the same label: supported."
-    )
-    unknown = contrast(**none, metric="pair_purity", low=None, high=None, reason="why") | {"difference": None}
-    assert "(why; – points)" in sentence(named([unknown], "last")[0])
-    cited = Cited(Source("a", "b", "c"), {"contrasts": [[0]] * 2, "files": [{"file": "f"}]})
-    for at, block in enumerate(blocks([first, second], [], cited)):
-        assert block["lines"][0]["seeds"] == "400 images" and ("difference, points" in block["figure"]) == (at == 0)
-
-
-def test_the_tally_gives_each_primary_verdict_once_and_counts_the_rest() -> None:
-    rows = [
-        *(contrast(metric=f"linear_probe.{one}.accuracy") for one in ("sklearn", "lgssl")),
-        contrast(method="simsiam", verdict="exploratory", primary=""),
-        contrast(contrast="x", verdict="not comparable", reason="different budget", primary="default"),
-    ]
-    assert tally(named(rows, "last"), rows, "last") == [
-        "Primary contrast revised − original, simclr, crop, by Linear probe: supported.",
-        "Primary contrast x, simclr, crop, by Linear probe: not comparable (different budget).",
-        "The config declares no primary contrast; this one is the default.",
-        "Other comparisons, all exploratory: 1.",
-    ]
+    assert second.shown[0].interval == "[−0.01, +0.09]" and second.shown[0].least == "0.04"
+    found = contrast_tables([first, second], CITED)
+    assert [row[6] for row in found["by_name"].table.rows] == ["400 images"] * 2
+    assert [row[0] for row in found["figure"].rows] == ["purity: Pairs with the same label"]  # the other has no points
 
 
 def test_common_classes_are_shown_with_their_other_names() -> None:
     found = {"car": {"cifar10": "automobile", "stl10": "car"}, "frog": {"cifar10": "frog", "pets": "frog"}}
     assert common_classes(found) == "car (cifar10: automobile), frog"
-
-
-def test_the_terminal_shows_the_same_numbers() -> None:
-    summary = [score(f"r{seed}", "a", value, seed=seed) for seed, value in enumerate((0.61, 0.64, 0.60))]
-    text = arms_table(pa.Table.from_pylist(summary), pa.Table.from_pylist([contrast()]))
-    low, high = stats.t.interval(0.95, 2, 0.61667, stats.sem([0.61, 0.64, 0.60]))
-    assert f"61.7 [{100 * low:.1f}, {100 * high:.1f}]s" in text
-    line = next(line for line in text.splitlines() if line.startswith("revised − original"))
-    assert "+5.0 [+1.0 to +9.0]" in line and "0.020" in line and line.endswith("supported")
-
-
-def test_the_terminal_names_the_set_that_chose_a_checkpoint() -> None:
-    summary = [score("r", "b", 0.6, step="best", chosen_on="a")]
-    text = arms_table(pa.Table.from_pylist(summary), pa.Table.from_pylist([contrast()]), "best")
-    assert "Checkpoints chosen on a: best. There, means over sets leave it out" in text
-
-
-def test_the_terminal_says_if_no_arm_was_evaluated() -> None:
-    empty = pa.Table.from_pylist([score("r", "a", 0.5)]).slice(0, 0)
-    text = arms_table(empty, pa.Table.from_pylist([contrast()]).slice(0, 0))
-    assert "no arm was evaluated" in text and "No runs of this study form a named contrast." in text
-
-
-@pytest.mark.parametrize("width", [80, 200])
-def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    summary, contrasts = pa.Table.from_pylist([score("r", "a", 0.5)]), pa.Table.from_pylist([contrast()])
-    text = arms_table(summary, contrasts, width=width)
-    tables = [line for line in text.splitlines() if not line.startswith(("Arms: ", "Contrasts: ", "Primary "))]
-    assert max(map(len, tables)) <= width
-    for shown in ("50.0", "+5.0 [+1.0 to +9.0]", "0.020", "supported", "Linear probe, sklearn"):
-        assert shown in text
-    assert ("verdict      supported" in text) == (width == 80)

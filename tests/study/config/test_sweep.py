@@ -44,6 +44,12 @@ def test_a_grid_with_seeds_gives_a_tagged_run_for_each_combination() -> None:
     assert [rows[run]["tag"] for run in study.runs[::4]] == ["steps-4_lr-1e-3", "steps-6_lr-1e-3"]
 
 
+def test_the_report_knows_the_values_of_each_point() -> None:
+    found = units(SIMCLR, SIMCLR | {"tag": "a", "sweep": GRID}).report_settings()["sweeps"]
+    assert len(found) == 8
+    assert found[f"{PREFIX}-a_steps-4_lr-3e-3-s1"] == {"tag": "a", "values": {"steps": 4, "lr": 0.003}}
+
+
 def test_a_sweep_list_gives_its_points_prefixed_by_the_tag() -> None:
     points = [{"lr": 0.1, "steps": 4}, {"backbone": "resnet18", "precision": "no"}]
     study = units(SIMCLR | {"seeds": [3], "tag": "a", "set": {"batch_size": 16}, "sweep": points})

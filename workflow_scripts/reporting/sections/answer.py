@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workflow_scripts.reporting.answers import Answer, answers, told
+from workflow_scripts.reporting.answers import Answer, answers, note
 from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.sections.contrasts import Named, Shown, none_named, titles
 from workflow_scripts.reporting.sections.forest import Line, forest
@@ -22,12 +22,12 @@ def answer(study: Study, contrasts: Sequence[Named], listed: Sequence[Row], rows
         rows: those of the summary.
     """
     found = answers(contrasts, rows, study.settings)
-    sentences = told(found, none_named(listed, study.settings.headline_step))
-    marks = [one.verdict for one in found] + [""] * (len(sentences) - len(found))
     asked = "; and whether ".join(dict.fromkeys(one.question for one in found))
     return {
         "question": f"This study asks whether {asked}." if asked else "",
-        "answers": list(zip(sentences, marks, strict=True)),
+        "answers": [(one.text, one.verdict) for one in found]
+        or [(none_named(listed, study.settings.headline_step), "")],
+        "default": note(found),
         "figure": primary_figure(found, contrasts, rows, Words(study.settings)),
     }
 

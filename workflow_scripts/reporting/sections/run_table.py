@@ -50,18 +50,20 @@ def run_table(rows: Sequence[Row], step: str, settings: Report) -> RunTable | No
     if not groups:
         return None
     facts = [vars(group) for group in groups]
+    families = [name for name in FAMILIES if any(group.estimates[name] for group in groups)]
     roles = [words_of.role(group.method, group.pairs) for group in groups]
     trained = [fact for fact, role in zip(facts, roles, strict=True) if role not in (*FLOORS, "supervised", "external")]
     differing = [name for name in TOLD if len({fact[name] for fact in trained}) > 1]
     kind = SEEDS if _has(groups, SEEDS) else ITEMS if _has(groups, ITEMS) else ""
     lines = [
-        [words_of.run(fact, differing), str(group.seeds), *(_text(group.estimates[name], kind) for name in FAMILIES)]
+        [words_of.run(fact, differing), str(group.seeds), *(_text(group.estimates[name], kind) for name in families)]
         for fact, group in zip(facts, groups, strict=True)
     ]
     own = [at for at, role in enumerate(roles) if role not in (*FLOORS, *CEILINGS)]
     title = f"What was trained: mean over test sets, in %{kind and f', with 95 % interval over {kind}'}"
     facts_told = f" ({', '.join(TOLD[name] for name in differing)})" if differing else ""
-    table = Table("runs", title, (f"trained on{facts_told}", "seeds", *FAMILIES.values()), lines, _best(lines, own))
+    heads = (f"trained on{facts_told}", "seeds", *(FAMILIES[name] for name in families))
+    table = Table("runs", title, heads, lines, _best(lines, own))
     common = [trained[0][name] for name in TOLD if trained and name not in differing and trained[0][name]]
     return RunTable(kind, ", ".join(common), table, [arm_class(group.pairs) for group in groups])
 
@@ -81,7 +83,7 @@ def _text(estimate: Estimate | None, kind: str) -> str:
 def _best(lines: Sequence[Sequence[str]], own: Sequence[int]) -> set[tuple[int, int]]:
     """Line and column of the highest mean among ``own`` lines, if they differ; ties as shown."""
     best = set()
-    for column in range(2, 2 + len(FAMILIES)):
+    for column in range(2, len(lines[0])):
         values = {at: float(lines[at][column].split()[0]) for at in own if lines[at][column] != "–"}
         if len(set(values.values())) > 1:
             best |= {(at, column) for at, value in values.items() if value == max(values.values())}

@@ -95,7 +95,8 @@ def results(study: Study) -> Row:
     """The first screen, the table of what was trained, and the contrasts."""
     summary, step = study.one("summary"), study.settings.headline_step
     if summary is None:
-        said = {"question": "", "answers": [("This study trained and evaluated no image encoder.", "")], "figure": None}
+        said: Row = {"question": "", "default": "", "figure": None}
+        said["answers"] = [("This study trained and evaluated no image encoder.", "")]
         return {"answer": said, "trained": None, "contrasts": None, "note": "", "step": step}
     rows = study.table(summary)
     listed = study.table(summary, ".contrasts.parquet")

@@ -32,7 +32,7 @@ def study(given: dict[str, list[Artifact]]) -> Study:
 
 def test_grouped_in_the_order_of_the_registry(study: Study) -> None:
     found = caption_figures(study, EXPLAINED)
-    assert [(group, [row["title"] for row in rows]) for group, rows in found["groups"]] == [
+    assert [(group, [row["title"] for row in rows]) for group, rows, _ in found["groups"]] == [
         ("Length", ["words per caption"]),
         ("Wording", ["vague captions"]),
         ("Variety", ["different captions among 250 (minilm)"]),
@@ -49,7 +49,7 @@ def test_grouped_in_the_order_of_the_registry(study: Study) -> None:
 
 
 def test_caption_figures_show_values_and_differences(study: Study) -> None:
-    (_, (words,)), (_, (vague,)), (_, (vendi,)), _ = caption_figures(study, EXPLAINED)["groups"]
+    (_, (words,), _), (_, (vague,), _), (_, (vendi,), _), _ = caption_figures(study, EXPLAINED)["groups"]
     assert [(own.text, own.interval) for own, _ in words["cells"]] == [("0.250", "[0.200, 0.300]")] * 4
     own, difference = vague["cells"][1]
     assert (own.text, own.interval) == ("25.0", "[20.0, 30.0]")
@@ -62,7 +62,7 @@ def test_caption_figures_show_values_and_differences(study: Study) -> None:
 
 
 def test_caption_figures_show_judge_scores(study: Study) -> None:
-    *_, (_, (score, _, above)) = caption_figures(study, EXPLAINED)["groups"]
+    *_, (_, (score, _, above), _) = caption_figures(study, EXPLAINED)["groups"]
     (own, difference), (base, none) = score["cells"][3], score["cells"][0]
     assert (own.text, own.interval, base.text, none) == ("0.500", "[0.400, 0.600]", "0.500", None)
     assert difference is not None and (difference.text, difference.interval) == ("+0.500", "[+0.400, +0.600]")
@@ -78,10 +78,22 @@ def test_not_scored_is_shown_only_for_arms_without_judge_scores(study: Study, tm
     own = make_artifact(tmp_path / "other", "caption_comparison", "arms", {".json": js(found)})
     judged = judge_quality(tmp_path / "other", ["original", "shuffled"])
     study.given = {**study.given, "caption_comparison": [Artifact(own)], "judge_quality": [Artifact(judged)]}
-    *_, (_, (itm, *_)) = caption_figures(study, EXPLAINED)["groups"]
+    *_, (_, (itm, *_), _) = caption_figures(study, EXPLAINED)["groups"]
     assert [cell.text for cell, _ in itm["cells"]] == ["0.250", "not scored", "not scored", "—"]
 
 
 def test_without_a_comparison_no_caption_figures_are_shown(study: Study) -> None:
     study.given = {**study.given, "caption_comparison": []}
     assert caption_figures(study, EXPLAINED) == {"groups": []}
+
+
+def test_the_files_have_words_and_the_numbers_of_the_page(study: Study) -> None:
+    found = caption_figures(study, EXPLAINED)
+    figures = [figure for _, _, figure in found["groups"]]
+    assert [figure.name for figure in figures] == [
+        "captions-length", "captions-wording", "captions-variety", "captions-fit-to-the-image"
+    ]  # fmt: skip
+    assert figures[1].rows[1] == ("vague captions", "%", "lower", "generated", 25.0, 20.0, 30.0)
+    _, _, vague, difference, *_ = found["table"].rows
+    assert vague[:3] == ["vague captions, %", "25.0 [20.0, 30.0]", "25.0 [20.0, 30.0]"]
+    assert difference[:3] == ["less original", "", "−12.5 [−20.0, −5.0]"]

@@ -1,7 +1,9 @@
+"""Training curves, and what each run trains on."""
+
 from types import SimpleNamespace
 from typing import Any, cast
 
-from workflow_scripts.reporting.sections.figures.curves import PAIR_FACTS, _trained_on
+from workflow_scripts.reporting.sections.figures.curves import PAIR_FACTS, Trained, _trained_on, over_seeds, panel
 from workflow_scripts.reporting.study import Source, Study
 
 
@@ -28,3 +30,23 @@ def test_pair_and_target_facts_are_columns_if_any_run_records_them() -> None:
     assert found["columns"] == [PAIR_FACTS[name] for name in ("target_temperature", "target_perplexity")]
     assert [[cell.text for cell in line["cells"]] for line in found["lines"]] == [["0.06893", "20"], ["—", "—"]]
     assert _trained_on(study_of({"b": {}, "c": {"without_score": 1234}}))["lines"][1]["cells"][0].text == "1\u202f234"
+
+
+SEEDS = [
+    [{"step": 0, "loss": None, "knn_accuracy": 0.2, "rankme": 9.0}, {"step": 9, "loss": 1.0, "rankme": 4.0}],
+    [{"step": 0, "loss": 5.0, "knn_accuracy": 0.4, "rankme": None}, {"step": 9, "loss": 2.0, "rankme": float("nan")}],
+]
+
+
+def test_a_curve_is_the_mean_and_range_over_the_seeds_with_a_value() -> None:
+    curve = over_seeds(Trained("a", "arm-self", SEEDS), "loss")
+    assert (curve.x, curve.y, curve.low, curve.high) == ([0.0, 9.0], [5.0, 1.5], [5.0, 1.0], [5.0, 2.0])
+    near = over_seeds(Trained("a", "arm-self", SEEDS[:1]), "knn_accuracy", 100)
+    assert (near.x, near.y, near.low) == ([0.0], [20.0], ())
+
+
+def test_a_method_has_figures_of_the_columns_with_values() -> None:
+    found = panel("simclr", [Trained("a", "arm-self", SEEDS), Trained("b", "arm-other", SEEDS[:1])])
+    assert [figure.name for figure in found.figures] == ["curve-simclr-loss", "curve-simclr-online-knn"]
+    assert [figure.title for figure in found.statistics] == ["simclr: RankMe"]
+    assert {row[0] for row in found.figures[0].rows} == {"a", "b"}

@@ -1,0 +1,142 @@
+"""Figures and tables as files: equal bytes, safe text, the plotted numbers."""
+
+import csv
+import io
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure as Canvas
+
+from workflow_scripts.reporting.drawing.beside import file_name, files, links
+from workflow_scripts.reporting.drawing.svg import SVG, XLINK
+from workflow_scripts.reporting.figures import Figure, stem, tip
+from workflow_scripts.reporting.page import TEMPLATES
+from workflow_scripts.reporting.style import COLOURS, DASHES, colour
+from workflow_scripts.reporting.tables import Table, latex, markdown
+
+HOSTILE = "<script>alert(1)</script> & $x_{$ \x07\ud800 url(http://a.b) ]]> 中"
+
+
+def draw(canvas: Canvas) -> None:
+    axes = canvas.subplots()
+    (line,) = axes.plot([0, 1], [2, 3], marker="o", color=colour("arm-self"), linestyle=DASHES[1])
+    tip(line, HOSTILE)
+    axes.set(xlabel=HOSTILE, title=HOSTILE)
+    axes.set_yticks([2, 3], [HOSTILE, "b"])
+
+
+def made(name: str = "a", draw: Callable[[Canvas], None] = draw) -> Figure:
+    return Figure(name, HOSTILE, HOSTILE, ("name", "y"), [(HOSTILE, 0.1), ("=1+1", None), ("n", float("nan"))], draw)
+
+
+@pytest.fixture(scope="module")
+def formats() -> dict[str, bytes]:
+    return made().files()
+
+
+def test_two_drawings_have_the_same_bytes(formats: dict[str, bytes]) -> None:
+    again = made()
+    assert again.files() == formats and again.inline == made().inline
+
+
+def test_svg_is_safe_xml_with_the_text_as_text(formats: dict[str, bytes]) -> None:
+    inline = made().inline
+    for drawn in (formats["svg"].decode(), inline):
+        root = ElementTree.fromstring(drawn)
+        assert {element.tag.removeprefix(f"{{{SVG}}}") for element in root.iter()} <= {
+            "svg", "title", "desc", "defs", "g", "path", "use", "text", "rect"
+        }  # fmt: skip
+        names = {name for element in root.iter() for name in element.attrib}
+        assert not any(name.startswith("on") for name in names) and "style" not in names and "href" not in names
+        links = {element.get(f"{{{XLINK}}}href") for element in root.iter(f"{{{SVG}}}use")}
+        ids = [element.get("id") for element in root.iter() if element.get("id")]
+        assert links == {f"#{name}" for name in ids} and len(set(ids)) == len(ids)
+        said = "<script>alert(1)</script> & $x_{$ url(http://a.b) ]]> 中"
+        texts = [text.text for text in root.iter(f"{{{SVG}}}text")]
+        assert texts.count(said) == 3 and [text.text for text in root.iter(f"{{{SVG}}}title")] == [said, said]
+    assert len(inline) < 8_000
+
+
+def test_ids_of_two_figures_differ() -> None:
+    one, two = (set(re.findall(' id="([^"]+)"', made(name).inline)) for name in ("a", "b"))
+    assert one and not one & two
+
+
+def test_the_page_has_variables_and_the_file_fixed_colours(formats: dict[str, bytes]) -> None:
+    inline, file = made().inline, formats["svg"].decode()
+    assert 'stroke="var(--arm-self)"' in inline and "#" not in re.sub('href="#', "", inline)
+    assert f'stroke="{COLOURS["arm-self"]}"' in file and "var(" not in file
+    assert "font-family" not in inline and "DejaVu Sans" in file
+
+
+def test_colours_are_those_of_the_style_sheet() -> None:
+    light = (TEMPLATES / "style.css").read_text().partition("@media")[0]
+    found = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", light))
+    assert {name: found[name] for name in COLOURS} == COLOURS and len(set(COLOURS.values())) == len(COLOURS)
+
+
+def test_csv_has_the_numbers(formats: dict[str, bytes]) -> None:
+    rows = list(csv.reader(io.StringIO(formats["csv"].decode())))
+    assert rows[0] == ["name", "y"] and rows[1][1] == "0.1" and [row[1] for row in rows[2:]] == ["", ""]
+    assert "\x07" not in formats["csv"].decode()
+
+
+@pytest.mark.parametrize(("tool", "extension"), [("rsvg-convert", "svg"), ("pdftoppm", "pdf")])
+def test_other_programs_open_the_files(formats: dict[str, bytes], tmp_path: Path, tool: str, extension: str) -> None:
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed")
+    path = tmp_path / f"a.{extension}"
+    path.write_bytes(formats[extension])
+    command = [tool, *(["-png"] if tool == "pdftoppm" else []), str(path)]
+    assert subprocess.run(command, capture_output=True, check=True).stdout
+    assert formats["pdf"].startswith(b"%PDF") and b"CreationDate" not in formats["pdf"]
+
+
+@pytest.mark.parametrize(("text", "found"), [("curve a_b-1", "curve-a_b-1"), ("../x", "---x-"), ("A", "a-")])
+def test_stems_are_safe_and_differ(text: str, found: str) -> None:
+    assert stem(text).startswith(found) and re.fullmatch("[a-z0-9_-]+", stem(text))
+    assert len({stem(other) for other in (text, f"{text}é", f"{text}è", text * 20, text * 21)}) == 5
+    assert len(stem(text * 21)) <= 60
+
+
+def test_files_of_a_context_are_found_wherever_they_stand() -> None:
+    table = Table("t", "Title", ["a"], [["b"]])
+    found = files({"x": [({"deep": made()}, 1)], "table": table, "text": "t"})
+    assert set(found) == {"figure-a.svg", "figure-a.pdf", "figure-a.csv", "table-t.csv", "table-t.tex", "table-t.md"}
+    assert file_name(table, "md") == "table-t.md" and links(table)[1] == ("TEX", "index/table-t.tex")
+
+
+def test_two_tables_of_one_name_are_an_error() -> None:
+    with pytest.raises(ValueError, match="two figures or tables are called t"):
+        files({"a": [Table("t", "A", ["a"], []), Table("t", "B", ["a"], [])]})
+
+
+def test_a_table_has_the_same_cells_in_every_format() -> None:
+    table = Table(
+        "t", "A & B\n\\input{x}", ["arm", "a_b"], [["50% | <b>", "−1.5 [−2.0, −1.0]"], ["[x]", "1\u202f234"]], {(1, 1)}
+    )
+    csv_, tex, md = (content.decode() for content in table.files().values())
+    assert list(csv.reader(io.StringIO(csv_))) == [
+        ["arm", "a_b"], ["50% | <b>", "-1.5 [-2.0, -1.0]"], ["[x]", "1234"]
+    ]  # fmt: skip
+    assert tex.splitlines() == [
+        r"% A & B \input{x}", r"\begin{tabular}{lr}", r"\toprule", r"arm & a\_b \\", r"\midrule",
+        r"50\% \textbar{} \textless{}b\textgreater{} & $-$1.5 {[}$-$2.0, $-$1.0{]} \\",
+        r"{[}x{]} & \textbf{1\,234} \\", r"\bottomrule", r"\end{tabular}",
+    ]  # fmt: skip
+    assert r"| 50% \| \<b\> | −1.5 \[−2.0, −1.0\] |" in md and "**1" in md
+
+
+def test_latex_and_markdown_escape_every_special_character() -> None:
+    special = '\\{}$&#%_^~<>|"`[]*'
+    escaped = latex(special)
+    assert escaped == (
+        r"\textbackslash{}\{\}\$\&\#\%\_\textasciicircum{}\textasciitilde{}\textless{}\textgreater{}\textbar{}"
+        r"{''}\`{}{[}{]}{*}"
+    )
+    assert latex("a\nb\x00") == "a b" and markdown("a\n# b<") == r"a \# b\<"
