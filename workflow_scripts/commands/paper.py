@@ -26,7 +26,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Write tables, figures and methods of a study for a paper.
+    """Write a study's tables, figures and methods for a paper.
 
     Writes the report's tables (LaTeX, Markdown, CSV) and figures (SVG, PDF), a section on methods, hyperparameters,
     computing time, references, licences of data and models, a reproducibility checklist with the answers that the

@@ -64,7 +64,7 @@ def hyperparameters(methods: Methods) -> Table:
 def runs(methods: Methods) -> Table:
     """The trained runs, with their seeds and what only they have."""
     title = "Trained runs and the settings that differ between them"
-    return Table("runs", title, ("method / pairs / augmentation", "seeds", "settings"), runs_table(methods))
+    return Table("trainings", title, ("method / pairs / augmentation", "seeds", "settings"), runs_table(methods))
 
 
 def hours(study: Finished) -> Table:

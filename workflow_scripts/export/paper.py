@@ -35,6 +35,7 @@ def write_paper(study: Finished, folder: Path, licence: str, with_tables: bool) 
     tables = table_files(study)
     copied = study.beside | ({table.name: table.path for table in tables} if with_tables else {})
     written = contents(study, tables, licence, sorted(copied), with_tables)
+    assert not written.keys() & copied.keys(), "each file has a name of its own"
 
     def write(part: Path) -> None:
         for name, content in written.items():
