@@ -24,7 +24,6 @@ from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.provenance.crate.contents import public_text
 from workflow_scripts.provenance.nodes import Node, load, study_root
 from workflow_scripts.provenance.summary_tables import CONTRASTS, KINDS, SUMMARY, has_verdict, read_rows
-from workflow_scripts.provenance.verify import GOOD, Options, verify
 
 TYPE, PREDICATE = "https://in-toto.io/Statement/v1", "urn:faithful-pairs:study:1"
 NAMESPACE = "faithful-pairs"  # of signatures: one made for another purpose does not count
@@ -275,21 +274,6 @@ def _differences(now: Any, then: Any, place: str = "") -> Any:
             yield from _differences(ours, stated, f"{place}[{number}]")
     elif now != then:
         yield place, now, then
-
-
-def recompute(study: Path, options: Options) -> None:
-    """Compute the summary again from the stored tables of each image, and compare it; nothing is trained.
-
-    Raises:
-        PipelineError: a table is not the recorded one, or the summary comes out differently.
-    """
-    for summary in (node for node in load(study / SUMMARY) if node.stage == SUMMARY):
-        for verdict in verify(summary, options):
-            if verdict.kind not in GOOD:
-                advice = "faithful-pairs audit names damaged files"
-                value = f"{verdict.kind} ({verdict.detail})"
-                where = f"{verdict.artifact}{verdict.suffix}"
-                raise PipelineError("the stated numbers do not follow", where, value, advice)
 
 
 def as_text(statement: Statement, checks: Sequence[str]) -> str:
