@@ -19,6 +19,7 @@ ARGUMENTS = {
     "diff": ["{}"],
     "export": ["{}"],
     "impact": ["{}"],
+    "sign": ["--key", "key"],
 }
 # Sub-commands with a path as an argument.
 OF_A_PATH = sorted(COMMANDS.keys() - {"claims", "cost", "lock", "power", "recover", "remove"})

@@ -135,9 +135,13 @@ def statement_of(study: Path) -> Statement:
 
 
 def _findings(summary: Node) -> list[dict[str, Any]]:
-    suffix = KINDS[CONTRASTS]
-    if file_hash(summary.file(suffix)) != summary.files.get(suffix, {}).get("sha256"):
-        raise PipelineError("damaged table", summary.file(suffix), "not the recorded bytes", "see faithful-pairs audit")
+    table, advice = summary.file(KINDS[CONTRASTS]), "see faithful-pairs audit"
+    try:
+        sha256 = file_hash(table)
+    except OSError as error:
+        raise PipelineError("unreadable table", table, error.strerror or error, advice) from None
+    if sha256 != summary.files.get(KINDS[CONTRASTS], {}).get("sha256"):
+        raise PipelineError("damaged table", table, "not the recorded bytes", advice)
     rows = [row.values for row in read_rows(summary, CONTRASTS) if has_verdict(row.values)]
     return [{name: row.get(name) for name in Finding.model_fields} for row in rows]
 
