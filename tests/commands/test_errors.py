@@ -20,6 +20,7 @@ ARGUMENTS = {
     "export": ["{}"],
     "paper": ["{}"],
     "impact": ["{}"],
+    "sign": ["--key", "key"],
 }
 # Sub-commands with a path as an argument.
 OF_A_PATH = sorted(COMMANDS.keys() - {"claims", "cost", "lock", "power", "recover", "remove"})

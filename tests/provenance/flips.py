@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-# Unfinished work, what running downloads agree on, and lines without hashes (see docs/provenance.md).
+# Unfinished work, what running downloads agree on, and lines without hashes (see docs/audit.md).
 EXEMPT = (".staging", ".work", ".hosts", "logs", "benchmarks", "README.md")
 Report = Callable[[Path], tuple[int, list[dict[str, Any]]]]
 

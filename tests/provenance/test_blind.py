@@ -1,4 +1,4 @@
-"""What an audit can't find is what docs/provenance.md says, and no more."""
+"""What an audit can't find is what docs/audit.md says, and no more."""
 
 import hashlib
 import json
@@ -232,6 +232,6 @@ def test_documented_blind_spots_are_not_detected(chain: Chain, name: str) -> Non
 
 
 def test_the_documented_blind_spots_match_the_tested_ones() -> None:
-    text = (ROOT / "docs" / "provenance.md").read_text()
+    text = (ROOT / "docs" / "audit.md").read_text()
     listed = text.partition("<!-- tests/provenance/test_blind.py reads this list -->")[2].partition("<!-- end -->")[0]
     assert set(re.findall(r"^- `([a-z-]+)`", listed, re.MULTILINE)) == {*BLIND, *ELSEWHERE}

@@ -148,7 +148,7 @@ def test_a_pipe_in_the_store_blocks_nothing(chain: Chain) -> None:
 
 
 def test_times_in_the_store_have_no_hashes(chain: Chain) -> None:
-    """``how-images-came`` in docs/provenance.md."""
+    """``how-images-came`` in docs/audit.md."""
     lines = next((chain.results / FETCHED).glob("*.jsonl"))
     first, rest = lines.read_bytes().split(b"\n", 1)
     record = json.loads(first)

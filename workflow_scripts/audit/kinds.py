@@ -39,7 +39,7 @@ class Kind(StrEnum):
         "damaged-note",
         "the note of the study's config and artifacts is missing, or it, the acceptances, a record of a copy, or a "
         "file of ratings is damaged",
-        "see docs/provenance.md",
+        "see docs/audit.md",
     )
     DAMAGED_STORE = (
         "damaged-store",

@@ -10,6 +10,9 @@ import typer
 if TYPE_CHECKING:
     from workflow_scripts.audit.parts import Part
 
+_PART = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+_SHARE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)%")
+
 
 def command(
     paths: Annotated[
@@ -86,12 +89,12 @@ def chosen(part: str | None, sample: str | None, max_bytes: str | None) -> "Part
     if sum(one is not None for one in (part, sample, max_bytes)) > 1:
         raise typer.BadParameter("give one of --part, --sample and --max-bytes", param_hint="--part")
     if part is not None:
-        match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", part)
+        match = _PART.fullmatch(part)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
             raise typer.BadParameter(f"{part!r} is not a part such as 3/5", param_hint="--part")
         return Part(number=int(match[1]), of=int(match[2]))
     if sample is not None:
-        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%", sample)
+        match = _SHARE.fullmatch(sample)
         if match is None or not 0 < float(match[1]) <= 100:
             raise typer.BadParameter(f"{sample!r} is not a share such as 10%", param_hint="--sample")
         return Part(share=float(match[1]) / 100)

@@ -97,12 +97,13 @@ def stated(path: Path, study: Path, signers: Path, identity: str | None, options
     from tempfile import TemporaryDirectory
 
     from workflow_scripts.provenance import statement as statements
+    from workflow_scripts.provenance.verify import recompute_summary
 
     found, data = statements.read_statement(path)
     signer = statements.check_signature(data, statements.read_signature(path), signers, identity)
     statements.check_study(found, study)
     with TemporaryDirectory(prefix="verify-", dir=options.scratch) as folder:
-        statements.recompute(study, replace(options, scratch=Path(folder)))
+        recompute_summary(study, replace(options, scratch=Path(folder)))
     checks = [f"signed by {signer}", "root hash, commits and models are those of the study"]
     return statements.as_text(found, [*checks, "the summary, recomputed from the stored tables, says the same"])
 

@@ -40,6 +40,7 @@ RUNS = "pretrain"
 SHOWN = 20  # of a stage or kind, shown to people
 FIGURES = ("value", "difference", "low", "high")
 _PACKAGE = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^@\s]+)(@(?P<record>[0-9a-f]{4,64}))?")
+_SEPARATORS = re.compile(r"[-_.]+")
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
@@ -244,7 +245,7 @@ def _of_package(graph: Graph, text: str) -> dict[Vertex, str]:
 
 
 def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return _SEPARATORS.sub("-", name).lower()
 
 
 def _of_commit(graph: Graph, text: str) -> dict[Vertex, str]:
