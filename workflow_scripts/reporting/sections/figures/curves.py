@@ -1,7 +1,6 @@
 """Training curves of each method, as mean and range over seeds; what each run trains on."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -98,7 +97,7 @@ def _trained(study: Study) -> dict[str, list[Trained]]:
         if rows := study.table(artifact, "/curve.parquet"):
             run = _run_of(artifact)
             about = study.runs.get(run)
-            kind = re.sub("-s[0-9]+$", "", run) if about is None else " ".join(str(about[name]) for name in KIND)
+            kind = run.rpartition("-s")[0] if about is None else " ".join(str(about[name]) for name in KIND)
             found.setdefault(study.method_and_pairs(run)[0], {}).setdefault(kind, []).append((run, rows))
     return {method: _labelled(study, list(kinds.values())) for method, kinds in found.items()}
 
