@@ -1,10 +1,8 @@
 """A figure: one drawing as markup for the page, as SVG and PDF that open by themselves, and its data as CSV."""
 
-import csv
 import hashlib
 import io
 import logging
-import math
 import string
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,9 +24,9 @@ from matplotlib.ticker import FuncFormatter
 
 from workflow_scripts.reporting.drawing.svg import TIP, inline, standalone, tidy
 from workflow_scripts.reporting.style import PAGE, RC
+from workflow_scripts.reporting.tables import Cell, csv_file
 from workflow_scripts.reporting.text import visible
 
-Cell = str | int | float | None
 logging.getLogger("fontTools.subset").setLevel(logging.WARNING)  # it tells each step at level INFO
 LONGEST = 60  # letters of a stem
 _IN_STEMS = frozenset(string.ascii_lowercase + string.digits + "_-")
@@ -124,17 +122,3 @@ def stem(text: str) -> str:
         if kept == same and len(kept) <= 60
         else f"{kept[:50]}-{hashlib.sha256(ascii(text).encode()).hexdigest()[:8]}"
     )
-
-
-def csv_file(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bytes:
-    """A CSV file as UTF-8; numbers with all their digits, missing and undefined ones empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerows([columns, *([_cell(value) for value in row] for row in rows)])
-    return out.getvalue().encode("utf-8")
-
-
-def _cell(value: Cell) -> Cell:
-    if isinstance(value, str):
-        return visible(value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value
