@@ -15,11 +15,12 @@ from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.declaration.result_names import UNTRAINED
 from workflow_scripts.evaluation.contrasts.verdicts import INCONCLUSIVE
 from workflow_scripts.reporting.drawings import Axis, Curve, Dot, Panel, curve_figure, dot_figure
-from workflow_scripts.reporting.figures import Figure, stem
+from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.page import TEMPLATES as REPORT
 from workflow_scripts.reporting.page import computation, environment, policy
 from workflow_scripts.reporting.sections.contrasts import shown_p
 from workflow_scripts.reporting.sections.headline import arms
+from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, minus
 
 TEMPLATES = Path(__file__).parent / "templates"

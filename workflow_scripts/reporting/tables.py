@@ -1,15 +1,19 @@
 """A table of text as CSV, LaTeX and Markdown."""
 
 import csv
+import hashlib
 import io
 import math
 import re
+import string
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from workflow_scripts.reporting.text import visible
 
 Cell = str | int | float | None
+LONGEST = 60  # letters of a stem
+_IN_STEMS = frozenset(string.ascii_lowercase + string.digits + "_-")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -120,3 +124,15 @@ def _cell(value: Cell) -> Cell:
     if isinstance(value, str):
         return visible(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def stem(text: str) -> str:
+    """``text`` as the stem of a file: lower-case letters, digits, ``_`` and ``-``; with a hash if it had others but
+    spaces, or is long."""
+    same = text.replace(" ", "-")
+    kept = "".join(char if char in _IN_STEMS else "-" for char in same.lower())
+    return (
+        kept
+        if kept == same and len(kept) <= 60
+        else f"{kept[:50]}-{hashlib.sha256(ascii(text).encode()).hexdigest()[:8]}"
+    )

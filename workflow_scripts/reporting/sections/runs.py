@@ -60,7 +60,7 @@ def statistics_tables(measured: Sequence[Measured]) -> list[Table]:
         for item, rows in zip(measured, found, strict=True):
             cells = [_statistic(rows.get(metric), item.sources.get(dataset)) for metric in metrics]
             shown.append(TableLine(item.run, arm_class(item.pairs), item.step, cells))
-        out.append(Table(dataset, [words(metric) for metric in metrics], shown))
+        out.append(Table(f"Features on {dataset}", [words(metric) for metric in metrics], shown))
     return out
 
 

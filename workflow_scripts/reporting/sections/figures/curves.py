@@ -7,8 +7,9 @@ from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.drawings import Axis, Curve, curve_figure
-from workflow_scripts.reporting.figures import Figure, stem
+from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.study import Number, Study, label
+from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, count, words
 
 Row = dict[str, Any]
