@@ -271,7 +271,7 @@ def test_examples_of_another_form_are_an_error(tmp_path: Path, fails: Fails) -> 
         build(results, inputs)
 
 
-def test_the_command_prints_arms_contrasts_and_the_page(
+def test_the_command_prints_runs_contrasts_and_the_page(
     made: tuple[Path, Inputs, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(["show", str(made[0] / "study")]) == 0
