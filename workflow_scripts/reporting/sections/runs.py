@@ -95,7 +95,7 @@ def results(study: Study) -> Row:
     """The first screen, the table of what was trained, and the contrasts."""
     summary, step = study.one("summary"), study.settings.headline_step
     if summary is None:
-        said: Row = {"question": "", "default": "", "figure": None}
+        said: Row = {"question": "", "notes": [], "figure": None}
         said["answers"] = [("This study trained and evaluated no image encoder.", "")]
         return {"answer": said, "trained": None, "contrasts": None, "note": "", "step": step}
     rows = study.table(summary)
