@@ -29,7 +29,7 @@ $(TOOLS): pyproject.toml constraints.txt
 	$(call INSTALL,$(ALL))
 	@touch $(DEMO) $@
 
-demo: $(DEMO) ## the whole pipeline on synthetic data; ends with the table of arms and the path of the report
+demo: $(DEMO) ## the whole pipeline on synthetic data; ends with what it found
 	$(BIN)/snakemake --profile profiles/demo
 	$(BIN)/faithful-pairs show results/demo
 
