@@ -51,7 +51,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_artifact(results, "download", f"{at:05d}", {".parquet": shard, ".tar": b"x"}) for at, shard in shards
     ]
     for path in (path for paths in inputs.values() for path in paths):
-        gpu = {"gpu_model": ["A GPU", "A GPU"]} if path.parent.name == "pretrain" else {}
+        gpu = {"gpu_model": ["A GPU"] * 3, "settings": {"processes": 2}} if path.parent.name == "pretrain" else {}
         write_record(path, gpu)
     settings = Units(load_study(read_config(["config.yaml", "profiles/demo/study.yaml"]))).report_settings()
     table = Table("main", "Arms", ("arm", "probe"), [("revised_crop", "60.1 [59.0, 61.2]")], {(0, 1)})

@@ -123,7 +123,9 @@ class Finished:
         found: dict[str, Work] = {}
         for stage, record in sorted(self.records, key=lambda one: one[0]):
             done = found.get(stage, Work(0, 0, 0, 0))
-            gpus = len(record.get("gpu_model") or ())
+            # A machine can show more cards than a job uses: one for each process of a training, else one.
+            used = int((record.get("settings") or {}).get("processes", 1))
+            gpus = min(used, len(record.get("gpu_model") or ()))
             found[stage] = Work(
                 done.jobs + 1,
                 done.core_hours + (record.get("cpu_seconds") or 0) / HOUR,

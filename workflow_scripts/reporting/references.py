@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 BIB = Path(__file__).with_name("references.bib")
-_ENTRY = re.compile(r"^@(\w+)\{(\w+),\n(.*?)\n\}$", re.MULTILINE | re.DOTALL)
 _FIELD = re.compile(r"^  (\w+) = \{(.*)\},?$", re.MULTILINE)
 _OWN = ("uses", "licence")  # fields that no bibliography knows
 
@@ -58,8 +57,12 @@ def _plain(text: str) -> str:
 @cache
 def references() -> dict[str, Reference]:
     """Key -> reference, in the order of the file."""
-    found = _ENTRY.findall(BIB.read_text(encoding="utf-8"))
-    return {key: Reference(kind, key, dict(_FIELD.findall(body))) for kind, key, body in found}
+    found = {}
+    for entry in BIB.read_text(encoding="utf-8").split("\n@")[1:]:
+        head, _, body = entry.partition(",\n")
+        kind, _, key = head.partition("{")
+        found[key] = Reference(kind, key, dict(_FIELD.findall(body)))
+    return found
 
 
 def cited_for(*uses: str) -> list[str]:

@@ -73,7 +73,7 @@ def _trainings(runs: "list[Training]") -> tuple[dict[str, Any], list[dict[str, A
 
 def _captions(study: Study) -> dict[str, Any]:
     own = {"captioner", "matcher"} | UNTOLD
-    return flat(study.recaption.model_dump(mode="json", exclude=own))
+    return flat(study.recaption.model_dump(mode="json", exclude=own)) if study.recaption else {}
 
 
 def _pairs(table: Pairs) -> str:
