@@ -28,7 +28,7 @@ def command(
     \b
     Examples:
       faithful-pairs recover
-      faithful-pairs recover --wait -- snakemake --profile slurm
+      faithful-pairs recover --wait -- snakemake --profile profiles/slurm
 
     \b
     Exit status:

@@ -113,7 +113,7 @@ def _gpus(start: Start) -> Iterator[Finding]:
         run = job.unit["run"]
         settings = start.units.trainings[run].settings
         if settings.nodes > 1:
-            advice = "set nodes to 1, or start with --profile slurm"
+            advice = "set nodes to 1, or start with --profile profiles/slurm"
             error = PipelineError(
                 "several nodes without SLURM", f"settings of run {run}", f"nodes is {settings.nodes}", advice
             )
