@@ -1,6 +1,6 @@
 """Settings of the report stage."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -95,4 +95,5 @@ class Report(Settings):
     sweeps: dict[str, Swept] = Field(default={}, description="runs that are points of a sweep")
     levels: dict[str, float] = Field(default={}, description="confidence level of the intervals of each stage")
     methods: Methods = Field(default=Methods(), description="how results were computed")
+    groups: Literal["subreddit", "group"] = Field(default="group", description="what the images' groups are called")
     accepted: tuple[Acceptance, ...] = Field(default=(), description="accepted code edits")

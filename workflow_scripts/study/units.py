@@ -270,6 +270,7 @@ class Units:
             "sweeps": swept(study, self.trainings),
             "levels": levels,
             "methods": methods_settings(self),
+            "groups": "group" if study.annotations.has_local_images else "subreddit",
             "accepted": [dict(acceptance) for acceptance in self.accepted],
         }
 

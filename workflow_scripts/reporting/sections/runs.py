@@ -12,9 +12,10 @@ from workflow_scripts.reporting.sections.contrasts import named
 from workflow_scripts.reporting.sections.headline import FAMILIES, selection_note
 from workflow_scripts.reporting.sections.run_table import run_table
 from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine
-from workflow_scripts.reporting.text import arm_class, percent, plain, words
+from workflow_scripts.reporting.text import arm_class, count, percent, plain, words
 
 Row = dict[str, Any]
+NAMED_CLASSES = 5  # of those without test images
 
 
 @dataclass(frozen=True)
@@ -151,4 +152,16 @@ def accuracy(study: Study) -> Row:
     for name in ("few_shot", "knn"):
         if measured := _measured(study, name, ".parquet"):
             tables.append(by_dataset(measured, FAMILIES[name]))
-    return {"tables": tables, "statistics": statistics_tables(_measured(study, "knn", ".statistics.parquet"))}
+    statistics = statistics_tables(_measured(study, "knn", ".statistics.parquet"))
+    return {"tables": tables, "statistics": statistics, "untested": untested(study)}
+
+
+def untested(study: Study) -> list[tuple[str, Number, str]]:
+    """Dataset, number and some names of its classes without test images, of which accuracies say nothing."""
+    found = []
+    for dataset in study.all("datasets"):
+        names = study.json(dataset).get("without_test_images", [])
+        if names:
+            number = Number(count(len(names)), source=study.source(dataset, ".json"), rows="without_test_images")
+            found.append((unit_of(dataset, "dataset"), number, ", ".join(map(str, names[:NAMED_CLASSES]))))
+    return found

@@ -6,15 +6,21 @@ from pathlib import Path
 from workflow_scripts.core.artifact import MANIFEST
 
 WORDS = {
-    "no_image": "files missing",
+    "no_image": "{files} missing",
     "empty_caption": "without caption",
     "not_utf8": "not in UTF-8",
-    "further_caption": "further captions",
+    "further_caption": "not chosen",
     "repeated_id": "with a repeated id",
     "http_4xx": "refused by their host",
 }
 """Reasons that read badly as they are."""
 MOST = 3  # reasons that are named
+
+
+def counted(number: int, reason: str) -> str:
+    """``15 files missing``."""
+    words = WORDS.get(reason, reason.replace("_", " "))
+    return f"{number:,} {words.format(files='file' if number == 1 else 'files')}"
 
 
 def lost_rows(manifest: Path) -> str:
@@ -32,7 +38,7 @@ def lost_rows(manifest: Path) -> str:
     if not lost:
         return text
     frequent = sorted(lost, key=lambda reason: (-lost[reason], reason))
-    named = [f"{lost[reason]:,} {WORDS.get(reason, reason.replace('_', ' '))}" for reason in frequent[:MOST]]
+    named = [counted(lost[reason], reason) for reason in frequent[:MOST]]
     if others := sum(lost[reason] for reason in frequent[MOST:]):
         named.append(f"{others:,} for other reasons")
     return f"{text}; {', '.join(named)}: {whole}.lost_rows.csv"
