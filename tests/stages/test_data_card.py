@@ -30,3 +30,7 @@ def test_the_data_card_accounts_for_every_row(results: Path, tmp_path: Path) -> 
     assert ids == [f"p{n}" for n in range(9) if n not in (3, 8)]
     rot = pq.read_table(card.path(".link_rot.parquet")).to_pylist()
     assert [(row["host"], row["year"], row["urls"], row["images"]) for row in rot] == [("photos.test", 2020, 9, 7)]
+    lost = card.path(".lost_rows.csv").read_text().splitlines()
+    assert lost[0] == '"id","file_or_url","reason"' and len(lost) == 4
+    assert sorted(row.rpartition(",")[2] for row in lost[1:]) == ['"http_4xx"', '"http_4xx"', '"repeated_id"']
+    assert '"p8","http://photos.test/p8.jpg","http_4xx"' in lost

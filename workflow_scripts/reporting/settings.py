@@ -1,5 +1,7 @@
 """Settings of the report stage."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from workflow_scripts.core.settings import Settings
@@ -22,4 +24,5 @@ class Report(Settings):
     headline_step: str = Field(default="last", description="checkpoint shown in the headline and the overlays")
     captions_of: dict[str, str] = Field(default={}, description="arm behind each pair table, where their names differ")
     levels: dict[str, float] = Field(default={}, description="confidence level of the intervals of each stage")
+    groups: Literal["subreddit", "group"] = Field(default="group", description="what the images' groups are called")
     accepted: tuple[Acceptance, ...] = Field(default=(), description="accepted code edits")

@@ -11,6 +11,7 @@ def data_card(job: Job[Settings]) -> None:
 
     from workflow_scripts.acquisition.card.card import card, count_shards, link_rot, write_ids
     from workflow_scripts.acquisition.card.figure import draw
+    from workflow_scripts.acquisition.card.lost import write_lost
     from workflow_scripts.captions.diagnostics.survivors import survivors
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
@@ -23,6 +24,7 @@ def data_card(job: Job[Settings]) -> None:
     job.file(".json").write_bytes(pretty(counts))
     write_table(job.file(".link_rot.parquet"), rot)
     draw(counts, rot.to_pylist(), job.file(".png"))
+    write_lost(job.file(".lost_rows.csv"), [job.input("annotations").path(".apart.parquet"), *shards])
     write_ids(job.file(".kept_ids.txt.gz"), tally.kept_ids())
     states = dict(counts["states"])
     job.rows(counts["rows"], states.pop("ok", 0), states)
@@ -42,6 +44,7 @@ FACTS = Facts(
             published=True,
         ),
         ".link_rot.parquet": File("share of URLs that returned an image, by host and year, with interval"),
+        ".lost_rows.csv": File("rows that are not used: id, path or URL, and reason"),
         ".kept_ids.txt.gz": File("sorted ids of the rows with an image, to compare studies on common ids"),
         ".png": File("chart of the counts", published=True),
     },

@@ -61,8 +61,12 @@ def report(job: Job[Report]) -> None:
     inputs = {name: job.inputs(name) for name in INPUTS}
     root_only = [artifact for name in ROOT_ONLY for artifact in job.inputs(name)]
     meanings = {name: explained(score) for name, score in SCORES.items()}
+
+    def named(text: str) -> str:
+        return text.replace("subreddit", job.settings.groups)
+
     figures = {
-        name: Explained(figure.group, figure.title, figure.unit, figure.better, figure.summary)
+        name: Explained(figure.group, named(figure.title), figure.unit, figure.better, named(figure.summary))
         for name, figure in FIGURES.items()
     }
     maps = {name: MapMeaning(kind.role, kind.layered, kind.summary) for name, kind in KINDS.items()}

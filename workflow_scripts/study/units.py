@@ -265,6 +265,7 @@ class Units:
             "captions_of": {pairs.name: pairs.arm for pairs in study.pairs if pairs.arm and pairs.arm != pairs.name},
             "headline_step": next(shown, step_name(step)),
             "levels": levels,
+            "groups": "group" if study.annotations.has_local_images else "subreddit",
             "accepted": [dict(acceptance) for acceptance in self.accepted],
         }
 

@@ -11,7 +11,6 @@ from tests.reporting.fake_data import N, images, key
 from tests.reporting.fake_scores import scores
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.sections.captions import (
-    STRATA,
     caption_lines,
     chosen_strata,
     judge_scores,
@@ -52,7 +51,7 @@ def test_fewer_than_two_pair_tables_give_no_agreement(tables: list[Partners]) ->
 def test_examples_are_drawn_from_the_stated_strata() -> None:
     gain = np.random.default_rng(0).permutation(1000).astype(float)
     chosen = chosen_strata(gain, 1, 4)
-    assert all(len(chosen[name]) == 4 for name in STRATA)
+    assert all(len(chosen[name]) == 4 for name in ("worst", "typical", "best"))
     assert all(gain[at] < 50 for at in chosen["worst"])
     assert all(450 <= gain[at] < 550 for at in chosen["typical"])
     assert all(gain[at] >= 950 for at in chosen["best"])

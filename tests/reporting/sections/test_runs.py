@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-from workflow_scripts.reporting.sections.runs import PAIR_FACTS, _trained_on
+from workflow_scripts.reporting.sections.runs import PAIR_FACTS, _trained_on, untested
 from workflow_scripts.reporting.study import Source, Study
 
 
@@ -28,3 +28,12 @@ def test_pair_and_target_facts_are_columns_if_any_run_records_them() -> None:
     assert found["columns"] == [PAIR_FACTS[name] for name in ("target_temperature", "target_perplexity")]
     assert [[cell.text for cell in line["cells"]] for line in found["lines"]] == [["0.06893", "20"], ["—", "—"]]
     assert _trained_on(study_of({"b": {}, "c": {"without_score": 1234}}))["lines"][1]["cells"][0].text == "1\u202f234"
+
+
+def test_classes_without_test_images_are_named_per_dataset() -> None:
+    facts: dict[str, dict[str, Any]] = {"pets": {"without_test_images": [f"c{n}" for n in range(9)]}, "dtd": {}}
+    made = [SimpleNamespace(name=name, unit={"dataset": name}) for name in facts]
+    source = Source("x.json", "study", "digest")
+    study = SimpleNamespace(all=lambda kind: made, json=lambda one: facts[one.name], source=lambda one, suffix: source)
+    ((name, number, classes),) = untested(cast(Study, study))
+    assert (name, number.text, classes) == ("pets", "9", "c0, c1, c2, c3, c4")

@@ -18,23 +18,24 @@ DARK_BELOW = 0.55  # share below which a cell is too dark for black text
 
 
 def draw(card: Mapping[str, Any], rot: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write the figure of a data card and its link rot as PNG.
+    """Write the figure of a data card and its link rot as PNG; of images that were not fetched, the states alone.
 
     See :func:`workflow_scripts.acquisition.card.card.card` and :func:`workflow_scripts.acquisition.card.card.link_rot`.
     """
     hosts = sorted(card["host"].items(), key=lambda item: (-item[1]["urls"], item[0]))[:HOSTS_SHOWN]
-    years = sorted(card["year"].items())
-    heights = [max(2, len(part)) for part in (card["states"], hosts, years, hosts)]
-    figure = Figure(figsize=(8, 3.4 + 0.3 * sum(heights)), layout="constrained", dpi=120)
-    axes = figure.subplots(4, 1, height_ratios=heights)
-    kept = card["kept"]
-    figure.suptitle(f"{card['rows']:,} annotation rows, {kept['urls']:,} URLs requested, {kept['images']:,} images")
+    years, kept, fetched = sorted(card["year"].items()), card["kept"], set(card["host"]) != {""}
+    heights = [max(2, len(part)) for part in (card["states"], *([hosts, years, hosts] if fetched else []))]
+    figure = Figure(figsize=(8, (3.4 if fetched else 1.4) + 0.3 * sum(heights)), layout="constrained", dpi=120)
+    axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    requested = f", {kept['urls']:,} URLs requested" if fetched else ""
+    figure.suptitle(f"{card['rows']:,} annotation rows{requested}, {kept['images']:,} images")
     _states(axes[0], card["states"])
-    more = len(card["host"]) - len(hosts)
-    note = f" ({more} smaller hosts not shown)" if more else ""
-    _shares(axes[1], hosts, "images per requested URL, by host" + note)
-    _shares(axes[2], years, "images per requested URL, by year of the post")
-    _rot(axes[3], [name for name, _ in hosts], [int(year) for year, _ in years], rot)
+    if fetched:
+        more = len(card["host"]) - len(hosts)
+        note = f" ({more} smaller hosts not shown)" if more else ""
+        _shares(axes[1], hosts, "images per requested URL, by host" + note)
+        _shares(axes[2], years, "images per requested URL, by year of the post")
+        _rot(axes[3], [name for name, _ in hosts], [int(year) for year, _ in years], rot)
     FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})
 
 

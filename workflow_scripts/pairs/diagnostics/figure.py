@@ -14,7 +14,7 @@ NAMES = {
     "reciprocity": "reciprocal",
     "equal_captions": "equal captions",
     "near_copies": "near copies of captions",
-    "same_subreddit": "same subreddit",
+    "same_subreddit": "same group (subreddit)",
 }
 
 

@@ -23,7 +23,6 @@ from workflow_scripts.reporting.text import caption_text, count, plain
 from workflow_scripts.stats.seeds import derive
 
 Row = dict[str, Any]
-STRATA = ("worst", "typical", "best")
 EACH = 4  # examples of each stratum
 
 
@@ -134,7 +133,9 @@ def captions(study: Study) -> Row:
     sample = sample_rows(path, columns, SAMPLE, SEED, "captions").to_pylist()
     scored = scored_by_all(study, [row["key"] for row in sample])
     sample = [row for row in sample if row["key"] in scored]
-    chosen = chosen_strata(np.array([_gain(row) for row in sample]), SEED, EACH)
+    gains = np.array([_gain(row) for row in sample])
+    ranked = bool(np.isfinite(gains).any())  # without generated captions, all examples are a random choice
+    chosen = chosen_strata(gains, SEED, EACH) if ranked else {"examples": _any(len(sample))}
     keys = {name: [sample[at]["key"] for at in positions] for name, positions in chosen.items()}
     everyone = [key for some in keys.values() for key in some]
     rows = {row["key"]: row for row in rows_of(path, "key", everyone)}
@@ -143,10 +144,14 @@ def captions(study: Study) -> Row:
     source = study.source(table, ".parquet")
     cards = [
         (name, [_caption_card(rows[key], arms, thumbs.get(key, ""), judged, source) for key in keys[name]])
-        for name in STRATA
+        for name in chosen
         if keys[name]
     ]
-    return {"strata": cards, "sampled": count(len(sample)), "judged": bool(study.scores)}
+    return {"strata": cards, "ranked": ranked, "sampled": count(len(sample)), "judged": bool(study.scores)}
+
+
+def _any(count: int) -> list[int]:
+    return np.random.default_rng(derive(SEED, "report", "captions", "any")).permutation(count)[: 3 * EACH].tolist()
 
 
 def _gain(row: Row) -> float:
@@ -169,4 +174,4 @@ def _caption_card(row: Row, arms: Mapping[str, Mapping[str, Row]], thumb: str, j
     key = row["key"]
     chosen = {name: found[key] for name, found in arms.items() if key in found}
     lines = [{"line": line, "scores": _scores(line, key, judged, source)} for line in caption_lines(row, chosen)]
-    return {"key": key, "subreddit": row["subreddit"], "thumb": thumb, "lines": lines}
+    return {"key": key, "group": row["subreddit"], "thumb": thumb, "lines": lines}

@@ -57,6 +57,7 @@ def page_context(
     whole = {label(artifact): artifact.hash for artifact in [*behind, *(a for found in given.values() for a in found)]}
     sections = {
         "study": settings.study,
+        "groups": settings.groups,
         "contents": CONTENTS,
         "counts": study_counts(study),
         "root": root_hash(whole.items()),

@@ -202,7 +202,10 @@ def quality(study: Study, name: str, unit: str) -> Row:
     artifacts = study.all(name)
     columns = [(unit_of(one, unit), study.json(one), study.source(one, ".json")) for one in artifacts]
     figures = [study.figure(one, unit_of(one, unit)) for one in artifacts]
-    lines = [(words(_LEVEL.sub(" · ", figure)), is_detail(figure), cells) for figure, cells in side_by_side(columns)]
+    lines = [
+        (words(_LEVEL.sub(" · ", figure)).replace("subreddit", study.settings.groups), is_detail(figure), cells)
+        for figure, cells in side_by_side(columns)
+    ]
     return {
         "columns": [(column, arm_class(column)) for column, _, _ in columns],
         "lines": [(figure, cells) for figure, detail, cells in lines if not detail],

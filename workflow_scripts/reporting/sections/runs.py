@@ -12,7 +12,7 @@ from workflow_scripts.reporting.charts import Line, lines
 from workflow_scripts.reporting.sections import contrasts as contrast_data
 from workflow_scripts.reporting.sections.contrast_blocks import Cited, blocks
 from workflow_scripts.reporting.sections.headline import FAMILIES, Arm, arms, selection_note
-from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, label
+from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, label, unit_of
 from workflow_scripts.reporting.text import arm_class, count, percent, plain, words
 
 Row = dict[str, Any]
@@ -24,6 +24,7 @@ STATISTICS = {
     "uniformity": "uniformity",
     "norm": "norm of features",
 }
+NAMED_CLASSES = 5  # of those without test images
 PAIR_FACTS = {
     "self_pairs": "paired with themselves",
     "partners_elsewhere": "pairs whose partner is not one of them",
@@ -279,4 +280,16 @@ def accuracy(study: Study) -> Row:
     for name in ("few_shot", "knn"):
         if measured := _measured(study, name, ".parquet"):
             tables.append(by_dataset(measured, FAMILIES[name]))
-    return {"tables": tables, "statistics": statistics_tables(_measured(study, "knn", ".statistics.parquet"))}
+    statistics = statistics_tables(_measured(study, "knn", ".statistics.parquet"))
+    return {"tables": tables, "statistics": statistics, "untested": untested(study)}
+
+
+def untested(study: Study) -> list[tuple[str, Number, str]]:
+    """Dataset, number and some names of its classes without test images, of which accuracies say nothing."""
+    found = []
+    for dataset in study.all("datasets"):
+        names = study.json(dataset).get("without_test_images", [])
+        if names:
+            number = Number(count(len(names)), source=study.source(dataset, ".json"), rows="without_test_images")
+            found.append((unit_of(dataset, "dataset"), number, ", ".join(map(str, names[:NAMED_CLASSES]))))
+    return found

@@ -10,6 +10,7 @@ import re
 import sys
 import threading
 import time
+from contextlib import suppress
 from logging import LogRecord
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.terminal.failures import INTERRUPTION
 from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, StartedJob, counted, event_of
 from workflow_scripts.study.terminal.lines import Lines
+from workflow_scripts.study.terminal.lost import lost_rows
 
 if TYPE_CHECKING:
     from workflow_scripts.study.terminal.screen import Screen
@@ -75,7 +77,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         settings = self.common_settings
         self.stream = sys.stdout if settings.stdout else sys.stderr
-        self.jobs, self._report, self._ended = Jobs(), "", threading.Event()
+        self.jobs, self._report, self._card, self._ended = Jobs(), "", Path(), threading.Event()
         self._start, self._stopping = time.monotonic(), False
         self._theirs: logging.Handler | None = None
         if settings.dryrun:
@@ -178,6 +180,8 @@ class LogHandler(LogHandlerBase):
 
     def _begin(self, record: LogRecord, now: float) -> StartedJob:
         job = self.jobs.begin(record, now)
+        if job.stage == "data_card":
+            self._card = Path(record.__dict__["output"][0])
         if job.stage == "report":
             self._report = record.__dict__["output"][0].removesuffix(MANIFEST) + ".html"
         return job
@@ -186,6 +190,9 @@ class LogHandler(LogHandlerBase):
         job = self.jobs.finish(number)
         if job is not None:
             self._view.finished(job)
+            if job.stage == "data_card":
+                with suppress(OSError, ValueError, KeyError):  # the job has just written it
+                    self._view.say(lost_rows(self._card))
         if self.jobs.total and self.jobs.done == self.jobs.total:
             self._view.say(
                 f"done: {counted(self.jobs.total, 'job')} in {span(time.monotonic() - self._start)}", "bold green"
