@@ -50,7 +50,8 @@ def study_of(folder: Path, original: list[str] = ORIGINAL, generated: list[str] 
     }
     for arm, (texts, matching, contrast) in arms.items():
         table = arm_table(images, texts, [arm] * COUNT, matching, contrast)
-        make_artifact(results, "select_captions", arm, {".parquet": parquet(table)}, {"arm": arm})
+        path = make_artifact(results, "select_captions", arm, {".parquet": parquet(table)}, {"arm": arm})
+        path.with_name(f"{arm}{RUN}").write_bytes(pretty({"settings": {"kind": arm}}))
     _scores(results)
     _pairs(results)
     return results / "study"

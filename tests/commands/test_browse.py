@@ -49,11 +49,12 @@ def test_an_exported_page_is_self_contained_and_reproducible(
     out = [tmp_path / "paper" / "one.html", tmp_path / "paper" / "two.html"]
     for path in out:
         assert main(["browse", str(study), "--export", str(path), "--view", "q=dog&arm=original"]) == 0
-        assert f"{path}: 3 images, with neighbours" in capsys.readouterr().out
+        assert f"{path}: 2 images and 1 more as neighbours" in capsys.readouterr().out
     text = out[0].read_text()
     assert out[1].read_text() == text
     assert text.count("<article") == 2 and text.count('src="data:image/jpeg;base64,') == 3
     assert "<script" not in text and 'src="http' not in text and 'href="http' not in text
+    assert text.count("<mark>dog</mark>") == 2
     assert "search: dog" in text and "in: original" in text
     records = sorted((study / "copies").iterdir(), key=lambda path: path.read_text())
     rows = [list(csv.DictReader(path.open())) for path in records]

@@ -103,3 +103,11 @@ def test_a_secret_is_neither_written_nor_printed(
     overlay.write_text(overlay.read_text().replace("${PAIRS_TOKEN}", secret))
     status, _, err = said(words, capsys)
     assert status == 1 and "has a secret" in err and secret not in err
+
+
+def test_nothing_is_written_if_there_is_nothing_to_lock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("study: mine\n")
+    words = ["--configfile", "profiles/demo/study.yaml", "--configfile", str(overlay)]
+    assert said(words, capsys) == (0, "nothing to lock: the config names no hub model and no URL\n", "")
+    assert list(tmp_path.iterdir()) == [overlay]

@@ -2,7 +2,8 @@
 
 The index is a folder ``results/.browse/<study>/<key>`` that can be removed at any time:
 
-- ``about.json``: names of arms, scores, pair tables and subreddits, and the hashes of the artifacts behind it;
+- ``about.json``: names of arms, of the controls among them (with captions of other images), scores, pair tables and
+  subreddits, and the hashes of the artifacts behind it;
 - ``index.sqlite``: where each image is, captions and the full-text index of each arm, and neighbours;
 - ``scores.npy`` and ``ranks.npy``: (scores, images) float32, NaN where an image has none; ranks are shares in 0..1;
 - ``subreddits.npy``: (images,) int32, places in the list of subreddits.
@@ -34,8 +35,9 @@ from workflow_scripts.core.files.durable import make_folders, move_folder_durabl
 from workflow_scripts.core.files.jsonio import digest, pretty, read_json
 from workflow_scripts.core.files.names import ABOUT, BROWSE
 from workflow_scripts.reporting.text import cut, visible
+from workflow_scripts.study.config.runs import CONTROL_ARMS
 
-FORMAT = 2  # of the index; raise it when an index that exists would be read wrongly or show something else
+FORMAT = 3  # of the index; raise it when an index that exists would be read wrongly or show something else
 MATCHER = ("itm", "itc")  # scores that the tables of arms hold
 TABLES, SCORES, RANKS, SUBREDDITS = "index.sqlite", "scores.npy", "ranks.npy", "subreddits.npy"
 MOST_CHARACTERS = 2000  # of a caption that are shown and searched
@@ -108,7 +110,7 @@ def _made_from(artifact: Artifact, **inputs: Artifact) -> bool:
     return all(found.get(name) == [one.hash] for name, one in inputs.items())
 
 
-def _recorded(artifact: Artifact, field: str) -> dict[str, list[str]]:
+def _recorded(artifact: Artifact, field: str) -> dict[str, Any]:
     record = read_json(artifact.manifest_path.with_name(artifact.name + RUN), "rerun the workflow")
     found = record.get(field) if isinstance(record, dict) else None
     return found if isinstance(found, dict) else {}
@@ -181,6 +183,7 @@ def build(sources: Sources, folder: Path) -> None:
         "rows": len(places),
         "arms": arms,
         "scores": names,
+        "controls": [arm for arm in arms if _recorded(sources.arms[arm], "settings").get("kind") in CONTROL_ARMS],
         "pairs": list(sources.pairs),
         "compared": {name: compared_arm(one) for name, one in sources.pairs.items()},
         "subreddits": subreddits.dictionary.to_pylist(),

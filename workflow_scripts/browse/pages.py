@@ -4,6 +4,7 @@ All text is escaped by the templates; the pages have no script.
 """
 
 import shlex
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from workflow_scripts.browse.index import Caption, Index
-from workflow_scripts.browse.view import LONGEST, PER_PAGE, View
+from workflow_scripts.browse.view import LONGEST, PER_PAGE, View, highlighted
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.shards import hash_column, images_in_shards
 from workflow_scripts.reporting.page import TEMPLATES as REPORT
@@ -78,7 +79,7 @@ def list_page(index: Index, view: View, study: Path) -> bytes:
         longest=LONGEST,
         by_arm=_by_arm(index),
         presets=presets(index),
-        images=cards(index, found.rows, marked(index, view)),
+        images=cards(index, found.rows, marked(index, view), view),
         marked=marked(index, view),
         values=None if found.values is None else found.values.tolist(),
         total=found.total,
@@ -87,13 +88,23 @@ def list_page(index: Index, view: View, study: Path) -> bytes:
     )
 
 
-def cards(index: Index, rows: list[int], score: str = "") -> list[dict[str, Any]]:
-    """What a card shows of each image: where it is from, ``captions``, and ``marks``: arm -> its value of ``score``."""
+def cards(index: Index, rows: list[int], score: str = "", view: View | None = None) -> list[dict[str, Any]]:
+    """What a card shows of each image: where it is from, ``captions``, and ``marks``: arm -> its value of ``score``.
+
+    In captions that ``view`` searches, what it finds is marked.
+    """
     images, captions = index.images(rows), index.captions(rows)
+    if view is not None and view.q:
+        arms = {*index.searched(view)}
+        captions = [[_with_hits(one, view.q) if arms & {*one.arms} else one for one in given] for given in captions]
     return [
         {**image, "captions": given, "marks": _marks(index.scores_of(image["row"]), score)}
         for image, given in zip(images, captions, strict=True)
     ]
+
+
+def _with_hits(caption: Caption, q: str) -> Caption:
+    return replace(caption, text=highlighted(caption.text, q))
 
 
 def _marks(scores: dict[str, float], score: str) -> dict[str, float]:
@@ -202,14 +213,17 @@ def picture(images: Artifact, place: dict[str, Any], side: int) -> bytes:
     return reduced(images_in_shards(images, row, hash_column(row["sha256"])).image(0), side)
 
 
-def sample(index: Index, images: Artifact, view: View, count: int) -> tuple[bytes, list[str]]:
-    """The page with the first ``count`` images of a view, and the keys of all images on it; equal input, equal bytes.
+def sample(index: Index, images: Artifact, view: View, count: int) -> tuple[bytes, list[str], int]:
+    """The page with the first ``count`` images of a view; equal input, equal bytes.
 
     Each image has its captions, scores, and its best partner in every pair table. The page needs no network and has no
     script.
 
     Args:
         images: the ``image_index``.
+
+    Returns:
+        The page, the keys of all images on it, partners included, and how many images of the view it has.
 
     Raises:
         PipelineError: the view is invalid, or an image can't be read.
@@ -218,7 +232,7 @@ def sample(index: Index, images: Artifact, view: View, count: int) -> tuple[byte
     arms = index.about["arms"]
     shown: list[dict[str, Any]] = []
     keys: list[str] = []
-    for card in cards(index, found.rows, marked(index, view)):
+    for card in cards(index, found.rows, marked(index, view), view):
         near = {name: some[0] for name, some in partners(index, card["row"], 1).items() if some}
         for one, side in ((card, SIDE), *((partner, PARTNER_SIDE) for partner in near.values())):
             one["picture"] = Markup(data_address("jpeg", picture(images, one, side)))
@@ -241,4 +255,4 @@ def sample(index: Index, images: Artifact, view: View, count: int) -> tuple[byte
         style=Markup(rules),
         policy=policy(rules),
     )
-    return body, keys
+    return body, keys, len(shown)

@@ -2,8 +2,10 @@
 
 import re
 from typing import Annotated, Literal
+from unicodedata import normalize
 from urllib.parse import urlencode
 
+from markupsafe import Markup, escape
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from workflow_scripts.core.errors import PipelineError
@@ -23,7 +25,7 @@ class View(BaseModel):
 
     Attributes:
         q: words that a caption must have, or an image's key.
-        arm: the arm whose captions are searched; empty: any.
+        arm: the arm whose captions are searched; empty: any but controls.
         subreddit: only its images; empty: all.
         score: ``<arm>/<score>``, by which images are filtered and ordered; empty: none.
         versus: another score; the value is then the difference (see :meth:`Index.values`).
@@ -70,11 +72,35 @@ def match_expression(q: str) -> str:
 
     Everything is quoted, so no text is an error. Empty if nothing can be searched for.
     """
+    return " AND ".join('"{}"{}'.format(text.replace('"', '""'), "*" if starts else "") for text, starts in _terms(q))
+
+
+def _terms(q: str) -> list[tuple[str, bool]]:
+    """Words and phrases of a search, and whether words that begin so are meant."""
     terms = []
     for phrase, word in _WORDS.findall(q.translate(_NEVER)):
         text = phrase or word.strip('"')
         letters = sum(char.isalnum() for char in text)
         if letters:
-            starts = not phrase and text.endswith("*") and letters >= SHORTEST_START
-            terms.append('"{}"{}'.format(text.replace('"', '""'), "*" if starts else ""))
-    return " AND ".join(terms[:MOST_WORDS])
+            terms.append((text, not phrase and text.endswith("*") and letters >= SHORTEST_START))
+    return terms[:MOST_WORDS]
+
+
+def highlighted(text: str, q: str) -> Markup:
+    """A caption as HTML, escaped, with what a search finds in it in ``<mark>``; case and accents do not matter."""
+    patterns = []
+    for term, starts in _terms(q):
+        words = r"[\W_]+".join(map(re.escape, re.findall(r"[^\W_]+", _bare(term))))
+        patterns.append(rf"(?<![^\W_]){words}" + (r"[^\W_]*" if starts else r"(?![^\W_])"))
+    if not patterns:
+        return escape(text)
+    found, at = Markup(), 0
+    for hit in re.finditer("|".join(patterns), _bare(text), re.IGNORECASE):
+        found += escape(text[at : hit.start()]) + Markup("<mark>{}</mark>").format(text[hit.start() : hit.end()])
+        at = hit.end()
+    return found + escape(text[at:])
+
+
+def _bare(text: str) -> str:
+    """Each character without its accents, so that places stay."""
+    return "".join(normalize("NFD", character)[0] for character in text)

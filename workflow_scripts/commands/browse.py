@@ -96,11 +96,12 @@ def write_sample(sources: "Sources", index: "Index", out: Path, view: str, count
         raise PipelineError("not a file", out, "a folder", "give the name of a file with --export")
     if out.exists():
         raise PipelineError("file exists", out, "it may be in use", "give another file with --export")
-    body, keys = sample(index, sources.images, view_of(dict(parse_qsl(view, keep_blank_values=True))), count)
+    body, keys, shown = sample(index, sources.images, view_of(dict(parse_qsl(view, keep_blank_values=True))), count)
     if not keys:
         raise PipelineError("no image", out, view, "give a view that has images")
     _write(sources.study, out.absolute(), body, keys)
-    return printed([f"{out}: {len(set(keys))} images, with neighbours; {len(body) / 1e6:.1f} MB"])
+    others = len(set(keys)) - shown
+    return printed([f"{out}: {shown} images and {others} more as neighbours; {len(body) / 1e6:.1f} MB"])
 
 
 def _write(study: Path, out: Path, body: bytes, keys: list[str]) -> None:

@@ -35,7 +35,7 @@ def command(
 
     \b
     Exit status:
-      0  written; with --check, the lock is up to date
+      0  written, or there is nothing to lock; with --check, the lock is up to date
       1  with --check, the lock is missing or out of date; or a source can't be reached, or a config file is faulty
       2  wrong usage
     """
@@ -53,6 +53,9 @@ def command(
     changes = list(_changes(before, now))
     sys.stdout.write(printed(changes))
     same = before is not None and not changes
+    if not (now.hub or now.urls or path.exists()):
+        sys.stdout.write(printed(["nothing to lock: the config names no hub model and no URL"]))
+        return
     if not check and not same:
         write_durable(path, now.text().encode())
     state = "up to date" if same else "out of date" if check else "written"

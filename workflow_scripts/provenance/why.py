@@ -30,7 +30,8 @@ from workflow_scripts.provenance.run_metadata import (
     value_text,
 )
 
-WIDTH, NAMES_SHOWN = 118, 2
+WIDTH, NAMES_SHOWN = 100, 2
+NARROWEST = 40  # characters of text beside a deep tree
 UNSET: tuple[object, ...] = (None, "", [], {})  # settings without a value
 TABLES = {".parquet": "rows", ".csv": "rows", ".contrasts.parquet": "contrasts", ".contrasts.csv": "contrasts"}
 WORLD, ANNOTATIONS = ("demo_world", ".annotations.zip"), "source/annotations"
@@ -291,26 +292,32 @@ def _head(found: Why) -> list[str]:
     if suffix and entry is None:
         lines[0] += "  (beside the manifest: times and attempts, not hashed)"
     for cell in found.cells:
-        lines.append("  " + " ".join(f"{column}={value_text(one)}" for column, one in cell.row.items()))
+        text = " ".join(f"{column}={value_text(one)}" for column, one in cell.row.items())
+        lines += _wrapped(text, "  ", "    ")
     return lines
 
 
 def _branch_lines(found: Why, branch: Branch, first: str, rest: str) -> list[str]:
     role = f"{branch.role}: " if branch.role else ""
-    lines = [f"{first}[{branch.number}] {role}{_title(branch)}"]
-    lines += [f"{rest}│  ! {fault}" for fault in branch.faults]
+    bar = f"{rest}│  " if branch.inputs else f"{rest}   "
+    lines = _wrapped(f"[{branch.number}] {role}{_title(branch)}", first, bar)
+    lines += [f"{rest}│  ! {fault}" for fault in branch.faults]  # each on one line, with the sha256 in it
     if branch.again:
         return lines
-    bar = f"{rest}│  " if branch.inputs else f"{rest}   "
     for label, text in _details(branch.nodes, found.accepted):
-        head = f"{bar}{label:<9}"
-        lines += textwrap.wrap(
-            text, WIDTH, initial_indent=head, subsequent_indent=f"{bar}{'':<9}", break_on_hyphens=False
-        )
+        lines += _wrapped(text, f"{bar}{label:<9}", f"{bar}{'':<9}")
     for place, one in enumerate(branch.inputs, 1):
         last = place == len(branch.inputs)
         lines += _branch_lines(found, one, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
     return lines
+
+
+def _wrapped(text: str, first: str, rest: str) -> list[str]:
+    """Lines of at most :data:`WIDTH` characters, unless a name or the tree is wider."""
+    width = max(WIDTH, len(rest) + NARROWEST)
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _title(branch: Branch) -> str:

@@ -44,7 +44,7 @@ EXPECTED = {step: pytest.approx(3.0 - step / 10) for step in range(6)}
 
 
 def test_tensorboard_records_each_step_once(tmp_path: Path) -> None:
-    folder = attempts("tensorboard", tmp_path) / f"run-{'k' * 12}"
+    folder = attempts("tensorboard", tmp_path) / f"study/run-{'k' * 12}"
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(folder))

@@ -53,6 +53,13 @@ def test_all_jobs_of_an_unstarted_study_are_waiting(study: Study) -> None:
     assert {job.state for jobs in found.jobs.values() for job in jobs} == {State.WAITING}
 
 
+def test_a_job_that_ctrl_c_ended_waits_and_did_not_fail(study: Study) -> None:
+    study.log("shard_plan/plan", 50, "error: interrupted in shard_plan: Ctrl-C; run the same command again to continue")
+    assert study.job("shard_plan/plan").state == State.WAITING
+    study.log("shard_plan/plan", 50, "error: too few shards in shards: 3; raise it")
+    assert study.job("shard_plan/plan").state == State.FAILED
+
+
 def test_a_manifest_is_a_finished_artifact(study: Study) -> None:
     study.finish("shard_plan/plan", 50)
     assert study.job("shard_plan/plan").state == State.FINISHED

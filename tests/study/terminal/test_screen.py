@@ -75,7 +75,7 @@ def test_the_display_shows_the_figures_of_a_training(tmp_path: Path) -> None:
     assert job.split() == ["running", "pretrain", "run", "100", "s"]
     assert "━" in bar and bar.endswith("1,200/20,000  4.2/s  74 min left")
     assert figures.strip() == "loss 3.21  lr 0.0032  1,503 images/s  data wait 3%  kNN 41.2%"
-    assert total.startswith("all ") and total.endswith("0/3 jobs, 1 running, 2 waiting, 0 s")
+    assert total.startswith("all ") and total.endswith("0/3 jobs, 1 running, 2 waiting, 0 s so far")
 
 
 def test_more_jobs_than_screen_lines_are_summarised(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_more_jobs_than_screen_lines_are_summarised(tmp_path: Path) -> None:
     assert shown[-2].strip() == f"and {50 - (len(shown) - 3)} more"
 
 
-def test_each_ended_job_has_a_line_and_the_display_ends_with_the_last() -> None:
+def test_each_ended_job_has_a_line_and_the_display_ends_with_the_last(tmp_path: Path) -> None:
     now = [0.0]
     screen, jobs, terminal = display(80, 30, now)
     jobs.plan(plan(features=1, few_shot=1))
@@ -102,16 +102,19 @@ def test_each_ended_job_has_a_line_and_the_display_ends_with_the_last() -> None:
     assert job is not None
     screen.finished(job)
     assert screen._live is not None
-    jobs.begin(info(2, "few_shot", "v"), 7.0)
+    log = tmp_path / "s/logs/few_shot/v.log"
+    (tmp_path / "s/few_shot").mkdir(parents=True)
+    (tmp_path / "s/few_shot/v.run.json").write_text('{"cached": true}')
+    jobs.begin(info(2, "few_shot", "v", str(log)), 7.0)
     job = jobs.finish(2)
     assert job is not None
     screen.finished(job)
     assert screen._live is None
-    ended = re.findall(r"(failed|done) +(\w+) (\w) +(\d s)", terminal.getvalue())
+    ended = re.findall(r"(failed|done) +(\w+) (\w) +(\d s|from the cache)", terminal.getvalue())
     assert ended == [
         ("failed", "few_shot", "v", "7 s"),
         ("done", "features", "u", "7 s"),
-        ("done", "few_shot", "v", "0 s"),
+        ("done", "few_shot", "v", "from the cache"),
     ]
     assert "log: results/s/logs/few_shot/v.log" in terminal.getvalue()
 

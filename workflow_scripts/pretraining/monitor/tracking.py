@@ -60,7 +60,8 @@ class Tracking:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._step = int((read_object_or_none(self._last) or {}).get("step", -1))
-            project = name if plan.settings.tracker == "tensorboard" else plan.study  # there it is the run's folder
+            # TensorBoard names a run by its folder.
+            project = f"{plan.study}/{name}" if plan.settings.tracker == "tensorboard" else plan.study
             accelerator.init_trackers(project, init_kwargs=_options(plan, name, folder))
         except Exception as error:  # noqa: BLE001 - a tracker can fail in any way, and a training must go on
             self._give_up(error)

@@ -14,6 +14,7 @@ from workflow_scripts.study.active_config import units_of
 from workflow_scripts.study.config.stages import stages_in_order
 from workflow_scripts.study.terminal.jobs import read_figures
 
+INTERRUPTED = "interrupted in "
 SILENT_AFTER = 300.0  # seconds; a job with a progress file updates it every second, its log once a minute
 
 
@@ -100,7 +101,10 @@ def _job(study: Path, stage: str, name: str, now: float) -> Job:
         return Job(stage, name, State.WAITING if finished is None else State.FINISHED)
     if finished is not None and finished >= logged:
         return Job(stage, name, State.FINISHED, log, finished)
-    if error := last_error(log.read_text(errors="replace")):
+    error = last_error(log.read_text(errors="replace"))
+    if error.startswith(INTERRUPTED):  # by Ctrl-C, which is no failure
+        return Job(stage, name, State.WAITING, log, logged)
+    if error:
         return Job(stage, name, State.FAILED, log, logged, error)
     named = logged_work_folder(log)
     work = None if named is None else work_folder(study.parent, named.parent.name, named.name)

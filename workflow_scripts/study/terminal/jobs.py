@@ -4,14 +4,16 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from logging import LogRecord
 from pathlib import Path
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from workflow_scripts.core.artifact import stage_and_name
+from workflow_scripts.core.artifact import RUN, stage_and_name
+from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.core.runtime.figures import FIGURES
-from workflow_scripts.core.runtime.job_log import logged_work_folder
+from workflow_scripts.core.runtime.job_log import artifact_of_log, logged_work_folder
 from workflow_scripts.core.runtime.progress import Progress, read_progress
 from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES, PEAKS, read_curve
 
@@ -39,13 +41,21 @@ class StartedJob:
         """Stage and unit."""
         return f"{self.stage} {self.unit}".strip()
 
+    @cached_property
+    def cached(self) -> bool:
+        """Of a finished job: whether it took its artifact from the cache."""
+        artifact = artifact_of_log(self.log) if self.log and self.unit else None
+        record = read_object_or_none(artifact.with_name(artifact.name + RUN)) if artifact else None
+        return bool(record and record.get("cached") is True)
+
 
 @dataclass
 class Stage:
-    """Progress of a stage: numbers of ``total``, ``done`` and ``failed`` jobs, and the start of its first job."""
+    """Progress of a stage: numbers of jobs, those taken from the cache among those done, and the first job's start."""
 
     total: int
     done: int = 0
+    cached: int = 0
     failed: int = 0
     start: float | None = None
 
@@ -80,8 +90,11 @@ class Jobs:
         self.stages = {name: Stage(number) for name, number in counts.items()}
 
     def progress(self, done: int, total: int) -> None:
-        """Take Snakemake's own numbers (``PROGRESS``); its job for the targets comes last."""
-        self.total = total - self._uncounted
+        """Take Snakemake's own number of jobs done (``PROGRESS``); its job for the targets comes last.
+
+        Its total counts jobs that ``--until`` cut off, so it is only taken if that of the plan is unknown.
+        """
+        self.total = self.total or total - self._uncounted
         self.done = min(done, self.total)
 
     def begin(self, record: LogRecord, now: float) -> StartedJob:
@@ -101,7 +114,9 @@ class Jobs:
         self.done += 1
         job = self.running.pop(number, None)
         if job is not None:
-            self.stage(job.stage).done += 1
+            stage = self.stage(job.stage)
+            stage.done += 1
+            stage.cached += job.cached
         return job
 
     def fail(self, record: LogRecord, now: float) -> StartedJob:

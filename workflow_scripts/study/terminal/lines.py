@@ -39,7 +39,8 @@ class Lines:
         stage = self._jobs.stage(job.stage)
         if job.unit and stage.total and stage.done >= stage.total:
             took = span(self._clock() - (stage.start or 0.0))
-            self._stamped(f"{job.stage}: {stage.done} of {stage.total} done in {took}")
+            cached = f", {stage.cached} from the cache" if stage.cached else ""
+            self._stamped(f"{job.stage}: {stage.done} of {stage.total} done in {took}{cached}")
             self._said[job.stage] = (stage.done, stage.failed)
 
     def failed(self, job: StartedJob, why: str, logs: str) -> None:

@@ -54,7 +54,7 @@ class Screen:
         """Print a line for the job if it made an artifact; close the display after the last job."""
         self._reader.forget(job.log)
         if job.unit:
-            self._line("done", "green", job, span(self._clock() - job.start))
+            self._line("done", "green", job, "from the cache" if job.cached else span(self._clock() - job.start))
         if self._jobs.total and self._jobs.done >= self._jobs.total:
             self.close()
 
@@ -131,7 +131,7 @@ class Screen:
         row.add_column(width=8 - 2)
         row.add_column(width=self._width // 4)
         row.add_column(no_wrap=True, overflow="ellipsis", max_width=self._width * 3 // 4 - 12)
-        row.add_row(label, ProgressBar(total=total, completed=done) if total else "", Text(plain(words)))
+        row.add_row(label, _ours(total, done) if total else "", Text(plain(words)))
         return row
 
     def _overall(self, now: float) -> RenderableType:
@@ -139,7 +139,11 @@ class Screen:
         failed = f", {len(jobs.failed)} failed" if jobs.failed else ""
         running = len(jobs.running)
         waiting = max(0, jobs.total - jobs.done - running - len(jobs.failed))
-        words = (
-            f"{jobs.done}/{jobs.total} jobs{failed}, {running} running, {waiting} waiting, {span(now - self._start)}"
-        )
+        words = f"{jobs.done}/{jobs.total} jobs{failed}, {running} running, {waiting} waiting, "
+        words += f"{span(now - self._start)} so far"
         return self._bar(jobs.done, jobs.total or None, words, "all")
+
+
+def _ours(total: int, done: int) -> ProgressBar:
+    """A bar in the colours of the words beside it; rich's own is red, which looks like a failure."""
+    return ProgressBar(total=total, completed=done, complete_style="cyan", finished_style="green")
