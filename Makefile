@@ -53,8 +53,7 @@ docs: $(TOOLS) ## regenerate the tables and the schema in docs/, and write the r
 	$(BIN)/python -m tests.provenance.why_page
 
 site: docs ## the documentation as a site that can be searched, in docs/generated/site; every link is checked
-	@$(BIN)/python -c 'import zensical' 2>/dev/null || \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@$(BIN)/python -c 'import zensical' 2>/dev/null || $(PIP) install --quiet -c constraints.txt -e '.[docs]'
 	$(BIN)/python -m tests.guides.site
 
 # Packages of CUDA, and suffixes such as +cpu, are those of one machine's build of torch.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-SIDE = 64  # pixels
+SIDE = 48  # pixels
 Draw = Callable[[ImageDraw.ImageDraw, int, int, int, str], None]
 SHAPES: dict[str, Draw] = {
     "circle": lambda draw, x, y, size, colour: draw.ellipse((x, y, x + size, y + size), fill=colour),
@@ -25,7 +25,7 @@ def picture(path: Path, shape: str, seed: int) -> str:
     """Write a picture of ``shape``; returns its colour."""
     rng = random.Random(seed)
     image = Image.new("RGB", (SIDE, SIDE), tuple(rng.randrange(90, 170) for _ in range(3)))
-    colour, size = rng.choice(COLOURS), rng.randrange(24, 40)
+    colour, size = rng.choice(COLOURS), rng.randrange(18, 30)
     SHAPES[shape](ImageDraw.Draw(image), rng.randrange(SIDE - size), rng.randrange(SIDE - size), size, colour)
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path, quality=95)
@@ -38,7 +38,7 @@ def table(path: Path, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> 
         csv.writer(file).writerows([columns, *rows])
 
 
-def write(data: Path, photos: int = 96, per_class: int = 20) -> None:
+def write(data: Path, photos: int = 96, per_class: int = 12) -> None:
     """Write ``photos`` pictures with two captions each, and ``per_class`` labelled ones per class and split."""
     shapes = list(SHAPES)
     titles: list[tuple[str, ...]] = []
