@@ -11,7 +11,7 @@ from workflow_scripts.reporting.sections.contrast_tables import Cited, contrast_
 from workflow_scripts.reporting.sections.contrasts import named
 from workflow_scripts.reporting.sections.headline import FAMILIES, selection_note
 from workflow_scripts.reporting.sections.run_table import run_table
-from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine
+from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, unit_of
 from workflow_scripts.reporting.text import arm_class, count, percent, plain, words
 
 Row = dict[str, Any]
