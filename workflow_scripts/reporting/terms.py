@@ -19,6 +19,8 @@ PAIRS = {
     "same_day": "pairs of the same day",
 }
 """Pairs by role, other than those by captions and at random."""
+COLUMNS: tuple[str, ...] = ("method", "augmentation", "tag", "backbone", "length")
+"""What tells runs with the same pairs apart."""
 AXES = ("method", "pairs", "augmentation", "tag", "arm", "encoder", "step")
 
 
@@ -40,19 +42,19 @@ class Words:
         if role in PAIRS:
             return PAIRS[role]
         if role.startswith("random"):
-            return f"{role} pairs"
+            return role.replace("random", "random pairs", 1)
         arm = self._arms.get(pairs, pairs)
         return captions(arm) if arm == pairs else f"pairs “{visible(pairs)}” by {captions(arm)}"
 
     def run(self, row: Mapping[str, Any], differing: Sequence[str]) -> str:
         """Runs that differ in their seed alone: what they train on, and their values in ``differing`` columns."""
+        told: tuple[str, ...] = ("tag", "backbone")
         if row["method"] in NETWORKS:
             name = NETWORKS[row["method"]].removeprefix("the ")
-            told: tuple[str, ...] = ("tag", "backbone")
+        elif row["method"] == EXTERNAL:
+            name = "network from elsewhere"
         else:
-            external = row["method"] == EXTERNAL
-            name = f"network from elsewhere, “{visible(row['tag'])}”" if external else self.pairs(row["pairs"])
-            told = ("backbone",) if external else ("method", "augmentation", "tag", "backbone", "length")
+            name, told = self.pairs(row["pairs"]), COLUMNS
         shown = [visible(row[column]) for column in told if column in differing and row[column]]
         return f"{name} ({', '.join(shown)})" if shown else name
 

@@ -53,7 +53,7 @@ def run_table(rows: Sequence[Row], step: str, settings: Report) -> RunTable | No
     families = [name for name in FAMILIES if any(group.estimates[name] for group in groups)]
     roles = [words_of.role(group.method, group.pairs) for group in groups]
     trained = [fact for fact, role in zip(facts, roles, strict=True) if role not in (*FLOORS, "supervised", "external")]
-    differing = [name for name in TOLD if len({fact[name] for fact in trained}) > 1]
+    differing = [name for name in TOLD if len({fact[name] for fact in (facts if name == "backbone" else trained)}) > 1]
     kind = SEEDS if _has(groups, SEEDS) else ITEMS if _has(groups, ITEMS) else ""
     lines = [
         [words_of.run(fact, differing), str(group.seeds), *(_text(group.estimates[name], kind) for name in families)]
