@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
 	@touch $(STAMP)
 
-demo: $(STAMP) ## the whole pipeline on synthetic data; ends with the table of arms and the path of the report
+demo: $(STAMP) ## the whole pipeline on synthetic data; ends with what it found
 	$(BIN)/snakemake --profile profiles/demo
 	$(BIN)/faithful-pairs show results/demo
 

@@ -19,10 +19,11 @@ import numpy as np
 from tests.claims.designs import C1, C8, CELLS, CONTRASTS, DIMENSIONS, DOSES, RUNS
 from tests.claims.made_up import START, Means, drawn, flips, orderings_of, purity, scored, study, truth
 from workflow_scripts.claims.catalogue import CLAIMS, Claim, Part
-from workflow_scripts.claims.findings import LINES, MIXTURE, Found
+from workflow_scripts.claims.findings import MIXTURE, Found
 from workflow_scripts.claims.sentences import clauses
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
 from workflow_scripts.evaluation.contrasts.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED
+from workflow_scripts.reporting.crossing import LINES
 
 LARGE, SLOPE, PER_DOUBLING = 0.2, 0.2, 0.04
 MARGIN = 0.05

@@ -8,10 +8,10 @@ import yaml
 
 from tests.claims.designs import CONTRASTS
 from workflow_scripts.claims.catalogue import CLAIMS, SCALES
-from workflow_scripts.claims.findings import LINES
 from workflow_scripts.claims.run import CONFIGS
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.evaluation.contrasts.settings import MOST_PRIMARY, Contrast
+from workflow_scripts.reporting.crossing import LINES
 
 FOLDERS = [ROOT / CONFIGS / scale for scale in SCALES if (ROOT / CONFIGS / scale).is_dir()]
 NAMED = {(claim.name.lower(), part.contrast) for claim in CLAIMS for part in claim.parts}

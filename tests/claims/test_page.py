@@ -12,8 +12,7 @@ from tests.claims.designs import C8, CONTRASTS, DIMENSIONS, RUNS
 from tests.claims.made_up import C1_SHARE, START, drawn, flips, orderings_of, purity, scored, study, write
 from workflow_scripts.claims.catalogue import CLAIMS
 from workflow_scripts.claims.findings import Found, read
-from workflow_scripts.claims.page import Studies, html, markdown
-from workflow_scripts.claims.page import _curves as claim_curves
+from workflow_scripts.claims.page import Studies, _curves, _forests, html, markdown
 from workflow_scripts.claims.sentences import sentence
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
@@ -105,6 +104,15 @@ def test_a_page_has_each_sentence_contrast_and_root_hash(studies: Studies) -> No
     )
 
 
+def test_each_objective_of_a_contrast_has_a_row(studies: Studies) -> None:
+    (one, _), *_ = studies["C2", "demo"]
+    claim = next(claim for claim in CLAIMS if claim.name == "C2")
+    found = [(one, part, row) for part in claim.parts for row in one.primary(part.contrast)]
+    (forest,) = _forests("c2", found)
+    names = [row[3] for row in forest.rows]
+    assert len(names) == len(set(names)) == len(found) and "c2: revised − original, sklearn" in names
+
+
 def test_an_open_contrast_names_the_trainings_that_would_decide_it(studies: Studies) -> None:
     page = html(studies).decode()
     assert "To decide claims-demo-c2, revised − original: " in page
@@ -138,7 +146,7 @@ def curves(name: str) -> list[dict[str, list[tuple[float, float]]]]:
     made = drawn(np.random.default_rng(4), RUNS[name], lambda _: START)
     claim = next(claim for claim in CLAIMS if claim.name == name.partition("-")[0].upper())
     found = []
-    for figure in claim_curves(claim, study(f"claims-demo-{name}", CONTRASTS[name], RUNS[name], made)):
+    for figure in _curves(claim, study(f"claims-demo-{name}", CONTRASTS[name], RUNS[name], made)):
         points: dict[str, list[tuple[float, float]]] = {}
         for label, x, y, *_ in figure.rows:
             points.setdefault(str(label), []).append((float(x or 0), float(y or 0)))

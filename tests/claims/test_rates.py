@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tests.bench.claims import GROUPS, Case, outcome
-from workflow_scripts.claims.findings import LINES, MIXTURE
+from workflow_scripts.claims.findings import MIXTURE
 from workflow_scripts.evaluation.contrasts.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED
+from workflow_scripts.reporting.crossing import LINES
 
 STUDIES = 24
 

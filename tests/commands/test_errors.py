@@ -97,7 +97,7 @@ def test_wrong_usage_is_a_single_line_error_with_status_2(words: list[str], caps
             1,
             "no artifacts in nope: no manifest below it;",
         ),
-        (["show", "nope"], 1, "missing file in nope/summary/summary.manifest.json: no such file;"),
+        (["show", "nope"], 1, "no results yet in nope: no summary/summary;"),
         (["cost", "--configfile", "nope.yaml"], 1, "nope.yaml"),
         (["lock", "--configfile", "nope.yaml"], 1, "missing config file in nope.yaml: no such file;"),
         (["audit", "nope"], 2, "no study in "),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.reporting.sections.test_contrasts import contrast
 from tests.reporting.sections.test_headline import row as score
-from workflow_scripts.reporting.answers import DEFAULT, Answer, answers, note
+from workflow_scripts.reporting.answers import DEFAULT, Answer, answers, notes
 from workflow_scripts.reporting.sections.contrasts import named
 from workflow_scripts.reporting.settings import Report
 
@@ -129,13 +129,28 @@ def test_captions_and_pairs_have_sentences_too(listed: Any, metric: str, expecte
 
 
 def test_a_default_primary_contrast_is_told() -> None:
-    assert note([answer(None, primary="default")]) == DEFAULT and not note([answer(PLAIN)]) and not note([])
+    assert notes([answer(None, primary="default")], []) == [DEFAULT]
+    assert notes([answer(PLAIN)], []) == notes([], []) == []
+
+
+def test_where_a_fitted_line_crosses_zero_is_told_as_exploratory() -> None:
+    primary = contrast(contrast="x", metric=METRICS[0])
+    line = [
+        contrast(contrast=f"line at {at} - self", metric=METRICS[0], difference=value, low=value - 0.01,
+                 high=value + 0.01, primary="", verdict="exploratory")
+        for at, value in (("0", -0.1), ("1/2", 0.0), ("1", 0.1))
+    ]  # fmt: skip
+    (told,) = notes([], [primary, *line])
+    assert told == (
+        "Exploratory: on the fitted line, language pairs overtake self pairs at 50 % [45, 55] faithful captions."
+    )
+    assert notes([], [primary, *line[:2]]) == []
 
 
 ENDS = st.one_of(st.none(), st.floats(-1, 1, allow_nan=False))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     verdict=st.sampled_from(["supported", "contradicted", "inconclusive", "not comparable"]),
     difference=st.floats(-1, 1, allow_nan=False).filter(bool),

@@ -13,6 +13,7 @@ from tests.evaluation.study import artifact, run
 from tests.file_bytes import parquet
 from tests.helpers import run as run_stage
 from workflow_scripts.commands.show import text as show
+from workflow_scripts.reporting.figures import Figure, csv_file
 from workflow_scripts.stages.report import STAGE as REPORT
 from workflow_scripts.stages.summary import STAGE as SUMMARY
 
@@ -57,9 +58,11 @@ def page(results: Path, runs: list[dict[str, Any]], chances: dict[str, dict[str,
     """The page of a study, unescaped, and what the terminal shows."""
     inputs = {"probe": [probe(results, one, name, chances) for one in runs for name in ("concept", "colour")]}
     made = run_stage(SUMMARY, results, "summary/summary", {"runs": runs, "bootstrap": 200}, inputs)
-    report = run_stage(
-        REPORT, results, "report/index", {"study": "made up"}, inputs | {"summary": [made.manifest_path]}
-    )
+    with pytest.MonkeyPatch.context() as patch:  # drawing takes long
+        patch.setattr(Figure, "inline", "")
+        patch.setattr(Figure, "files", lambda figure: {"csv": csv_file(figure.columns, figure.rows)})
+        inputs |= {"summary": [made.manifest_path]}
+        report = run_stage(REPORT, results, "report/index", {"study": "made up"}, inputs)
     return html.unescape(report.path(".html").read_text()), show(results / "study")
 
 

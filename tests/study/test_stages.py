@@ -117,7 +117,7 @@ def test_no_table_of_posts_pictures_or_test_items_may_be_published() -> None:
         ("summary", ".parquet"),
     }
     assert ".exclude.json" not in published()["annotations"]
-    assert published()["report"] == {".html": True}
+    assert published()["report"] == {".html": True, "/figure-*": True, "/table-*": True}
 
 
 def test_a_tolerance_pattern_covers_several_file_names() -> None:

@@ -5,17 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.claims.crossing import Crossing, crossing
 from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.settings import Contrast
 from workflow_scripts.evaluation.contrasts.verdicts import CHANCE, CONTRADICTED
 from workflow_scripts.provenance.nodes import load, study_root
+from workflow_scripts.reporting.crossing import Crossing, Signed, crossings
 
 Row = dict[str, Any]
-Signed = tuple[int, str]
-LINES: tuple[Signed, ...] = ((1, "line at 0 - self"), (1, "line at 1/2 - self"), (1, "line at 1 - self"))
-"""Contrasts of a line fitted over shares of faithful captions with self, whose zero is the crossing."""
 MIXTURE: tuple[Signed, ...] = (
     (-1, "original - shuffled"),
     (-1, "original - (generated + shuffled) / 2"),
@@ -71,24 +68,7 @@ class Found:
 
     def crossings(self, line: Sequence[Signed], suffix: str = "") -> list[Crossing]:
         """Of a line that three contrasts describe, under each objective; empty if the study has not got them."""
-        tables = [self._like(f"{name}{suffix}") for _, name in line]
-        keys = [key for key in tables[0] if all(key in table for table in tables)]
-        return [
-            crossing(
-                [sign * table[key]["difference"] for (sign, _), table in zip(line, tables, strict=True)],
-                [(table[key]["high"] - table[key]["low"]) / 2 for table in tables],
-            )
-            for key in keys
-        ]
-
-    def _like(self, contrast: str) -> Mapping[str, Row]:
-        """By metric, the rows of a contrast on the set or mean of the primary contrasts."""
-        sets = {(row["dataset"], row["metric"]) for row in self.contrasts if row["primary"]}
-        return {
-            row["metric"]: row
-            for row in self.contrasts
-            if row["contrast"] == contrast and (row["dataset"], row["metric"]) in sets and row["low"] is not None
-        }
+        return crossings(self.contrasts, line, suffix)
 
 
 def counted(contrasts: Sequence[Row]) -> list[Row]:

@@ -12,14 +12,15 @@ from workflow_scripts.claims.catalogue import CLAIMS, SCALES, Claim, Part
 from workflow_scripts.claims.findings import Found, Row
 from workflow_scripts.claims.sentences import needed, number, sentence
 from workflow_scripts.core.artifact import MANIFEST, Artifact
-from workflow_scripts.core.declaration.result_names import UNTRAINED
+from workflow_scripts.core.declaration.result_names import PROBE, UNTRAINED
 from workflow_scripts.evaluation.contrasts.verdicts import INCONCLUSIVE
 from workflow_scripts.reporting.drawings import Axis, Curve, Dot, Panel, curve_figure, dot_figure
-from workflow_scripts.reporting.figures import Figure, stem
+from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.page import TEMPLATES as REPORT
 from workflow_scripts.reporting.page import computation, environment, policy
 from workflow_scripts.reporting.sections.contrasts import shown_p
 from workflow_scripts.reporting.sections.headline import arms
+from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, minus
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -94,7 +95,9 @@ def _forests(name: str, found: Sequence[tuple[Found, Part, Row]]) -> list[Figure
             None if row[key] is None else part.scale * row[key] for key in ("difference", "low", "high")
         )
         if value is not None:
-            label = f"{study.name.partition('-')[2].partition('-')[2]}: {minus(row['contrast'])}"
+            metric = row["metric"]
+            objective = f", {metric.split('.')[1]}" if metric.startswith(PROBE) else ""
+            label = f"{study.name.partition('-')[2].partition('-')[2]}: {minus(row['contrast'])}{objective}"
             by_unit.setdefault(part.unit, []).append(Dot(label, "arm-revised", value, low, high))
     title, alt = "Primary contrasts", "Primary contrasts with 95 % intervals and a line at zero."
     return [

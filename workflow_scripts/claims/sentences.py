@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from workflow_scripts.claims.catalogue import SCALES, Claim, Part
-from workflow_scripts.claims.crossing import Crossing
-from workflow_scripts.claims.findings import LINES, MIXTURE, Found, Row
+from workflow_scripts.claims.findings import MIXTURE, Found, Row
 from workflow_scripts.evaluation.contrasts.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED
+from workflow_scripts.reporting.crossing import Crossing, overtakes
 
 CAPTIONER = "captioner"
 """Begins the second part of the name of a study with another captioner, such as `c2-captioner50`."""
@@ -25,7 +25,7 @@ def sentence(claim: Claim, scale: str, studies: Sequence[Found]) -> str:
 def clauses(claim: Claim, study: Found) -> list[str]:
     """What one study says of the claim."""
     found = [_clause(part, study, rows) for part in claim.parts if (rows := study.primary(part.contrast))]
-    found += [clause for suffix in ("", " (short)") if (clause := _overtakes(study, suffix))]
+    found += overtakes(study.contrasts)
     shares = study.crossings(MIXTURE)
     if shares:
         shown = f"{_faithful(shares)} of them fitted like generated captions and the rest belonged to other images"
@@ -61,15 +61,6 @@ def _shown(part: Part, value: float | None) -> str:
     sign = "" if part.unit == "%" else "+"
     text = f"{scaled:{sign}.1f}" if part.scale == 100 else f"{scaled:{sign}.3g}"
     return text.replace("-", "−") if float(text) else text.lstrip("+-")
-
-
-def _overtakes(study: Found, suffix: str) -> str:
-    """Where language pairs overtake self pairs, under both objectives if they differ."""
-    texts = dict.fromkeys(one.text for one in study.crossings(LINES, suffix))
-    if not texts:
-        return ""
-    short = " after the short training" if suffix else ""
-    return f"on the fitted line, language pairs {' or '.join(texts)}{short}"
 
 
 def _faithful(shares: Sequence[Crossing]) -> str:

@@ -85,7 +85,7 @@ def root(
     \b
     Examples:
       faithful-pairs status results/demo    # how far is it?
-      faithful-pairs show results/demo      # the table of arms
+      faithful-pairs show results/demo      # what it found
       faithful-pairs audit results/demo     # is every file intact?
       faithful-pairs cost                   # what would the full study cost?
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflow_scripts.core.declaration.result_names import MEAN, probe_objective
+from workflow_scripts.reporting.crossing import overtakes
 from workflow_scripts.reporting.sections.contrasts import Named, Shown
 from workflow_scripts.reporting.settings import Asked, Report
 from workflow_scripts.reporting.terms import Sides, Words, asked_of, sides
@@ -179,6 +180,11 @@ def _bracketed(text: str) -> str:
     return f" ({text})" if text else ""
 
 
-def note(found: Sequence[Answer]) -> str:
-    """How a contrast became primary if the config names none; else empty."""
-    return DEFAULT if any(answer.rows[0].row["primary"] == "default" for answer in found) else ""
+def notes(found: Sequence[Answer], contrasts: Sequence[Row]) -> list[str]:
+    """How a contrast became primary if the config names none; where fitted lines of exploratory contrasts cross.
+
+    Args:
+        contrasts: rows of all contrasts.
+    """
+    default = any(answer.rows[0].row["primary"] == "default" for answer in found)
+    return [*([DEFAULT] if default else []), *(f"Exploratory: {clause}." for clause in overtakes(contrasts))]

@@ -161,7 +161,7 @@ def curve_figure(name: str, title: str, alt: str, axis: Axis, curves: Sequence[C
 
 def _curve(axes: Axes, curve: Curve, at: int) -> None:
     drawn = colour(curve.css)
-    mark = {"marker": MARKERS[at % len(MARKERS)], "markersize": 4} if len(curve.x) <= 12 else {}
+    mark = {"marker": MARKERS[(at + at // len(DASHES)) % len(MARKERS)], "markersize": 4} if len(curve.x) <= 12 else {}
     if curve.low:
         axes.fill_between(curve.x, curve.low, curve.high, color=drawn, alpha=0.18, linewidth=0)
     (line,) = axes.plot(curve.x, curve.y, color=drawn, linestyle=DASHES[at % len(DASHES)], **mark)

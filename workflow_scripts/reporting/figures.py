@@ -1,11 +1,7 @@
 """A figure: one drawing as markup for the page, as SVG and PDF that open by themselves, and its data as CSV."""
 
-import csv
-import hashlib
 import io
 import logging
-import math
-import string
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,12 +22,10 @@ from matplotlib.ticker import FuncFormatter
 
 from workflow_scripts.reporting.drawing.svg import TIP, inline, standalone, tidy
 from workflow_scripts.reporting.style import PAGE, RC
+from workflow_scripts.reporting.tables import Cell, csv_file
 from workflow_scripts.reporting.text import visible
 
-Cell = str | int | float | None
 logging.getLogger("fontTools.subset").setLevel(logging.WARNING)  # it tells each step at level INFO
-LONGEST = 60  # letters of a stem
-_IN_STEMS = frozenset(string.ascii_lowercase + string.digits + "_-")
 
 
 @dataclass(frozen=True)
@@ -112,29 +106,3 @@ def _make_safe(artist: Artist) -> None:
 def tip(artist: Artist, text: str) -> None:
     """Show ``text`` when the pointer rests on a drawn line or patch."""
     artist.set_gid(f"{TIP}{visible(text)}")
-
-
-def stem(text: str) -> str:
-    """``text`` as the stem of a file: lower-case letters, digits, ``_`` and ``-``; with a hash if it had others but
-    spaces, or is long."""
-    same = text.replace(" ", "-")
-    kept = "".join(char if char in _IN_STEMS else "-" for char in same.lower())
-    return (
-        kept
-        if kept == same and len(kept) <= 60
-        else f"{kept[:50]}-{hashlib.sha256(ascii(text).encode()).hexdigest()[:8]}"
-    )
-
-
-def csv_file(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bytes:
-    """A CSV file as UTF-8; numbers with all their digits, missing and undefined ones empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerows([columns, *([_cell(value) for value in row] for row in rows)])
-    return out.getvalue().encode("utf-8")
-
-
-def _cell(value: Cell) -> Cell:
-    if isinstance(value, str):
-        return visible(value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.shards import images_of_keys
 from workflow_scripts.reporting.settings import Report
+from workflow_scripts.reporting.tables import Table as TableFile
+from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.thumbnails import figure, thumbnail
 from workflow_scripts.stats.seeds import derive
 
@@ -78,11 +80,17 @@ class TableLine:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as the page shows it: caption, column heads, lines."""
+    """A table as the page shows it: caption, column heads, lines; ``file`` has the same as text."""
 
     title: str
     columns: list[str]
     lines: list[TableLine]
+    file: TableFile = field(init=False)
+
+    def __post_init__(self) -> None:
+        rows = [[line.name, line.step, *(cell.shown for cell in line.cells)] for line in self.lines]
+        name = stem("".join(char for char in self.title.lower() if char not in ",:"))
+        object.__setattr__(self, "file", TableFile(name, self.title, ["run", "step", *self.columns], rows))
 
 
 class ArtifactIndex:

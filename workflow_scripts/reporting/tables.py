@@ -1,12 +1,19 @@
 """A table of text as CSV, LaTeX and Markdown."""
 
+import csv
+import hashlib
+import io
+import math
 import re
+import string
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from workflow_scripts.reporting.figures import csv_file
 from workflow_scripts.reporting.text import visible
 
+Cell = str | int | float | None
+LONGEST = 60  # letters of a stem
+_IN_STEMS = frozenset(string.ascii_lowercase + string.digits + "_-")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -58,10 +65,10 @@ class Table(NamedTuple):
 
     def files(self) -> dict[str, bytes]:
         """Content by format: ``csv``, ``tex`` (needs the package booktabs) and ``md``."""
-        csv = csv_file(
+        written = csv_file(
             self.columns, [[cell.replace("−", "-").replace("\u202f", "") for cell in row] for row in self.rows]
         )
-        return {"csv": csv, "tex": self._latex().encode(), "md": self._markdown().encode()}
+        return {"csv": written, "tex": self._latex().encode(), "md": self._markdown().encode()}
 
     def _latex(self) -> str:
         head, *body = self._cells(latex, r"\textbf{{{}}}")
@@ -103,3 +110,29 @@ def latex(text: str) -> str:
 def markdown(text: str) -> str:
     """``text`` with every character that Markdown or HTML would take for markup escaped."""
     return _MARKDOWN.sub(r"\\\1", visible(text))
+
+
+def csv_file(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bytes:
+    """A CSV file as UTF-8; numbers with all their digits, missing and undefined ones empty."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows([columns, *([_cell(value) for value in row] for row in rows)])
+    return out.getvalue().encode("utf-8")
+
+
+def _cell(value: Cell) -> Cell:
+    if isinstance(value, str):
+        return visible(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def stem(text: str) -> str:
+    """``text`` as the stem of a file: lower-case letters, digits, ``_`` and ``-``; with a hash if it had others but
+    spaces, or is long."""
+    same = text.replace(" ", "-")
+    kept = "".join(char if char in _IN_STEMS else "-" for char in same.lower())
+    return (
+        kept
+        if kept == same and len(kept) <= 60
+        else f"{kept[:50]}-{hashlib.sha256(ascii(text).encode()).hexdigest()[:8]}"
+    )

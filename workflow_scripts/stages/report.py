@@ -80,7 +80,18 @@ STAGE = Stage(
     run=report,
     settings=Report,
     artifact="index",
-    packages=("jinja2", "markupsafe", "matplotlib", "numpy", "pillow", "simplejpeg", "pyarrow", "scipy"),
+    packages=(
+        "fonttools",
+        "jinja2",
+        "kiwisolver",
+        "markupsafe",
+        "matplotlib",
+        "numpy",
+        "pillow",
+        "simplejpeg",
+        "pyarrow",
+        "scipy",
+    ),
     data_files=("workflow_scripts/reporting/references.bib", "workflow_scripts/reporting/templates"),
 )
 

@@ -85,6 +85,9 @@ def test_small_results_are_included_and_posts_and_pictures_are_not(made: Path) -
     assert not [one for one in there if one.endswith((".tar", ".npy", ".safetensors"))]
     assert not [one for one in there if one.startswith("files/") and "captions/" in one and one.endswith(".parquet")]
     assert goes_along(PUBLISHED, "report", ".html", 10**9, 10)
+    assert goes_along(PUBLISHED, "report", "/figure-answer.pdf", 10**9, 10)
+    assert goes_along(PUBLISHED, "report", "/table-runs.tex", 10**9, 10)
+    assert not goes_along(PUBLISHED, "report", "/other.pdf", 1, 10)
     assert not goes_along(PUBLISHED, "summary", ".csv", 11, 10)
     assert not goes_along(PUBLISHED, "annotations", ".parquet", 1, 10)
 

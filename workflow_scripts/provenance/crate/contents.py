@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,10 @@ def _files_of(manifest: Path, stage: str) -> dict[str, object]:
 
 def goes_along(published: Published, stage: str, suffix: str, size: int, limit: int) -> bool:
     """Whether a crate holds a copy of the file: one that may be published, if it has at most ``limit`` bytes."""
-    at_any_size = published.get(stage, {}).get(suffix)
-    return at_any_size is not None and (at_any_size or size <= limit)
+    matching = (
+        at_any_size for pattern, at_any_size in published.get(stage, {}).items() if fnmatchcase(suffix, pattern)
+    )
+    return any(at_any_size or size <= limit for at_any_size in matching)
 
 
 def public_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def files(context: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def _found(value: Any) -> Iterator[Figure | Table]:
-    if isinstance(value, Figure | Table):
+    if isinstance(value, Figure) or (isinstance(value, Table) and value.rows):
         yield value
     elif isinstance(value, Mapping):
         for inner in value.values():

@@ -16,7 +16,7 @@ SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 TIP = "tip:"  # start of the id of an element that has a text for the pointer
 _VARIABLES = {value: f"var(--{name})" for name, value in COLOURS.items()}
 _UNUSED = {f"{{{SVG}}}metadata", f"{{{SVG}}}style"}
-_DECIMAL = re.compile(r"-?\d+\.\d+")
+_DECIMAL = re.compile(r"(?<!\d)\d++\.\d++")
 _NO_ROTATION = re.compile(r"rotate\(-?0( [^)]*)?\)")
 
 ElementTree.register_namespace("", SVG)

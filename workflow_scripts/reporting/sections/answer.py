@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workflow_scripts.reporting.answers import Answer, answers, note
+from workflow_scripts.reporting.answers import Answer, answers, notes
 from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.sections.contrasts import Named, Shown, none_named, titles
 from workflow_scripts.reporting.sections.forest import Line, forest
@@ -27,7 +27,7 @@ def answer(study: Study, contrasts: Sequence[Named], listed: Sequence[Row], rows
         "question": f"This study asks whether {asked}." if asked else "",
         "answers": [(one.text, one.verdict) for one in found]
         or [(none_named(listed, study.settings.headline_step), "")],
-        "default": note(found),
+        "notes": notes(found, listed),
         "figure": primary_figure(found, contrasts, rows, Words(study.settings)),
     }
 

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from workflow_scripts.reporting.answers import answers, note
+from workflow_scripts.reporting.answers import answers, notes
 from workflow_scripts.reporting.sections.contrasts import Shown, named, none_named, shown_p, titles
 from workflow_scripts.reporting.sections.headline import selection_note
 from workflow_scripts.reporting.sections.run_table import run_table
@@ -45,7 +45,7 @@ def sentences(summary: Sequence[Row], contrasts: Sequence[Row], settings: Report
     step = settings.headline_step
     found = answers(named(contrasts, step), summary, settings)
     said = [one.text for one in found] or [none_named(contrasts, step)]
-    return [line for text in [note(found), *said] for line in _wrapped(text)]
+    return [line for text in [*notes(found, contrasts), *said] for line in _wrapped(text)]
 
 
 def _wrapped(text: str) -> list[str]:

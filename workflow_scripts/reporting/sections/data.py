@@ -26,6 +26,7 @@ from workflow_scripts.reporting.study import (
     sample_rows,
     unit_of,
 )
+from workflow_scripts.reporting.tables import Table
 from workflow_scripts.reporting.text import arm_class, caption_text, count, percent, plain, words
 from workflow_scripts.stats.intervals import wilson
 from workflow_scripts.stats.seeds import derive
@@ -216,10 +217,14 @@ def quality(study: Study, name: str, unit: str) -> Row:
     columns = [(unit_of(one, unit), study.json(one), study.source(one, ".json")) for one in artifacts]
     figures = [study.figure(one, unit_of(one, unit)) for one in artifacts]
     lines = [(words(_LEVEL.sub(" · ", figure)), is_detail(figure), cells) for figure, cells in side_by_side(columns)]
+    names = [column for column, _, _ in columns]
     return {
-        "columns": [(column, arm_class(column)) for column, _, _ in columns],
+        "columns": [(column, arm_class(column)) for column in names],
         "lines": [(figure, cells) for figure, detail, cells in lines if not detail],
         "details": [(figure, cells) for figure, detail, cells in lines if detail],
+        "table": Table(
+            name, words(name), ["measure", *names], [[row, *(cell.shown for cell in cells)] for row, _, cells in lines]
+        ),
         "figures": [picture for picture in figures if picture],
     }
 

@@ -60,7 +60,7 @@ def statistics_tables(measured: Sequence[Measured]) -> list[Table]:
         for item, rows in zip(measured, found, strict=True):
             cells = [_statistic(rows.get(metric), item.sources.get(dataset)) for metric in metrics]
             shown.append(TableLine(item.run, arm_class(item.pairs), item.step, cells))
-        out.append(Table(dataset, [words(metric) for metric in metrics], shown))
+        out.append(Table(f"Features on {dataset}", [words(metric) for metric in metrics], shown))
     return out
 
 
@@ -95,7 +95,7 @@ def results(study: Study) -> Row:
     """The first screen, the table of what was trained, and the contrasts."""
     summary, step = study.one("summary"), study.settings.headline_step
     if summary is None:
-        said: Row = {"question": "", "default": "", "figure": None}
+        said: Row = {"question": "", "notes": [], "figure": None}
         said["answers"] = [("This study trained and evaluated no image encoder.", "")]
         return {"answer": said, "trained": None, "contrasts": None, "note": "", "step": step}
     rows = study.table(summary)

@@ -24,9 +24,10 @@ from workflow_scripts.core.declaration.result_names import (
 )
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure
-from workflow_scripts.reporting.figures import Figure, stem
+from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.sections.better_maps import better_maps
 from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine
+from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, caption_text, percent, points, words
 from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 

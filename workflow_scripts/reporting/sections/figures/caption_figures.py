@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure
 from workflow_scripts.reporting.figures import Figure as Drawing
-from workflow_scripts.reporting.figures import stem
 from workflow_scripts.reporting.study import Number, Source, Study
-from workflow_scripts.reporting.tables import Table
+from workflow_scripts.reporting.tables import Table, stem
 from workflow_scripts.reporting.text import arm_class, percent, plain, points
 
 Row = dict[str, Any]

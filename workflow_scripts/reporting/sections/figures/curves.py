@@ -1,15 +1,15 @@
 """Training curves of each method, as mean and range over seeds; what each run trains on."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.drawings import Axis, Curve, curve_figure
-from workflow_scripts.reporting.figures import Figure, stem
+from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.study import Number, Study, label
+from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, count, words
 
 Row = dict[str, Any]
@@ -98,7 +98,7 @@ def _trained(study: Study) -> dict[str, list[Trained]]:
         if rows := study.table(artifact, "/curve.parquet"):
             run = _run_of(artifact)
             about = study.runs.get(run)
-            kind = re.sub("-s[0-9]+$", "", run) if about is None else " ".join(str(about[name]) for name in KIND)
+            kind = run.rpartition("-s")[0] if about is None else " ".join(str(about[name]) for name in KIND)
             found.setdefault(study.method_and_pairs(run)[0], {}).setdefault(kind, []).append((run, rows))
     return {method: _labelled(study, list(kinds.values())) for method, kinds in found.items()}
 

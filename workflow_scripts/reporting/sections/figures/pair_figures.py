@@ -3,10 +3,9 @@
 from typing import Any, NamedTuple
 
 from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure
-from workflow_scripts.reporting.figures import stem
 from workflow_scripts.reporting.sections.data import Figure, figure_cell, flatten
 from workflow_scripts.reporting.study import Study, unit_of
-from workflow_scripts.reporting.tables import Table
+from workflow_scripts.reporting.tables import Table, stem
 from workflow_scripts.reporting.text import arm_class, percent, plain
 
 Row = dict[str, Any]

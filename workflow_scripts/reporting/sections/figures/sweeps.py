@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from workflow_scripts.reporting.drawings import Axis, Curve, curve_figure
-from workflow_scripts.reporting.figures import Figure, stem
+from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.sections.headline import FAMILIES, Estimate, arms
 from workflow_scripts.reporting.study import Study
+from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, words
 
 KIND = ("method", "pairs", "augmentation", "tag")

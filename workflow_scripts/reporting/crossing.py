@@ -5,12 +5,16 @@ variance quadratic, so both follow from the contrasts at x = 0, 1/2 and 1. The i
 contrast's own interval contains 0: those at which the reference may still be equal.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+Row = Mapping[str, Any]
+Signed = tuple[int, str]
 STEPS = 1000
+LINES: tuple[Signed, ...] = ((1, "line at 0 - self"), (1, "line at 1/2 - self"), (1, "line at 1 - self"))
+"""Contrasts of a line fitted over shares of faithful captions with self, whose zero is the crossing."""
 
 
 class Crossing(NamedTuple):
@@ -60,3 +64,43 @@ def crossing(estimates: Sequence[float], halves: Sequence[float]) -> Crossing:
     inside = [*equal, *([] if share is None else [share])]
     low, high = (float(min(inside)), float(max(inside))) if inside else (None, None)
     return Crossing(share, low, high, float(estimates[0]), float(estimates[2]))
+
+
+def crossings(contrasts: Sequence[Row], line: Sequence[Signed], suffix: str = "") -> list[Crossing]:
+    """Of a line that three contrasts describe, under each objective; empty if a study has not got them.
+
+    Args:
+        contrasts: rows of all contrasts.
+        line: their signs and names; ``suffix`` ends the names.
+    """
+    tables = [_like(contrasts, f"{name}{suffix}") for _, name in line]
+    keys = [key for key in tables[0] if all(key in table for table in tables)]
+    return [
+        crossing(
+            [sign * table[key]["difference"] for (sign, _), table in zip(line, tables, strict=True)],
+            [(table[key]["high"] - table[key]["low"]) / 2 for table in tables],
+        )
+        for key in keys
+    ]
+
+
+def _like(contrasts: Sequence[Row], contrast: str) -> Mapping[str, Row]:
+    """By metric, the rows of a contrast on the set or mean of the primary contrasts."""
+    sets = {(row["dataset"], row["metric"]) for row in contrasts if row["primary"]}
+    return {
+        row["metric"]: row
+        for row in contrasts
+        if row["contrast"] == contrast
+        and row["verdict"]
+        and (row["dataset"], row["metric"]) in sets
+        and row["low"] is not None
+    }
+
+
+def overtakes(contrasts: Sequence[Row]) -> list[str]:
+    """Where language pairs overtake self pairs, as clauses, under both objectives if they differ."""
+    said = []
+    for suffix, short in (("", ""), (" (short)", " after the short training")):
+        texts = dict.fromkeys(one.text for one in crossings(contrasts, LINES, suffix))
+        said += [f"on the fitted line, language pairs {' or '.join(texts)}{short}"] if texts else []
+    return said

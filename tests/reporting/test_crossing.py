@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workflow_scripts.claims.crossing import STEPS, crossing
+from workflow_scripts.reporting.crossing import STEPS, crossing
 
 SHARES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 STEP = 1 / STEPS
