@@ -70,7 +70,9 @@ def check_start(settings: Pretrain) -> None:
     given = nodes_given()
     if settings.nodes > 1 and given is None:
         value = f"nodes is {settings.nodes}"
-        raise PipelineError("several nodes without SLURM", "pretrain", value, "set `nodes` to 1 or use --profile profiles/slurm")
+        raise PipelineError(
+            "several nodes without SLURM", "pretrain", value, "set `nodes` to 1 or use --profile profiles/slurm"
+        )
     if given is not None and given != settings.nodes:
         value = f"SLURM allocated {given}, but the settings say {settings.nodes}"
         raise PipelineError("wrong number of nodes", "pretrain", value, "request as many nodes as `nodes` says")
