@@ -15,13 +15,14 @@ CEILINGS = {
     # Primary contrasts with tests and endpoints of their own, power before a run, corrections of scores, controls,
     # agreement with people's ratings: studies that can decide their question. Eight claims at three scales, answered by
     # one command with a page; a demo world with open captions, which can be varied in coverage and precision. What was
-    # found is a page of its own.
-    "lines of code in workflow_scripts": 42_670,
-    "files in workflow_scripts": 562,
-    "lines of rules and templates": 2_355,
-    "lines of code in tests": 50_270,
-    "kB of docs": 279,
-    "keys of the config": 438,
+    # found is a page of its own. A report that begins with its answer, with figures and tables for papers; `check`,
+    # `init`, `paper`, `impact` and `sign`; caption lists and studies without recaptioning; a tutorial and a site.
+    "lines of code in workflow_scripts": 46_300,
+    "files in workflow_scripts": 602,
+    "lines of rules and templates": 2_470,
+    "lines of code in tests": 52_600,
+    "kB of docs": 334,
+    "keys of the config": 439,
 }
 CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)
 TEMPLATES = (".smk", ".html", ".css", ".js", ".jinja")
