@@ -24,7 +24,7 @@ from workflow_scripts.reporting.drawings import (
     spread,
 )  # fmt: skip
 from workflow_scripts.reporting.figures import Figure
-from workflow_scripts.reporting.style import colour
+from workflow_scripts.reporting.drawing.style import colour
 
 PANELS = [
     Panel("words", "per caption", [Dot("a", "arm-self", 2.0, 0.0, 10.0), Dot("b", "arm-other", 5.0)], "higher"),

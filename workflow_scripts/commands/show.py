@@ -20,7 +20,7 @@ def command(
         typer.Option(metavar="STEP", help="checkpoint of the table of runs: last, best, step-000200 or epoch-0010"),
     ] = "",
 ) -> None:
-    """Print what a study trained, its primary contrasts, its report and its answers.
+    """Print what a study trained, and what it found.
 
     The last lines are the sentences with which the report begins. Where values or verdicts have changed since they
     were last shown, the old ones are printed too. The table of runs is at the report's step unless --step is given.

@@ -21,7 +21,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
 from workflow_scripts.reporting.drawing.svg import TIP, inline, standalone, tidy
-from workflow_scripts.reporting.style import PAGE, RC
+from workflow_scripts.reporting.drawing.style import PAGE, RC
 from workflow_scripts.reporting.tables import Cell, csv_file
 from workflow_scripts.reporting.text import visible
 
@@ -37,7 +37,7 @@ class Figure:
         title: heading, as text.
         alt: what it shows, in a sentence, for those who do not see it.
         columns, rows: the numbers that are drawn.
-        draw: draws on an empty matplotlib figure in the style of :mod:`workflow_scripts.reporting.style`. Colours must
+        draw: draws on an empty matplotlib figure in the style of :mod:`workflow_scripts.reporting.drawing.style`. Colours must
             be the style's; they change with the page's light, dark and print style sheet.
         size: width and height in inches.
     """

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from xml.etree.ElementTree import Element
 
-from workflow_scripts.reporting.style import COLOURS
+from workflow_scripts.reporting.drawing.style import COLOURS
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 TIP = "tip:"  # start of the id of an element that has a text for the pointer
