@@ -1,6 +1,5 @@
 """Tables from other sources: read with the required columns and types, or refused with a reason."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,6 @@ from workflow_scripts.core.files import tars
 ROWS_AT_ONCE = 4096
 BLOCK = 16 << 20  # bytes of CSV that are parsed at once; no row may be longer
 LONG_TEXT, LONG_TEXTS = 16 << 10, 64 << 20  # bytes of text: average per row; group size to check
-_LIST = re.compile(r"""\[\s*(["']).*["']\s*,?\s*\]""", re.DOTALL)
 # pa.ArrowException: if a header claims terabytes, pyarrow reports that memory is short.
 _UNREADABLE = (*tars.BROKEN, pa.ArrowException)
 
@@ -77,13 +75,19 @@ def refuse_lists(where: Path, column: str, texts: Sequence[str]) -> None:
         PipelineError: at least half of the ``texts`` that are not blank are such lists.
     """
     given = [text for text in texts if text.strip()]
-    lists = [text for text in given if _LIST.fullmatch(text.strip())]
+    lists = [text for text in given if _is_list(text.strip())]
     if lists and 2 * len(lists) >= len(given):
         advice = (
             "save a row per caption (pandas: df.explode(column).to_csv(path, index=False)), or keep the lists in JSON "
             "lines (df.to_json('captions.jsonl', orient='records', lines=True)) or parquet"
         )
         raise PipelineError("lists written as text", where, f"column {column} has {lists[0][:60]}", advice)
+
+
+def _is_list(text: str) -> bool:
+    """Whether Python would print a list of texts so."""
+    inner = text[1:-1].strip().removesuffix(",").rstrip()
+    return text[:1] == "[" and text[-1:] == "]" and len(inner) > 1 and inner[0] in "\"'" and inner[-1] in "\"'"
 
 
 def table_batches(path: Path, kinds: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
