@@ -113,7 +113,7 @@ def test_files_of_a_context_are_found_wherever_they_stand() -> None:
 
 def test_two_tables_of_one_name_are_an_error() -> None:
     with pytest.raises(ValueError, match="two figures or tables are called t"):
-        files({"a": [Table("t", "A", ["a"], []), Table("t", "B", ["a"], [])]})
+        files({"a": [Table("t", title, ["a"], [["b"]]) for title in ("A", "B")]})
 
 
 def test_a_table_has_the_same_cells_in_every_format() -> None:

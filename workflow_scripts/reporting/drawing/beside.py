@@ -31,7 +31,7 @@ def files(context: Mapping[str, Any]) -> dict[str, bytes]:
     for shown in _found(context):
         for extension, content in shown.files().items():
             name = file_name(shown, extension)
-            if made.setdefault(name, content) is not content:
+            if made.setdefault(name, content) != content:
                 raise ValueError(f"two figures or tables are called {shown.name}")
     return made
 
