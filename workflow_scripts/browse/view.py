@@ -109,10 +109,11 @@ def _words(text: str) -> list[re.Match[str]]:
 def _matches(words: list[re.Match[str]], term: list[re.Match[str]], starts: bool) -> bool:
     """Whether the first of these words are those of a term, whose last one may be a beginning."""
     pairs = [(one.group().lower(), other.group().lower()) for one, other in zip(words, term, strict=False)]
-    whole = pairs[:-1] if starts else pairs
-    return (
-        len(pairs) == len(term) and all(one == other for one, other in whole) and pairs[-1][0].startswith(pairs[-1][1])
-    )
+    if len(pairs) < len(term) or not pairs:
+        return False
+    last, wanted = pairs[-1]
+    equal = all(one == other for one, other in pairs[:-1])
+    return equal and (last.startswith(wanted) if starts else last == wanted)
 
 
 def _bare(text: str) -> str:
