@@ -6,9 +6,8 @@ from pathlib import Path
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
-from workflow_scripts.acquisition.annotations.formats.layout import Layout, layout_of
+from workflow_scripts.acquisition.annotations.formats.layout import Choose, Layout, layout_of
 from workflow_scripts.acquisition.annotations.formats.sample import Sample
-from workflow_scripts.acquisition.annotations.formats.several import Choose
 from workflow_scripts.acquisition.annotations.own import samples_of
 from workflow_scripts.core.sources import listing
 

@@ -5,8 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
-from workflow_scripts.acquisition.annotations.formats.layout import Format
-from workflow_scripts.acquisition.annotations.formats.several import Choose
+from workflow_scripts.acquisition.annotations.formats.layout import Choose, Format
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage

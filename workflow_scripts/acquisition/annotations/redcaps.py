@@ -16,8 +16,9 @@ from zipfile import ZipFile
 import pyarrow as pa
 
 from workflow_scripts.acquisition.annotations.counting import APART, Counts, Filter, batches
+from workflow_scripts.acquisition.annotations.formats.layout import Choose
 from workflow_scripts.acquisition.annotations.formats.sample import Sample
-from workflow_scripts.acquisition.annotations.formats.several import Choose, one_each
+from workflow_scripts.acquisition.annotations.formats.several import one_each
 from workflow_scripts.acquisition.annotations.json_reader import NoListError, rows_of
 from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, is_cut, is_listed, read_row, removed
 from workflow_scripts.core.errors import PipelineError

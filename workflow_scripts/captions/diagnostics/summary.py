@@ -37,6 +37,7 @@ def summarise(table: pa.Table, variety: WordVariety) -> dict[str, Any]:
     flags = {name: pc.drop_null(table[name]).to_numpy() for name in SHARES if name != "repeated"}
     flags["repeated"] = (table["repeats"].to_numpy() > 1) & ~flags["empty"]
     origins = pc.value_counts(table["origin"]).to_pylist()
+    scored = table["itm"].null_count < len(table)
     return {
         "captions": len(table),
         "shares": {name: share(flags[name]) for name in SHARES},
@@ -53,7 +54,7 @@ def summarise(table: pa.Table, variety: WordVariety) -> dict[str, Any]:
         "type_token_ratio": variety.ratio(),
         "moving_average_type_token_ratio": {"value": variety.moving_average(), "window": variety.window},
         "language": languages(table),
-        "itm": {name: itm(rows) for name, rows in _by_origin(table).items()},
+        "itm": {name: itm(rows) for name, rows in _by_origin(table).items()} if scored else {},
         "retrieval": retrieval(pc.drop_null(table["retrieval_rank"]).to_numpy()),
     }
 

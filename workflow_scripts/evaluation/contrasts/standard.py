@@ -39,17 +39,17 @@ def standard(runs: Sequence[SummaryRun]) -> tuple[Contrast, ...]:
 
 def _differing(runs: Sequence[SummaryRun]) -> Iterator[tuple[str, str]]:
     """Two pairs, the later ones in the study first, that have runs which differ only in the arm or in the encoder."""
-    kinds: dict[str, set[tuple[str, ...]]] = {}
+    kinds: dict[str, set[tuple[tuple[str, ...], str, str]]] = {}
     for run in runs:
         if run.alike:
             same = run.alike, run.method, run.augmentation, run.backbone, run.tag
-            kinds.setdefault(run.pairs, set()).add((*same, run.arm, run.encoder))
+            kinds.setdefault(run.pairs, set()).add((same, run.arm, run.encoder))
     for first, second in combinations(kinds, 2):
-        for *same, arm, encoder in kinds[first]:
-            others = [(one[-2], one[-1]) for one in kinds[second] if [*one[:-2]] == same]
-            if any((arm != other) != (encoder != by) for other, by in others):
-                yield second, first
-                break
+        if any(
+            same == others and (arm != other) != (encoder != by)
+            for (same, arm, encoder), (others, other, by) in product(kinds[first], kinds[second])
+        ):
+            yield second, first
 
 
 def _papers(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:

@@ -189,7 +189,8 @@ def _judges(study: Study) -> Iterator[SettingError]:
         kind, where = JUDGES[judge.kind], ("judges", number)
         yield from unused_settings(where, judge, JUDGES)
         own = (kind.own_model or _without_matcher(study)) if "model" in kind.needs else "table" in kind.needs
-        yield from _needed((*where, "source"), judge, own, "" if kind.own_model else OWN_MATCHER.format(judge.kind))
+        of = OWN_MATCHER.format(judge.kind) if own and not kind.own_model and study.recaption is None else ""
+        yield from _needed((*where, "source"), judge, own, of)
         yield from _needed((*where, "photos"), judge, "photos" in kind.needs)
         for key, needed in (("encoder", "text" in kind.needs), ("reference", kind.by_reference)):
             yield from _needed((*where, key), judge, needed)

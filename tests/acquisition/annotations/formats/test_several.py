@@ -12,7 +12,7 @@ import pytest
 from tests.acquisition.own_images import coco, pictures, read
 from tests.acquisition.pictures import jpeg
 from tests.file_bytes import write_tar
-from workflow_scripts.acquisition.annotations.formats.several import Choose
+from workflow_scripts.acquisition.annotations.formats.layout import Choose
 from workflow_scripts.core.errors import PipelineError
 
 TEXTS = ["A dog.", "A brown dog runs.", "Dogs!"]

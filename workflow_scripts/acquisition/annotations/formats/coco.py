@@ -12,8 +12,9 @@ from typing import Any
 from workflow_scripts.acquisition.annotations.formats.columns import Columns, fields_of
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.json_rows import LAYOUT, items
+from workflow_scripts.acquisition.annotations.formats.layout import Choose
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, sample_of
-from workflow_scripts.acquisition.annotations.formats.several import Choose, Rank, captions_of, rank
+from workflow_scripts.acquisition.annotations.formats.several import Rank, captions_of, rank
 from workflow_scripts.acquisition.annotations.formats.tables import without_row
 from workflow_scripts.acquisition.annotations.rows import Apart
 from workflow_scripts.core.errors import PipelineError

@@ -10,6 +10,7 @@ from typing import Literal
 from workflow_scripts.core.errors import PipelineError
 
 Format = Literal["redcaps", "folder", "table", "webdataset", "coco"]
+Choose = Literal["first", "random", "longest", "each"]  # among several captions of an image
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
 FLICKR = ("captions.txt", ".token.txt", ".token")  # tables of Flickr8k and Flickr30k, at the end of a file's name
 PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")

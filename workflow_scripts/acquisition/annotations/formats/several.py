@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
+from workflow_scripts.acquisition.annotations.formats.layout import Choose
 from workflow_scripts.acquisition.annotations.formats.sample import Sample
 from workflow_scripts.acquisition.annotations.rows import Apart
 
-Choose = Literal["first", "random", "longest", "each"]
 TEXT = ("raw", "caption")  # fields of a caption that is an object; the first is Karpathy's
 Rank = tuple[Any, ...]
 

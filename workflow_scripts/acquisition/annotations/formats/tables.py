@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -75,14 +75,13 @@ def _parquet(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sampl
 def _delimited(path: Path, delimiter: str, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
     header = [_UNDECODED.sub("�", name) for name in next(_csv_rows(path, delimiter), [])]
     numbered = len(header) == 2 and _NUMBERED.fullmatch(header[0]) is not None
-    quoting = csv.QUOTE_NONE if numbered else csv.QUOTE_MINIMAL
     if numbered:  # a row of Flickr8k's, which has neither header nor quotation marks
         header = ["image", "caption"]
     fields = check_fields(header, columns, path)
     places = {name: header.index(name) for name in fields.values()}
 
     def rows() -> Iterator[list[str]]:
-        return islice(_csv_rows(path, delimiter, quoting), 0 if numbered else 1, None)
+        return islice(_csv_rows(path, delimiter, quoted=not numbered), 0 if numbered else 1, None)
 
     captions = [row[places[fields["caption"]] :][:1] for row in islice(rows(), PEEKED)]
     refuse_lists(path, fields["caption"], [text for cell in captions for text in cell])
@@ -97,7 +96,7 @@ def _delimited(path: Path, delimiter: str, columns: Columns, files: SourceFiles)
         yield replace(sample, raw=sample.raw | {"caption": None}, unfit=unfit) if unfit else sample
 
 
-def _csv_rows(path: Path, delimiter: str, quoting: int = csv.QUOTE_MINIMAL) -> Iterator[list[str]]:
+def _csv_rows(path: Path, delimiter: str, quoted: bool = True) -> Iterator[list[str]]:
     """The rows of a CSV table that are not blank; bytes that are not UTF-8 become lone surrogates.
 
     Raises:
@@ -116,6 +115,7 @@ def _csv_rows(path: Path, delimiter: str, quoting: int = csv.QUOTE_MINIMAL) -> I
 
     csv.field_size_limit(LARGEST_ROW)
     with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
         reader, first = csv.reader(lines(stream), delimiter=delimiter, quoting=quoting, strict=True), 1
         try:
             for row in reader:
