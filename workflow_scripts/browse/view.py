@@ -15,6 +15,7 @@ LONGEST = 300  # characters of a search
 MOST_WORDS = 20
 SHORTEST_START = 4  # letters before a *; shorter ones match most captions
 _WORDS = re.compile(r'"([^"]*)"|(\S+)')
+_WORD = re.compile(r"[^\W_]+")
 _NEVER = dict.fromkeys([0, *range(0xD800, 0xE000)])  # NUL and lone surrogates: SQLite takes neither
 
 Number = Annotated[float | None, BeforeValidator(lambda value: value if value != "" else None)]
@@ -88,17 +89,31 @@ def _terms(q: str) -> list[tuple[str, bool]]:
 
 def highlighted(text: str, q: str) -> Markup:
     """A caption as HTML, escaped, with what a search finds in it in ``<mark>``; case and accents do not matter."""
-    patterns = []
-    for term, starts in _terms(q):
-        words = r"[\W_]+".join(map(re.escape, re.findall(r"[^\W_]+", _bare(term))))
-        patterns.append(rf"(?<![^\W_]){words}" + (r"[^\W_]*" if starts else r"(?![^\W_])"))
-    if not patterns:
-        return escape(text)
-    found, at = Markup(), 0
-    for hit in re.finditer("|".join(patterns), _bare(text), re.IGNORECASE):
-        found += escape(text[at : hit.start()]) + Markup("<mark>{}</mark>").format(text[hit.start() : hit.end()])
-        at = hit.end()
+    terms = [(_words(term), starts) for term, starts in _terms(q)]
+    words, found, at, place = _words(text), Markup(), 0, 0
+    while place < len(words):
+        length = max((len(term) for term, starts in terms if _matches(words[place:], term, starts)), default=0)
+        if length:
+            start, end = words[place].start(), words[place + length - 1].end()
+            found += escape(text[at:start]) + Markup("<mark>{}</mark>").format(text[start:end])
+            at = end
+        place += length or 1
     return found + escape(text[at:])
+
+
+def _words(text: str) -> list[re.Match[str]]:
+    """The words of a text, as the index takes it apart, at their places in it."""
+    return list(_WORD.finditer(_bare(text)))
+
+
+def _matches(words: list[re.Match[str]], term: list[re.Match[str]], starts: bool) -> bool:
+    """Whether the first of these words are those of a term, whose last one may be a beginning."""
+    pairs = [(one.group().lower(), other.group().lower()) for one, other in zip(words, term, strict=False)]
+    if len(pairs) < len(term) or not pairs:
+        return False
+    last, wanted = pairs[-1]
+    equal = all(one == other for one, other in pairs[:-1])
+    return equal and (last.startswith(wanted) if starts else last == wanted)
 
 
 def _bare(text: str) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from workflow_scripts.core.errors.text import printed
 
+UNFIT = re.compile(r"[^A-Za-z0-9_-]+")  # for the name of a study
 PROFILES = ("default/profile.yaml", "local/profile.yaml", "slurm/profile.yaml", "slurm/partitions.yaml")
 SNAKEFILE = """\
 # The workflow is that of the installed package faithful-pairs; config.yaml has what this study changes in its settings.
@@ -94,7 +95,7 @@ def command(
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PipelineError("existing folder", folder, "it is not empty", "give the name of a new folder")
-    study = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.absolute().name).strip("-_")[:64] or "study"
+    study = UNFIT.sub("-", folder.absolute().name).strip("-_")[:64] or "study"
     config = CONFIG.format(study=study)
     if demo:
         config = (PROJECT / "profiles/demo/study.yaml").read_text()

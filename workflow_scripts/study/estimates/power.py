@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import nctdtrinc, stdtrit
 
-from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
 from workflow_scripts.core.declaration.result_names import MEAN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.comparisons import Comparison, arm_weights, common_seeds, judged, planned
@@ -138,7 +138,7 @@ def measured(study: Path) -> dict[tuple[str, str], Deviation]:
     summary = Artifact(study / "summary" / f"summary{MANIFEST}")
     of_arm = ("method", "pairs", "augmentation", "backbone", "tag")
     columns = {name: pa.string() for name in (*of_arm, "metric", "step", "dataset")}
-    with readable("unreadable summary", summary.manifest_path, "recompute it with snakemake --force summary"):
+    with readable("unreadable summary", summary.manifest_path, repair_advice(summary.manifest_path)):
         found = batches(summary.path(".parquet"), {**columns, "batch_size": pa.int64(), "value": pa.float64()})
         rows = [row for batch in found for row in batch.to_pylist() if row["batch_size"]]
     rows = [row for row in rows if row["metric"].split(".")[0] in ENDPOINTS]
