@@ -92,7 +92,9 @@ def highlighted(text: str, q: str) -> Markup:
     terms = [(_words(term), starts) for term, starts in _terms(q)]
     words, found, at, place = _words(text), Markup(), 0, 0
     while place < len(words):
-        length = max((len(term) for term, starts in terms if _matches(words[place:], term, starts)), default=0)
+        length = max(
+            (len(term) for term, starts in terms if _matches(words[place : place + len(term)], term, starts)), default=0
+        )
         if length:
             start, end = words[place].start(), words[place + length - 1].end()
             found += escape(text[at:start]) + Markup("<mark>{}</mark>").format(text[start:end])
