@@ -37,7 +37,7 @@ def check(jobs, dry_run):
     if {stop!r}:
         raise PipelineError("what", "where", "value", "advice")
 
-Planning(workflow, print, decide, lambda job: job.stage in {alone!r}, [check], affected=["c"])
+Planning(workflow, list, decide, lambda job: job.stage in {alone!r}, [check], affected=["c"])
 
 rule all:
     input: "d.txt"
