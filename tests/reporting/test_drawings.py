@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure as Canvas
 
+from workflow_scripts.reporting.drawing.style import colour
 from workflow_scripts.reporting.drawings import (
     LABEL,
     NAME,
@@ -24,7 +25,6 @@ from workflow_scripts.reporting.drawings import (
     spread,
 )  # fmt: skip
 from workflow_scripts.reporting.figures import Figure
-from workflow_scripts.reporting.drawing.style import colour
 
 PANELS = [
     Panel("words", "per caption", [Dot("a", "arm-self", 2.0, 0.0, 10.0), Dot("b", "arm-other", 5.0)], "higher"),

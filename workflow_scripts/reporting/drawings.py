@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from workflow_scripts.reporting.figures import Figure, tip
 from workflow_scripts.reporting.drawing.style import COLOURS, DASHES, MARKERS, PAGE, colour
+from workflow_scripts.reporting.figures import Figure, tip
 from workflow_scripts.reporting.text import visible
 
 ACROSS = 3  # panels beside each other

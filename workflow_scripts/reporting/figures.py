@@ -20,8 +20,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
-from workflow_scripts.reporting.drawing.svg import TIP, inline, standalone, tidy
 from workflow_scripts.reporting.drawing.style import PAGE, RC
+from workflow_scripts.reporting.drawing.svg import TIP, inline, standalone, tidy
 from workflow_scripts.reporting.tables import Cell, csv_file
 from workflow_scripts.reporting.text import visible
 
@@ -37,8 +37,8 @@ class Figure:
         title: heading, as text.
         alt: what it shows, in a sentence, for those who do not see it.
         columns, rows: the numbers that are drawn.
-        draw: draws on an empty matplotlib figure in the style of :mod:`workflow_scripts.reporting.drawing.style`. Colours must
-            be the style's; they change with the page's light, dark and print style sheet.
+        draw: draws on an empty matplotlib figure in the style of :mod:`workflow_scripts.reporting.drawing.style`.
+            Colours must be the style's; they change with the page's light, dark and print style sheet.
         size: width and height in inches.
     """
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from workflow_scripts.reporting.figures import Figure, tip
 from workflow_scripts.reporting.drawing.style import colour
+from workflow_scripts.reporting.figures import Figure, tip
 from workflow_scripts.reporting.text import cut, visible
 
 WIDTH, HEIGHT, ROOM = 5.2, 0.34, 0.55  # inches: of the figure, of a row, and of the axis below
