@@ -71,7 +71,7 @@ def test_a_number_without_interval_stands_alone() -> None:
     (clause,) = clauses(
         OF_CLAIM["C2"], of(OF_CLAIM["C2"].parts[0], "inconclusive", 1, low=None, high=None, reason="two seeds")
     )
-    assert clause == "it is unclear whether replacing captions raises accuracy (+5.2 points, 400 steps, two seeds)"
+    assert clause == f"{OF_CLAIM['C2'].parts[0].inconclusive} (+5.2 points, 400 steps, two seeds)"
 
 
 def test_a_figure_without_runs_has_no_steps() -> None:
@@ -119,9 +119,16 @@ def test_a_study_with_another_captioner_says_so() -> None:
     ]
     told = sentence(OF_CLAIM["C2"], "demo", studies)
     assert told.count("captioner that names") == 1
-    assert (
-        "; with a captioner that names 75 % of concepts right, it is unclear whether replacing captions raises" in told
-    )
+    assert "; with a captioner that names 75 % of concepts right, it is unclear whether replacing titles by" in told
+
+
+def test_the_effect_of_pairs_is_told_for_each_augmentation() -> None:
+    pairs, _, interaction = (of(part, "supported") for part in OF_CLAIM["C7"].parts)
+    (mean, *_), (change, *_) = pairs.contrasts, interaction.contrasts
+    both = replace(pairs, contrasts=[{**mean, "difference": 0.12}, {**change, "difference": 0.34}])
+    expected = "language minus self pairs is +29 points with cropping alone and −5 with SimCLR's augmentation"
+    assert clauses(OF_CLAIM["C7"], both)[-1] == expected
+    assert expected not in clauses(OF_CLAIM["C7"], pairs)
 
 
 def test_an_exploratory_contrast_says_nothing() -> None:

@@ -31,7 +31,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for name in names:
             (folder / f"{name}.yaml").write_text(f"study: claims-{scale}-{name}\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "ROOT", tmp_path)
+    for root in ("ROOT", "PROJECT"):
+        monkeypatch.setattr(run, root, tmp_path)
     return tmp_path
 
 
@@ -161,7 +162,7 @@ def test_another_working_folder_is_refused(
     (world / "elsewhere").mkdir()
     monkeypatch.chdir(world / "elsewhere")
     assert claims("C2") == 1 and not ran and not any((world / "elsewhere").iterdir())
-    assert f"the project is in {world}" in capsys.readouterr().err
+    assert f"start this in {world}\n" in capsys.readouterr().err
 
 
 def test_a_missing_folder_of_the_markdown_is_made_before_anything_runs(

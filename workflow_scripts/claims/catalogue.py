@@ -56,6 +56,7 @@ def _difference(contrast: str, subject: str, better: str, worse: str, unit: str 
     )
 
 
+_REPLACING = "replacing titles by generated captions that fit better"
 _DOSES = "accuracy rises with the share of faithful captions", "accuracy falls with the share of faithful captions"
 _NONE = (
     "language pairs without faithful captions match an untrained network within the margin",
@@ -100,8 +101,18 @@ CLAIMS = (
         "C2",
         "Does language guidance get better if poor captions are replaced?",
         (
-            _difference("revised - original", "replacing captions", "raises accuracy", "lowers accuracy"),
-            _difference("revised - original (short)", "replacing captions", "raises accuracy", "lowers accuracy"),
+            _difference(
+                "revised - original",
+                "replacing titles by generated captions that fit better",
+                "raises accuracy",
+                "lowers accuracy",
+            ),
+            _difference(
+                "revised - original (short)",
+                "replacing titles by generated captions that fit better",
+                "raises accuracy",
+                "lowers accuracy",
+            ),
             _difference(
                 "human - title",
                 "accuracy is",
@@ -115,7 +126,8 @@ CLAIMS = (
                 "lower with human captions than with titles",
             ),
         ),
-        "captions name the object and most titles do not, and the captioner learned from the same generator",
+        "generated captions name the object and most titles do not, and the captioner learned from the generator of "
+        "the images",
         "Captioners, networks and lengths of training other than these.",
     ),
     Claim(
@@ -126,38 +138,38 @@ CLAIMS = (
                 "slope over the share of faithful captions",
                 *_DOSES,
                 f"it is unclear whether {_DOSES[0]}",
-                "points per 100 %",
+                "points from 0 to 100 %",
             ),
             Part(
                 "slope over the share of faithful captions (short)",
                 *_DOSES,
                 f"it is unclear whether {_DOSES[0]}",
-                "points per 100 %",
+                "points from 0 to 100 %",
             ),
             Part("no faithful captions - untrained", *_NONE),
             _difference(
                 "slope over precision",
                 "accuracy",
-                "rises as more of what captions say is right",
-                "falls as more of what captions say is right",
-                "points per 100 %",
+                "rises with the share of named properties that are right",
+                "falls with the share of named properties that are right",
+                "points from 0 to 100 %",
             ),
             _difference(
                 "slope over coverage",
                 "accuracy",
-                "rises as captions name more properties",
-                "falls as captions name more properties",
-                "points per 100 %",
+                "rises as captions name more of an image's properties",
+                "falls as captions name more of an image's properties",
+                "points from 0 to 100 %",
             ),
             _difference(
                 "precision by coverage",
-                "being right",
-                "matters more where captions name more properties",
-                "matters less where captions name more properties",
+                "the gain from being right",
+                "is larger where captions name more properties",
+                "is smaller where captions name more properties",
             ),
         ),
         "faithful captions name the object",
-        "Captions that are wrong in a consistent way: unfaithful ones are exchanged or drawn at random.",
+        "Captions that are wrong in a consistent way: unfaithful ones are swapped between images or drawn at random.",
     ),
     Claim(
         "C4",
@@ -172,8 +184,8 @@ CLAIMS = (
             _difference(
                 "later - earlier (language)",
                 "accuracy of language pairs",
-                "falls with longer training",
-                "still rises with longer training",
+                "falls with longer training, as in overfitting",
+                "still rises with longer training, so overfitting is not seen",
             ),
         ),
         "",
@@ -186,15 +198,15 @@ CLAIMS = (
             _difference(
                 "purity over log2 of the dimensions",
                 "paired images",
-                "share a label more often with more dimensions",
-                "share a label less often with more dimensions",
+                "share a label more often with more dimensions of their captions' vectors",
+                "share a label less often with more dimensions of their captions' vectors",
                 "points per doubling",
             ),
             _difference(
                 "accuracy over log2 of the dimensions",
                 "accuracy",
-                "rises with more dimensions",
-                "falls with more dimensions",
+                "rises with more dimensions of captions' vectors",
+                "falls with more dimensions of captions' vectors",
                 "points per doubling",
             ),
         ),
@@ -207,9 +219,9 @@ CLAIMS = (
         (
             _difference(
                 "orderings",
-                "the metric",
-                "puts checkpoints in their known order more often than chance",
-                "puts checkpoints in their known order less often than chance",
+                "the Grad-CAM metric",
+                "puts checkpoints of a training in the order of their steps more often than chance",
+                "puts checkpoints of a training in the order of their steps less often than chance",
                 "points above chance",
             ),
         ),
@@ -218,28 +230,28 @@ CLAIMS = (
     ),
     Claim(
         "C7",
-        "Is the gain due to pairs, or to the augmentation that was changed with them?",
+        "Is the published gain due to pairs, or to the augmentation that was changed with them?",
         (
             _difference(
                 "pairs (language - self)",
                 "language pairs",
-                "are better than self pairs with the same augmentation",
-                "are worse than self pairs with the same augmentation",
+                "are better than self pairs, on average over both augmentations",
+                "are worse than self pairs, on average over both augmentations",
             ),
             _difference(
                 "augmentation (simclr - crop)",
                 "SimCLR's augmentation",
-                "is better than cropping alone with the same pairs",
-                "is worse than cropping alone with the same pairs",
+                "is better than cropping alone, on average over both kinds of pairs",
+                "is worse than cropping alone, on average over both kinds of pairs",
             ),
             _difference(
                 "interaction",
-                "language pairs",
-                "help more if images are only cropped",
-                "help less if images are only cropped",
+                "the lead of language pairs",
+                "is larger with cropping alone",
+                "is smaller with cropping alone",
             ),
         ),
-        "captions name the object",
+        "generated captions name the object",
         "Other augmentations, and methods other than SimCLR and SimSiam.",
     ),
     Claim(
@@ -256,7 +268,8 @@ CLAIMS = (
             for judge in ("blip2", "clip", "labels", "ridge")
         ),
         "",
-        "Which of two captions is right, only whether a judge's choice depends on the image.",
+        "Which of two captions is right. A replacement counts as due to style if centred scores, which lack the "
+        "judge's preference for some wordings, would not make it.",
     ),
 )
 ORDER = ("C1", "C8", "C5", "C2", "C6", "C7", "C4", "C3")

@@ -18,19 +18,32 @@ def sentence(claim: Claim, scale: str, studies: Sequence[Found]) -> str:
     told = [clause for study in studies for clause in clauses(claim, study)]
     if not told:
         return f"{SCALES[scale]}, there is no result yet."
-    built = f" The world has this built in: {claim.built_in}." if scale == "demo" and claim.built_in else ""
-    return f"{SCALES[scale]}, {'; '.join(told)}.{built}"
+    found = f"{SCALES[scale]}, {'; '.join(told)}."
+    if scale != "demo":
+        return found
+    built_in = f"has this built in: {claim.built_in}" if claim.built_in else "was not designed for this"
+    return f"{found} The world {built_in}."
 
 
 def clauses(claim: Claim, study: Found) -> list[str]:
     """What one study says of the claim."""
     found = [_clause(part, study, rows) for part in claim.parts if (rows := study.primary(part.contrast))]
-    found += overtakes(study.contrasts)
+    found += [*_leads(study), *overtakes(study.contrasts)]
     shares = study.crossings(MIXTURE)
     if shares:
         shown = f"{_faithful(shares)} of them fitted like generated captions and the rest belonged to other images"
         found.append(f"the judge scores titles as if {shown}")
     return found
+
+
+def _leads(study: Found) -> list[str]:
+    """What the mean effect of pairs and its interaction with augmentation say of each augmentation."""
+    means, changes = study.primary("pairs (language - self)"), study.primary("interaction")
+    if not means or not changes or None in (means[0]["difference"], changes[0]["difference"]):
+        return []
+    mean, half = 100 * means[0]["difference"], 50 * changes[0]["difference"]
+    crop, simclr = (f"{lead:+.0f}".replace("-", "−") for lead in (mean + half, mean - half))
+    return [f"language minus self pairs is {crop} points with cropping alone and {simclr} with SimCLR's augmentation"]
 
 
 def _clause(part: Part, study: Found, rows: Sequence[Row]) -> str:
