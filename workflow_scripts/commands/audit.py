@@ -42,8 +42,8 @@ def command(
     Prints each finding with what to do about it, and one root hash per study: two people with the same root hash have
     the same study, byte for byte. docs/audit.md lists all findings.
 
-    With --part, --sample or --max-bytes, the contents of some artifacts are read, and the sizes of all others compared.
-    results/.audited has a note of when each was read last; the answer names what was read longest ago.
+    With --part, --sample or --max-bytes, only the contents of some artifacts are read; the sizes of all are compared.
+    results/.audited notes when each was last read; the answer names what was read longest ago.
 
     \b
     Examples:

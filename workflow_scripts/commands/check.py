@@ -28,7 +28,7 @@ def command(
 ) -> None:
     """Say what a study lacks and what it would cost.
 
-    Prints all mistakes in the config with file, line and key; sources that are missing; models whose name no library
+    Prints all mistakes in the config with file, line and key; sources that are missing; models whose names no library
     has; the number of jobs that would run; their cost; the smallest effects that the primary contrasts can find; and
     whether the disk has the space. Starts and writes nothing.
 

@@ -33,9 +33,9 @@ def command(
 ) -> None:
     """List what depends on a file, model, package, row or commit.
 
-    The answer has artifacts, runs, numbers and verdicts, each with the chain of artifacts that leads to it. It follows
-    from the run records alone. FILE is a file of a results folder, of a source (such as a model's folder), or of the
-    code. Append @ and the first digits of a hash to PACKAGE==VERSION to select one of several builds.
+    Lists artifacts, runs, numbers and verdicts, each with the chain of artifacts that leads to it, from the run records
+    alone. FILE is a file in a results folder, in a source (such as a model's folder), or of the code. Append @ and the
+    first digits of a hash to PACKAGE==VERSION to select one of several builds.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``faithful-pairs init``: a folder for a study of one's own, without a checkout."""
+"""``faithful-pairs init``: a folder for a study of your own, without a clone."""
 
 import re
 import sys
@@ -77,7 +77,7 @@ def command(
     """Make a folder for a study of your own.
 
     The folder gets a small config.yaml with comments, a Snakefile that runs the installed workflow, and Snakemake's
-    profiles, for you to edit. Run Snakemake and the other commands in it. A clone of the project is not needed.
+    profiles, for you to edit. Run Snakemake and the other commands in it. No clone of the project is needed.
 
     \b
     Examples:

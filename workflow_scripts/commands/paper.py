@@ -1,4 +1,4 @@
-"""``faithful-pairs paper``: what a paper needs of a finished study, in one folder."""
+"""``faithful-pairs paper``: what a paper needs from a finished study, in one folder."""
 
 import sys
 from pathlib import Path
@@ -30,8 +30,8 @@ def command(
 
     Writes the report's tables (LaTeX, Markdown, CSV) and figures (SVG, PDF), a section on methods, hyperparameters,
     computing time, references, licences of data and models, a reproducibility checklist with the answers that the
-    records give, and Croissant metadata. README.md in the folder says how to include them. All follows from the
-    study's files, which are verified: the same study gives the same folder.
+    records give, and Croissant metadata. README.md in the folder says how to include them. Everything comes from the
+    study's verified files: the same study gives the same folder.
 
     \b
     Examples:

@@ -18,7 +18,7 @@ def command(
 
     Writes an in-toto statement: the study's root hash, each primary contrast with value, interval and verdict, the
     commits of the code, and the models. The signature is in a file beside it. Anyone can check it with ssh-keygen, and
-    with verify --statement recompute what it says. A crate that is written afterwards contains both files.
+    the statement with verify --statement. A crate that is written afterwards contains both files.
 
     \b
     Examples:

@@ -44,8 +44,8 @@ def command(
     Each is computed in a clean folder from its recorded inputs, with the recorded settings, device and math threads.
     Nothing below PATH is changed. What differs is kept, and its folder is printed.
 
-    With --statement, the signature of a statement (in FILE.sig) is checked, and what it says: the summary is computed
-    again from the stored tables of each image, without training.
+    With --statement, a statement and its signature (in FILE.sig) are checked; the summary is computed again from the
+    stored per-image tables, without training.
 
     \b
     Examples:

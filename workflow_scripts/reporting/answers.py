@@ -31,7 +31,7 @@ class Answer:
     """A primary contrast: what it asks, and what was found.
 
     Attributes:
-        question: a clause that "whether" begins.
+        question: a clause that follows "whether".
         rows: its rows with a verdict, one for each objective of the linear probe; the leading objective's comes first.
     """
 
@@ -89,7 +89,7 @@ class _Compared:
 
     @property
     def question(self) -> str:
-        """What the contrast asks whether it is so: what it expects."""
+        """What the contrast asks: whether what it expects is so."""
         return self.claim(self.row["expected"] > 0)
 
     def claim(self, up: bool, numbers: str = "") -> str:
@@ -156,7 +156,7 @@ def _size(shown: Shown, value: float, signed: bool) -> str:
 
 
 def _over(shown: Shown, summary: Sequence[Row]) -> str:
-    """How many seeds and sets, or images, a row is over."""
+    """How many seeds and sets, or images, a row covers."""
     row = shown.row
     counted = f"{row['n']} {'image' if row['level'] == 'image' else 'seed'}{'' if row['n'] == 1 else 's'}"
     if not row["dataset"]:

@@ -1,4 +1,4 @@
-"""Runs, pairs and captions in words: what the page and the terminal call what a study compares."""
+"""What the page and the terminal call the runs, pairs and captions that a study compares."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -79,12 +79,12 @@ class Sides(NamedTuple):
     within: str
 
     def verb(self, plural: str) -> str:
-        """A verb of the first side."""
+        """A verb that agrees with the first side."""
         return f"{plural}s" if self.first in NETWORKS.values() else plural
 
 
 def sides(asked: Asked, words_of: Words) -> Sides | None:
-    """What is compared; None if the contrast is no plain difference of two sides, such as a slope or an interaction."""
+    """What is compared; None if it is not a plain difference of two sides, such as a slope or an interaction."""
     fixed = [[term for term in asked.terms if term.weight * sign > 0] for sign in (1, -1)]
     if asked.test == "slope" or abs(sum(term.weight for term in fixed[0]) - 1) > 1e-9:
         return None
