@@ -174,7 +174,7 @@ def test_a_command_runs_what_its_targets_need(studies: Studies) -> None:
     for words, (plan, _) in zip(COMMANDS, found, strict=True):
         rows.append([f"`{' '.join(f'snakemake {words}'.split())}`", cell(plan), stages(plan)])
         stale = {job for job in plan[2] if not job.startswith("pretrain/")}
-        assert stale == set(), "what is said to be stale is the trainings that run"
+        assert stale <= {"report/"}, "what is said to be stale is the trainings that run, and the page that names lr"
         assert sum(job.startswith("pretrain/") for job in plan[2]) == of_stage(plan, "pretrain")
     text = table(rows)
     print(text)

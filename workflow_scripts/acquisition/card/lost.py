@@ -10,6 +10,7 @@ from pyarrow import csv
 
 from workflow_scripts.acquisition.annotations.local_image import parse_local
 from workflow_scripts.acquisition.states import State
+from workflow_scripts.core.errors.text import redacted
 
 LOST = pa.schema([("id", pa.string()), ("file_or_url", pa.string()), ("reason", pa.string())])
 FORMULA = r"^[=+\-@\t\r\n]"  # how a cell begins that spreadsheets would compute
@@ -17,6 +18,8 @@ FORMULA = r"^[=+\-@\t\r\n]"  # how a cell begins that spreadsheets would compute
 
 def write_lost(path: Path, tables: Iterable[Path]) -> None:
     """Write id, file or URL, and reason of each row that is not used, in the order of the tables.
+
+    URLs are without their queries, which may hold secrets.
 
     Args:
         tables: the unused annotation rows, and the shards, whose state is the reason.
@@ -42,7 +45,7 @@ def _batches(tables: Iterable[Path]) -> Iterator[pa.RecordBatch]:
 
 def _place(url: str | None) -> str | None:
     local = parse_local(url) if url else None
-    return local.path if local else url
+    return local.path if local else redacted(url) if url else url
 
 
 def _inert(cells: pa.Array) -> pa.Array:
