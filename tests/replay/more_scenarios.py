@@ -182,7 +182,7 @@ def write_copies(root: Path, say: Say) -> None:
     crate = SimpleNamespace(files={"Snakefile": page}, metadata={"of": "the study"})
     nodes = [SimpleNamespace(study=root / "study", path="x")]
     made = {"load": lambda _: [], "behind_report": lambda _: nodes, "describe": lambda *_: crate}
-    with mock.patch.multiple(crate_write, _check=lambda *_: None, **made):
+    with mock.patch.multiple(crate_write, check_made=lambda *_: None, **made):
         crate_write.write_crate(root / "study", "", 1.0, {})
     say("crate")
 

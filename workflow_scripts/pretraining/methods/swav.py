@@ -4,7 +4,7 @@ crops of the same size.
 An overlay of the demo with this method::
 
     pretraining:
-      swav: {projector: [256, 64], prototypes: 100, frozen_steps: 40, queue: 512, queue_from: 200}
+      swav: {projector: [256, 64], prototypes: 100, frozen_steps: 40, queue: 512, queue_from: 100}
     runs:
       - {method: swav, pairs: self, augmentation: simclr}
       - {method: swav, pairs: revised, augmentation: crop}

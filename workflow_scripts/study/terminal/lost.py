@@ -1,9 +1,9 @@
 """What became of the rows of a study, in one line."""
 
-import json
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.files.bounded_json import read_object
 
 WORDS = {
     "no_image": "{files} missing",
@@ -32,7 +32,7 @@ def lost_rows(manifest: Path) -> str:
         KeyError: likewise.
     """
     whole = str(manifest).removesuffix(MANIFEST)
-    card = json.loads(Path(f"{whole}.json").read_bytes())
+    card = read_object(Path(f"{whole}.json"))
     lost = {reason: count for reason, count in card["states"].items() if reason != "ok"}
     text = f"{card['rows']:,} rows, {card['states'].get('ok', 0):,} images"
     if not lost:
