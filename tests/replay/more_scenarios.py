@@ -180,7 +180,7 @@ def write_copies(root: Path, say: Say) -> None:
             say("set")
     page = (root / "page.html", sha256(b"page").hexdigest())
     crate = SimpleNamespace(files={"Snakefile": page}, metadata={"of": "the study"})
-    nodes = [SimpleNamespace(study=root / "study", path="x")]
+    nodes = [SimpleNamespace(study=root / "study", path="x", label="x", hash="0" * 64)]
     made = {"load": lambda _: [], "behind_report": lambda _: nodes, "describe": lambda *_: crate}
     with mock.patch.multiple(crate_write, check_made=lambda *_: None, **made):
         crate_write.write_crate(root / "study", "", 1.0, {})
