@@ -32,7 +32,7 @@ def moved(study: Path, contrasts: Sequence[dict[str, Any]], settings: Report) ->
     lines: list[str] = []
     before: Any = {}
     try:
-        before = read_note(note, "it is written anew").get("contrasts", {})
+        before = read_note(note, "it is written again").get("contrasts", {})
     except PipelineError as error:
         lines = ["", f"What was shown before is unknown: {error}"]
     changed = _changed(before, now["contrasts"]) if isinstance(before, Mapping) else []
