@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -36,3 +38,11 @@ def test_a_diverged_network_is_named(images: PackedImages, tmp_path: Path) -> No
 
     with pytest.raises(PipelineError, match=r"features not finite in .*last\.safetensors: 7 of 7"):
         extract(Diverged(), images, 4, "cpu", tmp_path / "last.safetensors")
+
+
+def test_extraction_starts_without_large_libraries() -> None:
+    """Studies evaluate hundreds of small networks, for which importing transformers would take most of the time."""
+    module = "workflow_scripts.evaluation.feature_extraction"
+    code = f"import sys, {module}; print({{*sys.modules}} & {{'transformers', 'timm'}})"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"

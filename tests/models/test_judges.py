@@ -200,6 +200,17 @@ def test_ridge_scores_a_photo_by_the_regression_not_fitted_on_it(
     np.testing.assert_allclose(found.numpy(), (predicted * encode(TEXTS[:5]).numpy()).sum(axis=1), atol=1e-5)
 
 
+def test_ridge_does_not_encode_its_photos_again(
+    sources: dict[str, dict[str, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, given = JUDGES["ridge"], sources["ridge"]
+    judge = kind.load(given, "cpu", kind.settings.model_validate({"folds": 2}))
+    monkeypatch.setattr(ViTForImageClassification, "forward", lambda *_, **__: pytest.fail("encoded again"))
+    own = [Image.open(given["photos"] / f"images/{n}.png").convert("RGB") for n in range(3)]
+    (vectors,) = judge.prepare(judge.load(own))
+    assert len(vectors) == 3
+
+
 def test_features_are_what_the_last_layer_sees(
     sources: dict[str, dict[str, Path]], pictures: list[Image.Image]
 ) -> None:

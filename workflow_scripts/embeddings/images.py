@@ -16,11 +16,11 @@ from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.embeddings.chunks import BATCHES, unfinished, unit_rows, vector_chunks
 from workflow_scripts.models.backbones import load_backbone
-from workflow_scripts.models.checkpoints import pinned, pretrained
+from workflow_scripts.models.checkpoints import pretrained
 from workflow_scripts.models.matcher import load_matcher
 from workflow_scripts.models.networks.split_linear import split_on_gpu
 from workflow_scripts.models.networks.view import View
-from workflow_scripts.models.preprocessing import normalise
+from workflow_scripts.models.preprocessing import normalise, pinned
 from workflow_scripts.models.preprocessing import prepare as seen
 
 

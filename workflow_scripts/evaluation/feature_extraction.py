@@ -12,8 +12,7 @@ from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.threads import mapped
 from workflow_scripts.evaluation.packed import PackedImages
-from workflow_scripts.models.checkpoints import pinned
-from workflow_scripts.models.preprocessing import normalise
+from workflow_scripts.models.preprocessing import normalise, pinned
 
 AT_ONCE = 32  # batches
 

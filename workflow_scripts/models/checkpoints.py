@@ -10,6 +10,7 @@ from PIL import Image
 from transformers import AutoProcessor
 
 from workflow_scripts.core.errors import PipelineError, one_line
+from workflow_scripts.models.preprocessing import pinned
 from workflow_scripts.models.unreadable import UNREADABLE
 
 
@@ -30,11 +31,6 @@ class Checkpoint:
         """RGB images -> (n, 3, height, width) float32 in the format of the model, on the CPU."""
         found = self.processor.image_processor(list(images), return_tensors="pt")
         return pinned(found["pixel_values"], self.device.type)
-
-
-def pinned(values: torch.Tensor, device: str) -> torch.Tensor:
-    """What ``device`` will read, in memory from which a GPU copies while it computes."""
-    return values.pin_memory() if device.startswith("cuda") else values
 
 
 def host_inputs(inputs: Mapping[str, torch.Tensor], device: str) -> dict[str, torch.Tensor]:

@@ -39,6 +39,7 @@ def load(sources: Mapping[str, Path], device: str, settings: Ridge) -> Scorer:
     Raises:
         PipelineError: no such models; or the photos are too few, or can't be read.
     """
+    import numpy as np
     import torch
 
     from workflow_scripts.models.cross_fit import captioned_photos, cross_fit, pixel_hash
@@ -49,13 +50,18 @@ def load(sources: Mapping[str, Path], device: str, settings: Ridge) -> Scorer:
     texts = unit_vectors(sources["text"], device)
     photos = captioned_photos(sources["photos"], lambda some: classifier.features(classifier.load(some)), texts)
     fitted = cross_fit(photos, settings.folds)
+    features_of = dict(zip(photos.hashes, photos.features, strict=True))
 
-    def load(pictures: "Sequence[Image.Image]") -> "tuple[Loaded, list[str]]":
-        return classifier.load(pictures), [pixel_hash(picture) for picture in pictures]
+    def load(pictures: "Sequence[Image.Image]") -> "tuple[Loaded | None, list[str]]":
+        hashes = [pixel_hash(picture) for picture in pictures]
+        others = [picture for picture, name in zip(pictures, hashes, strict=True) if name not in features_of]
+        return classifier.load(others) if others else None, hashes
 
-    def images(loaded: "tuple[Loaded, list[str]]") -> "Tensor":
+    def images(loaded: "tuple[Loaded | None, list[str]]") -> "Tensor":
         inputs, hashes = loaded
-        return torch.from_numpy(fitted.predict(classifier.features(inputs).cpu().numpy(), hashes)).to(device)
+        computed = iter(() if inputs is None else classifier.features(inputs).cpu().numpy())
+        features = np.stack([features_of[name] if name in features_of else next(computed) for name in hashes])
+        return torch.from_numpy(fitted.predict(features, hashes)).to(device)
 
     return VectorScorer(load, images, texts)
 
