@@ -32,16 +32,21 @@ def shared_results() -> Iterator[Path]:
         yield folder
 
 
+def become(user: int) -> None:
+    """Be a user with a group of their own, in the shared group, and with the usual umask."""
+    os.setgroups([GROUP])
+    os.setgid(user)
+    os.setuid(user)
+    os.umask(0o022)
+
+
 def as_user(user: int, work: Callable[[], object]) -> int:
-    """Exit status of ``work`` as a user with a group of their own, in the shared group, and with the usual umask."""
+    """Exit status of ``work`` as :func:`become` says."""
     if child := os.fork():
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     status = 70
     try:
-        os.setgroups([GROUP])
-        os.setgid(user)
-        os.setuid(user)
-        os.umask(0o022)
+        become(user)
         work()
         status = 0
     except SystemExit as ended:

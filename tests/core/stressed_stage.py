@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import hashlib
+import json
 import os
 import sys
 import time
@@ -19,18 +20,20 @@ PIECES, PIECE_BYTES = 6, 20_000
 
 
 class Stressed(Settings):
-    """No settings."""
+    """The one setting."""
+
+    version: int = 0
 
 
-def piece(number: int, which: int) -> bytes:
-    """Bytes that follow from unit and place alone."""
-    seed = hashlib.sha256(f"{number}.{which}".encode()).digest()
+def piece(number: int, which: int, version: int = 0) -> bytes:
+    """Bytes that follow from unit, place and setting alone."""
+    seed = hashlib.sha256(f"{number}.{which}.{version}".encode()).digest()
     return (seed * (PIECE_BYTES // len(seed) + 1))[:PIECE_BYTES]
 
 
-def content(number: int) -> bytes:
+def content(number: int, version: int = 0) -> bytes:
     """What the data file of a unit must hold."""
-    return b"".join(piece(number, which) for which in range(PIECES))
+    return b"".join(piece(number, which, version) for which in range(PIECES))
 
 
 def note(text: str) -> None:
@@ -41,7 +44,7 @@ def note(text: str) -> None:
 
 def stressed(job: Job[Stressed]) -> None:
     """Make the pieces that a killed run has not made, slowly, and join them."""
-    number = int(job.unit["number"])
+    number, version = int(job.unit["number"]), job.settings.version
     with open(job.work / "busy", "ab") as busy:
         if "STRESS_NO_LOCKS" not in os.environ:
             try:
@@ -52,7 +55,7 @@ def stressed(job: Job[Stressed]) -> None:
             path = job.work / f"piece{which}"
             if not path.exists():
                 temporary = path.with_name(f"{path.name}.{os.getpid()}")
-                temporary.write_bytes(piece(number, which))
+                temporary.write_bytes(piece(number, which, version))
                 temporary.rename(path)
             time.sleep(0.01)
         data = b"".join((job.work / f"piece{which}").read_bytes() for which in range(PIECES))
@@ -70,7 +73,7 @@ def no_locks(*_: object) -> None:
     raise OSError(errno.ENOLCK, "No locks available")
 
 
-def main(artifact: Path, number: int, log: Path, locks: bool) -> None:
+def main(artifact: Path, number: int, log: Path, locks: bool, version: int = 0, code: str = "today") -> None:
     """Run the stage for one unit; to be called in a process of its own, which it changes.
 
     Args:
@@ -78,14 +81,17 @@ def main(artifact: Path, number: int, log: Path, locks: bool) -> None:
         number: the unit.
         log: the test's log; what the stage prints goes beside it.
         locks: whether the file system has locks.
+        version: the setting.
+        code: digest of the stage's code.
     """
     os.environ["STRESS_LOG"] = str(log)
     sys.stderr = log.with_name("printed.txt").open("a")
     durable._synced.clear()
-    accepted.code_digest = lambda *_: "today"  # type: ignore[assignment]
+    accepted.code_digest = lambda *_: code  # type: ignore[assignment]
     stage.code_parts = lambda *_: {}  # type: ignore[assignment]
     if not locks:
         os.environ["STRESS_NO_LOCKS"] = "1"
         cache.fcntl.flock = no_locks  # type: ignore[assignment]
-    words = ["--artifact", str(artifact), "--unit", f"number={number}", "--settings", "{}", "--device", "cpu"]
+    words = ["--artifact", str(artifact), "--unit", f"number={number}", "--device", "cpu"]
+    words += ["--settings", json.dumps({"version": version})]
     run_stage(Stage(run=stressed, settings=Stressed, artifact="{number}"), words)
