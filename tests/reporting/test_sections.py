@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workflow_scripts.reporting.sections.data import Figure, final_states, flatten, is_detail, side_by_side, steps
+from workflow_scripts.reporting.sections.data import Figure, final_states, flatten, side_by_side, steps
 from workflow_scripts.reporting.sections.runs import Measured, by_dataset, probe_tables
 from workflow_scripts.reporting.study import ArtifactIndex, Number, Record, Source
 from workflow_scripts.reporting.text import arm_class
@@ -48,7 +48,6 @@ def test_arms_side_by_side_show_a_dash_for_missing_values() -> None:
         ("a", ["1", "2"]),
         ("b", ["—", "0.500"]),
     ]
-    assert [is_detail(name) for name in ("words.q05", "words.q50", "itm.all.n")] == [True, False, True]
 
 
 def measured(run: str, rows: list[dict[str, Any]]) -> Measured:

@@ -17,7 +17,7 @@ NAME, TAIL = 30, 9  # letters that are shown of a name, and of those at its end,
 ALONE = 48  # letters of a name beside a single panel
 TITLES = 84  # letters of all titles beside each other
 ROW, FRAME = 0.21, 0.75  # inches: a row of dots, and what a panel has above and below them
-POINTS = 80  # most points of a curve
+POINTS, TOGETHER = 80, 800  # most points of a curve, and of the curves of a figure
 HEIGHT, LABEL = 2.4, 0.14  # inches: least height of a figure of curves, and of a label at the end of a curve
 BETTER = {"higher": "better →", "lower": "← better", "neither": ""}
 
@@ -105,7 +105,8 @@ def _dots(axes: Axes, panel: Panel, names: Sequence[str], across: int) -> None:
         at, drawn = names.index(dot.label), colour(dot.css)
         if dot.low is not None and dot.high is not None:
             axes.plot([dot.low, dot.high], [at, at], color=drawn, linewidth=2, solid_capstyle="round")
-        (mark,) = axes.plot(dot.value, at, "o", color=drawn)
+        # A short line with round ends: a marker would be defined in the file once for each dot.
+        (mark,) = axes.plot([dot.value, dot.value], [at, at], color=drawn, linewidth=5, solid_capstyle="round")
         interval = "" if dot.low is None or dot.high is None else f" [{dot.low:.4g}, {dot.high:.4g}]"
         tip(mark, f"{dot.label}: {dot.value:.4g}{interval}".replace("-", "−"))
     axes.set_yticks(range(len(names)), [shortened(name, ALONE if across == 1 else NAME) for name in names])
@@ -132,9 +133,11 @@ def curve_figure(name: str, title: str, alt: str, axis: Axis, curves: Sequence[C
     """Curves with labels at their ends and bands, or None if no point is finite.
 
     Args:
-        curves: at most 80 points are drawn of each: means of equal consecutive groups, so that no spike is invented.
+        curves: at most 80 points are drawn of each, fewer of many: means of equal consecutive groups, so that no spike
+            is invented.
     """
-    kept = [curve for curve in (_thinned(_finite(curve)) for curve in curves) if curve.x]
+    most = min(POINTS, max(1, TOGETHER // max(1, len(curves))))
+    kept = [curve for curve in (_thinned(_finite(curve), most) for curve in curves) if curve.x]
     if not kept:
         return None
     rows = [
@@ -210,8 +213,8 @@ def _finite(curve: Curve) -> Curve:
     return replace(curve, x=x, y=y, low=low, high=high)
 
 
-def _thinned(curve: Curve) -> Curve:
-    size = max(1, math.ceil(len(curve.x) / POINTS))
+def _thinned(curve: Curve, most: int) -> Curve:
+    size = max(1, math.ceil(len(curve.x) / most))
     groups = [slice(start, start + size) for start in range(0, len(curve.x), size)]
     x, y, low, high = (
         [math.fsum(values[group]) / len(values[group]) for group in groups] if values else ()

@@ -15,7 +15,7 @@ from workflow_scripts.core.shards import images_of_keys
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.tables import Table as TableFile
 from workflow_scripts.reporting.tables import stem
-from workflow_scripts.reporting.thumbnails import figure, thumbnail
+from workflow_scripts.reporting.thumbnails import thumbnail
 from workflow_scripts.stats.seeds import derive
 
 SHORT = 10  # hex digits shown of a sha256; the manifest has all of them
@@ -24,7 +24,6 @@ SEED = 0  # of the choice of examples
 SAMPLE = 20_000  # rows from which examples are chosen
 GROUPS = 8  # row groups that a sample is drawn from: 8 × 65,536 rows at most are read of any table
 THUMBNAIL = 160  # longer side in pixels
-FIGURE_WIDTH = 1100  # at most, in pixels
 
 
 @dataclass(frozen=True)
@@ -198,13 +197,9 @@ class Study:
         """A JSON file of an artifact."""
         return json.loads(artifact.path(suffix).read_bytes())
 
-    def figure(self, artifact: Artifact, title: str) -> Row | None:
-        """A stored PNG as the page's template takes it, or None when the artifact has none."""
-        if not artifact.has(".png"):
-            return None
-        address, width, height = figure(artifact.path(".png").read_bytes(), FIGURE_WIDTH)
-        shape = {"address": address, "width": width, "height": height}
-        return {"title": title, **shape, "source": self.source(artifact, ".png")}
+    def charts(self, artifacts: Sequence[Artifact]) -> list[Source]:
+        """The charts that stages drew; the page links them, since each is as large as a section."""
+        return [self.source(artifact, ".png") for artifact in artifacts if artifact.has(".png")]
 
     def thumbnails(self, keys: Sequence[str]) -> dict[str, str]:
         """key -> data: address, for the keys that the image index has."""

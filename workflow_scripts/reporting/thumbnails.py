@@ -16,14 +16,15 @@ def data_address(kind: str, payload: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(payload).decode('ascii')}"
 
 
-def _encode(image: Image.Image, quality: int) -> bytes:
+def _address(image: Image.Image) -> str:
+    """As WebP: at these sizes, much of a JPEG would be its header."""
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=quality, optimize=True)
-    return out.getvalue()
+    image.save(out, "WEBP", quality=75, method=6)
+    return data_address("webp", out.getvalue())
 
 
-def _jpeg(image: Image.Image, quality: int) -> str:
-    return data_address("jpeg", _encode(image, quality))
+def _small(image: Image.Image, side: int) -> Image.Image:
+    return image.convert("RGB").resize(_fit(image.size, side), Image.Resampling.LANCZOS)
 
 
 def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
@@ -33,24 +34,14 @@ def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
 
 def reduced(image: Image.Image, side: int) -> bytes:
     """JPEG of an RGB image, longer side at most `side` pixels, never enlarged."""
-    small = image.convert("RGB").resize(_fit(image.size, side), Image.Resampling.LANCZOS)
-    return _encode(small, 82)
+    out = io.BytesIO()
+    _small(image, side).save(out, "JPEG", quality=82, optimize=True)
+    return out.getvalue()
 
 
 def thumbnail(image: Image.Image, side: int) -> str:
-    """:func:`reduced` as an address."""
-    return data_address("jpeg", reduced(image, side))
-
-
-def figure(payload: bytes, width: int) -> tuple[str, int, int]:
-    """A stored PNG figure as (address, width, height); scaled down when wider than `width` pixels."""
-    with Image.open(io.BytesIO(payload), formats=("PNG",)) as picture:
-        picture.load()
-        if picture.width <= width and len(payload) <= 300_000:
-            return data_address("png", payload), picture.width, picture.height
-        size = (min(width, picture.width), max(1, round(picture.height * min(1.0, width / picture.width))))
-        small = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-        return _jpeg(small, 85), *size
+    """The address of an image, longer side at most `side` pixels, never enlarged."""
+    return _address(_small(image, side))
 
 
 def heat(values: np.ndarray) -> np.ndarray:
@@ -78,7 +69,7 @@ def overlay(image: np.ndarray, saliency: np.ndarray, side: int) -> str:
     span = values.max() - values.min()
     values = (values - values.min()) / span if span > 0 else np.zeros_like(values)
     mixed = 0.45 * grey + 0.55 * heat(values)
-    return _jpeg(Image.fromarray(np.clip(np.rint(mixed), 0, 255).astype(np.uint8)), 82)
+    return _address(Image.fromarray(np.clip(np.rint(mixed), 0, 255).astype(np.uint8)))
 
 
 def masked(image: np.ndarray, mask: np.ndarray, side: int) -> str:
@@ -87,4 +78,4 @@ def masked(image: np.ndarray, mask: np.ndarray, side: int) -> str:
     area = np.asarray(Image.fromarray(mask).resize(base.shape[1::-1], Image.Resampling.NEAREST))
     shown = np.where((area == 1)[..., None], base, 0.25 * base)
     shown = np.where((area == IGNORE)[..., None], 128.0, shown)
-    return _jpeg(Image.fromarray(np.clip(np.rint(shown), 0, 255).astype(np.uint8)), 82)
+    return _address(Image.fromarray(np.clip(np.rint(shown), 0, 255).astype(np.uint8)))

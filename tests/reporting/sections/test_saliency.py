@@ -30,8 +30,9 @@ def test_the_saliency_figure_lists_floors_ceiling_and_every_run(study: Study) ->
     found = saliency(study, {"pixel_ap": "said", "other": "not measured"}, MAPS)
     (place,) = found["places"]
     names = [row[3] for row in place["figure"].rows]
-    assert names[:4] == ["lafam (mean)", "uniform", "centre gaussian", "simclr self simclr s0"]
-    assert len(names) == 3 + len(fake_study.RUNS) and names[-2:] == ["simsiam revised crop s0", "untrained s0"]
+    assert names[:4] == ["lafam (mean)", "uniform", "centre gaussian", "simclr self simclr"]
+    assert len(names) == 3 + len(fake_study.RUNS) and names[-2:] == ["simsiam revised crop", "untrained"]
+    assert names.count("simclr revised crop") == 3  # seeds
     assert place["title"] == "masks, layer4" and place["leads"] and place["n"] == 120
     assert found["scores"] == [("pixel ap", "said")]
 
@@ -57,12 +58,18 @@ def test_each_leading_layer_has_a_separate_saliency_section(study: Study, monkey
     assert [line.name for line in second["leads_over"].lines] == [last]
 
 
-def test_best_median_and_worst_of_the_first_run_of_an_arm(study: Study) -> None:
-    marked = saliency(study, {}, MAPS)["marked"]
+def test_examples_are_of_the_first_seed_of_each_kind_of_run(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = saliency(study, {}, MAPS)
+    marked = found["marked"]
+    assert [column["run"] for column in found["grid"]["columns"]] == [line["run"] for line in marked]
+    assert all(line["run"].endswith("-s0") for line in marked) and found["more"] == 0
     arms = {fake_study.run_name(*run[:4]).rpartition("-")[0] for run in fake_study.RUNS}
     assert {line["run"].rpartition("-")[0] for line in marked} == arms
     assert len(marked) == len(arms)
     assert [cell["role"] for cell in marked[0]["cells"]] == ["best", "median", "worst"]
+    monkeypatch.setattr("workflow_scripts.reporting.sections.saliency.KINDS", 2)
+    found = saliency(study, {}, MAPS)
+    assert (len(found["marked"]), len(found["grid"]["columns"]), found["more"]) == (2, 2, len(arms) - 2)
 
 
 def test_the_verdict_on_the_metric_comes_first(study: Study) -> None:

@@ -41,8 +41,7 @@ EXPLAINED = {
     "common_images": "images that all runs train on",
 }
 BEHIND = ("same_label", "equal_captions", "image_cosine.near_duplicates")
-PAIR_SOURCES = 6  # images whose pairs are shown
-DETAILS = frozenset({"n", "unknown", "window", "q05", "q25", "q75", "q95"})
+PAIR_SOURCES, PAIR_CARDS = 6, 36  # images whose pairs are shown, and all their pairs, at most
 Row = dict[str, Any]
 _LEVEL = re.compile(r"(?<!\d)\.|\.(?!\d)")  # the dot in 0.5 separates no levels
 FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs", "common")
@@ -130,11 +129,6 @@ def flatten(summary: dict[str, Any], prefix: str = "") -> dict[str, Figure]:
     return found
 
 
-def is_detail(name: str) -> bool:
-    """Whether a figure stands in the folded table only: counts behind others, and quantiles but the median."""
-    return name.rpartition(".")[2] in DETAILS
-
-
 def side_by_side(columns: Sequence[tuple[str, dict[str, Any], Source]]) -> list[tuple[str, list[Number]]]:
     """(dotted name of the figure, one Number per column) lines; an em dash where an arm lacks the figure."""
     flat = [flatten(summary) for _, summary, _ in columns]
@@ -193,15 +187,15 @@ def losses(study: Study) -> Row:
     """Rows lost at each stage."""
     records = [record(artifact) for name in FLOW for artifact in study.all(name)]
     card = study.one("data_card")
-    states, picture, lines = [], None, []
+    states, lines = [], []
     if card is not None:
         source = study.source(card, ".json")
         for name, rows in final_states(study.json(card)):
             states.append((words(name), Number(count(rows), source=source, rows=f"state {name}")))
-        picture = study.figure(card, "Kept and lost rows")
         for name, groups in study.json(card).get("captions", {}).items():
             lines.append((words(name), [_survivor(groups, group, name, source) for group in groups]))
-    return {"steps": steps(records, study.index), "states": states, "figure": picture, "survivors": lines}
+    charts = study.charts(study.all("data_card"))
+    return {"steps": steps(records, study.index), "states": states, "charts": charts, "survivors": lines}
 
 
 def _survivor(groups: Row, group: str, name: str, source: Source) -> Number:
@@ -215,20 +209,17 @@ def quality(study: Study, name: str, unit: str) -> Row:
     """Summaries side by side: of captions (`caption_quality`, arm), judges (`judge_quality`, judge), pairs, ratings."""
     artifacts = study.all(name)
     columns = [(unit_of(one, unit), study.json(one), study.source(one, ".json")) for one in artifacts]
-    figures = [study.figure(one, unit_of(one, unit)) for one in artifacts]
     lines = [
-        (words(_LEVEL.sub(" · ", figure)).replace("subreddit", study.settings.groups), is_detail(figure), cells)
+        (words(_LEVEL.sub(" · ", figure)).replace("subreddit", study.settings.groups), cells)
         for figure, cells in side_by_side(columns)
     ]
     names = [column for column, _, _ in columns]
+    rows = [[figure, *(cell.shown for cell in cells)] for figure, cells in lines]
     return {
         "columns": [(column, arm_class(column)) for column in names],
-        "lines": [(figure, cells) for figure, detail, cells in lines if not detail],
-        "details": [(figure, cells) for figure, detail, cells in lines if detail],
-        "table": Table(
-            name, words(name), ["measure", *names], [[row, *(cell.shown for cell in cells)] for row, _, cells in lines]
-        ),
-        "figures": [picture for picture in figures if picture],
+        "lines": lines,
+        "table": Table(name, words(name), ["measure", *names], rows),
+        "charts": study.charts(artifacts),
     }
 
 
@@ -251,7 +242,7 @@ def pairs(study: Study) -> Row:
     sample = sample_rows(index.path(".parquet"), ("key",), SAMPLE, SEED, "pairs")["key"].to_pylist()
     np.random.default_rng(derive(SEED, "report", "pairs", "order")).shuffle(sample)
     found = [_nearest(table, sample) for table in tables]
-    sources = shared_sources(sample, found, PAIR_SOURCES)
+    sources = shared_sources(sample, found, max(1, min(PAIR_SOURCES, PAIR_CARDS // len(tables))))
     shown = sources + [table[key]["target"] for key in sources for table in found if key in table]
     thumbs = study.thumbnails(shown)
     texts = _captions_by_arm(study, shown)

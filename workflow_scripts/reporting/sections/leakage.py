@@ -1,6 +1,5 @@
 """Section on test images that are among the training images."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pyarrow.compute as pc
@@ -10,7 +9,8 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.result_names import WITHOUT_LEAKED
 from workflow_scripts.core.shards import dataset_images
 from workflow_scripts.reporting.study import THUMBNAIL, Number, Study
-from workflow_scripts.reporting.text import arm_class, caption_text, count, percent, words
+from workflow_scripts.reporting.tables import Table
+from workflow_scripts.reporting.text import caption_text, count, percent, words
 from workflow_scripts.reporting.thumbnails import thumbnail
 
 Row = dict[str, Any]
@@ -76,26 +76,19 @@ def _test_thumbnails(dataset: Artifact, keys: list[str]) -> dict[str, str]:
     return {key: thumbnail(images.image(at[key]), THUMBNAIL) for key in keys}
 
 
-def _scores(study: Study) -> list[Row]:
+def _scores(study: Study) -> Table:
     """Each accuracy without leaked images beside the one with all, at the headline's step."""
-    summary, step = study.one("summary"), study.settings.headline_step
-    if summary is None:
-        return []
-    rows = study.table(summary)
-    source = study.source(summary, ".parquet")
-    whole: Mapping[tuple[str, ...], Row] = {_place(row, row["metric"]): row for row in rows}
-    found = []
-    for row in rows:
-        metric = row["metric"].removeprefix(WITHOUT_LEAKED)
-        if metric == row["metric"] or row["step"] != step:
-            continue
-        every = whole[_place(row, metric)]
-        numbers = [
-            Number(percent(one["value"]), "", source, f"{one['metric']}, n = {one['n']}") for one in (every, row)
-        ]
-        head = {"run": row["run"], "css": arm_class(row["pairs"]), "dataset": row["dataset"], "metric": words(metric)}
-        found.append({**head, "numbers": numbers})
-    return found
+    summary = study.one("summary")
+    rows = [] if summary is None else study.table(summary)
+    whole = {_place(row, row["metric"]): row["value"] for row in rows}
+    lines = [
+        [row["run"], row["dataset"], words(metric), percent(whole[_place(row, metric)]), percent(row["value"])]
+        for row in rows
+        if row["step"] == study.settings.headline_step
+        and (metric := row["metric"].removeprefix(WITHOUT_LEAKED)) != row["metric"]
+    ]
+    title = "Accuracy with and without test images that are among the training images, in %"
+    return Table("leaked", title, ["run", "dataset", "metric", "all test images", "without"], lines)
 
 
 def _place(row: Row, metric: str) -> tuple[str, ...]:

@@ -33,8 +33,9 @@ from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 
 Row = dict[str, Any]
 ENDS = ("value", "low", "high")
-PARTS = ("method", "backbone", "pairs", "augmentation", "tag", "seed")
-OVERLAYS = 6  # images with maps of all runs
+PARTS = ("method", "backbone", "pairs", "augmentation", "tag")
+OVERLAYS = 6  # images with maps of all shown runs
+KINDS = 10  # of runs with example maps
 OVERLAY, SMALL = 112, 80  # longer side of a map in the grid, and beside others of its image, in pixels
 ARRAYS = ("datasets", "keys", "roles", "classes", "swapped", "scores", "images", "masks", "maps", "maps_swapped")
 
@@ -76,6 +77,8 @@ def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMean
     by_set = _checkpoints(study)
     shown = {key[4] for found in by_set.values() for one in found for key in one.rows}
     places = [(name, layer) for name, found in by_set.items() for layer in _layers(found)]
+    of_kind = {run.rpartition("-")[0]: (run, artifacts) for run, artifacts in reversed(_shown(study).items())}
+    firsts = [*reversed(of_kind.values())]
     return {
         "places": [_place(name, layer, by_set[name], maps) for name, layer in places],
         "scores": [(words(name), meaning) for name, meaning in scores.items() if name in shown],
@@ -84,8 +87,9 @@ def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMean
         "objects": _objects(study),
         "checks": _checks(study),
         "discrimination": _discrimination(study),
-        "grid": overlays(study, _shown(study)),
-        "marked": marked_examples(study, _shown(study)),
+        "more": len(firsts[KINDS:]),
+        "grid": overlays(study, dict(firsts[:KINDS])),
+        "marked": marked_examples(study, dict(firsts[:KINDS])),
     }
 
 
@@ -299,14 +303,10 @@ def overlays(study: Study, shown: Mapping[str, Sequence[Artifact]]) -> Row | Non
 
 
 def marked_examples(study: Study, shown: Mapping[str, Sequence[Artifact]]) -> list[Row]:
-    """For the first run of each arm and set: its best, median and worst image with both maps."""
-    lines, seen = [], set()
+    """For each run and set: its best, median and worst image with both maps."""
+    lines = []
     for run, artifacts in shown.items():
-        arm, css = run.rpartition("-")[0], arm_class(study.method_and_pairs(run)[1])
         for artifact in artifacts:
-            if (arm, artifact.unit["dataset"]) in seen:
-                continue
-            seen.add((arm, artifact.unit["dataset"]))
             source = study.source(artifact, ".examples.npz")
             cells = [
                 {
@@ -321,6 +321,7 @@ def marked_examples(study: Study, shown: Mapping[str, Sequence[Artifact]]) -> li
                 for one in _examples([artifact])
                 if one.role != SHARED
             ]
+            css = arm_class(study.method_and_pairs(run)[1])
             lines.append({"run": run, "css": css, "dataset": artifact.unit["dataset"], "cells": cells})
     return lines
 

@@ -54,7 +54,6 @@ def curves(study: Study) -> Row:
     """Loss, online kNN accuracy and statistics of features per method."""
     return {
         "panels": [panel(method, kinds) for method, kinds in _trained(study).items()],
-        "sources": [study.source(one, "/curve.parquet") for one in study.all("runs")],
         "collapsed": _collapsed(study),
         "trained_on": _trained_on(study),
     }
