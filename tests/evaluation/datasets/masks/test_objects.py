@@ -6,20 +6,10 @@ import pytest
 from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.datasets.masks.objects import class_mask, label_of, object_picture, png, read_numbers
+from workflow_scripts.evaluation.datasets.masks.objects import class_mask, object_picture, png, read_numbers
 
-CLASSES, AREAS = ["cup", "cat", "cup", "dog"], [30, 45, 20, 5]
+CLASSES = ["cup", "cat", "cup", "dog"]
 IDS = np.array([[0, 1, 2], [3, 4, 255]], np.uint8)
-
-
-def test_the_largest_object_labels_an_image_or_there_is_a_reason() -> None:
-    assert label_of(["b", "a"], [7, 7], 0.0) == ("b", "")  # the first of equals
-    assert label_of(CLASSES, AREAS, 0.45) == ("cat", "")
-    assert label_of(CLASSES, AREAS, 0.46) == ("", "below_min_dominance")
-    assert label_of(["cup", "cat", "cup"], [40, 30, 30], 0.7) == ("cup", "")
-    assert label_of([], [], 0.0) == label_of(["cat"], [0], 0.0) == ("", "no_object")
-    assert label_of(["cat"] * 254, [1] * 254, 0.0) == ("cat", "")
-    assert label_of(["cat"] * 255, [1] * 255, 0.0) == ("", "more_than_254_objects")
 
 
 def test_a_mask_holds_all_objects_of_a_class() -> None:

@@ -1,4 +1,4 @@
-"""Images with several labelled objects: maps of object numbers, the label of an image, and masks of a class.
+"""Images with several labelled objects: maps of object numbers, and masks of a class.
 
 A map of objects is (h, w) uint8: 0 background, 1 to 254 the number of an object, 255 ignore. ``classes[i - 1]`` is the
 class of object i.
@@ -17,24 +17,6 @@ from workflow_scripts.evaluation.datasets.picture_sets import Picture
 
 IGNORE = 255
 MOST_OBJECTS = IGNORE - 1
-
-
-def label_of(classes: Sequence[str], areas: Sequence[int], min_dominance: float) -> tuple[str, str]:
-    """The class of the first of the largest objects, or an empty text and the reason why an image has no label.
-
-    Args:
-        classes: class of each object.
-        areas: pixels of each object.
-        min_dominance: the objects of the label must cover at least this share of the area of all.
-    """
-    if not any(areas):
-        return "", "no_object"
-    if len(classes) > MOST_OBJECTS:
-        return "", f"more_than_{MOST_OBJECTS}_objects"
-    label = classes[int(np.argmax(areas))]
-    if sum(area for name, area in zip(classes, areas, strict=True) if name == label) < min_dominance * sum(areas):
-        return "", "below_min_dominance"
-    return label, ""
 
 
 def class_mask(ids: np.ndarray, classes: Sequence[object], wanted: object) -> np.ndarray:
