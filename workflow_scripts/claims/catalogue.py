@@ -85,8 +85,8 @@ CLAIMS = (
             ),
             _either(
                 "original - shuffled",
-                "titles fit [their own images better than other images of the same group|other images of the same group "
-                "better than their own]",
+                "titles fit [their own images better than other images of the same group|other images of the same "
+                "group better than their own]",
                 JUDGED,
                 1,
             ),

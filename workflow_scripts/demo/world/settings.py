@@ -1,4 +1,4 @@
-"""What a demo world varies: scenes, colours, the size and place of its objects, and what captions say of them."""
+"""What a demo world varies: scenes, colours of its objects, and what captions say of them."""
 
 from typing import Annotated, Literal, get_args
 
@@ -11,12 +11,11 @@ LABELS: tuple[Label, ...] = get_args(Label)
 # The names of vocabulary.WORDINGS, spelled out for type checks and the schema of configs.
 SceneName = Literal["grass", "sand", "snow", "sea", "night", "street"]
 ColourName = Literal["red", "orange", "yellow", "green", "blue", "purple", "pink", "white"]
-Extent = Annotated[float, Field(ge=0.2, le=1)]
 
 
 class World(Settings):
-    """Scenes, colours, the size and place of objects, and captions. Many scenes and colours let a network tell images
-    apart without looking at the object; many named properties do so as well."""
+    """Scenes, colours of objects, and captions. Many scenes and colours let a network tell images apart without looking
+    at the object; many named properties do so as well."""
 
     scenes: tuple[SceneName, ...] = Field(
         ("grass", "sand"),
@@ -29,31 +28,6 @@ class World(Settings):
         min_length=2,
         description="colours of objects that occur, evenly often and independently of everything else",
         examples=[["red", "green", "blue"]],
-    )
-    small_extent: tuple[Extent, ...] = Field(
-        (0.56, 0.64),
-        min_length=2,
-        max_length=2,
-        description="least and greatest extent of small objects",
-        examples=[[0.46, 0.54]],
-        json_schema_extra={"unit": "sides of the image"},
-    )
-    large_extent: tuple[Extent, ...] = Field(
-        (0.76, 0.86),
-        min_length=2,
-        max_length=2,
-        description="least and greatest extent of large objects",
-        examples=[[0.66, 0.76]],
-        json_schema_extra={"unit": "sides of the image"},
-    )
-    offset: float = Field(
-        0.22,
-        ge=0,
-        le=0.4,
-        description="greatest distance of an object's centre from the image's, along each axis; objects that reach "
-        "beyond the edge are cut off. The thirds of that range from side to side are the places left, middle and right",
-        examples=[0.15],
-        json_schema_extra={"unit": "sides of the image"},
     )
     named: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
         (0.0, 0.2, 0.6, 0.2),
@@ -86,13 +60,6 @@ class World(Settings):
         for key, values in (("scenes", self.scenes), ("colours", self.colours)):
             if len(set(values)) < len(values):
                 raise ValueError(f"{key} names a value twice: {', '.join(values)}")
-        for key, (low, high) in (("small_extent", self.small_extent), ("large_extent", self.large_extent)):
-            if low > high:
-                raise ValueError(f"{key} starts at {low} but ends at {high}; give the smaller number first")
-        if self.small_extent[1] >= self.large_extent[0]:
-            raise ValueError(
-                f"small_extent ends at {self.small_extent[1]}, but must end below large_extent, {self.large_extent[0]}"
-            )
         if abs(sum(self.named) - 1) > 1e-6:
             raise ValueError(f"named sums to {sum(self.named):g}; shares of captions must sum to 1")
         return self
