@@ -53,8 +53,8 @@ class Claim:
 def _either(contrast: str, sentence: str, unit: str = "points", scale: float = 100) -> Part:
     """What is said of a difference or an equivalence, from "subject [supported|contradicted] rest"."""
     before, supported, contradicted, after = re.split(r"[\[|\]]", sentence)
-    said = [f"{before}{words}{after}" for words in (supported, contradicted)]
-    return Part(contrast, *said, f"it is unclear whether {said[0]}", unit, scale)
+    better, worse = (f"{before}{words}{after}" for words in (supported, contradicted))
+    return Part(contrast, better, worse, f"it is unclear whether {better}", unit, scale)
 
 
 def _at_lengths(contrast: str, sentence: str, unit: str = "points") -> list[Part]:
