@@ -4,21 +4,16 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from tests.evaluation.datasets.masks.test_folder import mask_folder
 from tests.evaluation.pictures import picture
-from tests.file_bytes import encoded, npy, write_tar
-from tests.helpers import Fails, make_artifact, run
+from tests.file_bytes import write_tar
+from tests.helpers import Fails, run
 from tests.stages.evaluation_chain import CLASSES, make_world
-from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import dataset_images
-from workflow_scripts.evaluation.datasets.masks.objects import class_mask
-from workflow_scripts.evaluation.downstream import load_downstream
 from workflow_scripts.stages.eval_dataset import STAGE
 
 
@@ -58,28 +53,6 @@ def test_world_masks_use_only_masked_images_for_testing(results: Path) -> None:
     assert dataset_images(made).bytes(row)
     with pytest.raises(PipelineError, match=rf"damaged image in .*masks.tar: row {row}, "):
         dataset_images(made, "mask_").bytes(row)
-
-
-def test_several_objects_of_an_image(results: Path, tmp_path: Path) -> None:
-    """Maps of objects, as the stage writes them and as evaluations read them."""
-    root = mask_folder(tmp_path / "set", 8 * [1.0])
-    ids = np.repeat(np.array([[1], [1], [255], [2], [2], [2], [0], [3], [3], [0], [0], [0]], np.uint8), 10, axis=1)
-    rows = pq.read_table(root / "labels.parquet").to_pylist()
-    for row in rows:
-        (root / row["mask"]).write_bytes(encoded(ids))
-    numbered = [{**row, "object_labels": ["cat", "dog", "dog"]} for row in rows]
-    pq.write_table(pa.Table.from_pylist(numbered), root / "labels.parquet")
-    made = run(STAGE, results, "eval_dataset/objects", {"kind": "masks"}, sources={"dataset": root})
-    folder = make_artifact(results, "features", "r.last.objects", {".npy": npy(np.zeros((8, 2), np.float32))})
-    data = load_downstream(made, Artifact(folder))
-    assert data.classes == ["cat"] and made.rows["dropped"] == {}
-    assert data.object_labels == 8 * [[0, -1, -1]]  # no image has the label dog
-    masks, objects = dataset_images(made, "mask_"), dataset_images(made, "objects_")
-    assert (objects.size >= 0).all() and (masks.size >= 0).all()
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(objects.bytes(4)))), ids)
-    np.testing.assert_array_equal(
-        class_mask(ids, data.object_labels[4], 0), np.asarray(Image.open(io.BytesIO(masks.bytes(4))))
-    )
 
 
 def folders(root: Path) -> Path:

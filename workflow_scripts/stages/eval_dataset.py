@@ -163,10 +163,7 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".tar": File("images and masks"),
-        ".parquet": File(
-            "label, split; offset, size and sha256 of images and masks; of images with several known objects, also "
-            "those of the map of objects, and their classes"
-        ),
+        ".parquet": File("label, split; offset, size and sha256 of images and masks"),
         ".json": File("classes, metric; classes without test images, if any", published=True),
     },
     environment="train",
