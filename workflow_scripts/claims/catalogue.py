@@ -39,15 +39,15 @@ class Claim:
 
     Attributes:
         parts: in the order in which they are said; a study has those of its primary contrasts.
-        built_in: what the demo's world has built in; empty if nothing.
         limits: what the studies do not show.
+        built_in: what the demo's world has built in; empty if nothing.
     """
 
     name: str
     question: str
     parts: tuple[Part, ...]
-    built_in: str
     limits: str
+    built_in: str = ""
 
 
 def _either(contrast: str, sentence: str, unit: str = "points", scale: float = 100) -> Part:
@@ -91,8 +91,8 @@ CLAIMS = (
                 1,
             ),
         ),
-        "35 % of titles say something true of their image",
         "How people would rate these captions, since the judges are models; captions from other sources.",
+        "35 % of titles say something true of their image",
     ),
     Claim(
         "C2",
@@ -103,9 +103,9 @@ CLAIMS = (
             ),
             *_at_lengths("human - title", "accuracy is [higher|lower] with human captions than with titles"),
         ),
+        "Captioners, networks and lengths of training other than these.",
         "generated captions name the object and most titles do not, and the captioner learned from the generator of "
         "the images",
-        "Captioners, networks and lengths of training other than these.",
     ),
     Claim(
         "C3",
@@ -134,8 +134,8 @@ CLAIMS = (
                 "the gain from being right is [larger|smaller] where captions name more properties",
             ),
         ),
-        "faithful captions name the object",
         "Captions that are wrong in a consistent way: unfaithful ones are swapped between images or drawn at random.",
+        "faithful captions name the object",
     ),
     Claim(
         "C4",
@@ -151,7 +151,6 @@ CLAIMS = (
                 "training, so overfitting is not seen]",
             ),
         ),
-        "",
         "Where the peak is: schedules of three lengths are compared, not the checkpoints of one.",
     ),
     Claim(
@@ -169,7 +168,6 @@ CLAIMS = (
                 DOUBLING,
             ),
         ),
-        "",
         "Other encoders: dimensions are the first coordinates of one encoder's vectors.",
     ),
     Claim(
@@ -183,7 +181,6 @@ CLAIMS = (
                 "points above chance",
             ),
         ),
-        "",
         "That a network looks at objects, since the probe's own gains can give the same order.",
     ),
     Claim(
@@ -200,14 +197,13 @@ CLAIMS = (
             ),
             _either("interaction", "the lead of language pairs is [larger|smaller] with cropping alone"),
         ),
-        "generated captions name the object",
         "Other augmentations, and methods other than SimCLR and SimSiam.",
+        "generated captions name the object",
     ),
     Claim(
         "C8",
         "Are captions chosen for their style instead of their content?",
         tuple(_flips(judge) for judge in ("blip2", "clip", "labels", "ridge")),
-        "",
         "Which of two captions is right. A replacement counts as due to style if centred scores, which lack the "
         "judge's preference for some wordings, would not make it.",
     ),

@@ -335,17 +335,5 @@ def gift(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
     return parts
 
 
-OBJECTS: dict[str, Callable[[np.random.Generator, Paint, Paint], list[Part]]] = {
-    "balloon": balloon,
-    "boat": boat,
-    "car": car,
-    "cat": cat,
-    "cup": cup,
-    "fish": fish,
-    "flower": flower,
-    "gift": gift,
-    "house": house,
-    "mushroom": mushroom,
-    "tree": tree,
-    "umbrella": umbrella,
-}
+_DRAWN = (balloon, boat, car, cat, cup, fish, flower, gift, house, mushroom, tree, umbrella)
+OBJECTS: dict[str, Callable[[np.random.Generator, Paint, Paint], list[Part]]] = {one.__name__: one for one in _DRAWN}

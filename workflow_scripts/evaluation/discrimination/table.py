@@ -248,24 +248,12 @@ def _row(
     added = means if is_beside_probe else np.zeros(len(means))
     gain = partial_r2(levels[known], (accuracy if is_beside_probe else means)[known], added[known])
     share = recovered(means, orderings)
-    counts = len(models), len(runs), variances.images
+    counts = metric[1], metric[0], len(models), len(runs), variances.images
     heights = len(np.unique(levels[known]))
     parts = variances.model, variances.seed, variances.image, variances.icc, variances.low, variances.high
     correlation = spearman(means, accuracy) if is_beside_probe else float("nan")
     verdict = finding(variances, len(models), heights, share, None if metric == probe else gain, rule.level)
-    row = (
-        metric[1],
-        metric[0],
-        *counts,
-        *parts,
-        heights,
-        len(orderings),
-        share,
-        correlation,
-        gain.share,
-        gain.p,
-        *verdict,
-    )
+    row = (*counts, *parts, heights, len(orderings), share, correlation, gain.share, gain.p, *verdict)
     finite = (None if isinstance(value, float) and not np.isfinite(value) else value for value in row)
     return dict(zip(DISCRIMINATION.names, finite, strict=True))
 
