@@ -149,7 +149,8 @@ def draw(spec: Spec, rng: np.random.Generator, size: int = 48) -> tuple[np.ndarr
     side = size * _OVERSAMPLE
     canvas = Canvas(backdrop(rng, spec.scene, side))
     main, shade = _paints(rng, spec)
-    canvas.place(OBJECTS[spec.concept](rng, main, shade), _frame(rng, spec, side))
+    parts = list(OBJECTS[spec.concept](rng, main, shade))  # draws before the frame does
+    canvas.place(parts, _frame(rng, spec, side))
     picture = np.asarray(canvas.picture.reduce(_OVERSAMPLE), np.float32)
     light = rng.uniform(0.92, 1.06) * LIGHT.get(spec.scene, 1.0)
     picture = (picture - 128) * rng.uniform(0.92, 1.06) + 128
