@@ -81,7 +81,6 @@ def _write_feed(job: Job[DemoWorld]) -> None:
         truth_table,
         write_zip,
     )
-    from workflow_scripts.demo.world.texts import caption_of
 
     settings = job.settings
     counts = Counter({str(fault): count for fault, count in settings.faults.items()})
@@ -95,8 +94,7 @@ def _write_feed(job: Job[DemoWorld]) -> None:
     pages = [post for fault, post in faulty if fault == "html_answer"]
     members |= {PLACEHOLDER: placeholder(), "routes.json": routes(lost, pages)}
     write_zip(job.file(".images.zip"), members)
-    captions = [caption_of(settings.seed, "post", index, settings) for index in range(len(good))]
-    write_table(job.file(".truth.parquet"), truth_table(good, captions))
+    write_table(job.file(".truth.parquet"), truth_table(good))
     job.rows(len(posts) + len(repeated), len(good), dict(counts))
 
 
@@ -135,7 +133,7 @@ FACTS = Facts(
     files={
         ".annotations.zip": File("the demo's annotations, as RedCaps writes them"),
         ".images.zip": File("its images, and the responses of its server to faulty links"),
-        ".truth.parquet": File("what each image shows, and what its texts say"),
+        ".truth.parquet": File("what each image shows, and what its title says"),
         ".probe_*.tar": File("probe sets by task"),
         ".masks.tar": File("images with object masks"),
     },
