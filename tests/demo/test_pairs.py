@@ -11,11 +11,12 @@ import yaml
 
 import workflow_scripts.demo
 from tests.conftest import ROOT
+from tests.demo.captions import caption_of
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.captions.recaptioning.models import load_models
 from workflow_scripts.captions.recaptioning.shard import prepare, recaption_batch
 from workflow_scripts.core.sources import local_path
-from workflow_scripts.demo.world.texts import TOPICS, caption_of, title_of
+from workflow_scripts.demo.world.texts import TOPICS, title_of
 from workflow_scripts.demo.world.vocabulary import spec_of
 from workflow_scripts.demo.world.world import scene_of, to_image
 from workflow_scripts.embeddings.images import blip2_encoder

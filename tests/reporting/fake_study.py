@@ -217,8 +217,6 @@ def saliency(results: Path, name: str, unit: dict[str, str], scores: list[dict[s
     names |= {"classes": np.array(["a <b>"] * 8), "swapped": np.array(["c"] * 8), "scores": np.linspace(0, 1, 8)}
     np.savez(out, **names, images=shown, masks=masks, maps=maps, maps_swapped=maps)
     files = {".results.parquet": parquet(scores), ".examples.npz": out.getvalue(), ".parquet": b"x"}
-    swap = {"dataset": "masks", "layer": "layer4", "measure": "map A in mask A", "value": 0.5, "low": 0.4, "high": 0.6}
-    files[".objects.parquet"] = parquet([swap | {"n": 9}])
     return make_artifact(results, "saliency", name, files, unit)
 
 

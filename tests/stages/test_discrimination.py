@@ -18,7 +18,7 @@ def test_each_saliency_metric_of_the_masked_set_gets_a_verdict(results: Path) ->
     }
     made = run_stage(summary.STAGE, results, "summary/summary", {"runs": RUNS, "bootstrap": 100}, given)
     inputs = {"summary": made.manifest_path, **given}
-    found = run_stage(discrimination.STAGE, results, "discrimination/discrimination", {"least_models": 3}, inputs)
+    found = run_stage(discrimination.STAGE, results, "discrimination/discrimination", {}, inputs)
     rows = pq.read_table(found.path(".parquet")).to_pylist()
     assert [row["metric"] for row in rows] == ["saliency.probe.pixel_ap", "saliency.probe.pixel_ap.corrected"]
     for row in rows:

@@ -8,16 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from tests.evaluation.datasets.masks.test_voc import IDS, lists, voc
 from tests.evaluation.pictures import picture
-from tests.file_bytes import npy, write_tar
-from tests.helpers import Fails, make_artifact, run
+from tests.file_bytes import write_tar
+from tests.helpers import Fails, run
 from tests.stages.evaluation_chain import CLASSES, make_world
-from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import dataset_images
-from workflow_scripts.evaluation.datasets.masks.objects import class_mask
-from workflow_scripts.evaluation.downstream import load_downstream
 from workflow_scripts.stages.eval_dataset import STAGE
 
 
@@ -57,24 +53,6 @@ def test_world_masks_use_only_masked_images_for_testing(results: Path) -> None:
     assert dataset_images(made).bytes(row)
     with pytest.raises(PipelineError, match=rf"damaged image in .*masks.tar: row {row}, "):
         dataset_images(made, "mask_").bytes(row)
-
-
-def test_several_objects_of_an_image(results: Path, tmp_path: Path) -> None:
-    """Maps of objects in VOC's layout, as the stage writes them and as evaluations read them."""
-    names = [f"photo{number}" for number in range(8)]
-    root = lists(voc(tmp_path, names), train=names[:4], val=names[4:])
-    made = run(STAGE, results, "eval_dataset/voc", {"kind": "voc_masks"}, sources={"dataset": root})
-    folder = make_artifact(results, "features", "r.last.voc", {".npy": npy(np.zeros((8, 2), np.float32))})
-    data = load_downstream(made, Artifact(folder))
-    assert data.classes == ["cat"] and set(data.split[4:]) == {"test"} and made.rows["dropped"] == {}
-    assert data.object_labels == 8 * [[0, -1, -1]]  # no image has the label dog
-    masks, objects = dataset_images(made, "mask_"), dataset_images(made, "objects_")
-    assert (objects.size >= 0).all() and (masks.size >= 0).all()
-    ids = np.asarray(Image.open(io.BytesIO(objects.bytes(4))))
-    np.testing.assert_array_equal(ids, IDS)
-    np.testing.assert_array_equal(
-        class_mask(ids, data.object_labels[4], 0), np.asarray(Image.open(io.BytesIO(masks.bytes(4))))
-    )
 
 
 def folders(root: Path) -> Path:

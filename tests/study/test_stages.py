@@ -110,7 +110,6 @@ def test_no_table_of_posts_pictures_or_test_items_may_be_published() -> None:
         ("knn", ".statistics.parquet"),
         ("linear_probe", ".parquet"),
         ("pretrain", "/curve.parquet"),
-        ("saliency", ".objects.parquet"),
         ("saliency", ".results.parquet"),
         ("saliency_checks", ".parquet"),
         ("summary", ".contrasts.parquet"),

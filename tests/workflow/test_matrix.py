@@ -32,7 +32,7 @@ IMAGES = {*HASHES, "download", "data_card", "image_index", "recaption", "caption
 # edit made below would run again with the edits above.
 EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "report": None,
-    "discrimination": ("evaluation.discrimination.least_icc", 0.6, {"discrimination"}),
+    "discrimination": ("evaluation.discrimination.level", 0.9, {"discrimination"}),
     "summary": ("bootstrap", 101, {"summary"}),  # the smallest study has no contrasts
     "saliency": ("evaluation.saliency.upsampling", "nearest", {"saliency", *SCORES}),
     "leakage": ("leakage.distance", 71, {"leakage", *SCORES}),

@@ -4,6 +4,7 @@ The design is in the studies' configs, `profiles/claims/<scale>/<study>.yaml`. A
 `c3.yaml`, `c3-cells.yaml`.
 """
 
+import re
 from dataclasses import dataclass
 
 SCALES = {
@@ -38,236 +39,171 @@ class Claim:
 
     Attributes:
         parts: in the order in which they are said; a study has those of its primary contrasts.
-        built_in: what the demo's world has built in; empty if nothing.
         limits: what the studies do not show.
+        built_in: what the demo's world has built in; empty if nothing.
     """
 
     name: str
     question: str
     parts: tuple[Part, ...]
-    built_in: str
     limits: str
+    built_in: str = ""
 
 
-def _difference(contrast: str, subject: str, better: str, worse: str, unit: str = "points", scale: float = 100) -> Part:
-    """What is said of a difference: "subject better", "subject worse", "it is unclear whether subject better"."""
-    return Part(
-        contrast, f"{subject} {better}", f"{subject} {worse}", f"it is unclear whether {subject} {better}", unit, scale
-    )
+def _either(contrast: str, sentence: str, unit: str = "points", scale: float = 100) -> Part:
+    """What is said of a difference or an equivalence, from "subject [supported|contradicted] rest"."""
+    before, supported, contradicted, after = re.split(r"[\[|\]]", sentence)
+    better, worse = (f"{before}{words}{after}" for words in (supported, contradicted))
+    return Part(contrast, better, worse, f"it is unclear whether {better}", unit, scale)
 
 
-_REPLACING = "replacing titles by generated captions that fit better"
-_DOSES = "accuracy rises with the share of faithful captions", "accuracy falls with the share of faithful captions"
-_NONE = (
-    "language pairs without faithful captions match an untrained network within the margin",
-    "language pairs without faithful captions differ from an untrained network by more than the margin",
-    "it is unclear whether language pairs without faithful captions match an untrained network within the margin",
-)
+def _at_lengths(contrast: str, sentence: str, unit: str = "points") -> list[Part]:
+    """The same for a contrast of complete trainings, and of short ones."""
+    return [_either(f"{contrast}{length}", sentence, unit) for length in ("", " (short)")]
 
+
+def _flips(judge: str) -> Part:
+    """What is said of an equivalence: it is open whether it is contradicted."""
+    due = f"than 5 % of the replacements by the judge {judge} are due to style"
+    return Part(f"flips ({judge})", f"fewer {due}", f"more {due}", f"it is unclear whether more {due}", "%")
+
+
+JUDGED, SHARE, DOUBLING = "on the judge's scale", "points from 0 to 100 %", "points per doubling"
 CLAIMS = (
     Claim(
         "C1",
         "Do the captions that come with images describe them poorly?",
         (
-            _difference(
-                "generated - original",
-                "generated captions",
-                "fit their images better than titles do",
-                "fit their images worse than titles do",
-                "on the judge's scale",
-                1,
+            _either(
+                "generated - original", "generated captions fit their images [better|worse] than titles do", JUDGED, 1
             ),
-            _difference(
+            _either(
                 "human - title",
-                "human captions",
-                "fit their images better than titles, half of which are of other images",
-                "fit their images worse than titles, half of which are of other images",
-                "on the judge's scale",
+                "human captions fit their images [better|worse] than titles, half of which are of other images",
+                JUDGED,
                 1,
             ),
-            _difference(
+            _either(
                 "original - shuffled",
-                "titles",
-                "fit their own images better than other images of the same group",
-                "fit other images of the same group better than their own",
-                "on the judge's scale",
+                "titles fit [their own images better than other images of the same group|other images of the same "
+                "group better than their own]",
+                JUDGED,
                 1,
             ),
         ),
-        "35 % of titles say something true of their image",
         "How people would rate these captions, since the judges are models; captions from other sources.",
+        "35 % of titles say something true of their image",
     ),
     Claim(
         "C2",
         "Does language guidance get better if poor captions are replaced?",
         (
-            _difference(
-                "revised - original",
-                "replacing titles by generated captions that fit better",
-                "raises accuracy",
-                "lowers accuracy",
+            *_at_lengths(
+                "revised - original", "replacing titles by generated captions that fit better [raises|lowers] accuracy"
             ),
-            _difference(
-                "revised - original (short)",
-                "replacing titles by generated captions that fit better",
-                "raises accuracy",
-                "lowers accuracy",
-            ),
-            _difference(
-                "human - title",
-                "accuracy is",
-                "higher with human captions than with titles",
-                "lower with human captions than with titles",
-            ),
-            _difference(
-                "human - title (short)",
-                "accuracy is",
-                "higher with human captions than with titles",
-                "lower with human captions than with titles",
-            ),
+            *_at_lengths("human - title", "accuracy is [higher|lower] with human captions than with titles"),
         ),
+        "Captioners, networks and lengths of training other than these.",
         "generated captions name the object and most titles do not, and the captioner learned from the generator of "
         "the images",
-        "Captioners, networks and lengths of training other than these.",
     ),
     Claim(
         "C3",
         "Does language guidance help only where captions are faithful?",
         (
-            Part(
+            *_at_lengths(
                 "slope over the share of faithful captions",
-                *_DOSES,
-                f"it is unclear whether {_DOSES[0]}",
-                "points from 0 to 100 %",
+                "accuracy [rises|falls] with the share of faithful captions",
+                SHARE,
             ),
-            Part(
-                "slope over the share of faithful captions (short)",
-                *_DOSES,
-                f"it is unclear whether {_DOSES[0]}",
-                "points from 0 to 100 %",
+            _either(
+                "no faithful captions - untrained",
+                "language pairs without faithful captions [match an untrained network within|differ from an untrained "
+                "network by more than] the margin",
             ),
-            Part("no faithful captions - untrained", *_NONE),
-            _difference(
+            _either(
                 "slope over precision",
-                "accuracy",
-                "rises with the share of named properties that are right",
-                "falls with the share of named properties that are right",
-                "points from 0 to 100 %",
+                "accuracy [rises|falls] with the share of named properties that are right",
+                SHARE,
             ),
-            _difference(
-                "slope over coverage",
-                "accuracy",
-                "rises as captions name more of an image's properties",
-                "falls as captions name more of an image's properties",
-                "points from 0 to 100 %",
+            _either(
+                "slope over coverage", "accuracy [rises|falls] as captions name more of an image's properties", SHARE
             ),
-            _difference(
+            _either(
                 "precision by coverage",
-                "the gain from being right",
-                "is larger where captions name more properties",
-                "is smaller where captions name more properties",
+                "the gain from being right is [larger|smaller] where captions name more properties",
             ),
         ),
-        "faithful captions name the object",
         "Captions that are wrong in a consistent way: unfaithful ones are swapped between images or drawn at random.",
+        "faithful captions name the object",
     ),
     Claim(
         "C4",
         "Does language guidance overfit earlier than self-supervision?",
         (
-            _difference(
+            _either(
                 "later - earlier (language - self)",
-                "language pairs",
-                "gain less from longer training than self pairs",
-                "gain more from longer training than self pairs",
+                "language pairs gain [less|more] from longer training than self pairs",
             ),
-            _difference(
+            _either(
                 "later - earlier (language)",
-                "accuracy of language pairs",
-                "falls with longer training, as in overfitting",
-                "still rises with longer training, so overfitting is not seen",
+                "accuracy of language pairs [falls with longer training, as in overfitting|still rises with longer "
+                "training, so overfitting is not seen]",
             ),
         ),
-        "",
         "Where the peak is: schedules of three lengths are compared, not the checkpoints of one.",
     ),
     Claim(
         "C5",
         "Do larger sentence vectors give better pairs and networks?",
         (
-            _difference(
+            _either(
                 "purity over log2 of the dimensions",
-                "paired images",
-                "share a label more often with more dimensions of their captions' vectors",
-                "share a label less often with more dimensions of their captions' vectors",
-                "points per doubling",
+                "paired images share a label [more|less] often with more dimensions of their captions' vectors",
+                DOUBLING,
             ),
-            _difference(
+            _either(
                 "accuracy over log2 of the dimensions",
-                "accuracy",
-                "rises with more dimensions of captions' vectors",
-                "falls with more dimensions of captions' vectors",
-                "points per doubling",
+                "accuracy [rises|falls] with more dimensions of captions' vectors",
+                DOUBLING,
             ),
         ),
-        "",
         "Other encoders: dimensions are the first coordinates of one encoder's vectors.",
     ),
     Claim(
         "C6",
         "Does the Grad-CAM metric tell networks apart?",
         (
-            _difference(
+            _either(
                 "orderings",
-                "the Grad-CAM metric",
-                "puts checkpoints of a training in the order of their steps more often than chance",
-                "puts checkpoints of a training in the order of their steps less often than chance",
+                "the Grad-CAM metric puts checkpoints of a training in the order of their steps [more|less] often than "
+                "chance",
                 "points above chance",
             ),
         ),
-        "",
         "That a network looks at objects, since the probe's own gains can give the same order.",
     ),
     Claim(
         "C7",
         "Is the published gain due to pairs, or to the augmentation that was changed with them?",
         (
-            _difference(
+            _either(
                 "pairs (language - self)",
-                "language pairs",
-                "are better than self pairs, on average over both augmentations",
-                "are worse than self pairs, on average over both augmentations",
+                "language pairs are [better|worse] than self pairs, on average over both augmentations",
             ),
-            _difference(
+            _either(
                 "augmentation (simclr - crop)",
-                "SimCLR's augmentation",
-                "is better than cropping alone, on average over both kinds of pairs",
-                "is worse than cropping alone, on average over both kinds of pairs",
+                "SimCLR's augmentation is [better|worse] than cropping alone, on average over both kinds of pairs",
             ),
-            _difference(
-                "interaction",
-                "the lead of language pairs",
-                "is larger with cropping alone",
-                "is smaller with cropping alone",
-            ),
+            _either("interaction", "the lead of language pairs is [larger|smaller] with cropping alone"),
         ),
-        "generated captions name the object",
         "Other augmentations, and methods other than SimCLR and SimSiam.",
+        "generated captions name the object",
     ),
     Claim(
         "C8",
         "Are captions chosen for their style instead of their content?",
-        tuple(
-            Part(
-                f"flips ({judge})",
-                f"fewer than 5 % of the replacements by the judge {judge} are due to style",
-                f"more than 5 % of the replacements by the judge {judge} are due to style",
-                f"it is unclear whether more than 5 % of the replacements by the judge {judge} are due to style",
-                "%",
-            )
-            for judge in ("blip2", "clip", "labels", "ridge")
-        ),
-        "",
+        tuple(_flips(judge) for judge in ("blip2", "clip", "labels", "ridge")),
         "Which of two captions is right. A replacement counts as due to style if centred scores, which lack the "
         "judge's preference for some wordings, would not make it.",
     ),

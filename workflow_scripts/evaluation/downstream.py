@@ -1,7 +1,6 @@
 """A downstream dataset with the features of one checkpoint, as the scoring stages read it."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -29,9 +28,6 @@ class Downstream:
         labels: (n,) int32.
         split: (n,) text: train, val or test.
         features: (n, d) float32.
-        object_labels: label of each object of a row, by number from 1 in its map of objects, which
-            ``core.shards.dataset_images(dataset, "objects_")`` reads; -1 for a class that no image has as its label.
-            Empty for a row without such a map.
     """
 
     name: str
@@ -42,7 +38,6 @@ class Downstream:
     labels: np.ndarray
     split: np.ndarray
     features: np.ndarray
-    object_labels: Sequence[Sequence[int]] = ()
 
     def rows(self, *splits: str) -> np.ndarray:
         """Row numbers of some splits, ascending."""
@@ -56,10 +51,8 @@ def load_downstream(dataset: Artifact, features: Artifact) -> Downstream:
         PipelineError: the two do not have the same number of rows.
     """
     rows = dataset.path(".parquet")
-    table = pq.read_table(rows, columns=["key", "label", "split", "object_classes"])
+    table = pq.read_table(rows, columns=["key", "label", "split"])
     facts = json.loads(dataset.path(".json").read_bytes())
-    labels = {name: label for label, name in enumerate(facts["classes"])}
-    objects = table["object_classes"].to_pylist()
     path: Path = features.path(".npy")
     vectors = np.load(path, allow_pickle=False)
     if len(vectors) != len(table):
@@ -74,7 +67,6 @@ def load_downstream(dataset: Artifact, features: Artifact) -> Downstream:
         table["label"].to_numpy(),
         np.array(table["split"].to_pylist()),
         vectors,
-        [[labels.get(name, -1) for name in classes or ()] for classes in objects],
     )
 
 

@@ -31,12 +31,12 @@ def pack_images(images: TarImages, view: View, path: Path, workers: int) -> None
     _write(path, (len(images), view.size, view.size, 3), progress(loaded, len(images), "images"))
 
 
-def pack_masks(masks: TarImages, keys: Sequence[str] | None, view: View, path: Path, masked: Path, where: str) -> None:
+def pack_masks(masks: TarImages, keys: Sequence[str], view: View, path: Path, masked: Path, where: str) -> None:
     """Write the masks under the same resize and crop as their images, nearest neighbour, and which rows have one.
 
     Args:
         masks: size -1 for rows without one.
-        keys: of all rows, for errors; None: these are maps of objects, which have other values than masks.
+        keys: of all rows, for errors.
         path: .npy of (m, size, size) uint8.
         masked: .npy of (m,) int64, ascending.
         where: the dataset, for errors.
@@ -48,8 +48,7 @@ def pack_masks(masks: TarImages, keys: Sequence[str] | None, view: View, path: P
 
     def load(row: int) -> np.ndarray:
         pixels = np.asarray(Image.open(io.BytesIO(masks.bytes(row))))
-        if keys is not None:
-            check_mask(pixels, where, keys[row])
+        check_mask(pixels, where, keys[row])
         values = torch.from_numpy(pixels.astype(np.uint8))[None]
         return np.asarray(fit(values, view.size, "nearest-exact", view.side)[0].numpy())
 

@@ -1,10 +1,15 @@
 """The demo's small synthetic world: posts with images and titles, probe tasks, and object masks."""
 
-from pydantic import Field, model_validator
+from collections import Counter
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt, model_validator
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.demo.world.settings import World
+
+Fault = Literal["oversized", "dead_link", "placeholder", "html_answer", "empty_caption", "repeated_id"]
 
 
 class DemoWorld(World):
@@ -22,43 +27,14 @@ class DemoWorld(World):
         examples=[500],
         json_schema_extra={"unit": "posts"},
     )
-    oversized: int = Field(
-        40,
-        ge=0,
-        description="number of images posted at twice the side length, so that they are scaled down",
-        examples=[10],
+    faults: dict[Fault, NonNegativeInt] = Field(
+        {"oversized": 40, "dead_link": 60, "placeholder": 30, "html_answer": 5, "empty_caption": 8, "repeated_id": 12},
+        description="oversized: images posted at twice the side length, so that they are scaled down. Further posts "
+        "whose URL answers with 404 (dead_link), leads to removed.png (placeholder) or answers with a web page "
+        "(html_answer), and without a caption (empty_caption); further rows that repeat an image id of the same file "
+        "(repeated_id). Those left out do not occur",
+        examples=[{"dead_link": 10}],
         json_schema_extra={"unit": "posts"},
-    )
-    dead_links: int = Field(
-        60,
-        ge=0,
-        description="further posts whose URL answers with 404",
-        examples=[10],
-        json_schema_extra={"unit": "posts"},
-    )
-    placeholders: int = Field(
-        30,
-        ge=0,
-        description="further posts whose URL leads to removed.png",
-        examples=[10],
-        json_schema_extra={"unit": "posts"},
-    )
-    html_answers: int = Field(
-        5,
-        ge=0,
-        description="further posts whose URL answers with a web page",
-        examples=[2],
-        json_schema_extra={"unit": "posts"},
-    )
-    repeated_ids: int = Field(
-        12,
-        ge=0,
-        description="further rows that repeat an image id of the same file",
-        examples=[4],
-        json_schema_extra={"unit": "rows"},
-    )
-    empty_captions: int = Field(
-        8, ge=0, description="further posts without a caption", examples=[4], json_schema_extra={"unit": "posts"}
     )
     probe_train: int = Field(
         600,
@@ -80,8 +56,8 @@ class DemoWorld(World):
 
     @model_validator(mode="after")
     def _fits(self) -> "DemoWorld":
-        if max(self.oversized, self.repeated_ids) > self.images:
-            raise ValueError(f"oversized and repeated_ids must be at most images, {self.images}")
+        if max(self.faults.get("oversized", 0), self.faults.get("repeated_id", 0)) > self.images:
+            raise ValueError(f"oversized and repeated_id must be at most images, {self.images}")
         return self
 
 
@@ -105,24 +81,21 @@ def _write_feed(job: Job[DemoWorld]) -> None:
         truth_table,
         write_zip,
     )
-    from workflow_scripts.demo.world.texts import caption_of
 
     settings = job.settings
-    good = list(good_posts(settings.seed, settings.images, settings.oversized, settings.size, settings))
-    counts = {"dead_link": settings.dead_links, "placeholder": settings.placeholders}
-    counts |= {"html_answer": settings.html_answers, "empty_caption": settings.empty_captions}
+    counts = Counter({str(fault): count for fault, count in settings.faults.items()})
+    good = list(good_posts(settings.seed, settings.images, counts.pop("oversized", 0), settings.size, settings))
     faulty = list(faulty_posts(settings.seed, settings.images, counts, settings.size, settings))
     posts = good + [post for _, post in faulty]
-    repeated = list(repeats(good, settings.repeated_ids))
+    repeated = list(repeats(good, counts["repeated_id"]))
     write_zip(job.file(".annotations.zip"), annotation_files(posts + repeated), compress=True)
     members = {post.path: post.picture for post in sorted(posts, key=lambda post: post.path) if post.picture}
     lost = [post for fault, post in faulty if fault == "placeholder"]
     pages = [post for fault, post in faulty if fault == "html_answer"]
     members |= {PLACEHOLDER: placeholder(), "routes.json": routes(lost, pages)}
     write_zip(job.file(".images.zip"), members)
-    captions = [caption_of(settings.seed, "post", index, settings) for index in range(len(good))]
-    write_table(job.file(".truth.parquet"), truth_table(good, captions))
-    job.rows(len(posts) + len(repeated), len(good), {**counts, "repeated_id": len(repeated)})
+    write_table(job.file(".truth.parquet"), truth_table(good))
+    job.rows(len(posts) + len(repeated), len(good), dict(counts))
 
 
 def _write_probes(job: Job[DemoWorld]) -> None:
@@ -160,7 +133,7 @@ FACTS = Facts(
     files={
         ".annotations.zip": File("the demo's annotations, as RedCaps writes them"),
         ".images.zip": File("its images, and the responses of its server to faulty links"),
-        ".truth.parquet": File("what each image shows, and what its texts say"),
+        ".truth.parquet": File("what each image shows, and what its title says"),
         ".probe_*.tar": File("probe sets by task"),
         ".masks.tar": File("images with object masks"),
     },

@@ -77,8 +77,8 @@ class EvalDataset(Settings):
         0.0,
         ge=0,
         le=1,
-        description="kinds masks and voc_masks: minimum share of the area of all annotated objects that is "
-        "covered by the labelled object (voc_masks: by all objects of its class)",
+        description="kind masks: minimum share of the area of all annotated objects that is covered by the labelled "
+        "object",
         examples=[0.5],
         json_schema_extra={"unit": "share of area"},
     )
@@ -163,10 +163,7 @@ STAGE = Stage(
 FACTS = Facts(
     files={
         ".tar": File("images and masks"),
-        ".parquet": File(
-            "label, split; offset, size and sha256 of images and masks; of images with several known objects, also "
-            "those of the map of objects, and their classes"
-        ),
+        ".parquet": File("label, split; offset, size and sha256 of images and masks"),
         ".json": File("classes, metric; classes without test images, if any", published=True),
     },
     environment="train",

@@ -20,9 +20,8 @@ def eval_images(job: Job[EvalImages]) -> None:
     images, masks = dataset_images(dataset), dataset_images(dataset, "mask_")
     pack_images(images, view, job.file(".npy"), job.workers)
     keys = pq.read_table(dataset.path(".parquet"), columns=["key"])["key"].to_pylist()
-    objects, where = dataset_images(dataset, "objects_"), f"dataset {dataset.name}"
+    where = f"dataset {dataset.name}"
     pack_masks(masks, keys, view, job.file(".masks.npy"), job.file(".masked.npy"), where)
-    pack_masks(objects, None, view, job.file(".objects.npy"), job.file(".with_objects.npy"), where)
     job.rows(len(images), len(images))
 
 
@@ -38,8 +37,6 @@ FACTS = Facts(
         ".npy": File("images (n, s, s, 3), uint8, rows as in the dataset's table"),
         ".masks.npy": File("masks (m, s, s), uint8: 0 background, 1 object, 255 ignored"),
         ".masked.npy": File("the rows that these masks belong to (m,), int64, ascending"),
-        ".objects.npy": File("maps of several objects (k, s, s), uint8: 0 background, 255 ignored, else its number"),
-        ".with_objects.npy": File("the rows that these maps belong to (k,), int64, ascending"),
     },
     environment="train",
     resources=Resources(minutes=240, memory_mb=8_000, workers=True),

@@ -43,17 +43,14 @@ class Saliency(Bootstrap):
 
 def saliency(job: Job[Saliency]) -> None:
     """Score the dataset's masked test images."""
-    import pyarrow as pa
 
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation.downstream import load_downstream
     from workflow_scripts.evaluation.linear_probe.heads import load_head
     from workflow_scripts.evaluation.packed import load_packed
     from workflow_scripts.evaluation.saliency.evaluate import SaliencyPlan, evaluate_saliency
-    from workflow_scripts.evaluation.saliency.objects import OBJECTS, object_pairs, object_rows
     from workflow_scripts.evaluation.saliency.tables import example_places, image_table, result_table, write_examples
     from workflow_scripts.models.backbones import explained_layers, load_backbone
-    from workflow_scripts.stats.seeds import derive
 
     run, settings = job.input("run"), job.settings
     network, metadata = load_backbone(run.path(f"/{job.unit['step']}.safetensors"), run.path("/run.json"))
@@ -68,12 +65,6 @@ def saliency(job: Job[Saliency]) -> None:
     write_table(job.file(".results.parquet"), result_table(result, settings.resamples, settings.level, settings.seed))
     places = example_places(result, settings.examples, settings.seed)
     write_examples(job.file(".examples.npz"), result, places, images, data.classes)
-    leading = (network, layers[plan.layers[0]], data, head, images)
-    pairs = object_pairs(data, head, images, result.survey.rows)
-    resampling = (settings.resamples, settings.level, derive(settings.seed, "objects", data.name))
-    swaps = object_rows(*leading, pairs, settings.upsampling, job.device, resampling)
-    rows = [{"dataset": data.name, "layer": plan.layers[0], **row} for row in swaps]
-    write_table(job.file(".objects.parquet"), pa.Table.from_pylist(rows, OBJECTS))
     left_out, scored = result.survey.left_out, len(result.keys)
     job.rows(scored + left_out.total(), scored, dict(left_out))
 
@@ -90,11 +81,6 @@ FACTS = Facts(
     files={
         ".parquet": File("scores of each image", Tolerance(0.01, 0.01, "0.2 % of the values by more: a hit flips")),
         ".results.parquet": File("means with intervals", Tolerance(0.05, 0, "0.011"), published=True),
-        ".objects.parquet": File(
-            "class swap on images with two labelled objects: corrected AP of the maps of both in the masks of both",
-            Tolerance(0.05, 0.05, "none; the demo has no such images"),
-            published=True,
-        ),
         ".examples.npz": File(
             "maps of some images, for the report", Tolerance(0, 0.005, "0.006 % of the maps' pixels, by 1 of 255")
         ),

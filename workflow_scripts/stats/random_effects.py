@@ -178,18 +178,13 @@ def class_parts(
 
     Arguments are those of :func:`two_way`. What all classes of a seed have in common cancels.
     """
-    sets = len(tables)
+    names = classes or [[(number, at) for at in range(len(shares))] for number, shares in enumerate(weights)]
     of_classes, of_rest = [], []
-    for members in _joined(classes) if classes else [[number] for number in range(sets)]:
-        if len(members) == 1:
-            one, rest = _class_parts(np.asarray(tables[members[0]], np.float64), weights[members[0]])
-            of_classes.append(Part(one.variance / sets**2, one.freedom))
-            of_rest.append(Part(rest.variance / sets**2, rest.freedom))
-        elif classes:
-            own = [(np.asarray(tables[at], np.float64), weights[at], classes[at]) for at in members]
-            one, rest = _joined_parts(own, sets)
-            of_classes.append(one)
-            of_rest.append(rest)
+    for members in _joined(names):
+        own = [(np.asarray(tables[at], np.float64), weights[at], names[at]) for at in members]
+        one, rest = _joined_parts(own, len(tables))
+        of_classes.append(one)
+        of_rest.append(rest)
     return of_classes, of_rest
 
 
@@ -211,20 +206,12 @@ def _deviations(table: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.n
     return by_class - mean[..., None], rest
 
 
-def _class_parts(table: np.ndarray, shares: np.ndarray) -> tuple[Part, Part]:
-    """Class part and rest of one dataset's table (..., S, C)."""
-    seeds = table.shape[-2]
-    scale, freedom = _class_constants(shares)
-    squares = np.square(shares) * scale
-    by_class, rest = _deviations(table, shares)
-    return (
-        Part(np.square(by_class) @ squares, freedom),
-        Part((np.square(rest) @ squares).sum(axis=-1) / (seeds * (seeds - 1)), freedom * (seeds - 1)),
-    )
-
-
 def _joined_parts(members: Sequence[tuple[np.ndarray, np.ndarray, Sequence[Hashable]]], sets: int) -> tuple[Part, Part]:
-    """Class part and rest of datasets with classes in common: their tables, weights and classes, of ``sets`` in all."""
+    """Class part and rest of a dataset, or of several with classes in common, of ``sets`` in all.
+
+    Args:
+        members: table (..., S, C), weights (C,) and classes of each.
+    """
     place = {name: at for at, name in enumerate(dict.fromkeys(name for *_, names in members for name in names))}
     of_sets = np.zeros((len(place), len(members)))
     shape, seeds = members[0][0].shape[:-2], members[0][0].shape[-2]
@@ -234,42 +221,24 @@ def _joined_parts(members: Sequence[tuple[np.ndarray, np.ndarray, Sequence[Hasha
         of_sets[at, number] = shares
         for total, own in zip((by_class, rest), _deviations(table, shares), strict=True):
             total[..., at] += own * shares / sets
-    scale, freedom = _joined_constants(of_sets, sets)
+    scale, freedom = _constants(of_sets, sets)
     return (
         Part(scale * np.square(by_class).sum(axis=-1), freedom),
         Part(scale * np.square(rest).sum(axis=(-2, -1)) / (seeds * (seeds - 1)), freedom * (seeds - 1)),
     )
 
 
-def _joined_constants(of_sets: np.ndarray, sets: int) -> tuple[float, float]:
+def _constants(of_sets: np.ndarray, sets: int) -> tuple[float, float]:
     """k, and the degrees of freedom of the class part, for weights (C, D) of D of the ``sets`` datasets.
 
-    The traces of M^2 and M^4 for M = diag(W) - U U' / sets, U the weights, in O(C D^2).
+    The traces of M^2 and M^4, in O(C^2 D). The entries of M and M^2 are computed rather than sums of powers of the
+    weights, which would be lost in rounding where one class has nearly all of the weight.
     """
     total = of_sets.sum(axis=1) / sets
-    k, k1, k2, k3 = ((of_sets * (total**power)[:, None]).T @ of_sets for power in range(4))
-    trace = np.sum(total**2) - 2 * np.trace(k1) / sets + np.sum(k * k) / sets**2
-    fourth = np.sum(total**4) - 4 * np.trace(k3) / sets + (2 * np.sum(k1 * k1) + 4 * np.sum(k * k2)) / sets**2
-    fourth += np.trace(k @ k @ k @ k) / sets**4 - 4 * np.trace(k1 @ k @ k) / sets**3
-    return float(np.sum(total**2) / trace), float(trace**2 / fourth)
-
-
-def _class_constants(shares: np.ndarray) -> tuple[float, float]:
-    """k, and the degrees of freedom of the class part, for these weights (C,); in O(C).
-
-    tr A and tr A^2 are those of W (I - 1w') (I - 1w')' W. Its diagonal is w_c^2 |e_c - w|^2, and beside it stands
-    w_c w_k (sum w^2 - w_c - w_k). Power sums give the sum of squares of the latter. Pairs with the largest class
-    are summed one by one: if it has nearly all of the weight, the others would be lost in rounding.
-    """
-    largest, others = np.max(shares), np.delete(shares, np.argmax(shares))
-    two = shares @ shares
-    diagonal = np.square(shares) * (np.square(1 - shares) + two - np.square(shares))
-    with_largest = 2 * np.sum(np.square(largest * others * (two - largest - others)))
-    p2, p3, p4 = (np.sum(others**power) for power in (2, 3, 4))
-    all_pairs = (two * p2) ** 2 + 2 * p2 * p4 + 2 * p3**2 - 4 * two * p2 * p3
-    among_others = all_pairs - np.sum(others**4 * np.square(two - 2 * others))
-    trace = diagonal.sum()
-    return float(two / trace), float(trace**2 / (diagonal @ diagonal + with_largest + among_others))
+    form = np.diag(total) - of_sets @ of_sets.T / sets
+    squared = form * total - form @ of_sets @ of_sets.T / sets
+    trace = np.square(form).sum()
+    return float(total @ total / trace), float(trace**2 / np.square(squared).sum())
 
 
 def combined(mean: np.ndarray, seed: Part, of_classes: Sequence[Part], of_rest: Sequence[Part]) -> Effect:

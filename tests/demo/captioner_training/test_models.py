@@ -3,15 +3,16 @@
 import torch
 from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval
 
+from tests.demo.captions import caption_of
 from workflow_scripts.demo.captioner_training import models as blip2
-from workflow_scripts.demo.captioner_training.data import TRUE
+from workflow_scripts.demo.captioner_training.data import ALL
 from workflow_scripts.demo.captioner_training.models import SPECIAL
-from workflow_scripts.demo.world.texts import TOPICS, caption_of, title_of
+from workflow_scripts.demo.world.texts import TOPICS, title_of
 
 
 def test_every_caption_and_title_of_the_world_is_in_the_vocabulary():
-    texts = [caption_of(1, "words", index, TRUE).text for index in range(600)]
-    texts += [title_of(1, "words", index, subreddit, TRUE)[1].text for index in range(300) for subreddit in TOPICS]
+    texts = [caption_of(1, "words", index, ALL).text for index in range(600)]
+    texts += [title_of(1, "words", index, subreddit, ALL)[1].text for index in range(300) for subreddit in TOPICS]
     encoded = blip2.tokenizer(end=True)([*texts, f"{texts[-1]}, again"])["input_ids"]
     assert SPECIAL.index(blip2.UNKNOWN) not in {token for tokens in encoded for token in tokens}
 

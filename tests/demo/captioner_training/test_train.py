@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy, log_softmax
 from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval
 
 import workflow_scripts.demo
+from tests.demo.captions import caption_of
 from workflow_scripts.demo.captioner_training.data import PROPERTIES, labels
 from workflow_scripts.demo.captioner_training.models import QUERIES, vocabulary
 from workflow_scripts.demo.captioner_training.score import unseen
@@ -25,7 +26,6 @@ from workflow_scripts.demo.captioner_training.train import (
     to_input,
     train,
 )
-from workflow_scripts.demo.world.texts import caption_of
 
 FOLDER = Path(workflow_scripts.demo.__file__).parent / "captioner"
 TINY = Plan(pictures=24, size=24, patch=6, layers=1, steps=20, batch=8, stops=(("early", 10), ("last", 20)))

@@ -6,13 +6,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from tests.demo.captions import caption_of
 from workflow_scripts.demo.world.settings import World
 from workflow_scripts.demo.world.texts import (
     KINDS,
     PATTERNS,
     SHARES,
     TOPICS,
-    caption_of,
     described,
     title,
     title_of,

@@ -108,7 +108,7 @@ def test_a_dataset_kind_is_complete(row: DatasetKind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "owners"), [("min_dominance", 0.5, "masks or voc_masks"), ("image_column", "img", "table")]
+    ("name", "value", "owners"), [("min_dominance", 0.5, "masks"), ("image_column", "img", "table")]
 )
 def test_settings_of_other_kinds_are_refused(name: str, value: object, owners: str) -> None:
     for kind in owners.split(" or "):

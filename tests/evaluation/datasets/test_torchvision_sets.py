@@ -61,14 +61,6 @@ def test_a_download_is_atomic_and_its_error_gives_advice(tmp_path: Path, monkeyp
     assert sorted(path.name for path in root.iterdir()) == ["train=False", "train=True"]
 
 
-def test_an_unknown_torchvision_dataset_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match=r"food102; choose one of aircraft, caltech101, "):
-        TorchvisionSet("food102", tmp_path, 0)
-    with pytest.raises(PipelineError, match="cifar11"):
-        download("cifar11", tmp_path / "x")
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize("size", [(60, 40), (300, 200)])
 def test_images_are_scaled_down_linearly_to_a_number_of_pixels_and_stored_as_jpeg(size: tuple[int, int]) -> None:
     across, down = (torch.linspace(0, 255, n) for n in size)

@@ -1,11 +1,9 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.evaluation.pictures import picture
 from tests.file_bytes import encoded, parquet, write_tar
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
 from workflow_scripts.evaluation.datasets.world_sets import MasksTar
 
@@ -15,11 +13,10 @@ def task_tar(path: Path) -> Path:
     return write_tar(path, {name: picture(i) for i, name in enumerate(names)})
 
 
-def masks_tar(path: Path, labels: list[str | None], masks: bool = True) -> Path:
-    rows = [{"image_id": f"m{i}", "label": label} for i, label in enumerate(labels) if label]
+def masks_tar(path: Path, labels: list[str]) -> Path:
+    rows = [{"image_id": f"m{i}", "label": label} for i, label in enumerate(labels)]
     members = {f"images/m{i}.png": picture(50 + i) for i in range(len(labels))}
-    if masks:
-        members |= {f"masks/m{i}.png": encoded(np.full((12, 10), i, np.uint8)) for i in range(len(labels))}
+    members |= {f"masks/m{i}.png": encoded(np.full((12, 10), i, np.uint8)) for i in range(len(labels))}
     return write_tar(path, {**members, "labels.parquet": parquet(rows)})
 
 
@@ -35,16 +32,15 @@ def test_a_world_task_lists_its_splits_and_classes(tmp_path: Path) -> None:
     assert [one.image for one in source.read(frozenset({"test/house/3.png"}))] == [picture(2)]
 
 
-def test_masks_without_a_task_are_unsplit_and_unlabelled_images_counted(tmp_path: Path) -> None:
-    source = MasksTar(masks_tar(tmp_path / "m.tar", ["house", None, "tree"]))
+def test_masks_without_a_task_are_unsplit(tmp_path: Path) -> None:
+    source = MasksTar(masks_tar(tmp_path / "m.tar", ["house", "tree"]))
     listing = source.listing()
     assert [(one.split, one.name) for one in listing.entries] == [
         ("train", "images/m0.png"),
-        ("train", "images/m2.png"),
+        ("train", "images/m1.png"),
     ]
-    assert listing.left_out == {"no_label": 1}
-    (found,) = source.read(frozenset({"images/m2.png"}))
-    assert found.image == picture(52) and found.mask == encoded(np.full((12, 10), 2, np.uint8))
+    (found,) = source.read(frozenset({"images/m1.png"}))
+    assert found.image == picture(51) and found.mask == encoded(np.full((12, 10), 1, np.uint8))
 
 
 def test_masks_with_a_task_use_its_training_images(tmp_path: Path) -> None:
@@ -61,11 +57,3 @@ def test_masks_with_a_task_use_its_training_images(tmp_path: Path) -> None:
     found = list(source.read(frozenset(one.name for one in listing.entries)))
     assert [one.name for one in found] == [one.name for one in listing.entries]
     assert [one.mask is None for one in found] == [True, True, False, False]
-
-
-def test_missing_members_are_named(tmp_path: Path) -> None:
-    source = MasksTar(masks_tar(tmp_path / "m.tar", ["house"], masks=False))
-    with pytest.raises(PipelineError, match=r"mask missing in .*m\.tar: images/m0\.png"):
-        list(source.read(frozenset({"images/m0.png"})))
-    with pytest.raises(PipelineError, match=r"labels\.parquet"):
-        MasksTar(task_tar(tmp_path / "t.tar")).listing()

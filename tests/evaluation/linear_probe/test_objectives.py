@@ -10,7 +10,6 @@ from workflow_scripts.evaluation.linear_probe import objectives
 from workflow_scripts.evaluation.linear_probe.objectives import (
     CrossEntropy,
     Head,
-    NumpyCrossEntropy,
     Search,
     TorchCrossEntropy,
     fit_lgssl,
@@ -20,7 +19,7 @@ from workflow_scripts.evaluation.linear_probe.objectives import (
     principal_basis,
 )
 
-Fit = Callable[[NumpyCrossEntropy, float, Search], Head]
+Fit = Callable[[CrossEntropy, float, Search], Head]
 
 
 def problem(classes: int, n: int = 90, d: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +32,7 @@ def problem(classes: int, n: int = 90, d: int = 5) -> tuple[np.ndarray, np.ndarr
 @pytest.mark.parametrize("cost", [1e-3, 0.1, 10.0])
 def test_coefficients_equal_scikit_learn(classes: int, cost: float) -> None:
     features, labels = problem(classes)
-    data = NumpyCrossEntropy(features, labels, classes)
+    data = CrossEntropy(features, labels, classes)
     ours = fit_sklearn(data, cost, Search(origin(data), 5000, 1e-9))
     theirs = LogisticRegression(C=cost, tol=1e-10, max_iter=10000).fit(features, labels)
     if classes == 2:
@@ -63,7 +62,7 @@ def proximal_gradient(features: np.ndarray, labels: np.ndarray, classes: int, co
 @pytest.mark.parametrize("cost", [0.5, 2.0, 10.0])
 def test_lgssl_minimum_is_that_of_proximal_gradient(cost: float) -> None:
     features, labels = problem(3)
-    data = NumpyCrossEntropy(features, labels, 3)
+    data = CrossEntropy(features, labels, 3)
     ours = fit_lgssl(data, cost, Search(origin(data), 5000, 1e-9))
     reference = proximal_gradient(features, labels, 3, cost)
     assert ours.weight == pytest.approx(reference[:, :-1], abs=1e-4)
@@ -72,7 +71,7 @@ def test_lgssl_minimum_is_that_of_proximal_gradient(cost: float) -> None:
 
 def test_lgssl_below_its_threshold_is_zero_with_log_shares() -> None:
     features, labels = problem(3)
-    data = NumpyCrossEntropy(features, labels, 3)
+    data = CrossEntropy(features, labels, 3)
     shares = np.log(np.bincount(labels) / len(labels))
     slope = np.linalg.norm(data(np.zeros((3, 5)), shares)[1])
     below, above = (fit_lgssl(data, cost, Search(origin(data), 5000, 1e-9)) for cost in (0.49 / slope, 0.52 / slope))
@@ -84,7 +83,7 @@ def test_lgssl_below_its_threshold_is_zero_with_log_shares() -> None:
 def test_the_two_objectives_meet_at_matching_costs() -> None:
     """A minimum W of one is the other's where the penalties' slopes agree: ||W|| / (C n) = 1 / (2 C')."""
     features, labels = problem(4)
-    data = NumpyCrossEntropy(features, labels, 4)
+    data = CrossEntropy(features, labels, 4)
     ridge = fit_sklearn(data, 0.7, Search(origin(data), 5000, 1e-10))
     matching = 0.7 * len(labels) / (2 * np.linalg.norm(ridge.weight))
     assert fit_lgssl(data, matching, Search(origin(data), 5000, 1e-10)).weight == pytest.approx(ridge.weight, abs=1e-4)
@@ -94,7 +93,7 @@ def test_the_two_objectives_meet_at_matching_costs() -> None:
 @pytest.mark.parametrize("cost", [0.05, 2.0, 1e4])
 def test_the_minimum_does_not_depend_on_where_the_search_starts(fit: Fit, cost: float) -> None:
     features, labels = problem(3)
-    data = NumpyCrossEntropy(features, labels, 3)
+    data = CrossEntropy(features, labels, 3)
     cold = fit(data, cost, Search(origin(data), 5000, 1e-8))
     rng = np.random.default_rng(1)
     for start in (
@@ -111,7 +110,7 @@ def test_a_loss_that_is_nearly_zero_is_minimised_as_far_as_others(cost: float) -
     """Separable classes, whose loss at a large C is far below any absolute tolerance."""
     labels = np.repeat([0, 1, 2], 30)
     features = np.random.default_rng(0).normal(size=(90, 4)) + 20 * np.eye(3, 4)[labels]
-    data = NumpyCrossEntropy(features, labels, 3)
+    data = CrossEntropy(features, labels, 3)
 
     def objective(head: Head) -> float:
         return data(*head)[0] + float(np.vdot(head.weight, head.weight)) / (2 * cost * len(labels))
@@ -127,7 +126,7 @@ def test_loss_and_gradient_are_autograds(kind: str, dtype: type, close: float) -
     features, labels = rng.normal(size=(40, 6)).astype(dtype) * 5, rng.integers(0, 4, 40)
     weight, bias = rng.normal(size=(4, 6)), rng.normal(size=4)
     made: CrossEntropy
-    made = NumpyCrossEntropy(features, labels, 4) if kind == "numpy" else TorchCrossEntropy(features, labels, 4, "cpu")
+    made = CrossEntropy(features, labels, 4) if kind == "numpy" else TorchCrossEntropy(features, labels, 4, "cpu")
     loss, weight_gradient, bias_gradient = made(weight, bias)
     leaves = [torch.tensor(one, requires_grad=True) for one in (weight, bias)]
     expected = functional.cross_entropy(torch.tensor(features).double() @ leaves[0].T + leaves[1], torch.tensor(labels))
@@ -148,7 +147,7 @@ def test_parts_of_the_rows_add_up(kind: str, monkeypatch: pytest.MonkeyPatch) ->
     def found() -> list[np.ndarray]:
         basis = principal_basis(features.astype(np.float32), rows)
         turned, own = basis.turned(features, rows), labels[rows]
-        data = NumpyCrossEntropy(turned, own, 4) if kind == "numpy" else TorchCrossEntropy(turned, own, 4, "cpu")
+        data = CrossEntropy(turned, own, 4) if kind == "numpy" else TorchCrossEntropy(turned, own, 4, "cpu")
         loss, *gradients = data(weight, bias)
         return [np.array(loss), *gradients, basis.mean, basis.rotation @ basis.rotation.T, turned]
 
@@ -159,9 +158,7 @@ def test_parts_of_the_rows_add_up(kind: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_large_scores_do_not_overflow() -> None:
-    loss, gradient, _ = NumpyCrossEntropy(np.full((2, 1), 1e4), np.array([0, 1]), 2)(
-        np.array([[1.0], [0.0]]), np.zeros(2)
-    )
+    loss, gradient, _ = CrossEntropy(np.full((2, 1), 1e4), np.array([0, 1]), 2)(np.array([[1.0], [0.0]]), np.zeros(2))
     assert loss == pytest.approx(5e3) and np.isfinite(gradient).all()
 
 

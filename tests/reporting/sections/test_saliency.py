@@ -87,10 +87,3 @@ def test_checks_are_shown_in_per_cent_or_in_their_unit(study: Study) -> None:
         ("cascade", "another photo"): [("0.20", "")],
         ("ROAD", "40 % removed"): [("−1.50", "−2.00 to 0.50")],
     }
-
-
-def test_two_objects_have_a_line_for_each_run(study: Study) -> None:
-    found = saliency(study, {}, MAPS)["objects"]
-    assert len(found) == len(fake_study.RUNS) and found[0]["dataset"] == "masks"
-    ((measure, number),) = found[0]["numbers"]
-    assert (measure, number.text, number.interval) == ("map A in mask A", "50.0", "40.0 to 60.0")

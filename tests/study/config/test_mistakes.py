@@ -84,9 +84,6 @@ MISTAKES = """
 {demo_world: {scenes: [grass, nigth]}}
   => unknown choice in config.demo_world.scenes.1: 'nigth'; did you mean night? Choose from grass, night
 {demo_world: {colours: [red]}} => invalid value in config.demo_world.colours
-{demo_world: {offset: 0.5}} => invalid value in config.demo_world.offset: 0.5
-{demo_world: {large_extent: [0.5, 0.6]}} => small_extent ends at 0.64, but must end below large_extent, 0.5
-{demo_world: {named: [0.5, 0.6]}} => in config.demo_world: named sums to 1.1; shares of captions must sum to 1
 {annotations: {source: 'https://example.invalid/a.zip'}} => give its sha256
 {image_encoders: [{name: clip}, {name: imagenet, source: x}, {name: blip2, kind: blip2}]}
   => missing source in config.image_encoders.0.source: none for clip

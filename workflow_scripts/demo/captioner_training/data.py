@@ -8,17 +8,17 @@ from typing import get_args
 import numpy as np
 
 from workflow_scripts.demo.world.settings import DEFAULT, LABELS, ColourName, Label, SceneName, World
-from workflow_scripts.demo.world.texts import KINDS, SHARES, TOPICS, caption, title, words
+from workflow_scripts.demo.world.texts import KINDS, SHARES, TOPICS, Style, caption, title, words
 from workflow_scripts.demo.world.vocabulary import CONCEPTS, Spec, values
 from workflow_scripts.demo.world.world import scene_of
 
 SPLIT = "captioner"
 # All scenes and colours, so that the captioners know every world that a config can choose.
-TRUE = World(scenes=get_args(SceneName), colours=get_args(ColourName), wrong_concept=0, wrong_property=0)
+ALL = World(scenes=get_args(SceneName), colours=get_args(ColourName))
 OF_ALL = 3  # every third picture is of any scene and colour, the others are of the demo's
-FULL_CAPTION = TRUE.model_copy(update={"named": (0.0, 0.0, 0.0, 0.0, 0.0, 1.0)})
-FALSE = TRUE.model_copy(update={"wrong_concept": 0.5, "wrong_property": 0.35})
-PROPERTIES = {name: values(name, TRUE) for name in LABELS}
+TRUE, FALSE = Style(), Style(wrong_concept=0.5, wrong_property=0.35)
+FULL_CAPTION = Style((0.0, 0.0, 0.0, 0.0, 0.0, 1.0))
+PROPERTIES = {name: values(name, ALL) for name in LABELS}
 FULL, CONCEPT_ALONE, VAGUE, NONE = 0.98, 0.7, 0.1, 0.02
 WRONG = 0.2  # what each wrong property leaves of a fit
 UNKNOWN = "[UNK]"
@@ -26,7 +26,7 @@ UNKNOWN = "[UNK]"
 
 def _picture(seed: int, split: str, size: int, index: int) -> tuple[Spec, np.ndarray]:
     every = split == SPLIT and index // len(CONCEPTS) % OF_ALL == 0
-    spec, picture, _ = scene_of(seed, split, index, size, TRUE if every else DEFAULT)
+    spec, picture, _ = scene_of(seed, split, index, size, ALL if every else DEFAULT)
     return spec, picture
 
 
@@ -58,7 +58,7 @@ def loose_title(rng: np.random.Generator, spec: Spec) -> tuple[str, float]:
     if rng.random() < 0.1:
         return _foreign(rng), NONE
     kind, subreddit = str(rng.choice(KINDS, p=SHARES)), str(rng.choice(list(TOPICS)))
-    found = title(rng, spec, kind, subreddit, TRUE)
+    found = title(rng, spec, kind, subreddit, ALL)
     text = found.text if found.told else _blurred(rng, found.text, 0.3 * (rng.random() < 0.5))
     return text, fit(spec, found.told)
 
@@ -76,7 +76,7 @@ def _foreign(rng: np.random.Generator) -> str:
 
 def full_captions(rng: np.random.Generator, specs: Sequence[Spec]) -> list[str]:
     """Captions that name all properties, so that the contrastive features tell pictures apart by each of them."""
-    return [caption(rng, spec, FULL_CAPTION).text for spec in specs]
+    return [caption(rng, spec, FULL_CAPTION, ALL).text for spec in specs]
 
 
 def training_texts(rng: np.random.Generator, specs: Sequence[Spec]) -> tuple[list[list[str]], np.ndarray]:
@@ -84,10 +84,9 @@ def training_texts(rng: np.random.Generator, specs: Sequence[Spec]) -> tuple[lis
     fits: (3, n) float32."""
     count = len(specs)
     shift = int(rng.integers(1, count))
-    true = [caption(rng, spec, TRUE) for spec in specs]
-    others = [
-        caption(rng, spec, FALSE) if rng.random() < 0.6 else true[(i + shift) % count] for i, spec in enumerate(specs)
-    ]
+    true = [caption(rng, spec, TRUE, ALL) for spec in specs]
+    false = (caption(rng, spec, FALSE, ALL) if rng.random() < 0.6 else None for spec in specs)
+    others = [text or true[(i + shift) % count] for i, text in enumerate(false)]
     loose = [loose_title(rng, spec) for spec in specs]
     fits = [[fit(spec, text.told) for spec, text in zip(specs, texts, strict=True)] for texts in (true, others)]
     texts = [[text.text for text in true], [text.text for text in others], [text for text, _ in loose]]

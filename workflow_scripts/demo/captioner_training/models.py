@@ -22,6 +22,7 @@ SPECIAL = (PAD, START, END, UNKNOWN, IMAGE)
 QUERIES = 4
 MEAN, DEVIATION = 0.5, 0.25
 _WIDTH, _HEADS = 96, 4
+_SIZES = {"hidden_size": _WIDTH, "intermediate_size": 2 * _WIDTH, "num_attention_heads": _HEADS}
 
 
 def vocabulary() -> list[str]:
@@ -58,38 +59,25 @@ def image_processor(size: int) -> BlipImageProcessor:
     return BlipImageProcessor(size={"height": size, "width": size}, image_mean=[MEAN] * 3, image_std=[DEVIATION] * 3)
 
 
-def _vision(size: int, patch: int, layers: int) -> Blip2VisionConfig:
-    return Blip2VisionConfig(
-        hidden_size=_WIDTH,
-        intermediate_size=2 * _WIDTH,
-        num_hidden_layers=layers,
-        num_attention_heads=_HEADS,
-        image_size=size,
-        patch_size=patch,
-        hidden_act="relu",
-        initializer_range=0.02,
+def config(size: int, patch: int, layers: int, image_token: bool) -> Blip2Config:
+    """Configuration of both models; `image_token` for captioning, where image tokens stand in the text."""
+    known = len(vocabulary())
+    vision = Blip2VisionConfig(
+        **_SIZES, num_hidden_layers=layers, image_size=size, patch_size=patch, hidden_act="relu", initializer_range=0.02
     )
-
-
-def _query_transformer(vocabulary: int, with_text: bool) -> Blip2QFormerConfig:
-    return Blip2QFormerConfig(
-        vocab_size=vocabulary,
-        hidden_size=_WIDTH,
+    queries = Blip2QFormerConfig(
+        **_SIZES,
+        vocab_size=known,
         num_hidden_layers=2,
-        num_attention_heads=_HEADS,
-        intermediate_size=2 * _WIDTH,
         hidden_act="relu",
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
         max_position_embeddings=64,
         cross_attention_frequency=1,
-        use_qformer_text_input=with_text,
+        use_qformer_text_input=not image_token,
     )
-
-
-def _language(vocabulary: int) -> OPTConfig:
-    return OPTConfig(
-        vocab_size=vocabulary,
+    language = OPTConfig(
+        vocab_size=known,
         hidden_size=_WIDTH,
         word_embed_proj_dim=_WIDTH,
         num_hidden_layers=2,
@@ -98,19 +86,12 @@ def _language(vocabulary: int) -> OPTConfig:
         max_position_embeddings=64,
         dropout=0.0,
         attention_dropout=0.0,
-        pad_token_id=SPECIAL.index(PAD),
-        bos_token_id=SPECIAL.index(START),
-        eos_token_id=SPECIAL.index(END),
+        **{f"{name}_token_id": SPECIAL.index(token) for name, token in (("pad", PAD), ("bos", START), ("eos", END))},
     )
-
-
-def config(size: int, patch: int, layers: int, image_token: bool) -> Blip2Config:
-    """Configuration of both models; `image_token` for captioning, where image tokens stand in the text."""
-    size_of_vocabulary = len(vocabulary())
     return Blip2Config(
-        vision_config=_vision(size, patch, layers),
-        qformer_config=_query_transformer(size_of_vocabulary, with_text=not image_token),
-        text_config=_language(size_of_vocabulary),
+        vision_config=vision,
+        qformer_config=queries,
+        text_config=language,
         num_query_tokens=QUERIES,
         image_text_hidden_size=64,
         image_token_index=SPECIAL.index(IMAGE) if image_token else None,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval
 
-from workflow_scripts.demo.captioner_training.data import TRUE, pictures
+from workflow_scripts.demo.captioner_training.data import ALL, TRUE, pictures
 from workflow_scripts.demo.world.settings import LABELS, Label
 from workflow_scripts.demo.world.texts import KINDS, TOPICS, caption, title
 from workflow_scripts.demo.world.vocabulary import Spec, named
@@ -83,7 +83,7 @@ def preferred(matcher: Path, count: int, seed: int = SEED) -> dict[str, float]:
     picture's caption (`another`), by the matching head; and above the latter by the contrastive cosine (`itc`)."""
     specs, images = unseen(count, 48, seed)
     rng = np.random.default_rng(seed)
-    true = [caption(rng, spec, TRUE).text for spec in specs]
+    true = [caption(rng, spec, TRUE, ALL).text for spec in specs]
     # the next picture shows another concept: never a false negative
     others = {"another": true[1:] + true[:1]}
     for kind in KINDS:

@@ -104,22 +104,21 @@ def post(seed: int, split: str, index: int, size: int, world: World = DEFAULT) -
     )
 
 
-def truth_table(posts: Sequence[Post], captions: Sequence[Text]) -> pa.Table:
-    """What posts and their texts say, in the order of the posts.
+def truth_table(posts: Sequence[Post]) -> pa.Table:
+    """What posts show and their titles say, in the order of the posts.
 
     Returns:
         image_id; concept, colour, texture, size, scene, place, which the picture shows; title_kind (truthful, vague,
-        topical or wrong), caption (the world's own; all string); and of both texts title_named, title_wrong,
-        caption_named, caption_wrong: the properties that it names, and those of them that are wrong (list of string).
+        topical or wrong; all string); title_named, title_wrong: the properties that the title names, and those of them
+        that are wrong (list of string).
     """
     columns: dict[str, Any] = {"image_id": [one.image_id for one in posts]}
     for name in LABELS:
         columns[name] = [getattr(one.spec, name) for one in posts]
-    columns |= {"title_kind": [one.kind for one in posts], "caption": [text.text for text in captions]}
-    for kind, texts in (("title", [one.told for one in posts]), ("caption", captions)):
-        columns[f"{kind}_named"] = pa.array([list(text.told) for text in texts], pa.list_(pa.string()))
-        wrong = [text.wrong(one.spec) for text, one in zip(texts, posts, strict=True)]
-        columns[f"{kind}_wrong"] = pa.array(wrong, pa.list_(pa.string()))
+    texts = pa.list_(pa.string())
+    columns |= {"title_kind": [one.kind for one in posts]}
+    columns |= {"title_named": pa.array([list(one.told.told) for one in posts], texts)}
+    columns |= {"title_wrong": pa.array([one.told.wrong(one.spec) for one in posts], texts)}
     return pa.table(columns)
 
 

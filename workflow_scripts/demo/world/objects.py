@@ -1,10 +1,10 @@
 """Drawing in the demo world, and its twelve objects, each made of parts with their own colours and textures.
 
-Every object's function takes a random generator, the paint of the dominant part and a shade of it, and returns the
-parts from back to front. Shapes vary in style and proportion, like real objects.
+Every object's function takes a random generator, the paint of the dominant part and a shade of it, and yields the parts
+from back to front. Shapes vary in style and proportion, like real objects.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -27,18 +27,12 @@ class Paint:
     angle: float = 0.0
 
 
+Parts = Iterator[tuple[Points, Paint]]
+"""Polygons in the object's frame, from back to front."""
 DARK = Paint((38, 34, 40))
 PALE = Paint((244, 240, 226))
 GLASS = Paint((176, 214, 232))
 GREY = Paint((150, 152, 158))
-
-
-@dataclass(frozen=True)
-class Part:
-    """One polygon of an object, in the object's frame."""
-
-    points: Points
-    paint: Paint
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, turn: float = 0.0, corners: int = 20) -> Points:
@@ -101,17 +95,17 @@ class Canvas:
         self.picture = Image.fromarray(background)
         self.mask = Image.new("L", (self.side, self.side), 0)
 
-    def place(self, parts: Sequence[Part], frame: np.ndarray) -> None:
+    def place(self, parts: Iterable[tuple[Points, Paint]], frame: np.ndarray) -> None:
         """Draw an object's parts in order; `frame` (2, 3) takes the object's frame to pixels."""
         inverse = np.linalg.inv(frame[:, :2])
         draw, outline = ImageDraw.Draw(self.picture), ImageDraw.Draw(self.mask)
-        for part in parts:
-            corners = [tuple(point) for point in (part.points @ frame[:, :2].T + frame[:, 2]).tolist()]
+        for points, paint in parts:
+            corners = [tuple(point) for point in (points @ frame[:, :2].T + frame[:, 2]).tolist()]
             outline.polygon(corners, fill=255)
-            if part.paint.pattern == "plain":
-                draw.polygon(corners, fill=part.paint.colour)
+            if paint.pattern == "plain":
+                draw.polygon(corners, fill=paint.colour)
             else:
-                self._fill(corners, part.paint, inverse, frame[:, 2])
+                self._fill(corners, paint, inverse, frame[:, 2])
 
     def _fill(self, corners: list, paint: Paint, inverse: np.ndarray, origin: np.ndarray) -> None:
         xs, ys = [x for x, _ in corners], [y for _, y in corners]
@@ -137,154 +131,134 @@ def _grain(colour: Colour, pattern: str, period: float, angle: float = 0.0, dept
     return Paint(colour, blend(colour, (0, 0, 0), depth), pattern, period, angle)
 
 
-def house(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+def house(rng: np.random.Generator, main: Paint, shade: Paint) -> Parts:
     """Wall in the main paint under a tiled roof, with door and windows; a chimney or none."""
     tiles = _grain(_one(rng, [(128, 58, 44), (84, 88, 104), (150, 84, 48)]), "striped", 0.24, np.pi / 2)
     top, ridge = rng.uniform(-0.1, 0.1), rng.uniform(0.0, 0.4)
-    parts = [Part(box(-0.72, top, 0.72, 0.95), main)]
     if rng.random() < 0.6:
         side = rng.choice([-1, 1]) * 0.45
-        parts.insert(0, Part(box(side - 0.1, -0.9, side + 0.1, -0.2), Paint((110, 70, 62))))
-    parts.append(Part(polygon((-0.98, top), (-ridge, -0.95), (ridge, -0.95), (0.98, top)), tiles))
+        yield box(side - 0.1, -0.9, side + 0.1, -0.2), Paint((110, 70, 62))
+    yield box(-0.72, top, 0.72, 0.95), main
+    yield polygon((-0.98, top), (-ridge, -0.95), (ridge, -0.95), (0.98, top)), tiles
     door = rng.choice([-0.42, 0.0, 0.42])
-    parts.append(Part(box(door - 0.15, 0.4, door + 0.15, 0.95), Paint((92, 56, 30))))
+    yield box(door - 0.15, 0.4, door + 0.15, 0.95), Paint((92, 56, 30))
     for x in (-0.42, 0.42) if door == 0 else (-door, -door + np.sign(door) * 0.45):
-        parts.append(Part(box(x - 0.16, 0.18, x + 0.16, 0.5), DARK))
-        parts.append(Part(box(x - 0.12, 0.22, x + 0.12, 0.46), Paint(_one(rng, [(255, 236, 150), GLASS.colour]))))
-    return parts
+        yield box(x - 0.16, 0.18, x + 0.16, 0.5), DARK
+        yield box(x - 0.12, 0.22, x + 0.12, 0.46), Paint(_one(rng, [(255, 236, 150), GLASS.colour]))
 
 
-def tree(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+def tree(rng: np.random.Generator, main: Paint, shade: Paint) -> Parts:
     """Crown in the main paint, round or of three tiers, on a trunk of bark."""
     width = rng.uniform(0.1, 0.17)
     bark = _grain((112, 74, 40), "striped", 0.14, depth=0.35)
     trunk = polygon((-width, 0.1), (width, 0.1), (width * 1.6, 0.98), (-width * 1.6, 0.98))
-    parts = [Part(trunk, bark), Part(stroke([(0, 0.55), (0.35, 0.2)], 0.1), bark)]
+    yield trunk, bark
+    yield stroke([(0, 0.55), (0.35, 0.2)], 0.1), bark
     if rng.random() < 0.4:
         for top, half in ((-0.2, 0.75), (-0.6, 0.58), (-0.98, 0.42)):
-            parts.append(Part(polygon((0, top), (half, top + 0.62), (-half, top + 0.62)), main))
-        return parts
+            yield polygon((0, top), (half, top + 0.62), (-half, top + 0.62)), main
+        return
     for x, y in ((-0.38, -0.12), (0.38, -0.12), (0.0, -0.5), (rng.uniform(-0.2, 0.2), -0.2)):
-        parts.append(Part(ellipse(x, y, rng.uniform(0.4, 0.52), rng.uniform(0.38, 0.46)), main))
-    return parts
+        yield ellipse(x, y, rng.uniform(0.4, 0.52), rng.uniform(0.38, 0.46)), main
 
 
-def flower(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+def flower(rng: np.random.Generator, main: Paint, shade: Paint) -> Parts:
     """Petals in the main paint around a centre, on a green stem with two leaves."""
     stem = Paint((62, 128, 46))
     bend = rng.uniform(-0.25, 0.25)
-    parts = [Part(stroke([(0, -0.3), (bend, 0.35), (bend / 2, 0.98)], 0.1), stem)]
+    yield stroke([(0, -0.3), (bend, 0.35), (bend / 2, 0.98)], 0.1), stem
     for side in (-1, 1):
-        parts.append(Part(ellipse(bend + side * 0.24, rng.uniform(0.5, 0.75), 0.26, 0.1, -side * 0.5), stem))
+        yield ellipse(bend + side * 0.24, rng.uniform(0.5, 0.75), 0.26, 0.1, -side * 0.5), stem
     petals, turn = int(rng.integers(5, 9)), rng.uniform(0, np.pi)
     for angle in turn + 2 * np.pi * np.arange(petals) / petals:
         x, y = 0.4 * np.cos(angle), -0.32 + 0.4 * np.sin(angle)
-        parts.append(Part(ellipse(x, y, 0.28, 1.15 / petals, angle), main))
-    parts.append(Part(ellipse(0, -0.32, 0.23, 0.23), Paint((84, 52, 24))))
-    parts.append(Part(ellipse(0, -0.32, 0.16, 0.16), Paint(_one(rng, [(246, 196, 40), (150, 98, 40)]))))
-    return parts
+        yield ellipse(x, y, 0.28, 1.15 / petals, angle), main
+    yield ellipse(0, -0.32, 0.23, 0.23), Paint((84, 52, 24))
+    yield ellipse(0, -0.32, 0.16, 0.16), Paint(_one(rng, [(246, 196, 40), (150, 98, 40)]))
 
 
-def car(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+def car(rng: np.random.Generator, main: Paint, shade: Paint) -> Parts:
     """Body in the main paint, cabin with glass, dark wheels, a lamp."""
     roof, nose = rng.uniform(-0.62, -0.5), rng.uniform(-0.05, 0.1)
-    parts = [
-        Part(polygon((-0.62, 0), (-0.42, roof), (0.3, roof), (0.6, 0)), shade),
-        Part(polygon((-0.5, -0.02), (-0.36, roof + 0.1), (-0.08, roof + 0.1), (-0.08, -0.02)), GLASS),
-        Part(polygon((0.02, -0.02), (0.02, roof + 0.1), (0.25, roof + 0.1), (0.46, -0.02)), GLASS),
-        Part(polygon((-0.98, 0.42), (-0.95, -0.04), (0.6, -0.04), (0.98, nose), (0.98, 0.42)), main),
-        Part(box(-1.0, 0.34, 1.0, 0.44), GREY),
-        Part(ellipse(0.9, 0.16, 0.08, 0.08), Paint((255, 244, 170))),
-    ]
+    yield polygon((-0.62, 0), (-0.42, roof), (0.3, roof), (0.6, 0)), shade
+    yield polygon((-0.5, -0.02), (-0.36, roof + 0.1), (-0.08, roof + 0.1), (-0.08, -0.02)), GLASS
+    yield polygon((0.02, -0.02), (0.02, roof + 0.1), (0.25, roof + 0.1), (0.46, -0.02)), GLASS
+    yield polygon((-0.98, 0.42), (-0.95, -0.04), (0.6, -0.04), (0.98, nose), (0.98, 0.42)), main
+    yield box(-1.0, 0.34, 1.0, 0.44), GREY
+    yield ellipse(0.9, 0.16, 0.08, 0.08), Paint((255, 244, 170))
     for x in (-0.56, 0.56):
-        parts += [Part(ellipse(x, 0.42, 0.25, 0.25), DARK), Part(ellipse(x, 0.42, 0.11, 0.11), GREY)]
-    return parts
+        yield ellipse(x, 0.42, 0.25, 0.25), DARK
+        yield ellipse(x, 0.42, 0.11, 0.11), GREY
 
 
-def boat(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+def boat(rng: np.random.Generator, main: Paint, shade: Paint) -> Parts:
     """One or two sails in the main paint over a hull of planks."""
     planks = _grain(_one(rng, [(120, 72, 36), (70, 60, 66), (150, 102, 58)]), "striped", 0.2, np.pi / 2)
     mast = rng.uniform(-0.12, 0.12)
-    parts = [
-        Part(stroke([(mast, -0.98), (mast, 0.5)], 0.08), Paint((84, 54, 30))),
-        Part(polygon((mast + 0.07, -0.92), (mast + 0.07, 0.4), (0.9, 0.36)), main),
-        Part(polygon((-0.98, 0.46), (0.98, 0.46), (0.66, 0.92), (-0.66, 0.92)), planks),
-        Part(stroke([(-0.98, 0.48), (0.98, 0.48)], 0.08), PALE),
-    ]
+    yield stroke([(mast, -0.98), (mast, 0.5)], 0.08), Paint((84, 54, 30))
     if rng.random() < 0.7:
-        parts.insert(1, Part(polygon((mast - 0.07, -0.75), (mast - 0.07, 0.38), (-0.8, 0.36)), main))
-    parts.append(Part(polygon((mast, -0.98), (mast + 0.25, -0.9), (mast, -0.82)), Paint((200, 50, 50))))
-    return parts
+        yield polygon((mast - 0.07, -0.75), (mast - 0.07, 0.38), (-0.8, 0.36)), main
+    yield polygon((mast + 0.07, -0.92), (mast + 0.07, 0.4), (0.9, 0.36)), main
+    yield polygon((-0.98, 0.46), (0.98, 0.46), (0.66, 0.92), (-0.66, 0.92)), planks
+    yield stroke([(-0.98, 0.48), (0.98, 0.48)], 0.08), PALE
+    yield polygon((mast, -0.98), (mast + 0.25, -0.9), (mast, -0.82)), Paint((200, 50, 50))
 
 
-def cat(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+def cat(rng: np.random.Generator, main: Paint, shade: Paint) -> Parts:
     """A face in the main paint: ears, eyes, nose, whiskers, a pale muzzle."""
     iris, wide = _one(rng, [(120, 200, 70), (240, 200, 60), (90, 200, 220)]), rng.uniform(0.78, 0.9)
-    parts = []
     for side in (-1, 1):
-        parts.append(Part(polygon((side * 0.82, -0.95), (side * 0.88, 0.0), (side * 0.2, -0.5)), main))
-        parts.append(
-            Part(polygon((side * 0.75, -0.74), (side * 0.74, -0.3), (side * 0.4, -0.5)), Paint((238, 160, 170)))
-        )
-    parts.append(Part(ellipse(0, 0.15, wide, 0.72), main))
-    parts.append(Part(ellipse(0, 0.5, 0.34, 0.24), PALE))
+        yield polygon((side * 0.82, -0.95), (side * 0.88, 0.0), (side * 0.2, -0.5)), main
+        yield polygon((side * 0.75, -0.74), (side * 0.74, -0.3), (side * 0.4, -0.5)), Paint((238, 160, 170))
+    yield ellipse(0, 0.15, wide, 0.72), main
+    yield ellipse(0, 0.5, 0.34, 0.24), PALE
     for side in (-1, 1):
-        parts.append(Part(ellipse(side * 0.36, 0.0, 0.19, 0.19), Paint(iris)))
-        parts.append(Part(ellipse(side * 0.36, 0.0, 0.07, 0.17), DARK))
+        yield ellipse(side * 0.36, 0.0, 0.19, 0.19), Paint(iris)
+        yield ellipse(side * 0.36, 0.0, 0.07, 0.17), DARK
         for y in (0.36, 0.56):
-            parts.append(Part(stroke([(side * 0.3, 0.46), (side * 0.98, y)], 0.05), DARK))
-    parts.append(Part(polygon((-0.14, 0.32), (0.14, 0.32), (0, 0.48)), Paint((222, 96, 120))))
-    return parts
+            yield stroke([(side * 0.3, 0.46), (side * 0.98, y)], 0.05), DARK
+    yield polygon((-0.14, 0.32), (0.14, 0.32), (0, 0.48)), Paint((222, 96, 120))
 
 
-def fish(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+def fish(rng: np.random.Generator, main: Paint, shade: Paint) -> Parts:
     """Body in the main paint, finned in a shade of it, with eye and gill."""
     high = rng.uniform(0.42, 0.58)
     rays = _grain(shade.colour, "striped", 0.16, np.pi / 2, 0.3)
-    return [
-        Part(polygon((0.4, 0), (0.98, -0.55), (0.84, 0), (0.98, 0.55)), rays),
-        Part(polygon((-0.3, -high * 0.8), (0.05, -high - 0.3), (0.35, -high * 0.6)), rays),
-        Part(polygon((-0.1, high * 0.8), (0.15, high + 0.22), (0.3, high * 0.6)), rays),
-        Part(ellipse(-0.15, 0, 0.8, high), main),
-        Part(polygon((-0.98, 0.06), (-0.7, 0.1), (-0.9, 0.2)), DARK),
-        Part(ellipse(-0.58, -0.1, 0.17, 0.17), Paint((250, 250, 250))),
-        Part(ellipse(-0.6, -0.1, 0.09, 0.09), DARK),
-        Part(stroke(arc(-0.5, 0, 0.24, high * 0.75, -1.2, 1.2), 0.07), Paint(shade.colour)),
-    ]
+    yield polygon((0.4, 0), (0.98, -0.55), (0.84, 0), (0.98, 0.55)), rays
+    yield polygon((-0.3, -high * 0.8), (0.05, -high - 0.3), (0.35, -high * 0.6)), rays
+    yield polygon((-0.1, high * 0.8), (0.15, high + 0.22), (0.3, high * 0.6)), rays
+    yield ellipse(-0.15, 0, 0.8, high), main
+    yield polygon((-0.98, 0.06), (-0.7, 0.1), (-0.9, 0.2)), DARK
+    yield ellipse(-0.58, -0.1, 0.17, 0.17), Paint((250, 250, 250))
+    yield ellipse(-0.6, -0.1, 0.09, 0.09), DARK
+    yield stroke(arc(-0.5, 0, 0.24, high * 0.75, -1.2, 1.2), 0.07), Paint(shade.colour)
 
 
-def mushroom(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+def mushroom(rng: np.random.Generator, main: Paint, shade: Paint) -> Parts:
     """Cap in the main paint on a pale stem with a ring."""
     foot, high = rng.uniform(0.2, 0.3), rng.uniform(0.85, 1.1)
     flesh = Paint((236, 222, 192))
     cap = np.concatenate([arc(0, 0.1, 0.96, high, np.pi, 2 * np.pi), polygon((0.6, 0.22), (-0.6, 0.22))])
-    return [
-        Part(polygon((-0.2, 0.1), (0.2, 0.1), (foot + 0.1, 0.96), (-foot - 0.1, 0.96)), flesh),
-        Part(polygon((-0.28, 0.36), (0.28, 0.36), (0.38, 0.54), (-0.38, 0.54)), Paint((206, 184, 148))),
-        Part(cap, main),
-        Part(ellipse(0, 0.16, 0.66, 0.11), _grain((214, 180, 150), "striped", 0.16, depth=0.4)),
-    ]
+    yield polygon((-0.2, 0.1), (0.2, 0.1), (foot + 0.1, 0.96), (-foot - 0.1, 0.96)), flesh
+    yield polygon((-0.28, 0.36), (0.28, 0.36), (0.38, 0.54), (-0.38, 0.54)), Paint((206, 184, 148))
+    yield cap, main
+    yield ellipse(0, 0.16, 0.66, 0.11), _grain((214, 180, 150), "striped", 0.16, depth=0.4)
 
 
-def cup(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+def cup(rng: np.random.Generator, main: Paint, shade: Paint) -> Parts:
     """Body in the main paint with handle, drink and saucer; steam or none."""
     narrow, drink = rng.uniform(0.4, 0.62), _one(rng, [(92, 52, 28), (156, 92, 40), (96, 110, 40)])
-    parts = [
-        Part(ellipse(-0.1, 0.84, 0.86, 0.14), GREY),
-        Part(ellipse(-0.1, 0.8, 0.72, 0.1), PALE),
-        Part(stroke(arc(0.55, 0.12, 0.38, 0.38, -1.7, 1.7), 0.15), shade),
-        Part(polygon((-0.78, -0.4), (0.58, -0.4), (narrow - 0.1, 0.82), (-narrow - 0.1, 0.82)), main),
-        Part(ellipse(-0.1, -0.4, 0.69, 0.2), PALE),
-        Part(ellipse(-0.1, -0.38, 0.56, 0.14), Paint(drink)),
-    ]
+    yield ellipse(-0.1, 0.84, 0.86, 0.14), GREY
+    yield ellipse(-0.1, 0.8, 0.72, 0.1), PALE
+    yield stroke(arc(0.55, 0.12, 0.38, 0.38, -1.7, 1.7), 0.15), shade
+    yield polygon((-0.78, -0.4), (0.58, -0.4), (narrow - 0.1, 0.82), (-narrow - 0.1, 0.82)), main
+    yield ellipse(-0.1, -0.4, 0.69, 0.2), PALE
+    yield ellipse(-0.1, -0.38, 0.56, 0.14), Paint(drink)
     for x in (-0.3, 0.1)[: int(rng.integers(0, 3))]:
-        parts.append(
-            Part(stroke([(x, -0.55), (x + 0.1, -0.7), (x, -0.82), (x + 0.1, -0.96)], 0.07), Paint((226, 226, 230)))
-        )
-    return parts
+        yield stroke([(x, -0.55), (x + 0.1, -0.7), (x, -0.82), (x + 0.1, -0.96)], 0.07), Paint((226, 226, 230))
 
 
-def umbrella(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+def umbrella(rng: np.random.Generator, main: Paint, shade: Paint) -> Parts:
     """Canopy in the main paint with ribs, on a hooked stick."""
     wood = Paint(_one(rng, [(60, 44, 36), (30, 30, 36), (130, 84, 40)]))
     hook = rng.choice([-1, 1]) * 0.16
@@ -292,60 +266,39 @@ def umbrella(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
     ends = np.linspace(-0.96, 0.96, 5)
     hem = [arc((a + b) / 2, 0.08, (b - a) / 2, 0.16, 0, -np.pi, 6) for a, b in pairwise(ends)]
     canopy = np.concatenate([arc(0, 0.08, 0.96, rng.uniform(0.78, 0.95), np.pi, 2 * np.pi), *hem[::-1]])
-    parts = [Part(stroke(grip, 0.1), wood), Part(stroke([(0, -0.98), (0, -0.7)], 0.08), wood), Part(canopy, main)]
+    yield stroke(grip, 0.1), wood
+    yield stroke([(0, -0.98), (0, -0.7)], 0.08), wood
+    yield canopy, main
     for x in (-0.48, 0.0, 0.48):
-        parts.append(Part(stroke([(x * 0.2, -0.76), (x * 0.8, -0.4), (x, 0.0)], 0.05), DARK))
-    return parts
+        yield stroke([(x * 0.2, -0.76), (x * 0.8, -0.4), (x, 0.0)], 0.05), DARK
 
 
-def balloon(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+def balloon(rng: np.random.Generator, main: Paint, shade: Paint) -> Parts:
     """Hot-air balloon: envelope in the main paint, ropes, wicker basket."""
     wicker = _grain((170, 120, 60), "checked", 0.16, depth=0.4)
     wide = rng.uniform(0.66, 0.8)
-    return [
-        Part(stroke([(-0.35, 0.2), (-0.16, 0.72)], 0.05), DARK),
-        Part(stroke([(0.35, 0.2), (0.16, 0.72)], 0.05), DARK),
-        Part(ellipse(0, -0.34, wide, 0.64), main),
-        Part(polygon((-wide * 0.62, 0.14), (wide * 0.62, 0.14), (0.2, 0.42), (-0.2, 0.42)), shade),
-        Part(ellipse(-wide * 0.4, -0.62, 0.1, 0.18, 0.5), Paint((252, 252, 252))),
-        Part(box(-0.24, 0.66, 0.24, 0.98), wicker),
-        Part(box(-0.28, 0.64, 0.28, 0.72), Paint((110, 72, 34))),
-    ]
+    yield stroke([(-0.35, 0.2), (-0.16, 0.72)], 0.05), DARK
+    yield stroke([(0.35, 0.2), (0.16, 0.72)], 0.05), DARK
+    yield ellipse(0, -0.34, wide, 0.64), main
+    yield polygon((-wide * 0.62, 0.14), (wide * 0.62, 0.14), (0.2, 0.42), (-0.2, 0.42)), shade
+    yield ellipse(-wide * 0.4, -0.62, 0.1, 0.18, 0.5), Paint((252, 252, 252))
+    yield box(-0.24, 0.66, 0.24, 0.98), wicker
+    yield box(-0.28, 0.64, 0.28, 0.72), Paint((110, 72, 34))
 
 
-def gift(rng: np.random.Generator, main: Paint, shade: Paint) -> list[Part]:
+def gift(rng: np.random.Generator, main: Paint, shade: Paint) -> Parts:
     """Box in the main paint, tied with a ribbon and a bow of another colour."""
     ribbon = Paint(_one(rng, [(236, 186, 50), (206, 206, 214), (60, 50, 60)]))
     top, half, x = rng.uniform(-0.45, -0.25), rng.uniform(0.7, 0.9), rng.uniform(-0.15, 0.15)
-    parts = [
-        Part(box(-half, top + 0.2, half, 0.92), main),
-        Part(box(-half - 0.08, top, half + 0.08, top + 0.26), shade),
-        Part(box(x - 0.13, top, x + 0.13, 0.92), ribbon),
-        Part(box(-half, 0.3, half, 0.5), ribbon),
-    ]
+    yield box(-half, top + 0.2, half, 0.92), main
+    yield box(-half - 0.08, top, half + 0.08, top + 0.26), shade
+    yield box(x - 0.13, top, x + 0.13, 0.92), ribbon
+    yield box(-half, 0.3, half, 0.5), ribbon
     for side in (-1, 1):
-        parts.append(Part(ellipse(x + side * 0.3, top - 0.2, 0.32, 0.17, side * -0.5), ribbon))
-        parts.append(
-            Part(
-                ellipse(x + side * 0.3, top - 0.2, 0.16, 0.07, side * -0.5),
-                Paint(blend(ribbon.colour, (0, 0, 0), 0.45)),
-            )
-        )
-    parts.append(Part(ellipse(x, top - 0.06, 0.12, 0.12), ribbon))
-    return parts
+        yield ellipse(x + side * 0.3, top - 0.2, 0.32, 0.17, side * -0.5), ribbon
+        yield ellipse(x + side * 0.3, top - 0.2, 0.16, 0.07, side * -0.5), Paint(blend(ribbon.colour, (0, 0, 0), 0.45))
+    yield ellipse(x, top - 0.06, 0.12, 0.12), ribbon
 
 
-OBJECTS: dict[str, Callable[[np.random.Generator, Paint, Paint], list[Part]]] = {
-    "balloon": balloon,
-    "boat": boat,
-    "car": car,
-    "cat": cat,
-    "cup": cup,
-    "fish": fish,
-    "flower": flower,
-    "gift": gift,
-    "house": house,
-    "mushroom": mushroom,
-    "tree": tree,
-    "umbrella": umbrella,
-}
+_DRAWN = (balloon, boat, car, cat, cup, fish, flower, gift, house, mushroom, tree, umbrella)
+OBJECTS: dict[str, Callable[[np.random.Generator, Paint, Paint], Parts]] = {one.__name__: one for one in _DRAWN}

@@ -1,6 +1,6 @@
-"""What a demo world varies: scenes, colours, the size and place of its objects, and what captions say of them."""
+"""What a demo world varies: scenes, and colours of its objects."""
 
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -11,12 +11,10 @@ LABELS: tuple[Label, ...] = get_args(Label)
 # The names of vocabulary.WORDINGS, spelled out for type checks and the schema of configs.
 SceneName = Literal["grass", "sand", "snow", "sea", "night", "street"]
 ColourName = Literal["red", "orange", "yellow", "green", "blue", "purple", "pink", "white"]
-Extent = Annotated[float, Field(ge=0.2, le=1)]
 
 
 class World(Settings):
-    """Scenes, colours, the size and place of objects, and captions. Many scenes and colours let a network tell images
-    apart without looking at the object; many named properties do so as well."""
+    """Scenes, and colours of objects. Many of them let a network tell images apart without looking at the object."""
 
     scenes: tuple[SceneName, ...] = Field(
         ("grass", "sand"),
@@ -30,71 +28,12 @@ class World(Settings):
         description="colours of objects that occur, evenly often and independently of everything else",
         examples=[["red", "green", "blue"]],
     )
-    small_extent: tuple[Extent, ...] = Field(
-        (0.56, 0.64),
-        min_length=2,
-        max_length=2,
-        description="least and greatest extent of small objects",
-        examples=[[0.46, 0.54]],
-        json_schema_extra={"unit": "sides of the image"},
-    )
-    large_extent: tuple[Extent, ...] = Field(
-        (0.76, 0.86),
-        min_length=2,
-        max_length=2,
-        description="least and greatest extent of large objects",
-        examples=[[0.66, 0.76]],
-        json_schema_extra={"unit": "sides of the image"},
-    )
-    offset: float = Field(
-        0.22,
-        ge=0,
-        le=0.4,
-        description="greatest distance of an object's centre from the image's, along each axis; objects that reach "
-        "beyond the edge are cut off. The thirds of that range from side to side are the places left, middle and right",
-        examples=[0.15],
-        json_schema_extra={"unit": "sides of the image"},
-    )
-    named: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
-        (0.0, 0.2, 0.6, 0.2),
-        min_length=1,
-        max_length=len(LABELS),
-        description="shares of the world's own captions that name 0, 1, 2, ... properties besides the concept. They "
-        "are in its truth table; its annotations hold titles",
-        examples=[[0, 1]],
-        json_schema_extra={"unit": "shares of captions"},
-    )
-    wrong_concept: float = Field(
-        0.02,
-        ge=0,
-        le=1,
-        description="share of these captions that name another concept",
-        examples=[0.25],
-        json_schema_extra={"unit": "share of captions"},
-    )
-    wrong_property: float = Field(
-        0.1,
-        ge=0,
-        le=1,
-        description="how often they name another value of each further property",
-        examples=[0.0],
-        json_schema_extra={"unit": "share of named properties"},
-    )
 
     @model_validator(mode="after")
     def _distinct(self) -> "World":
         for key, values in (("scenes", self.scenes), ("colours", self.colours)):
             if len(set(values)) < len(values):
                 raise ValueError(f"{key} names a value twice: {', '.join(values)}")
-        for key, (low, high) in (("small_extent", self.small_extent), ("large_extent", self.large_extent)):
-            if low > high:
-                raise ValueError(f"{key} starts at {low} but ends at {high}; give the smaller number first")
-        if self.small_extent[1] >= self.large_extent[0]:
-            raise ValueError(
-                f"small_extent ends at {self.small_extent[1]}, but must end below large_extent, {self.large_extent[0]}"
-            )
-        if abs(sum(self.named) - 1) > 1e-6:
-            raise ValueError(f"named sums to {sum(self.named):g}; shares of captions must sum to 1")
         return self
 
 

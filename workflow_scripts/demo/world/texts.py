@@ -7,6 +7,7 @@ about the image, some are about something else.
 
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -97,14 +98,28 @@ class Text:
         return [name for name, value in self.told.items() if getattr(spec, name) != value]
 
 
-def caption(rng: np.random.Generator, spec: Spec, world: World = DEFAULT) -> Text:
-    """A caption of a picture of `spec` with errors as often as `world` says."""
-    count = int(rng.choice(len(world.named), p=world.named))
+class Style(NamedTuple):
+    """What captions name, and how often they are wrong.
+
+    Attributes:
+        named: shares of captions that name 0, 1, 2, ... properties besides the concept.
+        wrong_concept: share of captions that name another concept.
+        wrong_property: how often they name another value of each further property.
+    """
+
+    named: tuple[float, ...] = (0.0, 0.2, 0.6, 0.2)
+    wrong_concept: float = 0.0
+    wrong_property: float = 0.0
+
+
+def caption(rng: np.random.Generator, spec: Spec, style: Style, world: World) -> Text:
+    """A caption of a picture of `spec`."""
+    count = int(rng.choice(len(style.named), p=style.named))
     chosen = {str(name) for name in rng.choice(OTHERS, count, replace=False)}
     told: dict[Label, str] = {}
     for name in LABELS:
         if name == "concept" or name in chosen:
-            error = world.wrong_concept if name == "concept" else world.wrong_property
+            error = style.wrong_concept if name == "concept" else style.wrong_property
             told[name] = _other(rng, name, spec, world) if rng.random() < error else getattr(spec, name)
     return _text(rng, PATTERNS, told)
 
@@ -124,12 +139,6 @@ def title(rng: np.random.Generator, spec: Spec, kind: str, subreddit: str, world
         told[name] = getattr(spec, name) if kind == "truthful" else _pick(rng, values(name, world))
     short = _text(rng, SHORT, told)
     return Text(_joined(short.text, _pick(rng, ENDINGS)), told)
-
-
-def caption_of(seed: int, split: str, index: int, world: World = DEFAULT) -> Text:
-    """The world's own caption of picture `index` of a split."""
-    rng = np.random.default_rng(derive(seed, "demo_caption", split, index))
-    return caption(rng, spec_of(seed, split, index, world), world)
 
 
 def described(seed: int, image: str, spec: Spec, coverage: float, precision: float, world: World = DEFAULT) -> Text:

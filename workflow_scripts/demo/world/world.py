@@ -21,6 +21,8 @@ PALETTES: dict[str, tuple[Colour, Colour, Colour, Colour]] = {
 }
 LIGHT = {"night": 0.88}
 BACKGROUND, OBJECT, IGNORE = 0, 1, 255
+EXTENT = {"small": (0.56, 0.64), "large": (0.76, 0.86)}  # sides of the image
+OFFSET = 0.22  # of an object's centre from the image's at most, along each axis
 _OVERSAMPLE = 2
 
 
@@ -127,20 +129,19 @@ def _paints(rng: np.random.Generator, spec: Spec) -> tuple[Paint, Paint]:
     return main, Paint(blend(colour, (20, 20, 30), 0.3))
 
 
-def _frame(rng: np.random.Generator, spec: Spec, side: int, world: World) -> np.ndarray:
-    """(2, 3): a slight turn, shear and stretch, mirrored or not, placed as in `world`."""
-    least, most = world.small_extent if spec.size == "small" else world.large_extent
-    extent = rng.uniform(least, most)
+def _frame(rng: np.random.Generator, spec: Spec, side: int) -> np.ndarray:
+    """(2, 3): a slight turn, shear and stretch, mirrored or not, at its place."""
+    extent = rng.uniform(*EXTENT[spec.size])
     turn, shear, stretch = rng.uniform(-0.22, 0.22), rng.uniform(-0.12, 0.12), rng.uniform(0.9, 1.1)
     cos, sin, mirror = np.cos(turn), np.sin(turn), rng.choice([-1.0, 1.0])
     matrix = np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, shear], [0, 1]])
     matrix = matrix @ np.diag([mirror * stretch, 1 / stretch]) * extent / 2
     across = (2 * PLACES.index(spec.place) + rng.uniform(0, 2)) / 3 - 1  # the third of -1..1 that the place is
-    centre = 0.5 + np.array([across * world.offset, rng.uniform(-1, 1) * world.offset + 0.02])
+    centre = 0.5 + np.array([across * OFFSET, rng.uniform(-1, 1) * OFFSET + 0.02])
     return np.column_stack([matrix, centre]) * side
 
 
-def draw(spec: Spec, rng: np.random.Generator, size: int = 48, world: World = DEFAULT) -> tuple[np.ndarray, np.ndarray]:
+def draw(spec: Spec, rng: np.random.Generator, size: int = 48) -> tuple[np.ndarray, np.ndarray]:
     """Picture (size, size, 3) uint8 and mask (size, size) uint8 of one object in its scene.
 
     The mask is 1 where at least 3/4 of a pixel belong to the object, 0 where none does, 255 between.
@@ -148,7 +149,8 @@ def draw(spec: Spec, rng: np.random.Generator, size: int = 48, world: World = DE
     side = size * _OVERSAMPLE
     canvas = Canvas(backdrop(rng, spec.scene, side))
     main, shade = _paints(rng, spec)
-    canvas.place(OBJECTS[spec.concept](rng, main, shade), _frame(rng, spec, side, world))
+    parts = list(OBJECTS[spec.concept](rng, main, shade))  # draws before the frame does
+    canvas.place(parts, _frame(rng, spec, side))
     picture = np.asarray(canvas.picture.reduce(_OVERSAMPLE), np.float32)
     light = rng.uniform(0.92, 1.06) * LIGHT.get(spec.scene, 1.0)
     picture = (picture - 128) * rng.uniform(0.92, 1.06) + 128
@@ -163,7 +165,7 @@ def scene_of(
 ) -> tuple[Spec, np.ndarray, np.ndarray]:
     """Picture `index` of a split: what it shows, picture and mask."""
     spec = spec_of(seed, split, index, world)
-    picture, mask = draw(spec, np.random.default_rng(derive(seed, "demo_picture", split, index)), size, world)
+    picture, mask = draw(spec, np.random.default_rng(derive(seed, "demo_picture", split, index)), size)
     return spec, picture, mask
 
 

@@ -16,7 +16,7 @@ from workflow_scripts.evaluation.contrasts.comparisons import Side
 from workflow_scripts.evaluation.contrasts.series import Series
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.evaluation.contrasts.study_scores import StudyScores
-from workflow_scripts.evaluation.discrimination.rule import Discrimination
+from workflow_scripts.evaluation.discrimination.rule import LEAST_LEVELS, Discrimination
 from workflow_scripts.evaluation.discrimination.table import checkpoints, known_levels, known_orderings, recovers
 from workflow_scripts.stats.clustered import linearised
 from workflow_scripts.stats.intervals import LEVEL, combined, monte_carlo_error, standard_error
@@ -152,7 +152,7 @@ def orderings(
     effect = Effect(*map(np.asarray, (value, total, (n - 1) * (total / own) ** 2, own, n - 1)))
     levels = known_levels(found, rule.stated)
     count = len(np.unique(levels[np.isfinite(levels)]))
-    reason = "" if count >= rule.least_levels else f"{count} known levels; {rule.least_levels} are required"
+    reason = "" if count >= LEAST_LEVELS else f"{count} known levels; {LEAST_LEVELS} are required"
     return replace(none, value=value, effect=effect, n=n, reason=reason)
 
 

@@ -32,10 +32,6 @@ SCHEMA = pa.schema(
         ("mask_size", pa.int64()),
         ("mask_sha256", pa.string()),
         ("member", pa.string()),
-        ("objects_offset", pa.int64()),
-        ("objects_size", pa.int64()),
-        ("objects_sha256", pa.string()),
-        ("object_classes", pa.list_(pa.string())),
     ]
 )
 MD5_DIGITS = 32
@@ -104,10 +100,9 @@ def write_dataset(
             entry = chosen.pop(picture.name)
             key = key_of(entry.name)
             image = _add(tar, f"{key}.img", picture.image)
-            mask, objects = _add(tar, f"{key}.mask.png", picture.mask), _add(tar, f"{key}.objects.png", picture.objects)
+            mask = _add(tar, f"{key}.mask.png", picture.mask)
             member = entry.name.encode("utf-8", "replace").decode()
-            row = (key, labels[entry.class_name], entry.class_name, entry.split, *image, *mask, member)
-            rows.append((*row, *objects, picture.object_classes or None))
+            rows.append((key, labels[entry.class_name], entry.class_name, entry.split, *image, *mask, member))
     if chosen:
         raise PipelineError("image removed during reading", source.where, sorted(chosen)[0], "run it again")
     return pa.table(list(zip(*rows, strict=True)), schema=SCHEMA)
@@ -132,11 +127,9 @@ def fault_of(picture: Picture) -> str:
             if image.width * image.height > MOST_PIXELS:
                 return f"{image.width} x {image.height} pixels, more than {MOST_PIXELS}"
             image.load()
-            for data in (picture.mask, picture.objects):
-                if data is None:
-                    continue
+            if picture.mask is not None:
                 part = "its mask: "
-                mask = Image.open(io.BytesIO(data))
+                mask = Image.open(io.BytesIO(picture.mask))
                 if mask.size != image.size:  # known before the pixels are decoded
                     return "its mask has another size"
                 mask.load()

@@ -54,7 +54,7 @@ class DownstreamSet:
 
     name: str
     summary: str
-    metric: Metric
+    metric: Metric = "accuracy"
     sizes: Mapping[str, int]
     classes: int
     side: int = 0

@@ -26,7 +26,7 @@ class DatasetKind:
         summary: what the source contains, in one phrase.
         read: ``(locate, seed, **settings)`` -> the set; the reader's module is imported only then.
         settings: names of the settings that not all kinds have; ``read`` takes them as keywords.
-        contains: names of which the source's folder must have one of each group.
+        contains: what the source's folder must have.
         has_masks: whether images come with object masks.
         from_world: whether the demo's world provides the dataset, so that it needs no source.
     """
@@ -35,7 +35,7 @@ class DatasetKind:
     summary: str
     read: "Callable[..., PictureSet]"
     settings: tuple[str, ...] = ()
-    contains: tuple[tuple[str, ...], ...] = ()
+    contains: tuple[str, ...] = ()
     has_masks: bool = False
     from_world: bool = False
 
@@ -86,18 +86,6 @@ def _imagenet_s(locate: Locate, seed: int) -> "PictureSet":
     return ImageNetS(locate(""))
 
 
-def _voc_masks(locate: Locate, seed: int, min_dominance: float) -> "PictureSet":
-    from workflow_scripts.evaluation.datasets.masks.voc import VocMasks
-
-    return VocMasks(locate(""), min_dominance)
-
-
-def _pets_masks(locate: Locate, seed: int) -> "PictureSet":
-    from workflow_scripts.evaluation.datasets.masks.pets import PetMasks
-
-    return PetMasks(locate(""))
-
-
 KINDS = by_name(
     [
         DatasetKind(
@@ -130,29 +118,14 @@ KINDS = by_name(
             summary="photos with object masks and labels.parquet",
             read=_masks,
             settings=("min_dominance",),
-            contains=(("labels.parquet",), ("images",), ("masks",)),
+            contains=("labels.parquet", "images", "masks"),
             has_masks=True,
         ),
         DatasetKind(
             name="imagenet_s",
             summary="ImageNet-S",
             read=_imagenet_s,
-            contains=(("validation",), ("validation-segmentation",)),
-            has_masks=True,
-        ),
-        DatasetKind(
-            name="voc_masks",
-            summary="segmented photos in the layout of PASCAL VOC",
-            read=_voc_masks,
-            settings=("min_dominance",),
-            contains=(("JPEGImages",), ("SegmentationObject", "SegmentationClass")),
-            has_masks=True,
-        ),
-        DatasetKind(
-            name="pets_masks",
-            summary="Oxford-IIIT Pets with their trimaps, in the official layout",
-            read=_pets_masks,
-            contains=(("images",), ("annotations",)),
+            contains=("validation", "validation-segmentation"),
             has_masks=True,
         ),
     ]

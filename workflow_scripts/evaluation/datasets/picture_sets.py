@@ -25,15 +25,11 @@ class Picture(NamedTuple):
         name: its entry's name.
         image: encoded bytes.
         mask: PNG of the pixels of its label (0 background, 1 object, 255 ignore), if known.
-        objects: PNG of the numbers of its objects (0 background, 255 ignore), if it has several that are known.
-        object_classes: class of each object, by number from 1.
     """
 
     name: str
     image: bytes
     mask: bytes | None = None
-    objects: bytes | None = None
-    object_classes: tuple[str, ...] = ()
 
 
 @dataclass

@@ -16,7 +16,6 @@ def _imagenet_s(classes: int, train: int, masks: int) -> DownstreamSet:
     return DownstreamSet(
         name=f"imagenet_s{classes}",
         summary=f"{classes} classes of ImageNet with object masks (Gao et al. 2022, TPAMI)",
-        metric="accuracy",
         sizes={"train": train, "test": masks},
         classes=classes,
         masks=masks,
@@ -42,7 +41,6 @@ CALTECH101 = DownstreamSet(
 SUN397 = DownstreamSet(
     name="sun397",
     summary="scenes, first official partition (Xiao et al. 2010, CVPR)",
-    metric="accuracy",
     sizes={"train": 19_850, "test": 19_850},
     classes=397,
     licence="not stated",
@@ -79,7 +77,6 @@ SETS = by_name(
         DownstreamSet(
             name="cars196",
             summary="car models (Krause et al. 2013, 3dRR)",
-            metric="accuracy",
             sizes={"train": 8144, "test": 8041},
             classes=196,
             licence="not stated; its page is offline",
@@ -90,7 +87,6 @@ SETS = by_name(
         DownstreamSet(
             name="cifar10",
             summary="small images of animals and vehicles (Krizhevsky 2009)",
-            metric="accuracy",
             sizes={"train": 50_000, "test": 10_000},
             classes=10,
             side=32,
@@ -102,7 +98,6 @@ SETS = by_name(
         DownstreamSet(
             name="cifar100",
             summary="small images of everyday things (Krizhevsky 2009)",
-            metric="accuracy",
             sizes={"train": 50_000, "test": 10_000},
             classes=100,
             side=32,
@@ -114,7 +109,6 @@ SETS = by_name(
         DownstreamSet(
             name="cub2011",
             summary="bird species (Wah et al. 2011, CNS-TR-2011-001)",
-            metric="accuracy",
             sizes={"train": 5994, "test": 5794},
             classes=200,
             licence="non-commercial research and education",
@@ -125,7 +119,6 @@ SETS = by_name(
         DownstreamSet(
             name="dtd",
             summary="textures, first official partition (Cimpoi et al. 2014, CVPR)",
-            metric="accuracy",
             sizes={"train": 1880, "val": 1880, "test": 1880},
             classes=47,
             licence="research",
@@ -136,7 +129,6 @@ SETS = by_name(
         DownstreamSet(
             name="eurosat",
             summary="land use seen by satellite (Helber et al. 2019, JSTARS)",
-            metric="accuracy",
             sizes={"train": 5000, "val": 5000, "test": 5000},
             classes=10,
             unused=12_000,
@@ -160,7 +152,6 @@ SETS = by_name(
         DownstreamSet(
             name="food101",
             summary="dishes (Bossard et al. 2014, ECCV)",
-            metric="accuracy",
             sizes={"train": 75_750, "test": 25_250},
             classes=101,
             licence="not stated; photos of Foodspotting, for scientific fair use",
@@ -171,7 +162,6 @@ SETS = by_name(
         DownstreamSet(
             name="imagenet1k",
             summary="ImageNet-1k; its validation images are the test split (Russakovsky et al. 2015, IJCV)",
-            metric="accuracy",
             sizes={"train": 1_281_167, "test": 50_000},
             classes=1000,
             licence="non-commercial research and education",
@@ -190,7 +180,6 @@ SETS = by_name(
         DownstreamSet(
             name="pcam",
             summary="lymph node tissue with and without tumour (Veeling et al. 2018, MICCAI)",
-            metric="accuracy",
             sizes={"train": 262_144, "val": 32_768, "test": 32_768},
             classes=2,
             side=96,
@@ -225,7 +214,6 @@ SETS = by_name(
         DownstreamSet(
             name="resisc45",
             summary="scenes seen from the air (Cheng et al. 2017, Proc. IEEE)",
-            metric="accuracy",
             sizes={"train": 3150, "val": 3150, "test": 25_200},
             classes=45,
             licence="not stated",
@@ -236,7 +224,6 @@ SETS = by_name(
         DownstreamSet(
             name="stl10",
             summary="animals and vehicles, from ImageNet (Coates et al. 2011, AISTATS)",
-            metric="accuracy",
             sizes={"train": 5000, "test": 8000},
             classes=10,
             side=96,

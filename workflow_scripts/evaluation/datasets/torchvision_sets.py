@@ -26,11 +26,11 @@ class TorchvisionSet:
     """A set of the registry below ``root``.
 
     Raises:
-        PipelineError: the dataset is unknown, or its files are missing.
+        PipelineError: its files are missing.
     """
 
     def __init__(self, name: str, root: Path, seed: int) -> None:
-        self.row, self.root, self.where, self.seed = _row(name), root, f"{root} ({name})", seed
+        self.row, self.root, self.where, self.seed = TORCHVISION[name], root, f"{root} ({name})", seed
         self.official = _layout(self.row)
         self.readers = {split: self._open(kwargs) for split, kwargs in self.official.splits.items()}
 
@@ -119,9 +119,9 @@ def download(name: str, root: Path) -> None:
     It writes into ``<root>.part``, which is renamed at the end; a stopped download continues there.
 
     Raises:
-        PipelineError: there is no such dataset, or its files are unavailable.
+        PipelineError: its files are unavailable.
     """
-    row = _row(name)
+    row = TORCHVISION[name]
     official = _layout(row)
     part = root.with_name(f"{root.name}.part")
     part.mkdir(parents=True, exist_ok=True)
@@ -131,13 +131,6 @@ def download(name: str, root: Path) -> None:
     except (OSError, RuntimeError, ValueError, ImportError) as error:
         raise PipelineError("download failed", root, f"{name}: {error}", _advice(row, official)) from None
     move_folder_durable(part, root)
-
-
-def _row(name: str) -> DownstreamSet:
-    if name not in TORCHVISION:
-        advice = f"choose one of {', '.join(sorted(TORCHVISION))}"
-        raise PipelineError("unknown torchvision dataset", "torchvision_name", name, advice)
-    return TORCHVISION[name]
 
 
 def _layout(row: DownstreamSet) -> Torchvision:

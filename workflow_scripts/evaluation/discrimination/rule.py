@@ -8,6 +8,15 @@ from pydantic import Field, field_validator
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.evaluation.interval_settings import Intervals
 
+LEAST_MODELS = 4
+LEAST_LEVELS = 3
+"""Known levels: evaluated steps of a training, shares of faithful captions, or networks of stated orderings. Between
+two extremes, any metric that notices training succeeds."""
+LEAST_ICC = 0.5
+"""Share of the variance of a run's score that is due to its model; its interval must lie above or below it."""
+LEAST_RECOVERED = 0.9
+"""Share of known orderings that a metric must recover."""
+
 
 class Ordering(Settings):
     """Two networks of which one is known to be better."""
@@ -17,30 +26,8 @@ class Ordering(Settings):
 
 
 class Discrimination(Intervals):
-    """When a metric counts as telling models apart; fixed before results are seen."""
+    """What is known of a study's models, by which metrics are judged; fixed before results are seen."""
 
-    least_models: int = Field(
-        4, ge=3, description="fewest models for a verdict", examples=[5], json_schema_extra={"unit": "models"}
-    )
-    least_levels: int = Field(
-        3,
-        ge=3,
-        description="fewest known levels for a verdict: evaluated steps of a training, shares of faithful captions, or "
-        "networks of stated orderings. Between two extremes, any metric that notices training succeeds",
-        examples=[4],
-        json_schema_extra={"unit": "levels"},
-    )
-    least_icc: float = Field(
-        0.5,
-        gt=0,
-        lt=1,
-        description="share of the variance of a run's score that is due to its model (ICC); its interval must lie "
-        "above this (tells models apart) or below it (does not)",
-        examples=[0.75],
-    )
-    least_recovered: float = Field(
-        0.9, gt=0.5, le=1, description="share of known orderings that a metric must recover", examples=[0.95]
-    )
     doses: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         {},
         description="share of faithful captions by pair table, where it is known; those of mixed arms are filled in",

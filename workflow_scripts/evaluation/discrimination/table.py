@@ -10,7 +10,13 @@ from scipy.stats import rankdata
 
 from workflow_scripts.core.declaration.result_names import EXTERNAL, SUPERVISED, UNTRAINED
 from workflow_scripts.evaluation.contrasts.series import Series
-from workflow_scripts.evaluation.discrimination.rule import Discrimination
+from workflow_scripts.evaluation.discrimination.rule import (
+    LEAST_ICC,
+    LEAST_LEVELS,
+    LEAST_MODELS,
+    LEAST_RECOVERED,
+    Discrimination,
+)
 from workflow_scripts.evaluation.discrimination.variance import Components, components
 from workflow_scripts.evaluation.saliency.maps.kinds import is_compared
 
@@ -98,9 +104,7 @@ class Finding(NamedTuple):
     beyond_probe: str | None
 
 
-def finding(
-    found: Components, models: int, levels: int, share: float, gain: Gain | None, rule: Discrimination
-) -> Finding:
+def finding(found: Components, models: int, levels: int, share: float, gain: Gain | None, level: float) -> Finding:
     """The verdict on one metric; docs/saliency.md states the rule in words.
 
     Args:
@@ -108,30 +112,31 @@ def finding(
         levels: different known levels of these.
         share: of known orderings that the metric recovers; nan without any.
         gain: of the metric beyond the probe; None of the probe itself.
+        level: of confidence.
     """
     beyond = None
     if gain is not None:
         beyond = "not shown"
-        if gain.p < 1 - rule.level:
+        if gain.p < 1 - level:
             beyond = "yes" if gain.slope > 0 else "in the wrong direction"
-    verdict, reason = _verdict(found, models, levels, share, rule)
+    verdict, reason = _verdict(found, models, levels, share)
     return Finding(verdict, reason, beyond)
 
 
-def _verdict(found: Components, models: int, levels: int, share: float, rule: Discrimination) -> tuple[str, str]:
-    if models < rule.least_models:
-        return OPEN, f"{models} models; {rule.least_models} are required"
-    if levels < rule.least_levels:
-        return OPEN, f"{levels} known levels; {rule.least_levels} are required"
+def _verdict(found: Components, models: int, levels: int, share: float) -> tuple[str, str]:
+    if models < LEAST_MODELS:
+        return OPEN, f"{models} models; {LEAST_MODELS} are required"
+    if levels < LEAST_LEVELS:
+        return OPEN, f"{levels} known levels; {LEAST_LEVELS} are required"
     if not found.icc >= 0:
         return OPEN, "no model has several seeds"
     if not share >= 0:
         return OPEN, "no order of runs is known"
-    if found.low > rule.least_icc and share >= rule.least_recovered:
+    if found.low > LEAST_ICC and share >= LEAST_RECOVERED:
         return YES, ""
-    if found.high < rule.least_icc:
+    if found.high < LEAST_ICC:
         return NO, "the interval of the ICC lies below the bound"
-    if found.low > rule.least_icc:
+    if found.low > LEAST_ICC:
         return NO, "models differ, but not in the known order"
     return OPEN, "the interval of the ICC includes the bound"
 
@@ -243,24 +248,12 @@ def _row(
     added = means if is_beside_probe else np.zeros(len(means))
     gain = partial_r2(levels[known], (accuracy if is_beside_probe else means)[known], added[known])
     share = recovered(means, orderings)
-    counts = len(models), len(runs), variances.images
+    counts = metric[1], metric[0], len(models), len(runs), variances.images
     heights = len(np.unique(levels[known]))
     parts = variances.model, variances.seed, variances.image, variances.icc, variances.low, variances.high
     correlation = spearman(means, accuracy) if is_beside_probe else float("nan")
-    verdict = finding(variances, len(models), heights, share, None if metric == probe else gain, rule)
-    row = (
-        metric[1],
-        metric[0],
-        *counts,
-        *parts,
-        heights,
-        len(orderings),
-        share,
-        correlation,
-        gain.share,
-        gain.p,
-        *verdict,
-    )
+    verdict = finding(variances, len(models), heights, share, None if metric == probe else gain, rule.level)
+    row = (*counts, *parts, heights, len(orderings), share, correlation, gain.share, gain.p, *verdict)
     finite = (None if isinstance(value, float) and not np.isfinite(value) else value for value in row)
     return dict(zip(DISCRIMINATION.names, finite, strict=True))
 

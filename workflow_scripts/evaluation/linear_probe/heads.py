@@ -4,10 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-
-from workflow_scripts.core.errors import PipelineError
 
 
 class FittedHead(NamedTuple):
@@ -37,14 +34,6 @@ def save_head(path: Path, head: FittedHead, objective: str) -> None:
 
 
 def load_head(path: Path) -> FittedHead:
-    """The head that :func:`save_head` wrote.
-
-    Raises:
-        PipelineError: the file is damaged or lacks a part of the head.
-    """
-    try:
-        arrays = load_file(path)
-        return FittedHead(*(arrays[part] for part in FittedHead._fields))
-    except (KeyError, SafetensorError, OSError) as error:
-        advice = "delete the linear probe's artifact and run the same command again"
-        raise PipelineError("unreadable linear head", path, error, advice) from None
+    """The head that :func:`save_head` wrote."""
+    arrays = load_file(path)
+    return FittedHead(*(arrays[part] for part in FittedHead._fields))

@@ -8,7 +8,7 @@ The bias is not penalised in either. The mean cross entropy and its gradient are
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
@@ -22,36 +22,26 @@ FLOOR = 1e-6
 """Floor of a feature's mean square, as a share of the largest, so that rounding noise is not amplified."""
 
 
-class CrossEntropy(Protocol):
-    """The data term of a linear probe; ``spread`` (d,) is the mean square of each feature."""
-
-    classes: int
-    dimension: int
-    rows: int
-    labels: np.ndarray
-    spread: np.ndarray
-
-    def __call__(self, weight: np.ndarray, bias: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Mean over rows of -log softmax(x W' + b)[y], and its gradients (k, d) and (k,), all float64."""
-        ...
-
-
-class NumpyCrossEntropy:
-    """Cross entropy in NumPy, in the floating type of the features.
+class CrossEntropy:
+    """The data term of a linear probe, in NumPy, in the floating type of the features.
 
     Args:
         features: (n, d) float32 or float64.
         labels: (n,) int in 0..classes-1.
         classes: number of classes k.
+
+    Attributes:
+        spread: (d,) float64, the mean square of each feature.
     """
 
     def __init__(self, features: np.ndarray, labels: np.ndarray, classes: int) -> None:
-        self.features, self.labels, self.classes = np.ascontiguousarray(features), labels, classes
+        self.features: Any = np.ascontiguousarray(features)
+        self.labels, self.classes = labels, classes
         self.rows, self.dimension = features.shape
         self.spread = mean_squares(features)
 
     def __call__(self, weight: np.ndarray, bias: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """See :class:`CrossEntropy`."""
+        """Mean over rows of -log softmax(x W' + b)[y], and its gradients (k, d) and (k,), all float64."""
         kind = self.features.dtype
         columns, offsets = weight.T.astype(kind), bias.astype(kind)
         found = [self._sums(part, columns, offsets) for part in parts(self.rows)]
@@ -114,17 +104,15 @@ def principal_basis(features: np.ndarray, rows: np.ndarray) -> Basis:
     return Basis(mean, np.linalg.eigh(products)[1])
 
 
-class TorchCrossEntropy:
-    """As :class:`NumpyCrossEntropy`, with the features kept on ``device``; only weights are transferred."""
+class TorchCrossEntropy(CrossEntropy):
+    """The same with the features kept on ``device``; only weights are transferred."""
 
     def __init__(self, features: np.ndarray, labels: np.ndarray, classes: int, device: str) -> None:
         import torch  # costs more than fitting a small probe; only a GPU needs it
 
-        self.features = torch.from_numpy(np.ascontiguousarray(features)).to(device)
+        super().__init__(features, labels, classes)
+        self.features = torch.from_numpy(self.features).to(device)
         self.targets = torch.from_numpy(labels.astype(np.int64)).to(device)
-        self.labels, self.classes = labels, classes
-        self.rows, self.dimension = features.shape
-        self.spread = mean_squares(features)
 
     def __call__(self, weight: np.ndarray, bias: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """See :class:`CrossEntropy`."""

@@ -18,7 +18,6 @@ from workflow_scripts.evaluation.linear_probe.objectives import (
     OBJECTIVES,
     CrossEntropy,
     Head,
-    NumpyCrossEntropy,
     Search,
     TorchCrossEntropy,
     origin,
@@ -209,11 +208,8 @@ class Fitter:
         self._present, compact = np.unique(labels, return_inverse=True)
         self._basis = principal_basis(data.features, rows)
         turned, classes = self._basis.turned(data.features, rows), len(self._present)
-        self._problem: CrossEntropy
-        if plan.device == "cpu":
-            self._problem = NumpyCrossEntropy(turned, compact, classes)
-        else:
-            self._problem = TorchCrossEntropy(turned, compact, classes, plan.device)
+        problem = turned, compact, classes
+        self._problem = CrossEntropy(*problem) if plan.device == "cpu" else TorchCrossEntropy(*problem, plan.device)
 
     def __call__(self, cost: float) -> FittedHead:
         """The head for ``cost``."""

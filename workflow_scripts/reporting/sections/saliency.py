@@ -84,29 +84,12 @@ def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMean
         "scores": [(words(name), meaning) for name, meaning in scores.items() if name in shown],
         "maps": [(words(name), meaning.summary) for name, meaning in maps.items()],
         "better": better_maps(study),
-        "objects": _objects(study),
         "checks": _checks(study),
         "discrimination": _discrimination(study),
         "more": len(firsts[KINDS:]),
         "grid": overlays(study, dict(firsts[:KINDS])),
         "marked": marked_examples(study, dict(firsts[:KINDS])),
     }
-
-
-def _objects(study: Study) -> list[Row]:
-    """Class swap on images with two labelled objects: a line for each run and set that has such images."""
-    found = []
-    for run, artifacts in _shown(study).items():
-        for artifact in artifacts:
-            rows = study.table(artifact, ".objects.parquet")
-            source = study.source(artifact, ".objects.parquet") if rows else None
-            numbers = [
-                (row["measure"], _checked({"check": "", "at": "", **row}, source, 100.0)) for row in rows if source
-            ]
-            if numbers:
-                css = arm_class(study.method_and_pairs(run)[1])
-                found.append({"run": run, "css": css, "dataset": artifact.unit["dataset"], "numbers": numbers})
-    return found
 
 
 def _checks(study: Study) -> list[Row]:

@@ -237,8 +237,7 @@ def fixed_rows(study: Study) -> int | None:
     world = study.demo_world
     if world is None:
         return None
-    faults = (world.dead_links, world.placeholders, world.html_answers, world.repeated_ids, world.empty_captions)
-    return world.images + sum(faults)
+    return world.images + sum(count for fault, count in world.faults.items() if fault != "oversized")
 
 
 ASSUMED_BACKBONE = BACKBONES["resnet50"]  # of a library's architectures, whose size is not known here

@@ -136,12 +136,10 @@ def _tokenizer_error(what: str, path: Path) -> PipelineError | None:
 
 
 def _layout_error(what: str, path: Path, kind: str) -> PipelineError | None:
-    for group in KINDS[kind].contains:
-        if not any((path / name).exists() for name in group):
-            value = f"no {' or '.join(group)}"
-            return PipelineError(
-                f"wrong layout of {what}", path, value, f"kind {kind} needs it; see docs/your-own-data.md"
-            )
+    for name in KINDS[kind].contains:
+        if not (path / name).exists():
+            advice = f"kind {kind} needs it; see docs/your-own-data.md"
+            return PipelineError(f"wrong layout of {what}", path, f"no {name}", advice)
     return None
 
 

@@ -1,12 +1,9 @@
-import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from tests.evaluation.pictures import picture
 from tests.file_bytes import encoded
@@ -65,40 +62,3 @@ def test_broken_label_tables_are_named(tmp_path: Path) -> None:
     (tmp_path / "labels.parquet").write_bytes(b"no parquet")
     with pytest.raises(PipelineError, match="unreadable label table"):
         MaskFolder(tmp_path)
-
-
-def with_objects(root: Path, **change: Any) -> Path:
-    """One photo whose mask numbers a cat, a dog and another cat, and one photo with a plain mask."""
-    mask_folder(root, [1.0, 1.0])
-    ids = np.zeros((12, 10), np.uint8)
-    ids[:2], ids[2:4], ids[4:6], ids[6:8] = 1, 2, 3, 255
-    (root / "masks/0.png").write_bytes(encoded(ids))
-    first, second = pq.read_table(root / "labels.parquet").to_pylist()
-    rows = [{**first, "object_labels": ["cat", "dog", "cat"], **change}, {**second, "object_labels": None}]
-    pq.write_table(pa.Table.from_pylist(rows), root / "labels.parquet")
-    return root
-
-
-def test_a_mask_may_number_several_objects(tmp_path: Path) -> None:
-    source = MaskFolder(with_objects(tmp_path / "set"))
-    several, plain = source.read(frozenset(one.name for one in source.listing().entries))
-    assert several.mask is not None and several.objects is not None
-    mask = np.asarray(Image.open(io.BytesIO(several.mask)))
-    assert mask[:, 0].tolist() == [1, 1, 0, 0, 1, 1, 255, 255, 0, 0, 0, 0]
-    ids = np.asarray(Image.open(io.BytesIO(several.objects)))[:, 0]
-    assert ids.tolist() == [1, 1, 2, 2, 3, 3, 255, 255, 0, 0, 0, 0]
-    assert several.object_classes == ("cat", "dog", "cat")
-    assert (plain.mask, plain.objects, plain.object_classes) == ((tmp_path / "set/masks/1.png").read_bytes(), None, ())
-
-
-def test_objects_in_masks_need_labels(tmp_path: Path) -> None:
-    for name, labels in (("other", ["dog", "dog"]), ("none", ["cat", None])):
-        listing = MaskFolder(with_objects(tmp_path / name, object_labels=labels)).listing()
-        assert len(listing.entries) == 1 and listing.left_out == {"label_not_among_objects": 1}
-    many = MaskFolder(with_objects(tmp_path / "many", object_labels=["cat"] * 255)).listing()
-    assert many.left_out == {"more_than_254_objects": 1}
-    few = MaskFolder(with_objects(tmp_path / "few", object_labels=["cat", "dog"]))
-    with pytest.raises(
-        PipelineError, match=r"object without a label in .*0\.png: a pixel of object 3, but .* 2 labels"
-    ):
-        list(few.read(frozenset({"images/0.png"})))

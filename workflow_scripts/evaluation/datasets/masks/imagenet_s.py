@@ -1,5 +1,6 @@
 """The layout of ImageNet-S."""
 
+import io
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +9,12 @@ import numpy as np
 from PIL import Image
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.foreign import readable
 from workflow_scripts.core.images.decoding import UNDECODABLE
-from workflow_scripts.evaluation.datasets.masks.objects import IGNORE, png, read_bytes
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, safe_parts
 from workflow_scripts.evaluation.datasets.splits import Entry
 
-IMAGENET_S_IGNORE = 1000
+IGNORE, IMAGENET_S_IGNORE = 255, 1000
 
 
 class ImageNetS:
@@ -63,7 +64,9 @@ class ImageNetS:
             mask = None
             if entry.name.startswith("validation/"):
                 mask = object_mask(self._segmentation(path), self.class_ids[entry.class_name])
-            yield Picture(entry.name, read_bytes(path), mask)
+            with readable("unreadable file", self.root, "check the dataset's folder"):
+                image = path.read_bytes()
+            yield Picture(entry.name, image, mask)
 
     def _segmentation(self, image: Path) -> Path:
         return self.root / "validation-segmentation" / image.parent.name / f"{image.stem}.png"
@@ -76,7 +79,9 @@ def object_mask(segmentation: Path, class_id: int) -> bytes:
     except UNDECODABLE as error:
         raise PipelineError("corrupt segmentation", segmentation, error, "fetch the release again") from None
     ids = pixels[..., 0] + 256 * pixels[..., 1]
-    return png(np.where(ids == IMAGENET_S_IGNORE, IGNORE, ids == class_id).astype(np.uint8))
+    buffer = io.BytesIO()
+    Image.fromarray(np.where(ids == IMAGENET_S_IGNORE, IGNORE, ids == class_id).astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _folders(path: Path) -> list[Path]:
