@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from workflow_scripts.core.declaration.result_names import PROBE
 from workflow_scripts.reporting.answers import Answer, answers, notes
 from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.sections.contrasts import Named, Shown, none_named, titles
@@ -24,12 +25,21 @@ def answer(study: Study, contrasts: Sequence[Named], listed: Sequence[Row], rows
     found = answers(contrasts, rows, study.settings)
     asked = "; and whether ".join(dict.fromkeys(one.question for one in found))
     return {
-        "question": f"This study asks whether {asked}." if asked else "",
+        "question": f"{setting(rows, Words(study.settings))}This study asks whether {asked}." if asked else "",
         "answers": [(one.text, one.verdict) for one in found]
         or [(none_named(listed, study.settings.headline_step), "")],
         "notes": notes(found, listed),
         "figure": primary_figure(found, contrasts, rows, Words(study.settings)),
     }
+
+
+def setting(rows: Sequence[Row], words_of: Words) -> str:
+    """What a reader must know to understand the question; empty if no run has pairs by captions."""
+    if "language" not in {words_of.role(row["method"], row["pairs"]) for row in rows}:
+        return ""
+    probed = "; a linear classifier of what they learned (linear probe) measures how well they tell classes apart"
+    told = any(row["metric"].startswith(PROBE) for row in rows)
+    return f"Networks learn without labels from pairs of images with similar captions{probed if told else ''}. "
 
 
 def primary_figure(

@@ -59,7 +59,16 @@ def draw(axes: Axes, lines: Sequence[Line], unit: str) -> None:
         tip(drawn, f"{line.name}: {line.value:+.1f}".replace("-", "−"))
         weight = "bold" if line.primary else "normal"
         shown = cut(visible(line.name), LONGEST)
-        axes.text(0, at - 0.28, shown, transform=axes.get_yaxis_transform(), fontweight=weight, color=shade, fontsize=8)
+        axes.text(
+            0,
+            at - 0.28,
+            shown,
+            transform=axes.get_yaxis_transform(),
+            fontweight=weight,
+            color=shade,
+            fontsize=8,
+            bbox={"facecolor": colour("card"), "linewidth": 0, "pad": 1},  # above the line of no difference
+        )
     axes.set_ylim(len(lines) - 0.5, -0.85)
     axes.set_yticks([])
     axes.grid(axis="x")
