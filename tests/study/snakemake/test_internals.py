@@ -49,13 +49,6 @@ def test_snakemake_reads_config_files_by_the_function_that_is_replaced() -> None
     assert used, f"{modules[0].__name__} does not call {internals.CONFIG_LOADER}"
 
 
-def test_snakemake_reads_overrides_by_the_function_that_is_replaced() -> None:
-    module = importlib.import_module(internals.OVERRIDES_MODULE)
-    assert f"config={internals.OVERRIDES_PARSER}(args.config)" in inspect.getsource(module)
-    real = importlib.import_module("snakemake_interface_executor_plugins.executors.real")
-    assert f'"{internals.JOB_OPTION}"' in inspect.getsource(real)
-
-
 def test_snakemake_logs_to_the_logger_whose_records_are_waited_for() -> None:
     from snakemake.logging import logger
 

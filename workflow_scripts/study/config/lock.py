@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.settings import Settings
@@ -27,34 +27,16 @@ _HEAD = """\
 # Runs read these and nothing else. Commit this file with the config. To update it, run the command again.
 """
 _ADVICE = "restore it, or write it again: faithful-pairs lock"
+_ADVICE_TO_LOCK = "undo the change, or update the lock: run faithful-pairs lock with the same config files"
 _Commit = Annotated[str, StringConstraints(pattern=COMMIT)]
 _Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
-
-
-def _no_contradiction(hub: dict[str, str]) -> dict[str, str]:
-    for model, commit in hub.items():
-        revision = model.partition("@")[2]
-        if revision != commit and is_commit(revision):
-            raise ValueError(f"{model} has the commit {commit}")
-    return hub
 
 
 class Lock(Settings):
     """What the sources of a config stood for when it was locked."""
 
-    hub: Annotated[dict[str, _Commit], AfterValidator(_no_contradiction)] = Field(
-        description="commit of each hub model, by <repository>@<revision> as in the config"
-    )
+    hub: dict[str, _Commit] = Field(description="commit of each hub model, by <repository>@<revision> as in the config")
     urls: dict[str, _Sha256] = Field(description="sha256 of each URL, by the URL as in the config")
-
-    def commit(self, model: str) -> str | None:
-        """The commit of ``<repository>@<revision>``; a commit that the repository has in the lock is itself."""
-        repository, _, revision = model.partition("@")
-        return revision if revision in self.of(repository).values() else self.hub.get(model)
-
-    def of(self, repository: str) -> dict[str, str]:
-        """The locked revisions of a repository, as written in the config -> their commits."""
-        return {model: commit for model, commit in self.hub.items() if model.partition("@")[0] == repository}
 
     def text(self) -> str:
         """The file's content; equal locks give equal bytes."""
@@ -95,10 +77,6 @@ def read_lock(path: FilePath | None) -> Lock | None:
     return lock
 
 
-_UPDATE = "undo that, or update the lock: run faithful-pairs lock with the same config files"
-_ADD = "add it: run faithful-pairs lock with the same config files"
-
-
 def pinned(study: Study, lock: Lock | None, name: str) -> tuple[Study, list[SettingError]]:
     """The study with locked sources, and an error for each source that the lock lacks or contradicts.
 
@@ -137,28 +115,23 @@ def _members(value: Any) -> list[tuple[Any, Any]]:
 
 
 def _pinned(path: Path, source: Source, lock: Lock | None, name: str) -> Source | SettingError:
-    if source.at.startswith(HUB) and lock is not None:
+    if lock is not None and source.at.startswith(HUB):
         model = source.at.removeprefix(HUB)
-        commit = lock.commit(model)
-        if commit is not None:
-            return source.model_copy(update={"at": f"{HUB}{model.partition('@')[0]}@{commit}"})
-        locked = lock.of(model.partition("@")[0])
-        if not locked:
-            return SettingError(f"hub model missing from {name}", path, source.at, _ADD)
-        value = f"{source.at}, but {' and '.join(f'{one} is {commit}' for one, commit in sorted(locked.items()))}"
-        return SettingError(f"revision differs from {name}", path, value, _UPDATE)
-    return _hashed(path, source, lock, name) if source.is_url else source
-
-
-def _hashed(path: Path, source: Source, lock: Lock | None, name: str) -> Source | SettingError:
+        repository, _, revision = model.partition("@")
+        commit = revision if is_commit(revision) else lock.hub.get(model)
+        if commit is None:
+            return SettingError(f"hub model missing from {name}", path, source.at, _ADVICE_TO_LOCK)
+        return source.model_copy(update={"at": f"{HUB}{repository}@{commit}"})
+    if not source.is_url:
+        return source
     locked = lock.urls.get(source.at) if lock is not None else None
     if lock is not None and locked is None:
-        return SettingError(f"URL missing from {name}", path, source.at, _ADD)
+        return SettingError(f"URL missing from {name}", path, source.at, _ADVICE_TO_LOCK)
     if source.sha256 is None and locked is None:
         return SettingError(WITHOUT_HASH, path, source.at, ADVICE_WITHOUT_HASH)
     if source.sha256 is not None and locked not in (None, source.sha256):
         value = f"{source.sha256}, but {source.at} is {locked}"
-        return SettingError(f"sha256 differs from {name}", path, value, _UPDATE)
+        return SettingError(f"sha256 differs from {name}", path, value, _ADVICE_TO_LOCK)
     return source.model_copy(update={"sha256": locked or source.sha256})
 
 

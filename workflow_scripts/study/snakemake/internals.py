@@ -63,7 +63,6 @@ USED = {
         "code_changed",
         "software_stack_changed",
         "input_checksums",
-        "locked",
     ),
     "job": ("rule", "wildcards_dict", "input", "output", "group", "reset_params_and_resources", "shellcmd"),
     "rule": ("name", "shellcmd"),
@@ -72,9 +71,6 @@ CACHE_OPTION = "--runtime-source-cache-path"  # overrides cache_folder
 LOGGER = "snakemake.logging"  # its handlers pass records to our display
 CONFIG_LOADER = "load_configfile"
 CONFIG_MODULES = ("snakemake.settings.types", "snakemake.common.configfile")  # modules that import it by that name
-OVERRIDES_PARSER = "parse_config"  # of the entries of --config
-OVERRIDES_MODULE = "snakemake.cli"
-JOB_OPTION = "--mode"  # in the command line of a Snakemake that Snakemake started
 
 
 def cache_folder() -> Path:

@@ -90,16 +90,6 @@ class Planning:
         dag.check_incomplete, dag.postprocess = check_incomplete, postprocess
         check_groups_fast(dag)
         self._build()
-        self._refuse_lock()
-
-    def _refuse_lock(self) -> None:
-        """Replace the message that Snakemake would print next; ``profiles/default`` disables its locks."""
-        settings = self.workflow.execution_settings
-        if settings is None or not settings.lock or self.workflow.dryrun or not self.workflow.persistence.locked:
-            return
-        value = "another Snakemake is computing the same files, or was killed while doing so"
-        advice = "wait for it; if none is running, run snakemake --unlock"
-        stop(PipelineError("locked study", Path.cwd() / ".snakemake/locks", value, advice))
 
     def _decided(self, dag: Any) -> None:
         requested = _requested(dag)

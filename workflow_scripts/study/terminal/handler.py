@@ -173,8 +173,6 @@ class LogHandler(LogHandlerBase):
                 self._view.say(f"{record.getMessage()}; log: {', '.join(map(str, known['aux_logs']))}", "red")
             case LogEvent.WORKFLOW_STARTED | LogEvent.RESOURCES_INFO | LogEvent.JOB_STARTED | LogEvent.GROUP_INFO:
                 pass
-            case LogEvent.DEBUG_DAG:
-                self._view.say(self.format(record))
             case _:
                 self._message(record)
 
