@@ -15,6 +15,7 @@ import yaml
 from PIL import Image
 from scipy.stats import kendalltau
 
+from tests.bench.truthful_labels import rate
 from tests.captions.small_blip2 import draw_pictures
 from tests.file_bytes import parquet
 from tests.helpers import make_artifact
@@ -135,6 +136,22 @@ def pictured_images(study: Path) -> list[Image.Image]:
 
     stored = index_images(Artifact(study / "image_index" / f"images{MANIFEST}"))
     return [stored.image(row) for row in range(len(stored))]
+
+
+def test_ratings_of_the_studys_own_sheet(pictured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = [f"k{n}" for n in range(9)]
+    captions = {key: {"original": CAPTIONS[n], "shuffled": CAPTIONS[8 - n]} for n, key in enumerate(keys)}
+    own = {(key, arm): arm == "original" for key in keys for arm in ("original", "shuffled")}
+    (tmp_path / "labels").mkdir()
+    rate(tmp_path / "labels", captions, own)
+    made = found([pictured, tmp_path / "labels"], capsys)
+    # Of the middle image and of one with the same caption in both arms, the arms share a caption; a blank one is rated.
+    shared = sum(CAPTIONS[n] == CAPTIONS[8 - n] for n in range(9))
+    assert made["ratings"] == 18 - shared and made["left_out"] == {}
+    blank = sum(text == "" for texts in captions.values() for text in set(texts.values()))
+    assert made["judges"]["blip2"]["itm"]["raw"]["tau_c"]["n"] == 18 - shared - blank
+    assert main(["agreement", str(pictured), str(tmp_path / "labels"), "--images", str(tmp_path)]) == 2
+    assert "sheets show the study's own images" in capsys.readouterr().err
 
 
 def test_a_table_without_a_usable_row_is_one_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""What ``faithful-pairs power`` prints, and ``cost`` beside it."""
+"""What ``faithful-pairs power`` prints."""
 
 from pathlib import Path
 
@@ -37,12 +37,6 @@ def test_power_prints_a_table_and_reasons(overlay: str, capsys: pytest.CaptureFi
     ]
     assert said[5] == "size: none, since its runs have fewer than 3 seeds in common."
     assert said[-1].startswith("From deviations between seeds alone")
-
-
-def test_cost_prints_the_effects_in_short(overlay: str, capsys: pytest.CaptureFixture[str]) -> None:
-    effect = powers(planned(change=yaml.safe_load(Path(overlay).read_text())))[0].effect
-    assert main(["cost", "--configfile", overlay, "--rows", "1000"]) == 0
-    assert f"(faithful-pairs power): gain: {0.3 * effect:.2f}; size: none." in capsys.readouterr().out
 
 
 def test_a_study_without_primary_contrasts_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

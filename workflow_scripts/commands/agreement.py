@@ -31,7 +31,7 @@ def command(
         Path,
         typer.Argument(
             metavar="RATINGS",
-            help="a parquet or CSV file with columns image, caption and rating",
+            help="a parquet or CSV file with columns image, caption and rating, or a folder with rated sheets and keys",
         ),
     ],
     images: Annotated[
@@ -54,7 +54,7 @@ def command(
 
     \b
     Examples:
-      faithful-pairs agreement results/demo ratings.csv
+      faithful-pairs agreement results/demo results/demo/labels
       faithful-pairs agreement results/redcaps2020 data/flickr8k_expert.csv --images data/flickr8k/images --json
 
     \b
@@ -66,6 +66,8 @@ def command(
     import json
     import os
 
+    if images is not None and ratings.is_dir():
+        raise typer.BadParameter("sheets show the study's own images", param_hint="--images")
     found = agreement(Path(os.path.abspath(study)), ratings, images)
     sys.stdout.write(json.dumps(found, indent=1) + "\n" if as_json else printed(lines(found)))
 
@@ -93,7 +95,7 @@ def agreement(study: Path, path: Path, folder: Path | None) -> dict[str, Any]:
     quiet_libraries()
     unset_variables()
     limit_threads(units.study.compute.math_threads)
-    ratings = read_ratings(path)
+    ratings = _sheets(study, path) if path.is_dir() else read_ratings(path)
     if ratings.rows:
         ratings, read = _usable(study, folder, ratings)
     if not ratings.rows:
@@ -101,6 +103,20 @@ def agreement(study: Path, path: Path, folder: Path | None) -> dict[str, Any]:
         raise PipelineError("no ratings", path, value, "give the images of the ratings (--images)")
     about = {"rows": ratings.read, "left_out": dict(sorted(ratings.left_out.items())), "ratings": len(ratings.rows)}
     return {**about, **_judged(study, units, ratings, read), "judges_left_out": blind}
+
+
+def _sheets(study: Path, folder: Path) -> "Ratings":
+    """The ratings on the study's own sheets."""
+    from workflow_scripts.captions.labels.agreement import ratings_of
+    from workflow_scripts.captions.labels.reading import images_on_sheets, read_labels
+    from workflow_scripts.commands.label import captions_of
+    from workflow_scripts.core.artifact import MANIFEST, Artifact
+
+    keys, manifests = images_on_sheets(folder), sorted((study / "select_captions").glob(f"*{MANIFEST}"))
+    arms = {path.name.removesuffix(MANIFEST): Artifact(path) for path in manifests}
+    by_key = captions_of(arms, keys) if keys else {}
+    captions = {(key, arm): text for key, texts in by_key.items() for arm, text in texts.items()}
+    return ratings_of(read_labels(folder, list(arms), captions), captions)
 
 
 def _usable(study: Path, folder: Path | None, ratings: "Ratings") -> "tuple[Ratings, Read]":

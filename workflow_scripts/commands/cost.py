@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from workflow_scripts.core.errors.text import plain
-
 
 def positive(text: str) -> float:
     """A number on the command line that is above 0 and not infinite."""
@@ -53,14 +51,12 @@ def command(
     from workflow_scripts.study.config.files import read_config
     from workflow_scripts.study.config.study import load_study
     from workflow_scripts.study.estimates.cost import KEPT, SIZES, TFLOPS, costs, fixed_rows, table
-    from workflow_scripts.study.estimates.power import in_short, powers
     from workflow_scripts.study.units import Units
 
     study = load_study(read_config([*base_files(), *(configfile or [])]))
     units, own, speed = Units(study), rows or fixed_rows(study), tflops or TFLOPS
     sizes = {study.study: own} if own else SIZES
     texts = [table(f"{name} ({size:,} rows)", costs(units, size, speed)) for name, size in sizes.items()]
-    texts += [plain(in_short(effects))] if (effects := powers(units)) else []
     note = f"Estimates: {speed:g} TFLOP/s sustained per GPU; {KEPT:.0%} of the images still exist;"
     texts.append(f"{note} docs/cost.md gives the source of each rate.\n")
     sys.stdout.write("\n\n".join(texts))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.captions.labels.agreement import Rating, figures, laid_out, read_ratings
+from workflow_scripts.captions.labels.agreement import Rating, Ratings, figures, laid_out, ratings_of, read_ratings
+from workflow_scripts.captions.labels.reading import Labels, Rated
 from workflow_scripts.captions.score_table import schema
 from workflow_scripts.core.errors import PipelineError
 
@@ -43,6 +44,12 @@ def test_ratings_are_read_as_written_and_faulty_rows_are_counted(tmp_path: Path)
         read_ratings(tmp_path / "r.csv")
     with pytest.raises(PipelineError, match="unreadable ratings"):
         read_ratings(tmp_path / "gone.csv")
+
+
+def test_the_rating_of_a_sheet_is_the_mean_of_its_raters() -> None:
+    captions = [Rated("k1", "digest", ["a", "b"], faithful=[3, 0]), Rated("k2", "digest", ["b"], specific=[1])]
+    found = ratings_of(Labels(captions, ["me"], 3, Counter(unrated=1)), {("k1", "a"): "text", ("k2", "b"): "x"})
+    assert found == Ratings([Rating("k1", "text", 1.5)], 3, Counter(unrated=1, no_rating=1))
 
 
 def test_ratings_without_a_score_do_not_count() -> None:

@@ -38,12 +38,8 @@ MISTAKES = """
 {datasets: [{kind: folders, source: somewhere, name: cifar10}, {kind: folders, source: somewhere,
   name: other, evaluate: false}]}
   => unused dataset in config.datasets.1.evaluate: false for other; remove the dataset, or name it as
-{caption_quality: {synonyms: data/synonyms.txt}}
-  => unused synonyms in config.caption_quality.synonyms: data/synonyms.txt; remove it, or say which
 {pair_quality: {image_encoder: dino}} => unknown image encoder in config.pair_quality.image_encoder: dino
 {leakage: {encoder: dino}} => unknown image encoder in config.leakage.encoder: dino
-{leakage: {cosine: 0.9}}
-  => setting without effect in config.leakage.cosine: 0.9; remove it, or name one of image_encoders
 {runs: [{method: simclr, pairs: revisde}]} => unknown pair table in config.runs.0.pairs: revisde; did you mean revised?
 {arms: [{name: a, kind: original}, {name: a, kind: original}]} => repeated name in config.arms.1.name: a
 {arms: [{name: a, kind: external}]} => missing table in config.arms.0.table: none for a

@@ -149,18 +149,7 @@ def test_a_mistake_in_a_sweep_point_is_reported_with_its_line(tmp_path: Path) ->
         load_study(read_config([ROOT / "config.yaml", ROOT / "tests/config/tiny.yaml", path]))
 
 
-@pytest.mark.parametrize(
-    ("own", "said"),
-    [
-        ({"set": {"blur_kernel": 5}}, "blur_kernel: 5"),
-        ({"sweep": {"blur_kernel": [None, 5]}}, "blur_kernel.1: 5"),
-        ({"set": {"blur": "old_kornia"}}, "blur: old_kornia"),
-    ],
-)
-def test_a_blur_for_a_run_without_blur_is_refused(own: dict[str, Any], said: str) -> None:
-    units(SIMCLR | {"augmentation": "simclr", "tag": "a"} | own)
-    with pytest.raises(PipelineError, match=rf"setting without effect in config.runs.0.*{said}; remove it"):
-        units(SIMCLR | {"tag": "a"} | own)
+def test_a_shared_blur_is_no_setting_of_a_run_without_blur() -> None:
     blur = {"blur_kernel": 5, "blur": "old_kornia"}
     shared = changed(merged("tests/config/tiny.yaml"), {"pretraining": blur, "runs": [SIMCLR]})
     plain = planned("tests/config/tiny.yaml", change={"runs": [SIMCLR]})

@@ -14,8 +14,7 @@ import pytest
 
 from tests.study.config.configs import planned
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
-from workflow_scripts.study.snakemake.internals import LOGGER
-from workflow_scripts.study.snakemake.startup import check_targets, check_working_folder, name_user, stop
+from workflow_scripts.study.snakemake.startup import LOGGER, check_targets, check_working_folder, name_user, stop
 from workflow_scripts.study.units import Units
 
 RUN = "simclr-revised-crop-resnet_small-s0"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from workflow_scripts.captions.labels.reading import Labels
 from workflow_scripts.captions.score_table import KINDS, RANDOM, by_halves, score_names
 from workflow_scripts.core.files.foreign import readable, table_batches
 from workflow_scripts.models.text_norms import is_blank
@@ -17,7 +18,7 @@ from workflow_scripts.stats.clustered import by_draws, kendall_b, kendall_c
 from workflow_scripts.stats.intervals import figure
 
 _KINDS = {"image": pa.string(), "caption": pa.string(), "rating": pa.float64()}
-_ADVICE = "give a parquet or CSV file with columns image, caption and rating"
+_ADVICE = "give a parquet or CSV file with columns image, caption and rating, or a folder with rated sheets and keys"
 
 
 class Rating(NamedTuple):
@@ -61,6 +62,18 @@ def read_ratings(path: Path) -> Ratings:
                 else:
                     rows.append(row)
     return Ratings(rows, read, left_out)
+
+
+def ratings_of(labels: Labels, captions: Mapping[tuple[str, str], str]) -> Ratings:
+    """The mean rating of faithfulness of each caption on the sheets.
+
+    Args:
+        captions: (key, arm) -> caption.
+    """
+    rated = [one for one in labels.captions if one.faithful]
+    rows = [Rating(one.key, captions[one.key, one.arms[0]], float(np.mean(one.faithful))) for one in rated]
+    unrated = Counter({"no_rating": len(labels.captions) - len(rated)})
+    return Ratings(rows, labels.rows, labels.dropped + unrated)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,6 @@ def reference_errors(study: Study) -> Iterator[SettingError]:
     yield from _sources(study)
     yield from _encoders(study)
     yield from _judges(study)
-    yield from _without_effect(study)
     yield from _crops(study)
 
 
@@ -60,7 +59,7 @@ def _names(study: Study) -> Iterator[SettingError]:
 
 
 def _references(study: Study) -> Iterator[SettingError]:
-    """An error for each name that refers to nothing."""
+    """An error for each name that refers to nothing, or to what it is compared with."""
     arms, judges, text, image, networks, datasets, tables = (
         [item.name for item in getattr(study, section)]
         for section in ("arms", "judges", "text_encoders", "image_encoders", "networks", "datasets", "pairs")
@@ -81,8 +80,12 @@ def _references(study: Study) -> Iterator[SettingError]:
         yield from known(("runs", number, "pairs"), kind, run.pairs, allowed)
         yield from known(("runs", number, "network"), "network", run.network, networks)
     yield from known(("judge_comparison", "reference"), "arm", study.judge_comparison.reference, arms)
+    labels = study.caption_labels
     for key in ("original", "replacement"):
-        yield from known(("caption_labels", key), "arm", getattr(study.caption_labels, key, None), arms)
+        yield from known(("caption_labels", key), "arm", getattr(labels, key, None), arms)
+    if labels is not None and labels.original == labels.replacement:
+        where, advice = ("caption_labels", "replacement"), "give another arm; an arm has no margin over itself"
+        yield SettingError("arm compared with itself", where, labels.replacement, advice)
     yield from known(("pair_quality", "image_encoder"), "image encoder", study.pair_quality.image_encoder, image)
     yield from known(("leakage", "encoder"), "image encoder", study.leakage.encoder, image)
     yield from known(("probe_dataset",), "dataset", study.probe_dataset, datasets)
@@ -175,20 +178,6 @@ def _judges(study: Study) -> Iterator[SettingError]:
         if encoder is not None and not TEXT_ENCODERS[encoder].judges:
             value, advice = f"{judge.encoder}, of kind {encoder}", "name a text encoder of kind sentence_transformers"
             yield SettingError("text encoder unfit for a judge", (*where, "encoder"), value, advice)
-
-
-def _without_effect(study: Study) -> Iterator[SettingError]:
-    """An error for each setting that another one makes useless."""
-    synonyms, cosine, labels = study.caption_quality.synonyms, study.leakage.cosine, study.caption_labels
-    if synonyms is not None and study.caption_quality.objects is None and study.demo_world is None:
-        advice = "remove it, or say which objects are in the images (caption_quality.objects)"
-        yield SettingError("unused synonyms", ("caption_quality", "synonyms"), synonyms.at, advice)
-    if study.leakage.encoder is None and cosine != type(study.leakage)().cosine:
-        advice = "remove it, or name one of image_encoders in leakage.encoder"
-        yield SettingError("setting without effect", ("leakage", "cosine"), cosine, advice)
-    if labels is not None and labels.original == labels.replacement:
-        where, advice = ("caption_labels", "replacement"), "give another arm; an arm has no margin over itself"
-        yield SettingError("arm compared with itself", where, labels.replacement, advice)
 
 
 def _crops(study: Study) -> Iterator[SettingError]:

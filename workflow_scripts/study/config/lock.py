@@ -26,7 +26,7 @@ _HEAD = """\
 # Written by `faithful-pairs lock`: the commit of each hub model, and the sha256 of each URL, that the config names.
 # Runs read these and nothing else. Commit this file with the config. To update it, run the command again.
 """
-_ADVICE = "restore it, or write it again: faithful-pairs lock"
+_ADVICE = "restore it, or remove it and write it again: faithful-pairs lock"
 _ADVICE_TO_LOCK = "undo the change, or update the lock: run faithful-pairs lock with the same config files"
 _Commit = Annotated[str, StringConstraints(pattern=COMMIT)]
 _Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
@@ -65,11 +65,7 @@ def read_lock(path: FilePath | None) -> Lock | None:
     except PipelineError as error:
         errors += error.errors
     except ValidationError as error:
-        root = found.root
-        errors += [
-            PipelineError(one.what, root.where(one.path), one.value, one.advice)
-            for one in validation_errors(error, Lock, root)
-        ]
+        errors += placed(PipelineErrors(validation_errors(error, Lock, found.root)), found.root).errors
     if errors:
         raise PipelineErrors(
             [PipelineError("damaged lock", one.where, f"{one.what}: {one.value}", _ADVICE) for one in errors]
@@ -145,18 +141,14 @@ def resolve(study: Study, root: Node) -> Lock:
         root: the config, for the places of errors.
 
     Raises:
-        PipelineErrors: sources can't be reached, or the config has two sha256 for one URL. All are named.
+        PipelineErrors: sources can't be reached. All are named.
     """
     wanted: dict[str, tuple[Path, Source]] = {}
     errors: list[PipelineError] = []
     for path, source in sources_in(study):
         if not source.is_url and not source.at.startswith(HUB):
             continue
-        _, other = wanted.get(source.at, (path, source))
-        if other.sha256 is not None and source.sha256 not in (None, other.sha256):
-            value = f"{source.sha256}, and {other.sha256} elsewhere"
-            errors.append(SettingError("two sha256 for one URL", path, value, "correct one of them"))
-        if source.at not in wanted or other.sha256 is None:
+        if source.at not in wanted or source.sha256 is not None:
             wanted[source.at] = path, source
     found: dict[str, str] = {}
     for at, (path, source) in wanted.items():

@@ -48,7 +48,7 @@ def run_errors(study: Study, root: Node) -> list[SettingError]:
                 errors += [one for one in error.errors if isinstance(one, SettingError)]
                 continue
             for own in seeds:
-                errors += [*_too_long(own, number), *_unknown_label(own, item), *_idle_blur(own, item)]
+                errors += [*_too_long(own, number), *_unknown_label(own, item)]
                 errors += [*_encoder_errors(own, number), *_weight_errors(own, number), *_missing_partners(own, item)]
                 first, _ = runs.setdefault(own.name, (number, own))
                 if first != number or run.seeds.count(own.settings.seed) > 1:
@@ -126,14 +126,6 @@ def _missing_partners(training: Training, item: Item) -> Iterator[SettingError]:
         section = item.places.get(settings.method, ("pretraining", settings.method))
         advice = f"lower it, or raise k of {item.run.pairs}, which is {most}"
         yield SettingError("more partners than the pair table has", (*section, "partners"), wanted, advice)
-
-
-def _idle_blur(training: Training, item: Item) -> Iterator[SettingError]:
-    """Yield errors if a run without blur sets how it is made; shared settings are for the other runs."""
-    for key in ("blur_kernel", "blur") if not training.settings.blurs else ():
-        if item.run.set.get(key):
-            advice = f"remove it; augmentation {item.run.augmentation} has no blur"
-            yield SettingError("setting without effect", item.places[key], getattr(training.settings, key), advice)
 
 
 def kept_errors(
@@ -248,22 +240,17 @@ def _encoder_run_errors(study: Study, runs: Mapping[str, Training]) -> Iterator[
 
 def _needed(study: Study, runs: Mapping[str, Training], run: str) -> set[str]:
     """The runs that must be finished before ``run``: those whose networks embed what its pairs are made from."""
-    network = {encoder.name: str(encoder.run) for _, _, encoder in study.encoders() if encoder.run in runs}
-    found: set[str] = set()
-    waiting = [run]
-    while waiting:
-        read = _encoders_read(study, runs, waiting.pop())
-        new = {network[encoder] for encoder in read if encoder in network} - found
-        found |= new
-        waiting += new
-    return found
-
-
-def _encoders_read(study: Study, runs: Mapping[str, Training], name: str) -> set[str]:
-    """Names of the encoders of all embeddings that must be there before a run can start."""
+    network = {encoder.name: encoder.run for _, _, encoder in study.encoders() if encoder.run in runs}
     tables = {table.name: table.encoder for table in study.pairs}
-    run = runs[name]
-    paired = runs.values() if study.common_images and run.settings.trains else [run]
-    read = {tables[one.run.pairs] for one in paired if "pairs" in one.settings.inputs}
-    embeddings = (one for one in (*run.vectors, *run.faithfulness) if one.startswith("embed_"))
-    return read | {one.rpartition(".")[2] for one in embeddings}
+    found: set[str] = set()
+    waiting = [runs[run]]
+    while waiting:
+        training = waiting.pop()
+        paired = runs.values() if study.common_images and training.settings.trains else [training]
+        encoders = {tables[one.run.pairs] for one in paired if "pairs" in one.settings.inputs}
+        embeddings = (one for one in (*training.vectors, *training.faithfulness) if one.startswith("embed_"))
+        encoders |= {one.rpartition(".")[2] for one in embeddings}
+        new = {network[encoder] for encoder in encoders if encoder in network} - found
+        found |= new
+        waiting += [runs[name] for name in new]
+    return found

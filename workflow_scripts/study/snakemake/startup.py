@@ -22,13 +22,6 @@ from workflow_scripts.core.runtime.process import check_assertions
 from workflow_scripts.study.active_config import BASE
 from workflow_scripts.study.config.files import read_file
 from workflow_scripts.study.config.stages import declaration, stage_names
-from workflow_scripts.study.snakemake.internals import (
-    CACHE_OPTION,
-    CONFIG_LOADER,
-    CONFIG_MODULES,
-    LOGGER,
-    cache_folder,
-)
 from workflow_scripts.study.terminal.failures import INTERRUPTED
 from workflow_scripts.study.terminal.handler import register
 
@@ -36,6 +29,10 @@ if TYPE_CHECKING:
     from workflow_scripts.study.units import Units
 
 SNAKEMAKE = Path(".snakemake")
+CACHE_OPTION = "--runtime-source-cache-path"  # of Snakemake, for another folder than its default
+LOGGER = "snakemake.logging"  # its handlers pass records to our display
+CONFIG_LOADER = "load_configfile"
+CONFIG_MODULES = ("snakemake.settings.types", "snakemake.common.configfile")  # modules that import it by that name
 SHOWN = 5  # names of artifacts in a message
 ADVICE = "request another stage, or add to the config what needs it"
 
@@ -51,7 +48,9 @@ def prepare() -> None:
     try:
         check_assertions()
         if not any(word.startswith(CACHE_OPTION) for word in sys.argv):
-            check_cache(cache_folder())
+            from snakemake.common import get_appdirs
+
+            check_cache(Path(get_appdirs().user_cache_dir) / "snakemake/source-cache")
     except PipelineError as error:
         stop(error)
 
