@@ -92,4 +92,6 @@ def test_invalid_exports_are_refused_and_write_nothing(
 
 def test_exporting_a_page_to_a_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["browse", str(study_of(tmp_path)), "--export", ""]) == 1
-    assert capsys.readouterr().err.endswith("error: not a file in .: a folder; give the name of a file with --export\n")
+    assert capsys.readouterr().err.endswith(
+        "error: file exists in .: it may be in use; give another file with --export\n"
+    )

@@ -23,13 +23,6 @@ def test_cost_uses_the_row_count_of_a_fixed_size_study(capsys: pytest.CaptureFix
     assert capsys.readouterr().out.startswith("**demo_resnet18 (500 rows)**")
 
 
-def test_cost_warns_of_gpus_with_few_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "over.yaml").write_text("pretraining: {processes: 8}\n")
-    assert main(["cost", "--rows", "1000", "--configfile", str(tmp_path / "over.yaml")]) == 0
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
-    assert re.match(r"warning: few pairs per GPU in settings of run \S+ and 32 more: 64 pairs at a time; ", line)
-
-
 def test_an_invalid_overlay_is_a_single_line_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "over.yaml").write_text("pretraining: {stepz: 3}\n")
     assert main(["cost", "--configfile", str(tmp_path / "over.yaml")]) == 1

@@ -10,7 +10,7 @@ import pytest
 import typer.core
 
 from workflow_scripts.commands.errors import TRACEBACK, plain_errors
-from workflow_scripts.commands.main import COMMANDS, main
+from workflow_scripts.commands.main import AFTER_ERROR, COMMANDS, main
 from workflow_scripts.core.errors import PipelineError
 
 ARGUMENTS = {
@@ -23,7 +23,7 @@ ARGUMENTS = {
     "sign": ["--key", "key"],
 }
 # Sub-commands with a path as an argument.
-OF_A_PATH = sorted(COMMANDS.keys() - {"claims", "cost", "init", "lock", "power", "recover", "remove"})
+OF_A_PATH = sorted(set(COMMANDS) - {"claims", "cost", "init", "lock", "power", "recover", "remove"})
 
 
 @pytest.mark.parametrize("fault", ["missing", "file", "empty", "damaged"])
@@ -46,7 +46,7 @@ def test_an_invalid_path_is_a_single_line_error(
     said = capsys.readouterr().err
     assert "Traceback" not in said and "bug in Faithful Pairs" not in said
     if fault == "missing":
-        assert status == COMMANDS[name][1] and "error: " in said and "results/study" in said
+        assert status == AFTER_ERROR.get(name, 1) and "error: " in said and "results/study" in said
 
 
 WRONG = [
@@ -162,7 +162,7 @@ def test_ctrl_c_while_the_command_line_is_read(
 
 
 def test_output_is_escaped_on_a_terminal_without_utf8() -> None:
-    page = "import sys; from workflow_scripts.commands import main as m; m.show.text = lambda *_: 'a \u2212 b'"
+    page = "import sys; from workflow_scripts.commands import main as m, show; show.text = lambda *_: 'a \u2212 b'"
     code = page + "; sys.exit(m.main(['show', 'x']))"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)

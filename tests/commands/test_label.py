@@ -111,4 +111,4 @@ def test_writing_a_label_sheet_to_a_folder_is_an_error(
     study: Path, out: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["label", str(study), "--out", out]) == 1
-    assert capsys.readouterr().err.endswith(": a folder; give the name of a file with --out\n")
+    assert capsys.readouterr().err.endswith(": it may have been rated; give another file with --out\n")

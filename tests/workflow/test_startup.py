@@ -52,18 +52,6 @@ def test_a_dry_run_reports_mistakes_in_all_config_files(cold: Checkout) -> None:
     ]
 
 
-def test_invalid_overrides_and_data_file_targets_are_refused(cold: Checkout) -> None:
-    assert last_line(cold, "--config", "x=1").startswith("error: invalid override in --config: x=1; write KEY=VALUE")
-    said = last_line(cold, "--config", "compute={math_threads: 010}")
-    assert said.startswith("error: ambiguous number in --config (compute.math_threads): 010, which YAML reads as 8; ")
-    assert cold.run(*DRY, "--config", "compute={math_threads: 2}")[0] == 0
-    status, printed = cold.run("results/tiny/report/index.html", *DRY)
-    assert status == 1 and printed.strip().splitlines()[-1] == (
-        "error: data file as a target in results/tiny/report/index.html: it is made with its manifest; "
-        "request results/tiny/report/index.manifest.json"
-    )
-
-
 def test_another_working_folder_is_an_error_and_a_nameless_user_is_not(
     cold: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,20 +83,6 @@ def test_unusable_results_and_state_folders_are_an_error(cold: Checkout) -> None
     assert last_line(cold).startswith(f"error: no write permission in {cold.folder}: user ")
 
 
-def test_a_locked_study_is_a_plain_error(cold: Checkout) -> None:
-    """Where Snakemake's locks are on; our default profile switches them off."""
-    target = "results/tiny/demo_world/world.manifest.json"
-    locks = cold.folder / ".snakemake/locks"
-    locks.mkdir(parents=True)
-    (locks / "0.output.lock").write_text(f"{target}\n")
-    give_to_user(cold.folder / ".snakemake")
-    status, printed = cold.run("--workflow-profile", "none", target, *CONFIG)
-    assert status == 1 and "Traceback" not in printed
-    assert printed.splitlines()[-1].startswith(
-        f"error: locked study in {locks}: another Snakemake is computing the same files"
-    )
-
-
 def test_ctrl_c_during_startup_ends_in_a_plain_error(cold: Checkout) -> None:
     """The signal comes from the Snakefile itself, so that it always comes in start-up."""
     with open(cold.folder / "Snakefile", "a") as file:
@@ -119,17 +93,7 @@ def test_ctrl_c_during_startup_ends_in_a_plain_error(cold: Checkout) -> None:
     assert last == "error: interrupted in Snakemake: Ctrl-C; run the same command again to continue"
 
 
-def test_unwritable_home_and_results_folders_are_an_error(cold: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = "results/tiny/demo_world/world.manifest.json"
-    status, printed = cold.run(target, *CONFIG)
-    assert status == 0, printed
-    for path in (cold.folder / "results/tiny/demo_world").iterdir():
-        path.chmod(0o444)
-        if os.getuid() == 0:
-            os.chown(path, 0, 0)
-    assert last_line(cold, "--forcerun", "demo_world").startswith(
-        "error: no write permission in results/tiny/demo_world/world.run.json: user "
-    )
+def test_an_unwritable_home_folder_is_an_error(cold: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cold, "environment", lambda: {**os.environ, "HOME": "/proc/x", "XDG_CACHE_HOME": ""})
     line = last_line(cold)
     assert line.startswith("error: no cache folder in /proc/x/.cache/snakemake/snakemake/source-cache: No such file")

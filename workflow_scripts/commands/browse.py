@@ -92,8 +92,6 @@ def write_sample(sources: "Sources", index: "Index", out: Path, view: str, count
     from workflow_scripts.browse.view import view_of
     from workflow_scripts.core.errors import PipelineError
 
-    if out.is_dir():
-        raise PipelineError("not a file", out, "a folder", "give the name of a file with --export")
     if out.exists():
         raise PipelineError("file exists", out, "it may be in use", "give another file with --export")
     body, keys, shown = sample(index, sources.images, view_of(dict(parse_qsl(view, keep_blank_values=True))), count)

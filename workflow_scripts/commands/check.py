@@ -28,9 +28,9 @@ def command(
 ) -> None:
     """Say what a study lacks and what it would cost.
 
-    Prints all mistakes in the config with file, line and key; sources that are missing; models whose names no library
-    has; the number of jobs that would run; their cost; the smallest effects that the primary contrasts can find; and
-    whether the disk has the space. Starts and writes nothing.
+    Prints mistakes in the config with file, line and key: those of values first, then of names, runs and contrasts;
+    sources that are missing; models whose names no library has; the number of jobs that would run; their cost; the
+    smallest effects that the primary contrasts can find; and whether the disk has the space. Starts and writes nothing.
 
     \b
     Examples:

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from workflow_scripts.core.errors.text import plain
-
 
 def positive(text: str) -> float:
     """A number on the command line that is above 0 and not infinite."""
@@ -31,51 +29,34 @@ def command(
         float | None,
         typer.Option(parser=positive, metavar="N", help="sustained speed of your GPU in TFLOP/s; default: 40"),
     ] = None,
-    measured: Annotated[
-        bool, typer.Option("--measured", help="use the times of finished jobs in results/, where there are any")
-    ] = False,
 ) -> None:
     """Estimate the cost of a study on a cluster.
 
     Prints jobs, core hours and GPU hours of every stage. An hour counts for every core and GPU that a job holds, busy
     or waiting. Jobs are Snakemake's; SLURM gets fewer, as the slurm profile groups them (a group's jobs are
-    counted for its first stage). docs/cost.md gives the sources. With --measured, times come from finished
-    jobs of the studies in results/, scaled to this study; their speed and memory are shown beside them.
+    counted for its first stage). docs/cost.md gives the sources.
 
     \b
     Examples:
       faithful-pairs cost
       faithful-pairs cost --configfile my-study.yaml --rows 500000 --tflops 60
-      faithful-pairs cost --measured                # after a small study with the same settings
 
     \b
     Exit status:
       0  printed
-      1  a config file is missing or faulty, or --measured finds no study
+      1  a config file is missing or faulty
       2  wrong usage
     """
     from workflow_scripts.study.active_config import base_files
     from workflow_scripts.study.config.files import read_config
     from workflow_scripts.study.config.study import load_study
-    from workflow_scripts.study.estimates.cost import KEPT, SIZES, TFLOPS, costs, few_pairs, fixed_rows, table
-    from workflow_scripts.study.estimates.measured import Measurements, account, cells, columns, measure
-    from workflow_scripts.study.estimates.power import in_short, powers
+    from workflow_scripts.study.estimates.cost import KEPT, SIZES, TFLOPS, costs, fixed_rows, table
     from workflow_scripts.study.units import Units
 
     study = load_study(read_config([*base_files(), *(configfile or [])]))
     units, own, speed = Units(study), rows or fixed_rows(study), tflops or TFLOPS
-    found = measure(Path("results"), study.compute.device, speed) if measured else Measurements()
-    texts: list[str] = []
-    stages: dict[str, None] = {}  # in order
-    for name, size in ({study.study: own} if own else SIZES).items():
-        lines = costs(units, size, speed, found.factors)
-        stages |= {line.stage: None for line in lines if line.jobs}
-        beside = {line.stage: cells(found, units, line.stage, size) for line in lines}
-        texts.append(table(f"{name} ({size:,} rows)", lines, *((columns(), beside) if measured else ())))
-    texts += [account(found, stages)] if measured else []
-    if (warning := few_pairs(units, units.trainings)) is not None:
-        texts.append(f"warning: {warning}")
-    texts += [plain(in_short(effects))] if (effects := powers(units)) else []
+    sizes = {study.study: own} if own else SIZES
+    texts = [table(f"{name} ({size:,} rows)", costs(units, size, speed)) for name, size in sizes.items()]
     note = f"Estimates: {speed:g} TFLOP/s sustained per GPU; {KEPT:.0%} of the images still exist;"
     texts.append(f"{note} docs/cost.md gives the source of each rate.\n")
     sys.stdout.write("\n\n".join(texts))

@@ -69,11 +69,9 @@ def write_sheet(study: Path, out: Path, images: int, arms: list[str], side: int,
     from workflow_scripts.core.shards import images_of_keys
     from workflow_scripts.reporting.labels import items_of, key_file, sheet_name, sheet_page, stratified
 
-    if out.is_dir():
-        raise PipelineError("not a file", out, "a folder", "give the name of a file with --out")
-    key = out.with_name(out.name + LABEL_KEY)
     if out.exists():
         raise PipelineError("file exists", out, "it may have been rated", "give another file with --out")
+    key = out.with_name(out.name + LABEL_KEY)
     chosen = _arms(study, arms)
     where = Artifact(study / "caption_table" / f"captions{MANIFEST}").path(".parquet")
     table = pq.read_table(where)

@@ -42,13 +42,13 @@ def command(
     from workflow_scripts.core.files.durable import write_durable
     from workflow_scripts.study.active_config import base_files
     from workflow_scripts.study.config.files import read_config, shown
-    from workflow_scripts.study.config.lock import resolve
+    from workflow_scripts.study.config.lock import read_lock, resolve
     from workflow_scripts.study.config.study import checked_study
 
     config = read_config([*base_files(), *(configfile or [])])
     path = config.lock_file
     assert path is not None
-    before = _before(path, check)
+    before = read_lock(path)
     now = resolve(checked_study(config), config.root)
     changes = list(_changes(before, now))
     sys.stdout.write(printed(changes))
@@ -62,20 +62,6 @@ def command(
     sys.stdout.write(printed([f"{shown(path)}: {state}; hub models: {len(now.hub)}, URLs: {len(now.urls)}"]))
     if check and not same:
         raise typer.Exit(1)
-
-
-def _before(path: Path, check: bool) -> "Lock | None":
-    """The existing lock; if it is damaged, an error with ``--check``, and otherwise a warning, since it is replaced."""
-    from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.study.config.lock import read_lock
-
-    try:
-        return read_lock(path)
-    except PipelineError as error:
-        if check:
-            raise
-        sys.stderr.write("".join(f"warning: {one}\n" for one in error.errors))
-        return None
 
 
 def _changes(before: "Lock | None", now: "Lock") -> Iterator[str]:

@@ -6,78 +6,55 @@ Modules of sub-commands import heavy modules inside their functions, so that ``-
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import typer
 
-from workflow_scripts.commands import (
-    accept,
-    agreement,
-    audit,
-    browse,
-    cache_gc,
-    check,
-    claims,
-    config,
-    cost,
-    crate,
-    diff,
-    export,
-    impact,
-    init,
-    label,
-    lock,
-    paper,
-    power,
-    recover,
-    remove,
-    show,
-    sign,
-    status,
-    verify,
-    why,
-)
 from workflow_scripts.commands.errors import INTERRUPTED, PROGRAM, ends_plainly, plain_errors, wrong_usage
 from workflow_scripts.core.files.sharing import share_with_group
 from workflow_scripts.core.runtime.process import check_assertions
 
-# Sub-command -> its function, and its exit status after an error, as documented in its help.
-COMMANDS: dict[str, tuple[Callable[..., None], int]] = {
-    "init": (init.command, 1),
-    "check": (check.command, 1),
-    "status": (status.command, 1),
-    "show": (show.command, 1),
-    "audit": (audit.command, 2),
-    "why": (why.command, 1),
-    "impact": (impact.command, 1),
-    "diff": (diff.command, 2),
-    "verify": (verify.command, 1),
-    "sign": (sign.command, 1),
-    "config": (config.command, 1),
-    "cost": (cost.command, 1),
-    "power": (power.command, 1),
-    "claims": (claims.command, 1),
-    "browse": (browse.command, 1),
-    "label": (label.command, 1),
-    "agreement": (agreement.command, 1),
-    "export": (export.command, 1),
-    "paper": (paper.command, 1),
-    "lock": (lock.command, 1),
-    "accept": (accept.command, 1),
-    "cache-gc": (cache_gc.command, 1),
-    "remove": (remove.command, 1),
-    "recover": (recover.command, 1),
-    "crate": (crate.command, 1),
-}
+# In the order of the help. Each is the function ``command`` of the module of this name.
+COMMANDS = (
+    "init",
+    "check",
+    "status",
+    "show",
+    "audit",
+    "why",
+    "impact",
+    "diff",
+    "verify",
+    "sign",
+    "config",
+    "cost",
+    "power",
+    "claims",
+    "browse",
+    "label",
+    "agreement",
+    "export",
+    "paper",
+    "lock",
+    "accept",
+    "cache-gc",
+    "remove",
+    "recover",
+    "crate",
+)
+AFTER_ERROR = {"audit": 2, "diff": 2}
+"""Exit status after an error, as the command's help documents it, where it is not 1."""
 
 app = typer.Typer(
     rich_markup_mode=None,  # help is the same text on a terminal, in a pipe and in a file
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for name, (function, after_fault) in COMMANDS.items():
-    app.command(name)(ends_plainly(function, name, after_fault))
+for name in COMMANDS:
+    module = import_module(f"workflow_scripts.commands.{name.replace('-', '_')}")
+    app.command(name)(ends_plainly(module.command, name, AFTER_ERROR.get(name, 1)))
 
 
 @app.callback(invoke_without_command=True)

@@ -15,20 +15,15 @@ if TYPE_CHECKING:
 
 def command(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="the study's folder, such as results/demo")],
-    step: Annotated[
-        str,
-        typer.Option(metavar="STEP", help="checkpoint of the table of runs: last, best, step-000200 or epoch-0010"),
-    ] = "",
 ) -> None:
     """Print what a study trained, and what it found.
 
     The last lines are the sentences with which the report begins. Where values or verdicts have changed since they
-    were last shown, the old ones are printed too. The table of runs is at the report's step unless --step is given.
+    were last shown, the old ones are printed too.
 
     \b
     Examples:
       faithful-pairs show results/demo
-      faithful-pairs show results/demo --step best
 
     \b
     Exit status:
@@ -36,10 +31,10 @@ def command(
       1  the study has no readable summary or no report yet
       2  wrong usage
     """
-    sys.stdout.write(text(study, step))
+    sys.stdout.write(text(study))
 
 
-def text(study: Path, step: str = "") -> str:
+def text(study: Path) -> str:
     """The text for the terminal.
 
     Raises:
@@ -64,8 +59,7 @@ def text(study: Path, step: str = "") -> str:
     with readable("unreadable summary", summary.manifest_path, advice):
         rows, contrasts = (pq.read_table(summary.path(suffix)).to_pylist() for suffix in SUFFIXES)
     try:
-        shown = settings.model_copy(update={"headline_step": step}) if step else settings
-        lines = [*tables(rows, contrasts, shown), "", f"Report: {page}"]
+        lines = [*tables(rows, contrasts, settings), "", f"Report: {page}"]
         lines += [*moved(study, contrasts, settings), "", *sentences(rows, contrasts, settings)]
     except KeyError as error:
         raise PipelineError("summary of another version", summary.manifest_path, f"no column {error}", advice) from None

@@ -66,9 +66,7 @@ def _show(found: list["Status"], now: float) -> None:
     console = Console(highlight=False, width=None if terminal else WIDTH)
     for number, one in enumerate(found):
         with console.capture() as captured:
-            console.print(
-                rendered(one, now, bars=terminal and console.encoding.startswith("utf")), soft_wrap=not terminal
-            )
+            console.print(rendered(one, now), soft_wrap=not terminal)
         lines = captured.get().splitlines()
         sys.stdout.write("\n" * (number > 0) + "".join(f"{line.rstrip()}\n" for line in lines))
 

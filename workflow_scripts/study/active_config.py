@@ -93,16 +93,6 @@ def _noted(results: Path, study: str) -> dict[str, Any]:
     return noted
 
 
-def config_files(results: Path, study: str) -> list[str]:
-    """The overlays that the last run of a study was given; empty if none is known.
-
-    Raises:
-        PipelineError: the note of the last run is damaged.
-    """
-    below = {os.path.abspath(path) for path in base_files()}
-    return [name for name in _noted(results, study).get("configfiles", ()) if os.path.abspath(name) not in below]
-
-
 def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | None":
     """The study's units by its current config; None if no config is known for it.
 
@@ -149,8 +139,13 @@ def studies_at(path: Path) -> list[Path]:
         PipelineError: there is none.
     """
     path = Path(os.path.abspath(path))
-    exists = path.exists() or path.is_symlink()
-    found = _found(path) if exists else [path] if note_of(path.parent, path.name).is_file() else []
+    exists = os.path.lexists(path)
+    above = [path, *path.parents][: HIGHEST if exists else 1]
+    study = None
+    if not (path / NOTES).is_dir():
+        # Folders within a study, such as its crate, may look like one.
+        study = next((one for one in above if _is_noted(one)), next(filter(_has_results, above), None))
+    found = [study] if study is not None else _studies_of(path)
     if not found:
         value = "no artifacts, logs or note of a config" if exists else "no such file or folder"
         raise PipelineError(
@@ -159,27 +154,14 @@ def studies_at(path: Path) -> list[Path]:
     return found
 
 
-def _found(path: Path) -> list[Path]:
-    above = [path, *path.parents]
-    root = next((one for one in above[: HIGHEST + 1] if (one / NOTES).is_dir()), None)
-    if root is not None and root != path:
-        study = root / path.relative_to(root).parts[0]
-        return [study] if _is_study(study) else []
-    if root is None:  # copied without the notes
-        study = next((one for one in above[: HIGHEST - 1] if _has_artifacts(one)), path)
-        if _is_study(study):
-            return [study]
-    return _studies_of(path)
-
-
 def _studies_of(results: Path) -> list[Path]:
     noted = {results / note.stem for note in (results / NOTES).glob("[!.]*.json")}
-    return sorted(noted | {study for study in results.glob("[!.]*") if _is_study(study)})
+    return sorted(noted | {study for study in results.glob("[!.]*") if _has_results(study)})
 
 
-def _is_study(path: Path) -> bool:
-    return note_of(path.parent, path.name).is_file() or _has_artifacts(path) or any(path.glob(f"{LOGS}/*/*.log"))
+def _is_noted(study: Path) -> bool:
+    return note_of(study.parent, study.name).is_file()
 
 
-def _has_artifacts(study: Path) -> bool:
-    return any(study.glob(f"*/*{MANIFEST}"))
+def _has_results(study: Path) -> bool:
+    return any(study.glob(f"*/*{MANIFEST}")) or any(study.glob(f"{LOGS}/*/*.log"))

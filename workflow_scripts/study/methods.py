@@ -12,6 +12,7 @@ from workflow_scripts.provenance.run_metadata import flat, value_text
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.pretrain import STAGE as PRETRAIN
 from workflow_scripts.stages.select_captions import ARM_KINDS
+from workflow_scripts.study.config.runs import OF_A_RUN
 from workflow_scripts.study.config.sections import Pairs, Study
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 EVALUATIONS = ("linear_probe", "few_shot", "knn", "saliency")
 NOT_MODELS = ("annotations", "exclude", "labels", "captions-", "dataset-")
 """Sources that are data: names, or beginnings of names."""
-OF_A_RUN = {"method", "pairs", "augmentation", "seed", "network"}
 UNTOLD = frozenset({"log_every", "batch_size", "examples"})
 """Settings of what is logged, shown or computed together, which say nothing of a method."""
 
@@ -55,7 +55,7 @@ def _is_redcaps(study: Study) -> bool:
 
 def _trainings(runs: "list[Training]") -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The settings on which all runs that have them agree, and the runs with their others, seeds together."""
-    untold = OF_A_RUN | PRETRAIN.not_in_key | {"log_every"}
+    untold = {*OF_A_RUN} | PRETRAIN.not_in_key | {"log_every"}
     settings = {run.name: flat(run.settings.model_dump(mode="json", exclude=untold)) for run in runs}
     values: dict[str, list[Any]] = {}
     for each in settings.values():

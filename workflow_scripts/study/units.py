@@ -204,7 +204,7 @@ class Units:
         run = self.trainings[item.run].settings
         # As evaluations see images by default: their own settings must not decide what is trained.
         view = seen_by(run, Scaling()).model_dump(mode="json")
-        return {"weights": run.checkpoint_name(item.checkpoint), "view": view}
+        return {"weights": "last", "view": view}
 
     def vectors_read(self) -> list[str]:
         """``<stage>/<name>`` of the embeddings that pair tables, their diagnostics and the search for leakage read."""

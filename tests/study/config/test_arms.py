@@ -132,7 +132,7 @@ def test_config_mistakes_are_reported(arm: dict[str, Any], change: dict[str, Any
 
 def test_only_a_study_with_a_demo_world_has_its_captions() -> None:
     cell = {"name": "cell", "kind": "world", "coverage": 0.67, "precision": 0.75}
-    message = "arm of a world without a demo_world in config.arms.4.kind: world; remove this arm"
+    message = "demo_world missing in config.arms.4.kind: world; remove this"
     with pytest.raises(PipelineErrors, match=message):
         study_with(cell)
     units = planned("profiles/demo/study.yaml", change={"arms": [*merged("profiles/demo/study.yaml")["arms"], cell]})

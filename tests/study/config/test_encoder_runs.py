@@ -32,12 +32,12 @@ def units(image: dict[str, Any] | None = None, text: dict[str, Any] | None = Non
 
 
 def test_pairs_depend_on_the_run_that_embeds_them() -> None:
-    made = units({"checkpoint": "best"})
+    made = units()
     assert made.encoder_run("network") == [f"pretrain/{SIMCLR}"] and made.encoder_run("tower") == [f"pretrain/{CLIP}"]
     assert made.encoder_run("mpnet") == made.read("embed_captions", "tokenizer", {"encoder": "mpnet"}) == []
     assert made.read("embed_captions", "tokenizer", {"encoder": "tower"}) == ["tokenizer/tokenizer"]
     settings = made.settings("embed_images", {"encoder": "network"})
-    assert settings["weights"] == "best"
+    assert settings["weights"] == "last"
     assert settings["view"] == {"size": 224, "side": 224, "resize": "bilinear"}
     assert "encoder-network" not in made.sources_by_name and "encoder-tower" not in made.sources_by_name
 
@@ -61,10 +61,6 @@ def test_settings_of_evaluation_do_not_change_pairs() -> None:
             f"unused run in config.text_encoders.1.run: {CLIP}; remove it; kind clip has none",
         ),
         (
-            {"image": {"kind": "transformers", "source": "x", "run": None, "checkpoint": "best"}},
-            "unused checkpoint in config.image_encoders.0.checkpoint: best",
-        ),
-        (
             {"image": {"weights": "../x"}},
             "unused setting in config.image_encoders.0.weights: ../x; remove it; the workflow sets it",
         ),
@@ -73,10 +69,6 @@ def test_settings_of_evaluation_do_not_change_pairs() -> None:
             "unused setting in config.image_encoders.0.view",
         ),
         ({"image": {"run": "simclr-self"}}, "unknown run in config.image_encoders.0.run: simclr-self"),
-        (
-            {"image": {"checkpoint": 7}},
-            f"checkpoint not kept in config.image_encoders.0.checkpoint: 7 of {SIMCLR}; choose from",
-        ),
         (
             {"text": {"run": SIMCLR}},
             f"run without text tower in config.text_encoders.1.run: {SIMCLR}, of method simclr; name a run of one",

@@ -104,7 +104,7 @@ def test_itm_weights_for_unscored_captions_are_refused() -> None:
     wrong = [{"name": "half", "kind": "mixed", "base": "original"}]
     table = {"name": "near", "arm": "half", "encoder": "big", "k": 1, "scope": "global"}
     message = (
-        r"captions without scores in config.runs.0: pair_weight itm of simclr, whose arm is of kind mixed; set pair"
+        r"captions without scores in config.runs.0: pair_weight itm of simclr, but its arm is of kind mixed; set pair"
     )
     with pytest.raises(PipelineError, match=message):
         faithful({"arms": arms + wrong, "pairs": [table]}, WEIGHTED)

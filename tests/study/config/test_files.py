@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
-from workflow_scripts.study.config.files import COMMAND_LINE, MAX_BYTES, check_overrides, read_config, read_file
+from workflow_scripts.study.config.files import COMMAND_LINE, MAX_BYTES, read_config, read_file
 from workflow_scripts.study.config.study import load_study
 
 ROOT = Path(__file__).resolve().parents[3]
 BASE = ROOT / "config.yaml"
-MISTAKES = {  # line of the overlay -> what is said of it, besides file and line
+WRONG_VALUES = {  # line of the overlay -> what is said of it, besides file and line
     "study: on": "(study): on; YAML reads on as true or false; if a name is meant, quote it",
     "compute: {device: cude, devise: cpu}": "(compute.devise): 'devise'; did you mean device?",
-    "shards: {shards: 010, rows_per_shard: yes}": "(shards.shards): 010, which YAML reads as 8",
+    "shards: {shards: 010}": "(shards.shards): 010, which YAML reads as 8",
     "annotations: {years: [2020, x]}": "(annotations.years.1): 'x'",
     "download: {}": "",
     "download: {attempts: 4}": "(download): 'download', first on line 5",
@@ -26,16 +26,16 @@ MISTAKES = {  # line of the overlay -> what is said of it, besides file and line
     "- {name: original, kind: original}": "",
     "- {name: revised, kind: revised, margin: much}": "(arms.1.margin): 'much'",
     "- {name: no, kind: revizd}": "(arms.2.name): no; YAML reads no as true or false; if a name is meant, quote it",
+    "pretrainig: {lr: 1.0}": "(pretrainig): 'pretrainig'; did you mean pretraining?",
+}
+UNKNOWN_NAMES = {  # likewise, where all values can be read
     "pairs:": "",
     "- {name: p, arm: orignal, encoder: mpnet}": "(pairs.0.arm): orignal; did you mean original?",
     "- {name: q, arm: original, encoder: clip}": "(pairs.1.encoder): clip; choose from mpnet",
     "runs:": "",
     "- {method: simclr, pairs: original}": "(runs.0.pairs): original; choose from",
     "- {method: clip, pairs: p, set: {stepz: 3}}": "(runs.1.pairs): p",
-    "contrasts:": "",
-    "- {name: c, minuend: original, subtrahend: revised}": "(contrasts.0.subtrahend): revised",
     "probe_dataset: cifar11": "(probe_dataset): cifar11; did you mean cifar10?",
-    "pretrainig: {lr: 1.0}": "(pretrainig): 'pretrainig'; did you mean pretraining?",
 }
 
 
@@ -55,34 +55,16 @@ def messages(*files: Path, **overrides: object) -> list[str]:
     return []
 
 
-def test_all_config_mistakes_are_reported_together_with_their_lines(tmp_path: Path) -> None:
-    lines = list(MISTAKES)
-    path = overlay(tmp_path, "\n".join(lines))
+@pytest.mark.parametrize("mistakes", [WRONG_VALUES, UNKNOWN_NAMES])
+def test_mistakes_of_a_kind_are_reported_together_with_their_lines(tmp_path: Path, mistakes: dict[str, str]) -> None:
+    path = overlay(tmp_path, "\n".join(mistakes))
     said = messages(BASE, path)
-    # Names that refer to nothing are looked for once the names themselves can be read.
-    readable = overlay(
-        tmp_path, "\n".join(lines).replace("study: on", "study: x").replace("no, kind: revizd", "n, kind: mixed")
-    )
-    said += messages(BASE, readable)
-    for number, (line, expected) in enumerate(MISTAKES.items(), start=1):
+    for number, (line, expected) in enumerate(mistakes.items(), start=1):
         found = [one for one in said if f"in {path}:{number} " in one and expected in one]
         assert found or not expected, (line, said)
     assert all(f"in {path}:" in one for one in said)
-    assert any(f"{path}:2 (compute.device): 'cude'; did you mean cuda? Choose from auto, cpu, cuda" in s for s in said)
-    assert any(f"{path}:3 (shards.rows_per_shard): yes" in one for one in said)
-
-
-def test_the_settings_of_pretraining_are_looked_at_when_runs_can_not_be_read(tmp_path: Path) -> None:
-    text = "pretraining: {precision: no, stepz: 3}\nruns: [{method: simclrr, pairs: self}]\n"
-    first, second, third = messages(BASE, overlay(tmp_path, text))
-    assert f"{tmp_path}/over.yaml:2 (runs.0.method): 'simclrr'; did you mean simclr?" in first
-    assert second.endswith(
-        'over.yaml:1 (pretraining.precision): no; YAML reads no as true or false; if a name is meant, quote it: "no"'
-    )
-    assert "over.yaml:1 (pretraining.stepz): 'stepz'; did you mean steps?" in third
-    without = tmp_path / "base.yaml"
-    without.write_text("demo_world: {seed: true}\n" + text.split("\n")[1])
-    assert not [one for one in messages(without) if "pretraining" in one]
+    device = f"{path}:2 (compute.device): 'cude'; did you mean cuda? Choose from auto, cpu, cuda"
+    assert any(device in one for one in said) == (mistakes is WRONG_VALUES)
 
 
 def test_an_error_is_at_the_last_file_that_sets_the_key(tmp_path: Path) -> None:
@@ -239,33 +221,3 @@ def test_many_errors_end_with_a_count() -> None:
     lines = error_lines(many, 20)
     assert len(lines) == 21 and lines[0] == "30 errors; the first 20 are:" and lines[-1] == "error: x in y: 19; z"
     assert str(many) == "x in y: 0; z (and 29 more errors)"
-
-
-REFUSED = {  # entry of --config -> what is said
-    "x=1": "invalid override in --config: x=1; write KEY=VALUE",
-    "bootstrap": "invalid override in --config: bootstrap; ",
-    "pretraining.lr=1": "invalid override in --config: pretraining.lr=1; ",
-    "bootstrap=010": "ambiguous number in --config (bootstrap): 010, which YAML reads as 8; ",
-    "shards={shards: 1:30}": "ambiguous number in --config (shards.shards): 1:30, which YAML reads as 90; ",
-    f"bootstrap={'9' * 20}": f"number too large in --config (bootstrap): {'9' * 20}; ",
-    "download={attempts: 4, attempts: 5}": "repeated key in --config (download.attempts): 'attempts', ",
-    "download={1: 4}": "key is not text in --config (download.1): 1, which YAML reads as int; ",
-    "study=!!python/name:os.system x": "unsupported value in --config (study): ",
-    "annotations=*.zip": "invalid YAML in --config (annotations): did not find expected ",
-    "annotations=*zip": "invalid YAML in --config (annotations): found undefined alias",
-    "arms=[": "invalid YAML in --config (arms): ",
-    "study=\x1b[2K": "invalid YAML in --config (study): control characters are not allowed; ",
-    f"arms={'[' * 60}": "nesting too deep in --config (arms",
-}
-
-
-@pytest.mark.parametrize("entry", REFUSED)
-def test_overrides_are_refused_for_what_config_files_may_not_contain(entry: str) -> None:
-    with pytest.raises(PipelineErrors) as raised:
-        check_overrides(["study=a", entry])
-    assert [str(error)[: len(REFUSED[entry])] for error in raised.value.errors] == [REFUSED[entry]]
-
-
-def test_other_overrides_pass() -> None:
-    check_overrides(["study=two words", "bootstrap=100", "bootstrap=", "pretraining={lr: 0.1, steps: null}", "arms=[]"])
-    check_overrides(['annotations={source: "*.zip"}', "study='a'"])

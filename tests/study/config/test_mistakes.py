@@ -38,12 +38,8 @@ MISTAKES = """
 {datasets: [{kind: folders, source: somewhere, name: cifar10}, {kind: folders, source: somewhere,
   name: other, evaluate: false}]}
   => unused dataset in config.datasets.1.evaluate: false for other; remove the dataset, or name it as
-{caption_quality: {synonyms: data/synonyms.txt}}
-  => unused synonyms in config.caption_quality.synonyms: data/synonyms.txt; remove it, or say which
 {pair_quality: {image_encoder: dino}} => unknown image encoder in config.pair_quality.image_encoder: dino
 {leakage: {encoder: dino}} => unknown image encoder in config.leakage.encoder: dino
-{leakage: {cosine: 0.9}}
-  => setting without effect in config.leakage.cosine: 0.9; remove it, or name one of image_encoders
 {runs: [{method: simclr, pairs: revisde}]} => unknown pair table in config.runs.0.pairs: revisde; did you mean revised?
 {arms: [{name: a, kind: original}, {name: a, kind: original}]} => repeated name in config.arms.1.name: a
 {arms: [{name: a, kind: external}]} => missing table in config.arms.0.table: none for a
@@ -68,19 +64,17 @@ MISTAKES = """
 {pairs: [{name: self, encoder: clip}]} => reserved name in config.pairs.0.name: self
 {evaluation: {features: {resize: bicubic}}} => unknown key in config.evaluation.features.resize
 {evaluation: {crop: 1.1}} => invalid value in config.evaluation.crop: 1.1
-{pairs: [{name: best, encoder: clip, kind: oracle}]} => pairs without labels in config.pairs.0.kind: oracle
-{pairs: [{name: ivf, arm: revised, encoder: mpnet, index: 'IVF64,Falt'}]}
-  => index that FAISS can't make in config.pairs.0.index: IVF64,Falt; choose another
+{pairs: [{name: best, encoder: clip, kind: oracle}]} => demo_world missing in config.pairs.0.kind: oracle
 {pairs: [{name: labels, encoder: clip}]} => reserved name in config.pairs.0.name: labels
 {runs: [{method: supervised, pairs: labels}]}
-  => run without labels in config.runs.0.method: supervised; remove this run; only a study with demo_world has
+  => demo_world missing in config.runs.0.method: supervised
 {demo_world: {}, runs: [{method: supervised, pairs: labels, set: {supervised: {label: colur}}}]}
   => unknown label in config.runs.0.set.supervised.label: colur; did you mean colour?
 {demo_world: {}, runs: [{method: supervised, pairs: revised}]}
   => method supervised goes with pairs of kind labels, not with language
 {probe_dataset: null, datasets: [{name: d, kind: folders}]}
   => missing source in config.datasets.0.source: none for d; kind folders needs one
-{annotations: {source: world}} => in config.annotations.source: demo_world is null
+{annotations: {source: world}} => demo_world missing in config.annotations.source: world
 {demo_world: {scenes: [grass, nigth]}}
   => unknown choice in config.demo_world.scenes.1: 'nigth'; did you mean night? Choose from grass, night
 {demo_world: {colours: [red]}} => invalid value in config.demo_world.colours
@@ -90,10 +84,10 @@ MISTAKES = """
 {contrasts: [{name: c, minuend: revised, subtrahend: orignal}]}
   => unknown run's pairs in config.contrasts.0.subtrahend: orignal; did you mean original?
 {contrasts: [{name: c, minuend: revised, subtrahend: none}]}
-  => contrast without runs in config.contrasts.0: revised and none have no method, backbone and tag in common
+  => contrast without runs in config.contrasts.0: its sides have no method and backbone and tag in common
 {contrasts: [{name: c, minuend: revised, subtrahend: original}], runs: [{method: simclr, pairs: revised,
   set: {backbone: resnet50}}, {method: simclr, pairs: original, set: {backbone: resnet34}}]}
-  => contrast without runs in config.contrasts.0: revised and original have no method, backbone and tag
+  => contrast without runs in config.contrasts.0: its sides have no method and backbone and tag in common
 {evaluation: {steps: [best]}, contrasts: [{name: c, terms: [{weight: 1, pairs: revised, step: last},
   {weight: -1, pairs: original, step: best}]}]}
   => unknown evaluated step in config.contrasts.0.terms.0.step: last; choose from best
@@ -140,16 +134,11 @@ MISTAKES = """
 {contrasts: [{name: c, terms: [{weight: 1, step: lats}, {weight: -1, step: best}]}]}
   => unknown evaluated step in config.contrasts.0.terms.0.step: lats; did you mean last?
 {contrasts: [{name: c, terms: [{weight: 1, method: simsiam}, {weight: -1, method: untrained}], per: [augmentation]}]}
-  => contrast without runs in config.contrasts.0: no value of augmentation or tag for which all terms
+  => contrast without runs in config.contrasts.0: its sides have no augmentation and tag in common
 {pretraining: {method: clip}}
-  => misplaced setting in config.pretraining.method: clip; remove it; each item of runs has its own method
+  => misplaced setting in config.pretraining.method: clip; give it to each item of runs
 {runs: [{method: untrained, set: {seed: 3}}]}
-  => misplaced setting in config.runs.0.set.seed: 3; remove it; each item of runs has its own seeds
-{pretraining: {clip: {widht: 3}}} => unknown key in config.pretraining.clip.widht
-{runs: [{method: untrained}], pretraining: {simsiam: {predictr: 3}}}
-  => unknown key in config.pretraining.simsiam.predictr: 'predictr'; did you mean predictor?
-{pretraining: {steps: true}} => value is not a number in config.pretraining.steps: True
-{runs: [{method: untrained, seeds: [true]}]} => value is not a number in config.runs.0.seeds.0
+  => setting without effect in config.runs.0.set.seed: 3; remove it; runs of method untrained depend on
 {datasets: [{name: w, kind: torchvision, torchvision_name: food11, source: x}]}
   => unknown choice in config.datasets.0.torchvision_name: 'food11'; did you mean food101?
 {evaluation: {saliency: {layers: [layer5]}}} => unknown choice in config.evaluation.saliency.layers.0

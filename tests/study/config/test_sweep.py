@@ -50,15 +50,6 @@ def test_the_report_knows_the_values_of_each_point() -> None:
     assert found[f"{PREFIX}-a_steps-4_lr-3e-3-s1"] == {"tag": "a", "values": {"steps": 4, "lr": 0.003}}
 
 
-def test_a_sweep_list_gives_its_points_prefixed_by_the_tag() -> None:
-    points = [{"lr": 0.1, "steps": 4}, {"backbone": "resnet18", "precision": "no"}]
-    study = units(SIMCLR | {"seeds": [3], "tag": "a", "set": {"batch_size": 16}, "sweep": points})
-    second = "simclr-self-crop-resnet18-a_precision-no_backbone-resnet18-s3"
-    assert study.runs == [f"{PREFIX}-a_steps-4_lr-1e-1-s3", second]
-    assert {study.trainings[run].settings.batch_size for run in study.runs} == {16}
-    assert study.trainings[second].settings.backbone == "resnet18"
-
-
 def test_the_order_in_which_settings_are_written_changes_no_name() -> None:
     one, other = (units(SIMCLR | {"sweep": grid}).runs for grid in (GRID, dict(reversed(GRID.items()))))
     assert one != other and sorted(one) == sorted(other)
@@ -117,18 +108,13 @@ def test_short_forms_are_equal_only_for_equal_numbers(one: float, other: float) 
 @pytest.mark.parametrize(
     ("run", "message"),
     [
-        ({"sweep": {}}, "empty sweep in config.runs.0.sweep: {}; give a mapping from settings to lists"),
-        ({"sweep": []}, "empty sweep in config.runs.0.sweep: []"),
-        ({"sweep": {"lr": []}}, "empty sweep in config.runs.0.sweep.lr: []; give a list of values"),
-        ({"sweep": [{"lr": 1}, {}]}, "empty sweep in config.runs.0.sweep.1: {}"),
-        ({"sweep": "lr"}, "invalid value in config.runs.0.sweep: 'lr'"),
-        ({"sweep": [3]}, "invalid value in config.runs.0.sweep.0: 3; give a mapping from settings to values"),
-        ({"sweep": {"lr": 0.1}}, "invalid value in config.runs.0.sweep.lr: 0.1; give a list of values"),
+        ({"sweep": {}}, "invalid value in config.runs.0.sweep: {}; Dictionary should have at least 1 item"),
+        ({"sweep": {"lr": []}}, "invalid value in config.runs.0.sweep.lr: []; List should have at least 1 item"),
+        ({"sweep": [{"lr": 1}]}, "invalid value in config.runs.0.sweep: [{'lr': 1}]"),
+        ({"sweep": {"lr": 0.1}}, "invalid value in config.runs.0.sweep.lr: 0.1"),
         ({"sweep": {"stepz": [4]}}, "unknown key in config.runs.0.sweep.stepz: 'stepz'; did you mean steps?"),
-        ({"sweep": [{"steps": 4}, {"warmup": 4}]}, "unknown key in config.runs.0.sweep.1.warmup: 'warmup'"),
-        ({"sweep": {"seed": [4]}}, "misplaced setting in config.runs.0.sweep.seed: [4]; remove it"),
-        ({"sweep": [{"pairs": "revised"}]}, "misplaced setting in config.runs.0.sweep.0.pairs: revised"),
-        ({"sweep": {"clip": [{"width": 3}]}}, "setting without effect in config.runs.0.sweep.clip: clip"),
+        ({"sweep": {"seed": [4]}}, "setting without effect in config.runs.0.sweep.seed: [4]; remove it"),
+        ({"sweep": {"clip": [{"width": 3}]}}, "setting without effect in config.runs.0.sweep.clip: [{'width': 3}]"),
         ({"set": {"clip": {"widht": 3}}}, "setting without effect in config.runs.0.set.clip: {'widht': 3}; remove it"),
         (UNTRAINED | {"set": {"lr": 1}}, "without effect in config.runs.0.set.lr: 1; remove it; runs of"),
         (
@@ -136,13 +122,11 @@ def test_short_forms_are_equal_only_for_equal_numbers(one: float, other: float) 
             "setting in both set and sweep in config.runs.0.sweep.lr: lr; remove it from one of them",
         ),
         ({"sweep": {"lr": [0.1, 0.2, 0.10]}}, "repeated point of a sweep in config.runs.0.sweep: lr-1e-1"),
-        ({"sweep": {"steps": [4, True]}}, "value is not a number in config.runs.0.sweep.steps.1: True"),
         ({"sweep": {"steps": [4, "many"]}}, "invalid value in config.runs.0.sweep.steps.1: 'many'"),
-        ({"sweep": [{"lr": 1}, {"lr": -1}]}, "invalid value in config.runs.0.sweep.1.lr: -1"),
         ({"sweep": {"steps": [4, 1]}}, "contradictory settings in config.runs.0"),
         ({"sweep": {"checkpoints": [[*range(1, 40)]]}}, "tag too long in config.runs.0.sweep: checkpoints-1-2-3-4"),
         ({"sweep": {"lr": [*range(1, 40)], "weight_decay": [*range(40)]}}, "sweep too large in config.runs.0.sweep"),
-        (UNTRAINED | {"sweep": {"lr": [1]}}, "without effect in config.runs.0.sweep.lr: lr; remove it; runs of method"),
+        (UNTRAINED | {"sweep": {"lr": [1]}}, "without effect in config.runs.0.sweep.lr: [1]; remove it; runs of"),
     ],
 )  # fmt: skip
 def test_config_mistakes_are_reported(run: dict[str, Any], message: str) -> None:
@@ -165,18 +149,7 @@ def test_a_mistake_in_a_sweep_point_is_reported_with_its_line(tmp_path: Path) ->
         load_study(read_config([ROOT / "config.yaml", ROOT / "tests/config/tiny.yaml", path]))
 
 
-@pytest.mark.parametrize(
-    ("own", "said"),
-    [
-        ({"set": {"blur_kernel": 5}}, "blur_kernel: 5"),
-        ({"sweep": {"blur_kernel": [None, 5]}}, "blur_kernel.1: 5"),
-        ({"set": {"blur": "old_kornia"}}, "blur: old_kornia"),
-    ],
-)
-def test_a_blur_for_a_run_without_blur_is_refused(own: dict[str, Any], said: str) -> None:
-    units(SIMCLR | {"augmentation": "simclr", "tag": "a"} | own)
-    with pytest.raises(PipelineError, match=rf"setting without effect in config.runs.0.*{said}; remove it"):
-        units(SIMCLR | {"tag": "a"} | own)
+def test_a_shared_blur_is_no_setting_of_a_run_without_blur() -> None:
     blur = {"blur_kernel": 5, "blur": "old_kornia"}
     shared = changed(merged("tests/config/tiny.yaml"), {"pretraining": blur, "runs": [SIMCLR]})
     plain = planned("tests/config/tiny.yaml", change={"runs": [SIMCLR]})

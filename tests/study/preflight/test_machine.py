@@ -63,40 +63,6 @@ def test_gpus_that_are_too_old_or_too_small_are_reported(
         assert {text.partition(":")[0]: certain for text, certain in look(jobs, cuda).items()} == problems
 
 
-def test_a_run_that_wants_more_gpus_than_a_node_has_is_reported(
-    look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train = [job("pretrain", "r", run="simclr-revised-crop-resnet_small-s0")]
-    config = {"compute": {"device": "cuda"}, "pretraining": {"processes": 8, "batch_size": 1024, "precision": "no"}}
-    monkeypatch.setattr("shutil.which", lambda name: name)
-    for offers, text in {
-        "(null)\ngpu:h100:4(S:0-1)\ngpu:a100:2\n": "8 processes on a node, but no node has more than 4 GPUs",
-        "gpu:a100:4(S:0-1),gpu:v100:4(S:2-3),vgpu:2\n": "",
-        None: "",
-    }.items():
-        monkeypatch.setattr("workflow_scripts.study.preflight.machine.ask", lambda *_, found=offers: found)
-        assert [text in message for message in look(train, config, local=False)] == [True] * bool(text)
-
-
-def test_a_warning_says_where_gpus_get_few_pairs_or_compile_together(
-    look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = "simclr-revised-crop-resnet_small-s0"
-    train, settings = [job("pretrain", "r", run=run)], {"processes": 4, "batch_size": 508, "compile": True}
-    given = {"compute": {"device": "cuda"}, "pretraining": settings}
-    monkeypatch.setattr("workflow_scripts.study.preflight.machine.gpus", lambda: 4)
-    monkeypatch.setattr("workflow_scripts.study.preflight.machine.no_gpu", lambda: None)
-    few, untried = sorted(look(train, given).items())
-    assert few[0].startswith(f"few pairs per GPU in settings of run {run}: 127 pairs at a time; below 128,")
-    assert untried[0].startswith(f"untried settings in settings of run {run}: compile, and processes is 4; nobody")
-    assert not few[1] and not untried[1]
-    whole = {"batch_size": 512, "compile": False}
-    assert look(train, {**given, "pretraining": settings | whole}) == {}
-    (parts,) = look(train, {**given, "pretraining": settings | whole | {"micro_batch_size": 256}})
-    assert "64 pairs at a time" in parts
-    assert look(train, {"compute": {"device": "cpu"}, "pretraining": settings | {"compile": False}}) == {}
-
-
 def test_gpus_are_counted_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     for name in ("nvidiactl", "nvidia-uvm"):

@@ -1,4 +1,4 @@
-"""Permissions, disk space, inodes and file locks are checked before jobs start."""
+"""Permissions, disk space and file locks are checked before jobs start."""
 
 import errno
 import fcntl
@@ -30,7 +30,7 @@ def test_folders_without_write_permission_are_reported(
     assert text.startswith(f"no write permission in {tmp_path}: ")
 
 
-def test_space_locks_and_inodes_are_warnings(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_space_and_locks_are_warnings(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
     work = [job("download", "00000", shard="00000")]
     assert look(work) == {}
 
@@ -39,10 +39,9 @@ def test_space_locks_and_inodes_are_warnings(look: Callable[..., Found], monkeyp
 
     usage = SimpleNamespace(free=10)
     monkeypatch.setattr("workflow_scripts.study.estimates.disk.shutil.disk_usage", lambda path: usage)
-    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_files=100, f_favail=3, f_flag=0))
     monkeypatch.setattr(fcntl, "flock", no_locks)
     found = look(work)
-    assert [text.partition(" in ")[0] for text in found] == ["no file locks", "too little disk space", "too few inodes"]
+    assert [text.partition(" in ")[0] for text in found] == ["no file locks", "too little disk space"]
     assert not any(found.values())
 
 

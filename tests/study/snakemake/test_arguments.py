@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import pytest
 
 from workflow_scripts.study.snakemake.arguments import Turns, ranges
-from workflow_scripts.study.snakemake.internals import USED
 from workflow_scripts.study.units import PlannedJob
 
 
@@ -27,9 +26,7 @@ def test_cluster_jobs_process_their_targets_and_other_jobs_what_is_planned() -> 
         SimpleNamespace(rulename=rule, wildcards_dict={"shard": f"{n:02d}"})
         for rule, n in (("a", 5), ("a", 4), ("b", 9))
     ]
-    workflow = SimpleNamespace(**dict.fromkeys(USED["workflow"]))
-    workflow.dag_settings = SimpleNamespace(target_jobs=targets)
-    turns = Turns(workflow)
+    turns = Turns(SimpleNamespace(dag_settings=SimpleNamespace(target_jobs=targets)))
     assert turns.argument("a", "shard") == "shard=04..05"
     turns.plan([PlannedJob("a", {"shard": "07"}, {}, [], True), PlannedJob("b", {"arm": "x"}, {}, [], True)], True)
     assert turns.argument("a", "shard") == "shard=07"

@@ -11,10 +11,67 @@ import pytest
 import snakemake.api
 
 from workflow_scripts.core.digest import ROOT
-from workflow_scripts.study.snakemake import internals
+from workflow_scripts.study.snakemake import startup
 from workflow_scripts.study.terminal.failures import INTERRUPTION, failures
 from workflow_scripts.study.terminal.handler import NON_ZERO, UNTOLD
 
+# Attributes that the project uses, by the name of the object.
+USED = {
+    "workflow": (
+        "_prepare_dag",
+        "_build_dag",
+        "dag",
+        "dag_settings",
+        "default_target",
+        "dryrun",
+        "execution_settings",
+        "persistence",
+        "rerun_triggers",
+        "basedir",
+        "config_settings",
+        "deployment_settings",
+        "is_main_process",
+        "local_exec",
+        "output_settings",
+        "overwrite_configfiles",
+        "resource_settings",
+        "touch",
+    ),
+    "dag": (
+        "check_incomplete",
+        "postprocess",
+        "toposorted",
+        "needrun_jobs",
+        "bfs",
+        "dependencies",
+        "depending",
+        "targetjobs",
+        "forcefiles",
+        "untilrules",
+        "untilfiles",
+        "until_jobs",
+        "in_until",
+        "omitrules",
+        "omitfiles",
+        "omitfrom_jobs",
+        "_group",
+        "_check_groups",
+        "_update_group_components",
+        "_ready",
+        "_n_until_ready",
+        "jobs",
+        "validate_group",
+    ),
+    "persistence": (
+        "params_changed",
+        "input_changed",
+        "code_changed",
+        "software_stack_changed",
+        "input_checksums",
+    ),
+    "job": ("rule", "wildcards_dict", "input", "output", "group", "reset_params_and_resources", "shellcmd"),
+    "rule": ("name", "shellcmd"),
+}
 CLASSES = {
     "workflow": ("snakemake.workflow", "Workflow"),
     "dag": ("snakemake.dag", "DAG"),
@@ -33,50 +90,32 @@ def attributes(kind: type) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("name", internals.USED)
+@pytest.mark.parametrize("name", USED)
 def test_snakemake_has_the_internals_that_are_used(name: str) -> None:
     module, kind = CLASSES[name]
     there = attributes(getattr(importlib.import_module(module), kind))
-    missing = sorted(set(internals.USED[name]) - there)
+    missing = sorted(set(USED[name]) - there)
     assert not missing, f"Snakemake {snakemake.__version__}: {module}.{kind} has no {', '.join(missing)}"
 
 
 def test_snakemake_reads_config_files_by_the_function_that_is_replaced() -> None:
-    modules = [importlib.import_module(name) for name in internals.CONFIG_MODULES]
-    missing = [one.__name__ for one in modules if not callable(getattr(one, internals.CONFIG_LOADER, None))]
-    assert not missing, f"{internals.CONFIG_LOADER} is missing in {', '.join(missing)}"
-    used = inspect.getsource(modules[0]).count(f"{internals.CONFIG_LOADER}(")
-    assert used, f"{modules[0].__name__} does not call {internals.CONFIG_LOADER}"
-
-
-def test_snakemake_reads_overrides_by_the_function_that_is_replaced() -> None:
-    module = importlib.import_module(internals.OVERRIDES_MODULE)
-    assert f"config={internals.OVERRIDES_PARSER}(args.config)" in inspect.getsource(module)
-    real = importlib.import_module("snakemake_interface_executor_plugins.executors.real")
-    assert f'"{internals.JOB_OPTION}"' in inspect.getsource(real)
+    modules = [importlib.import_module(name) for name in startup.CONFIG_MODULES]
+    missing = [one.__name__ for one in modules if not callable(getattr(one, startup.CONFIG_LOADER, None))]
+    assert not missing, f"{startup.CONFIG_LOADER} is missing in {', '.join(missing)}"
+    used = inspect.getsource(modules[0]).count(f"{startup.CONFIG_LOADER}(")
+    assert used, f"{modules[0].__name__} does not call {startup.CONFIG_LOADER}"
 
 
 def test_snakemake_logs_to_the_logger_whose_records_are_waited_for() -> None:
     from snakemake.logging import logger
 
-    assert logger.name == internals.LOGGER
+    assert logger.name == startup.LOGGER
 
 
 def test_the_rules_use_nothing_of_the_workflow_that_is_not_listed() -> None:
     texts = "".join(path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")])
     used = set(re.findall(r"\bworkflow\.(\w+)", texts))
-    assert used <= set(internals.USED["workflow"])
-
-
-def test_missing_internals_end_the_run_with_a_complete_list(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        internals.require("job", object())
-    assert stopped.value.code == 1
-    expected = (
-        "error: unsupported Snakemake version in job: it has no rule, wildcards_dict, input, output, group, "
-        "reset_params_and_resources, shellcmd; install"
-    )
-    assert capsys.readouterr().err.startswith(expected)
+    assert used <= set(USED["workflow"])
 
 
 def test_failures_in_the_format_of_snakemake_are_parsed() -> None:

@@ -12,12 +12,9 @@ from queue import Queue
 
 import pytest
 
-from tests.helpers import Fails
 from tests.study.config.configs import planned
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
-from workflow_scripts.study.active_config import remember
-from workflow_scripts.study.snakemake.internals import LOGGER
-from workflow_scripts.study.snakemake.startup import check_targets, check_working_folder, name_user, stop
+from workflow_scripts.study.snakemake.startup import LOGGER, check_targets, check_working_folder, name_user, stop
 from workflow_scripts.study.units import Units
 
 RUN = "simclr-revised-crop-resnet_small-s0"
@@ -46,17 +43,6 @@ def test_the_name_of_a_stage_stands_for_all_its_artifacts(units: Units) -> None:
         check_targets(["tokens"], Path("results"), planned("tests/config/nano.yaml"))
 
 
-def test_an_artifact_of_another_study_names_its_config(
-    units: Units, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    remember(Path("results"), "demo", ["over.yaml"], {})
-    target = "results/demo/report/index.manifest.json"
-    message = f"artifact of another study in {target}: the config is that of tiny; .* {target} --configfile over.yaml"
-    with pytest.raises(PipelineErrors, match=message):
-        check_targets([target], Path("results"), units)
-
-
 @pytest.mark.parametrize(
     ("target", "advice"),
     [
@@ -71,24 +57,6 @@ def test_an_artifact_that_the_study_lacks_is_an_error(units: Units, tmp_path: Pa
     with pytest.raises(PipelineErrors, match="unknown artifact") as raised:
         check_targets(["report", f"{tmp_path}/tiny/{target}.manifest.json"], tmp_path, units)
     assert advice in raised.value.advice
-
-
-@pytest.mark.parametrize(
-    ("target", "manifest"),
-    [
-        ("report/index.html", "report/index"),
-        (f"pretrain/{RUN}/last.safetensors", f"pretrain/{RUN}"),
-        (f"features/{RUN}.last.concept.npz", f"features/{RUN}.last.concept"),
-        ("download/00001.tar", "download/00001"),
-    ],
-)
-def test_a_data_file_as_a_target_names_its_manifest(
-    units: Units, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, manifest: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(PipelineErrors, match="data file as a target") as raised:
-        check_targets([f"results/tiny/{target}"], Path("results"), units)
-    assert raised.value.advice == f"request results/tiny/{manifest}.manifest.json"
 
 
 def test_another_working_folder_is_named(
@@ -109,11 +77,6 @@ def test_another_working_folder_is_named(
     monkeypatch.chdir(other)
     (other / "config.yaml").touch()
     check_working_folder(str(project))
-
-
-def test_braces_in_the_project_path_are_refused(tmp_path: Path, fails: Fails) -> None:
-    with fails(f"error: braces in the project's folder in {tmp_path}/a{{b}}: a{{b}}; rename the folder"):
-        check_working_folder(str(tmp_path / "a{b}"))
 
 
 def test_a_user_without_an_entry_gets_a_name(monkeypatch: pytest.MonkeyPatch) -> None:

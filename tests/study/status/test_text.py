@@ -35,7 +35,7 @@ def status(*jobs: Job, planned: bool = True) -> Status:
 
 def text(found: Status, width: int = 100) -> list[str]:
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    console.print(rendered(found, NOW, bars=False))
+    console.print(rendered(found, NOW))
     return [" ".join(line.split()) for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
 
 

@@ -15,7 +15,7 @@ from tests.study.terminal.records import done, error, info, plan, record
 from workflow_scripts.core.runtime.progress import PROGRESS, Progress
 from workflow_scripts.study.terminal import handler as module
 from workflow_scripts.study.terminal.handler import LogHandler, register
-from workflow_scripts.study.terminal.jobs import Figures, Reader
+from workflow_scripts.study.terminal.jobs import Figures
 
 LONG = "simclr-some_rather_long_name_of_an_arm-crop-resnet50-s0.last." + "dataset" * 30
 
@@ -279,7 +279,7 @@ def test_failures_and_figures_have_no_control_characters(
 ) -> None:
     handler, stream = opened()
     figures = Figures(Progress("rows", 1, 2, 1.0, note="\x1b[2K"))
-    monkeypatch.setattr(Reader, "read", lambda *_: figures)
+    monkeypatch.setattr("workflow_scripts.study.terminal.lines.figures_of", lambda job: figures)
     handler.emit(plan(features=2))
     handler.emit(info(1, "features", "\x1b[2K"))
     clock.now = 61

@@ -1,13 +1,11 @@
 """Checks of references within a study: every name that is used must be defined exactly once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from importlib.util import find_spec
 from typing import Any, Literal
 
 from workflow_scripts.core.declaration.kind_settings import settings_of
 from workflow_scripts.core.declaration.result_names import SALIENCY
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 from workflow_scripts.evaluation.contrasts.comparisons import comparisons, groups
@@ -21,46 +19,36 @@ from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.score_captions import JUDGES
 from workflow_scripts.stages.select_captions import ARM_KINDS
 from workflow_scripts.stages.source import WORLD
-from workflow_scripts.study.config.errors import Path, SettingError, known, one_of, unused_settings
+from workflow_scripts.study.config.errors import Path, SettingError, known, unused_settings
 from workflow_scripts.study.config.runs import summarised, trainings
-from workflow_scripts.study.config.sections import RESERVED_PAIRS, Arm, Judge, Pairs, Study
+from workflow_scripts.study.config.sections import RESERVED_PAIRS, Judge, Study
 
 SAME_CROP = 0.01  # of the side: shares of whole pixels differ by less where the crop is the same
+NAMED = ("arms", "judges", "text_encoders", "image_encoders", "pairs", "networks", "datasets", "contrasts")
 RESERVED = {"pairs": RESERVED_PAIRS, "datasets": ("mean",)}  # mean: of the summary's rows over all datasets
 OWN_MATCHER = "kind {} in a study where recaption is null"
 ENCODERS: Mapping[str, Mapping[str, Any]] = {"text_encoders": TEXT_ENCODERS, "image_encoders": IMAGE_ENCODERS}
 
 
 def reference_errors(study: Study) -> Iterator[SettingError]:
-    """Yield an error for each repeated, unknown or reserved name; its place is a path like ``("pairs", 2, "arm")``."""
+    """Yield an error for each repeated, unknown or reserved name, and for what the study's items need or don't use."""
     yield from _names(study)
-    yield from arm_errors(study)
-    yield from judged_arm_errors(study)
-    yield from _pairs_and_runs(study)
+    yield from _of_a_world(study)
+    yield from _references(study)
+    yield from _arms(study)
+    yield from _networks(study)
     yield from _sources(study)
-    yield from encoder_errors(study)
+    yield from _encoders(study)
     yield from _judges(study)
-    yield from _objects(study)
-    yield from _leakage(study)
     yield from _crops(study)
 
 
 def _names(study: Study) -> Iterator[SettingError]:
     seen: dict[tuple[str, str], str] = {}
-    sections: dict[str, Sequence[Any]] = {
-        "arms": study.arms,
-        "judges": study.judges,
-        "text_encoders": study.text_encoders,
-        "image_encoders": study.image_encoders,
-        "pairs": study.pairs,
-        "networks": study.networks,
-        "datasets": study.datasets,
-        "contrasts": study.contrasts,
-    }
-    for section, members in sections.items():
+    for section in NAMED:
         # Both kinds of encoders share the names of their sources.
         space = "encoders" if section.endswith("encoders") else section
-        for number, member in enumerate(members):
+        for number, member in enumerate(getattr(study, section)):
             where = (section, number, "name")
             first = seen.setdefault((space, member.name), f"{section}.{number}")
             if first != f"{section}.{number}":
@@ -70,93 +58,88 @@ def _names(study: Study) -> Iterator[SettingError]:
                 yield SettingError("reserved name", where, member.name, "choose another name")
 
 
-def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
-    arms = [arm.name for arm in study.arms]
-    text = [encoder.name for encoder in study.text_encoders]
-    image = [encoder.name for encoder in study.image_encoders]
+def _references(study: Study) -> Iterator[SettingError]:
+    """An error for each name that refers to nothing, or to what it is compared with."""
+    arms, judges, text, image, networks, datasets, tables = (
+        [item.name for item in getattr(study, section)]
+        for section in ("arms", "judges", "text_encoders", "image_encoders", "networks", "datasets", "pairs")
+    )
+    for number, arm in enumerate(study.arms):
+        for key, name in arm.arms_read.items():
+            yield from known(("arms", number, key), "arm", name, arms)
+        yield from known(("arms", number, "judge"), "judge", arm.judge_read, judges)
+    for number, judge in enumerate(study.judges):
+        yield from known(("judges", number, "encoder"), "text encoder", judge.encoder, text)
+        yield from known(("judges", number, "reference"), "arm", judge.reference, arms)
     for number, table in enumerate(study.pairs):
-        if table.arm is not None:
-            yield from known(("pairs", number, "arm"), "arm", table.arm, arms)
+        yield from known(("pairs", number, "arm"), "arm", table.arm, arms)
         kind, encoders = ("text encoder", text) if table.arm else ("image encoder", image)
         yield from known(("pairs", number, "encoder"), kind, table.encoder, encoders)
-        if PAIR_KINDS[table.kind].needs_labels and study.demo_world is None:
-            advice = "remove this pair table; only a study with demo_world has labels"
-            yield SettingError("pairs without labels", ("pairs", number, "kind"), table.kind, advice)
-        yield from _index(table, ("pairs", number, "index"))
     for number, run in enumerate(study.runs):
-        tables = [*(pairs.name for pairs in study.pairs), *RESERVED_PAIRS]
-        kind, allowed = ("arm", arms) if METHODS[run.method].by_arm else ("pair table", tables)
+        kind, allowed = ("arm", arms) if METHODS[run.method].by_arm else ("pair table", [*tables, *RESERVED_PAIRS])
         yield from known(("runs", number, "pairs"), kind, run.pairs, allowed)
-        yield from _network(study, number)
-        if METHODS[run.method].labels and study.demo_world is None:
-            advice = "remove this run; only a study with demo_world has labels"
-            yield SettingError("run without labels", ("runs", number, "method"), run.method, advice)
-    if study.caption_labels is not None:
-        for name in ("original", "replacement"):
-            yield from known(("caption_labels", name), "arm", getattr(study.caption_labels, name), arms)
-        if study.caption_labels.original == study.caption_labels.replacement:
-            advice = "give another arm; an arm has no margin over itself"
-            path = ("caption_labels", "replacement")
-            yield SettingError("arm compared with itself", path, study.caption_labels.replacement, advice)
-    if study.pair_quality.image_encoder is not None:
-        yield from known(("pair_quality", "image_encoder"), "image encoder", study.pair_quality.image_encoder, image)
-    if study.probe_dataset is not None:
-        datasets = [dataset.name for dataset in study.datasets]
-        yield from known(("probe_dataset",), "dataset", study.probe_dataset, datasets)
+        yield from known(("runs", number, "network"), "network", run.network, networks)
+    yield from known(("judge_comparison", "reference"), "arm", study.judge_comparison.reference, arms)
+    labels = study.caption_labels
+    for key in ("original", "replacement"):
+        yield from known(("caption_labels", key), "arm", getattr(labels, key, None), arms)
+    if labels is not None and labels.original == labels.replacement:
+        where, advice = ("caption_labels", "replacement"), "give another arm; an arm has no margin over itself"
+        yield SettingError("arm compared with itself", where, labels.replacement, advice)
+    yield from known(("pair_quality", "image_encoder"), "image encoder", study.pair_quality.image_encoder, image)
+    yield from known(("leakage", "encoder"), "image encoder", study.leakage.encoder, image)
+    yield from known(("probe_dataset",), "dataset", study.probe_dataset, datasets)
 
 
-def _index(table: Pairs, where: Path) -> Iterator[SettingError]:
-    """An error for an index that FAISS refuses; where FAISS isn't installed, the job reports it."""
-    given = table.model_dump(include={"index", "index_parameters"})
-    if given["index"] == type(table).model_fields["index"].default or find_spec("faiss") is None:
+def _of_a_world(study: Study) -> Iterator[SettingError]:
+    """An error for each item that needs the demo's synthetic world, its labels or what its images show."""
+    if study.demo_world is not None:
         return
-    from workflow_scripts.pairs.search.index import Index, check_index
+    uses: dict[str, tuple[str, Callable[[Any], bool]]] = {
+        "arms": ("kind", lambda arm: ARM_KINDS[arm.kind].from_world),
+        "pairs": ("kind", lambda table: PAIR_KINDS[table.kind].needs_labels),
+        "runs": ("method", lambda run: METHODS[run.method].labels),
+        "datasets": ("kind", lambda dataset: KINDS[dataset.kind].from_world),
+    }
+    found: list[tuple[Path, str]] = [(("annotations", "source"), study.annotations.source.at)]
+    found = found if study.annotations.source.at == WORLD else []
+    for section, (key, needs_world) in uses.items():
+        items = enumerate(getattr(study, section))
+        found += [((section, number, key), getattr(item, key)) for number, item in items if needs_world(item)]
+    for where, value in found:
+        yield SettingError("demo_world missing", where, value, "remove this, or add the section demo_world")
 
-    try:
-        check_index(Index(given["index"], given["index_parameters"]))
-    except PipelineError as error:
-        yield SettingError(error.what, where, error.value, error.advice)
 
-
-def _network(study: Study, number: int) -> Iterator[SettingError]:
-    """Errors of a run's network: missing where its method needs one, unknown, unused, or with useless seeds."""
-    run, where = study.runs[number], ("runs", number, "network")
-    networks = {one.name: one for one in study.networks}
-    if not METHODS[run.method].external:
-        if run.network is not None:
+def _networks(study: Study) -> Iterator[SettingError]:
+    """Errors of networks from elsewhere: missing where a method needs one, unused, or with useless seeds."""
+    networks = {network.name: network for network in study.networks}
+    for number, run in enumerate(study.runs):
+        where = ("runs", number, "network")
+        if not METHODS[run.method].external and run.network is not None:
             yield SettingError("unused network", where, run.network, f"remove it; method {run.method} has none")
-        return
-    if run.network is None:
-        yield SettingError(
-            "missing network", where, "null", f"name one of networks: {', '.join(networks) or 'none yet'}"
-        )
-        return
-    yield from known(where, "network", run.network, networks)
-    if run.network in networks and networks[run.network].weights == "pretrained" and run.seeds != (0,):
-        advice = "remove seeds; all runs of a pretrained network are identical"
-        yield SettingError("setting without effect", ("runs", number, "seeds"), list(run.seeds), advice)
-
-
-def _sources(study: Study) -> Iterator[SettingError]:
+        elif METHODS[run.method].external and run.network is None:
+            advice = f"name one of networks: {', '.join(networks) or 'none yet'}"
+            yield SettingError("missing network", where, "null", advice)
+        elif run.network in networks and networks[run.network].weights == "pretrained" and run.seeds != (0,):
+            advice = "remove seeds; all runs of a pretrained network are identical"
+            yield SettingError("setting without effect", ("runs", number, "seeds"), list(run.seeds), advice)
     used = {run.network for run in study.runs}
     for number, network in enumerate(study.networks):
         if network.name not in used:
             advice = "remove it, or add a run of method external that uses it"
             yield SettingError("unused network", ("networks", number, "name"), network.name, advice)
+
+
+def _sources(study: Study) -> Iterator[SettingError]:
+    for number, arm in enumerate(study.arms):
+        yield from _needed(("arms", number, "table"), arm, ARM_KINDS[arm.kind].from_file)
+    for number, network in enumerate(study.networks):
         needed = network.weights == "pretrained" or LAYOUTS[network.layout].describes
         of = "random weights" if network.weights == "random" else f"layout {network.layout}"
         yield from _needed(("networks", number, "source"), network, needed, of)
     yield from _needed(("tokenizer", "source"), study.tokenizer, TOKENIZERS[study.tokenizer.kind].load is not None)
     for number, dataset in enumerate(study.datasets):
         yield from _needed(("datasets", number, "source"), dataset, not KINDS[dataset.kind].from_world)
-    if study.demo_world is None:
-        places: list[Path] = [("annotations", "source")] if study.annotations.source.at == WORLD else []
-        places += [
-            ("datasets", n, "kind") for n, dataset in enumerate(study.datasets) if KINDS[dataset.kind].from_world
-        ]
-        for place in places:
-            advice = "add the section demo_world, or name a source"
-            yield SettingError("source world without a demo_world", place, "demo_world is null", advice)
 
 
 def _needed(where: Path, item: Any, needed: bool | None, of: str = "") -> Iterator[SettingError]:
@@ -181,10 +164,7 @@ def _without_matcher(study: Study) -> Literal[True] | None:
 
 
 def _judges(study: Study) -> Iterator[SettingError]:
-    encoders, arms = ([one.name for one in items] for items in (study.text_encoders, study.arms))
-    if study.judge_comparison.reference is not None:
-        yield from known(("judge_comparison", "reference"), "arm", study.judge_comparison.reference, arms)
-    named = {"encoder": ("text encoder", encoders), "reference": ("arm", arms)}
+    kinds = {encoder.name: encoder.kind for encoder in study.text_encoders}
     for number, judge in enumerate(study.judges):
         kind, where = JUDGES[judge.kind], ("judges", number)
         yield from unused_settings(where, judge, JUDGES)
@@ -192,28 +172,12 @@ def _judges(study: Study) -> Iterator[SettingError]:
         of = OWN_MATCHER.format(judge.kind) if own and not kind.own_model and study.recaption is None else ""
         yield from _needed((*where, "source"), judge, own, of)
         yield from _needed((*where, "photos"), judge, "photos" in kind.needs)
-        for key, needed in (("encoder", "text" in kind.needs), ("reference", kind.by_reference)):
-            yield from _needed((*where, key), judge, needed)
-            if needed and getattr(judge, key) is not None:
-                yield from known((*where, key), named[key][0], getattr(judge, key), named[key][1])
-
-
-def _objects(study: Study) -> Iterator[SettingError]:
-    """An error for names of objects where the objects of no image are known."""
-    given = study.caption_quality
-    if given.synonyms is not None and given.objects is None and study.demo_world is None:
-        advice = "remove it, or say which objects are in the images (caption_quality.objects)"
-        yield SettingError("unused synonyms", ("caption_quality", "synonyms"), given.synonyms.at, advice)
-
-
-def _leakage(study: Study) -> Iterator[SettingError]:
-    """An error for an unknown encoder, or for a limit of cosines where no vectors are compared."""
-    given = study.leakage
-    if given.encoder is not None:
-        yield from known(("leakage", "encoder"), "image encoder", given.encoder, [e.name for e in study.image_encoders])
-    elif given.cosine != type(given)().cosine:
-        advice = "remove it, or name one of image_encoders in leakage.encoder"
-        yield SettingError("setting without effect", ("leakage", "cosine"), given.cosine, advice)
+        yield from _needed((*where, "encoder"), judge, "text" in kind.needs)
+        yield from _needed((*where, "reference"), judge, kind.by_reference)
+        encoder = kinds.get(judge.encoder or "")
+        if encoder is not None and not TEXT_ENCODERS[encoder].judges:
+            value, advice = f"{judge.encoder}, of kind {encoder}", "name a text encoder of kind sentence_transformers"
+            yield SettingError("text encoder unfit for a judge", (*where, "encoder"), value, advice)
 
 
 def _crops(study: Study) -> Iterator[SettingError]:
@@ -236,21 +200,23 @@ def _crops(study: Study) -> Iterator[SettingError]:
             )
 
 
-def arm_errors(study: Study) -> Iterator[SettingError]:
-    """Yield an error for each setting that is missing or that the kind lacks, unknown arm, and cycle of arms."""
+def _arms(study: Study) -> Iterator[SettingError]:
+    """Yield an error for each setting that the kind of an arm lacks, each missing model or score, and each cycle."""
     arms, names = study.arms, [arm.name for arm in study.arms]
+    judges = {judge.name: judge for judge in study.judges}
     for number, arm in enumerate(arms):
-        yield from _needed(("arms", number, "table"), arm, ARM_KINDS[arm.kind].from_file)
-        yield from unused_settings(("arms", number), arm, ARM_KINDS)
-        if ARM_KINDS[arm.kind].from_world and study.demo_world is None:
-            advice = "remove this arm; only a study with demo_world knows what its images show"
-            yield SettingError("arm of a world without a demo_world", ("arms", number, "kind"), arm.kind, advice)
-        if study.recaption is None and ARM_KINDS[arm.kind].generated(settings_of(arm, ARM_KINDS[arm.kind])):
+        where, kind, judge = ("arms", number), ARM_KINDS[arm.kind], judges.get(arm.judge_read or "")
+        yield from unused_settings(where, arm, ARM_KINDS)
+        if study.recaption is None and kind.generated(settings_of(arm, kind)):
             advice = "fill in the section recaption, or remove this arm and what uses it"
             value = f"{arm.kind}, but recaption is null"
-            yield SettingError("arm of generated captions without recaption", ("arms", number, "kind"), value, advice)
-        for setting, name in arm.arms_read.items():
-            yield from known(("arms", number, setting), "arm", name, names)
+            yield SettingError("arm of generated captions without recaption", (*where, "kind"), value, advice)
+        if judge is not None:
+            yield from _score_errors(where, "score", judge, getattr(arm, "score", None), arm.arms_read.values())
+            if judge.images is not None:
+                value = f"{judge.name}, which scores {judge.images:,} images"
+                advice = "choose by a judge that scores all images (images: null)"
+                yield SettingError("judge without scores of all images", (*where, "judge"), value, advice)
     for cycle in _cycles({arm.name: [name for _, name in study.arms_before(arm)] for arm in arms}):
         number = names.index(cycle[0])
         setting = next(setting for setting, name in study.arms_before(arms[number]) if name == cycle[1])
@@ -271,37 +237,23 @@ def _cycles(reads: dict[str, list[str]]) -> Iterator[list[str]]:
             return
 
 
-def judged_arm_errors(study: Study) -> Iterator[SettingError]:
-    """Yield an error for each judge or score that can't choose an arm."""
-    judges = {judge.name: judge for judge in study.judges}
-    for number, arm in enumerate(study.arms):
-        name = arm.judge_read
-        if name in judges:
-            yield from _scores(("arms", number), arm, judges[name])
-        elif name is not None:
-            yield from known(("arms", number, "judge"), "judge", name, judges)
-
-
-def _scores(where: Path, arm: Arm, judge: Judge) -> Iterator[SettingError]:
-    wanted = getattr(arm, "score", None)
+def _score_errors(
+    where: Path, key: str, judge: Judge, score: str | None, arms: Collection[str | None]
+) -> Iterator[SettingError]:
+    """Yield an error for scores of some arms' captions that a judge does not give."""
     offered = JUDGES[judge.kind].scores
-    if wanted is not None and wanted not in offered:
-        yield SettingError("unknown score", (*where, "score"), wanted, one_of(wanted, offered))
-    reference = getattr(judge, "reference", None)
-    if reference in arm.arms_read.values():
-        value = f"{judge.name} compares captions with those of {reference}, so it has no score for them"
+    if judge.reference is not None and judge.reference in arms:
+        value = f"{judge.name} compares captions with those of {judge.reference}, so it has no score for them"
         advice = "give the judge another reference, or compare other arms"
         yield SettingError("judge without scores of an arm", (*where, "judge"), value, advice)
-    if len(offered) > 1 and wanted is None:
+    if score is not None:
+        yield from known((*where, key), "score", score, offered)
+    elif len(offered) > 1:
         value = f"none for {judge.name}, which has {' and '.join(offered)}"
-        yield SettingError("missing score", (*where, "score"), value, "name one of them")
-    if judge.images is not None:
-        value = f"{judge.name}, which scores {judge.images:,} images"
-        advice = "choose by a judge that scores all images (images: null)"
-        yield SettingError("judge without scores of all images", (*where, "judge"), value, advice)
+        yield SettingError("missing score", (*where, key), value, "name one of them")
 
 
-def encoder_errors(study: Study) -> Iterator[SettingError]:
+def _encoders(study: Study) -> Iterator[SettingError]:
     """Yield an error for each encoder that lacks a source or a run, or has one without use."""
     for section, number, encoder in study.encoders():
         needs = ENCODERS[section][encoder.kind].needs
@@ -309,37 +261,21 @@ def encoder_errors(study: Study) -> Iterator[SettingError]:
         of = OWN_MATCHER.format(encoder.kind) if needs == "matcher" else ""
         yield from _needed((section, number, "source"), encoder, own, of)
         yield from _needed((section, number, "run"), encoder, needs == "run")
-        if needs != "run" and getattr(encoder, "checkpoint", "last") != "last":
-            advice = f"remove it; kind {encoder.kind} has none"
-            yield SettingError("unused checkpoint", (section, number, "checkpoint"), encoder.checkpoint, advice)
         for key in ("weights", "view"):
             if (given := getattr(encoder, key, None)) is not None:
                 yield SettingError("unused setting", (section, number, key), given, "remove it; the workflow sets it")
-    kinds = {encoder.name: encoder.kind for encoder in study.text_encoders}
-    for number, judge in enumerate(study.judges):
-        kind = kinds.get(judge.encoder or "")
-        if kind is not None and not TEXT_ENCODERS[kind].judges:
-            usable = [name for name, kind in kinds.items() if TEXT_ENCODERS[kind].judges]
-            advice = f"name a text encoder of kind sentence_transformers: {', '.join(usable) or 'none yet'}"
-            value = f"{judge.encoder}, of kind {kind}"
-            yield SettingError("text encoder unfit for a judge", ("judges", number, "encoder"), value, advice)
 
 
-def contrast_errors(study: Study, sound: bool) -> Iterator[SettingError]:
-    """Yield errors of contrasts, and of the known orderings of networks.
-
-    Args:
-        sound: whether arms, pairs and runs, with their settings and steps, have no errors; if they have, only the
-            names of pairs are checked.
-    """
-    stated = study.evaluation.discrimination.stated
+def contrast_errors(study: Study) -> Iterator[SettingError]:
+    """Yield errors of contrasts, and of the known orderings of networks, in a study without other errors."""
+    runs = [SummaryRun.model_validate(run) for run in summarised(trainings(study))]
+    pairs, where = {run.pairs for run in study.runs}, ("evaluation", "discrimination")
     for name in study.evaluation.discrimination.doses:
-        path = ("evaluation", "discrimination", "doses", name)
-        yield from known(path, "pairs of a run", name, {run.pairs for run in study.runs})
-    runs = _runs(study) if sound and (study.contrasts or stated) else []
-    for number, name in [(number, name) for number, pair in enumerate(stated) for name in pair if sound]:
-        where = ("evaluation", "discrimination", "orderings", number)
-        yield from known(where, "backbone or network of a run", name, {run.backbone for run in runs})
+        yield from known((*where, "doses", name), "pairs of a run", name, pairs)
+    for number, names in enumerate(study.evaluation.discrimination.stated):
+        for name in names:
+            path = (*where, "orderings", number)
+            yield from known(path, "backbone or network of a run", name, {run.backbone for run in runs})
     primary = [number for number, contrast in enumerate(study.contrasts) if contrast.primary]
     for number in primary[MOST_PRIMARY:]:
         advice = f"a study has at most {MOST_PRIMARY}; make the others exploratory"
@@ -348,11 +284,9 @@ def contrast_errors(study: Study, sound: bool) -> Iterator[SettingError]:
         if not contrast.of_runs:
             yield from _endpoint_errors(study, number, contrast)
             continue
-        errors = list(_side_errors(number, contrast, {run.pairs for run in study.runs}))
-        if sound:
-            errors += _term_errors(number, contrast, runs)
+        errors = [*_side_errors(number, contrast, pairs), *_term_errors(number, contrast, runs)]
         yield from errors
-        if sound and not errors and not any(comparisons([contrast], runs)):
+        if not errors and not any(comparisons([contrast], runs)):
             yield _no_row(number, contrast, runs)
 
 
@@ -387,8 +321,7 @@ def _judged_errors(study: Study, where: Path, contrast: Contrast) -> Iterator[Se
     named: dict[Path, str | None] = {("terms", at, "arm"): term.arm for at, term in enumerate(contrast.terms)}
     named |= {(side,): getattr(contrast, side) for side in ("minuend", "subtrahend")}
     for place, arm in named.items():
-        if arm is not None:
-            yield from known((*where, *place), "arm", arm, arms)
+        yield from known((*where, *place), "arm", arm, arms)
     replaced = study.replaced_arm
     if contrast.endpoint == "flips" and (contrast.subtrahend != replaced or contrast.minuend == replaced):
         of = "those of judge_comparison.reference" if study.judge_comparison.reference else "the original captions"
@@ -405,20 +338,7 @@ def _judged_errors(study: Study, where: Path, contrast: Contrast) -> Iterator[Se
         value = f"{judge.name}, of kind {judge.kind}"
         advice = "name a judge of another family than the captioner, which may prefer its own captions"
         yield SettingError("judge of the captioner's family", (*where, "judge"), value, advice)
-    if judge.reference is not None and judge.reference in named.values():
-        value = f"{judge.name} compares captions with those of {judge.reference}, so it has no score for them"
-        advice = "give the judge another reference, or compare other arms"
-        yield SettingError("judge without scores of an arm", (*where, "judge"), value, advice)
-    if contrast.metric is not None and contrast.metric not in kind.scores:
-        yield SettingError("unknown score", (*where, "metric"), contrast.metric, one_of(contrast.metric, kind.scores))
-    elif contrast.metric is None and len(kind.scores) > 1:
-        value = f"none for {judge.name}, which has {' and '.join(kind.scores)}"
-        yield SettingError("missing score", (*where, "metric"), value, "name one of them")
-
-
-def _runs(study: Study) -> list[SummaryRun]:
-    """The runs as the summary has them."""
-    return [SummaryRun.model_validate(one) for one in summarised(trainings(study))]
+    yield from _score_errors(where, "metric", judge, contrast.metric, named.values())
 
 
 def _no_row(number: int, contrast: Contrast, runs: Sequence[SummaryRun]) -> SettingError:
@@ -426,13 +346,9 @@ def _no_row(number: int, contrast: Contrast, runs: Sequence[SummaryRun]) -> Sett
     if any(groups(contrast, runs)):
         value, advice = "no step that all of its runs have", "add a step that they all keep to evaluation.steps"
         return SettingError("contrast without an evaluated step", ("contrasts", number), value, advice)
-    axes = ", ".join(axis for axis in contrast.rows_per if axis != "augmentation" or contrast.terms)
-    value, advice = f"no value of {f'{axes} or ' if axes else ''}tag for which all terms have runs", "add runs"
-    if not contrast.terms:
-        same = f"{axes} and tag" if axes else "tag"
-        value = f"{contrast.minuend} and {contrast.subtrahend} have no {same} in common"
-        advice = f"add runs with both that have the same {same}"
-    return SettingError("contrast without runs", ("contrasts", number), value, advice)
+    axes = [*(axis for axis in contrast.rows_per if axis != "augmentation" or contrast.terms), "tag"]
+    value = f"its sides have no {' and '.join(axes)} in common"
+    return SettingError("contrast without runs", ("contrasts", number), value, "add runs that agree in these")
 
 
 def _side_errors(number: int, contrast: Contrast, pairs: set[str]) -> Iterator[SettingError]:

@@ -1,7 +1,7 @@
 """Turns pydantic's errors about the config into errors with file, line, key, and the closest spelling."""
 
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Union, get_args, get_origin
 
@@ -38,9 +38,9 @@ class SettingError(PipelineError):
         super().__init__(what, (root or Node()).where(path), value, advice)
 
 
-def known(where: Path, kind: str, name: str, names: Iterable[str]) -> Iterator[SettingError]:
-    """An error if ``name`` is none of ``names``."""
-    if name not in names:
+def known(where: Path, kind: str, name: str | None, names: Collection[str]) -> Iterator[SettingError]:
+    """An error if ``name`` is given and none of ``names``."""
+    if name is not None and name not in names:
         yield SettingError(f"unknown {kind}", where, name, one_of(name, names))
 
 
@@ -170,19 +170,3 @@ def _unpacked(annotation: Any) -> list[Any]:
     if get_origin(annotation) in (Union, types.UnionType):
         return [one for member in get_args(annotation) for one in _unpacked(member)]
     return [annotation]
-
-
-def misread_booleans(node: Node, model: type[BaseModel], path: Path = (), below: Path = ()) -> Iterator[SettingError]:
-    """Yield an error for each boolean in place of a number, which pydantic would accept as 1 or 0.
-
-    Args:
-        node: settings of class ``model``, at ``path`` in the config.
-    """
-    if node.items is not None:
-        members = node.items.items() if isinstance(node.items, dict) else enumerate(node.items)
-        for key, member in members:
-            yield from misread_booleans(member, model, path, (*below, key))
-    elif isinstance(node.value, bool):
-        kinds = _kinds(model, below)
-        if bool not in kinds and (int in kinds or float in kinds):
-            yield SettingError("value is not a number", (*path, *below), node.text or node.value, "write a number")

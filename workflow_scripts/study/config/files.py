@@ -7,7 +7,7 @@ exhausted. Values are interpreted as Snakemake does (YAML 1.1).
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,7 +21,6 @@ MAX_DEPTH = 50
 MAX_VALUES = 200_000  # in one file, with aliases expanded
 LARGEST = 2**63 - 1
 COMMAND_LINE = "--config"
-_OVERRIDE = re.compile(r"[a-zA-Z_][\w-]*\w")  # keys that Snakemake takes there
 LOCK = ".lock.yaml"  # in place of a config file's suffix
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
@@ -102,15 +101,14 @@ class _Reader:
 
     Args:
         name: the file's name, for errors.
-        within: the key whose value is read, if it is on a command line, where lines mean nothing.
     """
 
-    def __init__(self, name: str, within: str = "") -> None:
-        self.name, self.within = name, within
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.errors: list[PipelineError] = []
         self._done: dict[int, Node] = {}  # aliases refer to the same node of PyYAML
         self._open: set[int] = set()
-        self._path: list[str] = [within] if within else []
+        self._path: list[str] = []
         self._constructor = yaml.constructor.SafeConstructor()
 
     def read(self, text: str) -> Node | None:
@@ -129,7 +127,7 @@ class _Reader:
             root = yaml.compose(text, Loader=_Loader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            where = self._where(0) if mark is None or self.within else f"{self.name}:{mark.line + 1}"
+            where = self.name if mark is None else f"{self.name}:{mark.line + 1}"
             said = getattr(error, "problem", None) or getattr(error, "reason", None) or error
             advice = "correct the YAML; quote text with special characters, and indent with spaces"
             raise PipelineError("invalid YAML", where, said, advice) from None
@@ -206,8 +204,7 @@ class _Reader:
 
     def _where(self, line: int, *below: str) -> str:
         dotted = ".".join((*self._path, *below))
-        file = self.name if self.within or not line else f"{self.name}:{line}"
-        return f"{file} ({dotted[:200]})" if dotted else file
+        return f"{self.name}:{line} ({dotted[:200]})" if dotted else f"{self.name}:{line}"
 
     def _complain(self, line: int, what: str, value: str, advice: str, *below: str) -> None:
         self.errors.append(PipelineError(what, self._where(line, *below), value, advice))
@@ -252,29 +249,6 @@ def read_config(files: Sequence[str | Path], overrides: Mapping[str, Any] | None
         raise PipelineErrors([*unreadable, *errors])
     lock_file = Path(files[-1]).with_suffix(LOCK) if files else None
     return Config(root.merged(node_of(overrides or {}, COMMAND_LINE)), errors, lock_file)
-
-
-def check_overrides(entries: Iterable[str]) -> None:
-    """Check entries of ``--config``, which Snakemake reads less strictly than a file.
-
-    Raises:
-        PipelineErrors: entries that are not KEY=VALUE, or values that a config file may not have.
-    """
-    errors: list[PipelineError] = []
-    for entry in entries:
-        name, equals, text = entry.partition("=")
-        if not equals or not _OVERRIDE.fullmatch(name):
-            advice = "write KEY=VALUE with a key of the top level, such as 'pretraining={lr: 0.1}'"
-            errors.append(PipelineError("invalid override", COMMAND_LINE, entry, advice))
-            continue
-        reader = _Reader(COMMAND_LINE, within=name)
-        try:
-            reader.read(text)
-        except PipelineError as error:
-            errors.append(error)
-        errors += reader.errors
-    if errors:
-        raise PipelineErrors(errors)
 
 
 def read_file(file: str | Path) -> Config:

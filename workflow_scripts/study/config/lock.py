@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.settings import Settings
@@ -26,35 +26,17 @@ _HEAD = """\
 # Written by `faithful-pairs lock`: the commit of each hub model, and the sha256 of each URL, that the config names.
 # Runs read these and nothing else. Commit this file with the config. To update it, run the command again.
 """
-_ADVICE = "restore it, or write it again: faithful-pairs lock"
+_ADVICE = "restore it, or remove it and write it again: faithful-pairs lock"
+_ADVICE_TO_LOCK = "undo the change, or update the lock: run faithful-pairs lock with the same config files"
 _Commit = Annotated[str, StringConstraints(pattern=COMMIT)]
 _Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
-
-
-def _no_contradiction(hub: dict[str, str]) -> dict[str, str]:
-    for model, commit in hub.items():
-        revision = model.partition("@")[2]
-        if revision != commit and is_commit(revision):
-            raise ValueError(f"{model} has the commit {commit}")
-    return hub
 
 
 class Lock(Settings):
     """What the sources of a config stood for when it was locked."""
 
-    hub: Annotated[dict[str, _Commit], AfterValidator(_no_contradiction)] = Field(
-        description="commit of each hub model, by <repository>@<revision> as in the config"
-    )
+    hub: dict[str, _Commit] = Field(description="commit of each hub model, by <repository>@<revision> as in the config")
     urls: dict[str, _Sha256] = Field(description="sha256 of each URL, by the URL as in the config")
-
-    def commit(self, model: str) -> str | None:
-        """The commit of ``<repository>@<revision>``; a commit that the repository has in the lock is itself."""
-        repository, _, revision = model.partition("@")
-        return revision if revision in self.of(repository).values() else self.hub.get(model)
-
-    def of(self, repository: str) -> dict[str, str]:
-        """The locked revisions of a repository, as written in the config -> their commits."""
-        return {model: commit for model, commit in self.hub.items() if model.partition("@")[0] == repository}
 
     def text(self) -> str:
         """The file's content; equal locks give equal bytes."""
@@ -83,20 +65,12 @@ def read_lock(path: FilePath | None) -> Lock | None:
     except PipelineError as error:
         errors += error.errors
     except ValidationError as error:
-        root = found.root
-        errors += [
-            PipelineError(one.what, root.where(one.path), one.value, one.advice)
-            for one in validation_errors(error, Lock, root)
-        ]
+        errors += placed(PipelineErrors(validation_errors(error, Lock, found.root)), found.root).errors
     if errors:
         raise PipelineErrors(
             [PipelineError("damaged lock", one.where, f"{one.what}: {one.value}", _ADVICE) for one in errors]
         )
     return lock
-
-
-_UPDATE = "undo that, or update the lock: run faithful-pairs lock with the same config files"
-_ADD = "add it: run faithful-pairs lock with the same config files"
 
 
 def pinned(study: Study, lock: Lock | None, name: str) -> tuple[Study, list[SettingError]]:
@@ -137,28 +111,23 @@ def _members(value: Any) -> list[tuple[Any, Any]]:
 
 
 def _pinned(path: Path, source: Source, lock: Lock | None, name: str) -> Source | SettingError:
-    if source.at.startswith(HUB) and lock is not None:
+    if lock is not None and source.at.startswith(HUB):
         model = source.at.removeprefix(HUB)
-        commit = lock.commit(model)
-        if commit is not None:
-            return source.model_copy(update={"at": f"{HUB}{model.partition('@')[0]}@{commit}"})
-        locked = lock.of(model.partition("@")[0])
-        if not locked:
-            return SettingError(f"hub model missing from {name}", path, source.at, _ADD)
-        value = f"{source.at}, but {' and '.join(f'{one} is {commit}' for one, commit in sorted(locked.items()))}"
-        return SettingError(f"revision differs from {name}", path, value, _UPDATE)
-    return _hashed(path, source, lock, name) if source.is_url else source
-
-
-def _hashed(path: Path, source: Source, lock: Lock | None, name: str) -> Source | SettingError:
+        repository, _, revision = model.partition("@")
+        commit = revision if is_commit(revision) else lock.hub.get(model)
+        if commit is None:
+            return SettingError(f"hub model missing from {name}", path, source.at, _ADVICE_TO_LOCK)
+        return source.model_copy(update={"at": f"{HUB}{repository}@{commit}"})
+    if not source.is_url:
+        return source
     locked = lock.urls.get(source.at) if lock is not None else None
     if lock is not None and locked is None:
-        return SettingError(f"URL missing from {name}", path, source.at, _ADD)
+        return SettingError(f"URL missing from {name}", path, source.at, _ADVICE_TO_LOCK)
     if source.sha256 is None and locked is None:
         return SettingError(WITHOUT_HASH, path, source.at, ADVICE_WITHOUT_HASH)
     if source.sha256 is not None and locked not in (None, source.sha256):
         value = f"{source.sha256}, but {source.at} is {locked}"
-        return SettingError(f"sha256 differs from {name}", path, value, _UPDATE)
+        return SettingError(f"sha256 differs from {name}", path, value, _ADVICE_TO_LOCK)
     return source.model_copy(update={"sha256": locked or source.sha256})
 
 
@@ -172,18 +141,14 @@ def resolve(study: Study, root: Node) -> Lock:
         root: the config, for the places of errors.
 
     Raises:
-        PipelineErrors: sources can't be reached, or the config has two sha256 for one URL. All are named.
+        PipelineErrors: sources can't be reached. All are named.
     """
     wanted: dict[str, tuple[Path, Source]] = {}
     errors: list[PipelineError] = []
     for path, source in sources_in(study):
         if not source.is_url and not source.at.startswith(HUB):
             continue
-        _, other = wanted.get(source.at, (path, source))
-        if other.sha256 is not None and source.sha256 not in (None, other.sha256):
-            value = f"{source.sha256}, and {other.sha256} elsewhere"
-            errors.append(SettingError("two sha256 for one URL", path, value, "correct one of them"))
-        if source.at not in wanted or other.sha256 is None:
+        if source.at not in wanted or source.sha256 is not None:
             wanted[source.at] = path, source
     found: dict[str, str] = {}
     for at, (path, source) in wanted.items():

@@ -1,25 +1,15 @@
 """Checks of runs: their settings, sweeps, evaluated checkpoints, and the encoders and sets that they use."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-from pydantic import ValidationError
 
 from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.demo.world.settings import LABELS
 from workflow_scripts.pretraining.method import LabelSettings, SeveralPartners
-from workflow_scripts.pretraining.settings import HEADS, METHODS, Pretrain
+from workflow_scripts.pretraining.settings import METHODS, Pretrain
 from workflow_scripts.stages.select_captions import ARM_KINDS
-from workflow_scripts.study.config.errors import (
-    CONTRADICTION,
-    Path,
-    SettingError,
-    known,
-    misread_booleans,
-    one_of,
-    validation_errors,
-)
+from workflow_scripts.study.config.errors import CONTRADICTION, Path, SettingError, known, one_of
 from workflow_scripts.study.config.files import Node
 from workflow_scripts.study.config.runs import (
     COMPARED,
@@ -40,54 +30,16 @@ MOST_POINTS = 1_000
 LONGEST_TAG = 64
 
 
-def shared_errors(root: Node) -> list[SettingError]:
-    """Errors in the section ``pretraining`` by itself, for when the runs can't be read."""
-    given = root.below("pretraining").data()
-    if not isinstance(given, dict):
-        return []
-    any_method = next(method for method in METHODS.values() if method.objective is not None)
-    fixed = {"method": any_method.name, "pairs": any_method.pairs[0], "augmentation": any_method.augmentations[0]}
-    try:
-        Pretrain.model_validate({**given, **fixed})
-    except ValidationError as error:
-        found = validation_errors(error, Pretrain, root, lambda loc: ("pretraining", *loc))
-        return [one for one in found if len(one.path) > 1]  # without contradictions, which depend on the run
-    return []
-
-
-def misplaced_settings(root: Node) -> Iterator[SettingError]:
-    """Yield an error for each setting that belongs to the items of ``runs`` and would have no effect elsewhere."""
-    runs = root.below("runs").items
-    places: list[Path] = [("pretraining",)]
-    for number in range(len(runs)) if isinstance(runs, list) else ():
-        places += [("runs", number, "set"), ("runs", number, "sweep")]
-        points = root.below("runs", number, "sweep").items
-        places += [("runs", number, "sweep", i) for i in range(len(points))] if isinstance(points, list) else []
-    for path in places:
-        given = root.below(*path).items
-        for key in OF_A_RUN:
-            if isinstance(given, dict) and key in given:
-                advice = f"remove it; each item of runs has its own {'seeds' if key == 'seed' else key}"
-                yield SettingError("misplaced setting", (*path, key), given[key].data(), advice)
-
-
-def run_errors(study: Study, root: Node, left_out: Collection[int] = ()) -> list[SettingError]:
-    """Errors in the settings of runs, including runs of the same name.
-
-    Args:
-        left_out: numbers of runs to skip, since their pairs are unknown.
-    """
-    errors: list[SettingError] = []
-    made: dict[str, tuple[int, Training]] = {}
+def run_errors(study: Study, root: Node) -> list[SettingError]:
+    """Errors in the settings of runs, including runs of the same name."""
+    errors = [
+        SettingError("misplaced setting", ("pretraining", key), study.pretraining[key], "give it to each item of runs")
+        for key in OF_A_RUN
+        if key in study.pretraining
+    ]
+    runs: dict[str, tuple[int, Training]] = {}
     for number, run in enumerate(study.runs):
-        if number in left_out:
-            continue
-        path = ("runs", number, "set")
-        unfit = [
-            *misread_booleans(root.below(*path), Pretrain, path),
-            *_idle_settings(run, path),
-            *sweep_errors(run, number, settings_of(run.method), root),
-        ]
+        unfit = list(_own_settings(run, number)) or list(_point_errors(run, number))
         errors += unfit
         for item in items(run, number) if not unfit else ():
             try:
@@ -96,28 +48,57 @@ def run_errors(study: Study, root: Node, left_out: Collection[int] = ()) -> list
                 errors += [one for one in error.errors if isinstance(one, SettingError)]
                 continue
             for own in seeds:
-                errors += [*_too_long(own, number), *_unknown_label(own, item), *_idle_blur(own, item)]
-                errors += [*embedding_errors(own, number), *_missing_partners(own, item)]
-                first, _ = made.setdefault(own.name, (number, own))
+                errors += [*_too_long(own, number), *_unknown_label(own, item)]
+                errors += [*_encoder_errors(own, number), *_weight_errors(own, number), *_missing_partners(own, item)]
+                first, _ = runs.setdefault(own.name, (number, own))
                 if first != number or run.seeds.count(own.settings.seed) > 1:
                     value = f"{own.name}, as in runs.{first}"
                     advice = "runs must differ in method, pairs, augmentation, backbone, tag or seed"
                     errors.append(SettingError("repeated run", ("runs", number), value, advice))
-    if not errors and not left_out:
-        found = {name: own for name, (_, own) in made.items()}
-        settings = {name: own.settings for name, own in found.items()}
-        errors += [
-            *kept_errors(study.evaluation.steps, study.pretraining, settings),
-            *selection_errors(study, settings),
-        ]
-        errors += encoder_run_errors(study, found)
-    for method in HEADS.keys() - {run.method for run in study.runs}:
-        errors += _head_errors(method, study, root)
+    if not errors:
+        trainings = {name: own for name, (_, own) in runs.items()}
+        settings = {name: own.settings for name, own in trainings.items()}
+        errors += kept_errors(study.evaluation.steps, study.pretraining, settings)
+        errors += [*_selection_errors(study, settings), *_encoder_run_errors(study, trainings)]
     unique: dict[Any, SettingError] = {}
-    for one in errors:
+    for found in errors:
         # A contradiction within the shared settings is reported once.
-        unique.setdefault(one.value if one.what == CONTRADICTION else (one.path, one.what, one.value), one)
+        unique.setdefault(found.value if found.what == CONTRADICTION else (found.path, found.what, found.value), found)
     return list(unique.values())
+
+
+def _own_settings(run: Run, number: int) -> Iterator[SettingError]:
+    """Yield an error for each setting in ``set`` and ``sweep`` that is unknown, without effect, or in both."""
+    allowed = settings_of(run.method)
+    for section in ("set", "sweep"):
+        for key, value in (getattr(run, section) or {}).items():
+            path = ("runs", number, section, key)
+            if key not in Pretrain.model_fields:
+                yield SettingError("unknown key", path, repr(key), one_of(key, allowed))
+            elif key not in allowed:
+                advice = f"remove it; runs of method {run.method} depend on {', '.join(sorted(allowed))}"
+                yield SettingError("setting without effect", path, str(value), advice)
+            elif section == "sweep" and key in run.set:
+                yield SettingError("setting in both set and sweep", path, key, "remove it from one of them")
+
+
+def _point_errors(run: Run, number: int) -> Iterator[SettingError]:
+    """Errors of a sweep's points together: too many, the same one twice, and tags that are too long."""
+    place: Path = ("runs", number, "sweep")
+    points = math.prod(map(len, (run.sweep or {}).values()))
+    if points > MOST_POINTS:
+        advice = f"at most {MOST_POINTS} are possible; split it"
+        yield SettingError("sweep too large", place, f"{points} points", advice)
+        return
+    seen: set[str] = set()
+    for item in items(run, number):
+        tag = item.run.tag
+        if tag in seen:
+            yield SettingError("repeated point of a sweep", place, tag, "remove one of the two")
+        elif len(tag) > LONGEST_TAG:
+            advice = f"at most {LONGEST_TAG} characters are possible; vary fewer settings"
+            yield SettingError("tag too long", place, tag, advice)
+        seen.add(tag)
 
 
 def _too_long(training: Training, number: int) -> Iterator[SettingError]:
@@ -136,14 +117,6 @@ def _unknown_label(training: Training, item: Item) -> Iterator[SettingError]:
         yield from known((*section, "label"), "label", settings.head.label, LABELS)
 
 
-def _idle_settings(run: Run, path: Path) -> Iterator[SettingError]:
-    """Yield an error for each of a run's own settings that its method ignores; a shared one is for the other runs."""
-    allowed = settings_of(run.method)
-    for key in sorted(run.set.keys() & Pretrain.model_fields.keys() - allowed - set(OF_A_RUN)):
-        advice = f"remove it; runs of method {run.method} depend on {', '.join(sorted(allowed))}"
-        yield SettingError("setting without effect", (*path, key), str(run.set[key]), advice)
-
-
 def _missing_partners(training: Training, item: Item) -> Iterator[SettingError]:
     """Yield an error if a run takes more partners of an image than its pair table has."""
     study, settings = training.study, training.settings
@@ -153,90 +126,6 @@ def _missing_partners(training: Training, item: Item) -> Iterator[SettingError]:
         section = item.places.get(settings.method, ("pretraining", settings.method))
         advice = f"lower it, or raise k of {item.run.pairs}, which is {most}"
         yield SettingError("more partners than the pair table has", (*section, "partners"), wanted, advice)
-
-
-def _idle_blur(training: Training, item: Item) -> Iterator[SettingError]:
-    """Yield errors if a run without blur sets how it is made; shared settings are for the other runs."""
-    for key in ("blur_kernel", "blur") if not training.settings.blurs else ():
-        if item.run.set.get(key):
-            advice = f"remove it; augmentation {item.run.augmentation} has no blur"
-            yield SettingError("setting without effect", item.places[key], getattr(training.settings, key), advice)
-
-
-def _head_errors(method: str, study: Study, root: Node) -> list[SettingError]:
-    """Errors in the settings of methods that no run uses."""
-    given, head = study.pretraining.get(method), HEADS[method]
-    try:
-        head.model_validate({} if given is None else given)
-    except ValidationError as error:
-        return validation_errors(error, head, root, lambda loc: ("pretraining", method, *loc))
-    return []
-
-
-def sweep_errors(run: Run, number: int, allowed: Collection[str], root: Node) -> Iterator[SettingError]:
-    """Yield errors of an item's sweep; without any, :func:`items` can expand it.
-
-    Args:
-        allowed: settings that runs of its method depend on.
-        root: the config.
-    """
-    place: Path = ("runs", number, "sweep")
-    sweep: Any = run.sweep
-    if sweep is None:
-        return
-    if not isinstance(sweep, Mapping | list) or not sweep:
-        advice = "give a mapping from settings to lists of values, a list of mappings from settings to values, or null"
-        yield _refused(place, sweep, advice)
-        return
-    parts = [(place, sweep)] if isinstance(sweep, Mapping) else [((*place, i), one) for i, one in enumerate(sweep)]
-    found = [error for path, part in parts for error in _part_errors(run, path, part, allowed, root)]
-    yield from found or _point_errors(run, number)
-
-
-def _part_errors(run: Run, path: Path, part: Any, allowed: Collection[str], root: Node) -> Iterator[SettingError]:
-    """Errors of a grid or of a point of a list."""
-    if not isinstance(part, Mapping) or not part:
-        yield _refused(path, part, "give a mapping from settings to values")
-        return
-    for key, value in part.items():
-        own = (*path, key)
-        if key in run.set:
-            yield SettingError("setting in both set and sweep", own, key, "remove it from one of them")
-        elif key not in Pretrain.model_fields:
-            yield SettingError("unknown key", own, repr(key), one_of(key, allowed))
-        elif key not in allowed:
-            advice = f"remove it; runs of method {run.method} depend on {', '.join(sorted(allowed))}"
-            yield SettingError("setting without effect", own, key, advice)
-        elif isinstance(run.sweep, Mapping) and (not isinstance(value, list) or not value):
-            yield _refused(own, value, "give a list of values")
-        else:
-            places = [(*own, i) for i in range(len(value))] if isinstance(run.sweep, Mapping) else [own]
-            for at in places:
-                for error in misread_booleans(root.below(*at), Pretrain, (), (key,)):
-                    yield SettingError(error.what, (*at, *error.path[1:]), error.value, error.advice)
-
-
-def _refused(path: Path, value: object, advice: str) -> SettingError:
-    return SettingError("empty sweep" if value in ({}, []) else "invalid value", path, repr(value)[:100], advice)
-
-
-def _point_errors(run: Run, number: int) -> Iterator[SettingError]:
-    """Errors of the points together: too many, the same one twice, and tags that are too long."""
-    place: Path = ("runs", number, "sweep")
-    sizes = [len(values) for values in run.sweep.values()] if isinstance(run.sweep, Mapping) else [len(run.sweep or ())]
-    if math.prod(sizes) > MOST_POINTS:
-        value, advice = f"{math.prod(sizes)} points", f"at most {MOST_POINTS} are possible; split it"
-        yield SettingError("sweep too large", place, value, advice)
-        return
-    seen: set[str] = set()
-    for item in items(run, number):
-        tag = item.run.tag
-        if tag in seen:
-            yield SettingError("repeated point of a sweep", place, tag, "remove one of the two")
-        elif len(tag) > LONGEST_TAG:
-            advice = f"at most {LONGEST_TAG} characters are possible; give points with fewer settings"
-            yield SettingError("tag too long", place, tag, advice)
-        seen.add(tag)
 
 
 def kept_errors(
@@ -268,9 +157,8 @@ def _step_errors(
         kept = {one for run in trained.values() for one in run.kept}
         numbers = sorted(one for one in kept if isinstance(one, int))
         shown = ", ".join(map(str, [*numbers, *(name for name in ("best", "last") if name in kept)]))
-        advice = f"choose from {shown}, or add it to pretraining.checkpoints, which retrains every run"
-        if step == "best":
-            advice = f"choose from {shown}, or give the runs a probe (pretraining.probe) that keeps the best checkpoint"
+        more = "give the runs a probe (pretraining.probe)" if step == "best" else "add it to pretraining.checkpoints"
+        advice = f"choose from {shown}, or {more}, which retrains every run"
         yield SettingError("no run keeps this checkpoint", path, step, advice)
     for name, run in keepers.items():
         if isinstance(step, int) and step > run.sure_length:
@@ -280,7 +168,7 @@ def _step_errors(
             return
 
 
-def selection_errors(study: Study, runs: Mapping[str, Pretrain]) -> Iterator[SettingError]:
+def _selection_errors(study: Study, runs: Mapping[str, Pretrain]) -> Iterator[SettingError]:
     """Yield errors for checkpoints that no probe set could choose, and for sets that nothing uses."""
     if study.probe_dataset is None:
         patient = [f"run {name} has patience" for name, run in runs.items() if run.patience is not None]
@@ -294,45 +182,39 @@ def selection_errors(study: Study, runs: Mapping[str, Pretrain]) -> Iterator[Set
             yield SettingError("unused dataset", ("datasets", number, "evaluate"), f"false for {dataset.name}", advice)
 
 
-def embedding_errors(training: Training, number: int) -> Iterator[SettingError]:
-    """Yield errors of a run's text encoder (unclear, unknown or unused), and of what its weights are made from."""
+def _encoder_errors(training: Training, number: int) -> Iterator[SettingError]:
+    """Yield an error if a run's text encoder is unclear, unknown or unused."""
     study, run, settings = training.study, training.run, training.settings
     where, names = ("runs", number, "encoder"), [encoder.name for encoder in study.text_encoders]
-    agreement = settings.pair_weight == "agreement"
-    if "vectors" not in settings.inputs and not (agreement and settings.pairs == "caption"):
+    by_captions = settings.pair_weight == "agreement" and settings.pairs == "caption"
+    if "vectors" not in settings.inputs and not by_captions:
         if run.encoder is not None:
             advice = "remove it; this run reads no vectors, or those of its pair table's encoder"
             yield SettingError("unused encoder", where, run.encoder, advice)
     elif run.encoder is not None:
         yield from known(where, "text encoder", run.encoder, names)
     elif len(names) != 1:
-        yield SettingError(
-            "missing encoder", where, "null", f"name one of text_encoders: {', '.join(names) or 'none yet'}"
-        )
-    yield from _weight_errors(training, number)
+        advice = f"name one of text_encoders: {', '.join(names) or 'none yet'}"
+        yield SettingError("missing encoder", where, "null", advice)
 
 
 def _weight_errors(training: Training, number: int) -> Iterator[SettingError]:
     """An error of a run whose weights need arms that the study lacks, or scores that its arm lacks."""
     study, run, settings = training.study, training.run, training.settings
+    where, weight = ("runs", number), f"pair_weight {settings.pair_weight} of {run.method}"
     if settings.pair_weight == "agreement" and len(compared(study)) < len(COMPARED):
         advice = f"add one arm of each kind {' and '.join(COMPARED)}"
-        value = f"pair_weight {settings.pair_weight} of {run.method}"
-        yield SettingError("no captions to compare", ("runs", number), value, advice)
-    kinds = {arm.name: arm.kind for arm in study.arms}
-    kind = kinds.get(training.arm or "") if settings.pair_weight == "itm" else None
-    if kind is not None and not ARM_KINDS[kind].scored:
-        fitting = ", ".join(name for name, one in ARM_KINDS.items() if one.scored)
-        advice = f"set pair_weight to none for this run; arms of these kinds have scores: {fitting}"
-        value = f"pair_weight itm of {run.method}, whose arm is of kind {kind}"
-        yield SettingError("captions without scores", ("runs", number), value, advice)
-    elif kind is not None and study.recaption is None:
-        advice = "fill in the section recaption, or set pair_weight to none for this run"
-        value = f"pair_weight itm of {run.method}, but recaption is null"
-        yield SettingError("captions without scores", ("runs", number), value, advice)
+        yield SettingError("no captions to compare", where, weight, advice)
+    kind = next((arm.kind for arm in study.arms if arm.name == training.arm), None)
+    if settings.pair_weight != "itm" or kind is None or (ARM_KINDS[kind].scored and study.recaption is not None):
+        return
+    fitting = ", ".join(name for name, arm_kind in ARM_KINDS.items() if arm_kind.scored)
+    value = f"{weight}, but {'recaption is null' if ARM_KINDS[kind].scored else f'its arm is of kind {kind}'}"
+    advice = f"set pair_weight to none for this run; arms of these kinds have scores, with recaption: {fitting}"
+    yield SettingError("captions without scores", where, value, advice)
 
 
-def encoder_run_errors(study: Study, runs: Mapping[str, Training]) -> Iterator[SettingError]:
+def _encoder_run_errors(study: Study, runs: Mapping[str, Training]) -> Iterator[SettingError]:
     """Yield an error for each encoder whose run does not exist, lacks what it needs, or needs the encoder itself.
 
     Args:
@@ -354,40 +236,21 @@ def encoder_run_errors(study: Study, runs: Mapping[str, Training]) -> Iterator[S
                 fitting = ", ".join(name for name, one in METHODS.items() if "tokens" in one.learns)
                 advice = f"name a run of one of these methods: {fitting}"
                 yield SettingError("run without text tower", where, f"{encoder.run}, of method {method.name}", advice)
-        else:
-            yield from _checkpoint(section, number, encoder, runs[encoder.run].settings)
-
-
-def _checkpoint(section: str, number: int, encoder: Any, settings: Pretrain) -> Iterator[SettingError]:
-    """An error for a checkpoint that a run does not keep or may not reach."""
-    where, step = (section, number, "checkpoint"), encoder.checkpoint
-    kept = settings.kept if settings.trains else ["last"]
-    if step not in kept:
-        shown = ", ".join(map(str, kept))
-        yield SettingError("checkpoint not kept", where, f"{step} of {encoder.run}", f"choose from {shown}")
-    elif isinstance(step, int) and step > settings.sure_length:
-        advice = "use last or best, or set patience to null"
-        yield SettingError("checkpoint may not be reached", where, f"{step} of {encoder.run}", advice)
 
 
 def _needed(study: Study, runs: Mapping[str, Training], run: str) -> set[str]:
     """The runs that must be finished before ``run``: those whose networks embed what its pairs are made from."""
-    network = {encoder.name: str(encoder.run) for _, _, encoder in study.encoders() if encoder.run in runs}
-    found: set[str] = set()
-    waiting = [run]
-    while waiting:
-        read = _encoders_read(study, runs, waiting.pop())
-        new = {network[encoder] for encoder in read if encoder in network} - found
-        found |= new
-        waiting += new
-    return found
-
-
-def _encoders_read(study: Study, runs: Mapping[str, Training], name: str) -> set[str]:
-    """Names of the encoders of all embeddings that must be there before a run can start."""
+    network = {encoder.name: encoder.run for _, _, encoder in study.encoders() if encoder.run in runs}
     tables = {table.name: table.encoder for table in study.pairs}
-    run = runs[name]
-    paired = runs.values() if study.common_images and run.settings.trains else [run]
-    read = {tables[one.run.pairs] for one in paired if "pairs" in one.settings.inputs}
-    embeddings = (one for one in (*run.vectors, *run.faithfulness) if one.startswith("embed_"))
-    return read | {one.rpartition(".")[2] for one in embeddings}
+    found: set[str] = set()
+    waiting = [runs[run]]
+    while waiting:
+        training = waiting.pop()
+        paired = runs.values() if study.common_images and training.settings.trains else [training]
+        encoders = {tables[one.run.pairs] for one in paired if "pairs" in one.settings.inputs}
+        embeddings = (one for one in (*training.vectors, *training.faithfulness) if one.startswith("embed_"))
+        encoders |= {one.rpartition(".")[2] for one in embeddings}
+        new = {network[encoder] for encoder in encoders if encoder in network} - found
+        found |= new
+        waiting += [runs[name] for name in new]
+    return found

@@ -46,27 +46,14 @@ class Item(NamedTuple):
 
 def items(run: Run, number: int) -> Iterator[Item]:
     """The item itself, or one for each point of its sweep."""
-    places: dict[str, Path] = {key: ("runs", number, "set", key) for key in run.set}
-    if run.sweep is None:
-        yield Item(run, number, places)
-        return
-    for point in _points(run, number):
-        values = {key: value for key, (value, _) in point.items()}
-        tag = "_".join(filter(None, (run.tag, point_tag(values))))
-        swept = run.model_copy(update={"tag": tag, "set": {**run.set, **values}, "sweep": None})
-        yield Item(swept, number, places | {key: path for key, (_, path) in point.items()})
-
-
-def _points(run: Run, number: int) -> Iterator[dict[str, tuple[Any, Path]]]:
-    """Setting -> value and its path in the config, for each point."""
-    path: Path = ("runs", number, "sweep")
-    if isinstance(run.sweep, Mapping):
-        axes = [[(value, (*path, key, i)) for i, value in enumerate(values)] for key, values in run.sweep.items()]
-        for point in product(*axes):
-            yield dict(zip(run.sweep, point, strict=True))
-    else:
-        for i, values in enumerate(run.sweep or ()):
-            yield {key: (value, (*path, i, key)) for key, value in values.items()}
+    sweep = run.sweep or {}
+    for numbers in product(*(range(len(values)) for values in sweep.values())):
+        indices = dict(zip(sweep, numbers, strict=True))
+        point = {key: sweep[key][i] for key, i in indices.items()}
+        places: dict[str, Path] = {key: ("runs", number, "set", key) for key in run.set}
+        places |= {key: ("runs", number, "sweep", key, i) for key, i in indices.items()}
+        tag = "_".join(filter(None, (run.tag, point_tag(point))))
+        yield Item(run.model_copy(update={"tag": tag, "set": {**run.set, **point}, "sweep": None}), number, places)
 
 
 def point_tag(values: Mapping[str, Any]) -> str:
@@ -201,9 +188,8 @@ def swept(study: Study, runs: Mapping[str, Training]) -> dict[str, dict[str, Any
     points: dict[tuple[str, ...], dict[str, Any]] = {}
     for number, run in enumerate(study.runs):
         if run.sweep:
-            keys = {key for point in ([run.sweep] if isinstance(run.sweep, Mapping) else run.sweep) for key in point}
             for item in items(run, number):
-                values = {key: value for key, value in item.run.set.items() if key in keys}
+                values = {key: value for key, value in item.run.set.items() if key in run.sweep}
                 points[_kind(item.run)] = {"tag": run.tag, "values": values}
     return {name: points[_kind(run.run)] for name, run in runs.items() if _kind(run.run) in points}
 

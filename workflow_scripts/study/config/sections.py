@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, SkipValidation, create_model, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, create_model, field_validator
 from pydantic_core import PydanticKnownError
 
 from workflow_scripts.acquisition.annotations.removal_tokens import token
@@ -246,11 +246,10 @@ class ImageEncoder(EmbedImages):
         description="the model; null: the matcher of recaption, for kinds that can use it (blip2)",
         examples=["hub:facebook/dinov2-base@main"],
     )
-    run: str | None = Field(None, description="kind run: name of the run", examples=["simclr-self-simclr-resnet34-s0"])
-    checkpoint: Step = Field(
-        "last",
-        description="kind run: which kept checkpoint: a step (in a run with epochs: an epoch), last or best",
-        examples=["best"],
+    run: str | None = Field(
+        None,
+        description="kind run: name of the run, whose last checkpoint embeds",
+        examples=["simclr-self-simclr-resnet34-s0"],
     )
 
 
@@ -358,10 +357,11 @@ class Run(Settings):
         description="settings of these runs that override the section pretraining",
         examples=[{"backbone": "resnet50"}],
     )
-    sweep: Annotated[dict[str, list[Any]] | list[dict[str, Any]] | None, SkipValidation] = Field(
+    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = Field(
         None,
-        description="settings to vary: lists of values, whose grid is run, or a list of points; each point is a run "
-        "whose tag has its values (steps-4_lr-1e-3); a tag given here comes first",
+        min_length=1,
+        description="settings to vary: lists of values, whose grid is run; each point is a run whose tag has its "
+        "values (steps-4_lr-1e-3); a tag given here comes first",
         examples=[{"steps": [50_000, 250_000], "lr": [5.0e-4, 1.0e-3]}],
     )
 

@@ -1,17 +1,16 @@
-"""Loads a study: the config is checked as a whole, all mistakes together, before anything is planned."""
+"""Loads a study: the config is checked as a whole before anything is planned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from workflow_scripts.core.errors import PipelineError, PipelineErrors
-from workflow_scripts.pretraining.settings import Pretrain
+from workflow_scripts.core.errors import PipelineErrors
 from workflow_scripts.study.config.checks import contrast_errors, reference_errors
-from workflow_scripts.study.config.errors import SettingError, misread_booleans, placed, validation_errors
-from workflow_scripts.study.config.files import Config, Node, node_of
+from workflow_scripts.study.config.errors import placed, validation_errors
+from workflow_scripts.study.config.files import Config, node_of
 from workflow_scripts.study.config.lock import pinned, read_lock
-from workflow_scripts.study.config.run_checks import misplaced_settings, run_errors, shared_errors
+from workflow_scripts.study.config.run_checks import run_errors
 from workflow_scripts.study.config.sections import Study
 
 
@@ -41,65 +40,15 @@ def checked_study(config: Config) -> Study:
 
     Raises:
         PipelineErrors: keys are mistyped, missing or given twice, values have a wrong type, names refer to nothing, or
-            settings of a run contradict each other. All that was found is named.
+            settings of a run contradict each other. They are looked for in this order: values, names, runs, contrasts.
     """
     root = config.root
-    study, refused = _validated(root)
-    refused += misread_booleans(root, Study)
-    refused += misread_booleans(root.below("pretraining"), Pretrain, ("pretraining",))
-    refused += misplaced_settings(root)
-    errors: list[PipelineError] = [*config.errors, *refused]
-    if study is None:
-        errors += shared_errors(root)
-    else:
-        mistakes = list(reference_errors(study))
-        mistakes += run_errors(study, root, {error.path[1] for error in mistakes if error.path[0] == "runs"})
-        before_contrasts = ("arms", "pairs", "pretraining", "runs", "evaluation")  # what contrasts follow from
-        mistakes += contrast_errors(study, not any(error.path[0] in before_contrasts for error in mistakes))
-        # What is wrong in an item of which a value was refused may follow from that.
-        refused_items = {error.path[:2] for error in refused}
-        errors += [error for error in mistakes if error.path[:2] not in refused_items]
-    if errors or study is None:
-        raise placed(PipelineErrors(errors), root)
-    return study
-
-
-def _validated(root: Node) -> tuple[Study | None, list[SettingError]]:
-    """Validate with pydantic, and again without what it refused, so that more errors are found in one go.
-
-    Returns:
-        The study, without refused values, and the errors; None for the study if it is invalid without them.
-    """
-    data = root.data()
     try:
-        return Study.model_validate(data), []
+        study = Study.model_validate(root.data())
     except ValidationError as error:
-        refused = validation_errors(error, Study, root)
-    for refusal in refused:
-        _remove(data, refusal.path)
-    try:
-        return Study.model_validate(data), refused
-    except ValidationError:
-        return None, refused
-
-
-def _remove(data: Any, path: Sequence[Any]) -> None:
-    """Remove the innermost key on ``path`` from config values, in place.
-
-    A refused member takes its whole list with it, as in ``download.placeholder_names``; but an axis (a list at the
-    top, such as ``runs``) keeps its members, less their refused keys.
-    """
-    *above, key = next((path[:n] for n in range(len(path), 0, -1) if isinstance(path[n - 1], str)), ("",))
-    part = _inside(data, above)
-    if isinstance(part, dict) and (above or path == (key,)):
-        part.pop(key, None)
-
-
-def _inside(data: Any, path: Sequence[Any]) -> Any:
-    """The value at ``path``; None if an outer part of it was removed before."""
-    for step in path:
-        try:
-            data = data[step]
-        except (LookupError, TypeError):
-            return None
-    return data
+        raise placed(PipelineErrors([*config.errors, *validation_errors(error, Study, root)]), root) from None
+    # What is wrong with runs may follow from names, and what is wrong with contrasts from both.
+    mistakes = list(reference_errors(study)) or run_errors(study, root) or list(contrast_errors(study))
+    if config.errors or mistakes:
+        raise placed(PipelineErrors([*config.errors, *mistakes]), root)
+    return study

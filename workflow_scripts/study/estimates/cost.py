@@ -12,9 +12,8 @@ Neither was measured on a GPU: :data:`TFLOPS` is an assumption, and with it ever
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any, cast
 
 import yaml
@@ -22,7 +21,6 @@ import yaml
 from workflow_scripts.core.declaration.facts import Cost, Load
 from workflow_scripts.core.declaration.parts import shards_of
 from workflow_scripts.core.digest import PROJECT
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.evaluation.datasets.registry import known_set
@@ -44,26 +42,6 @@ PROFILE = PROJECT / "profiles/slurm/profile.yaml"
 COLUMNS = ("jobs", "slurm_jobs", "core_hours", "gpu_hours")
 
 
-FEW_PAIRS = 128
-"""Pairs below which a GPU takes as long to start its operations as to do them; an estimate."""
-
-
-def few_pairs(units: Units, runs: Iterable[str]) -> PipelineError | None:
-    """A warning about those of the runs that divide too few pairs among several GPUs; None if there are none."""
-    found: dict[str, int] = {}
-    for run in runs:
-        settings = units.trainings[run].settings
-        pairs = (settings.micro_batch_size or settings.batch_size) // settings.processes
-        if settings.gpus > 1 and pairs < FEW_PAIRS and units.study.compute.device != "cpu":
-            found[run] = pairs
-    if not found:
-        return None
-    first, pairs = next(iter(found.items()))
-    where = f"settings of run {first}" + (f" and {len(found) - 1} more" if len(found) > 1 else "")
-    advice = f"below {FEW_PAIRS}, more GPUs make a run little faster: lower processes (docs/cost.md)"
-    return PipelineError("few pairs per GPU", where, f"{pairs} pairs at a time", advice)
-
-
 @dataclass(frozen=True)
 class StageCost:
     """The cost of a stage."""
@@ -79,7 +57,6 @@ def costs(
     units: Units,
     rows: int,
     tflops: float = TFLOPS,
-    factors: Mapping[str, float] = MappingProxyType({}),
     running: Collection[tuple[str, str]] | None = None,
 ) -> list[StageCost]:
     """Cost of every stage of a study over ``rows`` annotation rows, in the order in which they run.
@@ -88,7 +65,6 @@ def costs(
     configured rate limit of its slowest host requires.
 
     Args:
-        factors: by stage, by what the time that its rates give is multiplied, since finished jobs took so much longer.
         running: stage and name of the artifacts that will be made; None for all.
     """
     shards = units.shards
@@ -106,9 +82,7 @@ def costs(
     for stage, found in names.items():
         declared = declaration(stage)
         share = len(found) / len(shards) if declared is not None and declared.unit == ("shard",) else 1.0
-        busy, waits = busy_seconds(units, stage, found, (rows * share, rows * share * KEPT), tflops)
-        busy = busy if stage not in factors else max(busy, waits) * factors[stage]
-        made.append(_cost(units, stage, len(found), submitted[stage], (busy, waits)))
+        made.append(_cost(units, stage, found, submitted[stage], rows * share, tflops))
     return made
 
 
@@ -122,33 +96,19 @@ def shards_for(study: Study, rows: int) -> int:
     return shards.shards if full <= shards.shards else full + (0 if shards.group == "all" else GROUPS // 2)
 
 
-def busy_seconds(
-    units: Units, stage: str, names: Sequence[str], size: tuple[float, float], tflops: float
-) -> tuple[float, float]:
-    """Seconds that jobs take one after the other by the rates of their stage, and that they wait at least.
-
-    Args:
-        size: rows and images, as :func:`loads` takes them.
-    """
-    declared, known = declaration(stage), facts(stage)
+def _cost(units: Units, stage: str, names: Sequence[str], slurm: int, rows: float, tflops: float) -> StageCost:
+    """The cost of the jobs of a stage, whose shards have so many rows together."""
+    declared, known, compute = declaration(stage), facts(stage), units.study.compute
     assert declared is not None
-    compute = units.study.compute
     cores = known.resources.cores(compute.workers, compute.math_threads)
     core_s = gpu_s = wait_s = 0.0
-    for load, count in loads(units, declared, names, *size):
-        of_job = job_seconds(known.cost, load, cores, tflops)
-        core_s, gpu_s, wait_s = (
-            total + one * count for total, one in zip((core_s, gpu_s, wait_s), of_job, strict=True)
-        )
-    return max(core_s, gpu_s), wait_s
-
-
-def _cost(units: Units, stage: str, jobs: int, slurm: int, took: tuple[float, float]) -> StageCost:
-    (busy, waits), known, compute = took, facts(stage), units.study.compute
-    hours = max(busy + SECONDS_PER_START * jobs + SECONDS_PER_SLURM_JOB * slurm, waits) / 3600
-    cores = known.resources.cores(compute.workers, compute.math_threads)
+    for load, count in loads(units, declared, names, rows, rows * KEPT):
+        core, gpu, wait = job_seconds(known.cost, load, cores, tflops)
+        core_s, gpu_s, wait_s = core_s + core * count, gpu_s + gpu * count, wait_s + wait * count
+    starts = SECONDS_PER_START * len(names) + SECONDS_PER_SLURM_JOB * slurm
+    hours = max(max(core_s, gpu_s) + starts, wait_s) / 3600
     on_gpu = known.resources.gpu and compute.device != "cpu"
-    return StageCost(stage, jobs, slurm, hours * cores, hours if on_gpu else 0.0)
+    return StageCost(stage, len(names), slurm, hours * cores, hours if on_gpu else 0.0)
 
 
 def job_seconds(cost: Cost, load: Load, cores: int, tflops: float) -> tuple[float, float, float]:
@@ -192,38 +152,16 @@ def _group_sizes() -> dict[str, int]:
     return {group: int(size) for group, size in pairs}
 
 
-def table(
-    title: str,
-    lines: Sequence[StageCost],
-    more: Sequence[str] = (),
-    beside: Mapping[str, Sequence[str]] = MappingProxyType({}),
-) -> str:
-    """Markdown table of costs with a sum; stages without jobs are left out.
-
-    Args:
-        more: headings of more columns.
-        beside: the cells of stages in these.
-    """
+def table(title: str, lines: Sequence[StageCost]) -> str:
+    """Markdown table of costs with a sum; stages without jobs are left out."""
     total = StageCost("all", *(sum(getattr(line, name) for line in lines) for name in COLUMNS))
-    names = ["stage", "jobs", "SLURM jobs", "core hours", "GPU hours", *more]
-    head = [f"**{title}**", "", _line(names), f"|---{'|--:' * (len(names) - 1)}|"]
+    head = [f"**{title}**", "", "| stage | jobs | SLURM jobs | core hours | GPU hours |", "|---|--:|--:|--:|--:|"]
     rows = [
-        [
-            c.stage,
-            f"{c.jobs:,}",
-            f"{c.slurm_jobs:,}",
-            hours(c.core_hours),
-            hours(c.gpu_hours),
-            *beside.get(c.stage, [""] * len(more)),
-        ]
+        f"| {c.stage} | {c.jobs:,} | {c.slurm_jobs:,} | {hours(c.core_hours)} | {hours(c.gpu_hours)} |"
         for c in (*lines, total)
         if c.jobs
     ]
-    return "\n".join([*head, *map(_line, rows)])
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return "\n".join([*head, *rows])
 
 
 def hours(hours: float) -> str:

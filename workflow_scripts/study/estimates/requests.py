@@ -14,7 +14,7 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.declaration.facts import Load
 from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.study.config.stages import declaration, facts
-from workflow_scripts.study.estimates.cost import TFLOPS, job_seconds, load_of, loads, parts_of
+from workflow_scripts.study.estimates.cost import TFLOPS, job_seconds, load_of, parts_of
 from workflow_scripts.study.units import Units
 
 MARGIN = 3.0  # requested time, as a multiple of the estimate
@@ -91,11 +91,3 @@ def _manifest(folder: Path, stage: str) -> Path:
     declared = declaration(stage)
     assert declared is not None
     return folder / stage / f"{declared.artifact}{MANIFEST}"
-
-
-def most_memory(units: Units, stage: str, rows: int) -> int:
-    """The most memory in MB that a process of the stage requests in a study of so many rows, each with an image."""
-    declared, known, gpus = declaration(stage), facts(stage).resources, units.study.compute.device != "cpu"
-    assert declared is not None
-    found = loads(units, declared, units.needed(stage), rows, rows)
-    return max((known.memory(load, gpus) for load, _ in found), default=0)

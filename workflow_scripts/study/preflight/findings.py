@@ -1,7 +1,8 @@
 """The input and the findings of the checks before a run."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST, stage_and_name
@@ -42,10 +43,11 @@ class Start:
     local: bool = True
     own_python: bool = True
     lock_file: Path | None = None
-    running: frozenset[tuple[str, str]] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "running", frozenset(artifacts(self.jobs)))
+    @cached_property
+    def running(self) -> frozenset[tuple[str, str]]:
+        """Stage and name of the artifacts that will be made."""
+        return frozenset(artifacts(self.jobs))
 
     @property
     def stages(self) -> set[str]:

@@ -1,31 +1,26 @@
 """Checks what jobs need of the machine: GPUs, the scheduler's programs, Python packages."""
 
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.environment import FAISS, check_faiss, gpus, no_gpu, resolve_device, versions
 from workflow_scripts.core.runtime.gpu import cuda_of_driver, cuda_of_torch, too_small, unusable, visible_gpus
-from workflow_scripts.core.runtime.machine import ask
 from workflow_scripts.models.backbones import LIBRARIES
 from workflow_scripts.pretraining.monitor.tracking import missing_tracker
 from workflow_scripts.study.config.stages import declaration
-from workflow_scripts.study.estimates.cost import few_pairs
 from workflow_scripts.study.estimates.requests import Requests
 from workflow_scripts.study.preflight.findings import Finding, Start
 
 INSTALL = "pip install -c constraints.txt -e ."
 SLURM = ("sbatch", "squeue")
-GPUS_LISTED = re.compile(r"\bgpu(?::[^:,(\s]+)?:(\d+)")  # in sinfo's list of generic resources
 
 
 def machine_findings(start: Start) -> Iterator[Finding]:
     """What this machine lacks; machines on which a scheduler starts jobs can't be checked from here."""
     if start.local:
         yield from _gpus(start)
-    if not start.local:
-        yield from _gpus_of_a_node(start)
+    else:
         for program in SLURM:
             if shutil.which(program) is None:
                 error = PipelineError(
@@ -46,7 +41,6 @@ def machine_findings(start: Start) -> Iterator[Finding]:
     if start.own_python:
         yield from _tracker(start)
         yield from _architectures(start)
-    yield from _several_gpus(start)
 
 
 def _tracker(start: Start) -> Iterator[Finding]:
@@ -74,22 +68,6 @@ def _architectures(start: Start) -> Iterator[Finding]:
         except PipelineError as error:
             found = PipelineError(error.what, f"settings of run {run}", name, error.advice)
             yield Finding(found, start.computes("pretrain"))
-
-
-def _several_gpus(start: Start) -> Iterator[Finding]:
-    """Runs that may gain little by their GPUs, or do with them what nobody has tried."""
-    if start.local and gpus() == 0:
-        return
-    runs = [job.unit["run"] for job in start.jobs if job.stage == "pretrain"]
-    if (error := few_pairs(start.units, runs)) is not None:
-        yield Finding(error, False)
-    for run in runs:
-        settings = start.units.trainings[run].settings
-        if settings.compile and settings.gpus > 1:
-            value = f"compile, and processes is {settings.processes}"
-            advice = "nobody has tried this on GPUs: watch the first steps, or set compile to false"
-            yield Finding(PipelineError("untried settings", f"settings of run {run}", value, advice), False)
-            return
 
 
 def _gpus(start: Start) -> Iterator[Finding]:
@@ -135,19 +113,3 @@ def _cards(start: Start, stages: Sequence[str]) -> Iterator[Finding]:
         needed = max(requests.gpu_mb(stage, job.unit) for job in start.jobs if job.stage == stage)
         if (small := too_small(there, needed, stage)) is not None:
             yield Finding(small, certain=False)
-
-
-def _gpus_of_a_node(start: Start) -> Iterator[Finding]:
-    """Runs that want more GPUs of a node than any node of the cluster has, as SLURM lists them."""
-    listed = ask("sinfo", "--noheader", "--format=%G") or ""
-    kinds = map(GPUS_LISTED.findall, listed.splitlines())
-    counts = [sum(map(int, found)) for found in kinds if found]
-    if not counts or start.units.study.compute.device == "cpu":
-        return
-    for run in sorted({job.unit["run"] for job in start.jobs if job.stage == "pretrain"}):
-        settings = start.units.trainings[run].settings
-        each = settings.processes // settings.nodes
-        if each > max(counts):
-            value = f"{each} processes on a node, but no node has more than {max(counts)} GPUs"
-            error = PipelineError("too few GPUs", f"settings of run {run}", value, "raise nodes, or lower processes")
-            yield Finding(error, certain=False)

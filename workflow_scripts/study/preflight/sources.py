@@ -15,7 +15,6 @@ from workflow_scripts.models.text.kinds import CLIP_ADVICE, CLIP_FILES
 from workflow_scripts.stages.source import Source
 from workflow_scripts.study.config.files import shown
 from workflow_scripts.study.config.lock import is_commit
-from workflow_scripts.study.estimates.disk import nearest_existing
 from workflow_scripts.study.preflight.findings import Finding, Start
 
 LFS = b"version https://git-lfs"
@@ -65,7 +64,7 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
     else:
         path = Path(source.at.removeprefix(TORCHVISION))
         if source.torchvision and not os.path.exists(path):
-            return _download_error(what, path)
+            return None  # torchvision downloads it
     saved = role in MODELS or (role in ("judge", "encoder") and _is_saved(role, member, start))
     error = _path_error(what, path, folder=saved or role in FOLDERS)
     if error is None and saved:
@@ -162,14 +161,6 @@ def _hub_error(what: str, wanted: str) -> PipelineError | None:
         return None
     advice = "unset HF_HUB_OFFLINE, download it first, or give a local folder"
     return PipelineError(f"missing {what}", wanted, "not on this disk, and HF_HUB_OFFLINE is set", advice)
-
-
-def _download_error(what: str, path: Path) -> PipelineError | None:
-    parent = nearest_existing(path.absolute().parent)
-    if os.access(parent, os.W_OK | os.X_OK):
-        return None
-    advice = "change its permissions, or put the dataset there yourself"
-    return PipelineError(f"no place for {what}", path, f"{parent} can't be written", advice)
 
 
 def annotation_findings(start: Start) -> Iterator[Finding]:

@@ -15,7 +15,6 @@ from workflow_scripts.study.estimates.disk import nearest_existing, shortage
 from workflow_scripts.study.preflight.findings import Finding, Start
 
 SHARED = (CACHE, f"{CACHE}/{STAGING}", WORK, FETCHED, HOSTS)  # in the results folder
-FILES_PER_JOB = 20
 
 
 def storage_findings(start: Start) -> Iterator[Finding]:
@@ -85,8 +84,3 @@ def _space(start: Start) -> Iterator[Finding]:
     error = shortage(start.units, start.results / start.units.study.study, start.running)
     if error is not None:
         yield Finding(error, False)
-    there = nearest_existing(start.results)
-    status = os.statvfs(there)
-    if status.f_files and status.f_favail < FILES_PER_JOB * len(start.jobs):
-        value = f"{status.f_favail} free inodes, {len(start.jobs)} jobs write about {FILES_PER_JOB} files each"
-        yield Finding(PipelineError("too few inodes", there, value, "remove files there or use another disk"), False)

@@ -35,8 +35,6 @@ def definitions() -> dict[str, Schema]:
         given = found[model]["properties"][key]
         described = {name: given[name] for name in ("description", "examples") if name in given}
         found[model]["properties"][key] = {"$ref": "#/$defs/Pretrain", **described}
-    _, points, _ = found["Run"]["properties"]["sweep"]["anyOf"]
-    points["items"] = {"$ref": "#/$defs/Pretrain"}
     return found
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST
-from workflow_scripts.study.snakemake.internals import require
 from workflow_scripts.study.units import PlannedJob
 
 
@@ -55,7 +54,6 @@ class Turns:
     """
 
     def __init__(self, workflow: Any) -> None:
-        require("workflow", workflow)
         self._workflow = workflow
         self._planned: list[tuple[str, Mapping[str, str]]] | None = None
         self._arguments: dict[tuple[str, str], str] = {}  # of the planned jobs, which all have the same one

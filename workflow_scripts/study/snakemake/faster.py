@@ -1,7 +1,4 @@
-"""Makes Snakemake plan thousands of jobs in less time, with the same plan.
-
-The internals of Snakemake that are used are listed in ``internals.py``.
-"""
+"""Makes Snakemake plan thousands of jobs in less time, with the same plan."""
 
 from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter

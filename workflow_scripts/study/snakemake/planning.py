@@ -2,11 +2,11 @@
 
 Snakemake has no public interface for a Snakefile to inspect the jobs of a command before they start. So
 ``rules/common.smk`` creates a :class:`Planning` in the main process, which calls back. A :class:`PipelineError` from a
-callback ends the command with its message and exit status 1. The internals of Snakemake that are used are listed in
-``internals.py``; ``tests/workflow/test_planning.py`` fails when a new Snakemake no longer works this way.
+callback ends the command with its message and exit status 1. ``tests/study/snakemake/test_internals.py`` lists the
+internals of Snakemake that this folder and the rules use, and fails when a new Snakemake lacks one;
+``tests/workflow/test_planning.py`` fails when it no longer works this way.
 """
 
-import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.snakemake.faster import check_groups_fast, without_commands
-from workflow_scripts.study.snakemake.internals import require
 from workflow_scripts.study.snakemake.startup import stop
 from workflow_scripts.study.units import PlannedJob
 
@@ -49,7 +48,6 @@ class Planning:
         checks: Sequence[Callable[[list[PlannedJob], bool], None]],
         affected: Collection[str] = (),
     ) -> None:
-        require("workflow", workflow)
         self.workflow, self.targets, self.decide, self.apart = workflow, targets, decide, apart
         self.checks, self.affected = checks, affected
         self._prepare, self._build = workflow._prepare_dag, workflow._build_dag
@@ -63,11 +61,7 @@ class Planning:
         self._prepare(*args, **kwargs)
 
     def build_dag(self) -> None:
-        from snakemake.exceptions import ProtectedOutputException
-
         dag = self.workflow.dag
-        require("dag", dag)
-        require("persistence", self.workflow.persistence)
         known, plan = dag.check_incomplete, dag.postprocess
 
         async def check_incomplete() -> None:
@@ -75,12 +69,7 @@ class Planning:
             self._decided(dag)
 
         async def postprocess(*args: Any, **kwargs: Any) -> None:
-            try:
-                await plan(*args, **kwargs)
-            except ProtectedOutputException as error:
-                *_, file = str(error).split()  # the last file in the message
-                advice = "change the permissions of the results, or work in your own copy"
-                stop(PipelineError("no write permission", file, f"user {os.geteuid()} may not write", advice))
+            await plan(*args, **kwargs)
             if kwargs.get("check_initial"):
                 # Jobs after those of --until are no longer in the plan. Snakemake would also never start the jobs
                 # between two of them, if one needs the other, and end with "Out of jobs".
@@ -90,16 +79,6 @@ class Planning:
         dag.check_incomplete, dag.postprocess = check_incomplete, postprocess
         check_groups_fast(dag)
         self._build()
-        self._refuse_lock()
-
-    def _refuse_lock(self) -> None:
-        """Replace the message that Snakemake would print next; ``profiles/default`` disables its locks."""
-        settings = self.workflow.execution_settings
-        if settings is None or not settings.lock or self.workflow.dryrun or not self.workflow.persistence.locked:
-            return
-        value = "another Snakemake is computing the same files, or was killed while doing so"
-        advice = "wait for it; if none is running, run snakemake --unlock"
-        stop(PipelineError("locked study", Path.cwd() / ".snakemake/locks", value, advice))
 
     def _decided(self, dag: Any) -> None:
         requested = _requested(dag)

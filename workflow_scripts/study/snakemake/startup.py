@@ -8,7 +8,7 @@ import getpass
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -19,19 +19,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
 from workflow_scripts.core.runtime.process import check_assertions
-from workflow_scripts.study.active_config import BASE, config_files
-from workflow_scripts.study.config.files import check_overrides, read_file
+from workflow_scripts.study.active_config import BASE
+from workflow_scripts.study.config.files import read_file
 from workflow_scripts.study.config.stages import declaration, stage_names
-from workflow_scripts.study.snakemake.internals import (
-    CACHE_OPTION,
-    CONFIG_LOADER,
-    CONFIG_MODULES,
-    JOB_OPTION,
-    LOGGER,
-    OVERRIDES_MODULE,
-    OVERRIDES_PARSER,
-    cache_folder,
-)
 from workflow_scripts.study.terminal.failures import INTERRUPTED
 from workflow_scripts.study.terminal.handler import register
 
@@ -39,6 +29,10 @@ if TYPE_CHECKING:
     from workflow_scripts.study.units import Units
 
 SNAKEMAKE = Path(".snakemake")
+CACHE_OPTION = "--runtime-source-cache-path"  # of Snakemake, for another folder than its default
+LOGGER = "snakemake.logging"  # its handlers pass records to our display
+CONFIG_LOADER = "load_configfile"
+CONFIG_MODULES = ("snakemake.settings.types", "snakemake.common.configfile")  # modules that import it by that name
 SHOWN = 5  # names of artifacts in a message
 ADVICE = "request another stage, or add to the config what needs it"
 
@@ -48,33 +42,17 @@ def prepare() -> None:
     for module in map(import_module, CONFIG_MODULES):
         if hasattr(module, CONFIG_LOADER):
             setattr(module, CONFIG_LOADER, _load)
-    if JOB_OPTION not in sys.argv:  # jobs get what this process has checked, written differently
-        _check_overrides_first()
     sys.excepthook = _excepthook
     register()
     name_user()
     try:
         check_assertions()
         if not any(word.startswith(CACHE_OPTION) for word in sys.argv):
-            check_cache(cache_folder())
+            from snakemake.common import get_appdirs
+
+            check_cache(Path(get_appdirs().user_cache_dir) / "snakemake/source-cache")
     except PipelineError as error:
         stop(error)
-
-
-def _check_overrides_first() -> None:
-    cli = import_module(OVERRIDES_MODULE)
-    theirs = getattr(cli, OVERRIDES_PARSER, None)
-    if theirs is None:
-        return
-
-    def parse(entries: Sequence[str] | None) -> Any:
-        try:
-            check_overrides(entries or ())
-        except PipelineError as error:
-            stop(error)
-        return theirs(entries)
-
-    setattr(cli, OVERRIDES_PARSER, parse)
 
 
 def name_user() -> None:
@@ -149,11 +127,7 @@ def check_targets(targets: Iterable[str], results: Path, units: "Units") -> set[
         found.add(target)
         path = Path(target).parent.resolve() / Path(target).name
         name = path.name.removesuffix(MANIFEST).removesuffix(RUN)
-        if name == path.name:
-            errors += _data_files(target, path, study, units)
-            continue
-        if path.parent.parent != study:
-            errors += _of_another_study(target, path, results, units.study.study)
+        if name == path.name or path.parent.parent != study:
             continue
         names = units.names(path.parent.name)
         if names is not None and name not in names:
@@ -169,36 +143,13 @@ def check_targets(targets: Iterable[str], results: Path, units: "Units") -> set[
     return found
 
 
-def _of_another_study(target: str, path: Path, results: Path, study: str) -> Iterator[PipelineError]:
-    """An error if the target is an artifact of another study, with the config files of its last run."""
-    other = path.parent.parent
-    if other.parent == results.resolve() and (files := config_files(results, other.name)):
-        advice = f"name its config files: snakemake {target} --configfile {' '.join(files)}"
-        yield PipelineError("artifact of another study", target, f"the config is that of {study}", advice)
-
-
-def _data_files(target: str, path: Path, study: Path, units: "Units") -> Iterator[PipelineError]:
-    """An error if the target is a data file of an artifact, which is no output of a rule: its manifest is."""
-    if not path.is_relative_to(study):
-        return
-    stage, *inner = path.relative_to(study).parts
-    file = "/".join(inner)
-    of_file = [name for name in units.names(stage) or () if file.startswith((f"{name}.", f"{name}/"))]
-    if of_file:
-        manifest = os.path.relpath(study / stage / f"{max(of_file, key=len)}{MANIFEST}")
-        yield PipelineError("data file as a target", target, "it is made with its manifest", f"request {manifest}")
-
-
 def check_working_folder(project: str) -> None:
-    """Stop if Snakemake can't work in the project's folder, or works in another one, which has no config.
+    """Stop if Snakemake works in another folder than the project's, and that one has no config.
 
     Raises:
         SystemExit: with status 1.
     """
     here, there = Path.cwd(), Path(project).resolve()
-    if "{" in project or "}" in project:
-        advice = "rename the folder, or move the project: Snakemake replaces what is in braces"
-        stop(PipelineError("braces in the project's folder", there, Path(project).name, advice))
     if not os.path.lexists(BASE) and not here.samefile(there):
         advice = f"start snakemake in {there}, without --directory"
         value = f"it has no {BASE}, since the project is in {there}"

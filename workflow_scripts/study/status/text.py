@@ -15,17 +15,15 @@ SHOWN = 10  # jobs or errors of one list; --json has all
 COUNTED = (State.RUNNING, State.SILENT, State.FAILED)
 STYLES = {State.FINISHED: "green", State.RUNNING: "cyan", State.SILENT: "yellow", State.FAILED: "bold red"}
 TRAINING = "pretrain"  # listed as a training even before it has figures
-BAR = 16  # columns
 
 
-def rendered(status: Status, now: float, bars: bool) -> RenderableType:
+def rendered(status: Status, now: float) -> RenderableType:
     """The status of one study.
 
     Args:
         now: seconds since the epoch.
-        bars: draw a bar for each stage.
     """
-    parts: list[RenderableType] = [_text(_headline(status), "bold"), Text(), _stages(status, bars)]
+    parts: list[RenderableType] = [_text(_headline(status), "bold"), Text(), _stages(status)]
     for title, lines in (("trainings", _trainings(status, now)), ("other jobs", _others(status, now))):
         if lines is not None:
             parts += [Text(), Text(title, "bold"), lines]
@@ -42,23 +40,16 @@ def _headline(status: Status) -> str:
     return ", ".join([f"{status.study}: {said}", *(f"{counts[state]} {state}" for state in COUNTED if counts[state])])
 
 
-def _stages(status: Status, bars: bool) -> Table:
+def _stages(status: Status) -> Table:
     shown = [state for state in COUNTED if status.of_state(state)]
-    table = _table("stage", *([""] if bars else []), "finished", *shown)
+    table = _table("stage", "finished", *shown)
     for stage, jobs in status.jobs.items():
         done = sum(job.state == State.FINISHED for job in jobs)
-        bar = [_bar(done, len(jobs))] if bars else []
         finished = f"{done}/{len(jobs)}" if status.planned else str(done)
         counts = [sum(job.state == state for job in jobs) for state in shown]
         cells = [Text(str(count) if count else "", STYLES[state]) for state, count in zip(shown, counts, strict=True)]
-        table.add_row(stage, *bar, Text(finished, STYLES[State.FINISHED] if done == len(jobs) else ""), *cells)
+        table.add_row(stage, Text(finished, STYLES[State.FINISHED] if done == len(jobs) else ""), *cells)
     return table
-
-
-def _bar(done: int, total: int) -> Text:
-    """A bar of two kinds of lines, readable without colours."""
-    full = BAR * done // total
-    return Text.assemble(("━" * full, STYLES[State.FINISHED]), ("─" * (BAR - full), "dim"))
 
 
 def _trainings(status: Status, now: float) -> Table | None:
@@ -138,6 +129,6 @@ def _text(text: str, style: str = "") -> Text:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for number, column in enumerate(columns):
-        justify: JustifyMethod = "left" if column in ("", "progress", "last sign") or number == 0 else "right"
+        justify: JustifyMethod = "left" if column in ("progress", "last sign") or number == 0 else "right"
         table.add_column(column, justify=justify, no_wrap=column not in ("job", "run", "progress"), overflow="fold")
     return table

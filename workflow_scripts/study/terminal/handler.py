@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from logging import LogRecord
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -72,6 +72,11 @@ class _Plain(logging.Formatter):
 class LogHandler(LogHandlerBase):
     """Shows a run; dry runs print what Snakemake prints."""
 
+    writes_to_stream = True  # Snakemake adds no handler of its own for the terminal
+    writes_to_file = False  # Snakemake's own log is kept
+    has_filter = False  # Snakemake's knows --quiet, --verbose and so on
+    has_formatter = False  # Snakemake's is for dry runs
+    needs_rulegraph = False
     _view: "Lines | Screen"
 
     def __post_init__(self) -> None:
@@ -91,31 +96,6 @@ class LogHandler(LogHandlerBase):
         else:
             self._view = Lines(self.stream, self.jobs, time.monotonic)
             threading.Thread(target=self._tick, daemon=True).start()
-
-    @property
-    def writes_to_stream(self) -> bool:
-        """Snakemake adds no handler of its own for the terminal."""
-        return True
-
-    @property
-    def writes_to_file(self) -> bool:
-        """Snakemake's own log is kept."""
-        return False
-
-    @property
-    def has_filter(self) -> bool:
-        """Snakemake's filter knows ``--quiet``, ``--verbose`` and so on."""
-        return False
-
-    @property
-    def has_formatter(self) -> bool:
-        """Snakemake's formatter is for dry runs."""
-        return False
-
-    @property
-    def needs_rulegraph(self) -> bool:
-        """No DAG is drawn."""
-        return False
 
     def emit(self, record: LogRecord) -> None:
         """Display a record. An exception would end the thread that handles all records."""
@@ -168,13 +148,13 @@ class LogHandler(LogHandlerBase):
             case LogEvent.JOB_ERROR if self._stopping:
                 self.jobs.running.pop(known["jobid"], None)  # ended by Ctrl-C, which is not a failure
             case LogEvent.JOB_ERROR:
-                self._view.failed(self.jobs.fail(record, now), *_reason(known))
+                # Only SLURM jobs have a message of Snakemake.
+                logs = ", ".join(known.get("log") or [])
+                self._view.failed(self.jobs.fail(record, now), known.get("rule_msg") or "", logs)
             case LogEvent.GROUP_ERROR:
                 self._view.say(f"{record.getMessage()}; log: {', '.join(map(str, known['aux_logs']))}", "red")
             case LogEvent.WORKFLOW_STARTED | LogEvent.RESOURCES_INFO | LogEvent.JOB_STARTED | LogEvent.GROUP_INFO:
                 pass
-            case LogEvent.DEBUG_DAG:
-                self._view.say(self.format(record))
             case _:
                 self._message(record)
 
@@ -211,11 +191,6 @@ class LogHandler(LogHandlerBase):
         elif text in ("", "None") or text.startswith(UNTOLD) or NON_ZERO in text:
             return
         self._view.say(text, "red" if record.levelno >= logging.ERROR else "")
-
-
-def _reason(known: dict[str, Any]) -> tuple[str, str]:
-    """Snakemake's message about a failed job, which only SLURM jobs have, and its logs."""
-    return known.get("rule_msg") or "", ", ".join(known.get("log") or [])
 
 
 def register() -> None:

@@ -170,34 +170,10 @@ def read_figures(work: Path) -> Figures:
     return Figures(read_progress(work), latest)
 
 
-SECONDS_BETWEEN_READS = 1.0
-
-
-class Reader:
-    """Reads the figures of jobs by their logs, each at most once a second."""
-
-    def __init__(self) -> None:
-        self._last: dict[Path, tuple[float, Figures]] = {}
-
-    def read(self, log: Path | None, now: float) -> Figures:
-        """Figures of the job with this log; empty ones before it has any."""
-        if log is None:
-            return Figures()
-        when, figures = self._last.get(log, (float("-inf"), Figures()))
-        if now - when >= SECONDS_BETWEEN_READS:
-            figures = self._read(log)
-            self._last[log] = (now, figures)
-        return figures
-
-    def forget(self, log: Path | None) -> None:
-        """The job with this log has ended."""
-        if log is not None:
-            self._last.pop(log, None)
-
-    @staticmethod
-    def _read(log: Path) -> Figures:
-        work = logged_work_folder(log)  # not cached: at first the log can still be that of an earlier run
-        return Figures() if work is None else read_figures(work)
+def figures_of(job: StartedJob) -> Figures:
+    """Figures of a running job; empty ones before it has any."""
+    work = logged_work_folder(job.log) if job.log else None
+    return Figures() if work is None else read_figures(work)
 
 
 def training_text(curve: Mapping[str, float | None]) -> str:

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from workflow_scripts.core.errors.text import plain
 from workflow_scripts.core.runtime.progress import span
-from workflow_scripts.study.terminal.jobs import Jobs, Reader, Stage, StartedJob, training_text
+from workflow_scripts.study.terminal.jobs import Jobs, Stage, StartedJob, figures_of, training_text
 
 WIDTH = 200
 SECONDS_BETWEEN_LINES = 60.0
@@ -20,7 +20,7 @@ class Lines:
     """
 
     def __init__(self, stream: TextIO, jobs: Jobs, clock: Callable[[], float]) -> None:
-        self._stream, self._jobs, self._clock, self._reader = stream, jobs, clock, Reader()
+        self._stream, self._jobs, self._clock = stream, jobs, clock
         self._last = clock()
         self._said: dict[str, tuple[int, int]] = {}  # stage -> done and failed jobs in its last line
 
@@ -35,7 +35,6 @@ class Lines:
 
     def finished(self, job: StartedJob) -> None:
         """Write a line if this was the stage's last job."""
-        self._reader.forget(job.log)
         stage = self._jobs.stage(job.stage)
         if job.unit and stage.total and stage.done >= stage.total:
             took = span(self._clock() - (stage.start or 0.0))
@@ -45,7 +44,6 @@ class Lines:
 
     def failed(self, job: StartedJob, why: str, logs: str) -> None:
         """Write a line for the first failure of a stage; the errors of all follow when the run ends."""
-        self._reader.forget(job.log)
         if self._jobs.stage(job.stage).failed == 1:
             self.say(f"{_time()}  failed: {job.name}{f': {why}' if why else ''}; log: {logs}")
 
@@ -57,7 +55,7 @@ class Lines:
         self._last = now
         for name, number in self._jobs.counts().items():
             stage = self._jobs.stage(name)
-            figures = (self._figures(job, now) for job in self._jobs.running.values() if job.stage == name)
+            figures = (self._figures(job) for job in self._jobs.running.values() if job.stage == name)
             text = next(filter(None, figures), "")
             if text or self._said.get(name) != (stage.done, stage.failed):
                 self._said[name] = (stage.done, stage.failed)
@@ -68,8 +66,8 @@ class Lines:
     def close(self) -> None:
         """Nothing to close."""
 
-    def _figures(self, job: StartedJob, now: float) -> str:
-        figures = self._reader.read(job.log, now)
+    def _figures(self, job: StartedJob) -> str:
+        figures = figures_of(job)
         parts = [str(part) for part in (figures.progress, training_text(figures.curve)) if part]
         return f"; {job.unit}: {', '.join(parts)}" if parts else ""
 

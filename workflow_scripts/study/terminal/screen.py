@@ -11,7 +11,7 @@ from rich.text import Text
 
 from workflow_scripts.core.errors.text import plain, plain_lines
 from workflow_scripts.core.runtime.progress import span
-from workflow_scripts.study.terminal.jobs import Jobs, Reader, StartedJob, training_text
+from workflow_scripts.study.terminal.jobs import Jobs, StartedJob, figures_of, training_text
 
 REFRESHES_PER_SECOND = 2
 LONG = 5.0  # seconds after which a job without figures shows its time
@@ -23,7 +23,7 @@ class Screen:
     """Draws the display; Snakemake's messages scroll above it."""
 
     def __init__(self, stream: TextIO, jobs: Jobs, clock: Callable[[], float], no_color: bool = False) -> None:
-        self._jobs, self._clock, self._reader, self._start = jobs, clock, Reader(), clock()
+        self._jobs, self._clock, self._start = jobs, clock, clock()
         self.console = Console(file=stream, highlight=False, no_color=no_color)
         self._live: Live | None = None
 
@@ -52,7 +52,6 @@ class Screen:
 
     def finished(self, job: StartedJob) -> None:
         """Print a line for the job if it made an artifact; close the display after the last job."""
-        self._reader.forget(job.log)
         if job.unit:
             self._line("done", "green", job, "from the cache" if job.cached else span(self._clock() - job.start))
         if self._jobs.total and self._jobs.done >= self._jobs.total:
@@ -60,7 +59,6 @@ class Screen:
 
     def failed(self, job: StartedJob, why: str, logs: str) -> None:
         """Print a line for the job, and one with the reason and the path of its log."""
-        self._reader.forget(job.log)
         self._line("failed", "bold red", job, span(self._clock() - job.start))
         self.say(f"        {f'{why}; ' if why else ''}log: {logs}", "red")
 
@@ -109,7 +107,7 @@ class Screen:
         return row
 
     def _job(self, job: StartedJob, now: float) -> list[RenderableType]:
-        figures = self._reader.read(job.log, now)
+        figures = figures_of(job)
         seconds = now - job.start
         name = Text(f"{job.stage} ", "bold") + Text(plain(job.unit), "not bold")
         lines: list[RenderableType] = [
