@@ -18,10 +18,8 @@ from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.files.bounded_json import Unfit
-from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
-from workflow_scripts.core.record import load_manifest, load_record
 from workflow_scripts.core.sources import HUB, LISTING, PACKAGE, TORCHVISION, read_listing
-from workflow_scripts.provenance.nodes import Node, load, locate, readable
+from workflow_scripts.provenance.nodes import Node, load, locate
 from workflow_scripts.provenance.run_metadata import short, value_text
 from workflow_scripts.provenance.summary_tables import CONTRASTS, KINDS, SUMMARY, has_verdict, read_rows, title_of
 
@@ -55,7 +53,7 @@ class Kind(StrEnum):
 
 
 class Missing(NamedTuple):
-    """An artifact that a record names as an input, and that is neither in a study nor in the cache."""
+    """An artifact that a record names as an input, and that is no longer in a study."""
 
     label: str
     sha256: str
@@ -74,25 +72,16 @@ class Graph:
     def __init__(self, roots: Iterable[Path]) -> None:
         absolute = [Path(os.path.abspath(root)) for root in roots]
         self.nodes: dict[Path, Node] = {node.path: node for root in absolute for node in load(root)}
-        self.listed = dict(self.nodes)  # without the entries of the cache, which are only links of chains
         self._by_hash: dict[str, list[Path]] = {}
+        for node in self.nodes.values():
+            self._by_hash.setdefault(node.hash, []).append(node.path)
         self._at: dict[tuple[Path, str], Path] = {(node.study, node.label): node.path for node in self.nodes.values()}
-        self._add(self.nodes.values())
-        if any(isinstance(vertex, Missing) for node in self.listed.values() for vertex in self.inputs(node)):
-            results = sorted({node.study.parent for node in self.listed.values()})
-            entries = {node.path: node for folder in results for node in _entries(folder)}
-            self.nodes |= entries
-            self._add(entries.values())
         self.readers: dict[Vertex, list[Path]] = {}
         self.versions: dict[tuple[Path, str], set[Vertex]] = {}
         for node in self.nodes.values():
             for label, vertex in self._edges(node):
                 self.readers.setdefault(vertex, []).append(node.path)
                 self.versions.setdefault((node.study, label), set()).add(vertex)
-
-    def _add(self, nodes: Iterable[Node]) -> None:
-        for node in nodes:
-            self._by_hash.setdefault(node.hash, []).append(node.path)
 
     def same(self, sha256: str) -> list[Path]:
         """All artifacts with a manifest of this hash."""
@@ -113,13 +102,6 @@ class Graph:
                     yield label, own
                 else:
                     yield label, next(iter(self._by_hash.get(sha256, ())), Missing(label, sha256))
-
-
-def _entries(results: Path) -> Iterator[Node]:
-    """The entries of a cache, as artifacts."""
-    for path in sorted((results / CACHE).glob(f"[!.]*/*/{ENTRY_MANIFEST}")):
-        record = readable(load_record, path.with_name(ENTRY_RECORD))
-        yield Node(path, path.parent.name, path.parent.parent.name, readable(load_manifest, path), record)
 
 
 @dataclass(frozen=True)
@@ -342,8 +324,6 @@ class Impact:
         artifacts: in order of studies and names.
         total: number of artifacts that were looked at.
         unknown: of which it is not known whether they do -> why.
-        another_key: of those artifacts, by their manifests: why they would get another key if they were planned now;
-            None if that was not asked.
     """
 
     cause: Cause
@@ -351,7 +331,6 @@ class Impact:
     numbers: Sequence[Number]
     total: int
     unknown: Mapping[Path, str]
-    another_key: Mapping[Path, str] | None = None
 
     @property
     def runs(self) -> list[Reached]:
@@ -364,7 +343,7 @@ def impact(graph: Graph, cause: Cause) -> Impact:
     came_from = spread(graph, cause.seeds, cause.holds)
     artifacts = [
         Reached(node, *_chain(graph, cause, came_from, path))
-        for path, node in sorted(graph.listed.items())
+        for path, node in sorted(graph.nodes.items())
         if path in came_from
     ]
     numbers: list[Number] = []
@@ -374,7 +353,7 @@ def impact(graph: Graph, cause: Cause) -> Impact:
             numbers += _numbers(graph, cause, came_from, summary)
         except PipelineError as error:
             unknown[summary.path] = f"its numbers: {error}"
-    return Impact(cause, artifacts, numbers, len(graph.listed), unknown)
+    return Impact(cause, artifacts, numbers, len(graph.nodes), unknown)
 
 
 def spread(
@@ -406,8 +385,7 @@ def _chain(
 def _label(graph: Graph, vertex: Vertex) -> str:
     if isinstance(vertex, Missing):
         return f"{vertex.label} {short(vertex.sha256)}, no longer there"
-    node = graph.nodes[vertex]
-    return node.label if vertex in graph.listed else f"{node.stage}, key {short(node.name)} in the cache"
+    return graph.nodes[vertex].label
 
 
 def _numbers(graph: Graph, cause: Cause, came_from: Mapping[Vertex, Vertex | None], summary: Node) -> Iterator[Number]:
@@ -445,7 +423,7 @@ def _unknown(graph: Graph, came_from: Collection[Vertex]) -> dict[Path, str]:
             doubts[path] = f"made from {_label(graph, gone)}"
     found = spread(graph, doubts)
     texts = {path: doubts.get(path) or f"made from {_label(graph, found[path] or path)}" for path in found}
-    return {path: texts[path] for path in sorted(graph.listed) if path in texts and path not in came_from}
+    return {path: texts[path] for path in sorted(graph.nodes) if path in texts and path not in came_from}
 
 
 # As text and JSON ----------------------------------------------------------------------------------------------------
@@ -459,17 +437,11 @@ def as_text(found: Impact) -> str:
     lines = [f"{found.cause.kind} {found.cause.text}: {counts}"]
     groups: dict[str, list[str]] = {}
     for one in found.artifacts:
-        reason = (found.another_key or {}).get(one.node.path)
-        if found.another_key is None or reason is not None:
-            groups.setdefault(f"{one.node.study.name}: {one.node.stage}", []).append(
-                f"{_arrows(one.chain)}: {one.detail}" + (f"; another key: {reason}" if reason else "")
-            )
-    if found.another_key is None:
-        for number in found.numbers:
-            title = (
-                "verdicts" if has_verdict(number.values) else "numbers" if number.kind != CONTRASTS else "differences"
-            )
-            groups.setdefault(f"{number.summary.study.name}: {title}", []).append(_number_text(number))
+        text = f"{' <- '.join(one.chain)}: {one.detail}"
+        groups.setdefault(f"{one.node.study.name}: {one.node.stage}", []).append(text)
+    for number in found.numbers:
+        title = "verdicts" if has_verdict(number.values) else "numbers" if number.kind != CONTRASTS else "differences"
+        groups.setdefault(f"{number.summary.study.name}: {title}", []).append(_number_text(number))
     for path, text in found.unknown.items():
         groups.setdefault("not known", []).append(f"{path.parent.parent.name}/{label_of(path)}: {text}")
     for title, members in groups.items():
@@ -478,26 +450,20 @@ def as_text(found: Impact) -> str:
     return printed(lines)
 
 
-def _arrows(chain: Sequence[str]) -> str:
-    return " <- ".join(chain)
-
-
 def _number_text(number: Number) -> str:
     shown = "".join(f", {name} {value_text(number.values[name])}" for name in FIGURES if name in number.values)
     verdict = f", {value_text(number.values['verdict'])}" if has_verdict(number.values) else ""
     joint = ", through the variance and the correction that verdicts share" if number.joint else ""
-    return f"{title_of(number.values)}{shown}{verdict} <- {_arrows(number.chain)}{joint}"
+    return f"{title_of(number.values)}{shown}{verdict} <- {' <- '.join(number.chain)}{joint}"
 
 
 def as_json(found: Impact) -> dict[str, Any]:
     """The same for programs, with nothing cut."""
-    artifacts: list[dict[str, Any]] = []
-    for one in found.artifacts:
-        entry = {"study": str(one.node.study), "artifact": one.node.label, "manifest_sha256": one.node.hash}
-        reason = None if found.another_key is None else found.another_key.get(one.node.path)
-        artifacts.append(entry | {"chain": list(one.chain), "detail": one.detail, "another_key": reason})
-    if found.another_key is not None:
-        artifacts = [entry for entry in artifacts if entry["another_key"] is not None]
+    artifacts = [
+        {"study": str(one.node.study), "artifact": one.node.label, "manifest_sha256": one.node.hash}
+        | {"chain": list(one.chain), "detail": one.detail}
+        for one in found.artifacts
+    ]
     numbers = [
         {"study": str(one.summary.study), "table": one.kind, "row": dict(one.values), "chain": list(one.chain)}
         | {"verdict": one.values["verdict"] if has_verdict(one.values) else None, "joint": one.joint}
