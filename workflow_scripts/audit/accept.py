@@ -110,8 +110,5 @@ def _choose(stage: str, made: Counter[str], today: str, entry: dict[str, str] | 
         value = f"{made.total()} artifacts, all made by the current code"
         raise PipelineError("nothing to accept", stage, value, "nothing needs to be recomputed")
     if entry is not None and not wanted:
-        value = f"the current code already counts as {counted[:12]}; others: {shown}"
-        raise PipelineError("accepted already", stage, value, "to replace this choice, name the code with --code")
-    if not found:
-        raise PipelineError("no artifacts of that code", stage, wanted, f"choose from {shown}")
-    raise PipelineError("several codes to choose from", stage, shown, "choose one with --code; others are recomputed")
+        shown += f"; the current code already counts as {counted[:12]}"
+    raise PipelineError("no single code to count as", stage, shown, "choose one with --code; others are recomputed")

@@ -7,7 +7,6 @@ undetected unless the root hash was stored elsewhere.
 import hashlib
 import os
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -46,6 +45,7 @@ from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.names import CRATE
 from workflow_scripts.core.key import AROUND
 from workflow_scripts.core.record import read_entry
+from workflow_scripts.core.threads import mapped
 from workflow_scripts.provenance.nodes import Node, locate, read_node, study_root
 from workflow_scripts.study.active_config import note_of, noted_artifacts, studies_at, units_of
 from workflow_scripts.study.freshness import other_settings
@@ -108,11 +108,8 @@ def noted(study: Path, configfiles: Sequence[str] = ()) -> Noted:
     if configfiles:
         units = units_of(results, study.name, configfiles)
     if units is None:
-        findings.append(
-            finding(
-                Kind.NOT_COMPARED, study, "the config files are not here, or are another study's; give --configfile"
-            )
-        )
+        detail = "the config files are not here, or are another study's; give --configfile"
+        findings.append(finding(Kind.NOT_COMPARED, study, detail))
     try:
         accepted_code = tuple(accepted(results))
     except PipelineError as error:
@@ -173,10 +170,8 @@ class Audit:
             for path in self.scan.files.keys() | self.scan.odd
             if path.name.endswith(MANIFEST) and path.parent.parent == study
         }
-        with ThreadPoolExecutor(max_workers=READERS) as pool:  # so that a slow file system's answers overlap
-            self.nodes = list(
-                pool.map(read_node, sorted({*manifests, *lonely_records(self.scan.files, manifests, study)}))
-            )
+        paths = sorted({*manifests, *lonely_records(self.scan.files, manifests, study)})
+        self.nodes = list(mapped(read_node, paths, READERS))  # so that a slow file system's answers overlap
         self.known = {node.path: node for node in self.nodes}
         # Each with the manifest of the artifact at fault, or with its own path where it belongs to none.
         self.found: list[tuple[Path, Finding]] = [(one.path, one) for one in self.scan.found]

@@ -129,19 +129,9 @@ def find_cause(graph: Graph, text: str, kind: Kind | None, tokens: Collection[st
         PipelineError: nothing that is recorded matches.
     """
     for one in Kind if kind is None else (kind,):
-        holds: Callable[[Node], bool] = lambda node: True  # noqa: E731
-        if one is Kind.FILE:
-            seeds = _of_file(graph, text)
-        elif one is Kind.MODEL:
-            seeds = _of_model(graph, text)
-        elif one is Kind.PACKAGE:
-            seeds = _of_package(graph, text)
-        elif one is Kind.COMMIT:
-            seeds = _of_commit(graph, text)
-        else:
-            seeds, holds = _of_row(graph, text, tokens)
-        if seeds:
-            return Cause(one, text, seeds, holds)
+        cause = _of_row(graph, text, tokens) if one is Kind.ROW else Cause(one, text, FINDERS[one](graph, text))
+        if cause.seeds:
+            return cause
     advice = "give a file, a model, PACKAGE==VERSION, an image id or URL, or a commit; --kind says which it is"
     raise PipelineError("nothing depends on it, by the records", text, f"no {kind or 'record'} matches", advice)
 
@@ -241,7 +231,10 @@ def _of_commit(graph: Graph, text: str) -> dict[Vertex, str]:
     return found
 
 
-def _of_row(graph: Graph, text: str, tokens: Collection[str]) -> tuple[dict[Vertex, str], Callable[[Node], bool]]:
+FINDERS = {Kind.FILE: _of_file, Kind.MODEL: _of_model, Kind.PACKAGE: _of_package, Kind.COMMIT: _of_commit}
+
+
+def _of_row(graph: Graph, text: str, tokens: Collection[str]) -> Cause:
     """The annotations with a row of this id or URL, and which artifacts made by row hold it."""
     import pyarrow.compute as pc
 
@@ -261,7 +254,7 @@ def _of_row(graph: Graph, text: str, tokens: Collection[str]) -> tuple[dict[Vert
         table = _read(node, BY_ROW[node.stage], ("image_id", "key")) if node.stage in BY_ROW else None
         return table is None or bool(pc.any(pc.is_in(table.column(0), _values(ids))).as_py())
 
-    return seeds, holds
+    return Cause(Kind.ROW, text, seeds, holds)
 
 
 def _values(texts: Iterable[str]) -> Any:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -89,17 +89,14 @@ class Options:
 
 def sample(nodes: Sequence[Node], count: int, seed: int) -> list[Node]:
     """``count`` artifacts drawn with ``seed``: each stage once before one comes twice; in order of stage and name."""
-    chance = random.Random(seed)
-    by_stage: dict[str, list[Node]] = defaultdict(list)
-    for node in sorted(nodes, key=lambda node: str(node.path)):
-        by_stage[node.stage].append(node)
-    stages = sorted(by_stage)
-    chance.shuffle(stages)
-    for members in by_stage.values():
-        chance.shuffle(members)
-    depth = max((len(members) for members in by_stage.values()), default=0)
-    rounds = [by_stage[stage][turn] for turn in range(depth) for stage in stages if turn < len(by_stage[stage])]
-    return sorted(rounds[:count], key=lambda node: (node.stage, node.name))
+    drawn = random.Random(seed).sample(sorted(nodes, key=lambda node: str(node.path)), len(nodes))
+    before: Counter[str] = Counter()
+    turns = []
+    for node in drawn:
+        turns.append((before[node.stage], node))
+        before[node.stage] += 1
+    chosen = sorted(turns, key=lambda turn: turn[0])[:count]
+    return sorted((node for _, node in chosen), key=lambda node: (node.stage, node.name))
 
 
 def verify_all(nodes: Sequence[Node], options: Options) -> list[Verdict]:
@@ -317,11 +314,7 @@ def _compare(node: Node, made: Node, suffix: str, changes: list[str], allowed: T
 
 
 def _told(changes: list[str]) -> str:
-    return (
-        ", ".join(changes)
-        if changes
-        else "though code, threads, processor, versions and variables are the recorded ones"
-    )
+    return ", ".join(changes) or "though code, threads, processor, versions and variables are the recorded ones"
 
 
 @dataclass(frozen=True)

@@ -60,14 +60,9 @@ class Branch:
 
 
 class Chain:
-    """Builds the tree; reads every manifest once.
+    """Builds the tree, with one branch for the artifacts of one role and stage; reads every manifest once."""
 
-    Args:
-        together: join artifacts of one role and stage in one branch; else each has its own.
-    """
-
-    def __init__(self, together: bool = True) -> None:
-        self._together = together
+    def __init__(self) -> None:
         self._known: dict[Path, Node] = {}
         self._numbers: dict[tuple[Path, ...], int] = {}
         self._last = 0
@@ -95,11 +90,10 @@ class Chain:
         return Branch(number, role, tuple(nodes), tuple(faults), self.branches(found))
 
     def _grouped(self, inputs: list[Input]) -> list[tuple[str, list[Node], list[str]]]:
-        groups: dict[tuple[object, ...], tuple[str, dict[Path, Node], dict[str, None]]] = {}
+        groups: dict[tuple[str, str | None], tuple[str, dict[Path, Node], dict[str, None]]] = {}
         for edge in inputs:
             stage = edge.node.stage if edge.node else None
-            apart = () if self._together else (edge.path, edge.recorded_hash)
-            _, nodes, faults = groups.setdefault((edge.name, stage, *apart), (edge.name, {}, {}))
+            _, nodes, faults = groups.setdefault((edge.name, stage), (edge.name, {}, {}))
             if edge.node is not None:
                 nodes[edge.node.path] = self._known.setdefault(edge.node.path, edge.node)
             fault = _fault(edge)
@@ -220,9 +214,9 @@ class Why:
     accepted: tuple[dict[str, str], ...]
 
 
-def why(place: Place, cells: Sequence[Cell] = (), together: bool = True) -> Why:
+def why(place: Place, cells: Sequence[Cell] = ()) -> Why:
     """The chain behind a file; for rows of the summary, the chain behind what they were computed from."""
-    chain = Chain(together)
+    chain = Chain()
     if cells:
         sources = {one.path: one for cell in cells for one in cell.sources}
         branches = chain.branches(sources.values())

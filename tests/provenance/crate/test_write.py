@@ -16,7 +16,7 @@ from workflow_scripts.core.key import root_hash
 from workflow_scripts.provenance import statement
 from workflow_scripts.provenance.crate.contents import contents, goes_along, public_settings
 from workflow_scripts.provenance.crate.write import write_crate
-from workflow_scripts.provenance.nodes import load, locate
+from workflow_scripts.provenance.nodes import load
 from workflow_scripts.stages.crate import main as stage
 
 
@@ -158,14 +158,6 @@ def test_no_host_and_no_job_number(made: Path) -> None:
     text = "".join(path.read_text() for path in (made / "crate").rglob("*.json"))
     for private in ("node7", "gpu3", "4711"):
         assert f'"{private}"' not in text
-
-
-def test_a_file_of_the_crate_leads_to_its_artifact(made: Path) -> None:
-    copy = locate(made / "crate" / "files" / "pretrain" / "simclr-revised-crop-s0" / "run.json")
-    assert (copy.node.label, copy.suffix) == ("pretrain/simclr-revised-crop-s0", "/run.json")
-    assert locate(made / "crate" / "manifests" / "summary" / "summary.json").node.label == "summary/summary"
-    with pytest.raises(PipelineError):
-        locate(made / "crate" / METADATA)
 
 
 def test_crates_are_written_and_checked_by_the_command(

@@ -30,7 +30,6 @@ _ONEDNN = ("DNNL", "MKLDNN", "ONEDNN")  # oneDNN's name, now and before: it obey
 UNSET = (
     # Precision, which is the settings' to decide.
     *(f"{name}_DEFAULT_FPMATH_MODE" for name in _ONEDNN),
-    "HIPBLASLT_ALLOW_TF32",
     "NVIDIA_TF32_OVERRIDE",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
     "MKL_VML_MODE",
@@ -55,15 +54,12 @@ UNSET = (
     "MKL_DISABLE_FAST_MM",
     "OPENBLAS_BLOCK_FACTOR",
     "CUBLASLT_WORKSPACE_SIZE",
-    "HIPBLASLT_WORKSPACE_SIZE",
-    "PYTORCH_MIOPEN_",
     "PYTORCH_TUNABLEOP_",
     "TORCH_BLAS_PREFER_",
     "TORCH_CUDNN_USE_HEURISTIC_MODE_B",
     "TORCH_LINALG_PREFER_",
     "TORCH_LINEAR_FLATTEN_3D",
     "TORCH_MKLDNN_MATMUL_MIN_",
-    "TORCH_ROCM_FA_PREFER_CK",
     "SCIPY_ARRAY_API",
     "SKLEARN_PAIRWISE_DIST_CHUNK_SIZE",
     "SKLEARN_WORKING_MEMORY",
@@ -107,7 +103,6 @@ RECORDED = (
     # GPUs: deterministic products, algorithms that fail on a card, cards that are not known, and how processes add up.
     "CUBLAS_WORKSPACE_CONFIG",
     "CUDNN_ERRATA_JSON_FILE",
-    "HSA_OVERRIDE_GFX_VERSION",
     "NCCL_ALGO",
     "NCCL_PROTO",
     "TORCH_CUDNN_V8_API_DISABLED",

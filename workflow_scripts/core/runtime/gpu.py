@@ -5,14 +5,15 @@ import importlib.util
 import logging
 import os
 import re
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.runtime.machine import ask
 
 log = logging.getLogger(__name__)
+SECONDS = 20  # timeout of nvidia-smi and git
 QUERY = "name,driver_version,memory.total"
 CUDA = re.compile(r"^cuda\b.*= '(\d+)\.", re.M)  # in torch/version.py
 LEAST_CAPABILITY = {12: 5.0, 13: 7.5}
@@ -38,6 +39,16 @@ class Gpu:
     driver: str
     memory_mb: int
     capability: float | None = None
+
+
+def ask(*command: str) -> str | None:
+    """The output of a command; None if it is missing, fails, or takes too long."""
+    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        answer = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False, env=quiet)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.decode(errors="surrogateescape") if answer.returncode == 0 else None
 
 
 def visible_gpus() -> list[Gpu]:

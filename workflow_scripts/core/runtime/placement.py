@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import chain
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.runtime.machine import ask
+from workflow_scripts.core.runtime.gpu import ask
 
 log = logging.getLogger(__name__)
 VISIBLE = "CUDA_VISIBLE_DEVICES"

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from mimetypes import MimeTypes
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -47,23 +48,17 @@ DESCRIPTION = (
     "Every job of the study with its parameters, times, inputs and outputs. Large files, and files with a row "
     "for each post, picture or test item, are named by sha256 and not in the crate."
 )
-FORMATS = {
-    ".json": "application/json",
-    ".csv": "text/csv",
-    ".png": "image/png",
-    ".svg": "image/svg+xml",
-    ".pdf": "application/pdf",
-    ".tex": "text/x-tex",
-    ".html": "text/html",
+FORMATS = MimeTypes()  # those that Python knows; no file of the machine is read
+for suffix, kind in {
     ".parquet": "application/vnd.apache.parquet",
-    ".tar": "application/x-tar",
-    ".zip": "application/zip",
     ".npy": "application/x-npy",
     ".npz": "application/x-npz",
     ".smk": "text/x-snakemake",
     ".yaml": "application/yaml",
     ".md": "text/markdown",
-}
+    ".tex": "text/x-tex",
+}.items():
+    FORMATS.add_type(kind, suffix)
 SIGNED = dict(zip(STATEMENT, ("application/vnd.in-toto+json", "text/plain"), strict=True))
 # Name -> field of the run record or of its figures, and the unit's code in UN/CEFACT Recommendation 20.
 USAGE = {
@@ -73,6 +68,7 @@ USAGE = {
     "peak memory of all processes": ("memory_peak_bytes", "AD"),
     "peak GPU memory": ("gpu_peak_bytes", "AD"),
 }
+TYPES = {bool: "Boolean", int: "Integer", float: "Float"}
 MACHINE = ("python", "cpu_model", "gpu_model", "driver")
 Reference = dict[str, str]
 
@@ -104,7 +100,7 @@ class Graph:
     def file(self, identifier: str, name: str, sha256: str, size: int, /, **values: Any) -> str:
         """Add a file, of the crate if its identifier is a path."""
         self.link(ROOT_ID, "hasPart", identifier)
-        kind = next((kind for suffix, kind in FORMATS.items() if name.endswith(suffix)), "application/octet-stream")
+        kind = FORMATS.guess_type(name)[0] or "application/octet-stream"
         described = {"name": name, "sha256": sha256, "contentSize": str(size), "encodingFormat": kind}
         return self.put(identifier, "File", **described | values)
 
@@ -237,7 +233,7 @@ def _describe_recipe(graph: Graph, path: Path, root: Path) -> str:
     """The Snakefile or a file of rules; gives its sha256."""
     data, name = path.read_bytes(), path.relative_to(root).as_posix()
     sha256 = hashlib.sha256(data).hexdigest()
-    kinds = {"@type": ["File", "SoftwareSourceCode"], "encodingFormat": FORMATS[".smk"]}
+    kinds = {"@type": ["File", "SoftwareSourceCode"], "encodingFormat": "text/x-snakemake"}
     graph.file(name, name, sha256, len(data), **kinds)
     return sha256
 
@@ -293,7 +289,7 @@ def _files(graph: Graph, node: Node, along: Collection[str]) -> Iterator[str]:
     """Its manifest and data files, of which the crate has copies of some."""
     manifest = quote(manifest_path(node))
     graph.file(manifest, f"manifest of {node.label}", node.hash, len(node.manifest_file.data))
-    graph.put(manifest, "File", encodingFormat=FORMATS[".json"])
+    graph.put(manifest, "File", encodingFormat="application/json")
     _example(graph, manifest, "output", node.stage, "manifest", "File")
     yield manifest
     for suffix, file in sorted(node.files.items()):
@@ -331,7 +327,7 @@ def _parameters(graph: Graph, node: Node, made: Mapping[str, Any]) -> Iterator[s
             text = value if isinstance(value, str) else canonical(value)
             identifier = local("value", node.stage, name, digest(value)[:12])
             yield graph.put(identifier, "PropertyValue", name=name, value=text)
-            _example(graph, identifier, "setting", node.stage, name, _type_of(value))
+            _example(graph, identifier, "setting", node.stage, name, TYPES.get(type(value), "Text"))
 
 
 def _example(graph: Graph, identifier: str, kind: str, stage: str, name: str, value_type: str) -> None:
@@ -339,14 +335,6 @@ def _example(graph: Graph, identifier: str, kind: str, stage: str, name: str, va
     parameter = graph.put(local(kind, stage, name), "FormalParameter", name=name, additionalType=value_type)
     graph.link(local("stage", stage), "output" if kind == "output" else "input", parameter)
     graph.link(identifier, "exampleOfWork", parameter)
-
-
-def _type_of(value: Any) -> str:
-    if isinstance(value, bool):
-        return "Boolean"
-    if isinstance(value, int):
-        return "Integer"
-    return "Float" if isinstance(value, float) else "Text"
 
 
 def _describe_stages(graph: Graph, nodes: Sequence[Node]) -> None:

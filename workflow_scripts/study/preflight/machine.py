@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.environment import FAISS, check_faiss, gpus, no_gpu, resolve_device, versions
-from workflow_scripts.core.runtime.gpu import cuda_of_driver, cuda_of_torch, too_small, unusable, visible_gpus
-from workflow_scripts.core.runtime.machine import ask
+from workflow_scripts.core.runtime.gpu import ask, cuda_of_driver, cuda_of_torch, too_small, unusable, visible_gpus
 from workflow_scripts.models.backbones import LIBRARIES
 from workflow_scripts.pretraining.monitor.tracking import missing_tracker
 from workflow_scripts.study.config.stages import declaration
