@@ -80,12 +80,9 @@ def edited_stages(results: Path, stages: Iterable[str]) -> list[str]:
     for node in load(results):
         if node.record is not None:
             made.setdefault(node.stage, set()).add(str(node.record.get("code")))
-    return [stage for stage in stages if _is_edited(results, stage, made.get(stage, set()))]
-
-
-def _is_edited(results: Path, stage: str, made: set[str]) -> bool:
-    today = code_digest(stage)
-    return not today.startswith(FETCHED) and in_force(stage, results) is None and bool(made - {today})
+    today = {stage: code_digest(stage) for stage in stages}
+    by_code = [stage for stage, code in today.items() if not code.startswith(FETCHED)]
+    return [stage for stage in by_code if made.get(stage, set()) - {today[stage]} and in_force(stage, results) is None]
 
 
 def _unfit(stage: str) -> PipelineError | None:

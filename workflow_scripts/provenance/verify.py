@@ -412,10 +412,6 @@ def _column(name: str, column: Any) -> Iterator[tuple[str, np.ndarray]]:
         yield name, np.array([repr(value) for value in column.to_pylist()])
 
 
-def _read_npy(path: Path) -> Arrays:
-    return {"array": np.load(path, allow_pickle=False)}
-
-
 def _read_npz(path: Path) -> Arrays:
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
@@ -472,7 +468,7 @@ def _read_png(path: Path) -> Arrays:
 READERS: dict[str, Callable[[Path], Arrays]] = {
     ".parquet": _read_parquet,
     ".csv": _read_csv,
-    ".npy": _read_npy,
+    ".npy": lambda path: {"array": np.load(path, allow_pickle=False)},
     ".npz": _read_npz,
     ".safetensors": _read_safetensors,
     ".json": _read_json,

@@ -14,7 +14,7 @@ from workflow_scripts.core.errors import PipelineError
 
 log = logging.getLogger(__name__)
 SECONDS = 20  # timeout of nvidia-smi and git
-QUERY = "name,driver_version,memory.total"
+QUERY = "name,driver_version,memory.total,compute_cap"
 CUDA = re.compile(r"^cuda\b.*= '(\d+)\.", re.M)  # in torch/version.py
 LEAST_CAPABILITY = {12: 5.0, 13: 7.5}
 """Least compute capability of a major version of CUDA, from its release notes."""
@@ -33,12 +33,12 @@ SAID = (
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU: its name, the driver's version, its memory in MB, and its compute capability if the driver says it."""
+    """A GPU: its name, the driver's version, its memory in MB, and its compute capability."""
 
     name: str
     driver: str
     memory_mb: int
-    capability: float | None = None
+    capability: float
 
 
 def ask(*command: str) -> str | None:
@@ -54,17 +54,14 @@ def ask(*command: str) -> str | None:
 def visible_gpus() -> list[Gpu]:
     """Those that this process may use, a MIG device as its GPU; none if the driver's tool is missing or fails."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    command = ["nvidia-smi", *(["-i", visible] if visible else []), "--format=csv,noheader,nounits"]
-    # Tools of older drivers don't know the capability, and fail.
-    for query in (f"{QUERY},compute_cap", QUERY):
-        if answer := ask(*command, f"--query-gpu={query}"):
-            rows = [line.strip().rsplit(", ", query.count(",")) for line in answer.splitlines()]
-            return [_gpu(*row) for row in rows if len(row) > 2 and row[2].isdigit()]
-    return []
+    which = ["-i", visible] if visible else []
+    answer = ask("nvidia-smi", *which, f"--query-gpu={QUERY}", "--format=csv,noheader,nounits") or ""
+    rows = [line.strip().rsplit(", ", 3) for line in answer.splitlines()]
+    return [_gpu(*row) for row in rows if len(row) == 4 and row[2].isdigit()]
 
 
-def _gpu(name: str, driver: str, mebibytes: str, capability: str | None = None) -> Gpu:
-    return Gpu(name, driver, int(mebibytes) * 2**20 // 10**6, float(capability) if capability else None)
+def _gpu(name: str, driver: str, mebibytes: str, capability: str) -> Gpu:
+    return Gpu(name, driver, int(mebibytes) * 2**20 // 10**6, float(capability))
 
 
 def cuda_of_driver() -> int | None:
@@ -93,7 +90,7 @@ def unusable(gpus: Sequence[Gpu], cuda: int | None, supported: int | None) -> It
             advice = "ask for a newer driver, or install a PyTorch that is built for an older CUDA"
             yield PipelineError("GPU driver too old", gpu.name, value, advice)
         lowest = LEAST_CAPABILITY.get(cuda or 0, 0.0)
-        if gpu.capability is not None and gpu.capability < lowest:
+        if gpu.capability < lowest:
             value = f"compute capability {gpu.capability}, but CUDA {cuda} needs {lowest}"
             advice = "use a newer GPU, or install a PyTorch that is built for an older CUDA"
             yield PipelineError("GPU too old", gpu.name, value, advice)
@@ -119,7 +116,7 @@ def check_gpus(stage: str, needed_mb: int) -> None:
     for gpu in gpus:
         log.info(
             "GPU: %s, compute capability %s, %s MB, driver %s; PyTorch is built for CUDA %s",
-            gpu.name, gpu.capability or "unknown", f"{gpu.memory_mb:,}", gpu.driver, cuda,
+            gpu.name, gpu.capability, f"{gpu.memory_mb:,}", gpu.driver, cuda,
         )  # fmt: skip
     if gpus and needed_mb:
         log.info("about %s MB of a GPU are needed", f"{needed_mb:,}")

@@ -7,7 +7,8 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -55,17 +56,12 @@ def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
 
 def _loaded() -> set[str]:
     """Installed distributions whose module of the same name is loaded: perhaps incomplete, but never wrong."""
-    top = {name.lower() for name in sys.modules.keys() - sys.stdlib_module_names if "." not in name}
-    return {str(one.metadata["Name"]) for one in _distributions(top)}
-
-
-def _distributions(modules: Iterable[str]) -> Iterable[metadata.Distribution]:
-    for name in modules:
-        if not name.startswith("_"):
-            try:
-                yield metadata.distribution(name)
-            except (metadata.PackageNotFoundError, ValueError):
-                continue
+    found = set()
+    for name in {name.lower() for name in sys.modules.keys() - sys.stdlib_module_names if "." not in name}:
+        with suppress(metadata.PackageNotFoundError, ValueError):
+            if not name.startswith("_"):
+                found.add(str(metadata.distribution(name).metadata["Name"]))
+    return found
 
 
 def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str | None:
