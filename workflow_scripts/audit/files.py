@@ -233,7 +233,7 @@ def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
         return [], []  # a listing that is missing or damaged is named itself
     if hashlib.sha256(listing).hexdigest() != node.files.get(LISTING, {}).get("sha256"):
         return [], []
-    wanted = str((node.record or {}).get("settings", {}).get("at"))
+    wanted = str(node.at)
     path = _here(wanted)
     if path is None:
         return [], [finding(Kind.NOT_COMPARED, node.path, f"{wanted} is not on this machine")]

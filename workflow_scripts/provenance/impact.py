@@ -148,9 +148,7 @@ def _of_file(graph: Graph, text: str) -> dict[Vertex, str]:
                 seeds[node.path] = "its code"
         return seeds
     found: dict[Vertex, str] = {
-        node.path: f"read from {node.record['settings']['at']}"
-        for node in graph.nodes.values()
-        if node.stage == "source" and node.record is not None and _lists(node, path)
+        node.path: f"read from {node.at}" for node in graph.nodes.values() if node.at is not None and _lists(node, path)
     }
     study, label = path.parent.parent, f"{path.parent.name}/{path.name.partition('.manifest.json')[0]}"
     try:
@@ -166,8 +164,8 @@ def _of_file(graph: Graph, text: str) -> dict[Vertex, str]:
 
 def _lists(source: Node, path: Path) -> bool:
     """Whether a source was read from this file, or from files in this folder."""
-    at = _place(source)
-    if at is None or at.startswith((HUB, PACKAGE)) or "://" in at:
+    at = source.at or ""
+    if at.startswith((HUB, PACKAGE)) or "://" in at:
         return False
     for base in {source.study.parent.parent, ROOT, Path.cwd()}:
         root = Path(os.path.abspath(base / at.removeprefix(TORCHVISION)))
@@ -185,19 +183,14 @@ def _listed(source: Node) -> set[str]:
         return set()
 
 
-def _place(source: Node) -> str | None:
-    at = (source.record or {}).get("settings", {}).get("at")
-    return at if isinstance(at, str) else None
-
-
 def _of_model(graph: Graph, text: str) -> dict[Vertex, str]:
     """A source by its name, its location, or its repository with or without ``hub:`` and revision."""
     wanted = text.removeprefix(HUB)
     found: dict[Vertex, str] = {}
     for node in graph.nodes.values():
-        at = (_place(node) or "").removeprefix(HUB)
+        at = (node.at or "").removeprefix(HUB)
         if node.stage == "source" and wanted and wanted in (node.name, at, at.partition("@")[0]):
-            found[node.path] = f"read from {_place(node)}"
+            found[node.path] = f"read from {node.at}"
     return found
 
 

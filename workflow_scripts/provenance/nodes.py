@@ -92,6 +92,12 @@ class Node:
         """The record of the computation itself: of an artifact from the cache, the original's."""
         return self.record and (self.record.get("original") or self.record)
 
+    @property
+    def at(self) -> str | None:
+        """Where a source was read from, as its run record says; None of other artifacts."""
+        at = (self.record or {}).get("settings", {}).get("at") if self.stage == "source" else None
+        return at if isinstance(at, str) else None
+
     def file(self, suffix: str) -> Path:
         """Path of the data file with ``suffix``."""
         return self.path.parent / f"{self.name}{suffix}"

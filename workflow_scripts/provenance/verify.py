@@ -157,7 +157,7 @@ def not_by_design(node: Node) -> str | None:
     inputs = {edge.name for edge in inputs_of(node)}
     if node.stage == "download" and "world" not in inputs:
         return "a second fetch depends on servers that may have changed or lost the images"
-    if node.stage == "source" and node.record and str(node.record.get("settings", {}).get("at", "")).startswith("http"):
+    if (node.at or "").startswith("http"):
         return "fetched by URL; its bytes are checked against the sha256 in the config"
     if node.stage == "crate":
         return "it contains times"
@@ -174,7 +174,7 @@ def _obstacle(node: Node, options: Options) -> str | None:
     if lacking := sorted({"settings", "unit", "code", "environment"} - record.keys()):
         return f"its run record lacks {', '.join(lacking)}"
     for edge in inputs_of(node):
-        if edge.node is not None and edge.node.stage == "source" and _place(edge.node) is None:
+        if edge.node is not None and edge.node.stage == "source" and edge.node.at is None:
             return f"its source {edge.name} has no run record that gives its location"
         if edge.path is None:
             return f"its source {edge.name} has no manifest that gives its location"
@@ -216,23 +216,17 @@ def command(node: Node, target: Path, options: Options) -> list[str]:
         words += ["--input", f"{name}={first}", *rest]
     sources = {name: nodes[0] for name, nodes in by_name.items() if nodes[0].stage == "source"}
     if sources:
-        words += ["--source", *(f"{name}={_place(one)}" for name, one in sources.items())]
+        words += ["--source", *(f"{name}={one.at}" for name, one in sources.items())]
     words += ["--device", options.device or where["device"], "--threads", str(options.threads or where["threads"])]
     return [*words, "--workers", str(options.workers)]
-
-
-def _place(source: Node) -> str | None:
-    """Recorded location of an external source, if its run record has it."""
-    at = (source.record or {}).get("settings", {}).get("at")
-    return at if isinstance(at, str) else None
 
 
 def start_folder(node: Node) -> Path:
     """Where the paths of the node's sources count from: beside the results, or in the checkout if those were moved."""
     beside = node.study.absolute().parent.parent
     nodes = [node, *(edge.node for edge in inputs_of(node) if edge.node is not None)]
-    wanted = [at for one in nodes if one.stage == "source" and (at := _place(one)) is not None]
-    local = [Path(at.removeprefix(TORCHVISION)) for at in wanted if not at.startswith((HUB, PACKAGE))]
+    wanted = [node.at for node in nodes if node.at is not None and not node.at.startswith((HUB, PACKAGE))]
+    local = [Path(at.removeprefix(TORCHVISION)) for at in wanted]
     return beside if all((beside / path).exists() for path in local) else ROOT
 
 

@@ -331,7 +331,7 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
         lines.append(("rows", rows_text(counts)))
     if not known:
         return lines
-    lines += [("from", str(place)) for node in nodes if (place := _place_outside(node)) is not None]
+    lines += [("from", redacted(node.at)) for node in nodes if node.at is not None]
     same, differ = shared([flat(run["settings"]) for run in known])
     shown = ", ".join(f"{name}={value_text(one)}" for name, one in same.items() if one not in UNSET)
     each = f"each its own: {', '.join(differ)}" if differ else ""
@@ -345,12 +345,6 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
     lines.append(("computed", _computed(known)))
     lines += [("cached", text) for text in [_cached(known)] if text]
     return lines
-
-
-def _place_outside(node: Node) -> str | None:
-    """Location of an external source; only its content is in the key."""
-    at = (node.record or {}).get("settings", {}).get("at") if node.stage == "source" else None
-    return None if at is None else redacted(str(at))
 
 
 def _computed(known: Sequence[dict[str, Any]]) -> str:

@@ -104,9 +104,11 @@ def _check_values(content: Any) -> None:
     """Refuse what no record contains and what would fail later: deep nesting, infinite numbers, lone surrogates."""
     level = [content]
     for _ in range(DEEPEST + 1):
-        level = [value for value in level if isinstance(value, dict | list)]
-        level = [inner for value in level for inner in (value.values() if isinstance(value, dict) else value)]
-    if level:
+        below = [value for value in level if isinstance(value, dict | list)]
+        if not below:
+            break
+        level = [inner for value in below for inner in (value.values() if isinstance(value, dict) else value)]
+    else:
         raise Unfit(f"nested more than {DEEPEST} levels deep")
     try:
         json.dumps(content, ensure_ascii=False, allow_nan=False).encode()

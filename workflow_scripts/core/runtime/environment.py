@@ -91,8 +91,6 @@ RECORDED = (
     "MKL_VML_DEBUG_CPU_TYPE",
     "NPY_DISABLE_CPU_FEATURES",
     "NPY_ENABLE_CPU_FEATURES",
-    "OPENCV_CPU_DISABLE",
-    "OPENCV_IPP",
     "OPENBLAS_CORETYPE",
     "OPENBLAS_L2_SIZE",
     *(f"{name}_{limit}" for name in _ONEDNN for limit in ("CPU_ISA_HINTS", "MAX_CPU_ISA")),

@@ -32,13 +32,10 @@ def write_crate(study: Path, license: str, max_file_mb: float, published: Publis
             was made from is missing or has changed, a file to include is missing, or the folder of the crate
             holds other files.
     """
-    nodes = behind_report(load(study))
+    nodes, advice = behind_report(load(study)), "give a study's folder, such as results/demo"
     if not nodes:
-        raise PipelineError(
-            "no artifacts", study, "no manifest below it", "give a study's folder, such as results/demo"
-        )
+        raise PipelineError("no artifacts", study, "no manifest below it", advice)
     if any(node.study != study for node in nodes):
-        advice = "give a study's folder, such as results/demo"
         raise PipelineError("not a study", study, f"{nodes[0].path} is not <stage>/<name> in it", advice)
     target = study / CRATE
     check_target(target)
