@@ -173,6 +173,8 @@ class Audit:
         paths = sorted({*manifests, *lonely_records(self.scan.files, manifests, study)})
         self.nodes = list(mapped(read_node, paths, READERS))  # so that a slow file system's answers overlap
         self.known = {node.path: node for node in self.nodes}
+        self.trusted = set(self.known)
+        self.at_fault: set[Path] = set()
         # Each with the manifest of the artifact at fault, or with its own path where it belongs to none.
         self.found: list[tuple[Path, Finding]] = [(one.path, one) for one in self.scan.found]
         self._code = cache(self._current_code)
@@ -231,16 +233,13 @@ class Audit:
         """Manifests and run records; which of them are to be trusted."""
         made = [(node.computation or {}).get("manifest") for node in self.nodes]
         written_for = {str(value): node.label for value, node in zip(made, self.nodes, strict=True) if value}
-        doubted: set[Path] = set()
-        self.at_fault: set[Path] = set()
         for node in self.nodes:
             for found in record_findings(node, written_for, to_the_byte=not self.quick):
-                self._doubt(node, found, doubted)
-        self.trusted = {node.path for node in self.nodes} - doubted
+                self._doubt(node, found)
 
-    def _doubt(self, node: Node, found: Finding, doubted: set[Path]) -> None:
+    def _doubt(self, node: Node, found: Finding) -> None:
         if found.kind is not Kind.IMPOSSIBLE_TIME:
-            doubted.add(node.path)
+            self.trusted.discard(node.path)
         if found.path == node.path:
             self.at_fault.add(node.path)
         if found.path not in self.scan.odd:  # a FIFO, say, which is named as such
@@ -272,7 +271,7 @@ class Audit:
                 self.found.append((node.path, finding(Kind.DAMAGED_STORE, folder, str(error))))
                 continue
             for found in entry_findings(node, entry):
-                self._distrust(node, found)
+                self._doubt(node, found)
             there, damaged = entry_claims(node, entry, self.scan)
             claims += there
             self.found += [(node.path, found) for found in damaged]
@@ -287,14 +286,10 @@ class Audit:
             return
         edited = rekeyed(node, self._made_in(cache_of(node)))
         if edited is not None:
-            self._distrust(node, edited)
+            self._doubt(node, edited)
         elif self.noted.artifacts and node.label not in self.noted.artifacts:
             detail = "not in the cache, and not there when the workflow last started or ended"
             self.found.append((node.path, finding(Kind.UNNAMED, node.path, detail)))
-
-    def _distrust(self, node: Node, found: Finding) -> None:
-        self.trusted.discard(node.path)
-        self._doubt(node, found, set())
 
     def _source(self, node: Node) -> list[Claim]:
         if node.stage != "source" or node.path not in self.trusted:

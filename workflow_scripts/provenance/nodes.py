@@ -227,9 +227,7 @@ def locate(path: Path) -> Place:
         PipelineError: there is no such file, or no manifest names it.
     """
     path = path.absolute()
-    if path.name.endswith(MANIFEST) and path.is_file():
-        return Place(read_node(path), "")
-    for name in (path.name.removesuffix(RUN), path.name):
+    for name in (path.name.removesuffix(MANIFEST), path.name.removesuffix(RUN)):
         beside = path.with_name(name + MANIFEST)
         if beside.is_file():
             return Place(read_node(beside), "")

@@ -40,17 +40,11 @@ class _Form(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", populate_by_name=True)
 
 
-class Digest(_Form):
-    """Of a whole study: its root hash."""
-
-    sha256: _Sha256
-
-
 class Subject(_Form):
-    """The study."""
+    """The study, with its root hash."""
 
     name: _Text
-    digest: Digest
+    digest: Annotated[dict[Literal["sha256"], _Sha256], Field(min_length=1)]
 
 
 class Finding(_Form):
@@ -273,7 +267,10 @@ def _flat(content: dict[str, Any]) -> dict[str, Any]:
 
 def as_text(statement: Statement, checks: Sequence[str]) -> str:
     """The outcome for people: what was checked, and what is stated."""
-    lines = [f"{statement.subject[0].name}: root {statement.subject[0].digest.sha256}", *(f"  {one}" for one in checks)]
+    lines = [
+        f"{statement.subject[0].name}: root {statement.subject[0].digest['sha256']}",
+        *(f"  {one}" for one in checks),
+    ]
     for one in statement.predicate.contrasts:
         names = (one.contrast, one.method, one.augmentation, one.dataset, one.metric)
         interval = "" if one.low is None or one.high is None else f" [{one.low:.4g}, {one.high:.4g}]"

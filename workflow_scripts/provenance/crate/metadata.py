@@ -234,11 +234,9 @@ def _describe_recipe(graph: Graph, path: Path, root: Path) -> str:
 def _describe_run(graph: Graph, nodes: Sequence[Node]) -> None:
     """The workflow, its run as a whole, and the engine's run that held its steps."""
     commits = {((node.computation or {}).get("git") or {}).get("commit") for node in nodes}
-    about: dict[str, Any] = {"name": "Faithful Pairs", "programmingLanguage": ref(LANGUAGE)}
-    about["conformsTo"] = ref(BIOSCHEMAS)
-    about["@type"] = ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]
-    about["version"] = commits.pop() if len(commits) == 1 else None
-    graph.put(WORKFLOW, "File", **about)
+    kinds = {"@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]}
+    about = {"conformsTo": ref(BIOSCHEMAS), "version": commits.pop() if len(commits) == 1 else None}
+    graph.put(WORKFLOW, "File", name="Faithful Pairs", programmingLanguage=ref(LANGUAGE), **about, **kinds)
     times = {**_times(nodes), "actionStatus": COMPLETED}
     said = f"{len(nodes)} jobs; from the first one's start to the last one's end."
     graph.put(RUN, "CreateAction", name="Run of the study", instrument=ref(WORKFLOW), description=said, **times)
