@@ -267,10 +267,8 @@ def _flat(content: dict[str, Any]) -> dict[str, Any]:
 
 def as_text(statement: Statement, checks: Sequence[str]) -> str:
     """The outcome for people: what was checked, and what is stated."""
-    lines = [
-        f"{statement.subject[0].name}: root {statement.subject[0].digest['sha256']}",
-        *(f"  {one}" for one in checks),
-    ]
+    study = statement.subject[0]
+    lines = [f"{study.name}: root {study.digest['sha256']}", *(f"  {one}" for one in checks)]
     for one in statement.predicate.contrasts:
         names = (one.contrast, one.method, one.augmentation, one.dataset, one.metric)
         interval = "" if one.low is None or one.high is None else f" [{one.low:.4g}, {one.high:.4g}]"

@@ -231,7 +231,9 @@ def why(place: Place, cells: Sequence[Cell] = ()) -> Why:
 def as_json(found: Why) -> dict[str, Any]:
     """Every artifact of the chain with its metadata; inputs by name, with recorded and current hash."""
     artifacts = {
-        node.label: {**run_metadata(node), "inputs": _inputs(node), "accepted": _acceptances([node], found.accepted)}
+        node.label: run_metadata(node)
+        | {"inputs": [{"name": edge.name, **_source(edge)} for edge in inputs_of(node)]}
+        | {"accepted": _acceptances([node], found.accepted)}
         for node in found.nodes
     }
     return {
@@ -248,10 +250,6 @@ def _acceptances(nodes: Sequence[Node], entries: Sequence[dict[str, str]]) -> li
     """Which edits of the code count as the code that made these artifacts of one stage."""
     codes = {(node.record or {}).get("code") for node in nodes}
     return [piece for piece in entries if nodes and piece["stage"] == nodes[0].stage and piece["counts_as"] in codes]
-
-
-def _inputs(node: Node) -> list[dict[str, Any]]:
-    return [{"name": edge.name, **_source(edge)} for edge in inputs_of(node)]
 
 
 def _source(one: Any) -> dict[str, Any]:

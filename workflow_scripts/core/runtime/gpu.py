@@ -57,11 +57,11 @@ def visible_gpus() -> list[Gpu]:
     which = ["-i", visible] if visible else []
     answer = ask("nvidia-smi", *which, f"--query-gpu={QUERY}", "--format=csv,noheader,nounits") or ""
     rows = [line.strip().rsplit(", ", 3) for line in answer.splitlines()]
-    return [_gpu(*row) for row in rows if len(row) == 4 and row[2].isdigit()]
-
-
-def _gpu(name: str, driver: str, mebibytes: str, capability: str) -> Gpu:
-    return Gpu(name, driver, int(mebibytes) * 2**20 // 10**6, float(capability))
+    return [
+        Gpu(name, driver, int(mebibytes) * 2**20 // 10**6, float(capability))
+        for name, driver, mebibytes, capability in (row for row in rows if len(row) == 4)
+        if mebibytes.isdigit()
+    ]
 
 
 def cuda_of_driver() -> int | None:
