@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,12 +20,15 @@ from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.names import ABOUT, BROWSE
+from workflow_scripts.core.files.names import ABOUT, BROWSE, STAGED_IN
+from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.core.runtime.stage import RECIPE
+from workflow_scripts.core.shards import TarImages
+from workflow_scripts.core.stage_in.stage_in import note_folder, places, staged
 from workflow_scripts.removal.removal import Listed, Removed, _remove_logs, remove_listed
 from workflow_scripts.stages import annotations, pack, shard_plan
 
-NO_FILES: dict[str, Any] = {"sheets": [], "networks": [], "unread": [], "kept": []}
+NO_FILES: dict[str, Any] = {"sheets": [], "networks": [], "unread": [], "copies": 0, "nodes": [], "kept": []}
 
 NAMES = {"aww": ["a1", "a2", "a3"], "pics": ["p1", "p2", "p3", "p4"]}
 IMAGES = {name: jpeg(seed=n) for n, name in enumerate([*NAMES["aww"], *NAMES["pics"]])}
@@ -121,18 +125,45 @@ def test_only_the_listed_rows_are_removed(results: Path) -> None:
     )
 
 
-def test_packs_of_removed_rows_are_deleted(results: Path) -> None:
-    def packs(made: dict[str, Artifact]) -> None:
-        """Packs of both shards."""
+def test_packs_and_node_copies_of_removed_rows_are_deleted(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def packs(made: dict[str, Artifact]) -> list[Path]:
+        """Packs of both shards, copied to this node."""
         inputs = {shard: {"shard": made[shard].manifest_path} for shard in "01"}
-        for shard in "01":
-            run(pack.STAGE, results, f"pack/0000{shard}", {}, inputs[shard], {"shard": shard})
+        packed = [run(pack.STAGE, results, f"pack/0000{shard}", {}, inputs[shard], {"shard": shard}) for shard in "01"]
+        files = [one.location(".images") for one in packed]
+        none = np.zeros(0, np.int64)
+        images = TarImages(files, none, none, none, np.zeros((0, 16), np.uint8))
+        note_folder(results, str(tmp_path / "node"))
+        with staged(images, str(tmp_path / "node"), 10**9, tmp_path / "lost", lambda: None):
+            return files
 
     with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
-        packs(make(results, [], site.address))
-        packs(make(results, ["p2"], site.address))
+        files = packs(make(results, [], site.address))
+        held = [one.read_bytes() for one in files]
+        made = make(results, ["p2"], site.address)
+        for shard in "01":
+            inputs = {"shard": made[shard].manifest_path}
+            run(pack.STAGE, results, f"pack/0000{shard}", {}, inputs, {"shard": shard})
+    (copied,) = (path for path in (tmp_path / "node").rglob("*.images") if path.read_bytes() == held[1])
+    other = results / STAGED_IN / "other.json"
+    write_note(other, {"host": "elsewhere", "folder": "/local/faithful-pairs-1"})
+    damaged = other.with_name("damaged.json")
+    damaged.write_text(other.read_text().replace("/local", "/lacol"))
     gone = remove_listed(results, "study")
-    assert gone.entries == 4 and holders(results, IMAGES["p2"]) == set()
+    assert (gone.copies, gone.nodes) == (
+        1,
+        [f"an unknown folder: {damaged} is damaged", "/local/faithful-pairs-1 on node elsewhere"],
+    ) and gone.entries == 4
+    assert not copied.exists() and len(list((tmp_path / "node").rglob("*.images"))) == 1
+    assert holders(results, IMAGES["p2"]) == holders(tmp_path / "node", IMAGES["p2"]) == set()
+    assert main(["remove", str(results / "study")]) == 2
+    assert "  /local/faithful-pairs-1 on node elsewhere\n" in capsys.readouterr().out
+    other.unlink()
+    damaged.unlink()
+    shutil.rmtree(tmp_path / "node")
+    assert main(["remove", str(results / "study")]) == 0 and places(results) == ([], [])
 
 
 @pytest.mark.parametrize("of_before", [True, False])

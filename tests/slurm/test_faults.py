@@ -201,6 +201,24 @@ def test_losing_a_node_during_recaptioning_costs_no_retry(copy: Clone) -> None:
     assert copy.hashes() == before
 
 
+def test_losing_a_node_while_images_are_copied_to_it_changes_no_result(
+    copy: Clone, undisturbed: dict[str, str]
+) -> None:
+    """A half-copied file is never used."""
+    disk = copy.folder / "disk of the node"
+    staged = copy.write("staged.yaml", f"pretraining: {{stage_in: {{folder: '{disk}', max_gb: 1}}}}\n")
+    copy.forget_runs()
+    process = copy.start(copy.write("long.yaml", LONG), staged, *copy.only("pretrain"), f"{RUN}.manifest.json")
+    job = running("pretrain")
+    until(lambda: any(path.is_file() for path in disk.rglob("*")))
+    lose_node_of(copy, job)
+    assert "Error in" not in copy.ends_well(process)
+    assert trained(copy) == undisturbed
+    record = json.loads((copy.folder / f"{RUN}.run.json").read_bytes())
+    facts = record.get("original", record)["facts"]["stage_in"]
+    assert facts["files"] > 0 and facts["on_shared"] == facts["lost"] == {}
+
+
 def lose_node_of(clone: Clone, job: str) -> None:
     """Lose the node in the middle of a job's work, with all its processes; it is back once the job is queued again."""
     clone.tell_stages(signal.SIGSTOP)

@@ -23,6 +23,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.files import patience
 from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.shards import index_images
+from workflow_scripts.core.stage_in.stage_in import places
 from workflow_scripts.stages import image_index, pack, pack_index, pretrain
 
 BROKEN = b"\xff\xd8\xff\xe0 no image"
@@ -132,7 +133,7 @@ def test_transient_read_errors_of_shards_and_packs_change_no_byte(
     assert said.startswith(f"storage error of pretrain in {expected.path('.images')}: {os.strerror(number)};")
 
 
-def test_unchanged_packs_change_no_byte_of_a_training(results: Path, tmp_path: Path) -> None:
+def test_unchanged_packs_and_copies_on_the_node_change_no_byte_of_a_training(results: Path, tmp_path: Path) -> None:
     files = discs(20)
     sizes = [(28 + i % 3, 28) for i in range(20)]
     shards = [shard(results, number, files[10 * number :][:10], sizes[10 * number :][:10]) for number in (0, 1)]
@@ -143,6 +144,18 @@ def test_unchanged_packs_change_no_byte_of_a_training(results: Path, tmp_path: P
     index = run(pack_index.STAGE, results, "pack_index/images", {}, {"packs": [one.manifest_path for one in packs]})
     probe = {"every": 2, "images": 20, "neighbours": 3}
     settings = {**SMALL, "augmentation": "crop", "steps": 2, "warmup_steps": 1, "probe": probe}
+    near = settings | {"stage_in": {"folder": str(tmp_path / "node")}}
     one = run(pretrain.STAGE, results, "pretrain/plain", settings, {"images": plain.manifest_path})
-    other = run(pretrain.STAGE, results, "pretrain/packed", settings, {"images": index.manifest_path})
+    other = run(pretrain.STAGE, results, "pretrain/packed", near, {"images": index.manifest_path})
     assert one.manifest["files"] == other.manifest["files"]
+    records = [json.loads(made.manifest_path.with_name(f"{made.name}.run.json").read_bytes()) for made in (one, other)]
+    assert "stage_in" not in records[0]["facts"]
+    found = records[1]["facts"]["stage_in"]
+    assert found.pop("seconds") >= 0
+    assert found == {"files": 2, "bytes": size, "copied_bytes": size, "on_shared": {}, "lost": {}}
+    (place,), damaged = places(results)
+    assert not damaged
+    assert place.here and len(list(place.folder.glob("*.images"))) == 2
+    again = run(pretrain.STAGE, results, "pretrain/packed", settings, {"images": index.manifest_path})
+    record = json.loads(again.manifest_path.with_name("packed.run.json").read_bytes())
+    assert record["cached"], "where copies are kept is outside the key"

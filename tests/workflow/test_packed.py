@@ -1,4 +1,4 @@
-"""Trainings on packs, through Snakemake to the report: the bytes of the plain study."""
+"""Trainings on packs with copies on the node, through Snakemake to the report: the bytes of the plain study."""
 
 import shutil
 from pathlib import Path
@@ -21,9 +21,9 @@ def data(checkout: Checkout) -> dict[str, str]:
     }
 
 
-def test_packs_change_no_byte(nano: Checkout) -> None:
-    before, start = data(nano), now()
-    overlay = {"pack": {"shorter_side": None}}
+def test_packs_and_copies_change_no_byte(nano: Checkout) -> None:
+    copies, before, start = nano.folder / "node", data(nano), now()
+    overlay = {"pack": {"shorter_side": None}, "pretraining": {"stage_in": {"folder": str(copies)}}}
     (nano.folder / "packed.yaml").write_text(yaml.safe_dump(overlay))
     for stage in SAME:
         shutil.rmtree(nano.folder / "results/nano" / stage)
@@ -34,5 +34,6 @@ def test_packs_change_no_byte(nano: Checkout) -> None:
     records = nano.records(start)
     assert {record["stage"] for record in records.values()} >= SAME | {"pack", "pack_index", "report"}
     (run,) = (record for record in records.values() if record["stage"] == "pretrain")
-    assert not run["cached"]
+    assert not run["cached"] and run["facts"]["stage_in"]["copied_bytes"] > 0
+    assert run["facts"]["stage_in"]["on_shared"] == {}
     assert data(nano) == before and {Path(path).parts[2] for path in before} == SAME

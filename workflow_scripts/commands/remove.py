@@ -22,7 +22,8 @@ def command(
 
     Put image ids or URLs into annotations.exclude (or a file of them into annotations.exclude_from) and run Snakemake:
     the study is rerun without these rows, and this command runs by itself at the end. It removes cache entries, work
-    folders, fetched bytes, logs, and results of earlier configs that may hold the rows. The annotation zip, and the
+    folders, fetched bytes, logs, results of earlier configs that may hold the rows, and copies of such shards and packs
+    on this node (pretraining.stage_in); folders of copies on other nodes are named. The annotation zip, and the
     source artifacts that hold it, are inputs and stay as they are. Label sheets and exported pages that show the rows
     are named, so that you can delete them and their copies. They are found by the keys in the folder labels of a study
     and in the folder that its caption_labels.source names, and by the records in a study's folder copies. Exported
@@ -70,7 +71,7 @@ def remove(study: Path) -> tuple[str, bool]:
     lines = [
         f"{listed} entries on the removal list of {study}: removed {gone.urls} records of fetched bytes, "
         f"{gone.artifacts} old results, {gone.entries} cache entries, {gone.folders} work folders, {gone.logs} logs, "
-        f"{gone.indexes} indexes of the browser"
+        f"{gone.indexes} indexes of the browser, {gone.copies} copies of shards or packs on this node"
     ]
     if gone.unknown:
         lines.append(f"{gone.unknown} of the entries match no row of the annotations: check their spelling")
@@ -79,6 +80,9 @@ def remove(study: Path) -> tuple[str, bool]:
     left = {
         "other studies may hold the rows too; add the list to their configs and run them again:": gone.elsewhere,
         "sheets or pages show the rows; delete them, all copies, and their keys and records:": gone.sheets,
+        "copies of shards or packs may remain; the next training on that node removes them, or this command there:": (
+            gone.nodes
+        ),
         "exported networks learned from removed images, but their cards can't be updated:": unmarked,
         "keys or records can't be read; check by hand whether their sheets or pages show the rows:": gone.unread,
         "these files are not the project's own and are kept; check by hand whether they show the rows:": gone.kept,

@@ -40,6 +40,16 @@ def manifest_hash(path: Path) -> str:
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
+def manifest_names(manifest: Path, suffix: str) -> str | None:
+    """The sha256 that a manifest records of its file with ``suffix``; None if it names none, is missing or damaged.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    loaded = load_manifest(manifest)
+    return loaded.content["files"].get(suffix, {}).get("sha256") if loaded.fault is None else None
+
+
 def repair_advice(manifest_path: Path) -> str:
     """How to repair an artifact with damaged files; a job checks its cache entry, which is often the same file."""
     here = Path.cwd()  # Snakemake identifies files by their path relative to it

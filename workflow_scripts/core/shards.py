@@ -16,7 +16,7 @@ from PIL import Image
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.patience import patiently
+from workflow_scripts.core.files.patience import SECONDS, patiently
 from workflow_scripts.core.images.decoding import UNDECODABLE, decode
 
 HALF = 16  # bytes kept of each image's sha256, since millions are in memory
@@ -34,6 +34,7 @@ class TarImages:
         offset: (n,) int64, first byte of the image in its tar.
         size: (n,) int64, bytes of the image.
         sha256: (n, 16) uint8, first half of the sha256 of the image's bytes: see :func:`hash_column`.
+        waits: seconds before each repetition of a read that failed.
 
     Reads are positional, so one object can serve many threads; file descriptors are opened lazily and per process, so
     it can be pickled and sent to workers. A read that fails as those of file servers do at times is repeated
@@ -47,8 +48,9 @@ class TarImages:
         offset: np.ndarray,
         size: np.ndarray,
         sha256: np.ndarray,
+        waits: Sequence[float] = SECONDS,
     ) -> None:
-        self.tars = list(tars)
+        self.tars, self.waits = list(tars), waits
         self.tar, self.offset, self.size, self.sha256 = tar, offset, size, sha256
         self._start()
 
@@ -81,7 +83,7 @@ class TarImages:
         """
         which = int(self.tar[row])
         size, offset, recorded = int(self.size[row]), int(self.offset[row]), self.sha256[row].tobytes()
-        data = patiently(lambda: self._read(which, size, offset), self.tars[which])
+        data = patiently(lambda: self._read(which, size, offset), self.tars[which], self.waits)
         if len(data) != size:
             value = f"{len(data)} of {size} bytes at offset {offset} (row {row})"
             raise PipelineError("truncated shard", self.tars[which], value, self._advice(which))

@@ -3,12 +3,30 @@
 from operator import not_
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from workflow_scripts.core.runtime.precision import Precision
 from workflow_scripts.core.settings import Settings
 
 TRAINING = Precision(products="`precision`; float32 convolutions TF32, losses float32", training=True)
+
+
+class StageIn(Settings):
+    """Where each node keeps copies of the shards or packs that it reads; never changes results."""
+
+    folder: str = Field(
+        pattern=r"^[/$]",
+        description="folder on a disk of the node (or in its memory, such as /dev/shm, which counts as memory of the "
+        "job); may contain environment variables of the job",
+        examples=["$TMPDIR", "/local/scratch"],
+    )
+    max_gb: PositiveFloat = Field(
+        500,
+        description="size of all copies in it; copies that no job uses are removed to make room for others. At least "
+        "5 % of the disk stays free",
+        examples=[2000],
+        json_schema_extra={"unit": "GB"},
+    )
 
 
 class HardwareSettings(Settings):
@@ -63,4 +81,10 @@ class HardwareSettings(Settings):
         "memory (cache_mb)",
         examples=[12],
         json_schema_extra={"unit": "processes"},
+    )
+    stage_in: StageIn | None = Field(
+        None,
+        exclude_if=not_,
+        description="where each node that trains keeps copies of shards or packs (docs/cluster.md); null: no copies",
+        examples=[{"folder": "$TMPDIR"}],
     )

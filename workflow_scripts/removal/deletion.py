@@ -2,7 +2,7 @@
 
 Only these are deleted: files in a stage's folder of a study that bear the name of one of the stage's artifacts; entries
 of the project's own folders, and its temporary files and logs, under the names that it gives them; and the files of a
-crate.
+crate. Copies on nodes are deleted by the store that made them (:mod:`workflow_scripts.core.stage_in.store`).
 """
 
 import errno
@@ -33,8 +33,8 @@ _OWN_FOLDERS = re.compile(
 _OWN_FILES = re.compile(
     rf"\.work/{_STAGE}/{_KEY}(?:\.lock|/(?:[^/]+/)*\.[^/]+\.part)"
     rf"|{_STORE}(?:[0-9a-f]{{16}}-\d+(?:\+[0-9a-f]{{8}})?|\.{_RANDOM})\.(?:jsonl|bin|idx)"
-    rf"|\.fetched/\.imports/\.{_RANDOM}\.npy\.\d+\.part"
-    rf"|(?:\.(?:configs|hosts|removed)/|{_STORE}|{_STUDY}/(?:labels/|copies/)?)?{_PART}"
+    rf"|\.fetched/\.imports/\.{_RANDOM}\.npy\.\d+\.part|\.staged-in/{_RANDOM}\.json"
+    rf"|(?:\.(?:configs|hosts|staged-in|removed)/|{_STORE}|{_STUDY}/(?:labels/|copies/)?)?{_PART}"
     r"|\.slurm/(?:[^/]+/)*[0-9_]+\.log|\.snakemake/(?:log/[0-9T.-]+\.snakemake\.log|locks/\d+\.(?:input|output)\.lock)"
 )
 _TEMPORARY = re.compile(_PART)

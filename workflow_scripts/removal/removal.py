@@ -36,6 +36,8 @@ from workflow_scripts.core.files.names import (
     WORK,
     work_folder,
 )
+from workflow_scripts.core.stage_in.stage_in import places
+from workflow_scripts.core.stage_in.store import LocalError, LocalStore
 from workflow_scripts.provenance.crate.contents import contents
 from workflow_scripts.provenance.lineage import Made, input_hashes, load, recipe_of, sound
 from workflow_scripts.removal.deletion import SNAKEMAKE, delete, delete_empty, entries_below, linked, may_delete
@@ -80,6 +82,8 @@ class Removed:
     folders: int = 0
     logs: int = 0
     indexes: int = 0  # of the browser
+    copies: int = 0  # of shards and packs on this node
+    nodes: Sequence[str] = ()  # folders that may still hold such copies
     elsewhere: Sequence[str] = ()  # artifacts of other studies that hold the rows
     unknown: int = 0  # entries of the list that match no row of the annotations
     sheets: Sequence[str] = ()  # label sheets and exported pages that show the rows
@@ -136,7 +140,7 @@ def _remove_listed(results: Path, study: str) -> Removed:
     present = [one for one in everything if one.hash in good]
     ids = {tokens_of_row[0] for tokens_of_row in excluded} | {id_token(one) for one in listed.ids} | tokens
     sheets, networks, unread = _showing(results, study, everything, own, ids - {id_token("")})
-    return Removed(
+    gone = Removed(
         urls=remove_urls(results, _unused(listed.urls, clean_rows)),
         logs=_remove_logs(results, study, listed, ids),
         folders=_remove_folders(results, good),
@@ -152,6 +156,8 @@ def _remove_listed(results: Path, study: str) -> Removed:
         unread=unread,
         kept=foreign_in(results, study, _files(present)),
     )
+    gone.copies, gone.nodes = remove_copies(results)  # those whose originals are gone by now
+    return gone
 
 
 def _showing(
@@ -331,6 +337,31 @@ def _discard(results: Path, entries: Sequence[Made]) -> int:
     for folder in sorted({entry.parent for entry in own}):
         sync_folder(folder)  # discarded entries can't reappear either
     return len(own)
+
+
+def remove_copies(results: Path) -> tuple[int, list[str]]:
+    """Remove the copies on this node whose original was replaced or removed.
+
+    Returns:
+        Number of copies removed; and the folders that may still hold such copies, since they are on another node, in
+        use or unreadable, or since the note that names them is damaged.
+    """
+    noted, damaged = places(results)
+    removed, left = 0, [f"an unknown folder: {path} is damaged" for path in damaged]
+    for place in noted:
+        if not place.here:
+            left.append(f"{place.folder} on node {place.host}")
+        elif place.gone:
+            place.record.unlink(missing_ok=True)
+        else:
+            try:
+                gone, used = LocalStore(place.folder, 0).open()
+            except LocalError as error:
+                left.append(f"{place.folder}: {error}")
+                continue
+            removed += gone
+            left += [f"{place.folder}: {used} in use by a job"] if used else []
+    return removed, left
 
 
 def listed_rows(

@@ -57,7 +57,7 @@ def pretrain(job: Job[Pretrain]) -> None:
             plan, calibration = calibrated(plan)
             length, counts = plan.schedule, counts | calibration
             starts = launch(plan, interrupt)
-            job.note(starts=starts, precision=switches(TRAINING, job.device))
+            job.note(starts=starts, precision=switches(TRAINING, job.device), **_staged_in(job))
         outcome = read_json(job.work / OUTCOME, "run the stage again")
         about = about_backbone(job.settings)
     metadata = run_metadata(job.settings, about, length, outcome, counts)
@@ -66,6 +66,13 @@ def pretrain(job: Job[Pretrain]) -> None:
         shutil.copyfile(job.work / name, job.file(f"/{name}"))
     job.file("/run.json").write_bytes(pretty(metadata))
     write_table(job.file("/curve.parquet"), curve_table(outcome["curve"]))
+
+
+def _staged_in(job: Job[Pretrain]) -> dict[str, Any]:
+    from workflow_scripts.pretraining.training.stage_in import stage_in_facts
+
+    facts = stage_in_facts(job.work)
+    return {"stage_in": facts} if facts else {}
 
 
 def _untrained(job: Job[Pretrain]) -> dict[str, Any]:
@@ -184,9 +191,9 @@ STAGE = Stage(
     settings=Pretrain,
     artifact="{run}",
     packages=("torch", "torchvision", "timm", "transformers", "accelerate", "numpy", "pillow", "simplejpeg"),
-    # How often the run is saved, what is kept in memory, how images are loaded, and the tracker: no bytes on a CPU
-    # depend on these.
-    not_in_key=frozenset({"checkpoint_every", "cache_mb", "loaders", "tracker"}),
+    # How often the run is saved, what is kept in memory or on nodes, how images are loaded, and the
+    # tracker: no bytes on a CPU depend on these.
+    not_in_key=frozenset({"checkpoint_every", "cache_mb", "loaders", "stage_in", "tracker"}),
     on_device=True,
     precision=TRAINING,
     gpus=lambda settings: settings.gpus,

@@ -39,7 +39,7 @@ class Notebook:
 
 
 def planned(results: Path, key: str = "0123456789abcdef", tracker: str | None = "wandb") -> Any:
-    settings = Pretrain.model_validate({**SMALL, "tracker": tracker})
+    settings = Pretrain.model_validate({**SMALL, "tracker": tracker, "stage_in": {"folder": "/private/disk"}})
     return SimpleNamespace(settings=settings, work=results / ".work/pretrain" / key, study="study", run="run")
 
 

@@ -8,6 +8,7 @@ DISCARDED = ".discarded-"  # in the folder of a stage in the cache: start of the
 WORK = ".work"  # files for resuming jobs, and the locks of their keys: <stage>/<key>
 FETCHED = ".fetched"  # fetched bytes and the index of imported archives, by URL
 HOSTS = ".hosts"  # request budgets of hosts, so that jobs share one rate
+STAGED_IN = ".staged-in"  # notes of the folders in which nodes keep copies of images
 BROWSE, ABOUT = ".browse", "about.json"  # indexes of the browser: <study>/<key>; and what an index was made from
 REMOVED = ".removed"  # what is known of the rows that were removed from each study: <study>.json
 LOGS, CRATE = "logs", "crate"  # in a study's folder, beside the folders of the stages

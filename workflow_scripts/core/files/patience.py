@@ -4,7 +4,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,17 +15,18 @@ SECONDS = (1.0, 5.0, 25.0)
 """Waits before the second, third and fourth try."""
 
 
-def patiently(read: Callable[[], T], file: Path) -> T:
-    """What ``read`` gives; after one of :data:`PASSING` it is called again, after each of :data:`SECONDS`.
+def patiently(read: Callable[[], T], file: Path, waits: Sequence[float] = SECONDS) -> T:
+    """What ``read`` gives; after one of :data:`PASSING` it is called again, at most ``len(waits)`` times.
 
     Args:
         read: reads from ``file``, which it reopens each time: a stale handle stays stale.
         file: what is read, for log and error.
+        waits: seconds before each further try.
 
     Raises:
         OSError: any other error, or the one of the last try; it names the file.
     """
-    for wait in (*SECONDS, None):
+    for wait in (*waits, None):
         try:
             return read()
         except OSError as error:

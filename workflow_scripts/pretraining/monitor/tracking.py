@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FOLDER = ".trackers"  # in the results folder
 LAST = ".last-step.json"  # in a tracker's folder: end of the name of the file with a run's last step
-PRIVATE = {"network"}  # settings that may hold paths
+PRIVATE = {"stage_in", "network"}  # settings that may hold paths
 log = logging.getLogger(__name__)
 
 

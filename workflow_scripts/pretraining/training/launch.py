@@ -22,6 +22,7 @@ from workflow_scripts.pretraining.training.interrupt import TERMINATED, Interrup
 from workflow_scripts.pretraining.training.plan import Plan, write_plan
 from workflow_scripts.pretraining.training.processes import python, run_node, start, wait, with_our_code
 from workflow_scripts.pretraining.training.slurm import back_to_queue, check_gpus, check_start, environment_for_step
+from workflow_scripts.pretraining.training.stage_in import staged_plan
 from workflow_scripts.pretraining.training.trainer import train
 from workflow_scripts.pretraining.training.worker import error_file, raise_error
 
@@ -46,7 +47,8 @@ def launch(plan: Plan, interrupt: Interrupt) -> list[int]:
     starts = _record_start(plan.work)
     try:
         if plan.settings.processes == 1:
-            train(plan, interrupt)
+            with staged_plan(plan, interrupt) as near:
+                train(near, interrupt)
         else:
             _train_together(plan, interrupt)
     except SystemExit as ended:

@@ -56,11 +56,12 @@ def main(plan: str) -> int:
         measured = measuring(work, f"rank-{rank}", tree=False)  # memory: by the process that started this one
         with Interrupt() as interrupt, measured, reporting_to(work if rank == 0 else None):
             from workflow_scripts.pretraining.training.plan import read_plan
+            from workflow_scripts.pretraining.training.stage_in import staged_plan
             from workflow_scripts.pretraining.training.trainer import train
 
-            ours = read_plan(Path(plan))
-            meet(ours.settings.processes)  # nodes may import for different times
-            train(ours, interrupt)
+            with staged_plan(read_plan(Path(plan)), interrupt, rank) as near:
+                meet(near.settings.processes)  # nodes may copy, and import, for different times
+                train(near, interrupt)
     except PipelineError as error:
         write_error(work, rank, error)
         return 1
