@@ -4,16 +4,16 @@ This finds accidents and careless edits. A consistent rewrite of files, manifest
 undetected unless the root hash was stored elsewhere.
 """
 
-import hashlib
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from humanize import naturalsize
 
+from workflow_scripts.audit import parts
 from workflow_scripts.audit.cache import (
     cache_of,
     entry_claims,
@@ -35,6 +35,7 @@ from workflow_scripts.audit.files import (
     unnamed,
 )
 from workflow_scripts.audit.kinds import Finding, Kind, finding
+from workflow_scripts.audit.parts import Part, last_read, note_read
 from workflow_scripts.audit.records import cycle_findings, input_findings, record_findings
 from workflow_scripts.audit.scan import beside, beside_findings, scan
 from workflow_scripts.core.artifact import MANIFEST
@@ -47,6 +48,7 @@ from workflow_scripts.core.key import AROUND
 from workflow_scripts.core.record import read_entry
 from workflow_scripts.core.threads import mapped
 from workflow_scripts.provenance.nodes import Node, locate, read_node, study_root
+from workflow_scripts.provenance.run_metadata import time_text
 from workflow_scripts.study.active_config import note_of, noted_artifacts, studies_at, units_of
 from workflow_scripts.study.freshness import other_settings
 
@@ -55,18 +57,6 @@ if TYPE_CHECKING:
 
 SHOWN = 20  # findings of one kind shown to people; --json has all
 READERS = 8  # manifests read at a time
-
-
-class Part(NamedTuple):
-    """One of several parts of all artifacts: each is in exactly one of them, and stays in it."""
-
-    number: int
-    of: int
-
-    def holds(self, node: Node) -> bool:
-        """Whether an artifact is in this part, wherever the results lie."""
-        name = hashlib.sha256(f"{node.study.name}/{node.label}".encode()).hexdigest()
-        return int(name[:12], 16) % self.of == self.number - 1
 
 
 @dataclass(frozen=True)
@@ -131,6 +121,7 @@ class Audited:
         findings: faults and notes, sorted.
         compared: cache entries that the artifacts were compared with.
         read: number of artifacts whose contents were read.
+        ages: what was read longest ago (:func:`workflow_scripts.audit.parts.as_json`); None if nothing was noted.
     """
 
     study: Path
@@ -141,6 +132,7 @@ class Audited:
     findings: list[Finding]
     compared: frozenset[Path] = frozenset()
     read: int = 0
+    ages: dict[str, Any] | None = None
 
     @property
     def faults(self) -> list[Finding]:
@@ -157,12 +149,9 @@ class Audit:
         noted: what is known from beside the study.
         quick: sizes instead of contents, and no look at the cache.
         jobs: files hashed at a time.
-        part: the artifacts whose contents are read; None: all.
     """
 
-    def __init__(
-        self, study: Path, scope: Path, noted: Noted, quick: bool, jobs: int, part: Part | None = None
-    ) -> None:
+    def __init__(self, study: Path, scope: Path, noted: Noted, quick: bool, jobs: int) -> None:
         self.study, self.scope, self.noted, self.quick, self.jobs = study, scope, noted, quick, jobs
         self.scan = scan(study)
         manifests = {
@@ -180,8 +169,7 @@ class Audit:
         self._code = cache(self._current_code)
         self._made_in = cache(made_in)
         self.compared: set[Path] = set()
-        # Manifests of the artifacts whose contents are read.
-        self.read = {node.path for node in self.nodes if not quick and (part is None or part.holds(node))}
+        self.chosen: frozenset[Path] | None = None  # manifests of artifacts whose contents are read; None: all
 
     @cached_property
     def scoped(self) -> list[Node]:
@@ -218,8 +206,22 @@ class Audit:
         kept = {found for path, found in self.found if path in paths or path.is_relative_to(self.scope)}
         kept |= set(self.noted.findings)
         size = sum(claim.bytes for claim in mine)
+        read = 0 if self.quick else sum(self._is_read(node.path) for node in scoped)
         counts = len(scoped), len(mine), size
-        return Audited(self.study, *counts, root, sorted(kept), frozenset(self.compared), len(paths & self.read))
+        return Audited(self.study, *counts, root, sorted(kept), frozenset(self.compared), read)
+
+    def _is_read(self, manifest: Path) -> bool:
+        return self.chosen is None or manifest in self.chosen
+
+    def note(self) -> dict[str, Any] | None:
+        """Note the artifacts that were read and have no fault; gives what was read longest ago."""
+        if self.quick or not self.nodes:
+            return None
+        faulty = {path for path, found in self.found if not found.kind.note}
+        times, now = last_read(self.study, self.nodes), parts.now()
+        times |= {node.path: now for node in self.scoped if self._is_read(node.path) and node.path not in faulty}
+        note_read(self.study, self.nodes, times)
+        return parts.as_json(self.scoped, times)
 
     def _artifact_of_scope(self) -> Path | None:
         try:
@@ -299,8 +301,8 @@ class Audit:
         return claims
 
     def _files(self, claims: list[Claim], others: list[Claim]) -> None:
-        to_read = [claim for claim in claims if claim.owner in self.read]
-        to_size = [claim for claim in claims if claim.owner not in self.read]
+        to_read = [] if self.quick else [claim for claim in claims if self._is_read(claim.owner)]
+        to_size = [claim for claim in claims if self.quick or not self._is_read(claim.owner)]
         for some, jobs in ((to_read, self.jobs), (to_size, None)):
             for claim, found in file_findings(some, self.scan, owners_of(others), jobs):
                 self.found.append((claim.owner, found))
@@ -370,16 +372,23 @@ def audit(
         path = Path(os.path.abspath(path))
         studies = [study for study in studies_at(path) if study.is_dir() or _was_finished(study)]
         audits = [
-            Audit(study, max(path, study, key=lambda one: len(one.parts)), noted(study, configfiles), quick, jobs, part)
+            Audit(study, max(path, study, key=lambda one: len(one.parts)), noted(study, configfiles), quick, jobs)
             for study in studies
         ]
-        found = [one for one in (study.run() for study in audits) if one.artifacts or one.faults]
+        if part is not None:
+            nodes = [node for one in audits for node in one.scoped]
+            times = {manifest: when for one in audits for manifest, when in last_read(one.study, one.nodes).items()}
+            chosen = part.choose(nodes, times)
+            for one in audits:
+                one.chosen = chosen
+        outcomes = [replace(one.run(), ages=one.note()) for one in audits]
+        found = [one for one in outcomes if one.artifacts or one.faults]
         if not found:
             raise PipelineError("no artifacts", path, "nothing to audit", "give a study or a path in it")
         done += found
         if path == studies[0].parent:
             compared = {entry for outcome in done for entry in outcome.compared}
-            if part is None or part.number == 1:
+            if part is None or part.with_shared:
                 shared = shared_findings(path, compared, quick, jobs)
             else:
                 detail = "the cache and the store of fetched bytes are read by a whole audit and by --part 1"
@@ -406,7 +415,7 @@ def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
             counts = f"{outcome.artifacts} artifacts, {outcome.files} files, {naturalsize(outcome.bytes)}"
             lines += [f"{_shown(outcome.study)}: {counts}"]
             lines += [f"  root {outcome.root or 'none: an artifact behind the report is missing'}"]
-            lines += [] if quick else [f"  contents of {outcome.read:,} artifacts read"]
+            lines += [] if quick or outcome.ages is None else [_ages(outcome, outcome.ages)]
         elif outcome.findings:
             lines += [f"{_shown(outcome.study)}:"]
         for kind in Kind:
@@ -415,6 +424,13 @@ def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
     checked = "sizes" if quick else "contents"
     said = "everything is intact" if not faults else f"{faults} fault{'s' if faults > 1 else ''}"
     return printed([*lines, f"{said} ({checked} checked in {seconds:.1f} s)"])
+
+
+def _ages(outcome: Audited, ages: dict[str, Any]) -> str:
+    longest = ages["read_longest_ago"]
+    text = f"  contents of {outcome.read:,} artifacts read"
+    text += f"; longest ago: {longest['artifact']}, {time_text(longest['when'])}" if longest else ""
+    return text + (f"; never: {ages['never_read']:,}" if ages["never_read"] else "")
 
 
 def _of_kind(kind: Kind, findings: Sequence[Finding]) -> list[str]:
@@ -441,6 +457,7 @@ def as_json(done: Sequence[Audited], quick: bool) -> dict[str, Any]:
             "files": outcome.files,
             "bytes": outcome.bytes,
             "read": outcome.read,
+            "ages": outcome.ages,
             "faults": [_json(fault) for fault in outcome.faults],
             "notes": [_json(note) for note in outcome.findings if note.kind.note],
         }

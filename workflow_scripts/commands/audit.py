@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from workflow_scripts.audit.audit import Part
+    from workflow_scripts.audit.parts import Part
 
 _PART = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+_SHARE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)%")
 
 
 def command(
@@ -26,6 +27,10 @@ def command(
     part: Annotated[
         str | None, typer.Option(metavar="I/N", help="read the contents of one of N parts, such as 3/5")
     ] = None,
+    sample: Annotated[
+        str | None, typer.Option(metavar="P%", help="read what was read longest ago, up to this share of all bytes")
+    ] = None,
+    max_bytes: Annotated[str | None, typer.Option(metavar="SIZE", help="the same up to this size, such as 50G")] = None,
     configfile: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
@@ -37,13 +42,14 @@ def command(
     Prints each finding with what to do about it, and one root hash per study: two people with the same root hash have
     the same study, byte for byte. docs/audit.md lists all findings.
 
-    With --part, only the contents of some artifacts are read; the sizes of all are compared.
+    With --part, --sample or --max-bytes, only the contents of some artifacts are read; the sizes of all are compared.
+    results/.audited notes when each was last read; the answer names what was read longest ago.
 
     \b
     Examples:
       faithful-pairs audit                                  # everything below results/
       faithful-pairs audit results/demo/pair_table --json
-      faithful-pairs audit --part 3/7                       # a part each night, say
+      faithful-pairs audit --max-bytes 50G                  # each night, say
       faithful-pairs audit results/redcaps2020-hubs --configfile profiles/overlays/hubs.yaml
 
     \b
@@ -61,7 +67,7 @@ def command(
 
     log_to_stderr()
     start = time.monotonic()
-    some = None if part is None else chosen(part)
+    some = chosen(part, sample, max_bytes)
     if some is not None and quick:
         raise typer.BadParameter("reads no contents, so that there are no parts", param_hint="--quick")
     done = audit(paths or [Path("results")], configfile or [], quick, jobs or cores(), some)
@@ -71,15 +77,30 @@ def command(
         raise typer.Exit(1)
 
 
-def chosen(part: str) -> "Part":
-    """The part that ``I/N`` names.
+def chosen(part: str | None, sample: str | None, max_bytes: str | None) -> "Part | None":
+    """The part that the options name; None without any.
 
     Raises:
-        BadParameter: it has another form, or there is no such part.
+        BadParameter: one has another form, or several are given.
     """
-    from workflow_scripts.audit.audit import Part
+    from workflow_scripts.audit.parts import Part
+    from workflow_scripts.commands.cache_gc import parse_size
 
-    match = _PART.fullmatch(part)
-    if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise typer.BadParameter(f"{part!r} is not a part such as 3/5", param_hint="--part")
-    return Part(int(match[1]), int(match[2]))
+    if sum(one is not None for one in (part, sample, max_bytes)) > 1:
+        raise typer.BadParameter("give one of --part, --sample and --max-bytes", param_hint="--part")
+    if part is not None:
+        match = _PART.fullmatch(part)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise typer.BadParameter(f"{part!r} is not a part such as 3/5", param_hint="--part")
+        return Part(number=int(match[1]), of=int(match[2]))
+    if sample is not None:
+        match = _SHARE.fullmatch(sample)
+        if match is None or not 0 < float(match[1]) <= 100:
+            raise typer.BadParameter(f"{sample!r} is not a share such as 10%", param_hint="--sample")
+        return Part(share=float(match[1]) / 100)
+    if max_bytes is not None:
+        try:
+            return Part(limit=parse_size(max_bytes))
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--max-bytes") from None
+    return None

@@ -9,6 +9,7 @@ WORK = ".work"  # files for resuming jobs, and the locks of their keys: <stage>/
 FETCHED = ".fetched"  # fetched bytes and the index of imported archives, by URL
 HOSTS = ".hosts"  # request budgets of hosts, so that jobs share one rate
 STAGED_IN = ".staged-in"  # notes of the folders in which nodes keep copies of images
+AUDITED = ".audited"  # notes of when the contents of artifacts were audited last: <study>.json
 BROWSE, ABOUT = ".browse", "about.json"  # indexes of the browser: <study>/<key>; and what an index was made from
 REMOVED = ".removed"  # what is known of the rows that were removed from each study: <study>.json
 LOGS, CRATE = "logs", "crate"  # in a study's folder, beside the folders of the stages
