@@ -246,6 +246,30 @@ def test_a_verdict_depends_on_the_scores_of_other_primary_contrasts(
     assert "1 runs, 4 numbers, 2 verdicts" in capsys.readouterr().out
 
 
+def test_what_would_get_another_key_is_listed_with_what_follows_from_it(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(results.parent)
+    monkeypatch.setattr("workflow_scripts.study.active_config.units_of", lambda *_: object())
+    stale = {"pair_table/revised": "made by other code"}
+    monkeypatch.setattr("workflow_scripts.study.freshness.other_keys", lambda *_: dict(stale))
+    answer = ask(capsys, "encoder-minilm", "results/a", "--would-change")
+    found = {entry["artifact"]: entry["another_key"] for entry in answer["artifacts"]}
+    assert found.pop("pair_table/revised") == "made by other code"
+    assert found.pop("pretrain/simclr-revised-crop-s0") == "if pair_table/revised gets other bytes"
+    assert all("gets other bytes" in reason for reason in found.values())
+    assert {label.split("/")[0] for label in found} == {"pretrain", "features", "linear_probe", "summary", "report"}
+    assert not any("original" in label for label in found)
+
+
+def test_without_a_config_it_is_not_known_what_would_change(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(results.parent)
+    assert main(["impact", "encoder-minilm", "results/a", "--would-change"]) == 1
+    assert "--configfile" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["", "numpy==9", "0123abc9", "no-such-model", "results/none/x/y.json"])
 def test_what_no_record_names_is_an_error(
     text: str, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -310,6 +310,8 @@ class Impact:
         artifacts: in order of studies and names.
         total: number of artifacts that were looked at.
         unknown: of which it is not known whether they do -> why.
+        another_key: of those artifacts, by their manifests: why they would get another key if they were planned now;
+            None if that was not asked.
     """
 
     cause: Cause
@@ -317,6 +319,7 @@ class Impact:
     numbers: Sequence[Number]
     total: int
     unknown: Mapping[Path, str]
+    another_key: Mapping[Path, str] | None = None
 
     @property
     def runs(self) -> list[Reached]:
@@ -423,11 +426,17 @@ def as_text(found: Impact) -> str:
     lines = [f"{found.cause.kind} {found.cause.text}: {counts}"]
     groups: dict[str, list[str]] = {}
     for one in found.artifacts:
-        text = f"{' <- '.join(one.chain)}: {one.detail}"
-        groups.setdefault(f"{one.node.study.name}: {one.node.stage}", []).append(text)
-    for number in found.numbers:
-        title = "verdicts" if has_verdict(number.values) else "numbers" if number.kind != CONTRASTS else "differences"
-        groups.setdefault(f"{number.summary.study.name}: {title}", []).append(_number_text(number))
+        reason = (found.another_key or {}).get(one.node.path)
+        if found.another_key is None or reason is not None:
+            groups.setdefault(f"{one.node.study.name}: {one.node.stage}", []).append(
+                f"{_arrows(one.chain)}: {one.detail}" + (f"; another key: {reason}" if reason else "")
+            )
+    if found.another_key is None:
+        for number in found.numbers:
+            title = (
+                "verdicts" if has_verdict(number.values) else "numbers" if number.kind != CONTRASTS else "differences"
+            )
+            groups.setdefault(f"{number.summary.study.name}: {title}", []).append(_number_text(number))
     for path, text in found.unknown.items():
         groups.setdefault("not known", []).append(f"{path.parent.parent.name}/{label_of(path)}: {text}")
     for title, members in groups.items():
@@ -436,20 +445,26 @@ def as_text(found: Impact) -> str:
     return printed(lines)
 
 
+def _arrows(chain: Sequence[str]) -> str:
+    return " <- ".join(chain)
+
+
 def _number_text(number: Number) -> str:
     shown = "".join(f", {name} {value_text(number.values[name])}" for name in FIGURES if name in number.values)
     verdict = f", {value_text(number.values['verdict'])}" if has_verdict(number.values) else ""
     joint = ", through the variance and the correction that verdicts share" if number.joint else ""
-    return f"{title_of(number.values)}{shown}{verdict} <- {' <- '.join(number.chain)}{joint}"
+    return f"{title_of(number.values)}{shown}{verdict} <- {_arrows(number.chain)}{joint}"
 
 
 def as_json(found: Impact) -> dict[str, Any]:
     """The same for programs, with nothing cut."""
-    artifacts = [
-        {"study": str(one.node.study), "artifact": one.node.label, "manifest_sha256": one.node.hash}
-        | {"chain": list(one.chain), "detail": one.detail}
-        for one in found.artifacts
-    ]
+    artifacts: list[dict[str, Any]] = []
+    for one in found.artifacts:
+        entry = {"study": str(one.node.study), "artifact": one.node.label, "manifest_sha256": one.node.hash}
+        reason = None if found.another_key is None else found.another_key.get(one.node.path)
+        artifacts.append(entry | {"chain": list(one.chain), "detail": one.detail, "another_key": reason})
+    if found.another_key is not None:
+        artifacts = [entry for entry in artifacts if entry["another_key"] is not None]
     numbers = [
         {"study": str(one.summary.study), "table": one.kind, "row": dict(one.values), "chain": list(one.chain)}
         | {"verdict": one.values["verdict"] if has_verdict(one.values) else None, "joint": one.joint}

@@ -8,7 +8,7 @@ Versions of packages are in the key but not compared here: an upgrade alone reco
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,10 @@ from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.jsonio import canonical, digest
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
 from workflow_scripts.core.record import load_manifest, load_recipe
+from workflow_scripts.core.runtime.environment import environment
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
-from workflow_scripts.study.config.stages import declaration
+from workflow_scripts.study.config.stages import declaration, facts
 from workflow_scripts.study.terminal.lines import wrapped
 from workflow_scripts.study.units import PlannedJob
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Record = dict[str, Any]
+TRIGGERS = frozenset({"params", "code", "input"})  # all that can change a key
 COMPARED = {"code", "settings", "inputs", "input_files", "environment"}  # fields of a run record
 
 
@@ -169,6 +171,36 @@ class Freshness:
         except (PipelineError, OSError):
             return None  # a missing or unreadable source does not make finished artifacts stale
         return "the source changed" if now != digest(files) else None
+
+
+def other_keys(results: Path, units: "Units", study: str, labels: Iterable[str]) -> dict[str, str]:
+    """Which of these artifacts (``<stage>/<name>``) would get another key if they were planned now -> why.
+
+    Unlike a run, this counts other versions of packages.
+    """
+    check, found = Freshness(results, units), {}
+    for label in labels:
+        stage, name = label.split("/", 1)
+        declared = declaration(stage)
+        if declared is None or not units.holds(stage, name):
+            found[label] = "the study no longer has it"
+            continue
+        unit, out = declared.unit_of(name), results / study
+        read = {key: units.read(stage, key, unit) for key in facts(stage).input_names}
+        paths = {key: [f"{out / one}{MANIFEST}" for one in members] for key, members in read.items() if members}
+        job = PlannedJob(stage, unit, paths, [f"{out / label}{MANIFEST}"], requested=True)
+        reason = check.other_key(job, job.outputs[0], TRIGGERS) or _other_packages(declared, f"{out / label}{RUN}")
+        if reason is not None:
+            found[label] = reason
+    return found
+
+
+def _other_packages(stage: Stage, record: str) -> str | None:
+    recorded = {} if stage.by_content else (_record(Path(record)) or {}).get("environment", {})
+    then = recorded.get("packages", {})
+    now = environment("", 0, stage.packages)["packages"] if recorded else {}
+    names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+    return ", ".join(f"{name} {then.get(name, 'none')} then, {now.get(name, 'none')} today" for name in names) or None
 
 
 def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, Any]) -> list[str]:

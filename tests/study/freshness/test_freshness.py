@@ -13,7 +13,7 @@ from tests.study.freshness.jobs import ALL, CPU, Reason, job, record, study
 from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.study.config.stages import declaration
-from workflow_scripts.study.freshness import Freshness, other_settings
+from workflow_scripts.study.freshness import Freshness, other_keys, other_settings
 from workflow_scripts.study.units import PlannedJob, Units
 
 
@@ -58,6 +58,28 @@ def test_a_record_without_what_is_compared_is_damaged(
     inputs = {name: [Path(path) for path in paths] for name, paths in card.inputs.items()}
     record(Path(card.outputs[0]), units, {}, inputs, **changes)
     assert reason(card) == "its run record is damaged"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, None),
+        ({"code": "other"}, "made by other code"),
+        ({"environment": {**CPU, "packages": {"numpy": "0.9"}}}, "numpy 0.9 then, none today"),
+    ],
+)
+def test_each_part_of_the_key_gives_another_one_packages_too(
+    results: Path, units: Units, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: str | None
+) -> None:
+    monkeypatch.setattr("workflow_scripts.study.freshness.environment", lambda *_: {"packages": {}})
+    made = make_artifact(results, "shard_plan", "plan", {".parquet": b"x"})
+    rows = make_artifact(results, "annotations", "rows", {".parquet": b"x"})
+    gone = make_artifact(results, "select_captions", "gone", {".parquet": b"x"})
+    record(made, units, {}, {"annotations": [rows]}, **changes)
+    study = made.parent.parent.name
+    found = other_keys(results, units, study, ["shard_plan/plan", f"select_captions/{gone.name.split('.')[0]}"])
+    expected = {} if said is None else {"shard_plan/plan": said}
+    assert found == expected | {"select_captions/gone": "the study no longer has it"}
 
 
 def test_a_bug_is_not_reported_as_a_damaged_record(
