@@ -1,4 +1,4 @@
-"""Numbers and verdicts that differ between two states of a study."""
+"""Numbers and verdicts that differ between two states of a study, and why."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.provenance.hand_made import whole_study
+from tests.provenance.hand_made import SIMCLR, whole_study
 from tests.provenance.test_diff import edit_record
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
@@ -50,19 +50,45 @@ def ask(capsys: pytest.CaptureFixture[str], *argv: object) -> list[dict[str, Any
     return found
 
 
-def test_moved_numbers_have_both_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+REASONS: dict[str, tuple[dict[str, Any], dict[str, list[str]]]] = {
+    "setting": ({"settings": {**SIMCLR, "seed": 7}}, {"setting": ["seed"]}),
+    "code": ({"code": "c" * 64, "closure": {}}, {"code": ["its digest"]}),
+    "package": ({"packages": {"numpy": "9.9"}}, {"package": ["numpy"]}),
+    "machine": ({"cpu_model": "Other CPU"}, {"machine": ["cpu_model"]}),
+    "nothing recorded": ({}, {}),
+}
+
+
+@pytest.mark.parametrize("kind", REASONS)
+def test_a_moved_number_has_the_first_ancestor_that_differs_and_the_reason(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     a, b = (whole_study(tmp_path / name) for name in "ab")
+    fields, reason = REASONS[kind]
+    edit_record(b / f"pretrain/simclr-original-crop-s1{RUN}", **fields)
     replaced(b, "pretrain/simclr-original-crop-s1")
     change_table(b, ".parquet", "value", 0.9, row=2)
     change_table(b, ".contrasts.parquet", "high", 0.5, row=0)
     one, other = ask(capsys, a, b)
     assert one["row"] == {"run": "simclr-original-crop-s1", "dataset": "pets", "metric": "linear_probe.accuracy"}
-    assert one["figures"] == {"value": [0.51, 0.9]} and other["figures"] == {"high": [0.03, 0.5]}
-    assert ask(capsys, a / "report/index.html", b / "report/index.html") == [one, other]
+    assert one["figures"] == {"value": [0.51, 0.9]}
+    label = "pretrain/simclr-original-crop-s1"
+    assert one["because"] == [{"a": label, "b": label, "why": reason}]
+    assert other["figures"] == {"high": [0.03, 0.5]} and other["because"] == one["because"]
+    assert not other["joint"]
+
+
+def test_another_source_is_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = (whole_study(tmp_path / name) for name in "ab")
+    replaced(b, "source/encoder-minilm")
+    change_table(b, ".parquet", "value", 0.1, row=0)
+    (one,) = ask(capsys, a / "report" / "index.html", b / "report" / "index.html")
+    assert [root["a"] for root in one["because"]] == ["source/encoder-minilm"]
+    assert one["because"][0]["why"] == {"data": ["what was read"]}
     assert main(["diff", str(a), str(b)]) == 1
     text = capsys.readouterr().out
-    assert "first differing ancestor: pretrain/simclr-original-crop-s1" in text
-    assert "moved: 0 verdicts, 1 other differences, 1 numbers" in text and "value 0.51 | 0.9" in text
+    assert "moved: 0 verdicts, 0 other differences, 1 numbers" in text
+    assert "because of source/encoder-minilm (data: what was read)" in text
 
 
 def test_rows_of_one_side_alone_and_verdicts_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,6 +97,7 @@ def test_rows_of_one_side_alone_and_verdicts_are_listed(tmp_path: Path, capsys: 
         change_table(study, ".contrasts.parquet", "verdict", verdict, row=0)
         change_table(study, ".contrasts.parquet", "primary", "declared", row=0)
     change_table(b, ".parquet", "metric", "new", row=7)
+    edit_record(b / f"summary/summary{RUN}", settings={"bootstrap": 9})
     replaced(b, "summary/summary")
     found = ask(capsys, a, b)
     assert [one["figures"] for one in found] == [
@@ -78,7 +105,8 @@ def test_rows_of_one_side_alone_and_verdicts_are_listed(tmp_path: Path, capsys: 
         {"value": ["not set", 0.75]},
         {"verdict": ["supported", "inconclusive"]},
     ]
-    assert found[2]["verdict"]
+    assert found[2]["verdict"] and found[2]["joint"]
+    assert found[2]["because"] == [{"a": "summary/summary", "b": "summary/summary", "why": {"setting": ["bootstrap"]}}]
 
 
 def test_other_artifacts_and_equal_reports_have_no_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,8 @@ def command(
 
     The answer begins with the first differing ancestor; if its code differs, the differing modules are listed. Both
     must be of the same stage, but may be in different studies or results folders. For two studies, reports or summaries
-    it ends with the numbers and verdicts that moved.
+    it ends with the numbers and verdicts that moved, each with the first ancestors that differ, and whether in data, a
+    setting, code, a package or the machine.
 
     \b
     Examples:

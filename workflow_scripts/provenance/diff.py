@@ -1,7 +1,7 @@
 """Why two artifacts differ: the ancestors that differ, and in each the settings, code, inputs and versions."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from workflow_scripts.provenance.run_metadata import flat, mattering, short, val
 Sides = tuple[Any, Any]
 ABSENT = "not set"
 WIDEST = 64  # characters of a column
+OUTSIDE = ("source", "download")  # stages whose data comes from outside
 RECORD = ", its files"  # a package, by what its wheel holds
 
 
@@ -74,35 +75,67 @@ class Findings:
         recipe = (self.unit, self.settings, self.code, self.modules, self.versions, self.inputs)
         return not self.same_content and not any(recipe)
 
+    @property
+    def reasons(self) -> dict[str, list[str]]:
+        """``data``, ``setting``, ``code``, ``package`` or ``machine`` -> what of it differs; empty if unexplained."""
+        packages = {name for node in (self.a, self.b) for name in (node.computation or {}).get("packages", {})}
+        packages |= {"python"} | {f"{name}{RECORD}" for name in packages}
+        found = {
+            "data": [pair.name for pair in self.inputs],
+            "setting": [*self.settings, *self.unit],
+            "code": list(self.modules or {}) or ["its digest"] if self.code is not None else [],
+            "package": [name for name in self.versions if name in packages],
+            "machine": [name for name in self.versions if name not in packages],
+        }
+        if self.a.stage in OUTSIDE and not self.same_content and not found["data"]:
+            found["data"] = ["what was read" if self.a.stage == OUTSIDE[0] else "what was fetched"]
+        return {kind: names for kind, names in found.items() if names}
+
+
+@dataclass
+class Walk:
+    """Compares pairs of artifacts and what they were made from, each pair once.
+
+    Attributes:
+        found: how pairs differ, ancestors first.
+        roots: manifests of a pair -> the first ancestors that differ: those whose own ancestors don't.
+    """
+
+    found: list[Findings] = field(default_factory=list)
+    roots: dict[tuple[Path, Path], tuple[Findings, ...]] = field(default_factory=dict)
+    _known: dict[Path, Node] = field(default_factory=dict)
+
+    def visit(self, a: Node, b: Node) -> tuple[Findings, ...]:
+        """Compare two artifacts that differ, ancestors first; returns the first ancestors that do."""
+        key = (a.path, b.path)
+        if key in self.roots:
+            return self.roots[key]
+        self.roots[key] = ()  # a cycle in edited records ends here
+        pairs = [pair for pair in paired(self._inputs(a), self._inputs(b)) if not pair.same]
+        above: dict[int, Findings] = {}
+        for pair in pairs:
+            old, new = _followed(pair.a), _followed(pair.b)
+            if old is not None and new is not None and old.stage == new.stage:
+                above |= {id(one): one for one in self.visit(old, new)}
+        own = _compare(a, b, pairs, first=not above)
+        self.found.append(own)
+        self.roots[key] = tuple(above.values()) or (own,)
+        return self.roots[key]
+
+    def _inputs(self, node: Node) -> list[Input]:
+        found = inputs_of(node, self._known)
+        self._known |= {one.node.path: one.node for one in found if one.node is not None}
+        return found
+
 
 def diff(a: Node, b: Node) -> list[Findings]:
     """Every pair of ancestors that differs, ancestors before what was made of them; the last is A and B themselves.
 
     Pairs with the same content are passed over, but for A and B.
     """
-    found: list[Findings] = []
-    seen: set[tuple[Path, Path]] = set()  # a cycle in edited records ends here
-    known: dict[Path, Node] = {}
-
-    def inputs(node: Node) -> list[Input]:
-        edges = inputs_of(node, known)
-        known.update({edge.node.path: edge.node for edge in edges if edge.node is not None})
-        return edges
-
-    def visit(a: Node, b: Node) -> None:
-        seen.add((a.path, b.path))
-        pairs = [pair for pair in paired(inputs(a), inputs(b)) if not pair.same]
-        first = True
-        for pair in pairs:
-            old, new = _followed(pair.a), _followed(pair.b)
-            if old is not None and new is not None and old.stage == new.stage:
-                first = False
-                if (old.path, new.path) not in seen:
-                    visit(old, new)
-        found.append(_compare(a, b, pairs, first))
-
-    visit(a, b)
-    return found
+    walk = Walk()
+    walk.visit(a, b)
+    return walk.found
 
 
 def _followed(one: Input | None) -> Node | None:

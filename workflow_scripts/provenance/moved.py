@@ -1,4 +1,4 @@
-"""Which numbers and verdicts differ between two states of a study."""
+"""Which numbers and verdicts differ between two states of a study, each with the first ancestors that do, and why."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors.text import printed
-from workflow_scripts.provenance.diff import ABSENT, Sides
+from workflow_scripts.provenance.diff import ABSENT, Findings, Sides, Walk
 from workflow_scripts.provenance.nodes import REPORT, Node, inputs_of, locate, read_node
 from workflow_scripts.provenance.run_metadata import value_text
 from workflow_scripts.provenance.summary_tables import (
@@ -22,7 +22,7 @@ from workflow_scripts.provenance.summary_tables import (
 )
 
 FIGURES = ("value", "difference", "low", "high", "n", "p", "p_adjusted", "detectable", "verdict", "reason")
-SHOWN = 20
+SHOWN, NAMES_SHOWN = 20, 3
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,15 @@ class Moved:
         kind: of the table.
         title: values by which its row is found.
         figures: column -> values of both; ``not set`` where one side has no such row.
+        because: the first ancestors that differ.
+        joint: whether only through the variance and the correction that verdicts share.
     """
 
     kind: str
     title: Mapping[str, Any]
     figures: Mapping[str, Sides]
+    because: tuple[Findings, ...]
+    joint: bool
 
     @property
     def is_verdict(self) -> bool:
@@ -67,12 +71,18 @@ def moved(a: Node, b: Node) -> list[Moved] | None:
     old, new = _summary(a), _summary(b)
     if old is None or new is None:
         return None
-    return [
-        Moved(kind, (ours or theirs).values, figures)  # type: ignore[union-attr] # one of them is there
-        for kind in KINDS
-        for ours, theirs in _paired(read_rows(old, kind), read_rows(new, kind))
-        if (figures := _figures(ours, theirs))
-    ]
+    walk, sources = Walk(), (_sources(old), _sources(new))
+    found = []
+    for kind in KINDS:
+        for ours, theirs in _paired(read_rows(old, kind), read_rows(new, kind)):
+            figures = _figures(ours, theirs)
+            if figures:
+                files = (ours.files if ours else {}, theirs.files if theirs else {})
+                because = _because(walk, sources, files)
+                joint = not because and old.hash != new.hash
+                title = (ours or theirs).values  # type: ignore[union-attr] # one of them is there
+                found.append(Moved(kind, title, figures, because or walk.visit(old, new), joint))
+    return found
 
 
 def _summary(node: Node) -> Node | None:
@@ -82,6 +92,13 @@ def _summary(node: Node) -> Node | None:
     if node.label != REPORT:
         return None
     return next((one.node for one in inputs_of(node) if one.node is not None and one.node.stage == SUMMARY), None)
+
+
+def _sources(summary: Node) -> dict[str, Node]:
+    """What a summary was made from, by hash."""
+    return {
+        one.recorded_hash: one.node for one in inputs_of(summary) if one.node and one.node.hash == one.recorded_hash
+    }
 
 
 def _paired(a: Sequence[Row], b: Sequence[Row]) -> Iterator[tuple[Row | None, Row | None]]:
@@ -107,6 +124,18 @@ def _figures(a: Row | None, b: Row | None) -> dict[str, Sides]:
     return {name: sides for name, sides in pairs.items() if sides[0] != sides[1]}
 
 
+def _because(
+    walk: Walk, sources: tuple[Mapping[str, Node], Mapping[str, Node]], files: tuple[Mapping[str, str], ...]
+) -> tuple[Findings, ...]:
+    """The first ancestors in which the files behind a row differ."""
+    found: dict[int, Findings] = {}
+    for file in files[0].keys() & files[1].keys():
+        a, b = (side.get(listed[file]) for side, listed in zip(sources, files, strict=True))
+        if a is not None and b is not None and a.hash != b.hash:
+            found |= {id(one): one for one in walk.visit(a, b)}
+    return tuple(sorted(found.values(), key=lambda one: str(one.a.path)))
+
+
 def as_text(found: Sequence[Moved]) -> str:
     """Verdicts first; long lists are cut, and say so."""
     verdicts = [one for one in found if one.is_verdict]
@@ -116,9 +145,24 @@ def as_text(found: Sequence[Moved]) -> str:
     for members in (verdicts, differences, numbers):
         for one in members[:SHOWN]:
             sides = ", ".join(f"{name} {value_text(a)} | {value_text(b)}" for name, (a, b) in one.figures.items())
-            lines.append(f"  {title_of(one.title)}: {sides}")
+            lines += [f"  {title_of(one.title)}: {sides}", f"    {_reasons(one)}"]
         lines += [f"  ... and {len(members) - SHOWN:,} more; --json lists all"] if len(members) > SHOWN else []
     return printed(["", *lines])
+
+
+def _reasons(one: Moved) -> str:
+    texts = [f"{finding.a.label} ({_reason(finding)})" for finding in one.because[:NAMES_SHOWN]]
+    texts += [f"{len(one.because) - NAMES_SHOWN:,} more"] if len(one.because) > NAMES_SHOWN else []
+    joint = "the variance and the correction that verdicts share, or the summary itself: " if one.joint else ""
+    return f"because of {joint}{'; '.join(texts)}"
+
+
+def _reason(finding: Findings) -> str:
+    texts = []
+    for kind, names in finding.reasons.items():
+        more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+        texts.append(f"{kind}: {', '.join(names[:NAMES_SHOWN])}{more}")
+    return "; ".join(texts) or "the same code, settings and inputs: edited, or not reproducible"
 
 
 def as_json(found: Sequence[Moved]) -> list[dict[str, Any]]:
@@ -129,6 +173,8 @@ def as_json(found: Sequence[Moved]) -> list[dict[str, Any]]:
             "row": {name: one.title[name] for name in NAMED if one.title.get(name)},
             "verdict": one.is_verdict,
             "figures": {name: list(sides) for name, sides in one.figures.items()},
+            "because": [{"a": root.a.label, "b": root.b.label, "why": root.reasons} for root in one.because],
+            "joint": one.joint,
         }
         for one in found
     ]
