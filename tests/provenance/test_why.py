@@ -7,7 +7,7 @@ from tests.provenance.golden import check_golden
 from tests.provenance.hand_made import fake_hash, whole_study
 from tests.provenance.why_page import CELLS, FILES, QUESTIONS, page
 from workflow_scripts.commands.main import main
-from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.code_equivalence import accept
 from workflow_scripts.core.files.jsonio import pretty
 
@@ -82,6 +82,14 @@ def test_a_missing_input_ends_the_chain_and_is_reported(study: Path, capsys: pyt
     assert "annotations: no such artifact now" in text
     assert f"! annotations/rows{MANIFEST} is missing; sha256 " in text
     assert text.splitlines()[-1] == "annotations: not among its inputs"
+
+
+def test_a_file_in_the_cache_is_found_by_its_key(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = json.loads((study / "pair_table" / f"revised{RUN}").read_bytes())["key"]
+    stored = study.parent / ".cache" / "pair_table" / key / "files" / "_.parquet"
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(b"")
+    assert ask(capsys, stored).startswith("pair_table/revised.parquet  sha256 ")
 
 
 def test_an_accepted_edit_is_shown_with_its_reason(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,8 +17,8 @@ def command(
 ) -> None:
     """Explain where a file or a number comes from.
 
-    The answer traces it back to the raw annotations. FILE may be a data file, a manifest, a run record or a log.
-    Select a row of the summary's tables by its columns.
+    The answer traces it back to the raw annotations. FILE may be a data file, a manifest, a run record, a log or a file
+    of the cache. Select a row of the summary's tables by its columns.
 
     \b
     Examples:

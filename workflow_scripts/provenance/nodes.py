@@ -14,13 +14,14 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN, label_of, stage_and_name
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.names import CRATE
+from workflow_scripts.core.files.bounded_json import read_object_or_none
+from workflow_scripts.core.files.names import CACHE, CRATE
 from workflow_scripts.core.key import AROUND, root_hash
 from workflow_scripts.core.record import Loaded, load_manifest, load_record
 from workflow_scripts.core.runtime.job_log import artifact_of_log
 
 DEEPEST = 8  # folders between a data file and its manifest
-ADVICE = "give a file of results/<study>/<stage>/, its manifest, or its log"
+ADVICE = "give a file of results/<study>/<stage>/, its manifest, its log, or a file of results/.cache"
 REPORT = "report/index"
 
 
@@ -221,7 +222,7 @@ class Place:
 
 
 def locate(path: Path) -> Place:
-    """The artifact behind a data file, a manifest, a run record, a log, or a folder of checkpoints.
+    """The artifact behind a data file, a manifest, a run record, a log, a folder of checkpoints, or a cached file.
 
     Raises:
         PipelineError: there is no such file, or no manifest names it.
@@ -231,7 +232,7 @@ def locate(path: Path) -> Place:
         beside = path.with_name(name + MANIFEST)
         if beside.is_file():
             return Place(read_node(beside), "")
-    found = _log(path) or _data_file(path)
+    found = _cached(path) or _log(path) or _data_file(path)
     if found is None:
         what = "no artifact" if path.exists() else "no such file"
         raise PipelineError(what, path, "no manifest names it" if path.exists() else "it does not exist", ADVICE)
@@ -258,3 +259,17 @@ def _log(path: Path) -> Place | None:
     artifact = artifact_of_log(path)
     manifest = None if artifact is None else Path(f"{artifact}{MANIFEST}")
     return Place(read_node(manifest), "") if manifest is not None and manifest.is_file() else None
+
+
+def _cached(path: Path) -> Place | None:
+    """The artifact of some study that stands for ``.cache/<stage>/<key>/...``."""
+    if CACHE not in path.parts[:-2]:
+        return None
+    at = path.parts.index(CACHE)
+    stage, key, *inner = path.parts[at + 1 :]
+    for record in sorted(Path(*path.parts[:at]).glob(f"*/{stage}/*{RUN}")):
+        manifest = record.with_name(record.name.removesuffix(RUN) + MANIFEST)
+        if (read_object_or_none(record) or {}).get("key") == key and manifest.is_file():
+            stored = "/".join(inner).partition("files/_")
+            return Place(read_node(manifest), stored[2])
+    return None
