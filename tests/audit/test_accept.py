@@ -80,9 +80,9 @@ def test_accepting_one_of_several_code_digests_needs_its_prefix(chain: Chain) ->
     work = chain.results / ".work" / "pretrain" / "some-key"
     work.mkdir(parents=True)
     (work / ".recipe.json").write_text(json.dumps({"code": "f" * 64}))
-    with pytest.raises(PipelineError, match=r"several codes to choose from in pretrain: .*ffffffffffff"):
+    with pytest.raises(PipelineError, match=r"no single code to count as in pretrain: .*ffffffffffff"):
         accept.accept_code(chain.results, "pretrain", "why", "")
-    with pytest.raises(PipelineError, match="no artifacts of that code"):
+    with pytest.raises(PipelineError, match="no single code to count as"):
         accept.accept_code(chain.results, "pretrain", "why", "12345")
     accept.accept_code(chain.results, "pretrain", "why", "ffff")
     assert accepted.counted_code("pretrain", chain.results) == "f" * 64
@@ -161,7 +161,7 @@ def test_accept_all_keeps_a_deliberate_choice_of_code(
     first = two_codes(chain, monkeypatch)
     assert run(chain, "pretrain", "--code", first[:12]) == 0
     before = accepted.accepted(chain.results)
-    for words, said in (("all", "nothing to accept"), ("pretrain", "accepted already in pretrain")):
+    for words, said in (("all", "nothing to accept"), ("pretrain", "no single code to count as in pretrain")):
         capsys.readouterr()
         assert run(chain, words) == 1
         assert capsys.readouterr().err.startswith(f"error: {said}")
@@ -180,7 +180,7 @@ def test_a_stage_that_fails_does_not_stop_the_others(
         monkeypatch.setattr(module, "code_digest", lambda stage: edited.get(stage) or before(stage))
     assert run(chain, "pretrain", "summary") == 1
     printed = capsys.readouterr()
-    assert printed.err.startswith("error: several codes to choose from in pretrain") and printed.err.count("\n") == 1
+    assert printed.err.startswith("error: no single code to count as in pretrain") and printed.err.count("\n") == 1
     assert printed.out.startswith("summary: code dddddddddddd now counts as ")
     assert accepted.counted_code("summary", chain.results) == made
 

@@ -69,12 +69,6 @@ def test_json_holds_every_artifact_and_edge(study: Path, capsys: pytest.CaptureF
     assert len(found["artifacts"]) == 15
 
 
-def test_each_option_lists_a_branch_per_artifact(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = ask(capsys, study / "image_index" / "images.json", "--each")
-    assert "download: download/00000" in text
-    assert "download: download/00001" in text
-
-
 def test_a_changed_input_is_reported(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = study / "shard_plan" / f"plan{MANIFEST}"
     path.write_bytes(pretty({**json.loads(path.read_bytes()), "rows": {}}))

@@ -136,7 +136,7 @@ def test_packs_and_node_copies_of_removed_rows_are_deleted(
         none = np.zeros(0, np.int64)
         images = TarImages(files, none, none, none, np.zeros((0, 16), np.uint8))
         note_folder(results, str(tmp_path / "node"))
-        with staged(images, str(tmp_path / "node"), 10**9, tmp_path / "lost", lambda: None):
+        with staged(images, str(tmp_path / "node"), 10**9, lambda: None):
             return files
 
     with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:

@@ -216,7 +216,7 @@ def test_losing_a_node_while_images_are_copied_to_it_changes_no_result(
     assert trained(copy) == undisturbed
     record = json.loads((copy.folder / f"{RUN}.run.json").read_bytes())
     facts = record.get("original", record)["facts"]["stage_in"]
-    assert facts["files"] > 0 and facts["on_shared"] == facts["lost"] == {}
+    assert facts["files"] > 0 and facts["on_shared"] == {}
 
 
 def lose_node_of(clone: Clone, job: str) -> None:

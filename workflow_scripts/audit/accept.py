@@ -80,12 +80,9 @@ def edited_stages(results: Path, stages: Iterable[str]) -> list[str]:
     for node in load(results):
         if node.record is not None:
             made.setdefault(node.stage, set()).add(str(node.record.get("code")))
-    return [stage for stage in stages if _is_edited(results, stage, made.get(stage, set()))]
-
-
-def _is_edited(results: Path, stage: str, made: set[str]) -> bool:
-    today = code_digest(stage)
-    return not today.startswith(FETCHED) and in_force(stage, results) is None and bool(made - {today})
+    today = {stage: code_digest(stage) for stage in stages}
+    by_code = [stage for stage, code in today.items() if not code.startswith(FETCHED)]
+    return [stage for stage in by_code if made.get(stage, set()) - {today[stage]} and in_force(stage, results) is None]
 
 
 def _unfit(stage: str) -> PipelineError | None:
@@ -110,8 +107,5 @@ def _choose(stage: str, made: Counter[str], today: str, entry: dict[str, str] | 
         value = f"{made.total()} artifacts, all made by the current code"
         raise PipelineError("nothing to accept", stage, value, "nothing needs to be recomputed")
     if entry is not None and not wanted:
-        value = f"the current code already counts as {counted[:12]}; others: {shown}"
-        raise PipelineError("accepted already", stage, value, "to replace this choice, name the code with --code")
-    if not found:
-        raise PipelineError("no artifacts of that code", stage, wanted, f"choose from {shown}")
-    raise PipelineError("several codes to choose from", stage, shown, "choose one with --code; others are recomputed")
+        shown += f"; the current code already counts as {counted[:12]}"
+    raise PipelineError("no single code to count as", stage, shown, "choose one with --code; others are recomputed")

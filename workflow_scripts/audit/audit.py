@@ -6,7 +6,6 @@ undetected unless the root hash was stored elsewhere.
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -47,6 +46,7 @@ from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.names import CRATE
 from workflow_scripts.core.key import AROUND
 from workflow_scripts.core.record import read_entry
+from workflow_scripts.core.threads import mapped
 from workflow_scripts.provenance.nodes import Node, locate, read_node, study_root
 from workflow_scripts.provenance.run_metadata import time_text
 from workflow_scripts.study.active_config import note_of, noted_artifacts, studies_at, units_of
@@ -98,11 +98,8 @@ def noted(study: Path, configfiles: Sequence[str] = ()) -> Noted:
     if configfiles:
         units = units_of(results, study.name, configfiles)
     if units is None:
-        findings.append(
-            finding(
-                Kind.NOT_COMPARED, study, "the config files are not here, or are another study's; give --configfile"
-            )
-        )
+        detail = "the config files are not here, or are another study's; give --configfile"
+        findings.append(finding(Kind.NOT_COMPARED, study, detail))
     try:
         accepted_code = tuple(accepted(results))
     except PipelineError as error:
@@ -162,11 +159,11 @@ class Audit:
             for path in self.scan.files.keys() | self.scan.odd
             if path.name.endswith(MANIFEST) and path.parent.parent == study
         }
-        with ThreadPoolExecutor(max_workers=READERS) as pool:  # so that a slow file system's answers overlap
-            self.nodes = list(
-                pool.map(read_node, sorted({*manifests, *lonely_records(self.scan.files, manifests, study)}))
-            )
+        paths = sorted({*manifests, *lonely_records(self.scan.files, manifests, study)})
+        self.nodes = list(mapped(read_node, paths, READERS))  # so that a slow file system's answers overlap
         self.known = {node.path: node for node in self.nodes}
+        self.trusted = set(self.known)
+        self.at_fault: set[Path] = set()
         # Each with the manifest of the artifact at fault, or with its own path where it belongs to none.
         self.found: list[tuple[Path, Finding]] = [(one.path, one) for one in self.scan.found]
         self._code = cache(self._current_code)
@@ -238,16 +235,13 @@ class Audit:
         """Manifests and run records; which of them are to be trusted."""
         made = [(node.computation or {}).get("manifest") for node in self.nodes]
         written_for = {str(value): node.label for value, node in zip(made, self.nodes, strict=True) if value}
-        doubted: set[Path] = set()
-        self.at_fault: set[Path] = set()
         for node in self.nodes:
             for found in record_findings(node, written_for, to_the_byte=not self.quick):
-                self._doubt(node, found, doubted)
-        self.trusted = {node.path for node in self.nodes} - doubted
+                self._doubt(node, found)
 
-    def _doubt(self, node: Node, found: Finding, doubted: set[Path]) -> None:
+    def _doubt(self, node: Node, found: Finding) -> None:
         if found.kind is not Kind.IMPOSSIBLE_TIME:
-            doubted.add(node.path)
+            self.trusted.discard(node.path)
         if found.path == node.path:
             self.at_fault.add(node.path)
         if found.path not in self.scan.odd:  # a FIFO, say, which is named as such
@@ -279,7 +273,7 @@ class Audit:
                 self.found.append((node.path, finding(Kind.DAMAGED_STORE, folder, str(error))))
                 continue
             for found in entry_findings(node, entry):
-                self._distrust(node, found)
+                self._doubt(node, found)
             there, damaged = entry_claims(node, entry, self.scan)
             claims += there
             self.found += [(node.path, found) for found in damaged]
@@ -294,14 +288,10 @@ class Audit:
             return
         edited = rekeyed(node, self._made_in(cache_of(node)))
         if edited is not None:
-            self._distrust(node, edited)
+            self._doubt(node, edited)
         elif self.noted.artifacts and node.label not in self.noted.artifacts:
             detail = "not in the cache, and not there when the workflow last started or ended"
             self.found.append((node.path, finding(Kind.UNNAMED, node.path, detail)))
-
-    def _distrust(self, node: Node, found: Finding) -> None:
-        self.trusted.discard(node.path)
-        self._doubt(node, found, set())
 
     def _source(self, node: Node) -> list[Claim]:
         if node.stage != "source" or node.path not in self.trusted:

@@ -8,7 +8,8 @@ packed like that.
 
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,32 +32,12 @@ UNFINISHED = (STAGING, DISCARDED)  # left in a cache by running and killed jobs;
 _OWN = ("self", "cached", "accepted")  # fields in which a study's record may differ from the entry's
 
 
-@dataclass(frozen=True)
-class Made:
-    """One computation in the cache.
-
-    Attributes:
-        folder: its entry.
-        artifact: what it was made as, ``<stage>/<name>``.
-        manifest: digest of its manifest.
-        times: when it started and ended.
-    """
-
-    folder: Path
-    artifact: str
-    manifest: str
-    times: frozenset[str]
-
-
-def made_in(stage: Path) -> list[Made]:
-    """The computations in a stage's folder of the cache, in order; damaged entries are left out."""
+def made_in(stage: Path) -> list[Entry]:
+    """The intact entries in a stage's folder of the cache, in order."""
     found = []
     for folder in sorted(stage.glob("[!.]*")):
-        try:
-            record = read_entry(folder, to_the_byte=True).record
-        except (OSError, Unfit):
-            continue
-        found.append(Made(folder, record["artifact"], record["manifest"], _times(record)))
+        with suppress(OSError, Unfit):
+            found.append(read_entry(folder, to_the_byte=True))
     return found
 
 
@@ -87,13 +68,13 @@ def entry_findings(node: Node, entry: Entry) -> Iterator[Finding]:
             yield finding(Kind.EDITED_RECORD, node.record_path, detail, node.path)
 
 
-def rekeyed(node: Node, made: Iterable[Made]) -> Finding | None:
+def rekeyed(node: Node, made: Iterable[Entry]) -> Finding | None:
     """A finding if the cache has the computation under a key other than the run record's, which was then edited."""
     assert node.record is not None and node.computation is not None
     own, times = (node.label, digest(node.manifest)), _times(node.computation)
-    for one in made:
-        if (one.artifact, one.manifest) == own and times & one.times:
-            detail = f"key {node.record['key'][:12]}: this computation is in {one.folder}"
+    for entry in made:
+        if (entry.record["artifact"], entry.record["manifest"]) == own and times & _times(entry.record):
+            detail = f"key {node.record['key'][:12]}: this computation is in {entry.folder}"
             return finding(Kind.EDITED_RECORD, node.record_path, detail, node.path)
     return None
 
@@ -136,22 +117,18 @@ def _damaged(path: Path, detail: str) -> Finding:
     return finding(Kind.DAMAGED_STORE, path, detail)
 
 
-def restored(node: Node, made: Iterable[Made]) -> Node | None:
+def restored(node: Node, made: Iterable[Entry]) -> Node | None:
     """The node with manifest and run record as in its cache entry, if one is faulty; None if no single entry fits.
 
     This way, an artifact's data files are checked even if the file that names them is damaged.
     """
     by_manifest = digest(node.manifest) if node.manifest else ""
-    found = [one for one in made if one.artifact == node.label]
-    best = [one for one in found if one.folder == entry_folder(node)]
-    best = best or [one for one in found if one.manifest == by_manifest] or found
+    found = [entry for entry in made if entry.record["artifact"] == node.label]
+    best = [entry for entry in found if entry.folder == entry_folder(node)]
+    best = best or [entry for entry in found if entry.record["manifest"] == by_manifest] or found
     if len(best) != 1:
         return None
-    try:
-        entry = read_entry(best[0].folder, to_the_byte=True)
-    except (OSError, Unfit):  # removed since
-        return None
-    return replace(node, manifest_file=Loaded(b"", entry.manifest), record_file=Loaded(b"", entry.record))
+    return replace(node, manifest_file=Loaded(b"", best[0].manifest), record_file=Loaded(b"", best[0].record))
 
 
 def shared_findings(results: Path, compared: Collection[Path], quick: bool, jobs: int) -> list[Finding]:

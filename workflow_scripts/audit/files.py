@@ -6,7 +6,6 @@ import json
 import os
 import stat
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -22,6 +21,7 @@ from workflow_scripts.core.files.names import cache_entry
 from workflow_scripts.core.key import root_hash
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.sources import LISTING, MOST_LISTED, files_of, local_path
+from workflow_scripts.core.threads import mapped
 from workflow_scripts.provenance.crate.contents import METADATA, ROOT_ID
 from workflow_scripts.provenance.nodes import Node
 
@@ -200,17 +200,14 @@ def cores() -> int:
 
 
 def hashes(files: Sequence[tuple[Path, int]], jobs: int) -> Iterator[tuple[Path, str | OSError]]:
-    """sha256 in hex, or the error that kept a file from being read; in the order in which they are done.
+    """sha256 in hex, or the error that kept a file from being read.
 
     Args:
-        files: paths with sizes in bytes; the big ones are begun first, so that all threads end together.
+        files: paths with sizes in bytes; the big ones are read first, so that all threads end together.
         jobs: threads; hashing and reading leave Python's lock alone.
     """
-    ordered = sorted(files, key=lambda one: -one[1])
-    with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        started = [pool.submit(_one, path) for path, _ in ordered]
-        for future in progress(as_completed(started), len(started), "files hashed"):
-            yield future.result()
+    paths = [path for path, _ in sorted(files, key=lambda file: -file[1])]
+    yield from progress(mapped(_one, paths, jobs), len(paths), "files hashed")
 
 
 def _one(path: Path) -> tuple[Path, str | OSError]:
@@ -236,7 +233,7 @@ def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
         return [], []  # a listing that is missing or damaged is named itself
     if hashlib.sha256(listing).hexdigest() != node.files.get(LISTING, {}).get("sha256"):
         return [], []
-    wanted = str((node.record or {}).get("settings", {}).get("at"))
+    wanted = str(node.at)
     path = _here(wanted)
     if path is None:
         return [], [finding(Kind.NOT_COMPARED, node.path, f"{wanted} is not on this machine")]

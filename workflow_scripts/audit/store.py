@@ -57,7 +57,8 @@ class Marks(NamedTuple):
 
 def store_findings(store: Path) -> Iterator[Finding]:
     """Damage of finished segments; one that a job still writes to is left alone."""
-    packed = [(_store_of(shard), marks) for shard in _shards(store.parent) if (marks := _packed(shard)) is not None]
+    shards = map(read_node, sorted(store.parent.glob(f"[!.]*/download/[!.]*{MANIFEST}")))
+    packed = [(_store_of(shard), marks) for shard in shards if (marks := _packed(shard)) is not None]
     for folder in [store, *sorted(path for path in store.glob("[!.]*") if path.is_dir())]:
         for lines in sorted({path.with_suffix(LINES) for path in without_lines(folder)[1]}):
             detail = "missing, so its bytes can't be used; restore it, or delete the segment's other files"
@@ -112,11 +113,6 @@ def _fits(index: Path, found: Sequence[tuple[Record, int, int]]) -> bool:
         if data == b"".join(np.array(one, kind).tobytes() for one, kind in zip(columns, COLUMNS, strict=True)):
             return True
     return False
-
-
-def _shards(results: Path) -> Iterator[Node]:
-    for path in sorted(results.glob(f"[!.]*/download/[!.]*{MANIFEST}")):
-        yield read_node(path)
 
 
 def _store_of(shard: Node) -> str:

@@ -14,9 +14,6 @@ def command(
         list[str] | None, typer.Argument(metavar="COLUMN=VALUE", help="a row of the summary's tables")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print all fields of the run records as JSON")] = False,
-    each: Annotated[
-        bool, typer.Option("--each", help="print a branch for each artifact, even for a thousand shards")
-    ] = False,
 ) -> None:
     """Explain where a file or a number comes from.
 
@@ -39,10 +36,10 @@ def command(
     if wrong:
         raise typer.BadParameter(f"{wrong[0]!r} is not COLUMN=VALUE", param_hint="COLUMN=VALUE")
     named = dict(one.split("=", 1) for one in columns or [])
-    sys.stdout.write(answer(file, named, "json" if as_json else "text", not each))
+    sys.stdout.write(answer(file, named, "json" if as_json else "text"))
 
 
-def answer(file: Path, columns: dict[str, str], form: str, together: bool = True) -> str:
+def answer(file: Path, columns: dict[str, str], form: str) -> str:
     """The answer as ``text`` or ``json``.
 
     Raises:
@@ -53,5 +50,5 @@ def answer(file: Path, columns: dict[str, str], form: str, together: bool = True
 
     place = locate(file)
     rows = cells(place.node, place.suffix, columns) if columns else []
-    found = why(place, rows, together)
+    found = why(place, rows)
     return as_text(found) if form == "text" else json.dumps(as_json(found), indent=1) + "\n"

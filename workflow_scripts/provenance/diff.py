@@ -147,10 +147,10 @@ def paired(a: list[Input], b: list[Input]) -> Iterator[InputPair]:
     """Inputs side by side: equal content first, then the same artifact's name, then the order."""
     for name in sorted({one.name for one in (*a, *b)}):
         left, right = [one for one in a if one.name == name], [one for one in b if one.name == name]
-        for same in (_content, _label, None):
+        for key in (lambda one: one.recorded_hash, lambda one: one.path and one.path.name, lambda _: None):
             rest = []
             for one in left:
-                match = next((two for two in right if same is None or same(one) == same(two)), None)
+                match = next((two for two in right if key(one) == key(two)), None)
                 if match is None:
                     rest.append(one)
                     continue
@@ -159,14 +159,6 @@ def paired(a: list[Input], b: list[Input]) -> Iterator[InputPair]:
             left = rest
         yield from (InputPair(name, one, None) for one in left)
         yield from (InputPair(name, None, two) for two in right)
-
-
-def _content(one: Input) -> str:
-    return one.recorded_hash
-
-
-def _label(one: Input) -> str | None:
-    return one.path.name if one.path else None
 
 
 def _compare(a: Node, b: Node, inputs: list[InputPair], first: bool) -> Findings:
@@ -240,20 +232,19 @@ def as_text(found: Sequence[Findings]) -> str:
 
 def as_json(found: Sequence[Findings]) -> list[dict[str, Any]]:
     """The same for programs: an entry for each differing pair, ancestors first, A and B themselves last."""
-    return [_entry(one) for one in found]
-
-
-def _entry(one: Findings) -> dict[str, Any]:
-    return {
-        "a": {"artifact": one.a.label, "manifest_sha256": one.a.hash},
-        "b": {"artifact": one.b.label, "manifest_sha256": one.b.hash},
-        "first": one.first,
-        "same_content": one.same_content,
-        "unexplained": one.unexplained,
-        **{name: getattr(one, name) for name in ("files", "rows", "unit", "settings", "code", "versions")},
-        "modules": one.modules,
-        "inputs": [{"name": pair.name, "a": _input(pair.a), "b": _input(pair.b)} for pair in one.inputs],
-    }
+    return [
+        {
+            "a": {"artifact": one.a.label, "manifest_sha256": one.a.hash},
+            "b": {"artifact": one.b.label, "manifest_sha256": one.b.hash},
+            "first": one.first,
+            "same_content": one.same_content,
+            "unexplained": one.unexplained,
+            **{name: getattr(one, name) for name in ("files", "rows", "unit", "settings", "code", "versions")},
+            "modules": one.modules,
+            "inputs": [{"name": pair.name, "a": _input(pair.a), "b": _input(pair.b)} for pair in one.inputs],
+        }
+        for one in found
+    ]
 
 
 def _input(one: Input | None) -> dict[str, Any] | None:

@@ -18,10 +18,8 @@ from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.files.bounded_json import Unfit
-from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
-from workflow_scripts.core.record import load_manifest, load_record
 from workflow_scripts.core.sources import HUB, LISTING, PACKAGE, TORCHVISION, read_listing
-from workflow_scripts.provenance.nodes import Node, load, locate, readable
+from workflow_scripts.provenance.nodes import Node, load, locate
 from workflow_scripts.provenance.run_metadata import short, value_text
 from workflow_scripts.provenance.summary_tables import CONTRASTS, KINDS, SUMMARY, has_verdict, read_rows, title_of
 
@@ -55,7 +53,7 @@ class Kind(StrEnum):
 
 
 class Missing(NamedTuple):
-    """An artifact that a record names as an input, and that is neither in a study nor in the cache."""
+    """An artifact that a record names as an input, and that is no longer in a study."""
 
     label: str
     sha256: str
@@ -74,25 +72,16 @@ class Graph:
     def __init__(self, roots: Iterable[Path]) -> None:
         absolute = [Path(os.path.abspath(root)) for root in roots]
         self.nodes: dict[Path, Node] = {node.path: node for root in absolute for node in load(root)}
-        self.listed = dict(self.nodes)  # without the entries of the cache, which are only links of chains
         self._by_hash: dict[str, list[Path]] = {}
+        for node in self.nodes.values():
+            self._by_hash.setdefault(node.hash, []).append(node.path)
         self._at: dict[tuple[Path, str], Path] = {(node.study, node.label): node.path for node in self.nodes.values()}
-        self._add(self.nodes.values())
-        if any(isinstance(vertex, Missing) for node in self.listed.values() for vertex in self.inputs(node)):
-            results = sorted({node.study.parent for node in self.listed.values()})
-            entries = {node.path: node for folder in results for node in _entries(folder)}
-            self.nodes |= entries
-            self._add(entries.values())
         self.readers: dict[Vertex, list[Path]] = {}
         self.versions: dict[tuple[Path, str], set[Vertex]] = {}
         for node in self.nodes.values():
             for label, vertex in self._edges(node):
                 self.readers.setdefault(vertex, []).append(node.path)
                 self.versions.setdefault((node.study, label), set()).add(vertex)
-
-    def _add(self, nodes: Iterable[Node]) -> None:
-        for node in nodes:
-            self._by_hash.setdefault(node.hash, []).append(node.path)
 
     def same(self, sha256: str) -> list[Path]:
         """All artifacts with a manifest of this hash."""
@@ -113,13 +102,6 @@ class Graph:
                     yield label, own
                 else:
                     yield label, next(iter(self._by_hash.get(sha256, ())), Missing(label, sha256))
-
-
-def _entries(results: Path) -> Iterator[Node]:
-    """The entries of a cache, as artifacts."""
-    for path in sorted((results / CACHE).glob(f"[!.]*/*/{ENTRY_MANIFEST}")):
-        record = readable(load_record, path.with_name(ENTRY_RECORD))
-        yield Node(path, path.parent.name, path.parent.parent.name, readable(load_manifest, path), record)
 
 
 @dataclass(frozen=True)
@@ -147,19 +129,9 @@ def find_cause(graph: Graph, text: str, kind: Kind | None, tokens: Collection[st
         PipelineError: nothing that is recorded matches.
     """
     for one in Kind if kind is None else (kind,):
-        holds: Callable[[Node], bool] = lambda node: True  # noqa: E731
-        if one is Kind.FILE:
-            seeds = _of_file(graph, text)
-        elif one is Kind.MODEL:
-            seeds = _of_model(graph, text)
-        elif one is Kind.PACKAGE:
-            seeds = _of_package(graph, text)
-        elif one is Kind.COMMIT:
-            seeds = _of_commit(graph, text)
-        else:
-            seeds, holds = _of_row(graph, text, tokens)
-        if seeds:
-            return Cause(one, text, seeds, holds)
+        cause = _of_row(graph, text, tokens) if one is Kind.ROW else Cause(one, text, FINDERS[one](graph, text))
+        if cause.seeds:
+            return cause
     advice = "give a file, a model, PACKAGE==VERSION, an image id or URL, or a commit; --kind says which it is"
     raise PipelineError("nothing depends on it, by the records", text, f"no {kind or 'record'} matches", advice)
 
@@ -176,9 +148,7 @@ def _of_file(graph: Graph, text: str) -> dict[Vertex, str]:
                 seeds[node.path] = "its code"
         return seeds
     found: dict[Vertex, str] = {
-        node.path: f"read from {node.record['settings']['at']}"
-        for node in graph.nodes.values()
-        if node.stage == "source" and node.record is not None and _lists(node, path)
+        node.path: f"read from {node.at}" for node in graph.nodes.values() if node.at is not None and _lists(node, path)
     }
     study, label = path.parent.parent, f"{path.parent.name}/{path.name.partition('.manifest.json')[0]}"
     try:
@@ -194,8 +164,8 @@ def _of_file(graph: Graph, text: str) -> dict[Vertex, str]:
 
 def _lists(source: Node, path: Path) -> bool:
     """Whether a source was read from this file, or from files in this folder."""
-    at = _place(source)
-    if at is None or at.startswith((HUB, PACKAGE)) or "://" in at:
+    at = source.at or ""
+    if at.startswith((HUB, PACKAGE)) or "://" in at:
         return False
     for base in {source.study.parent.parent, ROOT, Path.cwd()}:
         root = Path(os.path.abspath(base / at.removeprefix(TORCHVISION)))
@@ -213,19 +183,14 @@ def _listed(source: Node) -> set[str]:
         return set()
 
 
-def _place(source: Node) -> str | None:
-    at = (source.record or {}).get("settings", {}).get("at")
-    return at if isinstance(at, str) else None
-
-
 def _of_model(graph: Graph, text: str) -> dict[Vertex, str]:
     """A source by its name, its location, or its repository with or without ``hub:`` and revision."""
     wanted = text.removeprefix(HUB)
     found: dict[Vertex, str] = {}
     for node in graph.nodes.values():
-        at = (_place(node) or "").removeprefix(HUB)
+        at = (node.at or "").removeprefix(HUB)
         if node.stage == "source" and wanted and wanted in (node.name, at, at.partition("@")[0]):
-            found[node.path] = f"read from {_place(node)}"
+            found[node.path] = f"read from {node.at}"
     return found
 
 
@@ -259,7 +224,10 @@ def _of_commit(graph: Graph, text: str) -> dict[Vertex, str]:
     return found
 
 
-def _of_row(graph: Graph, text: str, tokens: Collection[str]) -> tuple[dict[Vertex, str], Callable[[Node], bool]]:
+FINDERS = {Kind.FILE: _of_file, Kind.MODEL: _of_model, Kind.PACKAGE: _of_package, Kind.COMMIT: _of_commit}
+
+
+def _of_row(graph: Graph, text: str, tokens: Collection[str]) -> Cause:
     """The annotations with a row of this id or URL, and which artifacts made by row hold it."""
     import pyarrow.compute as pc
 
@@ -279,7 +247,7 @@ def _of_row(graph: Graph, text: str, tokens: Collection[str]) -> tuple[dict[Vert
         table = _read(node, BY_ROW[node.stage], ("image_id", "key")) if node.stage in BY_ROW else None
         return table is None or bool(pc.any(pc.is_in(table.column(0), _values(ids))).as_py())
 
-    return seeds, holds
+    return Cause(Kind.ROW, text, seeds, holds)
 
 
 def _values(texts: Iterable[str]) -> Any:
@@ -364,7 +332,7 @@ def impact(graph: Graph, cause: Cause) -> Impact:
     came_from = spread(graph, cause.seeds, cause.holds)
     artifacts = [
         Reached(node, *_chain(graph, cause, came_from, path))
-        for path, node in sorted(graph.listed.items())
+        for path, node in sorted(graph.nodes.items())
         if path in came_from
     ]
     numbers: list[Number] = []
@@ -374,7 +342,7 @@ def impact(graph: Graph, cause: Cause) -> Impact:
             numbers += _numbers(graph, cause, came_from, summary)
         except PipelineError as error:
             unknown[summary.path] = f"its numbers: {error}"
-    return Impact(cause, artifacts, numbers, len(graph.listed), unknown)
+    return Impact(cause, artifacts, numbers, len(graph.nodes), unknown)
 
 
 def spread(
@@ -406,8 +374,7 @@ def _chain(
 def _label(graph: Graph, vertex: Vertex) -> str:
     if isinstance(vertex, Missing):
         return f"{vertex.label} {short(vertex.sha256)}, no longer there"
-    node = graph.nodes[vertex]
-    return node.label if vertex in graph.listed else f"{node.stage}, key {short(node.name)} in the cache"
+    return graph.nodes[vertex].label
 
 
 def _numbers(graph: Graph, cause: Cause, came_from: Mapping[Vertex, Vertex | None], summary: Node) -> Iterator[Number]:
@@ -445,7 +412,7 @@ def _unknown(graph: Graph, came_from: Collection[Vertex]) -> dict[Path, str]:
             doubts[path] = f"made from {_label(graph, gone)}"
     found = spread(graph, doubts)
     texts = {path: doubts.get(path) or f"made from {_label(graph, found[path] or path)}" for path in found}
-    return {path: texts[path] for path in sorted(graph.listed) if path in texts and path not in came_from}
+    return {path: texts[path] for path in sorted(graph.nodes) if path in texts and path not in came_from}
 
 
 # As text and JSON ----------------------------------------------------------------------------------------------------

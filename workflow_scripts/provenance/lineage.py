@@ -78,11 +78,8 @@ def _made(path: Path, manifest: Path, record: Path, study: str | None) -> Made |
         if loaded.content and loaded.fault:
             advice = f"delete {path}" if study is None else repair_advice(manifest)
             raise PipelineError("damaged manifest or run record", manifest, loaded.fault, advice)
-    return (
-        Made(path, study, hashlib.sha256(found.data).hexdigest(), found.content, made.content)
-        if found.content
-        else None
-    )
+    sha256 = hashlib.sha256(found.data).hexdigest()
+    return Made(path, study, sha256, found.content, made.content) if found.content else None
 
 
 def recipe_of(work: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN, label_of, stage_and_name
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.bounded_json import Unfit, read_object
+from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.core.files.names import CACHE, CRATE
 from workflow_scripts.core.key import AROUND, root_hash
 from workflow_scripts.core.record import Loaded, load_manifest, load_record
@@ -92,6 +92,12 @@ class Node:
     def computation(self) -> dict[str, Any] | None:
         """The record of the computation itself: of an artifact from the cache, the original's."""
         return self.record and (self.record.get("original") or self.record)
+
+    @property
+    def at(self) -> str | None:
+        """Where a source was read from, as its run record says; None of other artifacts."""
+        at = (self.record or {}).get("settings", {}).get("at") if self.stage == "source" else None
+        return at if isinstance(at, str) else None
 
     def file(self, suffix: str) -> Path:
         """Path of the data file with ``suffix``."""
@@ -216,22 +222,17 @@ class Place:
 
 
 def locate(path: Path) -> Place:
-    """The artifact behind a data file, a manifest, a run record, a log, a folder of checkpoints, or a copy of one.
-
-    Copies are those in the cache, and those in the study's crate.
+    """The artifact behind a data file, a manifest, a run record, a log, a folder of checkpoints, or a cached file.
 
     Raises:
         PipelineError: there is no such file, or no manifest names it.
     """
     path = path.absolute()
-    manifest = path.name.endswith(MANIFEST) and path.is_file()
-    if manifest:
-        return Place(read_node(path), "")
-    for name in (path.name.removesuffix(RUN), path.name):
+    for name in (path.name.removesuffix(MANIFEST), path.name.removesuffix(RUN)):
         beside = path.with_name(name + MANIFEST)
         if beside.is_file():
             return Place(read_node(beside), "")
-    found = _cached(path) or _log(path) or _in_crate(path) or _data_file(path)
+    found = _cached(path) or _log(path) or _data_file(path)
     if found is None:
         what = "no artifact" if path.exists() else "no such file"
         raise PipelineError(what, path, "no manifest names it" if path.exists() else "it does not exist", ADVICE)
@@ -260,34 +261,15 @@ def _log(path: Path) -> Place | None:
     return Place(read_node(manifest), "") if manifest is not None and manifest.is_file() else None
 
 
-def _in_crate(path: Path) -> Place | None:
-    """The artifact behind ``<study>/crate/files/<stage>/...`` or ``<study>/crate/manifests/<stage>/<name>.json``."""
-    for folder in path.parents:
-        inner = path.relative_to(folder)
-        if folder.name != CRATE or len(inner.parts) < 3:
-            continue
-        if inner.parts[0] == "files":
-            return _data_file(folder.parent.joinpath(*inner.parts[1:]))
-        manifest = folder.parent / inner.parts[1] / f"{inner.name.removesuffix('.json')}{MANIFEST}"
-        if inner.parts[0] == "manifests" and manifest.is_file():
-            return Place(read_node(manifest), "")
-    return None
-
-
 def _cached(path: Path) -> Place | None:
     """The artifact of some study that stands for ``.cache/<stage>/<key>/...``."""
-    parts = path.parts
-    if CACHE not in parts or len(parts) < parts.index(CACHE) + 3:
+    if CACHE not in path.parts[:-2]:
         return None
-    at = parts.index(CACHE)
-    root, stage, key = Path(*parts[:at]), parts[at + 1], parts[at + 2]
-    inner = "/".join(parts[at + 3 :])
-    for record in sorted(root.glob(f"*/{stage}/*{RUN}")):
+    at = path.parts.index(CACHE)
+    stage, key, *inner = path.parts[at + 1 :]
+    for record in sorted(Path(*path.parts[:at]).glob(f"*/{stage}/*{RUN}")):
         manifest = record.with_name(record.name.removesuffix(RUN) + MANIFEST)
-        try:
-            same = read_object(record).get("key") == key
-        except (OSError, Unfit):
-            continue
-        if same and manifest.is_file():
-            return Place(read_node(manifest), inner.removeprefix("files/_") if inner.startswith("files/_") else "")
+        if (read_object_or_none(record) or {}).get("key") == key and manifest.is_file():
+            stored = "/".join(inner).partition("files/_")
+            return Place(read_node(manifest), stored[2])
     return None

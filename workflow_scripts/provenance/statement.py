@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +23,7 @@ from workflow_scripts.core.files.durable import write_atomic
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.provenance.crate.contents import public_text
 from workflow_scripts.provenance.nodes import Node, load, study_root
+from workflow_scripts.provenance.run_metadata import flat
 from workflow_scripts.provenance.summary_tables import CONTRASTS, KINDS, SUMMARY, has_verdict, read_rows
 
 TYPE, PREDICATE = "https://in-toto.io/Statement/v1", "urn:faithful-pairs:study:1"
@@ -39,17 +40,11 @@ class _Form(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", populate_by_name=True)
 
 
-class Digest(_Form):
-    """Of a whole study: its root hash."""
-
-    sha256: _Sha256
-
-
 class Subject(_Form):
-    """The study."""
+    """The study, with its root hash."""
 
     name: _Text
-    digest: Digest
+    digest: Annotated[dict[Literal["sha256"], _Sha256], Field(min_length=1)]
 
 
 class Finding(_Form):
@@ -128,7 +123,7 @@ def statement_of(study: Path) -> Statement:
         "predicate": {
             "contrasts": _findings(summary),
             "code": {"commits": commits, "changed": any(git.get("dirty") or git.get("diff") for git in gits)},
-            "models": {node.name: _model(node) for node in sorted(counted, key=lambda node: node.name) if _at(node)},
+            "models": {node.name: _model(node) for node in sorted(counted, key=lambda node: node.name) if node.at},
         },
     }
     return Statement.model_validate(contents)
@@ -146,12 +141,8 @@ def _findings(summary: Node) -> list[dict[str, Any]]:
     return [{name: row.get(name) for name in Finding.model_fields} for row in rows]
 
 
-def _at(node: Node) -> str | None:
-    return str((node.record or {}).get("settings", {}).get("at") or "") if node.stage == "source" else None
-
-
 def _model(node: Node) -> dict[str, str]:
-    return {"at": public_text(_at(node) or ""), "sha256": node.hash}
+    return {"at": public_text(node.at or ""), "sha256": node.hash}
 
 
 def read_statement(path: Path) -> tuple[Statement, bytes]:
@@ -261,28 +252,23 @@ def check_study(statement: Statement, study: Path) -> None:
     Raises:
         PipelineError: they do not; names the first difference.
     """
-    now, then = (one.model_dump(mode="json", by_alias=True) for one in (statement_of(study), statement))
+    now, then = (_flat(one.model_dump(mode="json", by_alias=True)) for one in (statement_of(study), statement))
     if now != then:
-        place, ours, stated = next(_differences(now, then))
+        place = next(name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name))
         advice = "the statement is of another study or another state of it, or was not made from its tables"
-        value = f"{place} is {canonical(ours)[:200]}, {canonical(stated)[:200]} is stated"
+        value = f"{place} is {canonical(now.get(place))[:200]}, {canonical(then.get(place))[:200]} is stated"
         raise PipelineError("the study is not the stated one", study, value, advice)
 
 
-def _differences(now: Any, then: Any, place: str = "") -> Any:
-    if isinstance(now, Mapping) and isinstance(then, Mapping):
-        for name in sorted(now.keys() | then.keys()):
-            yield from _differences(now.get(name), then.get(name), f"{place}.{name}".strip("."))
-    elif isinstance(now, list) and isinstance(then, list) and len(now) == len(then):
-        for number, (ours, stated) in enumerate(zip(now, then, strict=True)):
-            yield from _differences(ours, stated, f"{place}[{number}]")
-    elif now != then:
-        yield place, now, then
+def _flat(content: dict[str, Any]) -> dict[str, Any]:
+    predicate = content["predicate"]
+    return flat({**content, "predicate": {**predicate, "contrasts": dict(enumerate(predicate["contrasts"]))}})
 
 
 def as_text(statement: Statement, checks: Sequence[str]) -> str:
     """The outcome for people: what was checked, and what is stated."""
-    lines = [f"{statement.subject[0].name}: root {statement.subject[0].digest.sha256}", *(f"  {one}" for one in checks)]
+    study = statement.subject[0]
+    lines = [f"{study.name}: root {study.digest['sha256']}", *(f"  {one}" for one in checks)]
     for one in statement.predicate.contrasts:
         names = (one.contrast, one.method, one.augmentation, one.dataset, one.metric)
         interval = "" if one.low is None or one.high is None else f" [{one.low:.4g}, {one.high:.4g}]"

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -89,17 +89,14 @@ class Options:
 
 def sample(nodes: Sequence[Node], count: int, seed: int) -> list[Node]:
     """``count`` artifacts drawn with ``seed``: each stage once before one comes twice; in order of stage and name."""
-    chance = random.Random(seed)
-    by_stage: dict[str, list[Node]] = defaultdict(list)
-    for node in sorted(nodes, key=lambda node: str(node.path)):
-        by_stage[node.stage].append(node)
-    stages = sorted(by_stage)
-    chance.shuffle(stages)
-    for members in by_stage.values():
-        chance.shuffle(members)
-    depth = max((len(members) for members in by_stage.values()), default=0)
-    rounds = [by_stage[stage][turn] for turn in range(depth) for stage in stages if turn < len(by_stage[stage])]
-    return sorted(rounds[:count], key=lambda node: (node.stage, node.name))
+    drawn = random.Random(seed).sample(sorted(nodes, key=lambda node: str(node.path)), len(nodes))
+    before: Counter[str] = Counter()
+    turns = []
+    for node in drawn:
+        turns.append((before[node.stage], node))
+        before[node.stage] += 1
+    chosen = sorted(turns, key=lambda turn: turn[0])[:count]
+    return sorted((node for _, node in chosen), key=lambda node: (node.stage, node.name))
 
 
 def verify_all(nodes: Sequence[Node], options: Options) -> list[Verdict]:
@@ -160,7 +157,7 @@ def not_by_design(node: Node) -> str | None:
     inputs = {edge.name for edge in inputs_of(node)}
     if node.stage == "download" and "world" not in inputs:
         return "a second fetch depends on servers that may have changed or lost the images"
-    if node.stage == "source" and node.record and str(node.record.get("settings", {}).get("at", "")).startswith("http"):
+    if (node.at or "").startswith("http"):
         return "fetched by URL; its bytes are checked against the sha256 in the config"
     if node.stage == "crate":
         return "it contains times"
@@ -177,7 +174,7 @@ def _obstacle(node: Node, options: Options) -> str | None:
     if lacking := sorted({"settings", "unit", "code", "environment"} - record.keys()):
         return f"its run record lacks {', '.join(lacking)}"
     for edge in inputs_of(node):
-        if edge.node is not None and edge.node.stage == "source" and _place(edge.node) is None:
+        if edge.node is not None and edge.node.stage == "source" and edge.node.at is None:
             return f"its source {edge.name} has no run record that gives its location"
         if edge.path is None:
             return f"its source {edge.name} has no manifest that gives its location"
@@ -219,23 +216,17 @@ def command(node: Node, target: Path, options: Options) -> list[str]:
         words += ["--input", f"{name}={first}", *rest]
     sources = {name: nodes[0] for name, nodes in by_name.items() if nodes[0].stage == "source"}
     if sources:
-        words += ["--source", *(f"{name}={_place(one)}" for name, one in sources.items())]
+        words += ["--source", *(f"{name}={one.at}" for name, one in sources.items())]
     words += ["--device", options.device or where["device"], "--threads", str(options.threads or where["threads"])]
     return [*words, "--workers", str(options.workers)]
-
-
-def _place(source: Node) -> str | None:
-    """Recorded location of an external source, if its run record has it."""
-    at = (source.record or {}).get("settings", {}).get("at")
-    return at if isinstance(at, str) else None
 
 
 def start_folder(node: Node) -> Path:
     """Where the paths of the node's sources count from: beside the results, or in the checkout if those were moved."""
     beside = node.study.absolute().parent.parent
     nodes = [node, *(edge.node for edge in inputs_of(node) if edge.node is not None)]
-    wanted = [at for one in nodes if one.stage == "source" and (at := _place(one)) is not None]
-    local = [Path(at.removeprefix(TORCHVISION)) for at in wanted if not at.startswith((HUB, PACKAGE))]
+    wanted = [node.at for node in nodes if node.at is not None and not node.at.startswith((HUB, PACKAGE))]
+    local = [Path(at.removeprefix(TORCHVISION)) for at in wanted]
     return beside if all((beside / path).exists() for path in local) else ROOT
 
 
@@ -317,11 +308,7 @@ def _compare(node: Node, made: Node, suffix: str, changes: list[str], allowed: T
 
 
 def _told(changes: list[str]) -> str:
-    return (
-        ", ".join(changes)
-        if changes
-        else "though code, threads, processor, versions and variables are the recorded ones"
-    )
+    return ", ".join(changes) or "though code, threads, processor, versions and variables are the recorded ones"
 
 
 @dataclass(frozen=True)
@@ -419,10 +406,6 @@ def _column(name: str, column: Any) -> Iterator[tuple[str, np.ndarray]]:
         yield name, np.array([repr(value) for value in column.to_pylist()])
 
 
-def _read_npy(path: Path) -> Arrays:
-    return {"array": np.load(path, allow_pickle=False)}
-
-
 def _read_npz(path: Path) -> Arrays:
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
@@ -479,7 +462,7 @@ def _read_png(path: Path) -> Arrays:
 READERS: dict[str, Callable[[Path], Arrays]] = {
     ".parquet": _read_parquet,
     ".csv": _read_csv,
-    ".npy": _read_npy,
+    ".npy": lambda path: {"array": np.load(path, allow_pickle=False)},
     ".npz": _read_npz,
     ".safetensors": _read_safetensors,
     ".json": _read_json,

@@ -60,14 +60,9 @@ class Branch:
 
 
 class Chain:
-    """Builds the tree; reads every manifest once.
+    """Builds the tree, with one branch for the artifacts of one role and stage; reads every manifest once."""
 
-    Args:
-        together: join artifacts of one role and stage in one branch; else each has its own.
-    """
-
-    def __init__(self, together: bool = True) -> None:
-        self._together = together
+    def __init__(self) -> None:
         self._known: dict[Path, Node] = {}
         self._numbers: dict[tuple[Path, ...], int] = {}
         self._last = 0
@@ -95,11 +90,10 @@ class Chain:
         return Branch(number, role, tuple(nodes), tuple(faults), self.branches(found))
 
     def _grouped(self, inputs: list[Input]) -> list[tuple[str, list[Node], list[str]]]:
-        groups: dict[tuple[object, ...], tuple[str, dict[Path, Node], dict[str, None]]] = {}
+        groups: dict[tuple[str, str | None], tuple[str, dict[Path, Node], dict[str, None]]] = {}
         for edge in inputs:
             stage = edge.node.stage if edge.node else None
-            apart = () if self._together else (edge.path, edge.recorded_hash)
-            _, nodes, faults = groups.setdefault((edge.name, stage, *apart), (edge.name, {}, {}))
+            _, nodes, faults = groups.setdefault((edge.name, stage), (edge.name, {}, {}))
             if edge.node is not None:
                 nodes[edge.node.path] = self._known.setdefault(edge.node.path, edge.node)
             fault = _fault(edge)
@@ -220,9 +214,9 @@ class Why:
     accepted: tuple[dict[str, str], ...]
 
 
-def why(place: Place, cells: Sequence[Cell] = (), together: bool = True) -> Why:
+def why(place: Place, cells: Sequence[Cell] = ()) -> Why:
     """The chain behind a file; for rows of the summary, the chain behind what they were computed from."""
-    chain = Chain(together)
+    chain = Chain()
     if cells:
         sources = {one.path: one for cell in cells for one in cell.sources}
         branches = chain.branches(sources.values())
@@ -237,7 +231,9 @@ def why(place: Place, cells: Sequence[Cell] = (), together: bool = True) -> Why:
 def as_json(found: Why) -> dict[str, Any]:
     """Every artifact of the chain with its metadata; inputs by name, with recorded and current hash."""
     artifacts = {
-        node.label: {**run_metadata(node), "inputs": _inputs(node), "accepted": _acceptances([node], found.accepted)}
+        node.label: run_metadata(node)
+        | {"inputs": [{"name": edge.name, **_source(edge)} for edge in inputs_of(node)]}
+        | {"accepted": _acceptances([node], found.accepted)}
         for node in found.nodes
     }
     return {
@@ -254,10 +250,6 @@ def _acceptances(nodes: Sequence[Node], entries: Sequence[dict[str, str]]) -> li
     """Which edits of the code count as the code that made these artifacts of one stage."""
     codes = {(node.record or {}).get("code") for node in nodes}
     return [piece for piece in entries if nodes and piece["stage"] == nodes[0].stage and piece["counts_as"] in codes]
-
-
-def _inputs(node: Node) -> list[dict[str, Any]]:
-    return [{"name": edge.name, **_source(edge)} for edge in inputs_of(node)]
 
 
 def _source(one: Any) -> dict[str, Any]:
@@ -337,7 +329,7 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
         lines.append(("rows", rows_text(counts)))
     if not known:
         return lines
-    lines += [("from", str(place)) for node in nodes if (place := _place_outside(node)) is not None]
+    lines += [("from", redacted(node.at)) for node in nodes if node.at is not None]
     same, differ = shared([flat(run["settings"]) for run in known])
     shown = ", ".join(f"{name}={value_text(one)}" for name, one in same.items() if one not in UNSET)
     each = f"each its own: {', '.join(differ)}" if differ else ""
@@ -351,12 +343,6 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
     lines.append(("computed", _computed(known)))
     lines += [("cached", text) for text in [_cached(known)] if text]
     return lines
-
-
-def _place_outside(node: Node) -> str | None:
-    """Location of an external source; only its content is in the key."""
-    at = (node.record or {}).get("settings", {}).get("at") if node.stage == "source" else None
-    return None if at is None else redacted(str(at))
 
 
 def _computed(known: Sequence[dict[str, Any]]) -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from workflow_scripts.core.runtime import machine as module
 from workflow_scripts.core.runtime.environment import package_records
-from workflow_scripts.core.runtime.machine import ask, cards, cpu_model, determinism, git_state, machine
+from workflow_scripts.core.runtime.gpu import ask
+from workflow_scripts.core.runtime.machine import cards, cpu_model, determinism, git_state, machine
 
 
 @pytest.fixture
@@ -75,7 +76,8 @@ def test_the_cpu_model_is_read_from_cpuinfo(tmp_path: Path, text: str, name: str
 def test_gpu_models_are_queried_only_on_cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unknown = {"gpu_model": None, "driver": None}
     tool = tmp_path / "nvidia-smi"
-    tool.write_text('#!/bin/sh\necho "$@" > "$0.asked"\necho "NVIDIA A, 595.10"\necho "NVIDIA A, 595.10"\n')
+    line = 'echo "NVIDIA A, 595.10, 81559, 9.0"\n'
+    tool.write_text(f'#!/bin/sh\necho "$@" > "$0.asked"\n{line}{line}')
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")

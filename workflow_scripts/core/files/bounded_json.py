@@ -6,10 +6,8 @@ hashed and written again: valid Unicode, finite numbers, unique keys.
 """
 
 import json
-import math
 import os
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -104,27 +102,15 @@ def _no_number(text: str) -> None:
 
 def _check_values(content: Any) -> None:
     """Refuse what no record contains and what would fail later: deep nesting, infinite numbers, lone surrogates."""
-    level: list[Any] = [[content]]
+    level = [content]
     for _ in range(DEEPEST + 1):
-        below: list[Any] = []
-        for one in level:
-            values: Iterable[Any] = one
-            if isinstance(one, dict):
-                values = one.values()
-                _check_text("".join(one))
-            for value in values:
-                if isinstance(value, dict | list):
-                    below.append(value)
-                elif isinstance(value, str):
-                    _check_text(value)
-                elif isinstance(value, float) and not math.isfinite(value):
-                    raise Unfit("it contains a number that is not finite")
+        below = [value for value in level if isinstance(value, dict | list)]
         if not below:
-            return
-        level = below
-    raise Unfit(f"nested more than {DEEPEST} levels deep")
-
-
-def _check_text(text: str) -> None:
-    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-        raise Unfit("it contains text that is not Unicode")
+            break
+        level = [inner for value in below for inner in (value.values() if isinstance(value, dict) else value)]
+    else:
+        raise Unfit(f"nested more than {DEEPEST} levels deep")
+    try:
+        json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        raise Unfit("it contains text that is not Unicode, or a number that is not finite") from None

@@ -5,15 +5,16 @@ import importlib.util
 import logging
 import os
 import re
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.runtime.machine import ask
 
 log = logging.getLogger(__name__)
-QUERY = "name,driver_version,memory.total"
+SECONDS = 20  # timeout of nvidia-smi and git
+QUERY = "name,driver_version,memory.total,compute_cap"
 CUDA = re.compile(r"^cuda\b.*= '(\d+)\.", re.M)  # in torch/version.py
 LEAST_CAPABILITY = {12: 5.0, 13: 7.5}
 """Least compute capability of a major version of CUDA, from its release notes."""
@@ -32,28 +33,35 @@ SAID = (
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU: its name, the driver's version, its memory in MB, and its compute capability if the driver says it."""
+    """A GPU: its name, the driver's version, its memory in MB, and its compute capability."""
 
     name: str
     driver: str
     memory_mb: int
-    capability: float | None = None
+    capability: float
+
+
+def ask(*command: str) -> str | None:
+    """The output of a command; None if it is missing, fails, or takes too long."""
+    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        answer = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False, env=quiet)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.decode(errors="surrogateescape") if answer.returncode == 0 else None
 
 
 def visible_gpus() -> list[Gpu]:
     """Those that this process may use, a MIG device as its GPU; none if the driver's tool is missing or fails."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    command = ["nvidia-smi", *(["-i", visible] if visible else []), "--format=csv,noheader,nounits"]
-    # Tools of older drivers don't know the capability, and fail.
-    for query in (f"{QUERY},compute_cap", QUERY):
-        if answer := ask(*command, f"--query-gpu={query}"):
-            rows = [line.strip().rsplit(", ", query.count(",")) for line in answer.splitlines()]
-            return [_gpu(*row) for row in rows if len(row) > 2 and row[2].isdigit()]
-    return []
-
-
-def _gpu(name: str, driver: str, mebibytes: str, capability: str | None = None) -> Gpu:
-    return Gpu(name, driver, int(mebibytes) * 2**20 // 10**6, float(capability) if capability else None)
+    which = ["-i", visible] if visible else []
+    answer = ask("nvidia-smi", *which, f"--query-gpu={QUERY}", "--format=csv,noheader,nounits") or ""
+    rows = [line.strip().rsplit(", ", 3) for line in answer.splitlines()]
+    return [
+        Gpu(name, driver, int(mebibytes) * 2**20 // 10**6, float(capability))
+        for name, driver, mebibytes, capability in (row for row in rows if len(row) == 4)
+        if mebibytes.isdigit()
+    ]
 
 
 def cuda_of_driver() -> int | None:
@@ -82,7 +90,7 @@ def unusable(gpus: Sequence[Gpu], cuda: int | None, supported: int | None) -> It
             advice = "ask for a newer driver, or install a PyTorch that is built for an older CUDA"
             yield PipelineError("GPU driver too old", gpu.name, value, advice)
         lowest = LEAST_CAPABILITY.get(cuda or 0, 0.0)
-        if gpu.capability is not None and gpu.capability < lowest:
+        if gpu.capability < lowest:
             value = f"compute capability {gpu.capability}, but CUDA {cuda} needs {lowest}"
             advice = "use a newer GPU, or install a PyTorch that is built for an older CUDA"
             yield PipelineError("GPU too old", gpu.name, value, advice)
@@ -108,7 +116,7 @@ def check_gpus(stage: str, needed_mb: int) -> None:
     for gpu in gpus:
         log.info(
             "GPU: %s, compute capability %s, %s MB, driver %s; PyTorch is built for CUDA %s",
-            gpu.name, gpu.capability or "unknown", f"{gpu.memory_mb:,}", gpu.driver, cuda,
+            gpu.name, gpu.capability, f"{gpu.memory_mb:,}", gpu.driver, cuda,
         )  # fmt: skip
     if gpus and needed_mb:
         log.info("about %s MB of a GPU are needed", f"{needed_mb:,}")

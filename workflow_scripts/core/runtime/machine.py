@@ -5,10 +5,10 @@ import os
 import platform
 import resource
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -21,10 +21,10 @@ from workflow_scripts.core.runtime.environment import (
     recorded_variables,
     versions,
 )
+from workflow_scripts.core.runtime.gpu import ask, visible_gpus
 from workflow_scripts.core.runtime.precision import TF32, current_switches
 
 DETERMINISM_VARIABLES = ("PYTHONHASHSEED", "CUBLAS_WORKSPACE_CONFIG", TF32, *THREAD_VARIABLES)
-SECONDS = 20  # timeout of git and nvidia-smi
 # The same changes give the same text under any git configuration.
 _PLAIN_DIFF = ("-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false", "-c", "diff.algorithm=myers")
 _DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--full-index", "-U3", "HEAD")
@@ -56,17 +56,12 @@ def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
 
 def _loaded() -> set[str]:
     """Installed distributions whose module of the same name is loaded: perhaps incomplete, but never wrong."""
-    top = {name.lower() for name in sys.modules.keys() - sys.stdlib_module_names if "." not in name}
-    return {str(one.metadata["Name"]) for one in _distributions(top)}
-
-
-def _distributions(modules: Iterable[str]) -> Iterable[metadata.Distribution]:
-    for name in modules:
-        if not name.startswith("_"):
-            try:
-                yield metadata.distribution(name)
-            except (metadata.PackageNotFoundError, ValueError):
-                continue
+    found = set()
+    for name in {name.lower() for name in sys.modules.keys() - sys.stdlib_module_names if "." not in name}:
+        with suppress(metadata.PackageNotFoundError, ValueError):
+            if not name.startswith("_"):
+                found.add(str(metadata.distribution(name).metadata["Name"]))
+    return found
 
 
 def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str | None:
@@ -84,15 +79,8 @@ def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str | None:
 
 def cards(device: str) -> dict[str, Any]:
     """``gpu_model`` (names of the visible GPUs) and ``driver``, both null on the CPU."""
-    unknown: dict[str, Any] = {"gpu_model": None, "driver": None}
-    if device != "cuda":
-        return unknown
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    which = ["-i", visible] if visible else []
-    answer = ask("nvidia-smi", *which, "--query-gpu=name,driver_version", "--format=csv,noheader")
-    lines = [line.rsplit(",", 1) for line in (answer or "").splitlines() if "," in line]
-    known = {"gpu_model": [name.strip() for name, _ in lines], "driver": lines[0][1].strip()} if lines else {}
-    return unknown | known
+    gpus = visible_gpus() if device == "cuda" else []
+    return {"gpu_model": [gpu.name for gpu in gpus] or None, "driver": gpus[0].driver if gpus else None}
 
 
 def determinism() -> dict[str, Any]:
@@ -105,16 +93,6 @@ def determinism() -> dict[str, Any]:
     if torch is not None:
         found["torch_threads"] = torch.get_num_threads()
     return found | current_switches()
-
-
-def ask(*command: str) -> str | None:
-    """The output of a command; None if it is missing, fails, or takes too long."""
-    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-    try:
-        answer = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False, env=quiet)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.decode(errors="surrogateescape") if answer.returncode == 0 else None
 
 
 def git_state(root: Path = ROOT) -> dict[str, Any]:

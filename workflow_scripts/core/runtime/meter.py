@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -152,19 +152,14 @@ def current() -> Meter:
     return _Current.meter
 
 
-def fed(batches: Iterable[T], size: Callable[[T], int] | None = None) -> Iterator[T]:
+def fed(batches: Iterable[T], size: Callable[[Any], int] = len) -> Iterator[T]:
     """Yield what a job works on, and measure how long it waits for it and how many images it gets.
 
     Args:
         batches: what is waited for; None ends it.
-        size: number of images in one of them; its length if not given.
+        size: number of images in one of them.
     """
-
-    def length(batch: T) -> int:
-        assert isinstance(batch, Sized)
-        return len(batch)
-
-    return _Current.meter.feed(iter(batches), size or length)
+    return _Current.meter.feed(iter(batches), size)
 
 
 @contextmanager

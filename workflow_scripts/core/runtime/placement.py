@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 
-from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.runtime.machine import ask
+from workflow_scripts.core.runtime.gpu import ask
 
 log = logging.getLogger(__name__)
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -56,10 +55,7 @@ def candidates() -> list[str]:
     """UUIDs of the GPUs and MIG devices that this process may use, by ``CUDA_VISIBLE_DEVICES``; SLURM sets it too.
 
     Numbers in the variable count the GPUs as the driver lists them. As CUDA does, entries after the first one that
-    names no GPU are ignored.
-
-    Raises:
-        PipelineError: an entry is the beginning of several UUIDs.
+    names no GPU by its number or its whole UUID are ignored.
     """
     by_gpu, visible = listed(), os.environ.get(VISIBLE)
     every = list(chain.from_iterable(by_gpu))
@@ -70,10 +66,7 @@ def candidates() -> list[str]:
         if entry.isdigit():
             named = by_gpu[int(entry)] if int(entry) < len(by_gpu) else []
         else:
-            named = [entry] if entry in every else [one for one in every if entry and one.startswith(entry)]
-            if len(named) > 1:
-                advice = f"give more of the UUID, since {' and '.join(named)} begin with this"
-                raise PipelineError("ambiguous GPU", VISIBLE, entry, advice)
+            named = [entry] if entry in every else []
         if not named:
             break
         found += [one for one in named if one not in found]

@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import json
 import logging
 import os
 import re
@@ -34,14 +33,13 @@ class StagedImages(TarImages):
     Args:
         images: on the shared file system.
         copies: number of a tar -> its copy.
-        lost: file to which each process that gives up a copy appends a line of JSON: the tar, and the reason.
 
-    Images are verified when they are read, from whichever file. A copy that can't be read, or that is
-    damaged, is not used any more and removed.
+    Images are verified when they are read, from whichever file. A copy that can't be read, or that is damaged, is named
+    in the log, not used any more and removed.
     """
 
-    def __init__(self, images: TarImages, copies: Mapping[int, Path], lost: Path) -> None:
-        self.copies, self.lost = dict(copies), lost
+    def __init__(self, images: TarImages, copies: Mapping[int, Path]) -> None:
+        self.copies = dict(copies)
         super().__init__(images.tars, images.tar, images.offset, images.size, images.sha256)
 
     def _start(self) -> None:
@@ -72,8 +70,6 @@ class StagedImages(TarImages):
         log.warning("%s in %s; reading %s instead", reason, self.copies[which], self.tars[which])
         with suppress(OSError):
             self.copies[which].unlink(missing_ok=True)
-        with suppress(OSError), open(self.lost, "a") as file:
-            file.write(json.dumps({"file": str(self.tars[which]), "reason": reason}) + "\n")
 
 
 @dataclass
@@ -103,16 +99,13 @@ def own_folder(folder: str) -> Path | None:
 
 
 @contextmanager
-def staged(
-    images: TarImages, folder: str, most: int, lost: Path, stop: Callable[[], None]
-) -> Iterator[tuple[TarImages, Report]]:
+def staged(images: TarImages, folder: str, most: int, stop: Callable[[], None]) -> Iterator[tuple[TarImages, Report]]:
     """The same images, read from copies on this node as far as there is room; they are locked during the block.
 
     Args:
         images: on a shared file system.
         folder: on a disk of the node, or in its memory; may contain variables such as ``$TMPDIR``.
         most: bytes of all copies in it.
-        lost: see :class:`StagedImages`.
         stop: called while waiting and copying; raises to end that.
 
     Raises:
@@ -132,7 +125,7 @@ def staged(
         report.seconds = round(time.monotonic() - start, 3)
         others = ", ".join(f"{reason} {count}" for reason, count in report.on_shared.items())
         log.info("%d files are read from %s; from the shared file system: %s", report.files, place, others or "none")
-        yield StagedImages(images, copies, lost), report
+        yield StagedImages(images, copies), report
     finally:
         store.close()
 

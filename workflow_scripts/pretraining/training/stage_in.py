@@ -13,7 +13,7 @@ from workflow_scripts.core.stage_in.stage_in import note_folder, staged
 from workflow_scripts.pretraining.training.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.training.plan import Plan
 
-REPORT, LOST = "stage-in-{}.json", "stage-in-lost-{}.jsonl"  # of each process
+REPORT = "stage-in-{}.json"  # of each process
 
 
 @contextmanager
@@ -29,9 +29,8 @@ def staged_plan(plan: Plan, interrupt: Interrupt, rank: int = 0) -> Iterator[Pla
         PipelineError: a shard or pack is missing, or its manifest is damaged.
         OSError: one of them can't be read.
     """
-    wanted, report_file, lost = plan.settings.stage_in, plan.work / REPORT.format(rank), plan.work / LOST.format(rank)
-    for earlier in (report_file, lost):  # of a start before this one
-        earlier.unlink(missing_ok=True)
+    wanted, report_file = plan.settings.stage_in, plan.work / REPORT.format(rank)
+    report_file.unlink(missing_ok=True)  # of a start before this one
     if wanted is None:
         yield plan
         return
@@ -41,7 +40,7 @@ def staged_plan(plan: Plan, interrupt: Interrupt, rank: int = 0) -> Iterator[Pla
             raise SystemExit(TERMINATED)
 
     note_folder(results_root(plan.images.tars[0]), wanted.folder)
-    with staged(plan.images, wanted.folder, int(wanted.max_gb * 1e9), lost, stop) as (images, report):
+    with staged(plan.images, wanted.folder, int(wanted.max_gb * 1e9), stop) as (images, report):
         # Not synced: an attempt after a crash writes its own.
         report_file.write_text(json.dumps(asdict(report)))
         yield replace(plan, images=images)
@@ -59,12 +58,10 @@ def stage_in_facts(work: Path) -> dict[str, Any]:
     on_shared: Counter[str] = Counter()
     for report in reports:
         on_shared |= Counter(report["on_shared"])
-    lines = {line for path in work.glob(LOST.format("*")) for line in path.read_text().splitlines()}
     return {
         "files": max(report["files"] for report in reports),
         "bytes": max(report["bytes"] for report in reports),
         "copied_bytes": sum(report["copied"] for report in reports),
         "seconds": max(report["seconds"] for report in reports),
         "on_shared": dict(on_shared),
-        "lost": dict(Counter(json.loads(line)["reason"] for line in sorted(lines))),
     }

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from mimetypes import MimeTypes
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +22,6 @@ from workflow_scripts.provenance.crate.contents import (
     README,
     README_TEXT,
     ROOT_ID,
-    STATEMENT,
     WORKFLOW,
     Published,
     goes_along,
@@ -47,24 +47,17 @@ DESCRIPTION = (
     "Every job of the study with its parameters, times, inputs and outputs. Large files, and files with a row "
     "for each post, picture or test item, are named by sha256 and not in the crate."
 )
-FORMATS = {
-    ".json": "application/json",
-    ".csv": "text/csv",
-    ".png": "image/png",
-    ".svg": "image/svg+xml",
-    ".pdf": "application/pdf",
-    ".tex": "text/x-tex",
-    ".html": "text/html",
+FORMATS = MimeTypes()  # those that Python knows; no file of the machine is read
+for suffix, kind in {
     ".parquet": "application/vnd.apache.parquet",
-    ".tar": "application/x-tar",
-    ".zip": "application/zip",
     ".npy": "application/x-npy",
     ".npz": "application/x-npz",
     ".smk": "text/x-snakemake",
     ".yaml": "application/yaml",
     ".md": "text/markdown",
-}
-SIGNED = dict(zip(STATEMENT, ("application/vnd.in-toto+json", "text/plain"), strict=True))
+    ".tex": "text/x-tex",
+}.items():
+    FORMATS.add_type(kind, suffix)
 # Name -> field of the run record or of its figures, and the unit's code in UN/CEFACT Recommendation 20.
 USAGE = {
     "wall time": ("seconds", "SEC"),
@@ -73,6 +66,7 @@ USAGE = {
     "peak memory of all processes": ("memory_peak_bytes", "AD"),
     "peak GPU memory": ("gpu_peak_bytes", "AD"),
 }
+TYPES = {bool: "Boolean", int: "Integer", float: "Float"}
 MACHINE = ("python", "cpu_model", "gpu_model", "driver")
 Reference = dict[str, str]
 
@@ -104,7 +98,7 @@ class Graph:
     def file(self, identifier: str, name: str, sha256: str, size: int, /, **values: Any) -> str:
         """Add a file, of the crate if its identifier is a path."""
         self.link(ROOT_ID, "hasPart", identifier)
-        kind = next((kind for suffix, kind in FORMATS.items() if name.endswith(suffix)), "application/octet-stream")
+        kind = FORMATS.guess_type(name)[0] or "application/octet-stream"
         described = {"name": name, "sha256": sha256, "contentSize": str(size), "encodingFormat": kind}
         return self.put(identifier, "File", **described | values)
 
@@ -148,7 +142,6 @@ def describe(
     license_text: str,
     published: Published,
     limit: int,
-    signed: Mapping[str, bytes],
     root: Path = PROJECT,
 ) -> Crate:
     """The crate of a study.
@@ -159,7 +152,6 @@ def describe(
         license_text: licence of the study.
         published: which data files may be included.
         limit: maximum size in bytes of included data files.
-        signed: name in the crate -> bytes of the study's signed statement and its signature, if there is one.
         root: the project, whose Snakefile and rules are included.
     """
     ordered = in_order(nodes)
@@ -168,9 +160,6 @@ def describe(
     _describe_study(graph, ordered, study, license_text)
     for path in (root / WORKFLOW, *sorted(root.glob("rules/*.smk"))):
         files[path.relative_to(root).as_posix()] = path, _describe_recipe(graph, path, root)
-    for name, data in signed.items():
-        sha256, about = hashlib.sha256(data).hexdigest(), {"about": ref(ROOT_ID), "encodingFormat": SIGNED[name]}
-        graph.file(name, "What the study found, signed", sha256, len(data), **about)
     _describe_run(graph, ordered)
     for node in ordered:
         along = {
@@ -237,7 +226,7 @@ def _describe_recipe(graph: Graph, path: Path, root: Path) -> str:
     """The Snakefile or a file of rules; gives its sha256."""
     data, name = path.read_bytes(), path.relative_to(root).as_posix()
     sha256 = hashlib.sha256(data).hexdigest()
-    kinds = {"@type": ["File", "SoftwareSourceCode"], "encodingFormat": FORMATS[".smk"]}
+    kinds = {"@type": ["File", "SoftwareSourceCode"], "encodingFormat": "text/x-snakemake"}
     graph.file(name, name, sha256, len(data), **kinds)
     return sha256
 
@@ -245,11 +234,9 @@ def _describe_recipe(graph: Graph, path: Path, root: Path) -> str:
 def _describe_run(graph: Graph, nodes: Sequence[Node]) -> None:
     """The workflow, its run as a whole, and the engine's run that held its steps."""
     commits = {((node.computation or {}).get("git") or {}).get("commit") for node in nodes}
-    about: dict[str, Any] = {"name": "Faithful Pairs", "programmingLanguage": ref(LANGUAGE)}
-    about["conformsTo"] = ref(BIOSCHEMAS)
-    about["@type"] = ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]
-    about["version"] = commits.pop() if len(commits) == 1 else None
-    graph.put(WORKFLOW, "File", **about)
+    kinds = {"@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]}
+    about = {"conformsTo": ref(BIOSCHEMAS), "version": commits.pop() if len(commits) == 1 else None}
+    graph.put(WORKFLOW, "File", name="Faithful Pairs", programmingLanguage=ref(LANGUAGE), **about, **kinds)
     times = {**_times(nodes), "actionStatus": COMPLETED}
     said = f"{len(nodes)} jobs; from the first one's start to the last one's end."
     graph.put(RUN, "CreateAction", name="Run of the study", instrument=ref(WORKFLOW), description=said, **times)
@@ -293,7 +280,7 @@ def _files(graph: Graph, node: Node, along: Collection[str]) -> Iterator[str]:
     """Its manifest and data files, of which the crate has copies of some."""
     manifest = quote(manifest_path(node))
     graph.file(manifest, f"manifest of {node.label}", node.hash, len(node.manifest_file.data))
-    graph.put(manifest, "File", encodingFormat=FORMATS[".json"])
+    graph.put(manifest, "File", encodingFormat="application/json")
     _example(graph, manifest, "output", node.stage, "manifest", "File")
     yield manifest
     for suffix, file in sorted(node.files.items()):
@@ -331,7 +318,7 @@ def _parameters(graph: Graph, node: Node, made: Mapping[str, Any]) -> Iterator[s
             text = value if isinstance(value, str) else canonical(value)
             identifier = local("value", node.stage, name, digest(value)[:12])
             yield graph.put(identifier, "PropertyValue", name=name, value=text)
-            _example(graph, identifier, "setting", node.stage, name, _type_of(value))
+            _example(graph, identifier, "setting", node.stage, name, TYPES.get(type(value), "Text"))
 
 
 def _example(graph: Graph, identifier: str, kind: str, stage: str, name: str, value_type: str) -> None:
@@ -339,14 +326,6 @@ def _example(graph: Graph, identifier: str, kind: str, stage: str, name: str, va
     parameter = graph.put(local(kind, stage, name), "FormalParameter", name=name, additionalType=value_type)
     graph.link(local("stage", stage), "output" if kind == "output" else "input", parameter)
     graph.link(identifier, "exampleOfWork", parameter)
-
-
-def _type_of(value: Any) -> str:
-    if isinstance(value, bool):
-        return "Boolean"
-    if isinstance(value, int):
-        return "Integer"
-    return "Float" if isinstance(value, float) else "Text"
 
 
 def _describe_stages(graph: Graph, nodes: Sequence[Node]) -> None:
