@@ -59,9 +59,3 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
 def _statistics(device: torch.device) -> torch.Tensor:
     """Means and deviations (2, 3): one copy to a GPU for all batches."""
     return torch.tensor((MEAN, STD), device=device)
-
-
-def normalise_planes(planes: torch.Tensor, white: float) -> None:
-    """What :func:`normalise` does, in place and on planes (n, 3, h, w) float32 in 0..``white``."""
-    for plane, mean, std in zip(planes.unbind(1), MEAN, STD, strict=True):
-        torch.add(plane.new_full((), -mean / std), plane, alpha=1 / (std * white), out=plane)

@@ -71,14 +71,13 @@ class Network(nn.Module):
         embed: Embed,
         loss: Loss,
         weigh: PairWeights | None = None,
-        compiled: bool = False,
     ) -> None:
         super().__init__()
         self.backbone, self.heads, self.weigh = backbone, nn.ModuleDict(heads), weigh
         self.embed, self.loss = embed, loss
         self._mixed: torch.autocast | None = None
         for module in (self.backbone, *self.heads.values()):
-            self._in_mixed_precision(module, compiled)
+            self._in_mixed_precision(module)
 
     def forward(self, batch: Batch, gradients: Sequence[torch.Tensor | None] | None = None) -> torch.Tensor:
         """This process's part of a batch -> scalar loss.
@@ -119,8 +118,8 @@ class Network(nn.Module):
         finally:
             self._mixed = None
 
-    def _in_mixed_precision(self, module: nn.Module, compiled: bool) -> None:
-        plain: Callable[..., torch.Tensor] = torch.compile(module.forward) if compiled else module.forward
+    def _in_mixed_precision(self, module: nn.Module) -> None:
+        plain: Callable[..., torch.Tensor] = module.forward
 
         def forward(*inputs: torch.Tensor) -> torch.Tensor:
             if self._mixed is None:

@@ -43,7 +43,7 @@ INSTEAD = {name: other for pair in EITHER for name, other in (pair, pair[::-1])}
 BY_CAPTION: tuple[PairKind, ...] = ("language", "caption")
 """Kinds of pairs that are right only as far as captions describe their images."""
 BY_NAME = re.compile(TRAINED_BY_NAME)
-Tracker = Literal["tensorboard", "trackio", "wandb"]
+Tracker = Literal["tensorboard", "wandb"]
 
 
 def _by_name(name: str) -> str:
@@ -251,9 +251,8 @@ class _Run(PairSettings, HardwareSettings):
         None,
         exclude_if=not_,
         description="experiment tracker that also shows the curve (docs/output.md). tensorboard: event files in "
-        "results/.trackers/tensorboard, never a network request; trackio: a database in results/.trackers/trackio "
-        "unless its environment variables say otherwise; wandb: Weights & Biases, offline in results/.trackers/wandb "
-        "unless WANDB_MODE is set; null: none",
+        "results/.trackers/tensorboard, never a network request; wandb: Weights & Biases, offline in "
+        "results/.trackers/wandb unless WANDB_MODE is set; null: none",
         examples=["tensorboard"],
     )
 

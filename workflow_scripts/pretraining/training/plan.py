@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
@@ -196,18 +195,13 @@ def learned_rows(plan: Plan) -> tuple[dict[Signal, Rows], Sizes]:
         sizes = sizes._replace(vocabulary=text.vocabulary, end=text.end, context=text.context)
     if "caption_ids" in learns:
         assert plan.captions is not None
-        rows["caption_ids"] = _of_rows(plan.captions)
+        rows["caption_ids"] = plan.captions.__getitem__
     if "vectors" in learns:
-        vectors = plan.vectors
-        assert vectors is not None
-        rows["vectors"] = lambda positions: torch.from_numpy(vectors[positions])
-        sizes = sizes._replace(vectors=vectors.width)
+        assert plan.vectors is not None
+        rows["vectors"] = plan.vectors.__getitem__
+        sizes = sizes._replace(vectors=plan.vectors.width)
     if "labels" in learns:
         assert plan.labels is not None
-        rows["labels"] = _of_rows(plan.labels)
+        rows["labels"] = plan.labels.__getitem__
         sizes = sizes._replace(labels=int(plan.labels.max()) + 1)
     return rows, sizes
-
-
-def _of_rows(values: np.ndarray) -> Rows:
-    return lambda positions: torch.from_numpy(values[positions])

@@ -77,19 +77,12 @@ def _architectures(start: Start) -> Iterator[Finding]:
 
 
 def _several_gpus(start: Start) -> Iterator[Finding]:
-    """Runs that may gain little by their GPUs, or do with them what nobody has tried."""
+    """Runs that may gain little by their GPUs."""
     if start.local and gpus() == 0:
         return
     runs = [job.unit["run"] for job in start.jobs if job.stage == "pretrain"]
     if (error := few_pairs(start.units, runs)) is not None:
         yield Finding(error, False)
-    for run in runs:
-        settings = start.units.trainings[run].settings
-        if settings.compile and settings.gpus > 1:
-            value = f"compile, and processes is {settings.processes}"
-            advice = "nobody has tried this on GPUs: watch the first steps, or set compile to false"
-            yield Finding(PipelineError("untried settings", f"settings of run {run}", value, advice), False)
-            return
 
 
 def _gpus(start: Start) -> Iterator[Finding]:
