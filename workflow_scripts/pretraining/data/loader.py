@@ -98,23 +98,6 @@ def on_device(values: torch.Tensor, device: torch.device | str) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """The images that a step shows, and its random numbers.
-
-    Attributes:
-        positions: (b,) int64, of the sources in ``Pairing.sources``.
-        rows: (v, b) int64, of the image that each view shows.
-        partners: (n, b) int64, rows of the partners of the pairs.
-        uniform: (v, b, DRAWS) float64.
-    """
-
-    positions: np.ndarray
-    rows: np.ndarray
-    partners: np.ndarray
-    uniform: np.ndarray
-
-
-@dataclass(frozen=True)
 class Batches:
     """Makes this process's part of each batch, b pairs with v views.
 
@@ -149,8 +132,13 @@ class Batches:
         """Shape of the pixels of a batch: (v, b, size, size, 3)."""
         return len(self.views), self.order.batch // self.part[1], self.size, self.size, 3
 
-    def drawn(self, step: int) -> Drawn:
-        """What step ``step``, counted from 1, shows."""
+    def __getitem__(self, step: int) -> CutBatch:
+        """This process's pairs of step ``step``, counted from 1.
+
+        Raises:
+            PipelineError: an image is damaged.
+            OSError: an image can't be read.
+        """
         share = self.shape[1]
         first = self.part[0] * share
         positions = self.order.positions(step)[first : first + share]
@@ -158,19 +146,23 @@ class Batches:
         number = 1 + max((view.partner for view, _ in self.views if view.image == "partner"), default=-1)
         partners = self.pairing.partners(positions, uniform[0, :, PARTNER], number)
         sources = self.pairing.sources[positions]
-        rows = [sources if view.image == "source" else partners[view.partner] for view, _ in self.views]
-        return Drawn(positions, np.stack(rows), partners, uniform)
+        shown = [sources if view.image == "source" else partners[view.partner] for view, _ in self.views]
+        learned: dict[str, np.ndarray] = {name: read(positions) for name, read in self.learned.items()}
+        if self.faithfulness is not None:
+            learned["scores"] = of_pairs(self.faithfulness, sources, partners)
+        augmentations = [augmentation for _, augmentation in self.views]
+        colours = [
+            changes(numbers, augmentation.blur == "old_kornia") if augmentation.colour else None
+            for numbers, augmentation in zip(uniform, augmentations, strict=True)
+        ]
+        pixels = self._pixels(np.stack(shown), uniform)
+        return CutBatch(pixels, colours, augmentations[0].blur_kernel, step, learned)
 
-    def __getitem__(self, step: int) -> CutBatch:
-        """This process's pairs of step ``step``; each image is read and decoded once.
-
-        Raises:
-            PipelineError: an image is damaged.
-            OSError: an image can't be read.
-        """
-        drawn, pixels = self.drawn(step), torch.empty(self.shape, dtype=torch.uint8)
-        rows, shown = np.unique(drawn.rows, return_inverse=True)
-        places = np.split(np.argsort(shown, axis=None, kind="stable"), np.bincount(shown.ravel()).cumsum()[:-1])
+    def _pixels(self, shown: np.ndarray, uniform: np.ndarray) -> torch.Tensor:
+        """Crops of the images in the rows (v, b) ``shown``, each read and decoded once: see :class:`CutBatch`."""
+        pixels = torch.empty(self.shape, dtype=torch.uint8)
+        rows, inverse = np.unique(shown, return_inverse=True)
+        places = np.split(np.argsort(inverse, axis=None, kind="stable"), np.bincount(inverse.ravel()).cumsum()[:-1])
         kept = {row: self.decoded[row] for row in rows.tolist() if row in self.decoded}  # other threads add to it
         missing = [row for row in rows.tolist() if row not in kept]
         with closing(mapped(self.images.bytes, missing, READERS)) as read:
@@ -180,23 +172,10 @@ class Batches:
                     image = self.images.decoded(row, next(read))
                     if self.keep:
                         self.decoded[row] = image
-                for view, place in zip(*np.unravel_index(at, drawn.rows.shape), strict=True):
-                    augmentation = self.views[view][1]
-                    crop = cropped(image, augmentation, drawn.uniform[view, place], self.size)
+                for view, place in zip(*np.unravel_index(at, shown.shape), strict=True):
+                    crop = cropped(image, self.views[view][1], uniform[view, place], self.size)
                     pixels[view, place] = crop.permute(1, 2, 0)
-        return self._batch(step, drawn, pixels)
-
-    def _batch(self, step: int, drawn: Drawn, pixels: torch.Tensor) -> CutBatch:
-        learned: dict[str, np.ndarray] = {name: read(drawn.positions) for name, read in self.learned.items()}
-        if self.faithfulness is not None:
-            sources = self.pairing.sources[drawn.positions]
-            learned["scores"] = of_pairs(self.faithfulness, sources, drawn.partners)
-        augmentations = [augmentation for _, augmentation in self.views]
-        colours = [
-            changes(uniform, augmentation.blur == "old_kornia") if augmentation.colour else None
-            for uniform, augmentation in zip(drawn.uniform, augmentations, strict=True)
-        ]
-        return CutBatch(pixels, colours, augmentations[0].blur_kernel, step, learned)
+        return pixels
 
 
 class _Caught:
