@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch.utils._pytree import tree_map_only
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
@@ -178,7 +178,7 @@ class Batches:
         return pixels
 
 
-class _Caught:
+class _Caught(Dataset[CutBatch | Exception]):
     """Batches, or the error instead of one, which would lose its fields on its way from a loader process."""
 
     def __init__(self, batches: Batches) -> None:
@@ -206,8 +206,8 @@ def load(batches: Batches, steps: range, workers: int, pin: bool = False) -> Gen
         RuntimeError: a process has died.
     """
     if workers == 1 or batches.keep:
-        with closing(mapped(batches.__getitem__, steps, workers, workers + 1)) as made:
-            yield from made
+        with closing(mapped(batches.__getitem__, steps, workers, workers + 1)) as loaded:
+            yield from loaded
         return
     # Forked processes share the memory of indices, which hold millions of rows.
     loader = DataLoader(
