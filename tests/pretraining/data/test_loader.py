@@ -186,3 +186,4 @@ def test_an_error_in_a_process_is_the_error_of_the_run(several: Batches) -> None
     several.images.tars[0].unlink()
     with pytest.raises(FileNotFoundError, match=r"images\.tar"):
         list(load(several, STEPS, workers=2))
+    assert not multiprocessing.active_children()  # an error may live on, which would keep them

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -221,13 +221,19 @@ def load(batches: Batches, steps: range, workers: int, pin: bool = False) -> Gen
     )
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # a cluster sends them to all processes of a job
     try:
-        made = iter(loader)
+        made: Any = iter(loader)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    for batch in made:
-        if isinstance(batch, Exception):
-            raise batch
-        yield batch
+    try:
+        for batch in made:
+            if isinstance(batch, Exception):
+                raise batch
+            yield batch
+    finally:
+        # At once, as a traceback may keep the iterator. Its own end is SIGTERM, which is blocked in them.
+        made._shutdown_workers()
+        for worker in made._workers:
+            worker.kill()
 
 
 def _same(batch: CutBatch | Exception) -> CutBatch | Exception:
