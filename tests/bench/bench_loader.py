@@ -43,10 +43,9 @@ from workflow_scripts.acquisition.shards.pack_file import shrink
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.data.crops import FLIP, crop_boxes, draws
-from workflow_scripts.pretraining.data.loader import Batches, Order
+from workflow_scripts.pretraining.data.crops import FLIP, crop_box, draws
+from workflow_scripts.pretraining.data.loader import Batches, Order, load
 from workflow_scripts.pretraining.data.pairing import Pairing, with_itself
-from workflow_scripts.pretraining.data.ring import load
 from workflow_scripts.pretraining.method import TWO_VIEWS
 
 PHOTOS, LONGER, SIZE, BATCH = 256, 512, 224, 64
@@ -124,7 +123,7 @@ def ours(images: TarImages, kind: Kind, processes: int) -> Iterator[object]:
         partners = PHOTOS + np.random.default_rng(1).permutation(PHOTOS)
         pairing = Pairing(np.arange(PHOTOS), np.arange(PHOTOS + 1), partners)
     batches = Batches(images, False, pairing, Order(PHOTOS, BATCH, 0), views, SIZE, 0)
-    return load(batches, lambda batch: batch.step, range(1, 10**6), processes, 1)
+    return load(batches, range(1, 10**6), processes)
 
 
 def bare(files: list[bytes], kind: Kind, processes: int) -> Iterator[int]:
@@ -156,7 +155,7 @@ def _loop(link: Connection, files: list[bytes], kind: Kind, number: int) -> None
     uniform = [draws(number, 1, view, 0, len(files)) for view in (0, 1)]
     area = AUGMENTATIONS[kind.augmentation].area
     assert area is not None
-    boxes = [crop_boxes(one, sizes[:, 0], sizes[:, 1], area).tolist() for one in uniform]
+    boxes = [[crop_box(row, *size, area) for row, size in zip(one, sizes.tolist(), strict=True)] for one in uniform]
     flipped = [(AUGMENTATIONS[kind.augmentation].colour & (one[:, FLIP] < 0.5)).tolist() for one in uniform]
     order = np.random.default_rng(number).permutation(len(files)).tolist()
     out = torch.empty((2, BATCH, SIZE, SIZE, 3), dtype=torch.uint8).permute(0, 1, 4, 2, 3)

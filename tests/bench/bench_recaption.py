@@ -175,7 +175,8 @@ def as_before(folders: tuple[Path, Path]) -> Work:
             keys = [rows["key"][row].as_py() for row in cut]
             inputs = model_inputs(captioner, pictures, DECODING.prompt)
             generated = [one[0] for one in generate_captions(captioner, inputs, keys, DECODING)]
-            both = matcher.prepare(matcher.image_states(pictures))
+            states = matcher.image_states(pictures)
+            both = states, matcher.image_vectors(states)
             for captions in ([rows["caption"][row].as_py() for row in cut], generated):
                 scores = matcher.scores(both, captions)
                 itm.append(scores[0])

@@ -4,9 +4,8 @@
 
 The step decodes JPEGs of 512 px (those of ``bench_loader``), crops, trains with SimCLR, optimizes and logs; its batches
 are prepared by a thread beside it. Bare passes repeat on one batch that is there already. Rows: ``step``;
-``step/compile`` with torch.compile, on both sides; ``step/micro_batches``, in two parts with the gradients of the whole
-batch, against bare passes in two parts. The sides take turns, and the ratio is that of the medians. ``step/profile``
-counts the copies to the device and the waits for it in a step.
+``step/micro_batches``, in two parts with the gradients of the whole batch, against bare passes in two parts. The sides
+take turns, and the ratio is that of the medians.
 
 On a GPU the batch is 256 and the precision bf16. On a CPU the batch is 8 in float32, with one math thread; the ratio is
 that of processor times (of the busier of the training thread and all others to that of bare passes), which other work
@@ -29,15 +28,13 @@ from accelerate import Accelerator
 
 from tests.bench.bench_loader import PHOTOS, in_tar, photos
 from tests.pretraining.shapes import plan
-from workflow_scripts.pretraining.data.loader import CutBatch
 from workflow_scripts.pretraining.data.pairing import with_itself
 from workflow_scripts.pretraining.training.gradients import backward
 from workflow_scripts.pretraining.training.plan import Plan
 from workflow_scripts.pretraining.training.trainer import Trainer, reproducible
 
 GPU = torch.cuda.is_available()
-TARGETS = {"step": 1.05, "step/compile": 1.05, "step/micro_batches": 1.05}
-ROWS = ("step", "step/compile", "step/micro_batches", "step/profile")
+TARGETS = {"step": 1.05, "step/micro_batches": 1.05}
 
 
 class Spent(NamedTuple):
@@ -74,7 +71,7 @@ class Sides:
     def bare(self, steps: int) -> None:
         """Forward and backward passes."""
         trainer, batch = self.trainer, self.given
-        ready = batch.finish(trainer.accelerator.device) if isinstance(batch, CutBatch) else batch
+        ready = batch.finish(trainer.accelerator.device)
         trainer.wrapped.train()
         for _ in range(steps):
             trainer.model.zero_grad()
@@ -124,30 +121,15 @@ def ratio(name: str, sides: Sides, steps: int, rounds: int) -> dict[str, Any]:
     return row
 
 
-def profiled(sides: Sides, steps: int) -> dict[str, Any]:
-    """Copies from the processor to the device, and calls that wait for it, per step."""
-    sides.whole(2)
-    activities = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * GPU
-    with torch.profiler.profile(activities=activities) as profile:
-        sides.whole(steps)
-    counts = {event.key: event.count for event in profile.key_averages()}
-    copies = sum(count for key, count in counts.items() if "Memcpy HtoD" in key)
-    # Reading a scalar of the device waits by one of these calls, too; reading one of the processor's memory does not.
-    waits = sum(count for key, count in counts.items() if "Synchronize" in key)
-    row = {"bench": "step/profile", "ours": copies / steps, "baseline": 2, "ratio": copies / steps / 2, "target": 1}
-    return row | {"unit": "copies to the device per step", "waits": waits / steps}
-
-
 def measure(name: str, batch: int, steps: int, rounds: int, **changed: Any) -> dict[str, Any]:
     """One row."""
     changes: dict[str, dict[str, Any]] = {
-        "step/compile": {"compile": True},
         "step/micro_batches": {"micro_batch_size": batch // 2},
     }
     with tempfile.TemporaryDirectory() as folder, reproducible("cuda" if GPU else "cpu", 1):
         sides = Sides(run_of(Path(folder), photos(), batch, **changes.get(name, {}), **changed))
         try:
-            return profiled(sides, steps) if name == "step/profile" else ratio(name, sides, steps, rounds)
+            return ratio(name, sides, steps, rounds)
         finally:
             sides.batches.close()
 
@@ -155,7 +137,7 @@ def measure(name: str, batch: int, steps: int, rounds: int, **changed: Any) -> d
 def main(argv: list[str] | None = None) -> None:
     """Measure and print; exit status 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", nargs="*", choices=ROWS, default=["step"])
+    parser.add_argument("--rows", nargs="*", choices=TARGETS, default=["step"])
     parser.add_argument("--batch", type=int, default=256 if GPU else 8)
     parser.add_argument("--steps", type=int, default=20 if GPU else 3)
     parser.add_argument("--rounds", type=int, default=5 if GPU else 3)

@@ -38,7 +38,6 @@ NOT_NEEDED = {
     "core.pinned_code": "code that is lost or damaged is refused by its hash, and the run starts again",
     "core.sources": "a source whose stored hashes are lost or damaged is hashed again",
     "provenance.statement": "a statement or signature that is damaged is refused, and signing writes both again",
-    "pretraining.monitor.tracking": "without its last step a tracker gets steps twice; the curve is the record",
 }
 SAMPLE, AT_LEAST, SEED, MIXES = 100, 1_250, 0, 2
 NAMES = [one.name for one in scenarios(Truth((), Path()))]

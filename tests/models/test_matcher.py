@@ -1,28 +1,17 @@
 """Scores equal those of the model's public forward pass, one pair at a time."""
 
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from transformers import Blip2QFormerConfig
-from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel
 
 from tests.captions.small_blip2 import save_checkpoints
 from workflow_scripts.demo.captioner_training.data import pictures as pictures_of
 from workflow_scripts.demo.captioner_training.data import training_texts
 from workflow_scripts.models.checkpoints import Checkpoint
-from workflow_scripts.models.matcher import (
-    Matcher,
-    itc,
-    itc_table,
-    load_matcher,
-    load_matching_checkpoint,
-    project,
-    take_projections,
-)
+from workflow_scripts.models.matcher import Matcher, itc, itc_table, load_matcher, load_matching_checkpoint
 from workflow_scripts.models.networks.split_linear import SplitLinear
 
 DEMO_MATCHER = Path("workflow_scripts/demo/captioner/match")
@@ -30,7 +19,6 @@ TEXTS = [
     "a red cat", "", "the blue dog on grass with small house", "photo of my big tree", "sky", "a cat",
     "dog " * 60, "one house", "grass grass",
 ]  # fmt: skip
-IMAGES, STATES, QUERIES, TEXT = 3, 17, 4, 6
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +74,13 @@ def test_tokens_are_counted_before_the_cut(matcher: Matcher) -> None:
     assert matcher.token_counts(["A red cat!", "...", "dog " * 60]) == [5, 2, 52]  # at most 50 words
 
 
+def prepared_by(matcher: Matcher, pictures: list[Image.Image]) -> tuple[torch.Tensor, torch.Tensor]:
+    states = matcher.image_states(pictures)
+    return states, matcher.image_vectors(states)
+
+
 def test_captions_are_normalised(matcher: Matcher, pictures: list[Image.Image]) -> None:
-    prepared, titles = matcher.prepare(matcher.image_states(pictures[:2])), ["A Red CAT!!! (my)", "Dog: on *grass*..."]
+    prepared, titles = prepared_by(matcher, pictures[:2]), ["A Red CAT!!! (my)", "Dog: on *grass*..."]
     written = ["a red cat my", "dog on grass"]
     raw = Matcher(matcher.checkpoint, 32, "none")
     for given, expected, unchanged in zip(
@@ -141,7 +134,7 @@ def test_scores_of_new_weights_hardly_differ_on_a_gpu(
     full = load_matcher(folder, "cpu", 32)
     monkeypatch.setattr("workflow_scripts.models.networks.split_linear.dtype_of", lambda device: torch.bfloat16)
     ours = load_matcher(folder, "cpu", 32)
-    expected, found = (one.scores(one.prepare(one.image_states(pictures)), TEXTS) for one in (full, ours))
+    expected, found = (one.scores(prepared_by(one, pictures), TEXTS) for one in (full, ours))
     for whole, parts in zip(expected, found, strict=True):
         assert parts.dtype == torch.float32
         assert 0 < (whole - parts).abs().max() < 1e-5
@@ -152,60 +145,3 @@ def test_words_beyond_the_length_limit_do_not_affect_scores(matcher: Matcher, pi
     states = matcher.image_states(pictures[:2])
     long, longer = "dog " * 30, "dog " * 30 + "cat house"
     assert matcher.itm(states[:1], [long]).tolist() == matcher.itm(states[:1], [longer]).tolist()
-
-
-@pytest.fixture
-def transformer() -> Blip2QFormerModel:
-    """Three of its six layers have cross-attention."""
-    torch.manual_seed(0)
-    config = Blip2QFormerConfig(
-        hidden_size=16, num_hidden_layers=6, num_attention_heads=2, intermediate_size=32, encoder_hidden_size=96,
-        initializer_range=0.3, use_qformer_text_input=True,
-    )  # fmt: skip
-    return Blip2QFormerModel(config).eval()
-
-
-@pytest.fixture
-def changed(transformer: Blip2QFormerModel) -> Blip2QFormerModel:
-    """The same, taking projections."""
-    copy = deepcopy(transformer)
-    take_projections(copy)
-    return copy
-
-
-@pytest.fixture
-def states() -> torch.Tensor:
-    """Vision states of the images, as wide as their projections."""
-    return torch.randn(IMAGES, STATES, 96, generator=torch.Generator().manual_seed(1))
-
-
-@torch.inference_mode()
-def test_keys_and_values_of_all_layers_are_side_by_side(
-    transformer: Blip2QFormerModel, changed: Blip2QFormerModel, states: torch.Tensor
-) -> None:
-    attentions = [transformer.encoder.layer[number].crossattention.attention for number in (0, 2, 4)]
-    expected = [layer(states) for attention in attentions for layer in (attention.key, attention.value)]
-    assert torch.equal(project(changed, states), torch.cat(expected, dim=-1))
-
-
-@torch.inference_mode()
-@pytest.mark.parametrize("length", [QUERIES, QUERIES + TEXT])
-def test_precomputed_projections_leave_the_transformer_output_unchanged(
-    transformer: Blip2QFormerModel, changed: Blip2QFormerModel, states: torch.Tensor, length: int
-) -> None:
-    given = {"query_embeds": torch.randn(IMAGES, length, 16), "query_length": QUERIES}
-    expected = transformer(**given, encoder_hidden_states=states).last_hidden_state
-    found = changed(**given, encoder_hidden_states=project(changed, states)).last_hidden_state
-    assert torch.allclose(found, expected, rtol=0, atol=1e-5)
-    order = [2, 0, 1]
-    given["query_embeds"] = given["query_embeds"][order]
-    found = changed(**given, encoder_hidden_states=project(changed, states)[order]).last_hidden_state
-    assert torch.allclose(found, expected[order], rtol=0, atol=1e-5)
-    assert (found - expected).abs().max() > 0.1
-
-
-@torch.inference_mode()
-def test_text_can_be_encoded_without_an_image(transformer: Blip2QFormerModel, changed: Blip2QFormerModel) -> None:
-    words = torch.randn(IMAGES, TEXT, 16)
-    found, expected = (one(query_embeds=words, query_length=0).last_hidden_state for one in (changed, transformer))
-    assert torch.equal(found, expected)

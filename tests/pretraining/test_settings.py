@@ -34,7 +34,6 @@ FIRST = {
     "log_every",
     "checkpoint_every",
     "cache_mb",
-    "loaders",
 }
 LATER = {"initial_lr": 1e-5, "norm_weight_decay": 0.01, "blur_kernel": 15, "blur": "old_kornia"}
 SECTIONS = {

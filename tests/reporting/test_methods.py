@@ -62,7 +62,7 @@ def test_the_demo_is_called_synthetic_and_names_no_redcaps() -> None:
 def test_tables_hold_what_runs_share_and_what_they_vary() -> None:
     methods = of("config.yaml", "profiles/claims/full/c4.yaml")
     table = {key: value for _, key, value in settings_table(methods)}
-    assert table["batch_size"] == "512" and not {"loaders", "checkpoint_every", "log_every"} & table.keys()
+    assert table["batch_size"] == "512" and not {"cache_mb", "checkpoint_every", "log_every"} & table.keys()
     assert all(not set(run.settings) & set(methods.training) for run in methods.runs)
     assert len(runs_table(methods)) == len(methods.runs)
 

@@ -127,14 +127,14 @@ class TarImages:
         """
         return self.decoded(row, self.bytes(row))
 
-    def decoded(self, row: int, data: Encoded, buffer: np.ndarray | None = None) -> np.ndarray:
+    def decoded(self, row: int, data: Encoded) -> np.ndarray:
         """The same of the bytes that were read of ``row``; see :func:`~workflow_scripts.core.images.decoding.decode`.
 
         Raises:
             PipelineError: the bytes are not a valid image.
         """
         try:
-            return decode(data, buffer)
+            return decode(data)
         except UNDECODABLE as error:
             where = self.tars[int(self.tar[row])]
             value = f"row {row}, offset {int(self.offset[row])} ({error})"

@@ -61,12 +61,6 @@ def _statistics(device: torch.device) -> torch.Tensor:
     return torch.tensor((MEAN, STD), device=device)
 
 
-def normalise_planes(planes: torch.Tensor, white: float) -> None:
-    """What :func:`normalise` does, in place and on planes (n, 3, h, w) float32 in 0..``white``."""
-    for plane, mean, std in zip(planes.unbind(1), MEAN, STD, strict=True):
-        torch.add(plane.new_full((), -mean / std), plane, alpha=1 / (std * white), out=plane)
-
-
 def pinned(values: torch.Tensor, device: str) -> torch.Tensor:
     """What ``device`` will read, in memory from which a GPU copies while it computes."""
     return values.pin_memory() if device.startswith("cuda") else values

@@ -47,13 +47,6 @@ class HardwareSettings(Settings):
         examples=[2],
         json_schema_extra={"unit": "nodes"},
     )
-    compile: bool = Field(
-        False,
-        exclude_if=not_,
-        description="true: torch.compile makes faster kernels for backbone and heads, which takes minutes at the "
-        "start; weights differ by rounding. Untried with several processes",
-        examples=[True],
-    )
     micro_batch_size: int | None = Field(
         None,
         ge=2,
@@ -67,20 +60,9 @@ class HardwareSettings(Settings):
     cache_mb: int = Field(
         1_024,
         ge=0,
-        description="memory for decoded images, which are kept if all fit; if loaders is not null, each of "
-        "those processes keeps its own",
+        description="memory for decoded images, which are kept if all fit",
         examples=[8192],
         json_schema_extra={"unit": "MiB"},
-    )
-
-    loaders: int | None = Field(
-        None,
-        ge=0,
-        description="processes per training process that decode and crop images, which changes no result; 0: threads "
-        "of the training process. null: its share of compute.workers, or 0 if that is 1 or decoded images are kept in "
-        "memory (cache_mb)",
-        examples=[12],
-        json_schema_extra={"unit": "processes"},
     )
     stage_in: StageIn | None = Field(
         None,

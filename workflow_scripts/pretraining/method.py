@@ -118,8 +118,7 @@ class Objective:
             each must update it equally (``losses.gather.all_rows``).
         embed: (network, settings, batch) -> what the loss compares: tensors of what backbone and heads compute, each
             with one row per pair, which depends on other pairs through batch norms alone. The batch may be a
-            micro-batch. In mixed precision, only what the backbone and the heads compute is of 16 bits; they give
-            float32.
+            micro-batch. In mixed precision it is computed inside autocast, and what it gives becomes float32.
         loss: (network, settings, batch, rows) -> scalar loss of this process's part of a batch, from ``rows`` that
             ``embed`` returned for it; float32. The mean over processes must be the loss of the joined batch
             (``losses.gather.all_rows``). It is called once per step, so it is here that a queue takes rows. It may

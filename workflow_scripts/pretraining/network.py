@@ -1,7 +1,6 @@
 """A backbone with the heads of its method, whose ``forward`` gives the loss of a batch."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -71,14 +70,10 @@ class Network(nn.Module):
         embed: Embed,
         loss: Loss,
         weigh: PairWeights | None = None,
-        compiled: bool = False,
     ) -> None:
         super().__init__()
         self.backbone, self.heads, self.weigh = backbone, nn.ModuleDict(heads), weigh
         self.embed, self.loss = embed, loss
-        self._mixed: torch.autocast | None = None
-        for module in (self.backbone, *self.heads.values()):
-            self._in_mixed_precision(module, compiled)
 
     def forward(self, batch: Batch, gradients: Sequence[torch.Tensor | None] | None = None) -> torch.Tensor:
         """This process's part of a batch -> scalar loss.
@@ -92,43 +87,18 @@ class Network(nn.Module):
         return torch.stack([(row * gradient).sum() for row, gradient in pairs if gradient is not None]).sum()
 
     def embedded(self, batch: Batch) -> tuple[torch.Tensor, ...]:
-        """What the method compares: tensors with one row per pair.
-
-        Inside autocast, backbone and heads are computed in its precision and give float32, and everything else in
-        float32: products of matrices in a loss would be of 16 bits, whatever the type of its inputs.
-        """
-        with self._precise(batch.views[0].device.type):
-            return self.embed(self, batch)
+        """What the method compares: tensors with one row per pair, at least float32, also if autocast computes them."""
+        return tuple(row.to(torch.promote_types(row.dtype, torch.float32)) for row in self.embed(self, batch))
 
     def compared(self, batch: Batch, rows: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The scalar loss of what :meth:`embedded` gave; called once per step, as queues and means move on."""
+        """The scalar loss of what :meth:`embedded` gave; called once per step, as queues and means move on.
+
+        Never in mixed precision: products of matrices would be of 16 bits, whatever the type of their inputs.
+        """
         if self.weigh is not None:
             batch = batch._replace(weights=self.weigh(batch.scores))
-        with self._precise(batch.views[0].device.type):
+        with torch.autocast(batch.views[0].device.type, enabled=False):
             return self.loss(self, batch, rows)
-
-    @contextmanager
-    def _precise(self, device: str) -> Iterator[None]:
-        if not torch.is_autocast_enabled(device):
-            yield
-            return
-        self._mixed = torch.autocast(device, torch.get_autocast_dtype(device))
-        try:
-            with torch.autocast(device, enabled=False):
-                yield
-        finally:
-            self._mixed = None
-
-    def _in_mixed_precision(self, module: nn.Module, compiled: bool) -> None:
-        plain: Callable[..., torch.Tensor] = torch.compile(module.forward) if compiled else module.forward
-
-        def forward(*inputs: torch.Tensor) -> torch.Tensor:
-            if self._mixed is None:
-                return plain(*inputs)
-            with self._mixed:
-                return plain(*inputs).float()
-
-        module.forward = forward
 
 
 def mlp(inside: int, widths: Sequence[int]) -> nn.Sequential:

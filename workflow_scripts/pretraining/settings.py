@@ -6,20 +6,17 @@ code digest of ``pretrain``, so a new file makes trainings stale; ``faithful-pai
 Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its code), but for those in docs/methods.md.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from operator import not_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     Field,
     PositiveFloat,
     PositiveInt,
     SerializerFunctionWrapHandler,
     ValidationError,
     ValidationInfo,
-    WithJsonSchema,
     create_model,
     field_validator,
     model_serializer,
@@ -42,19 +39,10 @@ EITHER = (("steps", "epochs"), ("warmup_steps", "warmup_epochs"))
 INSTEAD = {name: other for pair in EITHER for name, other in (pair, pair[::-1])}
 BY_CAPTION: tuple[PairKind, ...] = ("language", "caption")
 """Kinds of pairs that are right only as far as captions describe their images."""
-BY_NAME = re.compile(TRAINED_BY_NAME)
-Tracker = Literal["tensorboard", "trackio", "wandb"]
+Tracker = Literal["tensorboard", "wandb"]
 
 
-def _by_name(name: str) -> str:
-    if not BY_NAME.fullmatch(name):
-        raise ValueError("an architecture of a library, such as timm:vit_tiny_patch16_224")
-    return name
-
-
-LibraryBackbone = Annotated[
-    str, AfterValidator(_by_name), WithJsonSchema({"type": "string", "pattern": TRAINED_BY_NAME})
-]
+LibraryBackbone = Annotated[str, Field(pattern=TRAINED_BY_NAME)]
 
 
 def step_name(step: int | str, epochs: bool = False) -> str:
@@ -251,9 +239,8 @@ class _Run(PairSettings, HardwareSettings):
         None,
         exclude_if=not_,
         description="experiment tracker that also shows the curve (docs/output.md). tensorboard: event files in "
-        "results/.trackers/tensorboard, never a network request; trackio: a database in results/.trackers/trackio "
-        "unless its environment variables say otherwise; wandb: Weights & Biases, offline in results/.trackers/wandb "
-        "unless WANDB_MODE is set; null: none",
+        "results/.trackers/tensorboard, never a network request; wandb: Weights & Biases, offline in "
+        "results/.trackers/wandb unless WANDB_MODE is set; null: none",
         examples=["tensorboard"],
     )
 
@@ -377,88 +364,79 @@ class _Run(PairSettings, HardwareSettings):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        if complaint := _contradiction(self):
+        for complaint in _contradictions(self):
             raise ValueError(complaint)
         return self
 
 
-def _contradiction(run: _Run) -> str | None:
-    """The first contradiction in the settings of a run, or None."""
-    of_methods = _wrong_method(run) or _wrong_weight(run)
-    return of_methods or _wrong_sizes(run) or _wrong_steps(run) or _wrong_rate(run) or _wrong_probe(run)
+def _contradictions(run: _Run) -> Iterator[str]:
+    """What contradicts itself in the settings of a run; checks may rely on those before them."""
+    yield from _wrong_method(run)
+    yield from _wrong_sizes(run)
+    yield from _wrong_steps(run)
 
 
-def _wrong_method(run: _Run) -> str | None:
+def _wrong_method(run: _Run) -> Iterator[str]:
     method = METHODS[run.method]
     if run.pairs not in method.pairs:
         fitting = " or ".join(method.pairs)
-        return f"method {run.method} goes with pairs of kind {fitting}, not with {run.pairs}"
+        yield f"method {run.method} goes with pairs of kind {fitting}, not with {run.pairs}"
     if run.augmentation not in method.augmentations:
         fitting = " or ".join(method.augmentations)
-        return f"method {run.method} goes with augmentation {fitting}, not with {run.augmentation}"
+        yield f"method {run.method} goes with augmentation {fitting}, not with {run.augmentation}"
     if run.unpaired == "self" and PAIR_INPUTS.get(run.pairs) != "pairs":
-        return f"unpaired {run.unpaired} goes with a pair table, but the pairs of this run are {run.pairs}"
+        yield f"unpaired {run.unpaired} goes with a pair table, but the pairs of this run are {run.pairs}"
     for name in HEADS:
         if name != run.method and getattr(run, name) is not None:
-            return f"settings of {name} given for method {run.method}"
-    return None
-
-
-def _wrong_weight(run: _Run) -> str | None:
-    if run.weighted and not METHODS[run.method].weights:
-        fitting = " or ".join(name for name, method in METHODS.items() if method.weights)
-        return f"pair_weight {run.pair_weight} goes with method {fitting}, not with {run.method}"
+            yield f"settings of {name} given for method {run.method}"
+    if run.weighted and not method.weights:
+        fitting = " or ".join(name for name, other in METHODS.items() if other.weights)
+        yield f"pair_weight {run.pair_weight} goes with method {fitting}, not with {run.method}"
     if run.weighted and run.pairs not in BY_CAPTION:
         fitting = " or ".join(BY_CAPTION)
-        return f"pair_weight {run.pair_weight} goes with pairs of kind {fitting}, not with {run.pairs}"
-    return None
+        yield f"pair_weight {run.pair_weight} goes with pairs of kind {fitting}, not with {run.pairs}"
 
 
-def _wrong_sizes(run: _Run) -> str | None:
+def _wrong_sizes(run: _Run) -> Iterator[str]:
     if run.blur_kernel and run.blur_kernel >= 2 * run.image_size:
-        return f"blur_kernel {run.blur_kernel} is too large for image_size {run.image_size}"
+        yield f"blur_kernel {run.blur_kernel} is too large for image_size {run.image_size}"
     if run.batch_size % run.processes:
-        return f"batch_size {run.batch_size} is not a multiple of processes {run.processes}"
+        yield f"batch_size {run.batch_size} is not a multiple of processes {run.processes}"
     if (size := run.micro_batch_size) and (run.batch_size % size or run.batch_size == size):
-        return f"micro_batch_size {size} is not a smaller divisor of batch_size {run.batch_size}"
+        yield f"micro_batch_size {size} is not a smaller divisor of batch_size {run.batch_size}"
     if size and size % run.processes:
-        return f"micro_batch_size {size} is not a multiple of processes {run.processes}"
+        yield f"micro_batch_size {size} is not a multiple of processes {run.processes}"
     if run.processes % run.nodes:
-        return f"processes {run.processes} are not a multiple of nodes {run.nodes}"
-    return None
+        yield f"processes {run.processes} are not a multiple of nodes {run.nodes}"
 
 
-def _wrong_steps(run: _Run) -> str | None:
+def _wrong_steps(run: _Run) -> Iterator[str]:
     if run.trains != (run.length > 0):
         wanted = "at least 1" if run.trains else "0"
-        return f"steps is {run.steps}, but method {run.method} needs {wanted}"
+        yield f"steps is {run.steps}, but method {run.method} needs {wanted}"
     if run.steps and run.warmup_steps and run.warmup_steps >= run.steps:
-        return f"warmup_steps is {run.warmup_steps}, but the run has {run.steps} steps"
+        yield f"warmup_steps is {run.warmup_steps}, but the run has {run.steps} steps"
     if run.epochs and run.warmup_epochs and run.warmup_epochs >= run.epochs:
-        return f"warmup_epochs is {run.warmup_epochs}, but the run has {run.epochs} epochs"
+        yield f"warmup_epochs is {run.warmup_epochs}, but the run has {run.epochs} epochs"
     if run.checkpoints and run.checkpoints[-1] > run.length:
         unit = "epochs" if run.epochs else "steps"
-        return f"checkpoint {run.checkpoints[-1]} is not among the run's {unit}, 1 to {run.length}"
-    if run.steps and isinstance(run.head, StepSettings):  # of epochs: once the pairs are counted
-        return run.head.without_effect(run.steps, run.batch_size)
-    return None
-
-
-def _wrong_rate(run: _Run) -> str | None:
+        yield f"checkpoint {run.checkpoints[-1]} is not among the run's {unit}, 1 to {run.length}"
+    # Of epochs: once the pairs are counted.
+    if (
+        run.steps
+        and isinstance(run.head, StepSettings)
+        and (late := run.head.without_effect(run.steps, run.batch_size))
+    ):
+        yield late
     if run.initial_lr and not (run.warmup_steps or run.warmup_epochs):
-        return f"initial_lr is {run.initial_lr:g}, but the run has no warm-up"
+        yield f"initial_lr is {run.initial_lr:g}, but the run has no warm-up"
     if run.initial_lr > run.peak_lr:
         given = f"lr {run.lr:g} and batch_size {run.batch_size}"
-        return f"initial_lr is {run.initial_lr:g}, above the peak {run.peak_lr:g} of {given}"
-    return None
-
-
-def _wrong_probe(run: _Run) -> str | None:
+        yield f"initial_lr is {run.initial_lr:g}, above the peak {run.peak_lr:g} of {given}"
     if run.probe is None and run.patience is not None:
-        return "patience needs the online probe"
+        yield "patience needs the online probe"
     if run.probe is not None and run.steps is not None and run.probe.every > run.steps:
-        return f"probe.every is {run.probe.every}, but the run has {run.steps} steps"
-    return None
+        yield f"probe.every is {run.probe.every}, but the run has {run.steps} steps"
 
 
 if TYPE_CHECKING:

@@ -81,14 +81,6 @@ def test_the_first_picture_of_an_mpo_is_decoded() -> None:
     assert np.array_equal(decode(buffer.getvalue()), pillow(buffer.getvalue()))
 
 
-def test_a_buffer_is_used_if_it_is_large_enough() -> None:
-    data, buffer = encoded(), np.zeros(3 * 61 * 43, np.uint8)
-    assert np.shares_memory(decode(data, buffer), buffer)
-    assert np.array_equal(buffer.reshape(43, 61, 3), pillow(data))
-    assert not np.shares_memory(decode(data, buffer[1:]), buffer)
-    assert np.array_equal(decode(encoded(kind="PNG"), buffer), pillow(encoded(kind="PNG")))
-
-
 def test_an_image_of_too_many_pixels_is_left_to_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encoded()
     height = data.index(b"\xff\xc0") + 5

@@ -5,7 +5,7 @@ from scipy import stats
 from torchvision.transforms.v2 import functional as tv
 
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.data.crops import DRAWS, FLIP, Crops, crop_boxes, draws
+from workflow_scripts.pretraining.data.crops import DRAWS, FLIP, crop_box, cropped, draws
 
 
 def pictures(number: int, side: int = 40) -> list[np.ndarray]:
@@ -13,21 +13,15 @@ def pictures(number: int, side: int = 40) -> list[np.ndarray]:
     return [generator.integers(0, 256, (side + i % 4, side, 3), dtype=np.uint8) for i in range(number)]
 
 
-def cut(images: list[np.ndarray], uniform: np.ndarray, names: list[str], size: int) -> torch.Tensor:
-    """(n, 3, size, size), cut as views."""
-    height, width = (np.array([image.shape[side] for image in images]) for side in (0, 1))
-    crops = Crops([AUGMENTATIONS[name] for name in names], uniform, height, width, size)
-    out = torch.zeros((len(images), size, size, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
-    for i, image in enumerate(images):
-        crops.write(i, image, out[i : i + 1])
-    return out
+def cut(images: list[np.ndarray], uniform: np.ndarray, names: list[str], size: int) -> list[torch.Tensor]:
+    """Views (3, size, size) of the images."""
+    given = zip(images, names, uniform, strict=True)
+    return [cropped(image, AUGMENTATIONS[name], numbers, size) for image, name, numbers in given]
 
 
 def test_crops_lie_inside_and_their_areas_are_uniform() -> None:
     uniform = np.random.default_rng(0).random((4000, DRAWS))
-    side = np.full(4000, 200)
-    box = crop_boxes(uniform, side, side + 40, (0.2, 0.6))
-    top, left, high, wide = box.T
+    top, left, high, wide = np.array([crop_box(numbers, 200, 240, (0.2, 0.6)) for numbers in uniform]).T
     assert (top >= 0).all() and (left >= 0).all() and (high > 0).all() and (wide > 0).all()
     assert (top + high <= 200).all() and (left + wide <= 240).all()
     assert top.max() > 80 and (top + high).max() == 200 and (left + wide).max() == 240
@@ -38,8 +32,8 @@ def test_crops_lie_inside_and_their_areas_are_uniform() -> None:
 
 def test_crop_of_an_image_too_narrow_is_the_centre() -> None:
     uniform = np.random.default_rng(0).random((2, DRAWS))
-    box = crop_boxes(uniform, np.array([100, 10]), np.array([10, 100]), (0.9, 1.0))
-    assert box.tolist() == [[43, 0, 13, 10], [0, 43, 10, 13]]
+    assert crop_box(uniform[0], 100, 10, (0.9, 1.0)) == (43, 0, 13, 10)
+    assert crop_box(uniform[1], 10, 100, (0.9, 1.0)) == (0, 43, 10, 13)
 
 
 def test_crops_equal_the_torchvision_resized_crop_byte_for_byte() -> None:
@@ -52,7 +46,7 @@ def test_crops_equal_the_torchvision_resized_crop_byte_for_byte() -> None:
         if area is None:
             expected = tv.center_crop(tv.resize(image, [24], antialias=True), [24, 24])
         else:
-            box = crop_boxes(uniform[i : i + 1], *(np.array([side]) for side in image.shape[1:]), area)[0].tolist()
+            box = crop_box(uniform[i], image.shape[1], image.shape[2], area)
             expected = tv.resized_crop(image, *box, [24, 24], antialias=True)
         if name == "simclr" and uniform[i, FLIP] < 0.5:
             turned += 1

@@ -1,4 +1,4 @@
-"""Rows of the curve in a tracker: each step once over all attempts, and no harm if the tracker fails."""
+"""Rows of the curve in a tracker: one run over all attempts, and no harm if the tracker fails."""
 
 import tomllib
 from pathlib import Path
@@ -43,22 +43,14 @@ def planned(results: Path, key: str = "0123456789abcdef", tracker: str | None = 
     return SimpleNamespace(settings=settings, work=results / ".work/pretrain" / key, study="study", run="run")
 
 
-def tracked(notebook: Notebook, plan: Any, rows: list[dict[str, Any]] | None = None) -> Tracking:
-    return Tracking(notebook, plan, rows or [])  # type: ignore[arg-type]
-
-
-def test_each_attempt_continues_tracking_where_the_previous_attempt_ended(tmp_path: Path) -> None:
+def test_attempts_continue_one_tracked_run(tmp_path: Path) -> None:
     notebook, plan = Notebook(), planned(tmp_path)
-    first = tracked(notebook, plan)
-    for row in ROWS[:2]:
-        first.write(row)
-    # Killed here. The next attempt starts from a checkpoint before step 5, or from one after step 10.
-    for resumed, ahead in ((ROWS[:1], ROWS[1:2]), (ROWS, [])):
-        again = tracked(notebook, plan, resumed)
-        for row in ahead:
-            again.write(row)
-        again.close()
-    assert notebook.rows == [(0, {"lr": 0.0}), (5, {"loss": 2.5, "lr": 0.1}), (10, {"loss": 2.0, "lr": 0.2})]
+    for rows in (ROWS[:2], ROWS[1:]):  # killed after step 5, and started again from a checkpoint before
+        run = Tracking(notebook, plan)
+        for row in rows:
+            run.write(row)
+        run.close()
+    assert [step for step, _ in notebook.rows] == [0, 5, 5, 10] and notebook.rows[1] == (5, {"loss": 2.5, "lr": 0.1})
     assert {(project, run["id"], run["dir"]) for project, run in notebook.runs} == {
         ("study", "run-0123456789ab", str(tmp_path / ".trackers/wandb"))
     }
@@ -68,20 +60,21 @@ def test_each_attempt_continues_tracking_where_the_previous_attempt_ended(tmp_pa
 def test_another_key_starts_another_tracked_run(tmp_path: Path) -> None:
     notebook = Notebook()
     for key in ("a" * 64, "b" * 64):
-        tracked(notebook, planned(tmp_path, key)).write(ROWS[0])
+        Tracking(notebook, planned(tmp_path, key)).write(ROWS[0])
     assert [run["id"] for _, run in notebook.runs] == ["run-aaaaaaaaaaaa", "run-bbbbbbbbbbbb"]
     assert len(notebook.rows) == 2
 
 
 def test_settings_are_told_but_no_paths_of_this_machine(tmp_path: Path) -> None:
-    for options in _options(planned(tmp_path), "run-0", tmp_path).values():
-        assert options["config"]["simclr"]["projector"] == [16, 8]
-        assert "/private" not in str(options["config"]) and str(tmp_path) not in str(options["config"])
+    told = _options(planned(tmp_path), "run-0", tmp_path)["config"]
+    assert told["simclr"]["projector"] == [16, 8]
+    assert "/private" not in str(told) and str(tmp_path) not in str(told)
 
 
 def test_a_tracker_that_fails_is_left_out_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     notebook = Notebook()
-    run = tracked(notebook, planned(tmp_path), ROWS[:1])
+    run = Tracking(notebook, planned(tmp_path))
+    run.write(ROWS[0])
     notebook.full = True
     run.write(ROWS[1])
     run.write(ROWS[2])
@@ -93,7 +86,7 @@ def test_a_tracker_that_fails_is_left_out_with_a_warning(tmp_path: Path, caplog:
 
 
 def test_without_a_tracker_nothing_is_written(tmp_path: Path) -> None:
-    run = Tracking(Accelerator(cpu=True), planned(tmp_path, tracker=None), ROWS)
+    run = Tracking(Accelerator(cpu=True), planned(tmp_path, tracker=None))
     run.write(ROWS[0])
     run.close()
     assert not list(tmp_path.iterdir())

@@ -120,14 +120,6 @@ def test_gradients_in_two_processes_equal_those_of_the_whole_batch(tmp_path: Pat
         assert_close(first[name], expected, 1e-5)
 
 
-def test_compiled_modules_have_the_same_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled: list[object] = []
-    monkeypatch.setattr(torch, "compile", lambda function: compiled.append(function) or function)
-    usual, other = (outcome("slip", network_of("slip", **changed), 3) for changed in ({}, {"compile": True}))
-    assert len(compiled) == 5  # the backbone and the heads
-    assert_close(other, usual, 1e-6)  # with batch norms, whose statistics move once, too
-
-
 def test_gradients_in_mixed_precision_are_near_those_in_float32() -> None:
     exact = outcome("clip", plain("clip"), 3, 1)
     with torch.autocast("cpu", torch.bfloat16):

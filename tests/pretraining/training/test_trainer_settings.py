@@ -18,7 +18,7 @@ def trainer(folder: Path, **changed: Any) -> Trainer:
 
 def views(folder: Path, **changed: Any) -> tuple[torch.Tensor, ...]:
     """The views of the first batch."""
-    return trainer(folder, **changed).batches.cut(1).finish().views
+    return trainer(folder, **changed).batches[1].finish().views
 
 
 def test_norm_weights_have_a_separate_weight_decay(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_swav_prototypes_move_only_after_they_are_unfrozen(tmp_path: Path) -> No
     prototypes = made.model.get_parameter("heads.prototypes.weight")
     start, moved = units(prototypes.detach()), []
     for step in (1, 2, 3):
-        made._step(made.batches.cut(step).finish())
+        made._step(made.batches[step])
         moved.append((prototypes.detach() - start).norm().item())
     assert moved[:2] == pytest.approx([0, 0], abs=1e-6) and moved[2] > 1e-3
 

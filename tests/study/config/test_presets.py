@@ -204,8 +204,8 @@ def test_no_training_setting_is_left_to_config_yaml() -> None:
         - (METHODS.keys() - HEADS.keys())
     )
     # Of this workflow alone.
-    ours = {"epochs", "warmup_epochs", "nodes", "log_every", "checkpoint_every", "cache_mb", "loaders"}
-    ours |= {"pair_weight", "stage_in", "tracker", "compile", "micro_batch_size"}
+    ours = {"epochs", "warmup_epochs", "nodes", "log_every", "checkpoint_every", "cache_mb"}
+    ours |= {"pair_weight", "stage_in", "tracker", "micro_batch_size"}
     assert given["pretraining"].keys() == trained - ours
 
 

@@ -129,7 +129,7 @@ def recaption_batch(models: Models, batch: Batch, keys: Sequence[str], originals
     # The originals, then the first candidate of each image, and so on.
     texts = [*originals, *(captions[j] for j in range(each) for captions in generated)]
     tokens = matcher.token_counts(texts)
-    itm, cosine = scores_by_length(matcher, matcher.prepare(states), texts, tokens)
+    itm, cosine = scores_by_length(matcher, (states, matcher.image_vectors(states)), texts, tokens)
     order = [(i, j * count + i) for i in range(count) for j in range(1, each + 1)]
     return pa.table(
         {
@@ -153,17 +153,17 @@ def scores_by_length(
     """ITM and ITC of texts, scored n at a time in the order of their lengths, so that little is padded.
 
     Args:
-        prepared: projected states and vectors of n images.
+        prepared: states and vectors of n images.
         texts: text i is of image i modulo n.
         tokens: their lengths.
     """
-    projected, vectors = prepared
-    count = len(projected)
+    states, vectors = prepared
+    count = len(states)
     order = np.argsort(np.minimum(tokens, matcher.max_text_tokens), kind="stable")
     itm, cosine = np.empty(len(texts), np.float32), np.empty(len(texts), np.float32)
     for start in range(0, len(texts), count):
         part = order[start : start + count]
-        images = torch.from_numpy(part % count).to(projected.device, non_blocking=True)
-        scores = matcher.scores((projected[images], vectors[images]), [texts[place] for place in part])
+        images = torch.from_numpy(part % count).to(states.device, non_blocking=True)
+        scores = matcher.scores((states[images], vectors[images]), [texts[place] for place in part])
         itm[part], cosine[part] = (one.cpu().numpy() for one in scores)
     return itm.tolist(), cosine.tolist()

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import simplejpeg
@@ -41,26 +42,17 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
     return (height, width) if colours in ALIKE and height * width <= MOST_PIXELS else None
 
 
-def decode(data: bytes, buffer: np.ndarray | None = None) -> np.ndarray:
+def decode(data: bytes) -> np.ndarray:
     """(h, w, 3) uint8: the image that Pillow's ``convert("RGB")`` gives, byte for byte; EXIF orientation is ignored.
 
     Both use libjpeg-turbo, but simplejpeg takes about half the time. It refuses damage that libjpeg only warns of, so
     Pillow decides what becomes of such a file.
 
-    Args:
-        buffer: (n,) uint8; a JPEG that fits in is decoded into it, so the result lasts until its next use.
-
     Raises:
         UNDECODABLE: whatever Pillow raises.
     """
-    size = jpeg_size(data)
-    if size is not None:
-        needed = 3 * size[0] * size[1]
-        try:
-            given = buffer if buffer is not None and len(buffer) >= needed else None
-            pixels: np.ndarray = simplejpeg.decode_jpeg(data, buffer=given)
-        except ValueError:
-            pass
-        else:
+    if jpeg_size(data) is not None:
+        with suppress(ValueError):
+            pixels: np.ndarray = simplejpeg.decode_jpeg(data)
             return pixels
     return np.array(Image.open(io.BytesIO(data)).convert("RGB"))

@@ -23,7 +23,7 @@ class PairScorer:
         return self.matcher.checkpoint.pixels(images)
 
     def prepare(self, loaded: "Tensor") -> "tuple[Tensor, ...]":
-        states = self.matcher.states_of(loaded)  # not projected: a sample of images stays in memory
+        states = self.matcher.states_of(loaded)
         return states, self.matcher.image_vectors(states)
 
     def read(self, texts: Sequence[str]) -> "tuple[Sequence[str], Tensor]":

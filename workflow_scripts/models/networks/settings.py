@@ -2,16 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, model_validator
 
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.settings import Settings
-from workflow_scripts.models.networks.layout import Layout
+from workflow_scripts.models.networks.layout import Colours, Deviations, Layout
 from workflow_scripts.models.networks.view import Resize, View, view_of
 
 LAYOUTS = discover("workflow_scripts.models.networks.layouts", Layout)
-Colour = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
-Deviation = Annotated[tuple[PositiveFloat, ...], Field(min_length=3, max_length=3)]
 
 
 class ExternalNetwork(Settings):
@@ -56,12 +54,12 @@ class ExternalNetwork(Settings):
         examples=[0.9],
         json_schema_extra={"unit": "share of the side"},
     )
-    mean: Colour | None = Field(
+    mean: Colours | None = Field(
         None,
         description="means of the channels, for values from 0 to 1; null: the library's, or the layout's usual ones",
         examples=[[0.5, 0.5, 0.5]],
     )
-    std: Deviation | None = Field(
+    std: Deviations | None = Field(
         None, description="standard deviations of the channels; null: as mean", examples=[[0.5, 0.5, 0.5]]
     )
     features: str = Field(

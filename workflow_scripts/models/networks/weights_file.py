@@ -31,11 +31,7 @@ def weights_file(path: Path) -> Path:
         if len(found) == 1:
             return found[0]
         if found:
-            value = (
-                f"{', '.join(file.name for file in found[:SHOWN])} and others"
-                if found[SHOWN:]
-                else ", ".join(f.name for f in found)
-            )
+            value = ", ".join(file.name for file in found[:SHOWN]) + (" and others" if found[SHOWN:] else "")
             raise PipelineError("several files of weights", path, value, "give the path of one file")
     raise PipelineError("no weights", path, f"no file *{', *'.join(ENDINGS)}", "give a file, or a folder with one")
 

@@ -1,31 +1,32 @@
 """Batches for pretraining, each a function of seed and step only."""
 
+import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch.nn.functional import pad
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_map_only
+from torch.utils.data import DataLoader, Dataset
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
+from workflow_scripts.core.threads import mapped
 from workflow_scripts.pretraining.augmentations import Augmentation
 from workflow_scripts.pretraining.batch import Batch
-from workflow_scripts.pretraining.data.chunks import MOST, Filler, chunks
-from workflow_scripts.pretraining.data.crops import PARTNER, draws
+from workflow_scripts.pretraining.data.colour import Changes, changes, finished
+from workflow_scripts.pretraining.data.crops import PARTNER, cropped, draws
 from workflow_scripts.pretraining.data.faithfulness import of_pairs
 from workflow_scripts.pretraining.data.pairing import Pairing
-from workflow_scripts.pretraining.data.recolour import Changes, Numbers, changes, finished
 from workflow_scripts.pretraining.method import Signal, View
+from workflow_scripts.pretraining.training.interrupt import SIGNALS
 from workflow_scripts.stats.seeds import derive
 
-T = TypeVar("T")
-READERS = 16  # more than cores: they hide the latency of a file server
-Rows = Callable[[np.ndarray], torch.Tensor]
+READERS = 16  # threads; more than cores: they hide the latency of a file server
+Rows = Callable[[np.ndarray], np.ndarray]
 """(b,) positions in ``Pairing.sources`` -> (b, ...) what is learned from these sources."""
 
 
@@ -60,76 +61,40 @@ class Order:
             return self._epochs[epoch][number * self.batch : (number + 1) * self.batch]
 
 
-@dataclass(frozen=True)
-class CutBatch:
-    """A batch whose views are crops on the CPU, without their colours.
+class CutBatch(NamedTuple):
+    """A batch whose views are crops on the CPU, without their colours. Arrays travel faster between processes.
 
     Attributes:
         pixels: (v, b, s, s, 3) uint8.
         changes: of the colours of each view; None: they stay as they are.
+        kernel: side of the blur's kernel; None: by the size of the views.
         step: number of the step, counted from 1.
         learned: what the method learns from besides images, by field of :class:`Batch`.
-        packed: the numbers of the changes and what is learned from, in one pinned tensor; None: not pinned.
     """
 
     pixels: torch.Tensor
     changes: Sequence[Changes | None]
+    kernel: int | None
     step: int
-    learned: Mapping[str, torch.Tensor]
-    packed: torch.Tensor | None = None
+    learned: Mapping[str, np.ndarray]
 
     def finish(self, device: torch.device | str = "cpu") -> Batch:
-        """The batch, ready for the network, on ``device``; two copies bring it there."""
-        pixels, others = self.pixels, self._others()
-        assert self.packed is not None or str(device) == "cpu"
-        if self.packed is not None:
-            pixels = pixels.to(device, non_blocking=True)
-            others = unpack(self.packed.to(device, non_blocking=True), others)
-        views = (finished(*view) for view in zip(pixels, self.changes, others[0], strict=True))
-        return Batch(tuple(views), self.step, **others[1])
+        """The batch, ready for the network, on ``device``."""
 
-    def pinned(self) -> "CutBatch":
-        """A copy in pinned memory, from which a GPU copies while the processor does something else."""
-        return replace(self, pixels=self.pixels.pin_memory(), packed=pack(self._others()).pin_memory())
+        def moved(values: np.ndarray) -> torch.Tensor:
+            return on_device(torch.from_numpy(values), device)
 
-    def _others(self) -> tuple[list[Numbers | None], dict[str, torch.Tensor]]:
-        return [change.numbers if change else None for change in self.changes], dict(self.learned)
+        pixels = on_device(self.pixels, device)
+        changes, learned = tree_map_only(np.ndarray, moved, (list(self.changes), dict(self.learned)))
+        views = (finished(view, made, self.kernel) for view, made in zip(pixels, changes, strict=True))
+        return Batch(tuple(views), self.step, **learned)
 
 
-def pack(tensors: Any) -> torch.Tensor:
-    """The bytes of nested tensors, one after the other, each at a multiple of 8: (n,) uint8."""
-    leaves = [leaf for leaf in tree_leaves(tensors) if leaf is not None]
-    parts = [pad(leaf.contiguous().view(-1).view(torch.uint8), (0, -leaf.nbytes % 8)) for leaf in leaves]
-    return torch.cat([torch.empty(0, dtype=torch.uint8), *parts])
-
-
-def unpack(packed: torch.Tensor, like: T) -> T:
-    """What :func:`pack` packed, in the same nesting, as views of ``packed``."""
-    start = 0
-
-    def part(leaf: torch.Tensor) -> torch.Tensor:
-        nonlocal start
-        first, start = start, start + leaf.nbytes + -leaf.nbytes % 8
-        return packed[first : first + leaf.nbytes].view(leaf.dtype).view(leaf.shape)
-
-    return tree_map_only(torch.Tensor, part, like)
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """The images that a step shows, and its random numbers.
-
-    Attributes:
-        positions: (b,) int64, of the sources in ``Pairing.sources``.
-        rows: (v, b) int64, of the image that each view shows.
-        partners: (n, b) int64, rows of the partners of the pairs.
-        uniform: (v, b, DRAWS) float64.
-    """
-
-    positions: np.ndarray
-    rows: np.ndarray
-    partners: np.ndarray
-    uniform: np.ndarray
+def on_device(values: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+    """The values on ``device``, to which a GPU copies them while the processor does something else."""
+    if torch.device(device).type == "cpu":
+        return values
+    return values.pin_memory().to(device, non_blocking=True)
 
 
 @dataclass(frozen=True)
@@ -147,7 +112,7 @@ class Batches:
         part: rank of this process, and number of processes.
         learned: what the method learns from besides images.
         faithfulness: (n,) float32, how faithful the caption of each image is, NaN if unknown; None: no weights.
-        readers: threads that read images.
+        decoded: images that are kept in memory, by row.
     """
 
     images: TarImages
@@ -160,20 +125,20 @@ class Batches:
     part: tuple[int, int] = (0, 1)
     learned: Mapping[Signal, Rows] = field(default_factory=dict)
     faithfulness: np.ndarray | None = None
-    readers: int = READERS
+    decoded: dict[int, np.ndarray] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:
         """Shape of the pixels of a batch: (v, b, size, size, 3)."""
         return len(self.views), self.order.batch // self.part[1], self.size, self.size, 3
 
-    @cached_property
-    def filler(self) -> Filler:
-        """Fills batches in this process."""
-        return Filler(self.images, [augment for _, augment in self.views], self.size, self.readers, self.keep)
+    def __getitem__(self, step: int) -> CutBatch:
+        """This process's pairs of step ``step``, counted from 1.
 
-    def drawn(self, step: int) -> Drawn:
-        """What step ``step``, counted from 1, shows."""
+        Raises:
+            PipelineError: an image is damaged.
+            OSError: an image can't be read.
+        """
         share = self.shape[1]
         first = self.part[0] * share
         positions = self.order.positions(step)[first : first + share]
@@ -181,25 +146,95 @@ class Batches:
         number = 1 + max((view.partner for view, _ in self.views if view.image == "partner"), default=-1)
         partners = self.pairing.partners(positions, uniform[0, :, PARTNER], number)
         sources = self.pairing.sources[positions]
-        rows = [sources if view.image == "source" else partners[view.partner] for view, _ in self.views]
-        return Drawn(positions, np.stack(rows), partners, uniform)
-
-    def cut(self, step: int) -> CutBatch:
-        """This process's pairs of step ``step``, cut in this process."""
-        drawn, pixels = self.drawn(step), torch.empty(self.shape, dtype=torch.uint8)
-        parts = list(chunks(drawn.rows, MOST))
-        for chunk, requested in zip(parts, list(map(self.filler.request, parts)), strict=True):
-            self.filler.fill(chunk, requested, pixels, drawn.uniform)
-        return self.batch(step, drawn, pixels)
-
-    def batch(self, step: int, drawn: Drawn, pixels: torch.Tensor) -> CutBatch:
-        """The batch of a step whose pixels are filled."""
-        learned: dict[str, torch.Tensor] = {name: read(drawn.positions) for name, read in self.learned.items()}
+        shown = [sources if view.image == "source" else partners[view.partner] for view, _ in self.views]
+        learned: dict[str, np.ndarray] = {name: read(positions) for name, read in self.learned.items()}
         if self.faithfulness is not None:
-            sources = self.pairing.sources[drawn.positions]
-            learned["scores"] = torch.from_numpy(of_pairs(self.faithfulness, sources, drawn.partners))
+            learned["scores"] = of_pairs(self.faithfulness, sources, partners)
+        augmentations = [augmentation for _, augmentation in self.views]
         colours = [
-            changes(uniform, augment.blur_kernel, augment.blur == "old_kornia") if augment.colour else None
-            for uniform, (_, augment) in zip(drawn.uniform, self.views, strict=True)
+            changes(numbers, augmentation.blur == "old_kornia") if augmentation.colour else None
+            for numbers, augmentation in zip(uniform, augmentations, strict=True)
         ]
-        return CutBatch(pixels, colours, step, learned)
+        pixels = self._pixels(np.stack(shown), uniform)
+        return CutBatch(pixels, colours, augmentations[0].blur_kernel, step, learned)
+
+    def _pixels(self, shown: np.ndarray, uniform: np.ndarray) -> torch.Tensor:
+        """Crops of the images in the rows (v, b) ``shown``, each read and decoded once: see :class:`CutBatch`."""
+        pixels = torch.empty(self.shape, dtype=torch.uint8)
+        rows, inverse = np.unique(shown, return_inverse=True)
+        places = np.split(np.argsort(inverse, axis=None, kind="stable"), np.bincount(inverse.ravel()).cumsum()[:-1])
+        kept = {row: self.decoded[row] for row in rows.tolist() if row in self.decoded}  # other threads add to it
+        missing = [row for row in rows.tolist() if row not in kept]
+        with closing(mapped(self.images.bytes, missing, READERS)) as read:
+            for row, at in zip(rows.tolist(), places, strict=True):
+                image = kept.get(row)
+                if image is None:
+                    image = self.images.decoded(row, next(read))
+                    if self.keep:
+                        self.decoded[row] = image
+                for view, place in zip(*np.unravel_index(at, shown.shape), strict=True):
+                    crop = cropped(image, self.views[view][1], uniform[view, place], self.size)
+                    pixels[view, place] = crop.permute(1, 2, 0)
+        return pixels
+
+
+class _Caught(Dataset[CutBatch | Exception]):
+    """Batches, or the error instead of one, which would lose its fields on its way from a loader process."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
+
+    def __getitem__(self, step: int) -> CutBatch | Exception:
+        try:
+            return self.batches[step]
+        except (PipelineError, OSError) as error:
+            return error
+
+
+def load(batches: Batches, steps: range, workers: int, pin: bool = False) -> Generator[CutBatch, None, None]:
+    """The batch of each of ``steps``, in order, made ahead of the caller.
+
+    Args:
+        batches: make the batches.
+        steps: numbers of steps.
+        workers: processes that make them; one, or those that keep decoded images: threads of this process.
+        pin: whether a GPU will copy them.
+
+    Raises:
+        PipelineError: an image is damaged.
+        OSError: an image can't be read.
+        RuntimeError: a process has died.
+    """
+    if workers == 1 or batches.keep:
+        with closing(mapped(batches.__getitem__, steps, workers, workers + 1)) as loaded:
+            yield from loaded
+        return
+    # Forked processes share the memory of indices, which hold millions of rows.
+    loader = DataLoader(
+        _Caught(batches),
+        batch_size=None,
+        sampler=steps,
+        num_workers=workers,
+        collate_fn=_same,
+        pin_memory=pin,
+        multiprocessing_context="fork",
+    )
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # a cluster sends them to all processes of a job
+    try:
+        made: Any = iter(loader)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        for batch in made:
+            if isinstance(batch, Exception):
+                raise batch
+            yield batch
+    finally:
+        # At once, as a traceback may keep the iterator. Its own end is SIGTERM, which is blocked in them.
+        made._shutdown_workers()
+        for worker in made._workers:
+            worker.kill()
+
+
+def _same(batch: CutBatch | Exception) -> CutBatch | Exception:
+    return batch

@@ -152,6 +152,4 @@ def from_labels(keys: pa.ChunkedArray, named: pa.ChunkedArray, labels: pa.Chunke
 
 def numbered(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """(n,) int64: the rank of each value among the distinct values in ascending order."""
-    coded = pc.dictionary_encode(values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values)
-    order = np.unique(np.array(coded.dictionary.to_pylist()), return_inverse=True)[1]
-    return np.asarray(order[coded.indices.to_numpy()], dtype=np.int64)
+    return np.asarray(pc.rank(values, tiebreaker="dense").to_numpy().astype(np.int64) - 1)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from workflow_scripts.models.text_norms import is_blank
 
@@ -98,10 +97,10 @@ class TokenRows:
         """Those of some captions, by number or as a mask."""
         return replace(self, starts=self.starts[rows], lengths=self.lengths[rows])
 
-    def __call__(self, positions: np.ndarray) -> torch.Tensor:
+    def __call__(self, positions: np.ndarray) -> np.ndarray:
         """(b,) captions -> (b, n) int64 ids, with n the longest of these rows."""
         lengths = self.lengths[positions]
         rows = np.full((len(positions), int(lengths.max())), self.sizes.padding, np.int64)
         for row, start, length in zip(rows, self.starts[positions].tolist(), lengths.tolist(), strict=True):
             row[:length] = self.ids[start : start + length]
-        return torch.from_numpy(rows)
+        return rows

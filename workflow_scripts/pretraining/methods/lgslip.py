@@ -13,27 +13,24 @@ An overlay of the demo with this method::
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
 from workflow_scripts.pretraining.methods import clip
 from workflow_scripts.pretraining.methods.clip import ClipHead
+from workflow_scripts.pretraining.methods.simclr import WithNtXent, contrast
 
 if TYPE_CHECKING:
     from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
 
 
-class LgslipHead(ClipHead):
+class LgslipHead(ClipHead, WithNtXent):
     """LGSLIP: the settings of CLIP, the projector of both losses, and NT-Xent's settings."""
 
     projector: tuple[PositiveInt, ...] = Field(
         (2048, 2048),
         description="widths of the projector's layers before the last, whose width is embedding",
         examples=[[256, 256]],
-    )
-    nt_xent_temperature: PositiveFloat = Field(0.1, description="temperature of NT-Xent", examples=[0.2])
-    nt_xent_weight: PositiveFloat = Field(
-        1.0, description="weight of NT-Xent; that of CLIP's loss is 1", examples=[0.5]
     )
 
 
@@ -53,8 +50,6 @@ def embed(network: "Network", settings: LgslipHead, batch: "Batch") -> "tuple[Te
 
 def loss(network: "Network", settings: LgslipHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """The images of a pair are contrasted; the first is matched with its caption."""
-    from workflow_scripts.pretraining.methods.simclr import contrast
-
     source, partner, text = rows
     matched = clip.match(network, source, text, batch.weights)
     contrasted = contrast(source, partner, settings.nt_xent_temperature, batch.weights)

@@ -38,6 +38,15 @@ class SimclrHead(Settings):
     )
 
 
+class WithNtXent(Settings):
+    """Settings of methods that add NT-Xent to another loss."""
+
+    nt_xent_temperature: PositiveFloat = Field(0.1, description="temperature of NT-Xent", examples=[0.2])
+    nt_xent_weight: PositiveFloat = Field(
+        1.0, description="weight of NT-Xent; that of CLIP's loss is 1", examples=[0.5]
+    )
+
+
 def heads(settings: SimclrHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":
     """The projector."""
     from workflow_scripts.pretraining.network import mlp

@@ -13,17 +13,18 @@ An overlay of the demo with this method::
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 
 from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
 from workflow_scripts.pretraining.methods import clip
 from workflow_scripts.pretraining.methods.clip import ClipHead
+from workflow_scripts.pretraining.methods.simclr import WithNtXent, contrast
 
 if TYPE_CHECKING:
     from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
 
 
-class SlipHead(ClipHead):
+class SlipHead(ClipHead, WithNtXent):
     """SLIP: the settings of CLIP, and those of its NT-Xent loss."""
 
     projector: tuple[PositiveInt, ...] = Field(
@@ -31,10 +32,6 @@ class SlipHead(ClipHead):
         min_length=1,
         description="widths of the layers of the projector for NT-Xent",
         examples=[[256, 256, 64]],
-    )
-    nt_xent_temperature: PositiveFloat = Field(0.1, description="temperature of NT-Xent", examples=[0.2])
-    nt_xent_weight: PositiveFloat = Field(
-        1.0, description="weight of NT-Xent; that of CLIP's loss is 1", examples=[0.5]
     )
 
 
@@ -55,8 +52,6 @@ def embed(network: "Network", settings: SlipHead, batch: "Batch") -> "tuple[Tens
 
 def loss(network: "Network", settings: SlipHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """The first view is matched with the caption, the others are contrasted."""
-    from workflow_scripts.pretraining.methods.simclr import contrast
-
     image, first, second, text = rows
     contrasted = contrast(first, second, settings.nt_xent_temperature)
     matched = clip.match(network, image, text, batch.weights)  # NT-Xent does not depend on captions

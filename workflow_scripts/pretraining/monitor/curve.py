@@ -1,11 +1,11 @@
-"""The curve of a run: losses stay on the device until a row needs them, and are read a step later.
+"""The curve of a run: losses stay on the device until a row or a checkpoint needs them.
 
 Losses and weights that are not finite stop the run before they reach a checkpoint.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -17,25 +17,6 @@ from workflow_scripts.pretraining.monitor.tracking import Tracking
 from workflow_scripts.pretraining.training.checkpoint import State
 
 ADVICE = "lower lr, lengthen warmup_steps or set precision to no; that starts the run from step 0"
-
-
-class Reading:
-    """A copy of a tensor to the processor, which goes on while it is made."""
-
-    def __init__(self, values: torch.Tensor) -> None:
-        self._made: torch.cuda.Event | None = None
-        self._values = values
-        if values.device.type == "cuda":
-            self._values = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
-            self._values.copy_(values, non_blocking=True)
-            self._made = torch.cuda.Event()
-            self._made.record()
-
-    def values(self) -> list[float]:
-        """The numbers of the tensor, once they are there."""
-        if self._made is not None:
-            self._made.synchronize()
-        return [float(value) for value in self._values.tolist()]
 
 
 def check_losses(losses: Sequence[float], last: int, saved: int) -> None:
@@ -70,14 +51,6 @@ def _advice(saved: int) -> str:
     return f"{kept}; {ADVICE}"
 
 
-class _Row(NamedTuple):
-    """A row whose loss is not known yet: its other values, what was measured with it, and the losses to come."""
-
-    values: dict[str, Any]
-    measured: dict[str, float | None]
-    losses: Reading | None
-
-
 class Curve:
     """Adds rows to the curve of ``state``, and to those who show it.
 
@@ -89,59 +62,28 @@ class Curve:
         self._accelerator, self._state, self._live, self._tracking = accelerator, state, live, tracking
         self.saved = state.step
         self._losses: list[torch.Tensor] = []
-        self._row: _Row | None = None
 
     def add_loss(self, loss: torch.Tensor) -> None:
         """The loss of a step of this process, a scalar on its device."""
         self._losses.append(loss.detach())
 
-    def start(self, values: dict[str, Any]) -> None:
-        """Add the row before the first step."""
-        self._add(values, self._live.measure(0))
-        self._live.restart(0)
-
-    def request(self, values: dict[str, Any], measured: dict[str, float | None]) -> None:
-        """Start a row with the mean loss since the row before; :meth:`add` ends it."""
-        self._row = _Row(values, measured, self._request())
-
-    def add(self) -> None:
-        """Add the row that was started, if one was.
-
-        Raises:
-            PipelineError: a loss is not finite.
-        """
-        if self._row is None:
-            return
-        row, self._row = self._row, None
-        self._keep(row.losses, row.values["step"])
-        loss = math.fsum(self._state.window) / len(self._state.window)
-        self._state.window.clear()
-        self._add({**row.values, "loss": loss}, row.measured)
-
     def collect(self) -> None:
-        """Move all losses and the row that was started to the state.
+        """Move all losses, as means over all processes, from the device to the state.
 
         Raises:
             PipelineError: a loss is not finite.
         """
-        self.add()
-        self._keep(self._request(), self._state.step)
+        if self._losses:
+            losses = self._accelerator.reduce(torch.stack(self._losses).float(), "mean").tolist()
+            self._losses.clear()
+            check_losses(losses, self._state.step, self.saved)
+            self._state.window.extend(losses)
 
-    def _request(self) -> Reading | None:
-        """The losses that are only on the device, as means over all processes."""
-        if not self._losses:
-            return None
-        reading = Reading(self._accelerator.reduce(torch.stack(self._losses).float(), "mean"))
-        self._losses.clear()
-        return reading
-
-    def _keep(self, reading: Reading | None, last: int) -> None:
-        if reading is not None:
-            values = reading.values()
-            check_losses(values, last, self.saved)
-            self._state.window.extend(values)
-
-    def _add(self, row: dict[str, Any], measured: dict[str, float | None]) -> None:
+    def add(self, values: dict[str, Any], measured: dict[str, float | None]) -> None:
+        """Add a row with the mean of the losses that were collected since the row before, null if there are none."""
+        window = self._state.window
+        row = {**values, "loss": math.fsum(window) / len(window) if window else None}
+        window.clear()
         self._state.curve.append(row)
         warn_of_collapse(self._state.curve)
         self._live.write(row, measured)

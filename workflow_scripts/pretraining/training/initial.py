@@ -35,5 +35,4 @@ def build_network(settings: Pretrain, sizes: Sizes = NO_SIZES) -> Network:
         lambda network, batch: objective.embed(network, settings.head, batch),
         lambda network, batch, rows: objective.loss(network, settings.head, batch, rows),
         weigh,
-        settings.compile,
     )

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     import torch
 
-    from workflow_scripts.pretraining.monitor.curve import Reading
-
 # What SLURM sends before it ends a job, what a site can configure before the time limit, and Ctrl-C.
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGUSR1, signal.SIGINT})
 TERMINATED = 143
 EVERY = 5
-"""Steps between two questions to all processes: each makes them exchange a number."""
+"""Steps between two questions to all processes: each makes them exchange a number, and wait for their GPUs."""
 
 
 class Interrupt:
@@ -27,7 +25,6 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.here = False
-        self._asked: Reading | None = None
         self._before: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> Self:
@@ -52,20 +49,17 @@ class Interrupt:
     def asked(self, step: int, device: "torch.device") -> bool:
         """Whether any process has been asked to stop; every process must call this after every step.
 
-        One process knows at once. Several ask each other at every :data:`EVERY`-th step and read the answer one step
-        later, so that none waits for its GPU.
+        One process knows at once; several ask each other at every :data:`EVERY`-th step.
         """
         import torch
         import torch.distributed as dist
 
         from workflow_scripts.pretraining.losses.gather import world
-        from workflow_scripts.pretraining.monitor.curve import Reading
 
         if world()[1] == 1:
             return self.here
-        answer, self._asked = self._asked, None
-        if step % EVERY == 0:
-            flag = torch.full((1,), float(self.here), device=device)
-            dist.all_reduce(flag, dist.ReduceOp.MAX)
-            self._asked = Reading(flag)
-        return answer is not None and any(answer.values())
+        if step % EVERY:
+            return False
+        flag = torch.full((1,), float(self.here), device=device)
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        return bool(flag)

@@ -1,35 +1,28 @@
 """Everything that a training process needs, in a form that can be passed to it as a file."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
 from workflow_scripts.pretraining.data.loader import Order, Rows
 from workflow_scripts.pretraining.data.pairing import Pairing
-from workflow_scripts.pretraining.data.token_rows import TokenRows, TokenSizes
+from workflow_scripts.pretraining.data.token_rows import TokenRows
 from workflow_scripts.pretraining.method import Signal, Sizes
 from workflow_scripts.pretraining.monitor.probing import ProbeRows
 from workflow_scripts.pretraining.schedule import Schedule, schedule
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 
 OUTCOME = "outcome.json"
-# Fields that are arrays, in the order in which their classes take them.
-IMAGES, PAIRING, PROBE, TOKENS = (
-    ("tar", "offset", "size", "sha256"),
-    ("sources", "starts", "targets"),
-    ("labels", "bank", "queries"),
-    ("starts", "lengths"),
-)
-
 SAMPLED = 8  # batches: the run's first ones
 
 
@@ -100,74 +93,50 @@ def weights_name(checkpoint: str) -> str:
 
 def write_plan(plan: Plan, path: Path) -> None:
     """Write ``plan`` to ``path`` (npz of plain arrays, all else as JSON in one of them)."""
-    words: dict[str, Any] = {
-        "settings": plan.settings.model_dump(mode="json"),
-        "keep_decoded": plan.keep_decoded,
-        "work": str(plan.work.absolute()),
-        "device": plan.device,
-        "threads": plan.threads,
-        "workers": plan.workers,
-        "study": plan.study,
-        "run": plan.run,
-    }
-    arrays = {name: getattr(plan.pairing, name) for name in PAIRING}
-    if plan.captions is not None:
-        arrays["captions_of_sources"] = plan.captions
-    if plan.labels is not None:
-        arrays["labels_of_sources"] = plan.labels
-    if plan.tokens is not None:
-        words["tokens"] = {"path": str(plan.tokens.path.absolute()), "sizes": plan.tokens.sizes}
-        arrays |= {f"tokens.{name}": getattr(plan.tokens, name) for name in TOKENS}
-    if plan.faithfulness is not None:
-        arrays["faithfulness"] = plan.faithfulness
-    if plan.vectors is not None:
-        words["vectors"] = str(plan.vectors.path.absolute())
-        arrays["rows_of_vectors"] = plan.vectors.rows
-    shown = {"images": plan.images}
-    if plan.probe is not None:
-        shown["probe"] = plan.probe.images
-        arrays |= {name: getattr(plan.probe, name) for name in PROBE}
-    for name, images in shown.items():
-        words[name] = [str(tar.absolute()) for tar in images.tars]
-        arrays |= {f"{name}.{part}": getattr(images, part) for part in IMAGES}
-    text = np.frombuffer(json.dumps(words).encode(), np.uint8)
+    arrays: dict[str, np.ndarray] = {}
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            arrays[name := f"array{len(arrays)}"] = value
+            return name
+        if isinstance(value, Path):
+            return str(value.absolute())
+        if isinstance(value, Settings):
+            return value.model_dump(mode="json")
+        if isinstance(value, TarImages):
+            return [plain(part) for part in (value.tars, value.tar, value.offset, value.size, value.sha256)]
+        if is_dataclass(value):
+            return [plain(getattr(value, part.name)) for part in fields(value)]
+        return [plain(part) for part in value] if isinstance(value, list | tuple) else value
+
+    text = np.frombuffer(json.dumps(plain(plan)).encode(), np.uint8)
     with path.open("wb") as file:
-        np.savez(file, words=text, **arrays)
+        np.savez(file, plan=text, **arrays)
 
 
 def read_plan(path: Path) -> Plan:
     """The plan that :func:`write_plan` wrote."""
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
-    words = json.loads(arrays["words"].tobytes())
-    shown = {
-        name: TarImages([Path(tar) for tar in words[name]], *(arrays[f"{name}.{part}"] for part in IMAGES))
-        for name in ("images", "probe")
-        if name in words
-    }
-    probe = ProbeRows(shown["probe"], *(arrays[name] for name in PROBE)) if "probe" in shown else None
-    tokens = None
-    if "tokens" in words:
-        at, sizes = Path(words["tokens"]["path"]), TokenSizes(*words["tokens"]["sizes"])
-        tokens = TokenRows(at, sizes, *(arrays[f"tokens.{name}"] for name in TOKENS))
-    return Plan(
-        settings=Pretrain.model_validate(words["settings"]),
-        images=shown["images"],
-        keep_decoded=words["keep_decoded"],
-        pairing=Pairing(*(arrays[name] for name in PAIRING)),
-        captions=arrays.get("captions_of_sources"),
-        tokens=tokens,
-        labels=arrays.get("labels_of_sources"),
-        vectors=CaptionVectors(Path(words["vectors"]), arrays["rows_of_vectors"]) if "vectors" in words else None,
-        faithfulness=arrays.get("faithfulness"),
-        probe=probe,
-        work=Path(words["work"]),
-        device=words["device"],
-        threads=words["threads"],
-        workers=words["workers"],
-        study=words["study"],
-        run=words["run"],
-    )
+
+    def made(kind: Any, value: Any) -> Any:
+        """The value of a field, by its type; fields that may be None name that last."""
+        kind = get_args(kind)[0] if isinstance(kind, UnionType) else kind
+        if value is None or kind in (str, int, bool):
+            return value
+        if kind is np.ndarray:
+            return arrays[value]
+        if issubclass(kind, Settings):
+            return kind.model_validate(value)
+        if kind is TarImages:
+            return TarImages([Path(tar) for tar in value[0]], *(arrays[name] for name in value[1:]))
+        if is_dataclass(kind):
+            types = get_type_hints(kind)
+            return kind(*(made(types[part.name], one) for part, one in zip(fields(kind), value, strict=True)))
+        return kind(*value) if isinstance(value, list) else kind(value)
+
+    plan: Plan = made(Plan, json.loads(arrays["plan"].tobytes()))
+    return plan
 
 
 def calibrated(plan: Plan) -> tuple[Plan, dict[str, float]]:
@@ -196,18 +165,13 @@ def learned_rows(plan: Plan) -> tuple[dict[Signal, Rows], Sizes]:
         sizes = sizes._replace(vocabulary=text.vocabulary, end=text.end, context=text.context)
     if "caption_ids" in learns:
         assert plan.captions is not None
-        rows["caption_ids"] = _of_rows(plan.captions)
+        rows["caption_ids"] = plan.captions.__getitem__
     if "vectors" in learns:
-        vectors = plan.vectors
-        assert vectors is not None
-        rows["vectors"] = lambda positions: torch.from_numpy(vectors[positions])
-        sizes = sizes._replace(vectors=vectors.width)
+        assert plan.vectors is not None
+        rows["vectors"] = plan.vectors.__getitem__
+        sizes = sizes._replace(vectors=plan.vectors.width)
     if "labels" in learns:
         assert plan.labels is not None
-        rows["labels"] = _of_rows(plan.labels)
+        rows["labels"] = plan.labels.__getitem__
         sizes = sizes._replace(labels=int(plan.labels.max()) + 1)
     return rows, sizes
-
-
-def _of_rows(values: np.ndarray) -> Rows:
-    return lambda positions: torch.from_numpy(values[positions])

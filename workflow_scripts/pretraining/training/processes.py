@@ -60,49 +60,43 @@ def wait(children: Sequence[Process], interrupt: Interrupt, stop: signal.Signals
         Number and status of the one that failed, by :func:`_cause` where several did, else of the first with status
         143, else 0 and 0. A status below 0 is a signal.
     """
-    ended: dict[int, int] = {}
     stopped = False
-    while len(ended) < len(children) and not _failed(ended):
-        _look(children, ended)
+    while _running(children) and not _failed(children):
         if interrupt.here and not stopped:
             stopped = True
             _tell(children, stop)
         time.sleep(0.05)
-    _look_until(children, ended, SECONDS_TO_SHOW)
-    failed = _failed(ended)
+    _await(children, SECONDS_TO_SHOW)
+    failed = _failed(children)
     _tell(children, signal.SIGTERM)
-    _look_until(children, ended, SECONDS_TO_END)
+    _await(children, SECONDS_TO_END)
     _tell(children, signal.SIGKILL)
-    _look_until(children, ended, math.inf)
-    return _cause(failed) if failed else next(((i, status) for i, status in ended.items() if status), (0, 0))
+    _await(children, math.inf)
+    status = {number: child.returncode for number, child in enumerate(children)}
+    return _cause(failed) if failed else next(((number, code) for number, code in status.items() if code), (0, 0))
 
 
-def _look(children: Sequence[Process], ended: dict[int, int]) -> None:
-    for i, child in enumerate(children):
-        if i not in ended and child.poll() is not None:
-            ended[i] = child.returncode
+def _running(children: Sequence[Process]) -> bool:
+    return None in [child.poll() for child in children]  # all are looked at
 
 
-def _look_until(children: Sequence[Process], ended: dict[int, int], seconds: float) -> None:
+def _await(children: Sequence[Process], seconds: float) -> None:
     end = time.monotonic() + seconds
-    while len(ended) < len(children) and time.monotonic() < end:
+    while _running(children) and time.monotonic() < end:
         time.sleep(0.05)
-        _look(children, ended)
 
 
-def _failed(ended: Mapping[int, int]) -> dict[int, int]:
-    return {i: status for i, status in ended.items() if status not in (0, TERMINATED)}
+def _failed(children: Sequence[Process]) -> dict[int, int]:
+    """Number and status of those that have."""
+    ended = {number: child.returncode for number, child in enumerate(children)}
+    return {number: status for number, status in ended.items() if status not in (None, 0, TERMINATED)}
 
 
 def _cause(failed: Mapping[int, int]) -> tuple[int, int]:
     """One killed from outside, rather than one that raised, perhaps because its peer had ended, rather than one that
-    aborted, as NCCL's watchdog does where a peer has raised; of the same kind the one seen first.
+    aborted, as NCCL's watchdog does where a peer has raised; of the same kind the first.
     """
-
-    def rank(one: tuple[int, int]) -> int:
-        return 2 if one[1] == -signal.SIGABRT else 1 if one[1] > 0 else 0
-
-    return min(failed.items(), key=rank)
+    return min(failed.items(), key=lambda one: 2 if one[1] == -signal.SIGABRT else int(one[1] > 0))
 
 
 def _tell(children: Sequence[Process], number: signal.Signals) -> None:

@@ -19,9 +19,7 @@ from workflow_scripts.core.runtime.precision import computing
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.models.text.tower import TOWER, TextTower
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.batch import Batch
-from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Rows
-from workflow_scripts.pretraining.data.ring import load, loader_processes
+from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Rows, load
 from workflow_scripts.pretraining.hardware import TRAINING
 from workflow_scripts.pretraining.method import Signal
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS
@@ -87,11 +85,14 @@ def fitting(settings: Pretrain) -> Iterator[None]:
     """A training with these settings.
 
     Raises:
-        PipelineError: it does not fit the GPU's memory.
+        PipelineError: it does not fit the GPU's memory, or a loader process has died.
     """
     try:
         yield
     except RuntimeError as error:
+        if "DataLoader worker (pid" in str(error):
+            advice = "see above; if nothing is there, the job ran out of memory or of /dev/shm: raise its mem_mb"
+            raise PipelineError("a loader process died", "pretrain", error, advice) from None
         if not is_out_of_memory(error):
             raise
         pairs = settings.micro_batch_size or settings.batch_size
@@ -114,7 +115,7 @@ class Trainer:
         self.model.to(accelerator.device)
         updates = optimizer(self.model, self.settings.weight_decay, self.settings.norm_weight_decay)
         self.wrapped, self.optimizer = accelerator.prepare(self.model, updates)
-        self.batches = self._batches(learned)
+        self.batches, self.workers = self._batches(learned), max(1, plan.workers // plan.local)
         self.state, self.best, self.hits = checkpoint.load(plan.work, self.model, self.optimizer.optimizer)
         if self.state.scaler and accelerator.scaler is not None:
             accelerator.scaler.load_state_dict(self.state.scaler)
@@ -123,7 +124,7 @@ class Trainer:
         self.first_batch = self._first_batch()
         path = plan.work / CURVE_LINES if accelerator.is_main_process else None
         self.live = LiveCurve(path, self.schedule, self.settings.batch_size, self.state.step)
-        self.tracking = Tracking(accelerator, plan, self.state.curve)
+        self.tracking = Tracking(accelerator, plan)
         self.curve = Curve(accelerator, self.state, self.live, self.tracking)
 
     def _batches(self, learned: Mapping[Signal, Rows]) -> Batches:
@@ -147,21 +148,22 @@ class Trainer:
         probe = self.settings.probe
         if probe is None or self.plan.probe is None or not self.accelerator.is_main_process:
             return None
-        workers, _ = self._loaders()
-        return OnlineProbe(self.plan.probe, self.settings.image_size, probe.neighbours, probe.temperature, workers)
+        size = self.settings.image_size
+        return OnlineProbe(self.plan.probe, size, probe.neighbours, probe.temperature, self.workers)
 
     def _first_batch(self) -> FirstBatch | None:
         """What is monitored in a run without a probe."""
         if self.settings.probe is not None or not self.accelerator.is_main_process:
             return None
-        return FirstBatch(self.batches.cut(1).finish().views)
+        return FirstBatch(self.batches[1].finish().views)
 
     def run(self, interrupt: Interrupt) -> None:
         """Train to the end, or to the step in which ``interrupt`` was requested."""
         state = self.state
         if state.step == 0 and not state.curve:
             accuracy = None if self.settings.probe is None else self._probed()[0]
-            self.curve.start(self._values(accuracy, watched=True))
+            self.curve.add(self._values(accuracy, watched=True), self.live.measure(0))
+            self.live.restart(0)
         meet(self.settings.processes)
         last = state.step if state.stopped else self.schedule.steps
         steps = range(state.step + 1, last + 1)
@@ -179,18 +181,9 @@ class Trainer:
                     batches.close()
         self._finish()
 
-    def loaded(self, steps: range) -> Generator[Batch | CutBatch, None, None]:
+    def loaded(self, steps: range) -> Generator[CutBatch, None, None]:
         """Batches of some steps, loaded ahead."""
-        workers, processes = self._loaders()
-        return load(self.batches, self._prepare, steps, processes, workers)
-
-    def _loaders(self) -> tuple[int, int]:
-        workers = max(1, self.plan.workers // self.plan.local)
-        return workers, loader_processes(self.settings.loaders, workers, self.plan.keep_decoded)
-
-    def _prepare(self, batch: CutBatch) -> Batch | CutBatch:
-        """A batch that was cut; on CPU it is finished here, for a GPU its colours are changed there."""
-        return batch.finish() if self.plan.device == "cpu" else batch.pinned()
+        return load(self.batches, steps, self.workers, pin=self.plan.device != "cpu")
 
     def _rate(self, step: int) -> float:
         settings, schedule = self.settings, self.schedule
@@ -203,12 +196,11 @@ class Trainer:
             steps=schedule.steps,
         )
 
-    def _step(self, batch: Batch | CutBatch) -> None:
+    def _step(self, cut: CutBatch) -> None:
         self.state.step += 1
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.state.step)
-        if isinstance(batch, CutBatch):
-            batch = batch.finish(self.accelerator.device)
+        batch = cut.finish(self.accelerator.device)
         self.wrapped.train()
         # Dropout and stochastic depth: a function of the step, so that a run that goes on ends with the same bytes.
         torch.manual_seed(derive(self.settings.seed, "step", self.state.step, self.accelerator.process_index))
@@ -222,7 +214,6 @@ class Trainer:
 
     def _after_step(self) -> None:
         settings, step = self.settings, self.state.step
-        self.curve.add()  # the row of the step before, if its loss was read meanwhile
         last = step == self.schedule.steps
         probing = settings.probe is not None and (last or step % settings.probe.every == 0)
         watched = probing or (settings.probe is None and (last or step % interval(self.schedule.steps) == 0))
@@ -231,10 +222,9 @@ class Trainer:
         if written:
             self._check()
         if logged:
+            self.curve.collect()
             measured = self.live.measure(step)  # before the probe, which does not count as training
-            self.curve.request(self._values(self._judge() if probing else None, watched), measured)
-        if watched:
-            self.curve.add()
+            self.curve.add(self._values(self._judge() if probing else None, watched), measured)
         if step in self.schedule.kept:
             self._write(weights_name(self.schedule.kept[step]), self.backbone.state_dict())
         if last or self.state.stopped or step % settings.checkpoint_every == 0:
@@ -255,7 +245,7 @@ class Trainer:
     def _values(self, accuracy: float | None, watched: bool) -> dict[str, Any]:
         """A row of the curve, without its loss."""
         step = self.state.step
-        row = {"step": step, "loss": None, "lr": self._rate(step), "images": step * self.settings.batch_size}
+        row = {"step": step, "lr": self._rate(step), "images": step * self.settings.batch_size}
         return {**row, "knn_accuracy": accuracy, **(self._statistics() if watched else dict.fromkeys(STATISTICS))}
 
     def _statistics(self) -> dict[str, float | None]:

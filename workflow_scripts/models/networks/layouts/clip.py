@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -41,13 +41,7 @@ class Vision(Description):
 class Whole(Description):
     """transformers' CLIPConfig."""
 
-    vision_config: Vision
-
-
-class Named(Description):
-    """Whether a config is that of a whole CLIP."""
-
-    vision_config: Any = None
+    vision_config: Vision | None = None
 
 
 class Shown(Description):
@@ -66,12 +60,11 @@ def find(architecture: str, source: Path | None) -> Found:
         PipelineError: there is no such description, or it is damaged.
     """
     folder = source or Path()
-    kind = read_description(folder / "config.json", Named)
-    if kind is None:
+    whole = read_description(folder / "config.json", Whole)
+    if whole is None:
         advice = "give a folder with the config.json of CLIPModel or CLIPVisionModel"
         raise PipelineError("no CLIP checkpoint", source or "networks", "no config.json", advice)
-    whole = read_description(folder / "config.json", Whole) if kind.vision_config is not None else None
-    tower = whole.vision_config if whole else read_description(folder / "config.json", Vision)
+    tower = whole.vision_config or read_description(folder / "config.json", Vision)
     assert tower is not None
     options = tower.model_dump(exclude={"image_size"})
     return Found(backbone="clip:vision", options=options, preset=_preset(folder, tower.image_size))
