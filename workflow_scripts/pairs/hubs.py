@@ -7,10 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
 from workflow_scripts.core.registry import by_name
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,26 +19,14 @@ if TYPE_CHECKING:
 class HubSettings(Settings):
     """Settings of the rules against hubs."""
 
-    candidates: int = Field(
-        20,
-        ge=1,
-        description="nearest images among which csls and cap choose",
-        examples=[50],
-        json_schema_extra={"unit": "neighbours"},
+    candidates: int = quantity(
+        20, unit="neighbours", ge=1, description="nearest images among which csls and cap choose", examples=[50]
     )
-    hub_neighbours: int = Field(
-        10,
-        ge=1,
-        description="nearest images whose similarity csls corrects for",
-        examples=[7],
-        json_schema_extra={"unit": "neighbours"},
+    hub_neighbours: int = quantity(
+        10, unit="neighbours", ge=1, description="nearest images whose similarity csls corrects for", examples=[7]
     )
-    max_uses: int = Field(
-        2,
-        ge=1,
-        description="most images that cap lets share a partner",
-        examples=[1],
-        json_schema_extra={"unit": "images"},
+    max_uses: int = quantity(
+        2, unit="images", ge=1, description="most images that cap lets share a partner", examples=[1]
     )
 
 

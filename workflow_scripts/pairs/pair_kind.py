@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from workflow_scripts.core.registry import OneOf, by_name, listed
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,13 +46,7 @@ SCOPES = by_name(
 class PartnerSettings(Settings):
     """Settings of all kinds of pairs."""
 
-    k: int = Field(
-        1,
-        ge=1,
-        description="partners per image; the paper uses 1",
-        examples=[5],
-        json_schema_extra={"unit": "partners"},
-    )
+    k: int = quantity(1, unit="partners", ge=1, description="partners per image; the paper uses 1", examples=[5])
     scope: Annotated[str, OneOf(SCOPES)] = Field(
         "global",
         description=f"images among which the partners of an image are chosen. {listed(SCOPES)}",

@@ -4,6 +4,7 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.demo.world.settings import World
 
 
@@ -11,72 +12,42 @@ class DemoWorld(World):
     """The demo's synthetic data: what its images show, how many there are, and faults."""
 
     seed: int = Field(0, ge=0, description="seed of all images, titles and faults", examples=[1])
-    size: int = Field(
-        48, ge=16, le=512, description="side of the images", examples=[64], json_schema_extra={"unit": "px"}
-    )
-    images: int = Field(
+    size: int = quantity(48, unit="px", ge=16, le=512, description="side of the images", examples=[64])
+    images: int = quantity(
         3000,
+        unit="posts",
         ge=12,
         le=40_000,
         description="posts whose image can be fetched and that have a caption",
         examples=[500],
-        json_schema_extra={"unit": "posts"},
     )
-    oversized: int = Field(
+    oversized: int = quantity(
         40,
+        unit="posts",
         ge=0,
         description="number of images posted at twice the side length, so that they are scaled down",
         examples=[10],
-        json_schema_extra={"unit": "posts"},
     )
-    dead_links: int = Field(
-        60,
-        ge=0,
-        description="further posts whose URL answers with 404",
-        examples=[10],
-        json_schema_extra={"unit": "posts"},
+    dead_links: int = quantity(
+        60, unit="posts", ge=0, description="further posts whose URL answers with 404", examples=[10]
     )
-    placeholders: int = Field(
-        30,
-        ge=0,
-        description="further posts whose URL leads to removed.png",
-        examples=[10],
-        json_schema_extra={"unit": "posts"},
+    placeholders: int = quantity(
+        30, unit="posts", ge=0, description="further posts whose URL leads to removed.png", examples=[10]
     )
-    html_answers: int = Field(
-        5,
-        ge=0,
-        description="further posts whose URL answers with a web page",
-        examples=[2],
-        json_schema_extra={"unit": "posts"},
+    html_answers: int = quantity(
+        5, unit="posts", ge=0, description="further posts whose URL answers with a web page", examples=[2]
     )
-    repeated_ids: int = Field(
-        12,
-        ge=0,
-        description="further rows that repeat an image id of the same file",
-        examples=[4],
-        json_schema_extra={"unit": "rows"},
+    repeated_ids: int = quantity(
+        12, unit="rows", ge=0, description="further rows that repeat an image id of the same file", examples=[4]
     )
-    empty_captions: int = Field(
-        8, ge=0, description="further posts without a caption", examples=[4], json_schema_extra={"unit": "posts"}
+    empty_captions: int = quantity(8, unit="posts", ge=0, description="further posts without a caption", examples=[4])
+    probe_train: int = quantity(
+        600, unit="images", ge=12, description="training images of each downstream task", examples=[200]
     )
-    probe_train: int = Field(
-        600,
-        ge=12,
-        description="training images of each downstream task",
-        examples=[200],
-        json_schema_extra={"unit": "images"},
+    probe_test: int = quantity(
+        400, unit="images", ge=12, description="test images of each downstream task", examples=[100]
     )
-    probe_test: int = Field(
-        400,
-        ge=12,
-        description="test images of each downstream task",
-        examples=[100],
-        json_schema_extra={"unit": "images"},
-    )
-    masks: int = Field(
-        204, ge=12, description="images with object masks", examples=[60], json_schema_extra={"unit": "images"}
-    )
+    masks: int = quantity(204, unit="images", ge=12, description="images with object masks", examples=[60])
 
     @model_validator(mode="after")
     def _fits(self) -> "DemoWorld":
@@ -164,7 +135,6 @@ FACTS = Facts(
         ".probe_*.tar": File("probe sets by task"),
         ".masks.tar": File("images with object masks"),
     },
-    environment="core",
     resources=Resources(minutes=30, memory_mb=2_000),
     cost=Cost(per="image", units=lambda load: load.settings["images"], core_ms=2.7, source="demo study"),
     section="demo_world",

@@ -39,7 +39,6 @@ def _are_compared(units: Any) -> bool:
 
 STAGE = Stage(
     run=image_hashes,
-    settings=Settings,
     artifact="{block}",
     packages=("numpy", "pillow", "simplejpeg", "pyarrow"),
 )

@@ -5,6 +5,7 @@ from pydantic import Field
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.precision import DOUBLE
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
@@ -12,12 +13,8 @@ class Knn(Bootstrap):
     """Weighted nearest neighbours on frozen features (Wu et al. 2018, section 3.4), and statistics of the features:
     RankMe, alignment, uniformity and norm. Nothing is fitted or tuned."""
 
-    neighbours: int = Field(
-        20,
-        ge=1,
-        description="nearest images of train and val that vote",
-        examples=[5],
-        json_schema_extra={"unit": "neighbours"},
+    neighbours: int = quantity(
+        20, unit="neighbours", ge=1, description="nearest images of train and val that vote", examples=[5]
     )
     temperature: float = Field(
         0.07,

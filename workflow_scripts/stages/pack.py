@@ -6,19 +6,19 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 
 class Pack(Settings):
     """How images are packed for training, the same for all runs."""
 
-    shorter_side: int | None = Field(
+    shorter_side: int | None = quantity(
         256,
+        unit="px",
         ge=16,
         description="images are stored as JPEGs whose shorter side has this length; images that are not larger keep "
         "their bytes. null: all keep their bytes, so trainings give the same bytes as without packs",
         examples=[320],
-        json_schema_extra={"unit": "px"},
     )
     jpeg_quality: int = Field(90, ge=1, le=95, description="quality of these JPEGs", examples=[95])
 
@@ -55,7 +55,6 @@ FACTS = Facts(
             published=True,
         ),
     },
-    environment="core",
     resources=Resources(minutes=120, memory_mb=4_000, workers=True, slot="packs"),
     cost=Cost(
         per="image",

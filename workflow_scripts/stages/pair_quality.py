@@ -6,7 +6,7 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.demo.world.settings import Label
 
 if TYPE_CHECKING:
@@ -24,20 +24,20 @@ class PairQuality(Settings):
         description="ground-truth label that defines the purity of pairs; null: none (only the demo has labels)",
         examples=["concept"],
     )
-    bootstrap: int = Field(
+    bootstrap: int = quantity(
         1000,
+        unit="resamples",
         ge=100,
         description="bootstrap resamples of source images behind intervals of means",
         examples=[500],
-        json_schema_extra={"unit": "resamples"},
     )
     seed: int = Field(0, description="seed of random pairs and of the bootstrap", examples=[1])
-    batch: int = Field(
+    batch: int = quantity(
         512,
+        unit="pairs",
         ge=2,
         description="batch size for which false negatives are counted: pairs with the same caption or target",
         examples=[128],
-        json_schema_extra={"unit": "pairs"},
     )
 
 
@@ -121,7 +121,6 @@ FACTS = Facts(
         ),
         ".png": File("charts of the summary", Tolerance(0, 0.02, "none; drawn from the table"), published=True),
     },
-    environment="core",
     resources=Resources(minutes=120, memory_mb=4_000, data=lambda load: load.images * 1_500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.5, source="demo study, upper bound"),
     section="pair_quality",

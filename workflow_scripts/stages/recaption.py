@@ -2,24 +2,25 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.precision import Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.models.text_norms import MatchedText
 
 
 class Recaption(Decoding, MatchedText):
     """How captions are generated and scored."""
 
-    batch_size: PositiveInt | Literal["auto"] = Field(
+    batch_size: PositiveInt | Literal["auto"] = quantity(
         "auto",
+        unit="images",
         description="images per batch, in the row order of the shard. auto: 32 on a CPU, on a GPU as many as its free "
         "memory holds. On a GPU, another size changes rounding, which can change a caption at a near tie",
         examples=[64],
-        json_schema_extra={"unit": "images"},
     )
 
 

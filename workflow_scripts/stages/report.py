@@ -106,7 +106,6 @@ FACTS = Facts(
         "/table-*": File("a table of the page: CSV, LaTeX and Markdown", published="always"),
         ".speed.html": File("speed and memory of the stages when the page was made", hashed=False),
     },
-    environment="core",
     resources=Resources(minutes=60, memory_mb=4_000, data=lambda load: load.rows * 500),
     cost=Cost(per="page", units=lambda _: 1, core_ms=1_000, source="demo study"),
     in_all=True,

@@ -16,7 +16,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.runtime.precision import THREE, Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.models.judge import Judge, Scorer
 
 JUDGES = discover("workflow_scripts.models.judges", Judge)
@@ -28,24 +28,22 @@ class _ScoreCaptions(Settings):
     kind: Annotated[str, OneOf(JUDGES)] = Field(
         description=f"what scores captions. {listed(JUDGES)}", examples=["clip"]
     )
-    batch_size: int = Field(
-        32, ge=1, description="images per forward pass", examples=[64], json_schema_extra={"unit": "images"}
-    )
-    others: int = Field(
+    batch_size: int = quantity(32, unit="images", ge=1, description="images per forward pass", examples=[64])
+    others: int = quantity(
         64,
+        unit="images",
         ge=64,
         multiple_of=2,
         description="other images, besides a random one, whose mean score is subtracted from a caption's (centring). "
         "Fewer would count differences between these images as style",
         examples=[128],
-        json_schema_extra={"unit": "images"},
     )
-    images: int | None = Field(
+    images: int | None = quantity(
         None,
+        unit="images",
         ge=1,
         description="images whose captions are scored, a random choice; null: all",
         examples=[20_000],
-        json_schema_extra={"unit": "images"},
     )
     seed: int = Field(0, description="seed of the choices of images", examples=[1])
 

@@ -166,7 +166,6 @@ FACTS = Facts(
         ".parquet": File("the caption of each image and its origin"),
         ".json": File("counts", published=True),
     },
-    environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 800),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
     disk=lambda load: load.rows * 200,  # a caption and its key

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,17 +39,17 @@ class Revised(Settings):
         description="true: centred scores, relative to those of the same caption with other images",
         examples=[True],
     )
-    margin: float = Field(
+    margin: float = quantity(
         0.0,
+        unit="units of the score; logits for ITM",
         description="a caption replaces the original if its score is higher by more than this",
         examples=[0.5],
-        json_schema_extra={"unit": "units of the score; logits for ITM"},
     )
-    threshold: float | None = Field(
+    threshold: float | None = quantity(
         None,
+        unit="units of the score",
         description="an original with a lower score is always replaced; null: no threshold",
         examples=[0.0],
-        json_schema_extra={"unit": "units of the score"},
     )
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 SAMPLING = ("temperature", "top_p", "seed")
 
@@ -18,22 +18,22 @@ class Decoding(Settings):
         "mark the image's place, the whole prompt with that mark",
         examples=["a photo of", "Describe the image in one sentence."],
     )
-    max_new_tokens: int = Field(
+    max_new_tokens: int = quantity(
         30,
+        unit="tokens",
         ge=1,
         description="maximum length of a generated caption, in tokens of the language model",
         examples=[20],
-        json_schema_extra={"unit": "tokens"},
     )
-    min_new_tokens: int = Field(
-        0, ge=0, description="minimum length of a generated caption", examples=[8], json_schema_extra={"unit": "tokens"}
+    min_new_tokens: int = quantity(
+        0, unit="tokens", ge=0, description="minimum length of a generated caption", examples=[8]
     )
-    beams: int = Field(
+    beams: int = quantity(
         1,
+        unit="beams",
         ge=1,
         description="beams of the beam search; 1: none. BLIP-2 is usually evaluated with 5",
         examples=[5],
-        json_schema_extra={"unit": "beams"},
     )
     length_penalty: float = Field(
         1.0,
@@ -47,14 +47,14 @@ class Decoding(Settings):
         description="above 1: tokens that have occurred, in the prompt too, become less likely",
         examples=[1.5],
     )
-    num_captions: int = Field(
+    num_captions: int = quantity(
         1,
+        unit="captions",
         ge=1,
         le=100,
         description="captions per image. With several beams, the best of them; otherwise 1: greedy decoding; more: "
         "nucleus sampling. All are kept with their scores; an arm uses the one with the best ITM",
         examples=[5],
-        json_schema_extra={"unit": "captions"},
     )
     temperature: float = Field(1.0, gt=0, description="softmax temperature of nucleus sampling", examples=[0.7])
     top_p: float = Field(0.9, gt=0, le=1, description="probability mass of nucleus sampling", examples=[0.95])

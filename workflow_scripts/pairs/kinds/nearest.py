@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import Field, model_validator
 
 from workflow_scripts.core.registry import OneOf, listed
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.pairs.hubs import HUBS, HubSettings
 from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, Pairs, PartnerSettings
 
@@ -18,28 +19,28 @@ if TYPE_CHECKING:
 class Nearest(PartnerSettings, HubSettings):
     """Which nearest neighbours form pairs."""
 
-    min_cosine: float | None = Field(
+    min_cosine: float | None = quantity(
         None,
+        unit="cosine",
         ge=-1,
         le=1,
         description="pairs that are less similar are dropped; null: no limit",
         examples=[0.5],
-        json_schema_extra={"unit": "cosine"},
     )
-    max_cosine: float | None = Field(
+    max_cosine: float | None = quantity(
         None,
+        unit="cosine",
         ge=-1,
         le=1,
         description="more similar neighbours are skipped, such as repeated captions at 0.999; null: no limit",
         examples=[0.999],
-        json_schema_extra={"unit": "cosine"},
     )
-    mutual: int | None = Field(
+    mutual: int | None = quantity(
         None,
+        unit="neighbours",
         ge=1,
         description="partners must be among this many nearest neighbours of each other; null: not required",
         examples=[10],
-        json_schema_extra={"unit": "neighbours"},
     )
     index: str = Field(
         "Flat",
@@ -54,12 +55,12 @@ class Nearest(PartnerSettings, HubSettings):
         "empty: FAISS's defaults",
         examples=["nprobe=64"],
     )
-    recall_sample: int = Field(
+    recall_sample: int = quantity(
         2000,
+        unit="images",
         ge=1,
         description="images whose exact neighbours are searched too, to measure what an index finds",
         examples=[500],
-        json_schema_extra={"unit": "images"},
     )
     hubs: Annotated[str, OneOf(HUBS)] = Field(
         "none",
