@@ -25,11 +25,13 @@ class Pack(Settings):
 
 def pack(job: Job[Pack]) -> None:
     """Write the shard's images one after another; those that keep their bytes are counted by reason."""
-    from workflow_scripts.acquisition.shards.pack_file import shard_images, write_pack
+    from workflow_scripts.acquisition.shards.index import COLUMNS
+    from workflow_scripts.acquisition.shards.pack_file import write_pack
     from workflow_scripts.core.files.jsonio import pretty
+    from workflow_scripts.core.shards import shard_images
 
     settings, paths = job.settings, (job.file(".images"), job.file(".parquet"))
-    images, rows, lost = shard_images(job.input("shard"))
+    images, rows, lost = shard_images(job.input("shard"), COLUMNS)
     counts = write_pack(images, rows, settings.shorter_side, settings.jpeg_quality, paths, job.workers)
     job.file(".json").write_bytes(pretty({"images": dict(sorted(counts.items()))}))
     job.rows(len(rows) + lost, len(rows), {"no_image": lost})

@@ -5,10 +5,10 @@ A kind of pairs is one file in ``pairs/kinds/``.
 
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, create_model, model_validator
+from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.facts import Facts, File, Tolerance
-from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
+from workflow_scripts.core.declaration.kind_settings import settings_of, with_kinds
 from workflow_scripts.core.errors import BUG, PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
@@ -18,12 +18,17 @@ from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.embeddings.facts import search_cost, search_resources
 from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, PartnerSettings
 
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
 DAY = 86_400  # seconds
 PAIR_KINDS = discover("workflow_scripts.pairs.kinds", PairKind)
 
 
-class _PairTable(PartnerSettings):
-    """:class:`PairTable` without the settings of the kinds."""
+@with_kinds(PAIR_KINDS, PartnerSettings)
+class PairTable(PartnerSettings):
+    """Which partners form pairs with an image."""
 
     kind: Annotated[str, OneOf(PAIR_KINDS)] = Field(
         "nearest", description=f"how partners are chosen. {listed(PAIR_KINDS)}", examples=["random"]
@@ -44,21 +49,6 @@ class _PairTable(PartnerSettings):
             if name not in used and name in PairTable.model_fields and getattr(self, name) != field.default:
                 raise ValueError(f"{name} has no effect on pairs of kind {kind.name}")
         return self
-
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-
-    class PairTable(_PairTable):
-        """Which partners form pairs with an image."""
-else:
-    PairTable = create_model(
-        "PairTable",
-        __base__=_PairTable,
-        __doc__="Which partners form pairs with an image.",
-        **fields_of(PAIR_KINDS, PartnerSettings),
-    )
 
 
 def pair_table(job: Job[PairTable]) -> None:
