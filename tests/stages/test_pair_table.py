@@ -58,7 +58,7 @@ def test_partners_of_the_same_day(results: Path) -> None:
     assert made.rows == {"in": 6, "out": 2, "dropped": {"alone_in_scope": 1, "empty_caption": 1, "no_date": 2}}
 
 
-@pytest.mark.parametrize("settings", [{"hubs": "csls"}, {"hubs": "cap", "mutual": 10}, {"kind": "random"}])
+@pytest.mark.parametrize("settings", [{"hubs": "cap"}, {"kind": "random"}])
 def test_hub_corrections_and_random_pairs_account_for_every_image(results: Path, settings: dict[str, object]) -> None:
     inputs = {"vectors": embedded(results, np.random.default_rng(0).normal(size=(60, 8))), "truth": []}
     made = run(pair_table.STAGE, results, "pair_table/r", settings, inputs)

@@ -68,7 +68,6 @@ SUMMARISED = (
     "ClassifierKind",
     "Layout",
     "Library",
-    "HubRule",
     "ImageEncoderKind",
     "Judge",
     "Method",

@@ -15,7 +15,6 @@ REASONS = (
     "empty_caption",
     "alone_in_scope",
     "outside_thresholds",
-    "not_mutual",
     "partners_used_up",
     "no_label",
     "same_picture",

@@ -1,13 +1,11 @@
 """The nearest neighbours, with optional corrections for hubs and thresholds."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import quantity
-from workflow_scripts.pairs.hubs import HUBS, HubSettings
 from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, Pairs, PartnerSettings
 
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from workflow_scripts.pairs.neighbours import How, Near, Rule
 
 
-class Nearest(PartnerSettings, HubSettings):
+class Nearest(PartnerSettings):
     """Which nearest neighbours form pairs."""
 
     min_cosine: float | None = quantity(
@@ -34,13 +32,6 @@ class Nearest(PartnerSettings, HubSettings):
         le=1,
         description="more similar neighbours are skipped, such as repeated captions at 0.999; null: no limit",
         examples=[0.999],
-    )
-    mutual: int | None = quantity(
-        None,
-        unit="neighbours",
-        ge=1,
-        description="partners must be among this many nearest neighbours of each other; null: not required",
-        examples=[10],
     )
     index: str = Field(
         "Flat",
@@ -62,33 +53,38 @@ class Nearest(PartnerSettings, HubSettings):
         description="images whose exact neighbours are searched too, to measure what an index finds",
         examples=[500],
     )
-    hubs: Annotated[str, OneOf(HUBS)] = Field(
+    hubs: Literal["none", "cap"] = Field(
         "none",
-        description=f"which of its nearest candidates an image gets as partners. {listed(HUBS)}",
-        examples=["csls"],
+        description="which of its nearest candidates an image gets as partners. none: the nearest; cap: the nearest "
+        "that is not yet a partner of max_uses images, the most similar pairs first",
+        examples=["cap"],
+    )
+    candidates: int = quantity(
+        20, unit="neighbours", ge=1, description="nearest images among which cap chooses", examples=[50]
+    )
+    max_uses: int = quantity(
+        2, unit="images", ge=1, description="most images that cap lets share a partner", examples=[1]
     )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.min_cosine is not None and self.max_cosine is not None and self.min_cosine > self.max_cosine:
             raise ValueError(f"min_cosine {self.min_cosine} is above max_cosine {self.max_cosine}")
-        for name in ("mutual", "candidates" if "candidates" in HUBS[self.hubs].uses else "mutual"):
-            value = getattr(self, name)
-            if value is not None and value < self.k:
-                raise ValueError(f"{name} {value} is below k {self.k}, so no image could have {self.k} partners")
-        for name in ("index_parameters", "recall_sample"):
-            if self.index == "Flat" and getattr(self, name) != type(self).model_fields[name].default:
-                raise ValueError(f"{name} has no effect with index Flat")
-        for name, field in HubSettings.model_fields.items():
-            if name not in HUBS[self.hubs].uses and getattr(self, name) != field.default:
-                raise ValueError(f"{name} has no effect with hubs {self.hubs}")
+        if self.hubs == "cap" and self.candidates < self.k:
+            value = f"candidates {self.candidates} is below k {self.k}"
+            raise ValueError(f"{value}, so no image could have {self.k} partners")
+        unused = {"index": ("index_parameters", "recall_sample")} if self.index == "Flat" else {}
+        unused |= {"hubs": ("candidates", "max_uses")} if self.hubs == "none" else {}
+        for switch, names in unused.items():
+            for name in names:
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"{name} has no effect with {switch} {getattr(self, switch)}")
         return self
 
     @property
     def width(self) -> int:
         """Nearest neighbours that the search must find for each image."""
-        used = [getattr(self, name) for name in HUBS[self.hubs].uses if name != "max_uses"]
-        return max([self.k, self.mutual or 0, *used])
+        return self.candidates if self.hubs == "cap" else self.k
 
 
 def find(inputs: PairInputs, settings: Nearest) -> Pairs:
@@ -144,19 +140,16 @@ class _Recall:
 
 def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", recall: _Recall) -> Pairs:
     """Pairs of one scope, before the lower threshold."""
-    from workflow_scripts.pairs import selection
     from workflow_scripts.pairs.neighbours import nearest
+    from workflow_scripts.pairs.selection import capped
     from workflow_scripts.pairs.table import without_pair
 
     near = nearest(_vectors(inputs, rows), ids[rows], *_rule_and_how(inputs, settings))
     recall.measure(near, inputs, rows)
-    without = {"outside_thresholds": without_pair(near.target), "not_mutual": 0}
-    allowed = None
-    if settings.mutual is not None:
-        allowed = selection.mutual(near, settings.mutual)
-        without["not_mutual"] = int((~allowed.any(axis=1)).sum()) - without["outside_thresholds"]
-    near = HUBS[settings.hubs].choose(near, allowed, settings.k, settings)
-    without["partners_used_up"] = without_pair(near.target) - sum(without.values())
+    outside = without_pair(near.target)
+    if settings.hubs == "cap":
+        near = capped(near, settings.k, settings.max_uses)
+    without = {"outside_thresholds": outside, "partners_used_up": without_pair(near.target) - outside}
     return Pairs(near.target, near.cosine, without)
 
 
