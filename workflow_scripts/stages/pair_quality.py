@@ -24,14 +24,7 @@ class PairQuality(Settings):
         description="ground-truth label that defines the purity of pairs; null: none (only the demo has labels)",
         examples=["concept"],
     )
-    bootstrap: int = quantity(
-        1000,
-        unit="resamples",
-        ge=100,
-        description="bootstrap resamples of source images behind intervals of means",
-        examples=[500],
-    )
-    seed: int = Field(0, description="seed of random pairs and of the bootstrap", examples=[1])
+    seed: int = Field(0, description="seed of random pairs", examples=[1])
     batch: int = quantity(
         512,
         unit="pairs",
@@ -51,7 +44,7 @@ def pair_quality(job: Job[PairQuality]) -> None:
     from workflow_scripts.pairs import key_join
     from workflow_scripts.pairs.diagnostics.figure import draw
     from workflow_scripts.pairs.diagnostics.quality import by_subreddit
-    from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, Options, judge
+    from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, judge
 
     options = job.settings
     table = pq.read_table(job.input("pairs").path(".parquet"))
@@ -70,7 +63,7 @@ def pair_quality(job: Job[PairQuality]) -> None:
         caption = key_join.label_codes(keys["key"], arm["key"], arm["caption"])
         copies = _copies(table, arm)
     knowledge = Knowledge(key_join.codes(keys["subreddit"]), vectors, label, caption, copies)
-    report = judge(pairs, knowledge, Options(options.bootstrap, options.seed, options.batch))
+    report = judge(pairs, knowledge, options.batch, options.seed)
     diagnostics = table.select(["source", "target"])
     for name in report.pairs.column_names:
         diagnostics = diagnostics.append_column(name, report.pairs[name])
