@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from importlib.util import find_spec
 from typing import Any, Literal
 
 from workflow_scripts.core.declaration.kind_settings import settings_of
 from workflow_scripts.core.declaration.result_names import SALIENCY
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 from workflow_scripts.evaluation.contrasts.comparisons import comparisons, groups
@@ -23,7 +21,7 @@ from workflow_scripts.stages.select_captions import ARM_KINDS
 from workflow_scripts.stages.source import WORLD
 from workflow_scripts.study.config.errors import Path, SettingError, known, one_of, unused_settings
 from workflow_scripts.study.config.runs import summarised, trainings
-from workflow_scripts.study.config.sections import RESERVED_PAIRS, Arm, Judge, Pairs, Study
+from workflow_scripts.study.config.sections import RESERVED_PAIRS, Arm, Judge, Study
 
 SAME_CROP = 0.01  # of the side: shares of whole pixels differ by less where the crop is the same
 RESERVED = {"pairs": RESERVED_PAIRS, "datasets": ("mean",)}  # mean: of the summary's rows over all datasets
@@ -82,7 +80,6 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
         if PAIR_KINDS[table.kind].needs_labels and study.demo_world is None:
             advice = "remove this pair table; only a study with demo_world has labels"
             yield SettingError("pairs without labels", ("pairs", number, "kind"), table.kind, advice)
-        yield from _index(table, ("pairs", number, "index"))
     for number, run in enumerate(study.runs):
         tables = [*(pairs.name for pairs in study.pairs), *RESERVED_PAIRS]
         kind, allowed = ("arm", arms) if METHODS[run.method].by_arm else ("pair table", tables)
@@ -103,19 +100,6 @@ def _pairs_and_runs(study: Study) -> Iterator[SettingError]:
     if study.probe_dataset is not None:
         datasets = [dataset.name for dataset in study.datasets]
         yield from known(("probe_dataset",), "dataset", study.probe_dataset, datasets)
-
-
-def _index(table: Pairs, where: Path) -> Iterator[SettingError]:
-    """An error for an index that FAISS refuses; where FAISS isn't installed, the job reports it."""
-    given = table.model_dump(include={"index", "index_parameters"})
-    if given["index"] == type(table).model_fields["index"].default or find_spec("faiss") is None:
-        return
-    from workflow_scripts.pairs.search.index import Index, check_index
-
-    try:
-        check_index(Index(given["index"], given["index_parameters"]))
-    except PipelineError as error:
-        yield SettingError(error.what, where, error.value, error.advice)
 
 
 def _network(study: Study, number: int) -> Iterator[SettingError]:
