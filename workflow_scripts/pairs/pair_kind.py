@@ -115,7 +115,7 @@ class PairKind:
 
     name: str
     summary: str
-    settings: type[PartnerSettings]
     find: "Callable[[PairInputs, Any], Pairs]"
+    settings: type[PartnerSettings] = PartnerSettings
     needs_labels: bool = False
     needs_days: bool = False

@@ -32,8 +32,7 @@ def caption_comparison(job: Job[CaptionComparison]) -> None:
     for artifact in job.inputs("vectors"):
         encoder, arm = artifact.unit["encoder"], artifact.unit["arm"]
         vectors.setdefault(encoder, {})[arm] = artifact.path(".npy")
-        if artifact.has(".truncated.npy"):  # vectors of earlier code, kept by `accept`, have none
-            truncated.setdefault(encoder, {})[arm] = artifact.path(".truncated.npy")
+        truncated.setdefault(encoder, {})[arm] = artifact.path(".truncated.npy")
     figures = {
         **of_columns(tables, options.reference),
         **of_objects(tables, options.reference),

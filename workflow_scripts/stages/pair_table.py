@@ -14,6 +14,7 @@ from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
 from workflow_scripts.core.runtime.precision import Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import refuse_changed
 from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.embeddings.facts import search_cost, search_resources
 from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, PartnerSettings
@@ -45,9 +46,7 @@ class PairTable(PartnerSettings):
         settings_of(self, kind)
         extra = {"kind": True, "label": kind.needs_labels}
         used = kind.settings.model_fields.keys() | {name for name, applies in extra.items() if applies}
-        for name, field in type(self).model_fields.items():
-            if name not in used and name in PairTable.model_fields and getattr(self, name) != field.default:
-                raise ValueError(f"{name} has no effect on pairs of kind {kind.name}")
+        refuse_changed(self, sorted(PairTable.model_fields.keys() - used), f"on pairs of kind {kind.name}")
         return self
 
 

@@ -95,7 +95,6 @@ ARM_KIND = ArmKind(
     summary="from a file",
     settings=External,
     from_file=True,
-    scored=False,
     select=select,
     columns=("subreddit", "year"),
 )

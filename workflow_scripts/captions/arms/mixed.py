@@ -40,7 +40,6 @@ ARM_KIND = ArmKind(
     summary="a share of images keeps its caption and the rest is shuffled",
     settings=Mixed,
     arms=("base",),
-    scored=False,
     select=select,
     columns=(),
 )

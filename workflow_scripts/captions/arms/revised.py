@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
-from workflow_scripts.core.settings import Settings, quantity
+from workflow_scripts.core.settings import Settings, quantity, refuse_changed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,13 +54,9 @@ class Revised(Settings):
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
-        fields = type(self).model_fields
         if self.judge is None:
-            for name in OF_JUDGE:
-                if getattr(self, name) != fields[name].default:
-                    raise ValueError(f"{name} has no effect without a judge; remove it or name a judge")
-            return self
-        if self.original is None or self.replacement is None or self.original == self.replacement:
+            refuse_changed(self, OF_JUDGE, "without a judge; remove it or name a judge")
+        elif self.original is None or self.replacement is None or self.original == self.replacement:
             raise ValueError("a judge compares two arms; name them as original and replacement")
         return self
 

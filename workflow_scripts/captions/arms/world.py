@@ -48,7 +48,6 @@ ARM_KIND = ArmKind(
     name="world",
     summary="what the demo's world says of a picture, with a stated share of named and of right properties",
     settings=OfWorld,
-    scored=False,
     select=select,
     from_world=True,
     columns=("subreddit", "year"),

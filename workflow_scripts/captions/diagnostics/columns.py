@@ -142,7 +142,7 @@ def describe(captions: pa.Array, reference: Reference, measures: Measures) -> pa
     """Columns of n captions.
 
     Returns:
-        characters, words int32; language string, language_probability float32 (null for an empty caption); short,
+        characters, words int32; language string (null for an empty caption); short,
         empty, vague, first_person, hashtag, url bool; specificity float32 (null without content words); tokens int32,
         truncated bool (null without a matcher).
     """
@@ -152,12 +152,10 @@ def describe(captions: pa.Array, reference: Reference, measures: Measures) -> pa
     lengths = np.array([len(words) for words in split], dtype=np.int32)
     counts = [None] * len(texts) if measures.token_counts is None else measures.token_counts(texts) if texts else []
     tokens = pa.array(counts, pa.int32())
-    languages = identify(texts)
     unique = {
         "characters": np.array([len(text) for text in texts], dtype=np.int32),
         "words": lengths,
-        "language": pa.array([language for language, _ in languages], pa.string()),
-        "language_probability": pa.array([probability for _, probability in languages], pa.float32()),
+        "language": pa.array(identify(texts), pa.string()),
         "short": lengths < SHORT_WORDS,
         "empty": np.array([not text for text in texts], dtype=bool),
         "vague": np.array([is_vague(words) for words in split], dtype=bool),
@@ -173,10 +171,10 @@ def describe(captions: pa.Array, reference: Reference, measures: Measures) -> pa
 
 @cache
 def _identifier() -> LanguageIdentifier:
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    return LanguageIdentifier.from_model_file(MODEL_FILE)
 
 
-def identify(texts: Sequence[str]) -> list[tuple[str | None, float | None]]:
-    """ISO 639 code and probability of the language of each text by py3langid; (None, None) for an empty one."""
+def identify(texts: Sequence[str]) -> list[str | None]:
+    """ISO 639 code of the language of each text by py3langid; None for an empty one."""
     identifier = _identifier()
-    return [identifier.classify(text) if text else (None, None) for text in texts]
+    return [identifier.classify(text)[0] if text else None for text in texts]

@@ -4,9 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.core.settings import Settings, quantity
-
-SAMPLING = ("temperature", "top_p", "seed")
+from workflow_scripts.core.settings import Settings, quantity, refuse_changed
 
 
 class Decoding(Settings):
@@ -70,12 +68,9 @@ class Decoding(Settings):
             )
         if 1 < self.beams < self.num_captions:
             raise ValueError(f"num_captions is {self.num_captions}, but {self.beams} beams give {self.beams} captions")
-        if self.beams == 1 and self.length_penalty != 1:
-            raise ValueError("length_penalty has no effect on one beam; set beams to 5, for example")
-        samples = self.beams == 1 and self.num_captions > 1
-        for name in SAMPLING if not samples else ():
-            if getattr(self, name) != Decoding.model_fields[name].default:
-                raise ValueError(
-                    f"{name} has no effect without sampling; set beams to 1 and num_captions to 5, for example"
-                )
+        if self.beams == 1:
+            refuse_changed(self, ("length_penalty",), "on one beam; set beams to 5, for example")
+        if self.beams > 1 or self.num_captions == 1:
+            advice = "set beams to 1 and num_captions to 5, for example"
+            refuse_changed(self, ("temperature", "top_p", "seed"), f"without sampling; {advice}")
         return self

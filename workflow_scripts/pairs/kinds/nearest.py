@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.core.settings import quantity
+from workflow_scripts.core.settings import quantity, refuse_changed
 from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, Pairs, PartnerSettings
 
 if TYPE_CHECKING:
@@ -51,9 +51,8 @@ class Nearest(PartnerSettings):
         if self.hubs == "cap" and self.candidates < self.k:
             value = f"candidates {self.candidates} is below k {self.k}"
             raise ValueError(f"{value}, so no image could have {self.k} partners")
-        for name in ("candidates", "max_uses") if self.hubs == "none" else ():
-            if getattr(self, name) != type(self).model_fields[name].default:
-                raise ValueError(f"{name} has no effect with hubs none")
+        if self.hubs == "none":
+            refuse_changed(self, ("candidates", "max_uses"), "with hubs none")
         return self
 
 
