@@ -13,13 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.captions.diagnostics.test_language_models import save as save_tagger
-from tests.captions.diagnostics.test_language_models import save_model
 from tests.embeddings.small_runs import save_network, save_tower
 from tests.models.small_photos import save_photos
 from tests.models.small_towers import save_classifier, save_clip, save_siglip
 from tests.pretend_gpu import GRADIENTS, pretended
-from workflow_scripts.captions.diagnostics.language_models import load_language_model, load_tagger
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.captions.recaptioning.models import load_models
 from workflow_scripts.captions.recaptioning.shard import prepare, recaption_batch
@@ -54,8 +51,6 @@ TABLE = {
     "embed_captions, clip": (2, 1, 2),
     "embed_captions, run": (1, 1, 0),
     "embed_captions, sentence_transformers": (3, 1, 1),
-    "caption_quality, tagger": (2, 1, 1),
-    "caption_quality, language model": (3, 0, 1),
     "features": (1, 1, 0),
     "linear_probe": (2, 3, 0),
     "knn": (2, 2, 0),
@@ -119,18 +114,6 @@ def _text_encoder(name: str) -> Callable[..., Batch]:
     return made
 
 
-def _tagger(folder: Path, device: str, *_: Any) -> Batch:
-    save_tagger(folder)
-    tagger = load_tagger(folder, device)
-    return lambda: tagger.noun_shares(TEXTS, len(TEXTS))
-
-
-def _language_model(folder: Path, device: str, *_: Any) -> Batch:
-    save_model(folder, bos_token="[BOS]")
-    model = load_language_model(folder, device)
-    return lambda: model.surprise(TEXTS[:1])
-
-
 def _features(folder: Path, device: str, *_: Any) -> Batch:
     network, weights, _about = save_network(folder)
     pixels = np.random.default_rng(0).integers(0, 256, (8, 24, 24, 3), np.uint8)
@@ -182,8 +165,6 @@ CASES: dict[str, Callable[..., Batch]] = {
     **{f"score_captions, {name}": _judge(name) for name, judge in JUDGES.items() if not judge.by_key},
     **{f"embed_images, {name}": _image_encoder(name) for name in IMAGE_ENCODERS},
     **{f"embed_captions, {name}": _text_encoder(name) for name in TEXT_ENCODERS if name != "word_vectors"},
-    "caption_quality, tagger": _tagger,
-    "caption_quality, language model": _language_model,
     "features": _features,
     "linear_probe": _linear_probe,
     "knn": _knn,

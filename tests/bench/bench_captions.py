@@ -40,7 +40,7 @@ from workflow_scripts.captions.diagnostics.summary import share
 from workflow_scripts.models.text_norms import blip
 from workflow_scripts.stats.intervals import mean_figure
 
-SHORT, WINDOW, TOKENS = 4, 500, 32
+SHORT, TOKENS = 4, 32
 SAMPLES = 100
 IMAGES, GRAMS = 125, 400  # smaller blocks than in the workflow, for a thousand photos
 Blocks = list[dict[str, float | None]]
@@ -68,13 +68,13 @@ def columns(folder: Path, encoder: Path) -> tuple[pa.Table, Blocks, dict[str, fl
     start, file = time.monotonic(), folder / "captions.parquet"
     near = np.arange(pq.read_metadata(file).num_rows)
     measures = Measures(counter(encoder), TOKENS, near)  # type: ignore[arg-type]
-    table, variety = caption_columns(file, file, measures)
+    table = caption_columns(file, file, measures)
     rows = blocks(len(table), 100, IMAGES, 0)
     taken = [captions_of(file, np.sort(block)) for block in rows]
     words = [word_variety(texts, GRAMS) for texts in taken]
     used = resource.getrusage(resource.RUSAGE_SELF)
     cost = {"seconds": time.monotonic() - start, "core_seconds": used.ru_utime + used.ru_stime}
-    cost |= {"peak_mb": used.ru_maxrss / 1024, "mattr": variety.moving_average() or 0.0}
+    cost |= {"peak_mb": used.ru_maxrss / 1024}
     return table, words, cost
 
 
@@ -89,7 +89,7 @@ def write(folder: Path, captions: list[str]) -> Path:
 def specificity(captions: list[str], reference: list[str]) -> np.ndarray:
     """By our code, NaN where unknown."""
     measures = Measures(lambda texts: [0] * len(texts), TOKENS, np.zeros(0, np.int64))
-    found, _ = describe(pa.array(captions), Reference([reference]), measures, {})
+    found = describe(pa.array(captions), Reference([reference]), measures)
     return np.asarray(found["specificity"].fill_null(np.nan).to_numpy(), dtype=np.float64)
 
 
@@ -162,13 +162,12 @@ def main(archive: str, photos: str, encoder: str) -> None:
     small_samples(real, len(human))
     embedded = [vectors(texts, model) for texts in (real, human)]
     compared("vendi", *(np.array([vendi(block) for block in some]) for some in embedded))
-    other = other_captions.figures(real, model, SHORT, WINDOW, TOKENS)
+    other = other_captions.figures(real, model, SHORT, TOKENS)
     for name in COMPARED:
         if name in other:
             values = FIGURES[name].values
             assert values is not None
             checked(name, float(np.nanmean(values(found))), other[name])
-    checked("mattr", cost["mattr"], other["mattr"])
     checked("specificity", float(np.nanmean(specificity(real, real))), other["specificity"])
     rows = blocks(len(real), 100, IMAGES, 0)
     for name, value in other_captions.block_figures([[real[row] for row in np.sort(block)] for block in rows], GRAMS):

@@ -24,21 +24,17 @@ import pyarrow.compute as pc
 from workflow_scripts.embeddings.text import distinct, embed, write_vectors
 from workflow_scripts.models.sentence_encoder import sentence_encoder
 from workflow_scripts.pairs.diagnostics.quality import effective_targets, false_negatives, hubness
-from workflow_scripts.pairs.hubs import HUBS
 from workflow_scripts.pairs.key_join import PairRows
 from workflow_scripts.pairs.kinds.nearest import Nearest
 from workflow_scripts.pairs.neighbours import Near, Rule, nearest
 from workflow_scripts.pairs.pools import group_equal
-from workflow_scripts.pairs.selection import first, mutual
+from workflow_scripts.pairs.selection import capped
 from workflow_scripts.pairs.ties import identities
 
 Line = dict[str, str | float]
 
 RULES = {
     "hash": Nearest(),
-    "mutual 1": Nearest(mutual=1),
-    "mutual 10": Nearest(mutual=10),
-    "csls": Nearest(hubs="csls"),
     "cap 2": Nearest(hubs="cap"),
 }
 
@@ -82,9 +78,8 @@ def by_rule(near: Near) -> Iterator[tuple[str, float, np.ndarray]]:
     yield "row order", time.process_time() - start, np.where(own, partner, row_order)
     for name, rule in RULES.items():
         start = time.process_time()
-        enough = first(near, rule.width)
-        allowed = None if rule.mutual is None else mutual(enough, rule.mutual)
-        partner = HUBS[rule.hubs].choose(enough, allowed, 1, rule).target[:, 0]
+        chosen = near if rule.hubs == "none" else capped(near, 1, rule.max_uses)
+        partner = chosen.target[:, 0]
         yield name, time.process_time() - start, partner
 
 

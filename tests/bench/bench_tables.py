@@ -186,16 +186,16 @@ def stored_bytes(table: pa.Table, folder: Path) -> bytes:
 
 
 def choose(folder: Path) -> None:
-    """Choose among given neighbours by CSLS and write the pair table."""
+    """Choose among given neighbours with two uses at most and write the pair table."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs.neighbours import Near
     from workflow_scripts.pairs.pair_kind import Pairs
-    from workflow_scripts.pairs.selection import by_score, csls
+    from workflow_scripts.pairs.selection import capped
     from workflow_scripts.pairs.table import as_table
 
     target, cosine = np.load(folder / "target.npy"), np.load(folder / "cosine.npy")
     near = Near(target, cosine, np.arange(len(target)), np.arange(len(target), dtype=np.uint64))
-    found = by_score(near, None, csls(near, PARTNERS), PARTNERS, 1)
+    found = capped(near, 1, 2)
     table = as_table(Pairs(found.target, found.cosine, {}), pa.chunked_array([keys(0, len(target))]))
     write_table(folder / "pairs.parquet", table)
 

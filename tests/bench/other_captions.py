@@ -3,7 +3,7 @@
 Of the workflow's code, only the word lists are used.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def naming(words: "pd.Series[str]") -> "pd.Series[bool]":
     return ~listed & (letters > 0) & ((letters > 2) | ~ascii_only)
 
 
-def figures(captions: list[str], encoder: Path, short: int, window: int, tokens: int) -> dict[str, float]:
+def figures(captions: list[str], encoder: Path, short: int, tokens: int) -> dict[str, float]:
     """Means over the captions."""
     texts = pd.Series(captions)
     words = split(captions)
@@ -64,7 +64,6 @@ def figures(captions: list[str], encoder: Path, short: int, window: int, tokens:
         "truncated": np.mean([len(ids) > tokens for ids in read]),
         "hashtag": texts.str.contains(r"(?<![\w&/])#\w*[^\W\d_]\w*").mean(),
         "url": addresses(texts.str.lower()).mean(),
-        "mattr": mattr(flat.tolist(), window),
         "specificity": float(rarity.mean()),
     }
 
@@ -83,24 +82,6 @@ def english(captions: list[str]) -> np.ndarray:
 
     found = LanguageDetectorBuilder.from_all_languages().build().detect_languages_in_parallel_of(captions)
     return np.array([language == Language.ENGLISH for language in found])
-
-
-def mattr(words: list[str], window: int) -> float:
-    """By a window that slides word by word."""
-    inside: Counter[str] = Counter()
-    held: deque[str] = deque()
-    total = number = 0
-    for word in words:
-        held.append(word)
-        inside[word] += 1
-        if len(held) > window:
-            old = held.popleft()
-            inside[old] -= 1
-            if not inside[old]:
-                del inside[old]
-        if len(held) == window:
-            total, number = total + len(inside), number + 1
-    return total / number / window
 
 
 def block_figures(blocks: list[list[str]], grams: int) -> Iterator[tuple[str, float]]:

@@ -86,21 +86,18 @@ def test_scopes_are_complete_and_differ() -> None:
 
 def test_thresholds_do_not_change_which_partner_a_rule_chooses() -> None:
     vectors, keys = unit(np.random.default_rng(1), 80), keys_of(["s"] * 80, [2020] * 80)
-    plain = found(vectors, keys, hubs="csls", k=2)
-    cut = found(vectors, keys, hubs="csls", k=2, min_cosine=0.9)
+    plain = found(vectors, keys, hubs="cap", k=2)
+    cut = found(vectors, keys, hubs="cap", k=2, min_cosine=0.9)
     for row in range(80):
         kept = [t for t, c in zip(plain.target[row], plain.cosine[row], strict=True) if c >= 0.9]
         assert [t for t in cut.target[row].tolist() if t >= 0] == kept
 
 
-def test_reasons_of_mutual_and_cap() -> None:
+def test_reasons_of_cap() -> None:
     # On a line, each row is nearest to the one before it: 3 to 2, 2 to 1, 1 to 0, and 0 to 1.
     angles = np.cumsum([0.0, 0.1, 0.2, 0.3])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     keys = keys_of(["s"] * 4, [2020] * 4)
-    pairs = found(vectors, keys, mutual=1)
-    assert pairs.target[:, 0].tolist() == [1, 0, -1, -1]
-    assert pairs.without["not_mutual"] == 2
     one_use = found(vectors, keys, hubs="cap", candidates=1, max_uses=1)
     assert one_use.without["partners_used_up"] == 1
     assert one_use.target[:, 0].tolist() in ([1, 0, -1, 2], [-1, 0, 1, 2])
@@ -167,14 +164,12 @@ def test_same_day_partners_were_posted_on_one_day_of_their_scope() -> None:
     ("given", "message"),
     [
         ({"min_cosine": 0.9, "max_cosine": 0.1}, "min_cosine 0.9 is above max_cosine 0.1"),
-        ({"mutual": 2, "k": 3}, "mutual 2 is below k 3"),
-        ({"hubs": "csls", "candidates": 2, "k": 3}, "candidates 2 is below k 3"),
+        ({"hubs": "cap", "candidates": 2, "k": 3}, "candidates 2 is below k 3"),
         ({"candidates": 5}, "candidates has no effect with hubs none"),
-        ({"hubs": "csls", "max_uses": 3}, "max_uses has no effect with hubs csls"),
-        ({"hubs": "cap", "hub_neighbours": 3}, "hub_neighbours has no effect with hubs cap"),
-        ({"hubs": "best"}, "Input should be 'none', 'csls' or 'cap'"),
+        ({"max_uses": 3}, "max_uses has no effect with hubs none"),
+        ({"hubs": "best"}, "Input should be 'none' or 'cap'"),
         ({"kind": "random", "min_cosine": 0.5}, "min_cosine has no effect on pairs of kind random"),
-        ({"kind": "oracle", "hubs": "csls"}, "hubs has no effect on pairs of kind oracle"),
+        ({"kind": "oracle", "hubs": "cap"}, "hubs has no effect on pairs of kind oracle"),
         ({"label": "scene"}, "label has no effect on pairs of kind nearest"),
         ({"kind": "oracle", "label": "mood"}, "label"),
         ({"kind": "guess"}, "'nearest', 'oracle', 'random' or 'same_day'"),

@@ -126,7 +126,7 @@ def test_added_and_removed_modules_and_changed_data_files_are_reported() -> None
 
 
 def test_changed_modules_are_reported_in_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    module = "workflow_scripts.pairs.hubs"
+    module = "workflow_scripts.pairs.ties"
     paths = []
     for name in "ab":
         one = HandMade(tmp_path / name, made_by=name)

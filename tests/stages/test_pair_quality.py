@@ -21,7 +21,7 @@ def test_pair_quality_with_captions_images_and_labels(given: Captioned) -> None:
     world = make_artifact(given.results, "demo_world", "world", {".truth.parquet": parquet(truth)})
     captions = given.arm("original").manifest_path
     inputs = {"pairs": pairs, "captions": captions, "index": given.index, "images": vectors, "truth": world}
-    settings = {"label": "concept", "bootstrap": 100}
+    settings = {"label": "concept"}
     made = run(pair_quality.STAGE, given.results, "pair_quality/visual", settings, inputs)
     table = pq.read_table(made.path(".parquet"))
     summary = json.loads(made.path(".json").read_bytes())

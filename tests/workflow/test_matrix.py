@@ -48,7 +48,7 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
         {"eval_dataset", "eval_images", "leakage", *MODELS}
         - {"features", "saliency"},  # the packed images keep their bytes
     ),
-    "pair_quality": ("pair_quality.bootstrap", 101, {"pair_quality", "report"}),
+    "pair_quality": ("pair_quality.batch", 101, {"pair_quality", "report"}),
     "pair_table": ("pairs.0.k", 2, PAIRS),
     "embed_images": ("image_encoders.0.batch_size", 128, {"embed_images"}),
     "embed_captions": ("text_encoders.0.batch_size", 128, {"embed_captions"}),

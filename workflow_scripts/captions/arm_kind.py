@@ -82,9 +82,9 @@ class ArmKind:
 
     name: str
     summary: str
-    settings: type[Settings]
-    scored: bool
     select: Callable[[ArmInputs, Any], "pa.Table"]
+    settings: type[Settings] = Settings
+    scored: bool = False
     from_file: bool = False
     from_world: bool = False
     arms: tuple[str, ...] = ()

@@ -1,8 +1,6 @@
 """Assigns captions to wrong images, by seed: the negative control and the unfaithful part of a dose."""
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from workflow_scripts.stats.seeds import derive
 
@@ -28,58 +26,18 @@ def derange(texts: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     if not count:
         return np.empty(0, dtype=np.int64)
     rng = np.random.default_rng(derive(seed, "derange"))
-    width = int(texts.max()).bit_length()
-    pairs = groups << width
-    pairs |= texts
-    text, distinct, sizes = _numbered(pairs)
-    first = _starts(distinct >> width)  # of each group: its first text
+    distinct, text, sizes = np.unique(groups << 31 | texts, return_inverse=True, return_counts=True)
+    first = np.flatnonzero(np.diff(distinct >> 31, prepend=-1))  # of each group: its first text
     place = rng.permutation(len(sizes))
-    if len(first) > 1:  # texts of a group are side by side
-        place = _ranks((distinct >> width) << 31 | place).astype(np.int64)
     number = rng.permutation(np.arange(count, dtype=np.int32))
-    rows = np.empty(count, dtype=np.int32)
-    rows[number] = np.arange(count, dtype=np.int32)
-    # One number for text and image: sorting it needs no access to distant memory, however many there are.
-    packed = place[text]
-    packed <<= 31
-    packed |= number
-    packed.sort()
-    order = rows[packed & (2**31 - 1)]
-    packed >>= 31
+    order = np.lexsort((number, place[text], groups))
     members, largest = np.add.reduceat(sizes, first), np.maximum.reduceat(sizes, first)
-    further = _further(members, np.where(largest < members, largest, 1))
+    start = np.repeat(np.cumsum(members) - members, members)
+    shift = np.repeat(np.where(largest < members, largest, 1), members)
+    further = order[start + (np.arange(count) - start + shift) % np.repeat(members, members)]
     given = np.empty(count, dtype=np.int64)
-    given[order] = np.where(packed[further] == packed, -1, order[further])
+    given[order] = np.where(text[further] == text[order], -1, further)
     return given
-
-
-def _numbered(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(n,) int32 number of each value among the distinct ones, these in ascending order, and how often each occurs."""
-    encoded = pc.dictionary_encode(pa.array(values))
-    distinct = encoded.dictionary.to_numpy()
-    numbers = _ranks(distinct)[encoded.indices.to_numpy()]
-    return numbers, np.sort(distinct), np.bincount(numbers)
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """(n,) int32 where each of the values, which differ, stands in ascending order."""
-    ranks = np.empty(len(values), dtype=np.int32)
-    ranks[np.argsort(values)] = np.arange(len(values), dtype=np.int32)
-    return ranks
-
-
-def _starts(values: np.ndarray) -> np.ndarray:
-    """Where runs of equal values start."""
-    return np.flatnonzero(np.append(True, values[1:] != values[:-1]))
-
-
-def _further(members: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """(n,) int32 for each place in runs of ``members`` places: that ``shift`` further on in its run, around its end."""
-    sizes, ends, shift = (one.astype(np.int32) for one in (members, np.cumsum(members), shift))
-    found = np.repeat(shift, members)
-    found += np.arange(len(found), dtype=np.int32)
-    np.subtract(found, np.repeat(sizes, members), out=found, where=found >= np.repeat(ends, members))
-    return found
 
 
 def faithful_rows(count: int, share: float, seed: int) -> np.ndarray:

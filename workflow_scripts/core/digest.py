@@ -68,7 +68,6 @@ SUMMARISED = (
     "ClassifierKind",
     "Layout",
     "Library",
-    "HubRule",
     "ImageEncoderKind",
     "Judge",
     "Method",
@@ -81,6 +80,7 @@ SUMMARISED = (
 # Called name -> keywords that never change bytes: only config checks, estimates and docs read them.
 SKIPPED_KEYWORDS = {
     "Field": frozenset({"description", "examples", "json_schema_extra"}),
+    "quantity": frozenset({"description", "examples", "unit"}),
     "Backbone": frozenset({"summary", "weights_bytes", "forward_gflop"}),
     "DownstreamSet": frozenset({"summary", "licence"}),
     "DatasetKind": frozenset({"summary", "contains"}),

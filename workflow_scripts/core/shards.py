@@ -157,6 +157,20 @@ def hash_column(column: pa.ChunkedArray) -> np.ndarray:
     return rows
 
 
+def shard_images(shard: Artifact, columns: Sequence[str]) -> tuple[TarImages, pa.Table, int]:
+    """The images of a ``download`` artifact in row order, their rows, and how many rows without an image there are.
+
+    Args:
+        shard: the artifact.
+        columns: of the rows, with offset, bytes and sha256; state is added.
+    """
+    every = pq.read_table(shard.path(".parquet"), columns=[*columns, "state"])
+    rows = every.filter(pc.equal(every["state"], "ok"))
+    spans = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
+    images = TarImages([shard.location(".tar")], np.zeros(len(rows), np.int64), *spans, hash_column(rows["sha256"]))
+    return images, rows, len(every) - len(rows)
+
+
 def index_images(index: Artifact) -> TarImages:
     """The images of an index of tars or packs, in its row order, from the files that were indexed.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from workflow_scripts.core.registry import OneOf, by_name, listed
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,13 +46,7 @@ SCOPES = by_name(
 class PartnerSettings(Settings):
     """Settings of all kinds of pairs."""
 
-    k: int = Field(
-        1,
-        ge=1,
-        description="partners per image; the paper uses 1",
-        examples=[5],
-        json_schema_extra={"unit": "partners"},
-    )
+    k: int = quantity(1, unit="partners", ge=1, description="partners per image; the paper uses 1", examples=[5])
     scope: Annotated[str, OneOf(SCOPES)] = Field(
         "global",
         description=f"images among which the partners of an image are chosen. {listed(SCOPES)}",
@@ -98,14 +92,11 @@ class Pairs:
         target: (n, k) int32 rows, best first; -1 in the last places of an image that has fewer.
         cosine: (n, k) float32; without meaning where ``target`` is -1.
         without: number of images without a pair, by reason.
-        recall: of a sample's nearest neighbours, how many an index found, how many there are, and of how many images;
-            None for an exact search.
     """
 
     target: "np.ndarray"
     cosine: "np.ndarray"
     without: dict[str, int]
-    recall: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +115,7 @@ class PairKind:
 
     name: str
     summary: str
-    settings: type[PartnerSettings]
     find: "Callable[[PairInputs, Any], Pairs]"
+    settings: type[PartnerSettings] = PartnerSettings
     needs_labels: bool = False
     needs_days: bool = False

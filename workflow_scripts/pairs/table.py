@@ -15,7 +15,6 @@ REASONS = (
     "empty_caption",
     "alone_in_scope",
     "outside_thresholds",
-    "not_mutual",
     "partners_used_up",
     "no_label",
     "same_picture",
@@ -80,7 +79,7 @@ def keep(pairs: Pairs, fits: np.ndarray, reason: str) -> Pairs:
     target = np.take_along_axis(np.where(fits, pairs.target, -1), order, axis=1)
     lost = without_pair(target) - without_pair(pairs.target)
     without = pairs.without | {reason: pairs.without.get(reason, 0) + lost}
-    return Pairs(target, np.take_along_axis(pairs.cosine, order, axis=1), without, pairs.recall)
+    return Pairs(target, np.take_along_axis(pairs.cosine, order, axis=1), without)
 
 
 def as_table(pairs: Pairs, keys: pa.ChunkedArray) -> pa.Table:

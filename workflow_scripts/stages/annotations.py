@@ -9,7 +9,7 @@ from workflow_scripts.acquisition.annotations.formats.layout import Choose, Form
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.stages.source import WORLD
 
 
@@ -51,12 +51,12 @@ class Annotations(Settings):
         default=[],
         description="removal list as hashes of image ids and URLs; every trace of these rows is removed",
     )
-    max_caption_chars: int = Field(
-        default=1000,
+    max_caption_chars: int = quantity(
+        1000,
+        unit="characters",
         gt=0,
         description="maximum length of a caption; longer ones are cut, at a space if possible; Reddit allows 300",
         examples=[300],
-        json_schema_extra={"unit": "characters"},
     )
 
 
@@ -109,7 +109,6 @@ FACTS = Facts(
         ".json": File("counts", published=True),
         ".exclude.json": File("hashes of the removal list"),
     },
-    environment="core",
     resources=Resources(minutes=120, memory_mb=2_000, data=lambda load: load.rows * 400),
     cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.018, source="measured on 230,415 real rows"),
     sources={"annotations": "annotations", "exclude": "exclude"},

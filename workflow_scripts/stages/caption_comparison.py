@@ -32,8 +32,7 @@ def caption_comparison(job: Job[CaptionComparison]) -> None:
     for artifact in job.inputs("vectors"):
         encoder, arm = artifact.unit["encoder"], artifact.unit["arm"]
         vectors.setdefault(encoder, {})[arm] = artifact.path(".npy")
-        if artifact.has(".truncated.npy"):  # vectors of earlier code, kept by `accept`, have none
-            truncated.setdefault(encoder, {})[arm] = artifact.path(".truncated.npy")
+        truncated.setdefault(encoder, {})[arm] = artifact.path(".truncated.npy")
     figures = {
         **of_columns(tables, options.reference),
         **of_objects(tables, options.reference),
@@ -60,7 +59,6 @@ FACTS = Facts(
             published=True,
         )
     },
-    environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 1_500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
     inputs={

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 
 class CaptionLabels(Settings):
@@ -19,12 +19,8 @@ class CaptionLabels(Settings):
         description="mean rating, of 0 to 3, from which a caption counts as faithful",
         examples=[2.5],
     )
-    bootstrap: int = Field(
-        1000,
-        ge=100,
-        description="resamples of images for intervals",
-        examples=[500],
-        json_schema_extra={"unit": "resamples"},
+    bootstrap: int = quantity(
+        1000, unit="resamples", ge=100, description="resamples of images for intervals", examples=[500]
     )
     seed: int = Field(0, description="seed of resamples and folds", examples=[1])
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.precision import THREE, Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.models.text_norms import MatchedText
 
 if TYPE_CHECKING:
@@ -17,26 +18,21 @@ if TYPE_CHECKING:
 
 
 NEAR_DUPLICATES_AMONG = 1_000_000  # captions at most
-SOURCES = ("matcher", "perplexity_model", "tagger", "concreteness", "objects", "synonyms")
+SOURCES = ("matcher", "objects", "synonyms")
 
 
 class CaptionQuality(MatchedText):
     """How the quality of captions is measured."""
 
-    retrieval_sample: int = Field(
+    retrieval_sample: int = quantity(
         1000,
+        unit="images",
         ge=2,
-        description="number of images among which each caption must retrieve its own; the language model and the "
-        "tagger read the same captions",
+        description="number of images among which each caption must retrieve its own",
         examples=[500],
-        json_schema_extra={"unit": "images"},
     )
-    batch_size: int = Field(
-        32,
-        ge=1,
-        description="images and captions per forward pass",
-        examples=[64],
-        json_schema_extra={"unit": "images"},
+    batch_size: int = quantity(
+        32, unit="images", ge=1, description="images and captions per forward pass", examples=[64]
     )
     seed: int = Field(0, description="seed of the samples", examples=[1])
 
@@ -46,7 +42,6 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     import pyarrow.parquet as pq
 
     from workflow_scripts.captions.diagnostics.columns import Measures, caption_columns
-    from workflow_scripts.captions.diagnostics.concreteness import UNRATED, read_concreteness
     from workflow_scripts.captions.diagnostics.figure import draw
     from workflow_scripts.captions.diagnostics.retrieval import sample_rows
     from workflow_scripts.captions.diagnostics.summary import summarise
@@ -66,14 +61,13 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     matcher = None
     if job.has_source("matcher"):
         matcher = load_matcher(job.source("matcher"), job.device, options.max_text_tokens, options.text_norm)
-    columns, variety = caption_columns(
+    columns = caption_columns(
         captions,
         originals,
         Measures(
             token_counts=None if matcher is None else matcher.token_counts,
             max_tokens=options.max_text_tokens,
             near_rows=sample_rows(len(arm), NEAR_DUPLICATES_AMONG, options.seed),
-            concreteness=read_concreteness(job.source("concreteness")) if job.has_source("concreteness") else UNRATED,
             objects=_objects(job),
             synonyms=_synonyms(job),
         ),
@@ -85,7 +79,7 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     for table in (columns, _sampled(job, matcher, arm["subreddit"])):
         for name in table.column_names:
             arm = arm.append_column(name, table[name])
-    summary = summarise(arm, variety)
+    summary = summarise(arm)
     write_table(job.file(".parquet"), arm.drop_columns(["subreddit"]))
     job.file(".json").write_bytes(pretty(summary))
     draw(job.file(".png"), arm, summary)
@@ -120,33 +114,27 @@ def _synonyms(job: Job[CaptionQuality]) -> "Synonyms | None":
 
 
 def _sampled(job: Job[CaptionQuality], matcher: "Matcher | None", subreddits: "pa.ChunkedArray") -> "pa.Table":
-    """The columns that models compute, for a sample of the captions."""
+    """The columns that the matcher computes, for a sample of the captions."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from workflow_scripts.captions.diagnostics.language_models import load_language_model, load_tagger
     from workflow_scripts.captions.diagnostics.reading import captions_of
     from workflow_scripts.captions.diagnostics.retrieval import above_others, image_scores, ranks, sample_rows
     from workflow_scripts.core.shards import index_images
 
     options = job.settings
     rows = sample_rows(len(subreddits), options.retrieval_sample, options.seed)
-    positions = pa.array(rows)
-    texts = captions_of(job.input("captions").path(".parquet"), rows)
-    names = ("retrieval_rank", "above_random", "above_subreddit", "token_surprise", "noun_share")
+    names = ("retrieval_rank", "above_random", "above_subreddit")
     table = {name: np.full(len(subreddits), np.nan, dtype=np.float32) for name in names}
     if len(rows) > 1 and matcher is not None:
+        texts = captions_of(job.input("captions").path(".parquet"), rows)
         image = index_images(job.input("images")).image
         scores = image_scores(matcher, image, texts, rows, options.batch_size)
-        groups = pc.dictionary_encode(subreddits.take(positions).combine_chunks()).indices.to_numpy()
+        groups = pc.dictionary_encode(subreddits.take(pa.array(rows)).combine_chunks()).indices.to_numpy()
         table["retrieval_rank"][rows] = ranks(scores)
         table["above_random"][rows] = above_others(scores, np.zeros(len(rows)))
         table["above_subreddit"][rows] = above_others(scores, groups)
-    if job.has_source("perplexity_model"):
-        table["token_surprise"][rows] = load_language_model(job.source("perplexity_model"), job.device).surprise(texts)
-    if job.has_source("tagger"):
-        table["noun_share"][rows] = load_tagger(job.source("tagger"), job.device).noun_shares(texts, options.batch_size)
     return pa.table({name: pa.array(values, mask=np.isnan(values)) for name, values in table.items()})
 
 
@@ -171,7 +159,7 @@ FACTS = Facts(
         memory_mb=16_000,
         data=lambda load: load.images * 1_500,
         workers=True,
-        gpu_mb=lambda _: 8_000,  # BLIP-2's matcher and a language model
+        gpu_mb=lambda _: 8_000,  # BLIP-2's matcher
     ),
     cost=Cost(
         per="image",

@@ -48,14 +48,12 @@ def _shards(job: Job[Settings]) -> "Iterator[pa.Table]":
 
 STAGE = Stage(
     run=caption_table,
-    settings=Settings,
     artifact="captions",
     packages=("pyarrow",),
 )
 
 FACTS = Facts(
     files={".parquet": File("one row per image, all shards together")},
-    environment="core",
     resources=Resources(minutes=120, memory_mb=2_000),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
     inputs={"images": "image_index/images", "download": "download/*", "recaption": "recaption/*"},

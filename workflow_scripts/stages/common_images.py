@@ -44,14 +44,12 @@ def common_images(job: Job[Settings]) -> None:
 
 STAGE = Stage(
     run=common_images,
-    settings=Settings,
     artifact="images",
     packages=("numpy", "pyarrow"),
 )
 
 FACTS = Facts(
     files={".parquet": File("with `common_images: true`: keys of the images that all runs train on")},
-    environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 2_000),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
     names=lambda units: ["images"] if units.study.common_images and units.trains else [],

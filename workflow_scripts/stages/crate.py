@@ -9,7 +9,7 @@ from pydantic import Field
 from workflow_scripts.core.declaration.facts import Cost, Facts, Resources
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import printed
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 
 class CrateContents(Settings):
@@ -21,12 +21,12 @@ class CrateContents(Settings):
         description="licence of the study: a URL or a sentence",
         examples=["https://creativecommons.org/licenses/by/4.0/"],
     )
-    max_file_mb: float = Field(
+    max_file_mb: float = quantity(
         1.0,
+        unit="MB",
         ge=0,
         description="maximum size of included files; larger ones are named by their hash",
         examples=[10],
-        json_schema_extra={"unit": "MB"},
     )
 
 
@@ -40,7 +40,6 @@ class Crate(CrateContents):
 
 FACTS = Facts(
     files={},
-    environment="core",
     resources=Resources(minutes=30, memory_mb=2_000, local=True),  # reads manifests and run records, copies small files
     cost=Cost(per="crate", units=lambda _: 1, core_ms=5_000, source="assumed"),
     settings=lambda units, _: units.crate_settings(),

@@ -32,7 +32,6 @@ def data_card(job: Job[Settings]) -> None:
 
 STAGE = Stage(
     run=data_card,
-    settings=Settings,
     artifact="data_card",
     packages=("pyarrow", "matplotlib", "numpy", "scipy"),
 )
@@ -48,7 +47,6 @@ FACTS = Facts(
         ".kept_ids.txt.gz": File("sorted ids of the rows with an image, to compare studies on common ids"),
         ".png": File("chart of the counts", published=True),
     },
-    environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.rows * 500),
     cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.1, source="assumed: same as image_index"),
     inputs={"annotations": "annotations/rows", "plan": "shard_plan/plan", "download": "download/*"},

@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeInt, model_validator
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.demo.world.settings import World
 
 Fault = Literal["oversized", "dead_link", "placeholder", "html_answer", "empty_caption", "repeated_id"]
@@ -16,43 +17,31 @@ class DemoWorld(World):
     """The demo's synthetic data: what its images show, how many there are, and faults."""
 
     seed: int = Field(0, ge=0, description="seed of all images, titles and faults", examples=[1])
-    size: int = Field(
-        48, ge=16, le=512, description="side of the images", examples=[64], json_schema_extra={"unit": "px"}
-    )
-    images: int = Field(
+    size: int = quantity(48, unit="px", ge=16, le=512, description="side of the images", examples=[64])
+    images: int = quantity(
         3000,
+        unit="posts",
         ge=12,
         le=40_000,
         description="posts whose image can be fetched and that have a caption",
         examples=[500],
-        json_schema_extra={"unit": "posts"},
     )
-    faults: dict[Fault, NonNegativeInt] = Field(
+    faults: dict[Fault, NonNegativeInt] = quantity(
         {"oversized": 40, "dead_link": 60, "placeholder": 30, "html_answer": 5, "empty_caption": 8, "repeated_id": 12},
+        unit="posts",
         description="oversized: images posted at twice the side length, so that they are scaled down. Further posts "
         "whose URL answers with 404 (dead_link), leads to removed.png (placeholder) or answers with a web page "
         "(html_answer), and without a caption (empty_caption); further rows that repeat an image id of the same file "
         "(repeated_id). Those left out do not occur",
         examples=[{"dead_link": 10}],
-        json_schema_extra={"unit": "posts"},
     )
-    probe_train: int = Field(
-        600,
-        ge=12,
-        description="training images of each downstream task",
-        examples=[200],
-        json_schema_extra={"unit": "images"},
+    probe_train: int = quantity(
+        600, unit="images", ge=12, description="training images of each downstream task", examples=[200]
     )
-    probe_test: int = Field(
-        400,
-        ge=12,
-        description="test images of each downstream task",
-        examples=[100],
-        json_schema_extra={"unit": "images"},
+    probe_test: int = quantity(
+        400, unit="images", ge=12, description="test images of each downstream task", examples=[100]
     )
-    masks: int = Field(
-        204, ge=12, description="images with object masks", examples=[60], json_schema_extra={"unit": "images"}
-    )
+    masks: int = quantity(204, unit="images", ge=12, description="images with object masks", examples=[60])
 
     @model_validator(mode="after")
     def _fits(self) -> "DemoWorld":
@@ -137,7 +126,6 @@ FACTS = Facts(
         ".probe_*.tar": File("probe sets by task"),
         ".masks.tar": File("images with object masks"),
     },
-    environment="core",
     resources=Resources(minutes=30, memory_mb=2_000),
     cost=Cost(per="image", units=lambda load: load.settings["images"], core_ms=2.7, source="demo study"),
     section="demo_world",

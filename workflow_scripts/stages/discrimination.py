@@ -41,7 +41,6 @@ FACTS = Facts(
             published=True,
         )
     },
-    environment="core",
     resources=Resources(minutes=60, memory_mb=4_000, data=lambda load: load.tested * 300),
     cost=Cost(per="test item of a checkpoint", units=lambda load: load.labelled, core_ms=0.02, source="as summary"),
     section="evaluation.discrimination",

@@ -92,7 +92,6 @@ FACTS = Facts(
         ".parquet": File("**every** row with its final state. [States, politeness, what is stored](download.md)"),
         ".attempts.parquet": File("attempts and times", hashed=False),
     },
-    environment="core",
     # The profile sets how many of these jobs a SLURM job runs at a time.
     resources=Resources(minutes=120, memory_mb=4_000, resumes=True, slot="downloads"),
     cost=Cost(

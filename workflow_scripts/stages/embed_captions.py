@@ -12,7 +12,7 @@ from pydantic import Field
 from workflow_scripts.core.declaration.facts import File, Tolerance
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.embeddings.facts import CAPTIONS, KEYS
 from workflow_scripts.embeddings.text_encoders import PACKAGES, TEXT_ENCODERS, TextModel
 
@@ -31,16 +31,14 @@ class EmbedCaptions(Settings):
     kind: Annotated[str, OneOf(TEXT_ENCODERS)] = Field(
         "sentence_transformers", description=f"what the model is. {listed(TEXT_ENCODERS)}", examples=["clip"]
     )
-    batch_size: int = Field(
-        256, ge=1, description="captions per forward pass", examples=[128], json_schema_extra={"unit": "captions"}
-    )
-    dimensions: int | None = Field(
+    batch_size: int = quantity(256, unit="captions", ge=1, description="captions per forward pass", examples=[128])
+    dimensions: int | None = quantity(
         None,
+        unit="dimensions",
         ge=1,
         description="how many of the first dimensions of each vector are kept; it is then made unit-length again (like "
         "truncate_dim of sentence-transformers). null: all. Judges use all",
         examples=[64],
-        json_schema_extra={"unit": "dimensions"},
     )
 
 

@@ -14,7 +14,7 @@ from pydantic.json_schema import SkipJsonSchema
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.runtime.precision import THREE, Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.embeddings.facts import IMAGES
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, PACKAGES, ImageModel
 from workflow_scripts.models.networks.view import View
@@ -31,9 +31,7 @@ class EmbedImages(Settings):
     kind: Annotated[str, OneOf(IMAGE_ENCODERS)] = Field(
         "transformers", description=f"what the model is. {listed(IMAGE_ENCODERS)}", examples=["blip2"]
     )
-    batch_size: int = Field(
-        64, ge=1, description="images per forward pass", examples=[128], json_schema_extra={"unit": "images"}
-    )
+    batch_size: int = quantity(64, unit="images", ge=1, description="images per forward pass", examples=[128])
     weights: SkipJsonSchema[str | None] = Field(
         None, exclude_if=not_, description="run: name of the checkpoint's file; set by the workflow"
     )

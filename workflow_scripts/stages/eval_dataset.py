@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.evaluation.datasets.downstream_set import Metric
 from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
@@ -42,45 +42,41 @@ class EvalDataset(Settings):
         examples=["mean_per_class"],
     )
     seed: int = Field(0, ge=0, description="seed of splits and limits", examples=[1])
-    val_fraction: float = Field(
+    val_fraction: float = quantity(
         0.2,
+        unit="share of images",
         gt=0,
         lt=1,
         description="share of train held out for validation if a dataset has no val split",
         examples=[0.1],
-        json_schema_extra={"unit": "share of images"},
     )
-    test_fraction: float = Field(
+    test_fraction: float = quantity(
         0.5,
+        unit="share of images",
         gt=0,
         lt=1,
         description="share held out for test if a dataset has no splits",
         examples=[0.3],
-        json_schema_extra={"unit": "share of images"},
     )
-    limit: dict[Literal["train", "val", "test"], int] = Field(
-        default={},
+    limit: dict[Literal["train", "val", "test"], int] = quantity(
+        {},
+        unit="images",
         description="maximum number of images per class, by split; no limit for splits left out",
         examples=[{"train": 150, "test": 50}],
-        json_schema_extra={"unit": "images"},
     )
-    min_per_class: int = Field(
-        1,
-        ge=1,
-        description="classes with fewer images are left out and counted",
-        examples=[8],
-        json_schema_extra={"unit": "images"},
+    min_per_class: int = quantity(
+        1, unit="images", ge=1, description="classes with fewer images are left out and counted", examples=[8]
     )
     image_column: str = Field("", description="kind table: column of encoded images; empty: `image`", examples=["img"])
     label_column: str = Field("", description="kind table: column of labels; empty: `label`", examples=["fine_label"])
-    min_dominance: float = Field(
+    min_dominance: float = quantity(
         0.0,
+        unit="share of area",
         ge=0,
         le=1,
         description="kind masks: minimum share of the area of all annotated objects that is covered by the labelled "
         "object",
         examples=[0.5],
-        json_schema_extra={"unit": "share of area"},
     )
 
     @model_validator(mode="before")

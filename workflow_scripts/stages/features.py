@@ -1,21 +1,19 @@
 """Frozen features of one checkpoint on one downstream dataset."""
 
-from pydantic import Field
-
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 
 class Features(Settings):
     """Frozen features; the size of images follows from the run."""
 
-    batch_size: int = Field(
+    batch_size: int = quantity(
         256,
+        unit="images",
         ge=1,
         description="images per forward pass; changes the last bits of features",
         examples=[128],
-        json_schema_extra={"unit": "images"},
     )
 
 

@@ -4,36 +4,27 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.evaluation.interval_settings import Intervals
 
 
 class FewShot(Intervals):
     """Nearest-prototype classification of frozen features; defaults of the original study."""
 
-    episodes: int = Field(
-        5000, ge=2, description="episodes per dataset", examples=[1000], json_schema_extra={"unit": "episodes"}
-    )
-    ways: int = Field(
+    episodes: int = quantity(5000, unit="episodes", ge=2, description="episodes per dataset", examples=[1000])
+    ways: int = quantity(
         5,
+        unit="classes",
         ge=2,
         description="classes per episode; a dataset with fewer uses all of them and records it, and is not averaged "
         "with datasets that have more",
         examples=[10],
-        json_schema_extra={"unit": "classes"},
     )
-    shots: int = Field(
-        5,
-        ge=1,
-        description="support images per class, from the train split",
-        examples=[1],
-        json_schema_extra={"unit": "images"},
+    shots: int = quantity(
+        5, unit="images", ge=1, description="support images per class, from the train split", examples=[1]
     )
-    queries: int = Field(
-        6,
-        ge=1,
-        description="query images per class, from the test split",
-        examples=[15],
-        json_schema_extra={"unit": "images"},
+    queries: int = quantity(
+        6, unit="images", ge=1, description="query images per class, from the test split", examples=[15]
     )
     seed: int = Field(
         0, ge=0, description="seed of the episodes; an episode depends on it, the dataset and its number", examples=[1]
@@ -64,19 +55,13 @@ STAGE = Stage(
     on_device=True,
 )
 
+TIES = Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
+
 FACTS = Facts(
     files={
-        ".parquet": File(
-            "mean, standard error, interval",
-            Tolerance(0.01, 0.01, "none; items equally near to two prototypes"),
-            published=True,
-        ),
-        ".episodes.parquet": File(
-            "accuracy of each episode", Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
-        ),
-        ".images.parquet": File(
-            "episodes and hits of each test image", Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
-        ),
+        ".parquet": File("mean, standard error, interval", TIES, published=True),
+        ".episodes.parquet": File("accuracy of each episode", TIES),
+        ".images.parquet": File("episodes and hits of each test image", TIES),
     },
     environment="train",
     resources=Resources(

@@ -12,25 +12,20 @@ def image_hashes(job: Job[Settings]) -> None:
     """Hash the images of the block's shards, each decoded once."""
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.core.shards import TarImages, hash_column
+    from workflow_scripts.core.shards import shard_images
     from workflow_scripts.evaluation.leakage.fingerprints import fingerprint, fingerprints_table
 
-    read, parts = 0, []
+    lost, parts = 0, []
     for shard in job.inputs("shards"):
-        all_rows = pq.read_table(shard.path(".parquet"), columns=["key", "state", "offset", "bytes", "sha256"])
-        rows = all_rows.filter(pc.equal(all_rows["state"], "ok"))
-        spans = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
-        images = TarImages([shard.location(".tar")], np.zeros(len(rows), np.int64), *spans, hash_column(rows["sha256"]))
+        images, rows, without = shard_images(shard, ["key", "offset", "bytes", "sha256"])
         hashes = fingerprint(images, np.arange(len(rows)), mirrored=False, workers=job.workers)
         parts.append(fingerprints_table(rows["key"].to_pylist(), hashes))
-        read += len(all_rows)
+        lost += without
     table = pa.concat_tables(parts)
     write_table(job.file(".parquet"), table)
-    job.rows(read, len(table), {"no_image": read - len(table)})
+    job.rows(len(table) + lost, len(table), {"no_image": lost})
 
 
 def _are_compared(units: Any) -> bool:
@@ -39,7 +34,6 @@ def _are_compared(units: Any) -> bool:
 
 STAGE = Stage(
     run=image_hashes,
-    settings=Settings,
     artifact="{block}",
     packages=("numpy", "pillow", "simplejpeg", "pyarrow"),
 )

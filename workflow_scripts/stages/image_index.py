@@ -20,7 +20,6 @@ def image_index(job: Job[Settings]) -> None:
 
 STAGE = Stage(
     run=image_index,
-    settings=Settings,
     artifact="images",
     packages=("pyarrow",),
 )
@@ -30,7 +29,6 @@ FACTS = Facts(
         ".parquet": File("key, shard, offset, size and sha256 of every image with state `ok`"),
         ".json": File("the tars", published=True),
     },
-    environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.rows * 500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
     inputs={"download": "download/*"},

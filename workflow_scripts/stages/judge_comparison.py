@@ -6,18 +6,18 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 
 class JudgeComparison(Settings):
     """How the choices of judges between an arm's captions and the original ones are compared."""
 
-    images: int = Field(
+    images: int = quantity(
         100_000,
+        unit="images",
         ge=1,
         description="maximum number of images to compare: a random choice of those that all judges scored",
         examples=[20_000],
-        json_schema_extra={"unit": "images"},
     )
     seed: int = Field(0, description="seed of the choice of images", examples=[1])
 
@@ -53,7 +53,6 @@ FACTS = Facts(
             published=True,
         )
     },
-    environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 800),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
     section="judge_comparison",

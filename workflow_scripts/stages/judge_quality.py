@@ -49,7 +49,6 @@ FACTS = Facts(
             published=True,
         )
     },
-    environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 1_500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed"),
     names=lambda units: units.judges,

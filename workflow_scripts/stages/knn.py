@@ -5,6 +5,7 @@ from pydantic import Field
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.precision import DOUBLE
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
@@ -12,12 +13,8 @@ class Knn(Bootstrap):
     """Weighted nearest neighbours on frozen features (Wu et al. 2018, section 3.4), and statistics of the features:
     RankMe, alignment, uniformity and norm. Nothing is fitted or tuned."""
 
-    neighbours: int = Field(
-        20,
-        ge=1,
-        description="nearest images of train and val that vote",
-        examples=[5],
-        json_schema_extra={"unit": "neighbours"},
+    neighbours: int = quantity(
+        20, unit="neighbours", ge=1, description="nearest images of train and val that vote", examples=[5]
     )
     temperature: float = Field(
         0.07,
@@ -54,16 +51,12 @@ STAGE = Stage(
     precision=DOUBLE,
 )
 
+TIES = Tolerance(0.01, 0.01, "none; items with nearly equal votes for two classes")
+
 FACTS = Facts(
     files={
-        ".parquet": File(
-            "accuracy with its interval",
-            Tolerance(0.01, 0.01, "none; items with nearly equal votes for two classes"),
-            published=True,
-        ),
-        ".predictions.parquet": File(
-            "predicted classes", Tolerance(0.01, 0.01, "none; items with nearly equal votes for two classes")
-        ),
+        ".parquet": File("accuracy with its interval", TIES, published=True),
+        ".predictions.parquet": File("predicted classes", TIES),
         ".statistics.parquet": File(
             "RankMe, alignment, uniformity, mean and standard deviation of the norm of the features",
             Tolerance(0.01, 0, "none; last bits"),

@@ -5,19 +5,19 @@ from pydantic import Field
 from workflow_scripts.core.declaration.facts import DECODING_MS, MILLION, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.environment import FAISS
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 
 class Leakage(Settings):
     """Which test images count as near duplicates of a training image."""
 
-    distance: int = Field(
+    distance: int = quantity(
         70,
+        unit="bits",
         ge=0,
         le=128,
         description="most bits of the perceptual hash, of 256, that may differ",
         examples=[50],
-        json_schema_extra={"unit": "bits"},
     )
     correlation: float = Field(
         0.93, gt=0, le=1, description="lowest correlation of the two pictures, once aligned", examples=[0.95]

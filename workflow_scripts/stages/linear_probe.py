@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.precision import DOUBLE
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
@@ -27,34 +28,34 @@ class LinearProbe(Bootstrap):
         description="first grid of C; the default is CLIP's",
         examples=[[0.01, 1.0, 100.0]],
     )
-    fine_points: int = Field(
+    fine_points: int = quantity(
         29,
+        unit="points",
         ge=1,
         description="points of the second grid, which spans four decades around the best C",
         examples=[9],
-        json_schema_extra={"unit": "points"},
     )
-    max_iter: int = Field(
+    max_iter: int = quantity(
         1000,
+        unit="iterations",
         ge=1,
         description="maximum number of L-BFGS iterations of a fit; the original and CLIP use 1,000",
         examples=[300],
-        json_schema_extra={"unit": "iterations"},
     )
-    least_validation: int = Field(
+    least_validation: int = quantity(
         2000,
+        unit="images",
         ge=0,
         description="fewest validation images by which C is chosen; with fewer, it is chosen by `folds` over train and "
         "val together. 0: always by the validation split",
         examples=[0],
-        json_schema_extra={"unit": "images"},
     )
-    folds: int = Field(
+    folds: int = quantity(
         5,
+        unit="parts",
         ge=2,
         description="parts of train and val, each of which is held out once to choose C",
         examples=[10],
-        json_schema_extra={"unit": "parts"},
     )
     common_costs: dict[Literal["sklearn", "lgssl"], Annotated[float, Field(gt=0)]] = Field(
         {"sklearn": 1.0, "lgssl": 30.0},
@@ -105,16 +106,16 @@ STAGE = Stage(
     precision=DOUBLE,
 )
 
+BORDER = Tolerance(0.01, 0.01, "none; items on the border of two classes")
+
 FACTS = Facts(
     files={
         ".parquet": File(
             "accuracies with intervals and C, and the accuracy at a C that all runs have in common",
-            Tolerance(0.01, 0.01, "none; items on the border of two classes"),
+            BORDER,
             published=True,
         ),
-        ".predictions.parquet": File(
-            "predicted classes", Tolerance(0.01, 0.01, "none; items on the border of two classes")
-        ),
+        ".predictions.parquet": File("predicted classes", BORDER),
         ".head.safetensors": File(
             "the head of the first objective", Tolerance(0.01, 0, "none; the fit ends at a small gradient")
         ),

@@ -6,30 +6,32 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 
 class Pack(Settings):
     """How images are packed for training, the same for all runs."""
 
-    shorter_side: int | None = Field(
+    shorter_side: int | None = quantity(
         256,
+        unit="px",
         ge=16,
         description="images are stored as JPEGs whose shorter side has this length; images that are not larger keep "
         "their bytes. null: all keep their bytes, so trainings give the same bytes as without packs",
         examples=[320],
-        json_schema_extra={"unit": "px"},
     )
     jpeg_quality: int = Field(90, ge=1, le=95, description="quality of these JPEGs", examples=[95])
 
 
 def pack(job: Job[Pack]) -> None:
     """Write the shard's images one after another; those that keep their bytes are counted by reason."""
-    from workflow_scripts.acquisition.shards.pack_file import shard_images, write_pack
+    from workflow_scripts.acquisition.shards.index import COLUMNS
+    from workflow_scripts.acquisition.shards.pack_file import write_pack
     from workflow_scripts.core.files.jsonio import pretty
+    from workflow_scripts.core.shards import shard_images
 
     settings, paths = job.settings, (job.file(".images"), job.file(".parquet"))
-    images, rows, lost = shard_images(job.input("shard"))
+    images, rows, lost = shard_images(job.input("shard"), COLUMNS)
     counts = write_pack(images, rows, settings.shorter_side, settings.jpeg_quality, paths, job.workers)
     job.file(".json").write_bytes(pretty({"images": dict(sorted(counts.items()))}))
     job.rows(len(rows) + lost, len(rows), {"no_image": lost})
@@ -55,7 +57,6 @@ FACTS = Facts(
             published=True,
         ),
     },
-    environment="core",
     resources=Resources(minutes=120, memory_mb=4_000, workers=True, slot="packs"),
     cost=Cost(
         per="image",

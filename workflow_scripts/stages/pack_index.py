@@ -20,7 +20,6 @@ def pack_index(job: Job[Settings]) -> None:
 
 STAGE = Stage(
     run=pack_index,
-    settings=Settings,
     artifact="images",
     packages=("pyarrow",),
 )
@@ -30,7 +29,6 @@ FACTS = Facts(
         ".parquet": File("the table of `image_index`, with the places, sizes and hashes of the packed images"),
         ".json": File("the packs", published=True),
     },
-    environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="assumed: same as image_index"),
     names=lambda units: ["images"] if units.names("pack") else [],

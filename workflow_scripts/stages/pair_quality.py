@@ -6,7 +6,7 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.demo.world.settings import Label
 
 if TYPE_CHECKING:
@@ -24,20 +24,13 @@ class PairQuality(Settings):
         description="ground-truth label that defines the purity of pairs; null: none (only the demo has labels)",
         examples=["concept"],
     )
-    bootstrap: int = Field(
-        1000,
-        ge=100,
-        description="bootstrap resamples of source images behind intervals of means",
-        examples=[500],
-        json_schema_extra={"unit": "resamples"},
-    )
-    seed: int = Field(0, description="seed of random pairs and of the bootstrap", examples=[1])
-    batch: int = Field(
+    seed: int = Field(0, description="seed of random pairs", examples=[1])
+    batch: int = quantity(
         512,
+        unit="pairs",
         ge=2,
         description="batch size for which false negatives are counted: pairs with the same caption or target",
         examples=[128],
-        json_schema_extra={"unit": "pairs"},
     )
 
 
@@ -46,12 +39,12 @@ def pair_quality(job: Job[PairQuality]) -> None:
     import numpy as np
     import pyarrow.parquet as pq
 
-    from workflow_scripts.core.files.jsonio import pretty, read_json
+    from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs import key_join
     from workflow_scripts.pairs.diagnostics.figure import draw
     from workflow_scripts.pairs.diagnostics.quality import by_subreddit
-    from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, Options, judge
+    from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, judge
 
     options = job.settings
     table = pq.read_table(job.input("pairs").path(".parquet"))
@@ -70,7 +63,7 @@ def pair_quality(job: Job[PairQuality]) -> None:
         caption = key_join.label_codes(keys["key"], arm["key"], arm["caption"])
         copies = _copies(table, arm)
     knowledge = Knowledge(key_join.codes(keys["subreddit"]), vectors, label, caption, copies)
-    report = judge(pairs, knowledge, Options(options.bootstrap, options.seed, options.batch))
+    report = judge(pairs, knowledge, options.batch, options.seed)
     diagnostics = table.select(["source", "target"])
     for name in report.pairs.column_names:
         diagnostics = diagnostics.append_column(name, report.pairs[name])
@@ -80,9 +73,7 @@ def pair_quality(job: Job[PairQuality]) -> None:
     write_table(
         job.file(".subreddits.parquet"), by_subreddit(pairs, keys["subreddit"], None if random is None else image)
     )
-    counts = read_json(job.input("pairs").path(".json"), "recompute the pair table")
-    recall = {"search_recall": counts["recall"]} if "recall" in counts else {}
-    job.file(".json").write_bytes(pretty({**report.summary, **recall, "label": options.label}))
+    job.file(".json").write_bytes(pretty({**report.summary, "label": options.label}))
     chosen = np.bincount(pairs.target, minlength=pairs.count)
     draw(job.file(".png"), pairs.cosine, chosen, None if random is None else (image, random), report.summary)
     job.rows(len(table), len(diagnostics))
@@ -121,7 +112,6 @@ FACTS = Facts(
         ),
         ".png": File("charts of the summary", Tolerance(0, 0.02, "none; drawn from the table"), published=True),
     },
-    environment="core",
     resources=Resources(minutes=120, memory_mb=4_000, data=lambda load: load.images * 1_500),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.5, source="demo study, upper bound"),
     section="pair_quality",

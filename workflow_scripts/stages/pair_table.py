@@ -5,25 +5,31 @@ A kind of pairs is one file in ``pairs/kinds/``.
 
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, create_model, model_validator
+from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.facts import Facts, File, Tolerance
-from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
+from workflow_scripts.core.declaration.kind_settings import settings_of, with_kinds
 from workflow_scripts.core.errors import BUG, PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.runtime.environment import FAISS, faiss_on_gpu
 from workflow_scripts.core.runtime.precision import Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import refuse_changed
 from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.embeddings.facts import search_cost, search_resources
 from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, PartnerSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
 DAY = 86_400  # seconds
 PAIR_KINDS = discover("workflow_scripts.pairs.kinds", PairKind)
 
 
-class _PairTable(PartnerSettings):
-    """:class:`PairTable` without the settings of the kinds."""
+@with_kinds(PAIR_KINDS, PartnerSettings)
+class PairTable(PartnerSettings):
+    """Which partners form pairs with an image."""
 
     kind: Annotated[str, OneOf(PAIR_KINDS)] = Field(
         "nearest", description=f"how partners are chosen. {listed(PAIR_KINDS)}", examples=["random"]
@@ -40,25 +46,8 @@ class _PairTable(PartnerSettings):
         settings_of(self, kind)
         extra = {"kind": True, "label": kind.needs_labels}
         used = kind.settings.model_fields.keys() | {name for name, applies in extra.items() if applies}
-        for name, field in type(self).model_fields.items():
-            if name not in used and name in PairTable.model_fields and getattr(self, name) != field.default:
-                raise ValueError(f"{name} has no effect on pairs of kind {kind.name}")
+        refuse_changed(self, sorted(PairTable.model_fields.keys() - used), f"on pairs of kind {kind.name}")
         return self
-
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-
-    class PairTable(_PairTable):
-        """Which partners form pairs with an image."""
-else:
-    PairTable = create_model(
-        "PairTable",
-        __base__=_PairTable,
-        __doc__="Which partners form pairs with an image.",
-        **fields_of(PAIR_KINDS, PartnerSettings),
-    )
 
 
 def pair_table(job: Job[PairTable]) -> None:
@@ -68,7 +57,6 @@ def pair_table(job: Job[PairTable]) -> None:
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs.table import as_table, keep
-    from workflow_scripts.stats.intervals import figure, wilson
 
     kind, embedded, inputs = PAIR_KINDS[job.settings.kind], job.input("vectors"), _pair_inputs(job)
     pairs, keys = kind.find(inputs, settings_of(job.settings, kind)), inputs.keys
@@ -80,10 +68,6 @@ def pair_table(job: Job[PairTable]) -> None:
     table = as_table(pairs, keys["key"])
     write_table(job.file(".parquet"), table)
     counts: dict[str, Any] = {"images": len(keys), "pairs": len(table), "without_pair": pairs.without}
-    if pairs.recall is not None:
-        hits, neighbours, images = pairs.recall
-        # Neighbours of one image are not independent: n is the number of images.
-        counts["recall"] = figure(wilson(hits / neighbours, images), images)
     job.file(".json").write_bytes(pretty(counts))
     job.rows(len(keys), len(keys) - sum(pairs.without.values()), pairs.without)
 
@@ -154,7 +138,7 @@ FACTS = Facts(
             Tolerance(1e-5, 0.01, "none; neighbours that differ by 1e-5 may swap"),
         ),
         ".json": File(
-            "images without a pair, by reason; recall of an index other than Flat",
+            "images without a pair, by reason",
             Tolerance(1e-4, 0.02, "none; means over the table"),
             published=True,
         ),

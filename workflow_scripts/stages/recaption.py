@@ -2,24 +2,25 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.precision import Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.models.text_norms import MatchedText
 
 
 class Recaption(Decoding, MatchedText):
     """How captions are generated and scored."""
 
-    batch_size: PositiveInt | Literal["auto"] = Field(
+    batch_size: PositiveInt | Literal["auto"] = quantity(
         "auto",
+        unit="images",
         description="images per batch, in the row order of the shard. auto: 32 on a CPU, on a GPU as many as its free "
         "memory holds. On a GPU, another size changes rounding, which can change a caption at a near tie",
         examples=[64],
-        json_schema_extra={"unit": "images"},
     )
 
 
@@ -27,26 +28,19 @@ def recaption(job: Job[Recaption]) -> None:
     """Caption and score the rows of one shard that have an image."""
     from functools import partial
 
-    import numpy as np
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     from workflow_scripts.captions.recaptioning.batch_size import batch_size_of, fitting, fitting_batch_size
     from workflow_scripts.captions.recaptioning.models import Models, load_models
     from workflow_scripts.captions.recaptioning.shard import recaption_shard
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.core.runtime.process import keep_freed_memory
-    from workflow_scripts.core.shards import TarImages, hash_column
+    from workflow_scripts.core.shards import shard_images
 
     if job.device == "cpu":
         keep_freed_memory()
     options = job.settings
-    shard = job.input("shard")
-    all_rows = pq.read_table(shard.path(".parquet"), columns=["key", "caption", "state", "offset", "bytes", "sha256"])
-    rows = all_rows.filter(pc.equal(all_rows["state"], "ok"))
-    tar = np.zeros(len(rows), dtype=np.int64)
-    spans = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
-    images = TarImages([shard.location(".tar")], tar, *spans, hash_column(rows["sha256"]))
+    images, rows, lost = shard_images(job.input("shard"), ["key", "caption", "offset", "bytes", "sha256"])
 
     def load() -> Models:
         return load_models(job.source("captioner"), job.source("matcher"), job.device, options, options)
@@ -58,7 +52,7 @@ def recaption(job: Job[Recaption]) -> None:
     with fitting(options.batch_size, size, job.work):
         table = recaption_shard(rows, images, size, job.work, models, job.workers)
     write_table(job.file(".parquet"), table)
-    job.rows(len(all_rows), len(rows), {"no_image": len(all_rows) - len(rows)})
+    job.rows(len(rows) + lost, len(rows), {"no_image": lost})
     job.note(batch_size=size, captions=len(table), empty_captions=pc.sum(pc.equal(table["generated"], "")).as_py() or 0)
 
 

@@ -1,48 +1,50 @@
 """A self-contained HTML page on the study: results, data, captions, pairs, models, and the source of each number."""
 
+from typing import Any
+
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.reporting.settings import Report
 
-INPUTS = (
-    "annotations",
-    "plan",
-    "data_card",
-    "images",
-    "captions_table",
-    "arms",
-    "caption_quality",
-    "caption_comparison",
-    "judge_quality",
-    "judge_comparison",
-    "caption_labels",
-    "judge_calibration",
-    "pairs",
-    "pair_quality",
-    "common",
-    "runs",
-    "datasets",
-    "probe",
-    "few_shot",
-    "knn",
-    "saliency",
-    "saliency_checks",
-    "leakage",
-    "summary",
-    "discrimination",
-)
-ROOT_ONLY = (
-    "source",
-    "world",
-    "download",
-    "recaption",
-    "vectors",
-    "tokens",
-    "eval_images",
-    "features",
-    "scores",
-    "hashes",
-)
+INPUTS = {
+    "annotations": "annotations/rows",
+    "plan": "shard_plan/plan",
+    "data_card": "data_card/data_card",
+    "images": "image_index/images",
+    "captions_table": "caption_table/captions",
+    "arms": "select_captions/*",
+    "caption_quality": "caption_quality/*",
+    "caption_comparison": "caption_comparison/*",
+    "judge_quality": "judge_quality/*",
+    "judge_comparison": "judge_comparison/*",
+    "caption_labels": "caption_labels/*",
+    "judge_calibration": "judge_calibration/*",
+    "pairs": "pair_table/*",
+    "pair_quality": "pair_quality/*",
+    "common": "common_images/*",
+    "runs": "pretrain/*",
+    "datasets": "eval_dataset/*",
+    "probe": "linear_probe/*",
+    "few_shot": "few_shot/*",
+    "knn": "knn/*",
+    "saliency": "saliency/*",
+    "saliency_checks": "saliency_checks/*",
+    "leakage": "leakage/*",
+    "summary": "summary/summary",
+    "discrimination": "discrimination/*",
+}
+ROOT_ONLY: dict[str, Any] = {
+    "source": lambda units, _: [f"source/{name}" for name in units.needed("source")],
+    "world": "demo_world/*",
+    "download": "download/*",
+    "recaption": "recaption/*",
+    "vectors": lambda units, _: [*units.vectors_read(), *units.all("embed_tests"), *units.all("vector_matches")],
+    "tokens": lambda units, _: [*units.all("tokenizer"), *units.all("tokens")],
+    "eval_images": "eval_images/*",
+    "features": "features/*",
+    "scores": "score_captions/*",
+    "hashes": "image_hashes/*",
+}
 
 
 def report(job: Job[Report]) -> None:
@@ -106,36 +108,11 @@ FACTS = Facts(
         "/table-*": File("a table of the page: CSV, LaTeX and Markdown", published="always"),
         ".speed.html": File("speed and memory of the stages when the page was made", hashed=False),
     },
-    environment="core",
     resources=Resources(minutes=60, memory_mb=4_000, data=lambda load: load.rows * 500),
     cost=Cost(per="page", units=lambda _: 1, core_ms=1_000, source="demo study"),
     in_all=True,
     group="page",
-    inputs={name: f"{name}/*" for name in (*INPUTS, *ROOT_ONLY)}
-    | {
-        "annotations": "annotations/rows",
-        "plan": "shard_plan/plan",
-        "data_card": "data_card/data_card",
-        "images": "image_index/images",
-        "captions_table": "caption_table/captions",
-        "arms": "select_captions/*",
-        "pairs": "pair_table/*",
-        "common": "common_images/*",
-        "runs": "pretrain/*",
-        "datasets": "eval_dataset/*",
-        "probe": "linear_probe/*",
-        "summary": "summary/summary",
-        "source": lambda units, _: [f"source/{name}" for name in units.needed("source")],
-        "world": "demo_world/*",
-        "vectors": lambda units, _: [
-            *units.vectors_read(),
-            *units.all("embed_tests"),
-            *units.all("vector_matches"),
-        ],
-        "tokens": lambda units, _: [*units.all("tokenizer"), *units.all("tokens")],
-        "scores": "score_captions/*",
-        "hashes": "image_hashes/*",
-    },
+    inputs={**INPUTS, **ROOT_ONLY},
     settings=lambda units, _: units.report_settings(),
 )
 

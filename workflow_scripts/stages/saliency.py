@@ -6,6 +6,7 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
@@ -22,16 +23,14 @@ class Saliency(Bootstrap):
     upsampling: Literal["bilinear", "nearest"] = Field(
         "bilinear", description="how maps are enlarged to the input size", examples=["nearest"]
     )
-    batch_size: int = Field(
-        64, ge=1, description="images per pass", examples=[32], json_schema_extra={"unit": "images"}
-    )
-    examples: int = Field(
+    batch_size: int = quantity(64, unit="images", ge=1, description="images per pass", examples=[32])
+    examples: int = quantity(
         8,
+        unit="images",
         ge=0,
         description="images per dataset whose maps are kept for the report, the same for every run; the best, median "
         "and worst of each run are kept too",
         examples=[4],
-        json_schema_extra={"unit": "images"},
     )
     seed: int = Field(
         0,

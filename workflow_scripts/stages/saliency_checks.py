@@ -6,21 +6,16 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
 class SaliencyChecks(Bootstrap):
     """Checks of the Grad-CAM maps of a few runs; layer and upsampling are those of ``saliency``."""
 
-    images: int = Field(
-        100, ge=2, description="most masked test images to check", examples=[40], json_schema_extra={"unit": "images"}
-    )
-    shares: tuple[Annotated[int, Field(ge=1, le=99)], ...] = Field(
-        (20, 40, 60, 80),
-        min_length=1,
-        description="shares of pixels that ROAD removes",
-        examples=[[50]],
-        json_schema_extra={"unit": "%"},
+    images: int = quantity(100, unit="images", ge=2, description="most masked test images to check", examples=[40])
+    shares: tuple[Annotated[int, Field(ge=1, le=99)], ...] = quantity(
+        (20, 40, 60, 80), unit="%", min_length=1, description="shares of pixels that ROAD removes", examples=[[50]]
     )
     seed: int = Field(0, ge=0, description="seed of random weights, permutations, images and noise", examples=[1])
 

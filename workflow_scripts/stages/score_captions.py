@@ -7,45 +7,47 @@ encoded, once. A judge is one file in ``models/judges/``.
 
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of, settings_of_others
+from workflow_scripts.core.declaration.kind_settings import settings_of, settings_of_others, with_kinds
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.runtime.precision import THREE, Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.models.judge import Judge, Scorer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 JUDGES = discover("workflow_scripts.models.judges", Judge)
 
 
-class _ScoreCaptions(Settings):
-    """:class:`ScoreCaptions` without the settings of the kinds."""
+@with_kinds(JUDGES)
+class ScoreCaptions(Settings):
+    """How captions are scored."""
 
     kind: Annotated[str, OneOf(JUDGES)] = Field(
         description=f"what scores captions. {listed(JUDGES)}", examples=["clip"]
     )
-    batch_size: int = Field(
-        32, ge=1, description="images per forward pass", examples=[64], json_schema_extra={"unit": "images"}
-    )
-    others: int = Field(
+    batch_size: int = quantity(32, unit="images", ge=1, description="images per forward pass", examples=[64])
+    others: int = quantity(
         64,
+        unit="images",
         ge=64,
         multiple_of=2,
         description="other images, besides a random one, whose mean score is subtracted from a caption's (centring). "
         "Fewer would count differences between these images as style",
         examples=[128],
-        json_schema_extra={"unit": "images"},
     )
-    images: int | None = Field(
+    images: int | None = quantity(
         None,
+        unit="images",
         ge=1,
         description="images whose captions are scored, a random choice; null: all",
         examples=[20_000],
-        json_schema_extra={"unit": "images"},
     )
     seed: int = Field(0, description="seed of the choices of images", examples=[1])
 
@@ -59,17 +61,6 @@ class _ScoreCaptions(Settings):
         # The key of scores must not depend on which other kinds exist.
         unused = settings_of_others(JUDGES, self.kind)
         return {name: value for name, value in handler(self).items() if name not in unused}
-
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    class ScoreCaptions(_ScoreCaptions):
-        """How captions are scored."""
-else:
-    ScoreCaptions = create_model(
-        "ScoreCaptions", __base__=_ScoreCaptions, __doc__="How captions are scored.", **fields_of(JUDGES)
-    )
 
 
 def score_captions(job: Job[ScoreCaptions]) -> None:

@@ -9,21 +9,25 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, create_model, model_validator
+from pydantic import Field, model_validator
 
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.declaration.kind_settings import fields_of, settings_of
+from workflow_scripts.core.declaration.kind_settings import settings_of, with_kinds
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 ARM_KINDS = discover("workflow_scripts.captions.arms", ArmKind)
 
 
-class _Arm(Settings):
-    """:class:`SelectCaptions` without the settings of the kinds."""
+@with_kinds(ARM_KINDS)
+class SelectCaptions(Settings):
+    """Which caption each image of an arm gets."""
 
     kind: Annotated[str, OneOf(ARM_KINDS)] = Field(
         description=f"how the caption of an image is chosen. {listed(ARM_KINDS)}", examples=["revised"]
@@ -33,20 +37,6 @@ class _Arm(Settings):
     def _kind_accepts_them(self) -> Self:
         settings_of(self, ARM_KINDS[self.kind])
         return self
-
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    class SelectCaptions(_Arm):
-        """Which caption each image of an arm gets."""
-else:
-    SelectCaptions = create_model(
-        "SelectCaptions",
-        __base__=_Arm,
-        __doc__="Which caption each image of an arm gets.",
-        **fields_of(ARM_KINDS),
-    )
 
 
 def select_captions(job: Job[SelectCaptions]) -> None:
@@ -166,7 +156,6 @@ FACTS = Facts(
         ".parquet": File("the caption of each image and its origin"),
         ".json": File("counts", published=True),
     },
-    environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 800),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
     disk=lambda load: load.rows * 200,  # a caption and its key

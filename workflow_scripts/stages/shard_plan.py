@@ -6,7 +6,7 @@ from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 
 class ShardPlan(Settings):
@@ -18,12 +18,8 @@ class ShardPlan(Settings):
         description="number of shards, fixed in advance so that all jobs are known; spare ones stay empty",
         examples=[64],
     )
-    rows_per_shard: int = Field(
-        default=10_000,
-        gt=0,
-        description="approximate number of annotation rows per shard",
-        examples=[5000],
-        json_schema_extra={"unit": "rows"},
+    rows_per_shard: int = quantity(
+        10_000, unit="rows", gt=0, description="approximate number of annotation rows per shard", examples=[5000]
     )
     group: Literal["subreddit_year", "all"] = Field(
         default="subreddit_year",
@@ -56,7 +52,6 @@ FACTS = Facts(
         ".parquet": File("which row goes to which shard, one row group per shard"),
         ".json": File("hash of each shard's part", published=True),
     },
-    environment="core",
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.rows * 400),
     cost=Cost(per="row", units=lambda load: load.rows, core_ms=0.01, source="assumed: half the time to read a row"),
     section="shards",

@@ -148,7 +148,6 @@ FACTS = Facts(
         ".contrasts.csv": File("the same as CSV", Tolerance(1e-9, 0, "2e-16"), published=True),
         ".sources.json": File("the files behind each row, and the classes that sets have in common", published=True),
     },
-    environment="core",
     resources=Resources(minutes=60, memory_mb=4_000, data=lambda load: load.tested * 300),
     cost=Cost(
         per="test item of a checkpoint",

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity, refuse_changed
 from workflow_scripts.models.text.kinds import TOKENIZERS
 
 CLIPS = 49_408  # ids of CLIP's own tokenizer
@@ -22,18 +22,18 @@ class Tokenizer(Settings):
     kind: Annotated[str, OneOf(TOKENIZERS)] = Field(
         "trained", description=f"what the tokenizer is. {listed(TOKENIZERS)}", examples=["clip"]
     )
-    vocabulary: int | None = Field(
+    vocabulary: int | None = quantity(
         None,
+        unit="tokens",
         ge=259,
         description=f"maximum number of tokens of a trained tokenizer; null: {CLIPS:,}, as in CLIP's own",
         examples=[8192],
-        json_schema_extra={"unit": "tokens"},
     )
 
     @model_validator(mode="after")
     def _vocabulary_is_used(self) -> Self:
-        if self.vocabulary is not None and TOKENIZERS[self.kind].train is None:
-            raise ValueError(f"vocabulary has no effect on a tokenizer of kind {self.kind}")
+        if TOKENIZERS[self.kind].train is None:
+            refuse_changed(self, ("vocabulary",), f"on a tokenizer of kind {self.kind}")
         return self
 
 

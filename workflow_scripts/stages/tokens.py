@@ -3,22 +3,20 @@
 Inputs: ``captions`` (select_captions), ``tokenizer`` (tokenizer).
 """
 
-from pydantic import Field
-
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 
 class Tokens(Settings):
     """How many tokens of a caption are kept."""
 
-    context: int = Field(
+    context: int = quantity(
         77,
+        unit="tokens",
         ge=3,
         description="maximum length of a caption, including start and end token; longer ones are truncated",
         examples=[32],
-        json_schema_extra={"unit": "tokens"},
     )
 
 

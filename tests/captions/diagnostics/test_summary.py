@@ -16,19 +16,17 @@ def test_summary_of_a_small_arm(tmp_path: Path) -> None:
     captions = ["wow", "wow", "", "", "a red cat on the green grass"]
     known = {"itm": [1.0, -1.0, None, 2.0, 3.0], "retrieval_rank": [1.0, 3.0, None, None, 6.0]}
     known["above_subreddit"] = [1.0, 0.5, None, None, 0.0]
-    table, variety = summarised(tmp_path, captions, **known)
+    table = summarised(tmp_path, captions, **known)
     origins = pa.array(["original", "original", "original", "original", "generated"])
     table = table.set_column(table.column_names.index("origin"), "origin", origins)
-    got = summary.summarise(table, variety)
+    got = summary.summarise(table)
     assert got["shares"]["empty"]["value"] == 0.4
     assert got["shares"]["repeated"]["value"] == 0.4  # empty captions are not repeats of one another
     assert got["origin"]["generated"]["value"] == 0.2
     assert got["shares"]["near_duplicate"]["value"] == 0.4
     assert got["shares"]["truncated"]["value"] == 0
     assert (got["above_subreddit"]["value"], got["above_subreddit"]["n"]) == (0.5, 3)
-    assert got["token_surprise"] == {"value": None, "low": None, "high": None, "n": 0}
-    assert got["vocabulary"] == 8
-    assert got["tokens"] == 9
+    assert got["above_random"] == {"value": None, "low": None, "high": None, "n": 0}
     assert got["itm"]["original"]["n"] == 3
     assert got["itm"]["original"]["unknown"] == 1
     assert got["itm"]["original"]["match"]["value"] == pytest.approx(2 / 3)
@@ -48,7 +46,7 @@ def test_the_wilson_interval_of_a_share_equals_scipy(hits: int, count: int) -> N
 
 
 def test_a_summary_without_captions_is_null(tmp_path: Path) -> None:
-    got = summary.summarise(*summarised(tmp_path, []))
+    got = summary.summarise(summarised(tmp_path, []))
     assert got["captions"] == 0
     assert got["shares"]["vague"] == {"value": None, "low": None, "high": None, "n": 0}
     assert got["retrieval"] == {"n": 0}

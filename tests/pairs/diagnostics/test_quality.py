@@ -104,20 +104,9 @@ def test_a_file_of_vectors_is_read_in_its_order(held: int) -> None:
     assert (np.diff(rows) < 0).sum() <= len(starts) - 1, "once through the file for each part"
 
 
-@pytest.mark.parametrize("block", [150, 10_000])
-def test_the_bootstrap_interval_matches_the_standard_error(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quality, "RESAMPLED", block)
-    values = np.random.default_rng(0).normal(size=2000)
-    (got,) = quality.bootstrap_means([values], 1000, 0)
-    half = 1.96 * values.std() / 2000**0.5
-    assert got["value"] == values.mean() and got["n"] == 2000
-    assert got["high"] - got["low"] == pytest.approx(2 * half, rel=0.1)
-    assert quality.bootstrap_means([values + 1, values], 1000, 0)[1] == got, "a column's interval is its own"
-
-
 def test_image_similarity_is_paired_by_source() -> None:
     table = rows([(0, 1), (0, 2), (1, 0)])
-    got = quality.image_similarity(table, np.array([1.0, 0.5, 0.2]), np.array([0.0, 0.0, 0.1]), 100, 0)
+    got = quality.image_similarity(table, np.array([1.0, 0.5, 0.2]), np.array([0.0, 0.0, 0.1]))
     assert got["pairs"]["value"] == pytest.approx((0.75 + 0.2) / 2)
     assert got["difference"]["value"] == pytest.approx((0.75 + 0.1) / 2)
     assert got["difference"]["n"] == 2
@@ -127,7 +116,6 @@ def test_no_pairs_give_no_figures() -> None:
     none = rows([])
     assert quality.hubness(none)["max"] is None
     assert quality.share(np.zeros(0, bool), none)["value"] is None
-    assert quality.bootstrap_means([np.zeros(0)], 100, 0)[0]["value"] is None
     assert quality.chance(np.array([0, 1]), np.zeros(0, np.int64)) is None
     assert len(by_subreddit(none, pa.chunked_array([["a"] * 10]), None)) == 0
 

@@ -6,31 +6,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from PIL import Image
 
-from workflow_scripts.acquisition.shards.index import COLUMNS
-from workflow_scripts.acquisition.states import State
-from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.files.tables import write_table
 from workflow_scripts.core.images.decoding import UNDECODABLE
 from workflow_scripts.core.runtime.progress import progress
-from workflow_scripts.core.shards import TarImages, hash_column
+from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.threads import mapped
-
-
-def shard_images(shard: Artifact) -> tuple[TarImages, pa.Table, int]:
-    """The images of a ``download`` artifact in row order, their rows (columns of :data:`COLUMNS` and state), and how
-    many rows without an image there are."""
-    every = pq.read_table(shard.path(".parquet"), columns=[*COLUMNS, "state"])
-    rows = every.filter(pc.equal(every["state"], str(State.OK)))
-    place = rows["offset"].to_numpy(), rows["bytes"].to_numpy()
-    tar = np.zeros(len(rows), np.int64)
-    images = TarImages([shard.location(".tar")], tar, *place, hash_column(rows["sha256"]))
-    return images, rows, len(every) - len(rows)
 
 
 def write_pack(
@@ -42,7 +25,7 @@ def write_pack(
 
     Args:
         images: images of a shard.
-        rows: their rows, as :func:`shard_images` gives them.
+        rows: their rows (``index.COLUMNS`` and state), as ``core.shards.shard_images`` gives them.
         side: shorter side in pixels; None: all images keep their bytes.
         quality: of the JPEGs that are written.
         paths: of the images, and of the table. It has the columns of ``rows``: offset (int64), bytes, width, height

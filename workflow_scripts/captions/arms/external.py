@@ -5,11 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.models.text_norms import is_blank
 
 if TYPE_CHECKING:
@@ -21,13 +19,13 @@ if TYPE_CHECKING:
 class External(Settings):
     """How many captions may be missing. Of several captions of an image, the first in the file is used."""
 
-    max_missing_share: float = Field(
+    max_missing_share: float = quantity(
         0.0,
+        unit="share of images",
         ge=0,
         le=1,
         description="maximum share of images without a caption",
         examples=[0.01],
-        json_schema_extra={"unit": "share of images"},
     )
 
 
@@ -97,7 +95,6 @@ ARM_KIND = ArmKind(
     summary="from a file",
     settings=External,
     from_file=True,
-    scored=False,
     select=select,
     columns=("subreddit", "year"),
 )

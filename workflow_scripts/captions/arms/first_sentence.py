@@ -22,7 +22,6 @@ ARM_KIND = ArmKind(
     summary="the first sentence of a caption",
     settings=OfBase,
     arms=("base",),
-    scored=False,
     select=select,
     columns=(),
     row_wise=lambda _: True,

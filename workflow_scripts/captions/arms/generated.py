@@ -19,7 +19,6 @@ def select(inputs: ArmInputs, settings: Settings) -> "pa.Table":
 ARM_KIND = ArmKind(
     name="generated",
     summary="the generated caption, of several the one with the best ITM",
-    settings=Settings,
     scored=True,
     select=select,
     generated=lambda _: True,

@@ -23,7 +23,6 @@ ARM_KIND = ArmKind(
     summary="a caption cut to the number of words of the original caption",
     settings=OfBase,
     arms=("base",),
-    scored=False,
     select=select,
     columns=("original",),
     row_wise=lambda _: True,

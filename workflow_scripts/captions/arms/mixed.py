@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, ShuffleSettings
+from workflow_scripts.core.settings import quantity
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -13,13 +12,13 @@ if TYPE_CHECKING:
 class Mixed(ShuffleSettings):
     """How much is shuffled."""
 
-    share: float = Field(
+    share: float = quantity(
         0.5,
+        unit="share of images",
         ge=0,
         le=1,
         description="share of images that keep the base caption",
         examples=[0.25],
-        json_schema_extra={"unit": "share of images"},
     )
 
 
@@ -41,7 +40,6 @@ ARM_KIND = ArmKind(
     summary="a share of images keeps its caption and the rest is shuffled",
     settings=Mixed,
     arms=("base",),
-    scored=False,
     select=select,
     columns=(),
 )

@@ -19,7 +19,6 @@ def select(inputs: ArmInputs, settings: Settings) -> "pa.Table":
 ARM_KIND = ArmKind(
     name="original",
     summary="the caption that the image came with",
-    settings=Settings,
     scored=True,
     select=select,
     row_wise=lambda _: True,

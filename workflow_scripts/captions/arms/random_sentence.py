@@ -31,7 +31,6 @@ ARM_KIND = ArmKind(
     summary="a random sentence of a caption",
     settings=RandomSentence,
     arms=("base",),
-    scored=False,
     select=select,
     columns=(),
     row_wise=lambda _: True,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity, refuse_changed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,28 +39,24 @@ class Revised(Settings):
         description="true: centred scores, relative to those of the same caption with other images",
         examples=[True],
     )
-    margin: float = Field(
+    margin: float = quantity(
         0.0,
+        unit="units of the score; logits for ITM",
         description="a caption replaces the original if its score is higher by more than this",
         examples=[0.5],
-        json_schema_extra={"unit": "units of the score; logits for ITM"},
     )
-    threshold: float | None = Field(
+    threshold: float | None = quantity(
         None,
+        unit="units of the score",
         description="an original with a lower score is always replaced; null: no threshold",
         examples=[0.0],
-        json_schema_extra={"unit": "units of the score"},
     )
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
-        fields = type(self).model_fields
         if self.judge is None:
-            for name in OF_JUDGE:
-                if getattr(self, name) != fields[name].default:
-                    raise ValueError(f"{name} has no effect without a judge; remove it or name a judge")
-            return self
-        if self.original is None or self.replacement is None or self.original == self.replacement:
+            refuse_changed(self, OF_JUDGE, "without a judge; remove it or name a judge")
+        elif self.original is None or self.replacement is None or self.original == self.replacement:
             raise ValueError("a judge compares two arms; name them as original and replacement")
         return self
 

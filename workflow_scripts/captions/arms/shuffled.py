@@ -26,7 +26,6 @@ ARM_KIND = ArmKind(
     summary="the caption of another image",
     settings=ShuffleSettings,
     arms=("base",),
-    scored=False,
     select=select,
     columns=(),
 )

@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
 from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Seeded
+from workflow_scripts.core.settings import quantity
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -13,22 +12,22 @@ if TYPE_CHECKING:
 class OfWorld(Seeded):
     """How much captions name, and how much of it is right."""
 
-    coverage: float = Field(
+    coverage: float = quantity(
         1.0,
+        unit="share of properties",
         ge=0,
         le=1,
         description="share of the six properties of a picture that its caption names, rounded to whole properties; the "
         "concept always",
         examples=[0.67],
-        json_schema_extra={"unit": "share of properties"},
     )
-    precision: float = Field(
+    precision: float = quantity(
         1.0,
+        unit="share of named properties",
         ge=0,
         le=1,
         description="how often a named property has its true value; otherwise it has another",
         examples=[0.75],
-        json_schema_extra={"unit": "share of named properties"},
     )
 
 
@@ -49,7 +48,6 @@ ARM_KIND = ArmKind(
     name="world",
     summary="what the demo's world says of a picture, with a stated share of named and of right properties",
     settings=OfWorld,
-    scored=False,
     select=select,
     from_world=True,
     columns=("subreddit", "year"),

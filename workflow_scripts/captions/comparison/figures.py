@@ -113,21 +113,9 @@ FIGURES = by_name(
                    "An address says nothing about what is visible."),
         _computed("english", "in English", "higher", "Of captions that are not short. The models are trained mostly "
                   "on English.", ("language", "short", "empty"), _english, "Wording"),
-        _of_column("Wording", "token_surprise", "surprisal per token", "nats", "neither",
-                   "Mean negative log-likelihood of a sample by the language model; its exponential is the perplexity. "
-                   "Low values mean common wording, very low ones monotony: neither direction is better."),
         _of_column("Content", "specificity", "specificity", "nats", "higher",
                    "Mean rarity of the content words among the original captions. Rare words tell images apart, true "
                    "or not."),
-        _of_column("Content", "concreteness", "concreteness", "rating", "higher",
-                   "Mean rating of the content words by people, from 1 (abstract) to 5 (concrete). Concrete words name "
-                   "what can be seen, there or not."),
-        _of_column("Content", "rated_words", "words with a rating", "share of content words", "neither",
-                   "The other content words do not count in concreteness: where there are many, it says little. Names "
-                   "are seldom rated, so neither direction is better."),
-        _of_column("Content", "noun_share", "nouns", "share of words", "neither",
-                   "Nouns and names by the tagger, in a sample. Nouns say what is there, other words how it looks and "
-                   "what happens: neither direction is better."),
         _of_column("Content", "details_kept", "details of the original kept", "share of details", "higher",
                    "Of the original caption's rare words and numbers (names, kinds, places), the share that this arm "
                    "has too. Losing them is a loss where the original is right."),

@@ -13,8 +13,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from workflow_scripts.captions.diagnostics.concreteness import UNRATED, Concreteness
-from workflow_scripts.captions.diagnostics.diversity import WordVariety
 from workflow_scripts.captions.diagnostics.near_duplicates import survey
 from workflow_scripts.captions.diagnostics.objects import UNLABELLED, Labelled, ObjectNames, Synonyms
 from workflow_scripts.captions.diagnostics.reading import batches
@@ -41,7 +39,6 @@ class Measures:
         token_counts: numbers of tokens of texts as the matcher reads them; None without a matcher.
         max_tokens: how many of these it reads.
         near_rows: rows of the captions among which near duplicates are looked for.
-        concreteness: ratings of words.
         objects: the objects of images, where they are known.
         synonyms: other names of objects.
     """
@@ -49,13 +46,12 @@ class Measures:
     token_counts: TokenCounts | None
     max_tokens: int
     near_rows: np.ndarray
-    concreteness: Concreteness = UNRATED
     objects: Labelled = UNLABELLED
     synonyms: Synonyms | None = None
 
 
-def caption_columns(captions: Path, originals: Path, measures: Measures) -> tuple[pa.Table, WordVariety]:
-    """Columns of the n captions of an arm, and the variety of their words.
+def caption_columns(captions: Path, originals: Path, measures: Measures) -> pa.Table:
+    """Columns of the n captions of an arm.
 
     Args:
         captions: parquet file with the columns key and caption.
@@ -67,16 +63,13 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> tupl
         absent_objects int32 (:meth:`ObjectNames.count`; null where objects are unknown).
     """
     reference = Reference(batch.to_pylist() for (batch,) in batches(originals, "original"))
-    vocabulary: dict[str, int] = {}
-    variety = WordVariety()
     sampled = np.zeros(pq.read_metadata(captions).num_rows, dtype=bool)
     sampled[measures.near_rows] = True
     known, names = measures.objects.objects, ObjectNames(measures.objects.names, measures.synonyms)
     parts = []
     pairs = zip(batches(captions, "key", "caption"), batches(originals, "original"), strict=True)
     for (keys, texts), (before,) in pairs:
-        columns, codes = describe(texts, reference, measures, vocabulary)
-        variety.add(codes)
+        columns = describe(texts, reference, measures)
         after = texts.to_pylist()
         kept = [reference.kept(*both) for both in zip(before.to_pylist(), after, strict=True)]
         counts = [
@@ -89,7 +82,7 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> tupl
         parts.append(columns)
     repeats, near = survey((texts for (texts,) in batches(captions, "caption")), sampled)
     table = pa.concat_tables(parts).append_column("repeats", pa.array(repeats))
-    return table.append_column("near_duplicate", pa.array(near, mask=~sampled)), variety
+    return table.append_column("near_duplicate", pa.array(near, mask=~sampled))
 
 
 class Reference:
@@ -145,31 +138,24 @@ def _has_digit(word: str) -> bool:
     return any(letter.isdigit() for letter in word)
 
 
-def describe(
-    captions: pa.Array, reference: Reference, measures: Measures, vocabulary: dict[str, int]
-) -> tuple[pa.Table, np.ndarray]:
-    """Columns of n captions, and the codes of all their words in order.
+def describe(captions: pa.Array, reference: Reference, measures: Measures) -> pa.Table:
+    """Columns of n captions.
 
     Returns:
-        characters, words int32; language string, language_probability float32 (null for an empty caption); short,
-        empty, vague, first_person, hashtag, url bool; specificity, concreteness, rated_words float32 (null without
-        content words, or where they are not rated); tokens int32, truncated bool (null without a matcher). Beside it
-        (w,) int64, one code per word, equal for equal words of all batches.
+        characters, words int32; language string (null for an empty caption); short,
+        empty, vague, first_person, hashtag, url bool; specificity float32 (null without content words); tokens int32,
+        truncated bool (null without a matcher).
     """
     coded = pc.dictionary_encode(captions)
-    rows = coded.indices.to_numpy()
     texts = coded.dictionary.to_pylist()
     split = [words_of(text) for text in texts]
     lengths = np.array([len(words) for words in split], dtype=np.int32)
     counts = [None] * len(texts) if measures.token_counts is None else measures.token_counts(texts) if texts else []
     tokens = pa.array(counts, pa.int32())
-    languages = identify(texts)
-    concrete = [measures.concreteness.describe(words) for words in split]
     unique = {
         "characters": np.array([len(text) for text in texts], dtype=np.int32),
         "words": lengths,
-        "language": pa.array([language for language, _ in languages], pa.string()),
-        "language_probability": pa.array([probability for _, probability in languages], pa.float32()),
+        "language": pa.array(identify(texts), pa.string()),
         "short": lengths < SHORT_WORDS,
         "empty": np.array([not text for text in texts], dtype=bool),
         "vague": np.array([is_vague(words) for words in split], dtype=bool),
@@ -177,26 +163,18 @@ def describe(
         "hashtag": np.array([bool(HASHTAG.search(text)) for text in texts], dtype=bool),
         "url": np.array([bool(URL.search(text)) for text in texts], dtype=bool),
         "specificity": pa.array([reference.specificity(words) for words in split], pa.float32()),
-        "concreteness": pa.array([mean for mean, _ in concrete], pa.float32()),
-        "rated_words": pa.array([rated for _, rated in concrete], pa.float32()),
         "tokens": tokens,
         "truncated": pc.greater(tokens, measures.max_tokens),
     }
-    return pa.table(unique).take(pa.array(rows)).combine_chunks(), word_codes(split, rows, vocabulary)
+    return pa.table(unique).take(coded.indices).combine_chunks()
 
 
 @cache
 def _identifier() -> LanguageIdentifier:
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    return LanguageIdentifier.from_model_file(MODEL_FILE)
 
 
-def identify(texts: Sequence[str]) -> list[tuple[str | None, float | None]]:
-    """ISO 639 code and probability of the language of each text by py3langid; (None, None) for an empty one."""
+def identify(texts: Sequence[str]) -> list[str | None]:
+    """ISO 639 code of the language of each text by py3langid; None for an empty one."""
     identifier = _identifier()
-    return [identifier.classify(text) if text else (None, None) for text in texts]
-
-
-def word_codes(split: list[list[str]], rows: np.ndarray, vocabulary: dict[str, int]) -> np.ndarray:
-    """(w,) int64 codes of the words of texts ``rows``, one text after the other; new words get the next codes."""
-    coded = [np.array([vocabulary.setdefault(word, len(vocabulary)) for word in words], np.int64) for words in split]
-    return np.concatenate([np.zeros(0, np.int64), *(coded[row] for row in rows)])
+    return [identifier.classify(text)[0] if text else None for text in texts]

@@ -7,32 +7,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.captions.diagnostics.diversity import WordVariety
 from workflow_scripts.stats.clustered import linearised_ratio
 from workflow_scripts.stats.intervals import Interval, figure, mean_figure, share_figure, student_t, wilson
 
 SHARES = ("empty", "repeated", "near_duplicate", "short", "truncated", "vague", "first_person", "hashtag", "url")
-MEANS = (
-    "specificity",
-    "concreteness",
-    "rated_words",
-    "noun_share",
-    "details_kept",
-    "token_surprise",
-    "above_random",
-    "above_subreddit",
-)
+MEANS = ("specificity", "details_kept", "above_random", "above_subreddit")
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 LANGUAGES = 10
 
 
-def summarise(table: pa.Table, variety: WordVariety) -> dict[str, Any]:
+def summarise(table: pa.Table) -> dict[str, Any]:
     """Figures of n captions.
 
     Args:
         table: the columns of ``columns.caption_columns``, and origin, itm, retrieval_rank and others of MEANS (null
             where not sampled).
-        variety: of their words.
     """
     flags = {name: pc.drop_null(table[name]).to_numpy() for name in SHARES if name != "repeated"}
     flags["repeated"] = (table["repeats"].to_numpy() > 1) & ~flags["empty"]
@@ -49,10 +38,6 @@ def summarise(table: pa.Table, variety: WordVariety) -> dict[str, Any]:
             *(pc.drop_null(table[name]).to_numpy() for name in ("absent_objects", "named_objects"))
         ),
         "with_absent_object": share(pc.drop_null(table["absent_objects"]).to_numpy() > 0),
-        "vocabulary": variety.types,
-        "tokens": variety.words,
-        "type_token_ratio": variety.ratio(),
-        "moving_average_type_token_ratio": {"value": variety.moving_average(), "window": variety.window},
         "language": languages(table),
         "itm": {name: itm(rows) for name, rows in _by_origin(table).items()} if scored else {},
         "retrieval": retrieval(pc.drop_null(table["retrieval_rank"]).to_numpy()),

@@ -4,9 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.core.settings import Settings
-
-SAMPLING = ("temperature", "top_p", "seed")
+from workflow_scripts.core.settings import Settings, quantity, refuse_changed
 
 
 class Decoding(Settings):
@@ -18,22 +16,22 @@ class Decoding(Settings):
         "mark the image's place, the whole prompt with that mark",
         examples=["a photo of", "Describe the image in one sentence."],
     )
-    max_new_tokens: int = Field(
+    max_new_tokens: int = quantity(
         30,
+        unit="tokens",
         ge=1,
         description="maximum length of a generated caption, in tokens of the language model",
         examples=[20],
-        json_schema_extra={"unit": "tokens"},
     )
-    min_new_tokens: int = Field(
-        0, ge=0, description="minimum length of a generated caption", examples=[8], json_schema_extra={"unit": "tokens"}
+    min_new_tokens: int = quantity(
+        0, unit="tokens", ge=0, description="minimum length of a generated caption", examples=[8]
     )
-    beams: int = Field(
+    beams: int = quantity(
         1,
+        unit="beams",
         ge=1,
         description="beams of the beam search; 1: none. BLIP-2 is usually evaluated with 5",
         examples=[5],
-        json_schema_extra={"unit": "beams"},
     )
     length_penalty: float = Field(
         1.0,
@@ -47,14 +45,14 @@ class Decoding(Settings):
         description="above 1: tokens that have occurred, in the prompt too, become less likely",
         examples=[1.5],
     )
-    num_captions: int = Field(
+    num_captions: int = quantity(
         1,
+        unit="captions",
         ge=1,
         le=100,
         description="captions per image. With several beams, the best of them; otherwise 1: greedy decoding; more: "
         "nucleus sampling. All are kept with their scores; an arm uses the one with the best ITM",
         examples=[5],
-        json_schema_extra={"unit": "captions"},
     )
     temperature: float = Field(1.0, gt=0, description="softmax temperature of nucleus sampling", examples=[0.7])
     top_p: float = Field(0.9, gt=0, le=1, description="probability mass of nucleus sampling", examples=[0.95])
@@ -70,12 +68,9 @@ class Decoding(Settings):
             )
         if 1 < self.beams < self.num_captions:
             raise ValueError(f"num_captions is {self.num_captions}, but {self.beams} beams give {self.beams} captions")
-        if self.beams == 1 and self.length_penalty != 1:
-            raise ValueError("length_penalty has no effect on one beam; set beams to 5, for example")
-        samples = self.beams == 1 and self.num_captions > 1
-        for name in SAMPLING if not samples else ():
-            if getattr(self, name) != Decoding.model_fields[name].default:
-                raise ValueError(
-                    f"{name} has no effect without sampling; set beams to 1 and num_captions to 5, for example"
-                )
+        if self.beams == 1:
+            refuse_changed(self, ("length_penalty",), "on one beam; set beams to 5, for example")
+        if self.beams > 1 or self.num_captions == 1:
+            advice = "set beams to 1 and num_captions to 5, for example"
+            refuse_changed(self, ("temperature", "top_p", "seed"), f"without sampling; {advice}")
         return self

@@ -175,7 +175,7 @@ class Facts:
 
     Attributes:
         files: suffix -> data file, in the order of the documentation; ``*`` matches any text.
-        environment: name of the conda environment in ``envs/``.
+        environment: name of the conda environment in ``envs/``; ``train`` has PyTorch.
         resources: what a job requests.
         cost: work of a job.
         disk: upper bound of the bytes that its artifact takes, by order of magnitude; small artifacts count as 0.
@@ -194,9 +194,9 @@ class Facts:
     """
 
     files: Mapping[str, File]
-    environment: Literal["core", "train"]
     resources: Resources
     cost: Cost
+    environment: Literal["core", "train"] = "core"
     disk: Callable[[Load], float] = none
     store: Callable[[Load], float] = none
     names: Callable[[Any], list[str]] | None = None

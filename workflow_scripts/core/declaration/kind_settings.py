@@ -1,13 +1,15 @@
 """Settings that depend on a kind: an item of the config has those of all kinds, and uses those of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
 from pydantic.fields import FieldInfo
 
 from workflow_scripts.core.settings import Settings
+
+S = TypeVar("S", bound=Settings)
 
 
 class Kind(Protocol):
@@ -18,6 +20,16 @@ class Kind(Protocol):
 
     @property
     def settings(self) -> type[Settings]: ...
+
+
+def with_kinds(kinds: Mapping[str, Kind], common: type[Settings] = Settings) -> Callable[[type[S]], type[S]]:
+    """Decorates a settings class whose instances also have the settings of all kinds (:func:`fields_of`)."""
+
+    def extended(base: type[S]) -> type[S]:
+        fields: dict[str, Any] = fields_of(kinds, common)
+        return create_model(base.__name__, __base__=base, __module__=base.__module__, __doc__=base.__doc__, **fields)
+
+    return extended
 
 
 def fields_of(kinds: Mapping[str, Kind], common: type[Settings] = Settings) -> dict[str, tuple[Any, FieldInfo]]:

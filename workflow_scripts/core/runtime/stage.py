@@ -95,7 +95,7 @@ class Stage(Generic[S]):
     """
 
     run: Callable[["Job[S]"], None]
-    settings: type[S]
+    settings: type[S] = Settings  # type: ignore[assignment]
     artifact: str
     packages: tuple[str, ...] = ()
     not_in_key: frozenset[str] = frozenset()

@@ -1,6 +1,6 @@
 """Diagnostics of a pair table: hubs, reciprocity, repeated captions, agreement with subreddit, image and label."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,11 +9,10 @@ from scipy.stats import skew
 
 from workflow_scripts.pairs.key_join import PairRows
 from workflow_scripts.pairs.pools import pools_of
-from workflow_scripts.stats.intervals import Interval, figure, wilson
+from workflow_scripts.stats.intervals import figure, mean_figure, wilson
 from workflow_scripts.stats.seeds import derive
 
 HELD = 1 << 30  # bytes of vectors
-RESAMPLED = 32_768  # rows
 Number = float | int | None
 
 
@@ -111,37 +110,10 @@ def mean_by_source(values: np.ndarray, pairs: PairRows) -> np.ndarray:
     return np.bincount(group, weights=values) / np.bincount(group)
 
 
-def bootstrap_means(columns: Sequence[np.ndarray], resamples: int, seed: int) -> list[dict[str, Number]]:
-    """Means of (n,) columns with 95 % percentile intervals over resamples of the rows, which all columns share.
-
-    A resample is drawn by blocks of rows that fit the processor's cache: how many rows of each block, then which.
-    """
-    count = len(columns[0])
-    if not count:
-        return [figure(None, 0) for _ in columns]
-    rng = np.random.default_rng(derive(seed, "bootstrap"))
-    starts = np.arange(0, count, RESAMPLED)
-    stops = np.append(starts[1:], count)
-    sums = np.zeros((resamples, len(columns)))
-    for total in sums:
-        sizes = rng.multinomial(count, (stops - starts) / count) if len(starts) > 1 else [count]
-        for start, stop, size in zip(starts, stops, sizes, strict=True):
-            drawn = rng.integers(start, stop, size)
-            total += [column[drawn].sum() for column in columns]
-    bounds = np.quantile(sums / count, [0.025, 0.975], axis=0).T.tolist()
-    return [
-        figure(Interval(float(column.mean()), low, high), count)
-        for column, (low, high) in zip(columns, bounds, strict=True)
-    ]
-
-
-def image_similarity(
-    pairs: PairRows, of_pairs: np.ndarray, of_random: np.ndarray, resamples: int, seed: int
-) -> dict[str, dict[str, Number]]:
+def image_similarity(pairs: PairRows, of_pairs: np.ndarray, of_random: np.ndarray) -> dict[str, dict[str, Any]]:
     """Mean image cosine of pairs, of random pairs of the same sources, and their difference, by source image."""
     here, there = mean_by_source(of_pairs, pairs), mean_by_source(of_random, pairs)
-    found = bootstrap_means([here, there, here - there], resamples, seed)
-    return dict(zip(("pairs", "random", "difference"), found, strict=True))
+    return {"pairs": mean_figure(here), "random": mean_figure(there), "difference": mean_figure(here - there)}
 
 
 def false_negatives(pairs: PairRows, caption: np.ndarray | None, batch: int) -> dict[str, Number]:

@@ -31,15 +31,6 @@ class Knowledge:
 
 
 @dataclass(frozen=True)
-class Options:
-    """Bootstrap resamples, seed, and the size of the batches whose false negatives are counted."""
-
-    bootstrap: int
-    seed: int
-    batch: int
-
-
-@dataclass(frozen=True)
 class Report:
     """``pairs``: image_cosine, same_subreddit, reciprocal, same_label per pair; ``summary`` and random cosines."""
 
@@ -48,15 +39,20 @@ class Report:
     random_cosines: np.ndarray | None
 
 
-def judge(pairs: PairRows, known: Knowledge, options: Options) -> Report:
-    """Per-pair columns and the summary of ``pairs``; unknown values are null."""
+def judge(pairs: PairRows, known: Knowledge, batch: int, seed: int) -> Report:
+    """Per-pair columns and the summary of ``pairs``; unknown values are null.
+
+    Args:
+        batch: size of the batches whose false negatives are counted.
+        seed: of random pairs.
+    """
     back = quality.reciprocal(pairs)
     same = known.subreddit[pairs.source] == known.subreddit[pairs.target]
     summary: dict[str, Any] = {
         "images": pairs.count,
         "pairs": len(pairs),
         "hubness": quality.hubness(pairs) | effective_targets(pairs),
-        "false_negatives": false_negatives(pairs, known.caption, options.batch),
+        "false_negatives": false_negatives(pairs, known.caption, batch),
         "reciprocity": quality.share(back, pairs),
         **{
             name: None if known.copies is None else quality.share(known.copies[at], pairs)
@@ -71,10 +67,10 @@ def judge(pairs: PairRows, known: Knowledge, options: Options) -> Report:
     }
     image = random = None
     if known.vectors is not None:
-        beside = quality.random_in_subreddit(pairs, known.subreddit, options.seed)
-        targets = (pairs.target, quality.random_targets(pairs, options.seed), beside)
+        beside = quality.random_in_subreddit(pairs, known.subreddit, seed)
+        targets = (pairs.target, quality.random_targets(pairs, seed), beside)
         image, random, baseline = _cosines(known.vectors, pairs.source, targets)
-        summary["image_cosine"] = _of_images(pairs, image, random, baseline, options)
+        summary["image_cosine"] = _of_images(pairs, image, random, baseline)
     label = pa.nulls(len(pairs), pa.bool_())
     if known.label is not None:
         label, summary["same_label"] = purity(pairs, known.label)
@@ -97,9 +93,7 @@ def _cosines(known: ImageVectors, source: np.ndarray, targets: Sequence[np.ndarr
     return list(found)
 
 
-def _of_images(
-    pairs: PairRows, image: np.ndarray, random: np.ndarray, baseline: np.ndarray, options: Options
-) -> dict[str, Any]:
+def _of_images(pairs: PairRows, image: np.ndarray, random: np.ndarray, baseline: np.ndarray) -> dict[str, Any]:
     """Image cosines of the pairs against random pairs, and against random pairs of the same subreddit; their tails.
 
     ``false_positives`` are pairs less similar than the median random pair.
@@ -109,11 +103,10 @@ def _of_images(
         random: those of random pairs of the same sources.
         baseline: those of random pairs of the same sources and subreddits; NaN where there is none.
     """
-    how = options.bootstrap, options.seed
     has = ~np.isnan(baseline)
     within = PairRows(pairs.source[has], pairs.target[has], pairs.cosine[has], pairs.count)
-    beside = quality.image_similarity(within, image[has], baseline[has], *how)
-    found: dict[str, Any] = quality.image_similarity(pairs, image, random, *how)
+    beside = quality.image_similarity(within, image[has], baseline[has])
+    found: dict[str, Any] = quality.image_similarity(pairs, image, random)
     found |= {"random_in_subreddit": beside["random"], "difference_in_subreddit": beside["difference"]}
     if len(pairs):
         found["quantiles"] = dict(zip(QUANTILES, np.quantile(image, [*QUANTILES.values()]).tolist(), strict=True))

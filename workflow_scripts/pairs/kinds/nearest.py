@@ -1,93 +1,59 @@
 """The nearest neighbours, with optional corrections for hubs and thresholds."""
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Self
+from functools import partial
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.core.registry import OneOf, listed
-from workflow_scripts.pairs.hubs import HUBS, HubSettings
+from workflow_scripts.core.settings import quantity, refuse_changed
 from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, Pairs, PartnerSettings
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from workflow_scripts.pairs.neighbours import How, Near, Rule
 
-
-class Nearest(PartnerSettings, HubSettings):
+class Nearest(PartnerSettings):
     """Which nearest neighbours form pairs."""
 
-    min_cosine: float | None = Field(
+    min_cosine: float | None = quantity(
         None,
+        unit="cosine",
         ge=-1,
         le=1,
         description="pairs that are less similar are dropped; null: no limit",
         examples=[0.5],
-        json_schema_extra={"unit": "cosine"},
     )
-    max_cosine: float | None = Field(
+    max_cosine: float | None = quantity(
         None,
+        unit="cosine",
         ge=-1,
         le=1,
         description="more similar neighbours are skipped, such as repeated captions at 0.999; null: no limit",
         examples=[0.999],
-        json_schema_extra={"unit": "cosine"},
     )
-    mutual: int | None = Field(
-        None,
-        ge=1,
-        description="partners must be among this many nearest neighbours of each other; null: not required",
-        examples=[10],
-        json_schema_extra={"unit": "neighbours"},
-    )
-    index: str = Field(
-        "Flat",
-        description="index of FAISS in which neighbours are searched, as its factory reads it. Flat: an exact search. "
-        "Others are faster, and miss some neighbours; the share that they find is measured. Scopes of fewer than "
-        "16,384 distinct captions or images are searched exactly",
-        examples=["IVF1024,Flat", "HNSW32", "PQ64x4fs"],
-    )
-    index_parameters: str = Field(
-        "",
-        description="parameters of the search in an index other than Flat, as FAISS's ParameterSpace reads them; "
-        "empty: FAISS's defaults",
-        examples=["nprobe=64"],
-    )
-    recall_sample: int = Field(
-        2000,
-        ge=1,
-        description="images whose exact neighbours are searched too, to measure what an index finds",
-        examples=[500],
-        json_schema_extra={"unit": "images"},
-    )
-    hubs: Annotated[str, OneOf(HUBS)] = Field(
+    hubs: Literal["none", "cap"] = Field(
         "none",
-        description=f"which of its nearest candidates an image gets as partners. {listed(HUBS)}",
-        examples=["csls"],
+        description="which of its nearest candidates an image gets as partners. none: the nearest; cap: the nearest "
+        "that is not yet a partner of max_uses images, the most similar pairs first",
+        examples=["cap"],
+    )
+    candidates: int = quantity(
+        20, unit="neighbours", ge=1, description="nearest images among which cap chooses", examples=[50]
+    )
+    max_uses: int = quantity(
+        2, unit="images", ge=1, description="most images that cap lets share a partner", examples=[1]
     )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.min_cosine is not None and self.max_cosine is not None and self.min_cosine > self.max_cosine:
             raise ValueError(f"min_cosine {self.min_cosine} is above max_cosine {self.max_cosine}")
-        for name in ("mutual", "candidates" if "candidates" in HUBS[self.hubs].uses else "mutual"):
-            value = getattr(self, name)
-            if value is not None and value < self.k:
-                raise ValueError(f"{name} {value} is below k {self.k}, so no image could have {self.k} partners")
-        for name in ("index_parameters", "recall_sample"):
-            if self.index == "Flat" and getattr(self, name) != type(self).model_fields[name].default:
-                raise ValueError(f"{name} has no effect with index Flat")
-        for name, field in HubSettings.model_fields.items():
-            if name not in HUBS[self.hubs].uses and getattr(self, name) != field.default:
-                raise ValueError(f"{name} has no effect with hubs {self.hubs}")
+        if self.hubs == "cap" and self.candidates < self.k:
+            value = f"candidates {self.candidates} is below k {self.k}"
+            raise ValueError(f"{value}, so no image could have {self.k} partners")
+        if self.hubs == "none":
+            refuse_changed(self, ("candidates", "max_uses"), "with hubs none")
         return self
-
-    @property
-    def width(self) -> int:
-        """Nearest neighbours that the search must find for each image."""
-        used = [getattr(self, name) for name in HUBS[self.hubs].uses if name != "max_uses"]
-        return max([self.k, self.mutual or 0, *used])
 
 
 def find(inputs: PairInputs, settings: Nearest) -> Pairs:
@@ -95,85 +61,31 @@ def find(inputs: PairInputs, settings: Nearest) -> Pairs:
     from workflow_scripts.pairs.table import by_scope, keep
     from workflow_scripts.pairs.ties import identities
 
-    ids, recall = identities(inputs.keys["key"], settings.seed), _Recall(len(inputs.keys), settings)
-    pairs = by_scope(
-        inputs.vectors,
-        inputs.keys,
-        settings.scope,
-        settings.k,
-        lambda rows: _within(inputs, settings, ids, rows, recall),
-    )
-    if recall.neighbours:
-        pairs = replace(pairs, recall=(recall.hits, recall.neighbours, recall.queries))
+    ids = identities(inputs.keys["key"], settings.seed)
+    found = partial(_within, inputs, settings, ids)
+    pairs = by_scope(inputs.vectors, inputs.keys, settings.scope, settings.k, found)
     if settings.min_cosine is None:
         return pairs
     return keep(pairs, pairs.cosine >= settings.min_cosine, "outside_thresholds")
 
 
-class _Recall:
-    """How many of the nearest neighbours of a sample of images an index finds."""
-
-    def __init__(self, images: int, settings: Nearest) -> None:
-        self.hits = self.neighbours = self.queries = 0
-        self._settings, self._images = settings, images
-
-    def measure(self, near: "Near", inputs: PairInputs, rows: "np.ndarray") -> None:
-        """Search those of the sample that are among ``rows`` again, exactly."""
-        import numpy as np
-
-        from workflow_scripts.pairs.neighbours import nearest_of
-        from workflow_scripts.stats.seeds import derive
-
-        if self._settings.index == "Flat":
-            return
-        random = np.random.Generator(np.random.PCG64(derive(self._settings.seed, "recall")))
-        number = min(self._images, self._settings.recall_sample)
-        sampled = np.flatnonzero(np.isin(rows, random.choice(self._images, number, replace=False)))
-        if not len(sampled):
-            return
-        rule, how = _rule_and_how(inputs, self._settings)
-        exact = nearest_of(sampled, _vectors(inputs, rows), near.ids, rule, how)
-        real = exact.target[sampled] >= 0
-        least = np.where(real, exact.cosine[sampled], np.inf).min(axis=1, keepdims=True)  # of the k-th neighbour
-        hits = ((near.target[sampled] >= 0) & (near.cosine[sampled] >= least)).sum(axis=1)
-        self.hits += int(np.minimum(hits, real.sum(axis=1)).sum())
-        self.neighbours += int(real.sum())
-        self.queries += int(real.any(axis=1).sum())
-
-
-def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", recall: _Recall) -> Pairs:
+def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray") -> Pairs:
     """Pairs of one scope, before the lower threshold."""
-    from workflow_scripts.pairs import selection
-    from workflow_scripts.pairs.neighbours import nearest
+    import numpy as np
+
+    from workflow_scripts.pairs.neighbours import How, Rule, nearest
+    from workflow_scripts.pairs.selection import capped
     from workflow_scripts.pairs.table import without_pair
 
-    near = nearest(_vectors(inputs, rows), ids[rows], *_rule_and_how(inputs, settings))
-    recall.measure(near, inputs, rows)
-    without = {"outside_thresholds": without_pair(near.target), "not_mutual": 0}
-    allowed = None
-    if settings.mutual is not None:
-        allowed = selection.mutual(near, settings.mutual)
-        without["not_mutual"] = int((~allowed.any(axis=1)).sum()) - without["outside_thresholds"]
-    near = HUBS[settings.hubs].choose(near, allowed, settings.k, settings)
-    without["partners_used_up"] = without_pair(near.target) - sum(without.values())
-    return Pairs(near.target, near.cosine, without)
-
-
-def _rule_and_how(inputs: PairInputs, settings: Nearest) -> "tuple[Rule, How]":
-    import numpy as np
-
-    from workflow_scripts.pairs.neighbours import How, Rule
-    from workflow_scripts.pairs.search.index import Index
-
+    vectors = inputs.vectors if len(rows) == len(inputs.vectors) else np.ascontiguousarray(inputs.vectors[rows])
     highest = np.inf if settings.max_cosine is None else settings.max_cosine
-    index = Index(settings.index, settings.index_parameters, settings.seed)
-    return Rule(settings.width, highest=highest), How(inputs.device, inputs.workers, index=index)
-
-
-def _vectors(inputs: PairInputs, rows: "np.ndarray") -> "np.ndarray":
-    import numpy as np
-
-    return inputs.vectors if len(rows) == len(inputs.vectors) else np.ascontiguousarray(inputs.vectors[rows])
+    rule = Rule(settings.candidates if settings.hubs == "cap" else settings.k, highest)
+    near = nearest(vectors, ids[rows], rule, How(inputs.device, inputs.workers))
+    outside = without_pair(near.target)
+    if settings.hubs == "cap":
+        near = capped(near, settings.k, settings.max_uses)
+    without = {"outside_thresholds": outside, "partners_used_up": without_pair(near.target) - outside}
+    return Pairs(near.target, near.cosine, without)
 
 
 PAIR_KIND = PairKind(

@@ -14,7 +14,6 @@ def find(inputs: PairInputs, settings: PartnerSettings) -> Pairs:
 PAIR_KIND = PairKind(
     name="oracle",
     summary="random other images with the same ground-truth label (control)",
-    settings=PartnerSettings,
     needs_labels=True,
     find=find,
 )

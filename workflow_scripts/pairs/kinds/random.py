@@ -12,4 +12,4 @@ def find(inputs: PairInputs, settings: PartnerSettings) -> Pairs:
     return drawn(inputs, settings, np.zeros(len(inputs.keys), dtype=np.int64))
 
 
-PAIR_KIND = PairKind(name="random", summary="random other images (control)", settings=PartnerSettings, find=find)
+PAIR_KIND = PairKind(name="random", summary="random other images (control)", find=find)

@@ -18,7 +18,6 @@ def find(inputs: PairInputs, settings: PartnerSettings) -> Pairs:
 PAIR_KIND = PairKind(
     name="same_day",
     summary="random other images that were posted on the same day (control)",
-    settings=PartnerSettings,
     needs_days=True,
     find=find,
 )

@@ -182,23 +182,6 @@ class JudgeComparisonSection(JudgeComparison):
 class CaptionQualitySection(CaptionQuality):
     """How the quality of captions is measured."""
 
-    perplexity_model: SourceField | None = Field(
-        None,
-        description="causal language model by which the captions' surprisal per token is measured; null: not measured",
-        examples=["hub:openai-community/gpt2@main"],
-    )
-    tagger: SourceField | None = Field(
-        None,
-        description="transformers' token classifier with UPOS or Penn Treebank tags, by which the share of nouns is "
-        "measured; null: not measured",
-        examples=["hub:vblagoje/bert-english-uncased-finetuned-pos@main"],
-    )
-    concreteness: SourceField | None = Field(
-        None,
-        description="people's ratings of words from 1 (abstract) to 5 (concrete): a CSV, tab-separated or parquet file "
-        "with the columns Word and Conc.M (Brysbaert et al. 2014); null: not measured",
-        examples=["data/concreteness.csv"],
-    )
     objects: SourceField | None = Field(
         None,
         description="objects in the images: a parquet or CSV file with the columns key and label, or COCO's instances "

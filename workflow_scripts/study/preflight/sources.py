@@ -19,7 +19,7 @@ from workflow_scripts.study.preflight.findings import Finding, Start
 
 LFS = b"version https://git-lfs"
 # Roles of folders as save_pretrained writes them.
-MODELS = ("captioner", "matcher", "judgetext", "perplexity_model", "tagger")
+MODELS = ("captioner", "matcher", "judgetext")
 FOLDERS = (*MODELS, "tokenizer", "judge", "judgephotos", "labels", "dataset")
 
 
