@@ -1,4 +1,4 @@
-"""Rows of the user's own captioned images: kept rows in canonical order, and unused rows separately."""
+"""The rows of a source: kept rows in canonical order, and unused rows separately."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,16 +14,14 @@ from workflow_scripts.acquisition.annotations.formats.coco import coco_samples
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.json_rows import row_samples, rows_at
-from workflow_scripts.acquisition.annotations.formats.layout import Choose, Layout
+from workflow_scripts.acquisition.annotations.formats.layout import Layout
 from workflow_scripts.acquisition.annotations.formats.sample import Sample
-from workflow_scripts.acquisition.annotations.formats.several import of_rows, one_each
 from workflow_scripts.acquisition.annotations.formats.sidecars import sidecar_samples
 from workflow_scripts.acquisition.annotations.formats.tables import table_samples
 from workflow_scripts.acquisition.annotations.formats.webdataset import webdataset_samples
 from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, is_cut, is_listed, read_row, removed
 from workflow_scripts.core.files.tables import TableWriter
 
-NO_YEAR = 0  # of rows without created_utc
 ROWS_AT_ONCE = 65_536  # written as one row group
 SORTED_AT_ONCE = 1 << 20  # rows that are sorted in memory
 ORDER = ("subreddit", "year", "image_id")
@@ -40,32 +38,25 @@ ADVICE = {
 }
 
 
-def samples_of(layout: Layout, columns: Columns, files: SourceFiles, choose: Choose | None = None) -> Iterator[Sample]:
+def samples_of(layout: Layout, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
     """The samples of a source other than a RedCaps zip, in the order of its files.
-
-    Args:
-        choose: which of several captions of an image are used; None: the first, and a text file has one.
 
     Raises:
         PipelineError: it can't be read, or lacks what its format needs.
     """
-    lines = choose is not None
     if layout.format == "webdataset":
-        return one_each(webdataset_samples(layout.tars, columns, files, lines), choose)
+        return webdataset_samples(layout.tars, columns, files)
     if layout.table is None:
-        return one_each(sidecar_samples(files, lines), choose)
-    path, prefix = layout.table, rows_at(layout.table, columns) if layout.format == "coco" else ""
+        return sidecar_samples(files)
+    if layout.format == "table":
+        return table_samples(layout.table, columns, files)
+    prefix = rows_at(layout.table, columns)
     if prefix is None:
-        return one_each(coco_samples(path, columns, files, choose), choose)
-
-    def read() -> Iterator[Sample]:
-        files.used.clear()
-        return row_samples(path, prefix, columns, files) if prefix else table_samples(path, columns, files)
-
-    return one_each(of_rows(read, choose), choose)
+        return coco_samples(layout.table, columns, files)
+    return row_samples(layout.table, prefix, columns, files)
 
 
-def gather_own(
+def gather(
     source: Path, samples: Iterable[Sample], wanted: Filter, max_chars: int, kept: Path, apart: Path, work: Path
 ) -> dict[str, Any]:
     """Write the kept rows to ``kept`` (sorted by subreddit, year, image_id) and the others to ``apart``, as read.
@@ -81,7 +72,7 @@ def gather_own(
         Counts: see :meth:`workflow_scripts.acquisition.annotations.counting.Counts.summary`.
 
     Raises:
-        PipelineError: as :func:`samples_of`, or no row is kept.
+        PipelineError: the samples can't be read, or no row is kept.
     """
     counts, unsorted = Counts(), work / "unsorted.parquet"
     with TableWriter(unsorted, ROWS) as keep, TableWriter(apart, APART) as other:
@@ -92,6 +83,7 @@ def gather_own(
             keep.write(pa.Table.from_pylist(used, schema=ROWS))
             other.write(unused)
     summary = counts.summary(source, ADVICE)
+    del counts  # all ids
     sort_rows(unsorted, kept)
     return summary
 
@@ -99,7 +91,7 @@ def gather_own(
 def judged(sample: Sample, wanted: Filter, max_chars: int) -> tuple[dict[str, Any], Apart | None]:
     """The row of a sample, and the reason why it is not used, if any; repeated ids are checked elsewhere."""
     url = None if sample.image is None else sample.image.url
-    row, reason = read_row(sample.raw, sample.group, NO_YEAR, max_chars, url)
+    row, reason = read_row(sample.raw, sample.group, sample.year, max_chars, url)
     if wanted.removal and is_listed(row, wanted.removal, sample.given_url):
         return removed(row, sample.given_url), Apart.EXCLUDED
     return row, sample.unfit or reason or wanted.reason(row)

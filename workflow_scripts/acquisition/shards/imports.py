@@ -1,60 +1,38 @@
 """Imports existing images into the store as if they had been fetched.
 
-They are in the annotation source itself, or another tool downloaded them before. Of img2dataset's shards, an index by
-URL is kept in ``results/.fetched/.imports`` as one sorted array, and rebuilt when a shard's stamp changes. It holds
-hashes of URLs, not URLs.
+They are in the annotation source itself, or RedCaps' own downloader fetched them before.
 """
 
-import hashlib
-import json
 import logging
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
-from operator import itemgetter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from workflow_scripts.acquisition.annotations.local_image import parse_local
-from workflow_scripts.acquisition.settings import Download, Import
+from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.states import DAMAGED, IMPORTED, State
-from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files import tars
-from workflow_scripts.core.files.durable import move_atomic
-from workflow_scripts.core.files.foreign import readable
-from workflow_scripts.core.files.jsonio import digest
-from workflow_scripts.core.files.names import FETCHED
-from workflow_scripts.core.files.plain import open_plain
-from workflow_scripts.core.inputs import stamp_of
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.threads import in_threads
 
-# 16 bytes of the url's sha256; number of the tar, and the image's offset and size in it.
-ENTRY = np.dtype([("high", "<u8"), ("low", "<u8"), ("file", "<u4"), ("at", "<i8"), ("size", "<i8")])
-IMAGES = ("jpg", "jpeg", "png", "webp")
-MAX_JSON = 1 << 20  # bytes of a sample's description
-UNREADABLE, ADVICE = "unreadable shard to import", "fetch that shard again with img2dataset, or move it away"
 log = logging.getLogger(__name__)
 
 
-def bring_in(rows: pa.Table, downloads: DownloadState, settings: Download, results: Path, workers: int) -> None:
+def bring_in(rows: pa.Table, downloads: DownloadState, settings: Download, workers: int) -> None:
     """Take the images of waiting URLs from ``settings.imports``: from the first import with an intact image.
 
     Args:
         rows: rows of the plan, with key, url and subreddit.
         downloads: receives the images, which are checked and prepared like fetched ones.
         settings: settings of the download stage.
-        results: the results folder, which keeps the indexes of img2dataset shards.
         workers: threads that check and prepare.
 
     Raises:
-        PipelineError: an import's folder does not exist, or contains no images of its kind.
+        PipelineError: an import's folder does not exist.
     """
 
     def take(image: tuple[str, bytes]) -> None:
@@ -62,11 +40,11 @@ def bring_in(rows: pa.Table, downloads: DownloadState, settings: Download, resul
         if downloads.finish(url, State.OK, None, data, _tried(len(data)), imported=True) in DAMAGED:
             damaged.append(url)
 
-    for wanted in settings.imports:
+    for folder in settings.imports:
         damaged: list[str] = []
-        in_threads(take, _images(wanted, rows, downloads.waiting, settings.max_bytes, results), workers)
+        in_threads(take, _images(Path(folder), rows, downloads.waiting, settings.max_bytes), workers)
         if damaged:
-            log.warning("%s: %d files are damaged; their URLs will be fetched", wanted.source, len(damaged))
+            log.warning("%s: %d files are damaged; their URLs will be fetched", folder, len(damaged))
 
 
 def bring_local(downloads: DownloadState, source: Callable[[], Path], max_bytes: int, workers: int) -> None:
@@ -100,15 +78,9 @@ def _tried(size: int) -> list[dict[str, Any]]:
     return [{**attempt, "http_status": None, "read": size}]
 
 
-def _images(
-    wanted: Import, rows: pa.Table, waiting: list[str], max_bytes: int, results: Path
-) -> Iterator[tuple[str, bytes]]:
-    folder = Path(wanted.source)
+def _images(folder: Path, rows: pa.Table, waiting: list[str], max_bytes: int) -> Iterator[tuple[str, bytes]]:
     if not folder.is_dir():
         raise PipelineError("missing import", folder, "no such folder", "correct download.imports in the config")
-    if wanted.kind == "img2dataset":
-        yield from ImportIndex(folder, results, max_bytes).images(waiting)
-        return
     left = set(waiting)
     for batch in rows.select(["key", "url", "subreddit"]).to_batches(max_chunksize=4096):
         for row in batch.to_pylist():
@@ -125,82 +97,3 @@ def _file(path: Path, max_bytes: int) -> bytes:
     with open(path, "rb") as stream:
         data = stream.read(max_bytes + 1)
     return data if len(data) <= max_bytes else b""
-
-
-def _hash(url: str) -> tuple[int, int]:
-    whole = hashlib.sha256(url.encode(errors="surrogatepass")).digest()
-    return int.from_bytes(whole[:8]), int.from_bytes(whole[8:16])
-
-
-class ImportIndex:
-    """The images of the img2dataset shards below ``folder``.
-
-    Raises:
-        PipelineError: no shard with images there, or a damaged one.
-    """
-
-    def __init__(self, folder: Path, results: Path, max_bytes: int) -> None:
-        self._files = sorted(path for path in folder.glob("*.tar") if path.is_file())
-        self._max_bytes = max_bytes
-        stamps = [[path.name, *stamp_of(path.stat())] for path in self._files]
-        name = digest({"folder": str(folder.resolve()), "files": stamps})[:32]
-        path = results / FETCHED / ".imports" / f"{name}.npy"
-        if not path.exists():
-            with key_lock(path):
-                if not path.exists():
-                    self._make(folder, path)
-        self._entries = np.load(path, mmap_mode="r", allow_pickle=False)
-
-    def _make(self, folder: Path, path: Path) -> None:
-        log.info("indexing %d files of %s", len(self._files), folder)
-        parts = [
-            np.array([(*_hash(url), number, at, size) for url, at, size in self._urls(number)], dtype=ENTRY)
-            for number in range(len(self._files))
-        ]
-        entries = np.concatenate(parts) if parts else np.empty(0, ENTRY)
-        if not len(entries):
-            raise PipelineError(
-                "no images to import", folder, f"{len(self._files)} shards", "give img2dataset's folder"
-            )
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        with open(part, "wb", opener=open_plain) as stream:
-            np.save(stream, entries[np.lexsort((entries["low"], entries["high"]))], allow_pickle=False)
-        move_atomic(part, path)
-
-    def _urls(self, number: int) -> Iterator[tuple[str, int, int]]:
-        with readable(UNREADABLE, self._files[number], ADVICE):
-            yield from _in_tar(self._files[number])
-
-    def images(self, urls: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """The images of those of ``urls`` that exist here, shard by shard; oversized ones are left out."""
-        for url, number, at, size in sorted(chain.from_iterable(map(self._entries_of, urls)), key=itemgetter(1, 2)):
-            if 0 < size <= self._max_bytes:
-                with readable(UNREADABLE, self._files[number], ADVICE), open(self._files[number], "rb") as stream:
-                    data = os.pread(stream.fileno(), size, at)
-                yield url, data
-
-    def _entries_of(self, url: str) -> list[tuple[str, int, int, int]]:
-        """A list with the first entry of a URL; empty if there is none."""
-        high, low = _hash(url)
-        high_column = self._entries["high"]
-        first, last = (int(np.searchsorted(high_column, np.uint64(high), side)) for side in ("left", "right"))
-        for entry in self._entries[first:last]:
-            if int(entry["low"]) == low:
-                return [(url, int(entry["file"]), int(entry["at"]), int(entry["size"]))]
-        return []
-
-
-def _in_tar(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Url, offset and size of every image of a WebDataset shard; nothing is unpacked."""
-    images: dict[str, tuple[int, int]] = {}
-    urls: dict[str, str] = {}
-    for member in tars.members(path, packed=False):
-        key, _, kind = member.name.rpartition(".")
-        if kind.lower() in IMAGES:
-            images[key] = member.offset, member.size
-        elif kind == "json" and member.size <= MAX_JSON:
-            sample = json.loads(member.read())
-            url = sample.get("url") if isinstance(sample, dict) else None
-            if isinstance(url, str):
-                urls[key] = url
-    yield from ((urls[key], *place) for key, place in images.items() if key in urls)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,13 +17,11 @@ from workflow_scripts.acquisition.annotations.formats.columns import Columns, ch
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.layout import HEAD, kind_of_table
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, image_sample, sample_of
-from workflow_scripts.acquisition.annotations.json_reader import LARGEST_ROW, Oversized
-from workflow_scripts.acquisition.annotations.rows import Apart
+from workflow_scripts.acquisition.annotations.rows import LARGEST_ROW, Apart
 from workflow_scripts.core.files.foreign import batches, readable, refuse_lists
 
 PEEKED = 100  # JSON lines, one of which at least must have the fields that a table needs
 _UNDECODED = re.compile("[\udc80-\udcff]")
-_NUMBERED = re.compile(r".+\.\w+#\d+")
 ADVICE = "give a parquet, CSV, TSV or JSON lines table in UTF-8"
 Record = dict[str, Any]
 
@@ -74,20 +72,11 @@ def _parquet(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sampl
 
 def _delimited(path: Path, delimiter: str, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
     header = [_UNDECODED.sub("�", name) for name in next(_csv_rows(path, delimiter), [])]
-    numbered = len(header) == 2 and _NUMBERED.fullmatch(header[0]) is not None
-    if numbered:  # a row of Flickr8k's, which has neither header nor quotation marks
-        header = ["image", "caption"]
     fields = check_fields(header, columns, path)
     places = {name: header.index(name) for name in fields.values()}
-
-    def rows() -> Iterator[list[str]]:
-        return islice(_csv_rows(path, delimiter, quoted=not numbered), 0 if numbered else 1, None)
-
-    captions = [row[places[fields["caption"]] :][:1] for row in islice(rows(), PEEKED)]
+    captions = [row[places[fields["caption"]] :][:1] for row in islice(_csv_rows(path, delimiter), 1, PEEKED + 1)]
     refuse_lists(path, fields["caption"], [text for cell in captions for text in cell])
-    for row in rows():
-        if numbered:
-            row[0] = row[0].rpartition("#")[0]
+    for row in islice(_csv_rows(path, delimiter), 1, None):
         record = {name: row[place] for name, place in places.items() if place < len(row)}
         unfit = Apart.MALFORMED_ROW if len(row) != len(header) else None
         if any(_UNDECODED.search(value) for value in record.values()):
@@ -96,7 +85,7 @@ def _delimited(path: Path, delimiter: str, columns: Columns, files: SourceFiles)
         yield replace(sample, raw=sample.raw | {"caption": None}, unfit=unfit) if unfit else sample
 
 
-def _csv_rows(path: Path, delimiter: str, quoted: bool = True) -> Iterator[list[str]]:
+def _csv_rows(path: Path, delimiter: str) -> Iterator[list[str]]:
     """The rows of a CSV table that are not blank; bytes that are not UTF-8 become lone surrogates.
 
     Raises:
@@ -115,8 +104,7 @@ def _csv_rows(path: Path, delimiter: str, quoted: bool = True) -> Iterator[list[
 
     csv.field_size_limit(LARGEST_ROW)
     with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-        reader, first = csv.reader(lines(stream), delimiter=delimiter, quoting=quoting, strict=True), 1
+        reader, first = csv.reader(lines(stream), delimiter=delimiter, strict=True), 1
         try:
             for row in reader:
                 if row:
@@ -138,16 +126,16 @@ def _json_lines(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sa
             if isinstance(record, dict):
                 yield sample_of(record, fields(tuple(record)), files)
             else:
-                yield Sample(record)
+                yield Sample(None, unfit=record if isinstance(record, Apart) else None)
 
 
 def _records(stream: Any) -> Iterator[Any]:
-    """The value of each line; None if it is not JSON, :class:`Oversized` if it is too long to keep in memory."""
+    """The value of each line; None if it is not JSON, ``oversized_row`` if it is too long to keep in memory."""
     while line := stream.readline(LARGEST_ROW + 1):
         if len(line) > LARGEST_ROW:
             while line and not line.endswith(b"\n"):
                 line = stream.readline(LARGEST_ROW)
-            yield Oversized()
+            yield Apart.OVERSIZED_ROW
         elif line.strip():
             try:
                 yield json.loads(line)
