@@ -9,6 +9,7 @@ import pytest
 from tests.acquisition import download_states
 from tests.acquisition.fault_server import Route, serving
 from tests.acquisition.pictures import jpeg
+from workflow_scripts.acquisition.http import client
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards import fetch as fetch_module
 from workflow_scripts.acquisition.shards.download_state import DownloadState
@@ -124,7 +125,10 @@ def test_pauses_grow_with_jitter_and_change_no_state(tmp_path: Path) -> None:
     assert worker._pause("http://a.test/1", 12) == 300.0
 
 
-def test_hosts_that_redirect_to_each_other_do_not_wait_for_ever(tmp_path: Path) -> None:
+def test_hosts_that_redirect_to_each_other_do_not_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "MAX_BODIES", 1)
     good = jpeg()
     routes: dict[str, Any] = {f"/end{n}.jpg": good for n in range(20)}
     for n in range(20):
@@ -134,7 +138,7 @@ def test_hosts_that_redirect_to_each_other_do_not_wait_for_ever(tmp_path: Path) 
     with serving(routes) as site:
         one_each = {"default": {"rate": 5000, "connections": 1}}
         hosts = ("a.test", "b.test")
-        journal = fetched(tmp_path / "work", urls, site.address, hosts, hosts=one_each, max_connections=1)
+        journal = fetched(tmp_path / "work", urls, site.address, hosts, hosts=one_each)
     assert {str(record.state) for record in journal.done.values()} == {"ok"}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import uvloop
 
-from workflow_scripts.acquisition.http.client import MAX_WAIT, Answer, Client
+from workflow_scripts.acquisition.http.client import MAX_BODIES, MAX_WAIT, Answer, Client
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.states import RETRYABLE, State
@@ -24,7 +24,6 @@ from workflow_scripts.core.runtime.progress import Ticker
 from workflow_scripts.stats.seeds import derive
 
 SECONDS_BETWEEN_LOOKS = 2.0  # interval of progress updates while nothing finishes
-MOST_THREADS = 1024  # of libuv
 BACKING_OFF = 32  # URLs per host that may wait for a retry without delaying first attempts of others
 SECONDS_PER_RATE = 10.0  # minimum time over which a host's rate is measured
 HOSTS_NAMED = 4
@@ -51,7 +50,7 @@ def fetch(
         PipelineError: the share of successes fell below ``min_ok_share``, or this machine ran out of a resource.
     """
     # uvloop resolves names in half of these threads; with its default of four, a few dead names would block all others.
-    os.environ.setdefault("UV_THREADPOOL_SIZE", str(min(MOST_THREADS, 2 * settings.max_connections)))
+    os.environ.setdefault("UV_THREADPOOL_SIZE", str(2 * MAX_BODIES))
     gc.freeze()  # loaded objects stay; scanning them repeatedly would take a tenth of the time
     try:
         more = True

@@ -86,7 +86,7 @@ def _validated(root: Node) -> tuple[Study | None, list[SettingError]]:
 def _remove(data: Any, path: Sequence[Any]) -> None:
     """Remove the innermost key on ``path`` from config values, in place.
 
-    A refused member takes its whole list with it, as in ``download.placeholder_names``; but an axis (a list at the
+    A refused member takes its whole list with it, as in ``download.placeholder_sha256``; but an axis (a list at the
     top, such as ``runs``) keeps its members, less their refused keys.
     """
     *above, key = next((path[:n] for n in range(len(path), 0, -1) if isinstance(path[n - 1], str)), ("",))
