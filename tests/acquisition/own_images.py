@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
-from workflow_scripts.acquisition.annotations.formats.layout import Layout, layout_of
+from workflow_scripts.acquisition.annotations.formats.layout import Choose, Layout, layout_of
 from workflow_scripts.acquisition.annotations.formats.sample import Sample
 from workflow_scripts.acquisition.annotations.own import samples_of
 from workflow_scripts.core.sources import listing
@@ -28,11 +28,13 @@ def coco(path: Path, images: list[object], annotations: list[object]) -> Path:
     return path
 
 
-def read(source: Path, images: str = "", layout: Layout | None = None, **columns: str) -> list[Sample]:
+def read(
+    source: Path, images: str = "", layout: Layout | None = None, choose: Choose | None = None, **columns: str
+) -> list[Sample]:
     """The samples of a source, of a format that is detected unless ``layout`` states it."""
     hashes = {entry["path"]: entry["sha256"] for entry in listing(source, source.parent / "results")}
     files = SourceFiles(source, hashes, images)
-    return list(samples_of(layout or layout_of(source), Columns(**columns), files))
+    return list(samples_of(layout or layout_of(source), Columns(**columns), files, choose))
 
 
 def shown(samples: list[Sample]) -> list[tuple[str | None, str | None, str | None]]:

@@ -1,9 +1,12 @@
 """The store of fetched bytes: what was fetched is found, and what was removed does not come back."""
 
+import json
 from pathlib import Path
 
+from tests.file_bytes import write_tar
 from tests.replay.scenarios import Facts, Scenario, nothing
 from tests.replay.training import Say
+from workflow_scripts.acquisition.shards.imports import ImportIndex
 from workflow_scripts.acquisition.states import State
 from workflow_scripts.acquisition.store.record import Record
 from workflow_scripts.acquisition.store.store import Store
@@ -85,11 +88,29 @@ def present(root: Path, marker: bytes) -> list[str]:
     return [f"{path} has {marker!r} still" for path in files if marker in path.read_bytes()]
 
 
+def shards_to_import(root: Path) -> None:
+    """A shard of img2dataset, beside the folder that is recorded: its path and time name the index."""
+    (root / "results/.fetched").mkdir(parents=True)
+    write_tar(root.parent / "imported/0.tar", {"0.jpg": body(URLS[0]), "0.json": json.dumps({"url": URLS[0]})})
+
+
+def index_imports(root: Path, say: Say) -> None:
+    """Where its images lie."""
+    ImportIndex(root.parent / "imported", root / "results", 1000)
+
+
+def import_faults(root: Path, facts: Facts) -> list[str]:
+    """The image is found."""
+    images = list(ImportIndex(root.parent / "imported", root / "results", 1000).images(URLS[:1]))
+    return [] if images == [(URLS[0], body(URLS[0]))] else [f"images {images}"]
+
+
 def store_scenarios() -> list[Scenario]:
-    """Downloads, and removals from the store."""
+    """Downloads, removals from the store, and the index of imported shards."""
     return [
         Scenario("bytes fetched", nothing, fetch_and_say, store_faults),
         Scenario("killed download settled", lambda root: fetch(root, ended=False), settle, store_faults),
         Scenario("url forgotten", fetch, remove_first, forget_faults),
         Scenario("url forgotten after a kill", half_forgotten, remove_first, forget_faults),
+        Scenario("shards imported", shards_to_import, index_imports, import_faults),
     ]

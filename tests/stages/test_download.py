@@ -160,7 +160,7 @@ def test_imported_images_are_used_and_missing_images_fetched(results: Path, tmp_
     folder.mkdir(parents=True)
     for path, data in list(routes().items())[:30]:
         (folder / path.removeprefix("/")).write_bytes(data)  # type: ignore[arg-type]
-    imports = [str(folder.parent)]
+    imports = [{"kind": "redcaps_folder", "source": str(folder.parent)}]
     with serving(routes()) as site:
         shard = downloaded(results, made, 0, site.address, imports=imports)
         assert site.asked.total() == 10 and shard.rows == {"in": 40, "out": 38, "dropped": {"http_4xx": 2}}

@@ -23,6 +23,17 @@ class HostPolicy(Settings):
     )
 
 
+class Import(Settings):
+    """Images that were downloaded before; they are used as if the workflow had fetched them."""
+
+    kind: Literal["redcaps_folder", "img2dataset"] = Field(
+        description="layout of the folder. redcaps_folder: <subreddit>/<image_id>.jpg, as RedCaps' own downloader "
+        "writes it; img2dataset: tars (webdataset), whose images are found by their URL",
+        examples=["redcaps_folder"],
+    )
+    source: str = Field(min_length=1, description="path of the folder", examples=["/data/redcaps/images"])
+
+
 HOSTS = {
     "i.redd.it": HostPolicy(rate=20, connections=16),
     "i.imgur.com": HostPolicy(rate=5, connections=8),
@@ -48,11 +59,10 @@ class Download(Settings):
         examples=[2],
         json_schema_extra={"unit": "rounds"},
     )
-    imports: list[str] = Field(
+    imports: list[Import] = Field(
         default=[],
-        description="folders of images that you already have, with <subreddit>/<image_id>.jpg as RedCaps' own "
-        "downloader writes them; they are used as if the workflow had fetched them, and missing ones are fetched",
-        examples=[["/data/redcaps/images"]],
+        description="images that you already have; missing ones are fetched",
+        examples=[[{"kind": "redcaps_folder", "source": "/data/redcaps/images"}]],
     )
     max_side: int = Field(
         default=512,

@@ -31,7 +31,7 @@ _OWN_FOLDERS = re.compile(
 _OWN_FILES = re.compile(
     rf"\.work/{_STAGE}/{_KEY}(?:\.lock|/(?:[^/]+/)*\.[^/]+\.part)"
     rf"|{_STORE}(?:[0-9a-f]{{16}}-\d+(?:\+[0-9a-f]{{8}})?|\.{_RANDOM})\.(?:jsonl|bin|idx)"
-    rf"|\.staged-in/{_RANDOM}\.json"
+    rf"|\.fetched/\.imports/\.{_RANDOM}\.parquet\.\d+\.part|\.staged-in/{_RANDOM}\.json"
     rf"|(?:\.(?:configs|hosts|staged-in|removed)/|{_STORE}|{_STUDY}/(?:labels/|copies/)?)?{_PART}"
     r"|\.slurm/(?:[^/]+/)*[0-9_]+\.log|\.snakemake/(?:log/[0-9T.-]+\.snakemake\.log|locks/\d+\.(?:input|output)\.lock)"
 )

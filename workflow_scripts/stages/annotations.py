@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
-from workflow_scripts.acquisition.annotations.formats.layout import Format
+from workflow_scripts.acquisition.annotations.formats.layout import Choose, Format
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
@@ -34,6 +34,13 @@ class Annotations(Settings):
         examples=["train2017"],
     )
     columns: Columns = Field(default=Columns(), description="column or field names of your own table")
+    choose: Choose | None = Field(
+        default=None,
+        description="which caption is used where an image has several, in a list, in the lines of its text file or in "
+        "several rows. random: the same one in every run; each: all of them, as rows of their own with ids that end "
+        "with a number; null: the first, but the lines of a text file are one caption",
+        examples=["longest"],
+    )
     years: list[int] | None = Field(
         default=None, description="years of the posts that are used; null: all", examples=[[2019]]
     )
@@ -58,6 +65,7 @@ def annotations(job: Job[Annotations]) -> None:
     from workflow_scripts.acquisition.annotations.counting import Filter
     from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
     from workflow_scripts.acquisition.annotations.formats.layout import layout_of
+    from workflow_scripts.acquisition.annotations.formats.several import one_each
     from workflow_scripts.acquisition.annotations.own import gather, samples_of
     from workflow_scripts.acquisition.annotations.redcaps import redcaps_samples
     from workflow_scripts.acquisition.annotations.removal_tokens import read_tokens
@@ -72,10 +80,10 @@ def annotations(job: Job[Annotations]) -> None:
     path = job.input("world").path(".annotations.zip") if world else job.source("annotations")
     layout = layout_of(path, settings.format, settings.table)
     if layout.format == "redcaps":
-        samples = redcaps_samples(path, row_filter)
+        samples = one_each(redcaps_samples(path, row_filter), settings.choose)
     else:
         files = SourceFiles(path, job.source_files("annotations"), settings.images)
-        samples = samples_of(layout, settings.columns, files)
+        samples = samples_of(layout, settings.columns, files, settings.choose)
     kept, apart = job.file(".parquet"), job.file(".apart.parquet")
     counts = gather(path, samples, row_filter, settings.max_caption_chars, kept, apart, job.work)
     job.file(".json").write_bytes(pretty(counts))

@@ -37,7 +37,7 @@ def download(job: Job[Download]) -> None:
         downloads = held.enter_context(DownloadState(store, job.work, job.settings, urls))
         downloads.prepare(job.workers)
         bring_local(downloads, lambda: job.source("annotations"), job.settings.max_bytes, job.workers)
-        bring_in(rows, downloads, job.settings, job.workers)
+        bring_in(rows, downloads, job.settings, job.results, job.workers)
         fetch(downloads, job.settings, connect_to, job.workers, job.results / HOSTS)
         sealed = held.enter_context(ThreadPoolExecutor(1)).submit(store.seal)  # waits for the disk
         states = pack(rows, downloads, job.file(".tar"), job.file(".parquet"))

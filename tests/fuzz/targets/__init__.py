@@ -11,6 +11,7 @@ SHARES = {
     "datasets": 80,
     "http": 120,
     "images": 150,
+    "imports": 80,
     "masks": 30,
     "notes": 50,
     "objects": 30,

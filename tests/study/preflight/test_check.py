@@ -129,7 +129,7 @@ def test_all_preflight_findings_are_reported_together(look: Callable[..., Found]
             {"name": "s50", "kind": "imagenet_s", "source": "set"},
         ],
         "probe_dataset": None,
-        "download": {"imports": ["shards"]},
+        "download": {"imports": [{"kind": "img2dataset", "source": "shards"}]},
         "pretraining": {"probe": None},
     }
     names = ["annotations", "exclude", "captions-own", "encoder-minilm", "dataset-masks", "dataset-s50"]

@@ -14,10 +14,11 @@ from workflow_scripts.acquisition.annotations.formats.coco import coco_samples
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.json_rows import row_samples, rows_at
-from workflow_scripts.acquisition.annotations.formats.layout import Layout
+from workflow_scripts.acquisition.annotations.formats.layout import Choose, Layout
 from workflow_scripts.acquisition.annotations.formats.sample import Sample
+from workflow_scripts.acquisition.annotations.formats.several import of_rows, one_each
 from workflow_scripts.acquisition.annotations.formats.sidecars import sidecar_samples
-from workflow_scripts.acquisition.annotations.formats.tables import table_samples
+from workflow_scripts.acquisition.annotations.formats.tables import table_samples, without_row
 from workflow_scripts.acquisition.annotations.formats.webdataset import webdataset_samples
 from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, is_cut, is_listed, read_row, removed
 from workflow_scripts.core.files.tables import TableWriter
@@ -38,22 +39,31 @@ ADVICE = {
 }
 
 
-def samples_of(layout: Layout, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
-    """The samples of a source other than a RedCaps zip, in the order of its files.
+def samples_of(layout: Layout, columns: Columns, files: SourceFiles, choose: Choose | None = None) -> Iterator[Sample]:
+    """The samples of a source other than a RedCaps zip: its rows, then one without caption for each other image in it.
+
+    Args:
+        choose: which of several captions of an image are used; None: the first, and a text file has one.
 
     Raises:
         PipelineError: it can't be read, or lacks what its format needs.
     """
+    yield from one_each(_samples(layout, columns, files, choose), choose)
+    yield from without_row(files)
+
+
+def _samples(layout: Layout, columns: Columns, files: SourceFiles, choose: Choose | None) -> Iterator[Sample]:
+    path, lines = layout.table, choose is not None
     if layout.format == "webdataset":
-        return webdataset_samples(layout.tars, columns, files)
-    if layout.table is None:
-        return sidecar_samples(files)
+        return webdataset_samples(layout.tars, columns, files, lines)
+    if path is None:
+        return sidecar_samples(files, lines)
     if layout.format == "table":
-        return table_samples(layout.table, columns, files)
-    prefix = rows_at(layout.table, columns)
+        return of_rows(lambda: table_samples(path, columns, files), choose)
+    prefix = rows_at(path, columns)
     if prefix is None:
-        return coco_samples(layout.table, columns, files)
-    return row_samples(layout.table, prefix, columns, files)
+        return coco_samples(path, columns, files, choose)
+    return of_rows(lambda: row_samples(path, prefix, columns, files), choose)
 
 
 def gather(

@@ -40,8 +40,8 @@ def source_findings(start: Start) -> Iterator[Finding]:
 
 def import_findings(start: Start) -> Iterator[Finding]:
     """Missing folders of images to import."""
-    for folder in start.units.study.download.imports if "download" in start.stages else ():
-        error = _path_error("images to import", Path(folder), folder=True)
+    for wanted in start.units.study.download.imports if "download" in start.stages else ():
+        error = _path_error("images to import", Path(wanted.source), folder=True)
         if error is not None:
             yield Finding(error, start.computes("download"))
 

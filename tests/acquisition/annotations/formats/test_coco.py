@@ -48,7 +48,7 @@ def test_the_first_annotation_that_is_not_blank_is_the_caption(tmp_path: Path) -
         ("train/1.jpg", " ", None),
         ("train/1.jpg", "first", None),
         ("train/2.jpg", "of two", None),
-        (None, "later", "further_caption"),
+        ("train/1.jpg", "later", "further_caption"),
         (None, "of nothing", "no_image"),
         (None, None, "NoneType"),
         (None, "by url", None),

@@ -1,7 +1,7 @@
 """COCO-style JSON: lists ``images`` and ``annotations``, several captions for an image.
 
-An image gets the first caption in the file that is not blank; the others are counted as ``further_caption``. The file
-is streamed; memory holds the ids and file names of its images.
+An image gets the first caption in the file that is not blank, or the one that ``choose`` says; the others are counted
+as ``further_caption``. The file is streamed; memory holds the ids and file names of its images.
 """
 
 from collections.abc import Iterator
@@ -12,19 +12,19 @@ from typing import Any
 from workflow_scripts.acquisition.annotations.formats.columns import Columns, fields_of
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.json_rows import LAYOUT, items
-from workflow_scripts.acquisition.annotations.formats.sample import Sample, first_caption, sample_of
-from workflow_scripts.acquisition.annotations.formats.tables import without_row
+from workflow_scripts.acquisition.annotations.formats.layout import Choose
+from workflow_scripts.acquisition.annotations.formats.sample import Sample, sample_of
+from workflow_scripts.acquisition.annotations.formats.several import of_rows
 from workflow_scripts.acquisition.annotations.rows import Apart
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.text_norms import is_blank
 
 Id = int | str
 Record = dict[str, Any]
 _SAME = {name: name for name in ("image", "url", "caption", "id", "group")}
 
 
-def coco_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
-    """A sample for each annotation, in order; then one without caption for each other image of the file and the source.
+def coco_samples(path: Path, columns: Columns, files: SourceFiles, choose: Choose | None = None) -> Iterator[Sample]:
+    """A sample for each annotation, in order; then one without caption for each other image of the file.
 
     Raises:
         PipelineError: the file is not JSON, or lacks one of the two lists.
@@ -39,29 +39,30 @@ def coco_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[S
             yield replace(repeated, image=None, unfit=Apart.REPEATED_ID)
         else:
             images[number] = _described(image, number, columns)
-    has_caption: dict[Id, bool] = {}  # of the images that are annotated
+    annotated: set[Id] = set()
+    yield from of_rows(lambda: _annotations(path, columns, files, images, annotated), choose or "first")
+    if not annotated:
+        raise PipelineError("no captioned images", path, f"{len(images)} images, none with annotations", LAYOUT)
+    for number, image in images.items():
+        if number not in annotated:
+            yield sample_of(image, _SAME, files)
+
+
+def _annotations(
+    path: Path, columns: Columns, files: SourceFiles, images: dict[Id, Record], annotated: set[Id]
+) -> Iterator[Sample]:
+    """A sample for each annotation; adds the ids of their images to ``annotated``."""
     for annotation in items(path, "annotations.item"):
         number = _id(annotation, "image_id")
         if number is None:
             yield Sample(None)
             continue
-        caption = first_caption(annotation.get(fields_of(annotation, columns).get("caption", "")))
-        row = {"image_id": str(number), "caption": caption}
-        if number not in images:
-            yield Sample(row, unfit=Apart.NO_IMAGE)
-            continue
-        sample = sample_of(images[number] | {"caption": caption}, _SAME, files)
-        if has_caption.get(number):
-            yield Sample(row, unfit=Apart.FURTHER_CAPTION, given_url=sample.given_url)
+        caption = annotation.get(fields_of(annotation, columns).get("caption", ""))
+        if number in images:
+            annotated.add(number)
+            yield sample_of(images[number] | {"caption": caption}, _SAME, files)
         else:
-            has_caption[number] = not is_blank(caption) if isinstance(caption, str) else caption is not None
-            yield sample
-    if not has_caption:
-        raise PipelineError("no captioned images", path, f"{len(images)} images, none with annotations", LAYOUT)
-    for number, image in images.items():
-        if number not in has_caption:
-            yield sample_of(image, _SAME, files)
-    yield from without_row(files)
+            yield Sample({"image_id": str(number), "caption": caption}, unfit=Apart.NO_IMAGE)
 
 
 def _described(image: Record, number: Id, columns: Columns) -> Record:

@@ -10,7 +10,9 @@ from typing import Literal
 from workflow_scripts.core.errors import PipelineError
 
 Format = Literal["redcaps", "folder", "table", "webdataset", "coco"]
+Choose = Literal["first", "random", "longest", "each"]  # among several captions of an image
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
+FLICKR = ("captions.txt", ".token.txt", ".token")  # tables of Flickr8k and Flickr30k, at the end of a file's name
 PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 HEAD = 1 << 16  # bytes at the start of a file that tell its format
 
@@ -118,7 +120,7 @@ def _candidates(source: Path, names: list[str]) -> dict[Format, list[Path]]:
     others = [name for name in names if name not in companions]
     by_format: dict[Format, list[str]] = {
         "webdataset": tars,
-        "table": [name for name in others if name.lower().endswith((*TABLES, "captions.txt"))],
+        "table": [name for name in others if name.lower().endswith((*TABLES, *FLICKR))],
         "coco": [name for name in others if name.lower().endswith(".json")],
     }
     return {format: [source / name for name in found] for format, found in by_format.items() if found}

@@ -42,10 +42,11 @@ class Sample:
 def sample_of(record: Mapping[str, Any], fields: Mapping[str, str], files: SourceFiles) -> Sample:
     """The sample that a record of a table describes.
 
-    An image path that is a URL counts as one. A row with both path and URL uses the file if it exists.
+    An image path that is a URL counts as one. A row with both path and URL uses the file if it exists. A list of
+    captions stays one (:mod:`several`).
     """
     value = {field: record.get(name) for field, name in fields.items()}
-    caption, group = first_caption(value.get("caption")), _group(value.get("group"))
+    caption, group = value.get("caption"), _group(value.get("group"))
     size = len(caption) if isinstance(caption, str) else 0
     path, url = value.get("image") or None, value.get("url") or None
     if isinstance(path, str) and _WEB.match(path):
@@ -73,24 +74,13 @@ def sample_of(record: Mapping[str, Any], fields: Mapping[str, str], files: Sourc
     return Sample(raw, image, None, group, size=size, given_url=given)
 
 
-def image_sample(name: str, caption: str | None, files: SourceFiles) -> Sample:
+def image_sample(name: str, caption: str | list[str] | None, files: SourceFiles) -> Sample:
     """The sample of a listed image and its caption, which no table describes."""
     image = files.listed(name)
     raw = {"image_id": derived_id(name), "url": name, "caption": caption}
     if isinstance(image, Apart):
         return Sample(raw, unfit=image)
-    return Sample(raw, image, size=len(caption or ""))
-
-
-def first_caption(value: Any) -> Any:
-    """Of a list of captions, which are texts or objects such as Karpathy's, the first that is not blank; None if none.
-
-    Other values stay.
-    """
-    if not isinstance(value, list):
-        return value
-    captions = (one.get("raw", one.get("caption")) if isinstance(one, dict) else one for one in value)
-    return next((one for one in captions if one is not None and (not isinstance(one, str) or one.strip())), None)
+    return Sample(raw, image, size=sum(map(len, caption or "")))
 
 
 def derived_id(place: str) -> str:

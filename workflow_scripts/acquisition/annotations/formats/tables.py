@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +20,7 @@ from workflow_scripts.acquisition.annotations.formats.sample import Sample, imag
 from workflow_scripts.acquisition.annotations.rows import LARGEST_ROW, Apart
 from workflow_scripts.core.files.foreign import batches, readable, refuse_lists
 
+_NUMBERED = re.compile(r".+\.\w+#\d+")
 PEEKED = 100  # JSON lines, one of which at least must have the fields that a table needs
 _UNDECODED = re.compile("[\udc80-\udcff]")
 ADVICE = "give a parquet, CSV, TSV or JSON lines table in UTF-8"
@@ -27,7 +28,7 @@ Record = dict[str, Any]
 
 
 def table_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
-    """The rows of a table, then one without caption for each image of the source that no row names.
+    """The rows of a table.
 
     Raises:
         PipelineError: the table is unreadable or lacks required columns.
@@ -41,7 +42,6 @@ def table_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[
             yield from _delimited(path, "\t" if kind == "tsv" else ",", columns, files)
         else:
             yield from _json_lines(path, columns, files)
-    yield from without_row(files)
 
 
 def without_row(files: SourceFiles) -> Iterator[Sample]:
@@ -72,11 +72,20 @@ def _parquet(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sampl
 
 def _delimited(path: Path, delimiter: str, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
     header = [_UNDECODED.sub("�", name) for name in next(_csv_rows(path, delimiter), [])]
+    numbered = len(header) == 2 and _NUMBERED.fullmatch(header[0]) is not None
+    if numbered:  # a row of Flickr8k's, which has neither header nor quotation marks
+        header = ["image", "caption"]
     fields = check_fields(header, columns, path)
     places = {name: header.index(name) for name in fields.values()}
-    captions = [row[places[fields["caption"]] :][:1] for row in islice(_csv_rows(path, delimiter), 1, PEEKED + 1)]
+
+    def rows() -> Iterator[list[str]]:
+        return islice(_csv_rows(path, delimiter, quoted=not numbered), 0 if numbered else 1, None)
+
+    captions = [row[places[fields["caption"]] :][:1] for row in islice(rows(), PEEKED)]
     refuse_lists(path, fields["caption"], [text for cell in captions for text in cell])
-    for row in islice(_csv_rows(path, delimiter), 1, None):
+    for row in rows():
+        if numbered:
+            row[0] = row[0].rpartition("#")[0]
         record = {name: row[place] for name, place in places.items() if place < len(row)}
         unfit = Apart.MALFORMED_ROW if len(row) != len(header) else None
         if any(_UNDECODED.search(value) for value in record.values()):
@@ -85,7 +94,7 @@ def _delimited(path: Path, delimiter: str, columns: Columns, files: SourceFiles)
         yield replace(sample, raw=sample.raw | {"caption": None}, unfit=unfit) if unfit else sample
 
 
-def _csv_rows(path: Path, delimiter: str) -> Iterator[list[str]]:
+def _csv_rows(path: Path, delimiter: str, quoted: bool = True) -> Iterator[list[str]]:
     """The rows of a CSV table that are not blank; bytes that are not UTF-8 become lone surrogates.
 
     Raises:
@@ -104,7 +113,8 @@ def _csv_rows(path: Path, delimiter: str) -> Iterator[list[str]]:
 
     csv.field_size_limit(LARGEST_ROW)
     with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        reader, first = csv.reader(lines(stream), delimiter=delimiter, strict=True), 1
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        reader, first = csv.reader(lines(stream), delimiter=delimiter, quoting=quoting, strict=True), 1
         try:
             for row in reader:
                 if row:

@@ -16,7 +16,6 @@ from workflow_scripts.acquisition.annotations.formats.files import IMAGES, Sourc
 from workflow_scripts.acquisition.annotations.formats.layout import PACKED_TARS
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, derived_id, sample_of
 from workflow_scripts.acquisition.annotations.formats.sidecars import caption_text
-from workflow_scripts.acquisition.annotations.formats.tables import without_row
 from workflow_scripts.acquisition.annotations.local_image import LocalImage
 from workflow_scripts.acquisition.annotations.rows import LARGEST_ROW, Apart
 from workflow_scripts.core.errors import PipelineError
@@ -27,11 +26,16 @@ ADVICE = "pack that shard again, as an uncompressed tar, or move it away"
 Parts = dict[str, Any]  # of a sample: image, txt, json, and unfit: the reason not to use it
 
 
-def webdataset_samples(shards: tuple[Path, ...], columns: Columns, files: SourceFiles) -> Iterator[Sample]:
-    """The samples of all shards, in order, then one without caption for each image of the source beside them.
+def webdataset_samples(
+    shards: tuple[Path, ...], columns: Columns, files: SourceFiles, lines: bool = False
+) -> Iterator[Sample]:
+    """The samples of all shards, in order.
 
     The caption is that of the ``.txt`` member, else the field of the ``.json`` member. The id is a field of the JSON
     only where ``columns.id`` names it: keys of shards need not be unique.
+
+    Args:
+        lines: whether each line of a text member is a caption.
 
     Raises:
         PipelineError: a shard is not a tar, is compressed, damaged, or not among ``shards``.
@@ -45,8 +49,7 @@ def webdataset_samples(shards: tuple[Path, ...], columns: Columns, files: Source
             continue
         with readable("unreadable WebDataset shard", shard, ADVICE):
             for key, parts in _grouped(shard, name):
-                yield _sample(name, key, parts, own_id, files)
-    yield from without_row(files)
+                yield _sample(name, key, parts, own_id, files, lines)
 
 
 def _check_all(shards: tuple[Path, ...], files: SourceFiles) -> None:
@@ -93,7 +96,7 @@ def _hash(member: tars.Member) -> str:
     return digest.hexdigest()
 
 
-def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFiles) -> Sample:
+def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFiles, lines: bool) -> Sample:
     image, described, caption = parts.get("image"), parts.get("json"), parts.get("txt")
     place = f"{name}/{key}"
     if "unfit" in parts:
@@ -110,7 +113,7 @@ def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFi
     if "url" in fields and not isinstance(record[fields["url"]], str):
         del fields["url"]  # it is never fetched; only a removal list needs it
     if caption is not None:
-        text = caption_text(caption)
+        text = caption_text(caption, lines)
         if isinstance(text, Apart):
             return Sample({"url": place}, unfit=text)
         record, fields = {**record, "txt": text}, {**fields, "caption": "txt"}
