@@ -11,7 +11,6 @@ from tests.acquisition.fault_server import Route, serving
 from tests.acquisition.pictures import jpeg
 from workflow_scripts.acquisition.http import client
 from workflow_scripts.acquisition.settings import Download
-from workflow_scripts.acquisition.shards import fetch as fetch_module
 from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.shards.fetch import Monitor
 from workflow_scripts.acquisition.states import State
@@ -143,7 +142,7 @@ def test_hosts_that_redirect_to_each_other_do_not_wait_for_ever(
 
 
 def test_the_last_rows_count_not_all() -> None:
-    watch = Monitor(0.3, 10, dict)
+    watch = Monitor(0.3, 10)
     for _ in range(1000):
         watch.ended("a.test", State.OK)
     for _ in range(7):
@@ -158,31 +157,16 @@ def test_the_last_rows_count_not_all() -> None:
 
 
 def test_a_success_share_at_the_limit_or_a_short_run_continues() -> None:
-    watch = Monitor(0.3, 10, dict)
+    watch = Monitor(0.3, 10)
     for n in range(100):
         watch.ended("a.test", State.OK if n % 10 < 3 else State.TIMEOUT)
-    short = Monitor(0.3, 10, dict)
+    short = Monitor(0.3, 10)
     for _ in range(9):
         short.ended("a.test", State.TIMEOUT)
 
 
 def test_rows_that_failed_before_do_not_count_towards_the_share() -> None:
-    watch = Monitor(0.5, 10, dict)
+    watch = Monitor(0.5, 10)
     for _ in range(100):
         watch.ended("a.test", State.TIMEOUT, again=True)
     assert watch.note() == "0% ok"
-
-
-def test_the_progress_note_shows_the_success_share_and_current_rates(monkeypatch: pytest.MonkeyPatch) -> None:
-    now, counts = [100.0], {"a.test": 0}
-    monkeypatch.setattr(fetch_module.time, "monotonic", lambda: now[0])
-    watch = Monitor(0.0, 10, lambda: counts)
-    assert watch.note() == "none ended, a.test 0.0/s"
-    for state in (State.OK, State.OK, State.OK, State.HTTP_4XX):
-        watch.ended("a.test", state)
-    now[0], counts = 120.0, {"a.test": 40, "b.test": 100}
-    assert watch.note() == "75% ok, b.test 5.0/s, a.test 2.0/s"
-    now[0], counts = 125.0, {"a.test": 90, "b.test": 100}
-    assert watch.note() == "75% ok, b.test 5.0/s, a.test 2.0/s", "a rate needs some seconds"
-    now[0] = 130.0
-    assert watch.note() == "75% ok, a.test 5.0/s, b.test 0.0/s"
