@@ -49,7 +49,8 @@ def samples_of(layout: Layout, columns: Columns, files: SourceFiles, choose: Cho
         PipelineError: it can't be read, or lacks what its format needs.
     """
     yield from one_each(_samples(layout, columns, files, choose), choose)
-    yield from without_row(files)
+    if layout.format != "folder":  # where each image is a row already
+        yield from without_row(files)
 
 
 def _samples(layout: Layout, columns: Columns, files: SourceFiles, choose: Choose | None) -> Iterator[Sample]:

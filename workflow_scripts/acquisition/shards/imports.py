@@ -29,7 +29,7 @@ from workflow_scripts.core.files.durable import move_atomic
 from workflow_scripts.core.files.foreign import readable
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.files.names import FETCHED
-from workflow_scripts.core.files.tables import write_table
+from workflow_scripts.core.files.plain import open_plain
 from workflow_scripts.core.inputs import stamp_of
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.threads import in_threads
@@ -149,16 +149,18 @@ class ImportIndex:
         parts = [ENTRY.empty_table()]
         for number, path in enumerate(self._files):
             with readable(UNREADABLE, path, ADVICE):
-                entries = [(_hash(url), number, at, size) for url, at, size in _in_tar(path)]
-            columns = zip(*entries, strict=True) if entries else ((),) * 4
-            parts.append(pa.Table.from_arrays([*map(pa.array, columns)], ENTRY.names).cast(ENTRY))
+                entries = [
+                    {"url": _hash(url), "file": number, "at": at, "size": size} for url, at, size in _in_tar(path)
+                ]
+            parts.append(pa.Table.from_pylist(entries, schema=ENTRY))
         table = pa.concat_tables(parts)
         if not len(table):
             raise PipelineError(
                 "no images to import", folder, f"{len(self._files)} shards", "give img2dataset's folder"
             )
         part = self._index.with_name(f".{self._index.name}.{os.getpid()}.part")
-        write_table(part, table)
+        with open(part, "wb", opener=open_plain) as stream:
+            pq.write_table(table, stream, compression="zstd")
         move_atomic(part, self._index)
 
     def images(self, urls: Iterable[str]) -> Iterator[tuple[str, bytes]]:

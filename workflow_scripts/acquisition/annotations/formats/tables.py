@@ -147,7 +147,12 @@ def _records(stream: Any) -> Iterator[Any]:
                 line = stream.readline(LARGEST_ROW)
             yield Apart.OVERSIZED_ROW
         elif line.strip():
-            try:
-                yield json.loads(line)
-            except (ValueError, RecursionError):
-                yield None
+            yield parsed(line)
+
+
+def parsed(text: bytes) -> Any:
+    """The value of a JSON text; None if it is not JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -4,7 +4,6 @@
 by member. Nothing is unpacked or unpickled; the image stays where it is.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -16,6 +15,7 @@ from workflow_scripts.acquisition.annotations.formats.files import IMAGES, Sourc
 from workflow_scripts.acquisition.annotations.formats.layout import PACKED_TARS
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, derived_id, sample_of
 from workflow_scripts.acquisition.annotations.formats.sidecars import caption_text
+from workflow_scripts.acquisition.annotations.formats.tables import parsed
 from workflow_scripts.acquisition.annotations.local_image import LocalImage
 from workflow_scripts.acquisition.annotations.rows import LARGEST_ROW, Apart
 from workflow_scripts.core.errors import PipelineError
@@ -101,14 +101,9 @@ def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFi
     place = f"{name}/{key}"
     if "unfit" in parts:
         return Sample({"url": place}, unfit=parts["unfit"])
-    record: Any = {}
-    if described is not None:
-        try:
-            record = json.loads(described)
-        except (ValueError, RecursionError):
-            record = None
-        if not isinstance(record, dict):
-            return Sample({"url": place}, unfit=Apart.MALFORMED_ROW)
+    record = {} if described is None else parsed(described)
+    if not isinstance(record, dict):
+        return Sample({"url": place}, unfit=Apart.MALFORMED_ROW)
     fields = {field: one for field, one in fields_of(record, columns).items() if field != "image"}
     if "url" in fields and not isinstance(record[fields["url"]], str):
         del fields["url"]  # it is never fetched; only a removal list needs it
