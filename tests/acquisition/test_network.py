@@ -59,13 +59,12 @@ def test_unresolvable_hosts_and_private_addresses_are_not_requested(
 
 def test_robots_tags_count_by_the_setting_and_by_our_name(tmp_path: Path) -> None:
     def tagged(handler: Handler, _: int) -> None:
-        handler.send(jpeg(), X_Robots_Tag="ourbot: noimageai")
+        handler.send(jpeg(), X_Robots_Tag="faithful-pairs: noimageai")
 
     with serving({"/a.jpg": tagged}) as site:
         one = (["http://a.test/a.jpg"], {"a.test": site.address})
-        assert states(tmp_path / "other", *one) == [("ok", 1)]
-        assert states(tmp_path / "ours", *one, user_agent="OurBot/2") == [("noai", 1)]
-        assert states(tmp_path / "off", *one, user_agent="OurBot/2", respect_robots_tag=False) == [("ok", 1)]
+        assert states(tmp_path / "ours", *one) == [("noai", 1)]
+        assert states(tmp_path / "off", *one, respect_robots_tag=False) == [("ok", 1)]
 
 
 def test_urls_that_wait_for_another_attempt_keep_no_others_waiting(

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from markupsafe import escape
 
 from tests.browse.small_study import COUNT, GENERATED, ITM, LONG, ORIGINAL
 from workflow_scripts.browse.build import MOST_CHARACTERS
 from workflow_scripts.browse.index import Index, Neighbour, smallest
 from workflow_scripts.browse.pages import partners
-from workflow_scripts.browse.view import PER_PAGE, View, highlighted, match_expression, view_of
+from workflow_scripts.browse.view import PER_PAGE, View, match_expression, view_of
 from workflow_scripts.core.errors import PipelineError
 
 NUMBERS = st.integers(-3, 3).map(float)
@@ -56,24 +55,6 @@ def test_operators_of_full_text_search_are_words(index: Index, q: str) -> None:
 
 def test_search_words_are_quoted() -> None:
     assert match_expression('a"b NOT terrier* "x y*" ter*') == '"a""b" AND "NOT" AND "terrier*"* AND "x y*" AND "ter*"'
-
-
-@pytest.mark.parametrize(
-    ("q", "text", "expected"),
-    [
-        ("dog", "A Dog, dogs & <b>dog</b>", "A <mark>Dog</mark>, dogs &amp; &lt;b&gt;<mark>dog</mark>&lt;/b&gt;"),
-        ('"red dog" terri*', "red  dog; a terrier, red", "<mark>red  dog</mark>; a <mark>terrier</mark>, red"),
-        ("cafe", "Café at night", "<mark>Café</mark> at night"),
-        ("!! <", "a < b", "a &lt; b"),
-    ],
-)
-def test_hits_are_marked_in_escaped_captions(q: str, text: str, expected: str) -> None:
-    assert highlighted(text, q) == expected
-
-
-@given(st.text(), st.text(max_size=40))
-def test_marking_changes_no_caption(text: str, q: str) -> None:
-    assert highlighted(text, q).replace("<mark>", "").replace("</mark>", "") == escape(text)
 
 
 def test_filters_select_the_matching_rows(index: Index) -> None:

@@ -54,7 +54,6 @@ def test_pages_thumbnails_and_pictures_are_served(study: Path) -> None:
                 assert image.format == "JPEG" and image.size == size
         text = await (await ask(client, f"/{WORD}/image/0")).text()
         assert "a red dog" in text and 'href="5"' in text and "cosine 0.900" in text
-        text = await (await ask(client, f"/{WORD}/why/0")).text()
         assert "faithful-pairs why" in text and "image_index/images" in text
         assert (await client.head(f"/{WORD}/")).status == 200
 
@@ -102,7 +101,7 @@ def test_unknown_paths_and_other_methods_are_refused(study: Path) -> None:
             await ask(client, path, 404)
         for path in ("..%2f..%2fetc%2fpasswd", "../../etc/passwd", "image/1/../../select_captions", "thumbnail/1.jpg"):
             await ask(client, f"/{WORD}/{path}", 404)
-        for path in ("image/9", "thumbnail/999999999", "why/999999"):
+        for path in ("image/9", "thumbnail/999999999"):
             text = await (await ask(client, f"/{WORD}/{path}", 404)).text()
             assert "unknown" in text
         for path in ("?page=0", "?score=x", "?x=1", "?order=up"):

@@ -58,10 +58,12 @@ def test_measured_memory_includes_reading_but_not_imports(tmp_path: Path) -> Non
 GATHER = (
     """
 from workflow_scripts.acquisition.annotations.counting import Filter
-from workflow_scripts.acquisition.annotations.redcaps import gather
+from workflow_scripts.acquisition.annotations.own import gather
+from workflow_scripts.acquisition.annotations.redcaps import redcaps_samples
 """,
     """
-counts = gather(Path("a.zip"), Filter(None, None), 2 << 30, 2000, Path("kept"), Path("apart"))
+path, wanted = Path("a.zip"), Filter(None, None)
+counts = gather(path, redcaps_samples(path, wanted), wanted, 2000, Path("kept"), Path("apart"), Path("."))
 return counts["rows"], counts["kept"], counts["apart"]
 """,
 )
@@ -81,16 +83,20 @@ def test_a_zip_of_a_million_bytes_that_unpacks_to_a_thousand_times_that(tmp_path
     assert "zip unpacks to too much data in a.zip" in read(tmp_path, *GATHER)
 
 
-def test_a_caption_of_300_mib_is_a_counted_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("piece", "message"), [(b"x" * (1 << 20), "without a quotation mark"), (b'", "' * (1 << 18), "a row of more than")]
+)
+def test_a_row_of_300_mib_is_an_error(tmp_path: Path, piece: bytes, message: str) -> None:
     with (
         zipfile.ZipFile(tmp_path / "a.zip", "w") as archive,
         archive.open("annotations/pics_2019.json", "w", force_zip64=True) as stream,
     ):
-        stream.write(b'{"annotations": [' + json.dumps(row("a")).encode() + b', {"image_id": "b", "caption": "')
+        stream.write(b'{"annotations": [' + json.dumps(row("a")).encode() + b', {"image_id": "b", "caption": ["')
         for _ in range(LONG >> 20):
-            stream.write(b"x" * (1 << 20))
-        stream.write(b'"}, ' + json.dumps(row("c")).encode() + b"]}")
-    assert read(tmp_path, *GATHER) == str((3, 2, {"oversized_row": 1}))
+            stream.write(piece)
+        stream.write(b'"]}, ' + json.dumps(row("c")).encode() + b"]}")
+    said = read(tmp_path, *GATHER)
+    assert said.startswith("unreadable annotation file in a.zip!annotations/pics_2019.json") and message in said
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "json"])

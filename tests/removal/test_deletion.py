@@ -304,25 +304,6 @@ def test_the_results_folder_may_be_given_by_any_path(tmp_path: Path, monkeypatch
         assert delete(results, [left.parent]) == [left.parent] and not left.exists()
 
 
-def test_a_folder_swapped_for_a_symbolic_link_is_not_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    results, outside = tmp_path / "results", tmp_path / "outside"
-    for folder in (results / "study/download", outside):
-        folder.mkdir(parents=True)
-        (folder / "00001.tar").write_bytes(b"")
-    looked = os.stat
-
-    def swap(path: object, *args: object, **options: object) -> os.stat_result:
-        if path == "00001.tar" and not (results / "study/download").is_symlink():
-            (results / "study/download").rename(results / "study/aside")
-            (results / "study/download").symlink_to(outside)
-        return looked(path, *args, **options)  # type: ignore[arg-type, call-overload]
-
-    monkeypatch.setattr(os, "stat", swap)
-    delete(results, [results / "study/download/00001.tar"])
-    monkeypatch.undo()
-    assert (results / "study/download").is_symlink() and (outside / "00001.tar").exists()
-
-
 def test_files_that_cannot_be_deleted_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = tmp_path / ".cache/pack" / KEY
     entry.mkdir(parents=True)

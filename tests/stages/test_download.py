@@ -65,7 +65,7 @@ def test_settings_that_change_no_byte_ask_for_nothing_again(results: Path, tmp_p
         assert pc.max(pq.read_table(smaller.path(".parquet"))["width"]).as_py() <= 32
     assert set(Download.model_fields) >= download.STAGE.not_in_key
     in_key = {"max_side", "jpeg_quality", "min_side", "max_aspect", "max_pixels", "max_bytes", "rounds"}
-    in_key |= {"placeholder_names", "placeholder_sha256", "respect_robots_tag", "imports"}
+    in_key |= {"placeholder_sha256", "respect_robots_tag", "imports"}
     assert set(Download.model_fields) - download.STAGE.not_in_key == in_key
 
 

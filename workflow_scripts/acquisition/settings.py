@@ -106,11 +106,6 @@ class Download(Settings):
         examples=[16 << 20],
         json_schema_extra={"unit": "bytes"},
     )
-    placeholder_names: list[str] = Field(
-        default=["removed.png", "photo_unavailable.png", "photo_unavailable.gif"],
-        description="file names of the placeholders that hosts serve for removed images",
-        examples=[["removed.png"]],
-    )
     placeholder_sha256: list[str] = Field(
         default=["9b5936f4006146e4e1e9025b474c02863c0b5614132ad40db4b925a10e8bfbb9"],
         description="sha256 of placeholders as served; the default is Imgur's, of 161 x 81 px",
@@ -129,13 +124,6 @@ class Download(Settings):
         "locks, and each job requests at 1/N of the rates, for at most N jobs at a time",
         examples=[4],
         json_schema_extra={"unit": "jobs"},
-    )
-    max_connections: int = Field(
-        default=64,
-        gt=0,
-        description="maximum number of concurrent requests of a job, all hosts together",
-        examples=[32],
-        json_schema_extra={"unit": "requests"},
     )
     attempts: int = Field(
         default=4,
@@ -157,12 +145,6 @@ class Download(Settings):
         description="maximum duration of a request, including the body",
         examples=[30],
         json_schema_extra={"unit": "s"},
-    )
-    user_agent: str = Field(
-        default="faithful-pairs/0.1 (image downloader for research)",
-        min_length=1,
-        description="User-Agent of all requests; keep it truthful",
-        examples=["faithful-pairs/0.1 (University of X)"],
     )
     contact: str = Field(
         default="",

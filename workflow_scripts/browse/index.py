@@ -150,14 +150,10 @@ class Index:
             _place(self.about["arms"], view.arm, "arm")
         return np.flatnonzero(wanted)
 
-    def searched(self, view: View) -> list[str]:
-        """The arms in whose captions a view searches: without a choice, all but controls."""
-        arms = [arm for arm in self.about["arms"] if arm not in self.about["controls"]]
-        return [view.arm] if view.arm else arms or self.about["arms"]
-
     def _matches(self, view: View) -> np.ndarray:
         found = np.zeros(self.about["rows"], bool)
-        searched = [_place(self.about["arms"], arm, "arm") for arm in self.searched(view)]
+        arms = [arm for arm in self.about["arms"] if arm not in self.about["controls"]] or self.about["arms"]
+        searched = [_place(self.about["arms"], arm, "arm") for arm in ([view.arm] if view.arm else arms)]
         words = match_expression(view.q)
         with self._database() as database:
             key = database.execute("SELECT row FROM images WHERE key = ?", (view.q.strip(),)).fetchone()

@@ -4,7 +4,6 @@ All text is escaped by the templates; the pages have no script.
 """
 
 import shlex
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from workflow_scripts.browse.index import Caption, Index
-from workflow_scripts.browse.view import LONGEST, PER_PAGE, View, highlighted
+from workflow_scripts.browse.view import LONGEST, PER_PAGE, View
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.shards import hash_column, images_in_shards
 from workflow_scripts.reporting.page import TEMPLATES as REPORT
@@ -79,7 +78,7 @@ def list_page(index: Index, view: View, study: Path) -> bytes:
         longest=LONGEST,
         by_arm=_by_arm(index),
         presets=presets(index),
-        images=cards(index, found.rows, marked(index, view), view),
+        images=cards(index, found.rows, marked(index, view)),
         marked=marked(index, view),
         values=None if found.values is None else found.values.tolist(),
         total=found.total,
@@ -88,23 +87,12 @@ def list_page(index: Index, view: View, study: Path) -> bytes:
     )
 
 
-def cards(index: Index, rows: list[int], score: str = "", view: View | None = None) -> list[dict[str, Any]]:
-    """What a card shows of each image: where it is from, ``captions``, and ``marks``: arm -> its value of ``score``.
-
-    In captions that ``view`` searches, what it finds is marked.
-    """
-    images, captions = index.images(rows), index.captions(rows)
-    if view is not None and view.q:
-        arms = {*index.searched(view)}
-        captions = [[_with_hits(one, view.q) if arms & {*one.arms} else one for one in given] for given in captions]
+def cards(index: Index, rows: list[int], score: str = "") -> list[dict[str, Any]]:
+    """What a card shows of each image: where it is from, ``captions``, and ``marks``: arm -> its value of ``score``."""
     return [
         {**image, "captions": given, "marks": _marks(index.scores_of(image["row"]), score)}
-        for image, given in zip(images, captions, strict=True)
+        for image, given in zip(index.images(rows), index.captions(rows), strict=True)
     ]
-
-
-def _with_hits(caption: Caption, q: str) -> Caption:
-    return replace(caption, text=highlighted(caption.text, q))
 
 
 def _marks(scores: dict[str, float], score: str) -> dict[str, float]:
@@ -134,7 +122,7 @@ def image_page(index: Index, row: int) -> bytes:
         image=image,
         scores={name: values for name, values in table.items() if values != [None] * len(arms)},
         pairs=partners(index, row),
-        artifacts=[one for one in enumerate(sorted(index.about["inputs"])) if _holds(one[1], image["shard"])],
+        artifacts=sorted(label for label in index.about["inputs"] if _holds(label, image["shard"])),
     )
 
 
@@ -232,7 +220,7 @@ def sample(index: Index, images: Artifact, view: View, count: int) -> tuple[byte
     arms = index.about["arms"]
     shown: list[dict[str, Any]] = []
     keys: list[str] = []
-    for card in cards(index, found.rows, marked(index, view), view):
+    for card in cards(index, found.rows, marked(index, view)):
         near = {name: some[0] for name, some in partners(index, card["row"], 1).items() if some}
         for one, side in ((card, SIDE), *((partner, PARTNER_SIDE) for partner in near.values())):
             one["picture"] = Markup(data_address("jpeg", picture(images, one, side)))

@@ -3,8 +3,8 @@
 - It listens on 127.0.0.1 alone, and answers only requests whose Host header names this machine: a page on the internet
   whose name was rebound to 127.0.0.1 gets nothing.
 - Every path begins with a random word, which the command prints: other users of the machine can't guess it.
-- Only GET and HEAD have routes. Images are named by their number in the index, artifacts by their place among those
-  that the index names: nothing of a request becomes a path.
+- Only GET and HEAD have routes. Images are named by their number in the index: nothing of a request becomes a
+  path.
 - Pages have no script, and their policy allows none.
 """
 
@@ -22,7 +22,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from workflow_scripts.browse.index import Index
 from workflow_scripts.browse.pages import image_page, list_page, page, picture, style
 from workflow_scripts.browse.view import view_of
-from workflow_scripts.core.artifact import MANIFEST, Artifact
+from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 
 HOST = "127.0.0.1"
@@ -58,7 +58,6 @@ class Pages:
 
     def __init__(self, study: Path, index: Index, images: Artifact) -> None:
         self.study, self.index, self.images = study, index, images
-        self.labels = sorted(index.about["inputs"])
         self.style = style()
 
     def routes(self, word: str) -> list[web.RouteDef]:
@@ -70,7 +69,6 @@ class Pages:
             web.get(f"/{word}/image/{number}", self.image),
             web.get(f"/{word}/thumbnail/{number}", self.thumbnail),
             web.get(f"/{word}/picture/{number}", self.whole),
-            web.get(f"/{word}/why/{number}", self.why),
         ]
 
     async def list(self, request: web.Request) -> web.Response:
@@ -99,23 +97,6 @@ class Pages:
             return picture(self.images, self.index.images([row])[0], side)
 
         return web.Response(body=await asyncio.to_thread(read), content_type="image/jpeg")
-
-    async def why(self, request: web.Request) -> web.Response:
-        """What ``faithful-pairs why`` prints for an artifact that the index names."""
-        place = _number(request)
-        if place >= len(self.labels):
-            raise PipelineError("unknown artifact", "address", place, f"there are {len(self.labels)}")
-        label = self.labels[place]
-
-        def explain() -> bytes:
-            from workflow_scripts.provenance.nodes import locate
-            from workflow_scripts.provenance.why import as_text, why
-
-            path = self.study / f"{label}{MANIFEST}"
-            text = as_text(why(locate(path)))
-            return page("why.html", root="../", about=self.index.about, label=label, path=str(path), text=text)
-
-        return _answer(await asyncio.to_thread(explain), HTML)
 
 
 def _number(request: web.Request) -> int:

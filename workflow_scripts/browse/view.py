@@ -2,10 +2,8 @@
 
 import re
 from typing import Annotated, Literal
-from unicodedata import normalize
 from urllib.parse import urlencode
 
-from markupsafe import Markup, escape
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from workflow_scripts.core.errors import PipelineError
@@ -15,7 +13,6 @@ LONGEST = 300  # characters of a search
 MOST_WORDS = 20
 SHORTEST_START = 4  # letters before a *; shorter ones match most captions
 _WORDS = re.compile(r'"([^"]*)"|(\S+)')
-_WORD = re.compile(r"[^\W_]+")
 _NEVER = dict.fromkeys([0, *range(0xD800, 0xE000)])  # NUL and lone surrogates: SQLite takes neither
 
 Number = Annotated[float | None, BeforeValidator(lambda value: value if value != "" else None)]
@@ -85,39 +82,3 @@ def _terms(q: str) -> list[tuple[str, bool]]:
         if letters:
             terms.append((text, not phrase and text.endswith("*") and letters >= SHORTEST_START))
     return terms[:MOST_WORDS]
-
-
-def highlighted(text: str, q: str) -> Markup:
-    """A caption as HTML, escaped, with what a search finds in it in ``<mark>``; case and accents do not matter."""
-    terms = [(_words(term), starts) for term, starts in _terms(q)]
-    words, found, at, place = _words(text), Markup(), 0, 0
-    while place < len(words):
-        length = max(
-            (len(term) for term, starts in terms if _matches(words[place : place + len(term)], term, starts)), default=0
-        )
-        if length:
-            start, end = words[place].start(), words[place + length - 1].end()
-            found += escape(text[at:start]) + Markup("<mark>{}</mark>").format(text[start:end])
-            at = end
-        place += length or 1
-    return found + escape(text[at:])
-
-
-def _words(text: str) -> list[re.Match[str]]:
-    """The words of a text, as the index takes it apart, at their places in it."""
-    return list(_WORD.finditer(_bare(text)))
-
-
-def _matches(words: list[re.Match[str]], term: list[re.Match[str]], starts: bool) -> bool:
-    """Whether the first of these words are those of a term, whose last one may be a beginning."""
-    pairs = [(one.group().lower(), other.group().lower()) for one, other in zip(words, term, strict=False)]
-    if len(pairs) < len(term) or not pairs:
-        return False
-    last, wanted = pairs[-1]
-    equal = all(one == other for one, other in pairs[:-1])
-    return equal and (last.startswith(wanted) if starts else last == wanted)
-
-
-def _bare(text: str) -> str:
-    """Each character without its accents, so that places stay."""
-    return "".join(normalize("NFD", character)[0] for character in text)

@@ -5,24 +5,22 @@ of the project's own folders, and its temporary files and logs, under the names 
 crate. Copies on nodes are deleted by the store that made them (:mod:`workflow_scripts.core.stage_in.store`).
 """
 
-import errno
 import os
 import re
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
-from workflow_scripts.core.files.durable import NO_FOLDER_SYNC, sync_descriptor
+from workflow_scripts.core.files.durable import sync_folder
 from workflow_scripts.core.files.names import CRATE, LOGS
 from workflow_scripts.provenance.crate.contents import is_crate_file
 from workflow_scripts.study.config.stages import declaration, facts, stage_names
 
 SNAKEMAKE = ".snakemake"  # beside the results folder
-_NOT_OURS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # it is gone, or a link or file is where a folder would be
 _STUDY, _STAGE, _KEY, _RANDOM = r"[^./][^/]*", r"[a-z][a-z_]*", r"[0-9a-f]{64}", r"[0-9a-f]{32}"
 _PART = rf"\.[^/]+\.{_RANDOM}\.part"
 _STORE = rf"\.fetched/(?:{_KEY}/)?"
@@ -33,7 +31,7 @@ _OWN_FOLDERS = re.compile(
 _OWN_FILES = re.compile(
     rf"\.work/{_STAGE}/{_KEY}(?:\.lock|/(?:[^/]+/)*\.[^/]+\.part)"
     rf"|{_STORE}(?:[0-9a-f]{{16}}-\d+(?:\+[0-9a-f]{{8}})?|\.{_RANDOM})\.(?:jsonl|bin|idx)"
-    rf"|\.fetched/\.imports/\.{_RANDOM}\.npy\.\d+\.part|\.staged-in/{_RANDOM}\.json"
+    rf"|\.fetched/\.imports/\.{_RANDOM}\.parquet\.\d+\.part|\.staged-in/{_RANDOM}\.json"
     rf"|(?:\.(?:configs|hosts|staged-in|removed)/|{_STORE}|{_STUDY}/(?:labels/|copies/)?)?{_PART}"
     r"|\.slurm/(?:[^/]+/)*[0-9_]+\.log|\.snakemake/(?:log/[0-9T.-]+\.snakemake\.log|locks/\d+\.(?:input|output)\.lock)"
 )
@@ -49,12 +47,10 @@ def may_delete(results: Path, path: Path) -> bool:
 
     The results folder itself may be a link, which its owner chose.
     """
-    try:
-        with _opened(results, path.parent) as folder:
-            mode = os.stat(path.name, dir_fd=folder, follow_symlinks=False).st_mode
-    except OSError:
-        return False
-    return stat.S_IFMT(mode) == _kind(results, path)
+    kind = _kind(results, path)
+    with suppress(OSError):
+        return kind is not None and stat.S_IFMT(path.lstat().st_mode) == kind and linked(results, path) is None
+    return False
 
 
 def delete(results: Path, paths: Iterable[Path]) -> list[Path]:
@@ -63,31 +59,26 @@ def delete(results: Path, paths: Iterable[Path]) -> list[Path]:
     Raises:
         OSError: one of them can't be deleted.
     """
-    by_folder: dict[Path, list[Path]] = {}
-    for path in paths:
-        by_folder.setdefault(path.parent, []).append(path)
-    deleted = []
-    for parent, inside in by_folder.items():
-        try:
-            with _opened(results, parent) as folder:
-                deleted += [path for path in inside if _delete(folder, path, _kind(results, path))]
-                sync_descriptor(folder, parent)
-        except OSError as error:
-            if error.errno not in (*_NOT_OURS, *NO_FOLDER_SYNC):
-                raise
+    found = list(paths)
+    deleted = [path for path in found if may_delete(results, path) and _delete(path)]
+    for folder in dict.fromkeys(path.parent for path in found):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            sync_folder(folder)
     return deleted
 
 
 def delete_empty(results: Path, folders: Iterable[Path]) -> None:
     """Delete those of some folders of a crate that are empty; inner ones must come before outer ones."""
     for path in folders:
-        with suppress(OSError), _opened(results, path.parent) as parent:
-            os.rmdir(path.name, dir_fd=parent)
+        if linked(results, path) is None:
+            with suppress(OSError):
+                path.rmdir()
 
 
 def linked(results: Path, path: Path) -> Path | None:
     """The first link on the way from the results folder to ``path``, or ``path`` itself; None if there is none."""
-    below = [one for one in (path, *path.parents) if one != results and one.is_relative_to(results)]
+    root = _root(results, path)
+    below = [one for one in (path, *path.parents) if one != root and one.is_relative_to(root)]
     return next((one for one in reversed(below) if one.is_symlink()), None)
 
 
@@ -125,7 +116,7 @@ def _fits(part: str, word: str) -> bool:
 
 def _kind(results: Path, path: Path) -> int | None:
     """What ``path`` would be if it is the project's own: a folder or a file."""
-    root = results.parent if path.is_relative_to(results.parent / SNAKEMAKE) else results
+    root = _root(results, path)
     inside = path.relative_to(root) if path.is_relative_to(root) else Path("..")
     if ".." in inside.parts:
         return None
@@ -148,36 +139,21 @@ def _is_in_study(results: Path, inside: Path) -> bool:
     return is_artifact_file(folder, file) or (folder in stage_names() and _TEMPORARY.fullmatch(inside.name) is not None)
 
 
-@contextmanager
-def _opened(results: Path, folder: Path) -> Iterator[int]:
-    """A descriptor of a folder, opened step by step, so that no link is followed, not even one that is put there now.
+def _root(results: Path, path: Path) -> Path:
+    """The folder below which ``path`` must not be reached through a link."""
+    return results.parent if path.is_relative_to(results.parent / SNAKEMAKE) else results
 
-    Raises:
-        OSError: it can't be opened; NotADirectoryError also if a link or file is on the way.
-    """
-    root = results.parent if folder.is_relative_to(results.parent / SNAKEMAKE) else results
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+
+def _delete(path: Path) -> bool:
+    """Whether it was there."""
     try:
-        for name in folder.relative_to(root).parts:
-            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
-            os.close(descriptor)
-            descriptor = inner
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _delete(folder: int, path: Path, kind: int | None) -> bool:
-    try:
-        if stat.S_IFMT(os.stat(path.name, dir_fd=folder, follow_symlinks=False).st_mode) != kind:
-            return False
-        if kind == stat.S_IFDIR:
-            shutil.rmtree(path.name, onerror=_missing_is_fine, dir_fd=folder)
+        if path.is_dir():
+            shutil.rmtree(path, onerror=_missing_is_fine)
         else:
-            os.unlink(path.name, dir_fd=folder)
+            path.unlink()
+    except FileNotFoundError:
+        return False
     except OSError as error:
-        if error.errno in _NOT_OURS:
-            return False
         error.filename = str(path)
         raise
     return True

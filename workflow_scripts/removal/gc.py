@@ -89,7 +89,7 @@ def plan(results: Path, max_size: int | None, work_age: float, now: float | None
             raise PipelineError("not a folder", folder, f"a link to {os.readlink(folder)}", advice)
     made = Plan()
     used = _keys_in_use(results, made.spared)
-    entries = _pieces("entry", _entries(results), lambda path: f"{path.parent.name}/{path.name}")
+    entries = _pieces(results, "entry", _entries(results), lambda path: f"{path.parent.name}/{path.name}")
     made.cache = sum(one.held for one in entries)
     unused = [piece for piece in entries if piece.key not in used and piece.path.parent.name not in made.spared]
     made.in_use = made.cache - sum(one.held for one in unused)
@@ -172,17 +172,15 @@ def _keys_in_use(results: Path, spared: dict[str, str]) -> set[str]:
 def _leftovers(results: Path, removed: set[str | None], work_age: float, now: float) -> list[Piece]:
     """Work folders that are abandoned or of finished keys, and unfinished files of dead jobs."""
     cache = results / CACHE
-    folders = [path for path in sorted((results / WORK).glob("*/*")) if path.is_dir() and may_delete(results, path)]
+    folders = [path for path in sorted((results / WORK).glob("*/*")) if path.is_dir()]
     found = []
-    for piece in _pieces("work", folders, lambda path: f"{path.parent.name}/{path.name}"):
+    for piece in _pieces(results, "work", folders, lambda path: f"{path.parent.name}/{path.name}"):
         finished = (cache / str(piece.key) / ENTRY_MANIFEST).exists() and piece.key not in removed
         if finished or now - piece.used > work_age:
             found.append(piece)
-    staged, discarded = sorted((cache / STAGING).glob("*")), sorted(cache.glob(f"*/{DISCARDED}*"))
-    found += _pieces("staging", (path for path in staged if may_delete(results, path)), _staged_key)
-    found += _pieces("discarded", (path for path in discarded if may_delete(results, path)), lambda _: None)
-    halves = (path for path in _halves(results) if may_delete(results, path))
-    parts = _pieces("part", halves, lambda _: None)
+    found += _pieces(results, "staging", sorted((cache / STAGING).glob("*")), _staged_key)
+    found += _pieces(results, "discarded", sorted(cache.glob(f"*/{DISCARDED}*")), lambda _: None)
+    parts = _pieces(results, "part", _halves(results), lambda _: None)
     return found + [piece for piece in parts if now - piece.used > PART_AGE]
 
 
@@ -199,10 +197,10 @@ def _staged_key(path: Path) -> str:
     return f"{stage}/{key}"
 
 
-def _pieces(kind: str, paths: Iterable[Path], key: Callable[[Path], str | None]) -> list[Piece]:
-    """The pieces at ``paths``; those that disappear while they are examined are skipped."""
+def _pieces(results: Path, kind: str, paths: Iterable[Path], key: Callable[[Path], str | None]) -> list[Piece]:
+    """The pieces at those of ``paths`` that are the project's own; those that disappear meanwhile are skipped."""
     found = []
-    for path in paths:
+    for path in (path for path in paths if may_delete(results, path)):
         with suppress(FileNotFoundError):
             found.append(_piece(kind, path, key(path)))
     return found

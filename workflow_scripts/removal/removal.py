@@ -34,7 +34,6 @@ from workflow_scripts.core.files.names import (
     REMOVED,
     STAGING,
     WORK,
-    work_folder,
 )
 from workflow_scripts.core.stage_in.stage_in import places
 from workflow_scripts.core.stage_in.store import LocalError, LocalStore
@@ -199,10 +198,6 @@ def removal_of(results: Path, study: str) -> frozenset[str]:
     path = Path(f"{rows}.exclude.json")
     advice = f"recompute it with: snakemake --force {rows}{MANIFEST}"
     tokens = read_json(path, advice, MOST_REMOVALS) if path.exists() else []
-    if not isinstance(tokens, list) or not all(isinstance(one, str) for one in tokens):
-        raise PipelineError(
-            "invalid list of removals", path, type(tokens).__name__, "it was edited; run faithful-pairs audit"
-        )
     return frozenset(tokens)
 
 
@@ -241,11 +236,11 @@ def _remove_folders(results: Path, good: set[str]) -> int:
         inputs = input_hashes(recipe_of(work))
         if work.parent.name != ROWS and inputs is not None and inputs <= good:
             continue
-        removed += _remove_idle(results, work.parent.name, work.name, work)
+        removed += _remove_idle(results, work, work)
     for half in sorted((results / CACHE / STAGING).glob("*")):
         named = _STAGING.fullmatch(half.name)
         if named:
-            removed += _remove_idle(results, named["stage"], named["key"], half)
+            removed += _remove_idle(results, results / WORK / named["stage"] / named["key"], half)
     return removed + len(delete(results, sorted((results / CACHE).glob(f"*/{DISCARDED}*"))))
 
 
@@ -256,19 +251,15 @@ def _remove_indexes(results: Path, good: set[str]) -> int:
         shown = (read_object_or_none(index / ABOUT) or {}).get("inputs")
         if isinstance(shown, dict) and good.issuperset(shown.values()):
             continue
-        with try_key_lock(index.with_name("index"), without_locks=True) as ours:
-            if ours:
-                removed += len(delete(results, [index]))
-            else:
-                log.warning("%s is being built; run this again when that has ended", index)
+        removed += _remove_idle(results, index.with_name("index"), index)
     return removed
 
 
-def _remove_idle(results: Path, stage: str, key: str, folder: Path) -> int:
-    work = work_folder(results, stage, key)
-    if linked(results, work):
+def _remove_idle(results: Path, guard: Path, folder: Path) -> int:
+    """Remove a folder unless a job holds the lock of ``guard``; returns how many were removed."""
+    if linked(results, guard):
         return 0
-    with try_key_lock(work, without_locks=True) as ours:
+    with try_key_lock(guard, without_locks=True) as ours:
         if not ours:
             log.warning("%s is in use by a job; run this again when the job has ended", folder)
             return 0

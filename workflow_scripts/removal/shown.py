@@ -11,11 +11,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from workflow_scripts.acquisition.annotations.removal_tokens import id_token
 from workflow_scripts.core.artifact import MANIFEST, RUN
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.copies import NETWORKS, read_network
 from workflow_scripts.core.files.names import (
     BROWSE,
@@ -202,11 +201,7 @@ def read_known(results: Path, study: str) -> Known:
         PipelineError: the note is damaged.
     """
     path = note_of(results, study)
-    content = read_note(path, _ADVICE, LARGEST)
-    try:
-        return Known.model_validate(content)
-    except ValidationError:
-        raise PipelineError("damaged note", path, "it has other fields", _ADVICE) from None
+    return Known.model_validate(read_note(path, _ADVICE, LARGEST))
 
 
 def write_known(results: Path, study: str, known: Known) -> None:

@@ -65,8 +65,9 @@ def annotations(job: Job[Annotations]) -> None:
     from workflow_scripts.acquisition.annotations.counting import Filter
     from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
     from workflow_scripts.acquisition.annotations.formats.layout import layout_of
-    from workflow_scripts.acquisition.annotations.own import gather_own, samples_of
-    from workflow_scripts.acquisition.annotations.redcaps import LARGEST_MEMBER, gather
+    from workflow_scripts.acquisition.annotations.formats.several import one_each
+    from workflow_scripts.acquisition.annotations.own import gather, samples_of
+    from workflow_scripts.acquisition.annotations.redcaps import redcaps_samples
     from workflow_scripts.acquisition.annotations.removal_tokens import read_tokens
     from workflow_scripts.core.files.jsonio import pretty
 
@@ -78,14 +79,13 @@ def annotations(job: Job[Annotations]) -> None:
     world = job.inputs("world")
     path = job.input("world").path(".annotations.zip") if world else job.source("annotations")
     layout = layout_of(path, settings.format, settings.table)
-    kept, apart = job.file(".parquet"), job.file(".apart.parquet")
     if layout.format == "redcaps":
-        most = LARGEST_MEMBER, settings.max_caption_chars
-        counts = gather(path, row_filter, *most, kept, apart, settings.choose)
+        samples = one_each(redcaps_samples(path, row_filter), settings.choose)
     else:
         files = SourceFiles(path, job.source_files("annotations"), settings.images)
         samples = samples_of(layout, settings.columns, files, settings.choose)
-        counts = gather_own(path, samples, row_filter, settings.max_caption_chars, kept, apart, job.work)
+    kept, apart = job.file(".parquet"), job.file(".apart.parquet")
+    counts = gather(path, samples, row_filter, settings.max_caption_chars, kept, apart, job.work)
     job.file(".json").write_bytes(pretty(counts))
     job.file(".exclude.json").write_bytes(pretty(sorted(removal)))
     job.rows(counts["rows"], counts["kept"], counts["apart"])

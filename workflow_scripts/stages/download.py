@@ -68,8 +68,8 @@ STAGE = Stage(
     artifact="{shard}",
     packages=("pillow",),
     not_in_key=frozenset(  # how bytes are fetched, not which
-        {"keep", "hosts", "share_of_rate", "max_connections", "attempts", "backoff", "deadline"}
-        | {"user_agent", "contact", "allow_addresses", "connect_to", "min_ok_share"}
+        {"keep", "hosts", "share_of_rate", "attempts", "backoff", "deadline"}
+        | {"contact", "allow_addresses", "connect_to", "min_ok_share"}
     ),
     numbered=True,
     identity=identity,

@@ -15,7 +15,7 @@ from tests.acquisition.pictures import jpeg
 from tests.file_bytes import write_tar
 from workflow_scripts.acquisition.annotations.counting import Filter
 from workflow_scripts.acquisition.annotations.local_image import LocalImage
-from workflow_scripts.acquisition.annotations.own import gather_own, sort_rows
+from workflow_scripts.acquisition.annotations.own import gather, sort_rows
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.acquisition.annotations.rows import ROWS
 from workflow_scripts.core.errors import PipelineError
@@ -40,7 +40,7 @@ def gathered(tmp_path: Path, lines: list[Any], wanted: Filter) -> tuple[dict[str
     folder = pictures(tmp_path / "own", ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "left.jpg"])
     (folder / "t.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     kept, apart = tmp_path / "kept.parquet", tmp_path / "apart.parquet"
-    counts = gather_own(folder, read(folder), wanted, 20, kept, apart, tmp_path)
+    counts = gather(folder, read(folder), wanted, 20, kept, apart, tmp_path)
     return counts, pq.read_table(kept), pq.read_table(apart)
 
 
@@ -64,7 +64,6 @@ def test_every_row_is_kept_or_set_aside_with_a_reason(tmp_path: Path) -> None:
     assert counts["apart"] == Counter(apart["reason"].to_pylist()) == expected
     assert counts["rows"] == counts["kept"] + sum(expected.values()) == 13
     assert counts["truncated"] == 1 and counts["subreddits"] == {"cats": 2, "dogs": 1}
-    assert counts["hosts"] == {"": 2, "a.test": 1} and counts["endings"] == {"jpg": 3}
 
 
 def test_the_order_of_the_source_changes_no_kept_byte(tmp_path: Path) -> None:
@@ -114,7 +113,7 @@ def test_the_removal_list_names_urls_of_images_that_are_files(tmp_path: Path, fo
     form(tmp_path / "own")
     kept, apart = tmp_path / "kept.parquet", tmp_path / "apart.parquet"
     samples = read(tmp_path / "own")
-    gather_own(tmp_path / "own", samples, Filter(None, None, [token(ME)]), 20, kept, apart, tmp_path)
+    gather(tmp_path / "own", samples, Filter(None, None, [token(ME)]), 20, kept, apart, tmp_path)
     assert pq.read_table(kept)["caption"].to_pylist() == ["a dog"]
     rows = pq.read_table(apart).to_pylist()
     assert [(row["reason"], row["caption"]) for row in rows] == [("excluded", None)] * 2

@@ -108,7 +108,6 @@ def test_all_rounds_are_run_if_requested_from_the_start(tmp_path: Path) -> None:
     [
         (State.TOO_LARGE, {"max_bytes": 9}),
         (State.NOAI, {"respect_robots_tag": False}),
-        (State.PLACEHOLDER, {"placeholder_names": ["gone.png"]}),
         (State.BLOCKED_ADDRESS, {"allow_addresses": ["127.0.0.0/8"]}),
     ],
 )

@@ -88,7 +88,7 @@ def test_tar_shards_of_img2dataset(tmp_path: Path) -> None:
     assert downloads.waiting == [URLS[key] for key in KEYS[8:]]
     assert {downloads.done[URLS[key]].width for key in KEYS[:8]} == set(range(60, 68))
     # the index is made once, and again when a shard changes
-    (index,) = (tmp_path / "w" / ".fetched" / ".imports").glob("*.npy")
+    (index,) = (tmp_path / "w" / ".fetched" / ".imports").glob("*.parquet")
     made = index.stat().st_mtime_ns
     assert not any(url.encode() in index.read_bytes() for url in URLS.values())
     brought(tmp_path / "w", settings("img2dataset", source))

@@ -103,10 +103,3 @@ def test_too_few_shards_names_the_number_needed(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"74 rows in 4 groups need 9 shards of about 10, but the config has 8; "):
         made(tmp_path, GROUPS, shards=8)
     made(tmp_path, GROUPS, shards=9)
-
-
-def test_rows_out_of_order_are_refused(tmp_path: Path) -> None:
-    rows = [row("a", 2019, 1), row("b", 2019, 1), row("a", 2019, 2)]
-    pq.write_table(pa.Table.from_pylist(rows, ROWS), tmp_path / "rows.parquet")
-    with pytest.raises(PipelineError, match=r"rows out of order.*a 2019 is not contiguous"):
-        plan(tmp_path / "rows.parquet", 9, 10, "subreddit_year", tmp_path / "plan.parquet")

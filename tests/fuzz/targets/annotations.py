@@ -11,7 +11,8 @@ from tests.acquisition.zips import row
 from tests.fuzz.mutate import TEXTS, json_text, mutate_bytes, mutate_tree
 from tests.fuzz.target import Files, Target
 from workflow_scripts.acquisition.annotations.counting import Filter
-from workflow_scripts.acquisition.annotations.redcaps import gather
+from workflow_scripts.acquisition.annotations.own import gather
+from workflow_scripts.acquisition.annotations.redcaps import redcaps_samples
 
 NAMES = ("annotations/pics_2019.json", "annotations/Pics_2020.json", "annotations/cats_2018.json")
 STRANGE = (
@@ -25,7 +26,6 @@ STRANGE = (
     "annotations/é_2019.json",
     NAMES[0],
 )
-MOST = 4 << 20  # bytes of a member
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
@@ -47,7 +47,8 @@ class Fuzzed(Target):
     def run(self, folder: Path) -> str:
         """As the stage reads it; every row must be kept or counted."""
         wanted = Filter(None, None)
-        counts = gather(folder / "zip", wanted, MOST, 2000, folder / "kept.parquet", folder / "apart.parquet")
+        samples = redcaps_samples(folder / "zip", wanted)
+        counts = gather(folder / "zip", samples, wanted, 2000, folder / "kept", folder / "apart", folder)
         assert counts["rows"] == counts["kept"] + sum(counts["apart"].values())
         return "accepted"
 

@@ -13,7 +13,7 @@ from workflow_scripts.acquisition.annotations.counting import Filter
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.layout import layout_of
-from workflow_scripts.acquisition.annotations.own import gather_own, samples_of
+from workflow_scripts.acquisition.annotations.own import gather, samples_of
 
 PATHS = ("a.jpg", "sub/b.jpg", "../a.jpg", "/etc/passwd", "", "\0", "sub", "c.jpg", "https://a.test/1.jpg")
 
@@ -31,7 +31,7 @@ class Fuzzed(Target):
         source = folder / "in"
         files = SourceFiles(source, None)
         samples = samples_of(layout_of(source), Columns(), files)
-        counts = gather_own(source, samples, Filter(None, None), 1000, folder / "kept", folder / "apart", folder)
+        counts = gather(source, samples, Filter(None, None), 1000, folder / "kept", folder / "apart", folder)
         assert counts["rows"] == counts["kept"] + sum(counts["apart"].values())
         return "accepted"
 

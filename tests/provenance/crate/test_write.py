@@ -120,7 +120,6 @@ def test_a_file_too_large_for_the_crate_is_recorded_by_hash(made: Path, tmp_path
 def test_public_settings_omit_personal_data_and_local_paths() -> None:
     settings = {
         "contact": "me@example.org",
-        "user_agent": "x",
         "connect_to": {"a": "b"},
         "allow_addresses": ["10.0.0.0/8"],
         "at": "/home/somebody/data/redcaps.zip",

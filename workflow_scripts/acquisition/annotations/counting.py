@@ -1,6 +1,5 @@
 """Which annotation rows are used, and their counts; the same for every format."""
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -8,13 +7,12 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, host_of
+from workflow_scripts.acquisition.annotations.rows import ROWS, Apart
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.text_norms import is_blank
 
 APART = ROWS.append(pa.field("reason", pa.string()))
 ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 16_384, 8 << 20  # read and checked together
-_ENDING = re.compile(r"\.([A-Za-z0-9]{1,5})$")
 T = TypeVar("T")
 Row = dict[str, Any]
 
@@ -44,11 +42,11 @@ class Filter:
 
 
 class Counts:
-    """Counts for the annotations' ``.json``: all rows, unused rows by reason, and hosts and so on of the kept ones."""
+    """Counts for the annotations' ``.json``: all rows, unused rows by reason, years and subreddits of kept ones."""
 
     def __init__(self) -> None:
         self._seen, self._truncated, self.rows, self.kept = set[str](), 0, 0, 0
-        names = ("apart", "hosts", "years", "subreddits", "endings")
+        names = ("apart", "years", "subreddits")
         self._counts: dict[str, Counter[str]] = {name: Counter() for name in names}
 
     def add(
@@ -69,19 +67,16 @@ class Counts:
         self._truncated += sum(one for one, why in zip(cut, found, strict=True) if why is None)
         self.rows, self.kept = self.rows + len(rows), self.kept + len(used)
         self._counts["apart"].update(str(reason) for reason in found if reason)
-        self._counts["hosts"].update(host_of(row["url"]) or "" for row in used)
         self._counts["years"].update(str(row["year"]) for row in used)
         self._counts["subreddits"].update(row["subreddit"] for row in used)
-        self._counts["endings"].update(_ending(row["url"]) for row in used)
         unused = [{**row, "reason": str(why)} for row, why in zip(rows, found, strict=True) if why is not None]
         return used, pa.Table.from_pylist(unused, schema=APART)
 
     def summary(self, source: Path, advice: dict[str, str]) -> dict[str, Any]:
         """The counts.
 
-        ``rows``, ``kept``, ``apart`` by reason, and of the kept rows ``hosts``, ``years``, ``subreddits`` and
-        ``endings`` (of the urls' paths, empty for none); ``truncated``, the kept rows whose caption was cut, where
-        there are any.
+        ``rows``, ``kept``, ``apart`` by reason, and of the kept rows ``years`` and ``subreddits``; ``truncated``, the
+        kept rows whose caption was cut, where there are any.
 
         Raises:
             PipelineError: no row is kept; the advice is ``advice`` of the most frequent reason, or of ``""``.
@@ -110,8 +105,3 @@ def batches(
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _ending(url: str) -> str:
-    found = _ENDING.search(url.partition("?")[0].partition("#")[0].rpartition("/")[2])
-    return found[1].lower() if found else ""

@@ -1,4 +1,4 @@
-"""Rows of the user's own captioned images: kept rows in canonical order, and unused rows separately."""
+"""The rows of a source: kept rows in canonical order, and unused rows separately."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,12 +18,11 @@ from workflow_scripts.acquisition.annotations.formats.layout import Choose, Layo
 from workflow_scripts.acquisition.annotations.formats.sample import Sample
 from workflow_scripts.acquisition.annotations.formats.several import of_rows, one_each
 from workflow_scripts.acquisition.annotations.formats.sidecars import sidecar_samples
-from workflow_scripts.acquisition.annotations.formats.tables import table_samples
+from workflow_scripts.acquisition.annotations.formats.tables import table_samples, without_row
 from workflow_scripts.acquisition.annotations.formats.webdataset import webdataset_samples
 from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, is_cut, is_listed, read_row, removed
 from workflow_scripts.core.files.tables import TableWriter
 
-NO_YEAR = 0  # of rows without created_utc
 ROWS_AT_ONCE = 65_536  # written as one row group
 SORTED_AT_ONCE = 1 << 20  # rows that are sorted in memory
 ORDER = ("subreddit", "year", "image_id")
@@ -41,7 +40,7 @@ ADVICE = {
 
 
 def samples_of(layout: Layout, columns: Columns, files: SourceFiles, choose: Choose | None = None) -> Iterator[Sample]:
-    """The samples of a source other than a RedCaps zip, in the order of its files.
+    """The samples of a source other than a RedCaps zip: its rows, then one without caption for each other image in it.
 
     Args:
         choose: which of several captions of an image are used; None: the first, and a text file has one.
@@ -49,23 +48,26 @@ def samples_of(layout: Layout, columns: Columns, files: SourceFiles, choose: Cho
     Raises:
         PipelineError: it can't be read, or lacks what its format needs.
     """
-    lines = choose is not None
+    yield from one_each(_samples(layout, columns, files, choose), choose)
+    if layout.format != "folder":  # where each image is a row already
+        yield from without_row(files)
+
+
+def _samples(layout: Layout, columns: Columns, files: SourceFiles, choose: Choose | None) -> Iterator[Sample]:
+    path, lines = layout.table, choose is not None
     if layout.format == "webdataset":
-        return one_each(webdataset_samples(layout.tars, columns, files, lines), choose)
-    if layout.table is None:
-        return one_each(sidecar_samples(files, lines), choose)
-    path, prefix = layout.table, rows_at(layout.table, columns) if layout.format == "coco" else ""
+        return webdataset_samples(layout.tars, columns, files, lines)
+    if path is None:
+        return sidecar_samples(files, lines)
+    if layout.format == "table":
+        return of_rows(lambda: table_samples(path, columns, files), choose)
+    prefix = rows_at(path, columns)
     if prefix is None:
-        return one_each(coco_samples(path, columns, files, choose), choose)
-
-    def read() -> Iterator[Sample]:
-        files.used.clear()
-        return row_samples(path, prefix, columns, files) if prefix else table_samples(path, columns, files)
-
-    return one_each(of_rows(read, choose), choose)
+        return coco_samples(path, columns, files, choose)
+    return of_rows(lambda: row_samples(path, prefix, columns, files), choose)
 
 
-def gather_own(
+def gather(
     source: Path, samples: Iterable[Sample], wanted: Filter, max_chars: int, kept: Path, apart: Path, work: Path
 ) -> dict[str, Any]:
     """Write the kept rows to ``kept`` (sorted by subreddit, year, image_id) and the others to ``apart``, as read.
@@ -81,7 +83,7 @@ def gather_own(
         Counts: see :meth:`workflow_scripts.acquisition.annotations.counting.Counts.summary`.
 
     Raises:
-        PipelineError: as :func:`samples_of`, or no row is kept.
+        PipelineError: the samples can't be read, or no row is kept.
     """
     counts, unsorted = Counts(), work / "unsorted.parquet"
     with TableWriter(unsorted, ROWS) as keep, TableWriter(apart, APART) as other:
@@ -92,6 +94,7 @@ def gather_own(
             keep.write(pa.Table.from_pylist(used, schema=ROWS))
             other.write(unused)
     summary = counts.summary(source, ADVICE)
+    del counts  # all ids
     sort_rows(unsorted, kept)
     return summary
 
@@ -99,7 +102,7 @@ def gather_own(
 def judged(sample: Sample, wanted: Filter, max_chars: int) -> tuple[dict[str, Any], Apart | None]:
     """The row of a sample, and the reason why it is not used, if any; repeated ids are checked elsewhere."""
     url = None if sample.image is None else sample.image.url
-    row, reason = read_row(sample.raw, sample.group, NO_YEAR, max_chars, url)
+    row, reason = read_row(sample.raw, sample.group, sample.year, max_chars, url)
     if wanted.removal and is_listed(row, wanted.removal, sample.given_url):
         return removed(row, sample.given_url), Apart.EXCLUDED
     return row, sample.unfit or reason or wanted.reason(row)

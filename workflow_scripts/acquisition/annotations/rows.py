@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from workflow_scripts.acquisition.annotations.json_reader import Oversized
 from workflow_scripts.acquisition.annotations.removal_tokens import IMAGE_ID, id_token, url_token
 
 ROWS = pa.schema(
@@ -24,6 +23,7 @@ ROWS = pa.schema(
         ("permalink", pa.string()),
     ]
 )
+LARGEST_ROW = 1 << 20  # characters of a row of a table, or bytes of a file with a caption; rows of RedCaps have 500
 FIRST_YEAR, LAST_YEAR = 2005, 2100  # Reddit started in 2005; other time stamps are invalid
 FIRST_SECOND, END = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (FIRST_YEAR, LAST_YEAR + 1))
 CAPTIONS = ("caption", "raw_caption")
@@ -87,8 +87,6 @@ def read_row(
     ``local_url`` is the URL of an image in the source and replaces the row's own URL.
     """
     row: dict[str, Any] = {"subreddit": subreddit, "year": file_year, "created_utc": None}
-    if isinstance(raw, Oversized):
-        return {**row, **dict.fromkeys(TEXTS)}, Apart.OVERSIZED_ROW
     if not isinstance(raw, dict):
         return {**row, **dict.fromkeys(TEXTS)}, Apart.MALFORMED_ROW
     malformed = False

@@ -2,10 +2,10 @@
 
 import gzip
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +16,6 @@ from workflow_scripts.acquisition.states import State
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.stats.intervals import LEVEL, wilson
 
-GROUPS = ("host", "subreddit", "year")
 COLUMNS = ["key", "url", "subreddit", "year", "state", "http_status"]
 ROT = pa.schema(
     [
@@ -29,7 +28,17 @@ ROT = pa.schema(
         ("high", pa.float64()),
     ]
 )
-Counts = dict[str, Counter[str]]
+T = TypeVar("T")
+
+
+class Row(NamedTuple):
+    """What is counted of a row."""
+
+    host: str
+    subreddit: str
+    year: int
+    state: str
+    http_status: int | None
 
 
 @dataclass
@@ -37,18 +46,19 @@ class Tally:
     """Rows of download shards, counted.
 
     Attributes:
-        states: rows by state.
-        codes: HTTP codes by state, of rows without an image.
-        groups: for host, subreddit and year: states of each.
-        host_years: states by host and year.
+        rows: number of rows by host, subreddit, year, state and HTTP code.
         kept: ids of the rows with an image, a piece for each shard.
     """
 
-    states: Counter[str] = field(default_factory=Counter)
-    codes: Counts = field(default_factory=dict)
-    groups: dict[str, Counts] = field(default_factory=lambda: {name: {} for name in GROUPS})
-    host_years: dict[tuple[str, int], Counter[str]] = field(default_factory=dict)
+    rows: Counter[Row] = field(default_factory=Counter)
     kept: list[pa.ChunkedArray] = field(default_factory=list)
+
+    def by(self, of: Callable[[Row], T]) -> dict[T, Counter[str]]:
+        """Rows by state, of each value of a function of the row."""
+        found: dict[T, Counter[str]] = {}
+        for row, count in self.rows.items():
+            found.setdefault(of(row), Counter())[row.state] += count
+        return found
 
     def kept_ids(self) -> pa.ChunkedArray:
         """Ids of all rows with an image, sorted."""
@@ -62,15 +72,8 @@ def count_shards(tables: Iterable[Path]) -> Tally:
     for path in tables:
         table = pq.read_table(path, columns=COLUMNS)
         tally.kept.append(table["key"].filter(pc.equal(table["state"], str(State.OK))))
-        for row in table.drop_columns(["key"]).to_pylist():
-            state, host = row["state"], host_of(row["url"]) or ""
-            tally.states[state] += 1
-            if state != State.OK and row["http_status"] is not None:
-                tally.codes.setdefault(state, Counter())[str(row["http_status"])] += 1
-            of = {"host": host, "subreddit": row["subreddit"], "year": str(row["year"])}
-            for name in GROUPS:
-                tally.groups[name].setdefault(of[name], Counter())[state] += 1
-            tally.host_years.setdefault((host, row["year"]), Counter())[state] += 1
+        urls, *columns = (table[name].to_pylist() for name in ("url", *Row._fields[1:]))
+        tally.rows.update(map(Row, (host_of(url) or "" for url in urls), *columns))
     return tally
 
 
@@ -87,7 +90,12 @@ def card(annotations: Mapping[str, Any], tally: Tally) -> dict[str, Any]:
     Raises:
         PipelineError: the shards do not contain exactly the kept annotation rows.
     """
-    states = tally.states
+    states: Counter[str] = Counter()
+    codes: dict[str, Counter[str]] = {}
+    for row, count in tally.rows.items():
+        states[row.state] += count
+        if row.state != State.OK and row.http_status is not None:
+            codes.setdefault(row.state, Counter())[str(row.http_status)] += count
     if states.total() != annotations["kept"]:
         value = f"{states.total()} rows in shards, {annotations['kept']} kept annotation rows"
         raise PipelineError("rows unaccounted for", "data_card", value, "give exactly the shards of one plan")
@@ -96,22 +104,25 @@ def card(annotations: Mapping[str, Any], tally: Tally) -> dict[str, Any]:
         "rows": annotations["rows"],
         "states": dict(sorted(everything.items())),
         **({"truncated": annotations["truncated"]} if "truncated" in annotations else {}),
-        "http_status": {state: dict(sorted(count.items())) for state, count in sorted(tally.codes.items())},
+        "http_status": {state: dict(sorted(count.items())) for state, count in sorted(codes.items())},
         "kept": _share(states) | {"confidence": LEVEL},
-        **{name: _shares(tally.groups[name]) for name in GROUPS},
+        "host": _shares(tally.by(lambda row: row.host)),
+        "subreddit": _shares(tally.by(lambda row: row.subreddit)),
+        "year": _shares(tally.by(lambda row: str(row.year))),
     }
 
 
 def link_rot(tally: Tally) -> pa.Table:
     """Share of requested URLs that returned an image, by host and year of the post, with interval: see :data:`ROT`."""
-    rows = [{"host": host, "year": year, **_share(states)} for (host, year), states in sorted(tally.host_years.items())]
+    groups = tally.by(lambda row: (row.host, row.year))
+    rows = [{"host": host, "year": year, **_share(states)} for (host, year), states in sorted(groups.items())]
     return pa.Table.from_pylist(rows, schema=ROT)
 
 
 def _shares(groups: Mapping[str, Counter[str]]) -> dict[str, Any]:
-    ends: Sequence[tuple[str, Counter[str]]] = sorted(groups.items())
     return {
-        name: _share(states) | {"confidence": LEVEL, "states": dict(sorted(states.items()))} for name, states in ends
+        name: _share(states) | {"confidence": LEVEL, "states": dict(sorted(states.items()))}
+        for name, states in sorted(groups.items())
     }
 
 

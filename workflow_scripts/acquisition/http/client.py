@@ -25,6 +25,10 @@ from workflow_scripts.core.errors import PipelineError
 BUFFER = 1 << 18  # bytes per connection that are buffered before the sender is paused
 MAX_WAIT = 300.0  # seconds of a pause, whether from Retry-After or backoff
 MAX_REDIRECTS = 5  # per request
+MAX_BODIES = 64  # in memory at a time, of all hosts together
+PRODUCT = "faithful-pairs"
+USER_AGENT = f"{PRODUCT}/0.1 (image downloader for research)"
+PLACEHOLDERS = ("removed.png", "photo_unavailable.png", "photo_unavailable.gif")  # served for removed images
 DRAIN = 65_536  # bytes of an error page that are read so that the connection can be reused
 LOCAL_FAULTS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -72,12 +76,11 @@ class Client:
         policies = {name: Policy(one.rate, one.connections) for name, one in settings.hosts.items()}
         divided = settings.share_of_rate
         self.gates = Gates(policies, None if divided else budgets, divided or 1)
-        self._agent = settings.user_agent.partition("/")[0].strip().lower()
-        self._bodies = asyncio.Semaphore(settings.max_connections)
+        self._bodies = asyncio.Semaphore(MAX_BODIES)
 
     async def __aenter__(self) -> "Client":
         contact = self._settings.contact
-        agent = self._settings.user_agent + (f" (+{contact})" if contact else "")
+        agent = USER_AGENT + (f" (+{contact})" if contact else "")
         connector = _Connector(
             limit=0,  # the gates count connections
             resolver=SafeResolver(self._addresses),
@@ -106,7 +109,7 @@ class Client:
 
     @asynccontextmanager
     async def answer(self, url: str) -> AsyncIterator[Answer]:
-        """One attempt at ``url``, redirects followed. At most ``max_connections`` of these blocks hold a body."""
+        """One attempt at ``url``, redirects followed. At most :data:`MAX_BODIES` of these blocks hold a body."""
         started, clock = time.time(), time.monotonic()
         current, hops = _parse(url), 0
         while True:
@@ -135,7 +138,7 @@ class Client:
         """The state of an attempt that needs no (further) request, or None."""
         if url is None:
             return State.BAD_URL
-        if url.name in self._settings.placeholder_names:
+        if url.name in PLACEHOLDERS:
             return State.PLACEHOLDER
         return State.REDIRECT_LOOP if hops > MAX_REDIRECTS else None
 
@@ -154,7 +157,7 @@ class Client:
         status = response.status
         if status == 200:
             rules = response.headers.getall("X-Robots-Tag", [])
-            if self._settings.respect_robots_tag and forbids_ai(rules, self._agent):
+            if self._settings.respect_robots_tag and forbids_ai(rules, PRODUCT):
                 response.close()
                 return Answer(State.NOAI, 200)
             return await self._body(response)

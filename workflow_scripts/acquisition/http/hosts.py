@@ -201,12 +201,10 @@ class Gate:
 
     Attributes:
         policy: limits of this process.
-        passed: number of requests made.
     """
 
     def __init__(self, policy: Policy, budget: Budget) -> None:
-        self.policy, self.passed = policy, 0
-        self._budget = budget
+        self.policy, self._budget = policy, budget
         self._turn, self._given, self._taken_again = asyncio.Lock(), asyncio.Event(), 0
 
     async def refused(self, seconds: float) -> None:
@@ -221,7 +219,6 @@ class Gate:
         """
         async with self._turn:  # one waits at a time, so that jobs that share a budget take turns
             slot = await self._admitted(room)
-        self.passed += 1
         try:
             yield
         finally:
@@ -321,10 +318,6 @@ class Gates:
             self._budgets.append(budget)
             self._gates[group] = Gate(policy, budget)
         return self._gates[group]
-
-    def passed(self) -> dict[str, int]:
-        """Number of requests made through each gate."""
-        return {group: gate.passed for group, gate in self._gates.items()}
 
     def close(self) -> None:
         """Release all shared budgets."""

@@ -32,7 +32,7 @@ UPRIGHT = {
 }
 # Raise it, and the download stage's format, when the same fetched bytes would give other stored bytes.
 PREPARATION = 3
-BY_SETTINGS = frozenset({State.PLACEHOLDER, State.TOO_LARGE, State.NOAI, State.BLOCKED_ADDRESS})
+BY_SETTINGS = frozenset({State.TOO_LARGE, State.NOAI, State.BLOCKED_ADDRESS})
 """Failures that other settings may turn into images: they are requested again when the settings below differ."""
 
 
@@ -206,5 +206,5 @@ def preparation_of(settings: Download) -> str:
 
 def policy_of(settings: Download) -> str:
     """Name of the settings that failures of :data:`BY_SETTINGS` follow from."""
-    names = ("max_bytes", "placeholder_names", "respect_robots_tag", "allow_addresses")
+    names = ("max_bytes", "respect_robots_tag", "allow_addresses")
     return digest({name: getattr(settings, name) for name in names})[:16]

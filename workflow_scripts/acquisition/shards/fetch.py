@@ -4,9 +4,7 @@ import asyncio
 import gc
 import math
 import os
-import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from typing import Any
 
 import uvloop
 
-from workflow_scripts.acquisition.http.client import MAX_WAIT, Answer, Client
+from workflow_scripts.acquisition.http.client import MAX_BODIES, MAX_WAIT, Answer, Client
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.shards.download_state import DownloadState
 from workflow_scripts.acquisition.states import RETRYABLE, State
@@ -24,10 +22,7 @@ from workflow_scripts.core.runtime.progress import Ticker
 from workflow_scripts.stats.seeds import derive
 
 SECONDS_BETWEEN_LOOKS = 2.0  # interval of progress updates while nothing finishes
-MOST_THREADS = 1024  # of libuv
 BACKING_OFF = 32  # URLs per host that may wait for a retry without delaying first attempts of others
-SECONDS_PER_RATE = 10.0  # minimum time over which a host's rate is measured
-HOSTS_NAMED = 4
 OK_WINDOW = 200  # latest rows of which min_ok_share must be ok
 
 
@@ -51,7 +46,7 @@ def fetch(
         PipelineError: the share of successes fell below ``min_ok_share``, or this machine ran out of a resource.
     """
     # uvloop resolves names in half of these threads; with its default of four, a few dead names would block all others.
-    os.environ.setdefault("UV_THREADPOOL_SIZE", str(min(MOST_THREADS, 2 * settings.max_connections)))
+    os.environ.setdefault("UV_THREADPOOL_SIZE", str(2 * MAX_BODIES))
     gc.freeze()  # loaded objects stay; scanning them repeatedly would take a tenth of the time
     try:
         more = True
@@ -73,7 +68,7 @@ class _Fetch:
     async def run(self, urls: list[str]) -> None:
         with ThreadPoolExecutor(self._workers, "decode") as self._pool:
             async with Client(self._settings, self._connect_to, self._budgets) as self._client:
-                self._monitor = Monitor(self._settings.min_ok_share, OK_WINDOW, self._client.gates.passed)
+                self._monitor = Monitor(self._settings.min_ok_share, OK_WINDOW)
                 with Ticker("download", len(urls), self._monitor.note) as self._ticker:
                     try:
                         await self._all(urls)
@@ -158,13 +153,11 @@ class Monitor:
     Args:
         min_ok_share: :meth:`ended` raises if the share of ok rows among the last ``window`` falls below this.
         window: number of latest rows to consider.
-        passed: returns the number of requests so far by host.
     """
 
-    def __init__(self, min_ok_share: float, window: int, passed: Callable[[], Mapping[str, int]]) -> None:
-        self._least, self._recent, self._passed = min_ok_share, deque[tuple[str, State]](maxlen=window), passed
+    def __init__(self, min_ok_share: float, window: int) -> None:
+        self._least, self._recent = min_ok_share, deque[tuple[str, State]](maxlen=window)
         self._recent_ok = self._ok = self._ended = 0
-        self._since, self._counts, self._rates = time.monotonic(), dict(passed()), dict[str, float]()
 
     def ended(self, host: str, state: State, again: bool = False) -> None:
         """Count a finished row of ``host``.
@@ -201,12 +194,5 @@ class Monitor:
         return PipelineError("too few images received", "download", value, advice)
 
     def note(self) -> str:
-        """Share of ok rows, and the hosts' current rates: ``81% ok, i.redd.it 19.8/s, i.imgur.com 4.9/s``."""
-        now, counts = time.monotonic(), dict(self._passed())
-        if now - self._since >= SECONDS_PER_RATE or not self._rates:
-            seconds = max(now - self._since, 1e-9)
-            self._rates = {host: (count - self._counts.get(host, 0)) / seconds for host, count in counts.items()}
-            self._since, self._counts = now, counts
-        busiest = sorted(self._rates.items(), key=lambda one: (-one[1], one[0]))[:HOSTS_NAMED]
-        share = f"{self._ok / self._ended:.0%} ok" if self._ended else "none ended"
-        return ", ".join([share, *(f"{host} {rate:.1f}/s" for host, rate in busiest)])
+        """Share of ok rows: ``81% ok``."""
+        return f"{self._ok / self._ended:.0%} ok" if self._ended else "none ended"

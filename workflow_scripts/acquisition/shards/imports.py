@@ -1,23 +1,22 @@
 """Imports existing images into the store as if they had been fetched.
 
 They are in the annotation source itself, or another tool downloaded them before. Of img2dataset's shards, an index by
-URL is kept in ``results/.fetched/.imports`` as one sorted array, and rebuilt when a shard's stamp changes. It holds
-hashes of URLs, not URLs.
+URL is kept in ``results/.fetched/.imports``, and rebuilt when a shard's stamp changes. It holds hashes of URLs, not
+URLs.
 """
 
-import hashlib
 import json
 import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
-from operator import itemgetter
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from workflow_scripts.acquisition.annotations.local_image import parse_local
 from workflow_scripts.acquisition.settings import Download, Import
@@ -35,8 +34,8 @@ from workflow_scripts.core.inputs import stamp_of
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.threads import in_threads
 
-# 16 bytes of the url's sha256; number of the tar, and the image's offset and size in it.
-ENTRY = np.dtype([("high", "<u8"), ("low", "<u8"), ("file", "<u4"), ("at", "<i8"), ("size", "<i8")])
+# The first 16 bytes of the URL's sha256; number of the tar, and the image's offset and size in it.
+ENTRY = pa.schema([("url", pa.binary()), ("file", pa.int32()), ("at", pa.int64()), ("size", pa.int64())])
 IMAGES = ("jpg", "jpeg", "png", "webp")
 MAX_JSON = 1 << 20  # bytes of a sample's description
 UNREADABLE, ADVICE = "unreadable shard to import", "fetch that shard again with img2dataset, or move it away"
@@ -127,11 +126,6 @@ def _file(path: Path, max_bytes: int) -> bytes:
     return data if len(data) <= max_bytes else b""
 
 
-def _hash(url: str) -> tuple[int, int]:
-    whole = hashlib.sha256(url.encode(errors="surrogatepass")).digest()
-    return int.from_bytes(whole[:8]), int.from_bytes(whole[8:16])
-
-
 class ImportIndex:
     """The images of the img2dataset shards below ``folder``.
 
@@ -144,50 +138,45 @@ class ImportIndex:
         self._max_bytes = max_bytes
         stamps = [[path.name, *stamp_of(path.stat())] for path in self._files]
         name = digest({"folder": str(folder.resolve()), "files": stamps})[:32]
-        path = results / FETCHED / ".imports" / f"{name}.npy"
-        if not path.exists():
-            with key_lock(path):
-                if not path.exists():
-                    self._make(folder, path)
-        self._entries = np.load(path, mmap_mode="r", allow_pickle=False)
+        self._index = results / FETCHED / ".imports" / f"{name}.parquet"
+        if not self._index.exists():
+            with key_lock(self._index):
+                if not self._index.exists():
+                    self._make(folder)
 
-    def _make(self, folder: Path, path: Path) -> None:
+    def _make(self, folder: Path) -> None:
         log.info("indexing %d files of %s", len(self._files), folder)
-        parts = [
-            np.array([(*_hash(url), number, at, size) for url, at, size in self._urls(number)], dtype=ENTRY)
-            for number in range(len(self._files))
-        ]
-        entries = np.concatenate(parts) if parts else np.empty(0, ENTRY)
-        if not len(entries):
+        parts = [ENTRY.empty_table()]
+        for number, path in enumerate(self._files):
+            with readable(UNREADABLE, path, ADVICE):
+                entries = [
+                    {"url": _hash(url), "file": number, "at": at, "size": size} for url, at, size in _in_tar(path)
+                ]
+            parts.append(pa.Table.from_pylist(entries, schema=ENTRY))
+        table = pa.concat_tables(parts)
+        if not len(table):
             raise PipelineError(
                 "no images to import", folder, f"{len(self._files)} shards", "give img2dataset's folder"
             )
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        part = self._index.with_name(f".{self._index.name}.{os.getpid()}.part")
         with open(part, "wb", opener=open_plain) as stream:
-            np.save(stream, entries[np.lexsort((entries["low"], entries["high"]))], allow_pickle=False)
-        move_atomic(part, path)
-
-    def _urls(self, number: int) -> Iterator[tuple[str, int, int]]:
-        with readable(UNREADABLE, self._files[number], ADVICE):
-            yield from _in_tar(self._files[number])
+            pq.write_table(table, stream, compression="zstd")
+        move_atomic(part, self._index)
 
     def images(self, urls: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The images of those of ``urls`` that exist here, shard by shard; oversized ones are left out."""
-        for url, number, at, size in sorted(chain.from_iterable(map(self._entries_of, urls)), key=itemgetter(1, 2)):
-            if 0 < size <= self._max_bytes:
-                with readable(UNREADABLE, self._files[number], ADVICE), open(self._files[number], "rb") as stream:
-                    data = os.pread(stream.fileno(), size, at)
+        wanted = {_hash(url): url for url in urls}
+        is_wanted = pc.field("url").isin(pa.array(list(wanted), pa.binary()))
+        for entry in pq.read_table(self._index, filters=is_wanted).to_pylist():
+            url, path = wanted.pop(entry["url"], None), self._files[entry["file"]]
+            if url is not None and 0 < entry["size"] <= self._max_bytes:
+                with readable(UNREADABLE, path, ADVICE), open(path, "rb") as stream:
+                    data = os.pread(stream.fileno(), entry["size"], entry["at"])
                 yield url, data
 
-    def _entries_of(self, url: str) -> list[tuple[str, int, int, int]]:
-        """A list with the first entry of a URL; empty if there is none."""
-        high, low = _hash(url)
-        high_column = self._entries["high"]
-        first, last = (int(np.searchsorted(high_column, np.uint64(high), side)) for side in ("left", "right"))
-        for entry in self._entries[first:last]:
-            if int(entry["low"]) == low:
-                return [(url, int(entry["file"]), int(entry["at"]), int(entry["size"]))]
-        return []
+
+def _hash(url: str) -> bytes:
+    return sha256(url.encode(errors="surrogatepass")).digest()[:16]
 
 
 def _in_tar(path: Path) -> Iterator[tuple[str, int, int]]:

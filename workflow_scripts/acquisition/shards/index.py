@@ -1,5 +1,6 @@
 """The image index: the location of every stored image, in one table over all shards."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,19 +38,17 @@ def index(shards: Sequence[tuple[int, Path]], out: Path) -> tuple[int, dict[str,
     Raises:
         PipelineError: no shard contains an image.
     """
-    lost: dict[str, int] = {}
+    lost = Counter[str]()
     with TableWriter(out, INDEX) as writer:
         for shard, path in shards:
             table = pq.read_table(path, columns=[*COLUMNS, "state"])
-            for count in table["state"].value_counts().to_pylist():
-                if count["values"] != State.OK:
-                    lost[count["values"]] = lost.get(count["values"], 0) + count["counts"]
+            lost.update(state for state in table["state"].to_pylist() if state != State.OK)
             stored = table.filter(pc.equal(table["state"], str(State.OK))).select(COLUMNS)
             numbers = pa.array(np.full(len(stored), shard, dtype=np.int32))
             stored = stored.rename_columns(["size" if name == "bytes" else name for name in COLUMNS])
             writer.write(stored.append_column("shard", numbers).select(INDEX.names))
         if writer.rows == 0:
-            value = f"0 of {sum(lost.values())} rows ({lost})"
+            value = f"0 of {sum(lost.values())} rows ({dict(lost)})"
             advice = "see the download shards' tables for the reasons; check network, hosts and connect_to"
             raise PipelineError("no images", "download", value, advice)
         return writer.rows, lost

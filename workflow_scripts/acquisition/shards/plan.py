@@ -84,16 +84,7 @@ def _groups(rows: Path, group: str) -> list[tuple[tuple[str, int], int]]:
         for name, rows_of_it in groupby(zip(*(column.to_pylist() for column in batch.columns), strict=True)):
             before = found.pop()[1] if found and found[-1][0] == name else 0
             found.append((name, before + sum(1 for _ in rows_of_it)))
-    _check_sorted(rows, found)
     return found
-
-
-def _check_sorted(rows: Path, found: list[tuple[tuple[str, int], int]]) -> None:
-    names = [name for name, _ in found]
-    if len(set(names)) < len(names):
-        repeated = next(name for name in names if names.count(name) > 1)
-        advice = "recompute the annotations; their rows must be sorted by subreddit and year"
-        raise PipelineError("rows out of order", rows, f"{repeated[0]} {repeated[1]} is not contiguous", advice)
 
 
 def _dealt(table: pa.Table, shards: int) -> Iterator[pa.Table]:

@@ -2,23 +2,37 @@
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from workflow_scripts.acquisition.states import IMPORTED, RETRYABLE, State
 
 FINAL_CODES = frozenset({404, 410, 451})  # status codes for images that were removed permanently
-
 _HEAD = b'{"url":"'
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _string = json.JSONDecoder().raw_decode
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_FORMAT = re.compile(r"[a-z]{0,8}")
-_LARGEST, _LATEST = 1 << 60, 1e11  # bytes; seconds since 1970
-_ENDS = frozenset({*State, IMPORTED})  # states of an attempt
-# Fields of an attempt, and the largest value of each count: those of the table of attempts.
-_COUNTS = {"attempt": 2**31 - 1, "round": 2**15 - 1, "read": _LARGEST}
-_ATTEMPT = frozenset({*_COUNTS, "started", "seconds", "state", "http_status"})
+
+# The largest values are those of the columns of the tables.
+Size = Annotated[int, Field(ge=0, le=1 << 60)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+Short = Annotated[int, Field(ge=0, lt=2**15)]
+Seconds = Annotated[float, Field(ge=0, lt=1e11)]
+
+
+class Attempt(BaseModel):
+    """A request, as lines hold it."""
+
+    model_config = _STRICT
+
+    attempt: Count = 0
+    round: Short = 0
+    started: Seconds = 0.0
+    seconds: Seconds = 0.0
+    state: Annotated[str, Field(pattern=f"^({'|'.join([*State, IMPORTED])})$")]
+    http_status: Short | None = None
+    read: Size
 
 
 @dataclass(frozen=True)
@@ -35,20 +49,22 @@ class Record:
         width, height, format: properties of prepared bytes.
     """
 
+    __pydantic_config__ = _STRICT
+
     url: str
     state: State
-    http_status: int | None
+    http_status: Short | None
     attempts: list[dict[str, Any]] = field(default_factory=list)
-    round: int = 1
-    finished: float = 0.0
+    round: Short = 1
+    finished: Seconds = 0.0
     preparation: str = ""
     policy: str = ""
-    offset: int = 0
-    size: int = 0
-    sha256: str = ""
-    width: int = 0
-    height: int = 0
-    format: str = ""
+    offset: Size = 0
+    size: Size = 0
+    sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
+    width: Count = 0
+    height: Count = 0
+    format: Annotated[str, Field(pattern="^[a-z]{0,8}$")] = ""
 
     @property
     def may_pass(self) -> bool:
@@ -86,47 +102,11 @@ def from_line(line: bytes) -> Record | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        record = Record(**json.loads(line))
-        record = replace(record, state=State(record.state))
-        return record if _is_sound(record) and all(map(_is_attempt, record.attempts)) else None
-    except (ValueError, TypeError, RecursionError):
+        record = _RECORD.validate_json(line)
+        _ATTEMPTS.validate_python(record.attempts)
+    except ValidationError:
         return None
+    return record if bool(record.size) == (record.state is State.OK) == bool(record.sha256) else None
 
 
-def _is_sound(record: Record) -> bool:
-    """Whether the fields have types and values that a download writes; TypeError for some that have not."""
-    return (
-        all(isinstance(text, str) for text in (record.url, record.preparation, record.policy))
-        and isinstance(record.attempts, list)
-        and _is_status(record.http_status)
-        and _is_count(record.round, _COUNTS["round"])
-        and _is_time(record.finished)
-        and all(_is_count(one, _LARGEST) for one in (record.offset, record.size))
-        and all(_is_count(one, 2**31 - 1) for one in (record.width, record.height))
-        and _FORMAT.fullmatch(record.format) is not None
-        and bool(record.size) == (record.state is State.OK)
-        and (_SHA256.fullmatch(record.sha256) is not None if record.size else record.sha256 == "")
-    )
-
-
-def _is_attempt(one: object) -> bool:
-    return (
-        isinstance(one, dict)
-        and {"state", "read"} <= one.keys() <= _ATTEMPT
-        and one["state"] in _ENDS
-        and _is_status(one.get("http_status"))
-        and all(_is_count(one.get(name, 0), most) for name, most in _COUNTS.items())
-        and all(_is_time(one.get(name, 0)) for name in ("started", "seconds"))
-    )
-
-
-def _is_status(value: object) -> bool:
-    return value is None or _is_count(value, 2**15 - 1)
-
-
-def _is_count(value: object, most: int) -> bool:
-    return type(value) is int and 0 <= value <= most
-
-
-def _is_time(value: object) -> bool:
-    return type(value) in (int, float) and 0 <= value < _LATEST  # type: ignore[operator]
+_RECORD, _ATTEMPTS = TypeAdapter(Record), TypeAdapter(list[Attempt])

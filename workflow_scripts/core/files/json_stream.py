@@ -7,6 +7,7 @@ import numpy as np
 
 PIECE = 1 << 20  # bytes that are parsed at a time
 DEEPEST = 100  # levels of nesting; the parser keeps the whole path to each
+ROW_LEVEL = 2  # levels around a row: rows are members of a list in an object
 _QUOTE = ord('"')
 _OTHERS = bytes(set(range(256)) - set(b'"[]{}'))
 _STEPS = np.zeros(256, np.int8)
@@ -16,8 +17,8 @@ _STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
 class BoundedStream:
     """A stream that refuses what needs quadratic time or memory.
 
-    The parser restarts on each piece of a huge string, and keeps the path of each level of nesting. A byte order mark
-    is skipped.
+    The parser restarts on each piece of a huge string, keeps the path of each level of nesting, and builds whole rows.
+    A byte order mark is skipped.
 
     Args:
         stream: at its start.
@@ -30,7 +31,7 @@ class BoundedStream:
         self._depth, self._quoted, self._rest = 0, 0, b""  # after the latest piece; rest: the start of an escape
 
     def read(self, size: int) -> bytes:
-        """The next ``size`` bytes. Raises ValueError if a whole piece lies within one value, or nesting is too deep."""
+        """The next ``size`` bytes. Raises ValueError if a whole piece lies within a row, or nesting is too deep."""
         piece = self._stream.read(size)
         if len(piece) == PIECE and b'"' not in piece.replace(b'\\"', b""):
             raise ValueError(f"more than {PIECE} bytes without a quotation mark")
@@ -45,5 +46,7 @@ class BoundedStream:
         depths = self._depth + np.cumsum(np.where(quoted, 0, _STEPS[signs]))
         if depths.max(initial=0) > DEEPEST:
             raise ValueError(f"nested more than {DEEPEST} levels deep")
+        if len(piece) == PIECE and depths.min(initial=DEEPEST) > ROW_LEVEL:
+            raise ValueError(f"a row of more than {PIECE} bytes")
         if len(signs):
             self._quoted, self._depth = int(quoted[-1]), int(depths[-1])

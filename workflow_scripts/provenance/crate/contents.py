@@ -16,7 +16,7 @@ versions, when, and at what cost. `manifests/` holds the manifest of every artif
 `Snakefile` and `rules/` the workflow. What is not here is named by its sha256.
 """
 # Whose they are or where they ran; and who asked to be taken out, by hashes that anyone with the annotations can match.
-PRIVATE_SETTINGS = frozenset({"contact", "user_agent", "connect_to", "allow_addresses", "exclude"})
+PRIVATE_SETTINGS = frozenset({"contact", "connect_to", "allow_addresses", "exclude"})
 # Stage -> suffixes of the files of which a crate may hold copies -> whether it does so at any size.
 Published = Mapping[str, Mapping[str, bool]]
 _RULES = re.compile(r"rules/[^/]+\.smk")

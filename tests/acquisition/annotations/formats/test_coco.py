@@ -13,7 +13,7 @@ def annotation(number: object, image: object, caption: object = "words") -> dict
     return {"id": number, "image_id": image, "caption": caption}
 
 
-def test_the_lowest_annotation_id_is_the_caption(tmp_path: Path) -> None:
+def test_the_first_annotation_that_is_not_blank_is_the_caption(tmp_path: Path) -> None:
     folder = pictures(
         tmp_path / "own", ["train/1.jpg", "train/2.jpg", "train/left.jpg", "val/3.jpg", "train/again.jpg"]
     )
@@ -28,12 +28,12 @@ def test_the_lowest_annotation_id_is_the_caption(tmp_path: Path) -> None:
         "no image",
     ]
     notes = [
-        annotation(5, 1, "later"),
+        annotation(5, 1, " "),
         annotation(3, 1, "first"),
         annotation(4, 2, "of two"),
-        annotation(3, 1, "same id"),
+        annotation(2, 1, "later"),
         annotation(6, 99, "of nothing"),
-        annotation(None, 1),
+        annotation(None, None),
         annotation(10, 7, "by url"),
         annotation(11, 8),
         5,
@@ -45,10 +45,10 @@ def test_the_lowest_annotation_id_is_the_caption(tmp_path: Path) -> None:
         (None, None, "repeated_id"),
         (None, None, "NoneType"),
         (None, None, "NoneType"),
-        (None, "later", "further_caption"),
+        ("train/1.jpg", " ", None),
         ("train/1.jpg", "first", None),
         ("train/2.jpg", "of two", None),
-        (None, "same id", "further_caption"),
+        ("train/1.jpg", "later", "further_caption"),
         (None, "of nothing", "no_image"),
         (None, None, "NoneType"),
         (None, "by url", None),
@@ -85,8 +85,8 @@ def test_brackets_in_captions_do_not_count_as_nesting_and_a_bom_is_skipped(tmp_p
     ("text", "message"),
     [
         ('{"images": [', r"unreadable JSON file in .*a\.json"),
-        ('{"images": [],\n "annotations": []}', r"no captioned images in .*a\.json: 0 images, 0 with annotations"),
-        ('{"images": [{"id": 1}],\n "labels": 1}', r"no captioned images in .*a\.json: 1 images, 0 with"),
+        ('{"images": [],\n "annotations": []}', r"no captioned images in .*a\.json: 0 images, none with annotations"),
+        ('{"images": [{"id": 1}],\n "labels": 1}', r"no captioned images in .*a\.json: 1 images, none with"),
         ('{"images": [{"id": 1}],\n "annotations": {"a": 1}}', r"no captioned images"),
         (
             '{"images": [{"id": 1, "file_name": "' + "x" * (3 << 20),

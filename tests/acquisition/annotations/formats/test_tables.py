@@ -161,8 +161,8 @@ def test_a_damaged_row_does_not_affect_other_rows(tmp_path: Path) -> None:
     assert [wrong for _, _, wrong in shown(read(folder))] == [
         None,
         "NoneType",
-        "list",
-        "Oversized",
+        "NoneType",
+        "oversized_row",
         "NoneType",
         "malformed_row",
         None,

@@ -9,7 +9,6 @@ import ijson
 from workflow_scripts.acquisition.annotations.formats.columns import Columns, check_fields, fields_of
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, sample_of
-from workflow_scripts.acquisition.annotations.formats.tables import without_row
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.json_stream import PIECE, BoundedStream
 
@@ -33,7 +32,7 @@ def rows_at(path: Path, columns: Columns) -> str | None:
 
 
 def row_samples(path: Path, prefix: str, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
-    """A sample for each row, then one without caption for each image of the source that no row names.
+    """A sample for each row.
 
     Raises:
         PipelineError: the file is not JSON, or its first row lacks what a table needs.
@@ -49,7 +48,6 @@ def row_samples(path: Path, prefix: str, columns: Columns, files: SourceFiles) -
         if isinstance(row.get("filepath"), str) and isinstance(row.get("filename"), str):  # Karpathy's folder and name
             row["filename"] = f"{row.pop('filepath')}/{row['filename']}"
         yield sample_of(row, fields_of(row, columns), files)
-    yield from without_row(files)
 
 
 def items(path: Path, prefix: str) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.local_image import LocalImage
 from workflow_scripts.acquisition.annotations.rows import Apart
 
-GROUP = "all"  # of rows without a group
+GROUP, NO_YEAR = "all", 0  # of rows without a group, and without created_utc
 _GROUP = re.compile(r"[^/\\\x00-\x1f\x7f]{1,64}")
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _WHOLE = re.compile(r"-?\d{1,18}")
@@ -25,6 +25,7 @@ class Sample:
         image: location of the image, if it is in the source.
         unfit: the reader's reason not to use the row.
         group: name of its group.
+        year: of the post, for rows without ``created_utc``.
         size: approximate number of characters.
         given_url: the web URL that the source gives for the image, which a removal list may name.
     """
@@ -33,6 +34,7 @@ class Sample:
     image: LocalImage | None = None
     unfit: Apart | None = None
     group: str = GROUP
+    year: int = NO_YEAR
     size: int = 0
     given_url: str | None = None
 
@@ -67,8 +69,9 @@ def sample_of(record: Mapping[str, Any], fields: Mapping[str, str], files: Sourc
     if group is None:
         return Sample(raw, None, Apart.MALFORMED_ROW, size=size, given_url=given)
     if isinstance(image, Apart):
-        return Sample(raw | {"url": path if isinstance(path, str) else None}, None, image, group, size, given)
-    return Sample(raw, image, None, group, size, given)
+        raw, unfit = raw | {"url": path if isinstance(path, str) else None}, image
+        return Sample(raw, None, unfit, group, size=size, given_url=given)
+    return Sample(raw, image, None, group, size=size, given_url=given)
 
 
 def image_sample(name: str, caption: str | list[str] | None, files: SourceFiles) -> Sample:

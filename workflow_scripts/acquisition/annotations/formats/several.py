@@ -11,7 +11,6 @@ from workflow_scripts.acquisition.annotations.formats.sample import Sample
 from workflow_scripts.acquisition.annotations.rows import Apart
 
 TEXT = ("raw", "caption")  # fields of a caption that is an object; the first is Karpathy's
-Rank = tuple[Any, ...]
 
 
 def captions_of(value: Any) -> list[Any]:
@@ -21,16 +20,14 @@ def captions_of(value: Any) -> list[Any]:
     return [one for one in found if one is not None and (not isinstance(one, str) or one.strip())]
 
 
-def rank(choose: Choose | None, image: Any, number: Any, caption: Any) -> Rank:
-    """What orders the captions of an image; the lowest one is used.
+def rank(choose: Choose | None, image: Any, caption: Any) -> Any:
+    """What orders the captions of an image; the first of those with the lowest rank is used.
 
     A random choice depends only on the image's id and its captions: it is that of the lowest hash.
     """
     if choose == "longest":
-        return -len(caption) if isinstance(caption, str) else 0, number
-    if choose == "random":
-        return sha256(f"{image}\n{caption}".encode(errors="surrogatepass")).digest(), number
-    return (number,)
+        return -len(caption) if isinstance(caption, str) else 0
+    return sha256(f"{image}\n{caption}".encode(errors="surrogatepass")).digest() if choose == "random" else 0
 
 
 def one_each(samples: Iterable[Sample], choose: Choose | None) -> Iterator[Sample]:
@@ -46,17 +43,12 @@ def one_each(samples: Iterable[Sample], choose: Choose | None) -> Iterator[Sampl
             continue
         captions, image = captions_of(raw.get("caption")), raw.get("image_id")
         if choose != "each" or sample.unfit is not None or not captions or not isinstance(image, str):
-            ranked = ((rank(choose, image, number, one), one) for number, one in enumerate(captions))
-            yield _with(sample, min(ranked, default=(None, None), key=lambda both: both[0])[1])
+            best = min(captions, key=lambda caption: rank(choose, image, caption), default=None)
+            yield replace(sample, raw=raw | {"caption": best})
             continue
         for caption in captions:
-            yield _with(sample, caption, f"{image}-{numbers[image]}")
+            yield replace(sample, raw=raw | {"caption": caption, "image_id": f"{image}-{numbers[image]}"})
             numbers[image] += 1
-
-
-def _with(sample: Sample, caption: Any, image: Any = None) -> Sample:
-    raw = sample.raw | {"caption": caption} | ({} if image is None else {"image_id": image})
-    return replace(sample, raw=raw, size=len(caption) if isinstance(caption, str) else sample.size)
 
 
 def of_rows(read: Callable[[], Iterable[Sample]], choose: Choose | None) -> Iterator[Sample]:
@@ -68,21 +60,19 @@ def of_rows(read: Callable[[], Iterable[Sample]], choose: Choose | None) -> Iter
     if choose in (None, "each"):
         yield from read()
         return
-    best: dict[str, Rank] = {}
+    best: dict[str, tuple[Any, int]] = {}
     for number, sample in enumerate(read()):
-        if (ranked := _ranked(sample, choose, number)) is not None:
-            image = sample.raw["image_id"]
-            best[image] = min(ranked, best.get(image, ranked))
+        for image, ranked in _ranked(sample, choose):
+            best[image] = min((ranked, number), best.get(image, (ranked, number)))
     for number, sample in enumerate(read()):
-        ranked = _ranked(sample, choose, number)
-        further = ranked is not None and ranked != best[sample.raw["image_id"]]
+        further = any(best[image][1] != number for image, _ in _ranked(sample, choose))
         yield replace(sample, unfit=Apart.FURTHER_CAPTION) if further else sample
 
 
-def _ranked(sample: Sample, choose: Choose | None, number: int) -> Rank | None:
-    """The rank of a row's best caption; None if the row can't be used."""
+def _ranked(sample: Sample, choose: Choose | None) -> list[tuple[str, Any]]:
+    """The id of a row's image, and the rank of its best caption; empty if the row can't be used."""
     raw = sample.raw
     if sample.unfit is not None or not isinstance(raw, dict) or not isinstance(raw.get("image_id"), str):
-        return None
-    captions = captions_of(raw.get("caption"))
-    return min((rank(choose, raw["image_id"], number, one) for one in captions), default=None)
+        return []
+    ranks = [rank(choose, raw["image_id"], caption) for caption in captions_of(raw.get("caption"))]
+    return [(raw["image_id"], min(ranks))] if ranks else []

@@ -5,8 +5,7 @@ from pathlib import PurePosixPath
 
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles, is_image_name
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, image_sample
-from workflow_scripts.acquisition.annotations.json_reader import LARGEST_ROW
-from workflow_scripts.acquisition.annotations.rows import Apart
+from workflow_scripts.acquisition.annotations.rows import LARGEST_ROW, Apart
 
 ENDING = ".txt"  # in upper or lower case
 

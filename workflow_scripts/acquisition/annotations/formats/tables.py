@@ -17,19 +17,18 @@ from workflow_scripts.acquisition.annotations.formats.columns import Columns, ch
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.layout import HEAD, kind_of_table
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, image_sample, sample_of
-from workflow_scripts.acquisition.annotations.json_reader import LARGEST_ROW, Oversized
-from workflow_scripts.acquisition.annotations.rows import Apart
+from workflow_scripts.acquisition.annotations.rows import LARGEST_ROW, Apart
 from workflow_scripts.core.files.foreign import batches, readable, refuse_lists
 
+_NUMBERED = re.compile(r".+\.\w+#\d+")
 PEEKED = 100  # JSON lines, one of which at least must have the fields that a table needs
 _UNDECODED = re.compile("[\udc80-\udcff]")
-_NUMBERED = re.compile(r".+\.\w+#\d+")
 ADVICE = "give a parquet, CSV, TSV or JSON lines table in UTF-8"
 Record = dict[str, Any]
 
 
 def table_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
-    """The rows of a table, then one without caption for each image of the source that no row names.
+    """The rows of a table.
 
     Raises:
         PipelineError: the table is unreadable or lacks required columns.
@@ -43,7 +42,6 @@ def table_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[
             yield from _delimited(path, "\t" if kind == "tsv" else ",", columns, files)
         else:
             yield from _json_lines(path, columns, files)
-    yield from without_row(files)
 
 
 def without_row(files: SourceFiles) -> Iterator[Sample]:
@@ -138,18 +136,23 @@ def _json_lines(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sa
             if isinstance(record, dict):
                 yield sample_of(record, fields(tuple(record)), files)
             else:
-                yield Sample(record)
+                yield Sample(None, unfit=record if isinstance(record, Apart) else None)
 
 
 def _records(stream: Any) -> Iterator[Any]:
-    """The value of each line; None if it is not JSON, :class:`Oversized` if it is too long to keep in memory."""
+    """The value of each line; None if it is not JSON, ``oversized_row`` if it is too long to keep in memory."""
     while line := stream.readline(LARGEST_ROW + 1):
         if len(line) > LARGEST_ROW:
             while line and not line.endswith(b"\n"):
                 line = stream.readline(LARGEST_ROW)
-            yield Oversized()
+            yield Apart.OVERSIZED_ROW
         elif line.strip():
-            try:
-                yield json.loads(line)
-            except (ValueError, RecursionError):
-                yield None
+            yield parsed(line)
+
+
+def parsed(text: bytes) -> Any:
+    """The value of a JSON text; None if it is not JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

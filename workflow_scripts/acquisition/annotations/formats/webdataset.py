@@ -4,8 +4,8 @@
 by member. Nothing is unpacked or unpickled; the image stays where it is.
 """
 
-import json
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,9 @@ from workflow_scripts.acquisition.annotations.formats.files import IMAGES, Sourc
 from workflow_scripts.acquisition.annotations.formats.layout import PACKED_TARS
 from workflow_scripts.acquisition.annotations.formats.sample import Sample, derived_id, sample_of
 from workflow_scripts.acquisition.annotations.formats.sidecars import caption_text
-from workflow_scripts.acquisition.annotations.formats.tables import without_row
-from workflow_scripts.acquisition.annotations.json_reader import LARGEST_ROW
+from workflow_scripts.acquisition.annotations.formats.tables import parsed
 from workflow_scripts.acquisition.annotations.local_image import LocalImage
-from workflow_scripts.acquisition.annotations.rows import Apart
+from workflow_scripts.acquisition.annotations.rows import LARGEST_ROW, Apart
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import tars
 from workflow_scripts.core.files.foreign import readable
@@ -30,7 +29,7 @@ Parts = dict[str, Any]  # of a sample: image, txt, json, and unfit: the reason n
 def webdataset_samples(
     shards: tuple[Path, ...], columns: Columns, files: SourceFiles, lines: bool = False
 ) -> Iterator[Sample]:
-    """The samples of all shards, in order, then one without caption for each image of the source beside them.
+    """The samples of all shards, in order.
 
     The caption is that of the ``.txt`` member, else the field of the ``.json`` member. The id is a field of the JSON
     only where ``columns.id`` names it: keys of shards need not be unique.
@@ -51,7 +50,6 @@ def webdataset_samples(
         with readable("unreadable WebDataset shard", shard, ADVICE):
             for key, parts in _grouped(shard, name):
                 yield _sample(name, key, parts, own_id, files, lines)
-    yield from without_row(files)
 
 
 def _check_all(shards: tuple[Path, ...], files: SourceFiles) -> None:
@@ -103,14 +101,9 @@ def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFi
     place = f"{name}/{key}"
     if "unfit" in parts:
         return Sample({"url": place}, unfit=parts["unfit"])
-    record: Any = {}
-    if described is not None:
-        try:
-            record = json.loads(described)
-        except (ValueError, RecursionError):
-            record = None
-        if not isinstance(record, dict):
-            return Sample({"url": place}, unfit=Apart.MALFORMED_ROW)
+    record = {} if described is None else parsed(described)
+    if not isinstance(record, dict):
+        return Sample({"url": place}, unfit=Apart.MALFORMED_ROW)
     fields = {field: one for field, one in fields_of(record, columns).items() if field != "image"}
     if "url" in fields and not isinstance(record[fields["url"]], str):
         del fields["url"]  # it is never fetched; only a removal list needs it
@@ -122,4 +115,4 @@ def _sample(name: str, key: str, parts: Parts, columns: Columns, files: SourceFi
     made = sample_of(record, fields, files)
     raw = made.raw if "id" in fields else made.raw | {"image_id": derived_id(place)}
     unfit = made.unfit or (Apart.NO_IMAGE if image is None else None)
-    return Sample(raw, image, unfit, made.group, made.size, made.given_url)
+    return replace(made, raw=raw, image=image, unfit=unfit)
