@@ -43,8 +43,8 @@ def answer(listed: dict[str, Any] | None, metrics: tuple[str, ...] = METRICS, **
     return found
 
 
-OVER = ", over 3 seeds and 2 sets"
-OTHER = " (other objective: 5.0 points [1.0, 9.0])"
+OVER = ", over 3 seeds and 2 test sets"
+OTHER = " (objective lgssl: 5.0 points [1.0, 9.0])"
 SIGNED = "+5.0 points [+1.0, +9.0]"
 EQUAL = asked({"pairs": "revised"}, {"method": "untrained"}, test="equivalence", margin=6.0)
 CASES = [
@@ -69,13 +69,13 @@ CASES = [
      "Pairs by revised captions beat the untrained network by 5.0 points [1.0, 9.0] in the linear probe (tag “short”)"
      f"{OVER}{OTHER}: supported."),
     (EQUAL, {}, "Pairs by revised captions and the untrained network differ by less than 6 points in the linear probe "
-     f"({SIGNED}){OVER} (other objective: {SIGNED}): supported."),
+     f"({SIGNED}){OVER} (objective lgssl: {SIGNED}): supported."),
     (PLAIN | {"test": "slope", "name": "purity over log2"}, {}, "Along “purity over log2”, the linear probe rises by "
      f"5.0 points [1.0, 9.0] per unit{OVER}{OTHER}: supported."),
     ({**PLAIN, "name": "interaction", "terms": [{"weight": weight, "pairs": pairs, "augmentation": augmentation}
       for weight, pairs, augmentation in ((1, "revised", "crop"), (-1, "self", "crop"), (-1, "revised", "simclr"),
                                           (1, "self", "simclr"))]}, {},
-     f"“interaction” is above 0 in the linear probe ({SIGNED}){OVER} (other objective: {SIGNED}): supported."),
+     f"“interaction” is above 0 in the linear probe ({SIGNED}){OVER} (objective lgssl: {SIGNED}): supported."),
 ]  # fmt: skip
 
 
@@ -87,10 +87,10 @@ def test_each_kind_of_contrast_has_its_sentence(listed: Any, row: dict[str, Any]
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (CHANCE, ": +5.0 points [−2.0, +9.0], over 3 seeds and 2 sets: inconclusive (the difference may be chance; "
-         "smallest detectable effect 4.0 points)."),
+        (CHANCE, ": +5.0 points [−2.0, +9.0], over 3 seeds and 2 test sets: inconclusive (the difference may be "
+         "chance; smallest detectable effect 4.0 points)."),
         ({**CHANCE, "reason": "no joint interval", "low": None, "high": None, "detectable": None, "n": 1},
-         ": +5.0 points, over 1 seed and 2 sets: inconclusive (no joint interval)."),
+         ": +5.0 points, over 1 seed and 2 test sets: inconclusive (no joint interval)."),
         ({"verdict": "not comparable", "reason": "different budget", "dataset": "a"},
          ": +5.0 points [+1.0, +9.0], over 3 seeds on a: not comparable (different budget)."),
         (dict.fromkeys(("difference", "low", "high", "detectable")) | {"verdict": "inconclusive", "reason": "why"},
@@ -103,7 +103,7 @@ def test_an_open_contrast_says_why_and_what_could_be_found(row: dict[str, Any], 
 
 
 def test_sets_that_chose_a_checkpoint_are_not_counted() -> None:
-    assert ", over 3 seeds and 1 sets" in answer(PLAIN, chosen_on="b").text
+    assert ", over 3 seeds and 1 test set" in answer(PLAIN, chosen_on="b").text
 
 
 NO_RUNS = {"method": "", "augmentation": "", "backbone": "", "dataset": "", "step": "", "level": "image", "n": 400}

@@ -84,7 +84,7 @@ STUDIES = {
         ("disagreeing objectives", r"It is open whether .*: inconclusive \(the objectives disagree; smallest .*\)\."),
         (
             "conclusive",
-            r"Revised captions beat the original ones by .* and 2 sets \(other objective: .*\): supported\.",
+            r"Revised captions beat the original ones by .* and 2 test sets \(objective lgssl: .*\): supported\.",
         ),
     ],
 )

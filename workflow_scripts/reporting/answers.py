@@ -135,7 +135,8 @@ class _Compared:
 
     def _others(self, signed: bool) -> str:
         """What the other objectives of the linear probe say; without ``signed``, as sizes."""
-        return "".join(f" (other objective: {_number(shown, signed)})" for shown in self.rows[1:])
+        others = [(shown.row["metric"].split(".")[1], shown) for shown in self.rows[1:]]
+        return "".join(f" (objective {visible(name)}: {_number(shown, signed)})" for name, shown in others)
 
 
 def _number(shown: Shown, signed: bool) -> str:
@@ -173,7 +174,7 @@ def _over(shown: Shown, summary: Sequence[Row]) -> str:
         if f"{one['run']}.{one['step']}" in of_first and one["metric"].startswith(f"{family}.")
     }
     sets = {name for name in sets if not name.startswith(MEAN) and name not in row["chosen_on"].split(", ")}
-    return f", over {counted} and {len(sets)} sets"
+    return f", over {counted} and {len(sets)} test set{'' if len(sets) == 1 else 's'}"
 
 
 def _bracketed(text: str) -> str:

@@ -1,5 +1,5 @@
 from tests.reporting.test_answers import ROLES, SUMMARY
-from workflow_scripts.reporting.sections.answer import setting
+from workflow_scripts.reporting.sections.answer import captions_of, setting
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.terms import Words
 
@@ -17,3 +17,11 @@ def test_the_question_says_first_what_networks_learn_from_and_how_they_are_measu
 
 def test_a_study_without_pairs_by_captions_says_nothing_of_them() -> None:
     assert setting([{**row, "pairs": "self"} for row in SUMMARY], WORDS) == ""
+
+
+def test_captions_in_the_question_are_explained() -> None:
+    assert captions_of("revised captions beat the original ones in the linear probe") == (
+        "Original captions came with the images; a revised one is the original or a generated one, whichever fits the "
+        "image better."
+    )
+    assert captions_of("captions “mine” beat self pairs") == ""

@@ -12,6 +12,14 @@ from workflow_scripts.reporting.study import Study
 from workflow_scripts.reporting.terms import CEILINGS, FLOORS, Words
 
 Row = dict[str, Any]
+UNITS = "Points are percentage points; brackets hold 95 % intervals."
+CAPTIONS = {
+    "original": "original captions came with the images",
+    "generated": "generated ones were written by a captioning model",
+    "revised": "a revised one is the original or a generated one, whichever fits the image better",
+    "shuffled": "shuffled ones belong to other images",
+}
+"""What usual names of arms stand for."""
 
 
 def answer(study: Study, contrasts: Sequence[Named], listed: Sequence[Row], rows: Sequence[Row]) -> Row:
@@ -26,9 +34,10 @@ def answer(study: Study, contrasts: Sequence[Named], listed: Sequence[Row], rows
     asked = "; and whether ".join(dict.fromkeys(one.question for one in found))
     return {
         "question": f"{setting(rows, Words(study.settings))}This study asks whether {asked}." if asked else "",
+        "captions": captions_of(asked),
         "answers": [(one.text, one.verdict) for one in found]
         or [(none_named(listed, study.settings.headline_step), "")],
-        "notes": notes(found, listed),
+        "notes": [*([UNITS] if found else []), *notes(found, listed)],
         "figure": primary_figure(found, contrasts, rows, Words(study.settings)),
     }
 
@@ -40,6 +49,12 @@ def setting(rows: Sequence[Row], words_of: Words) -> str:
     probed = "; a linear classifier of what they learned (linear probe) measures how well they tell classes apart"
     told = any(row["metric"].startswith(PROBE) for row in rows)
     return f"Networks learn without labels from pairs of images with similar captions{probed if told else ''}. "
+
+
+def captions_of(asked: str) -> str:
+    """What the captions in a question are; empty if it names none of the usual ones."""
+    told = "; ".join(text for name, text in CAPTIONS.items() if name in asked.split())
+    return f"{told[:1].upper()}{told[1:]}." if told else ""
 
 
 def primary_figure(
@@ -63,7 +78,9 @@ def primary_figure(
                 lines.setdefault(shown.at, line(shown, names[shown.at] + bound(shown, runs, words_of)))
     if not lines:
         return None
-    title = "Primary contrasts (bold) and controls, with 95 % intervals; the right of 0 favours the side that is added"
+    controls = any(not one.primary for one in lines.values())
+    what = "Primary contrasts (bold) and controls" if controls else "Primary contrasts"
+    title = f"{what}, with 95 % intervals; right of 0, the side before the minus sign is better"
     return forest("primary", title, list(lines.values()))
 
 
