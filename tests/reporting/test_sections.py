@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workflow_scripts.reporting.sections.data import Figure, final_states, flatten, side_by_side, steps
+from workflow_scripts.reporting.sections.data import final_states, flatten, side_by_side, steps
 from workflow_scripts.reporting.sections.runs import Measured, by_dataset, probe_tables
 from workflow_scripts.reporting.study import ArtifactIndex, Number, Record, Source
 from workflow_scripts.reporting.text import arm_class
@@ -38,8 +38,9 @@ def test_final_states_are_sorted_by_rows() -> None:
 
 def test_summaries_are_flattened_with_their_intervals() -> None:
     summary = {"a": 1, "b": {"c": {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9, "chance": 0.1}}, "t": "x", "f": True}
-    assert flatten(summary) == {"a": Figure(1.0), "b.c": Figure(0.5, 0.4, 0.6, 9), "b.c.chance": Figure(0.1)}
-    assert flatten({"none": {"value": None, "low": None, "high": None, "n": 0}}) == {"none.n": Figure(0.0)}
+    interval = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+    assert flatten(summary) == {"a": {"value": 1.0}, "b.c": interval, "b.c.chance": {"value": 0.1}}
+    assert flatten({"none": {"value": None, "low": None, "high": None, "n": 0}}) == {"none.n": {"value": 0.0}}
 
 
 def test_arms_side_by_side_show_a_dash_for_missing_values() -> None:
@@ -64,7 +65,9 @@ def test_accuracy_tables_per_objective_and_dataset() -> None:
     assert sklearn.columns == names
     cell, common = sklearn.lines[0].cells[:2]
     assert (common.text, common.interval) == ("45.0", "") and SOURCE.file in common.title
-    assert (cell.text, cell.interval) == ("50.0", "40.0–60.0") and "n = 100" in cell.title and SOURCE.file in cell.title
+    assert (
+        (cell.text, cell.interval) == ("50.0", "[40.0, 60.0]") and "n = 100" in cell.title and SOURCE.file in cell.title
+    )
 
 
 def test_a_dataset_that_a_run_lacks_is_a_dash() -> None:

@@ -1,7 +1,8 @@
 """The input artifacts of a report, by input name, and how the page cites them."""
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from workflow_scripts.stats.seeds import derive
 
 SHORT = 10  # hex digits shown of a sha256; the manifest has all of them
 Row = dict[str, Any]
+ENDS = ("value", "low", "high")
 SEED = 0  # of the choice of examples
 SAMPLE = 20_000  # rows from which examples are chosen
 GROUPS = 8  # row groups that a sample is drawn from: 8 × 65,536 rows at most are read of any table
@@ -65,6 +67,15 @@ class Number:
             return self.rows
         where = f"{self.source.file} · sha256 {self.source.digest}…"
         return f"{where} · {self.rows}" if self.rows else where
+
+
+def number_of(row: Row | None, written: Callable[[float], str], source: Source | None, where: str) -> Number:
+    """The finite value of a row as ``written``, with its interval and ``n`` if it has them; a dash without a value."""
+    if row is None or row["value"] is None or not math.isfinite(row["value"]):
+        return Number("—")
+    value, *ends = (None if row.get(end) is None else written(row[end]).replace("-", "−") for end in ENDS)
+    interval = "" if None in ends else f"[{ends[0]}, {ends[1]}]"
+    return Number(str(value), interval, source, f"{where}, n = {row['n']}" if row.get("n") else where)
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,13 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure
 from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.sections.better_maps import better_maps
-from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine
+from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, number_of
 from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, caption_text, percent, points, words
 from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 
 Row = dict[str, Any]
-ENDS = ("value", "low", "high")
+PLACE = ("dataset", "layer", "target", "metric", "scale", "stratum")
 PARTS = ("method", "backbone", "pairs", "augmentation", "tag")
 OVERLAYS = 6  # images with maps of all shown runs
 KINDS = 10  # of runs with example maps
@@ -64,12 +64,8 @@ class Checkpoint(NamedTuple):
 
     def number(self, row: Row | None, difference: bool = False) -> Number:
         """Its value and interval in per cent, or in points."""
-        if row is None:
-            return Number("—")
-        show = points if difference else percent
-        value, low, high = (None if row[end] is None else show(row[end]).replace("-", "−") for end in ENDS)
-        where = ", ".join(str(row[name]) for name in ("dataset", "layer", "target", "metric", "scale", "stratum"))
-        return Number(value or "", f"{low} to {high}" if low else "", self.source, f"{where}, n = {row['n']}")
+        where = ", ".join(str(row[name]) for name in PLACE) if row else ""
+        return number_of(row, points if difference else percent, self.source, where)
 
 
 def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMeaning]) -> Row:
@@ -100,9 +96,7 @@ def _objects(study: Study) -> list[Row]:
         for artifact in artifacts:
             rows = study.table(artifact, ".objects.parquet")
             source = study.source(artifact, ".objects.parquet") if rows else None
-            numbers = [
-                (row["measure"], _checked({"check": "", "at": "", **row}, source, 100.0)) for row in rows if source
-            ]
+            numbers = [(row["measure"], _checked(row, source, 100.0)) for row in rows if source]
             if numbers:
                 css = arm_class(study.method_and_pairs(run)[1])
                 found.append({"run": run, "css": css, "dataset": artifact.unit["dataset"], "numbers": numbers})
@@ -127,13 +121,8 @@ def _checks(study: Study) -> list[Row]:
 
 def _checked(row: Row, source: Source, factor: float) -> Number:
     """A value of a check with its interval: corrected scores in per cent, logits and correlations as they are."""
-    if row["value"] is None:
-        return Number("—")
-    value, low, high = (
-        "" if row[end] is None else f"{factor * row[end]:.{1 if factor > 1 else 2}f}".replace("-", "−") for end in ENDS
-    )
-    where = ", ".join(filter(None, (row["check"], row["at"], row["measure"])))
-    return Number(value, f"{low} to {high}" if low else "", source, f"{where}, n = {row['n']}")
+    where = ", ".join(row[name] for name in ("check", "at", "measure") if row.get(name))
+    return number_of(row, lambda value: f"{factor * value:.{1 if factor > 1 else 2}f}", source, where)
 
 
 def _discrimination(study: Study) -> list[Row]:
@@ -143,15 +132,10 @@ def _discrimination(study: Study) -> list[Row]:
         return []
     source, lines = study.source(artifact, ".parquet"), []
     for row in sorted(study.table(artifact), key=lambda row: row["metric"] != SALIENCY):
+        values = {name: {"value": row[name]} for name in ("icc", "recovered", "spearman", "partial_r2")}
+        values["icc"] |= {"low": row["low"], "high": row["high"]}
         where = f"{row['dataset']}, {row['metric']}"
-
-        def number(name: str, ends: bool = False, row: Row = row, where: str = where) -> Number:
-            if row[name] is None:
-                return Number("—")
-            interval = f"{row['low']:.2f} to {row['high']:.2f}" if ends else ""
-            return Number(f"{row[name]:.2f}".replace("-", "−"), interval, source, f"{where}, {name}")
-
-        cells = [number("icc", ends=True), number("recovered"), number("spearman"), number("partial_r2")]
+        cells = [number_of(value, "{:.2f}".format, source, f"{where}, {name}") for name, value in values.items()]
         said = f"{row['verdict']}: {row['reason']}" if row["reason"] else row["verdict"]
         lines.append({**row, "where": where, "cells": cells, "verdict": said, "beyond": row["beyond_probe"] or "—"})
     return lines
