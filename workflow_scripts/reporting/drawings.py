@@ -34,11 +34,11 @@ class Dot:
     high: float | None = None
 
 
-def dot_of(name: str, row: Mapping[str, Any], scale: float = 1) -> Dot:
-    """The dot of an arm or of a pair table, from a value with an interval, if it has one."""
+def dot_of(name: str, row: Mapping[str, Any], scale: float = 1, css: str = "") -> Dot:
+    """The dot of a value with an interval, if it has one; without ``css``, its colour is that of the arm ``name``."""
     value, low, high = (None if row.get(end) is None else scale * row[end] for end in ("value", "low", "high"))
     assert value is not None
-    return Dot(name, arm_class(name), value, low, high)
+    return Dot(name, css or arm_class(name), value, low, high)
 
 
 @dataclass(frozen=True)

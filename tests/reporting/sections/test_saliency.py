@@ -74,7 +74,7 @@ def test_examples_are_of_the_first_seed_of_each_kind_of_run(study: Study, monkey
 
 def test_the_verdict_on_the_metric_comes_first(study: Study) -> None:
     first, second = saliency(study, {}, MAPS)["discrimination"]
-    assert first["where"] == "masks, saliency.probe.pixel_ap.corrected" and second["metric"] == "linear_probe.sklearn"
+    assert first["metric"] == "saliency.probe.pixel_ap.corrected" and second["metric"] == "linear_probe.sklearn"
     assert [cell.text for cell in first["cells"]] == ["0.80", "1.00", "0.70", "—"]
     assert first["cells"][0].interval == "[0.50, 0.95]" and first["verdict"] == "inconclusive: why"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflow_scripts.reporting.answers import Answer, answers, notes
-from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure
+from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure, dot_of
 from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.sections.contrasts import Named, Shown, none_named, titles
 from workflow_scripts.reporting.study import Study
@@ -59,8 +59,8 @@ def primary_figure(
 
 def dot(shown: Shown, name: str) -> Dot:
     """A contrast in points; those without a verdict are grey."""
-    low, high = (None if end is None else 100 * end for end in (shown.row["low"], shown.row["high"]))
-    return Dot(name, "ink" if shown.row["primary"] else "soft", 100 * shown.row["difference"], low, high)
+    row = {**shown.row, "value": shown.row["difference"]}
+    return dot_of(name, row, 100, "ink" if shown.row["primary"] else "soft")
 
 
 def forest(name: str, title: str, dots: Sequence[Dot]) -> Figure:

@@ -1,7 +1,7 @@
 """Where the models look: corrected scores of all runs between floors and ceiling, class swap, strata, all scores."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from workflow_scripts.core.declaration.result_names import (
     SPEARMAN,
 )
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure
+from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure, dot_of
 from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.sections.better_maps import better_maps
 from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, number_of
@@ -92,15 +92,20 @@ def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMean
 def _objects(study: Study) -> list[Row]:
     """Class swap on images with two labelled objects: a line for each run and set that has such images."""
     found = []
-    for run, artifacts in _shown(study).items():
+    for artifacts in _shown(study).values():
         for artifact in artifacts:
             rows = study.table(artifact, ".objects.parquet")
             source = study.source(artifact, ".objects.parquet") if rows else None
             numbers = [(row["measure"], _checked(row, source, 100.0)) for row in rows if source]
             if numbers:
-                css = arm_class(study.method_and_pairs(run)[1])
-                found.append({"run": run, "css": css, "dataset": artifact.unit["dataset"], "numbers": numbers})
+                found.append({**_about(study, artifact), "numbers": numbers})
     return found
+
+
+def _about(study: Study, artifact: Artifact) -> Row:
+    """Run, its colour, and the set of an artifact."""
+    run = artifact.unit["run"]
+    return {"run": run, "css": arm_class(study.method_and_pairs(run)[1]), "dataset": artifact.unit["dataset"]}
 
 
 def _checks(study: Study) -> list[Row]:
@@ -113,9 +118,7 @@ def _checks(study: Study) -> list[Row]:
             is_score = row["check"] != ROAD and row["measure"] != SPEARMAN
             number = _checked(row, source, 100.0 if is_score else 1.0)
             lines.setdefault((row["check"], row["at"]), []).append((row["measure"], number))
-        run = artifact.unit["run"]
-        css = arm_class(study.method_and_pairs(run)[1])
-        found.append({"run": run, "css": css, "dataset": artifact.unit["dataset"], "lines": [*lines.items()]})
+        found.append({**_about(study, artifact), "lines": [*lines.items()]})
     return found
 
 
@@ -137,7 +140,7 @@ def _discrimination(study: Study) -> list[Row]:
         where = f"{row['dataset']}, {row['metric']}"
         cells = [number_of(value, "{:.2f}".format, source, f"{where}, {name}") for name, value in values.items()]
         said = f"{row['verdict']}: {row['reason']}" if row["reason"] else row["verdict"]
-        lines.append({**row, "where": where, "cells": cells, "verdict": said, "beyond": row["beyond_probe"] or "—"})
+        lines.append({**row, "cells": cells, "verdict": said, "beyond": row["beyond_probe"] or "—"})
     return lines
 
 
@@ -190,11 +193,12 @@ def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[st
     for target, meaning in maps.items():
         rows = [row for one in found for row in [one.find(layer, target, CORRECTED)] if row]
         if meaning.role in bounds and rows:
-            of_network = meaning.layered and meaning.role == "floor"
-            said = f"{words(target)} (mean)" if of_network else words(target)
-            bounds[meaning.role].append(_dot(said, "arm-none", rows, with_interval=not of_network))
+            said, row = words(target), rows[0]
+            if meaning.layered and meaning.role == "floor":  # of each network
+                said, row = f"{said} (mean)", {"value": math.fsum(row["value"] for row in rows) / len(rows)}
+            bounds[meaning.role].append(dot_of(said, row, 100, "arm-none"))
     runs = [
-        _dot(one.label, arm_class("other" if one.pairs == "none" else one.pairs), [row], with_interval=True)
+        dot_of(one.label, row, 100, arm_class("other" if one.pairs == "none" else one.pairs))
         for one in found
         for row in [one.find(layer, LEADING, CORRECTED)]
         if row
@@ -204,14 +208,6 @@ def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[st
     panel = Panel("", "corrected AP, %", [*bounds["floor"], *runs, *bounds["ceiling"]], "higher")
     alt = f"Corrected average precision of maps on {name}, {layer}: floors, runs and the ceiling, with 95 % intervals."
     return dot_figure(stem(f"saliency {name} {layer}"), f"Saliency: {name}, {layer}", alt, [panel])
-
-
-def _dot(label: str, css: str, rows: Sequence[Row], with_interval: bool) -> Dot:
-    value = 100 * math.fsum(row["value"] for row in rows) / len(rows)
-    first = rows[0]
-    if not with_interval or first["low"] is None:
-        return Dot(label, css, value, None, None)
-    return Dot(label, css, value, 100 * first["low"], 100 * first["high"])
 
 
 def _layers(found: Sequence[Checkpoint]) -> list[str]:
@@ -235,17 +231,15 @@ def _checkpoints(study: Study) -> dict[str, list[Checkpoint]]:
     for run, artifacts in shown.items():
         for artifact in artifacts:
             source = study.source(artifact, ".results.parquet")
-            for name, rows in _by_set(study.table(artifact, ".results.parquet")):
-                pairs = study.method_and_pairs(run)[1]
+            by_set: dict[str, dict[tuple[str, str, str, str, str], Row]] = {}
+            for row in study.table(artifact, ".results.parquet"):
+                key = (row["layer"], row["stratum"], row["scale"], row["target"], row["metric"])
+                by_set.setdefault(row["dataset"], {})[key] = row
+            pairs = study.method_and_pairs(run)[1]
+            for name, rows in by_set.items():
                 one = Checkpoint(run, labels[run], pairs, artifact.unit["step"], source, rows)
                 found.setdefault(name, []).append(one)
     return found
-
-
-def _by_set(rows: Sequence[Row]) -> Iterator[tuple[str, dict[tuple[str, str, str, str, str], Row]]]:
-    for name in dict.fromkeys(row["dataset"] for row in rows):
-        keys = ("layer", "stratum", "scale", "target", "metric")
-        yield name, {tuple(row[key] for key in keys): row for row in rows if row["dataset"] == name}
 
 
 class Example(NamedTuple):
@@ -289,7 +283,7 @@ def overlays(study: Study, shown: Mapping[str, Sequence[Artifact]]) -> Row | Non
 def marked_examples(study: Study, shown: Mapping[str, Sequence[Artifact]]) -> list[Row]:
     """For each run and set: its best, median and worst image with both maps."""
     lines = []
-    for run, artifacts in shown.items():
+    for artifacts in shown.values():
         for artifact in artifacts:
             source = study.source(artifact, ".examples.npz")
             cells = [
@@ -305,8 +299,7 @@ def marked_examples(study: Study, shown: Mapping[str, Sequence[Artifact]]) -> li
                 for one in _examples([artifact])
                 if one.role != SHARED
             ]
-            css = arm_class(study.method_and_pairs(run)[1])
-            lines.append({"run": run, "css": css, "dataset": artifact.unit["dataset"], "cells": cells})
+            lines.append({**_about(study, artifact), "cells": cells})
     return lines
 
 
