@@ -1,32 +1,37 @@
 """Flow, quality, tables, provenance and colours: pure parts of the sections."""
 
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers import make_artifact
+from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.sections.data import final_states, flatten, side_by_side, steps
 from workflow_scripts.reporting.sections.runs import Measured, by_dataset, probe_tables
-from workflow_scripts.reporting.study import ArtifactIndex, Number, Record, Source
+from workflow_scripts.reporting.study import ArtifactIndex, Number, Source
 from workflow_scripts.reporting.text import arm_class
 
 SOURCE = Source("linear_probe/run.last.parquet", "abcdef0123", "a-1")
 
 
-def record(label: str, digest: str, rows: dict[str, Any] | None = None) -> Record:
-    files = {".parquet": {"sha256": "f" * 64, "bytes": 1}}
-    return Record(label, digest, {"files": files, "rows": rows or {}})
+def made(folder: Path, label: str, rows: dict[str, Any] | None = None) -> Artifact:
+    return Artifact(make_artifact(folder, *label.split("/"), {".parquet": b"x"}, rows=rows))
 
 
-def test_a_number_names_its_source_file_and_hash() -> None:
-    source = ArtifactIndex([record("a/x", "1" * 64)]).source("a/x", ".parquet")
-    assert Number("61.2", source=source, rows="dataset d").title == "a/x.parquet · sha256 ffffffffff… · dataset d"
-    assert source.anchor == ArtifactIndex([record("a/x", "1" * 64)]).rows()[0]["anchor"]
+def test_a_number_names_its_source_file_and_hash(tmp_path: Path) -> None:
+    artifact = made(tmp_path, "a/x")
+    index = ArtifactIndex([artifact])
+    source, digest = index.source(artifact, ".parquet"), sha256(b"x").hexdigest()
+    assert Number("61.2", source=source, rows="dataset d").title == f"a/x.parquet · sha256 {digest[:10]}… · dataset d"
+    assert [row["anchor"] for row in index.rows()] == [source.anchor]
 
 
-def test_the_flow_lists_reasons_by_size_and_skips_stages_without_counts() -> None:
+def test_the_flow_lists_reasons_by_size_and_skips_stages_without_counts(tmp_path: Path) -> None:
     rows = {"in": 10, "out": 6, "dropped": {"gone": 1, "empty_caption": 3}}
-    records = [record("annotations/rows", "1" * 64, rows), record("data_card/data_card", "2" * 64)]
-    (step,) = steps(records, ArtifactIndex(records))
+    artifacts = [made(tmp_path, "annotations/rows", rows), made(tmp_path, "data_card/data_card")]
+    (step,) = steps(artifacts, ArtifactIndex(artifacts))
     assert (step.rows_in.text, step.rows_out.text) == ("10", "6")
     assert [(reason, number.text) for reason, number in step.dropped] == [("empty caption", "3"), ("gone", "1")]
     assert 'width="600.0"' in step.bar and 'width="300.0"' in step.bar

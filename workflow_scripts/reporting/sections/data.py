@@ -18,11 +18,10 @@ from workflow_scripts.reporting.study import (
     SEED,
     ArtifactIndex,
     Number,
-    Record,
     Source,
     Study,
+    label,
     number_of,
-    record,
     rows_by_key,
     rows_of,
     sample_rows,
@@ -61,21 +60,21 @@ class Step:
     bar: Markup
 
 
-def steps(records: Sequence[Record], index: ArtifactIndex) -> list[Step]:
-    """A step per record that counts rows, in the order given; bars share the width of the largest input."""
-    counted = [record for record in records if record.manifest.get("rows")]
-    widest = max((int(record.manifest["rows"]["in"]) for record in counted), default=0)
-    return [_step(record, index, widest) for record in counted]
+def steps(artifacts: Sequence[Artifact], index: ArtifactIndex) -> list[Step]:
+    """A step per artifact that counts rows, in the order given; bars share the width of the largest input."""
+    counted = [artifact for artifact in artifacts if artifact.rows]
+    widest = max((int(artifact.rows["in"]) for artifact in counted), default=0)
+    return [_step(artifact, index, widest) for artifact in counted]
 
 
-def _step(record: Record, index: ArtifactIndex, widest: int) -> Step:
-    rows, source = record.manifest["rows"], index.manifest(record.label)
+def _step(artifact: Artifact, index: ArtifactIndex, widest: int) -> Step:
+    rows, source = artifact.rows, index.manifest(artifact)
     dropped = sorted((rows.get("dropped") or {}).items(), key=lambda item: (-item[1], item[0]))
     parts = [("kept", int(rows["out"]), "kept")]
     parts += [(words(reason), int(number), f"lost lost-{at % 3}") for at, (reason, number) in enumerate(dropped)]
     return Step(
-        label=record.label,
-        meaning=EXPLAINED.get(record.label.split("/")[0], ""),
+        label=label(artifact),
+        meaning=EXPLAINED.get(artifact.manifest["stage"], ""),
         rows_in=Number(count(rows["in"]), source=source, rows="rows in"),
         rows_out=Number(count(rows["out"]), source=source, rows="rows out"),
         dropped=[(words(reason), Number(count(n), source=source, rows=reason)) for reason, n in dropped],
@@ -86,9 +85,9 @@ def _step(record: Record, index: ArtifactIndex, widest: int) -> Step:
 def stacked(parts: Sequence[tuple[str, int, str]], total: int) -> Markup:
     """One horizontal bar of (label, count, css) parts; `total` is the whole width."""
     out, at = [], 0.0
-    for label, number, css in parts:
+    for name, number, css in parts:
         width = 1000.0 * number / total if total else 0.0
-        title = f"<title>{escape(label)}: {number}</title>"
+        title = f"<title>{escape(name)}: {number}</title>"
         out.append(f'<rect class="{escape(css)}" x="{at:.1f}" y="0" width="{width:.1f}" height="14">{title}</rect>')
         at += width
     return Markup(f'<svg class="bar" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img">{"".join(out)}</svg>')
@@ -160,7 +159,7 @@ def _share(table: Partners, other: Partners) -> Number:
 
 def losses(study: Study) -> Row:
     """Rows lost at each stage."""
-    records = [record(artifact) for name in FLOW for artifact in study.all(name)]
+    flow = [artifact for name in FLOW for artifact in study.all(name)]
     card = study.one("data_card")
     states, lines = [], []
     if card is not None:
@@ -173,7 +172,7 @@ def losses(study: Study) -> Row:
             cells = [number_of(row, written, source, f"{where}.{group}") for group, row in groups.items()]
             lines.append((words(name), cells))
     charts = study.charts(study.all("data_card"))
-    return {"steps": steps(records, study.index), "states": states, "charts": charts, "survivors": lines}
+    return {"steps": steps(flow, study.index), "states": states, "charts": charts, "survivors": lines}
 
 
 def quality(study: Study, name: str, unit: str) -> Row:

@@ -8,7 +8,7 @@ from typing import Any
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.drawings import Axis, Curve, curve_figure
 from workflow_scripts.reporting.figures import Figure
-from workflow_scripts.reporting.study import Number, Study, label
+from workflow_scripts.reporting.study import Number, Study
 from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, count, words
 
@@ -138,7 +138,7 @@ def _trained_on(study: Study) -> Row:
     shown = [name for name in PAIR_FACTS if any(name in about for _, about in trained)]
     lines = []
     for artifact, about in trained:
-        manifest, file = study.index.manifest(label(artifact)), study.source(artifact, "/run.json")
+        manifest, file = study.index.manifest(artifact), study.source(artifact, "/run.json")
         dropped = artifact.rows["dropped"].items()
         cells = [Number(_fact(about[name]), source=file, rows=name) if name in about else Number("—") for name in shown]
         lines.append(
