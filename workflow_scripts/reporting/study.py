@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -166,7 +167,6 @@ class Study:
     ) -> None:
         self.given, self.settings, self.scores = given, settings, scores
         self.index = ArtifactIndex(chain.from_iterable(given.values()))
-        self._runs: dict[str, Row] | None = None
 
     def all(self, name: str) -> Sequence[Artifact]:
         """The input artifacts named `name`, possibly none."""
@@ -201,14 +201,11 @@ class Study:
         images, at = images_of_keys(index, keys)
         return {key: thumbnail(images.image(row), THUMBNAIL) for key, row in at.items()}
 
-    @property
+    @cached_property
     def runs(self) -> dict[str, Row]:
         """run -> method, pairs, augmentation, seed, as the summary has them."""
-        if self._runs is None:
-            summary = self.one("summary")
-            rows = [] if summary is None else self.table(summary)
-            self._runs = {row["run"]: row for row in rows}
-        return self._runs
+        summary = self.one("summary")
+        return {} if summary is None else {row["run"]: row for row in self.table(summary)}
 
     def method_and_pairs(self, run: str) -> tuple[str, str]:
         """Method and pairs of a run; from its name (`<method>-<pairs>-…`) if the summary does not list it."""
