@@ -41,15 +41,6 @@ class Trained:
     seeds: Sequence[Sequence[Row]]
 
 
-@dataclass(frozen=True)
-class Panel:
-    """The figures of a method, and those of the statistics of its features."""
-
-    method: str
-    figures: Sequence[Figure]
-    statistics: Sequence[Figure]
-
-
 def curves(study: Study) -> Row:
     """Loss, online kNN accuracy and statistics of features per method."""
     return {
@@ -59,9 +50,9 @@ def curves(study: Study) -> Row:
     }
 
 
-def panel(method: str, kinds: Sequence[Trained]) -> Panel:
-    """The figures of a method; those of columns without a value are left out."""
-    return Panel(method, _figures(method, kinds, COLUMNS), _figures(method, kinds, STATISTICS))
+def panel(method: str, kinds: Sequence[Trained]) -> dict[str, list[Figure]]:
+    """The figures of a method, and those of the statistics of its features; without those that have no value."""
+    return {"figures": _figures(method, kinds, COLUMNS), "statistics": _figures(method, kinds, STATISTICS)}
 
 
 def _figures(method: str, kinds: Sequence[Trained], columns: Mapping[str, tuple[str, str, int]]) -> list[Figure]:
