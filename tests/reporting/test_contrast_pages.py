@@ -1,5 +1,6 @@
 """Pages of studies from which nothing can be concluded, each for another reason, and of one that is conclusive."""
 
+import csv
 import html
 import re
 from pathlib import Path
@@ -100,10 +101,9 @@ def test_page_and_terminal_give_the_same_answer_and_claim_nothing_else(results: 
 
 def test_the_first_figure_has_the_primary_contrast_and_its_controls(results: Path) -> None:
     text, _ = page(results, *STUDIES["conclusive"])
-    drawn = (results / "study/report/index/figure-primary.csv").read_text().splitlines()
-    names = [line.split(",")[0].strip('"') for line in drawn[1:]]
-    assert names[0] == "revised − original" and "revised − untrained" in "".join(names)
-    assert any(line.startswith('"revised − untrained, floor') for line in drawn)
+    drawn = csv.DictReader((results / "study/report/index/figure-primary.csv").read_text().splitlines())
+    names = [line["name"] for line in drawn]
+    assert names[0] == "revised − original" and any(name.startswith("revised − untrained, floor") for name in names)
     assert text.index("figure-primary.svg") < text.index('<section id="runs">') < text.index('<section id="contrasts">')
 
 

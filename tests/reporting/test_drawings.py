@@ -43,10 +43,10 @@ def test_dots_and_whiskers_are_where_the_numbers_are() -> None:
     figure = dot_figure("f", "t", "alt", PANELS)
     words, vague = drawn(figure).axes
     marks = [tuple(float(end) for end in (*line.get_xdata(), *line.get_ydata())) for line in words.lines]
-    assert marks == [(0.0, 10.0, 0.0, 0.0), (2.0, 0.0), (5.0, 1.0)]
+    assert marks == [(0.0, 10.0, 0.0, 0.0), (2.0, 2.0, 0.0, 0.0), (5.0, 5.0, 1.0, 1.0)]
     assert [line.get_color() for line in words.lines] == [colour("arm-self")] * 2 + [colour("arm-other")]
     zero, whisker, dot = ([float(at) for at in line.get_xdata()] for line in vague.lines)
-    assert (zero, whisker, dot) == ([0, 0], [-2.0, 0.5], [-1.0])
+    assert (zero, whisker, dot) == ([0, 0], [-2.0, 0.5], [-1.0, -1.0])
     assert [text.get_text() for text in words.get_yticklabels()] == ["a", "b"]
     assert (words.get_xlabel(), vague.get_xlabel()) == ("per caption, better →", "%, ← better")
     rows = list(csv.reader(io.StringIO(figure.files()["csv"].decode())))

@@ -1,32 +1,37 @@
 """Flow, quality, tables, provenance and colours: pure parts of the sections."""
 
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from workflow_scripts.reporting.sections.data import Figure, final_states, flatten, side_by_side, steps
+from tests.helpers import make_artifact
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.reporting.sections.data import final_states, flatten, side_by_side, steps
 from workflow_scripts.reporting.sections.runs import Measured, by_dataset, probe_tables
-from workflow_scripts.reporting.study import ArtifactIndex, Number, Record, Source
+from workflow_scripts.reporting.study import ArtifactIndex, Number, Source
 from workflow_scripts.reporting.text import arm_class
 
 SOURCE = Source("linear_probe/run.last.parquet", "abcdef0123", "a-1")
 
 
-def record(label: str, digest: str, rows: dict[str, Any] | None = None) -> Record:
-    files = {".parquet": {"sha256": "f" * 64, "bytes": 1}}
-    return Record(label, digest, {"files": files, "rows": rows or {}})
+def made(folder: Path, label: str, rows: dict[str, Any] | None = None) -> Artifact:
+    return Artifact(make_artifact(folder, *label.split("/"), {".parquet": b"x"}, rows=rows))
 
 
-def test_a_number_names_its_source_file_and_hash() -> None:
-    source = ArtifactIndex([record("a/x", "1" * 64)]).source("a/x", ".parquet")
-    assert Number("61.2", source=source, rows="dataset d").title == "a/x.parquet · sha256 ffffffffff… · dataset d"
-    assert source.anchor == ArtifactIndex([record("a/x", "1" * 64)]).rows()[0]["anchor"]
+def test_a_number_names_its_source_file_and_hash(tmp_path: Path) -> None:
+    artifact = made(tmp_path, "a/x")
+    index = ArtifactIndex([artifact])
+    source, digest = index.source(artifact, ".parquet"), sha256(b"x").hexdigest()
+    assert Number("61.2", source=source, rows="dataset d").title == f"a/x.parquet · sha256 {digest[:10]}… · dataset d"
+    assert [row["anchor"] for row in index.rows()] == [source.anchor]
 
 
-def test_the_flow_lists_reasons_by_size_and_skips_stages_without_counts() -> None:
+def test_the_flow_lists_reasons_by_size_and_skips_stages_without_counts(tmp_path: Path) -> None:
     rows = {"in": 10, "out": 6, "dropped": {"gone": 1, "empty_caption": 3}}
-    records = [record("annotations/rows", "1" * 64, rows), record("data_card/data_card", "2" * 64)]
-    (step,) = steps(records, ArtifactIndex(records))
+    artifacts = [made(tmp_path, "annotations/rows", rows), made(tmp_path, "data_card/data_card")]
+    (step,) = steps(artifacts, ArtifactIndex(artifacts))
     assert (step.rows_in.text, step.rows_out.text) == ("10", "6")
     assert [(reason, number.text) for reason, number in step.dropped] == [("empty caption", "3"), ("gone", "1")]
     assert 'width="600.0"' in step.bar and 'width="300.0"' in step.bar
@@ -38,8 +43,9 @@ def test_final_states_are_sorted_by_rows() -> None:
 
 def test_summaries_are_flattened_with_their_intervals() -> None:
     summary = {"a": 1, "b": {"c": {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9, "chance": 0.1}}, "t": "x", "f": True}
-    assert flatten(summary) == {"a": Figure(1.0), "b.c": Figure(0.5, 0.4, 0.6, 9), "b.c.chance": Figure(0.1)}
-    assert flatten({"none": {"value": None, "low": None, "high": None, "n": 0}}) == {"none.n": Figure(0.0)}
+    interval = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+    assert flatten(summary) == {"a": {"value": 1.0}, "b.c": interval, "b.c.chance": {"value": 0.1}}
+    assert flatten({"none": {"value": None, "low": None, "high": None, "n": 0}}) == {"none.n": {"value": 0.0}}
 
 
 def test_arms_side_by_side_show_a_dash_for_missing_values() -> None:
@@ -64,7 +70,9 @@ def test_accuracy_tables_per_objective_and_dataset() -> None:
     assert sklearn.columns == names
     cell, common = sklearn.lines[0].cells[:2]
     assert (common.text, common.interval) == ("45.0", "") and SOURCE.file in common.title
-    assert (cell.text, cell.interval) == ("50.0", "40.0–60.0") and "n = 100" in cell.title and SOURCE.file in cell.title
+    assert (
+        (cell.text, cell.interval) == ("50.0", "[40.0, 60.0]") and "n = 100" in cell.title and SOURCE.file in cell.title
+    )
 
 
 def test_a_dataset_that_a_run_lacks_is_a_dash() -> None:

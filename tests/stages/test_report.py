@@ -97,7 +97,7 @@ def test_the_page_says_what_seeds_vary(made: tuple[Path, Inputs, str]) -> None:
 
 def test_captions_of_kept_and_lost_rows_are_compared(made: tuple[Path, Inputs, str]) -> None:
     section = made[2].partition("Are the kept rows like the lost ones?")[2].partition("</table>")[0]
-    assert [part in section for part in ("short", "52.0", "41.0", "11.0", "1.0 to 21.0")] == [True] * 5
+    assert [part in section for part in ("short", "52.0", "41.0", "11.0", "[1.0, 21.0]")] == [True] * 5
 
 
 def test_the_results_say_what_the_pairs_have_in_common(made: tuple[Path, Inputs, str], tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_the_results_say_what_the_pairs_have_in_common(made: tuple[Path, Inputs,
         return " ".join(re.sub("<[^>]*>", " ", section).split())
 
     found = results(made[2])
-    assert "revised 95.0 92.5–97.5 7.5 2.5–12.5 17.5 15.0–20.0" in found
+    assert "revised 95.0 [92.5, 97.5] 7.5 [2.5, 12.5] 17.5 [15.0, 20.0]" in found
     assert "visual — 7.5" in found and "synthetic" not in made[2]
     inputs = make_study(tmp_path / "results")
     inputs |= {"world": [make_artifact(tmp_path / "results", "demo_world", "world", {".truth.parquet": b"x"})]}
@@ -129,13 +129,13 @@ def test_choices_of_judges_are_shown_with_their_intervals(made: tuple[Path, Inpu
     section = made[2].partition("<h3>Choices of judges</h3>")[2].partition("</section>")[0]
     for figure in ("raw · flips at · 0.5", "replaced by style"):
         assert f"judges · clip · cosine · {figure}" in section
-    assert "0.310" in section and "0.290–0.330" in section
+    assert "0.310" in section and "[0.290, 0.330]" in section
 
 
 def test_ratings_by_people_are_shown_with_their_intervals(made: tuple[Path, Inputs, str]) -> None:
     section = made[2].partition('<section id="caption-labels">')[2].partition("</section>")[0]
     assert "cosine · centred · auc" in section and "scores · itm · auc" in section
-    assert "0.830" in section and "0.750–0.900" in section
+    assert "0.830" in section and "[0.750, 0.900]" in section
     assert "agreement · faithful · alpha" in section and "0.710" in section
 
 
@@ -204,7 +204,7 @@ def test_every_file_beside_the_page_is_declared_for_the_crate(made: tuple[Path, 
 
 def test_ids_are_unique_and_the_page_is_small(made: tuple[Path, Inputs, str]) -> None:
     ids = [a["id"] for _, a in Page(made[2]).tags if "id" in a]
-    assert len(ids) == len(set(ids)) and len(made[2].encode()) < 700_000
+    assert len(ids) == len(set(ids)) and len(made[2].encode()) < 1_600_000
 
 
 def test_feature_statistics_are_shown_unscaled(made: tuple[Path, Inputs, str]) -> None:

@@ -171,12 +171,15 @@ def withdraw(artifact: Path) -> None:
 def _remove_strays(artifact: Path, manifest: dict[str, Any], unhashed: Iterable[str]) -> None:
     """Remove files of an earlier version in the artifact's folder (``<name>/...``) that the manifest no longer names.
 
-    Those are read-only, and next to files of this version and of the same kind; other files are someone's own.
+    Those are read-only, and links of the cache's files or next to files of this version and of the same kind; other
+    files are someone's own.
     """
     named = {Path(f"{artifact}{suffix}") for suffix in [*manifest["files"], *unhashed]}
     kinds = {path.suffix for path in named}
-    folders = {path.parent for path in named} - {artifact.parent}
-    for path in (path for folder in folders if not folder.is_symlink() for path in folder.iterdir()):
+    folders = {artifact, *(path.parent for path in named)} - {artifact.parent}
+    present = [path for folder in folders if folder.is_dir() and not folder.is_symlink() for path in folder.iterdir()]
+    for path in present:
         status = path.lstat()
-        if stat.S_ISREG(status.st_mode) and not status.st_mode & 0o222 and path not in named and path.suffix in kinds:
+        published = path.suffix in kinds or status.st_nlink > 1
+        if stat.S_ISREG(status.st_mode) and not status.st_mode & 0o222 and path not in named and published:
             path.unlink(missing_ok=True)

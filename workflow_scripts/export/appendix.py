@@ -17,7 +17,7 @@ from workflow_scripts.study.config.sections import Evaluation
 
 NOT_KNOWN = "not known here: see its page"
 THEIRS = "files at hand", "the authors must state it"
-REDCAPS_LICENCE = "annotations: CC BY 4.0, and Reddit's terms for uses of its API; images: those of their authors"
+REDCAPS_LICENCE = "annotations: CC BY 4.0, Reddit's API terms, non-commercial research only; images: their authors'"
 
 
 def computing(study: Finished) -> Paragraph:

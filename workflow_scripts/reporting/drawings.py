@@ -2,15 +2,16 @@
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from workflow_scripts.reporting.drawing.style import COLOURS, DASHES, MARKERS, PAGE, colour
 from workflow_scripts.reporting.figures import Figure, tip
-from workflow_scripts.reporting.text import visible
+from workflow_scripts.reporting.text import arm_class, visible
 
 ACROSS = 3  # panels beside each other
 NAME, TAIL = 30, 9  # letters that are shown of a name, and of those at its end, where runs have their seed
@@ -31,6 +32,13 @@ class Dot:
     value: float
     low: float | None = None
     high: float | None = None
+
+
+def dot_of(name: str, row: Mapping[str, Any], scale: float = 1, css: str = "") -> Dot:
+    """The dot of a value with an interval, if it has one; without ``css``, its colour is that of the arm ``name``."""
+    value, low, high = (None if row.get(end) is None else scale * row[end] for end in ("value", "low", "high"))
+    assert value is not None
+    return Dot(name, css or arm_class(name), value, low, high)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
 """The input artifacts of a report, by input name, and how the page cites them."""
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +23,11 @@ from workflow_scripts.stats.seeds import derive
 
 SHORT = 10  # hex digits shown of a sha256; the manifest has all of them
 Row = dict[str, Any]
+ENDS = ("value", "low", "high")
 SEED = 0  # of the choice of examples
 SAMPLE = 20_000  # rows from which examples are chosen
 GROUPS = 8  # row groups that a sample is drawn from: 8 × 65,536 rows at most are read of any table
 THUMBNAIL = 160  # longer side in pixels
-
-
-@dataclass(frozen=True)
-class Record:
-    """An artifact that the page was made from: `label` is `<stage>/<name>`, `digest` its manifest's sha256."""
-
-    label: str
-    digest: str
-    manifest: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -67,6 +62,15 @@ class Number:
         return f"{where} · {self.rows}" if self.rows else where
 
 
+def number_of(row: Row | None, written: Callable[[float], str], source: Source | None, where: str) -> Number:
+    """The finite value of a row as ``written``, with its interval and ``n`` if it has them; a dash without a value."""
+    if row is None or row["value"] is None or not math.isfinite(row["value"]):
+        return Number("—")
+    value, *ends = (None if row.get(end) is None else written(row[end]).replace("-", "−") for end in ENDS)
+    interval = "" if None in ends else f"[{ends[0]}, {ends[1]}]"
+    return Number(str(value), interval, source, f"{where}, n = {row['n']}" if row.get("n") else where)
+
+
 @dataclass(frozen=True)
 class TableLine:
     """A line of a table: who (run, or floor), colour class, step, cells."""
@@ -95,43 +99,38 @@ class Table:
 class ArtifactIndex:
     """All artifacts that the page was made from, in the order given, each with an anchor."""
 
-    def __init__(self, records: Sequence[Record]) -> None:
-        self._records: dict[str, Record] = {}
-        self._anchors: dict[str, str] = {}
-        for one in records:
-            self.add(one)
+    def __init__(self, artifacts: Iterable[Artifact] = ()) -> None:
+        self._artifacts: dict[str, tuple[str, Artifact]] = {}  # label -> anchor, artifact
+        for artifact in artifacts:
+            self._anchor(artifact)
 
-    def add(self, record: Record) -> None:
-        """Take an artifact into the table, if it is not there."""
-        if record.label not in self._records:
-            self._records[record.label] = record
-            self._anchors[record.label] = f"a-{len(self._records)}"
+    def _anchor(self, artifact: Artifact) -> str:
+        anchor, _ = self._artifacts.setdefault(label(artifact), (f"a-{len(self._artifacts) + 1}", artifact))
+        return anchor
 
-    def source(self, label: str, suffix: str) -> Source:
-        """The file `<label><suffix>`. Raises KeyError when no such artifact was given to the page."""
-        entry = self._records[label].manifest["files"][suffix]
-        return Source(f"{label}{suffix}", str(entry["sha256"])[:SHORT], self._anchors[label])
+    def source(self, artifact: Artifact, suffix: str) -> Source:
+        """A file of an artifact, which is taken into the table if it is not there."""
+        entry = artifact.manifest["files"][suffix]
+        return Source(f"{label(artifact)}{suffix}", str(entry["sha256"])[:SHORT], self._anchor(artifact))
 
-    def manifest(self, label: str) -> Source:
+    def manifest(self, artifact: Artifact) -> Source:
         """The manifest itself, for row counts."""
-        record = self._records[label]
-        return Source(f"{label}{MANIFEST}", record.digest[:SHORT], self._anchors[label])
+        return Source(f"{label(artifact)}{MANIFEST}", artifact.hash[:SHORT], self._anchor(artifact))
 
     def rows(self) -> list[Row]:
         """The table of artifacts."""
-        lines = []
-        for label, record in self._records.items():
-            rows = record.manifest.get("rows") or {}
-            counts = {"rows_in": rows.get("in"), "rows_out": rows.get("out")}
-            dropped = dict(sorted((rows.get("dropped") or {}).items()))
-            cited = {
-                "anchor": self._anchors[label],
-                "label": label,
-                "stage": label.split("/")[0],
-                "digest": record.digest[:SHORT],
+        return [
+            {
+                "anchor": anchor,
+                "label": name,
+                "stage": name.split("/")[0],
+                "digest": artifact.hash[:SHORT],
+                "rows_in": artifact.rows.get("in"),
+                "rows_out": artifact.rows.get("out"),
+                "dropped": dict(sorted(artifact.rows.get("dropped", {}).items())),
             }
-            lines.append({**cited, **counts, "dropped": dropped})
-        return lines
+            for name, (anchor, artifact) in self._artifacts.items()
+        ]
 
 
 def sample_rows(path: Path, columns: Sequence[str], most: int, seed: int, use: str) -> pa.Table:
@@ -156,11 +155,6 @@ def label(artifact: Artifact) -> str:
     return f"{artifact.manifest['stage']}/{artifact.name}"
 
 
-def record(artifact: Artifact) -> Record:
-    """The artifact for citation."""
-    return Record(label(artifact), artifact.hash, artifact.manifest)
-
-
 class Study:
     """Inputs by name, settings, and the index of the artifacts that the page cites.
 
@@ -172,8 +166,7 @@ class Study:
         self, given: Mapping[str, Sequence[Artifact]], settings: Report, scores: Sequence[Artifact] = ()
     ) -> None:
         self.given, self.settings, self.scores = given, settings, scores
-        self.index = ArtifactIndex([record(artifact) for artifacts in given.values() for artifact in artifacts])
-        self._runs: dict[str, Row] | None = None
+        self.index = ArtifactIndex(chain.from_iterable(given.values()))
 
     def all(self, name: str) -> Sequence[Artifact]:
         """The input artifacts named `name`, possibly none."""
@@ -186,8 +179,7 @@ class Study:
 
     def source(self, artifact: Artifact, suffix: str) -> Source:
         """How the page cites a file of an artifact."""
-        self.index.add(record(artifact))
-        return self.index.source(label(artifact), suffix)
+        return self.index.source(artifact, suffix)
 
     def table(self, artifact: Artifact, suffix: str = ".parquet") -> list[Row]:
         """All rows of a small table."""
@@ -209,14 +201,11 @@ class Study:
         images, at = images_of_keys(index, keys)
         return {key: thumbnail(images.image(row), THUMBNAIL) for key, row in at.items()}
 
-    @property
+    @cached_property
     def runs(self) -> dict[str, Row]:
         """run -> method, pairs, augmentation, seed, as the summary has them."""
-        if self._runs is None:
-            summary = self.one("summary")
-            rows = [] if summary is None else self.table(summary)
-            self._runs = {row["run"]: row for row in rows}
-        return self._runs
+        summary = self.one("summary")
+        return {} if summary is None else {row["run"]: row for row in self.table(summary)}
 
     def method_and_pairs(self, run: str) -> tuple[str, str]:
         """Method and pairs of a run; from its name (`<method>-<pairs>-…`) if the summary does not list it."""

@@ -19,6 +19,7 @@ from tests.helpers import Fails, make_artifact, run
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.publish import _remove_strays
 from workflow_scripts.core.runtime import process
 from workflow_scripts.core.runtime.command_line import arguments
 from workflow_scripts.core.runtime.stage import Job, Stage
@@ -209,6 +210,17 @@ def test_stray_files_of_an_older_version_are_removed_and_no_others(results: Path
     with pytest.raises(SystemExit):
         run(STAGE, results, "doubling/x", *arguments)
     assert files[-1].exists()
+
+
+def test_stray_files_are_removed_where_the_new_version_has_none(tmp_path: Path) -> None:
+    old, mine = tmp_path / "index/old.svg", tmp_path / "index/mine.svg"
+    old.parent.mkdir()
+    for path in (old, mine):
+        path.write_text("old")
+        path.chmod(0o444)
+    os.link(old, tmp_path / "cached")
+    _remove_strays(tmp_path / "index", {"files": {".html": {}}}, [])
+    assert not old.exists() and mine.exists()
 
 
 def test_a_failing_file_system_does_not_discard_the_cache_entry(

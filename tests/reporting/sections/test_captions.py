@@ -38,7 +38,7 @@ def test_share_of_images_with_the_same_partner() -> None:
     (one, (with_first,)), (two, with_others) = agreement([first, second, third])
     assert (one, two) == ("b", "c")
     assert with_first.text == "0.667"
-    assert with_first.interval == "{:.3f}–{:.3f}".format(*wilson(2 / 3, 3)[1:])
+    assert with_first.interval == "[{:.3f}, {:.3f}]".format(*wilson(2 / 3, 3)[1:])
     assert with_first.title.endswith("same first partner as in a, n = 3")
     assert [cell.text for cell in with_others] == ["—", "—"]
 

@@ -86,7 +86,7 @@ def test_contrasts_are_listed_by_name_and_by_set_and_those_without_interval_apar
     ((name, open_, number),) = found["open"]
     assert (name, open_.row["reason"], number.text, number.interval) == ("revised − original", "why", "+5.0", "")
     assert "row 7 (knn.accuracy, joint), made from 2 files: f, …" in number.title
-    assert [row[0] for row in found["figure"].rows] == ["revised − original", "x"]
+    assert [row[3] for row in found["figure"].rows] == ["revised − original", "x"]
 
 
 def test_contrasts_without_runs_are_shown_at_every_step_in_their_unit() -> None:
@@ -100,7 +100,7 @@ def test_contrasts_without_runs_are_shown_at_every_step_in_their_unit() -> None:
     assert second.shown[0].interval == "[−0.01, +0.09]" and second.shown[0].least == "0.04"
     found = contrast_tables([first, second], CITED)
     assert [row[6] for row in found["by_name"].table.rows] == ["400 images"] * 2
-    assert [row[0] for row in found["figure"].rows] == ["purity: Pairs with the same label"]  # the other has no points
+    assert [row[3] for row in found["figure"].rows] == ["purity: Pairs with the same label"]  # the other has no points
 
 
 def test_common_classes_are_shown_with_their_other_names() -> None:

@@ -74,16 +74,16 @@ def test_examples_are_of_the_first_seed_of_each_kind_of_run(study: Study, monkey
 
 def test_the_verdict_on_the_metric_comes_first(study: Study) -> None:
     first, second = saliency(study, {}, MAPS)["discrimination"]
-    assert first["where"] == "masks, saliency.probe.pixel_ap.corrected" and second["metric"] == "linear_probe.sklearn"
+    assert first["metric"] == "saliency.probe.pixel_ap.corrected" and second["metric"] == "linear_probe.sklearn"
     assert [cell.text for cell in first["cells"]] == ["0.80", "1.00", "0.70", "—"]
-    assert first["cells"][0].interval == "0.50 to 0.95" and first["verdict"] == "inconclusive: why"
+    assert first["cells"][0].interval == "[0.50, 0.95]" and first["verdict"] == "inconclusive: why"
 
 
 def test_checks_are_shown_in_per_cent_or_in_their_unit(study: Study) -> None:
     (check,) = saliency(study, {}, MAPS)["checks"]
     found = {key: [(number.text, number.interval) for _, number in cells] for key, cells in check["lines"]}
     assert found == {
-        ("cascade", "trained"): [("40.0", "30.0 to 50.0")],
+        ("cascade", "trained"): [("40.0", "[30.0, 50.0]")],
         ("cascade", "another photo"): [("0.20", "")],
-        ("ROAD", "40 % removed"): [("−1.50", "−2.00 to 0.50")],
+        ("ROAD", "40 % removed"): [("−1.50", "[−2.00, 0.50]")],
     }

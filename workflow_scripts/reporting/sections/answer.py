@@ -5,9 +5,9 @@ from typing import Any
 
 from workflow_scripts.core.declaration.result_names import PROBE
 from workflow_scripts.reporting.answers import Answer, answers, notes
+from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure, dot_of
 from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.sections.contrasts import Named, Shown, none_named, titles
-from workflow_scripts.reporting.sections.forest import Line, forest
 from workflow_scripts.reporting.study import Study
 from workflow_scripts.reporting.terms import CEILINGS, FLOORS, Words
 
@@ -63,7 +63,7 @@ def primary_figure(
     """The primary contrasts in points and, below each, others of its first side under the same measure."""
     runs, names = {row["run"]: row for row in rows}, titles(contrasts)
     every = [one for contrast in contrasts for one in contrast.shown]
-    lines: dict[int, Line] = {}
+    dots: dict[int, Dot] = {}
     for one in found:
         first = one.rows[0]
         like = [
@@ -75,19 +75,27 @@ def primary_figure(
         ]  # fmt: skip
         for shown in (first, *like):
             if shown.measure.scale == 100 and shown.row["difference"] is not None:
-                lines.setdefault(shown.at, line(shown, names[shown.at] + bound(shown, runs, words_of)))
-    if not lines:
+                dots.setdefault(shown.at, dot(shown, names[shown.at] + bound(shown, runs, words_of)))
+    if not dots:
         return None
-    controls = any(not one.primary for one in lines.values())
-    what = "Primary contrasts (bold) and controls" if controls else "Primary contrasts"
+    controls = any(one.css == "soft" for one in dots.values())
+    what = "Primary contrasts and, in grey, controls" if controls else "Primary contrasts"
     title = f"{what}, with 95 % intervals; right of 0, the side before the minus sign is better"
-    return forest("primary", title, list(lines.values()))
+    return forest("primary", title, list(dots.values()))
 
 
-def line(shown: Shown, name: str) -> Line:
-    """A contrast in points."""
-    low, high = (None if end is None else 100 * end for end in (shown.row["low"], shown.row["high"]))
-    return Line(name, 100 * shown.row["difference"], low, high, bool(shown.row["primary"]))
+def dot(shown: Shown, name: str) -> Dot:
+    """A contrast in points; those without a verdict are grey."""
+    row = {**shown.row, "value": shown.row["difference"]}
+    return dot_of(name, row, 100, "ink" if shown.row["primary"] else "soft")
+
+
+def forest(name: str, title: str, dots: Sequence[Dot]) -> Figure:
+    """A forest plot of contrasts: differences with their intervals and the line of no difference."""
+    told = ", ".join(f"{one.label} {one.value:+.1f}" for one in dots[:3]).replace("-", "−")
+    alt = f"Differences with 95 % intervals and the line of no difference, of {len(dots)} contrasts: {told}"
+    panel = Panel("", "difference, points", dots, zero=True)
+    return dot_figure(name, title, f"{alt}{', …' if len(dots) > 3 else ''}.", [panel])
 
 
 def bound(shown: Shown, runs: Mapping[str, Row], words_of: Words) -> str:

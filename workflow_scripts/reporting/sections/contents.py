@@ -119,11 +119,11 @@ def study_counts(study: Study) -> list[tuple[str, Number]]:
     for name, title, side in (("annotations", "annotation rows", "in"), ("images", "images", "out")):
         artifact = study.one(name)
         if artifact is not None and artifact.rows:
-            source = study.index.manifest(label(artifact))
+            source = study.index.manifest(artifact)
             found.append((title, Number(count(int(artifact.rows[side])), source=source, rows=f"rows {side}")))
     for name, title in COUNTED:
         artifacts = study.all(name)
         if artifacts:
-            source = study.index.manifest(label(artifacts[0]))
+            source = study.index.manifest(artifacts[0])
             found.append((title, Number(count(len(artifacts)), source=source, rows=f"first of {len(artifacts)}")))
     return found

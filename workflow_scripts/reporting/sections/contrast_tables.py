@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 from workflow_scripts.core.declaration.result_names import probe_objective
 from workflow_scripts.reporting.figures import Figure
-from workflow_scripts.reporting.sections.answer import line
+from workflow_scripts.reporting.sections.answer import dot, forest
 from workflow_scripts.reporting.sections.contrasts import Named, Shown, shown_p, title, titles
-from workflow_scripts.reporting.sections.forest import forest
 from workflow_scripts.reporting.study import Number, Source
 from workflow_scripts.reporting.tables import Table
 
@@ -67,8 +66,8 @@ def _figure(contrasts: Sequence[Named]) -> Figure | None:
     if not drawn:
         return None
     drawn.sort(key=lambda one: (not one.row["primary"], one.at))
-    lines = [line(one, names[one.at] + ("" if one.measure.probe else f": {one.measure.title}")) for one in drawn]
-    return forest("contrasts", "All contrasts with 95 % intervals, exploratory ones in grey", lines)
+    dots = [dot(one, names[one.at] + ("" if one.measure.probe else f": {one.measure.title}")) for one in drawn]
+    return forest("contrasts", "All contrasts with 95 % intervals, exploratory ones in grey", dots)
 
 
 def _listed(name: str, heading: str, shown: Sequence[Shown], cited: Cited) -> Listed:

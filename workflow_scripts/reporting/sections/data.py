@@ -4,7 +4,7 @@ Each public function with a study returns the context of one template.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,14 +13,15 @@ from markupsafe import Markup, escape
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.study import (
+    ENDS,
     SAMPLE,
     SEED,
     ArtifactIndex,
     Number,
-    Record,
     Source,
     Study,
-    record,
+    label,
+    number_of,
     rows_by_key,
     rows_of,
     sample_rows,
@@ -59,21 +60,21 @@ class Step:
     bar: Markup
 
 
-def steps(records: Sequence[Record], index: ArtifactIndex) -> list[Step]:
-    """A step per record that counts rows, in the order given; bars share the width of the largest input."""
-    counted = [record for record in records if record.manifest.get("rows")]
-    widest = max((int(record.manifest["rows"]["in"]) for record in counted), default=0)
-    return [_step(record, index, widest) for record in counted]
+def steps(artifacts: Sequence[Artifact], index: ArtifactIndex) -> list[Step]:
+    """A step per artifact that counts rows, in the order given; bars share the width of the largest input."""
+    counted = [artifact for artifact in artifacts if artifact.rows]
+    widest = max((int(artifact.rows["in"]) for artifact in counted), default=0)
+    return [_step(artifact, index, widest) for artifact in counted]
 
 
-def _step(record: Record, index: ArtifactIndex, widest: int) -> Step:
-    rows, source = record.manifest["rows"], index.manifest(record.label)
+def _step(artifact: Artifact, index: ArtifactIndex, widest: int) -> Step:
+    rows, source = artifact.rows, index.manifest(artifact)
     dropped = sorted((rows.get("dropped") or {}).items(), key=lambda item: (-item[1], item[0]))
     parts = [("kept", int(rows["out"]), "kept")]
     parts += [(words(reason), int(number), f"lost lost-{at % 3}") for at, (reason, number) in enumerate(dropped)]
     return Step(
-        label=record.label,
-        meaning=EXPLAINED.get(record.label.split("/")[0], ""),
+        label=label(artifact),
+        meaning=EXPLAINED.get(artifact.manifest["stage"], ""),
         rows_in=Number(count(rows["in"]), source=source, rows="rows in"),
         rows_out=Number(count(rows["out"]), source=source, rows="rows out"),
         dropped=[(words(reason), Number(count(n), source=source, rows=reason)) for reason, n in dropped],
@@ -84,9 +85,9 @@ def _step(record: Record, index: ArtifactIndex, widest: int) -> Step:
 def stacked(parts: Sequence[tuple[str, int, str]], total: int) -> Markup:
     """One horizontal bar of (label, count, css) parts; `total` is the whole width."""
     out, at = [], 0.0
-    for label, number, css in parts:
+    for name, number, css in parts:
         width = 1000.0 * number / total if total else 0.0
-        title = f"<title>{escape(label)}: {number}</title>"
+        title = f"<title>{escape(name)}: {number}</title>"
         out.append(f'<rect class="{escape(css)}" x="{at:.1f}" y="0" width="{width:.1f}" height="14">{title}</rect>')
         at += width
     return Markup(f'<svg class="bar" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img">{"".join(out)}</svg>')
@@ -98,58 +99,33 @@ def final_states(card: dict[str, Any]) -> list[tuple[str, int]]:
     return sorted(((str(name), int(n)) for name, n in states.items()), key=lambda item: (-item[1], item[0]))
 
 
-class Figure(NamedTuple):
-    """A number of a summary with its interval, where it has one, and how many items it is from."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def flatten(summary: dict[str, Any], prefix: str = "") -> dict[str, Figure]:
+def flatten(summary: Row, prefix: str = "") -> dict[str, Row]:
     """Numbers of a nested summary by dotted name, in its order; text, lists and missing values are not shown.
 
-    A value with `low` and `high` beside it (and maybe `n`) is one figure with its interval.
+    A value with `low` and `high` beside it (and maybe `n`) is one number with its interval.
     """
-    if all(_is_number(summary.get(name)) for name in ("value", "low", "high")):
-        rest = {name: value for name, value in summary.items() if name not in ("value", "low", "high", "n")}
-        own = Figure(summary["value"], summary["low"], summary["high"], summary.get("n"))
+    own = {name: summary.get(name) for name in (*ENDS, "n")}
+    if all(_is_number(own[name]) for name in ENDS):
+        rest = {name: value for name, value in summary.items() if name not in own}
         return {prefix.removesuffix("."): own, **flatten(rest, prefix)}
-    found: dict[str, Figure] = {}
+    found: dict[str, Row] = {}
     for name, value in summary.items():
         if isinstance(value, dict):
             found |= flatten(value, f"{prefix}{name}.")
         elif _is_number(value):
-            found[f"{prefix}{name}"] = Figure(float(value))
+            found[f"{prefix}{name}"] = {"value": float(value)}
     return found
 
 
-def side_by_side(columns: Sequence[tuple[str, dict[str, Any], Source]]) -> list[tuple[str, list[Number]]]:
-    """(dotted name of the figure, one Number per column) lines; an em dash where an arm lacks the figure."""
-    flat = [flatten(summary) for _, summary, _ in columns]
-    names = list(dict.fromkeys(name for figures in flat for name in figures))
-    lines = []
-    for name in names:
-        cells = [
-            figure_cell(figures.get(name), name, source) for figures, (_, _, source) in zip(flat, columns, strict=True)
-        ]
-        lines.append((name, cells))
-    return lines
-
-
-def figure_cell(figure: Figure | None, name: str, source: Source, written: Callable[[float], str] = plain) -> Number:
-    """A figure as ``written``, with its interval; an em dash where there is none."""
-    if figure is None:
-        return Number("—")
-    low, high = figure.low, figure.high
-    interval = "" if low is None or high is None else f"{written(low)}–{written(high)}"
-    rows = name if figure.n is None else f"{name}, n = {figure.n}"
-    return Number(written(figure.value), interval, source, rows)
+def side_by_side(columns: Sequence[tuple[str, Row, Source]]) -> list[tuple[str, list[Number]]]:
+    """(dotted name, one Number per column) lines; an em dash where an arm lacks the number."""
+    flat = [(flatten(summary), source) for _, summary, source in columns]
+    names = dict.fromkeys(name for numbers, _ in flat for name in numbers)
+    return [(name, [number_of(numbers.get(name), plain, source, name) for numbers, source in flat]) for name in names]
 
 
 class Partners(NamedTuple):
@@ -177,15 +153,13 @@ def _share(table: Partners, other: Partners) -> Number:
     if not both:
         return Number("—")
     share = wilson(sum(table.target[key] == other.target[key] for key in both) / len(both), len(both))
-    assert share.low is not None
-    assert share.high is not None
-    interval = f"{plain(share.low)}–{plain(share.high)}"
-    return Number(plain(share.value), interval, table.source, f"same first partner as in {other.name}, n = {len(both)}")
+    row = {"value": share.value, "low": share.low, "high": share.high, "n": len(both)}
+    return number_of(row, plain, table.source, f"same first partner as in {other.name}")
 
 
 def losses(study: Study) -> Row:
     """Rows lost at each stage."""
-    records = [record(artifact) for name in FLOW for artifact in study.all(name)]
+    flow = [artifact for name in FLOW for artifact in study.all(name)]
     card = study.one("data_card")
     states, lines = [], []
     if card is not None:
@@ -193,16 +167,12 @@ def losses(study: Study) -> Row:
         for name, rows in final_states(study.json(card)):
             states.append((words(name), Number(count(rows), source=source, rows=f"state {name}")))
         for name, groups in study.json(card).get("captions", {}).items():
-            lines.append((words(name), [_survivor(groups, group, name, source) for group in groups]))
+            written = plain if name in ("words", "characters") else percent
+            where = f"captions.{name}"
+            cells = [number_of(row, written, source, f"{where}.{group}") for group, row in groups.items()]
+            lines.append((words(name), cells))
     charts = study.charts(study.all("data_card"))
-    return {"steps": steps(records, study.index), "states": states, "charts": charts, "survivors": lines}
-
-
-def _survivor(groups: Row, group: str, name: str, source: Source) -> Number:
-    """A figure of kept or lost rows, or their difference, with its interval."""
-    one, written = groups[group], plain if name in ("words", "characters") else percent
-    value, low, high = (written(one[end]).replace("-", "−") for end in ("value", "low", "high"))
-    return Number(value, f"{low} to {high}", source, f"captions.{name}.{group}, n = {one['n']}")
+    return {"steps": steps(flow, study.index), "states": states, "charts": charts, "survivors": lines}
 
 
 def quality(study: Study, name: str, unit: str) -> Row:
@@ -229,7 +199,7 @@ def pairs_behind(study: Study) -> list[tuple[str, str, list[Number]]]:
     found = []
     for one in study.all("pair_quality"):
         figures, source, name = flatten(study.json(one)), study.source(one, ".json"), unit_of(one, "pairs")
-        cells = [figure_cell(figures.get(figure), figure, source, percent) for figure in BEHIND]
+        cells = [number_of(figures.get(figure), percent, source, figure) for figure in BEHIND]
         found.append((name, arm_class(name), cells))
     return found
 

@@ -1,6 +1,5 @@
 """Sections on trained models: results, curves, accuracy. One function per template."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +10,7 @@ from workflow_scripts.reporting.sections.contrast_tables import Cited, contrast_
 from workflow_scripts.reporting.sections.contrasts import named
 from workflow_scripts.reporting.sections.headline import FAMILIES, selection_note
 from workflow_scripts.reporting.sections.run_table import run_table
-from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, unit_of
+from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, number_of, unit_of
 from workflow_scripts.reporting.text import arm_class, count, percent, plain, words
 
 Row = dict[str, Any]
@@ -29,14 +28,10 @@ class Measured:
     sources: Mapping[str, Source]
 
 
-def cell(row: Row | None, source: Source | None, rows: str) -> Number:
+def cell(row: Row | None, source: Source | None, where: str) -> Number:
     """Value and interval in per cent, or unchanged if they are outside 0..1 (a score that is not a share)."""
-    if row is None or row["value"] is None or not math.isfinite(row["value"]):
-        return Number("—")
-    low, high = row.get("low"), row.get("high")
-    show = percent if -1.0 <= row["value"] <= 1.0 else plain
-    interval = "" if low is None or high is None else f"{show(low)}–{show(high)}"
-    return Number(show(row["value"]), interval, source, f"{rows}, n = {row['n']}" if row.get("n") else rows)
+    share = row is not None and row["value"] is not None and abs(row["value"]) <= 1
+    return number_of(row, percent if share else plain, source, where)
 
 
 def by_dataset(measured: Sequence[Measured], title: str) -> Table:
@@ -59,16 +54,11 @@ def statistics_tables(measured: Sequence[Measured]) -> list[Table]:
         metrics = list(dict.fromkeys(metric for rows in found for metric in rows))
         shown = []
         for item, rows in zip(measured, found, strict=True):
-            cells = [_statistic(rows.get(metric), item.sources.get(dataset)) for metric in metrics]
+            source = item.sources.get(dataset)
+            cells = [number_of(rows.get(metric), "{:.3g}".format, source, metric) for metric in metrics]
             shown.append(TableLine(item.run, arm_class(item.pairs), item.step, cells))
         out.append(Table(f"Features on {dataset}", [words(metric) for metric in metrics], shown))
     return out
-
-
-def _statistic(row: Row | None, source: Source | None) -> Number:
-    if row is None:
-        return Number("—")
-    return Number(f"{row['value']:.3g}".replace("-", "−"), source=source, rows=f"{row['metric']}, n = {row['n']}")
 
 
 def probe_tables(measured: Sequence[Measured]) -> list[Table]:

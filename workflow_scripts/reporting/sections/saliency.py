@@ -1,7 +1,7 @@
 """Where the models look: corrected scores of all runs between floors and ceiling, class swap, strata, all scores."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,16 +23,16 @@ from workflow_scripts.core.declaration.result_names import (
     SPEARMAN,
 )
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure
+from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure, dot_of
 from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.sections.better_maps import better_maps
-from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine
+from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, number_of
 from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, caption_text, percent, points, words
 from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 
 Row = dict[str, Any]
-ENDS = ("value", "low", "high")
+PLACE = ("dataset", "layer", "target", "metric", "scale", "stratum")
 PARTS = ("method", "backbone", "pairs", "augmentation", "tag")
 OVERLAYS = 6  # images with maps of all shown runs
 KINDS = 10  # of runs with example maps
@@ -64,12 +64,8 @@ class Checkpoint(NamedTuple):
 
     def number(self, row: Row | None, difference: bool = False) -> Number:
         """Its value and interval in per cent, or in points."""
-        if row is None:
-            return Number("—")
-        show = points if difference else percent
-        value, low, high = (None if row[end] is None else show(row[end]).replace("-", "−") for end in ENDS)
-        where = ", ".join(str(row[name]) for name in ("dataset", "layer", "target", "metric", "scale", "stratum"))
-        return Number(value or "", f"{low} to {high}" if low else "", self.source, f"{where}, n = {row['n']}")
+        where = ", ".join(str(row[name]) for name in PLACE) if row else ""
+        return number_of(row, points if difference else percent, self.source, where)
 
 
 def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMeaning]) -> Row:
@@ -92,6 +88,12 @@ def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMean
     }
 
 
+def _about(study: Study, artifact: Artifact) -> Row:
+    """Run, its colour, and the set of an artifact."""
+    run = artifact.unit["run"]
+    return {"run": run, "css": arm_class(study.method_and_pairs(run)[1]), "dataset": artifact.unit["dataset"]}
+
+
 def _checks(study: Study) -> list[Row]:
     """For each checked run and set: a line for each part of a check, with its measures."""
     found = []
@@ -102,21 +104,14 @@ def _checks(study: Study) -> list[Row]:
             is_score = row["check"] != ROAD and row["measure"] != SPEARMAN
             number = _checked(row, source, 100.0 if is_score else 1.0)
             lines.setdefault((row["check"], row["at"]), []).append((row["measure"], number))
-        run = artifact.unit["run"]
-        css = arm_class(study.method_and_pairs(run)[1])
-        found.append({"run": run, "css": css, "dataset": artifact.unit["dataset"], "lines": [*lines.items()]})
+        found.append({**_about(study, artifact), "lines": [*lines.items()]})
     return found
 
 
 def _checked(row: Row, source: Source, factor: float) -> Number:
     """A value of a check with its interval: corrected scores in per cent, logits and correlations as they are."""
-    if row["value"] is None:
-        return Number("—")
-    value, low, high = (
-        "" if row[end] is None else f"{factor * row[end]:.{1 if factor > 1 else 2}f}".replace("-", "−") for end in ENDS
-    )
-    where = ", ".join(filter(None, (row["check"], row["at"], row["measure"])))
-    return Number(value, f"{low} to {high}" if low else "", source, f"{where}, n = {row['n']}")
+    where = ", ".join(row[name] for name in ("check", "at", "measure") if row.get(name))
+    return number_of(row, lambda value: f"{factor * value:.{1 if factor > 1 else 2}f}", source, where)
 
 
 def _discrimination(study: Study) -> list[Row]:
@@ -126,17 +121,12 @@ def _discrimination(study: Study) -> list[Row]:
         return []
     source, lines = study.source(artifact, ".parquet"), []
     for row in sorted(study.table(artifact), key=lambda row: row["metric"] != SALIENCY):
+        values = {name: {"value": row[name]} for name in ("icc", "recovered", "spearman", "partial_r2")}
+        values["icc"] |= {"low": row["low"], "high": row["high"]}
         where = f"{row['dataset']}, {row['metric']}"
-
-        def number(name: str, ends: bool = False, row: Row = row, where: str = where) -> Number:
-            if row[name] is None:
-                return Number("—")
-            interval = f"{row['low']:.2f} to {row['high']:.2f}" if ends else ""
-            return Number(f"{row[name]:.2f}".replace("-", "−"), interval, source, f"{where}, {name}")
-
-        cells = [number("icc", ends=True), number("recovered"), number("spearman"), number("partial_r2")]
+        cells = [number_of(value, "{:.2f}".format, source, f"{where}, {name}") for name, value in values.items()]
         said = f"{row['verdict']}: {row['reason']}" if row["reason"] else row["verdict"]
-        lines.append({**row, "where": where, "cells": cells, "verdict": said, "beyond": row["beyond_probe"] or "—"})
+        lines.append({**row, "cells": cells, "verdict": said, "beyond": row["beyond_probe"] or "—"})
     return lines
 
 
@@ -189,11 +179,12 @@ def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[st
     for target, meaning in maps.items():
         rows = [row for one in found for row in [one.find(layer, target, CORRECTED)] if row]
         if meaning.role in bounds and rows:
-            of_network = meaning.layered and meaning.role == "floor"
-            said = f"{words(target)} (mean)" if of_network else words(target)
-            bounds[meaning.role].append(_dot(said, "arm-none", rows, with_interval=not of_network))
+            said, row = words(target), rows[0]
+            if meaning.layered and meaning.role == "floor":  # of each network
+                said, row = f"{said} (mean)", {"value": math.fsum(row["value"] for row in rows) / len(rows)}
+            bounds[meaning.role].append(dot_of(said, row, 100, "arm-none"))
     runs = [
-        _dot(one.label, arm_class("other" if one.pairs == "none" else one.pairs), [row], with_interval=True)
+        dot_of(one.label, row, 100, arm_class("other" if one.pairs == "none" else one.pairs))
         for one in found
         for row in [one.find(layer, LEADING, CORRECTED)]
         if row
@@ -203,14 +194,6 @@ def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[st
     panel = Panel("", "corrected AP, %", [*bounds["floor"], *runs, *bounds["ceiling"]], "higher")
     alt = f"Corrected average precision of maps on {name}, {layer}: floors, runs and the ceiling, with 95 % intervals."
     return dot_figure(stem(f"saliency {name} {layer}"), f"Saliency: {name}, {layer}", alt, [panel])
-
-
-def _dot(label: str, css: str, rows: Sequence[Row], with_interval: bool) -> Dot:
-    value = 100 * math.fsum(row["value"] for row in rows) / len(rows)
-    first = rows[0]
-    if not with_interval or first["low"] is None:
-        return Dot(label, css, value, None, None)
-    return Dot(label, css, value, 100 * first["low"], 100 * first["high"])
 
 
 def _layers(found: Sequence[Checkpoint]) -> list[str]:
@@ -234,17 +217,15 @@ def _checkpoints(study: Study) -> dict[str, list[Checkpoint]]:
     for run, artifacts in shown.items():
         for artifact in artifacts:
             source = study.source(artifact, ".results.parquet")
-            for name, rows in _by_set(study.table(artifact, ".results.parquet")):
-                pairs = study.method_and_pairs(run)[1]
+            by_set: dict[str, dict[tuple[str, str, str, str, str], Row]] = {}
+            for row in study.table(artifact, ".results.parquet"):
+                key = (row["layer"], row["stratum"], row["scale"], row["target"], row["metric"])
+                by_set.setdefault(row["dataset"], {})[key] = row
+            pairs = study.method_and_pairs(run)[1]
+            for name, rows in by_set.items():
                 one = Checkpoint(run, labels[run], pairs, artifact.unit["step"], source, rows)
                 found.setdefault(name, []).append(one)
     return found
-
-
-def _by_set(rows: Sequence[Row]) -> Iterator[tuple[str, dict[tuple[str, str, str, str, str], Row]]]:
-    for name in dict.fromkeys(row["dataset"] for row in rows):
-        keys = ("layer", "stratum", "scale", "target", "metric")
-        yield name, {tuple(row[key] for key in keys): row for row in rows if row["dataset"] == name}
 
 
 class Example(NamedTuple):
@@ -288,7 +269,7 @@ def overlays(study: Study, shown: Mapping[str, Sequence[Artifact]]) -> Row | Non
 def marked_examples(study: Study, shown: Mapping[str, Sequence[Artifact]]) -> list[Row]:
     """For each run and set: its best, median and worst image with both maps."""
     lines = []
-    for run, artifacts in shown.items():
+    for artifacts in shown.values():
         for artifact in artifacts:
             source = study.source(artifact, ".examples.npz")
             cells = [
@@ -304,8 +285,7 @@ def marked_examples(study: Study, shown: Mapping[str, Sequence[Artifact]]) -> li
                 for one in _examples([artifact])
                 if one.role != SHARED
             ]
-            css = arm_class(study.method_and_pairs(run)[1])
-            lines.append({"run": run, "css": css, "dataset": artifact.unit["dataset"], "cells": cells})
+            lines.append({**_about(study, artifact), "cells": cells})
     return lines
 
 

@@ -47,6 +47,6 @@ def test_a_curve_is_the_mean_and_range_over_the_seeds_with_a_value() -> None:
 
 def test_a_method_has_figures_of_the_columns_with_values() -> None:
     found = panel("simclr", [Trained("a", "arm-self", SEEDS), Trained("b", "arm-other", SEEDS[:1])])
-    assert [figure.name for figure in found.figures] == ["curve-simclr-loss", "curve-simclr-online-knn"]
-    assert [figure.title for figure in found.statistics] == ["simclr: RankMe"]
-    assert {row[0] for row in found.figures[0].rows} == {"a", "b"}
+    assert [figure.name for figure in found["figures"]] == ["curve-simclr-loss", "curve-simclr-online-knn"]
+    assert [figure.title for figure in found["statistics"]] == ["simclr: RankMe"]
+    assert {row[0] for row in found["figures"][0].rows} == {"a", "b"}

@@ -14,11 +14,11 @@ def test_measures_are_in_words_and_shares_in_per_cent(tmp_path: Path) -> None:
     found = pair_figures(Study({"pair_quality": [Artifact(path) for path in paths]}, Report(study="s")))
     (together, figure, ((same_label, cells),)), *_ = found["groups"]
     assert (together, same_label) == ("Do the images of a pair belong together?", "same label, % of pairs")
-    assert [(cell.text, cell.interval) for cell in cells] == [("95.0", "92.5–97.5")] * 3 + [("—", "")]
+    assert [(cell.text, cell.interval) for cell in cells] == [("95.0", "[92.5, 97.5]")] * 3 + [("—", "")]
     assert cells[0].source is not None and cells[0].source.file == "pair_quality/original.json"
     assert figure.rows[0] == ("same label", "% of pairs", "higher", "original", 95.0, 92.5, 97.5)
     assert found["table"].columns == ["measure", "original", "revised", "shuffled", "visual"]
-    assert found["table"].rows[0] == ["same label, % of pairs", *["95.0 92.5–97.5"] * 3, "—"]
+    assert found["table"].rows[0] == ["same label, % of pairs", *["95.0 [92.5, 97.5]"] * 3, "—"]
 
 
 def test_without_pair_tables_there_are_no_figures() -> None:

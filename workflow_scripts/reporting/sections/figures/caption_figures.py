@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure
+from workflow_scripts.reporting.drawings import Panel, dot_figure, dot_of
 from workflow_scripts.reporting.figures import Figure as Drawing
-from workflow_scripts.reporting.study import Number, Source, Study
+from workflow_scripts.reporting.study import Number, Source, Study, number_of
 from workflow_scripts.reporting.tables import Table, stem
 from workflow_scripts.reporting.text import arm_class, percent, plain, points
 
@@ -102,14 +102,7 @@ def _row(figure: Figure, said: Explained, arms: list[str], scored: set[str]) -> 
     model = name.partition(".")[2]
     title = f"{said.title} ({model})" if model else said.title
 
-    def scaled(end: float | None) -> float | None:
-        return None if end is None else scale * end
-
-    shown = [
-        Dot(arm, arm_class(arm), scale * values[arm]["value"], scaled(values[arm]["low"]), scaled(values[arm]["high"]))
-        for arm in arms
-        if arm in values
-    ]
+    shown = [dot_of(arm, values[arm], scale) for arm in arms if arm in values]
     cells = [
         _cell(values[arm], place.format(arm), share, source)
         if arm in values
@@ -126,19 +119,10 @@ def _row(figure: Figure, said: Explained, arms: list[str], scored: set[str]) -> 
 def _cell(value: Row, rows: str, share: bool, source: Source) -> tuple[Number, Number | None]:
     """A value and its difference to the reference arm."""
     written, signed = (percent, points) if share else (plain, _signed)
-    own = Number(written(value["value"]), _interval(value, written), source, f"{rows}, n = {value['n']}")
     there = value.get("difference")
-    if there is None or there["value"] is None:
-        return own, None
-    where = f"{rows}.difference, n = {there['n']}"
-    return own, Number(signed(there["value"]), _interval(there, signed), source, where)
-
-
-def _interval(value: Row, written: Any) -> str:
-    ends = (value["low"], value["high"])
-    return "" if None in ends else f"[{written(ends[0])}, {written(ends[1])}]"
+    difference = there and number_of(there, signed, source, f"{rows}.difference")
+    return number_of(value, written, source, rows), difference if there and there["value"] is not None else None
 
 
 def _signed(value: float) -> str:
-    text = plain(value)
-    return text if value <= 0 else f"+{text}"
+    return plain(value) if value <= 0 else f"+{plain(value)}"

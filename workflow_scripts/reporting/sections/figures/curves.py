@@ -8,7 +8,7 @@ from typing import Any
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.drawings import Axis, Curve, curve_figure
 from workflow_scripts.reporting.figures import Figure
-from workflow_scripts.reporting.study import Number, Study, label
+from workflow_scripts.reporting.study import Number, Study
 from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, count, words
 
@@ -41,15 +41,6 @@ class Trained:
     seeds: Sequence[Sequence[Row]]
 
 
-@dataclass(frozen=True)
-class Panel:
-    """The figures of a method, and those of the statistics of its features."""
-
-    method: str
-    figures: Sequence[Figure]
-    statistics: Sequence[Figure]
-
-
 def curves(study: Study) -> Row:
     """Loss, online kNN accuracy and statistics of features per method."""
     return {
@@ -59,9 +50,9 @@ def curves(study: Study) -> Row:
     }
 
 
-def panel(method: str, kinds: Sequence[Trained]) -> Panel:
-    """The figures of a method; those of columns without a value are left out."""
-    return Panel(method, _figures(method, kinds, COLUMNS), _figures(method, kinds, STATISTICS))
+def panel(method: str, kinds: Sequence[Trained]) -> dict[str, list[Figure]]:
+    """The figures of a method, and those of the statistics of its features; without those that have no value."""
+    return {"figures": _figures(method, kinds, COLUMNS), "statistics": _figures(method, kinds, STATISTICS)}
 
 
 def _figures(method: str, kinds: Sequence[Trained], columns: Mapping[str, tuple[str, str, int]]) -> list[Figure]:
@@ -138,7 +129,7 @@ def _trained_on(study: Study) -> Row:
     shown = [name for name in PAIR_FACTS if any(name in about for _, about in trained)]
     lines = []
     for artifact, about in trained:
-        manifest, file = study.index.manifest(label(artifact)), study.source(artifact, "/run.json")
+        manifest, file = study.index.manifest(artifact), study.source(artifact, "/run.json")
         dropped = artifact.rows["dropped"].items()
         cells = [Number(_fact(about[name]), source=file, rows=name) if name in about else Number("—") for name in shown]
         lines.append(

@@ -2,11 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure
-from workflow_scripts.reporting.sections.data import Figure, figure_cell, flatten
-from workflow_scripts.reporting.study import Study, unit_of
+from workflow_scripts.reporting.drawings import Panel, dot_figure, dot_of
+from workflow_scripts.reporting.sections.data import flatten
+from workflow_scripts.reporting.study import Study, number_of, unit_of
 from workflow_scripts.reporting.tables import Table, stem
-from workflow_scripts.reporting.text import arm_class, percent, plain
+from workflow_scripts.reporting.text import percent, plain
 
 Row = dict[str, Any]
 
@@ -59,7 +59,7 @@ def pair_figures(study: Study) -> Row:
         shown = [measure for measure in measures if any(measure.key in figures for figures in found.values())]
         lines = [
             (f"{measure.title}, {measure.unit}", [
-                figure_cell(figures.get(measure.key), measure.key, sources[name], percent if measure.share else plain)
+                number_of(figures.get(measure.key), percent if measure.share else plain, sources[name], measure.key)
                 for name, figures in found.items()
             ])
             for measure in shown
@@ -73,11 +73,7 @@ def pair_figures(study: Study) -> Row:
     return {"groups": groups, "table": Table("pairs", title, ["measure", *found], rows)}
 
 
-def _panel(measure: Measure, found: dict[str, dict[str, Figure]]) -> Panel:
-    scale = 100 if measure.share else 1
-    dots = []
-    for name, figures in found.items():
-        if (figure := figures.get(measure.key)) is not None:
-            low, high = (None if end is None else scale * end for end in (figure.low, figure.high))
-            dots.append(Dot(name, arm_class(name), scale * figure.value, low, high))
+def _panel(measure: Measure, found: dict[str, dict[str, Row]]) -> Panel:
+    rows = {name: figures[measure.key] for name, figures in found.items() if measure.key in figures}
+    dots = [dot_of(name, row, 100 if measure.share else 1) for name, row in rows.items()]
     return Panel(measure.title, measure.unit, dots, measure.better)
