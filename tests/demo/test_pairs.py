@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 import workflow_scripts.demo
 from tests.conftest import ROOT
@@ -18,7 +19,7 @@ from workflow_scripts.captions.recaptioning.shard import prepare, recaption_batc
 from workflow_scripts.core.sources import local_path
 from workflow_scripts.demo.world.texts import TOPICS, title_of
 from workflow_scripts.demo.world.vocabulary import spec_of
-from workflow_scripts.demo.world.world import scene_of, to_image
+from workflow_scripts.demo.world.world import scene_of
 from workflow_scripts.embeddings.images import blip2_encoder
 from workflow_scripts.models.sentence_encoder import sentence_encoder
 from workflow_scripts.models.text_norms import MatchedText
@@ -34,7 +35,7 @@ def specs():
 
 @pytest.fixture(scope="module")
 def pictures():
-    return [to_image(scene_of(0, "post", index)[1]) for index in range(COUNT)]
+    return [Image.fromarray(scene_of(0, "post", index)[1]) for index in range(COUNT)]
 
 
 @pytest.fixture(scope="module")

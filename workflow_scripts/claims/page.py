@@ -121,14 +121,10 @@ def _curves(claim: Claim, study: Found) -> list[Figure]:
             continue
         x = sorted(on_line)
         y = [100 * math.fsum(on_line[at]) / len(on_line[at]) for at in x]
-        others = [
-            (arm, value)
-            for arm, value in measured
-            if arm.pairs not in places and (arm.tag in tags or arm.method == UNTRAINED)
-        ]
         level = [
             Curve(f"{arm.pairs}, {arm.method}", arm_class(arm.pairs), (x[0], x[-1]), (100 * value, 100 * value))
-            for arm, value in others
+            for arm, value in measured
+            if arm.pairs not in places and (arm.tag in tags or arm.method == UNTRAINED)
         ]
         curves = [Curve("language pairs", "arm-revised", x, y), *level]
         alt = "Accuracy of the linear probe with language pairs along the line; arms beside it are level."

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval
 
 from workflow_scripts.demo.captioner_training.data import ALL, TRUE, pictures
 from workflow_scripts.demo.world.settings import LABELS, Label
 from workflow_scripts.demo.world.texts import KINDS, TOPICS, caption, title
 from workflow_scripts.demo.world.vocabulary import Spec, named
-from workflow_scripts.demo.world.world import to_image
 from workflow_scripts.models.text_norms import blip
 
 SEED, SPLIT = 715, "captioner_score"
@@ -20,7 +20,7 @@ EACH = 2  # captions of an image, of which the matcher chooses, as in the demo
 def unseen(count: int, size: int, seed: int = SEED) -> tuple[list[Spec], list]:
     """What `count` pictures of a split of their own show, and the pictures as PIL images."""
     specs, images = pictures(seed, count, size, 1, SPLIT)
-    return specs, [to_image(image) for image in images]
+    return specs, [Image.fromarray(image) for image in images]
 
 
 @torch.inference_mode()

@@ -21,7 +21,7 @@ import argparse
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,13 +153,6 @@ class Plan:
     stops: tuple[tuple[str, int], ...] = (("caption50", 600), ("caption75", 800), ("caption", 2000))
 
 
-def batches(plan: Plan, count: int) -> Iterator[tuple[np.random.Generator, np.ndarray]]:
-    """For each step a generator of its own and the numbers of its pictures."""
-    for step in range(plan.steps):
-        rng = np.random.default_rng(derive(plan.seed, "captioner", "step", step))
-        yield rng, rng.choice(count, plan.batch, replace=False)
-
-
 def to_input(rng: np.random.Generator, chosen: np.ndarray, shift: int) -> torch.Tensor:
     """Pictures (n, side, side, 3) uint8 -> (n, 3, side, side) float, moved by a few pixels at random, not mirrored:
     that would exchange left and right."""
@@ -216,7 +209,9 @@ def train(plan: Plan, workers: int, keep: Callable[[str, nn.Module], None]) -> B
     trained = {id(weight): weight for model in (captioner, matcher, heads) for weight in model.parameters()}
     adam, schedule = optimiser([*trained.values(), temperature], plan)
     speak, compare = blip2.tokenizer(end=False), blip2.tokenizer(end=True)
-    for step, (rng, rows) in enumerate(batches(plan, len(images)), 1):
+    for step in range(1, plan.steps + 1):
+        rng = np.random.default_rng(derive(plan.seed, "captioner", "step", step - 1))
+        rows = rng.choice(len(images), plan.batch, replace=False)
         states = captioner.vision_model(to_input(rng, images[rows], plan.shift)).last_hidden_state
         texts, fits = training_texts(rng, [specs[row] for row in rows])
         few = slice(plan.matched)

@@ -23,7 +23,7 @@ from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.demo.world.settings import DEFAULT, LABELS, World
 from workflow_scripts.demo.world.texts import Text, title_of
 from workflow_scripts.demo.world.vocabulary import Spec
-from workflow_scripts.demo.world.world import scene_of, to_image
+from workflow_scripts.demo.world.world import scene_of
 from workflow_scripts.stats.seeds import derive
 
 HOST = "world.invalid"
@@ -63,7 +63,7 @@ class Post:
 def encode(picture: np.ndarray, kind: str) -> bytes:
     """JPEG (quality 95, colours at full resolution) or PNG bytes of a picture."""
     buffer = io.BytesIO()
-    image: Image.Image = to_image(picture)
+    image = Image.fromarray(picture)
     if kind == "jpg":
         image.save(buffer, "JPEG", quality=95, subsampling=0)
     else:

@@ -167,8 +167,3 @@ def scene_of(
     spec = spec_of(seed, split, index, world)
     picture, mask = draw(spec, np.random.default_rng(derive(seed, "demo_picture", split, index)), size)
     return spec, picture, mask
-
-
-def to_image(picture: np.ndarray) -> Image.Image:
-    """A PIL image of an RGB picture or a mask."""
-    return Image.fromarray(picture)

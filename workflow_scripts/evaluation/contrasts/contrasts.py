@@ -13,6 +13,7 @@ Weighted differences are measured by image, class, episode and seed. The levels 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -166,16 +167,14 @@ def levels(members: Sequence[Measured], resampled: np.ndarray, seed: Part | None
     if seeds:
         by_seed = np.mean([member.by_class @ member.like.class_shares for member in members], axis=0)
         yield Level("seed", student_t(by_seed, fewest=FEWEST_SEEDS), seeds)
-    if seeds < FEWEST_SEEDS or any(member.by_class.shape[1] < 2 for member in members):
-        yield Level("joint", Interval(value, None, None), seeds)
-        return
-    tables, shares = [member.by_class for member in members], [member.like.class_shares for member in members]
-    effect = two_way(tables, shares, [member.classes for member in members], seed)
-    if np.isnan(effect.variance):
-        yield Level("joint", Interval(value, None, None), seeds)
-        return
-    low, high = effect.interval(LEVEL)
-    yield Level("joint", Interval(value, float(low), float(high)), seeds, effect)
+    if seeds >= FEWEST_SEEDS and all(member.by_class.shape[1] > 1 for member in members):
+        tables, shares = [member.by_class for member in members], [member.like.class_shares for member in members]
+        effect = two_way(tables, shares, [member.classes for member in members], seed)
+        if not np.isnan(effect.variance):
+            low, high = effect.interval(LEVEL)
+            yield Level("joint", Interval(value, float(low), float(high)), seeds, effect)
+            return
+    yield Level("joint", Interval(value, None, None), seeds)
 
 
 class _Moderated(NamedTuple):
@@ -192,7 +191,7 @@ class Arms:
     def __init__(self, scores: StudyScores, runs: Sequence[SummaryRun]) -> None:
         self._scores = scores
         self._trained = [run for run in runs if run.batch_size]
-        self._known: dict[tuple[str, tuple[str, ...], str], _Moderated | None] = {}
+        self._of = cache(self._moderated)
 
     def seed_part(
         self, sides: Sequence[Side], family: str, datasets: Sequence[str], seeds: int
@@ -209,12 +208,6 @@ class Arms:
             return None, 0
         of_arms = np.array([weights.get(kind, 0.0) for kind in found.kinds])
         return seed_part(found.variances, of_arms, seeds, found.freedom), len(found.kinds)
-
-    def _of(self, family: str, datasets: tuple[str, ...], step: str) -> _Moderated | None:
-        key = family, datasets, step
-        if key not in self._known:
-            self._known[key] = self._moderated(*key)
-        return self._known[key]
 
     def _moderated(self, family: str, datasets: tuple[str, ...], step: str) -> _Moderated | None:
         by_arm: dict[Kind, list[float]] = {}

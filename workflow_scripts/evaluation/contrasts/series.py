@@ -10,7 +10,7 @@ only the headline score is read; their metrics begin with ``saliency.<layer>.``.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -193,17 +193,10 @@ def _name(row: dict[str, Any], first: str) -> str:
 
 
 class _Items:
-    """The rows of each map, images in order."""
+    """The rows of each map, images in order: ``of(layer, target)``."""
 
     def __init__(self, table: pa.Table) -> None:
-        self.table = table
-        self._found: dict[tuple[str, str], pa.Table] = {}
-
-    def of(self, layer: str, target: str) -> pa.Table:
-        """The rows of a map."""
-        if (layer, target) not in self._found:
-            self._found[layer, target] = _where(self.table, layer=layer, target=target)
-        return self._found[layer, target]
+        self.of = cache(lambda layer, target: _where(table, layer=layer, target=target))
 
     def scores(self, layer: str, target: str, metric: str) -> np.ndarray:
         """Raw scores of the images (n,) float64."""

@@ -63,11 +63,6 @@ class SummaryRun(Settings):
     )
     collapsed: bool = Field(False, exclude=True, description="whether its features look collapsed, as training found")
 
-    @property
-    def budget(self) -> int:
-        """Views that it is trained on: steps × pairs per step × views per pair."""
-        return self.budget_in("views")
-
     def budget_in(self, unit: Budget) -> int:
         """What it is trained on: steps, steps × pairs per step, or these × views per pair."""
         factors = {"steps": (), "images": (self.batch_size,), "views": (self.batch_size, self.views_per_pair)}

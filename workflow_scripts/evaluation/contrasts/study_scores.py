@@ -153,7 +153,7 @@ def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tu
             found = scores.series.get((run.run, step), {})
             head = {
                 **run.model_dump(exclude={"steps", "arm", "role", "encoder", "alike", "dose", "chosen"}),
-                "budget": run.budget,
+                "budget": run.budget_in("views"),
             }
             head |= {"step": step, "chosen_on": run.chosen.get(step, "")}
             for one in found.values():

@@ -19,18 +19,15 @@ from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, PictureSet
 from workflow_scripts.evaluation.datasets.splits import Entry, cut, limited, with_val, without_rare
 
+STORED = (("offset", pa.int64()), ("size", pa.int64()), ("sha256", pa.string()))  # where bytes lie in the tar
 SCHEMA = pa.schema(
     [
         ("key", pa.string()),
         ("label", pa.int32()),
         ("class_name", pa.string()),
         ("split", pa.string()),
-        ("offset", pa.int64()),
-        ("size", pa.int64()),
-        ("sha256", pa.string()),
-        ("mask_offset", pa.int64()),
-        ("mask_size", pa.int64()),
-        ("mask_sha256", pa.string()),
+        *STORED,
+        *[(f"mask_{name}", kind) for name, kind in STORED],
         ("member", pa.string()),
     ]
 )

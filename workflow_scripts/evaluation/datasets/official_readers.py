@@ -92,12 +92,18 @@ def _fetch_partitions(folder: Path) -> None:
 
 
 class _ClassFolders(_Listed):
-    """A folder of class folders that can't be downloaded."""
+    """Class folders that can't be downloaded.
 
-    def __init__(self, folder: Path, download: bool, loader: Loader) -> None:
+    Attributes:
+        folder: where they, or the splits with them, lie.
+    """
+
+    folder = ""
+
+    def __init__(self, root: str, split: str = "", download: bool = False, loader: Loader = default_loader) -> None:
         if download:
             raise OSError("it can't be downloaded without an account")
-        found = ImageFolder(str(folder))
+        found = ImageFolder(str(Path(root, self.folder, split)))
         self.classes, self.loader = found.classes, loader
         self.files = [(Path(path), label) for path, label in found.samples]
 
@@ -105,24 +111,22 @@ class _ClassFolders(_Listed):
 class Caltech101WithBackground(_ClassFolders):
     """Caltech-101 (Fei-Fei et al. 2004) with its background class, which torchvision's reader leaves out."""
 
+    folder = "caltech101/101_ObjectCategories"
+
     def __init__(self, root: str, download: bool = False, loader: Loader = default_loader) -> None:
         if download:
             datasets.Caltech101(root, download=True)
-        super().__init__(Path(root, "caltech101/101_ObjectCategories"), False, loader)
+        super().__init__(root, loader=loader)
 
 
 class Resisc45(_ClassFolders):
     """NWPU-RESISC45 (Cheng et al. 2017): ``NWPU-RESISC45/<class>/<class>_<number>.jpg``, 700 images of each class."""
 
-    def __init__(self, root: str, download: bool = False, loader: Loader = default_loader) -> None:
-        super().__init__(Path(root, "NWPU-RESISC45"), download, loader)
+    folder = "NWPU-RESISC45"
 
 
 class ImageNet1k(_ClassFolders):
     """ImageNet-1k (Russakovsky et al. 2015) as class folders in ``train/`` and ``val/``."""
-
-    def __init__(self, root: str, split: str, download: bool = False, loader: Loader = default_loader) -> None:
-        super().__init__(Path(root, split), download, loader)
 
 
 def _lines(path: Path) -> list[str]:

@@ -48,12 +48,13 @@ class Listing:
 
 
 class PictureSet(Protocol):
-    """A downstream set at its source."""
+    """A downstream set at its source.
 
-    @property
-    def where(self) -> str:
-        """The source's name, for messages."""
-        ...
+    Attributes:
+        where: the source's name, for messages.
+    """
+
+    where: str
 
     def listing(self) -> Listing:
         """The set's images, not yet read."""

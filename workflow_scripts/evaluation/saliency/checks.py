@@ -48,7 +48,7 @@ CHECKS = pa.schema(
     ]
 )
 AP, SWAP, UNRELATED = "corrected AP", "own - random class", "own - another image"
-ALONE, TWO = "not checked: only one image", "not checked: only two images"
+FEW = "not checked: fewer than three images"
 Ends = tuple[float, float, float]  # value, low and high
 
 
@@ -300,11 +300,11 @@ def _cascade(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
         yield from _scores(given, plan, maps, given.checked.masks, "cascade", name)
         if trained is None:
             trained = maps[0]
-            if len(trained) > 1:
+            if len(trained) > 2:
                 unlike = map_correlation(trained, np.roll(trained, 1, axis=0))
                 yield _mean_row(given, plan, unlike, "cascade", "another photo", SPEARMAN)
             else:
-                yield _row("cascade", f"another photo ({ALONE})", SPEARMAN, 0, None, None, None)
+                yield _row("cascade", f"another photo ({FEW})", SPEARMAN, 0, None, None, None)
         else:
             yield _mean_row(given, plan, map_correlation(trained, maps[0]), "cascade", name, SPEARMAN)
 
@@ -336,15 +336,12 @@ def _permuted_masks(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
     central, and average precision is above chance, on average, for any unrelated map that is not constant.
     """
     check, n = "permuted masks", len(given.checked.masks)
-    if n == 1:
-        yield from (_row(check, ALONE, measure, 0, None, None, None) for measure in (AP, SWAP, UNRELATED))
+    if n < 3:  # of two, the image before the one before is the image itself
+        yield from (_row(check, FEW, measure, 0, None, None, None) for measure in (AP, SWAP, UNRELATED))
         return
     maps = _own_maps(given, given.network, given.part, given.head, plan.device)
     masks = np.roll(given.checked.masks, 1, axis=0)
     yield from _scores(given, plan, maps, masks, check, "")
-    if n == 2:  # the image before the one before is the image itself
-        yield _row(check, TWO, UNRELATED, 0, None, None, None)
-        return
     _, lead = _estimated(given, plan, maps[0], np.roll(maps[0], 2, axis=0), masks)
     yield _row(check, "", UNRELATED, n, *lead)
 
