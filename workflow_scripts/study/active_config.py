@@ -144,7 +144,7 @@ def studies_at(path: Path) -> list[Path]:
     study = None
     if not (path / NOTES).is_dir():
         # Folders within a study, such as its crate, may look like one.
-        study = next((one for one in above if _is_noted(one)), next(filter(_has_results, above), None))
+        study = next(filter(_is_noted, above), None) or next(filter(_has_results, above), None)
     found = [study] if study is not None else _studies_of(path)
     if not found:
         value = "no artifacts, logs or note of a config" if exists else "no such file or folder"

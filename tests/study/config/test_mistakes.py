@@ -35,9 +35,6 @@ MISTAKES = """
   => selection without a probe set in config.probe_dataset: null, but evaluation.steps has best; name one of
 {probe_dataset: null, evaluation: {steps: [last]}, pretraining: {patience: 3}}
   => in config.probe_dataset: null, but run simclr-self-simclr-resnet34-s0 has patience; name one of datasets
-{datasets: [{kind: folders, source: somewhere, name: cifar10}, {kind: folders, source: somewhere,
-  name: other, evaluate: false}]}
-  => unused dataset in config.datasets.1.evaluate: false for other; remove the dataset, or name it as
 {pair_quality: {image_encoder: dino}} => unknown image encoder in config.pair_quality.image_encoder: dino
 {leakage: {encoder: dino}} => unknown image encoder in config.leakage.encoder: dino
 {runs: [{method: simclr, pairs: revisde}]} => unknown pair table in config.runs.0.pairs: revisde; did you mean revised?

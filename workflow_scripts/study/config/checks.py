@@ -123,11 +123,6 @@ def _networks(study: Study) -> Iterator[SettingError]:
         elif run.network in networks and networks[run.network].weights == "pretrained" and run.seeds != (0,):
             advice = "remove seeds; all runs of a pretrained network are identical"
             yield SettingError("setting without effect", ("runs", number, "seeds"), list(run.seeds), advice)
-    used = {run.network for run in study.runs}
-    for number, network in enumerate(study.networks):
-        if network.name not in used:
-            advice = "remove it, or add a run of method external that uses it"
-            yield SettingError("unused network", ("networks", number, "name"), network.name, advice)
 
 
 def _sources(study: Study) -> Iterator[SettingError]:

@@ -169,17 +169,13 @@ def _step_errors(
 
 
 def _selection_errors(study: Study, runs: Mapping[str, Pretrain]) -> Iterator[SettingError]:
-    """Yield errors for checkpoints that no probe set could choose, and for sets that nothing uses."""
+    """Yield errors for checkpoints that no probe set could choose."""
     if study.probe_dataset is None:
         patient = [f"run {name} has patience" for name, run in runs.items() if run.patience is not None]
         best = ["evaluation.steps has best"] if "best" in study.evaluation.steps else []
         for reason in [*best, *patient][:1]:
             advice = "name one of datasets, whose validation images then choose; ideally one with evaluate: false"
             yield SettingError("selection without a probe set", ("probe_dataset",), f"null, but {reason}", advice)
-    for number, dataset in enumerate(study.datasets):
-        if not dataset.evaluate and dataset.name != study.probe_dataset:
-            advice = "remove the dataset, or name it as probe_dataset"
-            yield SettingError("unused dataset", ("datasets", number, "evaluate"), f"false for {dataset.name}", advice)
 
 
 def _encoder_errors(training: Training, number: int) -> Iterator[SettingError]:

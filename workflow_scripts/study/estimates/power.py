@@ -26,7 +26,6 @@ from workflow_scripts.study.units import Units
 
 ASSUMED = (0.3, 0.6)
 """Deviations between seeds of one network's mean over sets, in percentage points; warnings assume the first."""
-ENDPOINTS: tuple[str, ...] = ("linear_probe", "few_shot", "knn")
 MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
 SCOPE = "From deviations between seeds alone; those between classes and images make them larger (docs/statistics.md)."
 
