@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-SCOPES = {
+SCOPES: dict[str, tuple[str, ...]] = {
     "global": (),
     "subreddit": ("subreddit",),
     "year": ("year",),
