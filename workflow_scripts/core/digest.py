@@ -72,7 +72,6 @@ SUMMARISED = (
     "Judge",
     "Method",
     "PairKind",
-    "Scope",
     "TextEncoderKind",
     "TextNorm",
     "TokenizerKind",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from workflow_scripts.core.registry import OneOf, by_name, listed
+from workflow_scripts.core.registry import OneOf
 from workflow_scripts.core.settings import Settings, quantity
 
 if TYPE_CHECKING:
@@ -14,33 +14,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scope:
-    """A division of the images.
-
-    Attributes:
-        name: in configs.
-        summary: one phrase.
-        columns: columns of the images' keys (``subreddit``, ``year``) that neighbours share.
-    """
-
-    name: str
-    summary: str
-    columns: tuple[str, ...]
-
-
-SCOPES = by_name(
-    [
-        Scope(name="global", summary="all images", columns=()),
-        Scope(name="subreddit", summary="images of the same subreddit", columns=("subreddit",)),
-        Scope(name="year", summary="images of the same year", columns=("year",)),
-        Scope(
-            name="subreddit_year",
-            summary="images of the same subreddit and year",
-            columns=("subreddit", "year"),
-        ),
-    ]
-)
+SCOPES: dict[str, tuple[str, ...]] = {
+    "global": (),
+    "subreddit": ("subreddit",),
+    "year": ("year",),
+    "subreddit_year": ("subreddit", "year"),
+}
+"""By division of the images: columns of their keys that neighbours share."""
 
 
 class PartnerSettings(Settings):
@@ -49,7 +29,8 @@ class PartnerSettings(Settings):
     k: int = quantity(1, unit="partners", ge=1, description="partners per image; the paper uses 1", examples=[5])
     scope: Annotated[str, OneOf(SCOPES)] = Field(
         "global",
-        description=f"images among which the partners of an image are chosen. {listed(SCOPES)}",
+        description="images among which the partners of an image are chosen. global: all images; subreddit: images of "
+        "the same subreddit; year: images of the same year; subreddit_year: images of the same subreddit and year",
         examples=["year"],
     )
     seed: int = Field(

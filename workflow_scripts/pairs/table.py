@@ -61,7 +61,7 @@ def has_meaning(vectors: np.ndarray, block: int = 65_536) -> np.ndarray:
 def scope_pools(keys: pa.Table, scope: str, wanted: np.ndarray) -> Pools:
     """Rows by scope, those not ``wanted`` left out."""
     code = np.zeros(len(keys), dtype=np.int64)
-    for name in SCOPES[scope].columns:
+    for name in SCOPES[scope]:
         column = pc.dictionary_encode(keys[name].combine_chunks())
         code = code * len(column.dictionary) + column.indices.to_numpy()
     return pools_of(np.where(wanted, code, -1))

@@ -7,14 +7,19 @@ from workflow_scripts.core.settings import Settings
 
 def image_index(job: Job[Settings]) -> None:
     """Collect the shards' tables; the tars stay in place."""
+    collect(job, "download", ".tar", "tars")
+
+
+def collect(job: Job[Settings], name: str, suffix: str, files: str) -> None:
+    """Write one table of the input ``name``, and under ``files`` its files with this suffix."""
     from workflow_scripts.acquisition.shards.index import index
     from workflow_scripts.core.files.jsonio import pretty
 
     # A shard's number is read from its name: its manifest may come from the cache, where it had another number.
-    shards = job.inputs("download")
+    shards = job.inputs(name)
     rows, lost = index([(int(shard.name), shard.path(".parquet")) for shard in shards], job.file(".parquet"))
-    tars = {shard.name: shard.manifest["files"][".tar"] for shard in shards}
-    job.file(".json").write_bytes(pretty({"tars": tars}))
+    stored = {shard.name: shard.manifest["files"][suffix] for shard in shards}
+    job.file(".json").write_bytes(pretty({files: stored}))
     job.rows(rows + sum(lost.values()), rows, lost)
 
 

@@ -3,19 +3,12 @@
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
+from workflow_scripts.stages.image_index import collect
 
 
 def pack_index(job: Job[Settings]) -> None:
     """Collect the tables of the packs; the images stay in place."""
-    from workflow_scripts.acquisition.shards.index import index
-    from workflow_scripts.core.files.jsonio import pretty
-
-    # A shard's number is read from its name: its manifest may come from the cache, where it had another number.
-    packs = job.inputs("packs")
-    rows, lost = index([(int(pack.name), pack.path(".parquet")) for pack in packs], job.file(".parquet"))
-    files = {pack.name: pack.manifest["files"][".images"] for pack in packs}
-    job.file(".json").write_bytes(pretty({"packs": files}))
-    job.rows(rows + sum(lost.values()), rows, lost)
+    collect(job, "packs", ".images", "packs")
 
 
 STAGE = Stage(
