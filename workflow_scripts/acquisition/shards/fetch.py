@@ -1,7 +1,6 @@
 """Fetches all URLs of a shard: hosts in parallel, each at its own pace, decoding in threads."""
 
 import asyncio
-import gc
 import math
 import os
 from collections import Counter, deque
@@ -47,14 +46,10 @@ def fetch(
     """
     # uvloop resolves names in half of these threads; with its default of four, a few dead names would block all others.
     os.environ.setdefault("UV_THREADPOOL_SIZE", str(2 * MAX_BODIES))
-    gc.freeze()  # loaded objects stay; scanning them repeatedly would take a tenth of the time
-    try:
-        more = True
-        while more and (waiting := downloads.waiting):
-            uvloop.run(_Fetch(downloads, settings, connect_to, workers, budgets).run(waiting))
-            more = downloads.next_round()
-    finally:
-        gc.unfreeze()
+    more = True
+    while more and (waiting := downloads.waiting):
+        uvloop.run(_Fetch(downloads, settings, connect_to, workers, budgets).run(waiting))
+        more = downloads.next_round()
 
 
 @dataclass
