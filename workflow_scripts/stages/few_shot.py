@@ -55,13 +55,19 @@ STAGE = Stage(
     on_device=True,
 )
 
-TIES = Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
-
 FACTS = Facts(
     files={
-        ".parquet": File("mean, standard error, interval", TIES, published=True),
-        ".episodes.parquet": File("accuracy of each episode", TIES),
-        ".images.parquet": File("episodes and hits of each test image", TIES),
+        ".parquet": File(
+            "mean, standard error, interval",
+            Tolerance(0.01, 0.01, "none; items equally near to two prototypes"),
+            published=True,
+        ),
+        ".episodes.parquet": File(
+            "accuracy of each episode", Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
+        ),
+        ".images.parquet": File(
+            "episodes and hits of each test image", Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
+        ),
     },
     environment="train",
     resources=Resources(

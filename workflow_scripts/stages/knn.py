@@ -51,12 +51,16 @@ STAGE = Stage(
     precision=DOUBLE,
 )
 
-TIES = Tolerance(0.01, 0.01, "none; items with nearly equal votes for two classes")
-
 FACTS = Facts(
     files={
-        ".parquet": File("accuracy with its interval", TIES, published=True),
-        ".predictions.parquet": File("predicted classes", TIES),
+        ".parquet": File(
+            "accuracy with its interval",
+            Tolerance(0.01, 0.01, "none; items with nearly equal votes for two classes"),
+            published=True,
+        ),
+        ".predictions.parquet": File(
+            "predicted classes", Tolerance(0.01, 0.01, "none; items with nearly equal votes for two classes")
+        ),
         ".statistics.parquet": File(
             "RankMe, alignment, uniformity, mean and standard deviation of the norm of the features",
             Tolerance(0.01, 0, "none; last bits"),

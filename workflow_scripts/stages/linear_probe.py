@@ -106,16 +106,16 @@ STAGE = Stage(
     precision=DOUBLE,
 )
 
-BORDER = Tolerance(0.01, 0.01, "none; items on the border of two classes")
-
 FACTS = Facts(
     files={
         ".parquet": File(
             "accuracies with intervals and C, and the accuracy at a C that all runs have in common",
-            BORDER,
+            Tolerance(0.01, 0.01, "none; items on the border of two classes"),
             published=True,
         ),
-        ".predictions.parquet": File("predicted classes", BORDER),
+        ".predictions.parquet": File(
+            "predicted classes", Tolerance(0.01, 0.01, "none; items on the border of two classes")
+        ),
         ".head.safetensors": File(
             "the head of the first objective", Tolerance(0.01, 0, "none; the fit ends at a small gradient")
         ),
