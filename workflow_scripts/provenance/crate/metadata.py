@@ -22,6 +22,7 @@ from workflow_scripts.provenance.crate.contents import (
     README,
     README_TEXT,
     ROOT_ID,
+    STATEMENT,
     WORKFLOW,
     Published,
     goes_along,
@@ -58,6 +59,7 @@ for suffix, kind in {
     ".tex": "text/x-tex",
 }.items():
     FORMATS.add_type(kind, suffix)
+SIGNED = dict(zip(STATEMENT, ("application/vnd.in-toto+json", "text/plain"), strict=True))
 # Name -> field of the run record or of its figures, and the unit's code in UN/CEFACT Recommendation 20.
 USAGE = {
     "wall time": ("seconds", "SEC"),
@@ -142,6 +144,7 @@ def describe(
     license_text: str,
     published: Published,
     limit: int,
+    signed: Mapping[str, bytes],
     root: Path = PROJECT,
 ) -> Crate:
     """The crate of a study.
@@ -152,6 +155,7 @@ def describe(
         license_text: licence of the study.
         published: which data files may be included.
         limit: maximum size in bytes of included data files.
+        signed: name in the crate -> bytes of the study's signed statement and its signature, if there is one.
         root: the project, whose Snakefile and rules are included.
     """
     ordered = in_order(nodes)
@@ -160,6 +164,9 @@ def describe(
     _describe_study(graph, ordered, study, license_text)
     for path in (root / WORKFLOW, *sorted(root.glob("rules/*.smk"))):
         files[path.relative_to(root).as_posix()] = path, _describe_recipe(graph, path, root)
+    for name, data in signed.items():
+        sha256, about = hashlib.sha256(data).hexdigest(), {"about": ref(ROOT_ID), "encodingFormat": SIGNED[name]}
+        graph.file(name, "What the study found, signed", sha256, len(data), **about)
     _describe_run(graph, ordered)
     for node in ordered:
         along = {
