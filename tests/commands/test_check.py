@@ -37,11 +37,11 @@ def test_check_prints_jobs_cost_effects_and_space(overlay: Path, capsys: pytest.
 
 
 def test_mistakes_are_named_together_with_file_and_line(overlay: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    overlay.write_text("study: x\npretraining: {stepz: 3}\nprobe_dataset: nothing\n")
+    overlay.write_text("study: x\nshards: {shardz: 3}\ndownload: {attempts: none}\n")
     assert main(["check", DEMO, "over.yaml"]) == 1
     said = capsys.readouterr()
-    assert "over.yaml:2 (pretraining.stepz): 'stepz'; did you mean steps?" in said.err
-    assert "over.yaml:3 (probe_dataset): nothing; " in said.err
+    assert "over.yaml:2 (shards.shardz): 'shardz'; did you mean shards?" in said.err
+    assert "over.yaml:3 (download.attempts): 'none'; " in said.err
     assert said.out == "" and len(said.err.splitlines()) == 2
 
 
