@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 import numpy as np
 import pyarrow as pa
@@ -111,7 +111,7 @@ def write_plan(plan: Plan, path: Path) -> None:
 
     text = np.frombuffer(json.dumps(plain(plan)).encode(), np.uint8)
     with path.open("wb") as file:
-        np.savez(file, plan=text, **arrays)
+        np.savez(file, plan=text, **arrays)  # type: ignore[arg-type] # its flag is no name of an array
 
 
 def read_plan(path: Path) -> Plan:
@@ -132,7 +132,8 @@ def read_plan(path: Path) -> Plan:
             return TarImages([Path(tar) for tar in value[0]], *(arrays[name] for name in value[1:]))
         if is_dataclass(kind):
             types = get_type_hints(kind)
-            return kind(*(made(types[part.name], one) for part, one in zip(fields(kind), value, strict=True)))
+            values = (made(types[part.name], one) for part, one in zip(fields(kind), value, strict=True))
+            return cast(type, kind)(*values)
         return kind(*value) if isinstance(value, list) else kind(value)
 
     plan: Plan = made(Plan, json.loads(arrays["plan"].tobytes()))

@@ -74,7 +74,7 @@ def signed_statement(study: Path, root: str) -> dict[str, bytes]:
     if not path.exists() or not signature_of(path).exists():
         return {}
     statement, data = read_statement(path)
-    if statement.subject[0].digest.sha256 != root:
+    if statement.subject[0].digest["sha256"] != root:
         log.warning("%s is of another state of the study, so the crate lacks it; sign again", path)
         return {}
     return dict(zip(STATEMENT, (data, read_signature(path)), strict=True))
