@@ -1,4 +1,4 @@
-"""What ``faithful-pairs power`` prints."""
+"""What ``faithful-pairs power`` prints, and ``cost`` beside it."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.study.config.configs import planned
-from tests.study.estimates.test_power import TWO
+from tests.study.estimates.test_power import TWO, summary
 from workflow_scripts.commands.main import main
 from workflow_scripts.study.estimates.power import powers
 
@@ -37,6 +37,23 @@ def test_power_prints_a_table_and_reasons(overlay: str, capsys: pytest.CaptureFi
     ]
     assert said[5] == "size: none, since its runs have fewer than 3 seeds in common."
     assert said[-1].startswith("From deviations between seeds alone")
+
+
+def test_power_uses_measured_deviations(overlay: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary(tmp_path / "pilot", {"a": [0.50, 0.51, 0.52], "b": [0.30, 0.31, 0.32]})
+    assert main(["power", "--configfile", overlay, "--measured", str(tmp_path / "pilot")]) == 0
+    said = capsys.readouterr().out
+    effect = powers(planned(change=yaml.safe_load(Path(overlay).read_text())))[0].effect
+    assert f"| {0.3 * effect:.2f} | {0.6 * effect:.2f} | 2.00 | {2 * effect:.2f} |" in said
+    assert f"Measured in {tmp_path / 'pilot'}: linear_probe at last, 6 networks of 2 arms." in said
+    assert main(["power", "--measured", str(tmp_path / "none")]) == 1
+    assert "missing file in " in capsys.readouterr().err
+
+
+def test_cost_prints_the_effects_in_short(overlay: str, capsys: pytest.CaptureFixture[str]) -> None:
+    effect = powers(planned(change=yaml.safe_load(Path(overlay).read_text())))[0].effect
+    assert main(["cost", "--configfile", overlay, "--rows", "1000"]) == 0
+    assert f"(faithful-pairs power): gain: {0.3 * effect:.2f}; size: none." in capsys.readouterr().out
 
 
 def test_a_study_without_primary_contrasts_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

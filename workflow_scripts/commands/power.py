@@ -23,6 +23,10 @@ def command(
             help="deviation between seeds of one network's mean over sets; repeat it for several; default: 0.3 and 0.6",
         ),
     ] = None,
+    measured: Annotated[
+        Path | None,
+        typer.Option(metavar="STUDY", help="also use the deviations in a finished study, such as results/demo"),
+    ] = None,
 ) -> None:
     """Print the smallest effects that a study can find.
 
@@ -35,20 +39,26 @@ def command(
     Examples:
       faithful-pairs power
       faithful-pairs power --configfile my-study.yaml --sd 0.2 --sd 0.5
+      faithful-pairs power --measured results/demo
 
     \b
     Exit status:
       0  printed
-      1  a config file is missing or faulty
+      1  a config file is missing or faulty, or the study of --measured has no readable summary
       2  wrong usage
     """
     from workflow_scripts.study.active_config import base_files
     from workflow_scripts.study.config.files import read_config
     from workflow_scripts.study.config.study import load_study
     from workflow_scripts.study.estimates.power import ASSUMED, SCOPE, powers, table
+    from workflow_scripts.study.estimates.power import measured as learned
     from workflow_scripts.study.units import Units
 
     units = Units(load_study(read_config([*base_files(), *(configfile or [])])))
-    found = powers(units)
-    lines = table(found, sd or ASSUMED) if found else ["The study has no primary contrast."]
+    found, known = powers(units), None if measured is None else learned(measured)
+    lines = table(found, sd or ASSUMED, known) if found else ["The study has no primary contrast."]
+    used = {(one.comparison.contrast.endpoint, one.step) for one in found if not one.reason}
+    for (endpoint, step), one in (known or {}).items():
+        if (endpoint, step) in used:
+            lines.append(f"Measured in {measured}: {endpoint} at {step}, {one.networks} networks of {one.arms} arms.")
     sys.stdout.write(printed([f"**{units.study.study}**, percentage points", "", *lines, "", SCOPE]))

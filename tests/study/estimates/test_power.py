@@ -1,22 +1,27 @@
 """The smallest effects of a config against a published table, and against simulations of the rule of verdicts."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy.special import stdtrit
 
 from tests.bench import decisions
+from tests.commands.test_show import write
 from tests.evaluation.contrasts.made_up import arm
 from tests.study.config.configs import planned as study
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.comparisons import planned
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun, Term
+from workflow_scripts.evaluation.contrasts.study_scores import ROWS
 from workflow_scripts.stats.moderation import moderated, seed_part
 from workflow_scripts.study.config.stages import declaration, stages_in_order
 from workflow_scripts.study.estimates import power as estimates
-from workflow_scripts.study.estimates.power import Power, power, powers, too_little_power
+from workflow_scripts.study.estimates.power import Power, measured, power, powers, too_little_power
 
 
 def plan(runs: Sequence[SummaryRun], family: int = 1, objectives: int = 2, **contrast: Any) -> Power:
@@ -167,6 +172,40 @@ def test_a_slope_is_judged_over_its_range() -> None:
     needed = f"{0.3 * 100 * found.effect:.2f} points over the range of at are needed"
     (error,) = too_little_power(study(change={"contrasts": [slope]}), 0.1)
     assert needed in str(error) and 0.3 < 0.3 * 100 * found.effect < 3
+
+
+def summary(folder: Path, values: dict[str, list[float]], **more: Any) -> None:
+    """A summary of arms with scores by seed."""
+    rows = [
+        {"method": "simclr", "pairs": pairs, "seed": seed, "value": value, "batch_size": 8, "step": "last", **more}
+        for pairs, of_seeds in values.items()
+        for seed, value in enumerate(of_seeds)
+    ]
+    heads = [{"metric": f"linear_probe.{one}.accuracy", "factor": at} for at, one in ((1, "lgssl"), (2, "sklearn"))]
+    table = [
+        {**row, "dataset": name, "metric": head["metric"], "value": row["value"] * head["factor"]}
+        for row in rows
+        for head in heads
+        for name in ("mean", "one")
+    ]
+    write(folder, "summary", "summary", {".parquet": pa.Table.from_pylist(table, ROWS)})
+
+
+def test_measured_deviations_are_pooled_over_arms(tmp_path: Path) -> None:
+    summary(tmp_path / "a", {"a": [0.50, 0.52], "b": [0.30, 0.31, 0.32], "c": [0.4]})
+    (found,) = measured(tmp_path / "a").items()
+    assert found[0] == ("linear_probe", "last") and (found[1].networks, found[1].arms) == (5, 2)
+    assert found[1].points == pytest.approx(2 * np.sqrt((2.0 + 2 * 1.0) / 3))  # variances in points: 2 of 1, 1 of 2
+    summary(tmp_path / "b", {"a": [0.5, 0.6, 0.7]}, batch_size=0)
+    assert measured(tmp_path / "b") == {}
+
+
+def test_a_missing_or_old_summary_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="missing file"):
+        measured(tmp_path)
+    write(tmp_path, "summary", "summary", {".parquet": pa.table({"run": ["a"]})})
+    with pytest.raises(PipelineError, match="unreadable summary"):
+        measured(tmp_path)
 
 
 ARMS = ("original", "revised")

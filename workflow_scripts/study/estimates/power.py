@@ -9,12 +9,15 @@ are with at least 0.8, however they depend on one another.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import nctdtrinc, stdtrit
 
+from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
+from workflow_scripts.core.declaration.result_names import MEAN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.comparisons import Comparison, arm_weights, common_seeds, judged, planned
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
@@ -26,6 +29,7 @@ from workflow_scripts.study.units import Units
 
 ASSUMED = (0.3, 0.6)
 """Deviations between seeds of one network's mean over sets, in percentage points; warnings assume the first."""
+ENDPOINTS: tuple[str, ...] = ("linear_probe", "few_shot", "knn")
 MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
 SCOPE = "From deviations between seeds alone; those between classes and images make them larger (docs/statistics.md)."
 
@@ -49,6 +53,11 @@ class Power(NamedTuple):
     def name(self) -> str:
         """The contrast's, with the tag of its runs if they have one."""
         return " ".join(filter(None, (self.comparison.contrast.name, self.comparison.tag)))
+
+    @property
+    def step(self) -> str:
+        """The checkpoint that is evaluated."""
+        return self.comparison.sides[0].step
 
 
 def powers(units: Units) -> list[Power]:
@@ -106,6 +115,51 @@ def _no_effect(comparison: Comparison, seeds: int, objectives: int) -> str:
     return ""
 
 
+class Deviation(NamedTuple):
+    """Measured deviation between seeds in percentage points, and how many networks of how many arms it is of."""
+
+    points: float
+    networks: int
+    arms: int
+
+
+def measured(study: Path) -> dict[tuple[str, str], Deviation]:
+    """By endpoint and checkpoint, from a study's summary: pooled over its trained arms of at least two seeds.
+
+    They are those of the mean over sets, or of the only set, and of the objective that deviates most.
+
+    Raises:
+        PipelineError: there is no summary, or it is unreadable.
+    """
+    import pyarrow as pa
+
+    from workflow_scripts.core.files.foreign import batches, readable
+
+    summary = Artifact(study / "summary" / f"summary{MANIFEST}")
+    of_arm = ("method", "pairs", "augmentation", "backbone", "tag")
+    columns = {name: pa.string() for name in (*of_arm, "metric", "step", "dataset")}
+    with readable("unreadable summary", summary.manifest_path, repair_advice(summary.manifest_path)):
+        found = batches(summary.path(".parquet"), {**columns, "batch_size": pa.int64(), "value": pa.float64()})
+        rows = [row for batch in found for row in batch.to_pylist() if row["batch_size"]]
+    rows = [row for row in rows if row["metric"].split(".")[0] in ENDPOINTS]
+    sets = Counter(metric for metric, _ in {(row["metric"], row["dataset"]) for row in rows})
+    scores: dict[tuple[str, str], dict[tuple[str, ...], list[float]]] = {}
+    for row in rows:
+        if row["dataset"] == MEAN or sets[row["metric"]] == 1:
+            arms = scores.setdefault((row["metric"], row["step"]), {})
+            arms.setdefault(tuple(row[name] for name in of_arm), []).append(100 * row["value"])
+    deviations: dict[tuple[str, str], Deviation] = {}
+    for (metric, step), arms in scores.items():
+        several = [values for values in arms.values() if len(values) > 1]
+        networks = sum(map(len, several))
+        squares = sum(float(np.var(values)) * len(values) for values in several)
+        if several:
+            one = Deviation(float(np.sqrt(squares / (networks - len(several)))), networks, len(several))
+            key = metric.split(".")[0], step
+            deviations[key] = max(one, deviations.get(key, one))
+    return deviations
+
+
 def too_little_power(units: Units, wanted: float) -> Iterator[PipelineError]:
     """Warnings about primary contrasts that do not find ``smallest_effect``, or the margin of an equivalence."""
     for one in powers(units):
@@ -119,18 +173,34 @@ def too_little_power(units: Units, wanted: float) -> Iterator[PipelineError]:
             yield PipelineError("too little power", f"contrast {one.name}", value, advice)
 
 
-def table(found: Sequence[Power], deviations: Sequence[float]) -> list[str]:
+def table(
+    found: Sequence[Power], deviations: Sequence[float], learned: Mapping[tuple[str, str], Deviation] | None = None
+) -> list[str]:
     """Lines of a Markdown table of the smallest effects, and the reasons why there are none.
 
     Args:
         deviations: assumed ones between seeds, in percentage points.
+        learned: those that were measured, by endpoint and checkpoint.
     """
+    known = learned or {}
     names = ["primary contrast", "effect", "seeds", "arms", *(f"sd {one:g}" for one in deviations)]
+    names += ["sd measured", "measured"] if learned is not None else []
     lines = [f"| {' | '.join(names)} |", f"|---|---{'|--:' * (len(names) - 2)}|"]
     for one in (one for one in found if not one.reason):
-        test = one.comparison.contrast.test
-        cells = [one.name, MEANING[test], str(one.seeds), str(one.arms or "own")]
-        cells += [f"{one.effect * deviation:{'.3g' if test == 'slope' else '.2f'}}" for deviation in deviations]
+        contrast = one.comparison.contrast
+        cells = [one.name, MEANING[contrast.test], str(one.seeds), str(one.arms or "own")]
+        digits = ".3g" if contrast.test == "slope" else ".2f"
+        cells += [f"{one.effect * deviation:{digits}}" for deviation in deviations]
+        if learned is not None:
+            own = known.get((contrast.endpoint, one.step))
+            cells += [f"{own.points:.2f}", f"{one.effect * own.points:{digits}}"] if own else ["none", ""]
         lines.append(f"| {' | '.join(cells)} |")
     reasons = [f"{one.name}: none, since {one.reason}." for one in found if one.reason]
     return [*(lines if len(reasons) < len(found) else []), *reasons]
+
+
+def in_short(found: Sequence[Power]) -> str:
+    """A line with the smallest effects at the first assumed deviation."""
+    shown = [f"{one.name}: {f'{one.effect * ASSUMED[0]:.2f}' if not one.reason else 'none'}" for one in found]
+    about = f"Effects, in points, that 80 % of studies find if seeds deviate by {ASSUMED[0]:g} (faithful-pairs power)"
+    return f"{about}: {'; '.join(shown)}."
