@@ -1,9 +1,10 @@
 """Exact neighbours against one bare search by FAISS with the same threads, in turn.
 
-Run: python -m tests.bench.bench_knn [--rows 100000] [--neighbours 1] [--threads 1] [--vectors FILE.npy].
+Run: python -m tests.bench.bench_knn [--rows 100000] [--neighbours 1] [--threads 1] [--vectors FILE.npy] [--index I].
 Prints one JSON line; the ratio is the median of FAISS's seconds / ours, so above 1 is faster than the bare search. Ours
 includes finding repeated rows, scoring candidates in double precision, searching rows again, and settling ties.
-``searched_again`` is the share of rows whose first candidates were not sure to be complete.
+``searched_again`` is the share of rows whose first candidates were not sure to be complete. With ``--index``, a second
+line has the seconds with an index of FAISS, its training included, and the recall of the first rows.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from workflow_scripts.pairs import neighbours
 from workflow_scripts.pairs.neighbours import How, Near, Rule, nearest
+from workflow_scripts.pairs.search.index import FLAT, Index
 
 WIDTH, COMPARED = 384, 20_000
 
@@ -32,10 +34,10 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def found(vectors: np.ndarray, k: int, threads: int) -> Near:
+def found(vectors: np.ndarray, k: int, threads: int, index: str = FLAT, parameters: str = "") -> Near:
     """Neighbours as the stage finds them."""
     ids = np.random.default_rng(1).integers(0, 2**63, len(vectors), dtype=np.uint64)
-    return nearest(vectors, ids, Rule(k), How(workers=threads))
+    return nearest(vectors, ids, Rule(k), How(workers=threads, index=Index(index, parameters)))
 
 
 def bare(vectors: np.ndarray, k: int, threads: int) -> None:
@@ -79,6 +81,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--vectors", type=Path)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--index")
+    parser.add_argument("--parameters", default="")
     options = parser.parse_args()
     vectors = np.load(options.vectors)[: options.rows] if options.vectors else made_up(options.rows)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -92,6 +96,14 @@ def main() -> None:
     facts = {"rows": len(vectors), "k": k, "threads": threads}
     again = searched_again(vectors[:COMPARED], k, threads)
     say(bench="knn", **facts, ours=ours, baseline=base, ratio=round(ratio, 3), searched_again=round(again, 5))
+    if options.index:
+        ours = seconds(lambda: found(vectors, k, threads, options.index, options.parameters))
+        few = vectors[:COMPARED]
+        with patch.object(neighbours, "FEWEST", 0):
+            near = found(few, k, threads, options.index, options.parameters)
+        recall = float((near.cosine >= found(few, k, threads).cosine[:, -1:]).mean())
+        named = {"index": f"{options.index} {options.parameters}".strip(), "recall_of_first_rows": round(recall, 4)}
+        say(bench="knn_index", **facts, **named, ours=ours, baseline=base, ratio=round(base / ours, 2))
 
 
 if __name__ == "__main__":

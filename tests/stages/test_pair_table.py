@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from tests.file_bytes import parquet
 from tests.helpers import Fails, make_artifact, run
 from tests.stages.vectors import embedded
 from workflow_scripts.evaluation.leakage.fingerprints import fingerprints_table, print_of, stacked
+from workflow_scripts.pairs import neighbours
 from workflow_scripts.stages import pair_table
 
 VECTORS = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 0], [1, 0], [-1, 0]])
@@ -97,6 +99,30 @@ def test_pairs_stay_in_their_scope_and_do_not_depend_on_threads(results: Path) -
         assert all(int(p["source"][1:]) % 2 == int(p["target"][1:]) % 2 for p in pairs)
         assert len(pairs) == 80
     assert len(hashes) == 1
+
+
+def test_the_recall_of_an_index(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "FEWEST", 100)
+    vectors = np.random.default_rng(0).normal(size=(300, 32))
+    settings = {"k": 2, "index": "IVF16,Flat", "index_parameters": "nprobe=2", "recall_sample": 200}
+    inputs = {"vectors": embedded(results, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)), "truth": []}
+    counts = []
+    for name, search in (("a", settings), ("e", {"k": 2})):
+        made = run(pair_table.STAGE, results, f"pair_table/{name}", search, inputs)
+        counts.append((json.loads(made.path(".json").read_bytes()), pq.read_table(made.path(".parquet")).to_pydict()))
+    (by_index, found), (exact, best) = counts
+    assert "recall" not in exact
+    recall = by_index["recall"]
+    one, other = (set(zip(table["source"], table["target"], strict=True)) for table in (found, best))
+    same = len(one & other) / len(other)
+    assert recall["n"] == 200, "neighbours of one image count as one observation"
+    assert same < 1 and recall["low"] <= same <= recall["high"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("index_parameters", "nprobe=2"), ("recall_sample", 5)])
+def test_index_settings_without_an_index_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name} has no effect with index Flat"):
+        pair_table.PairTable(**{name: value})
 
 
 def test_the_record_names_the_build_of_faiss(results: Path) -> None:

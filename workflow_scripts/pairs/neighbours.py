@@ -4,6 +4,7 @@ FAISS proposes candidates, and double precision decides: each candidate is score
 depends only on its two vectors. The search is widened for every row whose candidates may have missed a better one.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -12,13 +13,17 @@ import numpy as np
 from workflow_scripts.pairs.pools import Groups, group_equal
 from workflow_scripts.pairs.search.candidates import ROUNDING, by_block, largest, usable
 from workflow_scripts.pairs.search.exact import exact
+from workflow_scripts.pairs.search.index import COMPARED, FLAT, NO_INDEX, Index
 from workflow_scripts.pairs.ties import WINDOW, by_identity, compared, pair_hash, pieces, place_in_run, spread
 
 SLACK = 8  # candidates beyond the requested ones, so that few rows need a second search
+FEWEST = 16_384  # distinct rows of which an index is made
 ENTRIES = 4_194_304  # candidates at a time, in a search that has been widened
 BLOCK = 4096
 Proposals = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Distinct rows (m,), their exact scores (m, w) with proposed neighbours, and these (m, w)."""
+Search = Callable[[np.ndarray], list[Proposals]]
+"""Distinct rows -> proposals for all of them."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,14 @@ class How:
     """How neighbours are searched.
 
     Attributes:
-        device: ``cuda`` to search on a GPU.
+        device: ``cuda`` to search on a GPU, without an index.
         workers: threads; they change nothing.
+        index: may miss some neighbours, except ``Flat``.
     """
 
     device: str = "cpu"
     workers: int = 1
+    index: Index = NO_INDEX
 
 
 @dataclass(frozen=True)
@@ -82,17 +89,43 @@ def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, how: How = How()) 
         vectors: (n, d) float32; rows of length 1 make the scores cosines.
         ids: (n,) uint64 identities of the rows.
         rule: k and the highest score; rows with a higher one are skipped.
-        how: device and threads.
+        how: device, threads and index.
 
     Returns:
         (n, k) neighbours. Scores are double precision products rounded to float32.
     """
+    distinct, groups = _distinct(vectors, ids)
+    if how.index.factory == FLAT or len(distinct) < FEWEST:
+        how = replace(how, device=usable(how.device))
+        search: Search = _Exact(distinct, rule, how)
+    else:
+        how = replace(how, device="cpu")
+        search = _by_index(distinct, rule, how)
+    found = by_block(np.arange(len(distinct)), how.device, how.workers, search)
+    return _gathered(distinct, groups, rule, how, found, ids)
+
+
+def nearest_of(rows: np.ndarray, vectors: np.ndarray, ids: np.ndarray, rule: Rule, how: How) -> Near:
+    """As :func:`nearest`, an exact search for a few rows (m,), and for those with the same vectors."""
+    distinct, groups = _distinct(vectors, ids)
+    how = replace(how, device=usable(how.device))
+    asked = np.unique(groups.group[rows])
+    found = by_block(asked, how.device, how.workers, _Exact(distinct, rule, how))
+    return _gathered(distinct, groups, rule, how, found, ids)
+
+
+def _distinct(vectors: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, Groups]:
     groups = group_equal(vectors)
     distinct = vectors if len(groups.first) == len(vectors) else vectors[groups.first]
-    groups, how = by_identity(groups, ids), replace(how, device=usable(how.device))
+    return distinct, by_identity(groups, ids)
+
+
+def _gathered(
+    distinct: np.ndarray, groups: Groups, rule: Rule, how: How, proposals: Iterator[list[Proposals]], ids: np.ndarray
+) -> Near:
+    """The k best of all proposals for each row."""
     shape = (len(ids), rule.k)
     near = Near(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32), groups.group, ids)
-    proposals = by_block(np.arange(len(distinct)), how.device, how.workers, _Exact(distinct, rule, how))
     for asked, scores, found in chain.from_iterable(proposals):
         own = exact(distinct, asked, asked[:, None], how.workers)[:, 0]
         for start in range(0, len(asked), BLOCK):
@@ -148,6 +181,21 @@ class _Exact:
         """(m, 1), the k-th largest of each row of (m, w); the smallest if there are fewer."""
         place = max(0, scores.shape[1] - self._rule.k)
         return np.partition(scores, place, axis=1)[:, place, None]
+
+
+def _by_index(distinct: np.ndarray, rule: Rule, how: How) -> Search:
+    """A search whose proposals hold most of the k best; rows with fewer than k that count are searched exactly."""
+    index, exactly = how.index.of(distinct), _Exact(distinct, rule, how)
+    width = min(len(distinct), (rule.k + 1) * COMPARED)
+
+    def search(rows: np.ndarray) -> list[Proposals]:
+        near = index.search(distinct[rows], width)[1]
+        near = np.where(near < 0, rows[:, None], near)
+        scores = exact(distinct, rows, near)
+        enough = ((near != rows[:, None]) & (scores <= rule.highest)).sum(axis=1) >= rule.k
+        return [(rows[enough], scores[enough], near[enough]), *exactly(rows[~enough])]
+
+    return search
 
 
 def _norms(vectors: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ def keep(pairs: Pairs, fits: np.ndarray, reason: str) -> Pairs:
     target = np.take_along_axis(np.where(fits, pairs.target, -1), order, axis=1)
     lost = without_pair(target) - without_pair(pairs.target)
     without = pairs.without | {reason: pairs.without.get(reason, 0) + lost}
-    return Pairs(target, np.take_along_axis(pairs.cosine, order, axis=1), without)
+    return Pairs(target, np.take_along_axis(pairs.cosine, order, axis=1), without, pairs.recall)
 
 
 def as_table(pairs: Pairs, keys: pa.ChunkedArray) -> pa.Table:

@@ -39,7 +39,7 @@ def pair_quality(job: Job[PairQuality]) -> None:
     import numpy as np
     import pyarrow.parquet as pq
 
-    from workflow_scripts.core.files.jsonio import pretty
+    from workflow_scripts.core.files.jsonio import pretty, read_json
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs import key_join
     from workflow_scripts.pairs.diagnostics.figure import draw
@@ -73,7 +73,9 @@ def pair_quality(job: Job[PairQuality]) -> None:
     write_table(
         job.file(".subreddits.parquet"), by_subreddit(pairs, keys["subreddit"], None if random is None else image)
     )
-    job.file(".json").write_bytes(pretty({**report.summary, "label": options.label}))
+    counts = read_json(job.input("pairs").path(".json"), "recompute the pair table")
+    recall = {"search_recall": counts["recall"]} if "recall" in counts else {}
+    job.file(".json").write_bytes(pretty({**report.summary, **recall, "label": options.label}))
     chosen = np.bincount(pairs.target, minlength=pairs.count)
     draw(job.file(".png"), pairs.cosine, chosen, None if random is None else (image, random), report.summary)
     job.rows(len(table), len(diagnostics))

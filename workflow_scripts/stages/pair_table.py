@@ -57,6 +57,7 @@ def pair_table(job: Job[PairTable]) -> None:
     from workflow_scripts.core.files.jsonio import pretty
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs.table import as_table, keep
+    from workflow_scripts.stats.intervals import figure, wilson
 
     kind, embedded, inputs = PAIR_KINDS[job.settings.kind], job.input("vectors"), _pair_inputs(job)
     pairs, keys = kind.find(inputs, settings_of(job.settings, kind)), inputs.keys
@@ -68,6 +69,10 @@ def pair_table(job: Job[PairTable]) -> None:
     table = as_table(pairs, keys["key"])
     write_table(job.file(".parquet"), table)
     counts: dict[str, Any] = {"images": len(keys), "pairs": len(table), "without_pair": pairs.without}
+    if pairs.recall is not None:
+        hits, neighbours, images = pairs.recall
+        # Neighbours of one image are not independent: n is the number of images.
+        counts["recall"] = figure(wilson(hits / neighbours, images), images)
     job.file(".json").write_bytes(pretty(counts))
     job.rows(len(keys), len(keys) - sum(pairs.without.values()), pairs.without)
 
@@ -138,7 +143,7 @@ FACTS = Facts(
             Tolerance(1e-5, 0.01, "none; neighbours that differ by 1e-5 may swap"),
         ),
         ".json": File(
-            "images without a pair, by reason",
+            "images without a pair, by reason; recall of an index other than Flat",
             Tolerance(1e-4, 0.02, "none; means over the table"),
             published=True,
         ),

@@ -11,8 +11,10 @@ import pytest
 from tests.pairs.test_neighbours import ids_of
 from workflow_scripts.core.sources import local_path
 from workflow_scripts.models.sentence_encoder import sentence_encoder
-from workflow_scripts.pairs.neighbours import Rule, nearest
+from workflow_scripts.pairs import neighbours
+from workflow_scripts.pairs.neighbours import How, Rule, nearest
 from workflow_scripts.pairs.search import candidates
+from workflow_scripts.pairs.search.index import Index
 from workflow_scripts.pairs.ties import pair_hash
 
 CAPTIONS, MOST = 2000, 64
@@ -34,7 +36,8 @@ def vectors(shared_data: Path) -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def any_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The searches of large studies for few rows: in several blocks."""
+    """The searches of large studies for few rows, in several blocks."""
+    monkeypatch.setattr(neighbours, "FEWEST", 0)
     monkeypatch.setitem(candidates.AT_ONCE, "cpu", 512)
 
 
@@ -59,3 +62,12 @@ def test_rows_and_scores_equal_the_first_release_s(vectors: np.ndarray, k: int) 
     found = nearest(vectors, ids, Rule(k))
     assert np.array_equal(found.target, target) and found.cosine.tobytes() == score.tobytes()
     assert (score[:, 0] > 0.9999).any() and (score[:, 0] < 0.6).any(), "captions with and without a repetition"
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_an_index_finds_98_percent(vectors: np.ndarray, k: int) -> None:
+    ids = ids_of(CAPTIONS)
+    _, score = first_release(vectors, ids, k)
+    found = nearest(vectors, ids, Rule(k), How(index=Index("PQ96x4fs")))
+    assert (found.cosine >= score[:, -1:]).mean() >= 0.98
+    assert (found.cosine <= score).all() and (found.target != np.arange(CAPTIONS)[:, None]).all()

@@ -1,6 +1,6 @@
 """The nearest neighbours, with optional corrections for hubs and thresholds."""
 
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
@@ -10,6 +10,8 @@ from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, Pairs, Partne
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from workflow_scripts.pairs.neighbours import How, Near, Rule
 
 
 class Nearest(PartnerSettings):
@@ -31,6 +33,26 @@ class Nearest(PartnerSettings):
         description="more similar neighbours are skipped, such as repeated captions at 0.999; null: no limit",
         examples=[0.999],
     )
+    index: str = Field(
+        "Flat",
+        description="index of FAISS in which neighbours are searched, as its factory reads it. Flat: an exact search. "
+        "Others are faster, and miss some neighbours; the share that they find is measured. Scopes of fewer than "
+        "16,384 distinct captions or images are searched exactly",
+        examples=["IVF1024,Flat", "HNSW32", "PQ64x4fs"],
+    )
+    index_parameters: str = Field(
+        "",
+        description="parameters of the search in an index other than Flat, as FAISS's ParameterSpace reads them; "
+        "empty: FAISS's defaults",
+        examples=["nprobe=64"],
+    )
+    recall_sample: int = quantity(
+        2000,
+        unit="images",
+        ge=1,
+        description="images whose exact neighbours are searched too, to measure what an index finds",
+        examples=[500],
+    )
     hubs: Literal["none", "cap"] = Field(
         "none",
         description="which of its nearest candidates an image gets as partners. none: the nearest; cap: the nearest "
@@ -51,9 +73,16 @@ class Nearest(PartnerSettings):
         if self.hubs == "cap" and self.candidates < self.k:
             value = f"candidates {self.candidates} is below k {self.k}"
             raise ValueError(f"{value}, so no image could have {self.k} partners")
+        if self.index == "Flat":
+            refuse_changed(self, ("index_parameters", "recall_sample"), "with index Flat")
         if self.hubs == "none":
             refuse_changed(self, ("candidates", "max_uses"), "with hubs none")
         return self
+
+    @property
+    def width(self) -> int:
+        """Nearest neighbours that the search must find for each image."""
+        return self.candidates if self.hubs == "cap" else self.k
 
 
 def find(inputs: PairInputs, settings: Nearest) -> Pairs:
@@ -61,31 +90,82 @@ def find(inputs: PairInputs, settings: Nearest) -> Pairs:
     from workflow_scripts.pairs.table import by_scope, keep
     from workflow_scripts.pairs.ties import identities
 
-    ids = identities(inputs.keys["key"], settings.seed)
-    found = partial(_within, inputs, settings, ids)
-    pairs = by_scope(inputs.vectors, inputs.keys, settings.scope, settings.k, found)
+    ids, recall = identities(inputs.keys["key"], settings.seed), _Recall(len(inputs.keys), settings)
+    pairs = by_scope(
+        inputs.vectors,
+        inputs.keys,
+        settings.scope,
+        settings.k,
+        lambda rows: _within(inputs, settings, ids, rows, recall),
+    )
+    if recall.neighbours:
+        pairs = replace(pairs, recall=(recall.hits, recall.neighbours, recall.queries))
     if settings.min_cosine is None:
         return pairs
     return keep(pairs, pairs.cosine >= settings.min_cosine, "outside_thresholds")
 
 
-def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray") -> Pairs:
-    """Pairs of one scope, before the lower threshold."""
-    import numpy as np
+class _Recall:
+    """How many of the nearest neighbours of a sample of images an index finds."""
 
-    from workflow_scripts.pairs.neighbours import How, Rule, nearest
+    def __init__(self, images: int, settings: Nearest) -> None:
+        self.hits = self.neighbours = self.queries = 0
+        self._settings, self._images = settings, images
+
+    def measure(self, near: "Near", inputs: PairInputs, rows: "np.ndarray") -> None:
+        """Search those of the sample that are among ``rows`` again, exactly."""
+        import numpy as np
+
+        from workflow_scripts.pairs.neighbours import nearest_of
+        from workflow_scripts.stats.seeds import derive
+
+        if self._settings.index == "Flat":
+            return
+        random = np.random.Generator(np.random.PCG64(derive(self._settings.seed, "recall")))
+        number = min(self._images, self._settings.recall_sample)
+        sampled = np.flatnonzero(np.isin(rows, random.choice(self._images, number, replace=False)))
+        if not len(sampled):
+            return
+        rule, how = _rule_and_how(inputs, self._settings)
+        exact = nearest_of(sampled, _vectors(inputs, rows), near.ids, rule, how)
+        real = exact.target[sampled] >= 0
+        least = np.where(real, exact.cosine[sampled], np.inf).min(axis=1, keepdims=True)  # of the k-th neighbour
+        hits = ((near.target[sampled] >= 0) & (near.cosine[sampled] >= least)).sum(axis=1)
+        self.hits += int(np.minimum(hits, real.sum(axis=1)).sum())
+        self.neighbours += int(real.sum())
+        self.queries += int(real.any(axis=1).sum())
+
+
+def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", recall: _Recall) -> Pairs:
+    """Pairs of one scope, before the lower threshold."""
+    from workflow_scripts.pairs.neighbours import nearest
     from workflow_scripts.pairs.selection import capped
     from workflow_scripts.pairs.table import without_pair
 
-    vectors = inputs.vectors if len(rows) == len(inputs.vectors) else np.ascontiguousarray(inputs.vectors[rows])
-    highest = np.inf if settings.max_cosine is None else settings.max_cosine
-    rule = Rule(settings.candidates if settings.hubs == "cap" else settings.k, highest)
-    near = nearest(vectors, ids[rows], rule, How(inputs.device, inputs.workers))
+    near = nearest(_vectors(inputs, rows), ids[rows], *_rule_and_how(inputs, settings))
+    recall.measure(near, inputs, rows)
     outside = without_pair(near.target)
     if settings.hubs == "cap":
         near = capped(near, settings.k, settings.max_uses)
     without = {"outside_thresholds": outside, "partners_used_up": without_pair(near.target) - outside}
     return Pairs(near.target, near.cosine, without)
+
+
+def _rule_and_how(inputs: PairInputs, settings: Nearest) -> "tuple[Rule, How]":
+    import numpy as np
+
+    from workflow_scripts.pairs.neighbours import How, Rule
+    from workflow_scripts.pairs.search.index import Index
+
+    highest = np.inf if settings.max_cosine is None else settings.max_cosine
+    index = Index(settings.index, settings.index_parameters, settings.seed)
+    return Rule(settings.width, highest=highest), How(inputs.device, inputs.workers, index=index)
+
+
+def _vectors(inputs: PairInputs, rows: "np.ndarray") -> "np.ndarray":
+    import numpy as np
+
+    return inputs.vectors if len(rows) == len(inputs.vectors) else np.ascontiguousarray(inputs.vectors[rows])
 
 
 PAIR_KIND = PairKind(

@@ -45,6 +45,7 @@ GROUPS = {
         Measure("hubness.effective_targets", "evenly used partners", "images", "higher"),
         Measure("reciprocity", "pairs in both directions", "% of pairs", "neither"),
         Measure("false_negatives.either", "false negatives in a batch", "pairs of sources", "lower"),
+        Measure("search_recall", "neighbours that the search finds", "%", "higher"),
     ),
 }
 
