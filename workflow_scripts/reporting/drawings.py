@@ -121,7 +121,7 @@ def _dots(axes: Axes, panel: Panel, names: Sequence[str], across: int) -> None:
     axes.tick_params(axis="y", colors=COLOURS["ink"])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(True, axis="x")
-    axes.locator_params(axis="x", nbins=4)
+    axes.locator_params(axis="x", nbins=4 if across > 1 else 7)
     axes.spines["left"].set_visible(False)
     axes.set_title(_wrapped(panel.title, across))
     axes.set_xlabel(", ".join(filter(None, (panel.unit, BETTER[panel.better]))))
