@@ -36,7 +36,23 @@ def test_power_prints_a_table_and_reasons(overlay: str, capsys: pytest.CaptureFi
         f"| gain | difference | 3 | own | {0.3 * effect:.2f} | {effect:.2f} |",
     ]
     assert said[5] == "size: none, since its runs have fewer than 3 seeds in common."
-    assert said[-1].startswith("From deviations between seeds alone")
+    assert said[-1].startswith("From deviations between seeds alone") and not any("needed" in line for line in said)
+
+
+def test_power_prints_the_seeds_that_find_the_smallest_effect(
+    overlay: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "more.yaml").write_text("smallest_effect: 1.0\n")
+    files = ["--configfile", overlay, "--configfile", str(tmp_path / "more.yaml")]
+    assert main(["power", *files, "--sd", "0.3", "--sd", "60"]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "needed" in line)
+    found = powers(planned(change=yaml.safe_load(Path(overlay).read_text())))[0]
+    assert found.least(found.seeds) == found.effect
+    seeds = int(found.seeds_needed(1.0, 0.3))
+    assert found.least(seeds) * 0.3 <= 1.0 < found.least(seeds - 1) * 0.3 and seeds > 3
+    assert line == (
+        f"gain: seeds needed for 1 points: {seeds} if they deviate by 0.3, more than 100 if they deviate by 60."
+    )
 
 
 def test_a_study_without_primary_contrasts_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -105,14 +105,24 @@ def _cost(units: "Units", results: Path, running: "Sequence[PlannedJob]") -> str
 
 
 def _effects(units: "Units") -> Iterator[str]:
-    from workflow_scripts.study.estimates.power import ASSUMED, powers
+    from workflow_scripts.study.estimates.power import ACCURACY, ASSUMED, chance, powers
 
-    found = powers(units)
+    found, known = powers(units), chance(units)
+    few = known is not None and known[1] > ASSUMED[0]
     for one in found:
+        runs = f"; compares {one.compares}" if one.comparison.sides else ""
         if one.reason:
-            yield f"{one.name}: none can be found, since {one.reason}"
-        else:
-            yield f"{one.name}: from {one.effect * ASSUMED[0]:.2f} points, if seeds deviate by {ASSUMED[0]:g}"
+            yield f"{one.name}: none can be found, since {one.reason}{runs}"
+            continue
+        more = f", from {one.effect * known[1]:.2g} if by {known[1]:.1f}" if known and few else ""
+        yield f"{one.name}: from {one.effect * ASSUMED[0]:.2f} points, if seeds deviate by {ASSUMED[0]:g}{more}{runs}"
+    if known and few and found:
+        yield (
+            f"{known[0]:,} test images deviate by {known[1]:.1f} points by chance at {ACCURACY:.0%} accuracy, and by "
+            "more at lower ones; seeds may deviate as much"
+        )
+    elif known is None and found:
+        yield "small test sets deviate far more: after a first run, see the column detectable of summary.contrasts.csv"
     if not found:
         yield "no primary contrast, so no verdict"
 

@@ -29,7 +29,8 @@ def command(
     For each primary contrast, that is the smallest true effect, in percentage points, for which 80 % of studies with
     these runs have a conclusive verdict: a two-sided test at 5 % after Holm, with the moderated variance of the
     summary, under both objectives of the linear probe. For an equivalence, it is the smallest margin. Only deviations
-    between seeds count; those between classes and images make the figures larger. No results are needed.
+    between seeds count; those between classes and images make the figures larger. No results are needed. If the config
+    has smallest_effect, or the contrast a margin, the number of seeds that finds it is printed too.
 
     \b
     Examples:
@@ -50,5 +51,7 @@ def command(
 
     units = Units(load_study(read_config([*base_files(), *(configfile or [])])))
     found = powers(units)
-    lines = table(found, sd or ASSUMED) if found else ["The study has no primary contrast."]
+    lines = (
+        table(found, sd or ASSUMED, units.study.smallest_effect) if found else ["The study has no primary contrast."]
+    )
     sys.stdout.write(printed([f"**{units.study.study}**, percentage points", "", *lines, "", SCOPE]))
