@@ -62,7 +62,7 @@ def command(
     running = jobs_to_run(units, results, planned)
     found = findings(Start(units, results, running, local=not slurm, lock_file=config.lock_file))
     errors = [one.error for one in found if one.certain]
-    sys.stdout.write(printed(summary(units, results, planned, running)))
+    sys.stdout.write(printed(summary(units, results, planned, running, not slurm)))
     sys.stdout.write(printed(_warnings(one.error for one in found if not one.certain)))
     if errors:
         sys.stdout.flush()
@@ -71,7 +71,7 @@ def command(
 
 
 def summary(
-    units: "Units", results: Path, planned: "Sequence[PlannedJob]", running: "Sequence[PlannedJob]"
+    units: "Units", results: Path, planned: "Sequence[PlannedJob]", running: "Sequence[PlannedJob]", local: bool
 ) -> list[str]:
     """Lines with jobs, cost, effects and space.
 
@@ -79,8 +79,9 @@ def summary(
         results: the results folder.
         planned: all jobs of the study.
         running: those of them that would run.
+        local: whether they run on this machine.
     """
-    parts = {"jobs": [_jobs(planned, running)], "cost": [_cost(units, results, running)]}
+    parts = {"jobs": [_jobs(planned, running)], "cost": [_cost(units, results, running, local)]}
     parts |= {"effects": list(_effects(units)), "space": [_space(units, results, running)]}
     named = [(name if text is texts[0] else "", text) for name, texts in parts.items() for text in texts]
     return [line for name, text in named for line in _wrapped(name, text)]
@@ -92,13 +93,15 @@ def _jobs(planned: "Sequence[PlannedJob]", running: "Sequence[PlannedJob]") -> s
     return f"{len(running):,} in {stages} stages{finished}" if running else "none: everything is finished"
 
 
-def _cost(units: "Units", results: Path, running: "Sequence[PlannedJob]") -> str:
+def _cost(units: "Units", results: Path, running: "Sequence[PlannedJob]", local: bool) -> str:
+    from workflow_scripts.core.runtime.environment import resolve_device
     from workflow_scripts.study.estimates.cost import TFLOPS, costs, fixed_rows, hours
     from workflow_scripts.study.estimates.requests import Requests
     from workflow_scripts.study.preflight.findings import artifacts
 
     rows = fixed_rows(units.study) or Requests(units, results / units.study.study).rows
-    lines = costs(units, rows, running=frozenset(artifacts(running)))
+    device = resolve_device(units.study.compute.device) if local else None
+    lines = costs(units, rows, running=frozenset(artifacts(running)), device=device)
     cores, gpus = sum(line.core_hours for line in lines), sum(line.gpu_hours for line in lines)
     shown = f"{hours(cores) or 0} core hours" + (f", {hours(gpus)} GPU hours at {TFLOPS:g} TFLOP/s" if gpus else "")
     return f"about {shown}, for at most {rows:,} rows (faithful-pairs cost has each stage)"
