@@ -29,8 +29,9 @@ def command(
     """Say what a study lacks and what it would cost.
 
     Prints mistakes in the config with file, line and key: those of values first, then of names, runs and contrasts;
-    sources that are missing; models whose names no library has; the number of jobs that would run; their cost; the
-    smallest effects that the primary contrasts can find; and whether the disk has the space. Starts and writes nothing.
+    sources that are missing; captions of other images; models whose names no library has; the number of jobs that would
+    run; their cost; which runs the primary contrasts compare, and the smallest effects that they can find; and whether
+    the disk has the space. Starts and writes nothing.
 
     \b
     Examples:

@@ -19,7 +19,7 @@ def command(
     """Print what a study trained, and what it found.
 
     The last lines are the sentences with which the report begins. Where values or verdicts have changed since they
-    were last shown, the old ones are printed too.
+    were last shown, the old ones are printed too. If the config has changed since, the first line says so.
 
     \b
     Examples:
