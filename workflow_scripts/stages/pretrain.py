@@ -251,7 +251,7 @@ FACTS = Facts(
         gflop=lambda load: (
             (3 + bool(load.settings.get("micro_batch_size")))
             * load.forward_gflop
-            * (load.settings["image_size"] / 224) ** 2
+            * (load.settings.get("image_size", 224) / 224) ** 2
             * load.passes
             / max(1, load.views)
         ),
