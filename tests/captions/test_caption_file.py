@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from workflow_scripts.captions.caption_file import read_captions
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.names import derived_id
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 ROWS = st.lists(st.tuples(TEXTS.filter(bool), st.lists(st.none() | TEXTS, min_size=1, max_size=3)), max_size=6)
@@ -69,6 +70,21 @@ def test_captions_of_json_may_be_a_text_or_missing(tmp_path: Path) -> None:
     for both in ('{"key": "a", "image_id": 5, "caption": "x"}', '{"image_id": 5, "key": "a", "caption": "x"}'):
         assert rows_of(path, f"[{both}]") == [("a", ["x"])]
     assert rows_of(path, "[]") == rows_of(path, "{}") == []
+
+
+def test_images_may_be_named_by_their_paths(tmp_path: Path) -> None:
+    rows = [("./im/a.jpg", "a cat"), ("https://a.test/b.jpg", "a dog"), ("", "nothing")]
+    keys = [(derived_id("im/a.jpg"), ["a cat"]), (derived_id("https://a.test/b.jpg"), ["a dog"]), ("", ["nothing"])]
+    content = "".join(f"{path},{text}\n" for path, text in rows)
+    for name in ("image", "file_name", "path", "file"):
+        assert rows_of(tmp_path / "c.csv", f"{name},caption\n{content}") == keys
+        records = [{name: path, "caption": text} for path, text in rows]
+        assert rows_of(tmp_path / "c.jsonl", "\n".join(map(json.dumps, records))) == keys
+    pq.write_table(
+        pa.table({"image": [path for path, _ in rows], "caption": [text for _, text in rows]}), tmp_path / "c"
+    )
+    assert rows_of(tmp_path / "c") == keys
+    assert rows_of(tmp_path / "c.csv", "image,key,caption\na.jpg,k0,a cat\n") == [("k0", ["a cat"])]
 
 
 @pytest.mark.parametrize(

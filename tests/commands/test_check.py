@@ -36,6 +36,30 @@ def test_check_prints_jobs_cost_effects_and_space(overlay: Path, capsys: pytest.
     assert sorted(path.name for path in overlay.parent.iterdir()) == ["profiles", "workflow_scripts"]
 
 
+def test_effects_name_their_runs_and_the_chance_of_few_test_images(
+    overlay: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(150):
+        path = overlay.parent / f"own/test/{'ab'[number % 2]}/{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    own = {"name": "own", "kind": "folders", "source": "own"}
+    runs = [
+        {"method": "simclr", "pairs": pairs, "augmentation": augmentation, "seeds": [0, 1, 2]}
+        for pairs, augmentation in (("revised", "crop"), ("self", "simclr"))
+    ]
+    gain = {"name": "gain", "minuend": "revised", "subtrahend": "self", "primary": True}
+    change = {"study": "x", "datasets": [own], "probe_dataset": None, "pretraining": {"probe": None}, "runs": runs}
+    overlay.write_text(yaml.safe_dump({**change, "contrasts": [gain]}))
+    main(["check", DEMO, "over.yaml"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert re.search(
+        r"gain: from [\d.]+ points, if seeds deviate by 0.3, from [\d.]+ if by 2.4; compares simclr revised "
+        r"crop with simclr self simclr 150 test images deviate by 2.4 points by chance at 90% acc",
+        said,
+    )
+
+
 def test_mistakes_are_named_together_with_file_and_line(overlay: Path, capsys: pytest.CaptureFixture[str]) -> None:
     overlay.write_text("study: x\nshards: {shardz: 3}\ndownload: {attempts: none}\n")
     assert main(["check", DEMO, "over.yaml"]) == 1

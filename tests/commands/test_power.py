@@ -50,10 +50,20 @@ def test_power_uses_measured_deviations(overlay: str, tmp_path: Path, capsys: py
     assert "missing file in " in capsys.readouterr().err
 
 
-def test_cost_prints_the_effects_in_short(overlay: str, capsys: pytest.CaptureFixture[str]) -> None:
-    effect = powers(planned(change=yaml.safe_load(Path(overlay).read_text())))[0].effect
-    assert main(["cost", "--configfile", overlay, "--rows", "1000"]) == 0
-    assert f"(faithful-pairs power): gain: {0.3 * effect:.2f}; size: none." in capsys.readouterr().out
+def test_power_prints_the_seeds_that_find_the_smallest_effect(
+    overlay: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "more.yaml").write_text("smallest_effect: 1.0\n")
+    files = ["--configfile", overlay, "--configfile", str(tmp_path / "more.yaml")]
+    assert main(["power", *files, "--sd", "0.3", "--sd", "60"]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "needed" in line)
+    found = powers(planned(change=yaml.safe_load(Path(overlay).read_text())))[0]
+    assert found.least(found.seeds) == found.effect
+    seeds = int(found.seeds_needed(1.0, 0.3))
+    assert found.least(seeds) * 0.3 <= 1.0 < found.least(seeds - 1) * 0.3 and seeds > 3
+    assert line == (
+        f"gain: seeds needed for 1 points: {seeds} if they deviate by 0.3, more than 100 if they deviate by 60."
+    )
 
 
 def test_a_study_without_primary_contrasts_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from tests.reporting.sections.test_contrasts import contrast
 from tests.reporting.sections.test_headline import row as score
 from workflow_scripts.commands.show import text
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.study.active_config import remember, units_of
 
 
 def write(folder: Path, stage: str, name: str, tables: dict[str, pa.Table]) -> None:
@@ -68,6 +69,21 @@ def test_contrasts_that_moved_are_shown_with_their_values_before(tmp_path: Path)
     gone = shown(results, first | {"contrast": "other"})
     assert f"  {name}: +4.0 [+1.0, +9.0] inconclusive → not there" in gone
     assert f"  {name.replace('revised − original', 'other')}: not there → {before}" in gone
+
+
+def test_a_summary_of_another_config_is_told(tmp_path: Path) -> None:
+    results, row = tmp_path / "results", contrast(plus="r0.last", minus="r1.last")
+    shown(results, row)
+    (study,) = (path for path in results.iterdir() if (path / "summary").is_dir())
+    files = ["config.yaml", "profiles/demo/study.yaml", "tests/config/tiny.yaml"]
+    remember(results, study.name, files, {"study": study.name})
+    units = units_of(results, study.name)
+    assert units is not None
+    today = units.settings("summary", {})
+    told = "Of an earlier config: the summary was made with other settings (runs: 1 added)."
+    for runs, first in ((today["runs"], False), (today["runs"][1:], True)):
+        (study / "summary/summary.run.json").write_text(json.dumps({"settings": {**today, "runs": runs}}))
+        assert (text(study).splitlines()[0] == told) == first
 
 
 @pytest.mark.parametrize("content", ["{", '{"contrasts": {}, "self": "x"}', "[]"])

@@ -31,6 +31,7 @@ def test_the_tutorial_ends_with_a_verdict(open_folder: Path, servers: ForkServer
     with open(checkout.folder / "results/my-captions/summary/summary.contrasts.csv", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["contrast"] == "described - titles"]
     assert {row["verdict"] for row in rows} & set(VERDICTS), rows[:1]
+    assert "untrained" in printed[-1].lower() and "self" in printed[-1]  # what captions are compared with first
     assert "described" in printed[-1] and "results/my-captions/report/index.html" in printed[-1]
 
 

@@ -3,15 +3,16 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import ijson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workflow_scripts.core.files.foreign import ROWS_AT_ONCE, batches, csv_batches, readable, refuse_lists
+from workflow_scripts.core.files.foreign import ROWS_AT_ONCE, batches, csv_batches, csv_schema, readable, refuse_lists
 from workflow_scripts.core.files.json_stream import PIECE, BoundedStream
+from workflow_scripts.core.files.names import IMAGE_COLUMNS, derived_id
 
 KEYS = ("key", "image_id")  # the second is COCO's; a row that has both is named by the first
 CAPTION = "caption"
@@ -27,12 +28,13 @@ def read_captions(path: Path) -> Iterator[Row]:
     """The rows of ``path``, in order; memory holds a few thousand of them.
 
     The format is detected from the first bytes, since a fetched file has no suffix. Parquet and CSV have the columns
-    key and caption; in parquet, caption may be a list of texts. :func:`json_rows` says which JSON is read.
+    key and caption; in parquet, caption may be a list of texts. :func:`json_rows` says which JSON is read. In place of
+    key, there may be the path of the image in the source (:data:`IMAGE_COLUMNS`), from which ids are derived.
 
     Raises:
         PipelineError: the file is missing or damaged, lacks a column, or holds another type.
     """
-    advice = "give a parquet, CSV or JSON file with key and caption (docs/your-own-data.md)"
+    advice = "give a parquet, CSV or JSON file with key (or image) and caption (docs/your-own-data.md)"
     with readable("unreadable caption file", path, advice):
         head = head_of(path)
         yield from json_rows(path) if head.startswith((b"{", b"[")) else table_rows(path, CAPTION)
@@ -45,29 +47,40 @@ def head_of(path: Path) -> bytes:
 
 
 def table_rows(path: Path, column: str) -> Iterator[Row]:
-    """Column key and the texts of another one of each row of a parquet or CSV file; in parquet, it may hold lists."""
-    kinds = {"key": pa.string(), column: pa.string()}
-    if head_of(path).startswith(b"PAR1"):
-        schema = pq.read_schema(path)
+    """Key and the texts of another column of each row of a parquet or CSV file; in parquet, it may hold lists."""
+    is_parquet = head_of(path).startswith(b"PAR1")
+    schema = pq.read_schema(path) if is_parquet else csv_schema(path)
+    named = next((name for name in ("key", *IMAGE_COLUMNS) if name in schema.names), "key")
+    key_of = (lambda key: key) if named == "key" else path_key
+    kinds = {named: pa.string(), column: pa.string()}
+    if is_parquet:
         several = schema.names.count(column) == 1 and pa.types.is_nested(schema.field(column).type)
         for batch in batches(path, kinds | {column: pa.list_(pa.string())} if several else kinds):
             texts = batch[column].to_pylist()
             rows = (text or [None] for text in texts) if several else ([text] for text in texts)
-            yield from zip(batch["key"].to_pylist(), rows, strict=True)
+            yield from zip(map(key_of, batch[named].to_pylist()), rows, strict=True)
         return
     for number, batch in enumerate(csv_batches(path, kinds)):
         if number == 0:
             refuse_lists(path, column, batch[column].slice(0, ROWS_AT_ONCE).to_pylist())
-        for key, text in zip(batch["key"].to_pylist(), batch[column].to_pylist(), strict=True):
-            yield key, [text]
+        for key, text in zip(batch[named].to_pylist(), batch[column].to_pylist(), strict=True):
+            yield key_of(key), [text]
+
+
+def path_key(path: str | None) -> str | None:
+    """The key of the image at a path in the source (or at a URL) that has no id of its own."""
+    if not path:
+        return path
+    return derived_id(path if path.lower().startswith(("http://", "https://")) else str(PurePosixPath(path)))
 
 
 def json_rows(path: Path) -> Iterator[Row]:
     """Key and captions of each row of a JSON file, in order.
 
-    A row is an object with ``key`` (or ``image_id``; text or a whole number) and ``caption``, which is a text, a list
-    of texts, or null; other fields are ignored. The file holds a list of rows, one row per line (JSON lines), an object
-    whose list ``annotations`` holds the rows (COCO), or an object whose fields are keys and whose values are captions.
+    A row is an object with ``key`` (or ``image_id``; text or a whole number; or the path of the image) and
+    ``caption``, which is a text, a list of texts, or null; other fields are ignored. The file holds a list of rows, one
+    row per line (JSON lines), an object whose list ``annotations`` holds the rows (COCO), or an object whose fields are
+    keys and whose values are captions.
 
     Raises:
         ValueError: it is not JSON, nested too deeply, or has another structure; the message names the row.
@@ -109,13 +122,14 @@ def _is_row(line: bytes) -> bool:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(value, dict) and CAPTION in value and not value.keys().isdisjoint(KEYS)
+    return isinstance(value, dict) and CAPTION in value and not value.keys().isdisjoint((*KEYS, *IMAGE_COLUMNS))
 
 
 def _row(record: Any) -> Row:
     if not isinstance(record, dict):
         raise ValueError(f"{_said(record)} in place of an object")
     keys = [_key(record[name]) for name in KEYS if name in record]
+    keys += [path_key(_key(record[name])) for name in IMAGE_COLUMNS if name in record and not any(keys)]
     return next((key for key in keys if key is not None), None), _captions(record.get(CAPTION))
 
 

@@ -29,8 +29,9 @@ def command(
     """Say what a study lacks and what it would cost.
 
     Prints mistakes in the config with file, line and key: those of values first, then of names, runs and contrasts;
-    sources that are missing; models whose names no library has; the number of jobs that would run; their cost; the
-    smallest effects that the primary contrasts can find; and whether the disk has the space. Starts and writes nothing.
+    sources that are missing; captions of other images; models whose names no library has; the number of jobs that would
+    run; their cost; which runs the primary contrasts compare, and the smallest effects that they can find; and whether
+    the disk has the space. Starts and writes nothing.
 
     \b
     Examples:
@@ -62,7 +63,7 @@ def command(
     running = jobs_to_run(units, results, planned)
     found = findings(Start(units, results, running, local=not slurm, lock_file=config.lock_file))
     errors = [one.error for one in found if one.certain]
-    sys.stdout.write(printed(summary(units, results, planned, running)))
+    sys.stdout.write(printed(summary(units, results, planned, running, not slurm)))
     sys.stdout.write(printed(_warnings(one.error for one in found if not one.certain)))
     if errors:
         sys.stdout.flush()
@@ -71,7 +72,7 @@ def command(
 
 
 def summary(
-    units: "Units", results: Path, planned: "Sequence[PlannedJob]", running: "Sequence[PlannedJob]"
+    units: "Units", results: Path, planned: "Sequence[PlannedJob]", running: "Sequence[PlannedJob]", local: bool
 ) -> list[str]:
     """Lines with jobs, cost, effects and space.
 
@@ -79,8 +80,9 @@ def summary(
         results: the results folder.
         planned: all jobs of the study.
         running: those of them that would run.
+        local: whether they run on this machine.
     """
-    parts = {"jobs": [_jobs(planned, running)], "cost": [_cost(units, results, running)]}
+    parts = {"jobs": [_jobs(planned, running)], "cost": [_cost(units, results, running, local)]}
     parts |= {"effects": list(_effects(units)), "space": [_space(units, results, running)]}
     named = [(name if text is texts[0] else "", text) for name, texts in parts.items() for text in texts]
     return [line for name, text in named for line in _wrapped(name, text)]
@@ -92,27 +94,39 @@ def _jobs(planned: "Sequence[PlannedJob]", running: "Sequence[PlannedJob]") -> s
     return f"{len(running):,} in {stages} stages{finished}" if running else "none: everything is finished"
 
 
-def _cost(units: "Units", results: Path, running: "Sequence[PlannedJob]") -> str:
+def _cost(units: "Units", results: Path, running: "Sequence[PlannedJob]", local: bool) -> str:
+    from workflow_scripts.core.runtime.environment import resolve_device
     from workflow_scripts.study.estimates.cost import TFLOPS, costs, fixed_rows, hours
     from workflow_scripts.study.estimates.requests import Requests
     from workflow_scripts.study.preflight.findings import artifacts
 
     rows = fixed_rows(units.study) or Requests(units, results / units.study.study).rows
-    lines = costs(units, rows, running=frozenset(artifacts(running)))
+    device = resolve_device(units.study.compute.device) if local else None
+    lines = costs(units, rows, running=frozenset(artifacts(running)), device=device)
     cores, gpus = sum(line.core_hours for line in lines), sum(line.gpu_hours for line in lines)
     shown = f"{hours(cores) or 0} core hours" + (f", {hours(gpus)} GPU hours at {TFLOPS:g} TFLOP/s" if gpus else "")
     return f"about {shown}, for at most {rows:,} rows (faithful-pairs cost has each stage)"
 
 
 def _effects(units: "Units") -> Iterator[str]:
-    from workflow_scripts.study.estimates.power import ASSUMED, powers
+    from workflow_scripts.study.estimates.power import ACCURACY, ASSUMED, chance, powers
 
-    found = powers(units)
+    found, known = powers(units), chance(units)
+    few = known is not None and known[1] > ASSUMED[0]
     for one in found:
+        runs = f"; compares {one.compares}" if one.comparison.sides else ""
         if one.reason:
-            yield f"{one.name}: none can be found, since {one.reason}"
-        else:
-            yield f"{one.name}: from {one.effect * ASSUMED[0]:.2f} points, if seeds deviate by {ASSUMED[0]:g}"
+            yield f"{one.name}: none can be found, since {one.reason}{runs}"
+            continue
+        more = f", from {one.effect * known[1]:.2g} if by {known[1]:.1f}" if known and few else ""
+        yield f"{one.name}: from {one.effect * ASSUMED[0]:.2f} points, if seeds deviate by {ASSUMED[0]:g}{more}{runs}"
+    if known and few and found:
+        yield (
+            f"{known[0]:,} test images deviate by {known[1]:.1f} points by chance at {ACCURACY:.0%} accuracy, and by "
+            "more at lower ones; seeds may deviate as much"
+        )
+    elif known is None and found:
+        yield "small test sets deviate far more: after a first run, see the column detectable of summary.contrasts.csv"
     if not found:
         yield "no primary contrast, so no verdict"
 

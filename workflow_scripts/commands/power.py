@@ -33,7 +33,8 @@ def command(
     For each primary contrast, that is the smallest true effect, in percentage points, for which 80 % of studies with
     these runs have a conclusive verdict: a two-sided test at 5 % after Holm, with the moderated variance of the
     summary, under both objectives of the linear probe. For an equivalence, it is the smallest margin. Only deviations
-    between seeds count; those between classes and images make the figures larger. No results are needed.
+    between seeds count; those between classes and images make the figures larger. No results are needed. If the config
+    has smallest_effect, or the contrast a margin, the number of seeds that finds it is printed too.
 
     \b
     Examples:
@@ -56,7 +57,11 @@ def command(
 
     units = Units(load_study(read_config([*base_files(), *(configfile or [])])))
     found, known = powers(units), None if measured is None else learned(measured)
-    lines = table(found, sd or ASSUMED, known) if found else ["The study has no primary contrast."]
+    lines = (
+        table(found, sd or ASSUMED, known, units.study.smallest_effect)
+        if found
+        else ["The study has no primary contrast."]
+    )
     used = {(one.comparison.contrast.endpoint, one.step) for one in found if not one.reason}
     for (endpoint, step), one in (known or {}).items():
         if (endpoint, step) in used:

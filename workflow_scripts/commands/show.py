@@ -19,7 +19,7 @@ def command(
     """Print what a study trained, and what it found.
 
     The last lines are the sentences with which the report begins. Where values or verdicts have changed since they
-    were last shown, the old ones are printed too.
+    were last shown, the old ones are printed too. If the config has changed since, the first line says so.
 
     \b
     Examples:
@@ -63,7 +63,21 @@ def text(study: Path) -> str:
         lines += [*moved(study, contrasts, settings), "", *sentences(rows, contrasts, settings)]
     except KeyError as error:
         raise PipelineError("summary of another version", summary.manifest_path, f"no column {error}", advice) from None
-    return printed(lines)
+    return printed([*_note(study), *lines])
+
+
+def _note(study: Path) -> list[str]:
+    """A line that the summary is not of the study's config, if that is known."""
+    from workflow_scripts.core.errors import PipelineError
+    from workflow_scripts.study.active_config import units_of
+    from workflow_scripts.study.freshness import outdated
+
+    try:
+        units = units_of(study.absolute().parent, study.absolute().name)
+    except (OSError, PipelineError):  # results without their config are shown too
+        return []
+    said = "" if units is None else outdated(study, units)
+    return [f"Of an earlier config: the summary was {said}.", ""] if said else []
 
 
 NEEDED = ("summary/summary", "report/index")

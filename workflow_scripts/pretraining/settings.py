@@ -185,7 +185,12 @@ class _Run(PairSettings, HardwareSettings):
         examples=[[1000, 10_000, 100_000]],
         json_schema_extra={"unit": "steps or epochs"},
     )
-    lr: PositiveFloat = Field(1e-3, description="peak learning rate, per 512 images in a batch", examples=[5.0e-4])
+    lr: PositiveFloat = Field(
+        1e-3,
+        description="peak learning rate, per 512 images in a batch: a run reaches lr * batch_size / 512, which its log "
+        "shows",
+        examples=[5.0e-4],
+    )
     final_lr: float = Field(1e-6, ge=0, description="learning rate at the last step", examples=[0])
     initial_lr: float = Field(
         0,

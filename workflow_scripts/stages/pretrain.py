@@ -249,7 +249,11 @@ FACTS = Facts(
         core_ms=2.1,  # decoding a 512-pixel JPEG 1.5, crop to 224 and flip 0.4 to 0.55; colours change on the GPU
         # Forward and backward pass count as three forward passes; what saves memory takes one more each.
         gflop=lambda load: (
-            (3 + bool(load.settings.get("micro_batch_size"))) * load.forward_gflop * load.passes / max(1, load.views)
+            (3 + bool(load.settings.get("micro_batch_size")))
+            * load.forward_gflop
+            * (load.settings.get("image_size", 224) / 224) ** 2
+            * load.passes
+            / max(1, load.views)
         ),
         source="measured; counted: three times a forward pass of the backbone",
     ),

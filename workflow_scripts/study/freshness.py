@@ -8,6 +8,7 @@ Versions of packages are in the key but not compared here: an upgrade alone reco
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -217,7 +218,33 @@ def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, An
         return []
     then, now = (declared.in_key(_complete(declared, settings)) for settings in (record["settings"], today))
     names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-    return [f"{name} {_short(then.get(name))} then, {_short(now.get(name))} today" for name in names]
+    return [_differences(name, then.get(name), now.get(name)) for name in names]
+
+
+def outdated(study: Path, units: "Units") -> str:
+    """With which other settings than those of today a study's summary was made; empty if with the same, or unknown."""
+    record = _record(study / "summary" / f"summary{RUN}")
+    differ = other_settings(record, "summary", units.settings("summary", {})) if record and "settings" in record else []
+    return f"made with other settings ({'; '.join(differ)})" if differ else ""
+
+
+def _differences(name: str, then: Any, now: Any) -> str:
+    """How two values of a setting differ; of lists of objects, how many are new or gone, and which keys differ."""
+    objects = [*then, *now] if isinstance(then, list) and isinstance(now, list) else []
+    if not objects or not all(isinstance(value, dict) for value in objects):
+        return f"{name} {_short(then)} then, {_short(now)} today"
+    label = next((key for key in ("run", "name") if all(key in value for value in objects)), None)
+    before, after = ({canonical(value[label] if label else value): value for value in values} for values in (then, now))
+    counts = {"added": len(after.keys() - before.keys()), "removed": len(before.keys() - after.keys())}
+    keys = Counter(
+        key
+        for both in before.keys() & after.keys()
+        for key in before[both].keys() | after[both].keys()
+        if before[both].get(key) != after[both].get(key)
+    )
+    said = [f"{count} {what}" for what, count in counts.items() if count]
+    said += [f"{key} differs in {keys[key]}" for key in sorted(keys)]
+    return f"{name}: {', '.join(said) or 'in another order'}"
 
 
 def _complete(stage: Stage, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,12 @@ def test_epochs_cost_what_their_expected_steps_do() -> None:
 
 
 def test_without_gpus_there_are_no_gpu_hours() -> None:
-    assert {one.gpu_hours for one in costs_of({"compute": {"device": "cpu"}}).values()} == {0.0}
+    made = costs_of({"compute": {"device": "cpu"}})
+    assert {one.gpu_hours for one in made.values()} == {0.0}
+    # The trainings' operations take core hours instead, on top of decoding.
+    operations = 33 * 250_000 * 512 * 2 * 3 * 7.3 / (1e3 * cost.CPU_TFLOPS) / 3600
+    decoding = (33 * 2 * 250_000 * 512 * 2.1e-3 + 8 * 36 * 15) / 3600
+    assert made["pretrain"].core_hours == pytest.approx(operations + decoding)
 
 
 def test_a_group_counts_as_a_single_slurm_job() -> None:

@@ -139,6 +139,19 @@ def test_fetched_bytes_depend_on_no_device_or_threads_or_settings_outside_the_ke
     assert reason(one) == "made with other settings (jpeg_quality 3 then, 90 today)"
 
 
+def test_other_lists_of_objects_are_counted_and_their_keys_named(units: Units) -> None:
+    today = units.settings("summary", {})
+    runs = today["runs"]
+    changed = [{**runs[0], "alike": "other"}, *runs[1:]]
+    for then, said in (
+        (changed, "runs: alike differs in 1"),
+        (runs[1:], "runs: 1 added"),
+        ([*changed[:-1], {**runs[-1], "run": "gone"}], "runs: 1 added, 1 removed, alike differs in 1"),
+        (runs[::-1], "runs: in another order"),
+    ):
+        assert other_settings({"settings": {**today, "runs": then}}, "summary", today) == [said]
+
+
 def test_equal_values_in_other_notation_and_new_defaults_do_not_count(units: Units) -> None:
     today = units.settings("pretrain", {"run": units.runs[0]})
     older = {name: value for name, value in today.items() if name != "patience"} | {"lr": 0.008, "log_every": 2}

@@ -104,6 +104,35 @@ def test_repeated_captions_do_not_hide_a_wrong_image_folder(look: Callable[..., 
     assert look(JOBS, own(images="im")) == {}
 
 
+SECOND = {
+    "arms": [{"name": "short", "kind": "external", "table": "short.csv"}],
+    "pairs": [{"name": "revised", "arm": "short", "encoder": "minilm"}],
+    "runs": [{"method": "simclr", "pairs": "revised"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("columns", "content", "message", "sure"),
+    [
+        ("image", "name,caption\na.jpg,x\n", "unreadable caption file in short.csv: no columns named key; the", True),
+        ("image", "key,caption\na.jpg,x\n", "captions of other images in short.csv: no key is the id of an", True),
+        ("image,id", "image,caption\na.jpg,x\n", "captions of other images in short.csv: no key is the", True),
+        ("image", "image,caption\na.jpg,x\n", "missing captions in short.csv: 1 of 2 images have none, such", False),
+        ("image", "image,caption\na.jpg,x\nb.jpg,y\n", "", True),
+        ("image,id", "key,caption\nid0,x\nid1,y\n", "", True),
+    ],
+)
+def test_captions_of_an_arm_must_belong_to_the_images(
+    look: Callable[..., Found], tmp_path: Path, columns: str, content: str, message: str, sure: bool
+) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg", "b.jpg"])
+    rows = ("a.jpg,id0", "b.jpg,id1") if "id" in columns else ("a.jpg", "b.jpg")
+    (folder / "t.csv").write_text("\n".join([f"{columns},caption", *(f"{row},z" for row in rows)]))
+    (tmp_path / "short.csv").write_text(content)
+    found = look([source("captions-short")], {**own(), **SECOND})
+    assert all(text.startswith(message) for text in found) and [*found.values()] == [sure] * bool(message)
+
+
 CHANGE = {"recaption": {"captioner": "hub:a/caption@main", "matcher": f"hub:a/match@{OLD}"}}
 FILE = Path("mine.lock.yaml")
 

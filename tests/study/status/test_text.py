@@ -93,7 +93,7 @@ def test_without_a_config_the_number_of_planned_artifacts_is_unknown() -> None:
     [
         ((DONE,), "faithful-pairs show results/tiny; the report is results/tiny/report/index.html"),
         ((DONE, FAILED), "fix the errors, and run the same snakemake command again"),
-        ((DONE, TRAINS, WAITS), "nothing to do; to look again: faithful-pairs status results/tiny"),
+        ((DONE, TRAINS, WAITS), "wait for the running jobs; to look again: faithful-pairs status results/tiny"),
         ((COUNTS, WAITS), "if Snakemake and its jobs have ended (on SLURM: squeue --me), run the same"),
         ((WAITS,), "nothing has been computed yet; start snakemake"),
         ((DONE, WAITS), "if Snakemake is not running, run the same snakemake command again"),

@@ -51,7 +51,7 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
         rows: keys and captions, as ``read_captions`` returns them.
 
     Raises:
-        PipelineError: too many images have no caption.
+        PipelineError: too many images have no caption, or no key of the file is that of an image.
     """
     import numpy as np
     import pyarrow as pa
@@ -62,10 +62,12 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
     row_of = {key: number for number, key in enumerate(table["key"].to_pylist())}
     best: list[str | None] = [None] * len(table)
     named, seen = bytearray(len(table)), array("q")
+    other = None  # the first key that no image has
     for key, captions in rows:
         counts["captions"] += len(captions)
         image = row_of.get(key) if key else None
         if image is None:
+            other = other or key
             counts["not_in_study" if key else "no_key"] += len(captions)
             continue
         named[image] = True
@@ -80,6 +82,8 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
     counts["duplicate"] = len(seen) - distinct
     counts["not_chosen"] = distinct - (len(table) - missing)
     counts["images_not_in_file"] = len(table) - sum(named)
+    if other is not None and row_of and not any(named) and settings.max_missing_share < 1:
+        raise no_match(where, other, next(iter(row_of)))
     if missing > settings.max_missing_share * len(table):
         example = table["key"][best.index(None)].as_py()
         allowed = f"{settings.max_missing_share:.2%} are allowed"
@@ -88,6 +92,16 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
     no_scores = pa.nulls(len(table), pa.float32())
     origin = [NONE if text is None else "external" for text in best]
     return arm_table(table, [text or "" for text in best], origin, no_scores, no_scores)
+
+
+def no_match(where: Path, key: str, image: str) -> PipelineError:
+    """The error for a file whose keys, such as ``key``, are not those of the study's images, such as ``image``."""
+    value = f"no key is the id of an image: the file has {key}, the study {image}"
+    advice = (
+        "if the file has names of images, call that column image (with paths in the source folder); if the source has "
+        "ids of its own, use them as key, and name their column in annotations.columns.id"
+    )
+    return PipelineError("captions of other images", where, value, advice)
 
 
 ARM_KIND = ArmKind(

@@ -14,6 +14,7 @@ from workflow_scripts.core.files import tars
 
 ROWS_AT_ONCE = 4096
 BLOCK = 16 << 20  # bytes of CSV that are parsed at once; no row may be longer
+CSV = csv.ReadOptions(block_size=BLOCK), csv.ParseOptions(newlines_in_values=True)
 LONG_TEXT, LONG_TEXTS = 16 << 10, 64 << 20  # bytes of text: average per row; group size to check
 # pa.ArrowException: if a header claims terabytes, pyarrow reports that memory is short.
 _UNREADABLE = (*tars.BROKEN, pa.ArrowException)
@@ -53,15 +54,20 @@ def batches(
             yield pa.RecordBatch.from_arrays(cast, schema=schema)
 
 
+def csv_schema(path: Path, kinds: Mapping[str, pa.DataType] | None = None) -> pa.Schema:
+    """Columns of a CSV file; the types of those not in ``kinds`` are guessed."""
+    with csv.open_csv(path, *CSV, csv.ConvertOptions(column_types=kinds)) as reader:
+        return reader.schema
+
+
 def csv_batches(path: Path, kinds: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
     """The same of a CSV file. An empty text is no null, nor is "NA".
 
     Raises:
         ValueError: see :func:`batches`.
     """
-    read, parse = csv.ReadOptions(block_size=BLOCK), csv.ParseOptions(newlines_in_values=True)
-    with csv.open_csv(path, read, parse, csv.ConvertOptions(column_types=kinds)) as reader:
-        check_columns(reader.schema, kinds)
+    read, parse = CSV
+    check_columns(csv_schema(path, kinds), kinds)
     # "NA" and "null" are valid captions. Types of other columns are not guessed, since a guess can fail later.
     convert = csv.ConvertOptions(column_types=kinds, include_columns=list(kinds), strings_can_be_null=False)
     with csv.open_csv(path, read, parse, convert) as reader:

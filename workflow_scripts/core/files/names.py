@@ -1,5 +1,6 @@
 """Names of files, folders and columns that several areas share: of all studies, of a cache entry, of label sheets."""
 
+from hashlib import sha256
 from pathlib import Path
 
 CACHE = ".cache"  # finished artifacts by key: <stage>/<key>
@@ -19,6 +20,8 @@ ENTRY_MANIFEST, ENTRY_RECORD = "manifest.json", "run.json"  # in the folder of a
 # Columns of the keys of label sheets (text: digest of the caption when the sheet was made), and of ratings
 KEY_COLUMNS = ("sheet", "image", "caption", "key", "arm", "text")
 SCALES = ("faithful", "specific")
+# Columns with the path of an image, in tables of images and in files of captions, in order of preference
+IMAGE_COLUMNS = ("image", "image_path", "file_name", "filename", "filepath", "path", "file")
 POINTS = 4  # ratings are 0 to 3
 RATING_COLUMNS = ("sheet", "rater", "image", "caption", *SCALES, "preferred")
 
@@ -31,3 +34,8 @@ def cache_entry(results: Path, stage: str, key: str) -> Path:
 def work_folder(results: Path, stage: str, key: str) -> Path:
     """The work folder of jobs with this key; ``<folder>.lock`` is the key's lock."""
     return results / WORK / stage / key
+
+
+def derived_id(place: str) -> str:
+    """The id of an image without one: the first 64 bits of a hash of its path or URL, in hex."""
+    return sha256(place.encode(errors="surrogatepass")).hexdigest()[:16]

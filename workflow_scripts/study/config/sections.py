@@ -127,7 +127,7 @@ class Arm(SelectCaptions):
     name: str = Name
     table: SourceField | None = Field(
         None,
-        description="external: a parquet, CSV or JSON file with key and caption (docs/your-own-data.md)",
+        description="external: a parquet, CSV or JSON file with key (or image) and caption (docs/your-own-data.md)",
         examples=["data/my_captions.parquet"],
     )
 

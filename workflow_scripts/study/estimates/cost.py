@@ -33,6 +33,7 @@ from workflow_scripts.study.config.stages import declaration, facts, stages_in_o
 from workflow_scripts.study.units import Units
 
 TFLOPS = 40.0  # sustained, mixed precision: about an eighth of an A100's peak; training of a ResNet reaches 30 to 60
+CPU_TFLOPS = 0.03  # of trainings: sustained, float32, per core; assumed
 SECONDS_PER_SLURM_JOB = 10.0  # start-up of a SLURM job, and of the Snakemake in it
 SECONDS_PER_START = 5.0  # per job in it: start-up of another Snakemake, imports, checkpoint loading
 GROUPS = 350 * 13  # subreddits and years of RedCaps, at most
@@ -58,6 +59,7 @@ def costs(
     rows: int,
     tflops: float = TFLOPS,
     running: Collection[tuple[str, str]] | None = None,
+    device: str | None = None,
 ) -> list[StageCost]:
     """Cost of every stage of a study over ``rows`` annotation rows, in the order in which they run.
 
@@ -66,6 +68,7 @@ def costs(
 
     Args:
         running: stage and name of the artifacts that will be made; None for all.
+        device: where networks are computed; None for that of the config, of which auto counts as a GPU.
     """
     shards = units.shards
     if running is None:
@@ -77,12 +80,12 @@ def costs(
     }
     if running is not None:
         names = {stage: [name for name in found if (stage, name) in running] for stage, found in names.items()}
-    submitted = slurm_jobs(names, _group_sizes())
+    submitted, on_cpu = slurm_jobs(names, _group_sizes()), (device or units.study.compute.device) == "cpu"
     made = []
     for stage, found in names.items():
         declared = declaration(stage)
         share = len(found) / len(shards) if declared is not None and declared.unit == ("shard",) else 1.0
-        made.append(_cost(units, stage, found, submitted[stage], rows * share, tflops))
+        made.append(_cost(units, stage, found, submitted[stage], rows * share, tflops, on_cpu))
     return made
 
 
@@ -96,7 +99,9 @@ def shards_for(study: Study, rows: int) -> int:
     return shards.shards if full <= shards.shards else full + (0 if shards.group == "all" else GROUPS // 2)
 
 
-def _cost(units: Units, stage: str, names: Sequence[str], slurm: int, rows: float, tflops: float) -> StageCost:
+def _cost(
+    units: Units, stage: str, names: Sequence[str], slurm: int, rows: float, tflops: float, on_cpu: bool
+) -> StageCost:
     """The cost of the jobs of a stage, whose shards have so many rows together."""
     declared, known, compute = declaration(stage), facts(stage), units.study.compute
     assert declared is not None
@@ -104,10 +109,12 @@ def _cost(units: Units, stage: str, names: Sequence[str], slurm: int, rows: floa
     core_s = gpu_s = wait_s = 0.0
     for load, count in loads(units, declared, names, rows, rows * KEPT):
         core, gpu, wait = job_seconds(known.cost, load, cores, tflops)
+        if on_cpu and stage == "pretrain":  # cores do one after the other
+            core, gpu = core + gpu * tflops / (CPU_TFLOPS * cores), 0.0
         core_s, gpu_s, wait_s = core_s + core * count, gpu_s + gpu * count, wait_s + wait * count
     starts = SECONDS_PER_START * len(names) + SECONDS_PER_SLURM_JOB * slurm
     hours = max(max(core_s, gpu_s) + starts, wait_s) / 3600
-    on_gpu = known.resources.gpu and compute.device != "cpu"
+    on_gpu = known.resources.gpu and not on_cpu
     return StageCost(stage, len(names), slurm, hours * cores, hours if on_gpu else 0.0)
 
 

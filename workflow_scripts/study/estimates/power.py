@@ -8,8 +8,10 @@ true ones (:func:`~workflow_scripts.stats.moderation.expected_seed_part`). Of n 
 are with at least 0.8, however they depend on one another.
 """
 
+import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,13 +24,18 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.comparisons import Comparison, arm_weights, common_seeds, judged, planned
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, FEWEST_OBJECTIVES
+from workflow_scripts.evaluation.datasets.picture_sets import is_image_name
 from workflow_scripts.stats.moderation import FEWEST_ARMS, expected_seed_part
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS, POWER, Part
 from workflow_scripts.study.config.runs import summarised
+from workflow_scripts.study.estimates.cost import ASSUMED_TESTED, dataset_contents
 from workflow_scripts.study.units import Units
 
 ASSUMED = (0.3, 0.6)
 """Deviations between seeds of one network's mean over sets, in percentage points; warnings assume the first."""
+MOST_SEEDS = 100
+ACCURACY = 0.9
+"""At which test images deviate by chance; at lower ones they do so more."""
 ENDPOINTS: tuple[str, ...] = ("linear_probe", "few_shot", "knn")
 MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
 SCOPE = "From deviations between seeds alone; those between classes and images make them larger (docs/statistics.md)."
@@ -41,6 +48,7 @@ class Power(NamedTuple):
         arms: how many moderate the variance between seeds.
         effect: the smallest one that is found in 80 % of studies, if seeds deviate by 1; of an equivalence the margin.
         reason: why there is no such effect; empty if there is.
+        least: that effect for another number of seeds.
     """
 
     comparison: Comparison
@@ -48,6 +56,7 @@ class Power(NamedTuple):
     arms: int = 0
     effect: float = np.inf
     reason: str = ""
+    least: Callable[[int], float] = lambda seeds: np.inf
 
     @property
     def name(self) -> str:
@@ -58,6 +67,27 @@ class Power(NamedTuple):
     def step(self) -> str:
         """The checkpoint that is evaluated."""
         return self.comparison.sides[0].step
+
+    @property
+    def compares(self) -> str:
+        """Method, pairs and augmentation of the runs with positive and of those with negative weight."""
+        return " with ".join(
+            ", ".join(
+                dict.fromkeys(
+                    f"{run.method} {run.pairs} {run.augmentation}"
+                    for side in self.comparison.sides
+                    if side.weight * sign > 0
+                    for run in side.runs
+                )
+            )
+            for sign in (1, -1)
+        )
+
+    def seeds_needed(self, wanted: float, deviation: float) -> str:
+        """Fewest seeds with which an effect of ``wanted`` points is found (for a slope, over the range of at)."""
+        unit = deviation * self.comparison.contrast.span
+        found = (seeds for seeds in range(FEWEST_SEEDS, MOST_SEEDS + 1) if self.least(seeds) * unit <= wanted)
+        return str(next(found, f"more than {MOST_SEEDS}"))
 
 
 def powers(units: Units) -> list[Power]:
@@ -80,11 +110,22 @@ def power(comparison: Comparison, runs: Sequence[SummaryRun], family: int, objec
         family: number of primary comparisons.
         objectives: how many of the linear probe are fitted.
     """
-    seeds, contrast = len(common_seeds(comparison.sides)), comparison.contrast
+    seeds = len(common_seeds(comparison.sides))
     if reason := _no_effect(comparison, seeds, objectives):
         return Power(comparison, seeds, reason=reason)
+    least = partial(_least, comparison, runs, family, objectives)
+    effect, arms = least(seeds)
+    return Power(comparison, seeds, arms, effect, least=lambda number: least(number)[0])
+
+
+def _least(
+    comparison: Comparison, runs: Sequence[SummaryRun], family: int, objectives: int, seeds: int
+) -> tuple[float, int]:
+    """The smallest effect if each of the compared arms had at least so many seeds, and the number of arms used."""
+    contrast = comparison.contrast
     weights, steps = arm_weights(comparison.sides), {side.step for side in comparison.sides}
     counts = Counter(run.kind for run in runs if run.batch_size and steps <= {*run.steps})
+    counts |= {kind: max(counts[kind], seeds) for kind in weights if kind in counts}
     arms = {kind: count for kind, count in counts.items() if count >= FEWEST_SEEDS}
     variance, arms_used = sum(weight**2 for weight in weights.values()) / seeds, 0
     part, freedom = Part(np.array(variance), seeds - 1.0), seeds - 1.0
@@ -95,7 +136,7 @@ def power(comparison: Comparison, runs: Sequence[SummaryRun], family: int, objec
     passed = 1 - (1 - POWER) / sides / (objectives if contrast.endpoint == "linear_probe" else 1)
     critical = stdtrit(part.freedom, 1 - ALPHA * sides / 2 / family) * np.sqrt(part.variance / variance)
     effect = float(nctdtrinc(freedom, 1 - passed, critical) * np.sqrt(variance))
-    return Power(comparison, seeds, arms_used, effect)
+    return effect, arms_used
 
 
 def _no_effect(comparison: Comparison, seeds: int, objectives: int) -> str:
@@ -174,13 +215,17 @@ def too_little_power(units: Units, wanted: float) -> Iterator[PipelineError]:
 
 
 def table(
-    found: Sequence[Power], deviations: Sequence[float], learned: Mapping[tuple[str, str], Deviation] | None = None
+    found: Sequence[Power],
+    deviations: Sequence[float],
+    learned: Mapping[tuple[str, str], Deviation] | None = None,
+    wanted: float | None = None,
 ) -> list[str]:
-    """Lines of a Markdown table of the smallest effects, and the reasons why there are none.
+    """Lines of a Markdown table of the smallest effects, the reasons why there are none, and the seeds that are needed.
 
     Args:
         deviations: assumed ones between seeds, in percentage points.
         learned: those that were measured, by endpoint and checkpoint.
+        wanted: the study's ``smallest_effect``.
     """
     known = learned or {}
     names = ["primary contrast", "effect", "seeds", "arms", *(f"sd {one:g}" for one in deviations)]
@@ -196,11 +241,32 @@ def table(
             cells += [f"{own.points:.2f}", f"{one.effect * own.points:{digits}}"] if own else ["none", ""]
         lines.append(f"| {' | '.join(cells)} |")
     reasons = [f"{one.name}: none, since {one.reason}." for one in found if one.reason]
-    return [*(lines if len(reasons) < len(found) else []), *reasons]
+    needed = []
+    for one in (one for one in found if not one.reason):
+        points = one.comparison.contrast.margin or wanted
+        if points is not None:
+            seeds = ", ".join(f"{one.seeds_needed(points, sd)} if they deviate by {sd:g}" for sd in deviations)
+            needed.append(f"{one.name}: seeds needed for {points:g} points: {seeds}.")
+    return [*(lines if len(reasons) < len(found) else []), *reasons, *([""] if needed else []), *needed]
 
 
-def in_short(found: Sequence[Power]) -> str:
-    """A line with the smallest effects at the first assumed deviation."""
-    shown = [f"{one.name}: {f'{one.effect * ASSUMED[0]:.2f}' if not one.reason else 'none'}" for one in found]
-    about = f"Effects, in points, that 80 % of studies find if seeds deviate by {ASSUMED[0]:g} (faithful-pairs power)"
-    return f"{about}: {'; '.join(shown)}."
+def chance(units: Units) -> tuple[int, float] | None:
+    """Number of test images of all sets, and the binomial deviation of a mean over sets at :data:`ACCURACY`, in points.
+
+    None if the number of a set is not known here.
+    """
+    counts = [_tested(units, name) for name in units.reported]
+    if not counts or not all(counts):
+        return None
+    variance = ACCURACY * (1 - ACCURACY) * sum(1 / count for count in counts if count)
+    return sum(filter(None, counts)), 100 * variance**0.5 / len(counts)
+
+
+def _tested(units: Units, dataset: str) -> int | None:
+    """Number of test images of a set: of a public one, of the demo's, or in the folder ``test`` of one's own."""
+    settings = next(one for one in units.study.datasets if one.name == dataset)
+    if settings.kind != "folders":
+        tested = dataset_contents(units, dataset)[2]
+        return None if tested == ASSUMED_TESTED else tested
+    folder = "" if settings.source is None else os.path.join(settings.source.at, "test")
+    return sum(is_image_name(name) for _, _, names in os.walk(folder) for name in names) or None

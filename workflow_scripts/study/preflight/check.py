@@ -10,6 +10,7 @@ from workflow_scripts.study.preflight.findings import Finding, Start
 from workflow_scripts.study.preflight.machine import machine_findings
 from workflow_scripts.study.preflight.sources import (
     annotation_findings,
+    caption_findings,
     import_findings,
     lock_findings,
     source_findings,
@@ -31,6 +32,7 @@ CHECKS = (
     source_findings,
     lock_findings,
     annotation_findings,
+    caption_findings,
     import_findings,
     machine_findings,
     storage_findings,

@@ -3,7 +3,9 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError, one_line
@@ -15,6 +17,7 @@ from workflow_scripts.models.text.kinds import CLIP_ADVICE, CLIP_FILES
 from workflow_scripts.stages.source import Source
 from workflow_scripts.study.config.files import shown
 from workflow_scripts.study.config.lock import is_commit
+from workflow_scripts.study.config.sections import Study
 from workflow_scripts.study.preflight.findings import Finding, Start
 
 LFS = b"version https://git-lfs"
@@ -180,6 +183,48 @@ def annotation_findings(start: Start) -> Iterator[Finding]:
     if found is not None:
         error, certain = found
         yield Finding(error, certain and (hashed or start.computes("annotations")))
+
+
+def caption_findings(start: Start) -> Iterator[Finding]:
+    """Problems with the files of captions that the jobs will read, of which large ones are read in part."""
+    for name, source, certain in start.sources() if start.own_python else ():
+        arm = next((one for one in start.units.study.arms if f"captions-{one.name}" == name), None)
+        path = Path(source.at)
+        if arm is None or source.is_url or not path.is_file() or not os.access(path, os.R_OK):
+            continue
+        try:
+            error, sure = _captions_error(start.units.study, path, arm.model_dump()["max_missing_share"])
+        except PipelineError as unreadable:
+            error, sure = unreadable, True
+        if error is not None:
+            yield Finding(error, certain and sure)
+
+
+def _captions_error(study: Study, path: Path, most_missing: float) -> tuple[PipelineError | None, bool]:
+    """What is wrong with a file of captions, and whether it is certain, since an image without one may be lost."""
+    from workflow_scripts.acquisition.annotations.counting import Filter
+    from workflow_scripts.acquisition.annotations.preview import MOST_ROWS, image_ids
+    from workflow_scripts.captions.arms.external import no_match
+    from workflow_scripts.captions.caption_file import read_captions
+    from workflow_scripts.models.text_norms import is_blank
+
+    found = list(islice(read_captions(path), MOST_ROWS + 1))
+    rows, ids = study.annotations, None
+    if len(found) <= MOST_ROWS and os.path.exists(rows.source.at):
+        wanted = Filter(rows.years, rows.subreddits)
+        with suppress(PipelineError):  # annotation_findings has it
+            source = Path(rows.source.at)
+            ids = image_ids(source, rows.format, rows.table, rows.images, rows.columns, rows.choose, wanted)
+    if not ids or most_missing == 1:
+        return None, False
+    keys = {key for key, _ in found if key}
+    if keys and not ids & keys:
+        return no_match(path, min(keys), min(ids)), True
+    missing = ids - {key for key, texts in found if any(text and not is_blank(text) for text in texts)}
+    if len(missing) <= most_missing * len(ids):
+        return None, False
+    value = f"{len(missing)} of {len(ids)} images have none, such as {min(missing)}; {most_missing:.2%} are allowed"
+    return PipelineError("missing captions", path, value, "complete it, or raise the arm's max_missing_share"), False
 
 
 def lock_findings(start: Start) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from workflow_scripts.core.runtime.progress import PROGRESS, Progress
 from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES
 from workflow_scripts.study.active_config import units_of
 from workflow_scripts.study.config.stages import stages_in_order
+from workflow_scripts.study.freshness import outdated
 from workflow_scripts.study.terminal.jobs import read_figures
 
 INTERRUPTED = "interrupted in "
@@ -58,11 +59,13 @@ class Status:
         study: its folder.
         jobs: stage -> its jobs, in the order of the workflow.
         planned: whether the config is known, and with it the jobs that have not started yet.
+        outdated: with which other settings its summary was made; empty if with those of the known config.
     """
 
     study: Path
     jobs: dict[str, list[Job]]
     planned: bool
+    outdated: str = ""
 
     def of_state(self, *states: State) -> list[Job]:
         """All jobs in one of these states."""
@@ -85,7 +88,7 @@ def survey(study: Path, now: float) -> Status:
         names = _found(study, stage) if units is None else units.needed(stage)
         if names:
             jobs[stage] = [_job(study, stage, name, now) for name in names]
-    return Status(study, jobs, units is not None)
+    return Status(study, jobs, units is not None, "" if units is None else outdated(study, units))
 
 
 def _found(study: Path, stage: str) -> list[str]:

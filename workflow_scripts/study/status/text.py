@@ -101,12 +101,14 @@ def next_step(status: Status) -> str:
     if not status.of_state(*COUNTED, State.FINISHED):
         return "nothing has been computed yet; start snakemake with the config files of this study"
     if not status.of_state(*COUNTED, State.WAITING):
+        if status.outdated:
+            return f"unless Snakemake is running, {again}; the summary was {status.outdated}"
         return f"faithful-pairs show {status.study}; the report is {_report(status.study)}"
     if status.of_state(State.FAILED):
         runs = "wait for the running jobs, " if status.of_state(State.RUNNING) else ""
         return f"{runs}fix the errors, and {again}"
     if status.of_state(State.RUNNING):
-        return f"nothing to do; to look again: faithful-pairs status {status.study}"
+        return f"wait for the running jobs; to look again: faithful-pairs status {status.study}"
     if status.of_state(State.SILENT):
         return f"if Snakemake and its jobs have ended (on SLURM: squeue --me), {again}"
     return f"if Snakemake is not running, {again}"

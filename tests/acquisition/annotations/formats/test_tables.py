@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.acquisition.own_images import pictures, read, shown
-from workflow_scripts.acquisition.annotations.formats.sample import derived_id
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.names import derived_id
 
 ROWS: list[dict[str, Any]] = [
     {"image": "a.jpg", "caption": 'a cat, "sitting"\non a mat', "group": "Cats"},

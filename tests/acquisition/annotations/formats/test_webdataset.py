@@ -11,8 +11,8 @@ import pytest
 from tests.acquisition.own_images import pictures, read, shown
 from tests.acquisition.pictures import jpeg
 from tests.file_bytes import write_tar
-from workflow_scripts.acquisition.annotations.formats.sample import derived_id
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.names import derived_id
 
 
 def test_samples_of_a_webdataset_have_the_expected_values(tmp_path: Path) -> None:

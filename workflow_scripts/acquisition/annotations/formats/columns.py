@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from pydantic import Field
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.names import IMAGE_COLUMNS
 from workflow_scripts.core.settings import Settings
 
 
@@ -27,7 +28,7 @@ class Columns(Settings):
 
 
 USUAL: dict[str, tuple[str, ...]] = {
-    "image": ("image", "image_path", "file_name", "filename", "filepath", "path", "file"),
+    "image": IMAGE_COLUMNS,
     "url": ("url", "image_url", "coco_url", "flickr_url"),
     "caption": ("caption", "captions", "text", "title", "sentences"),
     "id": ("id", "image_id", "key"),

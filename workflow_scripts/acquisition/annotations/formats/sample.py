@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.local_image import LocalImage
 from workflow_scripts.acquisition.annotations.rows import Apart
+from workflow_scripts.core.files.names import derived_id
 
 GROUP, NO_YEAR = "all", 0  # of rows without a group, and without created_utc
 _GROUP = re.compile(r"[^/\\\x00-\x1f\x7f]{1,64}")
@@ -81,11 +81,6 @@ def image_sample(name: str, caption: str | list[str] | None, files: SourceFiles)
     if isinstance(image, Apart):
         return Sample(raw, unfit=image)
     return Sample(raw, image, size=sum(map(len, caption or "")))
-
-
-def derived_id(place: str) -> str:
-    """The id of an image without one: the first 64 bits of a hash of its path or URL, in hex."""
-    return sha256(place.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _group(value: Any) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 from workflow_scripts.acquisition.annotations.formats.columns import Columns, fields_of
 from workflow_scripts.acquisition.annotations.formats.files import IMAGES, SourceFiles
 from workflow_scripts.acquisition.annotations.formats.layout import PACKED_TARS
-from workflow_scripts.acquisition.annotations.formats.sample import Sample, derived_id, sample_of
+from workflow_scripts.acquisition.annotations.formats.sample import Sample, sample_of
 from workflow_scripts.acquisition.annotations.formats.sidecars import caption_text
 from workflow_scripts.acquisition.annotations.formats.tables import parsed
 from workflow_scripts.acquisition.annotations.local_image import LocalImage
@@ -21,6 +21,7 @@ from workflow_scripts.acquisition.annotations.rows import LARGEST_ROW, Apart
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import tars
 from workflow_scripts.core.files.foreign import readable
+from workflow_scripts.core.files.names import derived_id
 
 ADVICE = "pack that shard again, as an uncompressed tar, or move it away"
 Parts = dict[str, Any]  # of a sample: image, txt, json, and unfit: the reason not to use it
