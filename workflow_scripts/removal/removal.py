@@ -190,7 +190,7 @@ def removal_of(results: Path, study: str) -> frozenset[str]:
     """Tokens of the removal list that a study's annotations were made with.
 
     Raises:
-        PipelineError: the study has no annotations.
+        PipelineError: the study has no annotations, or their list was edited.
     """
     rows = results / study / ROWS / "rows"
     if not Path(f"{rows}{MANIFEST}").exists():
@@ -198,6 +198,8 @@ def removal_of(results: Path, study: str) -> frozenset[str]:
     path = Path(f"{rows}.exclude.json")
     advice = f"recompute it with: snakemake --force {rows}{MANIFEST}"
     tokens = read_json(path, advice, MOST_REMOVALS) if path.exists() else []
+    if not isinstance(tokens, list) or not all(isinstance(one, str) for one in tokens):
+        raise PipelineError("invalid list of removals", path, "it was edited", advice)
     return frozenset(tokens)
 
 

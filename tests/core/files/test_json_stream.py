@@ -27,3 +27,23 @@ def test_a_text_that_fills_a_piece_is_refused() -> None:
     assert len(stream.read(PIECE)) == PIECE
     with pytest.raises(ValueError, match="more than 1048576 bytes without a quotation mark"):
         stream.read(PIECE)
+
+
+def read_all(text: bytes) -> int:
+    stream = BoundedStream(io.BytesIO(text))
+    return sum(len(piece) for piece in iter(lambda: stream.read(PIECE), b""))
+
+
+@pytest.mark.parametrize("form", ["[%s]", '{"annotations": [%s]}', '{"a": [1], "annotations": [%s]}'])
+def test_a_row_that_fills_a_piece_is_refused(form: str) -> None:
+    row = json.dumps({f"field {number}": "text" for number in range(200_000)})
+    with pytest.raises(ValueError, match="a row of more than 1048576 bytes"):
+        read_all((form % f'{{"a": "b"}}, {row}').encode())
+
+
+def test_many_short_rows_are_read() -> None:
+    texts = {f"key {number}": "a text" for number in range(200_000)}
+    rows = [{"id": number, "caption": ["a", "b"]} for number in range(60_000)]
+    for content in (texts, rows, {"annotations": rows}):
+        text = json.dumps(content).encode()
+        assert read_all(text) == len(text) > 2 * PIECE

@@ -7,7 +7,6 @@ import numpy as np
 
 PIECE = 1 << 20  # bytes that are parsed at a time
 DEEPEST = 100  # levels of nesting; the parser keeps the whole path to each
-ROW_LEVEL = 2  # levels around a row: rows are members of a list in an object
 _QUOTE = ord('"')
 _OTHERS = bytes(set(range(256)) - set(b'"[]{}'))
 _STEPS = np.zeros(256, np.int8)
@@ -29,6 +28,7 @@ class BoundedStream:
         if stream.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
             stream.seek(0)
         self._depth, self._quoted, self._rest = 0, 0, b""  # after the latest piece; rest: the start of an escape
+        self._around = 0  # levels around a row, which is a member of a list or of a list in an object; 0: not known yet
 
     def read(self, size: int) -> bytes:
         """The next ``size`` bytes. Raises ValueError if a whole piece lies within a row, or nesting is too deep."""
@@ -43,10 +43,12 @@ class BoundedStream:
         self._rest = b"\\" if text.endswith(b"\\") else b""
         signs = np.frombuffer(text.translate(None, _OTHERS).replace(b'""', b""), np.uint8)
         quoted = (self._quoted + np.cumsum(signs == _QUOTE)) % 2
+        if not self._around and (start := text.lstrip()):
+            self._around = 1 if start.startswith(b"[") else 2
         depths = self._depth + np.cumsum(np.where(quoted, 0, _STEPS[signs]))
         if depths.max(initial=0) > DEEPEST:
             raise ValueError(f"nested more than {DEEPEST} levels deep")
-        if len(piece) == PIECE and depths.min(initial=DEEPEST) > ROW_LEVEL:
+        if len(piece) == PIECE and depths.min(initial=self._depth) > self._around:
             raise ValueError(f"a row of more than {PIECE} bytes")
         if len(signs):
             self._quoted, self._depth = int(quoted[-1]), int(depths[-1])

@@ -100,8 +100,9 @@ class Graph:
     def file(self, identifier: str, name: str, sha256: str, size: int, /, **values: Any) -> str:
         """Add a file, of the crate if its identifier is a path."""
         self.link(ROOT_ID, "hasPart", identifier)
-        kind = FORMATS.guess_type(name)[0] or "application/octet-stream"
-        described = {"name": name, "sha256": sha256, "contentSize": str(size), "encodingFormat": kind}
+        kind, packed = FORMATS.guess_type(name)
+        shown = "application/octet-stream" if kind is None or packed else kind
+        described = {"name": name, "sha256": sha256, "contentSize": str(size), "encodingFormat": shown}
         return self.put(identifier, "File", **described | values)
 
     def entities(self) -> list[dict[str, Any]]:
