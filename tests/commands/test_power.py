@@ -1,4 +1,4 @@
-"""What ``faithful-pairs power`` prints, and ``cost`` beside it."""
+"""What ``faithful-pairs power`` prints."""
 
 from pathlib import Path
 
@@ -48,12 +48,6 @@ def test_power_uses_measured_deviations(overlay: str, tmp_path: Path, capsys: py
     assert f"Measured in {tmp_path / 'pilot'}: linear_probe at last, 6 networks of 2 arms." in said
     assert main(["power", "--measured", str(tmp_path / "none")]) == 1
     assert "missing file in " in capsys.readouterr().err
-
-
-def test_cost_prints_the_effects_in_short(overlay: str, capsys: pytest.CaptureFixture[str]) -> None:
-    effect = powers(planned(change=yaml.safe_load(Path(overlay).read_text())))[0].effect
-    assert main(["cost", "--configfile", overlay, "--rows", "1000"]) == 0
-    assert f"(faithful-pairs power): gain: {0.3 * effect:.2f}; size: none." in capsys.readouterr().out
 
 
 def test_a_study_without_primary_contrasts_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

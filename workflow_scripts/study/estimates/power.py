@@ -197,10 +197,3 @@ def table(
         lines.append(f"| {' | '.join(cells)} |")
     reasons = [f"{one.name}: none, since {one.reason}." for one in found if one.reason]
     return [*(lines if len(reasons) < len(found) else []), *reasons]
-
-
-def in_short(found: Sequence[Power]) -> str:
-    """A line with the smallest effects at the first assumed deviation."""
-    shown = [f"{one.name}: {f'{one.effect * ASSUMED[0]:.2f}' if not one.reason else 'none'}" for one in found]
-    about = f"Effects, in points, that 80 % of studies find if seeds deviate by {ASSUMED[0]:g} (faithful-pairs power)"
-    return f"{about}: {'; '.join(shown)}."
