@@ -1,4 +1,4 @@
-"""What ``faithful-pairs power`` prints, and ``cost`` beside it."""
+"""What ``faithful-pairs power`` prints."""
 
 from pathlib import Path
 

@@ -62,6 +62,8 @@ MISTAKES = """
 {evaluation: {features: {resize: bicubic}}} => unknown key in config.evaluation.features.resize
 {evaluation: {crop: 1.1}} => invalid value in config.evaluation.crop: 1.1
 {pairs: [{name: best, encoder: clip, kind: oracle}]} => demo_world missing in config.pairs.0.kind: oracle
+{pairs: [{name: ivf, arm: revised, encoder: mpnet, index: 'IVF64,Falt'}]}
+  => index that FAISS can't make in config.pairs.0.index: IVF64,Falt; choose another
 {pairs: [{name: labels, encoder: clip}]} => reserved name in config.pairs.0.name: labels
 {runs: [{method: supervised, pairs: labels}]}
   => demo_world missing in config.runs.0.method: supervised

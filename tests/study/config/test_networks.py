@@ -94,7 +94,7 @@ def test_the_name_of_a_run_contains_its_library_architecture() -> None:
         (
             [],
             {"method": "untrained", "set": {"backbone": "timm:../x"}},
-            "'timm:../x'; choose from resnet18, resnet34, resnet50, resnet_small; or an architecture of a library",
+            "'timm:../x'; choose from resnet18, resnet34, resnet50, resnet_small; or String should match pattern",
         ),
     ],
 )

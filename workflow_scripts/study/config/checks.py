@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from workflow_scripts.core.declaration.kind_settings import settings_of
 from workflow_scripts.core.declaration.result_names import SALIENCY
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 from workflow_scripts.evaluation.contrasts.comparisons import comparisons, groups
@@ -34,6 +36,7 @@ def reference_errors(study: Study) -> Iterator[SettingError]:
     """Yield an error for each repeated, unknown or reserved name, and for what the study's items need or don't use."""
     yield from _names(study)
     yield from _of_a_world(study)
+    yield from _indexes(study)
     yield from _references(study)
     yield from _arms(study)
     yield from _networks(study)
@@ -56,6 +59,20 @@ def _names(study: Study) -> Iterator[SettingError]:
                 yield SettingError("repeated name", where, value, "names are used in file names; give each its own")
             if member.name in RESERVED.get(section, ()):
                 yield SettingError("reserved name", where, member.name, "choose another name")
+
+
+def _indexes(study: Study) -> Iterator[SettingError]:
+    """An error for each index that FAISS refuses; where FAISS isn't installed, the job reports it."""
+    for number, table in enumerate(study.pairs):
+        given = table.model_dump(include={"index", "index_parameters"})
+        if given["index"] == type(table).model_fields["index"].default or find_spec("faiss") is None:
+            continue
+        from workflow_scripts.pairs.search.index import Index, check_index
+
+        try:
+            check_index(Index(given["index"], given["index_parameters"]))
+        except PipelineError as error:
+            yield SettingError(error.what, ("pairs", number, "index"), error.value, error.advice)
 
 
 def _references(study: Study) -> Iterator[SettingError]:
