@@ -1,5 +1,6 @@
 """What is measured of a job: images, waits, memory and bytes read, over its attempts and processes."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -95,6 +96,20 @@ def test_memory_and_reads_include_those_of_running_and_ended_children(tmp_path: 
     usage.sample()
     assert usage.figures()["read_bytes"] - with_child["read_bytes"] < 1_000_000  # counted once, after the child's end
     assert usage.figures()["read_bytes"] >= with_child["read_bytes"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs a newer Linux")
+def test_memory_that_forked_processes_share_counts_once() -> None:
+    held = b"x" * 50_000_000
+    usage = Usage()
+    usage.sample()
+    before = usage.figures()["memory_peak_bytes"]
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    child.start()
+    usage.sample()
+    child.kill()
+    child.join()
+    assert usage.figures()["memory_peak_bytes"] - before < len(held) // 2
 
 
 def test_a_torch_that_is_still_being_imported_has_no_gpu_memory(monkeypatch: pytest.MonkeyPatch) -> None:

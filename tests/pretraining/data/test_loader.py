@@ -1,7 +1,10 @@
 import multiprocessing
 import os
 import signal
+import time
+from contextlib import closing
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -153,13 +156,39 @@ def test_the_parts_of_all_processes_form_the_whole_batch(several: Batches) -> No
 def test_a_killed_process_ends_the_run(several: Batches) -> None:
     made = load(several, range(1, 1000), workers=2)
     next(made)
-    os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
     with (
         pytest.raises(PipelineError, match=r"a loader process died in pretrain: DataLoader worker \(pid"),
         fitting(Pretrain.model_validate(SMALL)),
+        closing(made),
     ):
+        os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)  # what follows may be interrupted anywhere
         list(made)
     assert not multiprocessing.active_children()
+
+
+def interrupted(made: Batches, pids: Connection) -> None:
+    """Load batches larger than a pipe, and never take the second one."""
+    many = np.zeros(2**20)
+    made = replace(made, learned={"weights": lambda positions: many})
+    loaded = load(made, range(1, 1000), workers=2)
+    next(loaded)
+    pids.send([process.pid for process in multiprocessing.active_children()])
+    signal.pause()
+
+
+def test_loaders_end_with_a_training_that_is_killed(several: Batches) -> None:
+    """Else they would wait for ever to send a batch, keep its memory and ignore SIGTERM."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    training = context.Process(target=interrupted, args=(several, theirs))
+    training.start()
+    pids = ours.recv()
+    training.kill()
+    training.join()
+    end = time.monotonic() + 60
+    while any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids):
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_loaders_ignore_the_signals_that_stop_a_training(several: Batches) -> None:

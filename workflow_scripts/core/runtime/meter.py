@@ -36,18 +36,17 @@ class Usage:
     def sample(self) -> None:
         """Look at the tree once.
 
-        Its memory is the anonymous memory of all processes, and the largest shared memory of one of them, since all map
-        the same. Pages of files do not count: the system takes them back when it needs memory.
+        Its memory is the anonymous and shared memory of all processes; what several of them map, as forked processes do
+        with all that is there before, counts once. Pages of files do not count: the system takes them back when it
+        needs memory.
         """
-        private, shared = 0, 0
+        memory = 0
         for pid in self._tree(self._top):
-            sizes = self._sizes(pid)
-            private += sizes.get("RssAnon", 0)
-            shared = max(shared, sizes.get("RssShmem", 0))
+            memory += self._memory_of(pid)
             read = self._bytes_read(pid)
             if read is not None:
                 self._read[pid] = read
-        self._memory = max(self._memory, private + shared)
+        self._memory = max(self._memory, memory)
 
     def figures(self) -> dict[str, float]:
         """``memory_peak_bytes`` and ``read_bytes``: what was read by system calls, from a disk or not."""
@@ -70,12 +69,15 @@ class Usage:
     def _is_there(self, pid: int) -> bool:
         return (self._proc / str(pid)).exists()
 
-    def _sizes(self, pid: int) -> dict[str, int]:
-        """Lines of ``/proc/<pid>/status`` that state a size, in bytes; empty if the process is gone."""
-        with suppress(OSError):
-            lines = (line.partition(":") for line in (self._proc / str(pid) / "status").read_text().splitlines())
-            return {name: int(value.split()[0]) * 1024 for name, _, value in lines if value.endswith(" kB")}
-        return {}
+    def _memory_of(self, pid: int) -> int:
+        """The process's part of what it maps, in bytes; of an old kernel, all that it maps. 0 if it is gone."""
+        for file, names in (("smaps_rollup", ("Pss_Anon", "Pss_Shmem")), ("status", ("RssAnon", "RssShmem"))):
+            with suppress(OSError):
+                lines = (line.partition(":") for line in (self._proc / str(pid) / file).read_text().splitlines())
+                sizes = {name: int(value.split()[0]) * 1024 for name, _, value in lines if name in names}
+                if sizes:
+                    return sum(sizes.values())
+        return 0
 
     def _bytes_read(self, pid: int) -> int | None:
         with suppress(OSError, ValueError, IndexError):
@@ -200,13 +202,15 @@ def _sample(meter: Meter, ended: threading.Event, write: Callable[[], None]) -> 
     start = written = time.monotonic()
     shortest, longest = SECONDS_BETWEEN_SAMPLES
     while True:
+        before = time.monotonic()
         if meter.usage is not None:
             meter.usage.sample()
         now = time.monotonic()
         if now - written >= SECONDS_BETWEEN_FILES:
             written = now
             write()
-        if ended.wait(min(longest, max(shortest, (now - start) / 10))):
+        pause = min(longest, max(shortest, (now - start) / 10))
+        if ended.wait(max(pause, 10 * (now - before))):  # the kernel walks through all memory
             return
 
 

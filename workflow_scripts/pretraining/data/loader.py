@@ -1,10 +1,13 @@
 """Batches for pretraining, each a function of seed and step only."""
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +28,7 @@ from workflow_scripts.pretraining.method import Signal, View
 from workflow_scripts.pretraining.training.interrupt import SIGNALS
 from workflow_scripts.stats.seeds import derive
 
+SECONDS_TO_END = 5  # that loader processes have for their batch, once none is needed
 READERS = 16  # threads; more than cores: they hide the latency of a file server
 Rows = Callable[[np.ndarray], np.ndarray]
 """(b,) positions in ``Pairing.sources`` -> (b, ...) what is learned from these sources."""
@@ -217,6 +221,7 @@ def load(batches: Batches, steps: range, workers: int, pin: bool = False) -> Gen
         num_workers=workers,
         collate_fn=_same,
         pin_memory=pin,
+        worker_init_fn=partial(_end_with, os.getpid()),
         multiprocessing_context="fork",
     )
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # a cluster sends them to all processes of a job
@@ -230,10 +235,31 @@ def load(batches: Batches, steps: range, workers: int, pin: bool = False) -> Gen
                 raise batch
             yield batch
     finally:
-        # At once, as a traceback may keep the iterator. Its own end is SIGTERM, which is blocked in them.
-        made._shutdown_workers()
-        for worker in made._workers:
-            worker.kill()
+        # At once, as a traceback may keep the iterator. Its own end is SIGTERM, which is blocked in them, and it waits
+        # for each of them in turn, while a cluster gives a job that must end half a minute.
+        late = threading.Timer(SECONDS_TO_END, _kill, [made._workers])
+        late.start()
+        try:
+            made._shutdown_workers()
+        finally:
+            late.cancel()
+            _kill(made._workers)
+
+
+def _kill(workers: Sequence[Any]) -> None:
+    for worker in workers:
+        worker.kill()
+
+
+def _end_with(parent: int, _: int) -> None:
+    """End this loader process when process ``parent`` ends, even while it sends a batch that nobody reads any more."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _same(batch: Any) -> Any:
