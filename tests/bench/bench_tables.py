@@ -176,7 +176,7 @@ def pairs(rows: Rows, results: Path) -> Iterator[tuple[str, dict[str, float]]]:
         "captions": [stored(results, "select_captions", "made", {".parquet": names.select(["key", "caption"])})],
     }
     (results / "vectors.npy").unlink()
-    yield "pair_quality", run(results, "pair_quality", "made", {"bootstrap": 100}, inputs)
+    yield "pair_quality", run(results, "pair_quality", "made", {}, inputs)
 
 
 def stored_bytes(table: pa.Table, folder: Path) -> bytes:
