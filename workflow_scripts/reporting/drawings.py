@@ -18,7 +18,7 @@ NAME, TAIL = 30, 9  # letters that are shown of a name, and of those at its end,
 ALONE = 48  # letters of a name beside a single panel
 TITLES = 84  # letters of all titles beside each other
 ROW, FRAME = 0.21, 0.75  # inches: a row of dots, and what a panel has above and below them
-POINTS, TOGETHER = 80, 800  # most points of a curve, and of the curves of a figure
+POINTS, TOGETHER, FEW = 80, 800, 12  # most points of a curve, and of the curves of a figure; that are all drawn
 HEIGHT, LABEL = 2.4, 0.14  # inches: least height of a figure of curves, and of a label at the end of a curve
 BETTER = {"higher": "better →", "lower": "← better", "neither": ""}
 
@@ -141,10 +141,10 @@ def curve_figure(name: str, title: str, alt: str, axis: Axis, curves: Sequence[C
     """Curves with labels at their ends and bands, or None if no point is finite.
 
     Args:
-        curves: at most 80 points are drawn of each, fewer of many: means of equal consecutive groups, so that no spike
-            is invented.
+        curves: at most 80 points are drawn of each, of many curves fewer, but 12: means of equal consecutive groups, so
+            that no spike is invented.
     """
-    most = min(POINTS, max(1, TOGETHER // max(1, len(curves))))
+    most = min(POINTS, max(FEW, TOGETHER // max(1, len(curves))))
     kept = [curve for curve in (_thinned(_finite(curve), most) for curve in curves) if curve.x]
     if not kept:
         return None
@@ -172,7 +172,7 @@ def curve_figure(name: str, title: str, alt: str, axis: Axis, curves: Sequence[C
 
 def _curve(axes: Axes, curve: Curve, at: int) -> None:
     drawn = colour(curve.css)
-    mark = {"marker": MARKERS[(at + at // len(DASHES)) % len(MARKERS)], "markersize": 4} if len(curve.x) <= 12 else {}
+    mark = {"marker": MARKERS[(at + at // len(DASHES)) % len(MARKERS)], "markersize": 4} if len(curve.x) <= FEW else {}
     if curve.low:
         axes.fill_between(curve.x, curve.low, curve.high, color=drawn, alpha=0.18, linewidth=0)
     (line,) = axes.plot(curve.x, curve.y, color=drawn, linestyle=DASHES[at % len(DASHES)], **mark)

@@ -221,7 +221,7 @@ class Study:
         found = {}
         for run in runs:
             row = known.get(run, {})
-            shown = [f"s{row[name]}" if name == "seed" else row[name] for name in differing if name in row]
+            shown = [row[name] for name in differing if name in row]
             found[run] = " ".join(part for part in shown if part not in ("", "none")) or run
         return found
 
