@@ -160,7 +160,7 @@ def remove(results: Path, number: int, version: int) -> None:
         for work in (results / ".work/stressed").glob("*"):
             recipe = recipe_of(work) or {}
             if recipe.get("unit") == {"number": str(number)} and recipe["settings"]["version"] <= version:
-                removal._remove_idle(results, "stressed", work.name, work)
+                removal._remove_idle(results, work, work)
         removal._remove_artifacts(results, [one for one in made if one.study])
         removal._discard(results, [one for one in made if not one.study])
 
