@@ -13,7 +13,7 @@ from workflow_scripts.evaluation.datasets.splits import Entry
 
 
 class MaskFolder:
-    """``labels.parquet`` (file, mask, label, and dominance if it counts) beside ``images/`` and ``masks/``.
+    """``labels.parquet`` (image_id, file, mask, label, dominance) beside ``images/`` and ``masks/``.
 
     A mask holds 0 background, 1 object, 255 ignore.
 
