@@ -47,9 +47,8 @@ def may_delete(results: Path, path: Path) -> bool:
 
     The results folder itself may be a link, which its owner chose.
     """
-    kind = _kind(results, path)
     with suppress(OSError):
-        return kind is not None and stat.S_IFMT(path.lstat().st_mode) == kind and linked(results, path) is None
+        return _is_own(results, path)
     return False
 
 
@@ -60,7 +59,7 @@ def delete(results: Path, paths: Iterable[Path]) -> list[Path]:
         OSError: one of them can't be deleted.
     """
     found = list(paths)
-    deleted = [path for path in found if may_delete(results, path) and _delete(path)]
+    deleted = [path for path in found if _is_own(results, path) and _delete(path)]
     for folder in dict.fromkeys(path.parent for path in found):
         with suppress(FileNotFoundError, NotADirectoryError):
             sync_folder(folder)
@@ -112,6 +111,14 @@ def _fits(part: str, word: str) -> bool:
     if part in _SHAPES:
         return _SHAPES[part](word) is not None
     return part.startswith("{") or part == word
+
+
+def _is_own(results: Path, path: Path) -> bool:
+    """As :func:`may_delete`, but raises OSError if a fault hides what is there."""
+    kind = _kind(results, path)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return kind is not None and linked(results, path) is None and stat.S_IFMT(path.lstat().st_mode) == kind
+    return False
 
 
 def _kind(results: Path, path: Path) -> int | None:
