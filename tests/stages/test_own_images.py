@@ -51,7 +51,7 @@ def as_coco(folder: Path) -> Path:
     images = [{"id": number, "file_name": name} for number, name in enumerate(names)]
     notes = [
         {"id": number + 100 * turn, "image_id": number, "caption": f"picture {name[:2]}" if turn == 0 else "more"}
-        for turn in (1, 0)
+        for turn in (0, 1)
         for number, name in enumerate(names)
     ]
     (folder / "captions.json").write_text(json.dumps({"images": images, "annotations": notes}))

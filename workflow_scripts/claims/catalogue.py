@@ -15,6 +15,9 @@ SCALES = {
 """What a sentence of each scale begins with."""
 
 
+_MARKS = re.compile(r"[\[|\]]")
+
+
 @dataclass(frozen=True)
 class Part:
     """What is said of one primary contrast.
@@ -52,7 +55,7 @@ class Claim:
 
 def _either(contrast: str, sentence: str, unit: str = "points", scale: float = 100) -> Part:
     """What is said of a difference or an equivalence, from "subject [supported|contradicted] rest"."""
-    before, supported, contradicted, after = re.split(r"[\[|\]]", sentence)
+    before, supported, contradicted, after = _MARKS.split(sentence)
     better, worse = (f"{before}{words}{after}" for words in (supported, contradicted))
     return Part(contrast, better, worse, f"it is unclear whether {better}", unit, scale)
 
