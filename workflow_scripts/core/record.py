@@ -155,11 +155,16 @@ class Reuse(Recipe):
     peak_bytes: Count = _ABSENT
 
 
-class Computation(Reuse):
-    """What the record of a computation has."""
+class Kept(Recipe):
+    """What the record in a cache entry must have."""
 
     beside: dict[Suffix, File] = {}
     manifest: Sha256 | None = None
+
+
+class Computation(Reuse, Kept):
+    """What the record of a computation has."""
+
     closure: Texts = {}
     git: Git | None = None
     facts: dict[str, Any] = {}
@@ -290,7 +295,7 @@ def read_entry(folder: Path, to_the_byte: bool = False) -> Entry:
     """
     check_inside(folder)
     contents = []
-    for name, form in ((ENTRY_MANIFEST, Manifest), (ENTRY_RECORD, Record)):
+    for name, form in ((ENTRY_MANIFEST, Manifest), (ENTRY_RECORD, Record if to_the_byte else Kept)):
         data = read_bytes(folder / name)
         try:
             content = parse_object(data)
