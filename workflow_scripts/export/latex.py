@@ -9,8 +9,12 @@ from markupsafe import Markup
 from workflow_scripts.reporting.tables import latex, markdown
 
 MOST = 7  # columns of a table on an upright page
-FITTED = Markup(r"\newcommand{\fitted}[1]{\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{\input{#1}}}")
-"""Includes a table, smaller if it is wider than the text."""
+FITTED = Markup(
+    r"\newcommand{\fitted}[1]{\resizebox*{!}{\ifdim\totalheight>.8\textheight.8\textheight\else\totalheight\fi}{%"
+    "\n"
+    r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{\input{#1}}}}"
+)
+"""Includes a table, smaller if it is wider or higher than the text."""
 MAIN = ("table-primary", "figure-primary", "table-runs")
 """What the main text of a paper needs, in this order."""
 
