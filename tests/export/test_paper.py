@@ -59,7 +59,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Units(load_study(read_config(["config.yaml", "profiles/demo/study.yaml"]))).report_settings()
     heads = ("trained on", "seeds", "Linear probe", "Few-shot", "kNN", "Saliency, corrected AP")
     table = Table("runs", "Arms", heads, [("revised captions (crop)", "3", *["60.1 [59.0, 61.2]"] * 4)], {(0, 2)})
-    figure = forest("primary", "Contrasts & co", [Dot("revised − original", "ink", 22.2, 13.1, 31.3)])
+    figure = forest("primary", "Contrasts & co", [Dot("revised − original", "ink", 22.2, 13.1, 31.3)], {"Linear probe"})
     files: dict[str, bytes | Path] = {f"/table-runs.{kind}": data for kind, data in table.files().items()}
     files |= {f"/figure-primary.{kind}": data for kind, data in figure.files().items()} | {".html": b"x"}
     read = {name: [str(path) for path in paths] for name, paths in inputs.items()}
@@ -119,16 +119,16 @@ def test_latex_is_balanced_and_cites_what_the_bibliography_has(folder: Path) -> 
     bib = set(re.findall(r"^@\w+\{(\w+),$", (folder / "references.bib").read_text(), re.MULTILINE))
     methods = (folder / "methods.tex").read_text()
     cited = {one for group in re.findall(r"\\citep\{([^}]*)\}", methods) for one in group.split(",")}
-    assert cited == bib and "smyth2004" in cited
+    assert cited == bib and "loshchilov2019adamw" in cited
     for path in sorted({*folder.glob("*.tex")} - {folder / "example.tex"}):
         text = re.sub(r"^%.*$", "", path.read_text(), flags=re.MULTILINE)
         bare = re.sub(r"\\[\\{}$&#%_,]", "", text)
         assert bare.count("{") == bare.count("}"), path.name
-        assert not re.search(r"[#_^%]", re.sub(r"\\citep\{[^}]*\}", "", bare)), path.name
+        assert not re.search(r"[#_^%]", re.sub(r"\\citep\{[^}]*\}|\$10\^\{-\d+\}\$", "", bare)), path.name
         assert len(re.findall(r"\\begin\{(?:tabular|longtable)\}", text)) == path.name.startswith("table-")
         rows = text.partition(r"\toprule")[2].partition(r"\bottomrule")[0].split(r"\\")
         assert len({row.replace(r"\&", "").count("&") for row in rows[:-1]}) <= 1, path.name
-    assert r"A\_CPU \& co" in methods
+    assert r"A\_\allowbreak{}CPU \& co" in methods
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
@@ -169,6 +169,15 @@ def test_croissant_is_valid_and_loads_captions_pairs_and_images(folder: Path) ->
 def test_licences_name_models_and_sets(folder: Path) -> None:
     text = (folder / "licences.md").read_text()
     assert "Apache-2.0" in text and "MIT, as the workflow" in text and "model: encoder\\-minilm" not in text
+
+
+def test_the_primary_contrasts_and_their_verdicts_have_files(folder: Path) -> None:
+    rows = list(csv.DictReader((folder / "table-primary.csv").read_text().splitlines()))
+    assert [(row["difference"], row["verdict"]) for row in rows] == [("+8.0 [+2.0, +14.0]", "inconclusive")] * 2
+    assert (folder / "answer.tex").read_text().startswith("It is open whether revised captions beat the original ones")
+    readme = (folder / "README.md").read_text()
+    assert "For the main text: `table-primary`, `figure-primary`, `table-runs`, `answer.tex`" in readme
+    assert readme.count(r"\caption{") == 3
 
 
 def test_tables_are_copied_and_recorded_only_on_request(finished: Path, folder: Path, tmp_path: Path) -> None:

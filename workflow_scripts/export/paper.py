@@ -1,5 +1,6 @@
 """The folder for a paper: tables, figures, methods, references, licences, checklist and metadata of a study."""
 
+import logging
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,9 +18,12 @@ from workflow_scripts.export.markdown import render
 from workflow_scripts.export.primary import answer, primary
 from workflow_scripts.reporting.methods import Paragraph, as_latex, as_text, cited, paragraphs
 from workflow_scripts.reporting.references import bibliography
-from workflow_scripts.reporting.tables import latex
+from workflow_scripts.reporting.tables import breakable, latex
 
+log = logging.getLogger(__name__)
 CHECKLIST, README, EXAMPLE = "checklist.md", "README.md", "example.tex"
+LOOSE = r"\begingroup\emergencystretch=3em", r"\par\endgroup"
+"""Around text with long names, whose lines may be stretched."""
 NO_LICENCE = "Not stated: ask those who made the study."
 
 
@@ -34,8 +38,10 @@ def write_paper(study: Finished, folder: Path, licence: str, with_tables: bool) 
         PipelineError: the folder has other files, or a file of the study is missing or damaged.
     """
     check_target(folder, CHECKLIST)
+    log.info("describing the tables of images, captions and pairs")
     tables = table_files(study)
     copied = study.beside | ({table.name: table.path for table in tables} if with_tables else {})
+    log.info("writing methods, tables and figures")
     written = contents(study, tables, licence, with_tables)
     assert not written.keys() & copied.keys(), "each file has a name of its own"
 
@@ -84,7 +90,7 @@ def contents(study: Finished, tables: Sequence[TableFile], licence: str, with_ta
     return {
         **made,
         "methods.txt": _joined([f"{one.title}. {as_text(one.text)}" for one in text]),
-        "methods.tex": _joined([_latex(one) for one in text]),
+        "methods.tex": _joined([LOOSE[0], *(_latex(one) for one in text), LOOSE[1]]),
         "references.bib": bibliography(cited(text)).encode(),
         "licences.md": licences(methods),
         "croissant.json": pretty(croissant(study, tables, licence)),
@@ -96,7 +102,7 @@ def contents(study: Finished, tables: Sequence[TableFile], licence: str, with_ta
 
 
 def _latex(paragraph: Paragraph) -> str:
-    return f"\\paragraph{{{paragraph.title}.}} {as_latex(paragraph.text, latex)}"
+    return f"\\paragraph{{{paragraph.title}.}} {as_latex(paragraph.text, breakable)}"
 
 
 def _joined(paragraphs: Iterable[str]) -> bytes:

@@ -1,10 +1,5 @@
 """What a study found: the primary contrasts and the sentences with which its report begins."""
 
-from typing import Any
-
-import pyarrow.parquet as pq
-
-from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.export.finished import Finished
 from workflow_scripts.reporting.answers import answers, notes
 from workflow_scripts.reporting.sections.console import primary_row
@@ -16,15 +11,9 @@ HEADS = ("contrast", "difference", "n", "p, adjusted", "verdict")
 NOTE = "Adjusted: by Holm's method, if several are primary. All other contrasts are exploratory."
 
 
-def _rows(study: Finished, suffix: str) -> list[dict[str, Any]]:
-    """Of the study's summary; none if it evaluated no encoder."""
-    found = study.of_stage("summary")
-    return list(pq.read_table(Artifact(found[0].path).path(suffix)).to_pylist()) if found else []
-
-
 def primary(study: Finished) -> Table | None:
     """The primary contrasts, as ``faithful-pairs show`` prints them; None without any."""
-    found = named(_rows(study, ".contrasts.parquet"), study.settings.headline_step)
+    found = named(study.contrasts, study.settings.headline_step)
     names = titles(found)
     shown = [one for contrast in found for one in contrast.shown if one.row["primary"]]
     rows = []
@@ -37,9 +26,9 @@ def primary(study: Finished) -> Table | None:
 
 def answer(study: Finished) -> list[str]:
     """The verdicts in sentences, as the report begins with them."""
-    contrasts = _rows(study, ".contrasts.parquet")
+    contrasts = study.contrasts
     found = named(contrasts, study.settings.headline_step)
-    told = answers(found, _rows(study, ".parquet"), study.settings)
+    told = answers(found, study.summary(), study.settings)
     return [
         *notes(told, contrasts),
         *([one.text for one in told] or [none_named(contrasts, study.settings.headline_step)]),

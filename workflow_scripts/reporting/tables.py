@@ -87,7 +87,7 @@ class Table(NamedTuple):
         rows: a ``longtable`` as wide as the page's lines, with its caption (needs the packages array and longtable)."""
         bold = r"\textbf{{{}}}"
         long = len(self.rows) > LONG
-        head, *body = [f"{' & '.join(row)} \\\\" for row in self._cells(_breakable if long else latex, bold)]
+        head, *body = [f"{' & '.join(row)} \\\\" for row in self._cells(breakable if long else latex, bold)]
         if long:
             above = [self.caption + r" \\", r"\toprule", head, r"\midrule", r"\endfirsthead"]
             above += [r"\toprule", head, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot"]
@@ -147,9 +147,10 @@ def latex(text: str) -> str:
     return r"\,".join("".join(_LATEX.get(char, char) for char in part) for part in parts)
 
 
-def _breakable(text: str) -> str:
-    """As LaTeX, with places where lines of names without spaces may break."""
-    return re.sub(r"(\\_|[./](?=[a-z]))", r"\1\\allowbreak{}", latex(text))
+def breakable(text: str) -> str:
+    """As LaTeX, with powers of ten, and places where lines of names without spaces may break."""
+    powers = re.sub(r"\b1e-0*(\d+)\b", r"$10^{-\1}$", latex(text))
+    return re.sub(r"(\\_|[./](?=[a-z]))", r"\1\\allowbreak{}", powers)
 
 
 def _in_two(pattern: re.Pattern[str], cells: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -28,7 +28,7 @@ def tables(summary: Sequence[Row], contrasts: Sequence[Row], settings: Report) -
     if trained is not None:
         lines = [trained.table.title, *_wrapped(selection_note(summary))]
         rows = [[name, seeds, *map(_short, cells)] for name, seeds, *cells in trained.table.rows]
-        heads = [name.replace("Linear probe", "probe") for name in trained.table.columns]
+        heads = [name.replace("Linear probe", "probe").removesuffix(", corrected AP") for name in trained.table.columns]
         lines += ["", *aligned([heads, *rows])]
     found = named(contrasts, step)
     primary = [one for contrast in found for one in contrast.shown if one.row["primary"]]
