@@ -45,8 +45,8 @@ _LATEX = {
 }
 MANY, LONG = 4, 40  # columns, after which intervals get a line of their own in LaTeX; rows, after which pages break
 WIDE = 30  # letters of a column of a long table, after which its lines break
-_INTERVAL = re.compile(r"(\S+) (\[[^\]]+\]|\S+–\S+)")
-_UNIT = re.compile(r"(.+?)(?:, | (?=\())(.+)")
+_POWER = re.compile(r"\b1e-0?(\d{1,3})\b")
+_JOINT = re.compile(r"(\\_|[./](?=[a-z]))")  # of a name's parts
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
 
 
@@ -102,8 +102,8 @@ class Table(NamedTuple):
 
     def _stacked(self, bold: str) -> tuple[str, list[str]]:
         """Head and rows, each on two lines if a cell has an interval or a head a unit."""
-        parts = [_in_two(_UNIT, self.columns), *(_in_two(_INTERVAL, row) for row in self.rows)]
-        (heads, *above), (units, *below) = ([part[at] for part in parts] for at in (0, 1))
+        parts = [[_unit(head) for head in self.columns], *([_interval(cell) for cell in row] for row in self.rows)]
+        (heads, *above), (units, *below) = ([[cell[at] for cell in row] for row in parts] for at in (0, 1))
         first = self._replace(columns=heads, rows=above)._cells(latex, bold)
         second = self._replace(columns=units, rows=below, best=())._cells(
             lambda cell: cell and rf"\scriptsize {latex(cell)}", bold
@@ -149,16 +149,23 @@ def latex(text: str) -> str:
 
 def breakable(text: str) -> str:
     """As LaTeX, with powers of ten, and places where lines of names without spaces may break."""
-    powers = re.sub(r"\b1e-0*(\d+)\b", r"$10^{-\1}$", latex(text))
-    return re.sub(r"(\\_|[./](?=[a-z]))", r"\1\\allowbreak{}", powers)
+    return _JOINT.sub(r"\1\\allowbreak{}", _POWER.sub(r"$10^{-\1}$", latex(text)))
 
 
-def _in_two(pattern: re.Pattern[str], cells: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Cells without what the pattern finds at their end, and that."""
-    found = [pattern.fullmatch(cell) for cell in cells]
-    return [one[1] if one else cell for one, cell in zip(found, cells, strict=True)], [
-        one[2] if one else "" for one in found
-    ]
+def _interval(cell: str) -> tuple[str, str]:
+    """A value and its interval, as ``[0.1, 0.2]`` or ``0.1–0.2``; else the cell and an empty text."""
+    value, _, interval = cell.partition(" ")
+    known = interval.startswith("[") or ("–" in interval and " " not in interval)
+    return (value, interval) if known else (cell, "")
+
+
+def _unit(head: str) -> tuple[str, str]:
+    """A head and what it has in brackets or after a comma, if anything."""
+    name, bracket, unit = head.partition(" (")
+    if bracket:
+        return name, f"({unit}"
+    name, _, unit = head.partition(", ")
+    return name, unit
 
 
 def markdown(text: str) -> str:
