@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.inputs import clear_inputs
 from workflow_scripts.export.folder import LISTING, fault_of
+from workflow_scripts.reporting.drawings import Dot
+from workflow_scripts.reporting.sections.answer import forest
 from workflow_scripts.reporting.tables import Table
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import load_study
@@ -54,9 +57,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         gpu = {"gpu_model": ["A GPU"] * 3, "settings": {"processes": 2}} if path.parent.name == "pretrain" else {}
         write_record(path, gpu)
     settings = Units(load_study(read_config(["config.yaml", "profiles/demo/study.yaml"]))).report_settings()
-    table = Table("main", "Arms", ("arm", "probe"), [("revised_crop", "60.1 [59.0, 61.2]")], {(0, 1)})
-    files: dict[str, bytes | Path] = {f"/table-main.{kind}": data for kind, data in table.files().items()}
-    files |= {f"/figure-forest.{kind}": b"drawn" for kind in ("svg", "pdf", "csv")} | {".html": b"x"}
+    heads = ("trained on", "seeds", "Linear probe", "Few-shot", "kNN", "Saliency, corrected AP")
+    table = Table("runs", "Arms", heads, [("revised captions (crop)", "3", *["60.1 [59.0, 61.2]"] * 4)], {(0, 2)})
+    figure = forest("primary", "Contrasts & co", [Dot("revised − original", "ink", 22.2, 13.1, 31.3)], {"Linear probe"})
+    files: dict[str, bytes | Path] = {f"/table-runs.{kind}": data for kind, data in table.files().items()}
+    files |= {f"/figure-primary.{kind}": data for kind, data in figure.files().items()} | {".html": b"x"}
     read = {name: [str(path) for path in paths] for name, paths in inputs.items()}
     hashes = {name: [manifest_hash(path) for path in paths] for name, paths in inputs.items()}
     report = make_artifact(results, "report", "index", files)
@@ -80,7 +85,7 @@ def test_the_folder_is_complete_and_the_same_each_time(finished: Path, folder: P
     names = {path.name for path in folder.iterdir()}
     assert names >= {"README.md", "methods.tex", "methods.txt", "references.bib", "licences.md", "checklist.md"}
     report = {path.name for path in (finished / "report/index").iterdir()}
-    assert report <= names and "figure-forest.pdf" in report
+    assert report <= names and "figure-primary.pdf" in report
     assert fault_of(folder) is None
     assert command(["paper", str(finished), str(tmp_path / "again"), "--tables", "--licence", "cc-by-4.0"]) == 0
     assert (tmp_path / "again" / LISTING).read_bytes() == (folder / LISTING).read_bytes()
@@ -114,16 +119,35 @@ def test_latex_is_balanced_and_cites_what_the_bibliography_has(folder: Path) -> 
     bib = set(re.findall(r"^@\w+\{(\w+),$", (folder / "references.bib").read_text(), re.MULTILINE))
     methods = (folder / "methods.tex").read_text()
     cited = {one for group in re.findall(r"\\citep\{([^}]*)\}", methods) for one in group.split(",")}
-    assert cited == bib and "smyth2004" in cited
-    for path in folder.glob("*.tex"):
+    assert cited == bib and "loshchilov2019adamw" in cited
+    for path in sorted({*folder.glob("*.tex")} - {folder / "example.tex"}):
         text = re.sub(r"^%.*$", "", path.read_text(), flags=re.MULTILINE)
         bare = re.sub(r"\\[\\{}$&#%_,]", "", text)
         assert bare.count("{") == bare.count("}"), path.name
-        assert not re.search(r"[#_^%]", re.sub(r"\\citep\{[^}]*\}", "", bare)), path.name
-        assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == (path.name != "methods.tex")
+        assert not re.search(r"[#_^%]", re.sub(r"\\citep\{[^}]*\}|\$10\^\{-\d+\}\$", "", bare)), path.name
+        assert len(re.findall(r"\\begin\{(?:tabular|longtable)\}", text)) == path.name.startswith("table-")
         rows = text.partition(r"\toprule")[2].partition(r"\bottomrule")[0].split(r"\\")
         assert len({row.replace(r"\&", "").count("&") for row in rows[:-1]}) <= 1, path.name
-    assert r"A\_CPU \& co" in methods
+    assert r"A\_\allowbreak{}CPU \& co" in methods
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+@pytest.mark.parametrize("source", ["example.tex", "docs/paper.md"])
+def test_examples_compile_and_nothing_is_wider_than_the_text(folder: Path, source: str, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "results")
+    text = (folder / "example.tex" if source == "example.tex" else Path(source)).read_text()
+    document = text if source == "example.tex" else re.findall(r"```latex\n(.*?)```", text, re.DOTALL)[0]
+    (tmp_path / "main.tex").write_text(document)
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "main.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    log = (tmp_path / "main.log").read_text(errors="replace")
+    assert done.returncode == 0, log[-2000:]
+    assert not [width for width in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log) if float(width) > 10], log
 
 
 def test_croissant_is_valid_and_loads_captions_pairs_and_images(folder: Path) -> None:
@@ -147,10 +171,23 @@ def test_licences_name_models_and_sets(folder: Path) -> None:
     assert "Apache-2.0" in text and "MIT, as the workflow" in text and "model: encoder\\-minilm" not in text
 
 
-def test_tables_are_copied_and_recorded_only_on_request(finished: Path, folder: Path, tmp_path: Path) -> None:
+def test_the_primary_contrasts_and_their_verdicts_have_files(folder: Path) -> None:
+    rows = list(csv.DictReader((folder / "table-primary.csv").read_text().splitlines()))
+    assert [(row["difference"], row["verdict"]) for row in rows] == [("+8.0 [+2.0, +14.0]", "inconclusive")]
+    assert (folder / "answer.tex").read_text().startswith("It is open whether revised captions beat the original ones")
+    readme = (folder / "README.md").read_text()
+    assert "For the main text: `table-primary`, `figure-primary`, `table-runs`, `answer.tex`" in readme
+    assert readme.count(r"\caption{") == 3
+
+
+def test_tables_are_copied_and_recorded_only_on_request(
+    finished: Path, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     before = set(finished.glob("copies/*.csv"))
     assert any(f"{folder},lost" in path.read_text() for path in before)
     assert command(["paper", str(finished), str(tmp_path / "out")]) == 0
+    assert "artifacts behind the report" in caplog.text and "writing methods" in caplog.text
     assert set(finished.glob("copies/*.csv")) == before and not list((tmp_path / "out").glob("*.parquet"))
     assert "Not stated" in (tmp_path / "out/croissant.json").read_text()
     mlcroissant.Dataset(tmp_path / "out/croissant.json")

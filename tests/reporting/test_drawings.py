@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
 from workflow_scripts.reporting.drawing.style import colour
@@ -55,6 +56,15 @@ def test_dots_and_whiskers_are_where_the_numbers_are() -> None:
         ["words", "per caption", "higher", "b", "5.0", "", ""],
         ["vague", "%", "lower", "b", "-1.0", "-2.0", "0.5"],
     ]
+
+
+def test_titles_of_panels_beside_each_other_do_not_touch() -> None:
+    dots = [Dot("generated captions", "ink", 1.0, 0.0, 2.0)]
+    figure = dot_figure("f", "t", "alt", [Panel(title, "%", dots) for title in ("own image above a random one", *"bc")])
+    canvas, _ = figure._drawn
+    renderer = FigureCanvasAgg(canvas).get_renderer()
+    ends = [axes._left_title.get_window_extent(renderer) for axes in canvas.axes]
+    assert all(left.x1 < right.x0 for left, right in pairwise(ends)) and ends[0].x1 <= canvas.axes[0].bbox.x1 + 5
 
 
 def test_curves_leave_out_what_is_not_finite_and_differ_by_dash() -> None:

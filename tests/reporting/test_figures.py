@@ -125,11 +125,26 @@ def test_a_table_has_the_same_cells_in_every_format() -> None:
         ["arm", "a_b"], ["50% | <b>", "-1.5 [-2.0, -1.0]"], ["[x]", "1234"]
     ]  # fmt: skip
     assert tex.splitlines() == [
-        r"% A & B \input{x}", r"\begin{tabular}{lr}", r"\toprule", r"arm & a\_b \\", r"\midrule",
+        r"% \caption{A \& B \textbackslash{}input\{x\}.}", r"\begin{tabular}{@{}lr@{}}", r"\toprule",
+        r"arm & a\_b \\", r"\midrule",
         r"50\% \textbar{} \textless{}b\textgreater{} & $-$1.5 {[}$-$2.0, $-$1.0{]} \\",
         r"{[}x{]} & \textbf{1\,234} \\", r"\bottomrule", r"\end{tabular}",
     ]  # fmt: skip
     assert r"| 50% \| \<b\> | −1.5 \[−2.0, −1.0\] |" in md and "**1" in md
+
+
+def test_intervals_of_wide_tables_are_below_their_values_in_latex() -> None:
+    cells = ["a", "3", "1.5 [1.0, 2.0]", "–", "2"]
+    table = Table("t", "T", ["runs", "seeds", "probe (accuracy)", "kNN", "few"], [cells, cells], {(0, 2)})
+    lines = table.files()["tex"].decode().splitlines()
+    assert lines[3:6] == [r"runs & seeds & probe & kNN & few \\", r" &  & \scriptsize (accuracy) &  &  \\", r"\midrule"]
+    assert lines[6:8] == [r"a & 3 & \textbf{1.5} & -- & 2 \\", r" &  & \scriptsize {[}1.0, 2.0{]} &  &  \\"]
+
+
+def test_long_tables_break_over_pages_and_lines_in_latex() -> None:
+    tex = Table("t", "T", ["a", "b"], [["x_y.z", "1.5"]] * 50, note="Note.").files()["tex"].decode()
+    assert r"\begin{longtable}" in tex and r"\caption{T. Note.} \\" in tex and "tabular" not in tex
+    assert r"x\_\allowbreak{}y.\allowbreak{}z & 1.5 \\" in tex
 
 
 def test_latex_and_markdown_escape_every_special_character() -> None:

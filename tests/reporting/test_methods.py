@@ -48,14 +48,32 @@ def test_prose_names_data_models_settings_and_seeds(full: Methods) -> None:
     )
     assert "Salesforce/blip2-opt-2.7b at revision main (Li et al. 2023)" in found["Captions"]
     assert "sentence-transformers/all-mpnet-base-v2 at revision main (Song et al. 2020)" in found["Pairs"]
-    for part in ("250,000 steps", "batches of 512 pairs", "a peak learning rate of 0.001", "mixed precision (fp16)"):
+    for part in (
+        "250,000 steps",
+        "batches of 512 pairs",
+        "a peak learning rate of 0.001 (0.001 per 512 pairs)",
+        "mixed precision (fp16)",
+    ):
         assert part in found["Pretraining"]
-    assert "simsiam / revised / crop (seeds 0, 1, 2)" in found["Pretraining"]
+    assert "SimSiam on pairs revised with augmentation crop (seeds 0, 1, 2)" in found["Pretraining"]
     assert "food101 (Bossard et al. 2014)" in found["Evaluation"] and "5-way, 5-shot" in found["Evaluation"]
+
+
+def test_prose_says_how_contrasts_were_tested_only_as_far_as_they_were(full: Methods) -> None:
+    metrics = [f"linear_probe.{name}.accuracy" for name in ("lgssl", "sklearn")]
+    row = {"contrast": "a - b", "primary": "declared", "verdict": "supported", "arms": 0}
+    rows = [row | {"metric": metric} for metric in metrics]
+    one = text(full, Counts(contrasts=rows))["Evaluation"]
+    assert "Primary contrast: a − b in the linear probe (objectives lgssl and sklearn)." in one
+    assert "Holm" not in one and "moderated" not in one
+    others = [row | {"contrast": "a - c", "arms": 6} for row in rows]
+    both = text(full, Counts(contrasts=[*rows, *others]))["Evaluation"]
+    assert "moderated across arms (Smyth 2004)" in both and "corrected by Holm's method (Holm 1979): a − b" in both
 
 
 def test_the_demo_is_called_synthetic_and_names_no_redcaps() -> None:
     found = text(of("config.yaml", "profiles/demo/study.yaml"), Counts(ROWS))
+    assert "ITM; shuffled" in found["Captions"] and "judge" not in found["Captions"]
     assert "synthetic" in found["Data"] and "RedCaps" not in " ".join(found.values())
 
 

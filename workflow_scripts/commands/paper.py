@@ -30,8 +30,8 @@ def command(
 
     Writes the report's tables (LaTeX, Markdown, CSV) and figures (SVG, PDF), a section on methods, hyperparameters,
     computing time, references, licences of data and models, a reproducibility checklist with the answers that the
-    records give, and Croissant metadata. README.md in the folder says how to include them. Everything comes from the
-    study's verified files: the same study gives the same folder.
+    records give, and Croissant metadata. README.md in the folder lists them, and example.tex includes them. Everything
+    comes from the study's verified files: the same study gives the same folder.
 
     \b
     Examples:
@@ -44,10 +44,12 @@ def command(
       1  the study is unfinished or damaged, or the folder has other files
       2  wrong usage
     """
+    from workflow_scripts.core.runtime.job_log import log_to_stderr
     from workflow_scripts.export.finished import find_finished
     from workflow_scripts.export.paper import NO_LICENCE, write_paper
 
     if licence is not None and not licence.strip():
         raise typer.BadParameter("the text is empty", param_hint="--licence")
+    log_to_stderr()
     count = write_paper(find_finished(study), folder.absolute(), licence or NO_LICENCE, tables)
     sys.stdout.write(printed([f"{folder}: {count} files; README.md says how to use them"]))

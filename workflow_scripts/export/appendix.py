@@ -25,12 +25,14 @@ def computing(study: Finished) -> Paragraph:
     versions = listing(f"{name} {' and '.join(found)}" for name, found in study.versions.items())
     machines = "; ".join(f"{kind} {' and '.join(found)}" for kind, found in study.machines.items() if found)
     core, gpu = study.hours
+    first, last = study.days
+    span = f"on {first}" if first == last else f"from {first} to {last}"
     sentences = [
         f"The study is a Snakemake workflow{cite('workflow')} with networks in PyTorch{cite('torch')}"
         + (f"; versions are {versions}." if versions else "."),
         f"Machines: {machines}." if machines else "",
-        f"The artifacts took {core:,.1f} core hours and {gpu:,.1f} GPU hours"
-        + (f", from {study.days[0]} to {study.days[1]}." if study.days[0] else "."),
+        f"The artifacts took {core:,.1f} core hours{f' and {gpu:,.1f} GPU hours' if gpu else ''}"
+        + (f", {span}." if first else "."),
         f"Root hash of the study: {study.root}.",
     ]
     return Paragraph("Software and hardware", " ".join(filter(None, sentences)))
@@ -58,7 +60,8 @@ def hyperparameters(methods: Methods) -> Table:
         setting = f"{section}.{name}"
         rows.append((setting, value, shown(usual[setting]) if setting in usual else "–"))
     differ = {(at, 1) for at, (_, value, default) in enumerate(rows) if value != default and default != "–"}
-    return Table("hyperparameters", "Settings; bold: not the default", ("setting", "value", "default"), rows, differ)
+    heads, note = ("setting", "value", "default"), "The learning rate lr is per 512 pairs."
+    return Table("hyperparameters", "Settings; bold: not the default", heads, rows, differ, note)
 
 
 def runs(methods: Methods) -> Table:

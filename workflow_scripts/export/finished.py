@@ -1,5 +1,6 @@
 """A finished study as a paper needs it: the report and all behind it, checked, with what their records say."""
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from workflow_scripts.core.artifact import Artifact
@@ -17,6 +19,7 @@ from workflow_scripts.provenance.nodes import REPORT, Node, load, study_root
 from workflow_scripts.reporting.methods import Counts
 from workflow_scripts.reporting.settings import Report
 
+log = logging.getLogger(__name__)
 AGAIN = "run snakemake to the end, then give the command again"
 BESIDE = re.compile(r"/((?:figure|table)-[\w.-]+\.(?:svg|pdf|csv|tex|md))")
 """Suffix of a figure or table of the report."""
@@ -78,7 +81,17 @@ class Finished:
         annotations = [Artifact(node.path) for node in self.of_stage("annotations")]
         counted = [read_json(artifact.path(".json"), AGAIN) for artifact in annotations if artifact.has(".json")]
         years = sorted({year for counts in counted for year in counts.get("years", {})})
-        return Counts(rows.get("annotations") or None, rows.get("image_index") or None, years)
+        return Counts(rows.get("annotations") or None, rows.get("image_index") or None, years, self.contrasts)
+
+    @cached_property
+    def contrasts(self) -> list[dict[str, Any]]:
+        """Rows of the summary's contrasts; none of a study that evaluated no encoder."""
+        return self.summary(".contrasts.parquet")
+
+    def summary(self, suffix: str = ".parquet") -> list[dict[str, Any]]:
+        """Rows of a table of the summary; none of a study that evaluated no encoder."""
+        found = self.of_stage("summary")
+        return list(pq.read_table(Artifact(found[0].path).path(suffix)).to_pylist()) if found else []
 
     @property
     def beside(self) -> dict[str, Path]:
@@ -154,12 +167,14 @@ def find_finished(study: Path) -> Finished:
             read, or the report is of a version without figures and tables.
     """
     study = study.absolute()
+    log.info("reading the records of %s", study)
     nodes = load(study)
     report = next((node for node in nodes if node.label == REPORT), None)
     if report is None:
         raise PipelineError("unfinished study", study, "it has no report yet", AGAIN)
     behind = behind_report(nodes)
     known = {node.path: node for node in behind}
+    log.info("checking %d artifacts behind the report", len(behind))
     for node in behind:
         check_made(node, known)
     root, _ = study_root(nodes)

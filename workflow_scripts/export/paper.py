@@ -1,7 +1,8 @@
 """The folder for a paper: tables, figures, methods, references, licences, checklist and metadata of a study."""
 
+import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,12 +13,17 @@ from workflow_scripts.export.appendix import computing, hours, hyperparameters, 
 from workflow_scripts.export.croissant import TableFile, croissant, table_files
 from workflow_scripts.export.finished import Finished
 from workflow_scripts.export.folder import check_target, replace_folder
+from workflow_scripts.export.latex import FITTED, floats, main_first
 from workflow_scripts.export.markdown import render
+from workflow_scripts.export.primary import answer, primary
 from workflow_scripts.reporting.methods import Paragraph, as_latex, as_text, cited, paragraphs
 from workflow_scripts.reporting.references import bibliography
-from workflow_scripts.reporting.tables import latex
+from workflow_scripts.reporting.tables import breakable, latex
 
-CHECKLIST, README = "checklist.md", "README.md"
+log = logging.getLogger(__name__)
+CHECKLIST, README, EXAMPLE = "checklist.md", "README.md", "example.tex"
+LOOSE = r"\begingroup\emergencystretch=3em", r"\par\endgroup"
+"""Around text with long names, whose lines may be stretched."""
 NO_LICENCE = "Not stated: ask those who made the study."
 
 
@@ -32,9 +38,11 @@ def write_paper(study: Finished, folder: Path, licence: str, with_tables: bool) 
         PipelineError: the folder has other files, or a file of the study is missing or damaged.
     """
     check_target(folder, CHECKLIST)
+    log.info("describing the tables of images, captions and pairs")
     tables = table_files(study)
     copied = study.beside | ({table.name: table.path for table in tables} if with_tables else {})
-    written = contents(study, tables, licence, sorted(copied), with_tables)
+    log.info("writing methods, tables and figures")
+    written = contents(study, tables, licence, with_tables)
     assert not written.keys() & copied.keys(), "each file has a name of its own"
 
     def write(part: Path) -> None:
@@ -59,44 +67,43 @@ def _keys(tables: Sequence[TableFile]) -> set[str]:
     return found
 
 
-def contents(
-    study: Finished, tables: Sequence[TableFile], licence: str, copied: Sequence[str], with_tables: bool
-) -> dict[str, bytes]:
-    """Name -> bytes of the files that are made here.
-
-    Args:
-        copied: names of the report's figures and tables, and of copied tables.
-    """
+def contents(study: Finished, tables: Sequence[TableFile], licence: str, with_tables: bool) -> dict[str, bytes]:
+    """Name -> bytes of the files that are made here."""
     methods = study.settings.methods
     text = [*paragraphs(methods, study.counts), computing(study)]
     made = {
         f"table-{table.name}.{kind}": data
-        for table in (hyperparameters(methods), runs(methods), hours(study))
+        for table in filter(None, (hyperparameters(methods), runs(methods), hours(study), primary(study)))
         for kind, data in table.files().items()
     }
+    files = {**{name: path.read_bytes() for name, path in study.beside.items()}, **made}
+    main, others = main_first(floats(files))
     known = {
         "study": study,
         "tables": tables,
         "with_tables": with_tables,
         "licence": licence,
-        "inputs": sorted(name for name in (*copied, *made) if name.endswith(".tex")),
-        "figures": [name for name in copied if name.endswith(".pdf")],
+        "main": main,
+        "others": others,
+        "fitted": FITTED,
     }
     return {
         **made,
         "methods.txt": _joined([f"{one.title}. {as_text(one.text)}" for one in text]),
-        "methods.tex": _joined([_latex(one) for one in text]),
+        "methods.tex": _joined([LOOSE[0], *(_latex(one) for one in text), LOOSE[1]]),
         "references.bib": bibliography(cited(text)).encode(),
         "licences.md": licences(methods),
         "croissant.json": pretty(croissant(study, tables, licence)),
+        "answer.tex": _joined(map(latex, answer(study))),
+        EXAMPLE: render(EXAMPLE, known).encode(),
         CHECKLIST: render(CHECKLIST, known).encode(),
         README: render("paper.md", known).encode(),
     }
 
 
 def _latex(paragraph: Paragraph) -> str:
-    return f"\\paragraph{{{paragraph.title}.}} {as_latex(paragraph.text, latex)}"
+    return f"\\paragraph{{{paragraph.title}.}} {as_latex(paragraph.text, breakable)}"
 
 
-def _joined(paragraphs: Sequence[str]) -> bytes:
+def _joined(paragraphs: Iterable[str]) -> bytes:
     return ("\n\n".join(paragraphs) + "\n").encode()

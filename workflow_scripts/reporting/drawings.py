@@ -16,7 +16,7 @@ from workflow_scripts.reporting.text import arm_class, visible
 ACROSS = 3  # panels beside each other
 NAME, TAIL = 30, 9  # letters that are shown of a name, and of those at its end, where runs have their seed
 ALONE = 48  # letters of a name beside a single panel
-TITLES = 84  # letters of all titles beside each other
+LETTER, GAP = 0.073, 0.2  # inches: a letter of a title or name, and what is between panels
 ROW, FRAME = 0.21, 0.75  # inches: a row of dots, and what a panel has above and below them
 POINTS, TOGETHER, FEW = 80, 800, 12  # most points of a curve, and of the curves of a figure; that are all drawn
 HEIGHT, LABEL = 2.4, 0.14  # inches: least height of a figure of curves, and of a label at the end of a curve
@@ -93,20 +93,23 @@ def dot_figure(name: str, title: str, alt: str, panels: Sequence[Panel]) -> Figu
         for dot in panel.dots
     ]
 
+    beside = LETTER * min(NAME, max(map(len, names), default=0))
+    wide = max(12, int(((PAGE - beside) / across - GAP) / LETTER))
+
     def draw(canvas: Canvas) -> None:
         grid = canvas.subplots(down, across, squeeze=False, sharey=True)
         for axes, panel in zip(grid.flat, panels, strict=False):
-            _dots(axes, panel, names, across)
+            _dots(axes, panel, names, across, wide)
         for axes in list(grid.flat)[len(panels) :]:
             axes.set_axis_off()
 
-    titles = max(len(_wrapped(panel.title, across).splitlines()) for panel in panels)
+    titles = max(len(_wrapped(panel.title, wide).splitlines()) for panel in panels)
     height = down * (ROW * len(names) + FRAME + 0.16 * (titles - 1))
     columns = ("panel", "unit", "better", "name", "value", "low", "high")
     return Figure(name, title, alt, columns, rows, draw, (PAGE, height))
 
 
-def _dots(axes: Axes, panel: Panel, names: Sequence[str], across: int) -> None:
+def _dots(axes: Axes, panel: Panel, names: Sequence[str], across: int, wide: int) -> None:
     if panel.zero:
         axes.axvline(0, color=COLOURS["soft"], linewidth=1)
     for dot in panel.dots:
@@ -123,12 +126,12 @@ def _dots(axes: Axes, panel: Panel, names: Sequence[str], across: int) -> None:
     axes.grid(True, axis="x")
     axes.locator_params(axis="x", nbins=4 if across > 1 else 7)
     axes.spines["left"].set_visible(False)
-    axes.set_title(_wrapped(panel.title, across))
+    axes.set_title(_wrapped(panel.title, wide))
     axes.set_xlabel(", ".join(filter(None, (panel.unit, BETTER[panel.better]))))
 
 
-def _wrapped(title: str, across: int) -> str:
-    return "\n".join(textwrap.wrap(visible(title), TITLES // across))
+def _wrapped(title: str, wide: int) -> str:
+    return "\n".join(textwrap.wrap(visible(title), wide))
 
 
 def shortened(name: str, most: int = NAME) -> str:

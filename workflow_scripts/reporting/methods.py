@@ -4,19 +4,28 @@ Texts hold citations between two marks (:func:`cite`); :func:`as_text` and :func
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
 from workflow_scripts.reporting.references import cited_for, references
 from workflow_scripts.reporting.settings import Methods, TrainedRuns
-from workflow_scripts.reporting.text import cut, visible, words
+from workflow_scripts.reporting.text import cut, minus, visible, words
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # for private use: `visible` removes them from names
 _CITATION = re.compile(f" ?{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 LONGEST = 120  # characters of a name
 ENCODER = "encoder-"
+TITLES = {"supervised": "supervised training", "simclr": "SimCLR", "simsiam": "SimSiam", "clip": "CLIP", "slip": "SLIP"}
+TITLES |= {
+    "nnclr": "NNCLR",
+    "swav": "SwAV",
+    "xclr": "X-CLR",
+    "declip_nn": "DeCLIP's nearest neighbours",
+    "lgslip": "LGSLIP",
+}
+"""Names of methods in prose, where they are others than in a config."""
 HUB = "hub:"
 
 
@@ -27,11 +36,13 @@ class Counts:
     Attributes:
         annotations, images: in, out and dropped by reason, as manifests have them.
         years: of the usable rows.
+        contrasts: rows of the summary's contrasts.
     """
 
     annotations: Mapping[str, Any] | None = None
     images: Mapping[str, Any] | None = None
     years: Sequence[str] = ()
+    contrasts: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,7 @@ def paragraphs(methods: Methods, counts: Counts) -> list[Paragraph]:
         "Captions": _captions(methods),
         "Pairs": _pairs(methods),
         "Pretraining": _pretraining(methods),
-        "Evaluation": _evaluation(methods),
+        "Evaluation": _evaluation(methods, counts.contrasts),
     }
     return [Paragraph(title, " ".join(sentences)) for title, sentences in found.items() if sentences]
 
@@ -170,7 +181,7 @@ def _pretraining(methods: Methods) -> list[str]:
     networks = f"{name(backbone)} networks" if backbone else "networks of several architectures"
     residual = cite("backbone:resnet") if backbone and "resnet" in backbone else ""
     kinds = dict.fromkeys(run.method for run in methods.runs)
-    trained = listing(f"{name(kind)}{cite(f'method:{kind}')}" for kind in kinds)
+    trained = listing(f"{_title(kind)}{cite(f'method:{kind}')}" for kind in kinds)
     protocol = f"in the protocol of language-guided sampling{cite('study')}"
     found = [f"We train {networks}{residual} with {trained}, {protocol}."]
     told = (
@@ -186,37 +197,80 @@ def _pretraining(methods: Methods) -> list[str]:
     known = {key: f"{value:,}" if isinstance(value, int) else shown(value) for key, value in common.items()}
     parts = [text.format(known[key]) for text, key in told if common.get(key) is not None]
     if "lr" in common and "batch_size" in common:
-        parts.append(f"a peak learning rate of {common['lr'] * common['batch_size'] / 512:g}")
+        peak = common["lr"] * common["batch_size"] / 512
+        parts.append(f"a peak learning rate of {peak:g} ({common['lr']:g} per 512 pairs)")
     if "precision" in common:
         parts.append("float32" if common["precision"] == "no" else f"mixed precision ({name(common['precision'])})")
     found.append(f"All runs use AdamW{cite('optimizer')}{' with ' if parts else ''}{listing(parts)}.")
-    seeds = "; ".join(f"{_run(run)} (seeds {', '.join(map(str, run.seeds))})" for run in methods.runs)
-    found.append(f"Runs by method, pairs and augmentation: {seeds}.")
+    found.append(f"Runs: {'; '.join(map(_trained, methods.runs))}.")
     if methods.references:
         found.append(f"For reference: {listing(map(name, methods.references))}.")
     return found
+
+
+def _trained(run: TrainedRuns) -> str:
+    """``SimCLR on pairs revised with augmentation crop (seeds 0, 1, 2)``."""
+    more = f", tag {name(run.tag)}" if run.tag else ""
+    seeds = f"seed{'s' if len(run.seeds) > 1 else ''} {', '.join(map(str, run.seeds))}"
+    on = f"{_title(run.method)} on pairs {name(run.pairs)} with augmentation {name(run.augmentation)}"
+    return f"{on}{more} ({seeds})"
+
+
+def _title(method: str) -> str:
+    return TITLES.get(method, name(method))
 
 
 def _run(run: TrainedRuns) -> str:
     return " / ".join(name(part) for part in (run.method, run.pairs, run.augmentation, run.tag) if part)
 
 
-def _evaluation(methods: Methods) -> list[str]:
+def _evaluation(methods: Methods, contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
     how = methods.evaluation
     if not how or not methods.datasets:
         return []
     sets = listing(f"{name(key)}{cite(f'set:{known}')}" for key, known in methods.datasets.items())
+    steps = f"checkpoint{'s' if len(how['steps']) > 1 else ''} {listing(map(shown, how['steps']))}"
+    if list(how["steps"]) == ["last"]:
+        steps = "the last checkpoint"
     few = f"{how['few_shot.ways']}-way, {how['few_shot.shots']}-shot classification"
     return [
-        f"Frozen features are evaluated on {sets}, at checkpoints {shown(how['steps'])}.",
+        f"Frozen features of {steps} are evaluated on the test set{'s' if len(methods.datasets) > 1 else ''} {sets}.",
         f"Measures are a linear probe{cite('linear_probe')} whose cost is chosen without test images, {few} "
         f"({how['few_shot.episodes']:,} episodes), {how['knn.neighbours']} weighted nearest neighbours{cite('knn')}, "
-        f"and Grad-CAM maps{cite('saliency')} of {shown(how['saliency.layers'])} against object masks, for sets that "
+        f"and Grad-CAM maps{cite('saliency')} of {listing(how['saliency.layers'])} against object masks, for sets that "
         "have any.",
-        "Intervals of contrasts are over seeds, test items and classes, with a variance over seeds that is moderated "
-        "across arms where there are at least six; primary contrasts are corrected by Holm's method"
-        f"{cite('statistics')}.",
+        *_tested(contrasts),
     ]
+
+
+def _tested(contrasts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """How contrasts were tested, and which are primary."""
+    tested = [row for row in contrasts if row["verdict"]]
+    if not tested:
+        return
+    variance = ""
+    if any(row["arms"] for row in tested):
+        variance = f", with a variance over seeds that is moderated across arms{cite('moderation')}"
+    yield f"Intervals of contrasts are over seeds, test items and classes{variance}."
+    primary: dict[str, list[str]] = {}
+    for row in tested:
+        if row["primary"]:
+            primary.setdefault(name(minus(row["contrast"])), []).append(row["metric"])
+    if not primary:
+        return
+    known = [f"{contrast} in {_endpoint(metrics)}" for contrast, metrics in primary.items()]
+    corrected = f", corrected by Holm's method{cite('multiple_tests')}" if len(primary) > 1 else ""
+    heading = f"Primary contrast{'s' if len(primary) > 1 else ''}{corrected}"
+    yield f"{heading}: {'; '.join(known)}. All others are exploratory."
+
+
+def _endpoint(metrics: Sequence[str]) -> str:
+    """``the linear probe (objectives lgssl and sklearn)``."""
+    first, *more = metrics[0].split(".")
+    if first != "linear_probe":
+        return words(".".join([first, *more]))
+    objectives = list(dict.fromkeys(metric.split(".")[1] for metric in metrics))
+    return f"the linear probe (objective{'s' if len(objectives) > 1 else ''} {listing(map(name, objectives))})"
 
 
 def settings_table(methods: Methods) -> list[tuple[str, str, str]]:

@@ -83,17 +83,20 @@ class TableLine:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as the page shows it: caption, column heads, lines; ``file`` has the same as text."""
+    """A table as the page shows it: caption, column heads, lines; ``file`` has the same as text, with a note."""
 
     title: str
     columns: list[str]
     lines: list[TableLine]
+    note: str = ""
     file: TableFile = field(init=False)
 
     def __post_init__(self) -> None:
         rows = [[line.name, line.step, *(cell.shown for cell in line.cells)] for line in self.lines]
         name = stem("".join(char for char in self.title.lower() if char not in ",:"))
-        object.__setattr__(self, "file", TableFile(name, self.title, ["run", "step", *self.columns], rows))
+        object.__setattr__(
+            self, "file", TableFile(name, self.title, ["run", "step", *self.columns], rows, note=self.note)
+        )
 
 
 class ArtifactIndex:

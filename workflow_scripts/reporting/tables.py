@@ -43,6 +43,10 @@ _LATEX = {
     "—": "---",
     "…": r"\ldots{}",
 }
+MANY, LONG = 4, 40  # columns, after which intervals get a line of their own in LaTeX; rows, after which pages break
+WIDE = 30  # letters of a column of a long table, after which its lines break
+_POWER = re.compile(r"\b1e-0?(\d{1,3})\b")
+_JOINT = re.compile(r"(\\_|[./](?=[a-z]))")  # of a name's parts
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
 
 
@@ -55,6 +59,7 @@ class Table(NamedTuple):
         columns: heads of its columns; cells of all but the first are aligned to the right.
         rows: cells as text.
         best: row and column of the cells that are bold.
+        note: what a reader must know besides the title, in sentences.
     """
 
     name: str
@@ -62,6 +67,13 @@ class Table(NamedTuple):
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     best: Collection[tuple[int, int]] = ()
+    note: str = ""
+
+    @property
+    def caption(self) -> str:
+        """Title and note as LaTeX: ``\\caption{...}``."""
+        title = f"{self.title[:1].upper()}{self.title[1:]}."
+        return rf"\caption{{{latex(f'{title} {self.note}'.strip())}}}"
 
     def files(self) -> dict[str, bytes]:
         """Content by format: ``csv``, ``tex`` (needs the package booktabs) and ``md``."""
@@ -71,23 +83,51 @@ class Table(NamedTuple):
         return {"csv": written, "tex": self._latex().encode(), "md": self._markdown().encode()}
 
     def _latex(self) -> str:
-        head, *body = self._cells(latex, r"\textbf{{{}}}")
-        lines = [
-            f"% {visible(self.title)}",
-            rf"\begin{{tabular}}{{l{'r' * (len(self.columns) - 1)}}}",
-            r"\toprule",
-            f"{' & '.join(head)} \\\\",
-            r"\midrule",
-            *(f"{' & '.join(row)} \\\\" for row in body),
-            r"\bottomrule",
-            r"\end{tabular}",
+        """The table below its caption as a comment. Many columns: intervals and units are on a line of their own. Many
+        rows: a ``longtable`` as wide as the page's lines, with its caption (needs the packages array and longtable)."""
+        bold = r"\textbf{{{}}}"
+        long = len(self.rows) > LONG
+        head, *body = [f"{' & '.join(row)} \\\\" for row in self._cells(breakable if long else latex, bold)]
+        if long:
+            above = [self.caption + r" \\", r"\toprule", head, r"\midrule", r"\endfirsthead"]
+            above += [r"\toprule", head, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot"]
+            lines = [rf"\begin{{longtable}}{{{self._widths()}}}", *above, *body, r"\end{longtable}"]
+        else:
+            if len(self.columns) > MANY:
+                head, body = self._stacked(bold)
+            columns = f"@{{}}l{'r' * (len(self.columns) - 1)}@{{}}"
+            lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body]
+            lines += [r"\bottomrule", r"\end{tabular}"]
+        return "\n".join([f"% {self.caption}", *lines]) + "\n"
+
+    def _stacked(self, bold: str) -> tuple[str, list[str]]:
+        """Head and rows, each on two lines if a cell has an interval or a head a unit."""
+        parts = [[_unit(head) for head in self.columns], *([_interval(cell) for cell in row] for row in self.rows)]
+        (heads, *above), (units, *below) = ([[cell[at] for cell in row] for row in parts] for at in (0, 1))
+        first = self._replace(columns=heads, rows=above)._cells(latex, bold)
+        second = self._replace(columns=units, rows=below, best=())._cells(
+            lambda cell: cell and rf"\scriptsize {latex(cell)}", bold
+        )
+        head, *body = [
+            "\n".join(f"{' & '.join(row)} \\\\" for row in rows if any(row)) for rows in zip(first, second, strict=True)
         ]
-        return "\n".join(lines) + "\n"
+        apart = "\\addlinespace\n" if any(map(any, below)) else ""
+        return head, [*body[:1], *(f"{apart}{row}" for row in body[1:])]
+
+    def _widths(self) -> str:
+        """Columns of a long table, as wide as their texts need in relation to each other."""
+        cells = [[str(cell) for cell in column] for column in zip(self.columns, *self.rows, strict=True)]
+        needed = [max(min(len(cell), WIDE) for cell in column) + 2 for column in cells]
+        shares = [f"{need / sum(needed):.3f}" for need in needed]
+        return "".join(
+            rf">{{\raggedright\arraybackslash}}p{{\dimexpr {share}\linewidth-2\tabcolsep}}" for share in shares
+        )
 
     def _markdown(self) -> str:
         head, *body = self._cells(markdown, "**{}**")
         lines = [head, ["---", *["--:"] * (len(self.columns) - 1)], *body]
-        return f"{markdown(self.title)}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        above = [markdown(text) for text in (self.title, self.note) if text]
+        return "".join(f"{text}\n\n" for text in above) + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def _cells(self, escaped: Callable[[str], str], bold: str) -> list[list[str]]:
         """Heads and rows."""
@@ -105,6 +145,27 @@ def latex(text: str) -> str:
     """``text`` with every character that LaTeX would take for a command escaped."""
     parts = (visible(part) for part in text.split("\u202f"))  # between thousands
     return r"\,".join("".join(_LATEX.get(char, char) for char in part) for part in parts)
+
+
+def breakable(text: str) -> str:
+    """As LaTeX, with powers of ten, and places where lines of names without spaces may break."""
+    return _JOINT.sub(r"\1\\allowbreak{}", _POWER.sub(r"$10^{-\1}$", latex(text)))
+
+
+def _interval(cell: str) -> tuple[str, str]:
+    """A value and its interval, as ``[0.1, 0.2]`` or ``0.1–0.2``; else the cell and an empty text."""
+    value, _, interval = cell.partition(" ")
+    known = interval.startswith("[") or ("–" in interval and " " not in interval)
+    return (value, interval) if known else (cell, "")
+
+
+def _unit(head: str) -> tuple[str, str]:
+    """A head and what it has in brackets or after a comma, if anything."""
+    name, bracket, unit = head.partition(" (")
+    if bracket:
+        return name, f"({unit}"
+    name, _, unit = head.partition(", ")
+    return name, unit
 
 
 def markdown(text: str) -> str:

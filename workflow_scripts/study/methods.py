@@ -13,7 +13,7 @@ from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.pretrain import STAGE as PRETRAIN
 from workflow_scripts.stages.select_captions import ARM_KINDS
 from workflow_scripts.study.config.runs import OF_A_RUN
-from workflow_scripts.study.config.sections import Pairs, Study
+from workflow_scripts.study.config.sections import Arm, Pairs, Study
 
 if TYPE_CHECKING:
     from workflow_scripts.study.config.runs import Training
@@ -37,7 +37,7 @@ def methods_settings(units: "Units") -> dict[str, Any]:
         "redcaps": _is_redcaps(study),
         "image_side": study.download.max_side,
         "captions": _captions(study) if units.needed("recaption") else {},
-        "arms": {arm.name: ARM_KINDS[arm.kind].summary for arm in study.arms},
+        "arms": {arm.name: _arm(arm) for arm in study.arms},
         "pairs": {table.name: _pairs(table) for table in study.pairs},
         "training": same,
         "runs": runs,
@@ -74,6 +74,12 @@ def _trainings(runs: "list[Training]") -> tuple[dict[str, Any], list[dict[str, A
 def _captions(study: Study) -> dict[str, Any]:
     own = {"captioner", "matcher"} | UNTOLD
     return flat(study.recaption.model_dump(mode="json", exclude=own)) if study.recaption else {}
+
+
+def _arm(arm: Arm) -> str:
+    """What an arm of captions is: of an arm by ITM or by a judge, the way that it takes."""
+    by_itm, _, judged = ARM_KINDS[arm.kind].summary.partition(", or of ")
+    return f"the better of {judged}" if judged and arm.judge_read else by_itm
 
 
 def _pairs(table: Pairs) -> str:

@@ -1,6 +1,6 @@
 """The first screen: what the study asks, the answers, and the primary contrasts beside their controls."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from workflow_scripts.core.declaration.result_names import PROBE
@@ -64,6 +64,7 @@ def primary_figure(
     runs, names = {row["run"]: row for row in rows}, titles(contrasts)
     every = [one for contrast in contrasts for one in contrast.shown]
     dots: dict[int, Dot] = {}
+    measures = set()
     for one in found:
         first = one.rows[0]
         like = [
@@ -75,13 +76,14 @@ def primary_figure(
         ]  # fmt: skip
         for shown in (first, *like):
             if shown.measure.scale == 100 and shown.row["difference"] is not None:
+                measures.add(shown.measure.title)
                 dots.setdefault(shown.at, dot(shown, names[shown.at] + bound(shown, runs, words_of)))
     if not dots:
         return None
     controls = any(one.css == "soft" for one in dots.values())
     what = "Primary contrasts and, in grey, controls" if controls else "Primary contrasts"
     title = f"{what}, with 95 % intervals; right of 0, the side before the minus sign is better"
-    return forest("primary", title, list(dots.values()))
+    return forest("primary", title, list(dots.values()), measures)
 
 
 def dot(shown: Shown, name: str) -> Dot:
@@ -90,11 +92,18 @@ def dot(shown: Shown, name: str) -> Dot:
     return dot_of(name, row, 100, "ink" if shown.row["primary"] else "soft")
 
 
-def forest(name: str, title: str, dots: Sequence[Dot]) -> Figure:
-    """A forest plot of contrasts: differences with their intervals and the line of no difference."""
+def forest(name: str, title: str, dots: Sequence[Dot], measures: Collection[str]) -> Figure:
+    """A forest plot of contrasts: differences with their intervals and the line of no difference.
+
+    Args:
+        measures: what was measured, which the axis names if it is the same for all.
+    """
     told = ", ".join(f"{one.label} {one.value:+.1f}" for one in dots[:3]).replace("-", "−")
     alt = f"Differences with 95 % intervals and the line of no difference, of {len(dots)} contrasts: {told}"
-    panel = Panel("", "difference, points", dots, zero=True)
+    if any(one.low is None for one in dots):
+        title += "; a dot without a line has no interval"
+    measure = f"{min(measures)}: " if len(measures) == 1 else ""
+    panel = Panel("", f"{measure}difference, points", dots, zero=True)
     return dot_figure(name, title, f"{alt}{', …' if len(dots) > 3 else ''}.", [panel])
 
 

@@ -28,14 +28,14 @@ def tables(summary: Sequence[Row], contrasts: Sequence[Row], settings: Report) -
     if trained is not None:
         lines = [trained.table.title, *_wrapped(selection_note(summary))]
         rows = [[name, seeds, *map(_short, cells)] for name, seeds, *cells in trained.table.rows]
-        heads = [name.replace("Linear probe", "probe") for name in trained.table.columns]
+        heads = [name.replace("Linear probe", "probe").removesuffix(", corrected AP") for name in trained.table.columns]
         lines += ["", *aligned([heads, *rows])]
     found = named(contrasts, step)
     primary = [one for contrast in found for one in contrast.shown if one.row["primary"]]
     if primary:
         names = titles(found)
         heads = ["contrast", "difference", "adj. p", "verdict"]
-        rows = [_primary(one, names[one.at]) for one in primary]
+        rows = [primary_row(one, names[one.at]) for one in primary]
         lines += ["", "Primary contrasts: difference in points, with joint 95 % interval", "", *aligned([heads, *rows])]
     return lines
 
@@ -61,7 +61,8 @@ def _short(cell: str) -> str:
     return f"{value} ±{max(high - float(value), float(value) - low):.1f}"
 
 
-def _primary(one: Shown, name: str) -> list[str]:
+def primary_row(one: Shown, name: str) -> list[str]:
+    """A primary contrast: name and measure, difference with its interval, adjusted p, verdict."""
     row, measure = one.row, one.measure.title.replace("Linear probe", "probe")
     difference = " ".join(filter(None, (one.measure.shown(row["difference"]), one.interval)))
     return [f"{name} ({measure})", difference, shown_p(row["p_adjusted"]), row["verdict"]]

@@ -13,6 +13,11 @@ from workflow_scripts.reporting.tables import Table
 Row = dict[str, Any]
 COLUMNS = ("contrast", "runs", "measure", "set", "difference", "95 % interval", "n", "p", "p, adjusted", "detectable")
 
+NOTE = (
+    "Differences of shares are in percentage points. Intervals are over seeds, test items and classes, or images. "
+    "Detectable: the smallest effect that this number of seeds shows in 80 % of studies."
+)
+
 
 class Cited(NamedTuple):
     """The contrasts' file, and the summary's list of the files behind each of its rows."""
@@ -67,7 +72,11 @@ def _figure(contrasts: Sequence[Named]) -> Figure | None:
         return None
     drawn.sort(key=lambda one: (not one.row["primary"], one.at))
     dots = [dot(one, names[one.at] + ("" if one.measure.probe else f": {one.measure.title}")) for one in drawn]
-    return forest("contrasts", "All contrasts with 95 % intervals, exploratory ones in grey", dots)
+    title, measures = (
+        "All contrasts with 95 % intervals, exploratory ones in grey",
+        {one.measure.title for one in drawn},
+    )
+    return forest("contrasts", title, dots, measures)
 
 
 def _listed(name: str, heading: str, shown: Sequence[Shown], cited: Cited) -> Listed:
@@ -87,7 +96,8 @@ def _listed(name: str, heading: str, shown: Sequence[Shown], cited: Cited) -> Li
         ]
         for one in shown
     ]
-    return Listed(Table(name, heading, (*COLUMNS, "verdict"), rows), [(one, cited.number(one)) for one in shown])
+    table = Table(name, heading, (*COLUMNS, "verdict"), rows, note=NOTE)
+    return Listed(table, [(one, cited.number(one)) for one in shown])
 
 
 def count(row: Row) -> str:

@@ -10,11 +10,13 @@ from workflow_scripts.reporting.study import Study
 def counts(study: Study) -> Counts:
     """Rows and years of the study's data."""
     annotations, images = study.one("annotations"), study.one("images")
+    summary = study.one("summary")
     known = study.json(annotations) if annotations is not None and annotations.has(".json") else {}
     return Counts(
         annotations=annotations.rows or None if annotations is not None else None,
         images=images.rows or None if images is not None else None,
         years=sorted(known.get("years", {})),
+        contrasts=study.table(summary, ".contrasts.parquet") if summary is not None else (),
     )
 
 

@@ -13,6 +13,7 @@ from workflow_scripts.reporting.text import arm_class, percent
 
 Row = dict[str, Any]
 TOLD = {"method": "method", "augmentation": "augmentation", "tag": "tag", "backbone": "network", "length": "length"}
+HEADS = FAMILIES | {"saliency": "Saliency, corrected AP"}
 SEEDS, ITEMS = "seeds", "test items"
 
 
@@ -62,8 +63,13 @@ def run_table(rows: Sequence[Row], step: str, settings: Report) -> RunTable | No
     own = [at for at, role in enumerate(roles) if role not in (*FLOORS, *CEILINGS)]
     title = f"What was trained: mean over test sets, in %{kind and f', with 95 % interval over {kind}'}"
     facts_told = f" ({', '.join(TOLD[name] for name in differing)})" if differing else ""
-    heads = (f"trained on{facts_told}", "seeds", *(FAMILIES[name] for name in families))
-    table = Table("runs", title, heads, lines, _best(lines, own))
+    heads = (f"trained on{facts_told}", "seeds", *(HEADS[name] for name in families))
+    note = "Bold: the highest that is neither floor nor ceiling."
+    if kind == SEEDS:
+        note += " Lines with fewer than three seeds have no interval."
+    if "saliency" in families and (layers := settings.methods.evaluation.get("saliency.layers")):
+        note += f" Saliency is that of {layers[0]}."
+    table = Table("runs", title, heads, lines, _best(lines, own), note)
     common = [trained[0][name] for name in TOLD if trained and name not in differing and trained[0][name]]
     return RunTable(kind, ", ".join(common), table, [arm_class(group.pairs) for group in groups])
 

@@ -14,6 +14,7 @@ from workflow_scripts.reporting.study import Number, Source, Study, Table, Table
 from workflow_scripts.reporting.text import arm_class, count, percent, plain, words
 
 Row = dict[str, Any]
+OVER_ITEMS = "In %, with 95 % intervals over test items."
 NAMED_CLASSES = 5  # of those without test images
 
 
@@ -43,7 +44,7 @@ def by_dataset(measured: Sequence[Measured], title: str) -> Table:
         found = {row["dataset"]: row for row in item.rows}
         cells = [cell(found.get(name), item.sources.get(name), f"dataset {name}") for name in datasets]
         out.append(TableLine(item.run, arm_class(item.pairs), item.step, cells))
-    return Table(title, [f"{name} ({metrics[name]})" for name in datasets], out)
+    return Table(title, [f"{name} ({metrics[name]})" for name in datasets], out, OVER_ITEMS)
 
 
 def statistics_tables(measured: Sequence[Measured]) -> list[Table]:
