@@ -20,7 +20,7 @@ CEILINGS = {
     "lines of code in workflow_scripts": 43_340,
     "files in workflow_scripts": 586,
     "lines of rules and templates": 2_425,
-    "lines of code in tests": 52_340,
+    "lines of code in tests": 52_350,
     "kB of docs": 334,
     "keys of the config": 412,
 }
