@@ -79,7 +79,9 @@ class World:
         Raises:
             AssertionError: one is stuck, or ended as no command may.
         """
-        for name, process in [one for one in self.running if not names or one[0] in names]:
+        for name, process in list(self.running):
+            if names and name not in names:
+                continue
             process.join(WAIT)
             assert process.exitcode is not None, f"{name} is stuck"
             assert process.exitcode in (0, 1, -signal.SIGKILL), f"{name} ended with {process.exitcode}"
@@ -155,14 +157,15 @@ def clean(results: Path, age: float = DAY) -> None:
 def remove(results: Path, number: int, version: int) -> None:
     """What `faithful-pairs remove` does to artifacts that were made from removed rows: here, of an old setting."""
     with mock.patch.object(deletion, "is_artifact_file", lambda stage, file: True):
-        made = [one for one in load(results) if one.record["settings"]["version"] <= version]
-        made = [one for one in made if one.record["unit"] == {"number": str(number)}]
+        unit = {"number": str(number)}
+        artifacts = [artifact for artifact in load(results) if artifact.record["unit"] == unit]
+        old = [artifact for artifact in artifacts if artifact.record["settings"]["version"] <= version]
         for work in (results / ".work/stressed").glob("*"):
             recipe = recipe_of(work) or {}
-            if recipe.get("unit") == {"number": str(number)} and recipe["settings"]["version"] <= version:
+            if recipe.get("unit") == unit and recipe["settings"]["version"] <= version:
                 removal._remove_idle(results, work, work)
-        removal._remove_artifacts(results, [one for one in made if one.study])
-        removal._discard(results, [one for one in made if not one.study])
+        removal._remove_artifacts(results, [artifact for artifact in old if artifact.study])
+        removal._discard(results, [artifact for artifact in old if not artifact.study])
 
 
 def accept_edit(results: Path) -> None:
@@ -277,7 +280,7 @@ def schedule(seed: int) -> Counter[str]:
         for _ in range(LENGTH):
             operate(world, chance)
             time.sleep(chance.choice((0, 0.01, 0.05, 0.2)))
-            while len([one for one in world.running if one[1].is_alive()]) >= AT_ONCE:
+            while sum(process.is_alive() for _, process in world.running) >= AT_ONCE:
                 time.sleep(0.01)
         finish(world)
         return world.counts
@@ -286,12 +289,12 @@ def schedule(seed: int) -> Counter[str]:
 def campaign(number: int, seed: int) -> int:
     """Try so many schedules, print those that fail, and return their number."""
     total, failed = Counter[str](), 0
-    for one in range(seed, seed + number):
+    for turn in range(seed, seed + number):
         try:
-            total += snakemake_schedule(one) if one % 10 == 9 else schedule(one)
+            total += snakemake_schedule(turn) if turn % 10 == 9 else schedule(turn)
         except AssertionError as error:
             failed += 1
-            sys.stdout.write(f"repeat it with --schedules 1 --seed {one}: {error}\n")
+            sys.stdout.write(f"repeat it with --schedules 1 --seed {turn}: {error}\n")
         sys.stdout.flush()
     sys.stdout.write(f"{number} schedules, {failed} failed: {dict(total)}\n")
     return failed
