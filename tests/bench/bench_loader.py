@@ -155,7 +155,9 @@ def _loop(link: Connection, files: list[bytes], kind: Kind, number: int) -> None
     uniform = [draws(number, 1, view, 0, len(files)) for view in (0, 1)]
     area = AUGMENTATIONS[kind.augmentation].area
     assert area is not None
-    boxes = [[crop_box(row, *size, area) for row, size in zip(numbers, sizes.tolist(), strict=True)] for numbers in uniform]
+    boxes = [
+        [crop_box(row, *size, area) for row, size in zip(numbers, sizes.tolist(), strict=True)] for numbers in uniform
+    ]
     flipped = [(AUGMENTATIONS[kind.augmentation].colour & (numbers[:, FLIP] < 0.5)).tolist() for numbers in uniform]
     order = np.random.default_rng(number).permutation(len(files)).tolist()
     out = torch.empty((2, BATCH, SIZE, SIZE, 3), dtype=torch.uint8).permute(0, 1, 4, 2, 3)

@@ -185,6 +185,7 @@ def test_zips_of_another_layout_are_rejected(tmp_path: Path) -> None:
         (b"{not json", "unreadable annotation file"),
         (b"\xff\xfe\xfa", "unreadable annotation file"),
         (b"[" * 200_000, "unreadable annotation file"),
+        (rb'{"annotations": [{"caption": "half a pair: \udc00"}]}', "unreadable annotation file"),
         (b"[1, 2]", "no list of annotations"),
         (b'{"annotations": {"a": 1}}', "no list of annotations"),
         (b" " * 5000, "file too large"),
