@@ -158,13 +158,15 @@ def remove(results: Path, number: int, version: int) -> None:
     """What `faithful-pairs remove` does to artifacts that were made from removed rows: here, of an old setting."""
     with mock.patch.object(deletion, "is_artifact_file", lambda stage, file: True):
         unit = {"number": str(number)}
-        artifacts = [artifact for artifact in load(results) if artifact.record["unit"] == unit]
-        old = [artifact for artifact in artifacts if artifact.record["settings"]["version"] <= version]
+        artifacts = load(results)
+        mine = [artifact for artifact in artifacts if artifact.record["unit"] == unit]
+        old = [artifact for artifact in mine if artifact.record["settings"]["version"] <= version]
         for work in (results / ".work/stressed").glob("*"):
             recipe = recipe_of(work) or {}
             if recipe.get("unit") == unit and recipe["settings"]["version"] <= version:
                 removal._remove_idle(results, work, work)
         removal._remove_artifacts(results, [artifact for artifact in old if artifact.study])
+        removal._remove_strays(results, "study", [artifact for artifact in artifacts if artifact not in old])
         removal._discard(results, [artifact for artifact in old if not artifact.study])
 
 

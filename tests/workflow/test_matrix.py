@@ -32,7 +32,7 @@ IMAGES = {*HASHES, "download", "data_card", "image_index", "recaption", "caption
 # edit made below would run again with the edits above.
 EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
     "report": None,
-    "discrimination": ("evaluation.discrimination.level", 0.9, {"discrimination"}),
+    "discrimination": ("evaluation.discrimination.level", 0.9, {"discrimination", "report"}),
     "summary": ("bootstrap", 101, {"summary"}),  # the smallest study has no contrasts
     "saliency": ("evaluation.saliency.upsampling", "nearest", {"saliency", *SCORES}),
     "leakage": ("leakage.distance", 71, {"leakage", *SCORES}),
@@ -48,7 +48,7 @@ EDITS: dict[str, tuple[str, Any, set[str]] | None] = {
         {"eval_dataset", "eval_images", "leakage", *MODELS}
         - {"features", "saliency"},  # the packed images keep their bytes
     ),
-    "pair_quality": ("pair_quality.batch", 101, {"pair_quality", "report"}),
+    "pair_quality": ("pair_quality.batch", 10, {"pair_quality", "report"}),
     "pair_table": ("pairs.0.k", 2, PAIRS),
     "embed_images": ("image_encoders.0.batch_size", 128, {"embed_images"}),
     "embed_captions": ("text_encoders.0.batch_size", 128, {"embed_captions"}),
