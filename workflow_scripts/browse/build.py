@@ -32,8 +32,9 @@ from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact, label_of
 from workflow_scripts.core.cache import key_lock
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import make_folders, move_folder_durable
-from workflow_scripts.core.files.jsonio import digest, pretty, read_json
+from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.files.names import ABOUT, BROWSE
+from workflow_scripts.core.record import load_record
 from workflow_scripts.reporting.text import cut, visible
 from workflow_scripts.study.config.runs import CONTROL_ARMS
 
@@ -90,10 +91,12 @@ def sources_of(study: Path) -> Sources:
     scores: list[Artifact] = []
     outdated = []
     for one in _named(study / "score_captions").values():
-        arm = arms.get(one.unit.get("arm", ""))
-        if arm is not None and _made_from(one, captions=arm, images=images):
+        if (arm := arms.get(one.unit["arm"])) is None:
+            continue
+        inputs = _recorded(one, "inputs")
+        if (inputs.get("captions"), inputs.get("images")) == ([arm.hash], [images.hash]):
             scores.append(one)
-        elif arm is not None:
+        else:
             outdated.append(label_of(one.manifest_path))
     return Sources(study, images, arms, scores, outdated, _named(study / "pair_table"))
 
@@ -104,16 +107,12 @@ def compared_arm(pairs: Artifact) -> str | None:
     return next((path.name.partition(".")[0] for path in vectors if path.parent.name == "embed_captions"), None)
 
 
-def _made_from(artifact: Artifact, **inputs: Artifact) -> bool:
-    """Whether the artifact's run record names these inputs as they are now."""
-    found = _recorded(artifact, "inputs")
-    return all(found.get(name) == [one.hash] for name, one in inputs.items())
-
-
 def _recorded(artifact: Artifact, field: str) -> dict[str, Any]:
-    record = read_json(artifact.manifest_path.with_name(artifact.name + RUN), "rerun the workflow")
-    found = record.get(field) if isinstance(record, dict) else None
-    return found if isinstance(found, dict) else {}
+    """A field of the artifact's run record; empty if it is missing."""
+    loaded = load_record(artifact.manifest_path.with_name(artifact.name + RUN))
+    if loaded.fault is not None:
+        raise PipelineError("damaged run record", artifact.manifest_path, loaded.fault, "rerun the workflow")
+    return dict(loaded.content.get(field, {}))
 
 
 def _named(folder: Path) -> dict[str, Artifact]:
@@ -173,8 +172,7 @@ def build(sources: Sources, folder: Path) -> None:
             else:
                 left_out[label_of(artifact.manifest_path)] = "made for other images"
         for place, artifact in enumerate(sources.pairs.values()):
-            unknown = _neighbours(database, place, artifact.path(".parquet"))
-            if unknown:
+            if unknown := _neighbours(database, place, artifact.path(".parquet")):
                 left_out[label_of(artifact.manifest_path)] = f"{unknown} pairs of other images"
         database.commit()
     names = _scores(sources, arms, keys, folder)
@@ -287,9 +285,8 @@ def _judged(blocks: list[Artifact], keys: pa.ChunkedArray) -> dict[str, np.ndarr
     table = pa.concat_tables([pq.read_table(path, columns=["key", *names]) for path in paths])
     rows = pc.index_in(table["key"], value_set=keys)
     known = rows.is_valid()
-    at, found = rows.filter(known).to_numpy(), {}
+    at, found = rows.filter(known).to_numpy(), {name: np.full(len(keys), np.nan, np.float32) for name in names}
     for name in names:
-        found[name] = np.full(len(keys), np.nan, np.float32)
         found[name][at] = table[name].filter(known).to_numpy()
     return found
 

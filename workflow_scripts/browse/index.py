@@ -1,12 +1,11 @@
 """Questions to the index of a study: which images a view has, and what is known about an image."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,8 +48,7 @@ class Caption:
     characters: int
 
 
-@dataclass(frozen=True)
-class Neighbour:
+class Neighbour(NamedTuple):
     """A partner of an image in a pair table."""
 
     row: int
@@ -70,30 +68,15 @@ class Index:
         self.folder = folder
         self.about: dict[str, Any] = read_json(folder / ABOUT, f"remove {folder}")
         self.scores = [f"{arm}/{name}" for arm, name in self.about["scores"]]
+        arrays = (np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (SCORES, RANKS, SUBREDDITS))
+        self._values, self._ranks, self._subreddits = map(np.asarray, arrays)
 
     def exists(self) -> bool:
         """Whether the index has not been removed since it was opened."""
         return (self.folder / ABOUT).exists()
 
-    @cached_property
-    def _values(self) -> np.ndarray:
-        return np.asarray(np.load(self.folder / SCORES, mmap_mode="r", allow_pickle=False))
-
-    @cached_property
-    def _ranks(self) -> np.ndarray:
-        return np.asarray(np.load(self.folder / RANKS, mmap_mode="r", allow_pickle=False))
-
-    @cached_property
-    def _subreddits(self) -> np.ndarray:
-        return np.asarray(np.load(self.folder / SUBREDDITS, mmap_mode="r", allow_pickle=False))
-
-    @contextmanager
-    def _database(self) -> Iterator[sqlite3.Connection]:
-        database = sqlite3.connect(f"{(self.folder / TABLES).as_uri()}?mode=ro&immutable=1", uri=True)
-        try:
-            yield database
-        finally:
-            database.close()
+    def _database(self) -> closing[sqlite3.Connection]:
+        return closing(sqlite3.connect(f"{(self.folder / TABLES).as_uri()}?mode=ro&immutable=1", uri=True))
 
     # Views -----------------------------------------------------------------------------------------------------------
 
@@ -191,21 +174,19 @@ class Index:
 
     def neighbours(self, row: int) -> dict[str, list[Neighbour]]:
         """Pair table -> the image's partners, best first."""
-        found: dict[str, list[Neighbour]] = {name: [] for name in self.about["pairs"]}
-        query = "SELECT pairs, target, rank, cosine FROM neighbours WHERE pairs = ? AND source = ? ORDER BY rank"
+        query = "SELECT target, rank, cosine FROM neighbours WHERE pairs = ? AND source = ? ORDER BY rank"
         with self._database() as database:
-            for place, name in enumerate(self.about["pairs"]):
-                for _, target, rank, cosine in database.execute(query, (place, row)):
-                    found[name].append(Neighbour(target, rank, cosine))
-        return found
+            return {
+                name: [Neighbour(*found) for found in database.execute(query, (place, row))]
+                for place, name in enumerate(self.about["pairs"])
+            }
 
     def _by_row(self, table: str, rows: Sequence[int]) -> dict[int, tuple[Any, ...]]:
         query = f"SELECT * FROM {table} WHERE row = ?"
         with self._database() as database:
             found = {row: database.execute(query, (row,)).fetchone() for row in rows}
-        missing = [row for row, one in found.items() if one is None]
-        if missing:
-            raise PipelineError("unknown row", self.folder, missing[0], f"rows are 0 to {self.about['rows'] - 1}")
+        for row in (row for row, columns in found.items() if columns is None):
+            raise PipelineError("unknown row", self.folder, row, f"rows are 0 to {self.about['rows'] - 1}")
         return found
 
 

@@ -66,8 +66,7 @@ def list_page(index: Index, view: View, study: Path) -> bytes:
     Raises:
         PipelineError: see :meth:`Index.find`.
     """
-    found = index.find(view)
-    pages = max(1, -(-found.total // PER_PAGE))
+    found, score = index.find(view), marked(index, view)
     return page(
         "list.html",
         root="",
@@ -78,11 +77,11 @@ def list_page(index: Index, view: View, study: Path) -> bytes:
         longest=LONGEST,
         by_arm=_by_arm(index),
         presets=presets(index),
-        images=cards(index, found.rows, marked(index, view)),
-        marked=marked(index, view),
+        images=cards(index, found.rows, score),
+        marked=score,
         values=None if found.values is None else found.values.tolist(),
         total=found.total,
-        pages=pages,
+        pages=max(1, -(-found.total // PER_PAGE)),
         ranks=bool(view.versus) and not index.same_scale(view),
     )
 
@@ -152,10 +151,8 @@ def _caption_for(compared: str | None, captions: list[Caption]) -> Caption:
 
 
 def _by_arm(index: Index) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for arm, name in index.about["scores"]:
-        found.setdefault(arm, []).append(name)
-    return found
+    scores = index.about["scores"]
+    return {arm: [name for other, name in scores if other == arm] for arm, _ in scores}
 
 
 def presets(index: Index) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ from workflow_scripts.core.errors import PipelineError
 
 HOST = "127.0.0.1"
 NAMES = {HOST, "localhost"}  # localhost: through a tunnel
-THUMBNAIL, WHOLE = 256, 1024  # pixels of the longer side
+SIDES = {"thumbnail": 256, "picture": 1024}  # pixels of the longer side, of a card's image and of a page's
 HTML = "text/html"
 _POLICY = "default-src 'none'; img-src 'self' data:; style-src 'self'; form-action 'self'; base-uri 'none'"
 HEADERS = {
@@ -67,14 +67,13 @@ class Pages:
             web.get(f"/{word}/", self.list),
             web.get(f"/{word}/style.css", self.sheet),
             web.get(f"/{word}/image/{number}", self.image),
-            web.get(f"/{word}/thumbnail/{number}", self.thumbnail),
-            web.get(f"/{word}/picture/{number}", self.whole),
+            web.get(f"/{word}/{{kind:{'|'.join(SIDES)}}}/{number}", self.picture),
         ]
 
     async def list(self, request: web.Request) -> web.Response:
         """The images of a view."""
         view = view_of(dict(request.query))
-        return _answer(await asyncio.to_thread(list_page, self.index, view, self.study), HTML)
+        return _answer(await asyncio.to_thread(list_page, self.index, view, self.study))
 
     async def sheet(self, request: web.Request) -> web.Response:
         """The style sheet."""
@@ -82,17 +81,12 @@ class Pages:
 
     async def image(self, request: web.Request) -> web.Response:
         """All about one image."""
-        return _answer(await asyncio.to_thread(image_page, self.index, _number(request)), HTML)
+        return _answer(await asyncio.to_thread(image_page, self.index, _number(request)))
 
-    async def thumbnail(self, request: web.Request) -> web.Response:
-        """An image of a card."""
-        return await self._picture(_number(request), THUMBNAIL)
+    async def picture(self, request: web.Request) -> web.Response:
+        """The image of a card, or of an image's page."""
+        row, side = _number(request), SIDES[request.match_info["kind"]]
 
-    async def whole(self, request: web.Request) -> web.Response:
-        """The image of an image's page."""
-        return await self._picture(_number(request), WHOLE)
-
-    async def _picture(self, row: int, side: int) -> web.Response:
         def read() -> bytes:
             return picture(self.images, self.index.images([row])[0], side)
 
@@ -103,8 +97,8 @@ def _number(request: web.Request) -> int:
     return int(request.match_info["number"])
 
 
-def _answer(body: bytes, kind: str) -> web.Response:
-    return web.Response(body=body, content_type=kind, charset="utf-8")
+def _answer(body: bytes, kind: str = HTML, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=body, content_type=kind, charset="utf-8")
 
 
 def application(study: Path, index: Index, images: Artifact, word: str) -> web.Application:
@@ -121,8 +115,7 @@ def application(study: Path, index: Index, images: Artifact, word: str) -> web.A
         except PipelineError as error:
             status = next((code for start, code in STATUS.items() if error.what.startswith(start)), 500)
             root = "../" * (request.path.count("/") - 2)
-            body = page("error.html", root=root, about=index.about, message=str(error))
-            return web.Response(status=status, body=body, content_type=HTML, charset="utf-8")
+            return _answer(page("error.html", root=root, about=index.about, message=str(error)), status=status)
 
     async def headers(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(HEADERS)
@@ -143,9 +136,8 @@ def serve(study: Path, index: Index, images: Artifact, port: int, ready: Callabl
     try:
         listening = socket.create_server((HOST, port))
     except OSError as error:
-        raise PipelineError(
-            "no server", f"{HOST}:{port}", os.strerror(error.errno or 0), "give another --port"
-        ) from None
+        value = os.strerror(error.errno or 0)
+        raise PipelineError("no server", f"{HOST}:{port}", value, "give another --port") from None
     word = secrets.token_urlsafe(12)
     address = f"http://{HOST}:{listening.getsockname()[1]}/{word}/"
     made = application(study, index, images, word)

@@ -114,25 +114,18 @@ def collect(results: Path, pieces: Iterable[Piece]) -> tuple[list[Piece], list[P
 
 
 def _take(results: Path, piece: Piece) -> bool:
-    with suppress(PermissionError):  # another user's
+    with suppress(PermissionError, FileNotFoundError):  # another user's, or removed meanwhile
         if piece.key is None:
             return bool(delete(results, [piece.path]))
         if linked(results, results / WORK / piece.key) or not may_delete(results, piece.path):
             return False
         with try_key_lock(results / WORK / piece.key) as ours:
-            if ours and _as_planned(piece):
+            if ours and _last_use(piece.kind, piece.path) == piece.used:
                 if piece.kind != "entry":
                     return bool(delete(results, [piece.path]))
                 discard(piece.path)
                 return not piece.path.exists()
     return False
-
-
-def _as_planned(piece: Piece) -> bool:
-    try:
-        return _last_use(piece.kind, piece.path) == piece.used
-    except FileNotFoundError:
-        return False
 
 
 def _entries(results: Path) -> list[Path]:
@@ -178,7 +171,8 @@ def _leftovers(results: Path, removed: set[str | None], work_age: float, now: fl
         finished = (cache / str(piece.key) / ENTRY_MANIFEST).exists() and piece.key not in removed
         if finished or now - piece.used > work_age:
             found.append(piece)
-    found += _pieces(results, "staging", sorted((cache / STAGING).glob("*")), _staged_key)
+    staged = sorted((cache / STAGING).glob("*"))
+    found += _pieces(results, "staging", staged, lambda path: "/".join(path.name.rsplit("-", 2)[:2]))
     found += _pieces(results, "discarded", sorted(cache.glob(f"*/{DISCARDED}*")), lambda _: None)
     parts = _pieces(results, "part", _halves(results), lambda _: None)
     return found + [piece for piece in parts if now - piece.used > PART_AGE]
@@ -192,27 +186,15 @@ def _halves(results: Path) -> Iterator[Path]:
         yield from (Path(top, name) for name in sorted(folders + names) if name.endswith((".part", ".part.old")))
 
 
-def _staged_key(path: Path) -> str:
-    stage, key, _ = path.name.rsplit("-", 2)
-    return f"{stage}/{key}"
-
-
 def _pieces(results: Path, kind: str, paths: Iterable[Path], key: Callable[[Path], str | None]) -> list[Piece]:
     """The pieces at those of ``paths`` that are the project's own; those that disappear meanwhile are skipped."""
     found = []
     for path in (path for path in paths if may_delete(results, path)):
         with suppress(FileNotFoundError):
-            found.append(_piece(kind, path, key(path)))
+            status = [file.lstat() for file in _files(path)]
+            held, freed = sum(one.st_size for one in status), sum(one.st_size for one in status if one.st_nlink == 1)
+            found.append(Piece(kind, path, key(path), freed, held, _last_use(kind, path)))
     return found
-
-
-def _piece(kind: str, path: Path, key: str | None) -> Piece:
-    held = freed = 0
-    for file in _files(path):
-        status = file.lstat()
-        held += status.st_size
-        freed += status.st_size if status.st_nlink == 1 else 0
-    return Piece(kind, path, key, freed, held, _last_use(kind, path))
 
 
 def _last_use(kind: str, path: Path) -> float:

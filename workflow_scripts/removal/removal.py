@@ -61,14 +61,22 @@ class Listed:
     urls: set[str] = field(default_factory=set)
     captions: set[str] = field(default_factory=set)
 
-    def __bool__(self) -> bool:
-        return bool(self.ids or self.urls)
+    def add(self, tables: Iterable[Path], tokens: Collection[str], pairs: Collection[tuple[str, str]]) -> bool:
+        """Add the rows of ``tables`` (as ``annotations`` writes them) that a removal list names, if there are any.
 
-    def update(self, other: "Listed") -> None:
-        """Add the content of ``other``."""
-        self.ids |= other.ids
-        self.urls |= other.urls
-        self.captions |= other.captions
+        Args:
+            tokens: of ids and URLs; one of them names a row.
+            pairs: tokens of id and URL that name a row together.
+        """
+        found = False
+        for image_id, url, *captions in (row for path in tables for row in _rows(path, COLUMNS)):
+            by_id, by_url = id_token(image_id or ""), url_token(url or "")
+            if by_id in tokens or by_url in tokens or (by_id, by_url) in pairs:
+                found = True
+                self.ids.update(filter(None, [image_id]))
+                self.urls.update(filter(None, [url]))
+                self.captions.update(text for text in captions if text and len(text) >= SHORTEST)
+        return found
 
 
 @dataclass
@@ -114,15 +122,14 @@ def _remove_listed(results: Path, study: str) -> Removed:
         return Removed(sheets=sheets, networks=networks, unread=unread)
     made_rows = [one for one in everything if one.stage == ROWS]
     excluded = excluded_tokens(own.file(TABLES[1]))
-    pairs = pairs_of(excluded)
+    # Of the rows whose source gives another URL, which no table stores.
+    pairs = {(image_id, stored) for image_id, stored, *given in excluded if given}
     listed = Listed()
     dirty = set()
     for artifact in made_rows:
         # Other rows of the same image may remain in the study's own annotations.
-        found = listed_rows(_tables(artifact), tokens, pairs if artifact.hash != own.hash else frozenset())
-        if found:
+        if listed.add(_tables(artifact), tokens, pairs if artifact.hash != own.hash else ()):
             dirty.add(id(artifact))
-            listed.update(found)
     good = sound(everything, lambda one: id(one) not in dirty)
     if own.hash not in good:
         advice = f"recompute it with: snakemake --force {own.path}{MANIFEST}"
@@ -169,7 +176,7 @@ def _showing(
     known = read_known(results, study)
     if earlier := known.ids - ids:
         for table in _tables(own):
-            earlier -= ids_among(table, earlier)
+            earlier.difference_update(id_token(image_id) for (image_id,) in _rows(table, ["image_id"]) if image_id)
     ids = ids | earlier
     sheets = sheets_of(results, everything, ids, known.sheets)
     networks, unread = networks_of(results, ids, known.networks)
@@ -190,17 +197,14 @@ def removal_of(results: Path, study: str) -> frozenset[str]:
     """Tokens of the removal list that a study's annotations were made with.
 
     Raises:
-        PipelineError: the study has no annotations, or their list was edited.
+        PipelineError: the study has no annotations, or their list can't be read.
     """
     rows = results / study / ROWS / "rows"
     if not Path(f"{rows}{MANIFEST}").exists():
         raise PipelineError("no annotations", results / study, "they do not exist", "run the study first")
     path = Path(f"{rows}.exclude.json")
     advice = f"recompute it with: snakemake --force {rows}{MANIFEST}"
-    tokens = read_json(path, advice, MOST_REMOVALS) if path.exists() else []
-    if not isinstance(tokens, list) or not all(isinstance(one, str) for one in tokens):
-        raise PipelineError("invalid list of removals", path, "it was edited", advice)
-    return frozenset(tokens)
+    return frozenset(read_json(path, advice, MOST_REMOVALS)) if path.exists() else frozenset()
 
 
 def _unused(urls: set[str], tables: Iterable[Path]) -> set[str]:
@@ -208,7 +212,7 @@ def _unused(urls: set[str], tables: Iterable[Path]) -> set[str]:
     left = set(urls)
     for table in tables:
         if table.exists():
-            left -= urls_among(table, left)
+            left.difference_update(url for (url,) in _rows(table, ["url"]))
     return left
 
 
@@ -278,15 +282,11 @@ def _remove_artifacts(results: Path, artifacts: list[Made]) -> int:
 
 def _files(artifacts: Iterable[Made]) -> list[Path]:
     """All files of these artifacts."""
-    return [
-        Path(f"{artifact.path}{suffix}")
-        for artifact in artifacts
-        for suffix in [MANIFEST, RUN, *artifact.manifest["files"], *_beside(artifact)]
-    ]
-
-
-def _beside(one: Made) -> list[str]:
-    return list((one.record.get("original") or one.record).get("beside", {}))
+    found = []
+    for artifact in artifacts:
+        beside = (artifact.record.get("original") or artifact.record).get("beside", {})
+        found += [Path(f"{artifact.path}{suffix}") for suffix in (MANIFEST, RUN, *artifact.manifest["files"], *beside)]
+    return found
 
 
 def _remove_strays(results: Path, study: str, present: list[Made]) -> int:
@@ -357,46 +357,10 @@ def remove_copies(results: Path) -> tuple[int, list[str]]:
     return removed, left
 
 
-def listed_rows(
-    tables: Iterable[Path], tokens: Collection[str], pairs: Collection[tuple[str, str]] = frozenset()
-) -> Listed:
-    """Ids, urls and captions of the rows of ``tables`` (as ``annotations`` writes them) that a removal list names.
-
-    Args:
-        tokens: of ids and URLs; one of them names a row.
-        pairs: tokens of id and URL that name a row together.
-    """
-    found = Listed()
-    for path in tables:
-        for image_id, url, *captions in _rows(path, COLUMNS):
-            by_id, by_url = id_token(image_id or ""), url_token(url or "")
-            if by_id in tokens or by_url in tokens or (by_id, by_url) in pairs:
-                found.ids.update([image_id] if image_id else [])
-                found.urls.update([url] if url else [])
-                found.captions.update(text for text in captions if text and len(text) >= SHORTEST)
-    return found
-
-
 def excluded_tokens(table: Path) -> list[tuple[str, ...]]:
     """Tokens of the id and of each URL of all rows that a removal list excluded, from the table of unused rows."""
     rows = _rows(table, ["image_id", "url", "reason"])
     return [(image_id, *urls.split()) for image_id, urls, reason in rows if reason == Apart.EXCLUDED]
-
-
-def pairs_of(excluded: Iterable[tuple[str, ...]]) -> set[tuple[str, str]]:
-    """Tokens of id and stored URL of the rows whose source gives another URL, which no table stores."""
-    return {(image_id, stored) for image_id, stored, *given in excluded if given}
-
-
-def urls_among(table: Path, urls: Collection[str]) -> set[str]:
-    """Those of ``urls`` that occur in ``table``."""
-    return {url for (url,) in _rows(table, ["url"]) if url in urls}
-
-
-def ids_among(table: Path, tokens: Collection[str]) -> set[str]:
-    """Those of ``tokens`` that are tokens of ids in ``table``."""
-    found = (id_token(one) for (one,) in _rows(table, ["image_id"]) if one)
-    return {token for token in found if token in tokens}
 
 
 def _rows(table: Path, columns: list[str]) -> Iterator[tuple[Any, ...]]:

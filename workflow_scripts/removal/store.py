@@ -3,7 +3,7 @@
 import logging
 import uuid
 from collections.abc import Collection, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,13 +45,10 @@ def remove_urls(results: Path, urls: Iterable[str]) -> int:
     Raises:
         PipelineError: a running download has one of them in its segment.
     """
-    wanted = set(urls)
-    if not wanted:
+    wanted, folders = set(urls), store_folders(results)
+    if not wanted or not folders:
         return 0
     hashes = np.array(sorted({url_hash(url) for url in wanted}), dtype=np.uint64)
-    folders = store_folders(results)
-    if not folders:
-        return 0
     with key_lock(results / FETCHED / LOCK):  # files that another call is writing look like leftovers of a killed one
         return sum(_remove_in(results, folder, wanted, hashes) for folder in folders)
 
@@ -63,12 +60,8 @@ def urls_kept(results: Path, tokens: Collection[str]) -> set[str]:
     """
     found: set[str] = set()
     for stem in (stem for folder in store_folders(results) for stem in stems(folder)) if tokens else ():
-        with suppress(FileNotFoundError):  # another call removed it
-            segment = Segment(stem)
-            try:
-                found.update(url for url in segment.urls() if url_token(url) in tokens)
-            finally:
-                segment.close()
+        with suppress(FileNotFoundError), closing(Segment(stem)) as segment:  # missing: another call removed it
+            found.update(url for url in segment.urls() if url_token(url) in tokens)
     return found
 
 
@@ -107,18 +100,15 @@ def _remove_in(results: Path, folder: Path, wanted: set[str], hashes: np.ndarray
 
 def _is_own(results: Path, stem: Path) -> bool:
     """Whether a segment has the name of one, and none of its files is a link."""
-    files = [with_suffix(stem, suffix) for suffix in (LINES, BYTES, INDEX)]
-    return may_delete(results, files[0]) and not any(file.is_symlink() for file in files)
+    linked_files = any(with_suffix(stem, suffix).is_symlink() for suffix in (LINES, BYTES, INDEX))
+    return may_delete(results, with_suffix(stem, LINES)) and not linked_files
 
 
 def _count(stem: Path, wanted: set[str], hits: list[tuple[int, int, bool]]) -> tuple[int, bool]:
     """Lines with a wanted URL, and whether a line that the index lists under such a URL's hash is unreadable."""
-    segment = Segment(stem)
-    try:
+    with closing(Segment(stem)) as segment:
         found = sum(record.url in wanted for record, _, _ in segment.records())
         return found, any(segment.record(at, size) is None for at, size, _ in hits)
-    finally:
-        segment.close()
 
 
 def _rewrite(results: Path, stem: Path, wanted: set[str]) -> None:
@@ -127,16 +117,12 @@ def _rewrite(results: Path, stem: Path, wanted: set[str]) -> None:
     Unreadable records are dropped.
     """
     hidden = stem.with_name(f".{uuid.uuid4().hex}")  # hidden from other processes until it is complete
-    old = Segment(stem)
-    try:
-        with Journal(hidden) as new:
-            for record, _, _ in old.records():
-                data = old.data(record) if record.size else b""
-                if record.url not in wanted and data is not None:
-                    new.add(replace(record, offset=0), data)
-            new.seal(ended=_ended(stem))
-    finally:
-        old.close()
+    with closing(Segment(stem)) as old, Journal(hidden) as new:
+        for record, _, _ in old.records():
+            data = old.data(record) if record.size else b""
+            if record.url not in wanted and data is not None:
+                new.add(replace(record, offset=0), data)
+        new.seal(ended=_ended(stem))
     final = stem.with_name(f"{stem.name.partition('+')[0]}+{hidden.name[1:9]}")
     # The lines make it a segment, so they are renamed last; once the new segment is on disk, the old one is removed.
     for suffixes in ((INDEX, BYTES), (LINES,)):
