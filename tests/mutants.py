@@ -35,7 +35,7 @@ CODE = (
     "evaluation/saliency/scores.py",
     "evaluation/contrasts",
 )
-SLOW = ("workflow", "slurm", "browser", "bench", "extending", "fuzz", "recovery")  # not run for a mutant
+SLOW = ("workflow", "slurm", "browser", "bench", "extending", "fuzz")  # not run for a mutant
 MOST, LONGEST = 6, 180  # test files of a mutant, and their seconds
 IGNORED = ("PipelineError", "SettingError", "log", "progress", "Field", "quantity", "Facts", "TypeVar", "NamedTuple")
 

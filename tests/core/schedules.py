@@ -29,10 +29,10 @@ from tests.core.other_users import ALICE, BOB, become, shared_results
 from tests.workflow.command_schedules import snakemake_schedule
 from workflow_scripts.audit import accept
 from workflow_scripts.audit.audit import audit
+from workflow_scripts.commands.recover import recover
 from workflow_scripts.core import code_equivalence
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.provenance.lineage import load, recipe_of
-from workflow_scripts.recovery.recover import recover
 from workflow_scripts.removal import deletion, removal
 from workflow_scripts.removal.gc import DAY, collect, plan
 

@@ -14,9 +14,9 @@ import pytest
 
 from tests.acquisition.fault_server import serving
 from tests.removal.test_removal import IMAGES, make
+from workflow_scripts.commands.recover import unlock
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.recovery.recover import unlock
 from workflow_scripts.removal.deletion import delete, may_delete
 from workflow_scripts.removal.gc import collect, plan
 from workflow_scripts.removal.removal import remove_listed

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.workflow.checkout import NOBODY, Checkout, give_to_user
+from workflow_scripts.commands.recover import living
 from workflow_scripts.pretraining.training.checkpoint import step_reached
-from workflow_scripts.recovery.recover import living
 
 HERE = Path(__file__).resolve().parent
 LAB = Path(os.environ.get("SLURM_LAB", "/var/tmp/faithful-pairs-slurm"))

@@ -6,6 +6,7 @@ reads it.
 """
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +39,6 @@ def manifest_hash(path: Path) -> str:
         OSError: it can't be read.
     """
     return hashlib.sha256(read_bytes(path)).hexdigest()
-
-
-def manifest_names(manifest: Path, suffix: str) -> str | None:
-    """The sha256 that a manifest records of its file with ``suffix``; None if it names none, is missing or damaged.
-
-    Raises:
-        OSError: it can't be read.
-    """
-    loaded = load_manifest(manifest)
-    return loaded.content["files"].get(suffix, {}).get("sha256") if loaded.fault is None else None
 
 
 def repair_advice(manifest_path: Path) -> str:
@@ -130,21 +121,14 @@ class Artifact:
 
     def _link_again(self, path: Path, suffix: str) -> None:
         loaded = load_recipe(self.manifest_path.with_name(self.name + RUN))
-        key, recorded = loaded.content.get("key"), self.manifest["files"][suffix]
-        reason = "its record names no entry of the cache"
-        if loaded.fault is None and key:  # the texts of a damaged record must not become paths
-            entry = cache_entry(results_root(self.manifest_path), self.manifest["stage"], key)
-            copy = stored(entry, suffix)
-            reason = "neither in the results nor in the cache"
-            try:
+        recorded = self.manifest["files"][suffix]
+        if loaded.fault is None and "key" in loaded.content:  # the texts of a damaged record must not become paths
+            entry = cache_entry(results_root(self.manifest_path), self.manifest["stage"], loaded.content["key"])
+            with suppress(FileNotFoundError, Unfit):
                 check_inside(entry)
-                if copy.is_file() and file_hash(copy) != recorded["sha256"]:
-                    reason = f"its cached copy {copy} is damaged"
-                elif place(entry, self.manifest_path.with_name(self.name), {"files": {suffix: recorded}}):
+                if file_hash(stored(entry, suffix)) == recorded["sha256"] and place(
+                    entry, self.manifest_path.with_name(self.name), {"files": {suffix: recorded}}
+                ):
                     return
-            except FileNotFoundError:
-                pass
-            except Unfit as error:
-                reason = f"its cache entry {entry} is damaged: {error}"
         advice = f"recompute it with: snakemake --force {self.manifest_path}"
-        raise PipelineError("missing data file", path, reason, advice)
+        raise PipelineError("missing data file", path, "not in the results, nor intact in the cache", advice)

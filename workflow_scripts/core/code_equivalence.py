@@ -8,7 +8,6 @@ edit does.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.errors import PipelineError
@@ -46,13 +45,8 @@ def acceptances_file(results: Path) -> Path:
     return results / ".accepted.json"
 
 
-def in_force(stage: str, results: Path) -> dict[str, str] | None:
-    """The acceptance by which the current code of a stage counts as earlier code, or None."""
-    return among(accepted(results), stage)
-
-
-def among(entries: Iterable[dict[str, str]], stage: str) -> dict[str, str] | None:
-    """The one of these acceptances that applies to the current code of a stage, or None."""
+def in_force(entries: Iterable[dict[str, str]], stage: str) -> dict[str, str] | None:
+    """The one of these acceptances by which the current code of a stage counts as earlier code, or None."""
     today = code_digest(stage)
     return next((one for one in entries if (one["stage"], one["code"]) == (stage, today)), None)
 
@@ -64,11 +58,5 @@ def counted_code(stage: str, results: Path) -> str:
 
 def counted(entries: Iterable[dict[str, str]], stage: str) -> str:
     """The same as :func:`counted_code`, given the acceptances."""
-    entry = among(entries, stage)
+    entry = in_force(entries, stage)
     return code_digest(stage) if entry is None else entry["counts_as"]
-
-
-def accepted_part(stage: str, results: Path) -> dict[str, Any]:
-    """Entry ``accepted`` of a run record: both digests, reason and time; empty when no acceptance applies."""
-    entry = in_force(stage, results)
-    return {} if entry is None else {"accepted": entry}

@@ -143,10 +143,8 @@ def _check(path: Path, known: _Verified) -> None:
     if stamp == known.stamp and known.reliable:
         return
     if (stamp.size, stamp.mtime) != (known.stamp.size, known.stamp.mtime):
-        value = f"{stamp.size} bytes written at {_time(stamp.mtime)}, {known.stamp.size} at {_time(known.stamp.mtime)}"
-        raise PipelineError(
-            "input changed during use", path, f"{value} when it was verified", "run the same command again"
-        )
+        value = f"it was written again after it was verified ({stamp.size} bytes, then {known.stamp.size})"
+        raise PipelineError("input changed during use", path, value, "run the same command again")
     _verified[path] = _hashed(path, known.sha256, known.advice)
 
 
@@ -158,7 +156,3 @@ def _stamp(path: Path, advice: str) -> Stamp:
     if not stat.S_ISREG(status.st_mode):
         raise PipelineError("input is not a regular file", path, stat.filemode(status.st_mode), advice)
     return stamp_of(status)
-
-
-def _time(ns: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ns // 10**9)) + f".{ns % 10**9:09d}"

@@ -88,9 +88,7 @@ class TarImages:
             value = f"{len(data)} of {size} bytes at offset {offset} (row {row})"
             raise PipelineError("truncated shard", self.tars[which], value, self._advice(which))
         if (found := hashlib.sha256(data).digest()[:HALF]) != recorded:
-            value = (
-                f"row {row}, offset {offset}: sha256 begins with {found.hex()} instead of the recorded {recorded.hex()}"
-            )
+            value = f"row {row}, offset {offset}: sha256 begins with {found.hex()}, but {recorded.hex()} is recorded"
             raise PipelineError("damaged image", self.tars[which], value, self._advice(which))
         return data
 
@@ -148,13 +146,8 @@ def manifest_of(file: Path) -> Path:
 
 def hash_column(column: pa.ChunkedArray) -> np.ndarray:
     """(n, 16) uint8: the first half of each hex sha256, zeros for nulls; 128 bits still can't be forged."""
-    rows, at = np.zeros((len(column), HALF), np.uint8), 0
-    for chunk in column.chunks:
-        hexadecimal = pc.fill_null(pc.utf8_slice_codeunits(chunk, 0, 2 * HALF), "0" * 2 * HALF)
-        text = "".join(hexadecimal.to_pylist())
-        rows[at : at + len(chunk)] = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, HALF)
-        at += len(chunk)
-    return rows
+    texts = pc.fill_null(pc.utf8_slice_codeunits(column, 0, 2 * HALF), "0" * 2 * HALF)
+    return np.frombuffer(bytes.fromhex("".join(texts.to_pylist())), np.uint8).reshape(-1, HALF)
 
 
 def shard_images(shard: Artifact, columns: Sequence[str]) -> tuple[TarImages, pa.Table, int]:
@@ -215,9 +208,8 @@ def images_in_shards(index: Artifact, rows: pa.Table, hashes: np.ndarray) -> Tar
         found = shard.manifest["files"][suffix]
         if found != recorded[name]:
             value = f"sha256 is {found['sha256']}, but {recorded[name]['sha256']} was indexed"
-            raise PipelineError(
-                "shard changed since it was indexed", tars[-1], value, f"run snakemake {index.manifest_path}"
-            )
+            advice = f"run snakemake {index.manifest_path}"
+            raise PipelineError("shard changed since it was indexed", tars[-1], value, advice)
     return TarImages(tars, which, rows["offset"].to_numpy(), rows["size"].to_numpy(), hashes)
 
 

@@ -55,10 +55,8 @@ def resolve_source(name: str, wanted: str, made: Artifact | None, results: Path)
         now = _recorded_content(name, path, made, results)
         if _written(now) != written or _hash_of(now) != content:
             others = (one for one, then, today in zip(now, written, _written(now), strict=False) if then != today)
-            value = "modified after it was verified"
-            raise PipelineError(
-                f"source {name} changed during use", path / next(others, ""), value, "run the same command again"
-            )
+            value, advice = "modified after it was verified", "run the same command again"
+            raise PipelineError(f"source {name} changed during use", path / next(others, ""), value, advice)
 
     watch(check)
     return path
@@ -150,8 +148,12 @@ def _scan(path: Path, results: Path) -> Content:
     """Every file of a source; see :func:`listing`."""
     if not path.exists():
         raise PipelineError("missing source", path, "no such file or folder", "correct the path in the config")
-    memory, now = _memory(path, results), time.time_ns()
-    known = _remembered(memory)
+    name, now = hashlib.sha256(os.fsencode(path.resolve())).hexdigest(), time.time_ns()
+    memory = results / REMEMBERED / f"{name}.json"
+    try:
+        known = read_note(memory, "delete it").get("files", {})
+    except PipelineError:  # damaged: everything is hashed
+        known = {}
     found: Content = {}
     kept = {}
     for relative, file in files_of(path):
@@ -168,22 +170,9 @@ def _scan(path: Path, results: Path) -> Content:
     return found
 
 
-def _remembered(memory: Path) -> dict[str, Any]:
-    try:
-        known = read_note(memory, "delete it").get("files")
-    except PipelineError:  # damaged: everything is hashed
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
 def content_hash(path: Path, results: Path) -> str:
     """One sha256 over a source's content: file names and bytes, not times."""
     return digest(listing(path, results))
-
-
-def _memory(path: Path, results: Path) -> Path:
-    name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
-    return results / REMEMBERED / f"{name}.json"
 
 
 def files_of(path: Path) -> list[tuple[str, Path]]:

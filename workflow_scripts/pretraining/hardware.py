@@ -8,7 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from workflow_scripts.core.runtime.precision import Precision
 from workflow_scripts.core.settings import Settings
 
-TRAINING = Precision(products="`precision`; float32 convolutions TF32, losses float32", training=True)
+TRAINING = Precision(training=True)
 
 
 class StageIn(Settings):

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.runtime.precision import THREE, Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import quantity
 from workflow_scripts.models.text_norms import MatchedText
@@ -144,7 +143,6 @@ STAGE = Stage(
     artifact="{arm}",
     packages=("torch", "transformers", "py3langid", "scipy", "matplotlib"),
     on_device=True,
-    precision=Precision(products=THREE),
 )
 
 FACTS = Facts(

@@ -12,7 +12,6 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from workflow_scripts.core.registry import OneOf, listed
-from workflow_scripts.core.runtime.precision import THREE, Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.embeddings.facts import IMAGES
@@ -82,7 +81,6 @@ STAGE = Stage(
     artifact="{encoder}",
     packages=PACKAGES,
     on_device=True,
-    precision=Precision(products=THREE),
 )
 
 FACTS = replace(

@@ -3,7 +3,6 @@
 from pydantic import Field
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.runtime.precision import DOUBLE
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import quantity
 from workflow_scripts.evaluation.interval_settings import Bootstrap
@@ -48,7 +47,6 @@ STAGE = Stage(
     artifact="{run}.{step}.{dataset}",
     packages=("numpy", "scipy", "pyarrow"),
     on_device=True,
-    precision=DOUBLE,
 )
 
 FACTS = Facts(

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.runtime.precision import DOUBLE
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import quantity
 from workflow_scripts.evaluation.interval_settings import Bootstrap
@@ -103,7 +102,6 @@ STAGE = Stage(
     artifact="{run}.{step}.{dataset}",
     packages=("numpy", "scipy", "pyarrow"),
     on_device=True,
-    precision=DOUBLE,
 )
 
 FACTS = Facts(

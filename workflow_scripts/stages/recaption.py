@@ -6,7 +6,6 @@ from pydantic import PositiveInt
 
 from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, File, Resources, Tolerance
-from workflow_scripts.core.runtime.precision import Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import quantity
 from workflow_scripts.models.text_norms import MatchedText
@@ -62,7 +61,6 @@ STAGE = Stage(
     artifact="{shard}",
     packages=("torch", "transformers", "torchvision", "pillow", "simplejpeg"),
     on_device=True,
-    precision=Precision(weights="bf16, of the matcher float32", products="bf16, of the matcher three bf16"),
     numbered=True,
 )
 

@@ -14,7 +14,6 @@ from workflow_scripts.core.declaration.facts import DECODING_MS, Cost, Facts, Fi
 from workflow_scripts.core.declaration.kind_settings import settings_of, settings_of_others, with_kinds
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.registry import OneOf, discover, listed
-from workflow_scripts.core.runtime.precision import THREE, Precision
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.models.judge import Judge, Scorer
@@ -147,7 +146,6 @@ STAGE = Stage(
     artifact="{arm}.{judge}.{block}",
     packages=("torch", "transformers", "sentence-transformers", "torchvision", "pillow", "simplejpeg", "scikit-learn"),
     on_device=True,
-    precision=Precision(products=THREE),
 )
 
 FACTS = Facts(

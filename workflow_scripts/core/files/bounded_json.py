@@ -8,6 +8,7 @@ hashed and written again: valid Unicode, finite numbers, unique keys.
 import json
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,9 @@ def read_object(path: Path) -> dict[str, Any]:
 
 def read_object_or_none(path: Path) -> dict[str, Any] | None:
     """The JSON object in a file; None when the file is missing, unreadable or has no valid one."""
-    try:
+    with suppress(OSError, Unfit):
         return read_object(path)
-    except (OSError, Unfit):
-        return None
+    return None
 
 
 def read_value(path: Path, largest: int = LARGEST) -> Any:

@@ -26,12 +26,9 @@ def record_copy(study: Path, copy: Path, keys: Iterable[str]) -> None:
     """Record that ``copy`` shows the images of ``keys``; call it before the file is written, so that none is missed."""
     rows = [(ascii(str(copy.absolute()))[1:-1], key) for key in sorted(set(keys))]
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(rows)
-    folder = study / COPIES
-    make_folders(folder)
-    write_durable(folder / f"{digest(rows)[:16]}.csv", out.getvalue().encode())
+    csv.writer(out, lineterminator="\n").writerows([COLUMNS, *rows])
+    make_folders(study / COPIES)
+    write_durable(study / COPIES / f"{digest(rows)[:16]}.csv", out.getvalue().encode())
 
 
 class NetworkRecord(NamedTuple):

@@ -47,11 +47,7 @@ def batches(
         _check_sizes(file.metadata, [name for name, kind in kinds.items() if _holds_text(kind)])
         schema = pa.schema(list(kinds.items()))
         for batch in file.iter_batches(batch_size=rows, columns=list(kinds), use_threads=False):
-            columns = (batch[name] for name in kinds)
-            cast = [
-                one if one.type == kind else one.cast(kind) for one, kind in zip(columns, schema.types, strict=True)
-            ]
-            yield pa.RecordBatch.from_arrays(cast, schema=schema)
+            yield batch.select(schema.names).cast(schema)
 
 
 def csv_schema(path: Path, kinds: Mapping[str, pa.DataType] | None = None) -> pa.Schema:

@@ -1,6 +1,7 @@
 """Small JSON files beside the studies. Each contains a digest of itself, so that damage is detected."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,9 @@ def is_intact(content: Mapping[str, Any]) -> bool:
 
 def write_note(path: Path, content: Mapping[str, Any]) -> None:
     """Write ``content`` and its digest durably; a file that already holds them is not rewritten."""
-    data = pretty(sealed(content))
-    try:
+    data, same = pretty(sealed(content)), False
+    with suppress(OSError):
         same = path.is_file() and path.read_bytes() == data
-    except OSError:
-        same = False
     if same:
         sync_parents([path])  # its writer may have been killed before its own sync
     else:
@@ -55,8 +54,6 @@ def read_note(path: Path, advice: str, largest: int = LARGEST) -> dict[str, Any]
         return {}
     except (Unfit, OSError) as error:
         raise PipelineError("damaged note", path, error, advice) from None
-    if "self" not in content:
-        raise PipelineError("damaged note", path, "it has no digest, like notes of version 0.1", advice)
     if not is_intact(content) or data != pretty(content):
         raise PipelineError("damaged note", path, "its content does not match its digest", advice)
     return unsealed(content)

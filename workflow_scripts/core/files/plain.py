@@ -43,10 +43,9 @@ def check_inside(folder: Path) -> None:
         OSError: there is no such folder, or it can't be read.
     """
     _check_kind(folder, folder)
-    for inner, *both in os.walk(folder, onerror=_unreadable):
-        for names in both:
-            for name in names:
-                _check_kind(Path(inner, name), folder)
+    for inner, folders, names in os.walk(folder, onerror=_unreadable):
+        for name in folders + names:
+            _check_kind(Path(inner, name), folder)
 
 
 def _check_kind(path: Path, folder: Path) -> None:

@@ -29,23 +29,31 @@ def write_parts(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> int
     Row groups, and so the bytes, do not depend on how the rows are divided into parts. A part and a row group are in
     memory; texts of a part may be ``large_string``, where the schema says ``string``.
     """
-    rows, waiting = 0, schema.empty_table()
-    with pq.ParquetWriter(path, schema, compression="zstd", write_statistics=True, version="2.6") as writer:
-        for part in chain(parts, [None]):
-            at = 0
-            while part is not None and at < len(part):
-                piece = part.slice(at, ROW_GROUP - len(waiting)).cast(schema)
-                waiting, at = pa.concat_tables([waiting, piece]), at + len(piece)
-                if len(waiting) == ROW_GROUP:
-                    writer.write_table(waiting.combine_chunks(), row_group_size=ROW_GROUP)
-                    waiting = schema.empty_table()
-            rows += 0 if part is None else len(part)
-        if len(waiting):
-            writer.write_table(waiting.combine_chunks(), row_group_size=ROW_GROUP)
-    return rows
+    rows = _Rows(schema, parts)
+    with TableWriter(path, schema) as writer:
+        while len(group := rows.read(ROW_GROUP)):
+            writer.write(group.combine_chunks())
+    return writer.rows
 
 
-class RowReader:
+class _Rows:
+    """The rows of tables in order, any number of them at a time."""
+
+    def __init__(self, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+        self._schema, self._tables, self._waiting = schema, iter(tables), schema.empty_table()
+
+    def read(self, rows: int) -> pa.Table:
+        """The next rows; fewer at the end."""
+        parts, have = [self._waiting], len(self._waiting)
+        while have < rows and (table := next(self._tables, None)) is not None:
+            parts.append(table.cast(self._schema))
+            have += len(table)
+        whole = pa.concat_tables(parts)
+        self._waiting = whole.slice(rows)
+        return whole.slice(0, rows)
+
+
+class RowReader(_Rows):
     """Reads the rows of parquet files in order, any number of them at a time.
 
     Args:
@@ -54,27 +62,15 @@ class RowReader:
     """
 
     def __init__(self, paths: Sequence[Path], columns: Sequence[str] | None = None) -> None:
-        self._columns = None if columns is None else list(columns)
         schema = pq.read_schema(paths[0])
-        names = schema.names if self._columns is None else self._columns
-        self._schema = pa.schema([schema.field(name) for name in names]).remove_metadata()
-        self._batches = chain.from_iterable(self._read(path) for path in paths)
-        self._waiting: pa.Table = self._schema.empty_table()
+        schema = pa.schema([schema.field(name) for name in columns or schema.names])
+        super().__init__(schema, chain.from_iterable(_batches(path, schema.names) for path in paths))
 
-    def _read(self, path: Path) -> Iterator[pa.RecordBatch]:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(ROW_GROUP, columns=self._columns):
-                yield batch.select(self._schema.names)
 
-    def read(self, rows: int) -> pa.Table:
-        """The next rows; fewer at the end."""
-        parts, have = [self._waiting], len(self._waiting)
-        while have < rows and (batch := next(self._batches, None)) is not None:
-            parts.append(pa.Table.from_batches([batch]).cast(self._schema))
-            have += len(batch)
-        whole = pa.concat_tables(parts)
-        self._waiting = whole.slice(rows)
-        return whole.slice(0, rows)
+def _batches(path: Path, columns: list[str]) -> Iterator[pa.Table]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(ROW_GROUP, columns=columns):
+            yield pa.Table.from_batches([batch]).select(columns)
 
 
 class TableWriter(pq.ParquetWriter):  # type: ignore[misc] # pyarrow has no types

@@ -24,8 +24,7 @@ BROKEN = (
     MemoryError,
     OverflowError,
     ValueError,
-    KeyError,
-    IndexError,
+    LookupError,
     RecursionError,  # headers that tarfile does not check
 )
 """Exceptions that reading a damaged or hostile tar raises."""

@@ -47,7 +47,7 @@ def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
         "packages": found,
         "package_records": package_records(found),
         "cpu_model": cpu_model(),
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "cpus": len(os.sched_getaffinity(0)),
         **cards(device),
         "determinism": determinism(),
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
@@ -66,14 +66,11 @@ def _loaded() -> set[str]:
 
 def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str | None:
     """The processor's name as Linux reports it."""
-    try:
-        text = info.read_text(errors="replace")
-    except OSError:
-        return None
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() == "model name" and value.strip():
-            return value.strip()
+    with suppress(OSError):
+        for line in info.read_text(errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name" and value.strip():
+                return value.strip()
     return None
 
 
@@ -115,13 +112,6 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def peak_memory() -> int:
-    """Peak resident memory of this process or of one of its children so far, in bytes."""
-    scale = 1 if sys.platform == "darwin" else 1024
-    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return max(resource.getrusage(one).ru_maxrss for one in who) * scale
-
-
 class Clock:
     """Start, end, duration and CPU time of a computation."""
 
@@ -129,12 +119,15 @@ class Clock:
         self.start, self._monotonic = now(), time.monotonic()
 
     def read(self) -> dict[str, Any]:
-        """``start`` and ``end`` in UTC, ``seconds`` of wall time, ``cpu_seconds`` with children, ``peak_bytes``."""
+        """``start`` and ``end`` in UTC, ``seconds`` of wall time, ``cpu_seconds`` with children, and ``peak_bytes``.
+
+        The last is the peak resident memory of this process or of one of its children so far.
+        """
         usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return {
             "start": self.start,
             "end": now(),
             "seconds": round(time.monotonic() - self._monotonic, 3),
             "cpu_seconds": round(sum(one.ru_utime + one.ru_stime for one in usage), 3),
-            "peak_bytes": peak_memory(),
+            "peak_bytes": max(one.ru_maxrss for one in usage) * 1024,
         }

@@ -55,8 +55,8 @@ class Usage:
             found["memory_peak_bytes"] = self._memory
         if self._top in self._read:
             # A process that ended and was waited for counts in the figure of the one that waited.
-            alive = sum(read for pid, read in self._read.items() if pid == self._top or self._is_there(pid))
-            found["read_bytes"] = max(0, alive - self._before)
+            alive = [self._read[pid] for pid in self._read if pid == self._top or (self._proc / str(pid)).exists()]
+            found["read_bytes"] = max(0, sum(alive) - self._before)
         return found
 
     def _tree(self, pid: int) -> Iterator[int]:
@@ -65,9 +65,6 @@ class Usage:
             with suppress(OSError):
                 for child in task.read_text().split():
                     yield from self._tree(int(child))
-
-    def _is_there(self, pid: int) -> bool:
-        return (self._proc / str(pid)).exists()
 
     def _memory_of(self, pid: int) -> int:
         """The process's part of what it maps, in bytes; of an old kernel, all that it maps. 0 if it is gone."""
@@ -131,22 +128,14 @@ class _Current:
 
 def gpu_peak() -> int | None:
     """Bytes that torch had allocated at most on one GPU in this process; None if it used none."""
-    cuda = _cuda()
-    if cuda is None or not cuda.is_initialized():
-        return None
-    return max(int(cuda.max_memory_allocated(card)) for card in range(cuda.device_count()))
+    cuda = _used_cuda()
+    return None if cuda is None else max(int(cuda.max_memory_allocated(card)) for card in range(cuda.device_count()))
 
 
-def _restart_gpu_peak() -> None:
-    cuda = _cuda()
-    if cuda is not None and cuda.is_initialized():  # by an earlier job of this process
-        for card in range(cuda.device_count()):
-            cuda.reset_peak_memory_stats(card)
-
-
-def _cuda() -> Any:
-    """torch.cuda, or None if torch is not imported, or not completely yet: another thread may be importing it."""
-    return getattr(sys.modules.get("torch"), "cuda", None)
+def _used_cuda() -> Any:
+    """torch.cuda if this process uses it, else None; another thread may not have imported all of torch yet."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    return cuda if cuda is not None and cuda.is_initialized() else None
 
 
 def current() -> Meter:
@@ -175,7 +164,9 @@ def measuring(work: Path, process: str = "job", tree: bool = True) -> Iterator[N
     path, before = work / f"figures-{process}.json", _Current.meter
     earlier = known(read_object_or_none(path))
     meter = _Current.meter = Meter()
-    _restart_gpu_peak()
+    if cuda := _used_cuda():  # by an earlier job of this process
+        for card in range(cuda.device_count()):
+            cuda.reset_peak_memory_stats(card)
     meter.usage = Usage() if tree else None
     ended = threading.Event()
 

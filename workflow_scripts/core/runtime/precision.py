@@ -1,4 +1,4 @@
-"""Precision of floating-point numbers on a GPU: declared by each stage, and set here alone.
+"""Precision of floating-point numbers on a GPU, which is set here alone.
 
 On a CPU all numbers are float32 or float64, whatever is declared. ``docs/decisions.md`` has the reasons.
 """
@@ -29,28 +29,19 @@ ALGORITHMS = "torch_deterministic_algorithms"
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
-    """Types of a stage's numbers on a GPU, as docs/decisions.md lists them; the last two attributes set switches.
+    """How a stage's switches are set; ``docs/decisions.md`` lists the types of its numbers.
 
     Attributes:
-        weights: of networks, or the type of what is compared.
-        products: of matrices and convolutions.
-        sums: of products.
         training: float32 convolutions may be TF32, and the first steps measure which algorithms are the fastest; on a
             CPU, only deterministic algorithms are used.
         torch: whether PyTorch computes.
     """
 
-    weights: str = "float32"
-    products: str = "float32"
-    sums: str = "float32"
     training: bool = False
     torch: bool = True
 
 
-THREE = "float32; of matchers and towers three bf16"
-"""Products of stages with image encoders of transformers: see :mod:`workflow_scripts.models.networks.split_linear`."""
 EXACT = Precision()
-DOUBLE = Precision(weights="float64", products="float64", sums="float64")
 
 
 def switches(precision: Precision, device: str) -> dict[str, bool]:

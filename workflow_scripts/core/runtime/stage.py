@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import discard, key_lock, lookup, results_root, try_key_lock
-from workflow_scripts.core.code_equivalence import accepted_part, counted_code
+from workflow_scripts.core.code_equivalence import accepted, counted, in_force
 from workflow_scripts.core.digest import check_data_files, code_parts
 from workflow_scripts.core.errors import BUG, PipelineError, one_line
 from workflow_scripts.core.files.bounded_json import Unfit
@@ -341,7 +341,7 @@ def _opened_others(job: Job[S], others: list[argparse.Namespace], stack: ExitSta
     for args in others:
         try:
             other = Job(job.stage, job.settings, args)
-            if stack.enter_context(_opened(other, _artifact(args), extra=True)):
+            if stack.enter_context(_opened(other, _artifact(args))):
                 yield other
         except PipelineError as error:
             _leave_to_its_own(_artifact(args), error)
@@ -356,7 +356,7 @@ def _make_next(first: Job[S], args: argparse.Namespace) -> bool:
     job, artifact = Job(first.stage, first.settings, args), _artifact(args)
     _check_shared_inputs(job, first)
     job.kept = first.kept
-    with _opened(job, artifact, extra=True, published=True) as computes:
+    with _opened(job, artifact, published=True) as computes:
         if computes:
             log.info("%s%s", WORK_LINE, job.work)
             _run_measured(job)
@@ -407,10 +407,8 @@ def _check_shared_inputs(job: Job[S], first: Job[S]) -> None:
     for name in job.input_names:
         for artifact, earlier in zip(job.inputs(name), first.inputs(name), strict=False):
             if artifact.manifest_path == earlier.manifest_path and artifact.hash != earlier.hash:
-                advice = "no action needed; the artifact's own job reads the new one"
-                raise PipelineError(
-                    "input changed during use", artifact.manifest_path, "replaced by another job", advice
-                )
+                value, advice = "replaced by another job", "no action needed; the artifact's own job reads the new one"
+                raise PipelineError("input changed during use", artifact.manifest_path, value, advice)
 
 
 def _leave_to_its_own(artifact: Path, error: Exception) -> None:
@@ -419,18 +417,15 @@ def _leave_to_its_own(artifact: Path, error: Exception) -> None:
 
 
 @contextmanager
-def _opened(
-    job: Job[S], artifact: Path, held: ExitStack | None = None, *, extra: bool = False, published: bool = False
-) -> Iterator[bool]:
+def _opened(job: Job[S], artifact: Path, held: ExitStack | None = None, published: bool = False) -> Iterator[bool]:
     """Whether the block has to compute the job's artifact, which is kept and published when the block ends.
 
     Args:
-        held: keeps the GPUs that the process takes.
-        extra: the job is not this process's own: it is left to a process that is computing it, takes no GPUs, and is
-            not published.
+        held: keeps the GPUs that the process takes. None: the job is not this process's own. It is left to a process
+            that is computing it, takes no GPUs, and is not published.
         published: publish what was computed, even if the job is not this process's own.
     """
-    stage, clock = job.stage, Clock()
+    stage, clock, extra = job.stage, Clock(), held is None
     job.staging = Staging(artifact)
     recipe = _recipe_of(job)
     entry = cache_entry(job.results, stage.name, recipe["key"])
@@ -482,7 +477,8 @@ def _opened(
 def _recipe_of(job: Job[S]) -> dict[str, Any]:
     """The key, and everything that it was computed from: the first part of the run record."""
     stage = job.stage
-    code, inputs = counted_code(stage.name, job.results), job.source_hashes()
+    entries = accepted(job.results)
+    code, entry, inputs = counted(entries, stage.name), in_force(entries, stage.name), job.source_hashes()
     settings = job.settings.model_dump(mode="json")
     in_key = stage.in_key(settings)
     env = environment(job.device, job.threads, stage.packages)
@@ -497,7 +493,7 @@ def _recipe_of(job: Job[S]) -> dict[str, Any]:
         "unit": job.unit,
         "key": key,
         "code": code,
-        **accepted_part(stage.name, job.results),
+        **({} if entry is None else {"accepted": entry}),
         "settings": settings,
         "not_in_key": sorted(settings.keys() - in_key.keys()),
         "inputs": inputs,

@@ -19,7 +19,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.names import STAGED_IN
 from workflow_scripts.core.files.notes import read_note, write_note
 from workflow_scripts.core.shards import Encoded, TarImages, manifest_of
-from workflow_scripts.core.stage_in.store import LocalError, LocalStore, NoRoom, Unlike, Wanted
+from workflow_scripts.core.stage_in.store import LocalError, LocalStore, NotCopied, Wanted
 
 log = logging.getLogger(__name__)
 OF_PROCESS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # these say nothing about the file
@@ -145,10 +145,8 @@ def _copies(images: TarImages, store: LocalStore, report: Report) -> dict[int, P
         try:
             found[number], made = store.get(one)
             report.copied += one.bytes * made
-        except NoRoom:
-            report.on_shared["no_room"] += 1
-        except Unlike:  # whoever reads a damaged image of it reports that
-            report.on_shared["damaged"] += 1
+        except NotCopied as error:  # whoever reads a damaged image reports that
+            report.on_shared[str(error)] += 1
         except LocalError as error:
             log.warning("%s; reading %s instead of a copy", error, one.path)
             report.on_shared["local_disk"] += 1

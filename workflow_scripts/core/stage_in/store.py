@@ -17,14 +17,14 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from workflow_scripts.core.artifact import manifest_names
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
 from workflow_scripts.core.files.durable import sync_descriptor
 from workflow_scripts.core.files.patience import patiently
+from workflow_scripts.core.record import load_manifest
 
 PART, ORIGIN = ".part", ".origin"
 BLOCK = 1 << 24  # bytes
@@ -56,8 +56,12 @@ class Wanted:
     bytes: int
 
 
-class Unlike(Exception):
-    """The original does not have the bytes that its manifest records."""
+class NotCopied(Exception):
+    """There is no copy, for a reason of the original or of the folder's limits; ``str()`` is one of these.
+
+    - ``damaged``: the original does not have the bytes that its manifest records.
+    - ``no_room``: the copy would exceed the limit, or leave too little free space, whatever is removed.
+    """
 
 
 class LocalError(Exception):
@@ -90,7 +94,7 @@ def copy(wanted: Wanted, target: Path, stop: Callable[[], None]) -> None:
         stop: called before each block; raises to end the copy.
 
     Raises:
-        Unlike: the original has other bytes.
+        NotCopied: the original has other bytes.
         LocalError: a write failed.
         OSError: a read failed.
     """
@@ -103,14 +107,14 @@ def copy(wanted: Wanted, target: Path, stop: Callable[[], None]) -> None:
             file = open(part, "wb")  # noqa: SIM115 - closed below; errors of reads must not count as its own
         try:
             digest, at = hashlib.sha256(), 0
-            for block in _blocks(wanted):
+            while block := patiently(partial(_block, wanted.path, at), wanted.path):
                 stop()
                 digest.update(block)
                 at += len(block)
                 with on_local_disk():
                     file.write(block)
             if (at, digest.hexdigest()) != (wanted.bytes, wanted.sha256):
-                raise Unlike(f"{at} bytes with sha256 {digest.hexdigest()}")
+                raise NotCopied("damaged")
             with on_local_disk():
                 file.flush()
                 sync_descriptor(file.fileno(), part)
@@ -125,32 +129,13 @@ def copy(wanted: Wanted, target: Path, stop: Callable[[], None]) -> None:
         raise
 
 
-def _blocks(wanted: Wanted) -> Iterator[bytes]:
-    """The file's bytes, in order; it is opened again after an error that may pass."""
-    opened: list[int] = []
-
-    def read(at: int) -> bytes:
-        if not opened:
-            opened.append(os.open(wanted.path, os.O_RDONLY))
-            os.posix_fadvise(opened[0], 0, 0, os.POSIX_FADV_SEQUENTIAL)
-        try:
-            return os.pread(opened[0], BLOCK, at)
-        except OSError:
-            os.close(opened.pop())
-            raise
-
+def _block(path: Path, at: int) -> bytes:
+    """A block of a file, which is opened anew, since a stale handle stays stale."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        at = 0
-        while block := patiently(partial(read, at), wanted.path):
-            yield block
-            at += len(block)
+        return os.pread(descriptor, BLOCK, at)
     finally:
-        for descriptor in opened:
-            os.close(descriptor)
-
-
-class NoRoom(Exception):
-    """The copy would exceed the limit, or leave too little free space, whatever is removed."""
+        os.close(descriptor)
 
 
 @dataclass
@@ -166,9 +151,7 @@ class LocalStore:
     folder: Path
     most: int
     stop: Callable[[], None] = lambda: None
-
-    def __post_init__(self) -> None:
-        self._held: dict[Path, int] = {}
+    _held: dict[Path, int] = field(default_factory=dict, init=False)  # copies and their open files
 
     def open(self) -> tuple[int, int]:
         """Create the folder, and remove what killed processes left and copies whose original was replaced or removed.
@@ -185,10 +168,10 @@ class LocalStore:
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
                 raise PermissionError(f"{self.folder} is not a folder that this user alone can write to")
             with self._alone():
-                for left in self._named(_PART_NAME.fullmatch):
+                for left in self._named(_PART_NAME):
                     left.unlink(missing_ok=True)
-                done = [self._remove_unused(copied) for copied in self._copies() if _is_outdated(copied)]
-                for left in self._named(_ORIGIN_NAME.fullmatch):
+                done = [self._remove_unused(copied) for copied in self._named(_COPY_NAME) if _is_outdated(copied)]
+                for left in self._named(_ORIGIN_NAME):
                     if not left.with_name(left.name.removesuffix(ORIGIN)).exists():
                         left.unlink(missing_ok=True)
         return done.count(True), done.count(False)
@@ -212,8 +195,7 @@ class LocalStore:
         """A file's copy, from then on locked by this process, and whether this process made it.
 
         Raises:
-            NoRoom: there is no room for it.
-            Unlike: the original does not have the recorded bytes.
+            NotCopied: there is no room for it, or the original does not have the recorded bytes.
             LocalError: the folder can't be written to.
             OSError: the original can't be read.
         """
@@ -267,23 +249,21 @@ class LocalStore:
     def _make_room(self, size: int) -> None:
         if self._fits(size):
             return
-        unused = sorted((copied for copied in self._copies() if copied not in self._held), key=_last_used)
+        unused = [copied for copied in self._named(_COPY_NAME) if copied not in self._held]
+        unused.sort(key=lambda copied: copied.stat().st_mtime_ns)  # set when a copy is taken
         while not self._fits(size):
             if size > self.most or not unused:
-                raise NoRoom
+                raise NotCopied("no_room")
             self._remove_unused(unused.pop(0))
 
     def _fits(self, size: int) -> bool:
         disk = shutil.disk_usage(self.folder)
-        total = sum(copied.stat().st_size for copied in self._copies())
+        total = sum(copied.stat().st_size for copied in self._named(_COPY_NAME))
         return total + size <= self.most and disk.free - size >= LEFT_FREE * disk.total
 
-    def _copies(self) -> list[Path]:
-        return self._named(_COPY_NAME.fullmatch)
-
-    def _named(self, matches: Callable[[str], object]) -> list[Path]:
+    def _named(self, pattern: re.Pattern[str]) -> list[Path]:
         """Regular files with such names; whatever else lies in the folder, links too, is left alone."""
-        named = (path for path in self.folder.iterdir() if matches(path.name))
+        named = (path for path in self.folder.iterdir() if pattern.fullmatch(path.name))
         return [path for path in named if stat.S_ISREG(path.lstat().st_mode)]
 
     def _remove_unused(self, copied: Path) -> bool:
@@ -313,10 +293,7 @@ def _is_outdated(copied: Path) -> bool:
     except (FileNotFoundError, Unfit, KeyError, TypeError):
         return True
     try:
-        return manifest_names(manifest, suffix) != copied.stem
+        loaded = load_manifest(manifest)
     except OSError:  # a file server that does not answer says nothing about the copy
         return False
-
-
-def _last_used(copied: Path) -> int:
-    return copied.stat().st_mtime_ns
+    return loaded.fault is not None or loaded.content["files"].get(suffix, {}).get("sha256") != copied.stem

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from workflow_scripts.commands import recover
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.recovery import recover
 
 
 @pytest.fixture
