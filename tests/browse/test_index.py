@@ -7,12 +7,10 @@ from hypothesis import strategies as st
 
 from tests.browse.small_study import COUNT, GENERATED, ITM, LONG, ORIGINAL
 from workflow_scripts.browse.build import MOST_CHARACTERS
-from workflow_scripts.browse.index import Index, Neighbour, smallest
+from workflow_scripts.browse.index import Index, Neighbour
 from workflow_scripts.browse.pages import partners
 from workflow_scripts.browse.view import PER_PAGE, View, match_expression, view_of
 from workflow_scripts.core.errors import PipelineError
-
-NUMBERS = st.integers(-3, 3).map(float)
 
 
 def rows(index: Index, **view: str) -> list[int]:
@@ -87,12 +85,6 @@ def test_differences_are_of_scores_or_of_ranks(index: Index) -> None:
     places = (np.arange(COUNT) + 0.5) / COUNT
     assert ranks is not None and np.allclose(ranks, places - places[::-1])
     assert rows(index, score="original/matcher itm", versus="original/matcher itc", order="far")[:2] == [0, 8]
-
-
-@given(st.lists(NUMBERS, min_size=1, max_size=30), st.integers(1, 40))
-def test_smallest_is_a_stable_sort(values: list[float], count: int) -> None:
-    given = np.array(values, np.float32)
-    assert smallest(given, count).tolist() == np.argsort(given, kind="stable")[:count].tolist()
 
 
 def test_pages_hold_each_image_once(index: Index) -> None:

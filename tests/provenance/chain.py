@@ -8,7 +8,7 @@ from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import lookup
-from workflow_scripts.core.code_equivalence import accepted, counted_code, in_force
+from workflow_scripts.core.code_equivalence import counted_code, in_force
 from workflow_scripts.core.digest import code_parts
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.key import artifact_key
@@ -48,7 +48,7 @@ class Chain:
             "stage": stage,
             "unit": {"name": name},
             "code": counted_code(stage, self.results),
-            **({} if (entry := in_force(accepted(self.results), stage)) is None else {"accepted": entry}),
+            **({} if (entry := in_force(stage, self.results)) is None else {"accepted": entry}),
             "settings": dict(settings or {}),
             "not_in_key": [],
             "workers": 1,

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from workflow_scripts.core.code_equivalence import accept, accepted, in_force
+from workflow_scripts.core.code_equivalence import accept, in_force
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.files.durable import sync_folder, write_atomic
@@ -52,7 +52,7 @@ def accept_code(results: Path, stage: str, reason: str, code: str) -> list[str]:
     made = Counter(str((node.record or {}).get("code")) for node in nodes)
     recipes = [recipe_of(work) for work in (results / WORK / stage).glob("*")]  # of unfinished artifacts
     started = Counter(str(recipe.get("code")) for recipe in recipes if recipe)
-    chosen = _choose(stage, made + started, today, in_force(accepted(results), stage), code)
+    chosen = _choose(stage, made + started, today, in_force(stage, results), code)
     mine = [node for node in nodes if (node.record or {}).get("code") == chosen]
     for node in mine:
         if not is_intact(node.record or {}):  # it must not get a valid digest
@@ -82,8 +82,7 @@ def edited_stages(results: Path, stages: Iterable[str]) -> list[str]:
             made.setdefault(node.stage, set()).add(str(node.record.get("code")))
     today = {stage: code_digest(stage) for stage in stages}
     by_code = [stage for stage, code in today.items() if not code.startswith(FETCHED)]
-    entries = accepted(results)
-    return [stage for stage in by_code if made.get(stage, set()) - {today[stage]} and in_force(entries, stage) is None]
+    return [stage for stage in by_code if made.get(stage, set()) - {today[stage]} and in_force(stage, results) is None]
 
 
 def _unfit(stage: str) -> PipelineError | None:

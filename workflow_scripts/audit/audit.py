@@ -39,7 +39,7 @@ from workflow_scripts.audit.parts import Part, last_read, note_read
 from workflow_scripts.audit.records import cycle_findings, input_findings, record_findings
 from workflow_scripts.audit.scan import beside, beside_findings, scan
 from workflow_scripts.core.artifact import MANIFEST
-from workflow_scripts.core.code_equivalence import acceptances_file, accepted, counted, in_force
+from workflow_scripts.core.code_equivalence import acceptances_file, accepted, among, counted
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.files.bounded_json import Unfit
@@ -341,7 +341,7 @@ class Audit:
     def _current_code(self, stage: str) -> tuple[str, bool]:
         """The code that a stage's current code counts as, and whether because of an acceptance."""
         try:
-            return counted(self.noted.accepted, stage), in_force(self.noted.accepted, stage) is not None
+            return counted(self.noted.accepted, stage), among(self.noted.accepted, stage) is not None
         except OSError:
             return "no such stage", False
 

@@ -15,7 +15,6 @@ import logging
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +33,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import make_folders, move_folder_durable
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.files.names import ABOUT, BROWSE
+from workflow_scripts.core.files.tables import read_rows
 from workflow_scripts.core.record import load_record
 from workflow_scripts.reporting.text import cut, visible
 from workflow_scripts.study.config.runs import CONTROL_ARMS
@@ -42,7 +42,6 @@ FORMAT = 3  # of the index; raise it when an index that exists would be read wro
 MATCHER = ("itm", "itc")  # scores that the tables of arms hold
 TABLES, SCORES, RANKS, SUBREDDITS = "index.sqlite", "scores.npy", "ranks.npy", "subreddits.npy"
 MOST_CHARACTERS = 2000  # of a caption that are shown and searched
-_BATCH = 1 << 16  # rows
 _OWN = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{64}\.part")  # names of indexes, and of those that are being built
 log = logging.getLogger(__name__)
 
@@ -197,28 +196,18 @@ def _images(database: sqlite3.Connection, table: Path) -> None:
         " shard INTEGER, offset INTEGER, size INTEGER, sha256 TEXT)"
     )
     columns = ["key", "year", "width", "height", "shard", "offset", "size", "sha256"]
-    with pq.ParquetFile(table) as file:
-        rows = _tuples(file.iter_batches(_BATCH, columns=columns))
-        database.executemany("INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    rows = ((row, *values) for row, values in enumerate(read_rows(table, columns)))
+    database.executemany("INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     database.execute("CREATE UNIQUE INDEX keys ON images (key)")  # sorted once: keys arrive in no order
-
-
-def _tuples(batches: Any) -> Iterator[tuple[Any, ...]]:
-    """Rows of record batches, each with its number first."""
-    at = 0
-    for batch in batches:
-        yield from zip(range(at, at + len(batch)), *(column.to_pylist() for column in batch.columns), strict=True)
-        at += len(batch)
 
 
 def _captions(database: sqlite3.Connection, arm: int, table: Path) -> None:
     """Captions and full-text index of one arm; ``characters`` is the length of a caption that is cut, else 0."""
     name = f"captions_{arm}"
     database.execute(f"CREATE TABLE {name} (row INTEGER PRIMARY KEY, caption TEXT, characters INTEGER, origin TEXT)")
-    with pq.ParquetFile(table) as file:
-        rows = _tuples(file.iter_batches(_BATCH, columns=["caption", "origin"]))
-        made = ((row, *_shown(caption), origin) for row, caption, origin in rows)
-        database.executemany(f"INSERT INTO {name} VALUES (?, ?, ?, ?)", made)
+    captions = enumerate(read_rows(table, ["caption", "origin"]))
+    rows = ((row, *_shown(caption), origin) for row, (caption, origin) in captions)
+    database.executemany(f"INSERT INTO {name} VALUES (?, ?, ?, ?)", rows)
     database.execute(
         f"CREATE VIRTUAL TABLE words_{arm} USING fts5("
         f"caption, content='{name}', content_rowid='row', tokenize='unicode61 remove_diacritics 2')"
@@ -249,11 +238,8 @@ def _neighbours(database: sqlite3.Connection, place: int, table: Path) -> int:
         " WHERE source.key = ? AND target.key = ?"
     )
     before = database.total_changes
-    with pq.ParquetFile(table) as file:
-        for batch in file.iter_batches(_BATCH, columns=["rank", "cosine", "source", "target"]):
-            columns = [batch[name].to_pylist() for name in ("rank", "cosine", "source", "target")]
-            database.executemany(insert, zip(*columns, strict=True))
-        return int(file.metadata.num_rows) - (database.total_changes - before)
+    database.executemany(insert, read_rows(table, ["rank", "cosine", "source", "target"]))
+    return int(pq.read_metadata(table).num_rows) - (database.total_changes - before)
 
 
 def _scores(sources: Sources, arms: list[str], keys: pa.ChunkedArray, folder: Path) -> list[list[str]]:
@@ -295,7 +281,4 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     """Place of each value among all, from 0 (lowest) to 1, ties averaged; NaN stays."""
     from scipy.stats import rankdata  # importing it takes longer than opening an index
 
-    ranks = np.full(len(values), np.nan, np.float32)
-    there = np.isfinite(values)
-    ranks[there] = (rankdata(values[there]) - 0.5) / there.sum()
-    return ranks
+    return np.asarray((rankdata(values, nan_policy="omit") - 0.5) / np.isfinite(values).sum())

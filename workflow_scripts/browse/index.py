@@ -96,7 +96,7 @@ class Index:
         if view.order == "random":
             chosen = np.random.default_rng(view.seed).permutation(len(rows))[first:last]
         elif view.order and values is not None:
-            chosen = smallest(_DISTANCE[view.order](values), last)[first:]
+            chosen = np.argsort(_DISTANCE[view.order](values), kind="stable")[first:last]
         else:
             chosen = np.arange(first, min(last, len(rows)))
         return Found(rows[chosen].tolist(), None if values is None else values[chosen], len(rows))
@@ -196,16 +196,6 @@ _DISTANCE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "far": lambda values: -np.abs(values),
     "near": np.abs,
 }
-
-
-def smallest(values: np.ndarray, count: int) -> np.ndarray:
-    """Places of the ``count`` smallest values, ascending; equal values in their order. Takes linear time."""
-    places = np.arange(len(values))
-    if count < len(values):
-        bound = np.partition(values, count - 1)[count - 1]
-        below = np.flatnonzero(values < bound)
-        places = np.concatenate([below, np.flatnonzero(values == bound)[: count - len(below)]])
-    return places[np.lexsort((places, values[places]))]
 
 
 def _within(rows: np.ndarray, values: np.ndarray, view: View) -> tuple[np.ndarray, np.ndarray]:

@@ -55,15 +55,11 @@ def command(
     if not done:
         raise typer.Exit(1)
     if then:
-        _start(then)
-
-
-def _start(command: list[str]) -> None:
-    try:
-        os.execvp(command[0], command)
-    except FileNotFoundError:
-        advice = "no jobs are left; after --, give an existing command, or none"
-        raise PipelineError("unknown command", "the command line", command[0], advice) from None
+        try:
+            os.execvp(then[0], then)
+        except FileNotFoundError:
+            advice = "no jobs are left; after --, give an existing command, or none"
+            raise PipelineError("unknown command", "the command line", then[0], advice) from None
 
 
 class Orphan(NamedTuple):
@@ -96,25 +92,21 @@ def orphans(folder: Path) -> list[Orphan]:
         PipelineError: SLURM does not answer.
     """
     wanted = "%i|%T|%k|%Z"  # number, state, comment, working directory
-    lines = _slurm(["squeue", "--noheader", f"--user={os.getuid()}", f"--format={wanted}"]).splitlines()
-    jobs = [line.strip().split("|", 3) for line in lines if line.count("|") >= 3]
+    command = ["squeue", "--noheader", f"--user={os.getuid()}", f"--format={wanted}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError:
+        return []  # no SLURM on this machine, so no jobs either
+    except subprocess.TimeoutExpired:
+        raise PipelineError("no answer from SLURM", command[0], "60 s", "try again later") from None
+    if done.returncode:
+        raise PipelineError("SLURM refused", " ".join(command), done.stderr.strip(), "try again later")
+    jobs = [line.strip().split("|", 3) for line in done.stdout.splitlines() if line.count("|") >= 3]
     return [
         Orphan(number, state, comment.removeprefix("rule_"))
         for number, state, comment, place in jobs
         if comment.startswith("rule_") and Path(place) == folder
     ]
-
-
-def _slurm(command: list[str]) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    except FileNotFoundError:
-        return ""  # no SLURM on this machine, so no jobs either
-    except subprocess.TimeoutExpired:
-        raise PipelineError("no answer from SLURM", command[0], "60 s", "try again later") from None
-    if done.returncode:
-        raise PipelineError("SLURM refused", " ".join(command), done.stderr.strip(), "try again later")
-    return done.stdout
 
 
 def wait_for_end(folder: Path) -> None:

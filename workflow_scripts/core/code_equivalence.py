@@ -45,8 +45,13 @@ def acceptances_file(results: Path) -> Path:
     return results / ".accepted.json"
 
 
-def in_force(entries: Iterable[dict[str, str]], stage: str) -> dict[str, str] | None:
-    """The one of these acceptances by which the current code of a stage counts as earlier code, or None."""
+def in_force(stage: str, results: Path) -> dict[str, str] | None:
+    """The acceptance by which the current code of a stage counts as earlier code, or None."""
+    return among(accepted(results), stage)
+
+
+def among(entries: Iterable[dict[str, str]], stage: str) -> dict[str, str] | None:
+    """The one of these acceptances that applies to the current code of a stage, or None."""
     today = code_digest(stage)
     return next((one for one in entries if (one["stage"], one["code"]) == (stage, today)), None)
 
@@ -58,5 +63,5 @@ def counted_code(stage: str, results: Path) -> str:
 
 def counted(entries: Iterable[dict[str, str]], stage: str) -> str:
     """The same as :func:`counted_code`, given the acceptances."""
-    entry = in_force(entries, stage)
+    entry = among(entries, stage)
     return code_digest(stage) if entry is None else entry["counts_as"]

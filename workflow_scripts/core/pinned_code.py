@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -33,12 +33,10 @@ _members: dict[str, tuple[str, list[str]]] = {}  # module -> the package that it
 def source(path: str) -> bytes | None:
     """The content of a file as this process first read it; None if the file was missing then."""
     if path not in _sources:
-        try:
-            with open(path, "rb") as stream:
-                content = stream.read()
-        except (FileNotFoundError, NotADirectoryError):
-            return _sources.setdefault(path, None)
-        return _sources.setdefault(path, content)
+        content = None
+        with suppress(FileNotFoundError, NotADirectoryError), open(path, "rb") as stream:
+            content = stream.read()
+        _sources.setdefault(path, content)
     return _sources[path]
 
 

@@ -144,7 +144,7 @@ def manifest_of(file: Path) -> Path:
     return file.with_name(file.stem + MANIFEST)
 
 
-def hash_column(column: pa.ChunkedArray) -> np.ndarray:
+def hash_column(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     """(n, 16) uint8: the first half of each hex sha256, zeros for nulls; 128 bits still can't be forged."""
     texts = pc.fill_null(pc.utf8_slice_codeunits(column, 0, 2 * HALF), "0" * 2 * HALF)
     return np.frombuffer(bytes.fromhex("".join(texts.to_pylist())), np.uint8).reshape(-1, HALF)
@@ -173,7 +173,7 @@ def index_images(index: Artifact) -> TarImages:
     path = index.path(".parquet")
     table = pq.read_table(path, columns=["shard", "offset", "size"])
     with pq.ParquetFile(path) as file:  # in batches: as text the hashes of all images would take a gigabyte
-        hashes = [hash_column(pa.chunked_array([part["sha256"]])) for part in file.iter_batches(columns=["sha256"])]
+        hashes = [hash_column(part["sha256"]) for part in file.iter_batches(columns=["sha256"])]
     return images_in_shards(index, table, np.concatenate(hashes))
 
 

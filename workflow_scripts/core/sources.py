@@ -69,7 +69,14 @@ def local_path(wanted: str, may_fetch: bool) -> Path:
         PipelineError: a hub model or a Python package is unavailable.
     """
     if wanted.startswith(HUB):
-        return hub_snapshot(wanted, local=not may_fetch)
+        from huggingface_hub import snapshot_download
+
+        repository, _, revision = wanted.removeprefix(HUB).partition("@")
+        try:  # compute nodes may have no network
+            return Path(snapshot_download(repository, revision=revision or None, local_files_only=not may_fetch))
+        except Exception as error:
+            advice = "check its name, its revision and the network, or give a local folder"
+            raise PipelineError("hub model unavailable", wanted, type(error).__name__, advice) from error
     if wanted.startswith(PACKAGE):
         module, _, folder = wanted.removeprefix(PACKAGE).partition("/")
         found = find_spec(module)
@@ -77,22 +84,6 @@ def local_path(wanted: str, may_fetch: bool) -> Path:
             raise PipelineError("missing Python package", wanted, module, f"install it: pip install {module}")
         return Path(found.submodule_search_locations[0]) / folder
     return Path(wanted.removeprefix(TORCHVISION))
-
-
-def hub_snapshot(wanted: str, local: bool) -> Path:
-    """Folder of a hub model; ``local`` uses only what is on this disk, since compute nodes may have no network.
-
-    Raises:
-        PipelineError: it is neither on this disk nor available from the hub.
-    """
-    from huggingface_hub import snapshot_download
-
-    repository, _, revision = wanted.removeprefix(HUB).partition("@")
-    try:
-        return Path(snapshot_download(repository, revision=revision or None, local_files_only=local))
-    except Exception as error:
-        advice = "check its name, its revision and the network, or give a local folder"
-        raise PipelineError("hub model unavailable", wanted, type(error).__name__, advice) from error
 
 
 Content = dict[str, tuple[list[int], str]]  # relative name of each file -> its stamp and sha256, sorted by name

@@ -8,12 +8,9 @@ may show the rows and is not the project's own is named.
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import pyarrow.parquet as pq
 
 from workflow_scripts.acquisition.annotations.removal_tokens import id_token, url_token
 from workflow_scripts.acquisition.annotations.rows import Apart
@@ -35,6 +32,7 @@ from workflow_scripts.core.files.names import (
     STAGING,
     WORK,
 )
+from workflow_scripts.core.files.tables import read_rows
 from workflow_scripts.core.stage_in.stage_in import places
 from workflow_scripts.core.stage_in.store import LocalError, LocalStore
 from workflow_scripts.provenance.crate.contents import contents
@@ -69,7 +67,7 @@ class Listed:
             pairs: tokens of id and URL that name a row together.
         """
         found = False
-        for image_id, url, *captions in (row for path in tables for row in _rows(path, COLUMNS)):
+        for image_id, url, *captions in (row for path in tables for row in read_rows(path, COLUMNS)):
             by_id, by_url = id_token(image_id or ""), url_token(url or "")
             if by_id in tokens or by_url in tokens or (by_id, by_url) in pairs:
                 found = True
@@ -176,7 +174,7 @@ def _showing(
     known = read_known(results, study)
     if earlier := known.ids - ids:
         for table in _tables(own):
-            earlier.difference_update(id_token(image_id) for (image_id,) in _rows(table, ["image_id"]) if image_id)
+            earlier.difference_update(id_token(image_id) for (image_id,) in read_rows(table, ["image_id"]) if image_id)
     ids = ids | earlier
     sheets = sheets_of(results, everything, ids, known.sheets)
     networks, unread = networks_of(results, ids, known.networks)
@@ -212,7 +210,7 @@ def _unused(urls: set[str], tables: Iterable[Path]) -> set[str]:
     left = set(urls)
     for table in tables:
         if table.exists():
-            left.difference_update(url for (url,) in _rows(table, ["url"]))
+            left.difference_update(url for (url,) in read_rows(table, ["url"]))
     return left
 
 
@@ -359,11 +357,5 @@ def remove_copies(results: Path) -> tuple[int, list[str]]:
 
 def excluded_tokens(table: Path) -> list[tuple[str, ...]]:
     """Tokens of the id and of each URL of all rows that a removal list excluded, from the table of unused rows."""
-    rows = _rows(table, ["image_id", "url", "reason"])
+    rows = read_rows(table, ["image_id", "url", "reason"])
     return [(image_id, *urls.split()) for image_id, urls, reason in rows if reason == Apart.EXCLUDED]
-
-
-def _rows(table: Path, columns: list[str]) -> Iterator[tuple[Any, ...]]:
-    """Each row's values of some columns; a batch of rows is in memory at a time."""
-    for batch in pq.ParquetFile(table).iter_batches(batch_size=65_536, columns=columns):
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)

@@ -115,7 +115,7 @@ def test_jobs_ended_by_an_interruption_are_not_failures() -> None:
 def test_a_bus_error_is_reported_as_a_storage_error(folder: Path) -> None:
     (folder / "results/s/logs/pretrain").mkdir(parents=True)
     imports = "import os; from workflow_scripts.core.runtime import process"
-    code = f"{imports}; process.tell_fatal_signals(); os.kill(os.getpid(), {signal.SIGBUS:d})"
+    code = f"{imports}; process.start_process(); os.kill(os.getpid(), {signal.SIGBUS:d})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == -signal.SIGBUS
     (folder / "results/s/logs/pretrain/a.b.log").write_text(done.stderr)

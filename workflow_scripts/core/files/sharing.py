@@ -6,6 +6,7 @@ import pwd
 import socket
 import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,28 +22,23 @@ def share_with_group(results: Path) -> None:
 
     The umask then has no bits of the group. Linux gives new files the folder's group if the folder has the setgid bit.
     """
-    try:
-        mode = results.stat().st_mode
-    except OSError:
-        return
-    if mode & stat.S_IWGRP:
-        os.umask(os.umask(0o077) & ~stat.S_IRWXG)
+    with suppress(OSError):
+        if results.stat().st_mode & stat.S_IWGRP:
+            os.umask(os.umask(0o077) & ~stat.S_IRWXG)
 
 
 def user_name(number: int) -> str:
     """Name of a user; its number if this machine knows no name."""
-    try:
+    with suppress(KeyError):
         return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"user {number}"
+    return f"user {number}"
 
 
 def group_name(number: int) -> str:
     """Name of a group; its number if this machine knows no name."""
-    try:
+    with suppress(KeyError):
         return grp.getgrgid(number).gr_name
-    except KeyError:
-        return f"group {number}"
+    return f"group {number}"
 
 
 def owner_of(path: Path, name: str = "it") -> str:
@@ -52,13 +48,10 @@ def owner_of(path: Path, name: str = "it") -> str:
         name: what the clause calls the file or folder itself.
     """
     for place in (path, *path.parents):
-        try:
+        with suppress(OSError):
             status = place.stat()
-        except OSError:
-            continue
-        what = name if place == path else place
-        owner = f"{user_name(status.st_uid)}:{group_name(status.st_gid)}"
-        return f"{what} belongs to {owner}, {stat.filemode(status.st_mode)}"
+            owner = f"{user_name(status.st_uid)}:{group_name(status.st_gid)}"
+            return f"{name if place == path else place} belongs to {owner}, {stat.filemode(status.st_mode)}"
     return f"the owner of {path} is unknown"
 
 
@@ -76,9 +69,7 @@ def note_holder(lock: BinaryIO) -> None:
 
 def holder_of(lock: Path) -> str:
     """Who holds a lock, as :func:`note_holder` wrote it; the owner of the file if it is empty."""
-    try:
-        with open(lock, "rb", opener=open_plain) as stream:
-            text = stream.read(LONGEST).decode(errors="replace")
-    except (OSError, PipelineError):
-        text = ""
+    text = ""
+    with suppress(OSError, PipelineError), open(lock, "rb", opener=open_plain) as stream:
+        text = stream.read(LONGEST).decode(errors="replace")
     return plain(text) or owner_of(lock, "its lock")

@@ -8,6 +8,7 @@ import errno
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from workflow_scripts.core.errors import PipelineError
@@ -118,9 +119,7 @@ def _file(error: BaseException) -> str | None:
 def _free(path: Path) -> int:
     """Bytes that this user may still write to the file system of ``path``."""
     for place in (path, *path.parents):
-        try:
+        with suppress(OSError):
             status = os.statvfs(place)
-        except OSError:
-            continue
-        return status.f_bavail * status.f_frsize
+            return status.f_bavail * status.f_frsize
     return 0

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,6 +35,13 @@ def write_parts(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> int
         while len(group := rows.read(ROW_GROUP)):
             writer.write(group.combine_chunks())
     return writer.rows
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Each row's values of some columns of a parquet file; a batch of rows is in memory at a time."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(ROW_GROUP, columns=list(columns)):
+            yield from zip(*(batch[name].to_pylist() for name in columns), strict=True)
 
 
 class _Rows:

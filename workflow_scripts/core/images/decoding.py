@@ -17,13 +17,11 @@ ALIKE = frozenset({"YCbCr", "Gray"})
 
 def jpeg_size(data: bytes) -> tuple[int, int] | None:
     """Height and width of a JPEG that simplejpeg can read as Pillow does; None for any other file."""
-    if not data.startswith(b"\xff\xd8\xff"):
-        return None
-    try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-    except ValueError:
-        return None
-    return (height, width) if colours in ALIKE and height * width <= MOST_PIXELS else None
+    if data.startswith(b"\xff\xd8\xff"):
+        with suppress(ValueError):
+            height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+            return (height, width) if colours in ALIKE and height * width <= MOST_PIXELS else None
+    return None
 
 
 def decode(data: bytes) -> np.ndarray:

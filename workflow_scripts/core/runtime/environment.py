@@ -6,6 +6,7 @@ import os
 import resource
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -170,10 +171,9 @@ def check_device(device: str) -> None:
 
 def version(package: str) -> str | None:
     """Installed version of a PyPI package; None if it is not installed."""
-    try:
+    with suppress(metadata.PackageNotFoundError):
         return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    return None
 
 
 def versions(packages: Sequence[str]) -> dict[str, str | None]:

@@ -48,7 +48,6 @@ def errors_reported(stage: str, artifact: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         _fail(str(PipelineError("interrupted", stage, "Ctrl-C", "run the same command again to continue")))
     except MemoryError as error:
-        log.debug("%s", traceback_text(error))
         advice = "give the job more memory or use smaller batches"
         _fail(f"not enough memory in {stage}: {error or 'nothing left'}; {advice}")
     except Exception as error:  # noqa: BLE001 - the last line of a log must report any error

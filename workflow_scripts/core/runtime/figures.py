@@ -98,11 +98,8 @@ def _together(several: list[Figures], rule: Callable[[Figure], Callable[[Iterabl
 
 
 def _with_ratios(values: dict[str, float]) -> dict[str, float]:
-    found = {}
+    found = {name: value for name, value in values.items() if FIGURES[name].ratio is None}
     for name, figure in FIGURES.items():
-        if figure.ratio is None:
-            if name in values:
-                found[name] = values[name]
-        elif figure.ratio[0] in values and values.get(figure.ratio[1]):
+        if figure.ratio and figure.ratio[0] in values and values.get(figure.ratio[1]):
             found[name] = values[figure.ratio[0]] / values[figure.ratio[1]]
     return found

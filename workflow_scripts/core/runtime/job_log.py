@@ -85,9 +85,8 @@ def artifact_of_log(log: Path) -> Path | None:
 
 def logged_work_folder(path: Path) -> Path | None:
     """Work folder of the job that writes this log; None without a log or before the job starts to compute."""
-    try:
+    with suppress(OSError):
         lines = path.read_text(errors="replace").splitlines()
-    except OSError:
-        return None
-    found = [line.partition(WORK_LINE)[2] for line in lines if WORK_LINE in line and not line.startswith(INDENT)]
-    return Path(found[-1]) if found else None
+        found = [line.partition(WORK_LINE)[2] for line in lines if WORK_LINE in line and not line.startswith(INDENT)]
+        return Path(found[-1]) if found else None
+    return None

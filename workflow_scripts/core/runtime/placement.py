@@ -84,7 +84,7 @@ def gpus_taken(wanted: int) -> Iterator[list[str]]:
     if not wanted or len(found) < wanted:
         yield []
         return
-    before = {name: os.environ.get(name) for name in (VISIBLE, ORDER)}
+    before = {name: os.environ[name] for name in (VISIBLE, ORDER) if name in os.environ}
     with ExitStack() as held:
         with ExitStack() as turn:
             _wait([""], 1, turn)
@@ -95,11 +95,8 @@ def gpus_taken(wanted: int) -> Iterator[list[str]]:
             yield mine
         finally:
             _offered.clear()
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
+            del os.environ[VISIBLE], os.environ[ORDER]
+            os.environ |= before
 
 
 def _wait(names: list[str], wanted: int, held: ExitStack) -> list[str]:

@@ -7,9 +7,6 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 
 from workflow_scripts.core.errors import PipelineError
 
@@ -18,20 +15,15 @@ KEPT = 1 << 30  # bytes
 MOST_IN_OLD = 32 << 20  # bytes, the most that old versions of glibc accept as M_MMAP_THRESHOLD
 
 
-class _NoPandas(MetaPathFinder, Loader):
-    """Makes the import of pandas fail: pyarrow would otherwise load it in each process if it is installed."""
+def start_process() -> None:
+    """Skip work at start-up that helps no job, and have the log say which fatal signal ended this process or a child
+    of it, and where.
 
-    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        return ModuleSpec("pandas", self) if fullname == "pandas" else None
-
-    def exec_module(self, module: ModuleType) -> None:
-        raise ModuleNotFoundError("no stage uses pandas", name="pandas")
-
-
-def start_quickly() -> None:
-    """Skip work at start-up that costs each job a quarter of a second and helps none."""
-    sys.meta_path.insert(0, _NoPandas())
+    A file that is mapped into memory and can't be read any more ends a process by a bus error, which no code can catch.
+    """
     gc.set_threshold(100_000)  # imports create many objects and no garbage
+    faulthandler.enable(all_threads=False)
+    os.environ.setdefault("PYTHONFAULTHANDLER", "1")
 
 
 def check_assertions() -> None:
@@ -67,15 +59,6 @@ def quiet_libraries() -> None:
     logging.getLogger().setLevel(logging.WARNING)
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # those of transformers too
-
-
-def tell_fatal_signals() -> None:
-    """Have this process and its children say in the log which fatal signal ended them, and where.
-
-    A file that is mapped into memory and can't be read any more ends a process by a bus error, which no code can catch.
-    """
-    faulthandler.enable(all_threads=False)
-    os.environ.setdefault("PYTHONFAULTHANDLER", "1")
 
 
 def leave(status: int) -> None:

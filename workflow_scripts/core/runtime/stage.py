@@ -11,14 +11,14 @@ import logging
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import discard, key_lock, lookup, results_root, try_key_lock
-from workflow_scripts.core.code_equivalence import accepted, counted, in_force
+from workflow_scripts.core.code_equivalence import counted_code, in_force
 from workflow_scripts.core.digest import check_data_files, code_parts
 from workflow_scripts.core.errors import BUG, PipelineError, one_line
 from workflow_scripts.core.files.bounded_json import Unfit
@@ -54,8 +54,7 @@ from workflow_scripts.core.runtime.process import (
     check_assertions,
     leave,
     quiet_libraries,
-    start_quickly,
-    tell_fatal_signals,
+    start_process,
 )
 from workflow_scripts.core.runtime.progress import reporting_to
 from workflow_scripts.core.settings import Settings
@@ -179,11 +178,6 @@ class Job(Generic[S]):
         """The results folder."""
         return results_root(self.staging.artifact)
 
-    @property
-    def input_names(self) -> list[str]:
-        """Names of the inputs on the command line."""
-        return list(self._inputs)
-
     def inputs(self, name: str) -> list[Artifact]:
         """The input artifacts named ``name``, in order; empty if there are none."""
         return self._inputs.get(name, [])
@@ -240,6 +234,19 @@ class Job(Generic[S]):
         """Add facts to the run record only: rates, times, numbers of retries."""
         self.facts.update(facts)
 
+    def check_shared_inputs(self, first: "Job[S]") -> None:
+        """Check that what a process keeps from its first job, such as models, is what this later job would read.
+
+        Raises:
+            PipelineError: an input that both read from the same place has changed.
+        """
+        for name, artifacts in self._inputs.items():
+            for artifact, earlier in zip(artifacts, first.inputs(name), strict=False):
+                if artifact.manifest_path == earlier.manifest_path and artifact.hash != earlier.hash:
+                    advice = "no action needed; the artifact's own job reads the new one"
+                    value = "replaced by another job"
+                    raise PipelineError("input changed during use", artifact.manifest_path, value, advice)
+
     def source_hashes(self) -> dict[str, list[str]]:
         """Manifest hash of every input, and content hash of every source that has no manifest."""
         inputs = sorted(self._inputs.items())
@@ -286,9 +293,8 @@ def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
     args = arguments(stage.name, argv)
     start_log(args.artifact)
     if argv is None:  # a process of its own
-        start_quickly()
+        start_process()
         quiet_libraries()
-        tell_fatal_signals()
     unset_variables()
     limit_threads(args.threads)
     allow_many_files()
@@ -354,7 +360,7 @@ def _make_next(first: Job[S], args: argparse.Namespace) -> bool:
         PipelineError: its inputs can't be used, or those that all jobs share changed.
     """
     job, artifact = Job(first.stage, first.settings, args), _artifact(args)
-    _check_shared_inputs(job, first)
+    job.check_shared_inputs(first)
     job.kept = first.kept
     with _opened(job, artifact, published=True) as computes:
         if computes:
@@ -367,7 +373,7 @@ def _run_measured(job: Job[S]) -> None:
     """Run the stage's function; what it took is divided among the jobs that it did."""
     with measuring(job.work), reporting_to(job.work):
         job.stage.run(job)
-    jobs = [job, *(other for other in job.others if not other.left)]
+    jobs = [job, *job.others]
     for done in jobs:
         done.figures = share(measured(job.work), len(jobs))
 
@@ -396,19 +402,6 @@ def _take_turns(first: Job[S], waiting: list[argparse.Namespace]) -> None:
         waiting = absent
     if artifacts > 1:
         log.info("%d artifacts made by this process", artifacts)
-
-
-def _check_shared_inputs(job: Job[S], first: Job[S]) -> None:
-    """Check that what a process keeps from its first job, such as models, is what a later job would read.
-
-    Raises:
-        PipelineError: an input that both read from the same place has changed.
-    """
-    for name in job.input_names:
-        for artifact, earlier in zip(job.inputs(name), first.inputs(name), strict=False):
-            if artifact.manifest_path == earlier.manifest_path and artifact.hash != earlier.hash:
-                value, advice = "replaced by another job", "no action needed; the artifact's own job reads the new one"
-                raise PipelineError("input changed during use", artifact.manifest_path, value, advice)
 
 
 def _leave_to_its_own(artifact: Path, error: Exception) -> None:
@@ -446,15 +439,12 @@ def _opened(job: Job[S], artifact: Path, held: ExitStack | None = None, publishe
             yield False
         else:
             code = _start_computation(job, artifact, entry, recipe, alone, extra)
-            gpus = stage.gpus(job.settings) if job.device == "cuda" else 0
-            if held is not None and (cards := held.enter_context(gpus_taken(gpus))):
-                job.note(gpus=cards)
             if held is not None and job.device == "cuda":
+                if cards := held.enter_context(gpus_taken(stage.gpus(job.settings))):
+                    job.note(gpus=cards)
                 check_gpus(stage.name, job.gpu_mb)
             # Training begins its block by itself: importing PyTorch first would delay what handles interrupts.
-            precise: AbstractContextManager[None] = nullcontext()
-            if not stage.precision.training:
-                precise = computing(stage.precision, job.device)
+            precise = nullcontext() if stage.precision.training else computing(stage.precision, job.device)
             with job.staging, precise:
                 with handed_on():
                     yield True
@@ -477,8 +467,8 @@ def _opened(job: Job[S], artifact: Path, held: ExitStack | None = None, publishe
 def _recipe_of(job: Job[S]) -> dict[str, Any]:
     """The key, and everything that it was computed from: the first part of the run record."""
     stage = job.stage
-    entries = accepted(job.results)
-    code, entry, inputs = counted(entries, stage.name), in_force(entries, stage.name), job.source_hashes()
+    code, inputs = counted_code(stage.name, job.results), job.source_hashes()
+    acceptance = in_force(stage.name, job.results)
     settings = job.settings.model_dump(mode="json")
     in_key = stage.in_key(settings)
     env = environment(job.device, job.threads, stage.packages)
@@ -493,7 +483,7 @@ def _recipe_of(job: Job[S]) -> dict[str, Any]:
         "unit": job.unit,
         "key": key,
         "code": code,
-        **({} if entry is None else {"accepted": entry}),
+        **({} if acceptance is None else {"accepted": acceptance}),
         "settings": settings,
         "not_in_key": sorted(settings.keys() - in_key.keys()),
         "inputs": inputs,

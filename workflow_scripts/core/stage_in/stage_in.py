@@ -9,7 +9,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -119,15 +119,12 @@ def staged(images: TarImages, folder: str, most: int, stop: Callable[[], None]) 
         report.on_shared["folder"] = len(images.tars)
         yield images, report
         return
-    store = LocalStore(place, most, stop)
-    try:
+    with closing(LocalStore(place, most, stop)) as store:
         copies = _copies(images, store, report)
         report.seconds = round(time.monotonic() - start, 3)
         others = ", ".join(f"{reason} {count}" for reason, count in report.on_shared.items())
         log.info("%d files are read from %s; from the shared file system: %s", report.files, place, others or "none")
         yield StagedImages(images, copies), report
-    finally:
-        store.close()
 
 
 def _copies(images: TarImages, store: LocalStore, report: Report) -> dict[int, Path]:
@@ -157,7 +154,7 @@ def _copies(images: TarImages, store: LocalStore, report: Report) -> dict[int, P
 def _wanted(tar: Path) -> Wanted:
     manifest = manifest_of(tar)
     recorded = Artifact(manifest).manifest["files"][tar.suffix]
-    return Wanted(tar, manifest, tar.suffix, recorded["sha256"], recorded["bytes"])
+    return Wanted(tar, manifest, recorded["sha256"], recorded["bytes"])
 
 
 class Place(NamedTuple):
@@ -177,10 +174,8 @@ class Place(NamedTuple):
         """Whether this node has no such folder; one in another user's private folder may be there."""
         try:
             self.folder.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError:
-            return False
+        except OSError as error:
+            return isinstance(error, FileNotFoundError | NotADirectoryError)
         return False
 
 

@@ -44,14 +44,12 @@ class Wanted:
     Attributes:
         path: of the file.
         manifest: that names it.
-        suffix: of the file in the manifest.
         sha256: of its bytes, in hex.
         bytes: its size.
     """
 
     path: Path
     manifest: Path
-    suffix: str
     sha256: str
     bytes: int
 
@@ -102,7 +100,7 @@ def copy(wanted: Wanted, target: Path, stop: Callable[[], None]) -> None:
     try:
         with on_local_disk():
             # Not synced: without its origin, a copy counts as outdated and is removed.
-            origin = {"manifest": str(wanted.manifest.absolute()), "suffix": wanted.suffix}
+            origin = {"manifest": str(wanted.manifest.absolute()), "suffix": wanted.path.suffix}
             origin_of(target).write_text(json.dumps(origin))
             file = open(part, "wb")  # noqa: SIM115 - closed below; errors of reads must not count as its own
         try:
