@@ -111,18 +111,22 @@ def image_page(index: Index, row: int) -> bytes:
         PipelineError: there is no such row.
     """
     (image,) = cards(index, [row])
-    scores = index.scores_of(row)
-    arms = index.about["arms"]
-    table = {name: [scores.get(f"{arm}/{name}") for arm in arms] for _, name in index.about["scores"]}
     return page(
         "image.html",
         root="../",
         about=index.about,
         image=image,
-        scores={name: values for name, values in table.items() if values != [None] * len(arms)},
+        scores=_scores(index, row),
         pairs=partners(index, row),
         artifacts=sorted(label for label in index.about["inputs"] if _holds(label, image["shard"])),
     )
+
+
+def _scores(index: Index, row: int) -> dict[str, list[float | None]]:
+    """Name -> value of each arm, None where it has none; of the scores that the image has."""
+    scores, arms = index.scores_of(row), index.about["arms"]
+    names = dict.fromkeys(name for arm, name in index.about["scores"] if f"{arm}/{name}" in scores)
+    return {name: [scores.get(f"{arm}/{name}") for arm in arms] for name in names}
 
 
 def _holds(label: str, shard: int) -> bool:
@@ -214,7 +218,6 @@ def sample(index: Index, images: Artifact, view: View, count: int) -> tuple[byte
         PipelineError: the view is invalid, or an image can't be read.
     """
     found = index.find(view, count)
-    arms = index.about["arms"]
     shown: list[dict[str, Any]] = []
     keys: list[str] = []
     for card in cards(index, found.rows, marked(index, view)):
@@ -222,10 +225,7 @@ def sample(index: Index, images: Artifact, view: View, count: int) -> tuple[byte
         for one, side in ((card, SIDE), *((partner, PARTNER_SIDE) for partner in near.values())):
             one["picture"] = Markup(data_address("jpeg", picture(images, one, side)))
             keys.append(one["key"])
-        scores = index.scores_of(card["row"])
-        names = dict.fromkeys(name for arm, name in index.about["scores"] if f"{arm}/{name}" in scores)
-        card["scores"] = {name: [scores.get(f"{arm}/{name}") for arm in arms] for name in names}
-        shown.append({**card, "partners": near})
+        shown.append({**card, "scores": _scores(index, card["row"]), "partners": near})
     rules = style()
     body = page(
         "sample.html",

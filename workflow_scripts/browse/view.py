@@ -70,15 +70,11 @@ def match_expression(q: str) -> str:
 
     Everything is quoted, so no text is an error. Empty if nothing can be searched for.
     """
-    return " AND ".join('"{}"{}'.format(text.replace('"', '""'), "*" if starts else "") for text, starts in _terms(q))
-
-
-def _terms(q: str) -> list[tuple[str, bool]]:
-    """Words and phrases of a search, and whether words that begin so are meant."""
     terms = []
     for phrase, word in _WORDS.findall(q.translate(_NEVER)):
         text = phrase or word.strip('"')
         letters = sum(char.isalnum() for char in text)
+        starts = not phrase and text.endswith("*") and letters >= SHORTEST_START
         if letters:
-            terms.append((text, not phrase and text.endswith("*") and letters >= SHORTEST_START))
-    return terms[:MOST_WORDS]
+            terms.append('"{}"{}'.format(text.replace('"', '""'), "*" if starts else ""))
+    return " AND ".join(terms[:MOST_WORDS])

@@ -184,7 +184,8 @@ def _declaration(tree: ast.Module) -> dict[str, Any]:
     for node in tree.body:
         if _assigned(node) == "STAGE" and isinstance(call := getattr(node, "value", None), ast.Call):
             keywords = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-            return {name: ast.literal_eval(keywords[name]) for name in ("format", "data_files") if name in keywords}
+            found = {name: ast.literal_eval(keywords[name]) for name in ("format", "data_files") if name in keywords}
+            return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
     return {}
 
 

@@ -143,8 +143,8 @@ def _check(path: Path, known: _Verified) -> None:
     if stamp == known.stamp and known.reliable:
         return
     if (stamp.size, stamp.mtime) != (known.stamp.size, known.stamp.mtime):
-        value = f"it was written again after it was verified ({stamp.size} bytes, then {known.stamp.size})"
-        raise PipelineError("input changed during use", path, value, "run the same command again")
+        advice = "run the same command again"
+        raise PipelineError("input changed during use", path, "it was written again after it was verified", advice)
     _verified[path] = _hashed(path, known.sha256, known.advice)
 
 

@@ -8,9 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
+from operator import attrgetter
 from types import ModuleType
-from typing import Any
 
 TF32 = "NVIDIA_TF32_OVERRIDE"
 """Variable of NVIDIA's libraries, whoever calls them: 0 forbids TF32."""
@@ -85,13 +84,12 @@ def current_switches() -> dict[str, bool]:
 
 
 def _current(torch: ModuleType) -> dict[str, bool]:
-    found = {name: bool(reduce(getattr, path.split("."), torch)) for name, path in SWITCHES.items()}
+    found = {name: bool(attrgetter(path)(torch)) for name, path in SWITCHES.items()}
     return {**found, ALGORITHMS: torch.are_deterministic_algorithms_enabled()}
 
 
 def _set(torch: ModuleType, values: dict[str, bool]) -> None:
     for name, path in SWITCHES.items():
-        *folders, switch = path.split(".")
-        holder: Any = reduce(getattr, folders, torch)
-        setattr(holder, switch, values[name])
+        holder, _, switch = path.rpartition(".")
+        setattr(attrgetter(holder)(torch), switch, values[name])
     torch.use_deterministic_algorithms(values[ALGORITHMS])
