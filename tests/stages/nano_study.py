@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 from workflow_scripts.core.artifact import MANIFEST, Artifact
-from workflow_scripts.core.runtime.command_line import arguments, groups
+from workflow_scripts.core.runtime.command_line import arguments
 from workflow_scripts.core.runtime.stage import run_stage
 
 LINKED = ("Snakefile", "rules", "config.yaml", "profiles", "workflow_scripts", "tests", "envs")
@@ -57,7 +57,7 @@ def dry_run(folder: Path) -> list[Job]:
         module, *argv = shlex.split(line)
         stage = module.rpartition(".")[2]
         given = arguments(stage, argv)
-        read = dict.fromkeys(Path(path) for _, paths in groups(given.input) for path in paths)
+        read = dict.fromkeys(Path(path) for paths in given.input.values() for path in paths)
         jobs.append(Job(stage, Path(given.artifact), argv, list(read)))
     return jobs
 

@@ -10,7 +10,7 @@ from tests.workflow.dag import ROOT, commands
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.key import artifact_key
-from workflow_scripts.core.runtime.command_line import arguments, groups
+from workflow_scripts.core.runtime.command_line import arguments
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates.cost import costs
 from workflow_scripts.study.units import Units
@@ -45,9 +45,8 @@ def test_every_job_has_a_unique_key(full: list[list[str]]) -> None:
     keys: dict[str, list[str]] = {}
     for stage, *words in full:
         args = arguments(stage, words)
-        unit = dict(pair.split("=", 1) for pair in args.unit)
-        inputs = dict(groups(args.input))
-        key = artifact_key(stage, unit, code_digest(stage), {"json": args.settings}, inputs, {"device": args.device})
+        settings, device = {"json": args.settings}, {"device": args.device}
+        key = artifact_key(stage, args.unit, code_digest(stage), settings, args.input, device)
         keys.setdefault(key, []).append(args.artifact)
     assert [names for names in keys.values() if len(names) > 1] == []
     assert len({args[2] for args in full}) == len(full)

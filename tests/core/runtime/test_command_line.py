@@ -10,4 +10,4 @@ def test_braces_are_patterns_except_in_the_path_of_a_file(tmp_path: Path) -> Non
     file.parent.mkdir()
     file.touch()
     given = [[f"one={file}", str(tmp_path / "{x,y}.json")], ["none={}"]]
-    assert groups(given) == [("one", [str(file), str(tmp_path / "x.json"), str(tmp_path / "y.json")]), ("none", [])]
+    assert groups(given) == {"one": [str(file), str(tmp_path / "x.json"), str(tmp_path / "y.json")], "none": []}

@@ -57,8 +57,8 @@ def test_command_lines_of_other_parts_start_after_the_current_part() -> None:
     words += ["part=01..04,07", "--input", "part=r/s/parts/03.manifest.json", "--input", "model=r/m.manifest.json"]
     others = in_turn(arguments("a", words))
     assert [Path(one.artifact).name for one in others] == ["04", "07", "01", "02"]
-    assert others[1].input == [["part=r/s/parts/07.manifest.json"], ["model=r/m.manifest.json"]]
-    assert others[1].unit == ["part=07"] and not others[1].in_turn and not others[1].also
+    assert others[1].input == {"part": ["r/s/parts/07.manifest.json"], "model": ["r/m.manifest.json"]}
+    assert others[1].unit == {"part": "07"} and not others[1].in_turn and not others[1].also
     assert in_turn(arguments("a", [*words[:7], "part="])) == []
 
 

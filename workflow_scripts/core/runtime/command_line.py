@@ -2,23 +2,23 @@
 
 import argparse
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
 from workflow_scripts.core.artifact import MANIFEST
 
 
-def groups(options: list[list[str]]) -> list[tuple[str, list[str]]]:
-    """``[["name=a", "b"], ["other=c"]]`` as names and values; an empty value means no path.
+def groups(options: list[list[str]]) -> dict[str, list[str]]:
+    """``[["name=a", "b"], ["other=c"]]`` as values by name; an empty value means no path.
 
     A value that is the path of a file is no pattern, even if there are braces in it.
     """
-    groups = []
+    groups = {}
     for first, *rest in options:
         name, _, value = first.partition("=")
         paths = [[one] if os.path.exists(one) else written_out(one) for one in (value, *rest) if one]
-        groups.append((name, list(chain.from_iterable(paths))))
+        groups[name] = list(chain.from_iterable(paths))
     return groups
 
 
@@ -40,7 +40,7 @@ def written_out(value: str) -> list[str]:
 
 
 def arguments(stage: str, argv: list[str] | None) -> argparse.Namespace:
-    """The command line that every stage shares."""
+    """The command line that every stage shares; ``unit``, ``input`` and ``source`` are values by name."""
     parser = argparse.ArgumentParser(prog=f"python -m workflow_scripts.stages.{stage}", allow_abbrev=False)
     parser.add_argument("--artifact", required=True, help="results/<study>/<stage>/<name>, or its manifest's path")
     parser.add_argument("--settings", required=True, help="settings as JSON")
@@ -66,26 +66,27 @@ def arguments(stage: str, argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--gpu-mb", type=int, default=0, help="memory of a GPU that the job is estimated to need")
     parser.add_argument("--threads", type=int, default=1, help="math threads; part of the key")
     parser.add_argument("--workers", type=int, default=1, help="for input and output; not part of the key")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.unit, args.source = _values(args.unit), _values(chain.from_iterable(args.source))
+    args.input = groups(args.input)
+    return args
 
 
-def also(args: argparse.Namespace, unit: Collection[str]) -> Iterator[argparse.Namespace]:
+def _values(words: Iterable[str]) -> dict[str, str]:
+    return dict(word.split("=", 1) for word in words)
+
+
+def also(args: argparse.Namespace) -> Iterator[argparse.Namespace]:
     """The command lines of the artifacts named by ``--also`` whose inputs exist.
 
     ``--also ARTIFACT NAME=VALUE...`` states what differs from this command: wildcard values and inputs.
-
-    Args:
-        unit: names of the wildcards; other names are inputs.
     """
     for artifact, *words in args.also:
-        other = dict(word.split("=", 1) for word in words)
-        if not all(Path(path).exists() for name, path in other.items() if name not in unit):
-            continue
-        own = dict(pair.split("=", 1) for pair in args.unit)
-        values = [f"{name}={other.pop(name, value)}" for name, value in own.items()]
-        inputs = [group for group in args.input if group[0].partition("=")[0] not in other]
-        inputs += [[f"{name}={path}"] for name, path in other.items()]
-        yield argparse.Namespace(**{**vars(args), "artifact": artifact, "unit": values, "input": inputs, "also": []})
+        other = _values(words)
+        unit = {name: other.pop(name, value) for name, value in args.unit.items()}
+        if all(Path(path).exists() for path in other.values()):
+            inputs = args.input | {name: [path] for name, path in other.items()}
+            yield argparse.Namespace(**{**vars(args), "artifact": artifact, "unit": unit, "input": inputs, "also": []})
 
 
 def in_turn(args: argparse.Namespace) -> list[argparse.Namespace]:
@@ -94,7 +95,7 @@ def in_turn(args: argparse.Namespace) -> list[argparse.Namespace]:
     Artifact and inputs that are named after the own value are named after the other instead.
     """
     name, _, ranges = args.in_turn.partition("=")
-    own = dict(pair.split("=", 1) for pair in args.unit).get(name)
+    own = args.unit.get(name)
     values = [value for part in ranges.split(",") if part for value in written_out(f"{{{part}}}")]
     if own in values:  # workers that start at different ones rarely want the same one
         place = values.index(own)
@@ -105,12 +106,8 @@ def in_turn(args: argparse.Namespace) -> list[argparse.Namespace]:
 
     found = []
     for value in values:
-        inputs = []
-        for named, paths in groups(args.input):
-            first, *rest = [renamed(path, value) for path in paths] or [""]
-            inputs.append([f"{named}={first}", *rest])
-        unit = [pair if pair != f"{name}={own}" else f"{name}={value}" for pair in args.unit]
-        artifact = str(Path(args.artifact).with_name(value))
+        inputs = {key: [renamed(path, value) for path in paths] for key, paths in args.input.items()}
+        unit, artifact = args.unit | {name: value}, str(Path(args.artifact).with_name(value))
         changed = {"artifact": artifact, "unit": unit, "input": inputs, "also": [], "in_turn": ""}
         found.append(argparse.Namespace(**{**vars(args), **changed}))
     return found

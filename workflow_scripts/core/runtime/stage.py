@@ -31,7 +31,7 @@ from workflow_scripts.core.inputs import check_unchanged, clear_inputs, forgotte
 from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.pinned_code import handed_on
 from workflow_scripts.core.publish import Staging, publish
-from workflow_scripts.core.runtime.command_line import also, arguments, groups, in_turn
+from workflow_scripts.core.runtime.command_line import also, arguments, in_turn
 from workflow_scripts.core.runtime.environment import (
     FAISS,
     allow_many_files,
@@ -158,11 +158,11 @@ class Job(Generic[S]):
 
     def __init__(self, stage: Stage[S], settings: S, args: argparse.Namespace) -> None:
         self.stage, self.settings = stage, settings
-        self.unit: dict[str, str] = dict(pair.split("=", 1) for pair in args.unit)
+        self.unit: dict[str, str] = args.unit
         self.device, self.threads, self.workers = resolve_device(args.device), args.threads, args.workers
         self.gpu_mb: int = args.gpu_mb
-        self._inputs = {name: [Artifact(Path(p)) for p in paths] for name, paths in groups(args.input)}
-        self._sources = dict(pair.split("=", 1) for group in args.source for pair in group)
+        self._inputs = {name: [Artifact(Path(p)) for p in paths] for name, paths in args.input.items()}
+        self._sources: dict[str, str] = args.source
         self._source_paths: dict[str, Path] = {}
         self.staging: Staging
         self.work: Path
@@ -337,7 +337,7 @@ def _make(job: Job[S], artifact: Path, args: argparse.Namespace) -> None:
         with ExitStack() as stack:
             computes = stack.enter_context(_opened(job, artifact, held))
             if computes:
-                job.others = list(_opened_others(job, list(also(args, job.stage.unit)), stack))
+                job.others = list(_opened_others(job, list(also(args)), stack))
                 _run_measured(job)
         if computes:
             _take_turns(job, in_turn(args))
@@ -388,7 +388,7 @@ def _take_turns(first: Job[S], waiting: list[argparse.Namespace]) -> None:
     while waiting and artifacts > before:  # inputs of some may have appeared meanwhile
         before, absent = artifacts, []
         for args in waiting:
-            if not all(Path(path).exists() for _, paths in groups(args.input) for path in paths):
+            if not all(Path(path).exists() for paths in args.input.values() for path in paths):
                 absent.append(args)
                 continue
             try:
