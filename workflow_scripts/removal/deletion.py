@@ -37,7 +37,9 @@ _OWN_FILES = re.compile(
 )
 _TEMPORARY = re.compile(_PART)
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_SHAPES = {"{shard}": re.compile(r"\d{5,}", re.ASCII), "{block}": re.compile(r"\d{5,}-\d{5,}", re.ASCII)}
+_SHARD = re.compile(r"\d{5,}", re.ASCII)
+_BLOCK = re.compile(r"\d{5,}-\d{5,}", re.ASCII)
+_SHAPES = {"{shard}": _SHARD.fullmatch, "{block}": _BLOCK.fullmatch}
 
 
 def may_delete(results: Path, path: Path) -> bool:
@@ -107,7 +109,7 @@ def is_artifact_file(stage: str, file: str) -> bool:
 def _fits(part: str, word: str) -> bool:
     """Whether a word is a value of this part of an artifact's name: of a wildcard, or the same word."""
     if part in _SHAPES:
-        return _SHAPES[part].fullmatch(word) is not None
+        return _SHAPES[part](word) is not None
     return part.startswith("{") or part == word
 
 

@@ -166,10 +166,10 @@ class LocalStore:
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
                 raise PermissionError(f"{self.folder} is not a folder that this user alone can write to")
             with self._alone():
-                for left in self._named(_PART_NAME):
+                for left in self._named(_PART_NAME.fullmatch):
                     left.unlink(missing_ok=True)
-                done = [self._remove_unused(copied) for copied in self._named(_COPY_NAME) if _is_outdated(copied)]
-                for left in self._named(_ORIGIN_NAME):
+                done = [self._remove_unused(copied) for copied in self._copies() if _is_outdated(copied)]
+                for left in self._named(_ORIGIN_NAME.fullmatch):
                     if not left.with_name(left.name.removesuffix(ORIGIN)).exists():
                         left.unlink(missing_ok=True)
         return done.count(True), done.count(False)
@@ -247,7 +247,7 @@ class LocalStore:
     def _make_room(self, size: int) -> None:
         if self._fits(size):
             return
-        unused = [copied for copied in self._named(_COPY_NAME) if copied not in self._held]
+        unused = [copied for copied in self._copies() if copied not in self._held]
         unused.sort(key=lambda copied: copied.stat().st_mtime_ns)  # set when a copy is taken
         while not self._fits(size):
             if size > self.most or not unused:
@@ -256,12 +256,15 @@ class LocalStore:
 
     def _fits(self, size: int) -> bool:
         disk = shutil.disk_usage(self.folder)
-        total = sum(copied.stat().st_size for copied in self._named(_COPY_NAME))
+        total = sum(copied.stat().st_size for copied in self._copies())
         return total + size <= self.most and disk.free - size >= LEFT_FREE * disk.total
 
-    def _named(self, pattern: re.Pattern[str]) -> list[Path]:
+    def _copies(self) -> list[Path]:
+        return self._named(_COPY_NAME.fullmatch)
+
+    def _named(self, matches: Callable[[str], object]) -> list[Path]:
         """Regular files with such names; whatever else lies in the folder, links too, is left alone."""
-        named = (path for path in self.folder.iterdir() if pattern.fullmatch(path.name))
+        named = (path for path in self.folder.iterdir() if matches(path.name))
         return [path for path in named if stat.S_ISREG(path.lstat().st_mode)]
 
     def _remove_unused(self, copied: Path) -> bool:
