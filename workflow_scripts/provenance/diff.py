@@ -12,7 +12,7 @@ from workflow_scripts.provenance.run_metadata import flat, mattering, short, val
 Sides = tuple[Any, Any]
 ABSENT = "not set"
 WIDEST = 64  # characters of a column
-OUTSIDE = ("source", "download")  # stages whose data comes from outside
+OUTSIDE = {"source": "what was read", "download": "what was fetched"}  # stages whose data comes from outside
 RECORD = ", its files"  # a package, by what its wheel holds
 
 
@@ -88,7 +88,7 @@ class Findings:
             "machine": [name for name in self.versions if name not in packages],
         }
         if self.a.stage in OUTSIDE and not self.same_content and not found["data"]:
-            found["data"] = ["what was read" if self.a.stage == OUTSIDE[0] else "what was fetched"]
+            found["data"] = [OUTSIDE[self.a.stage]]
         return {kind: names for kind, names in found.items() if names}
 
 
@@ -220,12 +220,9 @@ def as_text(found: Sequence[Findings]) -> str:
     top = found[-1]
     lines = [f"A  {top.a.label}  {top.a.hash}", f"B  {top.b.label}  {top.b.hash}"]
     lines.append("the same content" if top.same_content else f"other content in {', '.join(top.files) or 'rows alone'}")
-    first = [one for one in found if one.first and one is not top]
-    for one in first:
-        lines += ["", f"first differing ancestor: {_pair_title(one)}", *_sides(one)]
-    for one in found:
-        if not one.first and one is not top:
-            lines += ["", f"then: {_pair_title(one)}", *_sides(one)]
+    for one in sorted(found[:-1], key=lambda one: not one.first):
+        label = one.a.label if one.a.label == one.b.label else f"{one.a.label} | {one.b.label}"
+        lines += ["", f"{'first differing ancestor' if one.first else 'then'}: {label}", *_sides(one)]
     where = "A and B themselves" + ("; nothing above them differs" if top.first and not top.same_content else "")
     return printed([*lines, "", where, *_sides(top)])
 
@@ -251,10 +248,6 @@ def _input(one: Input | None) -> dict[str, Any] | None:
     return None if one is None else {"artifact": one.label, "sha256": one.recorded_hash}
 
 
-def _pair_title(one: Findings) -> str:
-    return one.a.label if one.a.label == one.b.label else f"{one.a.label} | {one.b.label}"
-
-
 def _sides(one: Findings) -> list[str]:
     table = [
         (f"{title} {name}", value_text(a), value_text(b))
@@ -269,9 +262,8 @@ def _sides(one: Findings) -> list[str]:
     lines = [f"  {title:<{widths[0]}}  {a:<{widths[1]}} | {b}" for title, a, b in table]
     lines += _modules(one)
     if one.unexplained:
-        lines.append(
-            "  same code, settings and inputs, other bytes: edited (see faithful-pairs audit) or not reproducible"
-        )
+        said = "edited (see faithful-pairs audit) or not reproducible"
+        lines.append(f"  same code, settings and inputs, other bytes: {said}")
     return lines or ["  nothing differs in settings, code, inputs or versions"]
 
 

@@ -43,11 +43,6 @@ class Moved:
     because: tuple[Findings, ...]
     joint: bool
 
-    @property
-    def is_verdict(self) -> bool:
-        """Whether a verdict is another one, or its numbers are."""
-        return has_verdict(self.title)
-
 
 def state_of(path: Path) -> Node:
     """The report of a study's folder, or without one its summary; else the artifact behind a file.
@@ -138,8 +133,8 @@ def _because(
 
 def as_text(found: Sequence[Moved]) -> str:
     """Verdicts first; long lists are cut, and say so."""
-    verdicts = [one for one in found if one.is_verdict]
-    differences = [one for one in found if one.kind == CONTRASTS and not one.is_verdict]
+    verdicts = [one for one in found if has_verdict(one.title)]
+    differences = [one for one in found if one.kind == CONTRASTS and not has_verdict(one.title)]
     numbers = [one for one in found if one.kind != CONTRASTS]
     lines = [f"moved: {len(verdicts):,} verdicts, {len(differences):,} other differences, {len(numbers):,} numbers"]
     for members in (verdicts, differences, numbers):
@@ -171,7 +166,7 @@ def as_json(found: Sequence[Moved]) -> list[dict[str, Any]]:
         {
             "table": one.kind,
             "row": {name: one.title[name] for name in NAMED if one.title.get(name)},
-            "verdict": one.is_verdict,
+            "verdict": has_verdict(one.title),
             "figures": {name: list(sides) for name, sides in one.figures.items()},
             "because": [{"a": root.a.label, "b": root.b.label, "why": root.reasons} for root in one.because],
             "joint": one.joint,
