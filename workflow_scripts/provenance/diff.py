@@ -30,11 +30,6 @@ class InputPair:
     a: Input | None
     b: Input | None
 
-    @property
-    def same(self) -> bool:
-        """Whether both read the same content."""
-        return self.a is not None and self.b is not None and self.a.recorded_hash == self.b.recorded_hash
-
 
 @dataclass(frozen=True)
 class Findings:
@@ -111,10 +106,10 @@ class Walk:
         if key in self.roots:
             return self.roots[key]
         self.roots[key] = ()  # a cycle in edited records ends here
-        pairs = [pair for pair in paired(self._inputs(a), self._inputs(b)) if not pair.same]
+        pairs = list(paired(self._inputs(a), self._inputs(b)))
         above: dict[int, Findings] = {}
         for pair in pairs:
-            old, new = _followed(pair.a), _followed(pair.b)
+            old, new = pair.a and pair.a.read, pair.b and pair.b.read
             if old is not None and new is not None and old.stage == new.stage:
                 above |= {id(one): one for one in self.visit(old, new)}
         own = _compare(a, b, pairs, first=not above)
@@ -138,13 +133,8 @@ def diff(a: Node, b: Node) -> list[Findings]:
     return walk.found
 
 
-def _followed(one: Input | None) -> Node | None:
-    """The artifact that was read, if it is still the one on disk."""
-    return one.node if one is not None and one.node is not None and one.node.hash == one.recorded_hash else None
-
-
 def paired(a: list[Input], b: list[Input]) -> Iterator[InputPair]:
-    """Inputs side by side: equal content first, then the same artifact's name, then the order."""
+    """Inputs that differ, side by side: equal content is passed over, then by the artifact's name, then in order."""
     for name in sorted({one.name for one in (*a, *b)}):
         left, right = [one for one in a if one.name == name], [one for one in b if one.name == name]
         for key in (lambda one: one.recorded_hash, lambda one: one.path and one.path.name, lambda _: None):
@@ -155,7 +145,8 @@ def paired(a: list[Input], b: list[Input]) -> Iterator[InputPair]:
                     rest.append(one)
                     continue
                 right.remove(match)
-                yield InputPair(name, one, match)
+                if match.recorded_hash != one.recorded_hash:
+                    yield InputPair(name, one, match)
             left = rest
         yield from (InputPair(name, one, None) for one in left)
         yield from (InputPair(name, None, two) for two in right)
@@ -284,5 +275,5 @@ def _input_text(one: Input | None) -> str:
     """Label and recorded hash; says so where the artifact with that hash is missing or was replaced."""
     if one is None:
         return "none"
-    is_there = one.path is None or (one.node is not None and one.node.hash == one.recorded_hash)
-    return f"{one.label} {short(one.recorded_hash)}" + ("" if is_there else ", no longer there")
+    there = one.path is None or one.read is not None
+    return f"{one.label} {short(one.recorded_hash)}" + ("" if there else ", no longer there")

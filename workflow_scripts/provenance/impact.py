@@ -59,8 +59,7 @@ class Graph:
     """
 
     def __init__(self, roots: Iterable[Path]) -> None:
-        absolute = [Path(os.path.abspath(root)) for root in roots]
-        self.nodes: dict[Path, Node] = {node.path: node for root in absolute for node in load(root)}
+        self.nodes = {node.path: node for root in roots for node in load(Path(os.path.abspath(root)))}
         self.by_hash: dict[str, list[Path]] = {}
         for node in self.nodes.values():
             self.by_hash.setdefault(node.hash, []).append(node.path)
@@ -427,9 +426,10 @@ def as_json(found: Impact) -> dict[str, Any]:
             "study": str(one.node.study),
             "artifact": one.node.label,
             "manifest_sha256": one.node.hash,
-            "chain": [*one.chain],
+            "chain": list(one.chain),
+            "detail": one.detail,
+            "another_key": reasons.get(one.node.path),
         }
-        | {"detail": one.detail, "another_key": reasons.get(one.node.path)}
         for one in found.artifacts
         if found.another_key is None or one.node.path in reasons
     ]

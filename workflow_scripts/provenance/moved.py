@@ -91,9 +91,7 @@ def _summary(node: Node) -> Node | None:
 
 def _sources(summary: Node) -> dict[str, Node]:
     """What a summary was made from, by hash."""
-    return {
-        one.recorded_hash: one.node for one in inputs_of(summary) if one.node and one.node.hash == one.recorded_hash
-    }
+    return {one.recorded_hash: one.read for one in inputs_of(summary) if one.read is not None}
 
 
 def _paired(a: Sequence[Row], b: Sequence[Row]) -> Iterator[tuple[Row | None, Row | None]]:

@@ -115,6 +115,11 @@ class Input:
         """``<stage>/<name>`` of its manifest; without one, the input's name."""
         return label_of(self.path) if self.path else self.name
 
+    @property
+    def read(self) -> Node | None:
+        """The artifact, if it is still the one that was read."""
+        return self.node if self.node is not None and self.node.hash == self.recorded_hash else None
+
 
 def read_node(manifest: Path) -> Node:
     """The artifact behind one manifest; missing or damaged files become faults of the node."""

@@ -264,9 +264,10 @@ def differences(node: Node, options: Options) -> list[str]:
 
 def _compare(node: Node, made: Node, suffix: str, changes: list[str], allowed: Tolerance | None) -> Verdict:
     """The verdict on one file. The recorded sha256 counts, not the file that lies there: that is audit's to check."""
+    told = ", ".join(changes) or "though code, threads, processor, versions and variables are the recorded ones"
     if suffix not in made.files or suffix not in node.files:
         missing = "is no longer made" if suffix in node.files else "was not made before"
-        return Verdict(node.label, suffix, Kind.DIFFERS, f"the file {missing}; {_told(changes)}")
+        return Verdict(node.label, suffix, Kind.DIFFERS, f"the file {missing}; {told}")
     recorded = node.files[suffix]
     if recorded == made.files[suffix]:
         return Verdict(node.label, suffix, Kind.EXACT, "though " + ", ".join(changes) if changes else "")
@@ -276,17 +277,12 @@ def _compare(node: Node, made: Node, suffix: str, changes: list[str], allowed: T
     bound = allowed.number if allowed is not None else 0.0
     found = deviation(made.file(suffix), original, suffix, bound)
     if isinstance(found, str):
-        return Verdict(node.label, suffix, Kind.DIFFERS, f"{found}; {_told(changes)}")
+        return Verdict(node.label, suffix, Kind.DIFFERS, f"{found}; {told}")
     apart = f"by {found.number:.1e} at most, {found.unequal:.2%} of cells by more than {bound:.0e} ({found.where})"
     if allowed is None:
-        return Verdict(node.label, suffix, Kind.DIFFERS, f"{apart}; no tolerance for this file; {_told(changes)}")
+        return Verdict(node.label, suffix, Kind.DIFFERS, f"{apart}; no tolerance for this file; {told}")
     kind = Kind.WITHIN if found.unequal <= allowed.unequal and changes else Kind.DIFFERS
-    told = f"{apart}; allowed {allowed.unequal:.1%}, {allowed.source}; {_told(changes)}"
-    return Verdict(node.label, suffix, kind, told)
-
-
-def _told(changes: list[str]) -> str:
-    return ", ".join(changes) or "though code, threads, processor, versions and variables are the recorded ones"
+    return Verdict(node.label, suffix, kind, f"{apart}; allowed {allowed.unequal:.1%}, {allowed.source}; {told}")
 
 
 @dataclass(frozen=True)
