@@ -151,9 +151,10 @@ class Audit:
         self.study, self.scope, self.noted, self.quick, self.jobs = study, scope, noted, quick, jobs
         self.scan = scan(study)
         own = [path for path in self.scan.files.keys() | self.scan.odd if path.parent.parent == study]
-        names = [(path, path.name.removesuffix(MANIFEST).removesuffix(RUN)) for path in own]
-        paths = sorted({path.with_name(f"{name}{MANIFEST}") for path, name in names if name != path.name})
-        self.nodes = list(mapped(read_node, paths, READERS))  # so that a slow file system's answers overlap
+        paths = {path for path in own if path.name.endswith(MANIFEST)}
+        # Records without a manifest too, which is named as missing.
+        paths |= {path.with_name(path.name.removesuffix(RUN) + MANIFEST) for path in own if path.name.endswith(RUN)}
+        self.nodes = list(mapped(read_node, sorted(paths), READERS))  # so that a slow file system's answers overlap
         self.known = {node.path: node for node in self.nodes}
         self.trusted = set(self.known)
         self.at_fault: set[Path] = set()

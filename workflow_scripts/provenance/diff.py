@@ -109,7 +109,7 @@ class Walk:
         pairs = list(paired(self._inputs(a), self._inputs(b)))
         above: dict[int, Findings] = {}
         for pair in pairs:
-            old, new = pair.a and pair.a.read, pair.b and pair.b.read
+            old, new = [side.read if side is not None else None for side in (pair.a, pair.b)]
             if old is not None and new is not None and old.stage == new.stage:
                 above |= {id(one): one for one in self.visit(old, new)}
         own = _compare(a, b, pairs, first=not above)

@@ -62,7 +62,7 @@ def load(results: Path) -> list[Made]:
     Raises:
         PipelineError: a manifest or run record names a file that is not the artifact's.
     """
-    artifacts = [str(path).removesuffix(MANIFEST) for path in sorted(results.glob(f"[!.]*/*/*{MANIFEST}"))]
+    artifacts = [str(path).removesuffix(MANIFEST) for path in sorted(results.glob(f"[!.]*/*/?*{MANIFEST}"))]
     found = [_made(Path(stem), Path(stem + MANIFEST), Path(stem + RUN), Path(stem).parts[-3]) for stem in artifacts]
     for path in sorted((results / CACHE).glob(f"[!.]*/*/{ENTRY_MANIFEST}")):
         found.append(_made(path.parent, path, path.with_name(ENTRY_RECORD), None))

@@ -221,9 +221,10 @@ def locate(path: Path) -> Place:
         PipelineError: there is no such file, or no manifest names it.
     """
     path = path.absolute()
-    manifest = path.with_name(path.name.removesuffix(MANIFEST).removesuffix(RUN) + MANIFEST)
-    if manifest.is_file():
-        return Place(read_node(manifest), "")
+    for name in (path.name.removesuffix(MANIFEST), path.name.removesuffix(RUN)):
+        beside = path.with_name(name + MANIFEST)
+        if beside.is_file():
+            return Place(read_node(beside), "")
     found = _cached(path) or _log(path) or _data_file(path)
     if found is None:
         what = "no artifact" if path.exists() else "no such file"
