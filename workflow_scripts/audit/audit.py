@@ -210,9 +210,8 @@ class Audit:
         paths = {node.path for node in scoped}
         kept = {found for found in self.found if found.owner in paths or found.owner.is_relative_to(self.scope)}
         kept |= set(self.noted.findings)
-        size = sum(claim.bytes for claim in mine)
         read = sum(node.path in self.chosen for node in scoped)
-        counts = len(scoped), len(mine), size
+        counts = len(scoped), len(mine), sum(claim.bytes for claim in mine)
         return Audited(self.study, *counts, root, sorted(kept), frozenset(self.compared), read)
 
     def note(self) -> dict[str, Any] | None:

@@ -150,7 +150,7 @@ def _lists(source: Node, path: Path) -> bool:
             return True
         if path.is_relative_to(root):
             with suppress(OSError, Unfit):
-                listed = {one.get("path") for one in read_listing(source.file(LISTING))}
+                listed = {str(one.get("path")) for one in read_listing(source.file(LISTING))}
                 return path.relative_to(root).as_posix() in listed
     return False
 
