@@ -166,6 +166,8 @@ def _marks(segment: int, found: Iterable[tuple[str, str, float]]) -> pa.Table:
 
 def _exchanged(segments: Sequence[Path], received: pa.Table, packed: pa.Table) -> Iterator[Finding]:
     """Segments in which URLs have other images than those that shards were packed from later on."""
+    if not received.num_rows or not packed.num_rows:
+        return
     same = received["url"].filter(pc.is_in(received["mark"], packed["mark"]))
     other = received.filter(pc.invert(pc.is_in(received["url"], same)))
     other = other.join(packed.group_by("url").aggregate([("time", "max")]), "url", join_type="inner")

@@ -45,14 +45,13 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-SHORT = 10  # hex digits shown of a sha256
 UNKNOWN = "unknown"
 
 
 def short(sha256: object) -> str:
-    """The first digits of a hash; words such as ``format-1`` whole."""
+    """The first ten digits of a hash; words such as ``format-1`` whole."""
     text = UNKNOWN if sha256 is None else str(sha256)
-    return text[:SHORT] if len(text) in (40, 64) else text
+    return text[:10] if len(text) in (40, 64) else text
 
 
 def value_text(recorded: object) -> str:
