@@ -72,8 +72,8 @@ def test_a_damaged_manifest_is_a_node_with_a_fault(tmp_path: Path, data: bytes, 
     path.write_bytes(data)
     node = read_node(path)
     assert node.manifest == {} and node.record is None
-    assert fault in str(node.manifest_fault)
-    assert "there is none" in str(node.record_fault)
+    assert fault in str(node.manifest_file.fault)
+    assert "there is none" in str(node.record_file.fault)
     assert inputs_of(node) == []
 
 
@@ -98,5 +98,5 @@ def test_a_malformed_run_record_reads_as_none(chain: Chain, tmp_path: Path, chan
     content = {**json.loads(record.read_bytes()), **change}
     record.write_bytes(pretty(sealed({name: value for name, value in content.items() if name != "self"})))
     node = read_node(study / "summary" / "summary.manifest.json")
-    assert node.record is None and node.record_fault is not None
+    assert node.record is None and node.record_file.fault is not None
     assert {one.kind for one in Audit(study, study, Noted(), quick=True, jobs=1).run().faults} == {"edited-record"}

@@ -181,7 +181,7 @@ def write_copies(root: Path, say: Say) -> None:
             torchvision_sets.download("small", root / "set")
             say("set")
     page = (root / "page.html", sha256(b"page").hexdigest())
-    crate = SimpleNamespace(files={"Snakefile": page}, metadata={"of": "the study"})
+    crate = ({"of": "the study"}, {"Snakefile": page})
     nodes = [SimpleNamespace(study=root / "study", path="x", label="x", hash="0" * 64)]
     made = {"load": lambda _: [], "behind_report": lambda _: nodes, "describe": lambda *_: crate}
     with mock.patch.multiple(crate_write, check_made=lambda *_: None, **made):

@@ -30,7 +30,14 @@ def check_request(results: Path, stages: Iterable[str], reason: str) -> None:
     """
     if not reason.strip():
         raise PipelineError("empty reason", "accept", reason.strip(), "say why the edit can't change results")
-    errors = [error for stage in stages if (error := _unfit(stage))]
+    errors = []
+    for stage in stages:
+        try:
+            if (today := code_digest(stage)).startswith(FETCHED):
+                advice = "its keys depend on a format number, not on code"
+                errors.append(PipelineError("nothing to accept", stage, today, advice))
+        except FileNotFoundError:
+            errors.append(PipelineError("unknown stage", "accept", stage, "choose one of workflow_scripts/stages"))
     if errors:
         raise PipelineErrors(errors)
     if not results.is_dir():
@@ -76,23 +83,10 @@ def edited_stages(results: Path, stages: Iterable[str]) -> list[str]:
 
     A stage whose current code was accepted already is left out: artifacts of a third code are recomputed by choice.
     """
-    made: dict[str, set[str]] = {}
-    for node in load(results):
-        if node.record is not None:
-            made.setdefault(node.stage, set()).add(str(node.record.get("code")))
-    today = {stage: code_digest(stage) for stage in stages}
-    by_code = [stage for stage, code in today.items() if not code.startswith(FETCHED)]
-    return [stage for stage in by_code if made.get(stage, set()) - {today[stage]} and in_force(stage, results) is None]
-
-
-def _unfit(stage: str) -> PipelineError | None:
-    try:
-        today = code_digest(stage)
-    except FileNotFoundError:
-        return PipelineError("unknown stage", "accept", stage, "choose one of workflow_scripts/stages")
-    if today.startswith(FETCHED):
-        return PipelineError("nothing to accept", stage, today, "its keys depend on a format number, not on code")
-    return None
+    made = {(node.stage, node.record.get("code")) for node in load(results) if node.record is not None}
+    today = {stage: code for stage in stages if not (code := code_digest(stage)).startswith(FETCHED)}
+    edited = {stage for stage, code in made if stage in today and code != today[stage]}
+    return [stage for stage in today if stage in edited and in_force(stage, results) is None]
 
 
 def _choose(stage: str, made: Counter[str], today: str, entry: dict[str, str] | None, wanted: str) -> str:

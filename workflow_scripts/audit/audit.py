@@ -17,8 +17,7 @@ from workflow_scripts.audit import parts
 from workflow_scripts.audit.cache import (
     cache_of,
     entry_claims,
-    entry_findings,
-    entry_folder,
+    entry_finding,
     made_in,
     rekeyed,
     restored,
@@ -29,8 +28,6 @@ from workflow_scripts.audit.files import (
     claims_of,
     crate_findings,
     file_findings,
-    lonely_records,
-    owners_of,
     source_claims,
     unnamed,
 )
@@ -38,7 +35,7 @@ from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.audit.parts import Part, last_read, note_read
 from workflow_scripts.audit.records import cycle_findings, input_findings, record_findings
 from workflow_scripts.audit.scan import beside, beside_findings, scan
-from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.code_equivalence import acceptances_file, accepted, among, counted
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import printed
@@ -90,11 +87,10 @@ def noted(study: Path, configfiles: Sequence[str] = ()) -> Noted:
     try:
         artifacts = noted_artifacts(results, study.name)
         units = units_of(results, study.name)
-    except PipelineError as error:
-        findings.append(finding(Kind.DAMAGED_NOTE, note, str(error)))
-    else:
         if artifacts is None and not configfiles:
             findings.append(finding(Kind.DAMAGED_NOTE, note, "each start of the workflow writes one"))
+    except PipelineError as error:
+        findings.append(finding(Kind.DAMAGED_NOTE, note, str(error)))
     if configfiles:
         units = units_of(results, study.name, configfiles)
     if units is None:
@@ -154,31 +150,33 @@ class Audit:
     def __init__(self, study: Path, scope: Path, noted: Noted, quick: bool, jobs: int) -> None:
         self.study, self.scope, self.noted, self.quick, self.jobs = study, scope, noted, quick, jobs
         self.scan = scan(study)
-        manifests = {
-            path
-            for path in self.scan.files.keys() | self.scan.odd
-            if path.name.endswith(MANIFEST) and path.parent.parent == study
-        }
-        paths = sorted({*manifests, *lonely_records(self.scan.files, manifests, study)})
-        self.nodes = list(mapped(read_node, paths, READERS))  # so that a slow file system's answers overlap
+        own = [path for path in self.scan.files.keys() | self.scan.odd if path.parent.parent == study]
+        paths = {path for path in own if path.name.endswith(MANIFEST)}
+        # Records without a manifest too, which is named as missing.
+        paths |= {path.with_name(path.name.removesuffix(RUN) + MANIFEST) for path in own if path.name.endswith(RUN)}
+        self.nodes = list(mapped(read_node, sorted(paths), READERS))  # so that a slow file system's answers overlap
         self.known = {node.path: node for node in self.nodes}
         self.trusted = set(self.known)
         self.at_fault: set[Path] = set()
-        # Each with the manifest of the artifact at fault, or with its own path where it belongs to none.
-        self.found: list[tuple[Path, Finding]] = [(one.path, one) for one in self.scan.found]
+        self.found = list(self.scan.found)
         self._code = cache(self._current_code)
         self._made_in = cache(made_in)
         self.compared: set[Path] = set()
-        self.chosen: frozenset[Path] | None = None  # manifests of artifacts whose contents are read; None: all
+        self.chosen: Collection[Path] = () if quick else self.known  # manifests of artifacts whose contents are read
 
     @cached_property
     def scoped(self) -> list[Node]:
         """The artifacts that are checked."""
         scoped = [node for node in self.nodes if node.path.is_relative_to(self.scope)]
-        if not scoped and self.scope != self.study:  # one artifact's file, or the folder of its files
-            one = self._artifact_of_scope()
-            scoped = [node for node in self.nodes if node.path == one]
-        return scoped
+        if scoped or self.scope == self.study:
+            return scoped
+        try:
+            artifact = locate(self.scope).node.path  # of one file, or of the folder of its files
+        except PipelineError:
+            if self.scope.is_file():
+                raise
+            return []
+        return [node for node in self.nodes if node.path == artifact]
 
     def run(self) -> Audited:
         """Check all that is in scope."""
@@ -188,64 +186,58 @@ class Audit:
         claims = {node.path: claims_of(*self._claimed(node)) for node in self.nodes}
         mine = [claim for node in scoped for claim in claims[node.path]]
         every = [claim for found in claims.values() for claim in found]
-        self._files([*mine, *more, *(claim for node in scoped for claim in self._source(node))], every)
+        for node in scoped:
+            if node.stage == "source" and node.path in self.trusted:
+                sources, findings = source_claims(node)
+                more += sources
+                self.found += findings
+        owners = {claim.sha256: claim.path for claim in reversed(every)}
+        self.found += file_findings([*mine, *more], self.scan, owners, self.jobs, self.chosen)
         trusted = [node for node in scoped if node.path in self.trusted]
-        told = self.at_fault | self.scan.odd
-        checks = (input_findings(trusted, self.known, told), cycle_findings(trusted, self.known))
-        self.found += [(found.path, found) for check in checks for found in check]
-        self.found += [(node.path, found) for node in trusted for found in self._out_of_date(node, node.record or {})]
+        self.found += input_findings(trusted, self.known, self.at_fault | self.scan.odd)
+        self.found += cycle_findings(trusted, self.known)
+        self.found += [found for node in trusted for found in self._out_of_date(node, node.record or {})]
         self._others({claim.path for claim in every} | beside(self.study, self.scan))
         if not self.quick:
-            self.found += [(found.path, found) for found in beside_findings(self.study, self.scan)]
+            self.found += beside_findings(self.study, self.scan)
         root, behind = study_root(node for node in self.nodes if node.path in self.trusted)
         crate = self.study / CRATE
         if self.scope == self.study and not self.quick and crate.exists():
-            self.found += [(crate, found) for found in crate_findings(crate, root)]
-        self._notes(behind)
+            self.found += crate_findings(crate, root)
+        apart = [node.path for node in self.nodes if node.stage not in AROUND and node.label not in behind]
+        detail = "the report was not made from it"
+        self.found += [finding(Kind.OUTSIDE, path, detail) for path in apart if path in self.trusted]
         paths = {node.path for node in scoped}
-        kept = {found for path, found in self.found if path in paths or path.is_relative_to(self.scope)}
+        kept = {found for found in self.found if found.owner in paths or found.owner.is_relative_to(self.scope)}
         kept |= set(self.noted.findings)
-        size = sum(claim.bytes for claim in mine)
-        read = 0 if self.quick else sum(self._is_read(node.path) for node in scoped)
-        counts = len(scoped), len(mine), size
+        read = sum(node.path in self.chosen for node in scoped)
+        counts = len(scoped), len(mine), sum(claim.bytes for claim in mine)
         return Audited(self.study, *counts, root, sorted(kept), frozenset(self.compared), read)
-
-    def _is_read(self, manifest: Path) -> bool:
-        return self.chosen is None or manifest in self.chosen
 
     def note(self) -> dict[str, Any] | None:
         """Note the artifacts that were read and have no fault; gives what was read longest ago."""
         if self.quick or not self.nodes:
             return None
-        faulty = {path for path, found in self.found if not found.kind.note}
+        faulty = {found.owner for found in self.found if not found.kind.note}
         times, now = last_read(self.study, self.nodes), parts.now()
-        times |= {node.path: now for node in self.scoped if self._is_read(node.path) and node.path not in faulty}
+        times |= {node.path: now for node in self.scoped if node.path in self.chosen and node.path not in faulty}
         note_read(self.study, self.nodes, times)
         return parts.as_json(self.scoped, times)
 
-    def _artifact_of_scope(self) -> Path | None:
-        try:
-            return locate(self.scope).node.path
-        except PipelineError:
-            if self.scope.is_file():
-                raise
-            return None
-
     def _records(self) -> None:
         """Manifests and run records; which of them are to be trusted."""
-        made = [(node.computation or {}).get("manifest") for node in self.nodes]
-        written_for = {str(value): node.label for value, node in zip(made, self.nodes, strict=True) if value}
+        written_for = {(node.computation or {}).get("manifest", ""): node.label for node in self.nodes}
         for node in self.nodes:
             for found in record_findings(node, written_for, to_the_byte=not self.quick):
-                self._doubt(node, found)
+                self._doubt(found)
 
-    def _doubt(self, node: Node, found: Finding) -> None:
+    def _doubt(self, found: Finding) -> None:
         if found.kind is not Kind.IMPOSSIBLE_TIME:
-            self.trusted.discard(node.path)
-        if found.path == node.path:
-            self.at_fault.add(node.path)
+            self.trusted.discard(found.owner)
+        if found.path == found.owner:
+            self.at_fault.add(found.owner)
         if found.path not in self.scan.odd:  # a FIFO, say, which is named as such
-            self.found.append((node.path, found))
+            self.found.append(found)
 
     def _claimed(self, node: Node) -> tuple[Node, bool]:
         """The node by which an artifact's files are checked, and whether its record is to be believed."""
@@ -259,9 +251,9 @@ class Audit:
         claims: list[Claim] = []
         missing = 0
         for node in nodes:
-            folder = entry_folder(node) if node.path in self.trusted else None
-            if folder is None:
+            if node.path not in self.trusted:
                 continue
+            folder = cache_of(node) / (node.record or {})["key"]
             if not folder.is_symlink() and not folder.exists():
                 missing += 1
                 self._without_entry(node)
@@ -270,16 +262,16 @@ class Audit:
             try:
                 entry = read_entry(folder, to_the_byte=True)
             except (Unfit, OSError) as error:
-                self.found.append((node.path, finding(Kind.DAMAGED_STORE, folder, str(error))))
+                self.found.append(finding(Kind.DAMAGED_STORE, folder, str(error), node.path))
                 continue
-            for found in entry_findings(node, entry):
-                self._doubt(node, found)
+            if (edited := entry_finding(node, entry)) is not None:
+                self._doubt(edited)
             there, damaged = entry_claims(node, entry, self.scan)
             claims += there
-            self.found += [(node.path, found) for found in damaged]
+            self.found += damaged
         if missing:
             detail = f"{missing} of {len(nodes)} artifacts have no cache entry"
-            self.found.append((self.study, finding(Kind.NOT_COMPARED, self.study, detail)))
+            self.found.append(finding(Kind.NOT_COMPARED, self.study, detail))
         return claims
 
     def _without_entry(self, node: Node) -> None:
@@ -288,46 +280,33 @@ class Audit:
             return
         edited = rekeyed(node, self._made_in(cache_of(node)))
         if edited is not None:
-            self._doubt(node, edited)
+            self._doubt(edited)
         elif self.noted.artifacts and node.label not in self.noted.artifacts:
             detail = "not in the cache, and not there when the workflow last started or ended"
-            self.found.append((node.path, finding(Kind.UNNAMED, node.path, detail)))
-
-    def _source(self, node: Node) -> list[Claim]:
-        if node.stage != "source" or node.path not in self.trusted:
-            return []
-        claims, findings = source_claims(node)
-        self.found += [(node.path, found) for found in findings]
-        return claims
-
-    def _files(self, claims: list[Claim], others: list[Claim]) -> None:
-        to_read = [] if self.quick else [claim for claim in claims if self._is_read(claim.owner)]
-        to_size = [claim for claim in claims if self.quick or not self._is_read(claim.owner)]
-        for some, jobs in ((to_read, self.jobs), (to_size, None)):
-            for claim, found in file_findings(some, self.scan, owners_of(others), jobs):
-                self.found.append((claim.owner, found))
+            self.found.append(finding(Kind.UNNAMED, node.path, detail))
 
     def _others(self, claimed: Collection[Path]) -> None:
         """Files that nothing names, and artifacts that were finished and left nothing."""
-        doubtful = {path for path in (*self.at_fault, *self.known) if path not in self.trusted}
-        stems = [Path(str(path).removesuffix(MANIFEST)) for path in doubtful]
-        self.found += [(found.path, found) for found in unnamed(self.study, self.scan, claimed, stems)]
+        doubtful = [str(path).removesuffix(MANIFEST) for path in {*self.at_fault, *self.known} - self.trusted]
+        self.found += unnamed(self.study, self.scan, claimed, doubtful)
         if self.noted.artifacts and not self.study.exists():
-            self.found.append((self.study, finding(Kind.MISSING, self.study, "the whole study is missing")))
+            self.found.append(finding(Kind.MISSING, self.study, "the whole study is missing"))
             return
-        told = {found.path for _, found in self.found} | self.known.keys()
+        told = {found.path for found in self.found} | self.known.keys()
         for label in sorted(self.noted.artifacts):
             path = self.study / f"{label}{MANIFEST}"
             wanted = self.noted.units is None or self.noted.units.holds(*label.split("/", 1))
             if wanted and path not in told and not self.scan.hides(path):
-                self.found.append((path, finding(Kind.MISSING, path, "it was finished in the last run")))
+                self.found.append(finding(Kind.MISSING, path, "it was finished in the last run"))
 
     def _out_of_date(self, node: Node, record: dict[str, Any]) -> Iterator[Finding]:
         """Compare current code and settings with the recorded ones; list acceptances."""
         today, by_acceptance = self._code(node.stage)
         if record["code"] != today:
             yield finding(Kind.OUT_OF_DATE, node.path, f"made by {record['code'][:12]}, now {today[:12]}")
-        elif (one := record.get("accepted")) and (by_acceptance or self._made_after(one, node)):
+        elif (one := record.get("accepted")) and (
+            by_acceptance or one["when"] <= str((node.computation or {}).get("start"))  # made by the accepted code
+        ):
             yield finding(Kind.ACCEPTED, node.path, f"{one['reason']} ({one['when']})")
         units = self.noted.units
         if units is not None and units.holds(node.stage, node.name):
@@ -344,16 +323,6 @@ class Audit:
             return counted(self.noted.accepted, stage), among(self.noted.accepted, stage) is not None
         except OSError:
             return "no such stage", False
-
-    @staticmethod
-    def _made_after(acceptance: dict[str, str], node: Node) -> bool:
-        """Whether the accepted code itself made the artifact, rather than the code that it counts as."""
-        return acceptance["when"] <= str((node.computation or {}).get("start"))
-
-    def _notes(self, behind: Collection[str]) -> None:
-        for node in self.nodes:
-            if node.stage not in AROUND and node.label not in behind and node.path in self.trusted:
-                self.found.append((node.path, finding(Kind.OUTSIDE, node.path, "the report was not made from it")))
 
 
 def audit(
@@ -388,8 +357,10 @@ def audit(
         done += found
         if path == studies[0].parent:
             compared = {entry for outcome in done for entry in outcome.compared}
-            if part is None or part.with_shared:
-                shared = shared_findings(path, compared, quick, jobs)
+            if quick:
+                shared = []
+            elif part is None or part.number == 1:
+                shared = shared_findings(path, compared, jobs)
             else:
                 detail = "the cache and the store of fetched bytes are read by a whole audit and by --part 1"
                 shared = [finding(Kind.NOT_COMPARED, path, detail)]
@@ -413,9 +384,9 @@ def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
     for outcome in done:
         if outcome.artifacts or outcome.files:
             counts = f"{outcome.artifacts} artifacts, {outcome.files} files, {naturalsize(outcome.bytes)}"
-            lines += [f"{_shown(outcome.study)}: {counts}"]
-            lines += [f"  root {outcome.root or 'none: an artifact behind the report is missing'}"]
-            lines += [] if quick or outcome.ages is None else [_ages(outcome, outcome.ages)]
+            root = outcome.root or "none: an artifact behind the report is missing"
+            lines += [f"{_shown(outcome.study)}: {counts}", f"  root {root}"]
+            lines += [] if outcome.ages is None else [_ages(outcome, outcome.ages)]
         elif outcome.findings:
             lines += [f"{_shown(outcome.study)}:"]
         for kind in Kind:

@@ -7,11 +7,10 @@ packed like that.
 """
 
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from workflow_scripts.audit.files import Claim, file_findings
 from workflow_scripts.audit.kinds import Finding, Kind, finding
@@ -28,7 +27,7 @@ from workflow_scripts.core.sources import REMEMBERED
 from workflow_scripts.provenance.nodes import Node
 from workflow_scripts.study.active_config import NOTES
 
-UNFINISHED = (STAGING, DISCARDED)  # left in a cache by running and killed jobs; cache-gc removes it
+_ABSENT = object()
 _OWN = ("self", "cached", "accepted")  # fields in which a study's record may differ from the entry's
 
 
@@ -41,47 +40,31 @@ def made_in(stage: Path) -> list[Entry]:
     return found
 
 
-def _times(record: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset((record["start"], record["end"]))
-
-
 def cache_of(node: Node) -> Path:
     """The folder of the cache for an artifact's stage."""
     return results_root(node.path) / CACHE / node.stage
 
 
-def entry_folder(node: Node) -> Path | None:
-    """Where the cache entry of an artifact is; None without a readable record."""
-    key = (node.record or {}).get("key")
-    return cache_of(node) / key if key else None
-
-
-def entry_findings(node: Node, entry: Entry) -> Iterator[Finding]:
-    """Whether an artifact is what its cache entry says."""
-    assert node.record is not None and node.computation is not None
+def entry_finding(node: Node, entry: Entry) -> Finding | None:
+    """A finding if an artifact is not what its cache entry says."""
     if node.manifest != entry.manifest:
-        yield finding(Kind.EDITED_RECORD, node.path, f"not the one in {entry.folder}", node.path)
-    else:
-        differ = _differing(node.computation, entry.record)
-        if differ:
-            detail = f"{', '.join(differ)[:200]}: not as in {entry.folder}"
-            yield finding(Kind.EDITED_RECORD, node.record_path, detail, node.path)
+        return finding(Kind.EDITED_RECORD, node.path, f"not the one in {entry.folder}", node.path)
+    made = node.computation or {}
+    names = (made.keys() | entry.record.keys()) - {*_OWN}
+    differ = sorted(name for name in names if made.get(name, _ABSENT) != entry.record.get(name, _ABSENT))
+    detail = f"{', '.join(differ)[:200]}: not as in {entry.folder}"
+    return finding(Kind.EDITED_RECORD, node.record_path, detail, node.path) if differ else None
 
 
 def rekeyed(node: Node, made: Iterable[Entry]) -> Finding | None:
     """A finding if the cache has the computation under a key other than the run record's, which was then edited."""
-    assert node.record is not None and node.computation is not None
-    own, times = (node.label, digest(node.manifest)), _times(node.computation)
+    record, then, own = node.record or {}, node.computation or {}, (node.label, digest(node.manifest))
     for entry in made:
-        if (entry.record["artifact"], entry.record["manifest"]) == own and times & _times(entry.record):
-            detail = f"key {node.record['key'][:12]}: this computation is in {entry.folder}"
+        is_own = (entry.record["artifact"], entry.record["manifest"]) == own
+        if is_own and {then["start"], then["end"]} & {entry.record["start"], entry.record["end"]}:
+            detail = f"key {record['key'][:12]}: this computation is in {entry.folder}"
             return finding(Kind.EDITED_RECORD, node.record_path, detail, node.path)
     return None
-
-
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    names = (one.keys() | other.keys()) - {*_OWN}
-    return sorted(name for name in names if name not in one or name not in other or one[name] != other[name])
 
 
 def entry_claims(node: Node, entry: Entry, scanned: Scan) -> tuple[list[Claim], list[Finding]]:
@@ -94,27 +77,20 @@ def entry_claims(node: Node, entry: Entry, scanned: Scan) -> tuple[list[Claim], 
         try:
             status = path.lstat()
         except OSError as error:
-            findings.append(_damaged(path, str(error.strerror)))
+            findings.append(finding(Kind.DAMAGED_STORE, path, str(error.strerror), node.path))
             continue
         if not stat.S_ISREG(status.st_mode):
-            findings.append(_damaged(path, f"it is {kind_of(status.st_mode)}"))
+            findings.append(finding(Kind.DAMAGED_STORE, path, f"it is {kind_of(status.st_mode)}", node.path))
         elif mine is None or (mine.st_dev, mine.st_ino) != (status.st_dev, status.st_ino):
             claims.append(Claim(node.path, path, one["sha256"], one["bytes"], Kind.DAMAGED_STORE))
     expected = {entry.folder / ENTRY_MANIFEST, entry.folder / ENTRY_RECORD}
     expected |= {stored(entry.folder, suffix) for suffix in recorded}
-    findings += [_damaged(path, "not a file of the entry") for path in _leaves(entry.folder) if path not in expected]
+    findings += [
+        finding(Kind.DAMAGED_STORE, path, "not a file of the entry", node.path)
+        for path in entry.folder.rglob("*")
+        if path not in expected and (path.is_symlink() or not path.is_dir())
+    ]
     return claims, findings
-
-
-def _leaves(folder: Path) -> Iterator[Path]:
-    """Everything in a folder except folders."""
-    for path in folder.rglob("*"):
-        if path.is_symlink() or not path.is_dir():
-            yield path
-
-
-def _damaged(path: Path, detail: str) -> Finding:
-    return finding(Kind.DAMAGED_STORE, path, detail)
 
 
 def restored(node: Node, made: Iterable[Entry]) -> Node | None:
@@ -124,23 +100,20 @@ def restored(node: Node, made: Iterable[Entry]) -> Node | None:
     """
     by_manifest = digest(node.manifest) if node.manifest else ""
     found = [entry for entry in made if entry.record["artifact"] == node.label]
-    best = [entry for entry in found if entry.folder == entry_folder(node)]
+    best = [entry for entry in found if entry.folder.name == (node.record or {}).get("key")]
     best = best or [entry for entry in found if entry.record["manifest"] == by_manifest] or found
     if len(best) != 1:
         return None
     return replace(node, manifest_file=Loaded(b"", best[0].manifest), record_file=Loaded(b"", best[0].record))
 
 
-def shared_findings(results: Path, compared: Collection[Path], quick: bool, jobs: int) -> list[Finding]:
-    """Yield findings of damage.
+def shared_findings(results: Path, compared: Collection[Path], jobs: int) -> list[Finding]:
+    """Findings of damage.
 
     Args:
         compared: cache entries that were compared with a study's artifacts.
-        quick: look at no contents.
         jobs: files hashed at a time.
     """
-    if quick:
-        return []
     found = [*_links(results), *_no_folders(results), *_cache(results / CACHE, compared, jobs), *_remembered(results)]
     if (results / FETCHED).is_dir():
         # Not before: loading what reads the store takes longer than auditing a small study.
@@ -169,7 +142,8 @@ def _no_folders(results: Path) -> Iterator[Finding]:
 def _cache(cache: Path, compared: Collection[Path], jobs: int) -> Iterator[Finding]:
     claims: list[Claim] = []
     for entry in sorted(cache.glob("[!.]*/*")):
-        if entry in compared or entry.name.startswith(UNFINISHED):
+        # Running and killed jobs leave unfinished ones; cache-gc removes them.
+        if entry in compared or entry.name.startswith((STAGING, DISCARDED)):
             continue
         try:
             files = read_entry(entry, to_the_byte=True).files
@@ -180,7 +154,7 @@ def _cache(cache: Path, compared: Collection[Path], jobs: int) -> Iterator[Findi
             Claim(entry, stored(entry, suffix), file["sha256"], file["bytes"], Kind.DAMAGED_STORE)
             for suffix, file in files.items()
         ]
-    yield from (found for _, found in file_findings(claims, Scan(), {}, jobs))
+    yield from file_findings(claims, Scan(), {}, jobs, {claim.owner for claim in claims})
 
 
 def _remembered(results: Path) -> Iterator[Finding]:

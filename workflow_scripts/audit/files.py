@@ -5,7 +5,8 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -24,9 +25,6 @@ from workflow_scripts.core.sources import LISTING, MOST_LISTED, files_of, local_
 from workflow_scripts.core.threads import mapped
 from workflow_scripts.provenance.crate.contents import METADATA, ROOT_ID
 from workflow_scripts.provenance.nodes import Node
-
-Owners = dict[str, list[Path]]
-DATA = ".data"  # of a source that holds its own bytes
 
 
 @dataclass(frozen=True)
@@ -66,13 +64,14 @@ def claims_of(node: Node, with_record: bool) -> list[Claim]:
 
 
 def file_findings(
-    claims: Sequence[Claim], scanned: Scan, owners: Owners, jobs: int | None
-) -> Iterator[tuple[Claim, Finding]]:
+    claims: Iterable[Claim], scanned: Scan, owners: Mapping[str, Path], jobs: int, chosen: Collection[Path]
+) -> Iterator[Finding]:
     """What is wrong with the files behind ``claims``; files with a fault in ``scanned`` have been reported already.
 
     Args:
-        owners: recognises the bytes of one file under the name of another.
-        jobs: files hashed at a time; None compares sizes only.
+        owners: sha256 -> a file that it is recorded for, so that bytes under another name are recognised.
+        jobs: files hashed at a time.
+        chosen: owners whose files are read; of others, sizes are compared.
     """
     there = []
     for claim in claims:
@@ -80,13 +79,12 @@ def file_findings(
             continue
         status = _status(claim, scanned)
         if isinstance(status, Finding):
-            yield claim, status
-        elif jobs is not None:
+            yield status
+        elif claim.owner in chosen:
             there.append(claim)
         elif status.st_size != claim.bytes:
-            yield claim, claim.finding(Kind.CHANGED_FILE, _sizes(claim, status.st_size))
-    if jobs is not None:
-        yield from _content_findings(there, owners, jobs)
+            yield claim.finding(Kind.CHANGED_FILE, _sizes(claim, status.st_size))
+    yield from _content_findings(there, owners, jobs)
 
 
 def _status(claim: Claim, scanned: Scan) -> os.stat_result | Finding:
@@ -98,41 +96,43 @@ def _status(claim: Claim, scanned: Scan) -> os.stat_result | Finding:
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return claim.finding(Kind.MISSING, f"missing; {claim.bytes} bytes are recorded")
-        return finding(Kind.UNREADABLE, claim.path, str(error.strerror))
+        return finding(Kind.UNREADABLE, claim.path, str(error.strerror), claim.owner)
     if not stat.S_ISREG(status.st_mode):
         return claim.finding(Kind.UNREADABLE, f"it is {kind_of(status.st_mode)}")
     return status
 
 
-def _content_findings(claims: Sequence[Claim], owners: Owners, jobs: int) -> Iterator[tuple[Claim, Finding]]:
+def _content_findings(claims: Sequence[Claim], owners: Mapping[str, Path], jobs: int) -> Iterator[Finding]:
     by_path: dict[Path, list[Claim]] = {}
     for claim in claims:
         by_path.setdefault(claim.path, []).append(claim)
-    for path, value in hashes([(path, found[0].bytes) for path, found in by_path.items()], jobs):
+    paths = sorted(by_path, key=lambda path: -by_path[path][0].bytes)  # big ones first: all threads end together
+    for path, value in progress(mapped(_hashed, paths, jobs), len(paths), "files hashed"):
         for claim in by_path[path]:
             if isinstance(value, OSError):
-                yield claim, claim.finding(Kind.UNREADABLE, str(value.strerror))
+                yield claim.finding(Kind.UNREADABLE, str(value.strerror))
             elif value != claim.sha256:
-                yield claim, _other_bytes(claim, value, owners.get(value, []))
+                yield _other_bytes(claim, value, owners.get(value))
 
 
-def owners_of(claims: Iterable[Claim]) -> Owners:
-    """sha256 -> the files that it is recorded for."""
-    owners: Owners = {}
-    for claim in claims:
-        owners.setdefault(claim.sha256, []).append(claim.path)
-    return owners
-
-
-def _other_bytes(claim: Claim, value: str, owners: Sequence[Path]) -> Finding:
-    if owners:
-        return claim.finding(Kind.CHANGED_FILE, f"these are the bytes of {owners[0]}")
+def _hashed(path: Path) -> tuple[Path, str | OSError]:
+    """sha256 in hex, or the error that kept the file from being read."""
     try:
-        size = claim.path.stat().st_size
-    except OSError:  # removed since it was read
-        size = claim.bytes
+        if not path.is_file():  # replaced by something that would block the reader
+            raise OSError(errno.EINVAL, "not a regular file")
+        return path, file_hash(path)
+    except OSError as error:
+        return path, error
+
+
+def _other_bytes(claim: Claim, value: str, owner: Path | None) -> Finding:
+    if owner is not None:
+        return claim.finding(Kind.CHANGED_FILE, f"these are the bytes of {owner}")
     detail = f"sha256 {value[:12]}, {claim.sha256[:12]} is recorded{_shared(claim)}"
-    return claim.finding(Kind.CHANGED_FILE, detail if size == claim.bytes else _sizes(claim, size))
+    with suppress(OSError):  # it may have been removed since it was read
+        size = claim.path.stat().st_size
+        detail = detail if size == claim.bytes else _sizes(claim, size)
+    return claim.finding(Kind.CHANGED_FILE, detail)
 
 
 def _sizes(claim: Claim, size: int) -> str:
@@ -148,14 +148,7 @@ def _shared(claim: Claim) -> str:
     return "; the cache holds this very file, so its entry will be recomputed too" if same else ""
 
 
-def lonely_records(files: Iterable[Path], manifests: Container[Path], study: Path) -> list[Path]:
-    """Paths of missing manifests: those of the run records among ``files`` that have none."""
-    records = [path for path in files if path.name.endswith(RUN) and path.parent.parent == study]
-    places = [path.with_name(path.name.removesuffix(RUN) + MANIFEST) for path in records]
-    return [path for path in places if path not in manifests]
-
-
-def unnamed(study: Path, scanned: Scan, claimed: Collection[Path], doubtful: Collection[Path]) -> Iterator[Finding]:
+def unnamed(study: Path, scanned: Scan, claimed: Collection[Path], doubtful: Iterable[str]) -> Iterator[Finding]:
     """Files and empty folders of a study that no manifest accounts for.
 
     Args:
@@ -163,60 +156,17 @@ def unnamed(study: Path, scanned: Scan, claimed: Collection[Path], doubtful: Col
         doubtful: artifacts (paths without suffix) whose manifest or record is missing or at fault, which is named as
             such: what files they have is not known.
     """
-    prefixes: dict[Path, tuple[str, ...]] = {}
-    for path in doubtful:
-        prefixes[path.parent] = (*prefixes.get(path.parent, ()), f"{path.name}.", f"{path.name}/")
-    claimed = set(claimed)
-    folders = {parent for path in claimed for parent in path.parents}
+    theirs = tuple(f"{path}{mark}" for path in doubtful for mark in "./")
     for path, status in scanned.files.items():
         own = path.name.endswith((MANIFEST, RUN)) and path.parent.parent == study
-        if not own and path not in claimed and path not in scanned.odd and not _within(path, study, prefixes):
+        if not own and path not in claimed and path not in scanned.odd and not str(path).startswith(theirs):
             yield finding(Kind.UNNAMED, path, f"{status.st_size} bytes")
+    named = {*claimed, *(parent for path in claimed for parent in path.parents)}
     for path in scanned.empty:
         # Snakemake makes the folders of stages before their first job.
-        stage = path.parent == study and _is_stage(path.name)
-        if (
-            not stage
-            and path not in claimed | folders
-            and path not in scanned.odd
-            and not _within(path / "x", study, prefixes)
-        ):
+        of_stage = path.parent == study and (ROOT / "workflow_scripts" / "stages" / f"{path.name}.py").is_file()
+        if not of_stage and path not in named and path not in scanned.odd and not f"{path}/".startswith(theirs):
             yield finding(Kind.UNNAMED, path, "an empty folder")
-
-
-def _within(path: Path, study: Path, prefixes: dict[Path, tuple[str, ...]]) -> bool:
-    """Whether it is a file of one of these artifacts."""
-    parts = path.relative_to(study).parts
-    return len(parts) > 1 and "/".join(parts[1:]).startswith(prefixes.get(study / parts[0], ()))
-
-
-def _is_stage(name: str) -> bool:
-    return (ROOT / "workflow_scripts" / "stages" / f"{name}.py").is_file()
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def hashes(files: Sequence[tuple[Path, int]], jobs: int) -> Iterator[tuple[Path, str | OSError]]:
-    """sha256 in hex, or the error that kept a file from being read.
-
-    Args:
-        files: paths with sizes in bytes; the big ones are read first, so that all threads end together.
-        jobs: threads; hashing and reading leave Python's lock alone.
-    """
-    paths = [path for path, _ in sorted(files, key=lambda file: -file[1])]
-    yield from progress(mapped(_one, paths, jobs), len(paths), "files hashed")
-
-
-def _one(path: Path) -> tuple[Path, str | OSError]:
-    try:
-        if not path.is_file():  # replaced by something that would block the reader
-            raise OSError(errno.EINVAL, "not a regular file")
-        return path, file_hash(path)
-    except OSError as error:
-        return path, error
 
 
 def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
@@ -225,7 +175,7 @@ def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
     Unlike in the stages, cached hashes are not trusted, so an edit that restores size and time is found. A source that
     holds its own bytes (fetched by URL) has no files outside.
     """
-    if DATA in node.files:
+    if ".data" in node.files:
         return [], []
     try:
         listing = read_bytes(node.file(LISTING), MOST_LISTED)
@@ -233,31 +183,24 @@ def source_claims(node: Node) -> tuple[list[Claim], list[Finding]]:
         return [], []  # a listing that is missing or damaged is named itself
     if hashlib.sha256(listing).hexdigest() != node.files.get(LISTING, {}).get("sha256"):
         return [], []
-    wanted = str(node.at)
-    path = _here(wanted)
-    if path is None:
-        return [], [finding(Kind.NOT_COMPARED, node.path, f"{wanted} is not on this machine")]
-    then = _recorded(listing)
-    if then is None:
+    try:
+        then = [(str(row["path"]), str(row["sha256"]), int(row["bytes"])) for row in json.loads(listing)]
+    except (ValueError, TypeError, KeyError):
         return [], [finding(Kind.EDITED_RECORD, node.file(LISTING), "it lists no files", node.path)]
+    path = _here(str(node.at))
+    if path is None:
+        return [], [finding(Kind.NOT_COMPARED, node.path, f"{node.at} is not on this machine")]
     claims = [
         Claim(node.path, path / name if name else path, sha, size, Kind.CHANGED_SOURCE) for name, sha, size in then
     ]
     try:
         today = {name for name, _ in files_of(path)}
     except PipelineError as error:  # a FIFO in its place, say, or links that lead back to it
-        return claims, [finding(Kind.UNREADABLE, path, f"{error.what}: {error.value}")]
+        return claims, [finding(Kind.UNREADABLE, path, f"{error.what}: {error.value}", node.path)]
     more = sorted(today - {name for name, _, _ in then})
     return claims, [
         finding(Kind.CHANGED_SOURCE, path / name, "not there when it was hashed", node.path) for name in more
     ]
-
-
-def _recorded(listing: bytes) -> list[tuple[str, str, int]] | None:
-    try:
-        return [(str(row["path"]), str(row["sha256"]), int(row["bytes"])) for row in json.loads(listing)]
-    except (ValueError, TypeError, KeyError):
-        return None
 
 
 def _here(wanted: str) -> Path | None:
@@ -286,10 +229,9 @@ def crate_findings(crate: Path, root: str | None) -> Iterator[Finding]:
         except (OSError, ValueError) as error:
             sha256 = str(error)
         if sha256 != entity["sha256"]:
-            yield finding(Kind.BROKEN_CRATE, path, f"{sha256[:64]}; the metadata names {entity['sha256']}")
-        parts = path.relative_to(crate).parts
-        if parts[0] == "manifests":
-            manifests.append(("/".join(parts[1:]).removesuffix(".json"), sha256))
+            yield finding(Kind.BROKEN_CRATE, path, f"{sha256[:64]}; the metadata names {entity['sha256']}", crate)
+        if path.is_relative_to(crate / "manifests"):
+            manifests.append((path.relative_to(crate / "manifests").as_posix().removesuffix(".json"), sha256))
     if identifier != f"root-sha256:{root_hash(manifests)}":
         yield finding(Kind.BROKEN_CRATE, crate, "its root hash is not that of the manifests in it")
     elif root is not None and identifier != f"root-sha256:{root}":

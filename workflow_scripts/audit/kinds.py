@@ -1,6 +1,6 @@
 """The kinds of findings of an audit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -83,15 +83,18 @@ class Finding:
         path: the file that it is about.
         detail: what was expected and what is there.
         advice: what to do.
+        owner: the manifest of the artifact at fault; ``path`` where it belongs to none.
     """
 
     path: Path
     kind: Kind
     detail: str
     advice: str
+    owner: Path = field(compare=False)
 
 
-def finding(kind: Kind, path: Path, detail: str, manifest: Path | None = None) -> Finding:
-    """A finding; ``manifest`` is the file that Snakemake must make again, if that is the remedy."""
-    forced = manifest is not None and (kind is Kind.MISSING or kind.repair == RECOMPUTE)
-    return Finding(path, kind, detail, f"recompute it: snakemake --force {manifest}" if forced else kind.repair)
+def finding(kind: Kind, path: Path, detail: str, owner: Path | None = None) -> Finding:
+    """A finding; Snakemake must make ``owner`` again, if that is the remedy."""
+    forced = owner is not None and (kind is Kind.MISSING or kind.repair == RECOMPUTE)
+    advice = f"recompute it: snakemake --force {owner}" if forced else kind.repair
+    return Finding(path, kind, detail, advice, owner or path)

@@ -17,7 +17,6 @@ from workflow_scripts.core.files.names import AUDITED
 from workflow_scripts.core.files.notes import read_note, write_note
 from workflow_scripts.provenance.nodes import Node
 
-NEVER = ""  # before any time
 log = logging.getLogger(__name__)
 
 
@@ -26,7 +25,8 @@ class Part:
     """Which artifacts an audit reads; one of the three is given.
 
     Attributes:
-        number: those of one of ``of`` parts: every artifact is in exactly one, and stays in it.
+        number: those of one of ``of`` parts: every artifact is in exactly one, and stays in it. What studies share, the
+            cache and the store of fetched bytes, is read with the first.
         share: those read longest ago, up to this share of all bytes.
         limit: those read longest ago, up to this many bytes.
     """
@@ -35,11 +35,6 @@ class Part:
     of: int = 0
     share: float | None = None
     limit: int | None = None
-
-    @property
-    def with_shared(self) -> bool:
-        """Whether it includes what studies share, the cache and the store of fetched bytes: the first part does."""
-        return self.number == 1
 
     def choose(self, nodes: Sequence[Node], times: Mapping[Path, str]) -> frozenset[Path]:
         """Manifests of the artifacts to read: at least one.
@@ -53,7 +48,7 @@ class Part:
         sizes = {node.path: sum(file["bytes"] for file in node.files.values()) for node in nodes}
         limit = self.limit if self.limit is not None else (self.share or 0) * sum(sizes.values())
         chosen, read = set[Path](), 0
-        for path in sorted(turns, key=lambda path: (times.get(path, NEVER), turns[path], path)):
+        for path in sorted(turns, key=lambda path: (times.get(path, ""), turns[path], path)):  # never: before any time
             read += sizes[path]
             if chosen and read > limit:
                 break
@@ -76,12 +71,8 @@ def last_read(study: Path, nodes: Iterable[Node]) -> dict[Path, str]:
     except PipelineError as error:
         log.warning("%s; every artifact counts as never audited", error)
         return {}
-    found = {}
-    for node in nodes:
-        entry = noted.get(node.label) if isinstance(noted, dict) else None
-        if isinstance(entry, dict) and entry.get("manifest") == node.hash and isinstance(entry.get("when"), str):
-            found[node.path] = entry["when"]
-    return found
+    known = [node for node in nodes if noted.get(node.label, {}).get("manifest") == node.hash]
+    return {node.path: noted[node.label]["when"] for node in known}
 
 
 def note_read(study: Path, nodes: Iterable[Node], times: Mapping[Path, str]) -> None:
@@ -106,7 +97,6 @@ def _note_of(study: Path) -> Path:
 
 def as_json(nodes: Sequence[Node], times: Mapping[Path, str]) -> dict[str, Any]:
     """What was read longest ago, and how many artifacts never were."""
-    never = sum(node.path not in times for node in nodes)
-    oldest = min(((times[node.path], node.label) for node in nodes if node.path in times), default=None)
-    longest = None if oldest is None else {"artifact": oldest[1], "when": oldest[0]}
-    return {"never_read": never, "read_longest_ago": longest}
+    read = [{"artifact": node.label, "when": times[node.path]} for node in nodes if node.path in times]
+    longest = min(read, key=lambda one: (one["when"], one["artifact"]), default=None)
+    return {"never_read": len(nodes) - len(read), "read_longest_ago": longest}

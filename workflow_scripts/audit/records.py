@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,6 @@ from workflow_scripts.core.key import artifact_key
 from workflow_scripts.core.record import odd_fields
 from workflow_scripts.provenance.nodes import Node, inputs_of
 from workflow_scripts.study.config.stages import declaration
-
-_OF_THE_KEY = ("stage", "key", "code")  # the same in the record of a reuse and in that of the computation
 
 
 def record_findings(node: Node, written_for: Mapping[str, str], to_the_byte: bool) -> Iterator[Finding]:
@@ -45,11 +43,8 @@ def record_findings(node: Node, written_for: Mapping[str, str], to_the_byte: boo
 
 def _edit(record: Mapping[str, Any]) -> str | None:
     """How a run record, or the original record inside it, was evidently edited; None if neither was."""
-    original = record.get("original")
-    for name, one in (("it", record), ("the original record inside it", original if original is not None else record)):
-        if not is_intact(one):
-            return f"{name} does not match its digest"
-    return None
+    parts = {"it": record, "the original record inside it": record.get("original") or record}
+    return next((f"{name} does not match its digest" for name, part in parts.items() if not is_intact(part)), None)
 
 
 def _other_recipe(record: Mapping[str, Any]) -> str | None:
@@ -65,7 +60,7 @@ def _other_recipe(record: Mapping[str, Any]) -> str | None:
     if record.get("cached", False) != (original is not None):
         return "its field cached is wrong: only the record of a reuse contains an original record"
     made = original or record
-    differ = [name for name in _OF_THE_KEY if record[name] != made[name]]
+    differ = [name for name in ("stage", "key", "code") if record[name] != made[name]]
     then = made["settings"] if stage is None else stage.in_key(made["settings"])
     differ += ["settings"] if in_key != then else []
     return f"the original record inside it has a different {', '.join(differ)}" if differ else None
@@ -78,9 +73,9 @@ def _pair_findings(
         yield finding(Kind.EDITED_RECORD, node.record_path, f"it is the run record of {record['artifact']}", node.path)
         return
     yield from _time_findings(node, record)
-    if node.manifest_fault:
+    if node.manifest_file.fault:
         return
-    now, then = digest(node.manifest), (node.computation or {}).get("manifest")
+    path, now, then = node.path, digest(node.manifest), (node.computation or {}).get("manifest")
     owner = written_for.get(now)
     if now != then and owner is not None and owner != node.label:
         odd = f"it is the manifest of {owner}"
@@ -89,13 +84,12 @@ def _pair_findings(
     elif node.manifest["stage"] != node.stage:
         odd = "its stage differs from that in the run record"
     elif node.manifest["unit"] not in ({}, record["unit"]):
-        yield finding(Kind.EDITED_RECORD, node.record_path, "its unit differs from that in its manifest", node.path)
-        return
+        path, odd = node.record_path, "its unit differs from that in its manifest"
     elif to_the_byte and node.manifest_file.data != pretty(node.manifest):
         odd = "it is not formatted as the workflow writes it"
     else:
         return
-    yield finding(Kind.EDITED_RECORD, node.path, odd, node.path)
+    yield finding(Kind.EDITED_RECORD, path, odd, node.path)
 
 
 def _time_findings(node: Node, record: Mapping[str, Any]) -> Iterator[Finding]:
@@ -110,13 +104,13 @@ def _time_findings(node: Node, record: Mapping[str, Any]) -> Iterator[Finding]:
             detail = f"code was accepted at {accepted['when']}, which is in the future"
         else:
             continue
-        yield finding(Kind.IMPOSSIBLE_TIME, node.record_path, detail)
+        yield finding(Kind.IMPOSSIBLE_TIME, node.record_path, detail, node.path)
         return
 
 
 def seconds(text: str) -> float:
-    time_ = datetime.fromisoformat(text)
-    return (time_ if time_.tzinfo else time_.replace(tzinfo=UTC)).timestamp()
+    """A recorded time in seconds since 1970."""
+    return datetime.fromisoformat(text).timestamp()
 
 
 def input_findings(nodes: Iterable[Node], known: Mapping[Path, Node], told: Container[Path]) -> Iterator[Finding]:
@@ -133,10 +127,8 @@ def input_findings(nodes: Iterable[Node], known: Mapping[Path, Node], told: Cont
             if edge.node is None:
                 missing.setdefault(edge.path, []).append(node.label)
             elif edge.node.hash != edge.recorded_hash:
-                detail = (
-                    f"{edge.name} {edge.node.label} has hash {edge.node.hash[:12]}, {edge.recorded_hash[:12]} was read"
-                )
-                yield finding(Kind.OUT_OF_DATE, node.path, detail)
+                today = f"{edge.name} {edge.label} has hash {edge.node.hash[:12]}"
+                yield finding(Kind.OUT_OF_DATE, node.path, f"{today}, {edge.recorded_hash[:12]} was read")
     for path, labels in missing.items():
         more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
         yield finding(Kind.MISSING, path, f"{labels[0]}{more} were made from it")

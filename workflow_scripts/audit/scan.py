@@ -14,10 +14,8 @@ from workflow_scripts.core.files.bounded_json import kind_of
 from workflow_scripts.core.files.names import COPIES, CRATE, LABELS, LOGS
 
 BESIDE = (LOGS, "benchmarks", CRATE)  # folders of a study without artifacts
-RECORDS = (".csv", ".parquet")  # in ``copies``
 AHEAD = 300.0  # seconds by which clocks of a cluster may differ
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.part")
-_STALE_HANDLE = re.compile(r"\.nfs[0-9a-f]+")
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{32}\.part|\.nfs[0-9a-f]+")
 
 
 @dataclass
@@ -99,7 +97,7 @@ def _look(path: Path, found: Scan, waiting: list[Path]) -> None:
         return
     if stat.S_ISLNK(status.st_mode):
         status = _followed(path, found) or status
-    elif stat.S_ISREG(status.st_mode) and (_STALE_HANDLE.fullmatch(path.name) or _TEMPORARY.fullmatch(path.name)):
+    elif stat.S_ISREG(status.st_mode) and _LEFTOVER.fullmatch(path.name):
         found.tell(Kind.LEFTOVER, path, f"{status.st_size} bytes")
         return
     if stat.S_ISDIR(status.st_mode):
@@ -136,7 +134,7 @@ def beside(study: Path, scanned: Scan) -> set[Path]:
     """What lies in a study's folder for people, without a manifest: label sheets, ratings, and records of copies."""
     labels, copies = study / LABELS, study / COPIES
     files = {path for path in scanned.files if labels in path.parents}
-    records = {path for path in scanned.files if path.parent == copies and path.suffix in RECORDS}
+    records = {path for path in scanned.files if path.parent == copies and path.suffix in (".csv", ".parquet")}
     return {*files, *records} | ({labels, copies} - scanned.files.keys())
 
 

@@ -3,10 +3,11 @@
 import stat
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workflow_scripts.acquisition.states import IMPORTED, State
@@ -35,24 +36,8 @@ from workflow_scripts.core.files.bounded_json import kind_of
 from workflow_scripts.provenance.nodes import Node, inputs_of, read_node
 
 COLUMNS: tuple[np.dtype[Any], ...] = (HASH, OFFSET, LENGTH, OPEN)  # of an index
+MARKS = pa.schema({"segment": pa.int64(), "url": pa.uint64(), "mark": pa.uint64(), "time": pa.float64()})
 TABLE, ATTEMPTS = ".parquet", ".attempts.parquet"  # of a download
-
-
-class Marks(NamedTuple):
-    """What tells the images of URLs apart, of a segment or of a shard.
-
-    Attributes:
-        source: the segment's path without suffix, or the shard's manifest.
-        urls: (n,) uint64, hash of each URL, without secrets; a URL may have several marks.
-        marks: (n,) uint64, hash of the URL with the sha256 and size in pixels of prepared bytes, or with the time and
-            the number of bytes of the request that received them.
-        times: (n,) when it was received, or when the shard was complete, in seconds since 1970.
-    """
-
-    source: Path
-    urls: np.ndarray
-    marks: np.ndarray
-    times: np.ndarray
 
 
 def store_findings(store: Path) -> Iterator[Finding]:
@@ -63,11 +48,12 @@ def store_findings(store: Path) -> Iterator[Finding]:
         for lines in sorted({path.with_suffix(LINES) for path in without_lines(folder)[1]}):
             detail = "missing, so its bytes can't be used; restore it, or delete the segment's other files"
             yield finding(Kind.DAMAGED_STORE, lines, detail)
-        received = []
-        for stem in stems(folder):
-            if is_sealed(stem) or not with_suffix(stem, BYTES).exists():
-                received.append(_received(stem, (yield from _segment(stem))))
-        yield from _exchanged(received, [marks for name, marks in packed if name == str(folder.relative_to(store))])
+        written = [stem for stem in stems(folder) if is_sealed(stem) or not with_suffix(stem, BYTES).exists()]
+        received = [MARKS.empty_table()]
+        for number, stem in enumerate(written):
+            received.append(_received(number, (yield from _segment(stem))))
+        theirs = [marks for name, marks in packed if name == str(folder.relative_to(store))]
+        yield from _exchanged(written, pa.concat_tables(received), pa.concat_tables([MARKS.empty_table(), *theirs]))
 
 
 def _segment(stem: Path) -> Generator[Finding, None, list[Record]]:
@@ -124,8 +110,8 @@ def _store_of(shard: Node) -> str:
     return "."
 
 
-def _packed(shard: Node) -> Marks | None:
-    """The images of a shard by its tables; None unless both have their recorded hash."""
+def _packed(shard: Node) -> pa.Table | None:
+    """The images of a shard by its tables (see :func:`_marks`); None unless both have their recorded hash."""
     computed = shard.computation or {}
     try:
         for suffix, recorded in ((TABLE, shard.files), (ATTEMPTS, computed["beside"])):
@@ -143,17 +129,18 @@ def _packed(shard: Node) -> Marks | None:
         for attempt in tried
         if attempt["url"] in urls and _got(attempt)
     ]
-    return _marks(shard.path, ((url, mark, end) for url, mark in found))
+    return _marks(0, ((url, mark, end) for url, mark in found))
 
 
-def _received(stem: Path, records: Iterable[Record]) -> Marks:
+def _received(segment: int, records: Iterable[Record]) -> pa.Table:
+    """The images that a segment holds (see :func:`_marks`)."""
     found: list[tuple[str, str, float]] = []
     for record in records:
         if record.size:
             got = (f"{float(attempt.get('started', 0))} {record.size}" for attempt in record.attempts if _got(attempt))
             marks = [_mark(vars(record))] if record.preparation else got
             found += [(redacted(record.url), mark, record.finished) for mark in marks]
-    return _marks(stem, found)
+    return _marks(segment, found)
 
 
 def _got(attempt: dict[str, Any]) -> bool:
@@ -164,26 +151,28 @@ def _mark(image: dict[str, Any]) -> str:
     return f"{image['sha256']} {image['width']} {image['height']}"
 
 
-def _marks(source: Path, found: Iterable[tuple[str, str, float]]) -> Marks:
-    rows = [(url_hash(url), url_hash(f"{url} {mark}"), time) for url, mark, time in found]
-    urls, marks, times = zip(*rows, strict=True) if rows else ((), (), ())
-    return Marks(source, np.array(urls, HASH), np.array(marks, HASH), np.array(times, np.float64))
+def _marks(segment: int, found: Iterable[tuple[str, str, float]]) -> pa.Table:
+    """What tells the images of URLs apart, of a segment or of a shard; a URL may have several rows.
+
+    Args:
+        segment: the number of a segment; of a shard, 0.
+        found: each URL, without secrets; the sha256 and size in pixels of prepared bytes, or the time and the number of
+            bytes of the request that received them; and when it was received, or when the shard was complete.
+    """
+    rows = [(segment, url_hash(url), url_hash(f"{url} {mark}"), time) for url, mark, time in found]
+    columns = zip(*rows, strict=True) if rows else [()] * len(MARKS)
+    return pa.table([pa.array(column, kind) for column, kind in zip(columns, MARKS.types, strict=True)], MARKS)
 
 
-def _exchanged(received: Sequence[Marks], packed: Sequence[Marks]) -> Iterator[Finding]:
+def _exchanged(segments: Sequence[Path], received: pa.Table, packed: pa.Table) -> Iterator[Finding]:
     """Segments in which URLs have other images than those that shards were packed from later on."""
-    if not received or not packed:
+    if not received.num_rows or not packed.num_rows:
         return
-    urls, marks = np.concatenate([one.urls for one in received]), np.concatenate([one.marks for one in received])
-    shards, ends = np.concatenate([one.urls for one in packed]), np.concatenate([one.times for one in packed])
-    same = urls[np.isin(marks, np.concatenate([one.marks for one in packed]))]
-    other = np.setdiff1d(np.intersect1d(urls, shards), same)
-    latest = dict.fromkeys(other.tolist(), 0.0)
-    for url, end in zip(shards[(known := np.isin(shards, other))].tolist(), ends[known].tolist(), strict=True):
-        latest[url] = max(latest[url], end)
-    for one in received if latest else ():
-        pairs = zip(one.urls.tolist(), one.times.tolist(), strict=True)
-        count = len({url for url, time in pairs if time <= latest.get(url, -1.0)})
-        if count:
-            detail = f"{count} URLs have other images than in the shards packed from them; restore it, or delete it"
-            yield finding(Kind.DAMAGED_STORE, with_suffix(one.source, LINES), detail)
+    same = received["url"].filter(pc.is_in(received["mark"], packed["mark"]))
+    other = received.filter(pc.invert(pc.is_in(received["url"], same)))
+    other = other.join(packed.group_by("url").aggregate([("time", "max")]), "url", join_type="inner")
+    earlier = other.filter(pc.less_equal(other["time"], other["time_max"]))
+    for row in earlier.group_by("segment").aggregate([("url", "count_distinct")]).sort_by("segment").to_pylist():
+        said = f"{row['url_count_distinct']} URLs have other images than in the shards packed from them"
+        lines = with_suffix(segments[row["segment"]], LINES)
+        yield finding(Kind.DAMAGED_STORE, lines, f"{said}; restore it, or delete it")

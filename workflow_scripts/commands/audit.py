@@ -1,5 +1,6 @@
 """``faithful-pairs audit``: is every file of finished studies intact?"""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -62,7 +63,6 @@ def command(
     import time
 
     from workflow_scripts.audit.audit import as_json, audit, table
-    from workflow_scripts.audit.files import cores
     from workflow_scripts.core.runtime.job_log import log_to_stderr
 
     log_to_stderr()
@@ -70,7 +70,7 @@ def command(
     some = chosen(part, sample, max_bytes)
     if some is not None and quick:
         raise typer.BadParameter("reads no contents, so that there are no parts", param_hint="--quick")
-    done = audit(paths or [Path("results")], configfile or [], quick, jobs or cores(), some)
+    done = audit(paths or [Path("results")], configfile or [], quick, jobs or len(os.sched_getaffinity(0)), some)
     text = table(done, quick, time.monotonic() - start)
     sys.stdout.write(json.dumps(as_json(done, quick), indent=1) + "\n" if in_json else text)
     if any(one.faults for one in done):

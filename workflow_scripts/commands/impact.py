@@ -53,13 +53,13 @@ def command(
     """
     from workflow_scripts.acquisition.annotations.removal_tokens import id_token
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.provenance.impact import Graph, Kind, as_json, as_text, find_cause, impact
+    from workflow_scripts.provenance.impact import Graph, as_json, as_text, find_cause, impact
     from workflow_scripts.study.active_config import studies_at
 
     if not cause:
         raise PipelineError("no cause", "CAUSE", "an empty text", "give a file, model, package, row or commit")
     graph = Graph(study for path in paths or [Path("results")] for study in studies_at(path))
-    found = impact(graph, find_cause(graph, cause, Kind(kind) if kind else None, [id_token(cause)]))
+    found = impact(graph, find_cause(graph, cause, kind, [id_token(cause)]))
     if would_change:
         found = _planned(graph, found, configfile or [])
     sys.stdout.write(json.dumps(as_json(found), indent=1) + "\n" if in_json else as_text(found))

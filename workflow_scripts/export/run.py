@@ -20,8 +20,7 @@ from workflow_scripts.pretraining.data.inputs import read_captions, read_common,
 from workflow_scripts.pretraining.data.pairing import among, rows_of
 from workflow_scripts.pretraining.method import LabelSettings
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.provenance.nodes import REPORT, Node, inputs_of, load, locate, read_node, study_root
-from workflow_scripts.provenance.why import Chain
+from workflow_scripts.provenance.nodes import REPORT, Node, ancestors, inputs_of, load, locate, read_node, study_root
 from workflow_scripts.reporting.sections.headline import headline_step
 from workflow_scripts.study.active_config import units_of
 from workflow_scripts.study.freshness import other_settings
@@ -105,11 +104,9 @@ def find_run(path: Path, checkpoint: str | None = None) -> Run:
     if units is not None and not units.holds(STAGE, node.name):
         advice = "add it to runs again, or give one of the runs that the config has"
         raise PipelineError("removed run", node.path, "the current config has no such run", advice)
-    chain = Chain()
-    chain.root(node)
-    behind = {artifact.path: artifact for artifact in chain.nodes()}
+    behind = {artifact.path: artifact for artifact in sorted(ancestors([node]).values(), key=lambda one: one.label)}
     for artifact in behind.values():
-        reason = artifact.manifest_fault or artifact.record_fault or _stale(artifact, behind, units)
+        reason = artifact.manifest_file.fault or artifact.record_file.fault or _stale(artifact, behind, units)
         if reason:
             raise PipelineError("run that is out of date", artifact.path, reason, AGAIN)
     metadata = read_json(Artifact(node.path).path("/run.json"), AGAIN)

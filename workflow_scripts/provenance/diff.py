@@ -12,7 +12,7 @@ from workflow_scripts.provenance.run_metadata import flat, mattering, short, val
 Sides = tuple[Any, Any]
 ABSENT = "not set"
 WIDEST = 64  # characters of a column
-OUTSIDE = ("source", "download")  # stages whose data comes from outside
+OUTSIDE = {"source": "what was read", "download": "what was fetched"}  # stages whose data comes from outside
 RECORD = ", its files"  # a package, by what its wheel holds
 
 
@@ -29,11 +29,6 @@ class InputPair:
     name: str
     a: Input | None
     b: Input | None
-
-    @property
-    def same(self) -> bool:
-        """Whether both read the same content."""
-        return self.a is not None and self.b is not None and self.a.recorded_hash == self.b.recorded_hash
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,7 @@ class Findings:
             "machine": [name for name in self.versions if name not in packages],
         }
         if self.a.stage in OUTSIDE and not self.same_content and not found["data"]:
-            found["data"] = ["what was read" if self.a.stage == OUTSIDE[0] else "what was fetched"]
+            found["data"] = [OUTSIDE[self.a.stage]]
         return {kind: names for kind, names in found.items() if names}
 
 
@@ -111,10 +106,10 @@ class Walk:
         if key in self.roots:
             return self.roots[key]
         self.roots[key] = ()  # a cycle in edited records ends here
-        pairs = [pair for pair in paired(self._inputs(a), self._inputs(b)) if not pair.same]
+        pairs = list(paired(self._inputs(a), self._inputs(b)))
         above: dict[int, Findings] = {}
         for pair in pairs:
-            old, new = _followed(pair.a), _followed(pair.b)
+            old, new = [side.read if side is not None else None for side in (pair.a, pair.b)]
             if old is not None and new is not None and old.stage == new.stage:
                 above |= {id(one): one for one in self.visit(old, new)}
         own = _compare(a, b, pairs, first=not above)
@@ -138,13 +133,8 @@ def diff(a: Node, b: Node) -> list[Findings]:
     return walk.found
 
 
-def _followed(one: Input | None) -> Node | None:
-    """The artifact that was read, if it is still the one on disk."""
-    return one.node if one is not None and one.node is not None and one.node.hash == one.recorded_hash else None
-
-
 def paired(a: list[Input], b: list[Input]) -> Iterator[InputPair]:
-    """Inputs side by side: equal content first, then the same artifact's name, then the order."""
+    """Inputs that differ, side by side: equal content is passed over, then by the artifact's name, then in order."""
     for name in sorted({one.name for one in (*a, *b)}):
         left, right = [one for one in a if one.name == name], [one for one in b if one.name == name]
         for key in (lambda one: one.recorded_hash, lambda one: one.path and one.path.name, lambda _: None):
@@ -155,7 +145,8 @@ def paired(a: list[Input], b: list[Input]) -> Iterator[InputPair]:
                     rest.append(one)
                     continue
                 right.remove(match)
-                yield InputPair(name, one, match)
+                if match.recorded_hash != one.recorded_hash:
+                    yield InputPair(name, one, match)
             left = rest
         yield from (InputPair(name, one, None) for one in left)
         yield from (InputPair(name, None, two) for two in right)
@@ -220,12 +211,9 @@ def as_text(found: Sequence[Findings]) -> str:
     top = found[-1]
     lines = [f"A  {top.a.label}  {top.a.hash}", f"B  {top.b.label}  {top.b.hash}"]
     lines.append("the same content" if top.same_content else f"other content in {', '.join(top.files) or 'rows alone'}")
-    first = [one for one in found if one.first and one is not top]
-    for one in first:
-        lines += ["", f"first differing ancestor: {_pair_title(one)}", *_sides(one)]
-    for one in found:
-        if not one.first and one is not top:
-            lines += ["", f"then: {_pair_title(one)}", *_sides(one)]
+    for one in sorted(found[:-1], key=lambda one: not one.first):
+        label = one.a.label if one.a.label == one.b.label else f"{one.a.label} | {one.b.label}"
+        lines += ["", f"{'first differing ancestor' if one.first else 'then'}: {label}", *_sides(one)]
     where = "A and B themselves" + ("; nothing above them differs" if top.first and not top.same_content else "")
     return printed([*lines, "", where, *_sides(top)])
 
@@ -251,10 +239,6 @@ def _input(one: Input | None) -> dict[str, Any] | None:
     return None if one is None else {"artifact": one.label, "sha256": one.recorded_hash}
 
 
-def _pair_title(one: Findings) -> str:
-    return one.a.label if one.a.label == one.b.label else f"{one.a.label} | {one.b.label}"
-
-
 def _sides(one: Findings) -> list[str]:
     table = [
         (f"{title} {name}", value_text(a), value_text(b))
@@ -269,9 +253,8 @@ def _sides(one: Findings) -> list[str]:
     lines = [f"  {title:<{widths[0]}}  {a:<{widths[1]}} | {b}" for title, a, b in table]
     lines += _modules(one)
     if one.unexplained:
-        lines.append(
-            "  same code, settings and inputs, other bytes: edited (see faithful-pairs audit) or not reproducible"
-        )
+        said = "edited (see faithful-pairs audit) or not reproducible"
+        lines.append(f"  same code, settings and inputs, other bytes: {said}")
     return lines or ["  nothing differs in settings, code, inputs or versions"]
 
 
@@ -292,5 +275,5 @@ def _input_text(one: Input | None) -> str:
     """Label and recorded hash; says so where the artifact with that hash is missing or was replaced."""
     if one is None:
         return "none"
-    is_there = one.path is None or (one.node is not None and one.node.hash == one.recorded_hash)
-    return f"{one.label} {short(one.recorded_hash)}" + ("" if is_there else ", no longer there")
+    there = one.path is None or one.read is not None
+    return f"{one.label} {short(one.recorded_hash)}" + ("" if there else ", no longer there")

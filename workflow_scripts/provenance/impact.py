@@ -8,8 +8,8 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.sources import HUB, LISTING, PACKAGE, TORCHVISION, read_listing
-from workflow_scripts.provenance.nodes import Node, load, locate
+from workflow_scripts.provenance.nodes import Node, inputs_of, load, locate
 from workflow_scripts.provenance.run_metadata import short, value_text
 from workflow_scripts.provenance.summary_tables import CONTRASTS, KINDS, SUMMARY, has_verdict, read_rows, title_of
 
@@ -34,22 +34,11 @@ BY_ROW = {
     "embed_images": ".keys.parquet",
 }
 ANNOTATIONS, DROPPED = "annotations", ".apart.parquet"
-RUNS = "pretrain"
 SHOWN = 20  # of a stage or kind, shown to people
 FIGURES = ("value", "difference", "low", "high")
 _PACKAGE = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^@\s]+)(@(?P<record>[0-9a-f]{4,64}))?")
 _SEPARATORS = re.compile(r"[-_.]+")
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
-
-
-class Kind(StrEnum):
-    """What a cause is."""
-
-    FILE = "file"
-    MODEL = "model"
-    PACKAGE = "package"
-    COMMIT = "commit"
-    ROW = "row"
 
 
 class Missing(NamedTuple):
@@ -70,12 +59,10 @@ class Graph:
     """
 
     def __init__(self, roots: Iterable[Path]) -> None:
-        absolute = [Path(os.path.abspath(root)) for root in roots]
-        self.nodes: dict[Path, Node] = {node.path: node for root in absolute for node in load(root)}
-        self._by_hash: dict[str, list[Path]] = {}
+        self.nodes = {node.path: node for root in roots for node in load(Path(os.path.abspath(root)))}
+        self.by_hash: dict[str, list[Path]] = {}
         for node in self.nodes.values():
-            self._by_hash.setdefault(node.hash, []).append(node.path)
-        self._at: dict[tuple[Path, str], Path] = {(node.study, node.label): node.path for node in self.nodes.values()}
+            self.by_hash.setdefault(node.hash, []).append(node.path)
         self.readers: dict[Vertex, list[Path]] = {}
         self.versions: dict[tuple[Path, str], set[Vertex]] = {}
         for node in self.nodes.values():
@@ -83,25 +70,17 @@ class Graph:
                 self.readers.setdefault(vertex, []).append(node.path)
                 self.versions.setdefault((node.study, label), set()).add(vertex)
 
-    def same(self, sha256: str) -> list[Path]:
-        """All artifacts with a manifest of this hash."""
-        return self._by_hash.get(sha256, [])
-
     def inputs(self, node: Node) -> list[Vertex]:
         """What an artifact read, each once."""
         return list(dict.fromkeys(vertex for _, vertex in self._edges(node)))
 
     def _edges(self, node: Node) -> Iterator[tuple[str, Vertex]]:
-        record = node.record or {}
-        for name, hashes in record.get("inputs", {}).items():
-            paths = record.get("input_files", {}).get(name) or ()
-            for recorded, sha256 in zip(paths, hashes, strict=False):
-                label = label_of(Path(recorded))
-                own = self._at.get((node.study, label))
-                if own is not None and self.nodes[own].hash == sha256:
-                    yield label, own
-                else:
-                    yield label, next(iter(self._by_hash.get(sha256, ())), Missing(label, sha256))
+        for edge in inputs_of(node, self.nodes):
+            same = self.by_hash.get(edge.recorded_hash, [])
+            if edge.path in same:
+                yield edge.label, edge.path
+            elif edge.path is not None:
+                yield edge.label, same[0] if same else Missing(edge.label, edge.recorded_hash)
 
 
 @dataclass(frozen=True)
@@ -109,17 +88,18 @@ class Cause:
     """What may have gone wrong.
 
     Attributes:
+        kind: ``file``, ``model``, ``package``, ``commit`` or ``row``.
         seeds: artifacts that it is or went into directly -> in which way.
         holds: whether an artifact that read an affected one is affected too.
     """
 
-    kind: Kind
+    kind: str
     text: str
     seeds: Mapping[Vertex, str]
     holds: Callable[[Node], bool] = lambda node: True
 
 
-def find_cause(graph: Graph, text: str, kind: Kind | None, tokens: Collection[str] = ()) -> Cause:
+def find_cause(graph: Graph, text: str, kind: str | None, tokens: Collection[str] = ()) -> Cause:
     """The cause that a text names: as the first kind of which something is recorded, unless ``kind`` is given.
 
     Args:
@@ -128,8 +108,8 @@ def find_cause(graph: Graph, text: str, kind: Kind | None, tokens: Collection[st
     Raises:
         PipelineError: nothing that is recorded matches.
     """
-    for one in Kind if kind is None else (kind,):
-        cause = _of_row(graph, text, tokens) if one is Kind.ROW else Cause(one, text, FINDERS[one](graph, text))
+    for one in (*FINDERS, ROW) if kind is None else (kind,):
+        cause = _of_row(graph, text, tokens) if one == ROW else Cause(one, text, FINDERS[one](graph, text))
         if cause.seeds:
             return cause
     advice = "give a file, a model, PACKAGE==VERSION, an image id or URL, or a commit; --kind says which it is"
@@ -142,11 +122,8 @@ def _of_file(graph: Graph, text: str) -> dict[Vertex, str]:
     if path.is_relative_to(ROOT / "workflow_scripts"):
         inner = path.relative_to(ROOT)
         names = {inner.as_posix(), ".".join(inner.with_suffix("").parts).removesuffix(".__init__")}
-        seeds: dict[Vertex, str] = {}
-        for node in graph.nodes.values():
-            if not names.isdisjoint((node.computation or {}).get("closure", {})):
-                seeds[node.path] = "its code"
-        return seeds
+        closures = {path: (node.computation or {}).get("closure", {}) for path, node in graph.nodes.items()}
+        return {path: "its code" for path, closure in closures.items() if not names.isdisjoint(closure)}
     found: dict[Vertex, str] = {
         node.path: f"read from {node.at}" for node in graph.nodes.values() if node.at is not None and _lists(node, path)
     }
@@ -157,7 +134,7 @@ def _of_file(graph: Graph, text: str) -> dict[Vertex, str]:
         pass
     else:
         study, label = node.study, node.label
-        found |= dict.fromkeys(graph.same(node.hash), "the artifact itself")
+        found |= dict.fromkeys(graph.by_hash.get(node.hash, ()), "the artifact itself")
     earlier = dict.fromkeys(graph.versions.get((study, label), ()), "an earlier version of the artifact")
     return earlier | found
 
@@ -172,26 +149,18 @@ def _lists(source: Node, path: Path) -> bool:
         if root.is_relative_to(path):
             return True
         if path.is_relative_to(root):
-            return path.relative_to(root).as_posix() in _listed(source)
+            with suppress(OSError, Unfit):
+                listed = {str(one.get("path")) for one in read_listing(source.file(LISTING))}
+                return path.relative_to(root).as_posix() in listed
     return False
-
-
-def _listed(source: Node) -> set[str]:
-    try:
-        return {str(one.get("path")) for one in read_listing(source.file(LISTING))}
-    except (OSError, Unfit):
-        return set()
 
 
 def _of_model(graph: Graph, text: str) -> dict[Vertex, str]:
     """A source by its name, its location, or its repository with or without ``hub:`` and revision."""
     wanted = text.removeprefix(HUB)
-    found: dict[Vertex, str] = {}
-    for node in graph.nodes.values():
-        at = (node.at or "").removeprefix(HUB)
-        if node.stage == "source" and wanted and wanted in (node.name, at, at.partition("@")[0]):
-            found[node.path] = f"read from {node.at}"
-    return found
+    sources = [(node, (node.at or "").removeprefix(HUB)) for node in graph.nodes.values() if node.stage == "source"]
+    same = [node for node, at in sources if wanted and wanted in (node.name, at, at.partition("@")[0])]
+    return {node.path: f"read from {node.at}" for node in same}
 
 
 def _of_package(graph: Graph, text: str) -> dict[Vertex, str]:
@@ -224,7 +193,8 @@ def _of_commit(graph: Graph, text: str) -> dict[Vertex, str]:
     return found
 
 
-FINDERS = {Kind.FILE: _of_file, Kind.MODEL: _of_model, Kind.PACKAGE: _of_package, Kind.COMMIT: _of_commit}
+FINDERS = {"file": _of_file, "model": _of_model, "package": _of_package, "commit": _of_commit}
+ROW = "row"
 
 
 def _of_row(graph: Graph, text: str, tokens: Collection[str]) -> Cause:
@@ -247,7 +217,7 @@ def _of_row(graph: Graph, text: str, tokens: Collection[str]) -> Cause:
         table = _read(node, BY_ROW[node.stage], ("image_id", "key")) if node.stage in BY_ROW else None
         return table is None or bool(pc.any(pc.is_in(table.column(0), _values(ids))).as_py())
 
-    return Cause(Kind.ROW, text, seeds, holds)
+    return Cause(ROW, text, seeds, holds)
 
 
 def _values(texts: Iterable[str]) -> Any:
@@ -324,7 +294,7 @@ class Impact:
     @property
     def runs(self) -> list[Reached]:
         """The pretrained networks among the artifacts."""
-        return [one for one in self.artifacts if one.node.stage == RUNS]
+        return [one for one in self.artifacts if one.node.stage == "pretrain"]
 
 
 def impact(graph: Graph, cause: Cause) -> Impact:
@@ -379,10 +349,8 @@ def _label(graph: Graph, vertex: Vertex) -> str:
 
 def _numbers(graph: Graph, cause: Cause, came_from: Mapping[Vertex, Vertex | None], summary: Node) -> Iterator[Number]:
     """The rows of one summary: all if the cause went into its own computation, else those whose files it reached."""
-    reached: dict[str, Vertex] = {}  # by hash
-    for vertex in graph.inputs(summary):
-        if vertex in came_from:
-            reached[vertex.sha256 if isinstance(vertex, Missing) else graph.nodes[vertex].hash] = vertex
+    read = [vertex for vertex in graph.inputs(summary) if vertex in came_from]
+    reached = {vertex.sha256 if isinstance(vertex, Missing) else graph.nodes[vertex].hash: vertex for vertex in read}
     shared: tuple[str, ...] | None = None
     waiting: list[Number] = []
     for kind in KINDS:
@@ -407,7 +375,7 @@ def _unknown(graph: Graph, came_from: Collection[Vertex]) -> dict[Path, str]:
     for path, node in graph.nodes.items():
         gone = next((vertex for vertex in graph.inputs(node) if isinstance(vertex, Missing)), None)
         if node.record is None:
-            doubts[path] = f"no readable run record: {node.record_fault}"
+            doubts[path] = f"no readable run record: {node.record_file.fault}"
         elif gone is not None:
             doubts[path] = f"made from {_label(graph, gone)}"
     found = spread(graph, doubts)
@@ -428,14 +396,12 @@ def as_text(found: Impact) -> str:
     for one in found.artifacts:
         reason = (found.another_key or {}).get(one.node.path)
         if found.another_key is None or reason is not None:
-            groups.setdefault(f"{one.node.study.name}: {one.node.stage}", []).append(
-                f"{_arrows(one.chain)}: {one.detail}" + (f"; another key: {reason}" if reason else "")
-            )
+            text = f"{' <- '.join(one.chain)}: {one.detail}" + (f"; another key: {reason}" if reason else "")
+            groups.setdefault(f"{one.node.study.name}: {one.node.stage}", []).append(text)
     if found.another_key is None:
         for number in found.numbers:
-            title = (
-                "verdicts" if has_verdict(number.values) else "numbers" if number.kind != CONTRASTS else "differences"
-            )
+            other = "differences" if number.kind == CONTRASTS else "numbers"
+            title = "verdicts" if has_verdict(number.values) else other
             groups.setdefault(f"{number.summary.study.name}: {title}", []).append(_number_text(number))
     for path, text in found.unknown.items():
         groups.setdefault("not known", []).append(f"{path.parent.parent.name}/{label_of(path)}: {text}")
@@ -445,26 +411,28 @@ def as_text(found: Impact) -> str:
     return printed(lines)
 
 
-def _arrows(chain: Sequence[str]) -> str:
-    return " <- ".join(chain)
-
-
 def _number_text(number: Number) -> str:
     shown = "".join(f", {name} {value_text(number.values[name])}" for name in FIGURES if name in number.values)
     verdict = f", {value_text(number.values['verdict'])}" if has_verdict(number.values) else ""
     joint = ", through the variance and the correction that verdicts share" if number.joint else ""
-    return f"{title_of(number.values)}{shown}{verdict} <- {_arrows(number.chain)}{joint}"
+    return f"{title_of(number.values)}{shown}{verdict} <- {' <- '.join(number.chain)}{joint}"
 
 
 def as_json(found: Impact) -> dict[str, Any]:
     """The same for programs, with nothing cut."""
-    artifacts: list[dict[str, Any]] = []
-    for one in found.artifacts:
-        entry = {"study": str(one.node.study), "artifact": one.node.label, "manifest_sha256": one.node.hash}
-        reason = None if found.another_key is None else found.another_key.get(one.node.path)
-        artifacts.append(entry | {"chain": list(one.chain), "detail": one.detail, "another_key": reason})
-    if found.another_key is not None:
-        artifacts = [entry for entry in artifacts if entry["another_key"] is not None]
+    reasons = found.another_key or {}
+    artifacts = [
+        {
+            "study": str(one.node.study),
+            "artifact": one.node.label,
+            "manifest_sha256": one.node.hash,
+            "chain": list(one.chain),
+            "detail": one.detail,
+            "another_key": reasons.get(one.node.path),
+        }
+        for one in found.artifacts
+        if found.another_key is None or one.node.path in reasons
+    ]
     numbers = [
         {"study": str(one.summary.study), "table": one.kind, "row": dict(one.values), "chain": list(one.chain)}
         | {"verdict": one.values["verdict"] if has_verdict(one.values) else None, "joint": one.joint}

@@ -62,11 +62,8 @@ def load(results: Path) -> list[Made]:
     Raises:
         PipelineError: a manifest or run record names a file that is not the artifact's.
     """
-    found = []
-    for path in sorted(results.glob(f"*/*/*{MANIFEST}")):
-        stem = path.with_name(path.name.removesuffix(MANIFEST))
-        if not path.parts[-3].startswith("."):
-            found.append(_made(stem, path, Path(f"{stem}{RUN}"), path.parts[-3]))
+    artifacts = [str(path).removesuffix(MANIFEST) for path in sorted(results.glob(f"[!.]*/*/?*{MANIFEST}"))]
+    found = [_made(Path(stem), Path(stem + MANIFEST), Path(stem + RUN), Path(stem).parts[-3]) for stem in artifacts]
     for path in sorted((results / CACHE).glob(f"[!.]*/*/{ENTRY_MANIFEST}")):
         found.append(_made(path.parent, path, path.with_name(ENTRY_RECORD), None))
     return [one for one in found if one is not None]
@@ -94,18 +91,8 @@ def sound(everything: list[Made], is_clean: Callable[[Made], bool]) -> set[str]:
     Equal hashes are equal bytes, so one clean way to make something is enough. What was made from something that is
     neither here nor known counts as not clean.
     """
-    clean = {id(artifact) for artifact in everything if is_clean(artifact)}
+    made_from = [(artifact.hash, input_hashes(artifact.record)) for artifact in everything if is_clean(artifact)]
     good: set[str] = set()
-    waiting = [one for one in everything if id(one) in clean]
-    while waiting:
-        later = []
-        for one in waiting:
-            inputs = input_hashes(one.record)
-            if inputs is not None and inputs <= good:
-                good.add(one.hash)
-            else:
-                later.append(one)
-        if len(later) == len(waiting):
-            break
-        waiting = later
+    while more := {made for made, inputs in made_from if inputs is not None and inputs <= good} - good:
+        good |= more
     return good

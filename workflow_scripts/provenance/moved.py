@@ -43,11 +43,6 @@ class Moved:
     because: tuple[Findings, ...]
     joint: bool
 
-    @property
-    def is_verdict(self) -> bool:
-        """Whether a verdict is another one, or its numbers are."""
-        return has_verdict(self.title)
-
 
 def state_of(path: Path) -> Node:
     """The report of a study's folder, or without one its summary; else the artifact behind a file.
@@ -77,10 +72,9 @@ def moved(a: Node, b: Node) -> list[Moved] | None:
         for ours, theirs in _paired(read_rows(old, kind), read_rows(new, kind)):
             figures = _figures(ours, theirs)
             if figures:
-                files = (ours.files if ours else {}, theirs.files if theirs else {})
-                because = _because(walk, sources, files)
+                because = _because(walk, sources, (ours.files, theirs.files))
                 joint = not because and old.hash != new.hash
-                title = (ours or theirs).values  # type: ignore[union-attr] # one of them is there
+                title = ours.values or theirs.values
                 found.append(Moved(kind, title, figures, because or walk.visit(old, new), joint))
     return found
 
@@ -96,30 +90,28 @@ def _summary(node: Node) -> Node | None:
 
 def _sources(summary: Node) -> dict[str, Node]:
     """What a summary was made from, by hash."""
-    return {
-        one.recorded_hash: one.node for one in inputs_of(summary) if one.node and one.node.hash == one.recorded_hash
-    }
+    return {one.recorded_hash: one.read for one in inputs_of(summary) if one.read is not None}
 
 
-def _paired(a: Sequence[Row], b: Sequence[Row]) -> Iterator[tuple[Row | None, Row | None]]:
-    """Rows of the same title side by side, in order."""
+def _paired(a: Sequence[Row], b: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
+    """Rows of the same title side by side, in order; an empty row where one side has none."""
     waiting: dict[tuple[Any, ...], list[Row]] = {}
     for row in b:
         waiting.setdefault(_key(row), []).append(row)
     for row in a:
         same = waiting.get(_key(row))
-        yield row, same.pop(0) if same else None
-    yield from ((None, row) for rows in waiting.values() for row in rows)
+        yield row, same.pop(0) if same else Row({}, {})
+    yield from ((Row({}, {}), row) for rows in waiting.values() for row in rows)
 
 
 def _key(row: Row) -> tuple[Any, ...]:
     return tuple(row.values.get(name) for name in NAMED)
 
 
-def _figures(a: Row | None, b: Row | None) -> dict[str, Sides]:
-    if a is None or b is None:
-        name = next((one for one in FIGURES if one in (a or b).values), "row")  # type: ignore[union-attr]
-        return {name: (a.values.get(name) if a else ABSENT, b.values.get(name) if b else ABSENT)}
+def _figures(a: Row, b: Row) -> dict[str, Sides]:
+    if not a.values or not b.values:
+        name = next((one for one in FIGURES if one in a.values or one in b.values), "row")
+        return {name: (a.values.get(name, ABSENT), b.values.get(name, ABSENT))}
     pairs = {name: (a.values.get(name), b.values.get(name)) for name in FIGURES}
     return {name: sides for name, sides in pairs.items() if sides[0] != sides[1]}
 
@@ -138,8 +130,8 @@ def _because(
 
 def as_text(found: Sequence[Moved]) -> str:
     """Verdicts first; long lists are cut, and say so."""
-    verdicts = [one for one in found if one.is_verdict]
-    differences = [one for one in found if one.kind == CONTRASTS and not one.is_verdict]
+    verdicts = [one for one in found if has_verdict(one.title)]
+    differences = [one for one in found if one.kind == CONTRASTS and not has_verdict(one.title)]
     numbers = [one for one in found if one.kind != CONTRASTS]
     lines = [f"moved: {len(verdicts):,} verdicts, {len(differences):,} other differences, {len(numbers):,} numbers"]
     for members in (verdicts, differences, numbers):
@@ -171,7 +163,7 @@ def as_json(found: Sequence[Moved]) -> list[dict[str, Any]]:
         {
             "table": one.kind,
             "row": {name: one.title[name] for name in NAMED if one.title.get(name)},
-            "verdict": one.is_verdict,
+            "verdict": has_verdict(one.title),
             "figures": {name: list(sides) for name, sides in one.figures.items()},
             "because": [{"a": root.a.label, "b": root.b.label, "why": root.reasons} for root in one.because],
             "joint": one.joint,

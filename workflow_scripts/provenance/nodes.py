@@ -6,7 +6,7 @@ tools that use these nodes must report the fault.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,8 +33,8 @@ class Node:
         path: its manifest's path, as found.
         name: the manifest's file name without ``.manifest.json``.
         stage: the folder that it lies in, which is its stage's name.
-        manifest_file: what was read of the manifest.
-        record_file: what was read of the run record.
+        manifest_file: what was read of the manifest, or why it can't be read.
+        record_file: the same of the run record.
     """
 
     path: Path
@@ -52,16 +52,6 @@ class Node:
     def record(self) -> dict[str, Any] | None:
         """The run record's content; None when there is none or it can't be read."""
         return None if self.record_file.fault else self.record_file.content
-
-    @property
-    def manifest_fault(self) -> str | None:
-        """Why the manifest can't be read, or None."""
-        return self.manifest_file.fault
-
-    @property
-    def record_fault(self) -> str | None:
-        """Why there is no readable run record, or None."""
-        return self.record_file.fault
 
     @cached_property
     def hash(self) -> str:
@@ -125,13 +115,17 @@ class Input:
         """``<stage>/<name>`` of its manifest; without one, the input's name."""
         return label_of(self.path) if self.path else self.name
 
+    @property
+    def read(self) -> Node | None:
+        """The artifact, if it is still the one that was read."""
+        return self.node if self.node is not None and self.node.hash == self.recorded_hash else None
+
 
 def read_node(manifest: Path) -> Node:
     """The artifact behind one manifest; missing or damaged files become faults of the node."""
     stage, name = stage_and_name(manifest)
-    return Node(
-        manifest, name, stage, readable(load_manifest, manifest), readable(load_record, manifest.with_name(name + RUN))
-    )
+    record = readable(load_record, manifest.with_name(name + RUN))
+    return Node(manifest, name, stage, readable(load_manifest, manifest), record)
 
 
 def readable(load: Callable[[Path], Loaded], path: Path) -> Loaded:
@@ -142,34 +136,21 @@ def readable(load: Callable[[Path], Loaded], path: Path) -> Loaded:
         return Loaded(b"", {}, str(error.strerror), unreadable=True)
 
 
-def walk(root: Path) -> Iterator[Path]:
-    """Every file below ``root`` in sorted order; crates (copies for others), and what starts with a dot, are skipped.
+def load(root: Path) -> list[Node]:
+    """All artifacts below a results, study or stage folder, or of one manifest, sorted by path.
 
-    Links to folders are followed, since people move stages to other disks; each folder is visited once, so loops end.
+    Crates (copies for others), and what starts with a dot, are skipped. Links to folders are followed, since people
+    move stages to other disks; each folder is visited once, so loops end.
     """
-    if root.is_file():
-        yield root
-        return
+    found = [root] if root.is_file() else []
     seen = {os.path.realpath(root)}
     for folder, folders, names in os.walk(root, followlinks=True):
-        wanted = sorted(name for name in folders if not name.startswith(".") and name != CRATE)
-        folders[:] = []
-        for name in wanted:
-            place = os.path.realpath(os.path.join(folder, name))
-            if place not in seen:
-                seen.add(place)
-                folders.append(name)
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
-
-
-def load(root: Path) -> list[Node]:
-    """All artifacts below a results, study or stage folder, or of one manifest, sorted by path."""
-    return [read_node(path) for path in walk(root) if path.name.endswith(MANIFEST)]
-
-
-def input_path(node: Node, recorded: str) -> Path:
-    """Current path of an input's manifest, from its recorded path: same stage and name, in the study of ``node``."""
-    return node.study / Path(recorded).parent.name / Path(recorded).name
+        wanted = sorted((name for name in folders if name != CRATE), reverse=True)
+        places = {os.path.realpath(os.path.join(folder, name)): name for name in wanted if not name.startswith(".")}
+        folders[:] = sorted(places[place] for place in places.keys() - seen)
+        seen |= places.keys()
+        found += [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
+    return [read_node(path) for path in found if path.name.endswith(MANIFEST)]
 
 
 def inputs_of(node: Node, known: Mapping[Path, Node] | None = None) -> list[Input]:
@@ -178,22 +159,35 @@ def inputs_of(node: Node, known: Mapping[Path, Node] | None = None) -> list[Inpu
     Args:
         known: nodes by path that were read already; others are read from disk.
     """
-    record = node.record or {}
+    record, known = node.record or {}, known or {}
     found = []
     for name, hashes in record.get("inputs", {}).items():
-        paths = record.get("input_files", {}).get(name, [])
-        for number, value in enumerate(hashes):
-            path = input_path(node, paths[number]) if paths else None
-            found.append(Input(name, value, path, _node_at(path, known)))
+        recorded = map(Path, record.get("input_files", {}).get(name, ()))
+        paths: list[Path | None] = [node.study / path.parent.name / path.name for path in recorded]
+        for sha256, path in zip(hashes, paths or [None] * len(hashes), strict=True):
+            source = known.get(path) if path else None
+            if source is None and path is not None and path.is_file():
+                source = read_node(path)
+            found.append(Input(name, sha256, path, source))
     return found
 
 
-def _node_at(path: Path | None, known: Mapping[Path, Node] | None) -> Node | None:
-    if path is None:
-        return None
-    if known is not None and path in known:
-        return known[path]
-    return read_node(path) if path.is_file() else None
+def ancestors(nodes: Iterable[Node], known: Mapping[Path, Node] | None = None) -> dict[Path, Node]:
+    """These artifacts and all that they were made from and that is still there, by path.
+
+    Args:
+        known: as of :func:`inputs_of`.
+    """
+    found: dict[Path, Node] = {}
+    seen, waiting = dict(known or {}), list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if node.path not in found:
+            found[node.path] = node
+            above = [edge.node for edge in inputs_of(node, seen) if edge.node is not None]
+            seen |= {source.path: source for source in above}
+            waiting += above
+    return found
 
 
 def study_root(nodes: Iterable[Node]) -> tuple[str | None, set[str]]:
@@ -206,8 +200,7 @@ def study_root(nodes: Iterable[Node]) -> tuple[str | None, set[str]]:
     labels = {label for label in by_label if label.split("/")[0] not in AROUND}
     if report is not None and report.record is not None:
         files = report.record.get("input_files", {})
-        paths = [input_path(report, path) for found in files.values() for path in found]
-        labels = {label_of(path) for path in paths}
+        labels = {label_of(Path(path)) for found in files.values() for path in found}
     if not labels <= by_label.keys():
         return None, labels
     return root_hash((label, by_label[label].hash) for label in labels), labels

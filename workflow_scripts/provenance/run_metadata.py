@@ -1,6 +1,6 @@
 """What a run record says about one artifact, and its numbers as the tools print them. What it does not say is None."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflow_scripts.core.errors.text import redacted
@@ -22,15 +22,10 @@ def run_metadata(node: Node) -> dict[str, Any]:
         **{name: made.get(name) for name in ("host", "slurm_job", "start", "end", "seconds", "cpu_seconds")},
         **{name: made.get(name) for name in ("system", "cpus", "workers", "determinism")},
         **{name: made.get(name) for name in ("peak_bytes", "cpu_model", "gpu_model", "driver")},
-        "figures": figures_of(made),
+        "figures": made.get("figures", {}),
         "cached": cached,
         "placed": record.get("start") if cached else None,
     }
-
-
-def figures_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures of the speed and memory of a computation (:mod:`workflow_scripts.core.runtime.figures`)."""
-    return dict(record.get("figures", {}))
 
 
 def mattering(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,38 +45,13 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def shared(settings: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]]:
-    """Settings that all have with one value, and the names of those that differ."""
-    names = sorted({name for each in settings for name in each})
-    same = {name: settings[0][name] for name in names if all(name in one for one in settings)}
-    same = {name: value for name, value in same.items() if all(one[name] == value for one in settings)}
-    return same, [name for name in names if name not in same]
-
-
-def total_rows(nodes: Iterable[Node]) -> dict[str, Any] | None:
-    """Rows in, out and dropped by reason, summed over artifacts of one stage; None when none of them counts rows."""
-    counted = [rows for node in nodes if (rows := node.manifest.get("rows"))]
-    if not counted:
-        return None
-    dropped: dict[str, int] = {}
-    for rows in counted:
-        for reason, count in rows.get("dropped", {}).items():
-            dropped[reason] = dropped.get(reason, 0) + count
-    return {
-        "in": sum(rows.get("in", 0) for rows in counted),
-        "out": sum(rows.get("out", 0) for rows in counted),
-        "dropped": dict(sorted(dropped.items())),
-    }
-
-
-SHORT = 10  # hex digits shown of a sha256
 UNKNOWN = "unknown"
 
 
 def short(sha256: object) -> str:
-    """The first digits of a hash; words such as ``format-1`` whole."""
+    """The first ten digits of a hash; words such as ``format-1`` whole."""
     text = UNKNOWN if sha256 is None else str(sha256)
-    return text[:SHORT] if len(text) in (40, 64) else text
+    return text[:10] if len(text) in (40, 64) else text
 
 
 def value_text(recorded: object) -> str:

@@ -123,7 +123,7 @@ def statement_of(study: Path) -> Statement:
         "predicate": {
             "contrasts": _findings(summary),
             "code": {"commits": commits, "changed": any(git.get("dirty") or git.get("diff") for git in gits)},
-            "models": {node.name: _model(node) for node in sorted(counted, key=lambda node: node.name) if node.at},
+            "models": {node.name: {"at": public_text(node.at), "sha256": node.hash} for node in counted if node.at},
         },
     }
     return Statement.model_validate(contents)
@@ -139,10 +139,6 @@ def _findings(summary: Node) -> list[dict[str, Any]]:
         raise PipelineError("damaged table", table, "not the recorded bytes", advice)
     rows = [row.values for row in read_rows(summary, CONTRASTS) if has_verdict(row.values)]
     return [{name: row.get(name) for name in Finding.model_fields} for row in rows]
-
-
-def _model(node: Node) -> dict[str, str]:
-    return {"at": public_text(node.at or ""), "sha256": node.hash}
 
 
 def read_statement(path: Path) -> tuple[Statement, bytes]:

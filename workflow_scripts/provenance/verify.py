@@ -30,7 +30,7 @@ from workflow_scripts.core.runtime.environment import RECORDED, package_records,
 from workflow_scripts.core.runtime.machine import cpu_model
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
-from workflow_scripts.provenance.nodes import Node, inputs_of, load, read_node
+from workflow_scripts.provenance.nodes import Node, ancestors, inputs_of, load, read_node
 from workflow_scripts.provenance.summary_tables import SUMMARY
 
 Arrays = dict[str, np.ndarray]  # name of a column, an array, or a place in JSON -> its values
@@ -135,11 +135,8 @@ def verify(node: Node, options: Options) -> list[Verdict]:
     reason = not_by_design(node)
     if reason is not None:
         return [Verdict(node.label, suffix, Kind.BY_DESIGN, reason) for suffix in sorted(node.files)]
-    reason = _obstacle(node, options)
-    if reason is not None:
-        return [Verdict(node.label, "", Kind.IMPOSSIBLE, reason)]
     target = options.scratch / "results" / node.study.name / node.stage / node.name
-    reason = _run(node, target, options)
+    reason = _obstacle(node, options) or _run(node, target, options)
     if reason is not None:
         return [Verdict(node.label, "", Kind.IMPOSSIBLE, reason)]
     made = read_node(target.with_name(f"{target.name}{MANIFEST}"))
@@ -154,8 +151,7 @@ def verify(node: Node, options: Options) -> list[Verdict]:
 
 def not_by_design(node: Node) -> str | None:
     """Why an artifact is not reproducible by design, or None."""
-    inputs = {edge.name for edge in inputs_of(node)}
-    if node.stage == "download" and "world" not in inputs:
+    if node.stage == "download" and "world" not in (node.record or {}).get("inputs", {}):
         return "a second fetch depends on servers that may have changed or lost the images"
     if (node.at or "").startswith("http"):
         return "fetched by URL; its bytes are checked against the sha256 in the config"
@@ -168,7 +164,7 @@ def _obstacle(node: Node, options: Options) -> str | None:
     """Why an artifact can't be recomputed, or None."""
     record = node.record
     if record is None:
-        return f"no run record: {node.record_fault}"
+        return f"no run record: {node.record_file.fault}"
     if not (ROOT / "workflow_scripts" / "stages" / f"{node.stage}.py").is_file():
         return f"no stage {node.stage} in this code"
     if lacking := sorted({"settings", "unit", "code", "environment"} - record.keys()):
@@ -182,22 +178,15 @@ def _obstacle(node: Node, options: Options) -> str | None:
             return f"its input {edge.name} is missing: {edge.path}"
         if edge.node.hash != edge.recorded_hash:
             return f"its input {edge.name} is not the recorded one: {edge.path}"
-    missing = next((path for path in _files_above(node, {}) if not path.exists()), None)
+    # All of them: an image index, for one, reads the shards beside its own inputs.
+    above = [source for source in ancestors([node]).values() if source is not node]
+    files = (source.file(suffix) for source in above for suffix in source.files)
+    missing = next((path for path in files if not path.exists()), None)
     if missing is not None:
         return f"a file of its inputs is missing: {missing}"
     if (options.device or record["environment"]["device"]) == "cuda" and not Path("/dev/nvidiactl").exists():
         return "made on a GPU, and none is available; compare within tolerance with --device cpu"
     return None
-
-
-def _files_above(node: Node, seen: dict[Path, None]) -> list[Path]:
-    """Data files of all artifacts above; an image index, for one, reads the shards beside its own inputs."""
-    found = []
-    for edge in inputs_of(node):
-        if edge.node is not None and edge.node.path not in seen:
-            seen[edge.node.path] = None
-            found += [edge.node.file(suffix) for suffix in edge.node.files] + _files_above(edge.node, seen)
-    return found
 
 
 def command(node: Node, target: Path, options: Options) -> list[str]:
@@ -232,16 +221,10 @@ def start_folder(node: Node) -> Path:
 
 def _run(node: Node, target: Path, options: Options) -> str | None:
     """Run the stage; returns None, or the error."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+    words, folder, limit = command(node, target, options), start_folder(node), options.timeout
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
     try:
-        done = subprocess.run(
-            command(node, target, options),
-            cwd=start_folder(node),
-            env=environment,
-            capture_output=True,
-            timeout=options.timeout,
-            check=False,
-        )
+        done = subprocess.run(words, cwd=folder, env=variables, capture_output=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired:
         return f"not finished after {options.timeout:.0f} s"
     if done.returncode == 0:
@@ -273,22 +256,18 @@ def differences(node: Node, options: Options) -> list[str]:
     now = package_records(sorted(files.keys() & where["packages"].keys()))
     other = [name for name, record in now.items() if record != files[name]]
     found += [f"other files of {name}, of the same version" for name in other if version(name) == before_of.get(name)]
-    return found + _other_variables(origin.get("determinism") or {})
-
-
-def _other_variables(flags: dict[str, Any]) -> list[str]:
-    """Variables that change numbers and differ from the recorded ones."""
-    before = {name: value for name, value in flags.items() if name.startswith(RECORDED) and value is not None}
-    now = recorded_variables()
-    names = sorted(name for name in before | now if now.get(name) != before.get(name))
-    return [f"{name} {now.get(name, 'not set')}, {before.get(name, 'not set')} before" for name in names]
+    flags, variables = origin.get("determinism") or {}, recorded_variables()
+    then = {name: value for name, value in flags.items() if name.startswith(RECORDED) and value is not None}
+    names = sorted(name for name in then | variables if variables.get(name) != then.get(name))
+    return found + [f"{name} {variables.get(name, 'not set')}, {then.get(name, 'not set')} before" for name in names]
 
 
 def _compare(node: Node, made: Node, suffix: str, changes: list[str], allowed: Tolerance | None) -> Verdict:
     """The verdict on one file. The recorded sha256 counts, not the file that lies there: that is audit's to check."""
+    told = ", ".join(changes) or "though code, threads, processor, versions and variables are the recorded ones"
     if suffix not in made.files or suffix not in node.files:
         missing = "is no longer made" if suffix in node.files else "was not made before"
-        return Verdict(node.label, suffix, Kind.DIFFERS, f"the file {missing}; {_told(changes)}")
+        return Verdict(node.label, suffix, Kind.DIFFERS, f"the file {missing}; {told}")
     recorded = node.files[suffix]
     if recorded == made.files[suffix]:
         return Verdict(node.label, suffix, Kind.EXACT, "though " + ", ".join(changes) if changes else "")
@@ -298,17 +277,12 @@ def _compare(node: Node, made: Node, suffix: str, changes: list[str], allowed: T
     bound = allowed.number if allowed is not None else 0.0
     found = deviation(made.file(suffix), original, suffix, bound)
     if isinstance(found, str):
-        return Verdict(node.label, suffix, Kind.DIFFERS, f"{found}; {_told(changes)}")
+        return Verdict(node.label, suffix, Kind.DIFFERS, f"{found}; {told}")
     apart = f"by {found.number:.1e} at most, {found.unequal:.2%} of cells by more than {bound:.0e} ({found.where})"
     if allowed is None:
-        return Verdict(node.label, suffix, Kind.DIFFERS, f"{apart}; no tolerance for this file; {_told(changes)}")
+        return Verdict(node.label, suffix, Kind.DIFFERS, f"{apart}; no tolerance for this file; {told}")
     kind = Kind.WITHIN if found.unequal <= allowed.unequal and changes else Kind.DIFFERS
-    told = f"{apart}; allowed {allowed.unequal:.1%}, {allowed.source}; {_told(changes)}"
-    return Verdict(node.label, suffix, kind, told)
-
-
-def _told(changes: list[str]) -> str:
-    return ", ".join(changes) or "though code, threads, processor, versions and variables are the recorded ones"
+    return Verdict(node.label, suffix, kind, f"{apart}; allowed {allowed.unequal:.1%}, {allowed.source}; {told}")
 
 
 @dataclass(frozen=True)
@@ -426,11 +400,11 @@ def _read_csv(path: Path) -> Arrays:
     import pyarrow as pa
     from pyarrow import csv
 
+    table = csv.read_csv(path)
     # A column of floats that are all whole, or all missing, is written without a point.
-    kinds = csv.read_csv(path).schema
-    whole = [field.name for field in kinds if pa.types.is_integer(field.type) or pa.types.is_null(field.type)]
-    options = csv.ConvertOptions(column_types=dict.fromkeys(whole, pa.float64()))
-    return _columns(csv.read_csv(path, convert_options=options))
+    whole = [pa.types.is_integer(kind) or pa.types.is_null(kind) for kind in table.schema.types]
+    fields = [field.with_type(pa.float64()) if one else field for field, one in zip(table.schema, whole, strict=True)]
+    return _columns(table.cast(pa.schema(fields), safe=False))
 
 
 def _read_json(path: Path) -> Arrays:

@@ -1,8 +1,10 @@
 """Where a file or a number comes from, as a tree for people and as JSON."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,89 +18,24 @@ from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.core.sources import LISTING, read_listing
-from workflow_scripts.provenance.nodes import Input, Node, Place, inputs_of, read_node
+from workflow_scripts.provenance.nodes import Input, Node, Place, ancestors, inputs_of, read_node
 from workflow_scripts.provenance.run_metadata import (
     UNKNOWN,
     code_text,
     flat,
     rows_text,
     run_metadata,
-    shared,
     short,
     time_text,
-    total_rows,
     value_text,
 )
-from workflow_scripts.provenance.summary_tables import SUMMARY, read_rows
+from workflow_scripts.provenance.summary_tables import SUMMARY, Row, read_rows
 
 WIDTH, NAMES_SHOWN = 100, 2
 NARROWEST = 40  # characters of text beside a deep tree
 UNSET: tuple[object, ...] = (None, "", [], {})  # settings without a value
 TABLES = {".parquet": "rows", ".csv": "rows", ".contrasts.parquet": "contrasts", ".contrasts.csv": "contrasts"}
 WORLD, ANNOTATIONS = ("demo_world", ".annotations.zip"), "source/annotations"
-
-
-@dataclass(frozen=True)
-class Branch:
-    """Artifacts of one stage, and what they were made from.
-
-    Attributes:
-        number: counts branches from 1, in the order of output.
-        role: name under which the consumer reads them; empty for the root.
-        nodes: the artifacts; empty for a source that was read in place, or if all are missing.
-        faults: mismatches between these artifacts and the consumer's record.
-        inputs: what they were made from; empty when ``again``.
-        again: whether the branch with this number was shown before.
-    """
-
-    number: int
-    role: str
-    nodes: tuple[Node, ...]
-    faults: tuple[str, ...]
-    inputs: tuple["Branch", ...]
-    again: bool = False
-
-
-class Chain:
-    """Builds the tree, with one branch for the artifacts of one role and stage; reads every manifest once."""
-
-    def __init__(self) -> None:
-        self._known: dict[Path, Node] = {}
-        self._numbers: dict[tuple[Path, ...], int] = {}
-        self._last = 0
-
-    def root(self, node: Node) -> Branch:
-        """The tree above one artifact."""
-        return self._branch("", [node], ())
-
-    def branches(self, inputs: Iterable[Input]) -> tuple[Branch, ...]:
-        """The trees above several artifacts, as if one consumer had read them."""
-        return tuple(self._branch(*group) for group in self._grouped(list(inputs)))
-
-    def nodes(self) -> list[Node]:
-        """Every artifact in the tree, sorted by label."""
-        return sorted(self._known.values(), key=lambda node: node.label)
-
-    def _branch(self, role: str, nodes: Sequence[Node], faults: Sequence[str]) -> Branch:
-        key = tuple(sorted(node.path for node in nodes))
-        if nodes and key in self._numbers:
-            return Branch(self._numbers[key], role, tuple(nodes), tuple(faults), (), again=True)
-        self._last += 1
-        number = self._numbers[key] = self._last
-        self._known |= {node.path: node for node in nodes}
-        found = [edge for node in nodes for edge in inputs_of(node, self._known)]
-        return Branch(number, role, tuple(nodes), tuple(faults), self.branches(found))
-
-    def _grouped(self, inputs: list[Input]) -> list[tuple[str, list[Node], list[str]]]:
-        groups: dict[tuple[str, str | None], tuple[str, dict[Path, Node], dict[str, None]]] = {}
-        for edge in inputs:
-            stage = edge.node.stage if edge.node else None
-            _, nodes, faults = groups.setdefault((edge.name, stage), (edge.name, {}, {}))
-            if edge.node is not None:
-                nodes[edge.node.path] = self._known.setdefault(edge.node.path, edge.node)
-            fault = _fault(edge)
-            faults |= {fault: None} if fault else {}
-        return [(role, list(nodes.values()), list(faults)) for role, nodes, faults in groups.values()]
 
 
 def _fault(one: Input) -> str | None:
@@ -159,13 +96,15 @@ def cells(summary: Node, suffix: str, wanted: Mapping[str, str]) -> list[Cell]:
     if kind is None:
         advice = f"rows can be selected in summary/summary with {', '.join(TABLES)}"
         raise PipelineError("not a table of the summary", summary.path, suffix or "the artifact", advice)
-    read = read_rows(summary, kind)
-    rows = [dict(row.values) for row in read]
-    _check_columns(rows, wanted, summary.file(suffix))
+    rows = read_rows(summary, kind)
+    columns = rows[0].values if rows else {}
+    if unknown := [column for column in wanted if column not in columns]:
+        advice = f"it has {', '.join(columns) or 'no rows'}"
+        raise PipelineError("unknown column", summary.file(suffix), unknown[0], advice)
     found = [
-        Cell(values, tuple(_listed_source(summary, file, sha256) for file, sha256 in row.files.items()))
-        for values, row in zip(rows, read, strict=True)
-        if all(str(values[column]) == value for column, value in wanted.items())
+        Cell(dict(row.values), tuple(_listed_source(summary, file, sha256) for file, sha256 in row.files.items()))
+        for row in rows
+        if all(str(row.values[column]) == value for column, value in wanted.items())
     ]
     if not found:
         value = " ".join(f"{column}={text}" for column, text in wanted.items())
@@ -173,17 +112,10 @@ def cells(summary: Node, suffix: str, wanted: Mapping[str, str]) -> list[Cell]:
     return found
 
 
-def _check_columns(rows: list[dict[str, Any]], wanted: Mapping[str, str], where: Path) -> None:
-    columns = list(rows[0]) if rows else []
-    for column in wanted:
-        if column not in columns:
-            raise PipelineError("unknown column", where, column, f"it has {', '.join(columns) or 'no rows'}")
-
-
-def _choices(rows: list[dict[str, Any]], wanted: Mapping[str, str]) -> str:
+def _choices(rows: list[Row], wanted: Mapping[str, str]) -> str:
     """Advice: values of the first column that no row has."""
     for column, value in wanted.items():
-        there = sorted({str(row[column]) for row in rows})
+        there = sorted({str(row.values[column]) for row in rows})
         if value not in there:
             return f"{column} is one of {', '.join(there[:20])}{' ...' if len(there) > 20 else ''}"
     return "each value occurs, but no row has all of them"
@@ -205,24 +137,19 @@ def _listed_source(summary: Node, file: str, sha256: str) -> Input:
 
 @dataclass(frozen=True)
 class Why:
-    """The answer: the requested file and rows, the tree, and all artifacts in it."""
+    """The answer: the requested file and rows, and all artifacts that it was made from, by label."""
 
     place: Place
     cells: tuple[Cell, ...]
-    branches: tuple[Branch, ...]
     nodes: tuple[Node, ...]
     accepted: tuple[dict[str, str], ...]
 
 
 def why(place: Place, cells: Sequence[Cell] = ()) -> Why:
     """The chain behind a file; for rows of the summary, the chain behind what they were computed from."""
-    chain = Chain()
-    if cells:
-        sources = {one.path: one for cell in cells for one in cell.sources}
-        branches = chain.branches(sources.values())
-    else:
-        branches = (chain.root(place.node),)
-    return Why(place, tuple(cells), branches, tuple(chain.nodes()), tuple(accepted(place.node.study.parent)))
+    sources = [one.node for cell in cells for one in cell.sources if one.node is not None]
+    nodes = sorted(ancestors(sources if cells else [place.node]).values(), key=lambda node: node.label)
+    return Why(place, tuple(cells), tuple(nodes), tuple(accepted(place.node.study.parent)))
 
 
 # As JSON -------------------------------------------------------------------------------------------------------------
@@ -262,9 +189,10 @@ def _source(one: Any) -> dict[str, Any]:
 
 def as_text(found: Why) -> str:
     """The tree; its last line is the hash of the annotations' zip."""
-    lines = _head(found)
-    for branch in found.branches:
-        lines += _branch_lines(found, branch, "", "")
+    lines, tree = _head(found), Tree(found)
+    sources = {one.path: one for cell in found.cells for one in cell.sources}
+    for branch in grouped(sources.values()) if found.cells else [("", [found.place.node], [])]:
+        lines += tree.lines(*branch, "", "")
     zips = annotation_zips(found.nodes)
     for source in zips:
         name = f"{source['artifact']}, {source['file']}" if source["file"] else source["artifact"]
@@ -284,19 +212,55 @@ def _head(found: Why) -> list[str]:
     return lines
 
 
-def _branch_lines(found: Why, branch: Branch, first: str, rest: str) -> list[str]:
-    role = f"{branch.role}: " if branch.role else ""
-    bar = f"{rest}│  " if branch.inputs else f"{rest}   "
-    lines = _wrapped(f"[{branch.number}] {role}{_title(branch)}", first, bar)
-    lines += [f"{rest}│  ! {fault}" for fault in branch.faults]  # each on one line, with the sha256 in it
-    if branch.again:
+class Tree:
+    """Writes the tree: a branch for the artifacts of one role and stage, whose inputs are shown where it comes first.
+
+    Branches are numbered in the order of output.
+    """
+
+    def __init__(self, found: Why) -> None:
+        self._known = {node.path: node for node in found.nodes}
+        self._accepted = found.accepted
+        self._numbers: dict[tuple[Path, ...], int] = {}
+        self._count = count(1)
+
+    def lines(self, role: str, nodes: Sequence[Node], faults: Sequence[str], first: str, rest: str) -> list[str]:
+        """The lines of a branch.
+
+        Args:
+            role: name under which the consumer reads the artifacts; empty for the root.
+            nodes: the artifacts; none for a source that was read in place, or if all are missing.
+            faults: mismatches between these artifacts and the consumer's record.
+            first: what the first line begins with.
+            rest: what the others begin with.
+        """
+        key = tuple(sorted(node.path for node in nodes))
+        again = bool(nodes) and key in self._numbers
+        if not again:
+            self._numbers[key] = next(self._count)
+        inputs = [] if again else grouped(edge for node in nodes for edge in inputs_of(node, self._known))
+        bar = f"{rest}│  " if inputs else f"{rest}   "
+        title = f"[{self._numbers[key]}] {f'{role}: ' if role else ''}{_title(nodes, again)}"
+        lines = _wrapped(title, first, bar)
+        lines += [f"{rest}│  ! {fault}" for fault in faults]  # each on one line, with the sha256 in it
+        for label, text in () if again else _details(nodes, self._accepted):
+            lines += _wrapped(text, f"{bar}{label:<9}", f"{bar}{'':<9}")
+        for place, branch in enumerate(inputs, 1):
+            ends = ("└─ ", "   ") if place == len(inputs) else ("├─ ", "│  ")
+            lines += self.lines(*branch, rest + ends[0], rest + ends[1])
         return lines
-    for label, text in _details(branch.nodes, found.accepted):
-        lines += _wrapped(text, f"{bar}{label:<9}", f"{bar}{'':<9}")
-    for place, one in enumerate(branch.inputs, 1):
-        last = place == len(branch.inputs)
-        lines += _branch_lines(found, one, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
-    return lines
+
+
+def grouped(inputs: Iterable[Input]) -> list[tuple[str, list[Node], list[str]]]:
+    """Role, artifacts and faults of each branch: the inputs of one name and stage."""
+    groups: dict[tuple[str, str | None], tuple[dict[Path, Node], dict[str, None]]] = {}
+    for edge in inputs:
+        nodes, faults = groups.setdefault((edge.name, edge.node.stage if edge.node else None), ({}, {}))
+        if edge.node is not None:
+            nodes[edge.node.path] = edge.node
+        if fault := _fault(edge):
+            faults[fault] = None
+    return [(role, list(nodes.values()), list(faults)) for (role, _), (nodes, faults) in groups.items()]
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
@@ -307,8 +271,7 @@ def _wrapped(text: str, first: str, rest: str) -> list[str]:
     )
 
 
-def _title(branch: Branch) -> str:
-    nodes = branch.nodes
+def _title(nodes: Sequence[Node], again: bool) -> str:
     if not nodes:
         return "no such artifact now"
     if len(nodes) == 1:
@@ -316,21 +279,28 @@ def _title(branch: Branch) -> str:
     else:
         title = f"{nodes[0].stage}, {len(nodes):,} artifacts"
         names = ", ".join(node.name for node in nodes[:NAMES_SHOWN])
-        title += "" if branch.again else f": {names}{', ...' if len(nodes) > NAMES_SHOWN else ''}"
-    return f"{title}, as above" if branch.again else title
+        title += "" if again else f": {names}{', ...' if len(nodes) > NAMES_SHOWN else ''}"
+    return f"{title}, as above" if again else title
 
 
 def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
     known = [run_metadata(node) for node in nodes if node.record]
-    lines = [("manifest", f"{node.label}: {node.manifest_fault}") for node in nodes if node.manifest_fault]
-    lines += [("record", f"{node.label}: {node.record_fault}") for node in nodes if node.record_fault]
-    counts = total_rows(nodes)
-    if counts:
-        lines.append(("rows", rows_text(counts)))
+    lines = [("manifest", f"{node.label}: {node.manifest_file.fault}") for node in nodes if node.manifest_file.fault]
+    lines += [("record", f"{node.label}: {node.record_file.fault}") for node in nodes if node.record_file.fault]
+    counted = [rows for node in nodes if (rows := node.manifest.get("rows"))]
+    if counted:
+        dropped: Counter[str] = Counter()
+        for rows in counted:
+            dropped.update(rows["dropped"])
+        sums = {name: sum(rows[name] for rows in counted) for name in ("in", "out")}
+        lines.append(("rows", rows_text({**sums, "dropped": dropped})))
     if not known:
         return lines
     lines += [("from", redacted(node.at)) for node in nodes if node.at is not None]
-    same, differ = shared([flat(run["settings"]) for run in known])
+    settings = [flat(run["settings"]) for run in known]
+    first, names = settings[0], sorted({name for each in settings for name in each})
+    same = {name: first[name] for name in names if all(name in one and one[name] == first[name] for one in settings)}
+    differ = [name for name in names if name not in same]
     shown = ", ".join(f"{name}={value_text(one)}" for name, one in same.items() if one not in UNSET)
     each = f"each its own: {', '.join(differ)}" if differ else ""
     if shown or each:
@@ -341,7 +311,9 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
         text = f"{time_text(one['when'])}: {short(one['code'])} counts as this code; {one['reason']}"
         lines.append(("accepted", text))
     lines.append(("computed", _computed(known)))
-    lines += [("cached", text) for text in [_cached(known)] if text]
+    if placed := [run["placed"] for run in known if run["placed"]]:
+        many = f", {len(placed):,} of {len(known):,}" if len(known) > 1 else ""
+        lines.append(("cached", f"taken from the cache {time_text(max(placed))}{many}"))
     return lines
 
 
@@ -353,15 +325,6 @@ def _computed(known: Sequence[dict[str, Any]]) -> str:
     period += f" to {time_text(max(ends, default=None))}" if len(known) > 1 else ""
     text = f"{period}, {span(sum(seconds)) if seconds else UNKNOWN} on {_where(known)}"
     return text + (f", peak {naturalsize(max(peaks))}" if peaks else "")
-
-
-def _cached(known: Sequence[dict[str, Any]]) -> str:
-    """When artifacts were taken from the cache; empty when all of them were computed for this study."""
-    placed = sorted(run["placed"] for run in known if run["placed"])
-    if not placed:
-        return ""
-    many = f", {len(placed):,} of {len(known):,}" if len(known) > 1 else ""
-    return f"taken from the cache {time_text(placed[-1])}{many}"
 
 
 def _where(known: Sequence[dict[str, Any]]) -> str:

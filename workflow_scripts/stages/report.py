@@ -54,7 +54,6 @@ def report(job: Job[Report]) -> None:
     from workflow_scripts.captions.comparison.figures import FIGURES
     from workflow_scripts.evaluation.saliency.maps.kinds import KINDS
     from workflow_scripts.evaluation.saliency.scores import SCORES, explained
-    from workflow_scripts.provenance.run_metadata import figures_of
     from workflow_scripts.reporting.drawing.beside import files
     from workflow_scripts.reporting.page import SPEED, computation, render, speed_page
     from workflow_scripts.reporting.sections.contents import page_context
@@ -78,7 +77,7 @@ def report(job: Job[Report]) -> None:
     for name, content in files(page).items():
         job.file(f"/{name}").write_bytes(content)
     artifacts = [*root_only, *chain.from_iterable(inputs.values())]
-    took = [(artifact.manifest["stage"], figures_of(computation(artifact))) for artifact in artifacts]
+    took = [(artifact.manifest["stage"], computation(artifact).get("figures", {})) for artifact in artifacts]
     job.beside(SPEED).write_bytes(speed_page(job.settings.study, took))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from workflow_scripts.core.errors.text import redacted
 from workflow_scripts.core.files.bounded_json import read_object_or_none
+from workflow_scripts.provenance.run_metadata import flat
 
 METADATA, ROOT_ID, WORKFLOW, README = "ro-crate-metadata.json", "./", "Snakefile", "README.md"
 STATEMENT = ("statement.json", "statement.json.sig")  # if the study was signed
@@ -65,23 +66,19 @@ def _files_of(manifest: Path, stage: str) -> dict[str, object]:
 
 def goes_along(published: Published, stage: str, suffix: str, size: int, limit: int) -> bool:
     """Whether a crate holds a copy of the file: one that may be published, if it has at most ``limit`` bytes."""
-    matching = (
-        at_any_size for pattern, at_any_size in published.get(stage, {}).items() if fnmatchcase(suffix, pattern)
+    return any(
+        fnmatchcase(suffix, pattern) and (at_any_size or size <= limit)
+        for pattern, at_any_size in published.get(stage, {}).items()
     )
-    return any(at_any_size or size <= limit for at_any_size in matching)
 
 
 def public_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as one level, without private ones, absolute paths, logins and mail addresses; null ones left out."""
-    found: dict[str, Any] = {}
-    for name, value in sorted(settings.items()):
-        if name in PRIVATE_SETTINGS or value is None:
-            continue
-        if isinstance(value, Mapping):
-            found |= {f"{name}.{inner}": one for inner, one in public_settings(value).items()}
-        else:
-            found[name] = public_value(value)
-    return found
+    return {
+        name: public_value(value)
+        for name, value in flat(settings).items()
+        if value not in (None, {}) and PRIVATE_SETTINGS.isdisjoint(name.split("."))
+    }
 
 
 def public_value(value: Any) -> Any:

@@ -6,7 +6,6 @@ The metadata follows from the manifests and run records alone: the same records 
 import ast
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from mimetypes import MimeTypes
 from pathlib import Path
@@ -29,7 +28,7 @@ from workflow_scripts.provenance.crate.contents import (
     public_settings,
 )
 from workflow_scripts.provenance.nodes import Node, inputs_of
-from workflow_scripts.provenance.run_metadata import figures_of, mattering, rows_text
+from workflow_scripts.provenance.run_metadata import mattering, rows_text
 
 CONTEXT = ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"]
 CRATE, WORKFLOW_CRATE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
@@ -69,16 +68,6 @@ USAGE = {
     "peak GPU memory": ("gpu_peak_bytes", "AD"),
 }
 TYPES = {bool: "Boolean", int: "Integer", float: "Float"}
-MACHINE = ("python", "cpu_model", "gpu_model", "driver")
-Reference = dict[str, str]
-
-
-@dataclass(frozen=True)
-class Crate:
-    """The metadata, and the included files: path in the crate -> current path and sha256."""
-
-    metadata: dict[str, Any]
-    files: dict[str, tuple[Path, str]]
 
 
 class Graph:
@@ -119,12 +108,12 @@ class Graph:
         ]
 
 
-def ref(identifier: str) -> Reference:
+def ref(identifier: str) -> dict[str, str]:
     """A reference to an entity."""
     return {"@id": identifier}
 
 
-def refs(identifiers: Iterable[str]) -> list[Reference]:
+def refs(identifiers: Iterable[str]) -> list[dict[str, str]]:
     """References in order, each once."""
     return [ref(one) for one in dict.fromkeys(identifiers)]
 
@@ -146,9 +135,8 @@ def describe(
     published: Published,
     limit: int,
     signed: Mapping[str, bytes],
-    root: Path = PROJECT,
-) -> Crate:
-    """The crate of a study.
+) -> tuple[dict[str, Any], dict[str, tuple[Path, str]]]:
+    """The metadata of a study's crate, and the included files: path in the crate -> current path and sha256.
 
     Args:
         nodes: all artifacts of the study, each with a readable run record.
@@ -157,14 +145,16 @@ def describe(
         published: which data files may be included.
         limit: maximum size in bytes of included data files.
         signed: name in the crate -> bytes of the study's signed statement and its signature, if there is one.
-        root: the project, whose Snakefile and rules are included.
     """
     ordered = in_order(nodes)
     files = {manifest_path(node): (node.path, node.hash) for node in ordered}
     graph = Graph()
     _describe_study(graph, ordered, study, license_text)
-    for path in (root / WORKFLOW, *sorted(root.glob("rules/*.smk"))):
-        files[path.relative_to(root).as_posix()] = path, _describe_recipe(graph, path, root)
+    for path in (PROJECT / WORKFLOW, *sorted(PROJECT.glob("rules/*.smk"))):
+        name, data = path.relative_to(PROJECT).as_posix(), path.read_bytes()
+        files[name] = path, hashlib.sha256(data).hexdigest()
+        kinds = {"@type": ["File", "SoftwareSourceCode"], "encodingFormat": "text/x-snakemake"}
+        graph.file(name, name, files[name][1], len(data), **kinds)
     for name, data in signed.items():
         sha256, about = hashlib.sha256(data).hexdigest(), {"about": ref(ROOT_ID), "encodingFormat": SIGNED[name]}
         graph.file(name, "What the study found, signed", sha256, len(data), **about)
@@ -178,7 +168,7 @@ def describe(
         files |= {f"files/{node.label}{suffix}": (node.file(suffix), sha256) for suffix, sha256 in along.items()}
         _describe_job(graph, node, along)
     _describe_stages(graph, ordered)
-    return Crate({"@context": CONTEXT, "@graph": graph.entities()}, files)
+    return {"@context": CONTEXT, "@graph": graph.entities()}, files
 
 
 def in_order(nodes: Sequence[Node]) -> list[Node]:
@@ -230,15 +220,6 @@ def _describe_study(graph: Graph, nodes: Sequence[Node], study: str, license_tex
         graph.put(license_text, "CreativeWork", name="Licence")
 
 
-def _describe_recipe(graph: Graph, path: Path, root: Path) -> str:
-    """The Snakefile or a file of rules; gives its sha256."""
-    data, name = path.read_bytes(), path.relative_to(root).as_posix()
-    sha256 = hashlib.sha256(data).hexdigest()
-    kinds = {"@type": ["File", "SoftwareSourceCode"], "encodingFormat": "text/x-snakemake"}
-    graph.file(name, name, sha256, len(data), **kinds)
-    return sha256
-
-
 def _describe_run(graph: Graph, nodes: Sequence[Node]) -> None:
     """The workflow, its run as a whole, and the engine's run that held its steps."""
     commits = {((node.computation or {}).get("git") or {}).get("commit") for node in nodes}
@@ -262,17 +243,17 @@ def _describe_job(graph: Graph, node: Node, along: Collection[str]) -> None:
     step = graph.put(local("step", stage), "HowToStep", name=stage, workExample=ref(tool))
     graph.link(WORKFLOW, "hasPart", tool)
     graph.link(WORKFLOW, "step", step)
-    job = graph.put(local("job", node.label), "CreateAction", name=node.label, instrument=ref(tool))
-    rows = node.manifest["rows"]
-    graph.put(job, "CreateAction", description=f"Makes {node.label}" + (f"; rows {rows_text(rows)}" if rows else ""))
-    graph.put(job, "CreateAction", actionStatus=COMPLETED, startTime=made.get("start"), endTime=made.get("end"))
+    said = f"Makes {node.label}" + (f"; rows {rows_text(rows)}" if (rows := node.manifest["rows"]) else "")
+    about = {"name": node.label, "instrument": ref(tool), "description": said, "actionStatus": COMPLETED}
+    times = {"startTime": made.get("start"), "endTime": made.get("end")}
+    job = graph.put(local("job", node.label), "CreateAction", **about, **times)
     about = {"name": f"{node.label} as a step", "instrument": ref(step), "object": ref(job)}
     control = graph.put(local("control", node.label), "ControlAction", **about)
     graph.link(ROOT_ID, "mentions", job)
     graph.link(ENGINE_RUN, "object", control)
     graph.link(job, "result", *_files(graph, node, along))
     graph.link(job, "object", *_inputs(graph, node), *_parameters(graph, node, made))
-    used = {**made, **figures_of(made)}
+    used = {**made, **made.get("figures", {})}
     for name, (field, unit) in USAGE.items():
         if used.get(field) is not None:
             value = {"name": name, "propertyID": name, "unitCode": unit, "value": str(used[field])}
@@ -287,17 +268,15 @@ def _describe_job(graph: Graph, node: Node, along: Collection[str]) -> None:
 def _files(graph: Graph, node: Node, along: Collection[str]) -> Iterator[str]:
     """Its manifest and data files, of which the crate has copies of some."""
     manifest = quote(manifest_path(node))
-    graph.file(manifest, f"manifest of {node.label}", node.hash, len(node.manifest_file.data))
-    graph.put(manifest, "File", encodingFormat="application/json")
+    size, kind = len(node.manifest_file.data), "application/json"
+    graph.file(manifest, f"manifest of {node.label}", node.hash, size, encodingFormat=kind)
     _example(graph, manifest, "output", node.stage, "manifest", "File")
     yield manifest
     for suffix, file in sorted(node.files.items()):
         inside = suffix in along
         identifier = quote(f"files/{node.label}{suffix}") if inside else local(f"{node.label}{suffix}")
-        graph.file(identifier, f"{node.label}{suffix}", file["sha256"], file["bytes"])
-        if not inside:
-            said = "Not in the crate: known by its hash, and kept where the study was run."
-            graph.put(identifier, "File", description=said)
+        said = None if inside else "Not in the crate: known by its hash, and kept where the study was run."
+        graph.file(identifier, f"{node.label}{suffix}", file["sha256"], file["bytes"], description=said)
         graph.link(manifest, "mentions", identifier)
         _example(graph, identifier, "output", node.stage, suffix.strip("./"), "File")
         yield identifier
@@ -320,7 +299,7 @@ def _parameters(graph: Graph, node: Node, made: Mapping[str, Any]) -> Iterator[s
     values |= public_settings(mattering(node.record or {}))
     values |= {"code digest": made.get("code"), "code commit": git.get("commit"), "code changes": git.get("diff")}
     values |= {"device": environment.get("device"), "math threads": environment.get("threads")}
-    values |= {name: made.get(name) for name in MACHINE}
+    values |= {name: made.get(name) for name in ("python", "cpu_model", "gpu_model", "driver")}
     for name, value in values.items():
         if value is not None:
             text = value if isinstance(value, str) else canonical(value)

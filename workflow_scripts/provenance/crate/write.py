@@ -21,10 +21,9 @@ from workflow_scripts.provenance.crate.contents import (
     contents,
 )
 from workflow_scripts.provenance.crate.metadata import describe
-from workflow_scripts.provenance.nodes import REPORT, Node, inputs_of, load
+from workflow_scripts.provenance.nodes import REPORT, Node, ancestors, inputs_of, load
 from workflow_scripts.provenance.statement import SUFFIX, read_signature, read_statement, signature_of
 
-MEGABYTE = 1_000_000
 log = logging.getLogger(__name__)
 
 
@@ -54,14 +53,14 @@ def write_crate(study: Path, license: str, max_file_mb: float, published: Publis
     for node in nodes:
         check_made(node, known)
     signed = signed_statement(study, root_hash((node.label, node.hash) for node in nodes))
-    crate = describe(nodes, study.resolve().name, license, published, round(max_file_mb * MEGABYTE), signed)
+    metadata, files = describe(nodes, study.resolve().name, license, published, round(max_file_mb * 1_000_000), signed)
     part = study / f".{CRATE}.{uuid.uuid4().hex}.part"
     try:
-        for name, (source, sha256) in crate.files.items():
+        for name, (source, sha256) in files.items():
             _copy(source, part / name, sha256)
         for name, data in {README: README_TEXT, **signed}.items():
             (part / name).write_bytes(data)
-        (part / METADATA).write_bytes(pretty(crate.metadata))
+        (part / METADATA).write_bytes(pretty(metadata))
         move_folder_durable(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -95,17 +94,8 @@ def check_target(crate: Path) -> None:
 
 def behind_report(nodes: Sequence[Node]) -> list[Node]:
     """The report and all that it was made from, since results of an earlier config may lie beside them; else all."""
-    by_path = {node.path: node for node in nodes}
-    waiting = [node for node in nodes if node.label == REPORT]
-    if not waiting:
-        return list(nodes)
-    found: dict[Path, Node] = {}
-    while waiting:
-        node = waiting.pop()
-        if node.path not in found:
-            found[node.path] = node
-            waiting += [by_path[edge.path] for edge in inputs_of(node, by_path) if edge.path in by_path]
-    return list(found.values())
+    report = [node for node in nodes if node.label == REPORT]
+    return list(ancestors(report, {node.path: node for node in nodes}).values()) if report else list(nodes)
 
 
 def check_made(node: Node, known: Mapping[Path, Node]) -> None:
@@ -114,7 +104,7 @@ def check_made(node: Node, known: Mapping[Path, Node]) -> None:
     Raises:
         PipelineError: it has no readable manifest or run record, or an input is missing or has changed.
     """
-    fault = node.manifest_fault or node.record_fault
+    fault = node.manifest_file.fault or node.record_file.fault
     times = node.computation or {}
     if fault is None and not (times.get("start") and times.get("end")):
         fault = "its run record has no times"
@@ -122,9 +112,8 @@ def check_made(node: Node, known: Mapping[Path, Node]) -> None:
         raise PipelineError("artifact without provenance", node.path, fault, f"recompute it: snakemake -f {node.path}")
     for edge in inputs_of(node, known):
         if edge.path is not None and (edge.node is None or edge.node.hash != edge.recorded_hash):
-            value = (
-                f"{edge.name} is {'missing' if edge.node is None else 'no longer the one that was read'}: {edge.path}"
-            )
+            said = "missing" if edge.node is None else "no longer the one that was read"
+            value = f"{edge.name} is {said}: {edge.path}"
             raise PipelineError("study incomplete", node.path, value, "complete it first: snakemake")
 
 
