@@ -36,6 +36,7 @@ def command(
       1  jobs are left, Snakemake is still running here, or SLURM does not answer
       2  wrong usage
     """
+    from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.recovery.recover import recover
 
     if wait and cancel:
@@ -45,14 +46,8 @@ def command(
     if not done:
         raise typer.Exit(1)
     if then:
-        _start(then)
-
-
-def _start(command: list[str]) -> None:
-    from workflow_scripts.core.errors import PipelineError
-
-    try:
-        os.execvp(command[0], command)
-    except FileNotFoundError:
-        advice = "no jobs are left; after --, give an existing command, or none"
-        raise PipelineError("unknown command", "the command line", command[0], advice) from None
+        try:
+            os.execvp(then[0], then)
+        except FileNotFoundError:
+            advice = "no jobs are left; after --, give an existing command, or none"
+            raise PipelineError("unknown command", "the command line", then[0], advice) from None

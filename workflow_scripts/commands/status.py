@@ -64,11 +64,11 @@ def _show(found: list["Status"], now: float) -> None:
 
     terminal = sys.stdout.isatty()
     console = Console(highlight=False, width=None if terminal else WIDTH)
-    for number, one in enumerate(found):
-        with console.capture() as captured:
+    with console.capture() as captured:
+        for number, one in enumerate(found):
+            console.print("\n" * (number > 0), end="")
             console.print(rendered(one, now), soft_wrap=not terminal)
-        lines = captured.get().splitlines()
-        sys.stdout.write("\n" * (number > 0) + "".join(f"{line.rstrip()}\n" for line in lines))
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def _as_json(status: "Status") -> dict[str, Any]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EVALUATIONS = ("linear_probe", "few_shot", "knn", "saliency")
 NOT_MODELS = ("annotations", "exclude", "labels", "captions-", "dataset-")
 """Sources that are data: names, or beginnings of names."""
-UNTOLD = frozenset({"log_every", "batch_size", "examples"})
+UNTOLD = {"log_every", "batch_size", "examples"}
 """Settings of what is logged, shown or computed together, which say nothing of a method."""
 
 
@@ -108,8 +108,6 @@ def _datasets(study: Study) -> dict[str, str]:
 
 
 def _evaluation(study: Study) -> dict[str, Any]:
-    sections = {
-        name: getattr(study.evaluation, name).model_dump(mode="json", exclude=set(UNTOLD)) for name in EVALUATIONS
-    }
+    sections = {name: getattr(study.evaluation, name).model_dump(mode="json", exclude=UNTOLD) for name in EVALUATIONS}
     view = {"crop": study.evaluation.crop, "resize": study.evaluation.resize, "steps": list(study.evaluation.steps)}
     return flat(view | sections)

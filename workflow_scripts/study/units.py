@@ -7,6 +7,7 @@ here they are applied to a study. Rules and commands use nothing else.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import chain
 from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST
@@ -103,10 +104,9 @@ class Units:
     def _needed(self) -> set[str]:
         labels = {*self.all("report")}
         # The report lists the sources behind its other inputs.
-        waiting = [name for stage in stages_in_order() if facts(stage).in_all for name in self.all(stage)]
-        waiting += [
-            name for key in facts("report").input_names if key != "source" for name in self.read("report", key, {})
-        ]
+        waiting = self._in_all()
+        for key in {*facts("report").input_names} - {"source"}:
+            waiting += self.read("report", key, {})
         while waiting:
             label = waiting.pop()
             if label not in labels:
@@ -114,14 +114,15 @@ class Units:
                 stage, name = label.split("/", 1)
                 declared = declaration(stage)
                 assert declared is not None
-                unit = declared.unit_of(name)
-                waiting += [read for key in facts(stage).input_names for read in self.read(stage, key, unit)]
+                waiting += chain.from_iterable(self.inputs(stage, declared.unit_of(name)).values())
         return labels
 
     def requested(self, out: str) -> list[str]:
         """Manifests that the rule ``all`` requests, of stages that say so."""
-        labels = (label for stage in stages_in_order() if facts(stage).in_all for label in self.all(stage))
-        return [f"{out}/{label}{MANIFEST}" for label in labels]
+        return [f"{out}/{label}{MANIFEST}" for label in self._in_all()]
+
+    def _in_all(self) -> list[str]:
+        return [label for stage in stages_in_order() if facts(stage).in_all for label in self.all(stage)]
 
     def read(self, stage: str, name: str, unit: Unit) -> list[str]:
         """``<stage>/<name>`` of the artifacts that a job reads as input ``name``, in order."""
@@ -133,6 +134,11 @@ class Units:
         if not isinstance(declared, str):
             return declared(self, unit)
         return self.all(declared.removesuffix("/*")) if declared.endswith("/*") else [declared.format(**unit)]
+
+    def inputs(self, stage: str, unit: Unit) -> dict[str, list[str]]:
+        """``<stage>/<name>`` of the artifacts that a job reads, by input; inputs without any are left out."""
+        read = {name: self.read(stage, name, unit) for name in facts(stage).input_names}
+        return {name: labels for name, labels in read.items() if labels}
 
     def sources(self, stage: str, unit: Unit) -> dict[str, str]:
         """Source name within the stage -> location, for the sources that are read in place."""
@@ -222,15 +228,20 @@ class Units:
 
     def summary_settings(self) -> dict[str, Any]:
         """Settings of ``summary``: the runs, and what is compared."""
-        contrasts = [contrast.model_dump(mode="json") for contrast in self.study.contrasts]
-        more = {"standard_contrasts": self.study.standard_contrasts, "bootstrap": self.study.bootstrap}
-        known = {one.name: known_set(one.kind, one.name, one.torchvision_name) for one in self.study.datasets}
-        small = [name for name, row in known.items() if row is not None and row.side]
-        compared: dict[str, Any] = {"tables": [one.model_dump(mode="json") for one in self.tables_compared()]}
-        if any(contrast.endpoint == "orderings" for contrast in self.study.contrasts):
-            rule = self.study.evaluation.discrimination.model_dump(mode="json")
-            compared |= {"discrimination": rule | {"doses": self.doses()}}
-        return {"runs": summarised(self.trainings), "contrasts": contrasts, **more, "small": small, **compared}
+        study = self.study
+        known = {one.name: known_set(one.kind, one.name, one.torchvision_name) for one in study.datasets}
+        settings: dict[str, Any] = {
+            "runs": summarised(self.trainings),
+            "contrasts": [contrast.model_dump(mode="json") for contrast in study.contrasts],
+            "standard_contrasts": study.standard_contrasts,
+            "bootstrap": study.bootstrap,
+            "small": [name for name, row in known.items() if row is not None and row.side],
+            "tables": [one.model_dump(mode="json") for one in self.tables_compared()],
+        }
+        if any(contrast.endpoint == "orderings" for contrast in study.contrasts):
+            rule = study.evaluation.discrimination.model_dump(mode="json")
+            settings["discrimination"] = rule | {"doses": self.doses()}
+        return settings
 
     def tables_compared(self) -> list[Table]:
         """The pair tables whose purity contrasts compare."""

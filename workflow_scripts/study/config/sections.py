@@ -14,7 +14,7 @@ from pydantic_core import PydanticKnownError
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.registry import OneOf, listed
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.core.sources import TORCHVISION
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts
 from workflow_scripts.evaluation.datasets.registry import SETS
@@ -60,19 +60,19 @@ class Compute(Settings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="device of the jobs. auto: a GPU if one is visible", examples=["cpu"]
     )
-    math_threads: int = Field(
+    math_threads: int = quantity(
         4,
+        unit="threads",
         ge=1,
         description="threads of the math libraries; changes the last bits of results",
         examples=[1],
-        json_schema_extra={"unit": "threads"},
     )
-    workers: int = Field(
+    workers: int = quantity(
         8,
+        unit="cores",
         ge=1,
         description="cores that a job may use for reading and decoding; does not change results",
         examples=[2],
-        json_schema_extra={"unit": "cores"},
     )
 
 
@@ -488,13 +488,13 @@ class Study(Settings):
         description="contrasts besides the standard ones, which they replace if they have their name or runs",
         examples=[[{"name": "revised - shuffled", "minuend": "revised", "subtrahend": "shuffled"}]],
     )
-    smallest_effect: float | None = Field(
+    smallest_effect: float | None = quantity(
         None,
+        unit="percentage points",
         gt=0,
         description="smallest effect that matters: a warning before a run names the primary contrasts that find it in "
         "fewer than 80 % of studies if seeds deviate by 0.3 points (`faithful-pairs power`); does not change results",
         examples=[1.0],
-        json_schema_extra={"unit": "percentage points"},
     )
     standard_contrasts: bool = StandardContrasts
     bootstrap: int = Resamples
@@ -508,9 +508,8 @@ class Study(Settings):
 
     def encoders(self) -> Iterator[tuple[str, int, Any]]:
         """Section, position in it, and encoder, for all encoders."""
-        both: dict[str, tuple[Any, ...]] = {"text_encoders": self.text_encoders, "image_encoders": self.image_encoders}
-        for section, encoders in both.items():
-            yield from ((section, number, encoder) for number, encoder in enumerate(encoders))
+        for section in ("text_encoders", "image_encoders"):
+            yield from ((section, number, encoder) for number, encoder in enumerate(getattr(self, section)))
 
     def arms_before(self, arm: Arm) -> list[tuple[str, str]]:
         """(setting, name of another arm) for each arm that must be computed before this one.

@@ -30,10 +30,10 @@ def documents() -> dict[str, str]:
         "docs/cost.md": with_tables(
             ROOT / "docs/cost.md",
             {
-                "costs": cost_table(ROOT),
-                "totals": totals_table(ROOT),
-                "disk": disk_table(ROOT),
-                "requests": requests_table(ROOT),
+                "costs": cost_table(),
+                "totals": totals_table(),
+                "disk": disk_table(),
+                "requests": requests_table(),
                 "rates": rates_table(),
             },
         ),

@@ -59,13 +59,11 @@ def _without_titles(part: Any) -> Any:
         return [_without_titles(one) for one in part]
     if not isinstance(part, dict):
         return part
-    kept = {}
-    for name, value in part.items():
-        if name == "properties":
-            kept[name] = {key: _without_titles(one) for key, one in value.items()}
-        elif name != "title" and not (name == "default" and "$ref" in part):
-            kept[name] = _without_titles(value)
-    return kept
+    # A title is a text; a setting may have that name too.
+    kept = {name: value for name, value in part.items() if name != "title" or not isinstance(value, str)}
+    if "$ref" in part:
+        kept.pop("default", None)
+    return {name: _without_titles(value) for name, value in kept.items()}
 
 
 def _described(part: Any) -> Any:

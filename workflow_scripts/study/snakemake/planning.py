@@ -123,11 +123,8 @@ def _or_stop(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def _planned(job: Any, requested: bool) -> PlannedJob:
-    inputs = {
-        name: [str(value)] if isinstance(value, str) else [str(path) for path in value]
-        for name, value in job.input.items()
-    }
-    inputs = {name: paths for name, paths in inputs.items() if paths}
+    given = {name: [value] if isinstance(value, str) else value for name, value in job.input.items()}
+    inputs = {name: [str(path) for path in paths] for name, paths in given.items() if paths}
     return PlannedJob(job.rule.name, dict(job.wildcards_dict), inputs, [str(path) for path in job.output], requested)
 
 

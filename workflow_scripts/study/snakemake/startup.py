@@ -131,12 +131,8 @@ def check_targets(targets: Iterable[str], results: Path, units: "Units") -> set[
             continue
         names = units.names(path.parent.name)
         if names is not None and name not in names:
-            close = get_close_matches(name, names, SHOWN) or names[:SHOWN]
-            advice = (
-                f"the study has {', '.join(close)}{', ...' if len(close) < len(names) else ''}"
-                if names
-                else "the study has none"
-            )
+            close = get_close_matches(name, names, SHOWN) or names[:SHOWN] or ["none"]
+            advice = f"the study has {', '.join(close)}{', ...' if len(close) < len(names) else ''}"
             errors.append(PipelineError("unknown artifact", target, name, advice))
     if errors:
         raise PipelineErrors(errors)

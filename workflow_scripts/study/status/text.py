@@ -1,7 +1,6 @@
 """The progress of a study as text: tables, errors with their logs, and what to type next."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
@@ -103,7 +102,7 @@ def next_step(status: Status) -> str:
     if not status.of_state(*COUNTED, State.WAITING):
         if status.outdated:
             return f"unless Snakemake is running, {again}; the summary was {status.outdated}"
-        return f"faithful-pairs show {status.study}; the report is {_report(status.study)}"
+        return f"faithful-pairs show {status.study}; the report is {status.study / 'report/index.html'}"
     if status.of_state(State.FAILED):
         runs = "wait for the running jobs, " if status.of_state(State.RUNNING) else ""
         return f"{runs}fix the errors, and {again}"
@@ -112,10 +111,6 @@ def next_step(status: Status) -> str:
     if status.of_state(State.SILENT):
         return f"if Snakemake and its jobs have ended (on SLURM: squeue --me), {again}"
     return f"if Snakemake is not running, {again}"
-
-
-def _report(study: Path) -> Path:
-    return study / "report" / "index.html"
 
 
 def _ago(job: Job, now: float) -> Text:

@@ -10,6 +10,7 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from logging import LogRecord
 from pathlib import Path
@@ -22,7 +23,7 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors.text import plain_lines
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.terminal.failures import INTERRUPTION
-from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, StartedJob, counted, event_of
+from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, StartedJob, counted
 from workflow_scripts.study.terminal.lines import Lines
 from workflow_scripts.study.terminal.lost import lost_rows
 
@@ -98,13 +99,13 @@ class LogHandler(LogHandlerBase):
             threading.Thread(target=self._tick, daemon=True).start()
 
     def emit(self, record: LogRecord) -> None:
-        """Display a record. An exception would end the thread that handles all records."""
+        """Display a record."""
+        self._try(self._show, record)
+
+    def _try(self, show: Callable[[LogRecord], None], record: LogRecord) -> None:
+        """Display something. An exception would end the thread that does so."""
         try:
-            if self._theirs is not None:
-                self._theirs.formatter = _Plain(self.formatter)
-                self._theirs.emit(record)
-            else:
-                self._show(record)
+            show(record)
         except OSError:
             pass  # nobody reads the output; the run continues
         except Exception:  # noqa: BLE001
@@ -120,18 +121,16 @@ class LogHandler(LogHandlerBase):
     def _tick(self) -> None:
         while not self._ended.wait(SECONDS_BETWEEN_TICKS):
             self.acquire()
-            try:
-                self._view.tick()
-            except OSError:
-                pass  # as in emit
-            except Exception:  # noqa: BLE001 - it is shown, and the next minute has its lines
-                self.handleError(TICK)
-            finally:
-                self.release()
+            self._try(lambda _: self._view.tick(), TICK)
+            self.release()
 
     def _show(self, record: LogRecord) -> None:
+        if self._theirs is not None:
+            self._theirs.formatter = _Plain(self.formatter)
+            self._theirs.emit(record)
+            return
         now, known = time.monotonic(), record.__dict__
-        match event_of(record):
+        match known.get("event"):
             case LogEvent.RUN_INFO:
                 self.jobs.plan(record)
                 self._view.say(f"{counted(self.jobs.total, 'job')} of {counted(len(self.jobs.stages), 'stage')}")
@@ -174,9 +173,8 @@ class LogHandler(LogHandlerBase):
                 with suppress(OSError, ValueError, KeyError):  # the job has just written it
                     self._view.say(lost_rows(self._card))
         if self.jobs.total and self.jobs.done == self.jobs.total:
-            self._view.say(
-                f"done: {counted(self.jobs.total, 'job')} in {span(time.monotonic() - self._start)}", "bold green"
-            )
+            took = span(time.monotonic() - self._start)
+            self._view.say(f"done: {counted(self.jobs.total, 'job')} in {took}", "bold green")
             if self._report:
                 self._view.say(f"report: {self._report}")
                 self._view.say(f"next: {SHOW} {Path(self._report).parents[1]}")

@@ -1,14 +1,11 @@
 """The jobs of a run, tracked from Snakemake's log records, and their live figures."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from logging import LogRecord
 from pathlib import Path
-
-from snakemake_interface_logger_plugins.common import LogEvent
 
 from workflow_scripts.core.artifact import RUN, stage_and_name
 from workflow_scripts.core.files.bounded_json import read_object_or_none
@@ -131,15 +128,6 @@ class Jobs:
     def stage(self, name: str) -> Stage:
         """The stage with this name; one that was not planned is added."""
         return self.stages.setdefault(name, Stage(0))
-
-    def counts(self) -> Counter[str]:
-        """Stage -> number of running jobs."""
-        return Counter(job.stage for job in self.running.values())
-
-
-def event_of(record: LogRecord) -> LogEvent | None:
-    """The event of a record; None for plain text."""
-    return getattr(record, "event", None)
 
 
 def counted(number: int, thing: str) -> str:
