@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from workflow_scripts.study.terminal.lost import lost_rows
+from workflow_scripts.study.terminal.handler import lost_rows
 
 
 def line(folder: Path, **states: int) -> str:

@@ -21,11 +21,11 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors.text import plain_lines
+from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.terminal.failures import INTERRUPTION
 from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, StartedJob, counted
 from workflow_scripts.study.terminal.lines import Lines
-from workflow_scripts.study.terminal.lost import lost_rows
 
 if TYPE_CHECKING:
     from workflow_scripts.study.terminal.screen import Screen
@@ -54,6 +54,16 @@ UNTOLD = (
 )
 NON_ZERO = "returned non-zero exit status"  # a failing stage reports the reason itself
 SUBMITTED = re.compile(r"Job (\S+) has been submitted with SLURM jobid (\d+) \(log: (.+)\)\.$")
+WORDS = {
+    "no_image": "{files} missing",
+    "empty_caption": "without caption",
+    "not_utf8": "not in UTF-8",
+    "further_caption": "not chosen",
+    "repeated_id": "with a repeated id",
+    "http_4xx": "refused by their host",
+}
+"""Reasons for which rows are lost and that read badly as they are."""
+MOST_REASONS = 3  # that are named
 
 
 TICK = logging.makeLogRecord({"msg": "lines of a minute"})  # stands for them in the message about an error
@@ -196,3 +206,30 @@ def register() -> None:
     from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
     LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_faithful_pairs", sys.modules[__name__])
+
+
+def lost_rows(manifest: Path) -> str:
+    """``80 rows, 65 images; 15 files missing: results/s/data_card/data_card.lost_rows.csv``, by the data card.
+
+    Raises:
+        OSError: the card is not there.
+        ValueError: it is damaged.
+        KeyError: likewise.
+    """
+    whole = str(manifest).removesuffix(MANIFEST)
+    card = read_object(Path(f"{whole}.json"))
+    lost = {reason: count for reason, count in card["states"].items() if reason != "ok"}
+    text = f"{card['rows']:,} rows, {card['states'].get('ok', 0):,} images"
+    if not lost:
+        return text
+    frequent = sorted(lost, key=lambda reason: (-lost[reason], reason))
+    named = [_reason(lost[reason], reason) for reason in frequent[:MOST_REASONS]]
+    if others := sum(lost[reason] for reason in frequent[MOST_REASONS:]):
+        named.append(f"{others:,} for other reasons")
+    return f"{text}; {', '.join(named)}: {whole}.lost_rows.csv"
+
+
+def _reason(number: int, reason: str) -> str:
+    """``15 files missing``."""
+    words = WORDS.get(reason, reason.replace("_", " "))
+    return f"{number:,} {words.format(files='file' if number == 1 else 'files')}"
