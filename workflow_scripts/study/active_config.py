@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 BASE = "config.yaml"
 NOTES = ".configs"  # folder of the notes, in a results folder
-_ARTIFACTS = f"*/*{MANIFEST}"
 _ADVICE = "run snakemake -n with the config files of that study; it writes the note"
 
 
@@ -67,7 +66,7 @@ def remember(
         before = noted_artifacts(results, study) or frozenset()
     except PipelineError:
         before = frozenset()  # the note is damaged; it is replaced
-    finished = {label_of(path) for path in (results / study).glob(_ARTIFACTS)}
+    finished = {label_of(path) for path in (results / study).glob(f"*/*{MANIFEST}")}
     finished |= {label for label in before if holds(*label.split("/", 1))}
     note = _Note(configfiles=kept, config=dict(overrides), artifacts=sorted(finished))
     path = note_of(results, study)

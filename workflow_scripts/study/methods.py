@@ -57,11 +57,9 @@ def _trainings(runs: "list[Training]") -> tuple[dict[str, Any], list[dict[str, A
     """The settings on which all runs that have them agree, and the runs with their others, seeds together."""
     untold = {*OF_A_RUN} | PRETRAIN.not_in_key | {"log_every"}
     settings = {run.name: flat(run.settings.model_dump(mode="json", exclude=untold)) for run in runs}
-    values: dict[str, list[Any]] = {}
-    for each in settings.values():
-        for name, value in each.items():
-            values.setdefault(name, []).append(value)
-    same = {name: found[0] for name, found in sorted(values.items()) if all(value == found[0] for value in found)}
+    names = sorted({name for each in settings.values() for name in each})
+    values = {name: [each[name] for each in settings.values() if name in each] for name in names}
+    same = {name: found[0] for name, found in values.items() if all(value == found[0] for value in found)}
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
     for run in runs:
         arm = {name: getattr(run.run, name) or "" for name in ("method", "pairs", "augmentation", "tag")}
@@ -94,12 +92,8 @@ def _pairs(table: Pairs) -> str:
 
 def _models(units: "Units") -> dict[str, str]:
     """Models by the name of their source: a hub's or a package's location; a path says nothing to others."""
-    found = {}
-    for name in units.needed("source"):
-        if not name.startswith(NOT_MODELS):
-            at = units.sources_by_name[name].at
-            found[name] = at if at.startswith((HUB, PACKAGE)) else ""
-    return found
+    at = {name: units.sources_by_name[name].at for name in units.needed("source") if not name.startswith(NOT_MODELS)}
+    return {name: place if place.startswith((HUB, PACKAGE)) else "" for name, place in at.items()}
 
 
 def _datasets(study: Study) -> dict[str, str]:

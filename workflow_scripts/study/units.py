@@ -251,15 +251,12 @@ class Units:
 
     def scores_compared(self) -> list[str]:
         """``<stage>/<name>`` of the scores of captions that contrasts compare."""
-        found = [
-            name
-            for contrast in self.study.contrasts
-            if contrast.endpoint == "caption_score" and contrast.judge
-            for arm in self.arms
-            if any(term.arm in (None, arm) for _, term in contrast.cells)
-            for name in self.scores([arm], [contrast.judge])
-        ]
-        return list(dict.fromkeys(found))
+        found: dict[str, None] = {}
+        for contrast in self.study.contrasts:
+            if contrast.endpoint == "caption_score" and contrast.judge:
+                arms = [arm for arm in self.arms if any(term.arm in (None, arm) for _, term in contrast.cells)]
+                found |= dict.fromkeys(self.scores(arms, [contrast.judge]))
+        return list(found)
 
     def doses(self) -> dict[str, float]:
         """Share of faithful captions by pair table, as stated or of a mixed arm."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any
 
 from workflow_scripts.core.declaration.kind_settings import settings_of
 from workflow_scripts.core.declaration.result_names import SALIENCY
@@ -34,16 +34,9 @@ ENCODERS: Mapping[str, Mapping[str, Any]] = {"text_encoders": TEXT_ENCODERS, "im
 
 def reference_errors(study: Study) -> Iterator[SettingError]:
     """Yield an error for each repeated, unknown or reserved name, and for what the study's items need or don't use."""
-    yield from _names(study)
-    yield from _of_a_world(study)
-    yield from _indexes(study)
-    yield from _references(study)
-    yield from _arms(study)
-    yield from _networks(study)
-    yield from _sources(study)
-    yield from _encoders(study)
-    yield from _judges(study)
-    yield from _crops(study)
+    named = (_names, _of_a_world, _indexes, _references)
+    for check in (*named, _arms, _networks, _sources, _encoders, _judges, _crops):
+        yield from check(study)
 
 
 def _names(study: Study) -> Iterator[SettingError]:
@@ -155,7 +148,7 @@ def _needed(where: Path, item: Any, needed: bool | None, of: str = "") -> Iterat
 
     Args:
         where: path of the setting.
-        needed: None if the setting may be given or not.
+        needed: None if the setting may be given or not, such as a model in place of the matcher of ``recaption``.
         of: what needs it, if not the kind.
     """
     key, given = where[-1], getattr(item, where[-1])
@@ -166,17 +159,12 @@ def _needed(where: Path, item: Any, needed: bool | None, of: str = "") -> Iterat
         yield SettingError(f"unused {key}", where, getattr(given, "at", given), f"remove it; {of} has none")
 
 
-def _without_matcher(study: Study) -> Literal[True] | None:
-    """Whether what can use the matcher of ``recaption`` needs a model of its own; None: it may have one."""
-    return True if study.recaption is None else None
-
-
 def _judges(study: Study) -> Iterator[SettingError]:
     kinds = {encoder.name: encoder.kind for encoder in study.text_encoders}
     for number, judge in enumerate(study.judges):
         kind, where = JUDGES[judge.kind], ("judges", number)
         yield from unused_settings(where, judge, JUDGES)
-        own = (kind.own_model or _without_matcher(study)) if "model" in kind.needs else "table" in kind.needs
+        own = (kind.own_model or study.recaption is None or None) if "model" in kind.needs else "table" in kind.needs
         of = OWN_MATCHER.format(judge.kind) if own and not kind.own_model and study.recaption is None else ""
         yield from _needed((*where, "source"), judge, own, of)
         yield from _needed((*where, "photos"), judge, "photos" in kind.needs)
@@ -250,7 +238,7 @@ def _encoders(study: Study) -> Iterator[SettingError]:
     """Yield an error for each encoder that lacks a source or a run, or has one without use."""
     for section, number, encoder in study.encoders():
         needs = ENCODERS[section][encoder.kind].needs
-        own = _without_matcher(study) if needs == "matcher" else needs == "source"
+        own = (study.recaption is None or None) if needs == "matcher" else needs == "source"
         of = OWN_MATCHER.format(encoder.kind) if needs == "matcher" else ""
         yield from _needed((section, number, "source"), encoder, own, of)
         yield from _needed((section, number, "run"), encoder, needs == "run")
@@ -323,11 +311,9 @@ def _judged_errors(study: Study, where: Path, contrast: Contrast) -> Iterator[Se
         advice = f"judges choose between an arm (minuend) and {of}, {replaced or 'which it lacks'}"
         place = (*where, "subtrahend")
         yield SettingError("captions between which no judge chooses", place, contrast.subtrahend, advice)
-    name = contrast.judge or ""
-    if name not in judges:
-        yield from known((*where, "judge"), "judge", name, judges)
+    yield from known((*where, "judge"), "judge", contrast.judge or "", judges)
+    if (judge := judges.get(contrast.judge or "")) is None:
         return
-    judge = judges[name]
     kind = JUDGES[judge.kind]
     if contrast.endpoint == "caption_score" and "model" in kind.needs and not kind.own_model:
         value = f"{judge.name}, of kind {judge.kind}"

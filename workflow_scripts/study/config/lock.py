@@ -143,17 +143,18 @@ def resolve(study: Study, root: Node) -> Lock:
         locked = source.is_url or source.at.startswith(HUB)
         if locked and (source.at not in wanted or source.sha256 is not None):
             wanted[source.at] = path, source
-    found: dict[str, str] = {}
-    errors: list[PipelineError] = []
+    hub, urls, errors = dict[str, str](), dict[str, str](), list[PipelineError]()
     for at, (path, source) in wanted.items():
         try:
-            found[at] = _commit(at) if at.startswith(HUB) else _sha256(source)
+            if at.startswith(HUB):
+                hub[at.removeprefix(HUB)] = _commit(at)
+            else:
+                urls[at] = _sha256(source)
         except PipelineError as error:
             errors.append(SettingError(error.what, path, error.value, error.advice))
     if errors:
         raise placed(PipelineErrors(errors), root)
-    hub = {at.removeprefix(HUB): commit for at, commit in found.items() if at.startswith(HUB)}
-    return Lock(hub=hub, urls={at: sha256 for at, sha256 in found.items() if not at.startswith(HUB)})
+    return Lock(hub=hub, urls=urls)
 
 
 def _commit(at: str) -> str:

@@ -87,17 +87,15 @@ def _gpus(start: Start) -> Iterator[Finding]:
     if used and no_gpu() is None:
         yield from _cards(start, used)
     count = gpus()
+    computes = start.computes("pretrain")
     for run, settings in _runs(start).items():
-        what = advice = ""
+        where = f"settings of run {run}"
         if settings.nodes > 1:
-            what, value = "several nodes without SLURM", f"nodes is {settings.nodes}"
-            advice = "set nodes to 1, or start with --profile profiles/slurm"
+            what, advice = "several nodes without SLURM", "set nodes to 1, or start with --profile profiles/slurm"
+            yield Finding(PipelineError(what, where, f"nodes is {settings.nodes}", advice), computes)
         elif reason is None and device == "cuda" and count is not None and settings.gpus > count:
-            what, advice = "too few GPUs", "lower processes; each takes a GPU"
             value = f"processes is {settings.gpus}, but this machine has {count} GPUs"
-        if what:
-            error = PipelineError(what, f"settings of run {run}", value, advice)
-            yield Finding(error, start.computes("pretrain"))
+            yield Finding(PipelineError("too few GPUs", where, value, "lower processes; each takes a GPU"), computes)
 
 
 def _cards(start: Start, stages: Sequence[str]) -> Iterator[Finding]:

@@ -79,8 +79,8 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
     if role == "dataset":
         kind = start.units.item("datasets", member).kind
         needed |= dict.fromkeys(KINDS[kind].contains, f"kind {kind} needs it; see docs/your-own-data.md")
-    missing = next((file for file in needed if not (path / file).exists()), None)
-    return missing and PipelineError("incomplete source", path, f"no {missing}", needed[missing])
+    missing = (file for file in needed if not (path / file).exists())
+    return next((PipelineError("incomplete source", path, f"no {file}", needed[file]) for file in missing), None)
 
 
 def _is_saved(role: str, name: str, start: Start) -> bool:

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors.text import plain_lines
 from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.terminal.failures import INTERRUPTION
-from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, StartedJob, counted
+from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, counted
 from workflow_scripts.study.terminal.lines import Lines
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         settings = self.common_settings
         self.stream = sys.stdout if settings.stdout else sys.stderr
-        self.jobs, self._report, self._card, self._ended = Jobs(), "", Path(), threading.Event()
+        self.jobs, self._report, self._ended = Jobs(), "", threading.Event()
         self._start, self._stopping = time.monotonic(), False
         self._theirs: logging.Handler | None = None
         if settings.dryrun:
@@ -149,7 +148,7 @@ class LogHandler(LogHandlerBase):
             case LogEvent.JOB_FINISHED if known["job_id"] == self.jobs.uncounted_job:
                 pass
             case LogEvent.JOB_INFO:
-                self._view.started(self._begin(record, now))
+                self._view.started(self.jobs.begin(record, now))
             case LogEvent.JOB_FINISHED:
                 self._finish(known["job_id"])
             case LogEvent.PROGRESS:
@@ -167,21 +166,15 @@ class LogHandler(LogHandlerBase):
             case _:
                 self._message(record)
 
-    def _begin(self, record: LogRecord, now: float) -> StartedJob:
-        job = self.jobs.begin(record, now)
-        if job.stage == "data_card":
-            self._card = Path(record.__dict__["output"][0])
-        if job.stage == "report":
-            self._report = record.__dict__["output"][0].removesuffix(MANIFEST) + ".html"
-        return job
-
     def _finish(self, number: int) -> None:
         job = self.jobs.finish(number)
         if job is not None:
             self._view.finished(job)
             if job.stage == "data_card":
                 with suppress(OSError, ValueError, KeyError):  # the job has just written it
-                    self._view.say(lost_rows(self._card))
+                    self._view.say(lost_rows(job.artifact))
+            if job.stage == "report":
+                self._report = f"{job.artifact}.html"
         if self.jobs.total and self.jobs.done == self.jobs.total:
             took = span(time.monotonic() - self._start)
             self._view.say(f"done: {counted(self.jobs.total, 'job')} in {took}", "bold green")
@@ -208,7 +201,7 @@ def register() -> None:
     LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_faithful_pairs", sys.modules[__name__])
 
 
-def lost_rows(manifest: Path) -> str:
+def lost_rows(artifact: str) -> str:
     """``80 rows, 65 images; 15 files missing: results/s/data_card/data_card.lost_rows.csv``, by the data card.
 
     Raises:
@@ -216,8 +209,7 @@ def lost_rows(manifest: Path) -> str:
         ValueError: it is damaged.
         KeyError: likewise.
     """
-    whole = str(manifest).removesuffix(MANIFEST)
-    card = read_object(Path(f"{whole}.json"))
+    card = read_object(Path(f"{artifact}.json"))
     lost = {reason: count for reason, count in card["states"].items() if reason != "ok"}
     text = f"{card['rows']:,} rows, {card['states'].get('ok', 0):,} images"
     if not lost:
@@ -226,7 +218,7 @@ def lost_rows(manifest: Path) -> str:
     named = [_reason(lost[reason], reason) for reason in frequent[:MOST_REASONS]]
     if others := sum(lost[reason] for reason in frequent[MOST_REASONS:]):
         named.append(f"{others:,} for other reasons")
-    return f"{text}; {', '.join(named)}: {whole}.lost_rows.csv"
+    return f"{text}; {', '.join(named)}: {artifact}.lost_rows.csv"
 
 
 def _reason(number: int, reason: str) -> str:
