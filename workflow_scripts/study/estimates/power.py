@@ -72,7 +72,7 @@ class Power(NamedTuple):
     def compares(self) -> str:
         """Method, pairs and augmentation of the runs with positive and of those with negative weight."""
         named: dict[bool, dict[str, None]] = {True: {}, False: {}}
-        for side in self.comparison.sides:
+        for side in (side for side in self.comparison.sides if side.weight):
             named[side.weight > 0] |= {f"{run.method} {run.pairs} {run.augmentation}": None for run in side.runs}
         return " with ".join(map(", ".join, named.values()))
 
