@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workflow_scripts.commands.cache_gc import parse_size
+
 if TYPE_CHECKING:
     from workflow_scripts.audit.parts import Part
 
@@ -30,7 +32,9 @@ def command(
     sample: Annotated[
         str | None, typer.Option(metavar="P%", help="read what was read longest ago, up to this share of all bytes")
     ] = None,
-    max_bytes: Annotated[str | None, typer.Option(metavar="SIZE", help="the same up to this size, such as 50G")] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(parser=parse_size, metavar="SIZE", help="the same up to this size, such as 50G")
+    ] = None,
     configfile: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
@@ -77,14 +81,13 @@ def command(
         raise typer.Exit(1)
 
 
-def chosen(part: str | None, sample: str | None, max_bytes: str | None) -> "Part | None":
+def chosen(part: str | None, sample: str | None, max_bytes: int | None) -> "Part | None":
     """The part that the options name; None without any.
 
     Raises:
         BadParameter: one has another form, or several are given.
     """
     from workflow_scripts.audit.parts import Part
-    from workflow_scripts.commands.cache_gc import parse_size
 
     if sum(one is not None for one in (part, sample, max_bytes)) > 1:
         raise typer.BadParameter("give one of --part, --sample and --max-bytes", param_hint="--part")
@@ -98,9 +101,4 @@ def chosen(part: str | None, sample: str | None, max_bytes: str | None) -> "Part
         if match is None or not 0 < float(match[1]) <= 100:
             raise typer.BadParameter(f"{sample!r} is not a share such as 10%", param_hint="--sample")
         return Part(share=float(match[1]) / 100)
-    if max_bytes is not None:
-        try:
-            return Part(limit=parse_size(max_bytes))
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--max-bytes") from None
-    return None
+    return None if max_bytes is None else Part(limit=max_bytes)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -28,10 +28,7 @@ from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
 from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.terminal.lines import wrapped
-from workflow_scripts.study.units import PlannedJob
-
-if TYPE_CHECKING:
-    from workflow_scripts.study.units import Units
+from workflow_scripts.study.units import PlannedJob, Units
 
 log = logging.getLogger(__name__)
 Record = dict[str, Any]
@@ -47,7 +44,7 @@ class Freshness:
         units: the current study.
     """
 
-    def __init__(self, results: Path, units: "Units") -> None:
+    def __init__(self, results: Path, units: Units) -> None:
         self.results, self.units = results, units
         self.reasons: dict[str, str] = {}  # manifest -> why it is stale
         self._wanted: dict[str, str] = {}  # manifest -> its hash, as recorded by its consumers
@@ -171,7 +168,7 @@ class Freshness:
         return "the source changed" if now != digest(files) else None
 
 
-def other_keys(results: Path, units: "Units", study: str, labels: Iterable[str]) -> dict[str, str]:
+def other_keys(results: Path, units: Units, study: str, labels: Iterable[str]) -> dict[str, str]:
     """Which of these artifacts (``<stage>/<name>``) would get another key if they were planned now -> why.
 
     Unlike a run, this counts other versions of packages.
@@ -183,11 +180,9 @@ def other_keys(results: Path, units: "Units", study: str, labels: Iterable[str])
         if declared is None or not units.holds(stage, name):
             found[label] = "the study no longer has it"
             continue
-        unit, out = declared.unit_of(name), results / study
-        paths = {key: [f"{out / one}{MANIFEST}" for one in read] for key, read in units.inputs(stage, unit).items()}
-        job = PlannedJob(stage, unit, paths, [f"{out / label}{MANIFEST}"], requested=True)
-        reason = check.other_key(job, job.outputs[0], TRIGGERS) or _other_packages(declared, f"{out / label}{RUN}")
-        if reason is not None:
+        job = units.job(declared, name, results / study)
+        manifest, record = job.outputs
+        if reason := check.other_key(job, manifest, TRIGGERS) or _other_packages(declared, record):
             found[label] = reason
     return found
 
@@ -220,7 +215,7 @@ def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, An
     return [_differences(name, then.get(name), now.get(name)) for name in _changed(then, now)]
 
 
-def outdated(study: Path, units: "Units") -> str:
+def outdated(study: Path, units: Units) -> str:
     """With which other settings than those of today a study's summary was made; empty if with the same, or unknown."""
     record = _record(study / "summary" / f"summary{RUN}") or {}
     differ = other_settings(record, "summary", units.settings("summary", {})) if "settings" in record else []

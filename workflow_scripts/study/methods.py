@@ -12,11 +12,10 @@ from workflow_scripts.provenance.run_metadata import flat, value_text
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.pretrain import STAGE as PRETRAIN
 from workflow_scripts.stages.select_captions import ARM_KINDS
-from workflow_scripts.study.config.runs import OF_A_RUN
+from workflow_scripts.study.config.runs import OF_A_RUN, Training
 from workflow_scripts.study.config.sections import Arm, Pairs, Study
 
 if TYPE_CHECKING:
-    from workflow_scripts.study.config.runs import Training
     from workflow_scripts.study.units import Units
 
 EVALUATIONS = ("linear_probe", "few_shot", "knn", "saliency")
@@ -53,7 +52,7 @@ def _is_redcaps(study: Study) -> bool:
     return given == "redcaps" or (given is None and name.startswith("redcaps") and name.endswith(".zip"))
 
 
-def _trainings(runs: "list[Training]") -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _trainings(runs: list[Training]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The settings on which all runs that have them agree, and the runs with their others, seeds together."""
     untold = {*OF_A_RUN} | PRETRAIN.not_in_key | {"log_every"}
     settings = {run.name: flat(run.settings.model_dump(mode="json", exclude=untold)) for run in runs}

@@ -1,10 +1,9 @@
 """The jobs of a study, and which of them would run, found without Snakemake."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.study.active_config import base_files
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.stages import declared_stages, facts
@@ -24,19 +23,10 @@ def planned_jobs(units: Units, out: Path) -> list[PlannedJob]:
     Args:
         out: folder of the study.
     """
-    jobs = {job.outputs[0]: job for job in _jobs(units, out)}
+    found = (units.job(stage, name, out) for stage in declared_stages() for name in units.needed(stage.name))
+    jobs = {job.outputs[0]: job for job in found}
     order = TopologicalSorter({path: _read(job) for path, job in jobs.items()}).static_order()
     return [jobs[path] for path in order if path in jobs]
-
-
-def _jobs(units: Units, out: Path) -> Iterator[PlannedJob]:
-    for stage in declared_stages():
-        for name in units.needed(stage.name):
-            unit = stage.unit_of(name)
-            read = units.inputs(stage.name, unit).items()
-            inputs = {key: [f"{out}/{label}{MANIFEST}" for label in labels] for key, labels in read}
-            outputs = [f"{out}/{stage.name}/{name}{end}" for end in (MANIFEST, RUN)]
-            yield PlannedJob(stage.name, unit, inputs, outputs, True)
 
 
 def jobs_to_run(units: Units, results: Path, jobs: Sequence[PlannedJob]) -> list[PlannedJob]:

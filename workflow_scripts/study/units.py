@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.declaration.facts import Unit
 from workflow_scripts.core.declaration.parts import blocks
+from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Table
 from workflow_scripts.evaluation.datasets.registry import known_set
@@ -139,6 +141,14 @@ class Units:
         """``<stage>/<name>`` of the artifacts that a job reads, by input; inputs without any are left out."""
         read = {name: self.read(stage, name, unit) for name in facts(stage).input_names}
         return {name: labels for name, labels in read.items() if labels}
+
+    def job(self, stage: Stage, name: str, out: Path) -> PlannedJob:
+        """The job of an artifact in the study's folder ``out``, as if a target needs it."""
+        unit = stage.unit_of(name)
+        read = self.inputs(stage.name, unit).items()
+        inputs = {key: [f"{out}/{label}{MANIFEST}" for label in labels] for key, labels in read}
+        outputs = [f"{out}/{stage.name}/{name}{end}" for end in (MANIFEST, RUN)]
+        return PlannedJob(stage.name, unit, inputs, outputs, requested=True)
 
     def sources(self, stage: str, unit: Unit) -> dict[str, str]:
         """Source name within the stage -> location, for the sources that are read in place."""

@@ -65,10 +65,9 @@ def datasets_table() -> str:
 
 def origins_table() -> str:
     """Where the downstream sets come from: licence, page, and what is put where."""
-    rows = ["| name | licence | page | to put there by hand |", "|---|---|---|---|"]
-    for row in SETS.values():
-        rows.append(f"| `{row.name}` | {row.licence} | <{row.homepage}> | {row.place} |")
-    return "\n".join(rows)
+    head = ["| name | licence | page | to put there by hand |", "|---|---|---|---|"]
+    rows = [f"| `{row.name}` | {row.licence} | <{row.homepage}> | {row.place} |" for row in SETS.values()]
+    return "\n".join([*head, *rows])
 
 
 def rates_table() -> str:
