@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.sources import HUB, PACKAGE
-from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.provenance.run_metadata import flat, value_text
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.pretrain import STAGE as PRETRAIN
@@ -96,8 +95,7 @@ def _models(units: "Units") -> dict[str, str]:
 
 
 def _datasets(study: Study) -> dict[str, str]:
-    rows = {one.name: known_set(one.kind, one.name, one.torchvision_name) for one in study.datasets if one.evaluate}
-    return {name: row.name if row is not None else "" for name, row in rows.items()}
+    return {one.name: one.public.name if one.public is not None else "" for one in study.datasets if one.evaluate}
 
 
 def _evaluation(study: Study) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from workflow_scripts.core.declaration.parts import blocks
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Table
-from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.models.networks.view import Scaling
 from workflow_scripts.pretraining.settings import step_name
 from workflow_scripts.stages.caption_quality import SOURCES
@@ -106,7 +105,7 @@ class Units:
     def _needed(self) -> set[str]:
         labels = {*self.all("report")}
         # The report lists the sources behind its other inputs.
-        waiting = self._in_all()
+        waiting = self.in_all()
         for key in {*facts("report").input_names} - {"source"}:
             waiting += self.read("report", key, {})
         while waiting:
@@ -119,11 +118,8 @@ class Units:
                 waiting += chain.from_iterable(self.inputs(stage, declared.unit_of(name)).values())
         return labels
 
-    def requested(self, out: str) -> list[str]:
-        """Manifests that the rule ``all`` requests, of stages that say so."""
-        return [f"{out}/{label}{MANIFEST}" for label in self._in_all()]
-
-    def _in_all(self) -> list[str]:
+    def in_all(self) -> list[str]:
+        """``<stage>/<name>`` of what the rule ``all`` requests, of stages that say so."""
         return [label for stage in stages_in_order() if facts(stage).in_all for label in self.all(stage)]
 
     def read(self, stage: str, name: str, unit: Unit) -> list[str]:
@@ -239,13 +235,12 @@ class Units:
     def summary_settings(self) -> dict[str, Any]:
         """Settings of ``summary``: the runs, and what is compared."""
         study = self.study
-        known = {one.name: known_set(one.kind, one.name, one.torchvision_name) for one in study.datasets}
         settings: dict[str, Any] = {
             "runs": summarised(self.trainings),
             "contrasts": [contrast.model_dump(mode="json") for contrast in study.contrasts],
             "standard_contrasts": study.standard_contrasts,
             "bootstrap": study.bootstrap,
-            "small": [name for name, row in known.items() if row is not None and row.side],
+            "small": [one.name for one in study.datasets if one.public is not None and one.public.side],
             "tables": [one.model_dump(mode="json") for one in self.tables_compared()],
         }
         if any(contrast.endpoint == "orderings" for contrast in study.contrasts):

@@ -17,7 +17,7 @@ from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.core.sources import TORCHVISION
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts
-from workflow_scripts.evaluation.datasets.registry import SETS
+from workflow_scripts.evaluation.datasets.registry import SETS, DownstreamSet, known_set
 from workflow_scripts.evaluation.discrimination.rule import Discrimination
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.models.networks.view import Scaling
@@ -364,6 +364,11 @@ class Dataset(EvalDataset):
         examples=["torchvision:data/downstream/food101"],
     )
 
+    @property
+    def public(self) -> DownstreamSet | None:
+        """What is known of it, if it is a public one."""
+        return known_set(self.kind, self.name, self.torchvision_name)
+
 
 def _known_set(value: Any) -> Any:
     """A dataset that is given by the name of a public one, with its kind and its usual location."""
@@ -386,32 +391,26 @@ DatasetField = Annotated[
 ]
 
 
-class _Evaluation(Scaling):
-    """:class:`Evaluation` without the sections of the stages."""
+def _with_stages(base: type[Scaling]) -> type[Scaling]:
+    """The section with those of the stages whose settings are below it."""
+    stages = sections_below("evaluation").items()
+    fields: dict[str, Any] = {
+        name: (settings, Field(settings(), description=f"settings of stage {name}")) for name, settings in stages
+    }
+    return create_model(base.__name__, __base__=base, __doc__=base.__doc__, **fields)
 
+
+@_with_stages
+class Evaluation(Scaling):
+    """Which checkpoints are evaluated, and how."""
+
+    if TYPE_CHECKING:
+        discrimination: Discrimination = Discrimination()
     steps: tuple[Step, ...] = Field(
         ("last",),
         min_length=1,
         description="kept checkpoints to evaluate: steps (in runs with epochs: epochs), last, best by the online probe",
         examples=[[1000, "last"]],
-    )
-
-
-if TYPE_CHECKING:
-
-    class Evaluation(_Evaluation):
-        """Which checkpoints are evaluated, and how."""
-
-        discrimination: Discrimination = Discrimination()
-else:
-    Evaluation = create_model(
-        "Evaluation",
-        __base__=_Evaluation,
-        __doc__="Which checkpoints are evaluated, and how.",
-        **{
-            name: (settings, Field(settings(), description=f"settings of stage {name}"))
-            for name, settings in sections_below("evaluation").items()
-        },
     )
 
 

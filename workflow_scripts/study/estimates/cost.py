@@ -23,7 +23,6 @@ from workflow_scripts.core.declaration.parts import shards_of
 from workflow_scripts.core.digest import PROJECT
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.evaluation.datasets.kinds import KINDS
-from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.models.backbones import BACKBONES
 from workflow_scripts.pretraining.schedule import steps_per_epoch
 from workflow_scripts.pretraining.settings import Pretrain
@@ -207,8 +206,7 @@ def dataset_contents(units: Units, dataset: str) -> tuple[int, int, int]:
     settings, world = units.item("datasets", dataset), units.study.demo_world
     if world is not None and KINDS[settings.kind].from_world:
         return world.probe_train + world.probe_test, world.masks if settings.masks else 0, world.probe_test
-    row = known_set(settings.kind, settings.name, settings.torchvision_name)
-    if row is not None:
+    if (row := settings.public) is not None:
         return row.images, row.masks, row.sizes.get("test", 0)
     return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0, ASSUMED_TESTED
 
