@@ -41,7 +41,7 @@ def methods_settings(units: "Units") -> dict[str, Any]:
         "runs": runs,
         "references": sorted(idle),
         "models": _models(units),
-        "datasets": _datasets(study),
+        "datasets": {one.name: one.public.name if one.public else "" for one in study.datasets if one.evaluate},
         "evaluation": _evaluation(study) if units.reported and units.runs else {},
     }
 
@@ -92,10 +92,6 @@ def _models(units: "Units") -> dict[str, str]:
     """Models by the name of their source: a hub's or a package's location; a path says nothing to others."""
     at = {name: units.sources_by_name[name].at for name in units.needed("source") if not name.startswith(NOT_MODELS)}
     return {name: place if place.startswith((HUB, PACKAGE)) else "" for name, place in at.items()}
-
-
-def _datasets(study: Study) -> dict[str, str]:
-    return {one.name: one.public.name if one.public is not None else "" for one in study.datasets if one.evaluate}
 
 
 def _evaluation(study: Study) -> dict[str, Any]:

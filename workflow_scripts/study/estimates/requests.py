@@ -80,7 +80,6 @@ class Requests:
         return self._load_of(declared, name, rows, images, parts_of(self._units, unit))
 
     def _counted(self, label: str, otherwise: int) -> int:
-        manifest = read_object_or_none(self._folder / f"{label}{MANIFEST}") or {}
-        rows = manifest.get("rows")
+        rows = (read_object_or_none(self._folder / f"{label}{MANIFEST}") or {}).get("rows")
         found = rows.get("out") if isinstance(rows, dict) else None
         return found if isinstance(found, int) and found > 0 else otherwise

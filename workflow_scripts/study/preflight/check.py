@@ -3,7 +3,6 @@
 import atexit
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 
 from workflow_scripts.core.errors import PipelineErrors, error_lines
 from workflow_scripts.study.preflight.findings import Finding, Start
@@ -27,8 +26,7 @@ CHECKS = (*SOURCE_CHECKS, machine_findings, storage_findings, power_findings)
 
 def findings(start: Start) -> list[Finding]:
     """All findings, without repetition."""
-    found = chain.from_iterable(check(start) for check in CHECKS)
-    return list({str(one.error): one for one in found}.values())
+    return list({str(one.error): one for check in CHECKS for one in check(start)}.values())
 
 
 def tell(found: Iterable[Finding], dry_run: bool, at_end: Callable[..., object] = atexit.register) -> None:

@@ -40,8 +40,7 @@ ADVICE = "request another stage, or add to the config what needs it"
 def prepare() -> None:
     """Make Snakemake use our config loader and our display, and end without a traceback on Ctrl-C."""
     for module in map(import_module, CONFIG_MODULES):
-        if hasattr(module, CONFIG_LOADER):
-            setattr(module, CONFIG_LOADER, _load)
+        setattr(module, CONFIG_LOADER, _load)
     sys.excepthook = _excepthook
     register()
     name_user()

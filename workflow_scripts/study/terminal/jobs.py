@@ -47,8 +47,7 @@ class StartedJob:
     @cached_property
     def cached(self) -> bool:
         """Of a finished job: whether it took its artifact from the cache."""
-        record = read_object_or_none(Path(f"{self.artifact}{RUN}")) or {}
-        return record.get("cached") is True
+        return (read_object_or_none(Path(f"{self.artifact}{RUN}")) or {}).get("cached") is True
 
 
 @dataclass
