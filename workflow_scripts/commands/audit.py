@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workflow_scripts.commands.cache_gc import parse_size
+from workflow_scripts.commands.cost import ConfigFiles
 
 if TYPE_CHECKING:
     from workflow_scripts.audit.parts import Part
@@ -35,10 +36,7 @@ def command(
     max_bytes: Annotated[
         int | None, typer.Option(parser=parse_size, metavar="SIZE", help="the same up to this size, such as 50G")
     ] = None,
-    configfile: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
-    ] = None,
+    configfile: ConfigFiles = None,
 ) -> None:
     """Check that every file of finished studies is intact.
 
@@ -74,7 +72,7 @@ def command(
     some = chosen(part, sample, max_bytes)
     if some is not None and quick:
         raise typer.BadParameter("reads no contents, so that there are no parts", param_hint="--quick")
-    done = audit(paths or [Path("results")], configfile or [], quick, jobs or cores(), some)
+    done = audit(paths or [Path("results")], [*map(str, configfile or [])], quick, jobs or cores(), some)
     text = table(done, quick, time.monotonic() - start)
     sys.stdout.write(json.dumps(as_json(done, quick), indent=1) + "\n" if in_json else text)
     if any(one.faults for one in done):

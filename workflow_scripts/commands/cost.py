@@ -7,6 +7,12 @@ from typing import Annotated
 
 import typer
 
+ConfigFiles = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
+]
+"""The option of commands that read the config of a study."""
+
 
 def positive(text: str) -> float:
     """A number on the command line that is above 0 and not infinite."""
@@ -17,10 +23,7 @@ def positive(text: str) -> float:
 
 
 def command(
-    configfile: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
-    ] = None,
+    configfile: ConfigFiles = None,
     rows: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="annotation rows; default: the demo's, or both sizes of RedCaps"),

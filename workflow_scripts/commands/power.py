@@ -6,15 +6,12 @@ from typing import Annotated
 
 import typer
 
-from workflow_scripts.commands.cost import positive
+from workflow_scripts.commands.cost import ConfigFiles, positive
 from workflow_scripts.core.errors.text import printed
 
 
 def command(
-    configfile: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
-    ] = None,
+    configfile: ConfigFiles = None,
     sd: Annotated[
         list[float] | None,
         typer.Option(

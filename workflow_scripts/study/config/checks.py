@@ -214,8 +214,8 @@ def _arms(study: Study) -> Iterator[SettingError]:
         cycle = error.args[1][::-1]  # each reads the next, and the last is the first
         arm = next(arm for arm in arms if arm.name == cycle[0])
         setting = next(setting for setting, name in study.arms_before(arm) if name == cycle[1])
-        where, advice = ("arms", arms.index(arm), setting), "let one of them start from an arm that is not among them"
-        yield SettingError("arms that start from each other", where, " > ".join(cycle), advice)
+        place, advice = ("arms", arms.index(arm), setting), "let one of them start from an arm that is not among them"
+        yield SettingError("arms that start from each other", place, " > ".join(cycle), advice)
 
 
 def _score_errors(
