@@ -79,7 +79,7 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
     if role == "dataset":
         kind = start.units.item("datasets", member).kind
         needed |= dict.fromkeys(KINDS[kind].contains, f"kind {kind} needs it; see docs/your-own-data.md")
-    missing = (file for file in needed if not (path / file).exists())
+    missing = (file for file in needed if not os.path.exists(path / file))
     return next((PipelineError("incomplete source", path, f"no {file}", needed[file]) for file in missing), None)
 
 
