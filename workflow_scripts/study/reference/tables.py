@@ -1,6 +1,6 @@
 """The tables in ``docs/`` that follow from declarations: files and rates of stages, datasets, and costs of a study."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,21 +22,21 @@ PRESET = "profiles/lgssl/study.yaml"
 LARGE = 5e9  # bytes from which a stage is listed
 
 
-def with_tables(path: Path, tables: Mapping[str, str]) -> str:
+def with_tables(page: str, tables: Mapping[str, Callable[[], str]]) -> str:
     """A page with its tables: each replaces what is between ``<!-- generated: NAME -->`` and ``<!-- end -->``.
 
     Raises:
         PipelineError: the page has no place for one of them.
     """
-    text = path.read_text(encoding="utf-8")
+    text = (ROOT / page).read_text(encoding="utf-8")
     for name, content in tables.items():
         start, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
         before, _, rest = text.partition(start)
         _, found, after = rest.partition(end)
         if not found or start in after:
             value = f"{text.count(start)} of {start.strip()}"
-            raise PipelineError("no place for a table", path, value, f"write it once, followed by {end}")
-        text = f"{before}{start}{content}\n{end}{after}"
+            raise PipelineError("no place for a table", page, value, f"write it once, followed by {end}")
+        text = f"{before}{start}{content()}\n{end}{after}"
     return text
 
 
@@ -124,3 +124,17 @@ def requests_table() -> str:
             minutes = max(requests.minutes(stage.name, unit) for unit in jobs)
             rows.append(f"| {stage.name} | {memory / 1e3:.1f} | {minutes:,} |")
     return "\n".join(rows)
+
+
+TABLES = {
+    "docs/stages.md": {"files": files_table},
+    "docs/runs.md": {"datasets": datasets_table, "origins": origins_table},
+    "docs/cost.md": {
+        "costs": cost_table,
+        "totals": totals_table,
+        "disk": disk_table,
+        "requests": requests_table,
+        "rates": rates_table,
+    },
+}
+"""The tables of each page, by their names there."""
