@@ -24,7 +24,7 @@ include: "rules/common.smk"
 rule all:
     """The report and everything that it needs, stages that declare `in_all`, and the crate with `crate.in_all`."""
     input:
-        UNITS.requested(OUT),
+        [manifest(label) for label in UNITS.in_all()],
         CRATE if STUDY.crate.in_all else [],
 
 

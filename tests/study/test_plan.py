@@ -18,15 +18,13 @@ def test_every_needed_artifact_has_a_job_after_its_inputs() -> None:
     jobs = planned_jobs(units, Path("results/nano"))
     outputs = [job.outputs[0] for job in jobs]
     wanted = {
-        f"results/nano/{stage}/{name}{MANIFEST}" for stage in plan.stages_in_order() for name in _needed(units, stage)
+        f"results/nano/{stage.name}/{name}{MANIFEST}"
+        for stage in plan.declared_stages()
+        for name in units.needed(stage.name)
     }
     assert set(outputs) == wanted and len(outputs) == len(wanted)
     place = {path: number for number, path in enumerate(outputs)}
     assert all(place[path] < place[job.outputs[0]] for job in jobs for paths in job.inputs.values() for path in paths)
-
-
-def _needed(units: Units, stage: str) -> list[str]:
-    return units.needed(stage) if units.names(stage) is not None else []
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_dry_run_reports_mistakes_in_all_config_files(cold: Checkout) -> None:
     status, printed = cold.run(*DRY, "over.yaml", "--config", "probe_dataset=concpet")
     assert status == 1
     assert [line.split(";")[0] for line in printed.splitlines() if line.startswith("error: ")] == [
-        "error: repeated key in over.yaml:4 (bootstrap): 'bootstrap', first on line 3",
+        "error: repeated key in over.yaml:4: 'bootstrap', first on line 3",
         "error: unknown arm in over.yaml:2 (pairs.0.arm): revisde",
         "error: unknown pair table in tests/config/tiny.yaml:61 (runs.0.pairs): revised",
         "error: unknown pair table in tests/config/tiny.yaml:62 (runs.1.pairs): visual",

@@ -71,10 +71,8 @@ def command(
     errors = []
     for stage in wanted:
         try:
-            lines = accept_code(folder, stage, reason.strip(), code)
+            sys.stdout.write(printed(accept_code(folder, stage, reason.strip(), code)))
         except PipelineError as error:
             errors.append(error)
-        else:
-            sys.stdout.write(printed(lines))
     if errors:
         raise PipelineErrors(errors)

@@ -11,11 +11,9 @@ import typer
 from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from PIL import Image
 
-    from workflow_scripts.captions.labels.agreement import Layout, Ratings
-    from workflow_scripts.captions.scores import Shown
+    from workflow_scripts.captions.labels.agreement import Ratings
     from workflow_scripts.models.judge import Scorer
     from workflow_scripts.study.config.sections import Judge
     from workflow_scripts.study.units import Units
@@ -171,7 +169,7 @@ def _judged(study: Path, units: "Units", ratings: "Ratings", read: "Read") -> di
     import pyarrow as pa
 
     from workflow_scripts.captions.labels.agreement import figures, laid_out
-    from workflow_scripts.captions.scores import texts_shown
+    from workflow_scripts.captions.scores import Comparison, Scored, sampled, score_captions, texts_shown
     from workflow_scripts.core.images.reading import prepared
     from workflow_scripts.core.runtime.environment import check_device, resolve_device
     from workflow_scripts.core.runtime.precision import computing
@@ -179,33 +177,22 @@ def _judged(study: Path, units: "Units", ratings: "Ratings", read: "Read") -> di
 
     device, layout, found = resolve_device(units.study.compute.device), laid_out(ratings.rows), {}
     check_device(device)
-    values, images = np.array([row.rating for row in ratings.rows]), layout.places % len(layout.images)
+    count, values = len(layout.images), np.array([row.rating for row in ratings.rows])
+    images = layout.places % count
     by_key = texts_shown(pa.chunked_array([layout.images]))
     seen = partial(prepared, _Pictures(layout.images, read), workers=units.study.compute.workers)
     with computing(STAGE.precision, device), TemporaryDirectory() as work:
         for judge in (judge for judge in units.study.judges if not JUDGES[judge.kind].by_reference):
-            load, shown = partial(_load, study, units, judge, device), by_key if JUDGES[judge.kind].by_key else seen
-            scores = pa.concat_tables(_scores(judge, layout, shown, load, Path(work, judge.name)))
-            found[judge.name] = figures(scores.take(pa.array(layout.places)), values, images)
-    return {"images": len(layout.images), "judges": found}
-
-
-def _scores(
-    judge: "Judge", layout: "Layout", shown: "Shown", load: "Callable[[], Scorer]", work: Path
-) -> "list[pa.Table]":
-    """The scores of a judge, one table per arm of the layout."""
-    import numpy as np
-
-    from workflow_scripts.captions.scores import Comparison, Scored, sampled, score_captions
-    from workflow_scripts.stages.score_captions import JUDGES
-
-    works = [work / str(arm) for arm in range(len(layout.arms))]
-    for folder in works:
-        folder.mkdir(parents=True)
-    count = len(layout.images)
-    scored = Scored(shown, np.arange(count), layout.images, layout.arms, works)
-    compared = Comparison(sampled(count, judge.seed), judge.others, judge.seed)
-    return score_captions(scored, compared, JUDGES[judge.kind].scores, judge.batch_size, load)
+            works = [Path(work, judge.name, str(arm)) for arm in range(len(layout.arms))]
+            for folder in works:
+                folder.mkdir(parents=True)
+            shown = by_key if JUDGES[judge.kind].by_key else seen
+            scored = Scored(shown, np.arange(count), layout.images, layout.arms, works)
+            compared = Comparison(sampled(count, judge.seed), judge.others, judge.seed)
+            load = partial(_load, study, units, judge, device)
+            tables = score_captions(scored, compared, JUDGES[judge.kind].scores, judge.batch_size, load)
+            found[judge.name] = figures(pa.concat_tables(tables).take(pa.array(layout.places)), values, images)
+    return {"images": count, "judges": found}
 
 
 def _load(study: Path, units: "Units", judge: "Judge", device: str) -> "Scorer":

@@ -1,12 +1,14 @@
 """``faithful-pairs audit``: is every file of finished studies intact?"""
 
-import os
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from workflow_scripts.commands.cache_gc import parse_size
+from workflow_scripts.commands.cost import ConfigFiles
 
 if TYPE_CHECKING:
     from workflow_scripts.audit.parts import Part
@@ -31,11 +33,10 @@ def command(
     sample: Annotated[
         str | None, typer.Option(metavar="P%", help="read what was read longest ago, up to this share of all bytes")
     ] = None,
-    max_bytes: Annotated[str | None, typer.Option(metavar="SIZE", help="the same up to this size, such as 50G")] = None,
-    configfile: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
+    max_bytes: Annotated[
+        int | None, typer.Option(parser=parse_size, metavar="SIZE", help="the same up to this size, such as 50G")
     ] = None,
+    configfile: ConfigFiles = None,
 ) -> None:
     """Check that every file of finished studies is intact.
 
@@ -70,21 +71,20 @@ def command(
     some = chosen(part, sample, max_bytes)
     if some is not None and quick:
         raise typer.BadParameter("reads no contents, so that there are no parts", param_hint="--quick")
-    done = audit(paths or [Path("results")], configfile or [], quick, jobs or len(os.sched_getaffinity(0)), some)
+    done = audit(paths or [Path("results")], configfile or [], quick, jobs or cores(), some)
     text = table(done, quick, time.monotonic() - start)
     sys.stdout.write(json.dumps(as_json(done, quick), indent=1) + "\n" if in_json else text)
     if any(one.faults for one in done):
         raise typer.Exit(1)
 
 
-def chosen(part: str | None, sample: str | None, max_bytes: str | None) -> "Part | None":
+def chosen(part: str | None, sample: str | None, max_bytes: int | None) -> "Part | None":
     """The part that the options name; None without any.
 
     Raises:
         BadParameter: one has another form, or several are given.
     """
     from workflow_scripts.audit.parts import Part
-    from workflow_scripts.commands.cache_gc import parse_size
 
     if sum(one is not None for one in (part, sample, max_bytes)) > 1:
         raise typer.BadParameter("give one of --part, --sample and --max-bytes", param_hint="--part")
@@ -98,9 +98,4 @@ def chosen(part: str | None, sample: str | None, max_bytes: str | None) -> "Part
         if match is None or not 0 < float(match[1]) <= 100:
             raise typer.BadParameter(f"{sample!r} is not a share such as 10%", param_hint="--sample")
         return Part(share=float(match[1]) / 100)
-    if max_bytes is not None:
-        try:
-            return Part(limit=parse_size(max_bytes))
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--max-bytes") from None
-    return None
+    return None if max_bytes is None else Part(limit=max_bytes)

@@ -2,7 +2,7 @@
 
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,8 @@ from workflow_scripts.core.errors.text import plain, printed
 
 if TYPE_CHECKING:
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.study.units import PlannedJob, Units
+    from workflow_scripts.study.preflight.findings import Start
+    from workflow_scripts.study.units import Units
 
 WIDTH, INDENT = 80, 9
 
@@ -60,10 +61,10 @@ def command(
     units = Units(load_study(config), accepted(results))
     check_folders(results)
     planned = planned_jobs(units, results / units.study.study)
-    running = jobs_to_run(units, results, planned)
-    found = findings(Start(units, results, running, local=not slurm, lock_file=config.lock_file))
+    start = Start(units, results, jobs_to_run(units, results, planned), local=not slurm, lock_file=config.lock_file)
+    found = findings(start)
     errors = [one.error for one in found if one.certain]
-    sys.stdout.write(printed(summary(units, results, planned, running, not slurm)))
+    sys.stdout.write(printed(summary(start, len(planned))))
     sys.stdout.write(printed(_warnings(one.error for one in found if not one.certain)))
     if errors:
         sys.stdout.flush()
@@ -71,38 +72,35 @@ def command(
     sys.stdout.write(printed([f"{units.study.study} can start"]))
 
 
-def summary(
-    units: "Units", results: Path, planned: "Sequence[PlannedJob]", running: "Sequence[PlannedJob]", local: bool
-) -> list[str]:
+def summary(start: "Start", planned: int) -> list[str]:
     """Lines with jobs, cost, effects and space.
 
     Args:
-        results: the results folder.
-        planned: all jobs of the study.
-        running: those of them that would run.
-        local: whether they run on this machine.
+        planned: number of the study's jobs, whether they would run or not.
     """
-    parts = {"jobs": [_jobs(planned, running)], "cost": [_cost(units, results, running, local)]}
-    parts |= {"effects": list(_effects(units)), "space": [_space(units, results, running)]}
+    parts = {"jobs": [_jobs(start, planned)], "cost": [_cost(start)]}
+    parts |= {"effects": list(_effects(start.units)), "space": [_space(start)]}
     named = [(name if text is texts[0] else "", text) for name, texts in parts.items() for text in texts]
     return [line for name, text in named for line in _wrapped(name, text)]
 
 
-def _jobs(planned: "Sequence[PlannedJob]", running: "Sequence[PlannedJob]") -> str:
-    stages, done = len({job.stage for job in running}), len(planned) - len(running)
+def _jobs(start: "Start", planned: int) -> str:
+    done = planned - len(start.jobs)
     finished = f"; {done:,} {'is' if done == 1 else 'are'} finished" if done else ""
-    return f"{len(running):,} in {stages} stages{finished}" if running else "none: everything is finished"
+    return (
+        f"{len(start.jobs):,} in {len(start.stages)} stages{finished}" if start.jobs else "none: everything is finished"
+    )
 
 
-def _cost(units: "Units", results: Path, running: "Sequence[PlannedJob]", local: bool) -> str:
+def _cost(start: "Start") -> str:
     from workflow_scripts.core.runtime.environment import resolve_device
     from workflow_scripts.study.estimates.cost import TFLOPS, costs, fixed_rows, hours
     from workflow_scripts.study.estimates.requests import Requests
-    from workflow_scripts.study.preflight.findings import artifacts
 
-    rows = fixed_rows(units.study) or Requests(units, results / units.study.study).rows
-    device = resolve_device(units.study.compute.device) if local else None
-    lines = costs(units, rows, running=frozenset(artifacts(running)), device=device)
+    units = start.units
+    rows = fixed_rows(units.study) or Requests(units, start.folder).rows
+    device = resolve_device(units.study.compute.device) if start.local else None
+    lines = costs(units, rows, running=start.running, device=device)
     cores, gpus = sum(line.core_hours for line in lines), sum(line.gpu_hours for line in lines)
     shown = f"{hours(cores) or 0} core hours" + (f", {hours(gpus)} GPU hours at {TFLOPS:g} TFLOP/s" if gpus else "")
     return f"about {shown}, for at most {rows:,} rows (faithful-pairs cost has each stage)"
@@ -131,17 +129,16 @@ def _effects(units: "Units") -> Iterator[str]:
         yield "no primary contrast, so no verdict"
 
 
-def _space(units: "Units", results: Path, running: "Sequence[PlannedJob]") -> str:
+def _space(start: "Start") -> str:
     import shutil
 
     from humanize import naturalsize
 
     from workflow_scripts.study.estimates.disk import nearest_existing, remaining
-    from workflow_scripts.study.preflight.findings import artifacts
 
-    need = sum(remaining(units, results / units.study.study, frozenset(artifacts(running))).values())
-    free = shutil.disk_usage(nearest_existing(results)).free
-    return f"at most {naturalsize(need)} needed, {naturalsize(free)} free in {results}"
+    need = sum(remaining(start.units, start.folder, start.running).values())
+    free = shutil.disk_usage(nearest_existing(start.results)).free
+    return f"at most {naturalsize(need)} needed, {naturalsize(free)} free in {start.results}"
 
 
 def _warnings(found: "Iterable[PipelineError]") -> Iterator[str]:

@@ -58,16 +58,14 @@ def command(
     from workflow_scripts.core.files.durable import make_folders, write_durable
 
     if (scale == "photos") != (photos is not None):
-        raise typer.BadParameter(
-            "is required with --scale photos, and belongs to no other scale", param_hint="--photos"
-        )
+        usage = "is required with --scale photos, and belongs to no other scale"
+        raise typer.BadParameter(usage, param_hint="--photos")
     failed, studies, page = [], planned(claim or (), scale, photos), RESULTS / "claims/index.html"
     for file in filter(None, (page, markdown)):  # before hours of computing
         make_folders(file.parent)
-    left_out = [one.name for one in CLAIMS if one.name not in {study.claim for study in studies}] if not claim else []
-    sys.stdout.write(
-        printed(f"{name} is left out: {scale} lacks what it needs (docs/your-own-data.md)" for name in left_out)
-    )
+    left_out = [] if claim else [one.name for one in CLAIMS if one.name not in {study.claim for study in studies}]
+    reason = f"is left out: {scale} lacks what it needs (docs/your-own-data.md)"
+    sys.stdout.write(printed(f"{name} {reason}" for name in left_out))
     finished()  # an unreadable study is an error now, not after hours
     for study in studies:
         sys.stdout.write(printed([f"{study.claim}: {study.folder}"]))
@@ -78,12 +76,10 @@ def command(
     write_durable(page, html(found))
     if markdown is not None:
         write_durable(markdown, as_markdown(found))
-    said = {
-        f"{one.name}. {one.question}": sentence(one, scale, [study for study, _ in found[one.name, scale]])
-        for one in CLAIMS
-        if (one.name, scale) in found
-    }
-    told = [line for question, answer in said.items() for line in (question, answer, "")]
+    told = []
+    for one in CLAIMS:
+        if answered := found.get((one.name, scale)):
+            told += [f"{one.name}. {one.question}", sentence(one, scale, [study for study, _ in answered]), ""]
     sys.stdout.write(printed([*told, f"Page: {page}"]))
     if sys.stdout.isatty():
         webbrowser.open(page.absolute().as_uri())

@@ -7,6 +7,12 @@ from typing import Annotated
 
 import typer
 
+ConfigFiles = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
+]
+"""The option of commands that read the config of a study."""
+
 
 def positive(text: str) -> float:
     """A number on the command line that is above 0 and not infinite."""
@@ -17,10 +23,7 @@ def positive(text: str) -> float:
 
 
 def command(
-    configfile: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
-    ] = None,
+    configfile: ConfigFiles = None,
     rows: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="annotation rows; default: the demo's, or both sizes of RedCaps"),
@@ -47,15 +50,12 @@ def command(
       1  a config file is missing or faulty
       2  wrong usage
     """
-    from workflow_scripts.study.active_config import base_files
-    from workflow_scripts.study.config.files import read_config
-    from workflow_scripts.study.config.study import load_study
     from workflow_scripts.study.estimates.cost import KEPT, SIZES, TFLOPS, costs, fixed_rows, table
-    from workflow_scripts.study.units import Units
+    from workflow_scripts.study.plan import configured
 
-    study = load_study(read_config([*base_files(), *(configfile or [])]))
-    units, own, speed = Units(study), rows or fixed_rows(study), tflops or TFLOPS
-    sizes = {study.study: own} if own else SIZES
+    units, speed = configured(configfile or []), tflops or TFLOPS
+    own = rows or fixed_rows(units.study)
+    sizes = {units.study.study: own} if own else SIZES
     texts = [table(f"{name} ({size:,} rows)", costs(units, size, speed)) for name, size in sizes.items()]
     note = f"Estimates: {speed:g} TFLOP/s sustained per GPU; {KEPT:.0%} of the images still exist;"
     texts.append(f"{note} docs/cost.md gives the source of each rate.\n")

@@ -51,34 +51,25 @@ def plain_errors(command: str, status: int = 1) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(status) from None
     except OSError as error:
-        where = error.filename if error.filename is not None else command
-        value = error.strerror or type(error).__name__
-        _end(
-            PipelineError("unreadable or unwritable file", str(where), value, "check path, permissions, disk"),
-            status,
-        )
+        where, value = error.filename or command, error.strerror or type(error).__name__
+        advice = "check path, permissions, disk"
+        _end(PipelineError("unreadable or unwritable file", str(where), value, advice), status)
     except KeyboardInterrupt:
         _end(PipelineError("interrupted", command, "Ctrl-C", "run the same command again"), INTERRUPTED)
     except MemoryError as error:
-        _end(
-            PipelineError("not enough memory", command, str(error) or "nothing left", "use a machine with more memory"),
-            status,
-        )
+        value, advice = str(error) or "nothing left", "use a machine with more memory"
+        _end(PipelineError("not enough memory", command, value, advice), status)
     except Exception as error:  # noqa: BLE001 - tracebacks are shown only on request
-        _bug(error, command, status)
+        if os.environ.get(TRACEBACK):
+            sys.stderr.write(traceback_text(error))
+        advice = f"this is a bug in Faithful Pairs; please report it with what {TRACEBACK}=1 prints"
+        _end(PipelineError(type(error).__name__, command, error, advice), status)
 
 
 def wrong_usage(where: str, message: str) -> None:
     """Report an error in a command line, with a pointer to its help."""
     said = message.replace(": Value error, ", ": ").rstrip(".")
     _say(PipelineError("wrong usage", where, said, f"see {where} --help"))
-
-
-def _bug(error: Exception, command: str, status: int) -> None:
-    if os.environ.get(TRACEBACK):
-        sys.stderr.write(traceback_text(error))
-    advice = f"this is a bug in Faithful Pairs; please report it with what {TRACEBACK}=1 prints"
-    _end(PipelineError(type(error).__name__, command, error, advice), status)
 
 
 def _end(error: PipelineError, status: int) -> None:

@@ -8,6 +8,11 @@ import typer
 
 from workflow_scripts.core.errors.text import printed
 
+Licence = Annotated[
+    str | None,
+    typer.Option("--licence", "--license", metavar="TEXT", help="their licence: a URL, an SPDX id, or a sentence"),
+]
+
 
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="the run, such as results/demo/pretrain/RUN")],
@@ -16,15 +21,7 @@ def command(
         str | None,
         typer.Option(metavar="NAME", help="last, best, step-000200 or epoch-0010; default: the one in the report"),
     ] = None,
-    licence: Annotated[
-        str | None,
-        typer.Option(
-            "--licence",
-            "--license",
-            metavar="TEXT",
-            help="licence of the weights: an SPDX id, such as mit, or a sentence",
-        ),
-    ] = None,
+    licence: Licence = None,
 ) -> None:
     """Export a run's network with a model card.
 

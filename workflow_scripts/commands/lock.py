@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workflow_scripts.commands.cost import ConfigFiles
 from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    configfile: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
-    ] = None,
+    configfile: ConfigFiles = None,
     check: Annotated[bool, typer.Option("--check", help="write nothing; only compare")] = False,
 ) -> None:
     """Record the commits of hub models and the sha256 of URLs.

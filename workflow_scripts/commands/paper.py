@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from workflow_scripts.commands.export import Licence
 from workflow_scripts.core.errors.text import printed
 
 
@@ -16,15 +17,7 @@ def command(
         bool,
         typer.Option("--tables", help="also copy the tables that croissant.json describes: addresses, captions, pairs"),
     ] = False,
-    licence: Annotated[
-        str | None,
-        typer.Option(
-            "--licence",
-            "--license",
-            metavar="TEXT",
-            help="licence of these tables: a URL, an SPDX id, or a sentence",
-        ),
-    ] = None,
+    licence: Licence = None,
 ) -> None:
     """Write a study's tables, figures and methods for a paper.
 

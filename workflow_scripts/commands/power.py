@@ -6,15 +6,12 @@ from typing import Annotated
 
 import typer
 
-from workflow_scripts.commands.cost import positive
+from workflow_scripts.commands.cost import ConfigFiles, positive
 from workflow_scripts.core.errors.text import printed
 
 
 def command(
-    configfile: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="overlay of config.yaml, as given to snakemake; repeat it for several"),
-    ] = None,
+    configfile: ConfigFiles = None,
     sd: Annotated[
         list[float] | None,
         typer.Option(
@@ -48,20 +45,15 @@ def command(
       1  a config file is missing or faulty, or the study of --measured has no readable summary
       2  wrong usage
     """
-    from workflow_scripts.study.active_config import base_files
-    from workflow_scripts.study.config.files import read_config
-    from workflow_scripts.study.config.study import load_study
     from workflow_scripts.study.estimates.power import ASSUMED, SCOPE, powers, table
     from workflow_scripts.study.estimates.power import measured as learned
-    from workflow_scripts.study.units import Units
+    from workflow_scripts.study.plan import configured
 
-    units = Units(load_study(read_config([*base_files(), *(configfile or [])])))
+    units = configured(configfile or [])
     found, known = powers(units), None if measured is None else learned(measured)
-    lines = (
-        table(found, sd or ASSUMED, known, units.study.smallest_effect)
-        if found
-        else ["The study has no primary contrast."]
-    )
+    lines = ["The study has no primary contrast."]
+    if found:
+        lines = table(found, sd or ASSUMED, known, units.study.smallest_effect)
     used = {(one.comparison.contrast.endpoint, one.step) for one in found if not one.reason}
     for (endpoint, step), one in (known or {}).items():
         if (endpoint, step) in used:

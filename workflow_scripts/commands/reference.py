@@ -40,10 +40,8 @@ def _section(context: typer.Context) -> str:
 
 def config_page() -> str:
     """What ``config KEY`` prints of each key, as Markdown."""
-    parts = [f"## `{key}`\n```text\n{explained(key)}```\n" for key in every_key()]
-    return "\n".join(
-        [f"# Keys of the config\nThis page is what `{PROGRAM} config KEY` prints; `make docs` writes it.\n", *parts]
-    )
+    head = f"# Keys of the config\nThis page is what `{PROGRAM} config KEY` prints; `make docs` writes it.\n"
+    return "\n".join([head, *(f"## `{key}`\n```text\n{explained(key)}```\n" for key in every_key())])
 
 
 if __name__ == "__main__":

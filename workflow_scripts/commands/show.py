@@ -48,7 +48,7 @@ def text(study: Path) -> str:
     from workflow_scripts.reporting.moved import moved
     from workflow_scripts.reporting.sections.console import sentences, tables
 
-    made = {name: study / name.partition("/")[0] / f"{name.partition('/')[2]}{MANIFEST}" for name in NEEDED}
+    made = {name: study / f"{name}{MANIFEST}" for name in NEEDED}
     for name, path in made.items():
         if not path.exists():
             advice = f"the study is not finished; see faithful-pairs status {study}"

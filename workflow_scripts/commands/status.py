@@ -50,7 +50,7 @@ def command(
     studies = [one.relative_to(here) if here in one.parents else one for one in studies_at(path)]
     found = [survey(study, now) for study in studies]
     if as_json:
-        sys.stdout.write(json.dumps([_as_json(one) for one in found], indent=1) + "\n")
+        sys.stdout.write(json.dumps([_as_json(one) for one in found], indent=1, default=str) + "\n")
     else:
         _show(found, now)
     if status := max(map(_exit_status, found)):
@@ -64,18 +64,17 @@ def _show(found: list["Status"], now: float) -> None:
 
     terminal = sys.stdout.isatty()
     console = Console(highlight=False, width=None if terminal else WIDTH)
-    for number, one in enumerate(found):
-        with console.capture() as captured:
+    with console.capture() as captured:
+        for number, one in enumerate(found):
+            console.print("\n" * (number > 0), end="")
             console.print(rendered(one, now), soft_wrap=not terminal)
-        lines = captured.get().splitlines()
-        sys.stdout.write("\n" * (number > 0) + "".join(f"{line.rstrip()}\n" for line in lines))
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def _as_json(status: "Status") -> dict[str, Any]:
     from dataclasses import asdict
 
-    jobs = [job for of_stage in status.jobs.values() for job in of_stage]
-    listed = [{**asdict(job), "log": None if job.log is None else str(job.log)} for job in jobs]
+    listed = [asdict(job) for jobs in status.jobs.values() for job in jobs]
     return {"study": str(status.study), "planned_known": status.planned, "jobs": listed}
 
 

@@ -49,6 +49,5 @@ def answer(file: Path, columns: dict[str, str], form: str) -> str:
     from workflow_scripts.provenance.why import as_json, as_text, cells, why
 
     place = locate(file)
-    rows = cells(place.node, place.suffix, columns) if columns else []
-    found = why(place, rows)
+    found = why(place, cells(place.node, place.suffix, columns) if columns else [])
     return as_text(found) if form == "text" else json.dumps(as_json(found), indent=1) + "\n"

@@ -9,24 +9,32 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, ValidationError
 
 from workflow_scripts.core.artifact import MANIFEST, label_of
 from workflow_scripts.core.code_equivalence import accepted
 from workflow_scripts.core.digest import PROJECT
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.names import LOGS
 from workflow_scripts.core.files.notes import read_note, write_note
+from workflow_scripts.core.settings import Settings
 from workflow_scripts.study.config.files import read_config
 
 if TYPE_CHECKING:
     from workflow_scripts.study.units import Units
-from workflow_scripts.core.files.names import LOGS
 
 log = logging.getLogger(__name__)
 BASE = "config.yaml"
 NOTES = ".configs"  # folder of the notes, in a results folder
-_ARTIFACTS = f"*/*{MANIFEST}"
 _ADVICE = "run snakemake -n with the config files of that study; it writes the note"
+
+
+class _Note(Settings):
+    configfiles: list[str]
+    config: dict[str, Any]
+    artifacts: list[Annotated[str, Field(pattern="^[^/]*/[^/]*$")]]
 
 
 def base_files() -> list[Path]:
@@ -58,12 +66,12 @@ def remember(
         before = noted_artifacts(results, study) or frozenset()
     except PipelineError:
         before = frozenset()  # the note is damaged; it is replaced
-    finished = {label_of(path) for path in (results / study).glob(_ARTIFACTS)}
+    finished = {label_of(path) for path in (results / study).glob(f"*/*{MANIFEST}")}
     finished |= {label for label in before if holds(*label.split("/", 1))}
-    note = {"configfiles": kept, "config": dict(overrides), "artifacts": sorted(finished)}
+    note = _Note(configfiles=kept, config=dict(overrides), artifacts=sorted(finished))
     path = note_of(results, study)
     try:
-        write_note(path, note)
+        write_note(path, note.model_dump())
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             log.warning("%s: %s; the deletion of an artifact may go unnoticed until the next run", path, error.strerror)
@@ -76,21 +84,17 @@ def noted_artifacts(results: Path, study: str) -> frozenset[str] | None:
         PipelineError: the note is damaged.
     """
     noted = _noted(results, study)
-    return frozenset(noted["artifacts"]) if noted else None
+    return frozenset(noted.artifacts) if noted else None
 
 
-def _noted(results: Path, study: str) -> dict[str, Any]:
+def _noted(results: Path, study: str) -> _Note | None:
     path = note_of(results, study)
     noted = read_note(path, _ADVICE)
-    lists = [noted.get(name, []) for name in ("configfiles", "artifacts")]
-    if noted and (
-        noted.keys() != {"configfiles", "config", "artifacts"}
-        or not isinstance(noted["config"], dict)
-        or not all(isinstance(one, list) and all(isinstance(word, str) for word in one) for one in lists)
-        or not all(label.count("/") == 1 for label in noted["artifacts"])
-    ):
-        raise PipelineError("unreadable note of config and artifacts", path, ", ".join(noted)[:80], _ADVICE)
-    return noted
+    try:
+        return _Note.model_validate(noted) if noted else None
+    except ValidationError:
+        value = ", ".join(noted)[:80]
+        raise PipelineError("unreadable note of config and artifacts", path, value, _ADVICE) from None
 
 
 def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | None":
@@ -102,10 +106,10 @@ def units_of(results: Path, study: str, files: Sequence[str] = ()) -> "Units | N
     Raises:
         PipelineError: a config file or the note of the last run is missing or faulty.
     """
-    names, overrides = [*map(str, base_files()), *files], {}
+    names, overrides = [*map(str, base_files()), *files], dict[str, Any]()
     if not files:
-        noted = _noted(results, study)
-        names, overrides = noted.get("configfiles", names), noted.get("config", {})
+        if noted := _noted(results, study):
+            names, overrides = noted.configfiles, noted.config
         if any(_find(name) is None for name in names):
             return None
     config = read_config([_find(name) or name for name in names], overrides)
@@ -144,23 +148,19 @@ def studies_at(path: Path) -> list[Path]:
     study = None
     if not (path / NOTES).is_dir():
         # Folders within a study, such as its crate, may look like one.
-        study = next(filter(_is_noted, above), None) or next(filter(_has_results, above), None)
+        noted = (folder for folder in above if note_of(folder.parent, folder.name).is_file())
+        study = next(noted, None) or next(filter(_has_results, above), None)
     found = [study] if study is not None else _studies_of(path)
     if not found:
         value = "no artifacts, logs or note of a config" if exists else "no such file or folder"
-        raise PipelineError(
-            "no study", path, value, "give a results folder, a study such as results/demo, or a path in it"
-        )
+        advice = "give a results folder, a study such as results/demo, or a path in it"
+        raise PipelineError("no study", path, value, advice)
     return found
 
 
 def _studies_of(results: Path) -> list[Path]:
     noted = {results / note.stem for note in (results / NOTES).glob("[!.]*.json")}
     return sorted(noted | {study for study in results.glob("[!.]*") if _has_results(study)})
-
-
-def _is_noted(study: Path) -> bool:
-    return note_of(study.parent, study.name).is_file()
 
 
 def _has_results(study: Path) -> bool:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -26,12 +26,9 @@ from workflow_scripts.core.record import load_manifest, load_recipe
 from workflow_scripts.core.runtime.environment import environment
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
-from workflow_scripts.study.config.stages import declaration, facts
+from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.terminal.lines import wrapped
-from workflow_scripts.study.units import PlannedJob
-
-if TYPE_CHECKING:
-    from workflow_scripts.study.units import Units
+from workflow_scripts.study.units import PlannedJob, Units
 
 log = logging.getLogger(__name__)
 Record = dict[str, Any]
@@ -47,7 +44,7 @@ class Freshness:
         units: the current study.
     """
 
-    def __init__(self, results: Path, units: "Units") -> None:
+    def __init__(self, results: Path, units: Units) -> None:
         self.results, self.units = results, units
         self.reasons: dict[str, str] = {}  # manifest -> why it is stale
         self._wanted: dict[str, str] = {}  # manifest -> its hash, as recorded by its consumers
@@ -84,9 +81,8 @@ class Freshness:
         """Log which of the jobs will run because their artifact is stale, and why."""
         told: dict[tuple[str, str], list[str]] = {}
         for job in jobs:
-            for path in job.outputs:
-                if path in self.reasons:
-                    told.setdefault((job.stage, self.reasons[path]), []).append(path)
+            for path in self.reasons.keys() & job.outputs:
+                told.setdefault((job.stage, self.reasons[path]), []).append(path)
         for (stage, reason), paths in told.items():
             what = paths[0] if len(paths) == 1 else f"{len(paths)} artifacts of {stage} ({paths[0]}, ...)"
             log.warning("%s", "\n".join(wrapped(f"{what}: {reason}; recomputed")))
@@ -160,10 +156,8 @@ class Freshness:
         stem = path.name.removesuffix(MANIFEST)
         try:
             files = read_listing(path.with_name(f"{stem}{LISTING}"))
-        except NOT_THERE:
-            return "its list of files is missing"
-        except Unfit:
-            return "its list of files is damaged"
+        except (*NOT_THERE, Unfit):
+            return "its list of files is missing or damaged"
         if source.is_url:
             same = [one.get("sha256") for one in files] == [source.sha256]
             return None if same and path.with_name(f"{stem}.data").exists() else "the config states another sha256"
@@ -174,7 +168,7 @@ class Freshness:
         return "the source changed" if now != digest(files) else None
 
 
-def other_keys(results: Path, units: "Units", study: str, labels: Iterable[str]) -> dict[str, str]:
+def other_keys(results: Path, units: Units, study: str, labels: Iterable[str]) -> dict[str, str]:
     """Which of these artifacts (``<stage>/<name>``) would get another key if they were planned now -> why.
 
     Unlike a run, this counts other versions of packages.
@@ -186,12 +180,9 @@ def other_keys(results: Path, units: "Units", study: str, labels: Iterable[str])
         if declared is None or not units.holds(stage, name):
             found[label] = "the study no longer has it"
             continue
-        unit, out = declared.unit_of(name), results / study
-        read = {key: units.read(stage, key, unit) for key in facts(stage).input_names}
-        paths = {key: [f"{out / one}{MANIFEST}" for one in members] for key, members in read.items() if members}
-        job = PlannedJob(stage, unit, paths, [f"{out / label}{MANIFEST}"], requested=True)
-        reason = check.other_key(job, job.outputs[0], TRIGGERS) or _other_packages(declared, f"{out / label}{RUN}")
-        if reason is not None:
+        job = units.job(declared, name, results / study)
+        manifest, record = job.outputs
+        if reason := check.other_key(job, manifest, TRIGGERS) or _other_packages(declared, record):
             found[label] = reason
     return found
 
@@ -200,8 +191,12 @@ def _other_packages(stage: Stage, record: str) -> str | None:
     recorded = {} if stage.by_content else (_record(Path(record)) or {}).get("environment", {})
     then = recorded.get("packages", {})
     now = environment("", 0, stage.packages)["packages"] if recorded else {}
-    names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-    return ", ".join(f"{name} {then.get(name, 'none')} then, {now.get(name, 'none')} today" for name in names) or None
+    versions = {name: (then.get(name, "none"), now.get(name, "none")) for name in _changed(then, now)}
+    return ", ".join(f"{name} {before} then, {after} today" for name, (before, after) in versions.items()) or None
+
+
+def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
 
 
 def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, Any]) -> list[str]:
@@ -217,14 +212,13 @@ def other_settings(record: Mapping[str, Any], stage: str, today: Mapping[str, An
     if then == now:
         return []
     then, now = (declared.in_key(_complete(declared, settings)) for settings in (record["settings"], today))
-    names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-    return [_differences(name, then.get(name), now.get(name)) for name in names]
+    return [_differences(name, then.get(name), now.get(name)) for name in _changed(then, now)]
 
 
-def outdated(study: Path, units: "Units") -> str:
+def outdated(study: Path, units: Units) -> str:
     """With which other settings than those of today a study's summary was made; empty if with the same, or unknown."""
-    record = _record(study / "summary" / f"summary{RUN}")
-    differ = other_settings(record, "summary", units.settings("summary", {})) if record and "settings" in record else []
+    record = _record(study / "summary" / f"summary{RUN}") or {}
+    differ = other_settings(record, "summary", units.settings("summary", {})) if "settings" in record else []
     return f"made with other settings ({'; '.join(differ)})" if differ else ""
 
 
@@ -232,16 +226,11 @@ def _differences(name: str, then: Any, now: Any) -> str:
     """How two values of a setting differ; of lists of objects, how many are new or gone, and which keys differ."""
     objects = [*then, *now] if isinstance(then, list) and isinstance(now, list) else []
     if not objects or not all(isinstance(value, dict) for value in objects):
-        return f"{name} {_short(then)} then, {_short(now)} today"
+        return f"{name} {canonical(then)[:60]} then, {canonical(now)[:60]} today"
     label = next((key for key in ("run", "name") if all(key in value for value in objects)), None)
     before, after = ({canonical(value[label] if label else value): value for value in values} for values in (then, now))
     counts = {"added": len(after.keys() - before.keys()), "removed": len(before.keys() - after.keys())}
-    keys = Counter(
-        key
-        for both in before.keys() & after.keys()
-        for key in before[both].keys() | after[both].keys()
-        if before[both].get(key) != after[both].get(key)
-    )
+    keys = Counter(key for both in before.keys() & after.keys() for key in _changed(before[both], after[both]))
     said = [f"{count} {what}" for what, count in counts.items() if count]
     said += [f"{key} differs in {keys[key]}" for key in sorted(keys)]
     return f"{name}: {', '.join(said) or 'in another order'}"
@@ -253,10 +242,6 @@ def _complete(stage: Stage, settings: Mapping[str, Any]) -> dict[str, Any]:
         return dict(stage.settings.model_validate_json(canonical(settings)).model_dump(mode="json"))
     except ValidationError:
         return dict(settings)
-
-
-def _short(value: Any) -> str:
-    return canonical(value)[:60]
 
 
 # Existing files that can't be read raise: a read error of the disk is no reason to recompute.

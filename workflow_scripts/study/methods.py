@@ -7,22 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.sources import HUB, PACKAGE
-from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.provenance.run_metadata import flat, value_text
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.pretrain import STAGE as PRETRAIN
 from workflow_scripts.stages.select_captions import ARM_KINDS
-from workflow_scripts.study.config.runs import OF_A_RUN
+from workflow_scripts.study.config.runs import OF_A_RUN, Training
 from workflow_scripts.study.config.sections import Arm, Pairs, Study
 
 if TYPE_CHECKING:
-    from workflow_scripts.study.config.runs import Training
     from workflow_scripts.study.units import Units
 
 EVALUATIONS = ("linear_probe", "few_shot", "knn", "saliency")
 NOT_MODELS = ("annotations", "exclude", "labels", "captions-", "dataset-")
 """Sources that are data: names, or beginnings of names."""
-UNTOLD = frozenset({"log_every", "batch_size", "examples"})
+UNTOLD = {"log_every", "batch_size", "examples"}
 """Settings of what is logged, shown or computed together, which say nothing of a method."""
 
 
@@ -43,7 +41,7 @@ def methods_settings(units: "Units") -> dict[str, Any]:
         "runs": runs,
         "references": sorted(idle),
         "models": _models(units),
-        "datasets": _datasets(study),
+        "datasets": {one.name: one.public.name if one.public else "" for one in study.datasets if one.evaluate},
         "evaluation": _evaluation(study) if units.reported and units.runs else {},
     }
 
@@ -53,15 +51,13 @@ def _is_redcaps(study: Study) -> bool:
     return given == "redcaps" or (given is None and name.startswith("redcaps") and name.endswith(".zip"))
 
 
-def _trainings(runs: "list[Training]") -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _trainings(runs: list[Training]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The settings on which all runs that have them agree, and the runs with their others, seeds together."""
     untold = {*OF_A_RUN} | PRETRAIN.not_in_key | {"log_every"}
     settings = {run.name: flat(run.settings.model_dump(mode="json", exclude=untold)) for run in runs}
-    values: dict[str, list[Any]] = {}
-    for each in settings.values():
-        for name, value in each.items():
-            values.setdefault(name, []).append(value)
-    same = {name: found[0] for name, found in sorted(values.items()) if all(value == found[0] for value in found)}
+    names = sorted({name for each in settings.values() for name in each})
+    values = {name: [each[name] for each in settings.values() if name in each] for name in names}
+    same = {name: found[0] for name, found in values.items() if all(value == found[0] for value in found)}
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
     for run in runs:
         arm = {name: getattr(run.run, name) or "" for name in ("method", "pairs", "augmentation", "tag")}
@@ -94,22 +90,11 @@ def _pairs(table: Pairs) -> str:
 
 def _models(units: "Units") -> dict[str, str]:
     """Models by the name of their source: a hub's or a package's location; a path says nothing to others."""
-    found = {}
-    for name in units.needed("source"):
-        if not name.startswith(NOT_MODELS):
-            at = units.sources_by_name[name].at
-            found[name] = at if at.startswith((HUB, PACKAGE)) else ""
-    return found
-
-
-def _datasets(study: Study) -> dict[str, str]:
-    rows = {one.name: known_set(one.kind, one.name, one.torchvision_name) for one in study.datasets if one.evaluate}
-    return {name: row.name if row is not None else "" for name, row in rows.items()}
+    at = {name: units.sources_by_name[name].at for name in units.needed("source") if not name.startswith(NOT_MODELS)}
+    return {name: place if place.startswith((HUB, PACKAGE)) else "" for name, place in at.items()}
 
 
 def _evaluation(study: Study) -> dict[str, Any]:
-    sections = {
-        name: getattr(study.evaluation, name).model_dump(mode="json", exclude=set(UNTOLD)) for name in EVALUATIONS
-    }
+    sections = {name: getattr(study.evaluation, name).model_dump(mode="json", exclude=UNTOLD) for name in EVALUATIONS}
     view = {"crop": study.evaluation.crop, "resize": study.evaluation.resize, "steps": list(study.evaluation.steps)}
     return flat(view | sections)

@@ -1,15 +1,20 @@
 """The jobs of a study, and which of them would run, found without Snakemake."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from workflow_scripts.core.artifact import MANIFEST, RUN
-from workflow_scripts.study.config.stages import declaration, facts, stages_in_order
-from workflow_scripts.study.freshness import Freshness
+from workflow_scripts.study.active_config import base_files
+from workflow_scripts.study.config.files import read_config
+from workflow_scripts.study.config.stages import declared_stages, facts
+from workflow_scripts.study.config.study import load_study
+from workflow_scripts.study.freshness import TRIGGERS, Freshness
 from workflow_scripts.study.units import PlannedJob, Units
 
-TRIGGERS = frozenset({"code", "input", "params"})
+
+def configured(overlays: Iterable[str | Path]) -> Units:
+    """The study of ``config.yaml`` and overlays of it."""
+    return Units(load_study(read_config([*base_files(), *overlays])))
 
 
 def planned_jobs(units: Units, out: Path) -> list[PlannedJob]:
@@ -18,21 +23,10 @@ def planned_jobs(units: Units, out: Path) -> list[PlannedJob]:
     Args:
         out: folder of the study.
     """
-    jobs = {job.outputs[0]: job for job in _jobs(units, out)}
+    found = (units.job(stage, name, out) for stage in declared_stages() for name in units.needed(stage.name))
+    jobs = {job.outputs[0]: job for job in found}
     order = TopologicalSorter({path: _read(job) for path, job in jobs.items()}).static_order()
     return [jobs[path] for path in order if path in jobs]
-
-
-def _jobs(units: Units, out: Path) -> Iterator[PlannedJob]:
-    for stage in stages_in_order():
-        declared = declaration(stage)
-        if declared is None:
-            continue
-        for name in units.needed(stage):
-            unit = declared.unit_of(name)
-            labels = {key: units.read(stage, key, unit) for key in facts(stage).input_names}
-            inputs = {key: [f"{out}/{label}{MANIFEST}" for label in read] for key, read in labels.items() if read}
-            yield PlannedJob(stage, unit, inputs, [f"{out}/{stage}/{name}{end}" for end in (MANIFEST, RUN)], True)
 
 
 def jobs_to_run(units: Units, results: Path, jobs: Sequence[PlannedJob]) -> list[PlannedJob]:

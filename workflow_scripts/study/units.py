@@ -7,14 +7,16 @@ here they are applied to a study. Rules and commands use nothing else.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.declaration.facts import Unit
 from workflow_scripts.core.declaration.parts import blocks
+from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Table
-from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.models.networks.view import Scaling
 from workflow_scripts.pretraining.settings import step_name
 from workflow_scripts.stages.caption_quality import SOURCES
@@ -103,10 +105,9 @@ class Units:
     def _needed(self) -> set[str]:
         labels = {*self.all("report")}
         # The report lists the sources behind its other inputs.
-        waiting = [name for stage in stages_in_order() if facts(stage).in_all for name in self.all(stage)]
-        waiting += [
-            name for key in facts("report").input_names if key != "source" for name in self.read("report", key, {})
-        ]
+        waiting = self.in_all()
+        for key in {*facts("report").input_names} - {"source"}:
+            waiting += self.read("report", key, {})
         while waiting:
             label = waiting.pop()
             if label not in labels:
@@ -114,14 +115,12 @@ class Units:
                 stage, name = label.split("/", 1)
                 declared = declaration(stage)
                 assert declared is not None
-                unit = declared.unit_of(name)
-                waiting += [read for key in facts(stage).input_names for read in self.read(stage, key, unit)]
+                waiting += chain.from_iterable(self.inputs(stage, declared.unit_of(name)).values())
         return labels
 
-    def requested(self, out: str) -> list[str]:
-        """Manifests that the rule ``all`` requests, of stages that say so."""
-        labels = (label for stage in stages_in_order() if facts(stage).in_all for label in self.all(stage))
-        return [f"{out}/{label}{MANIFEST}" for label in labels]
+    def in_all(self) -> list[str]:
+        """``<stage>/<name>`` of what the rule ``all`` requests, of stages that say so."""
+        return [label for stage in stages_in_order() if facts(stage).in_all for label in self.all(stage)]
 
     def read(self, stage: str, name: str, unit: Unit) -> list[str]:
         """``<stage>/<name>`` of the artifacts that a job reads as input ``name``, in order."""
@@ -133,6 +132,19 @@ class Units:
         if not isinstance(declared, str):
             return declared(self, unit)
         return self.all(declared.removesuffix("/*")) if declared.endswith("/*") else [declared.format(**unit)]
+
+    def inputs(self, stage: str, unit: Unit) -> dict[str, list[str]]:
+        """``<stage>/<name>`` of the artifacts that a job reads, by input; inputs without any are left out."""
+        read = {name: self.read(stage, name, unit) for name in facts(stage).input_names}
+        return {name: labels for name, labels in read.items() if labels}
+
+    def job(self, stage: Stage, name: str, out: Path) -> PlannedJob:
+        """The job of an artifact in the study's folder ``out``, as if a target needs it."""
+        unit = stage.unit_of(name)
+        read = self.inputs(stage.name, unit).items()
+        inputs = {key: [f"{out}/{label}{MANIFEST}" for label in labels] for key, labels in read}
+        outputs = [f"{out}/{stage.name}/{name}{end}" for end in (MANIFEST, RUN)]
+        return PlannedJob(stage.name, unit, inputs, outputs, requested=True)
 
     def sources(self, stage: str, unit: Unit) -> dict[str, str]:
         """Source name within the stage -> location, for the sources that are read in place."""
@@ -222,15 +234,19 @@ class Units:
 
     def summary_settings(self) -> dict[str, Any]:
         """Settings of ``summary``: the runs, and what is compared."""
-        contrasts = [contrast.model_dump(mode="json") for contrast in self.study.contrasts]
-        more = {"standard_contrasts": self.study.standard_contrasts, "bootstrap": self.study.bootstrap}
-        known = {one.name: known_set(one.kind, one.name, one.torchvision_name) for one in self.study.datasets}
-        small = [name for name, row in known.items() if row is not None and row.side]
-        compared: dict[str, Any] = {"tables": [one.model_dump(mode="json") for one in self.tables_compared()]}
-        if any(contrast.endpoint == "orderings" for contrast in self.study.contrasts):
-            rule = self.study.evaluation.discrimination.model_dump(mode="json")
-            compared |= {"discrimination": rule | {"doses": self.doses()}}
-        return {"runs": summarised(self.trainings), "contrasts": contrasts, **more, "small": small, **compared}
+        study = self.study
+        settings: dict[str, Any] = {
+            "runs": summarised(self.trainings),
+            "contrasts": [contrast.model_dump(mode="json") for contrast in study.contrasts],
+            "standard_contrasts": study.standard_contrasts,
+            "bootstrap": study.bootstrap,
+            "small": [one.name for one in study.datasets if one.public is not None and one.public.side],
+            "tables": [one.model_dump(mode="json") for one in self.tables_compared()],
+        }
+        if any(contrast.endpoint == "orderings" for contrast in study.contrasts):
+            rule = study.evaluation.discrimination.model_dump(mode="json")
+            settings["discrimination"] = rule | {"doses": self.doses()}
+        return settings
 
     def tables_compared(self) -> list[Table]:
         """The pair tables whose purity contrasts compare."""
@@ -240,15 +256,12 @@ class Units:
 
     def scores_compared(self) -> list[str]:
         """``<stage>/<name>`` of the scores of captions that contrasts compare."""
-        found = [
-            name
-            for contrast in self.study.contrasts
-            if contrast.endpoint == "caption_score" and contrast.judge
-            for arm in self.arms
-            if any(term.arm in (None, arm) for _, term in contrast.cells)
-            for name in self.scores([arm], [contrast.judge])
-        ]
-        return list(dict.fromkeys(found))
+        found: dict[str, None] = {}
+        for contrast in self.study.contrasts:
+            if contrast.endpoint == "caption_score" and contrast.judge:
+                arms = [arm for arm in self.arms if any(term.arm in (None, arm) for _, term in contrast.cells)]
+                found |= dict.fromkeys(self.scores(arms, [contrast.judge]))
+        return list(found)
 
     def doses(self) -> dict[str, float]:
         """Share of faithful captions by pair table, as stated or of a mixed arm."""

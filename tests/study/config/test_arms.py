@@ -52,16 +52,15 @@ def test_the_base_of_an_arm_is_original_by_default() -> None:
         load_study(merged() | {"arms": [{"name": "s", "kind": "shuffled"}, FILE]})
 
 
-def test_each_cycle_of_arms_is_an_error_that_lists_it() -> None:
-    bases = {"a": "c", "b": "a", "c": "b", "d": "a", "e": "e"}
+def test_a_cycle_of_arms_is_an_error_that_lists_it() -> None:
+    bases = {"a": "c", "b": "a", "c": "b", "d": "a"}
     with pytest.raises(PipelineErrors) as caught:
         study_with(*(shuffled(*one) for one in bases.items()))
     found = [error for error in caught.value.errors if error.what == "arms that start from each other"]
-    long, itself = (str(error.value).split(" > ") for error in found)
-    assert itself == ["e", "e"]
+    (long,) = (str(error.value).split(" > ") for error in found)
     assert long[0] == long[-1] and sorted(long[1:]) == ["a", "b", "c"]
     assert [bases[arm] for arm in long[:-1]] == long[1:]
-    assert [error.where for error in found] == [f"config.arms.{4 + 'abc'.index(long[0])}.base", "config.arms.8.base"]
+    assert [error.where for error in found] == [f"config.arms.{4 + 'abc'.index(long[0])}.base"]
 
 
 BLIP2, CLIP = {"name": "blip2", "kind": "blip2"}, {"name": "clip", "kind": "clip", "source": "models/clip"}

@@ -51,7 +51,7 @@ def test_settings_of_evaluation_do_not_change_pairs() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"image": {"run": None}}, "missing run in config.image_encoders.0.run: none for network; kind run needs one"),
+        ({"image": {"run": None}}, "missing run in config.image_encoders.0.run: null; kind run needs one"),
         (
             {"image": {"source": "x"}},
             "unused source in config.image_encoders.0.source: x; remove it; kind run",

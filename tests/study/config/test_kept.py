@@ -12,7 +12,7 @@ from workflow_scripts.pretraining.schedule import schedule
 from workflow_scripts.pretraining.settings import LogSpaced, Pretrain
 from workflow_scripts.pretraining.training.run_metadata import kept_checkpoints
 from workflow_scripts.study.config.run_checks import kept_errors
-from workflow_scripts.study.config.runs import Training
+from workflow_scripts.study.config.runs import Item, Training
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
 
@@ -29,7 +29,7 @@ def evaluated(wanted: list[int | str], runs: dict[str, Pretrain]) -> dict[str, l
     study = load_study(merged("tests/config/tiny.yaml"))
     evaluation = study.evaluation.model_copy(update={"steps": tuple(wanted)})
     study = study.model_copy(update={"evaluation": evaluation})
-    return {name: Training(study, study.runs[0], settings).steps for name, settings in runs.items()}
+    return {name: Training(study, Item(study.runs[0], 0, {}), settings).steps for name, settings in runs.items()}
 
 
 def units(**sections: Any) -> Units:

@@ -22,7 +22,7 @@ MISTAKES = """
 {pretraining: {batch_size: 1}} => invalid value in config.pretraining.batch_size: 1
 {tokenizer: {kind: clip, vocabulary: 300, source: clip}}
   => in config.tokenizer: vocabulary has no effect on a tokenizer of kind clip
-{tokenizer: {kind: clip}} => missing source in config.tokenizer.source: none for the tokenizer; kind clip
+{tokenizer: {kind: clip}} => missing source in config.tokenizer.source: null; kind clip
 {annotations: {source: {at: x.zip, torchvision: CIFAR10}}} => torchvision is set by the workflow; remove it
 {tokenizer: {source: clip}} => unused source in config.tokenizer.source: clip; remove it; kind trained has none
 {study: ../elsewhere} => config.study
@@ -39,7 +39,7 @@ MISTAKES = """
 {leakage: {encoder: dino}} => unknown image encoder in config.leakage.encoder: dino
 {runs: [{method: simclr, pairs: revisde}]} => unknown pair table in config.runs.0.pairs: revisde; did you mean revised?
 {arms: [{name: a, kind: original}, {name: a, kind: original}]} => repeated name in config.arms.1.name: a
-{arms: [{name: a, kind: external}]} => missing table in config.arms.0.table: none for a
+{arms: [{name: a, kind: external}]} => missing table in config.arms.0.table: null
 {arms: [{name: original, kind: original}, {name: revised, kind: revised}, {name: shuffled, kind: shuffled},
   {name: a, kind: shuffled, base: revisd}]}
   => unknown arm in config.arms.3.base: revisd; did you mean revised? Choose from a, original, rev
@@ -72,14 +72,14 @@ MISTAKES = """
 {demo_world: {}, runs: [{method: supervised, pairs: revised}]}
   => method supervised goes with pairs of kind labels, not with language
 {probe_dataset: null, datasets: [{name: d, kind: folders}]}
-  => missing source in config.datasets.0.source: none for d; kind folders needs one
+  => missing source in config.datasets.0.source: null; kind folders needs one
 {annotations: {source: world}} => demo_world missing in config.annotations.source: world
 {demo_world: {scenes: [grass, nigth]}}
   => unknown choice in config.demo_world.scenes.1: 'nigth'; did you mean night? Choose from grass, night
 {demo_world: {colours: [red]}} => invalid value in config.demo_world.colours
 {annotations: {source: 'https://example.invalid/a.zip'}} => give its sha256
 {image_encoders: [{name: clip}, {name: imagenet, source: x}, {name: blip2, kind: blip2}]}
-  => missing source in config.image_encoders.0.source: none for clip
+  => missing source in config.image_encoders.0.source: null
 {contrasts: [{name: c, minuend: revised, subtrahend: orignal}]}
   => unknown run's pairs in config.contrasts.0.subtrahend: orignal; did you mean original?
 {contrasts: [{name: c, minuend: revised, subtrahend: none}]}

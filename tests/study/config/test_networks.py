@@ -70,7 +70,7 @@ def test_the_name_of_a_run_contains_its_library_architecture() -> None:
         (
             [LITE0],
             {"method": "external"},
-            "missing network in config.runs.0.network: null; name one of networks: lite0",
+            "missing network in config.runs.0.network: null; method external needs one",
         ),
         (
             [LITE0],
@@ -81,7 +81,7 @@ def test_the_name_of_a_run_contains_its_library_architecture() -> None:
         ([LITE0], {**EXTERNAL, "pairs": "self"}, "method external goes with pairs of kind none, not with self"),
         ([LITE0, LITE0], EXTERNAL, "repeated name in config.networks.1.name: lite0"),
         ([LITE0], {"method": "untrained", "network": "lite0"}, "unused network in config.runs.0.network: lite0"),
-        ([{**LITE0, "source": None}], EXTERNAL, "missing source in config.networks.0.source: none for lite0"),
+        ([{**LITE0, "source": None}], EXTERNAL, "missing source in config.networks.0.source: null"),
         ([{**TWIN, "name": "lite0", "source": "x"}], EXTERNAL, "unused source in config.networks.0.source: x"),
         (
             [{**LITE0, "layout": "tim"}],

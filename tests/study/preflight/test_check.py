@@ -139,8 +139,8 @@ def test_all_preflight_findings_are_reported_together(look: Callable[..., Found]
         "missing source exclude in removed.txt: nothing there": True,
         "missing source captions-own in captions.csv: nothing there": True,
         "missing Python package of source encoder-minilm in package:no_such_module/model: no_such_module": True,
-        "wrong layout of source dataset-masks in set: no labels.parquet": True,
-        "wrong layout of source dataset-s50 in set: no validation": True,
+        "incomplete source dataset-masks in set: no labels.parquet": True,
+        "incomplete source dataset-s50 in set: no validation": True,
         "missing images to import in shards: nothing there": True,
     }
     with zipfile.ZipFile(tmp_path / "no.zip", "w") as archive:

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from workflow_scripts.study.terminal.lost import lost_rows
+from workflow_scripts.study.terminal.handler import lost_rows
 
 
 def line(folder: Path, **states: int) -> str:
     (folder / "data_card.json").write_text(json.dumps({"rows": sum(states.values()), "states": states}))
-    return lost_rows(folder / "data_card.manifest.json").replace(f"{folder}/", "results/")
+    return lost_rows(f"{folder}/data_card").replace(f"{folder}/", "results/")
 
 
 def test_lost_rows_are_counted_by_reason_with_the_file_that_lists_them(tmp_path: Path) -> None:

@@ -102,10 +102,11 @@ def test_each_ended_job_has_a_line_and_the_display_ends_with_the_last(tmp_path: 
     assert job is not None
     screen.finished(job)
     assert screen._live is not None
-    log = tmp_path / "s/logs/few_shot/v.log"
     (tmp_path / "s/few_shot").mkdir(parents=True)
     (tmp_path / "s/few_shot/v.run.json").write_text('{"cached": true}')
-    jobs.begin(info(2, "few_shot", "v", str(log)), 7.0)
+    again = info(2, "few_shot", "v")
+    again.__dict__["output"] = [f"{tmp_path}/s/few_shot/v.manifest.json"]
+    jobs.begin(again, 7.0)
     job = jobs.finish(2)
     assert job is not None
     screen.finished(job)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any
 
 from workflow_scripts.core.declaration.kind_settings import settings_of
 from workflow_scripts.core.declaration.result_names import SALIENCY
@@ -34,16 +34,9 @@ ENCODERS: Mapping[str, Mapping[str, Any]] = {"text_encoders": TEXT_ENCODERS, "im
 
 def reference_errors(study: Study) -> Iterator[SettingError]:
     """Yield an error for each repeated, unknown or reserved name, and for what the study's items need or don't use."""
-    yield from _names(study)
-    yield from _of_a_world(study)
-    yield from _indexes(study)
-    yield from _references(study)
-    yield from _arms(study)
-    yield from _networks(study)
-    yield from _sources(study)
-    yield from _encoders(study)
-    yield from _judges(study)
-    yield from _crops(study)
+    named = (_names, _of_a_world, _indexes, _references)
+    for check in (*named, _arms, _networks, _sources, _encoders, _judges, _crops):
+        yield from check(study)
 
 
 def _names(study: Study) -> Iterator[SettingError]:
@@ -118,8 +111,9 @@ def _of_a_world(study: Study) -> Iterator[SettingError]:
         "runs": ("method", lambda run: METHODS[run.method].labels),
         "datasets": ("kind", lambda dataset: KINDS[dataset.kind].from_world),
     }
-    found: list[tuple[Path, str]] = [(("annotations", "source"), study.annotations.source.at)]
-    found = found if study.annotations.source.at == WORLD else []
+    found: list[tuple[Path, str]] = []
+    if study.annotations.source.at == WORLD:
+        found.append((("annotations", "source"), WORLD))
     for section, (key, needs_world) in uses.items():
         items = enumerate(getattr(study, section))
         found += [((section, number, key), getattr(item, key)) for number, item in items if needs_world(item)]
@@ -129,15 +123,10 @@ def _of_a_world(study: Study) -> Iterator[SettingError]:
 
 def _networks(study: Study) -> Iterator[SettingError]:
     """Errors of networks from elsewhere: missing where a method needs one, unused, or with useless seeds."""
-    networks = {network.name: network for network in study.networks}
+    pretrained = [network.name for network in study.networks if network.weights == "pretrained"]
     for number, run in enumerate(study.runs):
-        where = ("runs", number, "network")
-        if not METHODS[run.method].external and run.network is not None:
-            yield SettingError("unused network", where, run.network, f"remove it; method {run.method} has none")
-        elif METHODS[run.method].external and run.network is None:
-            advice = f"name one of networks: {', '.join(networks) or 'none yet'}"
-            yield SettingError("missing network", where, "null", advice)
-        elif run.network in networks and networks[run.network].weights == "pretrained" and run.seeds != (0,):
+        yield from _needed(("runs", number, "network"), run, METHODS[run.method].external, f"method {run.method}")
+        if run.network in pretrained and run.seeds != (0,):
             advice = "remove seeds; all runs of a pretrained network are identical"
             yield SettingError("setting without effect", ("runs", number, "seeds"), list(run.seeds), advice)
 
@@ -159,20 +148,15 @@ def _needed(where: Path, item: Any, needed: bool | None, of: str = "") -> Iterat
 
     Args:
         where: path of the setting.
-        needed: None if the setting may be given or not.
+        needed: None if the setting may be given or not, such as a model in place of the matcher of ``recaption``.
         of: what needs it, if not the kind.
     """
-    key, given, of = where[-1], getattr(item, where[-1]), of or f"kind {item.kind}"
+    key, given = where[-1], getattr(item, where[-1])
+    of = of or f"kind {item.kind}"
     if needed and given is None:
-        value = f"none for {getattr(item, 'name', 'the tokenizer')}"
-        yield SettingError(f"missing {key}", where, value, f"{of} needs one")
+        yield SettingError(f"missing {key}", where, "null", f"{of} needs one")
     elif given is not None and needed is False:
         yield SettingError(f"unused {key}", where, getattr(given, "at", given), f"remove it; {of} has none")
-
-
-def _without_matcher(study: Study) -> Literal[True] | None:
-    """Whether what can use the matcher of ``recaption`` needs a model of its own; None: it may have one."""
-    return True if study.recaption is None else None
 
 
 def _judges(study: Study) -> Iterator[SettingError]:
@@ -180,7 +164,7 @@ def _judges(study: Study) -> Iterator[SettingError]:
     for number, judge in enumerate(study.judges):
         kind, where = JUDGES[judge.kind], ("judges", number)
         yield from unused_settings(where, judge, JUDGES)
-        own = (kind.own_model or _without_matcher(study)) if "model" in kind.needs else "table" in kind.needs
+        own = (kind.own_model or study.recaption is None or None) if "model" in kind.needs else "table" in kind.needs
         of = OWN_MATCHER.format(judge.kind) if own and not kind.own_model and study.recaption is None else ""
         yield from _needed((*where, "source"), judge, own, of)
         yield from _needed((*where, "photos"), judge, "photos" in kind.needs)
@@ -198,24 +182,19 @@ def _crops(study: Study) -> Iterator[SettingError]:
     Images whose object is cropped away are not scored, so such runs have different images and can't be paired.
     """
     masked = [dataset.name for dataset in study.datasets if dataset.evaluate and dataset.has_masks]
-    views = {network.name: network.view for network in study.networks}
-    shares = [
-        views[run.network].size / views[run.network].side if run.network in views else study.evaluation.crop
-        for run in study.runs
-    ]
+    crops = {network.name: network.view.size / network.view.side for network in study.networks}
+    shares = [crops.get(run.network or "", study.evaluation.crop) for run in study.runs]
     for number, share in enumerate(shares):
         if masked and abs(share - shares[0]) > SAME_CROP:
             value = f"{share:.3f} of the side, and {shares[0]:.3f} in runs.0; masks in {', '.join(masked)}"
-            where, what = ("runs", number), "runs that crop images differently on a set with masks"
-            yield SettingError(
-                what, where, value, "give the networks the same crop, or evaluate them in a study of their own"
-            )
+            what = "runs that crop images differently on a set with masks"
+            advice = "give the networks the same crop, or evaluate them in a study of their own"
+            yield SettingError(what, ("runs", number), value, advice)
 
 
 def _arms(study: Study) -> Iterator[SettingError]:
-    """Yield an error for each setting that the kind of an arm lacks, each missing model or score, and each cycle."""
-    arms, names = study.arms, [arm.name for arm in study.arms]
-    judges = {judge.name: judge for judge in study.judges}
+    """Yield an error for each setting that the kind of an arm lacks, each missing model or score, and a cycle."""
+    arms, judges = study.arms, {judge.name: judge for judge in study.judges}
     for number, arm in enumerate(arms):
         where, kind, judge = ("arms", number), ARM_KINDS[arm.kind], judges.get(arm.judge_read or "")
         yield from unused_settings(where, arm, ARM_KINDS)
@@ -229,24 +208,14 @@ def _arms(study: Study) -> Iterator[SettingError]:
                 value = f"{judge.name}, which scores {judge.images:,} images"
                 advice = "choose by a judge that scores all images (images: null)"
                 yield SettingError("judge without scores of all images", (*where, "judge"), value, advice)
-    for cycle in _cycles({arm.name: [name for _, name in study.arms_before(arm)] for arm in arms}):
-        number = names.index(cycle[0])
-        setting = next(setting for setting, name in study.arms_before(arms[number]) if name == cycle[1])
-        advice = "let one of them start from an arm that is not among them"
-        yield SettingError("arms that start from each other", ("arms", number, setting), " > ".join(cycle), advice)
-
-
-def _cycles(reads: dict[str, list[str]]) -> Iterator[list[str]]:
-    """Names of arms of which each reads the next and the last is the first, one list per cycle."""
-    while True:
-        try:
-            TopologicalSorter(reads).prepare()
-        except CycleError as error:
-            cycle: list[str] = error.args[1][::-1]
-            yield cycle
-            reads = {name: others for name, others in reads.items() if name not in cycle}
-        else:
-            return
+    try:
+        TopologicalSorter({arm.name: [name for _, name in study.arms_before(arm)] for arm in arms}).prepare()
+    except CycleError as error:
+        cycle = error.args[1][::-1]  # each reads the next, and the last is the first
+        arm = next(arm for arm in arms if arm.name == cycle[0])
+        setting = next(setting for setting, name in study.arms_before(arm) if name == cycle[1])
+        place, advice = ("arms", arms.index(arm), setting), "let one of them start from an arm that is not among them"
+        yield SettingError("arms that start from each other", place, " > ".join(cycle), advice)
 
 
 def _score_errors(
@@ -269,7 +238,7 @@ def _encoders(study: Study) -> Iterator[SettingError]:
     """Yield an error for each encoder that lacks a source or a run, or has one without use."""
     for section, number, encoder in study.encoders():
         needs = ENCODERS[section][encoder.kind].needs
-        own = _without_matcher(study) if needs == "matcher" else needs == "source"
+        own = (study.recaption is None or None) if needs == "matcher" else needs == "source"
         of = OWN_MATCHER.format(encoder.kind) if needs == "matcher" else ""
         yield from _needed((section, number, "source"), encoder, own, of)
         yield from _needed((section, number, "run"), encoder, needs == "run")
@@ -296,7 +265,9 @@ def contrast_errors(study: Study) -> Iterator[SettingError]:
         if not contrast.of_runs:
             yield from _endpoint_errors(study, number, contrast)
             continue
-        errors = [*_side_errors(number, contrast, pairs), *_term_errors(number, contrast, runs)]
+        errors = list(_term_errors(number, contrast, runs))
+        for side in () if contrast.terms else ("minuend", "subtrahend"):
+            errors += known(("contrasts", number, side), "run's pairs", getattr(contrast, side), pairs)
         yield from errors
         if not errors and not any(comparisons([contrast], runs)):
             yield _no_row(number, contrast, runs)
@@ -340,11 +311,9 @@ def _judged_errors(study: Study, where: Path, contrast: Contrast) -> Iterator[Se
         advice = f"judges choose between an arm (minuend) and {of}, {replaced or 'which it lacks'}"
         place = (*where, "subtrahend")
         yield SettingError("captions between which no judge chooses", place, contrast.subtrahend, advice)
-    name = contrast.judge or ""
-    if name not in judges:
-        yield from known((*where, "judge"), "judge", name, judges)
+    yield from known((*where, "judge"), "judge", contrast.judge or "", judges)
+    if (judge := judges.get(contrast.judge or "")) is None:
         return
-    judge = judges[name]
     kind = JUDGES[judge.kind]
     if contrast.endpoint == "caption_score" and "model" in kind.needs and not kind.own_model:
         value = f"{judge.name}, of kind {judge.kind}"
@@ -361,12 +330,6 @@ def _no_row(number: int, contrast: Contrast, runs: Sequence[SummaryRun]) -> Sett
     axes = [*(axis for axis in contrast.rows_per if axis != "augmentation" or contrast.terms), "tag"]
     value = f"its sides have no {' and '.join(axes)} in common"
     return SettingError("contrast without runs", ("contrasts", number), value, "add runs that agree in these")
-
-
-def _side_errors(number: int, contrast: Contrast, pairs: set[str]) -> Iterator[SettingError]:
-    """Errors of the short form's sides that are the pairs of no run."""
-    for side in () if contrast.terms else ("minuend", "subtrahend"):
-        yield from known(("contrasts", number, side), "run's pairs", getattr(contrast, side), pairs)
 
 
 def _term_errors(number: int, contrast: Contrast, runs: Sequence[SummaryRun]) -> Iterator[SettingError]:

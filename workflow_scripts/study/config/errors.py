@@ -1,9 +1,8 @@
 """Turns pydantic's errors about the config into errors with file, line, key, and the closest spelling."""
 
-import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, Union, get_args, get_origin
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -47,9 +46,8 @@ def known(where: Path, kind: str, name: str | None, names: Collection[str]) -> I
 def unused_settings(where: Path, item: Any, kinds: Mapping[str, Kind]) -> Iterator[SettingError]:
     """An error for each setting that the config gives an item and that only other kinds have."""
     for name in sorted(item.model_fields_set & settings_of_others(kinds, item.kind)):
-        yield SettingError(
-            f"unused {name}", (*where, name), getattr(item, name), f"remove it; kind {item.kind} has none"
-        )
+        advice = f"remove it; kind {item.kind} has none"
+        yield SettingError(f"unused {name}", (*where, name), getattr(item, name), advice)
 
 
 def placed(error: PipelineError, root: Node) -> PipelineErrors:
@@ -140,33 +138,17 @@ def _choices(detail: ErrorDetails) -> list[str]:
 
 
 def _fields(model: type[BaseModel], path: Path) -> Mapping[str, Any]:
-    """Fields of the settings class at a path below ``model``; empty if there is none."""
-    return {name: field for kind in _kinds(model, path) if _is_model(kind) for name, field in kind.model_fields.items()}
-
-
-def _kinds(model: type[BaseModel], path: Path) -> list[Any]:
-    """The types that a value at a path below ``model`` may have."""
-    kinds: list[Any] = [model]
+    """Fields of the settings classes at a path below ``model``."""
+    models = [model]
     for part in path:
-        below: list[Any] = []
-        for kind in kinds:
-            if _is_model(kind):
-                field = kind.model_fields.get(str(part))
-                below += _unpacked(field.annotation) if field is not None else []
-            elif get_origin(kind) in (dict, Mapping, list, tuple):
-                below += [one for member in get_args(kind)[-2:] for one in _unpacked(member) if one is not Ellipsis]
-        kinds = below
-    return kinds
+        fields = [one.model_fields[part] for one in models if part in one.model_fields]
+        # Other parts are places in lists, keys of mappings, and names of a union's members.
+        models = [below for field in fields for below in _models(field.annotation)] if fields else models
+    return {name: field for one in models for name, field in one.model_fields.items()}
 
 
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
-def _unpacked(annotation: Any) -> list[Any]:
-    """The members of a union, without the wrappers of pydantic's annotations."""
-    if hasattr(annotation, "__metadata__"):
-        return _unpacked(annotation.__origin__)
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [one for member in get_args(annotation) for one in _unpacked(member)]
-    return [annotation]
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The settings classes in a type."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for member in get_args(annotation) for model in _models(member)]

@@ -4,9 +4,7 @@ PyYAML parses; it alone would accept repeated keys, drop line numbers, and expan
 exhausted. Values are interpreted as Snakemake does (YAML 1.1).
 """
 
-import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any, NoReturn
 import yaml
 
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
+from workflow_scripts.core.files.bounded_json import Unfit, read_bytes
 
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 50
@@ -63,11 +62,6 @@ class Node:
                 return node, tuple(path[:depth])
         return node, tuple(path)
 
-    def below(self, *path: Any) -> "Node":
-        """The node at ``path``; an empty one if there is none."""
-        node, found = self.at(path)
-        return node if found == path else Node()
-
     def where(self, path: Sequence[Any]) -> str:
         """``file:line (dotted.path)``; without a file ``config.dotted.path``."""
         node, _ = self.at(path)
@@ -108,7 +102,6 @@ class _Reader:
         self.errors: list[PipelineError] = []
         self._done: dict[int, Node] = {}  # aliases refer to the same node of PyYAML
         self._open: set[int] = set()
-        self._path: list[str] = []
         self._constructor = yaml.constructor.SafeConstructor()
 
     def read(self, text: str) -> Node | None:
@@ -148,7 +141,7 @@ class _Reader:
         if isinstance(node, yaml.MappingNode):
             items: dict[str, Node] | list[Node] = self._mapping(node)
         else:
-            items = [self._below(str(number), member) for number, member in enumerate(node.value)]
+            items = [self._node(member) for member in node.value]
         self._open.remove(id(node))
         size = 1 + sum(member.size for member in (items.values() if isinstance(items, dict) else items))
         if size > MAX_VALUES:
@@ -161,11 +154,9 @@ class _Reader:
         inherited: dict[str, Node] = {}  # of the mappings merged in by `<<`
         for key, value in mapping.value:
             line = key.start_mark.line + 1
-            if id(key) in self._done:
-                self._stop(value.start_mark.line + 1, "invalid key", "an alias", "write a name before the colon")
             if not isinstance(key, yaml.ScalarNode):
                 self._stop(line, "invalid key", "a mapping or list", "write a name before the colon")
-            node = self._below(key.value, value)
+            node = self._node(value)
             if key.tag == f"{_TAG}merge":
                 for one in node.items if isinstance(node.items, list) else [node]:
                     if not isinstance(one.items, dict):
@@ -174,18 +165,12 @@ class _Reader:
                 continue
             if key.tag != f"{_TAG}str":
                 said = f"{key.value}, which YAML reads as {key.tag.rpartition(':')[2]}"
-                self._complain(line, "key is not text", said, f'quote it: "{key.value}"', key.value)
+                self._complain(line, "key is not text", said, f'quote it: "{key.value}"')
             if key.value in items:
                 said = f"{key.value!r}, first on line {items[key.value].line}"
-                self._complain(line, "repeated key", said, "keep one of them", key.value)
+                self._complain(line, "repeated key", said, "keep one of them")
             items[key.value] = replace(node, line=line)
         return inherited | items
-
-    def _below(self, key: str, node: yaml.Node) -> Node:
-        self._path.append(key)
-        found = self._node(node)
-        self._path.pop()
-        return found
 
     def _scalar(self, node: yaml.ScalarNode) -> Node:
         line, text = node.start_mark.line + 1, node.value
@@ -202,15 +187,11 @@ class _Reader:
             self._complain(line, "ambiguous number", f"{text}, which YAML reads as {value}", advice)
         return Node(self.name, line, value, text)
 
-    def _where(self, line: int, *below: str) -> str:
-        dotted = ".".join((*self._path, *below))
-        return f"{self.name}:{line} ({dotted[:200]})" if dotted else f"{self.name}:{line}"
-
-    def _complain(self, line: int, what: str, value: str, advice: str, *below: str) -> None:
-        self.errors.append(PipelineError(what, self._where(line, *below), value, advice))
+    def _complain(self, line: int, what: str, value: str, advice: str) -> None:
+        self.errors.append(PipelineError(what, f"{self.name}:{line}", value, advice))
 
     def _stop(self, line: int, what: str, value: str, advice: str) -> NoReturn:
-        raise PipelineError(what, self._where(line), value, advice)
+        raise PipelineError(what, f"{self.name}:{line}", value, advice)
 
 
 @dataclass(frozen=True)
@@ -262,10 +243,8 @@ def read_file(file: str | Path) -> Config:
     reader = _Reader(name)
     root = reader.read(_text(path, name))
     if root is None or not isinstance(root.items, dict):
-        value = (
-            "empty" if root is None or (root.value is None and root.items is None) else "not a mapping at the top level"
-        )
-        raise PipelineError("invalid config file", name, value, "write settings as `key: value`, as in config.yaml")
+        advice = "write settings as `key: value`, as in config.yaml"
+        raise PipelineError("invalid config file", name, "empty, or not a mapping at the top level", advice)
     return Config(root, reader.errors)
 
 
@@ -276,22 +255,15 @@ def shown(path: Path) -> str:
 
 def _text(path: Path, name: str) -> str:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise PipelineError("unreadable config file", name, "not a regular file", "give the path of a file")
-        with open(path, "rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        return read_bytes(path, MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         advice = "correct the path; put targets before --configfile, which takes all arguments after it"
         raise PipelineError("missing config file", name, "no such file", advice) from None
-    except OSError as error:
-        value, advice = error.strerror, "correct the path, or the permissions of the file"
-        raise PipelineError("unreadable config file", name, value, advice) from None
-    if len(data) > MAX_BYTES:
-        value, advice = f"more than {MAX_BYTES >> 20} MB", "give a config file; long lists belong in files of their own"
-        raise PipelineError("config file too large", name, value, advice)
-    try:
-        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        value = f"byte {data[error.start]:#04x}"
+        line = error.object.count(b"\n", 0, error.start) + 1
+        value = f"byte {error.object[error.start]:#04x}"
         raise PipelineError("config file is not UTF-8", f"{name}:{line}", value, "save it as UTF-8") from None
+    except (Unfit, OSError) as error:
+        advice = "correct the path or the file's permissions; long lists belong in files of their own"
+        value = error.strerror if isinstance(error, OSError) else error
+        raise PipelineError("unreadable config file", name, value, advice) from None

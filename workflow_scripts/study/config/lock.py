@@ -20,15 +20,14 @@ from workflow_scripts.study.config.errors import Path, SettingError, placed, val
 from workflow_scripts.study.config.files import Node, read_file
 from workflow_scripts.study.config.sections import Study
 
-COMMIT = r"^[0-9a-f]{40}$"
-_COMMIT_HASH = re.compile(COMMIT)
+_COMMIT = re.compile("[0-9a-f]{40}")
 _HEAD = """\
 # Written by `faithful-pairs lock`: the commit of each hub model, and the sha256 of each URL, that the config names.
 # Runs read these and nothing else. Commit this file with the config. To update it, run the command again.
 """
 _ADVICE = "restore it, or remove it and write it again: faithful-pairs lock"
 _ADVICE_TO_LOCK = "undo the change, or update the lock: run faithful-pairs lock with the same config files"
-_Commit = Annotated[str, StringConstraints(pattern=COMMIT)]
+_Commit = Annotated[str, StringConstraints(pattern="^[0-9a-f]{40}$")]
 _Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 
@@ -46,7 +45,7 @@ class Lock(Settings):
 
 def is_commit(revision: str) -> bool:
     """Whether a revision is a full commit hash, which can't come to mean other bytes."""
-    return _COMMIT_HASH.fullmatch(revision) is not None
+    return _COMMIT.fullmatch(revision) is not None
 
 
 def read_lock(path: FilePath | None) -> Lock | None:
@@ -57,20 +56,16 @@ def read_lock(path: FilePath | None) -> Lock | None:
     """
     if path is None or not os.path.lexists(path):
         return None
-    errors: list[PipelineError] = []
     try:
         found = read_file(path)
-        errors += found.errors
-        lock = Lock.model_validate(found.data())
+        if found.errors:
+            raise PipelineErrors(found.errors)
+        return Lock.model_validate(found.data())
     except PipelineError as error:
-        errors += error.errors
+        errors = error.errors
     except ValidationError as error:
-        errors += placed(PipelineErrors(validation_errors(error, Lock, found.root)), found.root).errors
-    if errors:
-        raise PipelineErrors(
-            [PipelineError("damaged lock", one.where, f"{one.what}: {one.value}", _ADVICE) for one in errors]
-        )
-    return lock
+        errors = placed(PipelineErrors(validation_errors(error, Lock, found.root)), found.root).errors
+    raise PipelineErrors([PipelineError("damaged lock", e.where, f"{e.what}: {e.value}", _ADVICE) for e in errors])
 
 
 def pinned(study: Study, lock: Lock | None, name: str) -> tuple[Study, list[SettingError]]:
@@ -144,22 +139,22 @@ def resolve(study: Study, root: Node) -> Lock:
         PipelineErrors: sources can't be reached. All are named.
     """
     wanted: dict[str, tuple[Path, Source]] = {}
-    errors: list[PipelineError] = []
     for path, source in sources_in(study):
-        if not source.is_url and not source.at.startswith(HUB):
-            continue
-        if source.at not in wanted or source.sha256 is not None:
+        locked = source.is_url or source.at.startswith(HUB)
+        if locked and (source.at not in wanted or source.sha256 is not None):
             wanted[source.at] = path, source
-    found: dict[str, str] = {}
+    hub, urls, errors = dict[str, str](), dict[str, str](), list[PipelineError]()
     for at, (path, source) in wanted.items():
         try:
-            found[at] = _commit(at) if at.startswith(HUB) else _sha256(source)
+            if at.startswith(HUB):
+                hub[at.removeprefix(HUB)] = _commit(at)
+            else:
+                urls[at] = _sha256(source)
         except PipelineError as error:
             errors.append(SettingError(error.what, path, error.value, error.advice))
     if errors:
         raise placed(PipelineErrors(errors), root)
-    hub = {at.removeprefix(HUB): commit for at, commit in found.items() if at.startswith(HUB)}
-    return Lock(hub=hub, urls={at: sha256 for at, sha256 in found.items() if not at.startswith(HUB)})
+    return Lock(hub=hub, urls=urls)
 
 
 def _commit(at: str) -> str:

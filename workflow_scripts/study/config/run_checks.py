@@ -9,12 +9,11 @@ from workflow_scripts.demo.world.settings import LABELS
 from workflow_scripts.pretraining.method import LabelSettings, SeveralPartners
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 from workflow_scripts.stages.select_captions import ARM_KINDS
-from workflow_scripts.study.config.errors import CONTRADICTION, Path, SettingError, known, one_of
+from workflow_scripts.study.config.errors import CONTRADICTION, SettingError, known, one_of
 from workflow_scripts.study.config.files import Node
 from workflow_scripts.study.config.runs import (
     COMPARED,
     OF_A_RUN,
-    Item,
     Training,
     compared,
     items,
@@ -27,19 +26,16 @@ from workflow_scripts.study.config.sections import Run, Study
 # Bytes of a file name that runs and datasets share: what step, suffix and a temporary ending leave of 255.
 ROOM = 185
 MOST_POINTS = 1_000
-LONGEST_TAG = 64
 
 
 def run_errors(study: Study, root: Node) -> list[SettingError]:
     """Errors in the settings of runs, including runs of the same name."""
-    errors = [
-        SettingError("misplaced setting", ("pretraining", key), study.pretraining[key], "give it to each item of runs")
-        for key in OF_A_RUN
-        if key in study.pretraining
-    ]
-    runs: dict[str, tuple[int, Training]] = {}
+    given, advice = study.pretraining, "give it to each item of runs"
+    misplaced = [("pretraining", key) for key in OF_A_RUN if key in given]
+    errors = [SettingError("misplaced setting", path, given[path[-1]], advice) for path in misplaced]
+    runs: dict[str, Training] = {}
     for number, run in enumerate(study.runs):
-        unfit = list(_own_settings(run, number)) or list(_point_errors(run, number))
+        unfit = list(_own_settings(run, number))
         errors += unfit
         for item in items(run, number) if not unfit else ():
             try:
@@ -48,18 +44,16 @@ def run_errors(study: Study, root: Node) -> list[SettingError]:
                 errors += [one for one in error.errors if isinstance(one, SettingError)]
                 continue
             for own in seeds:
-                errors += [*_too_long(own, number), *_unknown_label(own, item)]
-                errors += [*_encoder_errors(own, number), *_weight_errors(own, number), *_missing_partners(own, item)]
-                first, _ = runs.setdefault(own.name, (number, own))
-                if first != number or run.seeds.count(own.settings.seed) > 1:
-                    value = f"{own.name}, as in runs.{first}"
+                errors += [*_too_long(own), *_head_errors(own), *_encoder_errors(own), *_weight_errors(own)]
+                if own.name in runs:
+                    value = f"{own.name}, as in runs.{runs[own.name].item.number}"
                     advice = "runs must differ in method, pairs, augmentation, backbone, tag or seed"
                     errors.append(SettingError("repeated run", ("runs", number), value, advice))
+                runs.setdefault(own.name, own)
     if not errors:
-        trainings = {name: own for name, (_, own) in runs.items()}
-        settings = {name: own.settings for name, own in trainings.items()}
+        settings = {name: own.settings for name, own in runs.items()}
         errors += kept_errors(study.evaluation.steps, study.pretraining, settings)
-        errors += [*_selection_errors(study, settings), *_encoder_run_errors(study, trainings)]
+        errors += [*_selection_errors(study, settings), *_encoder_run_errors(study, runs)]
     unique: dict[Any, SettingError] = {}
     for found in errors:
         # A contradiction within the shared settings is reported once.
@@ -68,7 +62,7 @@ def run_errors(study: Study, root: Node) -> list[SettingError]:
 
 
 def _own_settings(run: Run, number: int) -> Iterator[SettingError]:
-    """Yield an error for each setting in ``set`` and ``sweep`` that is unknown, without effect, or in both."""
+    """Yield an error for each setting of ``set`` and ``sweep`` that is unknown, idle or in both, and a large sweep."""
     allowed = settings_of(run.method)
     for section in ("set", "sweep"):
         for key, value in (getattr(run, section) or {}).items():
@@ -80,52 +74,30 @@ def _own_settings(run: Run, number: int) -> Iterator[SettingError]:
                 yield SettingError("setting without effect", path, str(value), advice)
             elif section == "sweep" and key in run.set:
                 yield SettingError("setting in both set and sweep", path, key, "remove it from one of them")
-
-
-def _point_errors(run: Run, number: int) -> Iterator[SettingError]:
-    """Errors of a sweep's points together: too many, the same one twice, and tags that are too long."""
-    place: Path = ("runs", number, "sweep")
     points = math.prod(map(len, (run.sweep or {}).values()))
     if points > MOST_POINTS:
         advice = f"at most {MOST_POINTS} are possible; split it"
-        yield SettingError("sweep too large", place, f"{points} points", advice)
-        return
-    seen: set[str] = set()
-    for item in items(run, number):
-        tag = item.run.tag
-        if tag in seen:
-            yield SettingError("repeated point of a sweep", place, tag, "remove one of the two")
-        elif len(tag) > LONGEST_TAG:
-            advice = f"at most {LONGEST_TAG} characters are possible; vary fewer settings"
-            yield SettingError("tag too long", place, tag, advice)
-        seen.add(tag)
+        yield SettingError("sweep too large", ("runs", number, "sweep"), f"{points} points", advice)
 
 
-def _too_long(training: Training, number: int) -> Iterator[SettingError]:
+def _too_long(training: Training) -> Iterator[SettingError]:
     """Yield an error if a run's evaluations would have names that are too long for a file."""
     over = len(training.name) + max((len(dataset.name) for dataset in training.study.datasets), default=0) - ROOM
     if over > 0:
         advice = f"shorten the tag, or the names of pairs or datasets, by {over} characters"
-        yield SettingError("run's name too long for file names", ("runs", number), training.name, advice)
+        yield SettingError("run's name too long for file names", ("runs", training.item.number), training.name, advice)
 
 
-def _unknown_label(training: Training, item: Item) -> Iterator[SettingError]:
-    """Yield an error if a run learns from a label that images do not have."""
-    settings = training.settings
-    if isinstance(settings.head, LabelSettings):
-        section = item.places.get(settings.method, ("pretraining", settings.method))
-        yield from known((*section, "label"), "label", settings.head.label, LABELS)
-
-
-def _missing_partners(training: Training, item: Item) -> Iterator[SettingError]:
-    """Yield an error if a run takes more partners of an image than its pair table has."""
-    study, settings = training.study, training.settings
-    wanted = settings.head.partners if isinstance(settings.head, SeveralPartners) else 1
-    most = next((table.k for table in study.pairs if table.name == item.run.pairs), wanted)
-    if wanted > most:
-        section = item.places.get(settings.method, ("pretraining", settings.method))
-        advice = f"lower it, or raise k of {item.run.pairs}, which is {most}"
-        yield SettingError("more partners than the pair table has", (*section, "partners"), wanted, advice)
+def _head_errors(training: Training) -> Iterator[SettingError]:
+    """Errors of a method's own settings: a label that images lack, and more partners than the pair table has."""
+    head, method, pairs = training.settings.head, training.settings.method, training.run.pairs
+    section = training.item.places.get(method, ("pretraining", method))
+    if isinstance(head, LabelSettings):
+        yield from known((*section, "label"), "label", head.label, LABELS)
+    most = next((table.k for table in training.study.pairs if table.name == pairs), None)
+    if isinstance(head, SeveralPartners) and most is not None and head.partners > most:
+        advice = f"lower it, or raise k of {pairs}, which is {most}"
+        yield SettingError("more partners than the pair table has", (*section, "partners"), head.partners, advice)
 
 
 def kept_errors(
@@ -155,8 +127,7 @@ def _step_errors(
     keepers = {name: run for name, run in trained.items() if step in run.kept}
     if not keepers:
         kept = {one for run in trained.values() for one in run.kept}
-        numbers = sorted(one for one in kept if isinstance(one, int))
-        shown = ", ".join(map(str, [*numbers, *(name for name in ("best", "last") if name in kept)]))
+        shown = ", ".join(map(str, sorted(kept, key=lambda one: (isinstance(one, str), one))))
         more = "give the runs a probe (pretraining.probe)" if step == "best" else "add it to pretraining.checkpoints"
         advice = f"choose from {shown}, or {more}, which retrains every run"
         yield SettingError("no run keeps this checkpoint", path, step, advice)
@@ -178,10 +149,10 @@ def _selection_errors(study: Study, runs: Mapping[str, Pretrain]) -> Iterator[Se
             yield SettingError("selection without a probe set", ("probe_dataset",), f"null, but {reason}", advice)
 
 
-def _encoder_errors(training: Training, number: int) -> Iterator[SettingError]:
+def _encoder_errors(training: Training) -> Iterator[SettingError]:
     """Yield an error if a run's text encoder is unclear, unknown or unused."""
     study, run, settings = training.study, training.run, training.settings
-    where, names = ("runs", number, "encoder"), [encoder.name for encoder in study.text_encoders]
+    where, names = ("runs", training.item.number, "encoder"), [encoder.name for encoder in study.text_encoders]
     by_captions = settings.pair_weight == "agreement" and settings.pairs == "caption"
     if "vectors" not in settings.inputs and not by_captions:
         if run.encoder is not None:
@@ -194,10 +165,10 @@ def _encoder_errors(training: Training, number: int) -> Iterator[SettingError]:
         yield SettingError("missing encoder", where, "null", advice)
 
 
-def _weight_errors(training: Training, number: int) -> Iterator[SettingError]:
+def _weight_errors(training: Training) -> Iterator[SettingError]:
     """An error of a run whose weights need arms that the study lacks, or scores that its arm lacks."""
     study, run, settings = training.study, training.run, training.settings
-    where, weight = ("runs", number), f"pair_weight {settings.pair_weight} of {run.method}"
+    where, weight = ("runs", training.item.number), f"pair_weight {settings.pair_weight} of {run.method}"
     if settings.pair_weight == "agreement" and len(compared(study)) < len(COMPARED):
         advice = f"add one arm of each kind {' and '.join(COMPARED)}"
         yield SettingError("no captions to compare", where, weight, advice)

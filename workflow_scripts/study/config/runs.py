@@ -15,7 +15,7 @@ from workflow_scripts.models.networks.view import Scaling, View, view_of
 from workflow_scripts.pretraining.method import PAIR_INPUTS
 from workflow_scripts.pretraining.settings import BY_CAPTION, HEADS, INSTEAD, METHODS, Pretrain
 from workflow_scripts.study.config.errors import Path, validation_errors
-from workflow_scripts.study.config.files import Node, node_of
+from workflow_scripts.study.config.files import Node
 from workflow_scripts.study.config.sections import RESERVED_PAIRS, Run, Study
 
 OF_A_RUN = ("method", "pairs", "augmentation", "seed", "network")  # settings that only the items of `runs` have
@@ -26,6 +26,7 @@ COMPARED = ("original", "generated")
 CONTROL_ARMS = ("shuffled", "mixed")
 """Kinds of arms whose captions are not those of the images."""
 WRITTEN_OUT = 6  # zeros at the end of a number
+NOWHERE = Node()
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,4})?", re.IGNORECASE)
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_]+")
 
@@ -85,8 +86,13 @@ class Training:
     """A run of a study: its item of ``runs``, expanded, and its full settings."""
 
     study: Study
-    run: Run
+    item: Item
     settings: Pretrain
+
+    @property
+    def run(self) -> Run:
+        """Its item of ``runs``, expanded."""
+        return self.item.run
 
     @property
     def name(self) -> str:
@@ -185,25 +191,21 @@ def trainings(study: Study) -> dict[str, Training]:
 
 def swept(study: Study, runs: Mapping[str, Training]) -> dict[str, dict[str, Any]]:
     """Name of each of ``runs`` that is a point of a sweep -> ``tag`` of its item and ``values`` of what is varied."""
-    points: dict[tuple[str, ...], dict[str, Any]] = {}
-    for number, run in enumerate(study.runs):
+    points = {}
+    for name, own in runs.items():
+        run = study.runs[own.item.number]
         if run.sweep:
-            for item in items(run, number):
-                values = {key: value for key, value in item.run.set.items() if key in run.sweep}
-                points[_kind(item.run)] = {"tag": run.tag, "values": values}
-    return {name: points[_kind(run.run)] for name, run in runs.items() if _kind(run.run) in points}
+            values = {key: value for key, value in own.run.set.items() if key in run.sweep}
+            points[name] = {"tag": run.tag, "values": values}
+    return points
 
 
-def _kind(run: Run) -> tuple[str, ...]:
-    return run.method, run.pairs, run.augmentation, run.tag
-
-
-def training(study: Study, item: Item, seed: int, root: Node | None = None) -> Training:
+def training(study: Study, item: Item, seed: int, root: Node = NOWHERE) -> Training:
     """One run, with its full settings.
 
     Args:
         item: the run, expanded.
-        root: the config, for the file and line in errors.
+        root: the config, for the file and line in errors; a study that was checked has none.
 
     Raises:
         PipelineErrors: they contradict each other.
@@ -227,7 +229,7 @@ def training(study: Study, item: Item, seed: int, root: Node | None = None) -> T
         values |= _reached(values)
     fixed = {"method": run.method, "pairs": kind, "augmentation": run.augmentation, "seed": seed}
     try:
-        return Training(study, run, Pretrain.model_validate({**values, **fixed}))
+        return Training(study, item, Pretrain.model_validate({**values, **fixed}))
     except ValidationError as error:
 
         def config_path(loc: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -235,7 +237,6 @@ def training(study: Study, item: Item, seed: int, root: Node | None = None) -> T
                 return (*item.places[loc[0]], *loc[1:])
             return ("pretraining", *loc) if loc and loc[0] in study.pretraining else ("runs", item.number)
 
-        root = node_of(study.model_dump(mode="json")) if root is None else root
         raise PipelineErrors(validation_errors(error, Pretrain, root, config_path)) from None
 
 

@@ -14,10 +14,10 @@ from pydantic_core import PydanticKnownError
 from workflow_scripts.acquisition.annotations.removal_tokens import token
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.core.registry import OneOf, listed
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.core.sources import TORCHVISION
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Resamples, StandardContrasts
-from workflow_scripts.evaluation.datasets.registry import SETS
+from workflow_scripts.evaluation.datasets.registry import SETS, DownstreamSet, known_set
 from workflow_scripts.evaluation.discrimination.rule import Discrimination
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.models.networks.view import Scaling
@@ -60,19 +60,19 @@ class Compute(Settings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="device of the jobs. auto: a GPU if one is visible", examples=["cpu"]
     )
-    math_threads: int = Field(
+    math_threads: int = quantity(
         4,
+        unit="threads",
         ge=1,
         description="threads of the math libraries; changes the last bits of results",
         examples=[1],
-        json_schema_extra={"unit": "threads"},
     )
-    workers: int = Field(
+    workers: int = quantity(
         8,
+        unit="cores",
         ge=1,
         description="cores that a job may use for reading and decoding; does not change results",
         examples=[2],
-        json_schema_extra={"unit": "cores"},
     )
 
 
@@ -364,6 +364,11 @@ class Dataset(EvalDataset):
         examples=["torchvision:data/downstream/food101"],
     )
 
+    @property
+    def public(self) -> DownstreamSet | None:
+        """What is known of it, if it is a public one."""
+        return known_set(self.kind, self.name, self.torchvision_name)
+
 
 def _known_set(value: Any) -> Any:
     """A dataset that is given by the name of a public one, with its kind and its usual location."""
@@ -386,32 +391,26 @@ DatasetField = Annotated[
 ]
 
 
-class _Evaluation(Scaling):
-    """:class:`Evaluation` without the sections of the stages."""
+def _with_stages(base: type[Scaling]) -> type[Scaling]:
+    """The section with those of the stages whose settings are below it."""
+    stages = sections_below("evaluation").items()
+    fields: dict[str, Any] = {
+        name: (settings, Field(settings(), description=f"settings of stage {name}")) for name, settings in stages
+    }
+    return create_model(base.__name__, __base__=base, __doc__=base.__doc__, **fields)
 
+
+@_with_stages
+class Evaluation(Scaling):
+    """Which checkpoints are evaluated, and how."""
+
+    if TYPE_CHECKING:
+        discrimination: Discrimination = Discrimination()
     steps: tuple[Step, ...] = Field(
         ("last",),
         min_length=1,
         description="kept checkpoints to evaluate: steps (in runs with epochs: epochs), last, best by the online probe",
         examples=[[1000, "last"]],
-    )
-
-
-if TYPE_CHECKING:
-
-    class Evaluation(_Evaluation):
-        """Which checkpoints are evaluated, and how."""
-
-        discrimination: Discrimination = Discrimination()
-else:
-    Evaluation = create_model(
-        "Evaluation",
-        __base__=_Evaluation,
-        __doc__="Which checkpoints are evaluated, and how.",
-        **{
-            name: (settings, Field(settings(), description=f"settings of stage {name}"))
-            for name, settings in sections_below("evaluation").items()
-        },
     )
 
 
@@ -488,13 +487,13 @@ class Study(Settings):
         description="contrasts besides the standard ones, which they replace if they have their name or runs",
         examples=[[{"name": "revised - shuffled", "minuend": "revised", "subtrahend": "shuffled"}]],
     )
-    smallest_effect: float | None = Field(
+    smallest_effect: float | None = quantity(
         None,
+        unit="percentage points",
         gt=0,
         description="smallest effect that matters: a warning before a run names the primary contrasts that find it in "
         "fewer than 80 % of studies if seeds deviate by 0.3 points (`faithful-pairs power`); does not change results",
         examples=[1.0],
-        json_schema_extra={"unit": "percentage points"},
     )
     standard_contrasts: bool = StandardContrasts
     bootstrap: int = Resamples
@@ -508,9 +507,8 @@ class Study(Settings):
 
     def encoders(self) -> Iterator[tuple[str, int, Any]]:
         """Section, position in it, and encoder, for all encoders."""
-        both: dict[str, tuple[Any, ...]] = {"text_encoders": self.text_encoders, "image_encoders": self.image_encoders}
-        for section, encoders in both.items():
-            yield from ((section, number, encoder) for number, encoder in enumerate(encoders))
+        for section in ("text_encoders", "image_encoders"):
+            yield from ((section, number, encoder) for number, encoder in enumerate(getattr(self, section)))
 
     def arms_before(self, arm: Arm) -> list[tuple[str, str]]:
         """(setting, name of another arm) for each arm that must be computed before this one.

@@ -52,6 +52,11 @@ def facts(name: str) -> Facts:
     return found
 
 
+def declared_stages() -> list[Stage]:
+    """The declarations of the stages that make artifacts, in the order of the workflow."""
+    return [*filter(None, map(declaration, stages_in_order()))]
+
+
 def sections_below(section: str) -> dict[str, type[Settings]]:
     """Stage -> class of its settings, for stages whose settings are ``<section>.<stage>`` in a config."""
     found = {name: declaration(name) for name in sorted(stage_names()) if facts(name).section == f"{section}.{name}"}

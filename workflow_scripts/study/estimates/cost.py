@@ -23,13 +23,12 @@ from workflow_scripts.core.declaration.parts import shards_of
 from workflow_scripts.core.digest import PROJECT
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.evaluation.datasets.kinds import KINDS
-from workflow_scripts.evaluation.datasets.registry import known_set
 from workflow_scripts.models.backbones import BACKBONES
 from workflow_scripts.pretraining.schedule import steps_per_epoch
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.tokenizer import CLIPS
 from workflow_scripts.study.config.sections import Study
-from workflow_scripts.study.config.stages import declaration, facts, stages_in_order
+from workflow_scripts.study.config.stages import declaration, declared_stages, facts
 from workflow_scripts.study.units import Units
 
 TFLOPS = 40.0  # sustained, mixed precision: about an eighth of an A100's peak; training of a ResNet reaches 30 to 60
@@ -73,20 +72,17 @@ def costs(
     shards = units.shards
     if running is None:
         shards = [str(number) for number in range(shards_for(units.study, rows))]
-    names = {
-        stage: shards if declared.unit == ("shard",) and units.names(stage) else units.needed(stage)
-        for stage in stages_in_order()
-        if (declared := declaration(stage)) is not None
-    }
-    if running is not None:
-        names = {stage: [name for name in found if (stage, name) in running] for stage, found in names.items()}
+    names = {}
+    for stage in declared_stages():
+        made = shards if stage.unit == ("shard",) and units.names(stage.name) else units.needed(stage.name)
+        names[stage.name] = [name for name in made if running is None or (stage.name, name) in running]
     submitted, on_cpu = slurm_jobs(names, _group_sizes()), (device or units.study.compute.device) == "cpu"
-    made = []
-    for stage, found in names.items():
-        declared = declaration(stage)
-        share = len(found) / len(shards) if declared is not None and declared.unit == ("shard",) else 1.0
-        made.append(_cost(units, stage, found, submitted[stage], rows * share, tflops, on_cpu))
-    return made
+    found = []
+    for stage in declared_stages():
+        own = names[stage.name]
+        share = len(own) / len(shards) if stage.unit == ("shard",) else 1.0
+        found.append(_cost(units, stage, own, submitted[stage.name], rows * share, tflops, on_cpu))
+    return found
 
 
 def shards_for(study: Study, rows: int) -> int:
@@ -100,22 +96,21 @@ def shards_for(study: Study, rows: int) -> int:
 
 
 def _cost(
-    units: Units, stage: str, names: Sequence[str], slurm: int, rows: float, tflops: float, on_cpu: bool
+    units: Units, stage: Stage, names: Sequence[str], slurm: int, rows: float, tflops: float, on_cpu: bool
 ) -> StageCost:
     """The cost of the jobs of a stage, whose shards have so many rows together."""
-    declared, known, compute = declaration(stage), facts(stage), units.study.compute
-    assert declared is not None
+    known, compute = facts(stage.name), units.study.compute
     cores = known.resources.cores(compute.workers, compute.math_threads)
     core_s = gpu_s = wait_s = 0.0
-    for load, count in loads(units, declared, names, rows, rows * KEPT):
+    for load, count in loads(units, stage, names, rows, rows * KEPT):
         core, gpu, wait = job_seconds(known.cost, load, cores, tflops)
-        if on_cpu and stage == "pretrain":  # cores do one after the other
+        if on_cpu and stage.name == "pretrain":  # cores do one after the other
             core, gpu = core + gpu * tflops / (CPU_TFLOPS * cores), 0.0
         core_s, gpu_s, wait_s = core_s + core * count, gpu_s + gpu * count, wait_s + wait * count
     starts = SECONDS_PER_START * len(names) + SECONDS_PER_SLURM_JOB * slurm
     hours = max(max(core_s, gpu_s) + starts, wait_s) / 3600
     on_gpu = known.resources.gpu and not on_cpu
-    return StageCost(stage, len(names), slurm, hours * cores, hours if on_gpu else 0.0)
+    return StageCost(stage.name, len(names), slurm, hours * cores, hours if on_gpu else 0.0)
 
 
 def job_seconds(cost: Cost, load: Load, cores: int, tflops: float) -> tuple[float, float, float]:
@@ -131,26 +126,17 @@ def slurm_jobs(names: Mapping[str, Sequence[str]], sizes: Mapping[str, int]) -> 
         names: names of the artifacts, by stage.
         sizes: maximum number of jobs of a stage in one SLURM job, by group.
     """
-    made, seen = {}, set()
-    groups = {stage: facts(stage).group or stage for stage in names}
-    for stage, group in groups.items():
-        if group in seen or facts(stage).resources.local:
-            made[stage] = 0
-            continue
-        seen.add(group)
-        members = [other for other in names if groups[other] == group]
-        made[stage] = max(
-            sum(math.ceil(count / sizes.get(group, 1)) for count in _together(other, group, names[other]).values())
-            for other in members
-        )
+    made = dict.fromkeys(names, 0)
+    first: dict[str, str] = {}  # stage of each group
+    for stage in (stage for stage in names if not facts(stage).resources.local):
+        group, declared = facts(stage).group or stage, declaration(stage)
+        assert declared is not None
+        # A group's name may have wildcards.
+        together = Counter(group.format(**declared.unit_of(name)) for name in names[stage])
+        submitted = sum(math.ceil(count / sizes.get(group, 1)) for count in together.values())
+        counted = first.setdefault(group, stage)
+        made[counted] = max(made[counted], submitted)
     return made
-
-
-def _together(stage: str, group: str, names: Sequence[str]) -> Counter[str]:
-    """Number of jobs of a stage in each group that a name with wildcards expands to."""
-    declared = declaration(stage)
-    assert declared is not None
-    return Counter(group.format(**declared.unit_of(name)) for name in names)
 
 
 def _group_sizes() -> dict[str, int]:
@@ -179,8 +165,7 @@ def hours(hours: float) -> str:
 
 def fixed_rows(study: Study) -> int | None:
     """Number of annotation rows if the config determines it, as for the demo; else None."""
-    world = study.demo_world
-    if world is None:
+    if (world := study.demo_world) is None:
         return None
     return world.images + sum(count for fault, count in world.faults.items() if fault != "oversized")
 
@@ -218,11 +203,10 @@ def parts_of(units: Units, unit: Mapping[str, str]) -> float:
 
 def dataset_contents(units: Units, dataset: str) -> tuple[int, int, int]:
     """Numbers of images, masks and test images in a downstream dataset; assumed if unknown."""
-    settings, world = next(one for one in units.study.datasets if one.name == dataset), units.study.demo_world
+    settings, world = units.item("datasets", dataset), units.study.demo_world
     if world is not None and KINDS[settings.kind].from_world:
         return world.probe_train + world.probe_test, world.masks if settings.masks else 0, world.probe_test
-    row = known_set(settings.kind, settings.name, settings.torchvision_name)
-    if row is not None:
+    if (row := settings.public) is not None:
         return row.images, row.masks, row.sizes.get("test", 0)
     return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0, ASSUMED_TESTED
 

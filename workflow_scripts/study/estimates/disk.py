@@ -29,8 +29,8 @@ def remaining(units: Units, out: Path, running: Collection[tuple[str, str]]) -> 
         running: stage and name of the artifacts that will be made.
     """
     names: dict[str, list[str]] = {}
-    for stage in {stage for stage, _ in running}:
-        names[stage] = [name for name in units.names(stage) or [] if (stage, name) in running]
+    for stage, name in sorted(running):
+        names.setdefault(stage, []).append(name)
     rows = units.study.shards.shards * units.study.shards.rows_per_shard
     need, store = {}, 0.0
     for stage, made in names.items():

@@ -71,17 +71,10 @@ class Power(NamedTuple):
     @property
     def compares(self) -> str:
         """Method, pairs and augmentation of the runs with positive and of those with negative weight."""
-        return " with ".join(
-            ", ".join(
-                dict.fromkeys(
-                    f"{run.method} {run.pairs} {run.augmentation}"
-                    for side in self.comparison.sides
-                    if side.weight * sign > 0
-                    for run in side.runs
-                )
-            )
-            for sign in (1, -1)
-        )
+        named: dict[bool, dict[str, None]] = {True: {}, False: {}}
+        for side in (side for side in self.comparison.sides if side.weight):
+            named[side.weight > 0] |= {f"{run.method} {run.pairs} {run.augmentation}": None for run in side.runs}
+        return " with ".join(map(", ".join, named.values()))
 
     def seeds_needed(self, wanted: float, deviation: float) -> str:
         """Fewest seeds with which an effect of ``wanted`` points is found (for a slope, over the range of at)."""
@@ -191,10 +184,9 @@ def measured(study: Path) -> dict[tuple[str, str], Deviation]:
             arms.setdefault(tuple(row[name] for name in of_arm), []).append(100 * row["value"])
     deviations: dict[tuple[str, str], Deviation] = {}
     for (metric, step), arms in scores.items():
-        several = [values for values in arms.values() if len(values) > 1]
-        networks = sum(map(len, several))
-        squares = sum(float(np.var(values)) * len(values) for values in several)
-        if several:
+        if several := [values for values in arms.values() if len(values) > 1]:
+            networks = sum(map(len, several))
+            squares = sum(float(np.var(values)) * len(values) for values in several)
             one = Deviation(float(np.sqrt(squares / (networks - len(several)))), networks, len(several))
             key = metric.split(".")[0], step
             deviations[key] = max(one, deviations.get(key, one))
@@ -227,11 +219,11 @@ def table(
         learned: those that were measured, by endpoint and checkpoint.
         wanted: the study's ``smallest_effect``.
     """
-    known = learned or {}
+    known, can = learned or {}, [one for one in found if not one.reason]
     names = ["primary contrast", "effect", "seeds", "arms", *(f"sd {one:g}" for one in deviations)]
     names += ["sd measured", "measured"] if learned is not None else []
     lines = [f"| {' | '.join(names)} |", f"|---|---{'|--:' * (len(names) - 2)}|"]
-    for one in (one for one in found if not one.reason):
+    for one in can:
         contrast = one.comparison.contrast
         cells = [one.name, MEANING[contrast.test], str(one.seeds), str(one.arms or "own")]
         digits = ".3g" if contrast.test == "slope" else ".2f"
@@ -242,12 +234,11 @@ def table(
         lines.append(f"| {' | '.join(cells)} |")
     reasons = [f"{one.name}: none, since {one.reason}." for one in found if one.reason]
     needed = []
-    for one in (one for one in found if not one.reason):
-        points = one.comparison.contrast.margin or wanted
-        if points is not None:
+    for one in can:
+        if points := one.comparison.contrast.margin or wanted:
             seeds = ", ".join(f"{one.seeds_needed(points, sd)} if they deviate by {sd:g}" for sd in deviations)
             needed.append(f"{one.name}: seeds needed for {points:g} points: {seeds}.")
-    return [*(lines if len(reasons) < len(found) else []), *reasons, *([""] if needed else []), *needed]
+    return [*(lines if can else []), *reasons, *([""] if needed else []), *needed]
 
 
 def chance(units: Units) -> tuple[int, float] | None:
@@ -258,15 +249,15 @@ def chance(units: Units) -> tuple[int, float] | None:
     counts = [_tested(units, name) for name in units.reported]
     if not counts or not all(counts):
         return None
-    variance = ACCURACY * (1 - ACCURACY) * sum(1 / count for count in counts if count)
-    return sum(filter(None, counts)), 100 * variance**0.5 / len(counts)
+    variance = ACCURACY * (1 - ACCURACY) * sum(1 / count for count in counts)
+    return sum(counts), 100 * variance**0.5 / len(counts)
 
 
-def _tested(units: Units, dataset: str) -> int | None:
-    """Number of test images of a set: of a public one, of the demo's, or in the folder ``test`` of one's own."""
-    settings = next(one for one in units.study.datasets if one.name == dataset)
+def _tested(units: Units, dataset: str) -> int:
+    """Number of test images of a set: of a public one, of the demo's, or in the folder ``test`` of one's own; or 0."""
+    settings = units.item("datasets", dataset)
     if settings.kind != "folders":
         tested = dataset_contents(units, dataset)[2]
-        return None if tested == ASSUMED_TESTED else tested
+        return 0 if tested == ASSUMED_TESTED else tested
     folder = "" if settings.source is None else os.path.join(settings.source.at, "test")
-    return sum(is_image_name(name) for _, _, names in os.walk(folder) for name in names) or None
+    return sum(is_image_name(name) for _, _, names in os.walk(folder) for name in names)

@@ -30,8 +30,7 @@ class Requests:
     """
 
     def __init__(self, units: Units, folder: Path) -> None:
-        self._units = units
-        self._counts = {stage: _manifest(folder, stage) for stage in ("annotations", "image_index")}
+        self._units, self._folder = units, folder
         self._gpus = units.study.compute.device != "cpu"
         self._load_of = cache(partial(load_of, units))  # one load serves memory and time of a job, and all shards
 
@@ -39,7 +38,7 @@ class Requests:
     def rows(self) -> int:
         """Annotation rows, counted if they have been; else as many as the shards hold."""
         shards = self._units.study.shards
-        return self._counted("annotations", shards.shards * shards.rows_per_shard)
+        return self._counted("annotations/annotations", shards.shards * shards.rows_per_shard)
 
     def memory_mb(self, stage: str, unit: Mapping[str, str], processes: int = 1, attempt: int = 1) -> int:
         """Memory in MB of a job, with this number of processes on a node."""
@@ -77,17 +76,10 @@ class Requests:
         if declared.unit == ("shard",):  # they are not equally full
             return self._load_of(declared, self._units.shards[0], most, most, shards)
         rows = min(most, self.rows)
-        images = min(rows, self._counted("image_index", rows))
+        images = min(rows, self._counted("image_index/images", rows))
         return self._load_of(declared, name, rows, images, parts_of(self._units, unit))
 
-    def _counted(self, stage: str, otherwise: int) -> int:
-        manifest = read_object_or_none(self._counts[stage]) or {}
-        rows = manifest.get("rows")
+    def _counted(self, label: str, otherwise: int) -> int:
+        rows = (read_object_or_none(self._folder / f"{label}{MANIFEST}") or {}).get("rows")
         found = rows.get("out") if isinstance(rows, dict) else None
         return found if isinstance(found, int) and found > 0 else otherwise
-
-
-def _manifest(folder: Path, stage: str) -> Path:
-    declared = declaration(stage)
-    assert declared is not None
-    return folder / stage / f"{declared.artifact}{MANIFEST}"

@@ -3,18 +3,11 @@
 import atexit
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 
 from workflow_scripts.core.errors import PipelineErrors, error_lines
 from workflow_scripts.study.preflight.findings import Finding, Start
 from workflow_scripts.study.preflight.machine import machine_findings
-from workflow_scripts.study.preflight.sources import (
-    annotation_findings,
-    caption_findings,
-    import_findings,
-    lock_findings,
-    source_findings,
-)
+from workflow_scripts.study.preflight.sources import SOURCE_CHECKS
 from workflow_scripts.study.preflight.storage import storage_findings
 
 
@@ -28,22 +21,12 @@ def power_findings(start: Start) -> Iterator[Finding]:
             yield Finding(error, certain=False)
 
 
-CHECKS = (
-    source_findings,
-    lock_findings,
-    annotation_findings,
-    caption_findings,
-    import_findings,
-    machine_findings,
-    storage_findings,
-    power_findings,
-)
+CHECKS = (*SOURCE_CHECKS, machine_findings, storage_findings, power_findings)
 
 
 def findings(start: Start) -> list[Finding]:
     """All findings, without repetition."""
-    found = chain.from_iterable(check(start) for check in CHECKS)
-    return list({str(one.error): one for one in found}.values())
+    return list({str(one.error): one for check in CHECKS for one in check(start)}.values())
 
 
 def tell(found: Iterable[Finding], dry_run: bool, at_end: Callable[..., object] = atexit.register) -> None:

@@ -1,6 +1,6 @@
 """The input and the findings of the checks before a run."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,7 +47,13 @@ class Start:
     @cached_property
     def running(self) -> frozenset[tuple[str, str]]:
         """Stage and name of the artifacts that will be made."""
-        return frozenset(artifacts(self.jobs))
+        paths = (path for job in self.jobs for path in job.outputs if path.endswith(MANIFEST))
+        return frozenset(stage_and_name(Path(path)) for path in paths)
+
+    @property
+    def folder(self) -> Path:
+        """The study's folder."""
+        return self.results / self.units.study.study
 
     @property
     def stages(self) -> set[str]:
@@ -75,8 +81,3 @@ def _sources_read(job: PlannedJob) -> Iterator[tuple[str, str]]:
                 stage, name = stage_and_name(Path(path))
                 if stage == "source":
                     yield name, job.stage
-
-
-def artifacts(jobs: Iterable[PlannedJob]) -> list[tuple[str, str]]:
-    """Stage and name of the jobs' artifacts."""
-    return [stage_and_name(Path(path)) for job in jobs for path in job.outputs if path.endswith(MANIFEST)]

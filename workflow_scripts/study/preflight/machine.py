@@ -8,6 +8,7 @@ from workflow_scripts.core.runtime.environment import FAISS, check_faiss, gpus, 
 from workflow_scripts.core.runtime.gpu import cuda_of_driver, cuda_of_torch, too_small, unusable, visible_gpus
 from workflow_scripts.models.backbones import LIBRARIES
 from workflow_scripts.pretraining.monitor.tracking import missing_tracker
+from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.estimates.requests import Requests
 from workflow_scripts.study.preflight.findings import Finding, Start
@@ -23,10 +24,8 @@ def machine_findings(start: Start) -> Iterator[Finding]:
     else:
         for program in SLURM:
             if shutil.which(program) is None:
-                error = PipelineError(
-                    "missing program", "PATH", program, "start Snakemake on a machine with SLURM's commands"
-                )
-                yield Finding(error, True)
+                advice = "start Snakemake on a machine with SLURM's commands"
+                yield Finding(PipelineError("missing program", "PATH", program, advice), True)
     declared = [*filter(None, map(declaration, sorted(start.stages)))] if start.own_python else []
     there = versions([package for stage in declared for package in stage.packages if package != FAISS])
     for stage in declared:
@@ -43,10 +42,15 @@ def machine_findings(start: Start) -> Iterator[Finding]:
         yield from _architectures(start)
 
 
+def _runs(start: Start) -> dict[str, Pretrain]:
+    """Name and settings of the runs that will be trained."""
+    names = (job.unit["run"] for job in start.jobs if job.stage == "pretrain")
+    return {name: start.units.trainings[name].settings for name in names}
+
+
 def _tracker(start: Start) -> Iterator[Finding]:
     """Trackers of runs whose package is missing: a run would say so when it starts, which can be days later."""
-    runs = (start.units.trainings[job.unit["run"]].settings for job in start.jobs if job.stage == "pretrain")
-    for tracker in sorted({run.tracker for run in runs if run.tracker is not None}):
+    for tracker in sorted({run.tracker for run in _runs(start).values() if run.tracker is not None}):
         if (error := missing_tracker(tracker)) is not None:
             yield Finding(error, start.computes("pretrain"))
 
@@ -54,8 +58,7 @@ def _tracker(start: Start) -> Iterator[Finding]:
 def _architectures(start: Start) -> Iterator[Finding]:
     """Architectures and weights that timm or torchvision does not know; imports the library if a run uses one."""
     wanted: dict[tuple[str, str], str] = {}
-    for run in (job.unit["run"] for job in start.jobs if job.stage == "pretrain"):
-        settings = start.units.trainings[run].settings
+    for run, settings in _runs(start).items():
         library, _, name = settings.backbone.partition(":")
         if settings.network is not None:
             library, name = settings.network.layout, settings.network.architecture
@@ -77,29 +80,22 @@ def _gpus(start: Start) -> Iterator[Finding]:
     reason = no_gpu() if on_gpu else None
     if reason is not None:
         value = f"cuda, but {reason}; {len(on_gpu)} stages need one, such as {on_gpu[0]}"
-        error = PipelineError(
-            "no GPU", "compute.device", value, "set it to auto or cpu, or run on a machine with a GPU"
-        )
+        advice = "set it to auto or cpu, or run on a machine with a GPU"
+        error = PipelineError("no GPU", "compute.device", value, advice)
         yield Finding(error, any(start.computes(stage) for stage in on_gpu))
     used = sorted(stage.name for stage in declared if resolve_device(stage.device(device)) == "cuda")
     if used and no_gpu() is None:
         yield from _cards(start, used)
     count = gpus()
-    for job in start.jobs:
-        if job.stage != "pretrain":
-            continue
-        run = job.unit["run"]
-        settings = start.units.trainings[run].settings
+    computes = start.computes("pretrain")
+    for run, settings in _runs(start).items():
+        where = f"settings of run {run}"
         if settings.nodes > 1:
-            advice = "set nodes to 1, or start with --profile profiles/slurm"
-            error = PipelineError(
-                "several nodes without SLURM", f"settings of run {run}", f"nodes is {settings.nodes}", advice
-            )
-            yield Finding(error, start.computes("pretrain"))
+            what, advice = "several nodes without SLURM", "set nodes to 1, or start with --profile profiles/slurm"
+            yield Finding(PipelineError(what, where, f"nodes is {settings.nodes}", advice), computes)
         elif reason is None and device == "cuda" and count is not None and settings.gpus > count:
             value = f"processes is {settings.gpus}, but this machine has {count} GPUs"
-            error = PipelineError("too few GPUs", f"settings of run {run}", value, "lower processes; each takes a GPU")
-            yield Finding(error, start.computes("pretrain"))
+            yield Finding(PipelineError("too few GPUs", where, value, "lower processes; each takes a GPU"), computes)
 
 
 def _cards(start: Start, stages: Sequence[str]) -> Iterator[Finding]:
@@ -108,7 +104,7 @@ def _cards(start: Start, stages: Sequence[str]) -> Iterator[Finding]:
     computes = any(start.computes(stage) for stage in stages)
     for error in unusable(there, cuda_of_torch() if start.own_python else None, cuda_of_driver()):
         yield Finding(error, computes)
-    requests = Requests(start.units, start.results / start.units.study.study)
+    requests = Requests(start.units, start.folder)
     for stage in stages if there else ():
         needed = max(requests.gpu_mb(stage, job.unit) for job in start.jobs if job.stage == stage)
         if (small := too_small(there, needed, stage)) is not None:

@@ -33,11 +33,11 @@ def source_findings(start: Start) -> Iterator[Finding]:
         error = None if source.is_url else _source_error(name, source, start)
         if error is not None:
             found.setdefault((source.at, str(error.value)), []).append((name, Finding(error, certain)))
-    for (first, finding), *more in found.values():
-        error = finding.error
-        names = f"source {first}" + (f" (also {', '.join(name for name, _ in more)})" if more else "")
-        error = PipelineError(error.what.replace(f"source {first}", names), error.where, error.value, error.advice)
-        yield Finding(error, finding.certain or any(one.certain for _, one in more))
+    for same in found.values():
+        (first, *more), error = [name for name, _ in same], same[0][1].error
+        what = f"{error.what} {first}" + (f" (also {', '.join(more)})" if more else "")
+        error = PipelineError(what, error.where, error.value, error.advice)
+        yield Finding(error, any(finding.certain for _, finding in same))
 
 
 def import_findings(start: Start) -> Iterator[Finding]:
@@ -49,10 +49,10 @@ def import_findings(start: Start) -> Iterator[Finding]:
 
 
 def _source_error(name: str, source: Source, start: Start) -> PipelineError | None:
+    """What is wrong with a source, whose name is to be appended to ``what`` of the error."""
     role, _, member = name.partition("-")
-    what = f"source {name}"
     if source.at.startswith(HUB):
-        return _hub_error(what, source.at)
+        return _hub_error(source.at)
     if source.at.startswith(PACKAGE):
         module, _, inner = source.at.removeprefix(PACKAGE).partition("/")
         if not start.own_python:
@@ -62,27 +62,25 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
         except (ImportError, ValueError):  # a parent package is missing, or the name is invalid
             found = None
         if found is None or not found.submodule_search_locations:
-            return PipelineError(f"missing Python package of {what}", source.at, module, f"pip install {module}")
+            return PipelineError("missing Python package of source", source.at, module, f"pip install {module}")
         path = Path(found.submodule_search_locations[0]) / inner
     else:
         path = Path(source.at.removeprefix(TORCHVISION))
         if source.torchvision and not os.path.exists(path):
             return None  # torchvision downloads it
     saved = role in MODELS or (role in ("judge", "encoder") and _is_saved(role, member, start))
-    error = _path_error(what, path, folder=saved or role in FOLDERS)
-    if error is None and saved:
-        error = _model_error(what, path)
-    if error is None and role == "tokenizer":
-        error = _tokenizer_error(what, path)
-    if error is None and role == "dataset":
-        kind = next(one.kind for one in start.units.study.datasets if one.name == member)
-        error = _layout_error(what, path, kind)
-    for file in source.expect if error is None else ():
-        if not os.path.exists(path / file):
-            error = PipelineError(
-                f"incomplete {what}", path, f"no {file}", "fetch it again; the config expects that file"
-            )
-    return error
+    error = _path_error("source", path, folder=saved or role in FOLDERS) or (_model_error(path) if saved else None)
+    if error is not None:
+        return error
+    if role == "tokenizer" and not any(all((path / name).is_file() for name in group) for group in CLIP_FILES):
+        wanted = " nor ".join(" and ".join(group) for group in CLIP_FILES)
+        return PipelineError("no tokenizer in source", path, f"neither {wanted}", CLIP_ADVICE)
+    needed = dict.fromkeys(source.expect, "fetch it again; the config expects that file")
+    if role == "dataset":
+        kind = start.units.item("datasets", member).kind
+        needed |= dict.fromkeys(KINDS[kind].contains, f"kind {kind} needs it; see docs/your-own-data.md")
+    missing = (file for file in needed if not os.path.exists(path / file))
+    return next((PipelineError("incomplete source", path, f"no {file}", needed[file]) for file in missing), None)
 
 
 def _is_saved(role: str, name: str, start: Start) -> bool:
@@ -90,7 +88,7 @@ def _is_saved(role: str, name: str, start: Start) -> bool:
     if role == "encoder":
         kind = next((one.kind for one in start.units.study.text_encoders if one.name == name), None)
         return kind is None or TEXT_ENCODERS[kind].saved
-    settings = next(one for one in start.units.study.judges if one.name == name).model_dump()
+    settings = start.units.item("judges", name).model_dump()
     return "classifier" not in settings or CLASSIFIERS[settings["classifier"]].saved
 
 
@@ -114,38 +112,23 @@ def _path_error(what: str, path: Path, folder: bool) -> PipelineError | None:
     return None
 
 
-def _model_error(what: str, path: Path) -> PipelineError | None:
-    """Yield an error for a folder that transformers or sentence-transformers can't load: no config, or no weights."""
+def _model_error(path: Path) -> PipelineError | None:
+    """An error for a folder that transformers or sentence-transformers can't load: no config, or no weights."""
     advice = "give a folder written by save_pretrained, with safetensors weights"
     if not (path / "config.json").is_file() and not (path / "modules.json").is_file():
-        return PipelineError(f"no model in {what}", path, "no config.json", advice)
+        return PipelineError("no model in source", path, "no config.json", advice)
     weights = sorted([*path.glob("*.safetensors"), *path.glob("*/*.safetensors")])
     if not weights:
-        return PipelineError(f"no weights in {what}", path, "no *.safetensors", advice)
+        return PipelineError("no weights in source", path, "no *.safetensors", advice)
     for file in weights:
         with open(file, "rb") as stream:
             if stream.read(len(LFS)) == LFS:
                 value = f"{file.name} is a Git LFS pointer"
-                return PipelineError(f"no weights in {what}", path, value, "download the weights: git lfs pull")
+                return PipelineError("no weights in source", path, value, "download the weights: git lfs pull")
     return None
 
 
-def _tokenizer_error(what: str, path: Path) -> PipelineError | None:
-    if any(all((path / name).is_file() for name in group) for group in CLIP_FILES):
-        return None
-    wanted = " nor ".join(" and ".join(group) for group in CLIP_FILES)
-    return PipelineError(f"no tokenizer in {what}", path, f"neither {wanted}", CLIP_ADVICE)
-
-
-def _layout_error(what: str, path: Path, kind: str) -> PipelineError | None:
-    for name in KINDS[kind].contains:
-        if not (path / name).exists():
-            advice = f"kind {kind} needs it; see docs/your-own-data.md"
-            return PipelineError(f"wrong layout of {what}", path, f"no {name}", advice)
-    return None
-
-
-def _hub_error(what: str, wanted: str) -> PipelineError | None:
+def _hub_error(wanted: str) -> PipelineError | None:
     """A hub model with an impossible name, or that is not on this disk in offline mode.
 
     Whether others can be fetched is found out later.
@@ -157,13 +140,12 @@ def _hub_error(what: str, wanted: str) -> PipelineError | None:
     try:
         validate_repo_id(repository)
     except HFValidationError as error:
-        return PipelineError(f"wrong name of {what}", wanted, one_line(str(error))[:100], "correct it in the config")
-    if not constants.HF_HUB_OFFLINE:
-        return None
-    if isinstance(try_to_load_from_cache(repository, "config.json", revision=revision or None), str):
+        return PipelineError("wrong name of source", wanted, one_line(str(error))[:100], "correct it in the config")
+    stored = try_to_load_from_cache(repository, "config.json", revision=revision or None)
+    if not constants.HF_HUB_OFFLINE or isinstance(stored, str):
         return None
     advice = "unset HF_HUB_OFFLINE, download it first, or give a local folder"
-    return PipelineError(f"missing {what}", wanted, "not on this disk, and HF_HUB_OFFLINE is set", advice)
+    return PipelineError("missing source", wanted, "not on this disk, and HF_HUB_OFFLINE is set", advice)
 
 
 def annotation_findings(start: Start) -> Iterator[Finding]:
@@ -237,3 +219,6 @@ def lock_findings(start: Start) -> Iterator[Finding]:
         advice = "to record their commits, run faithful-pairs lock with the same config files"
         error = PipelineError("missing lock", shown(start.lock_file), f"{', '.join(loose)} can change", advice)
         yield Finding(error, False)
+
+
+SOURCE_CHECKS = (source_findings, lock_findings, annotation_findings, caption_findings, import_findings)

@@ -26,30 +26,23 @@ def storage_findings(start: Start) -> Iterator[Finding]:
     if not unwritable:
         yield from _locks(start.results)
         yield from _group(start.results)
-    yield from _space(start)
+    if (error := shortage(start.units, start.folder, start.running)) is not None:
+        yield Finding(error, False)
 
 
 def _unwritable(start: Start) -> Iterator[Finding]:
-    study = start.results / start.units.study.study
+    study = start.folder
     folders = [start.results, study, study / LOGS]
     for stage in sorted(start.stages):
-        folders += [
-            study / stage,
-            study / LOGS / stage,
-            start.results / CACHE / stage,
-            start.results / WORK / stage,
-        ]
+        folders += [study / stage, study / LOGS / stage, *(start.results / name / stage for name in (CACHE, WORK))]
     for folder in [*folders, *(start.results / name for name in SHARED)]:
         nearest = nearest_existing(folder)
         place = folder if nearest == folder else nearest if folder == start.results else None
         if place is not None and not os.access(place, os.W_OK | os.X_OK):
-            value = "read-only file system" if _read_only(place) else f"user {os.geteuid()} may not write"
+            read_only = os.statvfs(place).f_flag & os.ST_RDONLY
+            value = "read-only file system" if read_only else f"user {os.geteuid()} may not write"
             advice = "change its owner or permissions, or make results a link to a folder of your own"
             yield Finding(PipelineError("no write permission", place, value, advice), True)
-
-
-def _read_only(folder: Path) -> bool:
-    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 def _locks(results: Path) -> Iterator[Finding]:
@@ -78,9 +71,3 @@ def _group(results: Path) -> Iterator[Finding]:
     value = f"{group_name(status.st_gid)} may write, but new files get the group {group_name(os.getegid())}"
     advice = f"run: find {results}/ -type d -exec chmod g+s {{}} +"
     yield Finding(PipelineError("shared folder without setgid bit", results, value, advice), False)
-
-
-def _space(start: Start) -> Iterator[Finding]:
-    error = shortage(start.units, start.results / start.units.study.study, start.running)
-    if error is not None:
-        yield Finding(error, False)

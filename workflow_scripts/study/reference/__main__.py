@@ -6,38 +6,15 @@ import sys
 
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.study.reference.schema import config_schema
-from workflow_scripts.study.reference.tables import (
-    cost_table,
-    datasets_table,
-    disk_table,
-    files_table,
-    origins_table,
-    rates_table,
-    requests_table,
-    totals_table,
-    with_tables,
-)
+from workflow_scripts.study.reference.tables import TABLES, with_tables
 
 OUT = ROOT  # where the files are written
 
 
 def documents() -> dict[str, str]:
     """The generated files: path in the repository -> content."""
-    return {
-        "docs/config.schema.json": json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n",
-        "docs/stages.md": with_tables(ROOT / "docs/stages.md", {"files": files_table()}),
-        "docs/runs.md": with_tables(ROOT / "docs/runs.md", {"datasets": datasets_table(), "origins": origins_table()}),
-        "docs/cost.md": with_tables(
-            ROOT / "docs/cost.md",
-            {
-                "costs": cost_table(ROOT),
-                "totals": totals_table(ROOT),
-                "disk": disk_table(ROOT),
-                "requests": requests_table(ROOT),
-                "rates": rates_table(),
-            },
-        ),
-    }
+    schema = json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n"
+    return {"docs/config.schema.json": schema, **{page: with_tables(page, tables) for page, tables in TABLES.items()}}
 
 
 def main(argv: list[str] | None = None) -> int:

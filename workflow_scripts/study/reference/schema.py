@@ -5,7 +5,7 @@ merged. So keys are required only in the items of lists, which an overlay replac
 several keys, such as names that must exist, are checked when the study is loaded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -23,7 +23,7 @@ PART = "Part"  # suffix of the definitions in which no key is required
 def definitions() -> dict[str, Schema]:
     """Every settings class that a config file can hold, as a schema by its name; the config itself is ``Study``."""
     _, combined = models_json_schema([(Study, "validation"), (Pretrain, "validation")])
-    found = {name: _without_titles(one) for name, one in combined["$defs"].items()}
+    found = _changed(combined["$defs"], _without_titles)
     for one in found.values():
         if "name" in one.get("properties", {}):  # first, although a derived class defines it
             one["properties"] = {"name": one["properties"]["name"], **one["properties"]}
@@ -40,7 +40,7 @@ def definitions() -> dict[str, Schema]:
 
 def config_schema() -> Schema:
     """The schema of ``config.yaml`` and its overlays."""
-    found = {name: _described(one) for name, one in definitions().items()}
+    found = _changed(definitions(), _described)
     root = _part(found.pop("Study"), found)
     used: set[str] = set()
     _collect(root, found, used)
@@ -53,28 +53,24 @@ def referred(schema: Mapping[str, Any]) -> str:
     return str(schema.get("$ref", "")).rpartition("/")[2]
 
 
-def _without_titles(part: Any) -> Any:
-    """A schema without titles, which repeat names, and without defaults of whole sections."""
+def _changed(part: Any, change: Callable[[Schema], Schema]) -> Any:
+    """A schema with a change of each mapping in it."""
     if isinstance(part, list):
-        return [_without_titles(one) for one in part]
-    if not isinstance(part, dict):
-        return part
-    kept = {}
-    for name, value in part.items():
-        if name == "properties":
-            kept[name] = {key: _without_titles(one) for key, one in value.items()}
-        elif name != "title" and not (name == "default" and "$ref" in part):
-            kept[name] = _without_titles(value)
-    return kept
+        return [_changed(one, change) for one in part]
+    return change({name: _changed(one, change) for name, one in part.items()}) if isinstance(part, dict) else part
 
 
-def _described(part: Any) -> Any:
-    """A schema with each unit in its description, where editors show it."""
-    if isinstance(part, list):
-        return [_described(one) for one in part]
-    if not isinstance(part, dict):
-        return part
-    kept = {name: _described(value) for name, value in part.items() if name != "unit"}
+def _without_titles(part: Schema) -> Schema:
+    """A mapping without its title, which repeats a name, and without the default of a whole section."""
+    # A title is a text; a setting of this name is a mapping.
+    left_out = {"title"} if isinstance(part.get("title"), str) else set()
+    left_out |= {"default"} if "$ref" in part else set()
+    return {name: value for name, value in part.items() if name not in left_out}
+
+
+def _described(part: Schema) -> Schema:
+    """A mapping with its unit in its description, where editors show it."""
+    kept = {name: value for name, value in part.items() if name != "unit"}
     if isinstance(part.get("unit"), str):
         kept["description"] += f" [{part['unit']}]"
     return kept

@@ -40,8 +40,7 @@ ADVICE = "request another stage, or add to the config what needs it"
 def prepare() -> None:
     """Make Snakemake use our config loader and our display, and end without a traceback on Ctrl-C."""
     for module in map(import_module, CONFIG_MODULES):
-        if hasattr(module, CONFIG_LOADER):
-            setattr(module, CONFIG_LOADER, _load)
+        setattr(module, CONFIG_LOADER, _load)
     sys.excepthook = _excepthook
     register()
     name_user()
@@ -131,12 +130,8 @@ def check_targets(targets: Iterable[str], results: Path, units: "Units") -> set[
             continue
         names = units.names(path.parent.name)
         if names is not None and name not in names:
-            close = get_close_matches(name, names, SHOWN) or names[:SHOWN]
-            advice = (
-                f"the study has {', '.join(close)}{', ...' if len(close) < len(names) else ''}"
-                if names
-                else "the study has none"
-            )
+            close = get_close_matches(name, names, SHOWN) or names[:SHOWN] or ["none"]
+            advice = f"the study has {', '.join(close)}{', ...' if len(close) < len(names) else ''}"
             errors.append(PipelineError("unknown artifact", target, name, advice))
     if errors:
         raise PipelineErrors(errors)

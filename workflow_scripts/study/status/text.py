@@ -1,7 +1,6 @@
 """The progress of a study as text: tables, errors with their logs, and what to type next."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
@@ -24,9 +23,12 @@ def rendered(status: Status, now: float) -> RenderableType:
         now: seconds since the epoch.
     """
     parts: list[RenderableType] = [_text(_headline(status), "bold"), Text(), _stages(status)]
-    for title, lines in (("trainings", _trainings(status, now)), ("other jobs", _others(status, now))):
-        if lines is not None:
-            parts += [Text(), Text(title, "bold"), lines]
+    running = status.of_state(State.RUNNING, State.SILENT)
+    trainings = [job for job in running if job.stage == TRAINING or job.curve]
+    if trainings:
+        parts += [Text(), Text("trainings", "bold"), _trainings(trainings, now)]
+    if others := [job for job in running if job not in trainings]:
+        parts += [Text(), Text("other jobs", "bold"), _others(others, now)]
     if failed := status.of_state(State.FAILED):
         parts += [Text(), Text("errors", "bold"), *_errors(failed)]
     return Group(*parts, Text(), _text(f"next: {next_step(status)}"))
@@ -52,8 +54,7 @@ def _stages(status: Status) -> Table:
     return table
 
 
-def _trainings(status: Status, now: float) -> Table | None:
-    jobs = [job for job in status.of_state(State.RUNNING, State.SILENT) if _trains(job)]
+def _trainings(jobs: list[Job], now: float) -> Table:
     table = _table("run", "step", "epoch", "loss", "images/s", "left", "last sign")
     for job in jobs[:SHOWN]:
         row, progress = job.curve or {}, job.progress
@@ -63,19 +64,14 @@ def _trainings(status: Status, now: float) -> Table | None:
         forms = {"epoch": "{:.3g}", "loss": "{:.4g}", "images_per_s": "{:,.0f}"}
         numbers = ["" if row.get(name) is None else form.format(row[name]) for name, form in forms.items()]
         table.add_row(_text(job.name), step, *numbers, left if job.state == State.RUNNING else "", _ago(job, now))
-    return _with_rest(table, jobs) if jobs else None
+    return _with_rest(table, jobs)
 
 
-def _trains(job: Job) -> bool:
-    return job.stage == TRAINING or bool(job.curve)
-
-
-def _others(status: Status, now: float) -> Table | None:
-    jobs = [job for job in status.of_state(State.RUNNING, State.SILENT) if not _trains(job)]
+def _others(jobs: list[Job], now: float) -> Table:
     table = _table("job", "progress", "last sign")
     for job in jobs[:SHOWN]:
         table.add_row(_text(f"{job.stage}/{job.name}"), _text(str(job.progress or "")), _ago(job, now))
-    return _with_rest(table, jobs) if jobs else None
+    return _with_rest(table, jobs)
 
 
 def _with_rest(table: Table, jobs: list[Job]) -> Table:
@@ -103,7 +99,7 @@ def next_step(status: Status) -> str:
     if not status.of_state(*COUNTED, State.WAITING):
         if status.outdated:
             return f"unless Snakemake is running, {again}; the summary was {status.outdated}"
-        return f"faithful-pairs show {status.study}; the report is {_report(status.study)}"
+        return f"faithful-pairs show {status.study}; the report is {status.study / 'report/index.html'}"
     if status.of_state(State.FAILED):
         runs = "wait for the running jobs, " if status.of_state(State.RUNNING) else ""
         return f"{runs}fix the errors, and {again}"
@@ -112,10 +108,6 @@ def next_step(status: Status) -> str:
     if status.of_state(State.SILENT):
         return f"if Snakemake and its jobs have ended (on SLURM: squeue --me), {again}"
     return f"if Snakemake is not running, {again}"
-
-
-def _report(study: Path) -> Path:
-    return study / "report" / "index.html"
 
 
 def _ago(job: Job, now: float) -> Text:

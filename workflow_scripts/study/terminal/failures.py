@@ -92,10 +92,8 @@ def _failures(text: str) -> list[_Failure]:
     for line in text.splitlines():
         if _RULE.match(line):
             failures.append(_Failure(False))
-        elif _GROUP.match(line):
+        elif _GROUP.match(line) or not line.startswith(" "):  # the latter ends the lines of a failure
             failures.append(_Failure(True))
-        elif not line.startswith(" "):
-            failures.append(_Failure(True))  # the end of the lines of a failure
         elif message := _MESSAGE.match(line):
             failures[-1].message = failures[-1].message or message[1]
         elif logs := _LOG.match(line):

@@ -10,6 +10,7 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from logging import LogRecord
 from pathlib import Path
@@ -18,13 +19,12 @@ from typing import TYPE_CHECKING
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors.text import plain_lines
+from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.terminal.failures import INTERRUPTION
-from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, StartedJob, counted, event_of
+from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, counted
 from workflow_scripts.study.terminal.lines import Lines
-from workflow_scripts.study.terminal.lost import lost_rows
 
 if TYPE_CHECKING:
     from workflow_scripts.study.terminal.screen import Screen
@@ -53,6 +53,16 @@ UNTOLD = (
 )
 NON_ZERO = "returned non-zero exit status"  # a failing stage reports the reason itself
 SUBMITTED = re.compile(r"Job (\S+) has been submitted with SLURM jobid (\d+) \(log: (.+)\)\.$")
+WORDS = {
+    "no_image": "{files} missing",
+    "empty_caption": "without caption",
+    "not_utf8": "not in UTF-8",
+    "further_caption": "not chosen",
+    "repeated_id": "with a repeated id",
+    "http_4xx": "refused by their host",
+}
+"""Reasons for which rows are lost and that read badly as they are."""
+MOST_REASONS = 3  # that are named
 
 
 TICK = logging.makeLogRecord({"msg": "lines of a minute"})  # stands for them in the message about an error
@@ -82,7 +92,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         settings = self.common_settings
         self.stream = sys.stdout if settings.stdout else sys.stderr
-        self.jobs, self._report, self._card, self._ended = Jobs(), "", Path(), threading.Event()
+        self.jobs, self._report, self._ended = Jobs(), "", threading.Event()
         self._start, self._stopping = time.monotonic(), False
         self._theirs: logging.Handler | None = None
         if settings.dryrun:
@@ -98,13 +108,13 @@ class LogHandler(LogHandlerBase):
             threading.Thread(target=self._tick, daemon=True).start()
 
     def emit(self, record: LogRecord) -> None:
-        """Display a record. An exception would end the thread that handles all records."""
+        """Display a record."""
+        self._try(self._show, record)
+
+    def _try(self, show: Callable[[LogRecord], None], record: LogRecord) -> None:
+        """Display something. An exception would end the thread that does so."""
         try:
-            if self._theirs is not None:
-                self._theirs.formatter = _Plain(self.formatter)
-                self._theirs.emit(record)
-            else:
-                self._show(record)
+            show(record)
         except OSError:
             pass  # nobody reads the output; the run continues
         except Exception:  # noqa: BLE001
@@ -120,18 +130,16 @@ class LogHandler(LogHandlerBase):
     def _tick(self) -> None:
         while not self._ended.wait(SECONDS_BETWEEN_TICKS):
             self.acquire()
-            try:
-                self._view.tick()
-            except OSError:
-                pass  # as in emit
-            except Exception:  # noqa: BLE001 - it is shown, and the next minute has its lines
-                self.handleError(TICK)
-            finally:
-                self.release()
+            self._try(lambda _: self._view.tick(), TICK)
+            self.release()
 
     def _show(self, record: LogRecord) -> None:
+        if self._theirs is not None:
+            self._theirs.formatter = _Plain(self.formatter)
+            self._theirs.emit(record)
+            return
         now, known = time.monotonic(), record.__dict__
-        match event_of(record):
+        match known.get("event"):
             case LogEvent.RUN_INFO:
                 self.jobs.plan(record)
                 self._view.say(f"{counted(self.jobs.total, 'job')} of {counted(len(self.jobs.stages), 'stage')}")
@@ -140,7 +148,7 @@ class LogHandler(LogHandlerBase):
             case LogEvent.JOB_FINISHED if known["job_id"] == self.jobs.uncounted_job:
                 pass
             case LogEvent.JOB_INFO:
-                self._view.started(self._begin(record, now))
+                self._view.started(self.jobs.begin(record, now))
             case LogEvent.JOB_FINISHED:
                 self._finish(known["job_id"])
             case LogEvent.PROGRESS:
@@ -158,25 +166,18 @@ class LogHandler(LogHandlerBase):
             case _:
                 self._message(record)
 
-    def _begin(self, record: LogRecord, now: float) -> StartedJob:
-        job = self.jobs.begin(record, now)
-        if job.stage == "data_card":
-            self._card = Path(record.__dict__["output"][0])
-        if job.stage == "report":
-            self._report = record.__dict__["output"][0].removesuffix(MANIFEST) + ".html"
-        return job
-
     def _finish(self, number: int) -> None:
         job = self.jobs.finish(number)
         if job is not None:
             self._view.finished(job)
             if job.stage == "data_card":
                 with suppress(OSError, ValueError, KeyError):  # the job has just written it
-                    self._view.say(lost_rows(self._card))
+                    self._view.say(lost_rows(job.artifact))
+            if job.stage == "report":
+                self._report = f"{job.artifact}.html"
         if self.jobs.total and self.jobs.done == self.jobs.total:
-            self._view.say(
-                f"done: {counted(self.jobs.total, 'job')} in {span(time.monotonic() - self._start)}", "bold green"
-            )
+            took = span(time.monotonic() - self._start)
+            self._view.say(f"done: {counted(self.jobs.total, 'job')} in {took}", "bold green")
             if self._report:
                 self._view.say(f"report: {self._report}")
                 self._view.say(f"next: {SHOW} {Path(self._report).parents[1]}")
@@ -198,3 +199,29 @@ def register() -> None:
     from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
     LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_faithful_pairs", sys.modules[__name__])
+
+
+def lost_rows(artifact: str) -> str:
+    """``80 rows, 65 images; 15 files missing: results/s/data_card/data_card.lost_rows.csv``, by the data card.
+
+    Raises:
+        OSError: the card is not there.
+        ValueError: it is damaged.
+        KeyError: likewise.
+    """
+    card = read_object(Path(f"{artifact}.json"))
+    lost = {reason: count for reason, count in card["states"].items() if reason != "ok"}
+    text = f"{card['rows']:,} rows, {card['states'].get('ok', 0):,} images"
+    if not lost:
+        return text
+    frequent = sorted(lost, key=lambda reason: (-lost[reason], reason))
+    named = [_reason(lost[reason], reason) for reason in frequent[:MOST_REASONS]]
+    if others := sum(lost[reason] for reason in frequent[MOST_REASONS:]):
+        named.append(f"{others:,} for other reasons")
+    return f"{text}; {', '.join(named)}: {artifact}.lost_rows.csv"
+
+
+def _reason(number: int, reason: str) -> str:
+    """``15 files missing``."""
+    words = WORDS.get(reason, reason.replace("_", " "))
+    return f"{number:,} {words.format(files='file' if number == 1 else 'files')}"

@@ -1,19 +1,17 @@
 """The jobs of a run, tracked from Snakemake's log records, and their live figures."""
 
 import math
-from collections import Counter
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from logging import LogRecord
 from pathlib import Path
 
-from snakemake_interface_logger_plugins.common import LogEvent
-
-from workflow_scripts.core.artifact import RUN, stage_and_name
+from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.core.runtime.figures import FIGURES
-from workflow_scripts.core.runtime.job_log import artifact_of_log, logged_work_folder
+from workflow_scripts.core.runtime.job_log import logged_work_folder
 from workflow_scripts.core.runtime.progress import Progress, read_progress
 from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES, PEAKS, read_curve
 
@@ -26,15 +24,20 @@ class StartedJob:
 
     Attributes:
         stage: name of the rule, which is the stage's name.
-        unit: name of the artifact; empty for a rule that makes none.
+        artifact: ``<study>/<stage>/<name>`` of its artifact; empty for a rule that makes none.
         log: path of the job's log, if it has one.
         start: seconds, on the clock of the caller.
     """
 
     stage: str
-    unit: str
+    artifact: str
     log: Path | None
     start: float
+
+    @property
+    def unit(self) -> str:
+        """Name of its artifact; empty if it makes none."""
+        return os.path.basename(self.artifact)
 
     @property
     def name(self) -> str:
@@ -44,9 +47,7 @@ class StartedJob:
     @cached_property
     def cached(self) -> bool:
         """Of a finished job: whether it took its artifact from the cache."""
-        artifact = artifact_of_log(self.log) if self.log and self.unit else None
-        record = read_object_or_none(artifact.with_name(artifact.name + RUN)) if artifact else None
-        return bool(record and record.get("cached") is True)
+        return (read_object_or_none(Path(f"{self.artifact}{RUN}")) or {}).get("cached") is True
 
 
 @dataclass
@@ -101,8 +102,8 @@ class Jobs:
         """Note that a job starts (``JOB_INFO``)."""
         known = record.__dict__
         log, output = known.get("log") or [], known.get("output") or []
-        unit = stage_and_name(Path(output[0]))[1] if output else ""
-        job = StartedJob(known["rule_name"], unit, Path(log[0]) if log else None, now)
+        artifact = str(output[0]).removesuffix(MANIFEST) if output else ""
+        job = StartedJob(known["rule_name"], artifact, Path(log[0]) if log else None, now)
         self.running[known["jobid"]] = job
         self.failed.pop(known["jobid"], None)
         stage = self.stage(job.stage)
@@ -131,15 +132,6 @@ class Jobs:
     def stage(self, name: str) -> Stage:
         """The stage with this name; one that was not planned is added."""
         return self.stages.setdefault(name, Stage(0))
-
-    def counts(self) -> Counter[str]:
-        """Stage -> number of running jobs."""
-        return Counter(job.stage for job in self.running.values())
-
-
-def event_of(record: LogRecord) -> LogEvent | None:
-    """The event of a record; None for plain text."""
-    return getattr(record, "event", None)
 
 
 def counted(number: int, thing: str) -> str:

@@ -2,12 +2,13 @@
 
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TextIO
 
 from workflow_scripts.core.errors.text import plain
 from workflow_scripts.core.runtime.progress import span
-from workflow_scripts.study.terminal.jobs import Jobs, Stage, StartedJob, figures_of, training_text
+from workflow_scripts.study.terminal.jobs import Jobs, StartedJob, figures_of, training_text
 
 WIDTH = 200
 SECONDS_BETWEEN_LINES = 60.0
@@ -53,13 +54,14 @@ class Lines:
         if now - self._last < SECONDS_BETWEEN_LINES or not self._jobs.total:
             return
         self._last = now
-        for name, number in self._jobs.counts().items():
+        for name, number in Counter(job.stage for job in self._jobs.running.values()).items():
             stage = self._jobs.stage(name)
             figures = (self._figures(job) for job in self._jobs.running.values() if job.stage == name)
             text = next(filter(None, figures), "")
             if text or self._said.get(name) != (stage.done, stage.failed):
                 self._said[name] = (stage.done, stage.failed)
-                self._stamped(_state(name, stage, number) + text)
+                failed = f", {stage.failed} failed" if stage.failed else ""
+                self._stamped(f"{name}: {stage.done} of {stage.total} done{failed}, {number} running{text}")
         jobs = self._jobs
         self._stamped(f"all: {jobs.done} of {jobs.total} jobs done ({jobs.done / jobs.total:.0%})")
 
@@ -79,11 +81,6 @@ class Lines:
 
 def _time() -> str:
     return time.strftime("%H:%M:%S")
-
-
-def _state(name: str, stage: Stage, running: int) -> str:
-    failed = f", {stage.failed} failed" if stage.failed else ""
-    return f"{name}: {stage.done} of {stage.total} done{failed}, {running} running"
 
 
 def wrapped(line: str) -> list[str]:

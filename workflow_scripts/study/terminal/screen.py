@@ -110,9 +110,8 @@ class Screen:
         figures = figures_of(job)
         seconds = now - job.start
         name = Text(f"{job.stage} ", "bold") + Text(plain(job.unit), "not bold")
-        lines: list[RenderableType] = [
-            self._row(Text("running", "cyan"), name, span(seconds) if seconds > LONG else "")
-        ]
+        row = self._row(Text("running", "cyan"), name, span(seconds) if seconds > LONG else "")
+        lines: list[RenderableType] = [row]
         if progress := figures.progress:
             left = f"{span(progress.seconds_left)} left" if progress.seconds_left is not None else ""
             of = f"{progress.done:,}" + (f"/{progress.total:,}" if progress.total is not None else "")
@@ -129,7 +128,9 @@ class Screen:
         row.add_column(width=8 - 2)
         row.add_column(width=self._width // 4)
         row.add_column(no_wrap=True, overflow="ellipsis", max_width=self._width * 3 // 4 - 12)
-        row.add_row(label, _ours(total, done) if total else "", Text(plain(words)))
+        # Rich's own colours include red, which looks like a failure.
+        bar = ProgressBar(total=total, completed=done, complete_style="cyan", finished_style="green") if total else ""
+        row.add_row(label, bar, Text(plain(words)))
         return row
 
     def _overall(self, now: float) -> RenderableType:
@@ -140,8 +141,5 @@ class Screen:
         words = f"{jobs.done}/{jobs.total} jobs{failed}, {running} running, {waiting} waiting, "
         words += f"{span(now - self._start)} so far"
         return self._bar(jobs.done, jobs.total or None, words, "all")
-
-
-def _ours(total: int, done: int) -> ProgressBar:
-    """A bar in the colours of the words beside it; rich's own is red, which looks like a failure."""
-    return ProgressBar(total=total, completed=done, complete_style="cyan", finished_style="green")
+        words += f"{span(now - self._start)} so far"
+        return self._bar(jobs.done, jobs.total or None, words, "all")
