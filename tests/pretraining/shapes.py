@@ -106,7 +106,9 @@ def plan(
     tokens = token_rows(work, captions) if captions else None
     scores = None if faithfulness is None else faithfulness.astype(np.float32)
     numbers = None if captions is None else np.unique(captions, return_inverse=True)[1]
-    return Plan(settings, shown, keep, with_itself(number), numbers, tokens, labels, embedded, scores, probe, **more)
+    return Plan(
+        settings, shown, keep, with_itself(np.arange(number)), numbers, tokens, labels, embedded, scores, probe, **more
+    )
 
 
 def token_rows(folder: Path, captions: list[str]) -> TokenRows:

@@ -125,9 +125,3 @@ def test_the_mean_is_in_the_state_of_the_module() -> None:
     batch = torch.tensor([0.3, 0.9])
     assert torch.equal(one(batch), other(batch))
     assert torch.equal(one.mean, other.mean)
-
-
-@pytest.mark.parametrize("shape", [(0,), (2, 1), ()])
-def test_pair_weights_of_a_wrong_shape_are_rejected(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="there must be one per pair"):
-        PairWeights()(torch.zeros(shape))

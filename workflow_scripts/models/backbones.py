@@ -29,20 +29,20 @@ class Backbone:
         summary: one sentence.
         build: returns the network with random weights from torch's global generator.
         features: width of its output.
-        stages: names of its stages, each an ``nn.Sequential`` whose last block Grad-CAM can explain; the last stage
-            is the default.
         weights_bytes: size of its weights and buffers in float32.
         forward_gflop: 10^9 floating-point operations of a forward pass of one 224-pixel image, counted by torch's
             FlopCounterMode.
+        stages: names of its stages, each an ``nn.Sequential`` whose last block Grad-CAM can explain; the last stage
+            is the default.
     """
 
     name: str
     summary: str
     build: Callable[[], "nn.Module"]
     features: int
-    stages: tuple[str, ...]
     weights_bytes: float
     forward_gflop: float
+    stages: tuple[str, ...] = ("layer1", "layer2", "layer3", "layer4")
 
 
 def _torchvision(name: str) -> "nn.Module":
@@ -61,7 +61,6 @@ def _small_resnet() -> "nn.Module":
     return SmallResNet()
 
 
-RESNET_STAGES = ("layer1", "layer2", "layer3", "layer4")
 BACKBONES = by_name(
     [
         Backbone(
@@ -69,7 +68,6 @@ BACKBONES = by_name(
             summary="torchvision's ResNet-18 (He et al. 2016)",
             build=partial(_torchvision, "resnet18"),
             features=512,
-            stages=RESNET_STAGES,
             weights_bytes=44.7e6,
             forward_gflop=3.6,
         ),
@@ -78,7 +76,6 @@ BACKBONES = by_name(
             summary="torchvision's ResNet-34",
             build=partial(_torchvision, "resnet34"),
             features=512,
-            stages=RESNET_STAGES,
             weights_bytes=85.2e6,
             forward_gflop=7.3,
         ),
@@ -87,7 +84,6 @@ BACKBONES = by_name(
             summary="torchvision's ResNet-50",
             build=partial(_torchvision, "resnet50"),
             features=2048,
-            stages=RESNET_STAGES,
             weights_bytes=94.2e6,
             forward_gflop=8.2,
         ),
@@ -96,7 +92,6 @@ BACKBONES = by_name(
             summary="a narrow ResNet for images of 32 to 64 pixels",
             build=_small_resnet,
             features=128,
-            stages=RESNET_STAGES,
             weights_bytes=1.24e6,
             forward_gflop=0.4,
         ),

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from workflow_scripts.core.registry import OneOf, by_name, listed
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 _PUNCTUATION = str.maketrans(dict.fromkeys('.!"()*#:;~', " "))
 _SPACES = re.compile(r"\s{2,}")
@@ -53,12 +53,12 @@ TEXT_NORMS = by_name(
 class MatchedText(Settings):
     """How captions are read."""
 
-    max_text_tokens: int = Field(
+    max_text_tokens: int = quantity(
         32,
+        unit="tokens",
         ge=3,
         description="maximum length of a scored caption; longer ones are truncated; BLIP-2: 32",
         examples=[24],
-        json_schema_extra={"unit": "tokens"},
     )
     text_norm: Annotated[str, OneOf(TEXT_NORMS)] = Field(
         "blip", description=f"how a caption is written when it is scored. {listed(TEXT_NORMS)}", examples=["none"]

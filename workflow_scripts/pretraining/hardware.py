@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from workflow_scripts.core.runtime.precision import Precision
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 TRAINING = Precision(products="`precision`; float32 convolutions TF32, losses float32", training=True)
 
@@ -20,12 +20,12 @@ class StageIn(Settings):
         "job); may contain environment variables of the job",
         examples=["$TMPDIR", "/local/scratch"],
     )
-    max_gb: PositiveFloat = Field(
+    max_gb: PositiveFloat = quantity(
         500,
+        unit="GB",
         description="size of all copies in it; copies that no job uses are removed to make room for others. At least "
         "5 % of the disk stays free",
         examples=[2000],
-        json_schema_extra={"unit": "GB"},
     )
 
 
@@ -35,34 +35,27 @@ class HardwareSettings(Settings):
     precision: Literal["no", "fp16", "bf16"] = Field(
         "no", description="mixed precision; no: float32", examples=["bf16"]
     )
-    processes: PositiveInt = Field(
-        1,
-        description="processes of a run, with one GPU each; batch_size must be a multiple",
-        examples=[4],
-        json_schema_extra={"unit": "GPUs"},
+    processes: PositiveInt = quantity(
+        1, unit="GPUs", description="processes of a run, with one GPU each; batch_size must be a multiple", examples=[4]
     )
-    nodes: PositiveInt = Field(
+    nodes: PositiveInt = quantity(
         1,
+        unit="nodes",
         description="nodes that share the processes evenly; more than one only under SLURM",
         examples=[2],
-        json_schema_extra={"unit": "nodes"},
     )
-    micro_batch_size: int | None = Field(
+    micro_batch_size: int | None = quantity(
         None,
+        unit="pairs",
         ge=2,
         exclude_if=not_,
         description="pairs that pass through the network at a time, over all processes; a divisor of batch_size. About "
         "a third more time, the memory of this many pairs, and the gradients of the whole batch (docs/methods.md). "
         "null: all pairs at once",
         examples=[128],
-        json_schema_extra={"unit": "pairs"},
     )
-    cache_mb: int = Field(
-        1_024,
-        ge=0,
-        description="memory for decoded images, which are kept if all fit",
-        examples=[8192],
-        json_schema_extra={"unit": "MiB"},
+    cache_mb: int = quantity(
+        1_024, unit="MiB", ge=0, description="memory for decoded images, which are kept if all fit", examples=[8192]
     )
     stage_in: StageIn | None = Field(
         None,

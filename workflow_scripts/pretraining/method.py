@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field, PositiveInt
 
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 
 if TYPE_CHECKING:  # methods import these from here
@@ -55,11 +55,11 @@ class LabelSettings(Settings):
 class SeveralPartners(Settings):
     """Settings that a method shares with all methods that take several partners of an image into a batch."""
 
-    partners: PositiveInt = Field(
+    partners: PositiveInt = quantity(
         1,
+        unit="partners",
         description="partners per image in a batch, each a view of its own; the pair table needs at least as many (k)",
         examples=[3],
-        json_schema_extra={"unit": "partners"},
     )
 
 

@@ -44,13 +44,7 @@ class PairWeights(nn.Module):
 
     @torch.no_grad()
     def forward(self, scores: Tensor) -> Tensor:
-        """Scores (b,) float, NaN where there is none -> weights (b,) float32, once the mean has moved towards theirs.
-
-        Raises:
-            ValueError: wrong shape, or no pairs.
-        """
-        if scores.dim() != 1 or not len(scores):
-            raise ValueError(f"scores have the shape {tuple(scores.shape)}, but there must be one per pair")
+        """Scores (b,) float, NaN if unknown -> weights (b,) float32, once the mean has moved towards theirs."""
         known = ~scores.isnan()
         sums = all_sum(torch.stack([scores.double().nan_to_num(0).sum(), known.sum().double()]))
         now = sums[0] / sums[1]
@@ -94,7 +88,13 @@ class Network(nn.Module):
         """The scalar loss of what :meth:`embedded` gave; called once per step, as queues and means move on.
 
         Never in mixed precision: products of matrices would be of 16 bits, whatever the type of their inputs.
+
+        Raises:
+            ValueError: there isn't one row per pair.
         """
+        if {len(row) for row in rows} != {len(batch.views[0])}:
+            shapes = ", ".join(str(tuple(row.shape)) for row in rows)
+            raise ValueError(f"rows of the shapes {shapes} for {len(batch.views[0])} pairs")
         if self.weigh is not None:
             batch = batch._replace(weights=self.weigh(batch.scores))
         with torch.autocast(batch.views[0].device.type, enabled=False):

@@ -63,14 +63,9 @@ def test_gradients_are_those_of_finite_differences(name: str, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_an_empty_batch_and_rows_that_do_not_fit_are_errors(name: str) -> None:
+def test_rows_of_other_than_all_pairs_are_errors(name: str) -> None:
     network, batch, rows = given(name)
     assert network.compared(batch, rows).isfinite()
-    with pytest.raises(ValueError, match=r"with at least one pair: .*\(0, "):
-        network.compared(batch.every(len(rows[0]), len(rows[0])), [row[:0] for row in rows])
     for number, row in enumerate(rows):
-        short, narrow = ([*rows[:number], other, *rows[number + 1 :]] for other in (row[:3], row[:, :1]))
-        with pytest.raises(ValueError, match=r"\(3,"):
-            network.compared(batch, short)
-        with pytest.raises(ValueError, match=r"with at least one pair: .*\(4, 1\)|rows have the width 1"):
-            network.compared(batch, narrow)
+        with pytest.raises(ValueError, match=r"\(3,.* for 4 pairs"):
+            network.compared(batch, [*rows[:number], row[:3], *rows[number + 1 :]])

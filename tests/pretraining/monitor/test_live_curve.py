@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.pretraining.shapes import plan
+from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.runtime.progress import read_progress, reporting_to
 from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES, LiveCurve, read_curve
 from workflow_scripts.pretraining.schedule import Schedule
@@ -28,7 +29,7 @@ def test_speed_and_waiting_are_those_since_the_row_before(tmp_path: Path, monkey
             yield number
 
     assert curve.measure(0) == {"images_per_s": None, "data_wait": None}
-    for number in curve.timed(batches()):
+    for number in fed(batches(), lambda _: 32):
         now[0] += 3.0  # seconds of training
         if number % 2:
             measured = curve.measure(number + 1)

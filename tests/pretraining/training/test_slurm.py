@@ -75,8 +75,8 @@ def settings(**changed: object) -> Pretrain:
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({"WORLD_SIZE": "2"}, "started by a launcher in pretrain: WORLD_SIZE is 2"),
-        ({"SLURM_STEP_NUM_TASKS": "2"}, "started several times by SLURM in pretrain: SLURM_STEP_NUM_TASKS is 2"),
+        ({"WORLD_SIZE": "2"}, "started several times in pretrain: WORLD_SIZE is 2"),
+        ({"SLURM_STEP_NUM_TASKS": "2"}, "started several times in pretrain: SLURM_STEP_NUM_TASKS is 2"),
         ({"SLURM_PROCID": "1"}, "SLURM_PROCID is 1; start the stage once"),
         (
             {"SLURM_JOB_ID": "7", "SLURM_JOB_NUM_NODES": "2"},
@@ -96,7 +96,7 @@ def test_a_stage_started_otherwise_than_once_on_its_nodes_is_refused(
 
 def test_nodes_are_counted_by_the_job_not_by_the_step(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     two = settings(processes=2, nodes=2)
-    with pytest.raises(PipelineError, match="several nodes without SLURM in pretrain: nodes is 2"):
+    with pytest.raises(PipelineError, match="SLURM allocated none, but the settings say 2"):
         slurm.check_start(two)
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("SLURM_NNODES", "1")

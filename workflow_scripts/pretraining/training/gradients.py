@@ -36,12 +36,13 @@ def backward(accelerator: Accelerator, wrapped: nn.Module, network: Network, bat
     rows, states = [], []
     with torch.no_grad(), accelerator.autocast():
         for part in several:
-            states.append(RandomState(part))
+            states.append((torch.get_rng_state(), *get_device_states(*part.views)))  # so that dropout is the same twice
             rows.append(network.embedded(part))
     loss, of_rows, of_weights = _of_loss(network, batch, [_together(column) for column in zip(*rows, strict=True)])
-    for number, (part, state) in enumerate(zip(several, states, strict=True)):
+    for number, (part, (on_cpu, devices, on_devices)) in enumerate(zip(several, states, strict=True)):
         statistics.restore()
-        state.restore()
+        torch.set_rng_state(on_cpu)
+        set_device_states(devices, on_devices)
         last = number == parts - 1
         with nullcontext() if last else accelerator.no_sync(wrapped):
             products = wrapped(part, [None if every is None else every[number::parts] for every in of_rows])
@@ -67,19 +68,6 @@ def _of_loss(network: Network, batch: Batch, rows: Sequence[Tensor]) -> tuple[Te
 def _together(parts: Sequence[Tensor]) -> Tensor:
     """Rows of micro-batches (:meth:`Batch.every`) in the order of the batch."""
     return torch.stack(list(parts), dim=1).flatten(0, 1)
-
-
-class RandomState:
-    """The state of random generators before a micro-batch is embedded, so that dropout is the same in both passes."""
-
-    def __init__(self, batch: Batch) -> None:
-        self._cpu = torch.get_rng_state()
-        self._devices, self._states = get_device_states(*batch.views)
-
-    def restore(self) -> None:
-        """Go back to it."""
-        torch.set_rng_state(self._cpu)
-        set_device_states(self._devices, self._states)
 
 
 class RunningStatistics:

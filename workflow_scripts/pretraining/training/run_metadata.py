@@ -33,7 +33,7 @@ def curve_table(rows: list[dict[str, Any]]) -> pa.Table:
 def kept_checkpoints(settings: Pretrain, schedule: Schedule, outcome: dict[str, Any]) -> dict[str, int]:
     """Name -> step of the checkpoints that a run has kept; a run that stopped early lacks the later ones."""
     kept = {name: step for step, name in schedule.kept.items() if step <= outcome["step"]}
-    best = {"best": outcome["best_step"]} if settings.keeps_best else {}
+    best = {"best": outcome["best_step"]} if settings.probe is not None else {}
     return {**kept, **best, "last": outcome["step"]}
 
 
