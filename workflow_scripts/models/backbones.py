@@ -167,13 +167,13 @@ class Explained(NamedTuple):
     to_map: "Callable[[Any], Tensor]"
 
 
-def explained(network: "nn.Module", metadata: Mapping[str, Any], layer: str) -> Explained:
-    """What Grad-CAM explains of a network of :func:`load_backbone`.
+def explained_layers(network: "nn.Module", metadata: Mapping[str, Any], layers: Sequence[str]) -> dict[str, Explained]:
+    """Name -> what Grad-CAM explains of a network of :func:`load_backbone`.
 
     Args:
         metadata: the run's.
-        layer: a stage of our backbones, whose last block is explained; a network of a library has a layer of its own,
-            which the run's metadata name.
+        layers: stages of our backbones, whose last blocks are explained; a network of a library has one layer of its
+            own, which the run's metadata name.
 
     Raises:
         PipelineError: the network has no such layer.
@@ -181,27 +181,17 @@ def explained(network: "nn.Module", metadata: Mapping[str, Any], layer: str) -> 
     from workflow_scripts.models.foreign import Foreign, submodule
 
     inner = network.network if isinstance(network, Foreign) else network
-    library, colon, _ = str(metadata["backbone"]).partition(":")
-    if not colon:
-        stages = BACKBONES[library].stages
-        if layer not in stages:
-            raise PipelineError("unknown layer", "settings of saliency", layer, f"choose from {', '.join(stages)}")
-        return Explained(inner.get_submodule(layer)[-1], map_of(library, inner))  # type: ignore[index]
+    name, to_map = str(metadata["backbone"]), map_of(metadata["backbone"], inner)
+    if ":" not in name:
+        stages = BACKBONES[name].stages
+        if unknown := [layer for layer in layers if layer not in stages]:
+            raise PipelineError("unknown layer", "settings of saliency", unknown[0], f"choose from {', '.join(stages)}")
+        return {layer: Explained(inner.get_submodule(layer)[-1], to_map) for layer in layers}  # type: ignore[index]
     path = str(metadata["layer"])
     if not path:
         advice = "set layer in this network's item of networks"
-        raise PipelineError("no layer for Grad-CAM", "networks", metadata["backbone"], advice)
-    return Explained(submodule(inner, path, "layer"), map_of(str(metadata["backbone"]), inner))
-
-
-def explained_layers(network: "nn.Module", metadata: Mapping[str, Any], layers: Sequence[str]) -> dict[str, Explained]:
-    """Name -> what Grad-CAM explains: some of a backbone's stages, or the one layer of a network of a library.
-
-    Raises:
-        PipelineError: the network has no such layer.
-    """
-    names = [str(metadata["layer"])] if ":" in str(metadata["backbone"]) else layers
-    return {name: explained(network, metadata, name) for name in names}
+        raise PipelineError("no layer for Grad-CAM", "networks", name, advice)
+    return {path: Explained(submodule(inner, path, "layer"), to_map)}
 
 
 def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]]:

@@ -100,7 +100,7 @@ class Matcher:
         return encoded["input_ids"], encoded["attention_mask"]
 
     def _encode(self, texts: Sequence[str], **options: object) -> BatchEncoding:
-        written = [TEXT_NORMS[self.text_norm].apply(text) for text in texts]
+        written = [TEXT_NORMS[self.text_norm](text) for text in texts]
         found: BatchEncoding = self.checkpoint.tokenizer(written, return_token_type_ids=False, verbose=False, **options)
         return found
 

@@ -11,9 +11,8 @@ from torch.nn.functional import normalize
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.checkpoints import device_inputs, host_inputs, pretrained
+from workflow_scripts.models.checkpoints import UNREADABLE, device_inputs, host_inputs, pretrained
 from workflow_scripts.models.networks.split_linear import split_on_gpu
-from workflow_scripts.models.unreadable import UNREADABLE
 
 
 def dot(images: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:

@@ -21,11 +21,7 @@ if TYPE_CHECKING:  # methods import these from here
 PairKind = Literal["self", "language", "visual", "caption", "labels", "none"]
 """What makes a positive pair: two views of an image, images with similar captions, similar images, or an image and
 its caption; labels: two views of an image whose label is known; none for networks that are not trained."""
-PAIR_INPUTS: Mapping[PairKind, str] = {
-    "language": "pairs",
-    "visual": "pairs",
-    "labels": "truth",
-}
+PAIR_INPUTS: Mapping[PairKind, str] = {"language": "pairs", "visual": "pairs", "labels": "truth"}
 """The input of a training that its pairs are read from. Other kinds pair each image with itself; for ``caption``, an
 image that lacks what the method learns from is left out."""
 

@@ -25,11 +25,11 @@ from pydantic import (
 )
 
 from workflow_scripts.core.registry import OneOf, discover, listed
+from workflow_scripts.core.runtime.precision import Precision
 from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.models.backbones import BACKBONES, TRAINED_BY_NAME
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, Blur, OddSide
-from workflow_scripts.pretraining.hardware import HardwareSettings
 from workflow_scripts.pretraining.method import PAIR_INPUTS, Method, PairKind, SeveralPartners, StepSettings, View
 
 METHODS = discover("workflow_scripts.pretraining.methods", Method)
@@ -38,6 +38,7 @@ HEADS = {name: method.objective.settings for name, method in METHODS.items() if 
 # Two ways to give a length; a run has one of them.
 EITHER = (("steps", "epochs"), ("warmup_steps", "warmup_epochs"))
 INSTEAD = {name: other for pair in EITHER for name, other in (pair, pair[::-1])}
+TRAINING = Precision(products="`precision`; float32 convolutions TF32, losses float32", training=True)
 BY_CAPTION: tuple[PairKind, ...] = ("language", "caption")
 """Kinds of pairs that are right only as far as captions describe their images."""
 Tracker = Literal["tensorboard", "wandb"]
@@ -76,6 +77,60 @@ class LogSpaced(Settings):
             step = self.first * (end / self.first) ** (at / (self.log_spaced - 1))
             found.add(round(float(f"{step:.1e}")))
         return sorted(step for step in found if self.first <= step < end)
+
+
+class StageIn(Settings):
+    """Where each node keeps copies of the shards or packs that it reads; never changes results."""
+
+    folder: str = Field(
+        pattern=r"^[/$]",
+        description="folder on a disk of the node (or in its memory, such as /dev/shm, which counts as memory of the "
+        "job); may contain environment variables of the job",
+        examples=["$TMPDIR", "/local/scratch"],
+    )
+    max_gb: PositiveFloat = quantity(
+        500,
+        unit="GB",
+        description="size of all copies in it; copies that no job uses are removed to make room for others. At least "
+        "5 % of the disk stays free",
+        examples=[2000],
+    )
+
+
+class HardwareSettings(Settings):
+    """How a run uses GPUs and memory."""
+
+    precision: Literal["no", "fp16", "bf16"] = Field(
+        "no", description="mixed precision; no: float32", examples=["bf16"]
+    )
+    processes: PositiveInt = quantity(
+        1, unit="GPUs", description="processes of a run, with one GPU each; batch_size must be a multiple", examples=[4]
+    )
+    nodes: PositiveInt = quantity(
+        1,
+        unit="nodes",
+        description="nodes that share the processes evenly; more than one only under SLURM",
+        examples=[2],
+    )
+    micro_batch_size: int | None = quantity(
+        None,
+        unit="pairs",
+        ge=2,
+        exclude_if=not_,
+        description="pairs that pass through the network at a time, over all processes; a divisor of batch_size. About "
+        "a third more time, the memory of this many pairs, and the gradients of the whole batch (docs/methods.md). "
+        "null: all pairs at once",
+        examples=[128],
+    )
+    cache_mb: int = quantity(
+        1_024, unit="MiB", ge=0, description="memory for decoded images, which are kept if all fit", examples=[8192]
+    )
+    stage_in: StageIn | None = Field(
+        None,
+        exclude_if=not_,
+        description="where each node that trains keeps copies of shards or packs (docs/cluster.md); null: no copies",
+        examples=[{"folder": "$TMPDIR"}],
+    )
 
 
 class PairSettings(Settings):

@@ -9,14 +9,14 @@ run needs none.
 """
 
 import shutil
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.precision import switches
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.embeddings.facts import WIDTH
-from workflow_scripts.pretraining.hardware import TRAINING
-from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.pretraining.settings import METHODS, TRAINING, Pretrain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,6 +179,10 @@ def _counts(job: Job[Pretrain], plan: "Plan") -> dict[str, float]:
     return counts | ({"partners_elsewhere": plan.pairing.elsewhere} if job.inputs("common") else {})
 
 
+def _training(units: Any, unit: Mapping[str, str]) -> Any:
+    return units.trainings[unit["run"]]
+
+
 STAGE = Stage(
     run=pretrain,
     settings=Pretrain,
@@ -259,22 +263,18 @@ FACTS = Facts(
     ),
     names=lambda units: units.runs,
     inputs={
-        "images": lambda units, unit: units.trainings[unit["run"]].images,
-        "pairs": lambda units, unit: units.trainings[unit["run"]].pair_table,
-        "captions": lambda units, unit: units.trainings[unit["run"]].captions("captions", "select_captions"),
-        "tokens": lambda units, unit: units.trainings[unit["run"]].captions("tokens", "tokens"),
-        "vectors": lambda units, unit: units.trainings[unit["run"]].vectors,
-        "faithfulness": lambda units, unit: units.trainings[unit["run"]].faithfulness,
-        "truth": lambda units, unit: (
-            ["demo_world/world"] if "truth" in units.trainings[unit["run"]].settings.inputs else []
-        ),
-        "common": lambda units, unit: (
-            units.all("common_images") if units.trainings[unit["run"]].settings.trains else []
-        ),
-        "probe": lambda units, unit: units.trainings[unit["run"]].probe,
+        "images": lambda units, unit: _training(units, unit).images,
+        "pairs": lambda units, unit: _training(units, unit).pair_table,
+        "captions": lambda units, unit: _training(units, unit).captions("captions", "select_captions"),
+        "tokens": lambda units, unit: _training(units, unit).captions("tokens", "tokens"),
+        "vectors": lambda units, unit: _training(units, unit).vectors,
+        "faithfulness": lambda units, unit: _training(units, unit).faithfulness,
+        "truth": lambda units, unit: ["demo_world/world"] if "truth" in _training(units, unit).settings.inputs else [],
+        "common": lambda units, unit: units.all("common_images") if _training(units, unit).settings.trains else [],
+        "probe": lambda units, unit: _training(units, unit).probe,
     },
-    settings=lambda units, unit: units.trainings[unit["run"]].settings.model_dump(mode="json"),
-    sources={"network": lambda units, unit: f"network-{units.trainings[unit['run']].run.network}"},
+    settings=lambda units, unit: _training(units, unit).settings.model_dump(mode="json"),
+    sources={"network": lambda units, unit: f"network-{_training(units, unit).run.network}"},
 )
 
 if __name__ == "__main__":

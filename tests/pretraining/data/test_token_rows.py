@@ -25,8 +25,8 @@ def test_ids_of_all_captions_come_back(tmp_path: Path, vocabulary: int, kind: ty
     assert (ids.dtype, ids.shape) == (kind, (19,))
     starts = np.cumsum(lengths) - lengths
     rows = TokenRows(path, TokenSizes(vocabulary, 2, 9, 7), starts, lengths).of(np.array([0, 3, 5]))
-    assert rows(np.array([1, 0])).tolist() == [[1, *map(ord, "defg"), 2], [1, *map(ord, "a bc"), 2]]
-    assert rows(np.array([2, 0])).tolist() == [[1, *[104] * 5, 2], [1, *map(ord, "a bc"), 2, 9]]
+    assert rows[np.array([1, 0])].tolist() == [[1, *map(ord, "defg"), 2], [1, *map(ord, "a bc"), 2]]
+    assert rows[np.array([2, 0])].tolist() == [[1, *[104] * 5, 2], [1, *map(ord, "a bc"), 2, 9]]
 
 
 def test_no_captions_are_an_empty_file(tmp_path: Path) -> None:

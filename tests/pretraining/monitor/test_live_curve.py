@@ -80,7 +80,7 @@ def test_damaged_lines_are_left_out_and_a_training_resumes(tmp_path: Path) -> No
 def test_figures_that_can_not_be_written_do_not_end_a_training(tmp_path: Path) -> None:
     assert read_curve(tmp_path) == []  # a folder: reading and writing fail
     for step in (0, 4):
-        LiveCurve(tmp_path, 9, 1, step).write(ROW, {"images_per_s": None, "data_wait": None})
+        LiveCurve(tmp_path, NINE, 1, step).write(ROW, {"images_per_s": None, "data_wait": None})
 
 
 def test_a_training_writes_its_curve_and_its_progress(tmp_path: Path) -> None:

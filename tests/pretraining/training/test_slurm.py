@@ -225,7 +225,7 @@ def test_a_plan_survives_a_round_trip_through_its_file(captions: list[str] | Non
     assert (back.tokens is None) == (captions is None)
     if back.tokens is not None and given.tokens is not None:
         assert back.tokens.sizes == given.tokens.sizes
-        assert back.tokens(np.array([1, 0])).tolist() == given.tokens(np.array([1, 0])).tolist()
+        assert back.tokens[np.array([1, 0])].tolist() == given.tokens[np.array([1, 0])].tolist()
     assert (back.work, back.device, back.threads, back.workers) == (given.work, "cpu", 1, 1)
     assert [back.images.bytes(row) for row in range(24)] == [given.images.bytes(row) for row in range(24)]
     assert back.pairing.targets.tolist() == list(range(24))

@@ -1,12 +1,10 @@
-"""Kinds of tokenizers, one row each. Imported with every config, so libraries are imported inside the functions."""
+"""Kinds of tokenizers. Imported with every config, so libraries are imported inside the functions."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow_scripts.core.errors import PipelineError, one_line
-from workflow_scripts.core.registry import by_name
 
 if TYPE_CHECKING:
     from workflow_scripts.models.text.caption_tokenizer import CaptionTokenizer
@@ -18,23 +16,6 @@ WORD_END = "</w>"
 SPECIAL_TOKENS = ["<pad>", "<start>", "<end>"]  # ids 0, 1 and 2
 Captions = Iterable[Sequence[str]]
 """Batches of captions."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TokenizerKind:
-    """A way to get a tokenizer: either ``load`` or ``train`` is given.
-
-    Attributes:
-        name: the setting ``kind`` of the tokenizer.
-        summary: one phrase.
-        load: folder of its source -> tokenizer; None if it has no source.
-        train: (captions, maximum number of ids) -> tokenizer; None if it is not trained.
-    """
-
-    name: str
-    summary: str
-    load: "Callable[[Path], CaptionTokenizer] | None"
-    train: "Callable[[Captions, int], CaptionTokenizer] | None"
 
 
 def load_clip(folder: Path) -> "CaptionTokenizer":
@@ -49,8 +30,8 @@ def load_clip(folder: Path) -> "CaptionTokenizer":
     from tokenizers import pre_tokenizers
     from transformers import CLIPTokenizer
 
+    from workflow_scripts.models.checkpoints import UNREADABLE
     from workflow_scripts.models.text.caption_tokenizer import CaptionTokenizer, Special
-    from workflow_scripts.models.unreadable import UNREADABLE
 
     if not any(all((folder / name).is_file() for name in group) for group in CLIP_FILES):
         missing = [name for name in CLIP_FILES[0] if not (folder / name).is_file()]
@@ -94,21 +75,3 @@ def train_tokenizer(captions: Captions, vocabulary: int) -> "CaptionTokenizer":
     ids = core.get_vocab()
     padding, start, end = (ids[name] for name in SPECIAL_TOKENS)
     return CaptionTokenizer(core, Special(start, end, padding, len(ids)))
-
-
-TOKENIZERS = by_name(
-    [
-        TokenizerKind(
-            name="clip",
-            summary="CLIP's own byte-level BPE, from the vocab.json and merges.txt of a CLIP model",
-            load=load_clip,
-            train=None,
-        ),
-        TokenizerKind(
-            name="trained",
-            summary="a byte-level BPE trained on the original captions of the study's images",
-            load=None,
-            train=train_tokenizer,
-        ),
-    ]
-)

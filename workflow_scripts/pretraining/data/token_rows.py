@@ -90,7 +90,7 @@ class TokenRows:
         """Those of some captions, by number or as a mask."""
         return replace(self, starts=self.starts[rows], lengths=self.lengths[rows])
 
-    def __call__(self, positions: np.ndarray) -> np.ndarray:
+    def __getitem__(self, positions: np.ndarray) -> np.ndarray:
         """(b,) captions -> (b, n) int64 ids, with n the longest of these rows."""
         lengths = self.lengths[positions]
         rows = np.full((len(positions), int(lengths.max())), self.sizes.padding, np.int64)

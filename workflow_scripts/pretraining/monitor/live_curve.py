@@ -71,16 +71,13 @@ def read_curve(path: Path) -> list[dict[str, float | None]]:
         lines = read_bytes(path).splitlines(keepends=True)
     except (OSError, Unfit):
         return []
-    rows = (_object(line) for line in lines if line.endswith(b"\n"))
-    return [{name: _number(value) for name, value in row.items()} for row in rows if "step" in row]
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return row if isinstance(row, dict) else {}
+    rows = []
+    for line in lines:
+        with suppress(ValueError, RecursionError):
+            row = json.loads(line)
+            if line.endswith(b"\n") and isinstance(row, dict) and "step" in row:
+                rows.append({name: _number(value) for name, value in row.items()})
+    return rows
 
 
 def _number(value: Any) -> float | None:

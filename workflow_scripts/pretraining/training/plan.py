@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
-from workflow_scripts.pretraining.data.loader import Order, Rows
+from workflow_scripts.pretraining.data.loader import Order
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.data.token_rows import TokenRows
 from workflow_scripts.pretraining.method import Signal, Sizes
@@ -134,24 +134,16 @@ def calibrated(plan: Plan) -> tuple[Plan, dict[str, float]]:
     return replace(plan, settings=settings.model_copy(update={settings.method: head})), facts
 
 
-def learned_rows(plan: Plan) -> tuple[dict[Signal, Rows], Sizes]:
+def learned_rows(plan: Plan) -> tuple[dict[Signal, Any], Sizes]:
     """Each signal that the method of ``plan`` learns from, and the sizes that heads depend on."""
-    learns = METHODS[plan.settings.method].learns
-    rows: dict[Signal, Rows] = {}
+    given = {"tokens": plan.tokens, "caption_ids": plan.captions, "vectors": plan.vectors, "labels": plan.labels}
+    rows = {signal: given[signal] for signal in METHODS[plan.settings.method].learns}
     sizes = Sizes()
-    if "tokens" in learns:
-        assert plan.tokens is not None
-        rows["tokens"], text = plan.tokens, plan.tokens.sizes
+    if plan.tokens is not None:
+        text = plan.tokens.sizes
         sizes = sizes._replace(vocabulary=text.vocabulary, end=text.end, context=text.context)
-    if "caption_ids" in learns:
-        assert plan.captions is not None
-        rows["caption_ids"] = plan.captions.__getitem__
-    if "vectors" in learns:
-        assert plan.vectors is not None
-        rows["vectors"] = plan.vectors.__getitem__
+    if plan.vectors is not None:
         sizes = sizes._replace(vectors=plan.vectors.width)
-    if "labels" in learns:
-        assert plan.labels is not None
-        rows["labels"] = plan.labels.__getitem__
+    if plan.labels is not None:
         sizes = sizes._replace(labels=int(plan.labels.max()) + 1)
     return rows, sizes

@@ -13,14 +13,8 @@ from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.pretraining.training.initial import seeded_backbone
 
 CURVE = pa.schema(
-    [
-        ("step", pa.int32()),
-        ("loss", pa.float64()),
-        ("lr", pa.float64()),
-        ("images", pa.int64()),
-        ("knn_accuracy", pa.float64()),
-        *((name, pa.float64()) for name in STATISTICS),
-    ]
+    {"step": pa.int32(), "loss": pa.float64(), "lr": pa.float64(), "images": pa.int64(), "knn_accuracy": pa.float64()}
+    | dict.fromkeys(STATISTICS, pa.float64())
 )
 
 

@@ -63,17 +63,11 @@ def check_start(settings: Pretrain) -> None:
         if int(os.environ.get(name, once)) > once:
             advice = "start the stage once, as one task; it starts its processes itself"
             raise PipelineError("started several times", "pretrain", f"{name} is {os.environ[name]}", advice)
-    given = nodes_given()
-    if (given or 1) != settings.nodes:
+    given = os.environ.get("SLURM_JOB_NUM_NODES") or job_facts().get("NumNodes", "").split("-")[0]  # if SLURM says it
+    if int(given or 1) != settings.nodes:
         value = f"SLURM allocated {given or 'none'}, but the settings say {settings.nodes}"
         advice = "request as many nodes as `nodes` says, with --profile profiles/slurm, or correct `nodes`"
         raise PipelineError("wrong number of nodes", "pretrain", value, advice)
-
-
-def nodes_given() -> int | None:
-    """Number of nodes of this SLURM job; None without a job, or if SLURM does not say."""
-    said = os.environ.get("SLURM_JOB_NUM_NODES") or job_facts().get("NumNodes", "").split("-")[0]
-    return int(said) if said else None
 
 
 def gpus_given() -> int | None:

@@ -20,8 +20,7 @@ from workflow_scripts.core.runtime.precision import computing
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.models.text.tower import TOWER, TextTower
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Rows, load
-from workflow_scripts.pretraining.hardware import TRAINING
+from workflow_scripts.pretraining.data.loader import Batches, CutBatch, load
 from workflow_scripts.pretraining.method import Signal
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS
 from workflow_scripts.pretraining.monitor.curve import Curve, check_weights
@@ -29,7 +28,7 @@ from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES, LiveCur
 from workflow_scripts.pretraining.monitor.probing import FirstBatch, OnlineProbe, interval, is_gain
 from workflow_scripts.pretraining.monitor.tracking import Tracking, tracker_folder
 from workflow_scripts.pretraining.schedule import Schedule
-from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.pretraining.settings import METHODS, TRAINING, Pretrain
 from workflow_scripts.pretraining.training import checkpoint
 from workflow_scripts.pretraining.training.gradients import backward
 from workflow_scripts.pretraining.training.initial import build_network
@@ -60,8 +59,7 @@ def train(plan: Plan, interrupt: Interrupt) -> None:
     With several processes each calls this; the first one writes. Asked to stop by ``interrupt``, all finish the step.
 
     Raises:
-        PipelineError: losses or weights are not finite, there are fewer images than a batch takes, or the number of
-            processes is not that of the settings.
+        PipelineError: losses or weights are not finite, or there are fewer images than a batch takes.
         SystemExit: 143 after an interrupt, once a checkpoint was written.
     """
     with reproducible(plan.device, plan.threads):
@@ -75,9 +73,6 @@ def train(plan: Plan, interrupt: Interrupt) -> None:
                 InitProcessGroupKwargs(timeout=PATIENCE),
             ],
         )
-        if accelerator.num_processes != plan.settings.processes:
-            value = f"{accelerator.num_processes} instead of {plan.settings.processes}"
-            raise PipelineError("wrong number of processes", "pretrain", value, "start the stage without a launcher")
         with fitting(plan.settings):
             Trainer(plan, accelerator).run(interrupt)
 
@@ -135,7 +130,7 @@ class Trainer:
         self.tracking = Tracking(accelerator, plan)
         self.curve = Curve(accelerator, self.state, self.live, self.tracking)
 
-    def _batches(self, learned: Mapping[Signal, Rows]) -> Batches:
+    def _batches(self, learned: Mapping[Signal, Any]) -> Batches:
         settings, plan = self.settings, self.plan
         augmentations = (AUGMENTATIONS[view.augmentation or settings.augmentation] for view in settings.views)
         blurred = (replace(row, blur_kernel=settings.blur_kernel, blur=settings.blur) for row in augmentations)
