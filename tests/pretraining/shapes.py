@@ -9,7 +9,7 @@ import numpy as np
 from tests import file_bytes
 from tests.helpers import tar_images
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.models.text.kinds import train_tokenizer
+from workflow_scripts.models.text.caption_tokenizer import train_tokenizer
 from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
 from workflow_scripts.pretraining.data.pairing import with_itself
 from workflow_scripts.pretraining.data.token_rows import TokenRows, TokenSizes, write_rows

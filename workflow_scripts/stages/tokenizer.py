@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings, quantity, refuse_changed
-from workflow_scripts.models.text.kinds import load_clip, train_tokenizer
+from workflow_scripts.models.text.caption_tokenizer import MODEL, SPECIAL, load_clip, train_tokenizer
 
 CLIPS = 49_408  # ids of CLIP's own tokenizer
 
@@ -42,8 +42,6 @@ class Tokenizer(Settings):
 def tokenizer(job: Job[Tokenizer]) -> None:
     """Load the tokenizer, or train it on the original captions."""
     import pyarrow.parquet as pq
-
-    from workflow_scripts.models.text.caption_tokenizer import MODEL, SPECIAL
 
     if job.settings.kind == "clip":
         model = load_clip(job.source("model"))

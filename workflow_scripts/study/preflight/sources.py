@@ -12,7 +12,7 @@ from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 from workflow_scripts.evaluation.datasets.kinds import KINDS
-from workflow_scripts.models.text.kinds import CLIP_ADVICE, CLIP_FILES
+from workflow_scripts.models.text.caption_tokenizer import CLIP_ADVICE, CLIP_FILES
 from workflow_scripts.stages.source import Source
 from workflow_scripts.study.config.files import shown
 from workflow_scripts.study.config.lock import is_commit
