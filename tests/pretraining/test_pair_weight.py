@@ -11,10 +11,9 @@ from safetensors import safe_open
 
 from tests.pretraining.shapes import HEADS, of_method, plan
 from tests.pretraining.test_methods import SIZES, TRAINED, batch_of, run_of
-from workflow_scripts.pretraining.network import PairWeights, pair_weights
+from workflow_scripts.pretraining.network import PairWeights, build_network, pair_weights
 from workflow_scripts.pretraining.settings import BY_CAPTION, METHODS, Pretrain
 from workflow_scripts.pretraining.training import checkpoint, trainer
-from workflow_scripts.pretraining.training.initial import build_network
 from workflow_scripts.pretraining.training.interrupt import Interrupt
 from workflow_scripts.pretraining.training.plan import OUTCOME
 

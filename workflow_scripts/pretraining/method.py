@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # methods import these from here
     from torch import Tensor as Tensor
     from torch import nn as nn
 
-    from workflow_scripts.pretraining.batch import Batch as Batch
+    from workflow_scripts.pretraining.network import Batch as Batch
     from workflow_scripts.pretraining.network import Network as Network
 
 PairKind = Literal["self", "language", "visual", "caption", "labels", "none"]
@@ -26,7 +26,7 @@ PAIR_INPUTS: Mapping[PairKind, str] = {"language": "pairs", "visual": "pairs", "
 image that lacks what the method learns from is left out."""
 
 Signal = Literal["tokens", "caption_ids", "vectors", "labels"]
-"""What a method can learn from besides images: fields of :class:`~workflow_scripts.pretraining.batch.Batch`."""
+"""What a method can learn from besides images: fields of :class:`~workflow_scripts.pretraining.network.Batch`."""
 SIGNAL_INPUTS: Mapping[Signal, str] = {
     "tokens": "tokens",
     "caption_ids": "captions",

@@ -73,8 +73,8 @@ def pretrain(job: Job[Pretrain]) -> None:
 def _untrained(job: Job[Pretrain]) -> dict[str, Any]:
     """Write the weights of a network that is not trained here; what ``run.json`` says about it."""
     from workflow_scripts.models.external import load_external
+    from workflow_scripts.pretraining.network import seeded_backbone
     from workflow_scripts.pretraining.training.checkpoint import write_tensors
-    from workflow_scripts.pretraining.training.initial import seeded_backbone
     from workflow_scripts.pretraining.training.plan import weights_name
     from workflow_scripts.pretraining.training.run_metadata import about_backbone
 

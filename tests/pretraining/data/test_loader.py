@@ -15,10 +15,10 @@ from torch.utils._pytree import tree_leaves
 from tests.pretraining.shapes import SMALL, images
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, Augmentation
-from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Order, load
 from workflow_scripts.pretraining.data.pairing import Pairing, with_itself
 from workflow_scripts.pretraining.method import TWO_VIEWS, View
+from workflow_scripts.pretraining.network import Batch
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.pretraining.training.trainer import fitting
 

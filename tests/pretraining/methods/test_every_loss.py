@@ -7,12 +7,10 @@ import torch
 
 from tests.pretraining.shapes import HEADS
 from tests.pretraining.test_methods import SIZES, batch_of, run_of
-from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.losses import swapped_assignments
 from workflow_scripts.pretraining.losses.queue import Queue
-from workflow_scripts.pretraining.network import Network
+from workflow_scripts.pretraining.network import Batch, Network, build_network
 from workflow_scripts.pretraining.settings import METHODS
-from workflow_scripts.pretraining.training.initial import build_network
 
 STEP = 0.05
 PREDICTIONS = {"simsiam": {2, 3}, "nnclr": {2, 3}}

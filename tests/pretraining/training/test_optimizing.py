@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.pretraining.method import Sizes
+from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.schedule import Schedule
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.pretraining.training.initial import build_network
 from workflow_scripts.pretraining.training.trainer import learning_rate, parameter_groups
 
 

@@ -19,12 +19,12 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.threads import mapped
 from workflow_scripts.pretraining.augmentations import Augmentation
-from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.data.colour import Changes, changes, finished
 from workflow_scripts.pretraining.data.crops import PARTNER, cropped, draws
 from workflow_scripts.pretraining.data.faithfulness import of_pairs
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.method import Signal, View
+from workflow_scripts.pretraining.network import Batch
 from workflow_scripts.pretraining.training.interrupt import SIGNALS
 from workflow_scripts.stats.seeds import derive
 

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import get_device_states, set_device_states
 
-from workflow_scripts.pretraining.batch import Batch
-from workflow_scripts.pretraining.network import Network
+from workflow_scripts.pretraining.network import Batch, Network
 
 
 def backward(accelerator: Accelerator, wrapped: nn.Module, network: Network, batch: Batch, parts: int = 1) -> Tensor:

@@ -8,9 +8,9 @@ import pyarrow as pa
 from workflow_scripts.models.backbones import grad_cam_layer
 from workflow_scripts.models.preprocessing import preprocessing
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS, first_collapse
+from workflow_scripts.pretraining.network import seeded_backbone
 from workflow_scripts.pretraining.schedule import Schedule
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.pretraining.training.initial import seeded_backbone
 
 CURVE = pa.schema(
     {"step": pa.int32(), "loss": pa.float64(), "lr": pa.float64(), "images": pa.int64(), "knn_accuracy": pa.float64()}

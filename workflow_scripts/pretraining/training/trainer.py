@@ -27,11 +27,11 @@ from workflow_scripts.pretraining.monitor.curve import Curve, check_weights
 from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES, LiveCurve
 from workflow_scripts.pretraining.monitor.probing import FirstBatch, OnlineProbe, interval, is_gain
 from workflow_scripts.pretraining.monitor.tracking import Tracking, tracker_folder
+from workflow_scripts.pretraining.network import build_network
 from workflow_scripts.pretraining.schedule import Schedule
 from workflow_scripts.pretraining.settings import METHODS, TRAINING, Pretrain
 from workflow_scripts.pretraining.training import checkpoint
 from workflow_scripts.pretraining.training.gradients import backward
-from workflow_scripts.pretraining.training.initial import build_network
 from workflow_scripts.pretraining.training.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.training.meeting import meet
 from workflow_scripts.pretraining.training.plan import OUTCOME, Plan, learned_rows, weights_name
