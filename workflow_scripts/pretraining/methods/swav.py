@@ -84,8 +84,7 @@ def heads(settings: SwavHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]
 
 def embed(network: "Network", settings: SwavHead, batch: "Batch") -> "tuple[Tensor, ...]":
     """The projections of both views, which go through the network separately."""
-    first, second = (network.heads["projector"](network.backbone(view)) for view in batch.views)
-    return first, second
+    return tuple(network.heads["projector"](network.backbone(view)) for view in batch.views)
 
 
 def loss(network: "Network", settings: SwavHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
