@@ -113,7 +113,7 @@ def truth_table(posts: Sequence[Post]) -> pa.Table:
         that are wrong (list of string).
     """
     texts = pa.list_(pa.string())
-    columns = {
+    columns: dict[str, Any] = {
         "image_id": [one.image_id for one in posts],
         **{name: [getattr(one.spec, name) for one in posts] for name in LABELS},
         "title_kind": [one.kind for one in posts],
