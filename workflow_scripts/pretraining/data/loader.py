@@ -90,7 +90,7 @@ class CutBatch(NamedTuple):
 
 def on_device(values: np.ndarray | torch.Tensor, device: torch.device | str) -> torch.Tensor:
     """The values on ``device``, to which a GPU copies them while the processor does something else."""
-    values = torch.as_tensor(values)
+    values = torch.from_numpy(values) if isinstance(values, np.ndarray) else values
     if torch.device(device).type == "cpu":
         return values
     return values.pin_memory().to(device, non_blocking=True)

@@ -72,8 +72,8 @@ def wait(children: Sequence[Process], interrupt: Interrupt, stop: signal.Signals
     _await(children, SECONDS_TO_END)
     _tell(children, signal.SIGKILL)
     _await(children, math.inf)
-    stopped_at = ((number, child.returncode) for number, child in enumerate(children) if child.returncode)
-    return _cause(failed) if failed else next(stopped_at, (0, 0))
+    ended = ((number, child.returncode) for number, child in enumerate(children) if child.returncode)
+    return _cause(failed) if failed else next(ended, (0, 0))
 
 
 def _running(children: Sequence[Process]) -> bool:
