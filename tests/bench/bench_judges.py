@@ -196,7 +196,7 @@ def lines(photos: Path, archive: Path, encoder: Path, weights: Path) -> Iterator
     files, n = [photos / row["file"] for row in rows], len(rows)
     human = [[row["captions"][place] for row in rows] for place in range(3)]
     texts = [*human[0], *human[1], *titles_of(archive, n)]
-    classifier = CLASSIFIERS["efficientnet_lite0"].load(weights, "cpu")
+    classifier = CLASSIFIERS["efficientnet_lite0"](weights, "cpu")
     labels = np.concatenate([classifier.logits(classifier.load(opened([file]))).argmax(1).numpy() for file in files])
     own, together = np.arange(n), np.zeros(n, np.int64)
     arms = {"own": own, "shuffled": derange(own, together, 0), "mixed": mix(own, together, 0.5, 0)}

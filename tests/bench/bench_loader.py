@@ -118,7 +118,7 @@ def in_tar(path: Path, files: list[bytes]) -> TarImages:
 
 def ours(images: TarImages, kind: Kind, processes: int) -> Iterator[object]:
     """Our batches."""
-    pairing, views = with_itself(PHOTOS), [(view, AUGMENTATIONS[kind.augmentation]) for view in TWO_VIEWS]
+    pairing, views = with_itself(np.arange(PHOTOS)), [(view, AUGMENTATIONS[kind.augmentation]) for view in TWO_VIEWS]
     if not kind.own:
         partners = PHOTOS + np.random.default_rng(1).permutation(PHOTOS)
         pairing = Pairing(np.arange(PHOTOS), np.arange(PHOTOS + 1), partners)

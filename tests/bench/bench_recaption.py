@@ -178,7 +178,7 @@ def as_before(folders: tuple[Path, Path]) -> Work:
             states = matcher.image_states(pictures)
             both = states, matcher.image_vectors(states)
             for captions in ([rows["caption"][row].as_py() for row in cut], generated):
-                scores = matcher.scores(both, captions)
+                scores = matcher.scores(both, matcher.read(captions))
                 itm.append(scores[0])
                 itc.append(scores[1])
             texts += generated

@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 
@@ -100,7 +101,7 @@ def run_of(folder: Path, files: list[bytes], batch: int, **changed: Any) -> Plan
     }
     made = plan(folder, keep=False, workers=16 if GPU else 1, **settings)
     images = in_tar(folder / "photos.tar", files)
-    return replace(made, images=images, pairing=with_itself(PHOTOS), device="cuda" if GPU else "cpu")
+    return replace(made, images=images, pairing=with_itself(np.arange(PHOTOS)), device="cuda" if GPU else "cpu")
 
 
 def ratio(name: str, sides: Sides, steps: int, rounds: int) -> dict[str, Any]:

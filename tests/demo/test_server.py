@@ -35,8 +35,8 @@ def connection(path):
             client.close()
 
 
-def ask(client, path, method="GET"):
-    client.request(method, path)
+def ask(client, path):
+    client.request("GET", path)
     answer = client.getresponse()
     return answer.status, dict(answer.getheaders()), answer.read()
 
@@ -53,8 +53,6 @@ def test_images_redirects_pages_and_404s_are_served_over_a_single_connection(zip
         assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
         for path in ("/sub/none.jpg", "/", "/../etc/passwd", "/routes.json"):
             assert ask(client, path)[0] == 404
-        status, headers, body = ask(client, "/sub/a%20b.jpg", "HEAD")
-        assert (status, headers["Content-Length"], body) == (200, "7", b"")
         assert client.sock is kept  # kept alive all along
 
 

@@ -8,8 +8,7 @@ from safetensors.torch import save_file
 
 from workflow_scripts.models.backbones import build_backbone
 from workflow_scripts.models.preprocessing import preprocessing
-from workflow_scripts.models.text.caption_tokenizer import CaptionTokenizer
-from workflow_scripts.models.text.kinds import train_tokenizer
+from workflow_scripts.models.text.caption_tokenizer import CaptionTokenizer, train_tokenizer
 from workflow_scripts.models.text.tower import TextTower
 
 

@@ -10,10 +10,8 @@ from workflow_scripts.pretraining.methods.barlow_twins import redundancy_loss
 
 from tests.extending.configs import refusal, study_with
 from tests.helpers import run
-from tests.pretraining.methods.test_every_loss import (
-    test_an_empty_batch_and_rows_that_do_not_fit_are_errors as refuses_what_does_not_fit,
-)
 from tests.pretraining.methods.test_every_loss import test_gradients_are_those_of_finite_differences as gradients
+from tests.pretraining.methods.test_every_loss import test_rows_of_other_than_all_pairs_are_errors as refuses
 from tests.pretraining.shapes import HEADS, SMALL
 from tests.pretraining.test_methods import test_an_entry_is_complete as is_complete
 from tests.pretraining.test_methods import (
@@ -51,7 +49,7 @@ def test_the_example_method_passes_the_tests_of_all_methods(tmp_path: Path, monk
     is_complete("barlow_twins")
     reaches_every_weight("barlow_twins")
     gradients("barlow_twins", monkeypatch)
-    refuses_what_does_not_fit("barlow_twins")
+    refuses("barlow_twins")
     resumes("barlow_twins", 1, tmp_path, monkeypatch)
 
 

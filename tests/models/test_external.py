@@ -175,9 +175,9 @@ def test_preprocessing_that_differs_from_training_is_an_error(tmp_path: Path) ->
     ):
         load_external(settings("timm", architecture="test_vit", weights="random"), None, 0)
     given = settings("timm", image_size=160, resize="bicubic", crop=1)
-    assert load_external(given, tmp_path, 0).about["preprocessing"]["mean"] == [0.1, 0.2, 0.3]
+    assert load_external(given, tmp_path, 0)[1]["preprocessing"]["mean"] == [0.1, 0.2, 0.3]
     given = given.model_copy(update={"mean": (0.5, 0.5, 0.5)})
-    about = load_external(given, tmp_path, 0).about
+    about = load_external(given, tmp_path, 0)[1]
     assert about["preprocessing"]["mean"] == [0.5, 0.5, 0.5] and about["options"] == {"global_pool": "token"}
     config = json.loads((tmp_path / "config.json").read_text())
     config["model_args"]["depth"] = 99

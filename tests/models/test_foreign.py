@@ -12,7 +12,7 @@ from workflow_scripts.models.external import load_external
 def test_features_of_a_module_that_does_not_run(module: str, fault: str) -> None:
     wanted = settings("torchvision", architecture="inception_v3", weights="random", image_size=75, features=module)
     if not fault:
-        assert load_external(wanted, None, 0).about["feature_dim"] == 32
+        assert load_external(wanted, None, 0)[1]["feature_dim"] == 32
         return
     with pytest.raises(PipelineError, match=rf"no features in a layer in networks, features: {module}: {fault}"):
         load_external(wanted, None, 0)

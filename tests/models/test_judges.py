@@ -138,7 +138,7 @@ def test_text_labels_in_closed_form(sources: dict[str, dict[str, Path]], picture
     settings = kind.settings.model_validate({"temperature": 2.0, "prompt": "this is a {}!"})
     judge = kind.load(given, "cpu", settings)
     (found,) = judge.scores(judge.prepare(judge.load(pictures)), judge.read(TEXTS))
-    classifier = CLASSIFIERS["transformers"].load(given["model"], "cpu")
+    classifier = CLASSIFIERS["transformers"](given["model"], "cpu")
     assert classifier.labels == ["red cat", "small dog", "house"]
     encode = sentence_encoder(MINILM, "cpu")
     labels, texts = encode(["this is a red cat!", "this is a small dog!", "this is a house!"], 3), encode(TEXTS, 9)
@@ -187,7 +187,7 @@ def test_ridge_scores_a_photo_by_the_regression_not_fitted_on_it(
 ) -> None:
     kind, given = JUDGES["ridge"], sources["ridge"]
     judge = kind.load(given, "cpu", kind.settings.model_validate({"folds": 2}))
-    classifier = CLASSIFIERS["transformers"].load(given["model"], "cpu")
+    classifier = CLASSIFIERS["transformers"](given["model"], "cpu")
     encode = unit_vectors(MINILM, "cpu")
     photos = captioned_photos(given["photos"], lambda some: classifier.features(classifier.load(some)), encode)
     own = [Image.open(given["photos"] / f"images/{n}.png").convert("RGB") for n in range(3)]
@@ -215,7 +215,7 @@ def test_features_are_what_the_last_layer_sees(
     sources: dict[str, dict[str, Path]], pictures: list[Image.Image]
 ) -> None:
     folder = sources["ridge"]["model"]
-    classifier = CLASSIFIERS["transformers"].load(folder, "cpu")
+    classifier = CLASSIFIERS["transformers"](folder, "cpu")
     last = ViTForImageClassification.from_pretrained(folder).classifier
     loaded = classifier.load(pictures)
     features = classifier.features(loaded)
@@ -225,7 +225,7 @@ def test_features_are_what_the_last_layer_sees(
 
 
 def test_efficientnet_lite0_names_what_a_photo_of_an_object_shows() -> None:
-    classifier = CLASSIFIERS["efficientnet_lite0"].load(local_path(LITE0, may_fetch=False), "cpu")
+    classifier = CLASSIFIERS["efficientnet_lite0"](local_path(LITE0, may_fetch=False), "cpu")
     assert len(classifier.labels) == 1000 and classifier.labels[0] == "tench"
     ball = Image.new("RGB", (300, 260), (250, 250, 250))
     ImageDraw.Draw(ball).ellipse((60, 40, 240, 220), fill=(255, 120, 20))
@@ -239,7 +239,7 @@ def test_efficientnet_lite0_names_what_a_photo_of_an_object_shows() -> None:
     "load",
     [
         lambda path: two_towers(path, "cpu"),
-        lambda path: CLASSIFIERS["transformers"].load(path, "cpu"),
+        lambda path: CLASSIFIERS["transformers"](path, "cpu"),
         lambda path: transformers_encoder(path, "cpu"),
     ],
     ids=["towers", "classifier", "image encoder"],

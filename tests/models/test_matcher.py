@@ -74,9 +74,8 @@ def test_tokens_are_counted_before_the_cut(matcher: Matcher) -> None:
     assert matcher.token_counts(["A red cat!", "...", "dog " * 60]) == [5, 2, 52]  # at most 50 words
 
 
-def prepared_by(matcher: Matcher, pictures: list[Image.Image]) -> tuple[torch.Tensor, torch.Tensor]:
-    states = matcher.image_states(pictures)
-    return states, matcher.image_vectors(states)
+def prepared_by(matcher: Matcher, pictures: list[Image.Image]) -> tuple[torch.Tensor, ...]:
+    return matcher.prepare(matcher.load(pictures))
 
 
 def test_captions_are_normalised(matcher: Matcher, pictures: list[Image.Image]) -> None:
@@ -84,7 +83,10 @@ def test_captions_are_normalised(matcher: Matcher, pictures: list[Image.Image]) 
     written = ["a red cat my", "dog on grass"]
     raw = Matcher(matcher.checkpoint, 32, "none")
     for given, expected, unchanged in zip(
-        matcher.scores(prepared, titles), raw.scores(prepared, written), raw.scores(prepared, titles), strict=True
+        matcher.scores(prepared, matcher.read(titles)),
+        raw.scores(prepared, raw.read(written)),
+        raw.scores(prepared, raw.read(titles)),
+        strict=True,
     ):
         assert torch.equal(given, expected)
         assert (given - unchanged).abs().min() > 1e-3
@@ -134,7 +136,7 @@ def test_scores_of_new_weights_hardly_differ_on_a_gpu(
     full = load_matcher(folder, "cpu", 32)
     monkeypatch.setattr("workflow_scripts.models.networks.split_linear.dtype_of", lambda device: torch.bfloat16)
     ours = load_matcher(folder, "cpu", 32)
-    expected, found = (one.scores(prepared_by(one, pictures), TEXTS) for one in (full, ours))
+    expected, found = (one.scores(prepared_by(one, pictures), one.read(TEXTS)) for one in (full, ours))
     for whole, parts in zip(expected, found, strict=True):
         assert parts.dtype == torch.float32
         assert 0 < (whole - parts).abs().max() < 1e-5

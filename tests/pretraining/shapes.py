@@ -9,7 +9,7 @@ import numpy as np
 from tests import file_bytes
 from tests.helpers import tar_images
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.models.text.kinds import train_tokenizer
+from workflow_scripts.models.text.caption_tokenizer import train_tokenizer
 from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
 from workflow_scripts.pretraining.data.pairing import with_itself
 from workflow_scripts.pretraining.data.token_rows import TokenRows, TokenSizes, write_rows
@@ -106,7 +106,9 @@ def plan(
     tokens = token_rows(work, captions) if captions else None
     scores = None if faithfulness is None else faithfulness.astype(np.float32)
     numbers = None if captions is None else np.unique(captions, return_inverse=True)[1]
-    return Plan(settings, shown, keep, with_itself(number), numbers, tokens, labels, embedded, scores, probe, **more)
+    return Plan(
+        settings, shown, keep, with_itself(np.arange(number)), numbers, tokens, labels, embedded, scores, probe, **more
+    )
 
 
 def token_rows(folder: Path, captions: list[str]) -> TokenRows:

@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import load_file
 
 from tests.pretraining.shapes import plan
+from workflow_scripts.pretraining.network import seeded_backbone
 from workflow_scripts.pretraining.training import trainer
-from workflow_scripts.pretraining.training.initial import seeded_backbone
 from workflow_scripts.pretraining.training.interrupt import Interrupt
 from workflow_scripts.pretraining.training.plan import OUTCOME
 from workflow_scripts.pretraining.training.run_metadata import about_backbone

@@ -10,11 +10,9 @@ from pydantic import ValidationError
 from tests.pretraining.shapes import HEADS as HEADS_OF_TESTS
 from workflow_scripts.core.registry import listed
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.method import LabelSettings, Sizes
-from workflow_scripts.pretraining.network import Network
+from workflow_scripts.pretraining.network import Batch, Network, build_network
 from workflow_scripts.pretraining.settings import HEADS, METHODS, Pretrain
-from workflow_scripts.pretraining.training.initial import build_network
 
 TRAINED = [name for name, method in METHODS.items() if method.objective is not None]
 

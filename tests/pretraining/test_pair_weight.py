@@ -11,10 +11,9 @@ from safetensors import safe_open
 
 from tests.pretraining.shapes import HEADS, of_method, plan
 from tests.pretraining.test_methods import SIZES, TRAINED, batch_of, run_of
-from workflow_scripts.pretraining.network import PairWeights, pair_weights
+from workflow_scripts.pretraining.network import PairWeights, build_network, pair_weights
 from workflow_scripts.pretraining.settings import BY_CAPTION, METHODS, Pretrain
 from workflow_scripts.pretraining.training import checkpoint, trainer
-from workflow_scripts.pretraining.training.initial import build_network
 from workflow_scripts.pretraining.training.interrupt import Interrupt
 from workflow_scripts.pretraining.training.plan import OUTCOME
 
@@ -125,9 +124,3 @@ def test_the_mean_is_in_the_state_of_the_module() -> None:
     batch = torch.tensor([0.3, 0.9])
     assert torch.equal(one(batch), other(batch))
     assert torch.equal(one.mean, other.mean)
-
-
-@pytest.mark.parametrize("shape", [(0,), (2, 1), ()])
-def test_pair_weights_of_a_wrong_shape_are_rejected(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="there must be one per pair"):
-        PairWeights()(torch.zeros(shape))

@@ -61,6 +61,7 @@ def command(
       2  nothing to audit, or wrong usage
     """
     import json
+import os
     import time
 
     from workflow_scripts.audit.audit import as_json, audit, table
@@ -71,7 +72,7 @@ def command(
     some = chosen(part, sample, max_bytes)
     if some is not None and quick:
         raise typer.BadParameter("reads no contents, so that there are no parts", param_hint="--quick")
-    done = audit(paths or [Path("results")], configfile or [], quick, jobs or cores(), some)
+    done = audit(paths or [Path("results")], configfile or [], quick, jobs or len(os.sched_getaffinity(0)), some)
     text = table(done, quick, time.monotonic() - start)
     sys.stdout.write(json.dumps(as_json(done, quick), indent=1) + "\n" if in_json else text)
     if any(one.faults for one in done):

@@ -65,7 +65,6 @@ DISCOVER = "discover"
 SUMMARISED = (
     "ArmKind",
     "Augmentation",
-    "ClassifierKind",
     "Layout",
     "Library",
     "ImageEncoderKind",
@@ -73,8 +72,6 @@ SUMMARISED = (
     "Method",
     "PairKind",
     "TextEncoderKind",
-    "TextNorm",
-    "TokenizerKind",
 )
 # Called name -> keywords that never change bytes: only config checks, estimates and docs read them.
 SKIPPED_KEYWORDS = {

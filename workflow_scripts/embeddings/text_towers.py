@@ -10,10 +10,9 @@ import torch
 from transformers import AutoConfig, AutoTokenizer, CLIPModel, CLIPTextModelWithProjection
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.checkpoints import pretrained
+from workflow_scripts.models.checkpoints import UNREADABLE, pretrained
 from workflow_scripts.models.text.caption_tokenizer import CaptionTokenizer, read_tokenizer
 from workflow_scripts.models.text.tower import TextTower, load_tower
-from workflow_scripts.models.unreadable import UNREADABLE
 
 
 @dataclass(frozen=True)

@@ -29,20 +29,20 @@ class Backbone:
         summary: one sentence.
         build: returns the network with random weights from torch's global generator.
         features: width of its output.
-        stages: names of its stages, each an ``nn.Sequential`` whose last block Grad-CAM can explain; the last stage
-            is the default.
         weights_bytes: size of its weights and buffers in float32.
         forward_gflop: 10^9 floating-point operations of a forward pass of one 224-pixel image, counted by torch's
             FlopCounterMode.
+        stages: names of its stages, each an ``nn.Sequential`` whose last block Grad-CAM can explain; the last stage
+            is the default.
     """
 
     name: str
     summary: str
     build: Callable[[], "nn.Module"]
     features: int
-    stages: tuple[str, ...]
     weights_bytes: float
     forward_gflop: float
+    stages: tuple[str, ...] = ("layer1", "layer2", "layer3", "layer4")
 
 
 def _torchvision(name: str) -> "nn.Module":
@@ -61,7 +61,6 @@ def _small_resnet() -> "nn.Module":
     return SmallResNet()
 
 
-RESNET_STAGES = ("layer1", "layer2", "layer3", "layer4")
 BACKBONES = by_name(
     [
         Backbone(
@@ -69,7 +68,6 @@ BACKBONES = by_name(
             summary="torchvision's ResNet-18 (He et al. 2016)",
             build=partial(_torchvision, "resnet18"),
             features=512,
-            stages=RESNET_STAGES,
             weights_bytes=44.7e6,
             forward_gflop=3.6,
         ),
@@ -78,7 +76,6 @@ BACKBONES = by_name(
             summary="torchvision's ResNet-34",
             build=partial(_torchvision, "resnet34"),
             features=512,
-            stages=RESNET_STAGES,
             weights_bytes=85.2e6,
             forward_gflop=7.3,
         ),
@@ -87,7 +84,6 @@ BACKBONES = by_name(
             summary="torchvision's ResNet-50",
             build=partial(_torchvision, "resnet50"),
             features=2048,
-            stages=RESNET_STAGES,
             weights_bytes=94.2e6,
             forward_gflop=8.2,
         ),
@@ -96,7 +92,6 @@ BACKBONES = by_name(
             summary="a narrow ResNet for images of 32 to 64 pixels",
             build=_small_resnet,
             features=128,
-            stages=RESNET_STAGES,
             weights_bytes=1.24e6,
             forward_gflop=0.4,
         ),
@@ -172,13 +167,13 @@ class Explained(NamedTuple):
     to_map: "Callable[[Any], Tensor]"
 
 
-def explained(network: "nn.Module", metadata: Mapping[str, Any], layer: str) -> Explained:
-    """What Grad-CAM explains of a network of :func:`load_backbone`.
+def explained_layers(network: "nn.Module", metadata: Mapping[str, Any], layers: Sequence[str]) -> dict[str, Explained]:
+    """Name -> what Grad-CAM explains of a network of :func:`load_backbone`.
 
     Args:
         metadata: the run's.
-        layer: a stage of our backbones, whose last block is explained; a network of a library has a layer of its own,
-            which the run's metadata name.
+        layers: stages of our backbones, whose last blocks are explained; a network of a library has one layer of its
+            own, which the run's metadata name.
 
     Raises:
         PipelineError: the network has no such layer.
@@ -186,27 +181,17 @@ def explained(network: "nn.Module", metadata: Mapping[str, Any], layer: str) -> 
     from workflow_scripts.models.foreign import Foreign, submodule
 
     inner = network.network if isinstance(network, Foreign) else network
-    library, colon, _ = str(metadata["backbone"]).partition(":")
-    if not colon:
-        stages = BACKBONES[library].stages
-        if layer not in stages:
-            raise PipelineError("unknown layer", "settings of saliency", layer, f"choose from {', '.join(stages)}")
-        return Explained(inner.get_submodule(layer)[-1], map_of(library, inner))  # type: ignore[index]
+    name, to_map = str(metadata["backbone"]), map_of(metadata["backbone"], inner)
+    if ":" not in name:
+        stages = BACKBONES[name].stages
+        if unknown := [layer for layer in layers if layer not in stages]:
+            raise PipelineError("unknown layer", "settings of saliency", unknown[0], f"choose from {', '.join(stages)}")
+        return {layer: Explained(inner.get_submodule(layer)[-1], to_map) for layer in layers}  # type: ignore[index]
     path = str(metadata["layer"])
     if not path:
         advice = "set layer in this network's item of networks"
-        raise PipelineError("no layer for Grad-CAM", "networks", metadata["backbone"], advice)
-    return Explained(submodule(inner, path, "layer"), map_of(str(metadata["backbone"]), inner))
-
-
-def explained_layers(network: "nn.Module", metadata: Mapping[str, Any], layers: Sequence[str]) -> dict[str, Explained]:
-    """Name -> what Grad-CAM explains: some of a backbone's stages, or the one layer of a network of a library.
-
-    Raises:
-        PipelineError: the network has no such layer.
-    """
-    names = [str(metadata["layer"])] if ":" in str(metadata["backbone"]) else layers
-    return {name: explained(network, metadata, name) for name in names}
+        raise PipelineError("no layer for Grad-CAM", "networks", name, advice)
+    return {path: Explained(submodule(inner, path, "layer"), to_map)}
 
 
 def load_backbone(weights: Path, run: Path) -> tuple["nn.Module", dict[str, Any]]:

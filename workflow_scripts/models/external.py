@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,15 +16,9 @@ from workflow_scripts.models.networks.weights_file import fill, read_weights, we
 from workflow_scripts.stats.seeds import derive
 
 
-class Loaded(NamedTuple):
-    """A network without its classifier, and what evaluations need to know about it (part of ``run.json``)."""
-
-    network: nn.Module
-    about: dict[str, Any]
-
-
-def load_external(settings: ExternalNetwork, source: Path | None, seed: int) -> Loaded:
-    """The network of the config.
+def load_external(settings: ExternalNetwork, source: Path | None, seed: int) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of the config without its classifier, and what evaluations need to know about it (part of
+    ``run.json``).
 
     Args:
         source: file or folder of the weights; None for random ones that need none.
@@ -45,7 +39,7 @@ def load_external(settings: ExternalNetwork, source: Path | None, seed: int) -> 
             raise PipelineError("network without weights", f"networks, {settings.name}", "no source", "add its source")
         file = weights_file(source)
         fill(network, layout.rename(read_weights(file, settings.prefix)), found.classifier, file)
-    return Loaded(network.eval(), _about(settings, found, network, layout.usual))
+    return network.eval(), _about(settings, found, network, layout.usual)
 
 
 def _about(settings: ExternalNetwork, found: Found, network: nn.Module, usual: Usual) -> dict[str, Any]:

@@ -7,6 +7,7 @@ any number of captions. Source: Li et al. 2023, arXiv 2301.12597, section 3.2.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -48,49 +49,38 @@ class Matcher:
     def image_vectors(self, states: torch.Tensor) -> torch.Tensor:
         """Vision states -> (n, queries, d) float32, unit rows: the contrastive image features."""
         model = self.checkpoint.model
-        queries = model.qformer(
-            query_embeds=model.query_tokens.expand(len(states), -1, -1),
-            encoder_hidden_states=states,
-            encoder_attention_mask=torch.ones(states.shape[:-1], dtype=torch.long, device=states.device),
-            return_dict=True,
-        ).last_hidden_state
-        return normalize(model.vision_projection(queries), dim=-1)
+        return normalize(model.vision_projection(query_states(model, states)), dim=-1)
 
     @torch.inference_mode()
     def text_vectors(self, texts: Sequence[str]) -> torch.Tensor:
         """Captions -> (n, d) float32, unit rows: the contrastive text features."""
-        model = self.checkpoint.model
-        ids, mask = self._tokens(texts)
-        states = model.qformer(
-            query_embeds=model.embeddings(input_ids=ids), query_length=0, attention_mask=mask, return_dict=True
-        ).last_hidden_state
-        return normalize(model.text_projection(states[:, 0, :]), dim=-1)
+        return text_features(self.checkpoint.model, *self._tokens(texts))
 
     @torch.inference_mode()
     def itm(self, states: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
         """Vision states and n captions -> (n,) float32, logit of match minus logit of no match, mean over queries."""
-        model = self.checkpoint.model
-        ids, mask = self._tokens(texts)
-        queries = model.query_tokens.expand(len(states), -1, -1)
-        count = queries.shape[1]
-        joined = torch.cat([torch.ones((len(states), count), dtype=mask.dtype, device=mask.device), mask], dim=1)
-        found = model.qformer(
-            query_embeds=model.embeddings(input_ids=ids, query_embeds=queries),
-            query_length=count,
-            attention_mask=joined,
-            encoder_hidden_states=states,
-            encoder_attention_mask=torch.ones(states.shape[:-1], dtype=torch.long, device=states.device),
-            return_dict=True,
-        ).last_hidden_state
-        logits = model.itm_head(found[:, :count, :]).mean(dim=1)
+        logits = match_logits(self.checkpoint.model, states, *self._tokens(texts))
         return logits[:, 1] - logits[:, 0]
 
+    def load(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        """The checkpoint's pixels of n RGB images, on the CPU."""
+        return self.checkpoint.pixels(images)
+
+    def prepare(self, loaded: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Pixels of n images -> their states and vectors."""
+        states = self.states_of(loaded)
+        return states, self.image_vectors(states)
+
+    def read(self, texts: Sequence[str]) -> tuple[Sequence[str], torch.Tensor]:
+        """Captions, and their vectors."""
+        return texts, self.text_vectors(texts)
+
     def scores(
-        self, prepared: tuple[torch.Tensor, torch.Tensor], texts: Sequence[str]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """States and vectors of n images, and n captions -> (n,) float32 :meth:`itm` and (n,) float32 :func:`itc`."""
-        states, vectors = prepared
-        return self.itm(states, texts), itc(vectors, self.text_vectors(texts))
+        self, prepared: tuple[torch.Tensor, ...], read: tuple[Sequence[str], torch.Tensor]
+    ) -> tuple[torch.Tensor, ...]:
+        """Of n images and n captions: (n,) float32 :meth:`itm` and (n,) float32 :func:`itc`."""
+        (states, vectors), (texts, text_vectors) = prepared, read
+        return self.itm(states, texts), itc(vectors, text_vectors)
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text that is scored, before truncation, including start and end token."""
@@ -110,9 +100,42 @@ class Matcher:
         return encoded["input_ids"], encoded["attention_mask"]
 
     def _encode(self, texts: Sequence[str], **options: object) -> BatchEncoding:
-        written = [TEXT_NORMS[self.text_norm].apply(text) for text in texts]
+        written = [TEXT_NORMS[self.text_norm](text) for text in texts]
         found: BatchEncoding = self.checkpoint.tokenizer(written, return_token_type_ids=False, verbose=False, **options)
         return found
+
+
+def _ones(like: torch.Tensor) -> torch.Tensor:
+    return torch.ones(like.shape[:2], dtype=torch.long, device=like.device)
+
+
+def query_states(model: Any, states: torch.Tensor) -> torch.Tensor:
+    """Vision states of n images -> (n, queries, hidden): what the query transformer of ``model`` reads from them."""
+    queries = model.query_tokens.expand(len(states), -1, -1)
+    seen = {"encoder_hidden_states": states, "encoder_attention_mask": _ones(states)}
+    return model.qformer(query_embeds=queries, **seen, return_dict=True).last_hidden_state
+
+
+def text_features(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """(n, d) unit rows of n tokenised captions."""
+    embedded = model.embeddings(input_ids=ids)
+    states = model.qformer(query_embeds=embedded, query_length=0, attention_mask=mask, return_dict=True)
+    return normalize(model.text_projection(states.last_hidden_state[:, 0]), dim=-1)
+
+
+def match_logits(model: Any, states: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """(n, 2) logits of no match and match of n tokenised captions with the states of n images, mean over queries."""
+    queries = model.query_tokens.expand(len(states), -1, -1)
+    count = queries.shape[1]
+    found = model.qformer(
+        query_embeds=model.embeddings(input_ids=ids, query_embeds=queries),
+        query_length=count,
+        attention_mask=torch.cat([_ones(queries), mask], dim=1),
+        encoder_hidden_states=states,
+        encoder_attention_mask=_ones(states),
+        return_dict=True,
+    ).last_hidden_state
+    return model.itm_head(found[:, :count]).mean(dim=1)
 
 
 def itc(image_vectors: torch.Tensor, text_vectors: torch.Tensor) -> torch.Tensor:

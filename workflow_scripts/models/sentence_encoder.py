@@ -10,7 +10,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.unreadable import UNREADABLE
+from workflow_scripts.models.checkpoints import UNREADABLE
 
 Encoder = Callable[[Sequence[str], int], np.ndarray]
 """n texts and a batch size -> (n, d) float32."""

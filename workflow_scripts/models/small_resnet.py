@@ -46,7 +46,6 @@ class SmallResNet(nn.Module):
         self.layer3 = _stage(2 * width, 4 * width)
         self.layer4 = _stage(4 * width, 8 * width)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.out_features = 8 * width
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

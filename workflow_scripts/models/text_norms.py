@@ -1,33 +1,16 @@
 """How a caption is written before a judge scores it; the captions themselves never change."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 from pydantic import Field
 
-from workflow_scripts.core.registry import OneOf, by_name, listed
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 _PUNCTUATION = str.maketrans(dict.fromkeys('.!"()*#:;~', " "))
 _SPACES = re.compile(r"\s{2,}")
 _MOST_WORDS = 50
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextNorm:
-    """A way to write captions.
-
-    Attributes:
-        name: the setting ``text_norm``.
-        summary: one phrase.
-        apply: caption -> the text that is scored.
-    """
-
-    name: str
-    summary: str
-    apply: Callable[[str], str]
 
 
 def blip(caption: str) -> str:
@@ -40,28 +23,25 @@ def blip(caption: str) -> str:
     return " ".join(text.split(" ")[:_MOST_WORDS])
 
 
-TEXT_NORMS = by_name(
-    [
-        TextNorm(
-            name="blip", summary="lower case, little punctuation, at most 50 words, as in BLIP-2's training", apply=blip
-        ),
-        TextNorm(name="none", summary="as it is", apply=str),
-    ]
-)
+TEXT_NORMS: Mapping[str, Callable[[str], str]] = {"blip": blip, "none": str}
+"""Setting ``text_norm`` -> what turns a caption into the text that is scored."""
 
 
 class MatchedText(Settings):
     """How captions are read."""
 
-    max_text_tokens: int = Field(
+    max_text_tokens: int = quantity(
         32,
+        unit="tokens",
         ge=3,
         description="maximum length of a scored caption; longer ones are truncated; BLIP-2: 32",
         examples=[24],
-        json_schema_extra={"unit": "tokens"},
     )
-    text_norm: Annotated[str, OneOf(TEXT_NORMS)] = Field(
-        "blip", description=f"how a caption is written when it is scored. {listed(TEXT_NORMS)}", examples=["none"]
+    text_norm: Literal["blip", "none"] = Field(
+        "blip",
+        description="how a caption is written when it is scored. blip: lower case, little punctuation, at most 50 "
+        "words, as in BLIP-2's training; none: as it is",
+        examples=["none"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Judges whose score is the product of an image's vector and a caption's vector."""
+"""Judges whose score compares the vector of an image with the vector of a caption."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,13 @@ from torch.nn.functional import normalize
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.checkpoints import device_inputs, host_inputs, pretrained
+from workflow_scripts.models.checkpoints import UNREADABLE, device_inputs, host_inputs, pretrained
 from workflow_scripts.models.networks.split_linear import split_on_gpu
-from workflow_scripts.models.unreadable import UNREADABLE
+
+
+def dot(images: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
+    """(n, d) and (n, d) -> (n,) products of vectors."""
+    return (images * texts).sum(dim=1)
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,13 @@ class VectorScorer:
         load: see :class:`workflow_scripts.models.judge.Scorer`.
         images: what was loaded of n images -> (n, d) float32.
         texts: n captions -> (n, d) float32.
+        product: (vectors of n images, vectors of n captions) -> (n,) float32 scores.
     """
 
     load: Callable[[list[Any]], Any]
     images: Callable[[Any], torch.Tensor]
     texts: Callable[[Sequence[str]], torch.Tensor]
+    product: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = dot
 
     @torch.inference_mode()
     def prepare(self, loaded: Any) -> tuple[torch.Tensor, ...]:
@@ -41,8 +47,8 @@ class VectorScorer:
         return self.texts(texts)
 
     def scores(self, prepared: tuple[torch.Tensor, ...], read: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """(n,) float32 product of image i and caption i."""
-        return ((prepared[0] * read).sum(dim=1),)
+        """(n,) float32 score of image i and caption i."""
+        return (self.product(prepared[0], read),)
 
 
 def two_towers(folder: Path, device: str, **padding: Any) -> VectorScorer:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field, PositiveInt
 
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 
 if TYPE_CHECKING:  # methods import these from here
@@ -15,22 +15,18 @@ if TYPE_CHECKING:  # methods import these from here
     from torch import Tensor as Tensor
     from torch import nn as nn
 
-    from workflow_scripts.pretraining.batch import Batch as Batch
+    from workflow_scripts.pretraining.network import Batch as Batch
     from workflow_scripts.pretraining.network import Network as Network
 
 PairKind = Literal["self", "language", "visual", "caption", "labels", "none"]
 """What makes a positive pair: two views of an image, images with similar captions, similar images, or an image and
 its caption; labels: two views of an image whose label is known; none for networks that are not trained."""
-PAIR_INPUTS: Mapping[PairKind, str] = {
-    "language": "pairs",
-    "visual": "pairs",
-    "labels": "truth",
-}
+PAIR_INPUTS: Mapping[PairKind, str] = {"language": "pairs", "visual": "pairs", "labels": "truth"}
 """The input of a training that its pairs are read from. Other kinds pair each image with itself; for ``caption``, an
 image that lacks what the method learns from is left out."""
 
 Signal = Literal["tokens", "caption_ids", "vectors", "labels"]
-"""What a method can learn from besides images: fields of :class:`~workflow_scripts.pretraining.batch.Batch`."""
+"""What a method can learn from besides images: fields of :class:`~workflow_scripts.pretraining.network.Batch`."""
 SIGNAL_INPUTS: Mapping[Signal, str] = {
     "tokens": "tokens",
     "caption_ids": "captions",
@@ -55,11 +51,11 @@ class LabelSettings(Settings):
 class SeveralPartners(Settings):
     """Settings that a method shares with all methods that take several partners of an image into a batch."""
 
-    partners: PositiveInt = Field(
+    partners: PositiveInt = quantity(
         1,
+        unit="partners",
         description="partners per image in a batch, each a view of its own; the pair table needs at least as many (k)",
         examples=[3],
-        json_schema_extra={"unit": "partners"},
     )
 
 

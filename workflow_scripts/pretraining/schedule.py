@@ -39,15 +39,13 @@ def schedule(settings: Pretrain, sources: int) -> Schedule:
     """
     epoch = steps_per_epoch(sources, settings.batch_size)
     in_epochs = settings.epochs is not None
-    steps = epoch * settings.epochs if settings.epochs is not None else settings.steps or 0
-    warmup = settings.warmup_steps or 0
-    if settings.warmup_epochs is not None:
-        warmup = round(epoch * settings.warmup_epochs)
+    unit = epoch if in_epochs else 1
+    steps = unit * settings.length
+    warmup = settings.warmup_steps or round(epoch * (settings.warmup_epochs or 0))
     if epoch and warmup >= steps:
         value = f"the warm-up takes {warmup} steps, but the run has {steps}, {epoch} of them per epoch"
         raise PipelineError("warm-up too long", "settings of pretrain", value, "shorten the warm-up or train longer")
     head = settings.head
     if epoch and isinstance(head, StepSettings) and (late := head.without_effect(steps, settings.batch_size)):
         raise PipelineError("setting without effect", "settings of pretrain", late, "lower it or train longer")
-    unit = epoch if in_epochs else 1
     return Schedule(steps, epoch, warmup, {step * unit: step_name(step, in_epochs) for step in settings.checkpoints})

@@ -7,6 +7,7 @@ Defaults are those of language-guided SSL (El Banani et al., CVPR 2023, and its 
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from operator import not_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -24,11 +25,11 @@ from pydantic import (
 )
 
 from workflow_scripts.core.registry import OneOf, discover, listed
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.runtime.precision import Precision
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.models.backbones import BACKBONES, TRAINED_BY_NAME
 from workflow_scripts.models.networks.settings import ExternalNetwork
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, Blur, OddSide
-from workflow_scripts.pretraining.hardware import HardwareSettings
 from workflow_scripts.pretraining.method import PAIR_INPUTS, Method, PairKind, SeveralPartners, StepSettings, View
 
 METHODS = discover("workflow_scripts.pretraining.methods", Method)
@@ -37,12 +38,10 @@ HEADS = {name: method.objective.settings for name, method in METHODS.items() if 
 # Two ways to give a length; a run has one of them.
 EITHER = (("steps", "epochs"), ("warmup_steps", "warmup_epochs"))
 INSTEAD = {name: other for pair in EITHER for name, other in (pair, pair[::-1])}
+TRAINING = Precision(training=True)
 BY_CAPTION: tuple[PairKind, ...] = ("language", "caption")
 """Kinds of pairs that are right only as far as captions describe their images."""
 Tracker = Literal["tensorboard", "wandb"]
-
-
-LibraryBackbone = Annotated[str, Field(pattern=TRAINED_BY_NAME)]
 
 
 def step_name(step: int | str, epochs: bool = False) -> str:
@@ -55,18 +54,18 @@ def step_name(step: int | str, epochs: bool = False) -> str:
 class LogSpaced(Settings):
     """Log-spaced checkpoints: their steps grow by a constant factor, since networks change fastest at the start."""
 
-    log_spaced: int = Field(
+    log_spaced: int = quantity(
         8,
+        unit="checkpoints",
         ge=2,
         description="number of checkpoints from the first one to the last step, both included",
         examples=[5],
-        json_schema_extra={"unit": "checkpoints"},
     )
-    first: PositiveInt = Field(
+    first: PositiveInt = quantity(
         1_000,
+        unit="steps or epochs",
         description="step of the first one, or its epoch in a run with epochs; a shorter run keeps only the last",
         examples=[10],
-        json_schema_extra={"unit": "steps or epochs"},
     )
 
     def steps(self, end: int) -> list[int]:
@@ -78,6 +77,60 @@ class LogSpaced(Settings):
             step = self.first * (end / self.first) ** (at / (self.log_spaced - 1))
             found.add(round(float(f"{step:.1e}")))
         return sorted(step for step in found if self.first <= step < end)
+
+
+class StageIn(Settings):
+    """Where each node keeps copies of the shards or packs that it reads; never changes results."""
+
+    folder: str = Field(
+        pattern=r"^[/$]",
+        description="folder on a disk of the node (or in its memory, such as /dev/shm, which counts as memory of the "
+        "job); may contain environment variables of the job",
+        examples=["$TMPDIR", "/local/scratch"],
+    )
+    max_gb: PositiveFloat = quantity(
+        500,
+        unit="GB",
+        description="size of all copies in it; copies that no job uses are removed to make room for others. At least "
+        "5 % of the disk stays free",
+        examples=[2000],
+    )
+
+
+class HardwareSettings(Settings):
+    """How a run uses GPUs and memory."""
+
+    precision: Literal["no", "fp16", "bf16"] = Field(
+        "no", description="mixed precision; no: float32", examples=["bf16"]
+    )
+    processes: PositiveInt = quantity(
+        1, unit="GPUs", description="processes of a run, with one GPU each; batch_size must be a multiple", examples=[4]
+    )
+    nodes: PositiveInt = quantity(
+        1,
+        unit="nodes",
+        description="nodes that share the processes evenly; more than one only under SLURM",
+        examples=[2],
+    )
+    micro_batch_size: int | None = quantity(
+        None,
+        unit="pairs",
+        ge=2,
+        exclude_if=not_,
+        description="pairs that pass through the network at a time, over all processes; a divisor of batch_size. About "
+        "a third more time, the memory of this many pairs, and the gradients of the whole batch (docs/methods.md). "
+        "null: all pairs at once",
+        examples=[128],
+    )
+    cache_mb: int = quantity(
+        1_024, unit="MiB", ge=0, description="memory for decoded images, which are kept if all fit", examples=[8192]
+    )
+    stage_in: StageIn | None = Field(
+        None,
+        exclude_if=not_,
+        description="where each node that trains keeps copies of shards or packs (docs/cluster.md); null: no copies",
+        examples=[{"folder": "$TMPDIR"}],
+    )
 
 
 class PairSettings(Settings):
@@ -108,19 +161,17 @@ class PairSettings(Settings):
 class Probe(Settings):
     """Online probe: weighted nearest neighbours (Wu et al. 2018, section 3.4; Caron et al. 2021)."""
 
-    every: PositiveInt = Field(
-        5_000, description="interval between probes", examples=[1000], json_schema_extra={"unit": "steps"}
-    )
-    images: int = Field(
+    every: PositiveInt = quantity(5_000, unit="steps", description="interval between probes", examples=[1000])
+    images: int = quantity(
         5_000,
+        unit="images",
         ge=2,
         description="maximum number of training images of probe_dataset that vote; its validation images, at most "
         "10,000, are classified. Without probe_dataset: of the study's images that vote and are classified, together",
         examples=[1000],
-        json_schema_extra={"unit": "images"},
     )
-    neighbours: PositiveInt = Field(
-        20, description="number of nearest neighbours that vote", examples=[5], json_schema_extra={"unit": "neighbours"}
+    neighbours: PositiveInt = quantity(
+        20, unit="neighbours", description="number of nearest neighbours that vote", examples=[5]
     )
     temperature: PositiveFloat = Field(
         0.07, description="temperature of the votes, whose weights are exp(cosine / temperature)", examples=[0.1]
@@ -139,19 +190,19 @@ class _Run(PairSettings, HardwareSettings):
     network: ExternalNetwork | None = Field(
         None, exclude_if=not_, description="the network from elsewhere; null for networks that are trained here"
     )
-    backbone: Annotated[str, OneOf(BACKBONES)] | LibraryBackbone = Field(
+    backbone: Annotated[str, OneOf(BACKBONES)] | Annotated[str, Field(pattern=TRAINED_BY_NAME)] = Field(
         "resnet50",
         description=f"network. {listed(BACKBONES)}; or, with random weights, timm:<architecture> or "
         "torchvision:<architecture>",
         examples=["resnet18", "timm:vit_tiny_patch16_224"],
     )
-    image_size: int = Field(224, ge=16, description="side of a view", examples=[96], json_schema_extra={"unit": "px"})
-    blur_kernel: OddSide | None = Field(
+    image_size: int = quantity(224, unit="px", ge=16, description="side of a view", examples=[96])
+    blur_kernel: OddSide | None = quantity(
         None,
+        unit="px",
         exclude_if=not_,
         description="side of the Gaussian blur's kernel, odd; null: a tenth of image_size, as in SimCLR (23 at 224 px)",
         examples=[15],
-        json_schema_extra={"unit": "px"},
     )
     blur: Blur = Field(
         "sampled",
@@ -162,28 +213,28 @@ class _Run(PairSettings, HardwareSettings):
         examples=["old_kornia"],
     )
     seed: int = Field(0, ge=0, description="seed of initialisation, order and augmentation")
-    batch_size: int = Field(
-        512, ge=2, description="pairs per step, over all processes", examples=[256], json_schema_extra={"unit": "pairs"}
+    batch_size: int = quantity(
+        512, unit="pairs", ge=2, description="pairs per step, over all processes", examples=[256]
     )
-    epochs: PositiveInt | None = Field(
+    epochs: PositiveInt | None = quantity(
         None,
+        unit="epochs",
         description="length in epochs, instead of steps: passes over the images that have a partner (with steps: null)",
         examples=[100],
-        json_schema_extra={"unit": "epochs"},
     )
-    steps: Annotated[int, Field(ge=0)] | None = Field(
+    steps: Annotated[int, Field(ge=0)] | None = quantity(
         250_000,
+        unit="steps",
         description="optimizer steps; 0 only for methods that don't train (untrained); null: see epochs",
         examples=[100_000],
-        json_schema_extra={"unit": "steps"},
     )
-    checkpoints: tuple[PositiveInt, ...] = Field(
+    checkpoints: tuple[PositiveInt, ...] = quantity(
         LogSpaced().model_dump(),
+        unit="steps or epochs",
         validate_default=True,
         description="steps whose weights are kept in addition to last and best: a list, or log-spaced; in a run with "
         "epochs, these are epochs",
         examples=[[1000, 10_000, 100_000]],
-        json_schema_extra={"unit": "steps or epochs"},
     )
     lr: PositiveFloat = Field(
         1e-3,
@@ -199,17 +250,14 @@ class _Run(PairSettings, HardwareSettings):
         description="learning rate from which the warm-up rises, as it would be before the first step",
         examples=[1.0e-5],
     )
-    warmup_epochs: PositiveFloat | None = Field(
+    warmup_epochs: PositiveFloat | None = quantity(
         None,
+        unit="epochs",
         description="length of the linear warm-up in epochs, instead of warmup_steps (which is then null)",
         examples=[10],
-        json_schema_extra={"unit": "epochs"},
     )
-    warmup_steps: Annotated[int, Field(ge=0)] | None = Field(
-        5_000,
-        description="length of the linear warm-up; null: see warmup_epochs",
-        examples=[1000],
-        json_schema_extra={"unit": "steps"},
+    warmup_steps: Annotated[int, Field(ge=0)] | None = quantity(
+        5_000, unit="steps", description="length of the linear warm-up; null: see warmup_epochs", examples=[1000]
     )
     weight_decay: float = Field(
         0.01,
@@ -225,20 +273,17 @@ class _Run(PairSettings, HardwareSettings):
         examples=[0.01],
     )
     probe: Probe | None = Field(None, description="online probe during training; null: none")
-    patience: PositiveInt | None = Field(
+    patience: PositiveInt | None = quantity(
         None,
+        unit="probes",
         description="a run stops after this many probes that found no new best checkpoint; null: never",
         examples=[5],
-        json_schema_extra={"unit": "probes"},
     )
-    log_every: PositiveInt = Field(
-        50, description="steps per row of the training curve", examples=[100], json_schema_extra={"unit": "steps"}
+    log_every: PositiveInt = quantity(
+        50, unit="steps", description="steps per row of the training curve", examples=[100]
     )
-    checkpoint_every: PositiveInt = Field(
-        5_000,
-        description="interval between checkpoints for resuming",
-        examples=[1000],
-        json_schema_extra={"unit": "steps"},
+    checkpoint_every: PositiveInt = quantity(
+        5_000, unit="steps", description="interval between checkpoints for resuming", examples=[1000]
     )
     tracker: Tracker | None = Field(
         None,
@@ -341,11 +386,6 @@ class _Run(PairSettings, HardwareSettings):
         return getattr(self, self.method) if self.trains else None
 
     @property
-    def keeps_best(self) -> bool:
-        """Whether the weights with the best probe result are kept."""
-        return self.probe is not None
-
-    @property
     def length(self) -> int:
         """Length of the run: in epochs if it has ``epochs``, else in steps."""
         return self.epochs or self.steps or 0
@@ -353,7 +393,7 @@ class _Run(PairSettings, HardwareSettings):
     @property
     def kept(self) -> list[int | str]:
         """All checkpoints that the run keeps if it is not stopped early: steps or epochs, ``best``, ``last``."""
-        return [*self.checkpoints, *(["best"] if self.keeps_best else []), "last"]
+        return [*self.checkpoints, *(["best"] if self.probe is not None else []), "last"]
 
     def checkpoint_name(self, step: int | str) -> str:
         """Name of one of its checkpoints in files and tables: ``step-000200``, ``epoch-0010``, ``last``, ``best``."""
@@ -369,23 +409,15 @@ class _Run(PairSettings, HardwareSettings):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        for complaint in _contradictions(self):
-            raise ValueError(complaint)
+        for complaint in chain(_wrong_method(self), _wrong_sizes(self), _wrong_steps(self)):
+            raise ValueError(complaint)  # only the first, as checks may rely on those before them
         return self
-
-
-def _contradictions(run: _Run) -> Iterator[str]:
-    """What contradicts itself in the settings of a run; checks may rely on those before them."""
-    yield from _wrong_method(run)
-    yield from _wrong_sizes(run)
-    yield from _wrong_steps(run)
 
 
 def _wrong_method(run: _Run) -> Iterator[str]:
     method = METHODS[run.method]
     if run.pairs not in method.pairs:
-        fitting = " or ".join(method.pairs)
-        yield f"method {run.method} goes with pairs of kind {fitting}, not with {run.pairs}"
+        yield f"method {run.method} goes with pairs of kind {' or '.join(method.pairs)}, not with {run.pairs}"
     if run.augmentation not in method.augmentations:
         fitting = " or ".join(method.augmentations)
         yield f"method {run.method} goes with augmentation {fitting}, not with {run.augmentation}"
@@ -398,8 +430,7 @@ def _wrong_method(run: _Run) -> Iterator[str]:
         fitting = " or ".join(name for name, other in METHODS.items() if other.weights)
         yield f"pair_weight {run.pair_weight} goes with method {fitting}, not with {run.method}"
     if run.weighted and run.pairs not in BY_CAPTION:
-        fitting = " or ".join(BY_CAPTION)
-        yield f"pair_weight {run.pair_weight} goes with pairs of kind {fitting}, not with {run.pairs}"
+        yield f"pair_weight {run.pair_weight} goes with pairs of kind {' or '.join(BY_CAPTION)}, not with {run.pairs}"
 
 
 def _wrong_sizes(run: _Run) -> Iterator[str]:

@@ -59,31 +59,21 @@ def demo_world(job: Job[DemoWorld]) -> None:
 
 def _write_feed(job: Job[DemoWorld]) -> None:
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.demo.world.feed import (
-        PLACEHOLDER,
-        annotation_files,
-        faulty_posts,
-        good_posts,
-        placeholder,
-        repeats,
-        routes,
-        truth_table,
-        write_zip,
-    )
+    from workflow_scripts.demo.world import feed
 
     settings = job.settings
     counts = Counter({str(fault): count for fault, count in settings.faults.items()})
-    good = list(good_posts(settings.seed, settings.images, counts.pop("oversized", 0), settings.size, settings))
-    faulty = list(faulty_posts(settings.seed, settings.images, counts, settings.size, settings))
+    good = list(feed.good_posts(settings.seed, settings.images, counts.pop("oversized", 0), settings.size, settings))
+    faulty = list(feed.faulty_posts(settings.seed, settings.images, counts, settings.size, settings))
     posts = good + [post for _, post in faulty]
-    repeated = list(repeats(good, counts["repeated_id"]))
-    write_zip(job.file(".annotations.zip"), annotation_files(posts + repeated), compress=True)
+    repeated = list(feed.repeats(good, counts["repeated_id"]))
+    feed.write_zip(job.file(".annotations.zip"), feed.annotation_files(posts + repeated), compress=True)
     members = {post.path: post.picture for post in sorted(posts, key=lambda post: post.path) if post.picture}
     lost = [post for fault, post in faulty if fault == "placeholder"]
     pages = [post for fault, post in faulty if fault == "html_answer"]
-    members |= {PLACEHOLDER: placeholder(), "routes.json": routes(lost, pages)}
-    write_zip(job.file(".images.zip"), members)
-    write_table(job.file(".truth.parquet"), truth_table(good))
+    members |= {feed.PLACEHOLDER: feed.placeholder(), "routes.json": feed.routes(lost, pages)}
+    feed.write_zip(job.file(".images.zip"), members)
+    write_table(job.file(".truth.parquet"), feed.truth_table(good))
     job.rows(len(posts) + len(repeated), len(good), dict(counts))
 
 

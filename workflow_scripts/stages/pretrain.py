@@ -9,14 +9,14 @@ run needs none.
 """
 
 import shutil
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.precision import switches
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.embeddings.facts import WIDTH
-from workflow_scripts.pretraining.hardware import TRAINING
-from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.pretraining.settings import METHODS, TRAINING, Pretrain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,13 +51,15 @@ def pretrain(job: Job[Pretrain]) -> None:
         with Interrupt() as interrupt:
             from workflow_scripts.pretraining.training.launch import launch
             from workflow_scripts.pretraining.training.plan import calibrated
+            from workflow_scripts.pretraining.training.stage_in import stage_in_facts
 
             plan = _plan(job)
             counts = _counts(job, plan)  # by the numbers of images in the index
             plan, calibration = calibrated(plan)
             length, counts = plan.schedule, counts | calibration
             starts = launch(plan, interrupt)
-            job.note(starts=starts, precision=switches(TRAINING, job.device), **_staged_in(job))
+            copies = {"stage_in": facts} if (facts := stage_in_facts(job.work)) else {}
+            job.note(starts=starts, precision=switches(TRAINING, job.device), **copies)
         outcome = read_json(job.work / OUTCOME, "run the stage again")
         about = about_backbone(job.settings)
     metadata = run_metadata(job.settings, about, length, outcome, counts)
@@ -68,18 +70,11 @@ def pretrain(job: Job[Pretrain]) -> None:
     write_table(job.file("/curve.parquet"), curve_table(outcome["curve"]))
 
 
-def _staged_in(job: Job[Pretrain]) -> dict[str, Any]:
-    from workflow_scripts.pretraining.training.stage_in import stage_in_facts
-
-    facts = stage_in_facts(job.work)
-    return {"stage_in": facts} if facts else {}
-
-
 def _untrained(job: Job[Pretrain]) -> dict[str, Any]:
     """Write the weights of a network that is not trained here; what ``run.json`` says about it."""
     from workflow_scripts.models.external import load_external
+    from workflow_scripts.pretraining.network import seeded_backbone
     from workflow_scripts.pretraining.training.checkpoint import write_tensors
-    from workflow_scripts.pretraining.training.initial import seeded_backbone
     from workflow_scripts.pretraining.training.plan import weights_name
     from workflow_scripts.pretraining.training.run_metadata import about_backbone
 
@@ -100,7 +95,8 @@ def _plan(job: Job[Pretrain]) -> "Plan":
     from workflow_scripts.core.inputs import settle
     from workflow_scripts.core.shards import dataset_images, index_images
     from workflow_scripts.pretraining.data.faithfulness import SCORES
-    from workflow_scripts.pretraining.monitor.probing import dataset_probe, subreddit_probe
+    from workflow_scripts.pretraining.data.pairing import numbered
+    from workflow_scripts.pretraining.monitor.probing import dataset_rows, split_rows
     from workflow_scripts.pretraining.monitor.tracking import missing_tracker
     from workflow_scripts.pretraining.training.plan import Plan, decoded_bytes
 
@@ -112,12 +108,12 @@ def _plan(job: Job[Pretrain]) -> "Plan":
     faithfulness = None
     if settings.pair_weight != "none":
         faithfulness = SCORES[settings.pair_weight](job.inputs("faithfulness"), table["key"])
-    images = index_images(index)
-    if job.inputs("probe"):
+    images, probe = index_images(index), None
+    if settings.probe is not None and job.inputs("probe"):
         dataset = job.input("probe")
-        probe = dataset_probe(settings, dataset_images(dataset), dataset.path(".parquet"))
-    else:
-        probe = subreddit_probe(settings, images, table["subreddit"])
+        probe = dataset_rows(dataset_images(dataset), dataset.path(".parquet"), settings.probe.images)
+    elif settings.probe is not None:
+        probe = split_rows(images, numbered(table["subreddit"]), settings.probe.images)
     settle()  # tables are in memory and images are verified when read: an edited input must not end days of training
     keep = decoded_bytes(table) <= settings.cache_mb * 2**20
     study, run = job.staging.artifact.parents[1].name, job.staging.artifact.name
@@ -140,18 +136,15 @@ def _learned(job: Job[Pretrain], keys: "pa.ChunkedArray") -> "Learned":
         paired = job.input("pairs").path(".parquet") if "pairs" in settings.inputs else None
         pairing = read_pairing(settings, keys, paired)
         dropped = {"no_pair": len(keys) - len(pairing)}
+    before = len(pairing)
     if "captions" in settings.inputs:
-        before = len(pairing)
         pairing, captions = read_captions(pairing, keys, job.input("captions").path(".parquet"))
-        dropped["no_caption"] = before - len(pairing)
     if "tokens" in settings.inputs:
-        before = len(pairing)
         pairing, tokens = _tokens(job, pairing, keys)
-        dropped["no_caption"] = dropped.get("no_caption", 0) + before - len(pairing)
     if "vectors" in settings.inputs:
-        before = len(pairing)
         pairing, vectors = embedded_pairs(pairing, keys, job.input("vectors"), job.work / "vectors.npy")
-        dropped["no_caption"] = dropped.get("no_caption", 0) + before - len(pairing)
+    if METHODS[settings.method].captions:
+        dropped["no_caption"] = before - len(pairing)
     if job.inputs("common"):
         pairing, kept = read_common(pairing, keys, job.input("common").path(".parquet"))
         dropped["not_common"] = len(kept) - len(pairing)
@@ -184,6 +177,10 @@ def _counts(job: Job[Pretrain], plan: "Plan") -> dict[str, float]:
     if plan.faithfulness is not None:
         counts |= unscored(plan.faithfulness, plan.pairing)
     return counts | ({"partners_elsewhere": plan.pairing.elsewhere} if job.inputs("common") else {})
+
+
+def _training(units: Any, unit: Mapping[str, str]) -> Any:
+    return units.trainings[unit["run"]]
 
 
 STAGE = Stage(
@@ -266,22 +263,18 @@ FACTS = Facts(
     ),
     names=lambda units: units.runs,
     inputs={
-        "images": lambda units, unit: units.trainings[unit["run"]].images,
-        "pairs": lambda units, unit: units.trainings[unit["run"]].pair_table,
-        "captions": lambda units, unit: units.trainings[unit["run"]].captions("captions", "select_captions"),
-        "tokens": lambda units, unit: units.trainings[unit["run"]].captions("tokens", "tokens"),
-        "vectors": lambda units, unit: units.trainings[unit["run"]].vectors,
-        "faithfulness": lambda units, unit: units.trainings[unit["run"]].faithfulness,
-        "truth": lambda units, unit: (
-            ["demo_world/world"] if "truth" in units.trainings[unit["run"]].settings.inputs else []
-        ),
-        "common": lambda units, unit: (
-            units.all("common_images") if units.trainings[unit["run"]].settings.trains else []
-        ),
-        "probe": lambda units, unit: units.trainings[unit["run"]].probe,
+        "images": lambda units, unit: _training(units, unit).images,
+        "pairs": lambda units, unit: _training(units, unit).pair_table,
+        "captions": lambda units, unit: _training(units, unit).captions("captions", "select_captions"),
+        "tokens": lambda units, unit: _training(units, unit).captions("tokens", "tokens"),
+        "vectors": lambda units, unit: _training(units, unit).vectors,
+        "faithfulness": lambda units, unit: _training(units, unit).faithfulness,
+        "truth": lambda units, unit: ["demo_world/world"] if "truth" in _training(units, unit).settings.inputs else [],
+        "common": lambda units, unit: units.all("common_images") if _training(units, unit).settings.trains else [],
+        "probe": lambda units, unit: _training(units, unit).probe,
     },
-    settings=lambda units, unit: units.trainings[unit["run"]].settings.model_dump(mode="json"),
-    sources={"network": lambda units, unit: f"network-{units.trainings[unit['run']].run.network}"},
+    settings=lambda units, unit: _training(units, unit).settings.model_dump(mode="json"),
+    sources={"network": lambda units, unit: f"network-{_training(units, unit).run.network}"},
 )
 
 if __name__ == "__main__":

@@ -3,15 +3,14 @@
 Inputs: ``captions`` (caption_table; kinds that are trained), ``model`` (source; the others).
 """
 
-from typing import Annotated, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources
-from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings, quantity, refuse_changed
-from workflow_scripts.models.text.kinds import TOKENIZERS
+from workflow_scripts.models.text.caption_tokenizer import MODEL, SPECIAL, load_clip, train_tokenizer
 
 CLIPS = 49_408  # ids of CLIP's own tokenizer
 
@@ -19,8 +18,11 @@ CLIPS = 49_408  # ids of CLIP's own tokenizer
 class Tokenizer(Settings):
     """How captions become tokens."""
 
-    kind: Annotated[str, OneOf(TOKENIZERS)] = Field(
-        "trained", description=f"what the tokenizer is. {listed(TOKENIZERS)}", examples=["clip"]
+    kind: Literal["clip", "trained"] = Field(
+        "trained",
+        description="what the tokenizer is. clip: CLIP's own byte-level BPE, from the vocab.json and merges.txt of a "
+        "CLIP model; trained: a byte-level BPE trained on the original captions of the study's images",
+        examples=["clip"],
     )
     vocabulary: int | None = quantity(
         None,
@@ -32,7 +34,7 @@ class Tokenizer(Settings):
 
     @model_validator(mode="after")
     def _vocabulary_is_used(self) -> Self:
-        if TOKENIZERS[self.kind].train is None:
+        if self.kind == "clip":
             refuse_changed(self, ("vocabulary",), f"on a tokenizer of kind {self.kind}")
         return self
 
@@ -41,16 +43,12 @@ def tokenizer(job: Job[Tokenizer]) -> None:
     """Load the tokenizer, or train it on the original captions."""
     import pyarrow.parquet as pq
 
-    from workflow_scripts.models.text.caption_tokenizer import MODEL, SPECIAL
-
-    kind = TOKENIZERS[job.settings.kind]
-    if kind.load is not None:
-        model = kind.load(job.source("model"))
+    if job.settings.kind == "clip":
+        model = load_clip(job.source("model"))
     else:
-        assert kind.train is not None
         with pq.ParquetFile(job.input("captions").path(".parquet")) as table:
             batches = (batch["original"].drop_null().to_pylist() for batch in table.iter_batches(columns=["original"]))
-            model = kind.train(batches, job.settings.vocabulary or CLIPS)
+            model = train_tokenizer(batches, job.settings.vocabulary or CLIPS)
             job.rows(table.metadata.num_rows, table.metadata.num_rows)
     model.write(job.file(MODEL), job.file(SPECIAL))
 
@@ -73,11 +71,7 @@ FACTS = Facts(
     section="tokenizer",
     sources={"model": "tokenizer"},
     names=lambda units: ["tokenizer"] if units.names("tokens") else [],
-    inputs={
-        "captions": lambda units, _: (
-            ["caption_table/captions"] if TOKENIZERS[units.study.tokenizer.kind].train is not None else []
-        )
-    },
+    inputs={"captions": lambda units, _: ["caption_table/captions"] if units.study.tokenizer.kind == "trained" else []},
 )
 
 if __name__ == "__main__":

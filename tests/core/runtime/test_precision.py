@@ -25,7 +25,7 @@ from workflow_scripts.core.runtime.precision import (
     switches,
 )
 from workflow_scripts.core.runtime.stage import Job, Stage
-from workflow_scripts.pretraining.hardware import TRAINING
+from workflow_scripts.pretraining.settings import TRAINING
 
 __all__ = ["digest_of_a_test_stage"]  # a fixture
 ROOT = Path(__file__).parents[3]

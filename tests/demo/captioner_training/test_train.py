@@ -21,11 +21,11 @@ from workflow_scripts.demo.captioner_training.train import (
     PropertyHeads,
     caption_loss,
     contrast_loss,
-    match_logits,
     match_loss,
     to_input,
     train,
 )
+from workflow_scripts.models.matcher import match_logits
 
 FOLDER = Path(workflow_scripts.demo.__file__).parent / "captioner"
 TINY = Plan(pictures=24, size=24, patch=6, layers=1, steps=20, batch=8, stops=(("early", 10), ("last", 20)))

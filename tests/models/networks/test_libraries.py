@@ -14,8 +14,9 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.backbones import (
     LIBRARIES,
     TRAINED_BY_NAME,
+    Explained,
     build_backbone,
-    explained,
+    explained_layers,
     grad_cam_layer,
     map_of,
 )
@@ -34,6 +35,11 @@ CLIP = {
     "hidden_act": "quick_gelu",
     "layer_norm_eps": 1e-5,
 }
+
+
+def explained(network: nn.Module, metadata: dict[str, str], layer: str) -> Explained:
+    (part,) = explained_layers(network, metadata, [layer]).values()
+    return part
 
 
 def tiny_vit() -> nn.Module:

@@ -32,7 +32,7 @@ def test_images_without_a_caption_are_left_out_and_the_rest_is_copied(
     rows = ROWS[:5].copy()
     rows[3] = 0  # the vector of an empty caption
     made = embedded(results, "arm.x", ["a", "b", "c", "d", "e"], rows)
-    pairing, vectors = embedded_pairs(with_itself(5), KEYS, made, tmp_path / "copy.npy")
+    pairing, vectors = embedded_pairs(with_itself(np.arange(5)), KEYS, made, tmp_path / "copy.npy")
     assert pairing.sources.tolist() == pairing.targets.tolist() == [0, 1, 2, 4]
     made.path(".npy").write_bytes(b"edited later")
     np.testing.assert_array_equal(vectors[np.arange(4)], rows[[0, 1, 2, 4]])

@@ -50,7 +50,7 @@ def test_a_pair_is_as_faithful_as_the_worse_of_its_captions() -> None:
 
 
 def test_images_without_a_score_are_counted_and_an_arm_without_any_is_an_error() -> None:
-    scores, pairing = np.array([np.nan, 0.1, np.nan], np.float32), with_itself(3)
+    scores, pairing = np.array([np.nan, 0.1, np.nan], np.float32), with_itself(np.arange(3))
     assert faithfulness.unscored(scores, pairing) == {"without_score": 2}
     only, _ = among(pairing, np.array([1]))
     assert faithfulness.unscored(scores, only) == {"without_score": 0}

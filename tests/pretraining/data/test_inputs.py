@@ -29,4 +29,4 @@ def test_tokens_of_a_pair_table_are_those_of_its_sources(tmp_path: Path) -> None
     pairing, rows = read_tokens(pairs, KEYS, table, ids, TokenSizes(20, 2, 19, 8))
     assert pairing.sources.tolist() == [0, 4]
     assert pairing.starts.tolist() == [0, 2, 3] and pairing.targets.tolist() == [1, 4, 3]
-    assert rows(np.array([0, 1])).tolist() == [[3, 4, 19], [0, 1, 2]]
+    assert rows[np.array([0, 1])].tolist() == [[3, 4, 19], [0, 1, 2]]

@@ -15,10 +15,10 @@ from torch.utils._pytree import tree_leaves
 from tests.pretraining.shapes import SMALL, images
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, Augmentation
-from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Order, load
 from workflow_scripts.pretraining.data.pairing import Pairing, with_itself
 from workflow_scripts.pretraining.method import TWO_VIEWS, View
+from workflow_scripts.pretraining.network import Batch
 from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.pretraining.training.trainer import fitting
 
@@ -103,7 +103,7 @@ def cropped(made: Batches, row: int) -> torch.Tensor:
 
 def test_views_of_self_pairs_differ(tmp_path) -> None:
     made = batches(tmp_path)
-    own = replace(made, pairing=with_itself(10), order=Order(10, 4, 0), views=two_views("crop"))
+    own = replace(made, pairing=with_itself(np.arange(10)), order=Order(10, 4, 0), views=two_views("crop"))
     first, second = own[1].pixels
     assert not torch.equal(first, second)
 
@@ -111,7 +111,7 @@ def test_views_of_self_pairs_differ(tmp_path) -> None:
 @pytest.mark.parametrize("keep", [True, False])
 def test_each_image_of_a_step_is_decoded_once(tmp_path, monkeypatch, keep: bool) -> None:
     """Also where both views of a pair, or several pairs, show it."""
-    made = replace(batches(tmp_path, keep), pairing=with_itself(10), order=Order(10, 10, 0))
+    made = replace(batches(tmp_path, keep), pairing=with_itself(np.arange(10)), order=Order(10, 10, 0))
     calls = []
     decoded = made.images.decoded
     monkeypatch.setattr(made.images, "decoded", lambda row, *rest: calls.append(row) or decoded(row, *rest))

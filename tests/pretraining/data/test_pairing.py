@@ -80,7 +80,7 @@ def test_images_without_a_partner_are_paired_with_themselves() -> None:
     assert partners(whole) == {0: [0], 1: [2, 4], 2: [2], 3: [0], 4: [4]}
     assert (len(whole), whole.self_pairs, whole.elsewhere) == (5, 3, 0)
     nothing = completed(from_table(KEYS, table([]).cast(TABLE), WHERE), 5)
-    assert partners(nothing) == partners(with_itself(5)) and nothing.self_pairs == 5
+    assert partners(nothing) == partners(with_itself(np.arange(5))) and nothing.self_pairs == 5
 
 
 def test_pairs_among_common_images_keep_their_partners() -> None:

@@ -10,11 +10,10 @@ from torch import nn
 
 from tests.pretraining.losses.references import assignment, nearest_neighbour, sides, swapped, unit
 from tests.pretraining.methods.test_losses import clip_reference, nt_xent_reference
-from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.losses.contrastive import LARGEST
 from workflow_scripts.pretraining.losses.queue import Queue
 from workflow_scripts.pretraining.methods import clip, declip_nn, lgslip, nnclr, slip, swav
-from workflow_scripts.pretraining.network import Network
+from workflow_scripts.pretraining.network import Batch, Network
 
 WIDTH, SCALE = 4, 1.5
 

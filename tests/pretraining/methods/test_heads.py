@@ -9,11 +9,9 @@ from tests.pretraining.methods.test_losses import nt_xent_reference
 from tests.pretraining.shapes import HEADS
 from tests.pretraining.test_methods import run_of
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.method import Sizes
 from workflow_scripts.pretraining.methods.simclr import SimclrHead, embed, loss
-from workflow_scripts.pretraining.network import Network
-from workflow_scripts.pretraining.training.initial import build_network
+from workflow_scripts.pretraining.network import Batch, Network, build_network
 
 
 def standardised(rows: np.ndarray) -> np.ndarray:

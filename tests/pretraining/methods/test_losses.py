@@ -4,12 +4,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.losses.contrastive import LARGEST, clip_loss, nt_xent
 from workflow_scripts.pretraining.method import Sizes
 from workflow_scripts.pretraining.methods import supervised
 from workflow_scripts.pretraining.methods.simsiam import negative_cosine, symmetric_loss
-from workflow_scripts.pretraining.network import Network
+from workflow_scripts.pretraining.network import Batch, Network
 
 SIZES = [(2, 3), (3, 1), (5, 8), (16, 4), (33, 17)]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.pretraining.shapes import plan
+from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.runtime.progress import read_progress, reporting_to
 from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES, LiveCurve, read_curve
 from workflow_scripts.pretraining.schedule import Schedule
@@ -28,7 +29,7 @@ def test_speed_and_waiting_are_those_since_the_row_before(tmp_path: Path, monkey
             yield number
 
     assert curve.measure(0) == {"images_per_s": None, "data_wait": None}
-    for number in curve.timed(batches()):
+    for number in fed(batches(), lambda _: 32):
         now[0] += 3.0  # seconds of training
         if number % 2:
             measured = curve.measure(number + 1)
@@ -79,7 +80,7 @@ def test_damaged_lines_are_left_out_and_a_training_resumes(tmp_path: Path) -> No
 def test_figures_that_can_not_be_written_do_not_end_a_training(tmp_path: Path) -> None:
     assert read_curve(tmp_path) == []  # a folder: reading and writing fail
     for step in (0, 4):
-        LiveCurve(tmp_path, 9, 1, step).write(ROW, {"images_per_s": None, "data_wait": None})
+        LiveCurve(tmp_path, NINE, 1, step).write(ROW, {"images_per_s": None, "data_wait": None})
 
 
 def test_a_training_writes_its_curve_and_its_progress(tmp_path: Path) -> None:

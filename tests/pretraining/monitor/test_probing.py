@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given
@@ -23,8 +25,10 @@ from workflow_scripts.pretraining.monitor.probing import (
     is_gain,
     split_rows,
 )
+from workflow_scripts.pretraining.settings import Probe
 from workflow_scripts.stats.feature_statistics import rankme
 
+PROBE = Probe(neighbours=3)
 PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=200)
 
 
@@ -41,22 +45,25 @@ def test_splits_are_disjoint_bounded_and_always_the_same(tmp_path: Path) -> None
 def test_a_labelled_dataset_keeps_its_splits_and_classifies_val_up_to_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    split = np.array(["train"] * 12 + ["val"] * 8 + ["test"] * 10)
-    rows = dataset_rows(images(tmp_path, 30), np.zeros(30, int), split, 5, tmp_path)
+    shown, path = images(tmp_path, 30), tmp_path / "dataset.parquet"
+    pq.write_table(pa.table({"label": range(30), "split": ["train"] * 12 + ["val"] * 8 + ["test"] * 10}), path)
+    rows = dataset_rows(shown, path, 5)
+    assert rows.labels.tolist() == list(range(30))
     assert set(rows.bank) <= set(range(12)) and len(rows.bank) == 5
     assert rows.queries.tolist() == list(range(12, 20))
     monkeypatch.setattr(probing, "QUERIES", 3)
-    few = dataset_rows(images(tmp_path, 30), np.zeros(30, int), split, 5, tmp_path)
+    few = dataset_rows(shown, path, 5)
     assert set(few.queries) < set(rows.queries) and len(few.queries) == 3 and few.bank.tolist() == rows.bank.tolist()
     with pytest.raises(PipelineError, match="12 train and 0 val rows"):
-        dataset_rows(images(tmp_path, 30), np.zeros(30, int), np.where(split == "val", "test", split), 15, tmp_path)
+        pq.write_table(pa.table({"label": range(30), "split": ["train"] * 12 + ["test"] * 18}), path)
+        dataset_rows(shown, path, 15)
 
 
 def test_the_online_probe_does_not_change_the_network(tmp_path: Path) -> None:
     rows = split_rows(images(tmp_path, 24), np.arange(24) % 4, 24)
     network = build_backbone("resnet_small")[0].train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    hits = OnlineProbe(rows, 24, 3, 0.07)(network, torch.device("cpu"))
+    hits = OnlineProbe(rows, 24, PROBE)(network, torch.device("cpu"))
     assert hits.shape == (4,) and hits.dtype == torch.bool
     assert network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
@@ -65,7 +72,7 @@ def test_the_online_probe_does_not_change_the_network(tmp_path: Path) -> None:
 def test_ranks_are_those_of_the_bank_and_other_statistics_of_the_queries(tmp_path: Path) -> None:
     rows = split_rows(images(tmp_path, 24), np.arange(24) % 4, 24)
     network, cpu = build_backbone("resnet_small")[0].eval(), torch.device("cpu")
-    probe = OnlineProbe(rows, 24, 3, 0.07)
+    probe = OnlineProbe(rows, 24, PROBE)
     probe(network, cpu)
     bank, queries = (probe._features(network, side, cpu) for side in probe._sides)
     assert probe.statistics == feature_statistics(queries, rows.labels[rows.queries], bank)
@@ -76,7 +83,7 @@ def test_threads_prepare_the_same_images_and_a_gpu_finds_their_neighbours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = split_rows(images(tmp_path, 24), np.arange(24) % 4, 24)
-    alone, threads = (OnlineProbe(rows, 16, 3, 0.07, workers) for workers in (1, 4))
+    alone, threads = (OnlineProbe(rows, 16, PROBE, workers) for workers in (1, 4))
     assert all(torch.equal(one, two) for one, two in zip(alone._sides, threads._sides, strict=True))
     for side, places in zip(alone._sides, (rows.bank, rows.queries), strict=True):
         expected = [fit(channels_first(rows.images.pixels(row)), 16) for row in places]

@@ -64,21 +64,19 @@ def data() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 def loss_of(name: str, one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
     if name == "simsiam":
         return symmetric_loss((one, two), (two, one))
-    every, offset = all_rows(one)
-    both = (every, all_rows(two)[0])
+    offset = all_rows(one)[1]
+    own = slice(offset, offset + len(one))
     if name == "soft_target":
-        captions = CAPTIONS[offset : offset + len(one)]
-        return soft_target_loss(one, two, captions, 0.3, 0.2, (both, all_rows(captions)[0]), offset)
+        return soft_target_loss(one, two, CAPTIONS[own], 0.3, 0.2)
     if name == "multi_positive":
-        classes = CLASSES[offset : offset + len(one)]
-        return multi_positive_loss((one, two), classes, 0.3, (both, all_rows(classes)[0]), offset)
+        return multi_positive_loss((one, two), CLASSES[own], 0.3)
     if name == "weighted":
         weigh = PairWeights()
-        weigh(SCORES[offset : offset + len(one)] + 1)
-        return nt_xent(one, two, 0.3, both, offset, weigh(SCORES[offset : offset + len(one)])) + weigh.mean
+        weigh(SCORES[own] + 1)
+        return nt_xent(one, two, 0.3, weigh(SCORES[own])) + weigh.mean
     if name == "clip":
-        return clip_loss(one, two, torch.tensor(1.0), both, offset)
-    return nt_xent(one, two, 0.3, both, offset)
+        return clip_loss(one, two, torch.tensor(1.0))
+    return nt_xent(one, two, 0.3)
 
 
 def outcome(rank: int, processes: int) -> dict[str, torch.Tensor]:

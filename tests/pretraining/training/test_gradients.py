@@ -13,12 +13,10 @@ from tests.pretraining.operations import Operations
 from tests.pretraining.shapes import HEADS
 from tests.pretraining.test_methods import SIZES, TRAINED, run_of
 from tests.pretraining.together import together
-from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.method import SIGNAL_INPUTS
-from workflow_scripts.pretraining.network import Network
+from workflow_scripts.pretraining.network import Batch, Network, build_network
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.pretraining.training.gradients import RunningStatistics, backward
-from workflow_scripts.pretraining.training.initial import build_network
 from workflow_scripts.stages.pretrain import STAGE
 
 WITHOUT_BUFFERS = DistributedDataParallelKwargs(broadcast_buffers=False)

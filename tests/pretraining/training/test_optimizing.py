@@ -1,4 +1,6 @@
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -6,31 +8,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.pretraining.method import Sizes
+from workflow_scripts.pretraining.network import build_network
+from workflow_scripts.pretraining.schedule import Schedule
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.pretraining.training.initial import build_network
 from workflow_scripts.pretraining.training.trainer import learning_rate, parameter_groups
+
+
+def rate(step: int, *, peak: float, final: float, warmup: int, steps: int, initial: float = 0.0) -> float:
+    settings: Any = SimpleNamespace(initial_lr=initial, peak_lr=peak, final_lr=final)
+    return learning_rate(step, settings, Schedule(steps, 1, warmup, {}))
 
 
 def test_the_rate_is_torchs_warm_up_and_cosine() -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 90, 1e-3)
     for step in range(10, 101):
-        ours = learning_rate(step, peak=0.3, final=1e-3, warmup=10, steps=100)
+        ours = rate(step, peak=0.3, final=1e-3, warmup=10, steps=100)
         assert ours == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-6)
         optimizer.step()
         schedule.step()
-    assert [learning_rate(s, peak=0.3, final=0, warmup=10, steps=100) for s in (1, 5)] == pytest.approx([0.03, 0.15])
+    assert [rate(s, peak=0.3, final=0, warmup=10, steps=100) for s in (1, 5)] == pytest.approx([0.03, 0.15])
 
 
 def test_the_warm_up_rises_from_its_initial_rate() -> None:
-    rates = [learning_rate(s, initial=0.1, peak=0.3, final=0, warmup=10, steps=100) for s in (1, 5, 10, 100)]
+    rates = [rate(s, initial=0.1, peak=0.3, final=0, warmup=10, steps=100) for s in (1, 5, 10, 100)]
     assert rates == pytest.approx([0.12, 0.2, 0.3, 0])
 
 
 @given(st.integers(1, 500), st.integers(0, 400), st.floats(1e-6, 10))
 def test_the_rate_rises_then_falls(rest: int, warmup: int, peak: float) -> None:
     steps = warmup + rest
-    rates = [learning_rate(s, peak=peak, final=peak / 9, warmup=warmup, steps=steps) for s in range(1, steps + 1)]
+    rates = [rate(s, peak=peak, final=peak / 9, warmup=warmup, steps=steps) for s in range(1, steps + 1)]
     assert rates[:warmup] == sorted(rates[:warmup])
     assert rates[warmup:] == sorted(rates[warmup:], reverse=True)
     assert max(rates) <= peak * (1 + 1e-9)

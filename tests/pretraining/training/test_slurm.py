@@ -75,8 +75,8 @@ def settings(**changed: object) -> Pretrain:
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({"WORLD_SIZE": "2"}, "started by a launcher in pretrain: WORLD_SIZE is 2"),
-        ({"SLURM_STEP_NUM_TASKS": "2"}, "started several times by SLURM in pretrain: SLURM_STEP_NUM_TASKS is 2"),
+        ({"WORLD_SIZE": "2"}, "started several times in pretrain: WORLD_SIZE is 2"),
+        ({"SLURM_STEP_NUM_TASKS": "2"}, "started several times in pretrain: SLURM_STEP_NUM_TASKS is 2"),
         ({"SLURM_PROCID": "1"}, "SLURM_PROCID is 1; start the stage once"),
         (
             {"SLURM_JOB_ID": "7", "SLURM_JOB_NUM_NODES": "2"},
@@ -96,7 +96,7 @@ def test_a_stage_started_otherwise_than_once_on_its_nodes_is_refused(
 
 def test_nodes_are_counted_by_the_job_not_by_the_step(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     two = settings(processes=2, nodes=2)
-    with pytest.raises(PipelineError, match="several nodes without SLURM in pretrain: nodes is 2"):
+    with pytest.raises(PipelineError, match="SLURM allocated none, but the settings say 2"):
         slurm.check_start(two)
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("SLURM_NNODES", "1")
@@ -225,7 +225,7 @@ def test_a_plan_survives_a_round_trip_through_its_file(captions: list[str] | Non
     assert (back.tokens is None) == (captions is None)
     if back.tokens is not None and given.tokens is not None:
         assert back.tokens.sizes == given.tokens.sizes
-        assert back.tokens(np.array([1, 0])).tolist() == given.tokens(np.array([1, 0])).tolist()
+        assert back.tokens[np.array([1, 0])].tolist() == given.tokens[np.array([1, 0])].tolist()
     assert (back.work, back.device, back.threads, back.workers) == (given.work, "cpu", 1, 1)
     assert [back.images.bytes(row) for row in range(24)] == [given.images.bytes(row) for row in range(24)]
     assert back.pairing.targets.tolist() == list(range(24))

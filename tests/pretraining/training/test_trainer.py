@@ -18,8 +18,8 @@ from tests.pretraining.shapes import HEADS, of_method, plan
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.backbones import build_backbone
 from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES
+from workflow_scripts.pretraining.network import seeded_backbone
 from workflow_scripts.pretraining.training import checkpoint, initial, trainer
-from workflow_scripts.pretraining.training.initial import seeded_backbone
 from workflow_scripts.pretraining.training.interrupt import Interrupt
 from workflow_scripts.pretraining.training.plan import OUTCOME, Plan
 

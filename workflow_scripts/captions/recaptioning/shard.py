@@ -164,6 +164,6 @@ def scores_by_length(
     for start in range(0, len(texts), count):
         part = order[start : start + count]
         images = torch.from_numpy(part % count).to(states.device, non_blocking=True)
-        scores = matcher.scores((states[images], vectors[images]), [texts[place] for place in part])
+        scores = matcher.scores((states[images], vectors[images]), matcher.read([texts[place] for place in part]))
         itm[part], cosine[part] = (one.cpu().numpy() for one in scores)
     return itm.tolist(), cosine.tolist()

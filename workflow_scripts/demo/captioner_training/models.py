@@ -54,11 +54,6 @@ def tokenizer(end: bool) -> PreTrainedTokenizerFast:
     )
 
 
-def image_processor(size: int) -> BlipImageProcessor:
-    """Pictures to (3, size, size) float, channels brought to about unit variance."""
-    return BlipImageProcessor(size={"height": size, "width": size}, image_mean=[MEAN] * 3, image_std=[DEVIATION] * 3)
-
-
 def config(size: int, patch: int, layers: int, image_token: bool) -> Blip2Config:
     """Configuration of both models; `image_token` for captioning, where image tokens stand in the text."""
     known = len(vocabulary())
@@ -114,6 +109,8 @@ def save(folder: Path, model: Blip2ForConditionalGeneration | Blip2ForImageTextR
     """Write a captioner or matcher so that from_pretrained and AutoProcessor load it without a network."""
     matching = isinstance(model, Blip2ForImageTextRetrieval)
     model.save_pretrained(folder)
-    images = image_processor(model.config.vision_config.image_size)
+    size = dict.fromkeys(("height", "width"), model.config.vision_config.image_size)
+    # Channels are brought to about unit variance.
+    images = BlipImageProcessor(size=size, image_mean=[MEAN] * 3, image_std=[DEVIATION] * 3)
     queries = None if matching else QUERIES
     Blip2Processor(images, tokenizer(end=matching), num_query_tokens=queries).save_pretrained(folder)

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval
+from transformers import AutoProcessor, Blip2ForConditionalGeneration
 
 from workflow_scripts.demo.captioner_training.data import ALL, TRUE, pictures
 from workflow_scripts.demo.world.settings import LABELS, Label
 from workflow_scripts.demo.world.texts import KINDS, TOPICS, caption, title
 from workflow_scripts.demo.world.vocabulary import Spec, named
-from workflow_scripts.models.text_norms import blip
+from workflow_scripts.models.matcher import load_matcher
 
 SEED, SPLIT = 715, "captioner_score"
 EACH = 2  # captions of an image, of which the matcher chooses, as in the demo
@@ -40,20 +40,16 @@ def sampled_captions(folder: Path, images: list, batch: int = 100) -> list[list[
     return found
 
 
-@torch.inference_mode()
-def match_scores(folder: Path, images: list, texts: list[str], head: bool = True, batch: int = 100) -> np.ndarray:
-    """Per picture and text, written as the workflow scores it: logit of match minus logit of no match (`head`), or the
-    contrastive cosine."""
-    model = Blip2ForImageTextRetrieval.from_pretrained(folder).eval()
-    processor = AutoProcessor.from_pretrained(folder)
+def match_scores(folder: Path, images: list, texts: list[str], batch: int = 100) -> tuple[np.ndarray, np.ndarray]:
+    """Per picture and text: logit of match minus logit of no match (ITM), and the contrastive cosine (ITC)."""
+    matcher = load_matcher(folder, "cpu", 64)
     found = []
     for start in range(0, len(images), batch):
         part = slice(start, start + batch)
-        written = [blip(text) for text in texts[part]]
-        inputs = processor(images=images[part], text=written, padding=True, truncation=True, return_tensors="pt")
-        logits = model(**inputs, use_image_text_matching_head=head).logits_per_image
-        found.append(logits[:, 1] - logits[:, 0] if head else logits.diagonal())
-    return torch.cat(found).numpy()
+        prepared = matcher.prepare(matcher.load(images[part]))
+        found.append(matcher.scores(prepared, matcher.read(texts[part])))
+    itm, cosine = (torch.cat(column).numpy() for column in zip(*found, strict=True))
+    return itm, cosine
 
 
 def named_right(captioner: Path, matcher: Path, count: int, seed: int = SEED) -> dict[str, float]:
@@ -62,7 +58,7 @@ def named_right(captioner: Path, matcher: Path, count: int, seed: int = SEED) ->
     the concept right of the better one by ITM of two captions (`concept_of_two`)."""
     specs, images = unseen(count, 48, seed)
     drawn = sampled_captions(captioner, images)
-    scores = np.stack([match_scores(matcher, images, [texts[at] for texts in drawn]) for at in range(EACH)])
+    scores = np.stack([match_scores(matcher, images, [texts[at] for texts in drawn])[0] for at in range(EACH)])
     better = [texts[at] for texts, at in zip(drawn, scores.argmax(axis=0), strict=True)]
     first = [texts[0] for texts in drawn]
     found = {name: _right(specs, first, name) for name in LABELS}
@@ -88,7 +84,7 @@ def preferred(matcher: Path, count: int, seed: int = SEED) -> dict[str, float]:
     others = {"another": true[1:] + true[:1]}
     for kind in KINDS:
         others[kind] = [title(rng, spec, kind, str(rng.choice(list(TOPICS)))).text for spec in specs]
-    own = match_scores(matcher, images, true)
-    found = {name: float(np.mean(own > match_scores(matcher, images, texts))) for name, texts in others.items()}
-    cosines = [match_scores(matcher, images, texts, head=False) for texts in (true, others["another"])]
-    return {**found, "itc": float(np.mean(cosines[0] > cosines[1]))}
+    own, cosine = match_scores(matcher, images, true)
+    scores = {name: match_scores(matcher, images, texts) for name, texts in others.items()}
+    found = {name: float(np.mean(own > itm)) for name, (itm, _) in scores.items()}
+    return {**found, "itc": float(np.mean(cosine > scores["another"][1]))}

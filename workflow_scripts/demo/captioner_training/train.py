@@ -35,6 +35,7 @@ from transformers import Blip2ForConditionalGeneration, Blip2ForImageTextRetriev
 from workflow_scripts.demo.captioner_training import models as blip2
 from workflow_scripts.demo.captioner_training.data import PROPERTIES, full_captions, labels, pictures, training_texts
 from workflow_scripts.demo.captioner_training.score import named_right, preferred
+from workflow_scripts.models.matcher import match_logits, query_states, text_features
 from workflow_scripts.stats.seeds import derive
 
 log = logging.getLogger(__name__)
@@ -64,47 +65,18 @@ class PropertyHeads(nn.Module):
         return torch.stack(terms).sum()
 
 
-def _ones(states: torch.Tensor) -> torch.Tensor:
-    return torch.ones(states.shape[:-1], dtype=torch.long)
-
-
-def _queries(model: Any, states: torch.Tensor) -> torch.Tensor:
-    """(n, queries, hidden): what the query transformer reads from vision states."""
-    return model.qformer(
-        query_embeds=model.query_tokens.expand(len(states), -1, -1),
-        encoder_hidden_states=states,
-        encoder_attention_mask=_ones(states),
-    ).last_hidden_state
-
-
 def caption_loss(
     model: Blip2ForConditionalGeneration, states: torch.Tensor, tokenizer: Any, texts: Sequence[str]
 ) -> torch.Tensor:
     """Mean cross-entropy of the captions' tokens and end, given vision states."""
     encoded = tokenizer([text + tokenizer.eos_token for text in texts], padding=True, return_tensors="pt")
     tokens, mask = encoded["input_ids"], encoded["attention_mask"]
-    image = model.language_projection(_queries(model, states))
+    image = model.language_projection(query_states(model, states))
     embedded = torch.cat([image, model.get_input_embeddings()(tokens)], dim=1)
-    joined = torch.cat([_ones(image), mask], dim=1)
+    joined = torch.cat([mask.new_ones(image.shape[:2]), mask], dim=1)
     logits = model.language_model(inputs_embeds=embedded, attention_mask=joined).logits[:, image.shape[1] : -1]
     wanted = tokens[:, 1:].masked_fill(mask[:, 1:] == 0, -100)
     return cross_entropy(logits.transpose(1, 2), wanted)
-
-
-def match_logits(
-    model: Blip2ForImageTextRetrieval, states: torch.Tensor, tokens: torch.Tensor, mask: torch.Tensor
-) -> torch.Tensor:
-    """(n, 2) logits of no match and match of n texts with n pictures, the mean over queries."""
-    queries = model.query_tokens.expand(len(states), -1, -1)
-    count = queries.shape[1]
-    found = model.qformer(
-        query_embeds=model.embeddings(input_ids=tokens, query_embeds=queries),
-        query_length=count,
-        attention_mask=torch.cat([_ones(queries), mask], dim=1),
-        encoder_hidden_states=states,
-        encoder_attention_mask=_ones(states),
-    ).last_hidden_state
-    return model.itm_head(found[:, :count]).mean(dim=1)
 
 
 def match_loss(logits: torch.Tensor, fits: torch.Tensor) -> torch.Tensor:
@@ -121,9 +93,8 @@ def contrast_loss(
     temperature: torch.Tensor,
 ) -> torch.Tensor:
     """Symmetric contrast within the batch, the best query per text; equal texts share the target."""
-    image = normalize(model.vision_projection(_queries(model, states)), dim=-1)
-    words = model.qformer(query_embeds=model.embeddings(input_ids=tokens), query_length=0, attention_mask=mask)
-    text = normalize(model.text_projection(words.last_hidden_state[:, 0]), dim=-1)
+    image = normalize(model.vision_projection(query_states(model, states)), dim=-1)
+    text = text_features(model, tokens, mask)
     scores = torch.einsum("nqd,md->nmq", image, text).amax(dim=2) / temperature
     numbers = {one: i for i, one in enumerate(texts)}
     same = torch.tensor([numbers[one] for one in texts])

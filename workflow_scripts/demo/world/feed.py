@@ -37,7 +37,8 @@ YEARS = (2019, 2020)
 _STRAY = 0.08  # share of posts in a subreddit that is about other things
 WEB_PAGE = b"<!doctype html><html><head><title>Gone</title></head><body>This post is no longer here.</body></html>\n"
 PLACEHOLDER = "removed.png"
-FAULTS = ("dead_link", "placeholder", "html_answer", "empty_caption")
+ANSWERS = {"dead_link": b"", "placeholder": b"", "html_answer": WEB_PAGE}
+FAULTS = (*ANSWERS, "empty_caption")
 INFO = {"start_date": f"{YEARS[0]}-01-01", "end_date": f"{YEARS[-1]}-12-31", "url": f"http://{HOST}", "version": "1.0"}
 _TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can state
 
@@ -71,10 +72,9 @@ def encode(picture: np.ndarray, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def base36(number: int, digits: int = 6) -> str:
+def base36(number: int, digits: int) -> str:
     """The lowest `digits` digits of a number in the alphabet of Reddit's ids."""
-    letters = "0123456789abcdefghijklmnopqrstuvwxyz"
-    return "".join(letters[number // 36**place % 36] for place in reversed(range(digits)))
+    return np.base_repr(number % 36**digits, 36).lower().zfill(digits)
 
 
 def post(seed: int, split: str, index: int, size: int, world: World = DEFAULT) -> Post:
@@ -112,13 +112,14 @@ def truth_table(posts: Sequence[Post]) -> pa.Table:
         topical or wrong; all string); title_named, title_wrong: the properties that the title names, and those of them
         that are wrong (list of string).
     """
-    columns: dict[str, Any] = {"image_id": [one.image_id for one in posts]}
-    for name in LABELS:
-        columns[name] = [getattr(one.spec, name) for one in posts]
     texts = pa.list_(pa.string())
-    columns |= {"title_kind": [one.kind for one in posts]}
-    columns |= {"title_named": pa.array([list(one.told.told) for one in posts], texts)}
-    columns |= {"title_wrong": pa.array([one.told.wrong(one.spec) for one in posts], texts)}
+    columns: dict[str, Any] = {
+        "image_id": [one.image_id for one in posts],
+        **{name: [getattr(one.spec, name) for one in posts] for name in LABELS},
+        "title_kind": [one.kind for one in posts],
+        "title_named": pa.array([list(one.told.told) for one in posts], texts),
+        "title_wrong": pa.array([one.told.wrong(one.spec) for one in posts], texts),
+    }
     return pa.table(columns)
 
 
@@ -138,13 +139,7 @@ def faulty_posts(
     for fault in FAULTS:
         for _ in range(counts.get(fault, 0)):
             one = post(seed, "post", next(index), size, world)
-            if fault == "empty_caption":
-                one = replace(one, caption="")
-            elif fault == "html_answer":
-                one = replace(one, picture=WEB_PAGE)
-            else:
-                one = replace(one, picture=b"")
-            yield fault, one
+            yield fault, replace(one, caption="") if fault == "empty_caption" else replace(one, picture=ANSWERS[fault])
 
 
 def repeats(posts: list[Post], count: int) -> Iterator[Post]:
@@ -199,9 +194,7 @@ def placeholder() -> bytes:
     draw = ImageDraw.Draw(image)
     draw.rectangle((20, 24, 140, 56), outline=(200, 200, 200), width=2)
     draw.line((20, 24, 140, 56), fill=(200, 200, 200), width=2)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
+    return encode(np.asarray(image), "png")
 
 
 def write_zip(path: Path, members: Mapping[str, bytes], compress: bool = False) -> None:
@@ -247,11 +240,5 @@ def masked_pictures(seed: int, count: int, size: int, world: World) -> Iterator[
 
 def label_table(labels: dict[str, str]) -> pa.Table:
     """Table image_id, file, mask, label (string) of masked pictures, given as id -> concept."""
-    return pa.table(
-        {
-            "image_id": list(labels),
-            "file": [f"images/{one}.png" for one in labels],
-            "mask": [f"masks/{one}.png" for one in labels],
-            "label": list(labels.values()),
-        }
-    )
+    files, masks = ([f"{folder}/{one}.png" for one in labels] for folder in ("images", "masks"))
+    return pa.table({"image_id": list(labels), "file": files, "mask": masks, "label": list(labels.values())})

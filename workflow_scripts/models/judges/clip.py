@@ -7,15 +7,18 @@ from workflow_scripts.core.settings import Settings
 from workflow_scripts.models.judge import Judge, Scorer
 
 
-def load(sources: Mapping[str, Path], device: str, settings: Settings) -> Scorer:
-    """Captions of a batch are padded to its longest one.
+def load(sources: Mapping[str, Path], device: str, settings: Settings, padding: bool | str = True) -> Scorer:
+    """The two towers.
+
+    Args:
+        padding: as of a tokenizer of transformers; True: captions of a batch are padded to its longest one.
 
     Raises:
         PipelineError: no such model.
     """
     from workflow_scripts.models.vector_scorer import two_towers
 
-    return two_towers(sources["model"], device, padding=True)
+    return two_towers(sources["model"], device, padding=padding)
 
 
 JUDGE = Judge(

@@ -46,7 +46,7 @@ def load(sources: Mapping[str, Path], device: str, settings: Ridge) -> Scorer:
     from workflow_scripts.models.sentence_encoder import unit_vectors
     from workflow_scripts.models.vector_scorer import VectorScorer
 
-    classifier = CLASSIFIERS[settings.classifier].load(sources["model"], device)
+    classifier = CLASSIFIERS[settings.classifier](sources["model"], device)
     texts = unit_vectors(sources["text"], device)
     photos = captioned_photos(sources["photos"], lambda some: classifier.features(classifier.load(some)), texts)
     fitted = cross_fit(photos, settings.folds)

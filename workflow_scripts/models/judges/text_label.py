@@ -40,7 +40,7 @@ def load(sources: Mapping[str, Path], device: str, settings: TextLabel) -> Score
     from workflow_scripts.models.sentence_encoder import unit_vectors
     from workflow_scripts.models.vector_scorer import VectorScorer
 
-    classifier = CLASSIFIERS[settings.classifier].load(sources["model"], device)
+    classifier = CLASSIFIERS[settings.classifier](sources["model"], device)
     texts = unit_vectors(sources["text"], device)
     labels = texts([settings.prompt.replace("{}", label) for label in classifier.labels])
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
+from pydantic import BaseModel, Field, PositiveFloat, ValidationError
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_object
@@ -86,17 +86,13 @@ class Layout:
     rename: "Callable[[Mapping[str, Tensor]], dict[str, Tensor]]" = dict
 
 
-class Description(BaseModel):
-    """Base of what the untrusted folder of a network says about it; fields that a class does not name are not read."""
-
-    model_config = ConfigDict(extra="ignore", strict=False)
-
-
-D = TypeVar("D", bound=Description)
+D = TypeVar("D", bound=BaseModel)
 
 
 def read_description(path: Path, kind: type[D]) -> D | None:
-    """The JSON file as ``kind``; None if there is no such file.
+    """The JSON file as ``kind``, whose fields are all that is read of it; None if there is no such file.
+
+    It is what the untrusted folder of a network says about it.
 
     Raises:
         PipelineError: it is not a JSON object, or a field has another type.

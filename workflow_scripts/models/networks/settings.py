@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from workflow_scripts.core.registry import OneOf, discover, listed
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.models.networks.layout import Colours, Deviations, Layout
 from workflow_scripts.models.networks.view import Resize, View, view_of
 
@@ -36,23 +36,23 @@ class ExternalNetwork(Settings):
         description="prefix of the names of the network's weights in the file; others are ignored",
         examples=["module.encoder."],
     )
-    image_size: int | None = Field(
+    image_size: int | None = quantity(
         None,
+        unit="px",
         ge=16,
         description="side of the centre crop; null: the layout's usual one, an error if the library states another",
         examples=[384],
-        json_schema_extra={"unit": "px"},
     )
     resize: Resize | None = Field(
         None, description="how images are resized; null: as image_size", examples=["bilinear"]
     )
-    crop: float | None = Field(
+    crop: float | None = quantity(
         None,
+        unit="share of the side",
         ge=0.1,
         le=1,
         description="share of the resized shorter side that the centre crop keeps; null: as image_size",
         examples=[0.9],
-        json_schema_extra={"unit": "share of the side"},
     )
     mean: Colours | None = Field(
         None,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 Resize = Literal["bilinear", "bicubic"]
 
@@ -21,21 +21,21 @@ class Scaling(Settings):
         description="how images are resized, with antialiasing; networks from elsewhere have their own setting",
         examples=["bicubic"],
     )
-    crop: float = Field(
+    crop: float = quantity(
         1.0,
+        unit="share of the side",
         ge=0.1,
         le=1,
         description="share of the resized shorter side that the centre crop keeps; 0.875: 224 pixels of 256",
         examples=[0.875],
-        json_schema_extra={"unit": "share of the side"},
     )
 
 
 class View(Settings):
     """What a network sees of an image; the settings of the images that are prepared for it."""
 
-    size: int = Field(ge=1, description="side of the centre crop", json_schema_extra={"unit": "px"})
-    side: int = Field(ge=1, description="shorter side after resizing", json_schema_extra={"unit": "px"})
+    size: int = quantity(unit="px", ge=1, description="side of the centre crop")
+    side: int = quantity(unit="px", ge=1, description="shorter side after resizing")
     resize: Resize = Field(description="how images are resized, with antialiasing")
 
     @property

@@ -33,7 +33,7 @@ def read_pairing(settings: Pretrain, keys: pa.ChunkedArray, path: Path | None) -
         PipelineError: the table names an image that is not among ``keys``.
     """
     if path is None:
-        return with_itself(len(keys))
+        return with_itself(np.arange(len(keys)))
     pairing = from_table(keys, pq.read_table(path, columns=["source", "target", "rank"]), path)
     return completed(pairing, len(keys)) if settings.unpaired == "self" else pairing
 

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,19 +19,17 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.threads import mapped
 from workflow_scripts.pretraining.augmentations import Augmentation
-from workflow_scripts.pretraining.batch import Batch
 from workflow_scripts.pretraining.data.colour import Changes, changes, finished
 from workflow_scripts.pretraining.data.crops import PARTNER, cropped, draws
 from workflow_scripts.pretraining.data.faithfulness import of_pairs
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.method import Signal, View
+from workflow_scripts.pretraining.network import Batch
 from workflow_scripts.pretraining.training.interrupt import SIGNALS
 from workflow_scripts.stats.seeds import derive
 
 SECONDS_TO_END = 5  # that loader processes have for their batch, once none is needed
 READERS = 16  # threads; more than cores: they hide the latency of a file server
-Rows = Callable[[np.ndarray], np.ndarray]
-"""(b,) positions in ``Pairing.sources`` -> (b, ...) what is learned from these sources."""
 
 
 class Order:
@@ -84,18 +82,15 @@ class CutBatch(NamedTuple):
 
     def finish(self, device: torch.device | str = "cpu") -> Batch:
         """The batch, ready for the network, on ``device``."""
-
-        def moved(values: np.ndarray) -> torch.Tensor:
-            return on_device(torch.from_numpy(values), device)
-
-        pixels = on_device(self.pixels, device)
-        changes, learned = tree_map_only(np.ndarray, moved, (list(self.changes), dict(self.learned)))
+        parts = (self.pixels, list(self.changes), dict(self.learned))
+        pixels, changes, learned = tree_map_only((np.ndarray, torch.Tensor), partial(on_device, device=device), parts)
         views = (finished(view, made, self.kernel) for view, made in zip(pixels, changes, strict=True))
         return Batch(tuple(views), self.step, **learned)
 
 
-def on_device(values: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+def on_device(values: np.ndarray | torch.Tensor, device: torch.device | str) -> torch.Tensor:
     """The values on ``device``, to which a GPU copies them while the processor does something else."""
+    values = torch.from_numpy(values) if isinstance(values, np.ndarray) else values
     if torch.device(device).type == "cpu":
         return values
     return values.pin_memory().to(device, non_blocking=True)
@@ -114,7 +109,8 @@ class Batches:
         size: side of a view in pixels.
         seed: seed of the run.
         part: rank of this process, and number of processes.
-        learned: what the method learns from besides images.
+        learned: what the method learns from besides images: indexed by (b,) positions in ``pairing.sources``, it gives
+            the (b, ...) rows of these sources.
         faithfulness: (n,) float32, how faithful the caption of each image is, NaN if unknown; None: no weights.
         decoded: images that are kept in memory, by row.
     """
@@ -127,7 +123,7 @@ class Batches:
     size: int
     seed: int
     part: tuple[int, int] = (0, 1)
-    learned: Mapping[Signal, Rows] = field(default_factory=dict)
+    learned: Mapping[Signal, Any] = field(default_factory=dict)
     faithfulness: np.ndarray | None = None
     decoded: dict[int, np.ndarray] = field(default_factory=dict)
 
@@ -151,7 +147,7 @@ class Batches:
         partners = self.pairing.partners(positions, uniform[0, :, PARTNER], number)
         sources = self.pairing.sources[positions]
         shown = [sources if view.image == "source" else partners[view.partner] for view, _ in self.views]
-        learned: dict[str, np.ndarray] = {name: read(positions) for name, read in self.learned.items()}
+        learned: dict[str, np.ndarray] = {name: rows[positions] for name, rows in self.learned.items()}
         if self.faithfulness is not None:
             learned["scores"] = of_pairs(self.faithfulness, sources, partners)
         augmentations = [augmentation for _, augmentation in self.views]

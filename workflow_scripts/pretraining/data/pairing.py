@@ -53,12 +53,8 @@ class Pairing:
         return np.stack([self.targets[first + (rank + more) % count] for more in range(number)])
 
 
-def with_itself(images: int) -> Pairing:
-    """Each of ``images`` images is paired with itself."""
-    return _self_paired(np.arange(images))
-
-
-def _self_paired(rows: np.ndarray) -> Pairing:
+def with_itself(rows: np.ndarray) -> Pairing:
+    """The images in ``rows``, ascending, each paired with itself."""
     return Pairing(rows, np.arange(len(rows) + 1), rows)
 
 
@@ -131,7 +127,7 @@ def from_captions(keys: pa.ChunkedArray, table: pa.Table, where: Path) -> tuple[
         blank[start : start + ROWS] = [is_blank(text) for text in texts.dictionary.slice(start, ROWS).to_pylist()]
     codes, order = texts.indices.to_numpy().astype(np.int64), np.argsort(rows, kind="stable")
     kept = order[~blank[codes[order]]]
-    return _self_paired(rows[kept]), codes[kept]
+    return with_itself(rows[kept]), codes[kept]
 
 
 def from_labels(keys: pa.ChunkedArray, named: pa.ChunkedArray, labels: pa.ChunkedArray) -> tuple[Pairing, np.ndarray]:
@@ -147,7 +143,7 @@ def from_labels(keys: pa.ChunkedArray, named: pa.ChunkedArray, labels: pa.Chunke
     """
     aligned = labels.combine_chunks().take(pc.index_in(keys, value_set=named.combine_chunks()).combine_chunks())
     rows = np.flatnonzero(pc.is_valid(aligned).to_numpy(zero_copy_only=False))
-    return _self_paired(rows), numbered(aligned.take(pa.array(rows)))
+    return with_itself(rows), numbered(aligned.take(pa.array(rows)))
 
 
 def numbered(values: pa.Array | pa.ChunkedArray) -> np.ndarray:

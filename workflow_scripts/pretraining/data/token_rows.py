@@ -14,24 +14,17 @@ Encode = Callable[[list[str]], tuple[list[list[int]], int]]
 """Captions -> rows of ids, and how many captions were cut."""
 
 
-class Written(NamedTuple):
-    """What :func:`write_rows` wrote.
-
-    Attributes:
-        lengths: (n,) int32 ids of each caption; 0 for a blank one.
-        cut: number of captions that were cut to the context.
-    """
-
-    lengths: np.ndarray
-    cut: int
-
-
-def write_rows(captions: Iterator[list[str | None]], encode: Encode, vocabulary: int, path: Path) -> Written:
+def write_rows(
+    captions: Iterator[list[str | None]], encode: Encode, vocabulary: int, path: Path
+) -> tuple[np.ndarray, int]:
     """Write the ids of all captions, one after another, as a .npy; memory holds one batch of them.
 
     Args:
         captions: batches, in order; blank and missing ones get no ids.
         vocabulary: ids are below it; two bytes each if that is enough, else four.
+
+    Returns:
+        (n,) int32 ids of each caption, 0 for a blank one; and the number of captions that were cut to the context.
     """
     kind = np.dtype(np.uint16 if vocabulary <= 2**16 else np.int32)
     header = {"descr": kind.str, "fortran_order": False}
@@ -52,7 +45,7 @@ def write_rows(captions: Iterator[list[str | None]], encode: Encode, vocabulary:
         file.seek(0)
         np.lib.format.write_array_header_1_0(file, {**header, "shape": (total,)})
         assert file.tell() == start
-    return Written(np.concatenate(lengths), cut)
+    return np.concatenate(lengths), cut
 
 
 class TokenSizes(NamedTuple):
@@ -97,7 +90,7 @@ class TokenRows:
         """Those of some captions, by number or as a mask."""
         return replace(self, starts=self.starts[rows], lengths=self.lengths[rows])
 
-    def __call__(self, positions: np.ndarray) -> np.ndarray:
+    def __getitem__(self, positions: np.ndarray) -> np.ndarray:
         """(b,) captions -> (b, n) int64 ids, with n the longest of these rows."""
         lengths = self.lengths[positions]
         rows = np.full((len(positions), int(lengths.max())), self.sizes.padding, np.int64)

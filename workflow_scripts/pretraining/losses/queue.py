@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from workflow_scripts.pretraining.losses.contrastive import check_rows, units
+from workflow_scripts.pretraining.losses.contrastive import units
 
 
 class Queue(nn.Module):
@@ -23,12 +23,7 @@ class Queue(nn.Module):
 
     @torch.no_grad()
     def nearest(self, rows: Tensor) -> Tensor:
-        """(b, width) float -> a copy of the row of the queue at the smallest angle to each, without gradient.
-
-        Raises:
-            ValueError: no rows, or another width.
-        """
-        self._check(rows)
+        """(b, width) float -> a copy of the row of the queue at the smallest angle to each, without gradient."""
         return self.rows[(units(rows) @ self.rows.T).argmax(dim=1)]
 
     @torch.no_grad()
@@ -36,17 +31,8 @@ class Queue(nn.Module):
         """Put (n, width) float rows of all processes, in the same order on each, in the place of the oldest ones.
 
         Of more rows than the queue holds, the last ones are kept. Nothing is read back from a GPU.
-
-        Raises:
-            ValueError: no rows, or another width.
         """
-        self._check(rows)
         size, skipped = len(self.rows), max(0, len(rows) - len(self.rows))
         places = (self.place + torch.arange(skipped, len(rows), device=rows.device)) % size
         self.rows.index_copy_(0, places, units(rows[skipped:]))
         self.place.add_(len(rows)).remainder_(size)
-
-    def _check(self, rows: Tensor) -> None:
-        check_rows(rows=rows)
-        if rows.shape[1] != self.rows.shape[1]:
-            raise ValueError(f"rows have the width {rows.shape[1]}, but those of the queue {self.rows.shape[1]}")

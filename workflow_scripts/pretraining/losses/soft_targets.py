@@ -6,20 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from workflow_scripts.pretraining.losses.contrastive import Views, check_rows, similarities, soft_cross_entropy, units
+from workflow_scripts.pretraining.losses.contrastive import similarities, soft_cross_entropy, units
+from workflow_scripts.pretraining.losses.gather import all_rows
 
 SHARPEST, FLATTEST = 1e-4, 1e4  # bounds of the target temperature
 ANCHORS = 256  # images of a batch whose targets are measured; all of a large batch would take minutes
 
 
 def soft_target_loss(
-    first: Tensor,
-    second: Tensor,
-    captions: Tensor,
-    temperature: float,
-    target_temperature: float,
-    gathered: tuple[Views, Tensor] | None = None,
-    offset: int = 0,
+    first: Tensor, second: Tensor, captions: Tensor, temperature: float, target_temperature: float
 ) -> Tensor:
     """Cross-entropy of similarities between views against those of their captions (Sobal et al. 2024).
 
@@ -32,19 +27,12 @@ def soft_target_loss(
         captions: (b, t) float, vectors of the images' captions.
         temperature: divides the cosines of views.
         target_temperature: divides those of captions.
-        gathered: the views of all processes, each (n, d), and their captions (n, t); this process's own when None.
-        offset: where this process's rows begin in ``gathered``.
 
     Returns:
         Scalar float: mean over this process's 2b views.
-
-    Raises:
-        ValueError: wrong shapes, or no pairs.
     """
-    check_rows(first=first, second=second, captions=captions)
-    views, all_captions = (None, captions) if gathered is None else gathered
-    logits, _ = similarities((first, second), temperature, views, offset)
-    graph = (units(captions) @ units(all_captions).T / target_temperature).repeat(2, 2)
+    logits, _ = similarities((first, second), temperature)
+    graph = (units(captions) @ units(all_rows(captions)[0]).T / target_temperature).repeat(2, 2)
     targets = graph.masked_fill(logits.isinf(), float("-inf")).softmax(dim=1)
     return soft_cross_entropy(logits, targets.detach()).mean()
 

@@ -4,18 +4,11 @@ Assignments")."""
 import torch
 from torch import Tensor
 
-from workflow_scripts.pretraining.losses.contrastive import check_equal, check_rows, soft_cross_entropy, units
+from workflow_scripts.pretraining.losses.contrastive import soft_cross_entropy, units
 
 
 def prototype_scores(rows: Tensor, prototypes: Tensor) -> Tensor:
-    """(n, d) float rows of any length, (k, d) float prototypes of unit length -> (n, k) float cosines.
-
-    Raises:
-        ValueError: no rows, or another width.
-    """
-    check_rows(rows=rows)
-    if rows.shape[1] != prototypes.shape[1]:
-        raise ValueError(f"rows have the width {rows.shape[1]}, but prototypes {prototypes.shape[1]}")
+    """(n, d) float rows of any length, (k, d) float prototypes of unit length -> (n, k) float cosines."""
     return units(rows) @ prototypes.T
 
 
@@ -32,11 +25,7 @@ def sinkhorn(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
 
     Returns:
         (n, k) float without gradient; each row sums to 1.
-
-    Raises:
-        ValueError: wrong shape, or no rows.
     """
-    check_rows(scores=scores)
     # Factors of columns are scaled away, so each can have the largest value 1: none overflows, nor becomes 0 as a whole
     # where a prototype is far from all rows. Nor may a row become 0.
     kernel = ((scores - scores.amax(dim=0)) / epsilon).exp().clamp(min=torch.finfo(scores.dtype).tiny)
@@ -60,11 +49,7 @@ def swav_loss(scores: tuple[Tensor, Tensor], assignments: tuple[Tensor, Tensor],
 
     Returns:
         Scalar float: mean over rows and both views.
-
-    Raises:
-        ValueError: wrong shapes, or no pairs.
     """
-    check_equal(first=scores[0], second=scores[1], assigned=assignments[0], others=assignments[1])
     first, second = (
         soft_cross_entropy(predicted / temperature, assigned.detach()).mean()
         for predicted, assigned in zip(scores, assignments[::-1], strict=True)

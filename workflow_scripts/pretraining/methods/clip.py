@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
 
 if TYPE_CHECKING:
@@ -35,14 +35,12 @@ class ClipHead(Settings):
 
     embedding: PositiveInt = Field(512, description="width of the embedding that image and text share", examples=[256])
     text_width: PositiveInt = Field(512, description="width of the text transformer", examples=[256])
-    text_layers: PositiveInt = Field(
-        12, description="layers of the text transformer", examples=[4], json_schema_extra={"unit": "layers"}
-    )
-    text_heads: PositiveInt = Field(
+    text_layers: PositiveInt = quantity(12, unit="layers", description="layers of the text transformer", examples=[4])
+    text_heads: PositiveInt = quantity(
         8,
+        unit="heads",
         description="attention heads of the text transformer; text_width must be a multiple",
         examples=[4],
-        json_schema_extra={"unit": "heads"},
     )
     original_text: bool = Field(
         False,
@@ -106,20 +104,17 @@ def loss(network: "Network", settings: ClipHead, batch: "Batch", rows: "Sequence
     return match(network, image, text, batch.weights)
 
 
-def match(network: "Network", image: "Tensor", text: "Tensor", weights: "Tensor | None" = None) -> "Tensor":
+def match(network: "Network", image: "Tensor", text: "Tensor", weights: "Tensor | None") -> "Tensor":
     """CLIP's loss of this process's (b, d) images and texts among those of all processes, by the learned scale."""
     import torch
 
     from workflow_scripts.pretraining.losses.contrastive import LARGEST, clip_loss
-    from workflow_scripts.pretraining.losses.gather import all_rows
 
     log_scale = network.get_parameter("heads.scale.log")
     # Beyond the bound its gradient would stay 0, so the parameter itself is clamped.
     with torch.no_grad():
         log_scale.clamp_(max=LARGEST)
-    image, text = image.float(), text.float()
-    all_images, offset = all_rows(image)
-    return clip_loss(image, text, log_scale, (all_images, all_rows(text)[0]), offset, weights)
+    return clip_loss(image, text, log_scale, weights)
 
 
 METHOD = Method(

@@ -8,7 +8,6 @@ An overlay of the demo with this method::
     contrasts: []
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveInt
@@ -44,16 +43,10 @@ def embed(network: "Network", settings: ClipSbertHead, batch: "Batch") -> "tuple
     return network.heads["project"](network.backbone(batch.views[0])), network.heads["text"](batch.vectors)
 
 
-def loss(network: "Network", settings: ClipSbertHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
-    """Images are matched with their captions."""
-    image, text = rows
-    return clip.match(network, image, text, batch.weights)
-
-
 METHOD = Method(
     name="clip_sbert",
     summary="CLIP with frozen sentence vectors of the captions instead of a text transformer (El Banani et al. 2023)",
-    objective=Objective(settings=ClipSbertHead, heads=heads, embed=embed, loss=loss),
+    objective=Objective(settings=ClipSbertHead, heads=heads, embed=embed, loss=clip.loss),
     pairs=("caption",),
     views=(View("source"),),
     learns=("vectors",),

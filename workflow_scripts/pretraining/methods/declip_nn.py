@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveInt
 
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
 from workflow_scripts.pretraining.methods import clip
 from workflow_scripts.pretraining.methods.clip import ClipHead
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 class DeclipNnHead(ClipHead):
     """DeCLIP-NN: the settings of CLIP, and the queue in which nearest neighbours are found."""
 
-    queue: PositiveInt = Field(
+    queue: PositiveInt = quantity(
         16_384,
+        unit="captions",
         description="captions of earlier batches among which the nearest neighbours are found",
         examples=[4096],
-        json_schema_extra={"unit": "captions"},
     )
     neighbour_weight: float = Field(
         0.2,

@@ -18,7 +18,7 @@ from pydantic import Field, PositiveInt
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
 from workflow_scripts.pretraining.methods import clip
 from workflow_scripts.pretraining.methods.clip import ClipHead
-from workflow_scripts.pretraining.methods.simclr import WithNtXent, contrast
+from workflow_scripts.pretraining.methods.simclr import WithNtXent
 
 if TYPE_CHECKING:
     from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
@@ -50,9 +50,11 @@ def embed(network: "Network", settings: LgslipHead, batch: "Batch") -> "tuple[Te
 
 def loss(network: "Network", settings: LgslipHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """The images of a pair are contrasted; the first is matched with its caption."""
+    from workflow_scripts.pretraining.losses.contrastive import nt_xent
+
     source, partner, text = rows
     matched = clip.match(network, source, text, batch.weights)
-    contrasted = contrast(source, partner, settings.nt_xent_temperature, batch.weights)
+    contrasted = nt_xent(source, partner, settings.nt_xent_temperature, batch.weights)
     return matched + settings.nt_xent_weight * contrasted
 
 

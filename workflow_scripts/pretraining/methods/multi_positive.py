@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, SeveralPartners
-from workflow_scripts.pretraining.methods.simclr import SimclrHead, heads, projected
+from workflow_scripts.pretraining.methods.simclr import SimclrHead, embed, heads
 
 if TYPE_CHECKING:
     from workflow_scripts.pretraining.method import Batch, Network, Tensor
@@ -22,20 +22,12 @@ class MultiPositiveHead(SimclrHead, SeveralPartners):
     """Multi-positive contrast: SimCLR's projector and temperature, and the number of partners."""
 
 
-def embed(network: "Network", settings: MultiPositiveHead, batch: "Batch") -> "tuple[Tensor, ...]":
-    """The projections of the images of a pair."""
-    return projected(network, settings, batch.views)
-
-
 def loss(network: "Network", settings: MultiPositiveHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """The images of a pair and of all pairs whose source has the same caption are positives of each other."""
     from workflow_scripts.pretraining.losses.contrastive import multi_positive_loss
-    from workflow_scripts.pretraining.losses.gather import all_rows
 
     assert batch.caption_ids is not None
-    all_views, offsets = zip(*map(all_rows, rows), strict=True)
-    gathered = (all_views, all_rows(batch.caption_ids)[0])
-    return multi_positive_loss(rows, batch.caption_ids, settings.temperature, gathered, offsets[0], batch.weights)
+    return multi_positive_loss(rows, batch.caption_ids, settings.temperature, batch.weights)
 
 
 METHOD = Method(

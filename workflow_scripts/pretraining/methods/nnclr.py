@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes
+from workflow_scripts.pretraining.methods.simsiam import embed
 
 if TYPE_CHECKING:
     from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
@@ -29,11 +30,11 @@ class NnclrHead(Settings):
         (2048, 2048, 256), min_length=1, description="widths of the projector's layers", examples=[[256, 256, 64]]
     )
     predictor: PositiveInt = Field(4096, description="hidden width of the predictor", examples=[256])
-    queue: PositiveInt = Field(
+    queue: PositiveInt = quantity(
         16_384,
+        unit="projections",
         description="projections of earlier batches among which the nearest neighbours are found",
         examples=[4096],
-        json_schema_extra={"unit": "projections"},
     )
     temperature: PositiveFloat = Field(
         0.1, description="temperature of the softmax over cosine similarities", examples=[0.2]
@@ -53,12 +54,6 @@ def heads(settings: NnclrHead, width: int, sizes: Sizes) -> "dict[str, nn.Module
     }
 
 
-def embed(network: "Network", settings: NnclrHead, batch: "Batch") -> "tuple[Tensor, ...]":
-    """The projections of both views, which go through the network separately, and the predictions from them."""
-    first, second = (network.heads["projector"](network.backbone(view)) for view in batch.views)
-    return first, second, network.heads["predictor"](first), network.heads["predictor"](second)
-
-
 def loss(network: "Network", settings: NnclrHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """Each view predicts the neighbour of the other; neighbours are found before the second view enters the queue."""
     from workflow_scripts.pretraining.losses.contrastive import nnclr_loss
@@ -69,9 +64,8 @@ def loss(network: "Network", settings: NnclrHead, batch: "Batch", rows: "Sequenc
     assert isinstance(queue, Queue)
     first, second, *predicted = rows
     neighbours = (queue.nearest(first), queue.nearest(second))
-    (all_first, offset), (all_second, _) = map(all_rows, neighbours)
     queue.add(all_rows(second.detach())[0])
-    return nnclr_loss((predicted[0], predicted[1]), neighbours, settings.temperature, (all_first, all_second), offset)
+    return nnclr_loss((predicted[0], predicted[1]), neighbours, settings.temperature)
 
 
 METHOD = Method(

@@ -54,33 +54,21 @@ def heads(settings: SimclrHead, width: int, sizes: Sizes) -> "dict[str, nn.Modul
     return {"projector": mlp(width, settings.projector)}
 
 
-def projected(network: "Network", settings: SimclrHead, views: "Sequence[Tensor]") -> "tuple[Tensor, ...]":
+def embed(network: "Network", settings: SimclrHead, batch: "Batch") -> "tuple[Tensor, ...]":
     """Projections (b, d) float32 of the views, which go through the network as one batch or separately."""
     import torch
 
-    parts = [torch.cat(list(views))] if settings.joint_bn else views
+    parts = [torch.cat(batch.views)] if settings.joint_bn else batch.views
     rows = torch.cat([network.heads["projector"](network.backbone(part)) for part in parts])
-    return rows.float().chunk(len(views))
-
-
-def embed(network: "Network", settings: SimclrHead, batch: "Batch") -> "tuple[Tensor, ...]":
-    """The projections of the two views."""
-    return projected(network, settings, batch.views)
+    return rows.float().chunk(len(batch.views))
 
 
 def loss(network: "Network", settings: SimclrHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """NT-Xent of the two views."""
-    first, second = rows
-    return contrast(first, second, settings.temperature, batch.weights)
-
-
-def contrast(first: "Tensor", second: "Tensor", temperature: float, weights: "Tensor | None" = None) -> "Tensor":
-    """NT-Xent of this process's (b, d) projections of two views among those of all processes."""
     from workflow_scripts.pretraining.losses.contrastive import nt_xent
-    from workflow_scripts.pretraining.losses.gather import all_rows
 
-    all_first, offset = all_rows(first)
-    return nt_xent(first, second, temperature, (all_first, all_rows(second)[0]), offset, weights)
+    first, second = rows
+    return nt_xent(first, second, settings.temperature, batch.weights)
 
 
 METHOD = Method(

@@ -72,7 +72,7 @@ def start(settings: SimsiamHead, backbone: "nn.Module") -> None:
         raise PipelineError("zero_init_last has no effect", "pretraining.simsiam, zero_init_last", value, advice)
 
 
-def embed(network: "Network", settings: SimsiamHead, batch: "Batch") -> "tuple[Tensor, ...]":
+def embed(network: "Network", settings: Settings, batch: "Batch") -> "tuple[Tensor, ...]":
     """The projections of both views, which go through the network separately, and the predictions from them."""
     projector, predictor = network.heads["projector"], network.heads["predictor"]
     first, second = (projector(network.backbone(view)) for view in batch.views)
@@ -97,17 +97,13 @@ def negative_cosine(predicted: "Tensor", projected: "Tensor", weights: "Tensor |
     """-cosine of prediction and projection, mean over rows; no gradient into the latter (Chen and He 2021, eq. 1, 3).
 
     (b, d), (b, d) float, and (b,) float weights or None for 1 -> scalar float32 in [-1, 1].
-
-    Raises:
-        ValueError: wrong shapes, or no pairs.
     """
     from torch.nn.functional import cosine_similarity
 
-    from workflow_scripts.pretraining.losses.contrastive import check_equal, mean_of_pairs
+    from workflow_scripts.pretraining.losses.contrastive import mean_of_pairs
 
-    check_equal(predicted=predicted, projected=projected)
     cosines = cosine_similarity(predicted.float(), projected.detach().float(), dim=1)
-    return -mean_of_pairs(cosines, weights, len(predicted))
+    return -mean_of_pairs(cosines, weights)
 
 
 METHOD = Method(

@@ -18,7 +18,7 @@ from pydantic import Field, PositiveInt
 from workflow_scripts.pretraining.method import Method, Objective, Sizes, View
 from workflow_scripts.pretraining.methods import clip
 from workflow_scripts.pretraining.methods.clip import ClipHead
-from workflow_scripts.pretraining.methods.simclr import WithNtXent, contrast
+from workflow_scripts.pretraining.methods.simclr import WithNtXent
 
 if TYPE_CHECKING:
     from workflow_scripts.pretraining.method import Batch, Network, Tensor, nn
@@ -52,8 +52,10 @@ def embed(network: "Network", settings: SlipHead, batch: "Batch") -> "tuple[Tens
 
 def loss(network: "Network", settings: SlipHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """The first view is matched with the caption, the others are contrasted."""
+    from workflow_scripts.pretraining.losses.contrastive import nt_xent
+
     image, first, second, text = rows
-    contrasted = contrast(first, second, settings.nt_xent_temperature)
+    contrasted = nt_xent(first, second, settings.nt_xent_temperature)
     matched = clip.match(network, image, text, batch.weights)  # NT-Xent does not depend on captions
     return matched + settings.nt_xent_weight * contrasted
 

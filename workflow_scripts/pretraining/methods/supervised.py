@@ -44,12 +44,8 @@ def loss(network: "Network", settings: SupervisedHead, batch: "Batch", rows: "Se
     import torch
     from torch.nn.functional import cross_entropy
 
-    from workflow_scripts.pretraining.losses.contrastive import check_equal
-
-    first, second = rows
-    check_equal(first=first, second=second)
     assert batch.labels is not None
-    return cross_entropy(torch.cat([first, second]), batch.labels.repeat(2))
+    return cross_entropy(torch.cat(tuple(rows)), batch.labels.repeat(2))
 
 
 METHOD = Method(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective, Sizes, StepSettings
 
 if TYPE_CHECKING:
@@ -28,38 +29,29 @@ class SwavHead(StepSettings):
     projector: tuple[PositiveInt, ...] = Field(
         (2048, 128), min_length=1, description="widths of the projector's layers", examples=[[256, 64]]
     )
-    prototypes: int = Field(
-        3_000, ge=2, description="number of clusters", examples=[300], json_schema_extra={"unit": "prototypes"}
-    )
-    frozen_steps: int = Field(
-        2_503,
-        ge=0,
-        description="steps at the start in which the prototypes are frozen",
-        examples=[313],
-        json_schema_extra={"unit": "steps"},
+    prototypes: int = quantity(3_000, unit="prototypes", ge=2, description="number of clusters", examples=[300])
+    frozen_steps: int = quantity(
+        2_503, unit="steps", ge=0, description="steps at the start in which the prototypes are frozen", examples=[313]
     )
     epsilon: PositiveFloat = Field(
         0.05, description="entropy regularisation; larger values spread an image over more prototypes", examples=[0.03]
     )
-    iterations: PositiveInt = Field(
-        3,
-        description="iterations of the Sinkhorn-Knopp algorithm",
-        examples=[10],
-        json_schema_extra={"unit": "iterations"},
+    iterations: PositiveInt = quantity(
+        3, unit="iterations", description="iterations of the Sinkhorn-Knopp algorithm", examples=[10]
     )
-    queue: int = Field(
+    queue: int = quantity(
         7_680,
+        unit="projections",
         ge=0,
         description="projections of earlier batches that are assigned together with those of a batch, for each of the "
         "two views; 0: none",
         examples=[3840],
-        json_schema_extra={"unit": "projections"},
     )
-    queue_from: PositiveInt = Field(
+    queue_from: PositiveInt = quantity(
         37_500,
+        unit="steps",
         description="step from which the queues are filled; they are used once they are full",
         examples=[15_000],
-        json_schema_extra={"unit": "steps"},
     )
     temperature: PositiveFloat = Field(0.1, description="temperature of the softmax over prototypes", examples=[0.2])
 
@@ -92,8 +84,7 @@ def heads(settings: SwavHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]
 
 def embed(network: "Network", settings: SwavHead, batch: "Batch") -> "tuple[Tensor, ...]":
     """The projections of both views, which go through the network separately."""
-    first, second = (network.heads["projector"](network.backbone(view)) for view in batch.views)
-    return first, second
+    return tuple(network.heads["projector"](network.backbone(view)) for view in batch.views)
 
 
 def loss(network: "Network", settings: SwavHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, PositiveFloat, model_validator
 
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.settings import quantity
 from workflow_scripts.pretraining.method import TWO_VIEWS, Method, Objective
 from workflow_scripts.pretraining.methods.simclr import SimclrHead, embed, heads
 
@@ -33,13 +34,13 @@ class XclrHead(SimclrHead):
         description="temperature of the softmax over cosines of captions that gives the targets",
         examples=[0.2],
     )
-    match_perplexity: float | None = Field(
+    match_perplexity: float | None = quantity(
         None,
+        unit="views",
         gt=1,
         description="perplexity of the targets (exp of their entropy, mean over images of a sample of batches) to "
         "which target_temperature is fitted; null: target_temperature is used as set",
         examples=[20],
-        json_schema_extra={"unit": "views"},
     )
 
     @model_validator(mode="after")
@@ -52,14 +53,11 @@ class XclrHead(SimclrHead):
 
 def loss(network: "Network", settings: XclrHead, batch: "Batch", rows: "Sequence[Tensor]") -> "Tensor":
     """Similarities of views are fitted to those of their images' captions."""
-    from workflow_scripts.pretraining.losses.gather import all_rows
     from workflow_scripts.pretraining.losses.soft_targets import soft_target_loss
 
-    (first, second), vectors = rows, batch.vectors
-    assert vectors is not None
-    all_first, offset = all_rows(first)
-    gathered = ((all_first, all_rows(second)[0]), all_rows(vectors)[0])
-    return soft_target_loss(first, second, vectors, settings.temperature, settings.target_temperature, gathered, offset)
+    first, second = rows
+    assert batch.vectors is not None
+    return soft_target_loss(first, second, batch.vectors, settings.temperature, settings.target_temperature)
 
 
 def calibrate(settings: XclrHead, sample: "Sequence[np.ndarray]") -> tuple[XclrHead, dict[str, float]]:

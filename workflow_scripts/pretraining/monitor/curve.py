@@ -16,8 +16,6 @@ from workflow_scripts.pretraining.monitor.live_curve import LiveCurve
 from workflow_scripts.pretraining.monitor.tracking import Tracking
 from workflow_scripts.pretraining.training.checkpoint import State
 
-ADVICE = "lower lr, lengthen warmup_steps or set precision to no; that starts the run from step 0"
-
 
 def check_losses(losses: Sequence[float], last: int, saved: int) -> None:
     """Refuse losses of the steps up to ``last`` that are not finite.
@@ -48,7 +46,7 @@ def check_weights(weights: Mapping[str, torch.Tensor], step: int, saved: int) ->
 
 def _advice(saved: int) -> str:
     kept = f"the checkpoint of step {saved} is kept" if saved else "there was no checkpoint yet"
-    return f"{kept}; {ADVICE}"
+    return f"{kept}; lower lr, lengthen warmup_steps or set precision to no; that starts the run from step 0"
 
 
 class Curve:

@@ -8,16 +8,14 @@ peaks of memory so far (:data:`PEAKS`), where they are known. Speed and wait are
 
 import json
 import time
-from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from workflow_scripts.core.files.bounded_json import Unfit, read_bytes
-from workflow_scripts.core.runtime.meter import current, fed
+from workflow_scripts.core.runtime.meter import current
 from workflow_scripts.pretraining.schedule import Schedule
 
-T = TypeVar("T")
 CURVE_LINES = "curve.jsonl"
 PEAKS = ("gpu_peak_bytes", "memory_peak_bytes")
 LARGEST = 10**15  # a larger whole number is damage
@@ -42,10 +40,6 @@ class LiveCurve:
                 path.write_text("".join(f"{json.dumps(row)}\n" for row in kept))
         self.restart(step)
 
-    def timed(self, batches: Generator[T, None, None]) -> Generator[T, None, None]:
-        """Yield the batches, and measure the time that is spent waiting for them."""
-        yield from fed(batches, lambda _: self._batch)
-
     def measure(self, step: int) -> dict[str, float | None]:
         """``images_per_s`` and ``data_wait`` since :meth:`restart`; null if no step was done since."""
         seconds, done = time.monotonic() - self._start, step - self._step
@@ -59,11 +53,9 @@ class LiveCurve:
     def write(self, row: dict[str, Any], measured: dict[str, float | None]) -> None:
         """Append a row of the curve and what was measured with it."""
         if self._path is not None:
+            length = {"steps": self._schedule.steps, "epoch": row["step"] / self._schedule.epoch}
             with suppress(OSError), self._path.open("a") as file:
-                file.write(json.dumps({**row, **self._length(row["step"]), **measured}) + "\n")
-
-    def _length(self, step: int) -> dict[str, float]:
-        return {"steps": self._schedule.steps, "epoch": step / self._schedule.epoch}
+                file.write(json.dumps({**row, **length, **measured}) + "\n")
 
     def restart(self, step: int) -> None:
         """Measure the next row from now on, after what belongs to the row of ``step``."""
@@ -79,16 +71,13 @@ def read_curve(path: Path) -> list[dict[str, float | None]]:
         lines = read_bytes(path).splitlines(keepends=True)
     except (OSError, Unfit):
         return []
-    rows = (_object(line) for line in lines if line.endswith(b"\n"))
-    return [{name: _number(value) for name, value in row.items()} for row in rows if "step" in row]
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return row if isinstance(row, dict) else {}
+    rows = []
+    for line in lines:
+        with suppress(ValueError, RecursionError):
+            row = json.loads(line)
+            if line.endswith(b"\n") and isinstance(row, dict) and "step" in row:
+                rows.append({name: _number(value) for name, value in row.items()})
+    return rows
 
 
 def _number(value: Any) -> float | None:

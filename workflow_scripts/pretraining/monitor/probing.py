@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 from torch import nn
@@ -18,9 +18,8 @@ from workflow_scripts.core.shards import TarImages
 from workflow_scripts.core.threads import in_threads
 from workflow_scripts.models.nearest import nearest_classes, nearest_classes_on
 from workflow_scripts.models.preprocessing import channels_first, fit, normalise
-from workflow_scripts.pretraining.data.pairing import numbered
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS, feature_statistics
-from workflow_scripts.pretraining.settings import Pretrain
+from workflow_scripts.pretraining.settings import Probe
 from workflow_scripts.stats.seeds import derive
 
 BATCH = 256
@@ -56,21 +55,22 @@ def split_rows(images: TarImages, labels: np.ndarray, most: int) -> ProbeRows:
     return ProbeRows(images, labels, np.sort(chosen[queries:]), np.sort(chosen[:queries]))
 
 
-def dataset_rows(images: TarImages, labels: np.ndarray, split: np.ndarray, most: int, where: Path) -> ProbeRows:
+def dataset_rows(images: TarImages, path: Path, most: int) -> ProbeRows:
     """Rows of a labelled dataset, the same in every run: at most :data:`QUERIES` of val, and a bank of at most ``most``
     of train.
 
     Test rows are never used.
 
     Raises:
-        PipelineError: the table ``where`` has no train or no val rows.
+        PipelineError: the dataset's table ``path`` has no train or no val rows.
     """
-    train, val = np.flatnonzero(split == "train"), np.flatnonzero(split == "val")
+    table = pq.read_table(path, columns=["label", "split"])
+    train, val = (np.flatnonzero(pc.equal(table["split"], name).to_numpy()) for name in ("train", "val"))
     if not len(train) or not len(val):
         value = f"{len(train)} train and {len(val)} val rows"
-        raise PipelineError("probe needs both splits", where, value, "choose a dataset with a validation split")
+        raise PipelineError("probe needs both splits", path, value, "choose a dataset with a validation split")
     bank, queries = _choose(train, most, "probe-bank"), _choose(val, QUERIES, "probe-queries")
-    return ProbeRows(images, labels, np.sort(bank), np.sort(queries))
+    return ProbeRows(images, table["label"].to_numpy(), np.sort(bank), np.sort(queries))
 
 
 def _choose(rows: np.ndarray, most: int, use: str) -> np.ndarray:
@@ -85,10 +85,10 @@ class OnlineProbe:
         statistics: of the features that the last call has seen (:mod:`~workflow_scripts.pretraining.monitor.collapse`).
     """
 
-    def __init__(self, rows: ProbeRows, size: int, neighbours: int, temperature: float, workers: int = 1) -> None:
+    def __init__(self, rows: ProbeRows, size: int, probe: Probe, workers: int = 1) -> None:
         self._sides = [_prepared(rows.images, side, size, workers) for side in (rows.bank, rows.queries)]
         self._labels = [rows.labels[side] for side in (rows.bank, rows.queries)]
-        self._neighbours, self._temperature = neighbours, temperature
+        self._probe = probe
         self.statistics: dict[str, float | None] = dict.fromkeys(STATISTICS)
 
     def __call__(self, backbone: nn.Module, device: torch.device) -> torch.Tensor:
@@ -98,7 +98,7 @@ class OnlineProbe:
         bank, queries = (self._features(backbone, images, device) for images in self._sides)
         backbone.train(training)
         self.statistics = feature_statistics(queries, self._labels[1], bank)
-        votes = bank, self._labels[0], queries, self._neighbours, self._temperature
+        votes = bank, self._labels[0], queries, self._probe.neighbours, self._probe.temperature
         found = nearest_classes(*votes) if device.type == "cpu" else nearest_classes_on(str(device), *votes)
         return torch.from_numpy(found == self._labels[1])
 
@@ -162,19 +162,3 @@ class FirstBatch:
 def interval(steps: int) -> int:
     """Steps between two measurements of the first batch."""
     return max(1, -(-steps // TIMES))
-
-
-def subreddit_probe(settings: Pretrain, images: TarImages, subreddits: pa.ChunkedArray) -> ProbeRows | None:
-    """Probe that predicts the subreddits of the study's images; None if the probe is disabled."""
-    if settings.probe is None:
-        return None
-    return split_rows(images, numbered(subreddits), settings.probe.images)
-
-
-def dataset_probe(settings: Pretrain, images: TarImages, path: Path) -> ProbeRows | None:
-    """Probe on a labelled dataset whose table is ``path``; None if the probe is disabled."""
-    if settings.probe is None:
-        return None
-    table = pq.read_table(path, columns=["label", "split"])
-    split = np.array(table["split"].to_pylist())
-    return dataset_rows(images, table["label"].to_numpy(), split, settings.probe.images, path)

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import get_device_states, set_device_states
 
-from workflow_scripts.pretraining.batch import Batch
-from workflow_scripts.pretraining.network import Network
+from workflow_scripts.pretraining.network import Batch, Network
 
 
 def backward(accelerator: Accelerator, wrapped: nn.Module, network: Network, batch: Batch, parts: int = 1) -> Tensor:
@@ -36,12 +35,13 @@ def backward(accelerator: Accelerator, wrapped: nn.Module, network: Network, bat
     rows, states = [], []
     with torch.no_grad(), accelerator.autocast():
         for part in several:
-            states.append(RandomState(part))
+            states.append((torch.get_rng_state(), *get_device_states(*part.views)))  # so that dropout is the same twice
             rows.append(network.embedded(part))
     loss, of_rows, of_weights = _of_loss(network, batch, [_together(column) for column in zip(*rows, strict=True)])
-    for number, (part, state) in enumerate(zip(several, states, strict=True)):
+    for number, (part, (on_cpu, devices, on_devices)) in enumerate(zip(several, states, strict=True)):
         statistics.restore()
-        state.restore()
+        torch.set_rng_state(on_cpu)
+        set_device_states(devices, on_devices)
         last = number == parts - 1
         with nullcontext() if last else accelerator.no_sync(wrapped):
             products = wrapped(part, [None if every is None else every[number::parts] for every in of_rows])
@@ -69,19 +69,6 @@ def _together(parts: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(parts), dim=1).flatten(0, 1)
 
 
-class RandomState:
-    """The state of random generators before a micro-batch is embedded, so that dropout is the same in both passes."""
-
-    def __init__(self, batch: Batch) -> None:
-        self._cpu = torch.get_rng_state()
-        self._devices, self._states = get_device_states(*batch.views)
-
-    def restore(self) -> None:
-        """Go back to it."""
-        torch.set_rng_state(self._cpu)
-        set_device_states(self._devices, self._states)
-
-
 class RunningStatistics:
     """The running statistics of batch norms in a step.
 
@@ -91,30 +78,22 @@ class RunningStatistics:
 
     def __init__(self, network: nn.Module) -> None:
         norms = [norm for norm in network.modules() if isinstance(norm, _BatchNorm)]
-        buffers = [buffer for norm in norms for buffer in norm.buffers(recurse=False)]
-        # Of one type each, lists are changed in one operation on a GPU.
-        self._means = [buffer for buffer in buffers if buffer.is_floating_point()]
-        self._counts = [buffer for buffer in buffers if not buffer.is_floating_point()]
-        self._before = [[buffer.clone() for buffer in some] for some in (self._means, self._counts)]
-        self._sums = [torch.zeros_like(buffer) for buffer in self._means]
+        self._buffers = [buffer for norm in norms for buffer in norm.buffers(recurse=False)]
+        self._before = [buffer.clone() for buffer in self._buffers]
+        self._sums = [torch.zeros_like(buffer) for buffer in self._buffers]
 
     def restore(self) -> None:
         """Go back to those that the step began with."""
-        for some, before in zip((self._means, self._counts), self._before, strict=True):
-            _copy(some, before)
+        for buffer, before in zip(self._buffers, self._before, strict=True):
+            buffer.copy_(before)
 
     def add(self) -> None:
         """Remember what a micro-batch has made of them."""
-        if self._sums:
-            torch._foreach_add_(self._sums, self._means)
+        for total, buffer in zip(self._sums, self._buffers, strict=True):
+            total.add_(buffer)
 
     def finish(self, parts: int) -> None:
         """Set them to the mean over micro-batches; the count of batches is the same in each."""
-        if self._sums:
-            torch._foreach_div_(self._sums, parts)
-            _copy(self._means, self._sums)
-
-
-def _copy(some: list[Tensor], values: list[Tensor]) -> None:
-    if some:
-        torch._foreach_copy_(some, values)
+        for buffer, total in zip(self._buffers, self._sums, strict=True):
+            if buffer.is_floating_point():
+                buffer.copy_(total / parts)

@@ -1,20 +1,19 @@
 """Everything that a training process needs, in a form that can be passed to it as a file."""
 
 import json
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from types import UnionType
-from typing import Any, cast, get_args, get_type_hints
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import ConfigDict, TypeAdapter
 
-from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.pretraining.data.caption_vectors import CaptionVectors
-from workflow_scripts.pretraining.data.loader import Order, Rows
+from workflow_scripts.pretraining.data.loader import Order
 from workflow_scripts.pretraining.data.pairing import Pairing
 from workflow_scripts.pretraining.data.token_rows import TokenRows
 from workflow_scripts.pretraining.method import Signal, Sizes
@@ -69,6 +68,7 @@ class Plan:
     workers: int
     study: str = ""
     run: str = ""
+    __pydantic_config__ = ConfigDict(arbitrary_types_allowed=True)
 
     @cached_property
     def order(self) -> Order:
@@ -95,23 +95,15 @@ def write_plan(plan: Plan, path: Path) -> None:
     """Write ``plan`` to ``path`` (npz of plain arrays, all else as JSON in one of them)."""
     arrays: dict[str, np.ndarray] = {}
 
-    def plain(value: Any) -> Any:
+    def plain(value: np.ndarray | TarImages | Path) -> Any:
         if isinstance(value, np.ndarray):
             arrays[name := f"array{len(arrays)}"] = value
-            return name
-        if isinstance(value, Path):
-            return str(value.absolute())
-        if isinstance(value, Settings):
-            return value.model_dump(mode="json")
-        if isinstance(value, TarImages):
-            return [plain(part) for part in (value.tars, value.tar, value.offset, value.size, value.sha256)]
-        if is_dataclass(value):
-            return [plain(getattr(value, part.name)) for part in fields(value)]
-        return [plain(part) for part in value] if isinstance(value, list | tuple) else value
+            return {"array": name}
+        return value.__getstate__() if isinstance(value, TarImages) else str(value.absolute())
 
-    text = np.frombuffer(json.dumps(plain(plan)).encode(), np.uint8)
+    text = json.dumps(TypeAdapter(Plan).dump_python(plan), default=plain)
     with path.open("wb") as file:
-        np.savez(file, plan=text, **arrays)  # type: ignore[arg-type] # its flag is no name of an array
+        np.savez(file, plan=np.frombuffer(text.encode(), np.uint8), **arrays)  # type: ignore[arg-type] # no flag
 
 
 def read_plan(path: Path) -> Plan:
@@ -119,25 +111,12 @@ def read_plan(path: Path) -> Plan:
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
 
-    def made(kind: Any, value: Any) -> Any:
-        """The value of a field, by its type; fields that may be None name that last."""
-        kind = get_args(kind)[0] if isinstance(kind, UnionType) else kind
-        if value is None or kind in (str, int, bool):
-            return value
-        if kind is np.ndarray:
-            return arrays[value]
-        if issubclass(kind, Settings):
-            return kind.model_validate(value)
-        if kind is TarImages:
-            return TarImages([Path(tar) for tar in value[0]], *(arrays[name] for name in value[1:]))
-        if is_dataclass(kind):
-            types = get_type_hints(kind)
-            values = (made(types[part.name], one) for part, one in zip(fields(kind), value, strict=True))
-            return cast(type, kind)(*values)
-        return kind(*value) if isinstance(value, list) else kind(value)
+    def whole(value: dict[str, Any]) -> Any:
+        if value.keys() == {"array"}:
+            return arrays[value["array"]]
+        return TarImages(**{**value, "tars": map(Path, value["tars"])}) if "tars" in value else value
 
-    plan: Plan = made(Plan, json.loads(arrays["plan"].tobytes()))
-    return plan
+    return TypeAdapter(Plan).validate_python(json.loads(arrays["plan"].tobytes(), object_hook=whole))
 
 
 def calibrated(plan: Plan) -> tuple[Plan, dict[str, float]]:
@@ -155,24 +134,16 @@ def calibrated(plan: Plan) -> tuple[Plan, dict[str, float]]:
     return replace(plan, settings=settings.model_copy(update={settings.method: head})), facts
 
 
-def learned_rows(plan: Plan) -> tuple[dict[Signal, Rows], Sizes]:
+def learned_rows(plan: Plan) -> tuple[dict[Signal, Any], Sizes]:
     """Each signal that the method of ``plan`` learns from, and the sizes that heads depend on."""
-    learns = METHODS[plan.settings.method].learns
-    rows: dict[Signal, Rows] = {}
+    given = {"tokens": plan.tokens, "caption_ids": plan.captions, "vectors": plan.vectors, "labels": plan.labels}
+    rows = {signal: given[signal] for signal in METHODS[plan.settings.method].learns}
     sizes = Sizes()
-    if "tokens" in learns:
-        assert plan.tokens is not None
-        rows["tokens"], text = plan.tokens, plan.tokens.sizes
+    if plan.tokens is not None:
+        text = plan.tokens.sizes
         sizes = sizes._replace(vocabulary=text.vocabulary, end=text.end, context=text.context)
-    if "caption_ids" in learns:
-        assert plan.captions is not None
-        rows["caption_ids"] = plan.captions.__getitem__
-    if "vectors" in learns:
-        assert plan.vectors is not None
-        rows["vectors"] = plan.vectors.__getitem__
+    if plan.vectors is not None:
         sizes = sizes._replace(vectors=plan.vectors.width)
-    if "labels" in learns:
-        assert plan.labels is not None
-        rows["labels"] = plan.labels.__getitem__
+    if plan.labels is not None:
         sizes = sizes._replace(labels=int(plan.labels.max()) + 1)
     return rows, sizes

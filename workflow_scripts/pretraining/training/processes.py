@@ -72,8 +72,8 @@ def wait(children: Sequence[Process], interrupt: Interrupt, stop: signal.Signals
     _await(children, SECONDS_TO_END)
     _tell(children, signal.SIGKILL)
     _await(children, math.inf)
-    status = {number: child.returncode for number, child in enumerate(children)}
-    return _cause(failed) if failed else next(((number, code) for number, code in status.items() if code), (0, 0))
+    ended = ((number, child.returncode) for number, child in enumerate(children) if child.returncode)
+    return _cause(failed) if failed else next(ended, (0, 0))
 
 
 def _running(children: Sequence[Process]) -> bool:
@@ -88,8 +88,8 @@ def _await(children: Sequence[Process], seconds: float) -> None:
 
 def _failed(children: Sequence[Process]) -> dict[int, int]:
     """Number and status of those that have."""
-    ended = {number: child.returncode for number, child in enumerate(children)}
-    return {number: status for number, status in ended.items() if status not in (None, 0, TERMINATED)}
+    ended = enumerate(child.returncode for child in children)
+    return {number: status for number, status in ended if status not in (None, 0, TERMINATED)}
 
 
 def _cause(failed: Mapping[int, int]) -> tuple[int, int]:

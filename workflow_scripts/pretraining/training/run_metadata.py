@@ -8,19 +8,13 @@ import pyarrow as pa
 from workflow_scripts.models.backbones import grad_cam_layer
 from workflow_scripts.models.preprocessing import preprocessing
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS, first_collapse
+from workflow_scripts.pretraining.network import seeded_backbone
 from workflow_scripts.pretraining.schedule import Schedule
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.pretraining.training.initial import seeded_backbone
 
 CURVE = pa.schema(
-    [
-        ("step", pa.int32()),
-        ("loss", pa.float64()),
-        ("lr", pa.float64()),
-        ("images", pa.int64()),
-        ("knn_accuracy", pa.float64()),
-        *((name, pa.float64()) for name in STATISTICS),
-    ]
+    {"step": pa.int32(), "loss": pa.float64(), "lr": pa.float64(), "images": pa.int64(), "knn_accuracy": pa.float64()}
+    | dict.fromkeys(STATISTICS, pa.float64())
 )
 
 
@@ -33,7 +27,7 @@ def curve_table(rows: list[dict[str, Any]]) -> pa.Table:
 def kept_checkpoints(settings: Pretrain, schedule: Schedule, outcome: dict[str, Any]) -> dict[str, int]:
     """Name -> step of the checkpoints that a run has kept; a run that stopped early lacks the later ones."""
     kept = {name: step for step, name in schedule.kept.items() if step <= outcome["step"]}
-    best = {"best": outcome["best_step"]} if settings.keeps_best else {}
+    best = {"best": outcome["best_step"]} if settings.probe is not None else {}
     return {**kept, **best, "last": outcome["step"]}
 
 

@@ -59,28 +59,15 @@ def check_start(settings: Pretrain) -> None:
     Raises:
         PipelineError: a launcher or SLURM started several copies; nodes are missing or too many.
     """
-    environment = os.environ
-    advice = "start the stage once, as one task; it starts its processes itself"
-    if int(environment.get("WORLD_SIZE", "1")) > 1:
-        raise PipelineError("started by a launcher", "pretrain", f"WORLD_SIZE is {environment['WORLD_SIZE']}", advice)
-    copies, number = int(environment.get("SLURM_STEP_NUM_TASKS", "1")), int(environment.get("SLURM_PROCID", "0"))
-    if copies > 1 or number > 0:
-        value = f"SLURM_STEP_NUM_TASKS is {copies}, SLURM_PROCID is {number}"
-        raise PipelineError("started several times by SLURM", "pretrain", value, advice)
-    given = nodes_given()
-    if settings.nodes > 1 and given is None:
-        value = f"nodes is {settings.nodes}"
-        advice = "set `nodes` to 1 or use --profile profiles/slurm"
-        raise PipelineError("several nodes without SLURM", "pretrain", value, advice)
-    if given is not None and given != settings.nodes:
-        value = f"SLURM allocated {given}, but the settings say {settings.nodes}"
-        raise PipelineError("wrong number of nodes", "pretrain", value, "request as many nodes as `nodes` says")
-
-
-def nodes_given() -> int | None:
-    """Number of nodes of this SLURM job; None without a job, or if SLURM does not say."""
-    said = os.environ.get("SLURM_JOB_NUM_NODES") or job_facts().get("NumNodes", "").split("-")[0]
-    return int(said) if said else None
+    for name, once in (("WORLD_SIZE", 1), ("SLURM_STEP_NUM_TASKS", 1), ("SLURM_PROCID", 0)):
+        if int(os.environ.get(name, once)) > once:
+            advice = "start the stage once, as one task; it starts its processes itself"
+            raise PipelineError("started several times", "pretrain", f"{name} is {os.environ[name]}", advice)
+    given = os.environ.get("SLURM_JOB_NUM_NODES") or job_facts().get("NumNodes", "").split("-")[0]  # if SLURM says it
+    if int(given or 1) != settings.nodes:
+        value = f"SLURM allocated {given or 'none'}, but the settings say {settings.nodes}"
+        advice = "request as many nodes as `nodes` says, with --profile profiles/slurm, or correct `nodes`"
+        raise PipelineError("wrong number of nodes", "pretrain", value, advice)
 
 
 def gpus_given() -> int | None:
@@ -93,13 +80,6 @@ def gpus_given() -> int | None:
     return int(on_node) if on_node else None
 
 
-def gpus_usable() -> int:
-    """Number of GPUs that torch can use here."""
-    import torch
-
-    return torch.cuda.device_count()
-
-
 def check_gpus(wanted: int) -> None:
     """Refuse a node that has other than ``wanted`` GPUs for this run, or whose GPUs torch can't use.
 
@@ -108,8 +88,9 @@ def check_gpus(wanted: int) -> None:
     Raises:
         PipelineError: the number of GPUs is wrong.
     """
-    for count in (gpus_given, gpus_usable):
-        given = count()
+    import torch
+
+    for given in (gpus_given(), torch.cuda.device_count()):
         if given is not None and given < wanted:
             value = f"{given} for {wanted} processes"
             raise PipelineError("too few GPUs", "pretrain", value, "lower `processes` or request more GPUs")

@@ -15,22 +15,23 @@ from torch import nn
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.gpu import is_out_of_memory
+from workflow_scripts.core.runtime.meter import fed
 from workflow_scripts.core.runtime.precision import computing
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.models.text.tower import TOWER, TextTower
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
-from workflow_scripts.pretraining.data.loader import Batches, CutBatch, Rows, load
-from workflow_scripts.pretraining.hardware import TRAINING
+from workflow_scripts.pretraining.data.loader import Batches, CutBatch, load
 from workflow_scripts.pretraining.method import Signal
 from workflow_scripts.pretraining.monitor.collapse import STATISTICS
 from workflow_scripts.pretraining.monitor.curve import Curve, check_weights
 from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES, LiveCurve
 from workflow_scripts.pretraining.monitor.probing import FirstBatch, OnlineProbe, interval, is_gain
 from workflow_scripts.pretraining.monitor.tracking import Tracking, tracker_folder
-from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.pretraining.network import build_network
+from workflow_scripts.pretraining.schedule import Schedule
+from workflow_scripts.pretraining.settings import METHODS, TRAINING, Pretrain
 from workflow_scripts.pretraining.training import checkpoint
 from workflow_scripts.pretraining.training.gradients import backward
-from workflow_scripts.pretraining.training.initial import build_network
 from workflow_scripts.pretraining.training.interrupt import TERMINATED, Interrupt
 from workflow_scripts.pretraining.training.meeting import meet
 from workflow_scripts.pretraining.training.plan import OUTCOME, Plan, learned_rows, weights_name
@@ -58,8 +59,7 @@ def train(plan: Plan, interrupt: Interrupt) -> None:
     With several processes each calls this; the first one writes. Asked to stop by ``interrupt``, all finish the step.
 
     Raises:
-        PipelineError: losses or weights are not finite, there are fewer images than a batch takes, or the number of
-            processes is not that of the settings.
+        PipelineError: losses or weights are not finite, or there are fewer images than a batch takes.
         SystemExit: 143 after an interrupt, once a checkpoint was written.
     """
     with reproducible(plan.device, plan.threads):
@@ -73,9 +73,6 @@ def train(plan: Plan, interrupt: Interrupt) -> None:
                 InitProcessGroupKwargs(timeout=PATIENCE),
             ],
         )
-        if accelerator.num_processes != plan.settings.processes:
-            value = f"{accelerator.num_processes} instead of {plan.settings.processes}"
-            raise PipelineError("wrong number of processes", "pretrain", value, "start the stage without a launcher")
         with fitting(plan.settings):
             Trainer(plan, accelerator).run(interrupt)
 
@@ -120,14 +117,20 @@ class Trainer:
         if self.state.scaler and accelerator.scaler is not None:
             accelerator.scaler.load_state_dict(self.state.scaler)
         self.backbone: nn.Module = self.model.get_submodule("backbone")
-        self.probe = self._online_probe()
-        self.first_batch = self._first_batch()
-        path = plan.work / CURVE_LINES if accelerator.is_main_process else None
+        first, probe = accelerator.is_main_process, self.settings.probe
+        self.probe = (
+            OnlineProbe(plan.probe, self.settings.image_size, probe, self.workers)
+            if first and probe is not None and plan.probe is not None
+            else None
+        )
+        # What is monitored in a run without a probe.
+        self.first_batch = FirstBatch(self.batches[1].finish().views) if first and probe is None else None
+        path = plan.work / CURVE_LINES if first else None
         self.live = LiveCurve(path, self.schedule, self.settings.batch_size, self.state.step)
         self.tracking = Tracking(accelerator, plan)
         self.curve = Curve(accelerator, self.state, self.live, self.tracking)
 
-    def _batches(self, learned: Mapping[Signal, Rows]) -> Batches:
+    def _batches(self, learned: Mapping[Signal, Any]) -> Batches:
         settings, plan = self.settings, self.plan
         augmentations = (AUGMENTATIONS[view.augmentation or settings.augmentation] for view in settings.views)
         blurred = (replace(row, blur_kernel=settings.blur_kernel, blur=settings.blur) for row in augmentations)
@@ -144,19 +147,6 @@ class Trainer:
             faithfulness=plan.faithfulness,
         )
 
-    def _online_probe(self) -> OnlineProbe | None:
-        probe = self.settings.probe
-        if probe is None or self.plan.probe is None or not self.accelerator.is_main_process:
-            return None
-        size = self.settings.image_size
-        return OnlineProbe(self.plan.probe, size, probe.neighbours, probe.temperature, self.workers)
-
-    def _first_batch(self) -> FirstBatch | None:
-        """What is monitored in a run without a probe."""
-        if self.settings.probe is not None or not self.accelerator.is_main_process:
-            return None
-        return FirstBatch(self.batches[1].finish().views)
-
     def run(self, interrupt: Interrupt) -> None:
         """Train to the end, or to the step in which ``interrupt`` was requested."""
         state = self.state
@@ -168,7 +158,7 @@ class Trainer:
         last = state.step if state.stopped else self.schedule.steps
         steps = range(state.step + 1, last + 1)
         with closing(self.tracking), closing(self.loaded(steps)) as batches:
-            timed = self.live.timed(batches)
+            timed = fed(batches, lambda _: self.settings.batch_size)
             for batch in progress(timed, self.schedule.steps, self.settings.method, state.step):
                 self._step(batch)
                 self._after_step()
@@ -185,21 +175,10 @@ class Trainer:
         """Batches of some steps, loaded ahead."""
         return load(self.batches, steps, self.workers, pin=self.plan.device != "cpu")
 
-    def _rate(self, step: int) -> float:
-        settings, schedule = self.settings, self.schedule
-        return learning_rate(
-            step,
-            initial=settings.initial_lr,
-            peak=settings.peak_lr,
-            final=settings.final_lr,
-            warmup=schedule.warmup,
-            steps=schedule.steps,
-        )
-
     def _step(self, cut: CutBatch) -> None:
         self.state.step += 1
         for group in self.optimizer.param_groups:
-            group["lr"] = self._rate(self.state.step)
+            group["lr"] = learning_rate(self.state.step, self.settings, self.schedule)
         batch = cut.finish(self.accelerator.device)
         self.wrapped.train()
         # Dropout and stochastic depth: a function of the step, so that a run that goes on ends with the same bytes.
@@ -245,16 +224,15 @@ class Trainer:
     def _values(self, accuracy: float | None, watched: bool) -> dict[str, Any]:
         """A row of the curve, without its loss."""
         step = self.state.step
-        row = {"step": step, "lr": self._rate(step), "images": step * self.settings.batch_size}
-        return {**row, "knn_accuracy": accuracy, **(self._statistics() if watched else dict.fromkeys(STATISTICS))}
+        rate = learning_rate(step, self.settings, self.schedule)
+        row = {"step": step, "lr": rate, "images": step * self.settings.batch_size, "knn_accuracy": accuracy}
+        return row | (self._statistics() if watched else dict.fromkeys(STATISTICS))
 
     def _statistics(self) -> dict[str, float | None]:
         """Statistics of features: of the probe, which has just run, or the first batch; only on the first process."""
-        if self.probe is not None:
-            return self.probe.statistics
         if self.first_batch is not None:
             return self.first_batch(self.backbone, self.accelerator.device)
-        return dict.fromkeys(STATISTICS)
+        return dict.fromkeys(STATISTICS) if self.probe is None else self.probe.statistics
 
     def _probed(self) -> tuple[float, bool]:
         """The online probe's accuracy, and whether it is the first one after a step or a gain over the best one.
@@ -276,8 +254,7 @@ class Trainer:
         state, (accuracy, better) = self.state, self._probed()
         if better:
             state.best, state.best_step, state.stale = accuracy, state.step, 0
-            if self.settings.keeps_best:
-                self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.backbone.state_dict().items()}
+            self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.backbone.state_dict().items()}
         else:
             state.stale += 1
         state.stopped = self.settings.patience is not None and state.stale >= self.settings.patience
@@ -300,7 +277,7 @@ class Trainer:
         for head in self.model.heads.children():
             if isinstance(head, TextTower):
                 self._write(TOWER, head.state_dict(), {"shape": json.dumps(head.shape)})
-        if self.settings.keeps_best and self.best is not None:
+        if self.best is not None:
             self._write(weights_name("best"), self.best)
         if self.accelerator.is_main_process:
             (self.plan.work / OUTCOME).write_text(json.dumps(asdict(self.state)))
@@ -322,10 +299,11 @@ def optimizer(model: nn.Module, weight_decay: float, norm_weight_decay: float) -
     return torch.optim.AdamW(parameter_groups(model, weight_decay, norm_weight_decay), fused=True)
 
 
-def learning_rate(step: int, *, peak: float, final: float, warmup: int, steps: int, initial: float = 0.0) -> float:
-    """Learning rate of step ``step`` of 1..``steps``: linear from ``initial`` at step 0 to ``peak`` at ``warmup``, then
-    half a cosine down to ``final`` at the last step (Loshchilov and Hutter 2017, eq. 5)."""
-    if step <= warmup:
-        return initial + (peak - initial) * step / warmup
-    done = (step - warmup) / (steps - warmup)
+def learning_rate(step: int, settings: Pretrain, schedule: Schedule) -> float:
+    """Learning rate of a step, counted from 1: linear from ``initial_lr`` at step 0 to ``peak_lr`` at the end of the
+    warm-up, then half a cosine down to ``final_lr`` at the last step (Loshchilov and Hutter 2017, eq. 5)."""
+    initial, peak, final = settings.initial_lr, settings.peak_lr, settings.final_lr
+    if step <= schedule.warmup:
+        return initial + (peak - initial) * step / schedule.warmup
+    done = (step - schedule.warmup) / (schedule.steps - schedule.warmup)
     return final + (peak - final) * (1 + math.cos(math.pi * done)) / 2

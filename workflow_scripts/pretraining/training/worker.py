@@ -26,14 +26,8 @@ def error_file(work: Path, rank: int) -> Path:
 
 def write_error(work: Path, rank: int, error: PipelineError) -> None:
     """Write ``error`` to :func:`error_file`."""
-    fields = {
-        "what": error.what,
-        "where": str(error.where),
-        "value": str(error.value),
-        "advice": error.advice,
-        "number": number_among(error, OF_DISKS),
-    }
-    error_file(work, rank).write_text(json.dumps(fields))
+    fields = error.what, str(error.where), str(error.value), error.advice
+    error_file(work, rank).write_text(json.dumps([fields, number_among(error, OF_DISKS)]))
 
 
 def raise_error(work: Path, ranks: range) -> None:
@@ -41,9 +35,8 @@ def raise_error(work: Path, ranks: range) -> None:
     for rank in ranks:
         path = error_file(work, rank)
         if path.exists():
-            fields = json.loads(path.read_text())
-            number = fields.pop("number")
-            raise PipelineError(**fields) from (None if number is None else OSError(number, os.strerror(number)))
+            fields, number = json.loads(path.read_text())
+            raise PipelineError(*fields) from (None if number is None else OSError(number, os.strerror(number)))
 
 
 def main(plan: str) -> int:

@@ -15,7 +15,6 @@ from workflow_scripts.evaluation.contrasts.settings import MOST_PRIMARY, Contras
 from workflow_scripts.evaluation.datasets.kinds import KINDS
 from workflow_scripts.evaluation.saliency.maps.kinds import is_compared
 from workflow_scripts.models.networks.settings import LAYOUTS
-from workflow_scripts.models.text.kinds import TOKENIZERS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.score_captions import JUDGES
@@ -138,7 +137,7 @@ def _sources(study: Study) -> Iterator[SettingError]:
         needed = network.weights == "pretrained" or LAYOUTS[network.layout].describes
         of = "random weights" if network.weights == "random" else f"layout {network.layout}"
         yield from _needed(("networks", number, "source"), network, needed, of)
-    yield from _needed(("tokenizer", "source"), study.tokenizer, TOKENIZERS[study.tokenizer.kind].load is not None)
+    yield from _needed(("tokenizer", "source"), study.tokenizer, study.tokenizer.kind == "clip")
     for number, dataset in enumerate(study.datasets):
         yield from _needed(("datasets", number, "source"), dataset, not KINDS[dataset.kind].from_world)
 

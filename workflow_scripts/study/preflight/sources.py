@@ -12,8 +12,7 @@ from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
 from workflow_scripts.evaluation.datasets.kinds import KINDS
-from workflow_scripts.models.classifiers import CLASSIFIERS
-from workflow_scripts.models.text.kinds import CLIP_ADVICE, CLIP_FILES
+from workflow_scripts.models.text.caption_tokenizer import CLIP_ADVICE, CLIP_FILES
 from workflow_scripts.stages.source import Source
 from workflow_scripts.study.config.files import shown
 from workflow_scripts.study.config.lock import is_commit
@@ -89,7 +88,7 @@ def _is_saved(role: str, name: str, start: Start) -> bool:
         kind = next((one.kind for one in start.units.study.text_encoders if one.name == name), None)
         return kind is None or TEXT_ENCODERS[kind].saved
     settings = start.units.item("judges", name).model_dump()
-    return "classifier" not in settings or CLASSIFIERS[settings["classifier"]].saved
+    return settings.get("classifier", "transformers") == "transformers"
 
 
 def _path_error(what: str, path: Path, folder: bool) -> PipelineError | None:

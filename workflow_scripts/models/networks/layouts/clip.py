@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.networks.layout import (
     Colours,
-    Description,
     Deviations,
     Found,
     Layout,
@@ -25,7 +24,7 @@ TOWER = "vision_model."
 RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
-class Vision(Description):
+class Vision(BaseModel):
     """transformers' CLIPVisionConfig."""
 
     image_size: int = Field(ge=16, le=4096)
@@ -38,13 +37,13 @@ class Vision(Description):
     layer_norm_eps: float = Field(gt=0)
 
 
-class Whole(Description):
+class Whole(BaseModel):
     """transformers' CLIPConfig."""
 
     vision_config: Vision | None = None
 
 
-class Shown(Description):
+class Shown(BaseModel):
     """transformers' CLIPImageProcessor."""
 
     resample: int | None = None

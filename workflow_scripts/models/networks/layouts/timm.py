@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt
+from pydantic import BaseModel, Field, PositiveInt
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.networks.layout import (
     Colours,
-    Description,
     Deviations,
     Found,
     Layout,
@@ -22,7 +21,7 @@ CONFIG = "config.json"
 DECIDED = ("num_classes", "in_chans", "img_size")  # by this workflow
 
 
-class Seen(Description):
+class Seen(BaseModel):
     """timm's ``pretrained_cfg``: how a network sees images, and the name of its classifier."""
 
     input_size: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
@@ -33,7 +32,7 @@ class Seen(Description):
     classifier: str | tuple[str, ...] | None = None
 
 
-class Config(Description):
+class Config(BaseModel):
     """timm's ``config.json``."""
 
     architecture: str = Field("", pattern=r"^[A-Za-z0-9_]*$")

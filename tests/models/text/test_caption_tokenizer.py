@@ -6,14 +6,13 @@ import pytest
 
 from tests.models.text.small_clip import reference_ids, save_clip_tokenizer, tokens
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.text.caption_tokenizer import read_tokenizer
-from workflow_scripts.models.text.kinds import load_clip, train_tokenizer
+from workflow_scripts.models.text.caption_tokenizer import load_clip, read_tokenizer, train_tokenizer
 
 TEXTS = ["A red disc", "the  RED disk isn't there!! 42", "<|endoftext|> the end <|startoftext|>", "dddis"]
 CAPTIONS = [f"a {c} {o} on the {s}" for c in ("red", "blue") for o in ("boat", "house") for s in ("beach", "snow")] * 5
 CODE = """
-from tests.models.text.test_kinds import CAPTIONS
-from workflow_scripts.models.text.kinds import train_tokenizer
+from tests.models.text.test_caption_tokenizer import CAPTIONS
+from workflow_scripts.models.text.caption_tokenizer import train_tokenizer
 print(train_tokenizer([CAPTIONS[:7], CAPTIONS[7:]], 320).core.to_str())
 """
 
