@@ -61,7 +61,7 @@ def command(
       2  nothing to audit, or wrong usage
     """
     import json
-import os
+    import os
     import time
 
     from workflow_scripts.audit.audit import as_json, audit, table
