@@ -7,6 +7,9 @@ import logging
 import os
 import sys
 from contextlib import suppress
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 from workflow_scripts.core.errors import PipelineError
 
@@ -15,12 +18,23 @@ KEPT = 1 << 30  # bytes
 MOST_IN_OLD = 32 << 20  # bytes, the most that old versions of glibc accept as M_MMAP_THRESHOLD
 
 
+class _NoPandas(MetaPathFinder, Loader):
+    """Makes the import of pandas fail: pyarrow would otherwise load it in each process if it is installed."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec("pandas", self) if fullname == "pandas" else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        raise ModuleNotFoundError("no stage uses pandas", name="pandas")
+
+
 def start_process() -> None:
     """Skip work at start-up that helps no job, and have the log say which fatal signal ended this process or a child
     of it, and where.
 
     A file that is mapped into memory and can't be read any more ends a process by a bus error, which no code can catch.
     """
+    sys.meta_path.insert(0, _NoPandas())
     gc.set_threshold(100_000)  # imports create many objects and no garbage
     faulthandler.enable(all_threads=False)
     os.environ.setdefault("PYTHONFAULTHANDLER", "1")
