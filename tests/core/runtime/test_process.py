@@ -7,17 +7,19 @@ import sys
 import pytest
 
 
-def test_a_stage_process_flushes_its_log_on_exit() -> None:
+def test_a_stage_process_loads_no_pandas_and_flushes_its_log_on_exit() -> None:
     code = (
         "import logging, sys\n"
         "from workflow_scripts.core.runtime import process\n"
         "process.start_process()\n"
-        "print('yes')\n"
+        "import numpy, pyarrow\n"
+        "pyarrow.array(numpy.arange(3)).to_numpy()\n"
+        "print('pandas' in sys.modules)\n"
         "process.leave(7)\n"
         "print('never')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout == "yes\n" and done.returncode == 7
+    assert done.stdout == "False\n" and done.returncode == 7
 
 
 def test_libraries_only_log_warnings_and_nothing_after_the_exit() -> None:
