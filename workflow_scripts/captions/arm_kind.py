@@ -76,7 +76,7 @@ class ArmKind:
         columns: the columns of the caption table that it reads, besides ``key``; None: all.
         generated: settings -> whether it reads the generated captions or their scores, which a study without
             ``recaption`` lacks.
-        row_wise: settings -> whether the caption of an image depends on that image alone: then ``select`` gets a part
+        row_wise: whether the caption of an image depends on that image alone: then ``select`` gets a part
             of the rows at a time, so that memory does not grow with the study.
     """
 
@@ -90,4 +90,4 @@ class ArmKind:
     arms: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
     generated: Callable[[Any], bool] = lambda _: False
-    row_wise: Callable[[Any], bool] = lambda _: False
+    row_wise: bool = False

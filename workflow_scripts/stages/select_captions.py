@@ -76,7 +76,7 @@ def _parts(
     arms = {arm.name: _Rows("captions", [arm.path(".parquet")], total) for arm in job.inputs("arms")}
     scores, describe = _scores(job, total), _describe(job) if kind.from_world else None
     file = job.source("external") if kind.from_file else None
-    step = ROW_GROUP if kind.row_wise(settings) else max(1, total)
+    step = ROW_GROUP if kind.row_wise else max(1, total)
     for _ in range(0, total, step):
         rows = table.read(step)
         of_arms = {name: reader.read(rows["key"]) for name, reader in arms.items()}

@@ -1,6 +1,7 @@
 """One RedCaps annotation: checked, or rejected with a reason."""
 
 import re
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from workflow_scripts.acquisition.annotations.removal_tokens import IMAGE_ID, id_token, url_token
+from workflow_scripts.models.text_norms import is_blank
 
 ROWS = pa.schema(
     [
@@ -60,6 +62,28 @@ class Apart(StrEnum):
     FILTERED_YEAR = "filtered_year"  # not in the configured years
     EMPTY_CAPTION = "empty_caption"  # no caption, or only white space
     REPEATED_ID = "repeated_id"  # an earlier row (by file name and position) has the same image_id
+
+
+class Filter:
+    """The years and subreddits of a study (None keeps all), and the tokens of its removal list."""
+
+    def __init__(
+        self,
+        years: Collection[int] | None,
+        subreddits: Collection[str] | None,
+        removal: Collection[str] = (),
+    ) -> None:
+        self.years = None if years is None else frozenset(years)
+        self.subreddits = None if subreddits is None else frozenset(name.lower() for name in subreddits)
+        self.removal = frozenset(removal)
+
+    def reason(self, row: dict[str, Any]) -> Apart | None:
+        """Why a well-formed row is not used, as far as the row alone can tell."""
+        if self.subreddits is not None and row["subreddit"] not in self.subreddits:
+            return Apart.FILTERED_SUBREDDIT
+        if self.years is not None and row["year"] not in self.years:
+            return Apart.FILTERED_YEAR
+        return Apart.EMPTY_CAPTION if is_blank(row["caption"]) else None
 
 
 def host_of(url: str) -> str | None:
@@ -113,7 +137,9 @@ def read_row(
         return row, Apart.BAD_ID
     if local_url is not None:
         return {**row, "url": local_url}, None
-    return row, _unfit_url(row["url"])
+    if not row["url"]:
+        return row, Apart.NO_URL
+    return row, Apart.BAD_URL if host_of(row["url"]) is None else None
 
 
 def cut(text: str, max_chars: int | None) -> str:
@@ -149,14 +175,8 @@ def removed(row: dict[str, Any], given_url: str | None = None) -> dict[str, Any]
 
 def _url_tokens(row: dict[str, Any], given_url: str | None) -> list[str]:
     """Tokens of the row's url and of the given one, without repetition."""
-    urls = [row["url"] or ""] if given_url is None else [row["url"] or "", given_url]
-    return list(dict.fromkeys(url_token(url) for url in urls))
-
-
-def _unfit_url(url: str | None) -> Apart | None:
-    if not url:
-        return Apart.NO_URL
-    return Apart.BAD_URL if host_of(url) is None else None
+    urls = (row["url"] or "", given_url)
+    return list(dict.fromkeys(url_token(url) for url in urls if url is not None))
 
 
 def _seconds(value: Any) -> int | None:

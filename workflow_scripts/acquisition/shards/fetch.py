@@ -3,7 +3,7 @@
 import asyncio
 import math
 import os
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,19 +25,12 @@ BACKING_OFF = 32  # URLs per host that may wait for a retry without delaying fir
 OK_WINDOW = 200  # latest rows of which min_ok_share must be ok
 
 
-def fetch(
-    downloads: DownloadState,
-    settings: Download,
-    connect_to: dict[str, str],
-    workers: int,
-    budgets: Path | None = None,
-) -> None:
+def fetch(downloads: DownloadState, settings: Download, workers: int, budgets: Path | None = None) -> None:
     """Bring every waiting URL of ``downloads`` to its final state, and record it there.
 
     Args:
         downloads: the URLs; each final state is recorded as soon as it is known.
         settings: limits and politeness.
-        connect_to: host name -> ``address:port`` to connect to instead.
         workers: threads that decode; does not change the result.
         budgets: folder of the hosts' budgets that all jobs share; None: this call has its own.
 
@@ -48,7 +41,7 @@ def fetch(
     os.environ.setdefault("UV_THREADPOOL_SIZE", str(2 * MAX_BODIES))
     more = True
     while more and (waiting := downloads.waiting):
-        uvloop.run(_Fetch(downloads, settings, connect_to, workers, budgets).run(waiting))
+        uvloop.run(_Fetch(downloads, settings, workers, budgets).run(waiting))
         more = downloads.next_round()
 
 
@@ -56,13 +49,12 @@ def fetch(
 class _Fetch:
     _downloads: DownloadState
     _settings: Download
-    _connect_to: dict[str, str]
     _workers: int
     _budgets: Path | None = None
 
     async def run(self, urls: list[str]) -> None:
         with ThreadPoolExecutor(self._workers, "decode") as self._pool:
-            async with Client(self._settings, self._connect_to, self._budgets) as self._client:
+            async with Client(self._settings, self._budgets) as self._client:
                 self._monitor = Monitor(self._settings.min_ok_share, OK_WINDOW)
                 with Ticker("download", len(urls), self._monitor.note) as self._ticker:
                     try:
@@ -71,10 +63,13 @@ class _Fetch:
                         raise _first(group) from None
 
     async def _all(self, urls: list[str]) -> None:
+        queues: defaultdict[str, deque[str]] = defaultdict(deque)  # by gate
+        for url in urls:
+            queues[self._client.group(url)].append(url)
         pulse = asyncio.create_task(self._pulse())
         try:
             async with asyncio.TaskGroup() as tasks:
-                for group, queue in self._queues(urls).items():
+                for group, queue in queues.items():
                     # connections, and decoding
                     width = self._client.gates.named(group).policy.connections + 2 * self._workers
                     under_way = asyncio.Semaphore(width)
@@ -89,13 +84,6 @@ class _Fetch:
         while True:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
             self._ticker.pulse()
-
-    def _queues(self, urls: list[str]) -> dict[str, deque[str]]:
-        """URLs by gate."""
-        queues: dict[str, deque[str]] = {}
-        for url in urls:
-            queues.setdefault(self._client.group(url), deque()).append(url)
-        return queues
 
     async def _drain(self, group: str, queue: deque[str], under_way: asyncio.Semaphore) -> None:
         while queue:

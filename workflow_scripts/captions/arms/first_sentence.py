@@ -24,5 +24,5 @@ ARM_KIND = ArmKind(
     arms=("base",),
     select=select,
     columns=(),
-    row_wise=lambda _: True,
+    row_wise=True,
 )

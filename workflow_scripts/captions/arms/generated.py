@@ -22,5 +22,5 @@ ARM_KIND = ArmKind(
     scored=True,
     select=select,
     generated=lambda _: True,
-    row_wise=lambda _: True,
+    row_wise=True,
 )

@@ -25,5 +25,5 @@ ARM_KIND = ArmKind(
     arms=("base",),
     select=select,
     columns=("original",),
-    row_wise=lambda _: True,
+    row_wise=True,
 )

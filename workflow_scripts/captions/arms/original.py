@@ -21,5 +21,5 @@ ARM_KIND = ArmKind(
     summary="the caption that the image came with",
     scored=True,
     select=select,
-    row_wise=lambda _: True,
+    row_wise=True,
 )

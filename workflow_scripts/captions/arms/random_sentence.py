@@ -33,5 +33,5 @@ ARM_KIND = ArmKind(
     arms=("base",),
     select=select,
     columns=(),
-    row_wise=lambda _: True,
+    row_wise=True,
 )

@@ -125,5 +125,5 @@ ARM_KIND = ArmKind(
     scored=True,
     select=select,
     generated=lambda settings: settings.judge is None,
-    row_wise=lambda _: True,
+    row_wise=True,
 )

@@ -51,5 +51,5 @@ ARM_KIND = ArmKind(
     select=select,
     from_world=True,
     columns=("subreddit", "year"),
-    row_wise=lambda _: True,
+    row_wise=True,
 )

@@ -147,7 +147,7 @@ def describe(captions: pa.Array, reference: Reference, measures: Measures) -> pa
         truncated bool (null without a matcher).
     """
     coded = pc.dictionary_encode(captions)
-    texts = coded.dictionary.to_pylist()
+    texts, classify = coded.dictionary.to_pylist(), _identifier().classify
     split = [words_of(text) for text in texts]
     lengths = np.array([len(words) for words in split], dtype=np.int32)
     counts = [None] * len(texts) if measures.token_counts is None else measures.token_counts(texts) if texts else []
@@ -155,7 +155,8 @@ def describe(captions: pa.Array, reference: Reference, measures: Measures) -> pa
     unique = {
         "characters": np.array([len(text) for text in texts], dtype=np.int32),
         "words": lengths,
-        "language": pa.array(identify(texts), pa.string()),
+        # ISO 639 codes
+        "language": pa.array([classify(text)[0] if text else None for text in texts], pa.string()),
         "short": lengths < SHORT_WORDS,
         "empty": np.array([not text for text in texts], dtype=bool),
         "vague": np.array([is_vague(words) for words in split], dtype=bool),
@@ -172,9 +173,3 @@ def describe(captions: pa.Array, reference: Reference, measures: Measures) -> pa
 @cache
 def _identifier() -> LanguageIdentifier:
     return LanguageIdentifier.from_model_file(MODEL_FILE)
-
-
-def identify(texts: Sequence[str]) -> list[str | None]:
-    """ISO 639 code of the language of each text by py3langid; None for an empty one."""
-    identifier = _identifier()
-    return [identifier.classify(text)[0] if text else None for text in texts]

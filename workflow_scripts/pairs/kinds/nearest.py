@@ -1,6 +1,5 @@
 """The nearest neighbours, with optional corrections for hubs and thresholds."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
@@ -90,65 +89,46 @@ def find(inputs: PairInputs, settings: Nearest) -> Pairs:
     from workflow_scripts.pairs.table import by_scope, keep
     from workflow_scripts.pairs.ties import identities
 
-    ids, recall = identities(inputs.keys["key"], settings.seed), _Recall(len(inputs.keys), settings)
-    pairs = by_scope(
-        inputs.vectors,
-        inputs.keys,
-        settings.scope,
-        settings.k,
-        lambda rows: _within(inputs, settings, ids, rows, recall),
-    )
-    if recall.neighbours:
-        pairs = replace(pairs, recall=(recall.hits, recall.neighbours, recall.queries))
+    ids = identities(inputs.keys["key"], settings.seed)
+    pairs = by_scope(inputs, settings, lambda rows: _within(inputs, settings, ids, rows))
     if settings.min_cosine is None:
         return pairs
     return keep(pairs, pairs.cosine >= settings.min_cosine, "outside_thresholds")
 
 
-class _Recall:
-    """How many of the nearest neighbours of a sample of images an index finds."""
+def _recall(near: "Near", inputs: PairInputs, settings: Nearest, rows: "np.ndarray") -> tuple[int, int, int]:
+    """Exact neighbours of those of a sample of images that are among ``rows``: found ones, all, and images with any."""
+    import numpy as np
 
-    def __init__(self, images: int, settings: Nearest) -> None:
-        self.hits = self.neighbours = self.queries = 0
-        self._settings, self._images = settings, images
+    from workflow_scripts.pairs.neighbours import nearest
+    from workflow_scripts.stats.seeds import derive
 
-    def measure(self, near: "Near", inputs: PairInputs, rows: "np.ndarray") -> None:
-        """Search those of the sample that are among ``rows`` again, exactly."""
-        import numpy as np
-
-        from workflow_scripts.pairs.neighbours import nearest_of
-        from workflow_scripts.stats.seeds import derive
-
-        if self._settings.index == "Flat":
-            return
-        random = np.random.Generator(np.random.PCG64(derive(self._settings.seed, "recall")))
-        number = min(self._images, self._settings.recall_sample)
-        sampled = np.flatnonzero(np.isin(rows, random.choice(self._images, number, replace=False)))
-        if not len(sampled):
-            return
-        rule, how = _rule_and_how(inputs, self._settings)
-        exact = nearest_of(sampled, _vectors(inputs, rows), near.ids, rule, how)
-        real = exact.target[sampled] >= 0
-        least = np.where(real, exact.cosine[sampled], np.inf).min(axis=1, keepdims=True)  # of the k-th neighbour
-        hits = ((near.target[sampled] >= 0) & (near.cosine[sampled] >= least)).sum(axis=1)
-        self.hits += int(np.minimum(hits, real.sum(axis=1)).sum())
-        self.neighbours += int(real.sum())
-        self.queries += int(real.any(axis=1).sum())
+    random, images = np.random.Generator(np.random.PCG64(derive(settings.seed, "recall"))), len(inputs.keys)
+    sample = random.choice(images, min(images, settings.recall_sample), replace=False)
+    sampled = np.flatnonzero(np.isin(rows, sample))
+    if not len(sampled):
+        return 0, 0, 0
+    rule, how = _rule_and_how(inputs, settings)
+    exact = nearest(_vectors(inputs, rows), near.ids, rule, how, sampled)
+    real = exact.target[sampled] >= 0
+    least = np.where(real, exact.cosine[sampled], np.inf).min(axis=1, keepdims=True)  # of the k-th neighbour
+    hits = ((near.target[sampled] >= 0) & (near.cosine[sampled] >= least)).sum(axis=1)
+    return int(np.minimum(hits, real.sum(axis=1)).sum()), int(real.sum()), int(real.any(axis=1).sum())
 
 
-def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", recall: _Recall) -> Pairs:
+def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray") -> Pairs:
     """Pairs of one scope, before the lower threshold."""
     from workflow_scripts.pairs.neighbours import nearest
     from workflow_scripts.pairs.selection import capped
     from workflow_scripts.pairs.table import without_pair
 
     near = nearest(_vectors(inputs, rows), ids[rows], *_rule_and_how(inputs, settings))
-    recall.measure(near, inputs, rows)
+    recall = (0, 0, 0) if settings.index == "Flat" else _recall(near, inputs, settings, rows)
     outside = without_pair(near.target)
     if settings.hubs == "cap":
         near = capped(near, settings.k, settings.max_uses)
     without = {"outside_thresholds": outside, "partners_used_up": without_pair(near.target) - outside}
-    return Pairs(near.target, near.cosine, without)
+    return Pairs(near.target, near.cosine, without, recall)
 
 
 def _rule_and_how(inputs: PairInputs, settings: Nearest) -> "tuple[Rule, How]":

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from workflow_scripts.acquisition.annotations.formats.columns import Columns, check_fields, fields_of
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.layout import HEAD, kind_of_table
-from workflow_scripts.acquisition.annotations.formats.sample import Sample, image_sample, sample_of
+from workflow_scripts.acquisition.annotations.formats.sample import Sample, sample_of
 from workflow_scripts.acquisition.annotations.rows import LARGEST_ROW, Apart
 from workflow_scripts.core.files.foreign import batches, readable, refuse_lists
 
@@ -42,12 +42,6 @@ def table_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[
             yield from _delimited(path, "\t" if kind == "tsv" else ",", columns, files)
         else:
             yield from _json_lines(path, columns, files)
-
-
-def without_row(files: SourceFiles) -> Iterator[Sample]:
-    """A sample without caption for each image that no row has named."""
-    for name in files.unused_images():
-        yield image_sample(name, None, files)
 
 
 def _parquet(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
@@ -127,7 +121,7 @@ def _csv_rows(path: Path, delimiter: str, quoted: bool = True) -> Iterator[list[
 def _json_lines(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
     """Rows may have different fields, so columns are determined for each."""
     with open(path, "rb") as stream:
-        peeked = (record for record, _ in zip(_records(stream), range(PEEKED), strict=False))
+        peeked = islice(_records(stream), PEEKED)
         names = dict.fromkeys(name for record in peeked if isinstance(record, dict) for name in record)
     check_fields(list(names), columns, path)
     fields = lru_cache(maxsize=16)(lambda names: fields_of(names, columns))
