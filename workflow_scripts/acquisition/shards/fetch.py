@@ -140,7 +140,7 @@ class Monitor:
 
     def __init__(self, min_ok_share: float, window: int) -> None:
         self._least, self._recent = min_ok_share, deque[tuple[str, State]](maxlen=window)
-        self._recent_ok = self._ok = self._ended = 0
+        self._ok = self._ended = 0
 
     def ended(self, host: str, state: State, again: bool = False) -> None:
         """Count a finished row of ``host``.
@@ -157,23 +157,18 @@ class Monitor:
         self._ok += state is State.OK
         if again:
             return
-        if len(self._recent) == self._recent.maxlen:
-            self._recent_ok -= self._recent[0][1] is State.OK
         self._recent.append((host, state))
-        self._recent_ok += state is State.OK
-        total = len(self._recent)
-        if total == self._recent.maxlen and self._recent_ok < self._least * total:
-            raise self._collapsed(total)
+        total, ok = len(self._recent), sum(state is State.OK for _, state in self._recent)
+        if total == self._recent.maxlen and ok < self._least * total:
+            raise self._collapsed(ok, total)
 
-    def _collapsed(self, total: int) -> PipelineError:
+    def _collapsed(self, ok: int, total: int) -> PipelineError:
         lost = [(host, state) for host, state in self._recent if state is not State.OK]
         worst = ", ".join(f"{state} {count}" for state, count in Counter(state for _, state in lost).most_common(4))
         hosts = ", ".join(f"{host} {count}" for host, count in Counter(host for host, _ in lost).most_common(2))
-        value = f"{self._recent_ok} of the last {total} URLs ok ({worst}; mostly from {hosts})"
-        advice = (
-            f"download.min_ok_share is {self._least:g}: check the network and whether the hosts refuse requests, then "
-            "run the same command again (finished work is kept), or lower it"
-        )
+        value = f"{ok} of the last {total} URLs ok ({worst}; mostly from {hosts})"
+        advice = "check the network and the hosts, then run the same command again (finished work is kept), or lower "
+        advice += f"download.min_ok_share, which is {self._least:g}"
         return PipelineError("too few images received", "download", value, advice)
 
     def note(self) -> str:

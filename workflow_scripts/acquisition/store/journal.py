@@ -43,12 +43,6 @@ class Journal(Segment):
         self._lock(left)
         self._whole, self._end = self._recover()
 
-    def __enter__(self) -> "Journal":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _lock(self, left: bool) -> None:
         try:
             fcntl.flock(self._lines, fcntl.LOCK_EX | fcntl.LOCK_NB)

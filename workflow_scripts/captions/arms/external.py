@@ -97,10 +97,8 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
 def no_match(where: Path, key: str, image: str) -> PipelineError:
     """The error for a file whose keys, such as ``key``, are not those of the study's images, such as ``image``."""
     value = f"no key is the id of an image: the file has {key}, the study {image}"
-    advice = (
-        "if the file has names of images, call that column image (with paths in the source folder); if the source has "
-        "ids of its own, use them as key, and name their column in annotations.columns.id"
-    )
+    advice = "call a column of paths in the source folder image; if the source has ids of its own, use them as key, "
+    advice += "and name their column in annotations.columns.id"
     return PipelineError("captions of other images", where, value, advice)
 
 
