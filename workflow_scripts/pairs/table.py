@@ -22,15 +22,11 @@ REASONS = (
 """Why an image can be without a pair."""
 
 
-Within = Callable[[np.ndarray], Pairs]
-"""Rows of one scope (m,) -> their pairs, as positions in these rows."""
-
-
-def by_scope(inputs: PairInputs, settings: PartnerSettings, within: Within) -> Pairs:
+def by_scope(inputs: PairInputs, settings: PartnerSettings, within: Callable[[np.ndarray], Pairs]) -> Pairs:
     """Pairs of n images, scope by scope; images without a caption or alone in their scope have none.
 
     Args:
-        within: finds the pairs of one scope of at least two images.
+        within: finds the pairs of one scope: of at least two rows (m,), as positions in these rows.
     """
     shape = len(inputs.keys), settings.k
     recall: tuple[int, ...] = (0, 0, 0)

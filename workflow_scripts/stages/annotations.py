@@ -64,7 +64,7 @@ def annotations(job: Job[Annotations]) -> None:
     """Read the source (the demo's world if there is one) and write kept rows, unused rows and counts."""
     from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
     from workflow_scripts.acquisition.annotations.formats.layout import layout_of
-    from workflow_scripts.acquisition.annotations.formats.several import one_each
+    from workflow_scripts.acquisition.annotations.formats.sample import one_each
     from workflow_scripts.acquisition.annotations.own import gather, samples_of
     from workflow_scripts.acquisition.annotations.redcaps import redcaps_samples
     from workflow_scripts.acquisition.annotations.removal_tokens import read_tokens

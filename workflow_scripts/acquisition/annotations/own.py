@@ -14,8 +14,7 @@ from workflow_scripts.acquisition.annotations.formats.coco import coco_samples, 
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.layout import Choose, Layout
-from workflow_scripts.acquisition.annotations.formats.sample import Sample, image_sample
-from workflow_scripts.acquisition.annotations.formats.several import of_rows, one_each
+from workflow_scripts.acquisition.annotations.formats.sample import Sample, image_sample, of_rows, one_each
 from workflow_scripts.acquisition.annotations.formats.sidecars import sidecar_samples
 from workflow_scripts.acquisition.annotations.formats.tables import table_samples
 from workflow_scripts.acquisition.annotations.formats.webdataset import webdataset_samples

@@ -125,13 +125,10 @@ def read_row(
     for name in CAPTIONS:
         row[name] = row[name] and mask(cut(row[name], max_chars))
     row["permalink"] = row["permalink"] and bare_permalink(row["permalink"])
-    try:
-        row["created_utc"] = _seconds(raw.get("created_utc"))
-    except ValueError:
-        malformed = True
-    if row["created_utc"] is not None:
-        row["year"] = datetime.fromtimestamp(row["created_utc"], UTC).year
-    if malformed:
+    created = raw.get("created_utc")
+    if _is_time(created):
+        row |= {"created_utc": int(created), "year": datetime.fromtimestamp(created, UTC).year}
+    if malformed or not (created is None or _is_time(created)):
         return row, Apart.MALFORMED_ROW
     if not IMAGE_ID.fullmatch(row["image_id"] or ""):
         return row, Apart.BAD_ID
@@ -179,13 +176,9 @@ def _url_tokens(row: dict[str, Any], given_url: str | None) -> list[str]:
     return list(dict.fromkeys(url_token(url) for url in urls if url is not None))
 
 
-def _seconds(value: Any) -> int | None:
-    """A Unix time from JSON (an integer, possibly written as a float) in seconds."""
-    if value is None:
-        return None
-    if type(value) not in (int, float) or value != value // 1 or not FIRST_SECOND <= value < END:
-        raise ValueError(value)
-    return int(value)
+def _is_time(value: Any) -> bool:
+    """Whether a value of JSON is a Unix time in seconds: an integer, possibly written as a float."""
+    return type(value) in (int, float) and value == value // 1 and FIRST_SECOND <= value < END
 
 
 def mask(text: str) -> str:

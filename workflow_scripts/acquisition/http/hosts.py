@@ -225,7 +225,10 @@ class Gate:
         try:
             while True:
                 start = await self.budget.change(lambda pace, now: pace.reserve(now, self.policy.rate))
-                waited = await self._sleep_until(start)
+                waited = False
+                while (wait := start - self.budget.now()) > 0:
+                    waited = True
+                    await asyncio.sleep(wait)
                 if slot is None:
                     slot = self.budget.take()
                 if slot is None:
@@ -244,14 +247,6 @@ class Gate:
             if roomy:
                 room.release()
             raise
-
-    async def _sleep_until(self, start: float) -> bool:
-        """Whether it had to wait."""
-        waited = False
-        while (wait := start - self.budget.now()) > 0:
-            waited = True
-            await asyncio.sleep(wait)
-        return waited
 
     async def _slot(self) -> int:
         """Wait for a connection."""

@@ -82,15 +82,11 @@ def _group_sizes(rows: Path, group: str) -> list[int]:
 def _dealt(table: pa.Table, shards: int) -> Iterator[pa.Table]:
     """The rows of each shard of a group, in order of their ids."""
     ids = table["image_id"].to_pylist()
-    which = np.array([_shard_of(one, shards) for one in ids]) if shards > 1 else np.zeros(len(ids), np.int64)
+    which = np.array([int.from_bytes(hashlib.sha256(one.encode()).digest()[:8]) % shards for one in ids])
     order = np.lexsort((np.array(ids, dtype=bytes), which))
     edges = np.searchsorted(which[order], np.arange(shards + 1))
     for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         yield table.take(pa.array(order[start:end])).combine_chunks()
-
-
-def _shard_of(image_id: str, shards: int) -> int:
-    return int.from_bytes(hashlib.sha256(image_id.encode()).digest()[:8]) % shards
 
 
 def slice_hash(part: pa.Table) -> str:

@@ -78,11 +78,6 @@ class Nearest(PartnerSettings):
             refuse_changed(self, ("candidates", "max_uses"), "with hubs none")
         return self
 
-    @property
-    def width(self) -> int:
-        """Nearest neighbours that the search must find for each image."""
-        return self.candidates if self.hubs == "cap" else self.k
-
 
 def find(inputs: PairInputs, settings: Nearest) -> Pairs:
     """Partners by scope, then only the pairs within the thresholds."""
@@ -139,7 +134,8 @@ def _rule_and_how(inputs: PairInputs, settings: Nearest) -> "tuple[Rule, How]":
 
     highest = np.inf if settings.max_cosine is None else settings.max_cosine
     index = Index(settings.index, settings.index_parameters, settings.seed)
-    return Rule(settings.width, highest=highest), How(inputs.device, inputs.workers, index=index)
+    width = settings.candidates if settings.hubs == "cap" else settings.k
+    return Rule(width, highest=highest), How(inputs.device, inputs.workers, index=index)
 
 
 def _vectors(inputs: PairInputs, rows: "np.ndarray") -> "np.ndarray":

@@ -15,8 +15,7 @@ import ijson
 from workflow_scripts.acquisition.annotations.formats.columns import Columns, check_fields, fields_of
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.layout import Choose
-from workflow_scripts.acquisition.annotations.formats.sample import Sample, sample_of
-from workflow_scripts.acquisition.annotations.formats.several import of_rows
+from workflow_scripts.acquisition.annotations.formats.sample import Sample, of_rows, sample_of
 from workflow_scripts.acquisition.annotations.rows import Apart
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.json_stream import PIECE, BoundedStream
