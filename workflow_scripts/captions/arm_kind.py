@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -12,6 +12,9 @@ from workflow_scripts.core.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+Rows: TypeAlias = "pa.Table"
+"""Rows of an arm (``arm_rows.SCHEMA``)."""
 
 
 class Seeded(Settings):
@@ -52,7 +55,7 @@ class ArmInputs:
     """
 
     table: "pa.Table"
-    arms: "Mapping[str, pa.Table]" = field(default_factory=dict)
+    arms: Mapping[str, Rows] = field(default_factory=dict)
     file: Path | None = None
     scores: "Mapping[tuple[str, str], pa.Table]" = field(default_factory=dict)
     describe: Callable[[str, int, float, float], str] | None = None
@@ -82,7 +85,7 @@ class ArmKind:
 
     name: str
     summary: str
-    select: Callable[[ArmInputs, Any], "pa.Table"]
+    select: Callable[[ArmInputs, Any], Rows]
     settings: type[Settings] = Settings
     scored: bool = False
     from_file: bool = False

@@ -110,7 +110,7 @@ def cosines(vectors: np.ndarray, one: np.ndarray, other: np.ndarray, block: int 
 
 def mean_by_source(values: np.ndarray, pairs: PairRows) -> np.ndarray:
     """(sources,) float64: the mean of (m,) ``values`` over each source's pairs, sources in row order."""
-    group = pairs.places()
+    group = np.searchsorted(pairs.sources, pairs.source)
     return np.bincount(group, weights=values) / np.bincount(group)
 
 
