@@ -23,7 +23,6 @@ from workflow_scripts.core.files.foreign import batches, readable, refuse_lists
 _NUMBERED = re.compile(r".+\.\w+#\d+")
 PEEKED = 100  # JSON lines, one of which at least must have the fields that a table needs
 _UNDECODED = re.compile("[\udc80-\udcff]")
-ADVICE = "give a parquet, CSV, TSV or JSON lines table in UTF-8"
 Record = dict[str, Any]
 
 
@@ -35,7 +34,7 @@ def table_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[
     """
     with open(path, "rb") as stream:
         kind = kind_of_table(stream.read(HEAD))
-    with readable("unreadable table", path, ADVICE):
+    with readable("unreadable table", path, "give a parquet, CSV, TSV or JSON lines table in UTF-8"):
         if kind == "parquet":
             yield from _parquet(path, columns, files)
         elif kind in ("csv", "tsv"):
