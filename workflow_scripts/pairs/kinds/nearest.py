@@ -10,7 +10,7 @@ from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, Pairs, Partne
 if TYPE_CHECKING:
     import numpy as np
 
-    from workflow_scripts.pairs.neighbours import How, Near, Rule
+    from workflow_scripts.pairs.neighbours import Near
 
 
 class Nearest(PartnerSettings):
@@ -91,34 +91,23 @@ def find(inputs: PairInputs, settings: Nearest) -> Pairs:
     return keep(pairs, pairs.cosine >= settings.min_cosine, "outside_thresholds")
 
 
-def _recall(near: "Near", inputs: PairInputs, settings: Nearest, rows: "np.ndarray") -> tuple[int, int, int]:
-    """Exact neighbours of those of a sample of images that are among ``rows``: found ones, all, and images with any."""
-    import numpy as np
-
-    from workflow_scripts.pairs.neighbours import nearest
-    from workflow_scripts.stats.seeds import derive
-
-    random, images = np.random.Generator(np.random.PCG64(derive(settings.seed, "recall"))), len(inputs.keys)
-    sample = random.choice(images, min(images, settings.recall_sample), replace=False)
-    sampled = np.flatnonzero(np.isin(rows, sample))
-    if not len(sampled):
-        return 0, 0, 0
-    rule, how = _rule_and_how(inputs, settings)
-    exact = nearest(_vectors(inputs, rows), near.ids, rule, how, sampled)
-    real = exact.target[sampled] >= 0
-    least = np.where(real, exact.cosine[sampled], np.inf).min(axis=1, keepdims=True)  # of the k-th neighbour
-    hits = ((near.target[sampled] >= 0) & (near.cosine[sampled] >= least)).sum(axis=1)
-    return int(np.minimum(hits, real.sum(axis=1)).sum()), int(real.sum()), int(real.any(axis=1).sum())
-
-
 def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray") -> Pairs:
     """Pairs of one scope, before the lower threshold."""
-    from workflow_scripts.pairs.neighbours import nearest
+    import numpy as np
+
+    from workflow_scripts.pairs.neighbours import How, Rule, nearest
+    from workflow_scripts.pairs.search.index import Index
     from workflow_scripts.pairs.selection import capped
     from workflow_scripts.pairs.table import without_pair
 
-    near = nearest(_vectors(inputs, rows), ids[rows], *_rule_and_how(inputs, settings))
-    recall = (0, 0, 0) if settings.index == "Flat" else _recall(near, inputs, settings, rows)
+    vectors = inputs.vectors if len(rows) == len(inputs.vectors) else np.ascontiguousarray(inputs.vectors[rows])
+    width = settings.candidates if settings.hubs == "cap" else settings.k
+    rule = Rule(width, np.inf if settings.max_cosine is None else settings.max_cosine)
+    how = How(inputs.device, inputs.workers, Index(settings.index, settings.index_parameters, settings.seed))
+    near, recall = nearest(vectors, ids[rows], rule, how), (0, 0, 0)
+    sampled = _sampled(settings, rows, len(inputs.keys))
+    if len(sampled):
+        recall = _recall(near, nearest(vectors, near.ids, rule, how, sampled), sampled)
     outside = without_pair(near.target)
     if settings.hubs == "cap":
         near = capped(near, settings.k, settings.max_uses)
@@ -126,22 +115,25 @@ def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.
     return Pairs(near.target, near.cosine, without, recall)
 
 
-def _rule_and_how(inputs: PairInputs, settings: Nearest) -> "tuple[Rule, How]":
+def _sampled(settings: Nearest, rows: "np.ndarray", images: int) -> "np.ndarray":
+    """The places in ``rows`` of the images for which recall is measured: none for an exact search."""
     import numpy as np
 
-    from workflow_scripts.pairs.neighbours import How, Rule
-    from workflow_scripts.pairs.search.index import Index
+    from workflow_scripts.stats.seeds import derive
 
-    highest = np.inf if settings.max_cosine is None else settings.max_cosine
-    index = Index(settings.index, settings.index_parameters, settings.seed)
-    width = settings.candidates if settings.hubs == "cap" else settings.k
-    return Rule(width, highest=highest), How(inputs.device, inputs.workers, index=index)
+    number = 0 if settings.index == "Flat" else min(images, settings.recall_sample)
+    random = np.random.Generator(np.random.PCG64(derive(settings.seed, "recall")))
+    return np.flatnonzero(np.isin(rows, random.choice(images, number, replace=False)))
 
 
-def _vectors(inputs: PairInputs, rows: "np.ndarray") -> "np.ndarray":
+def _recall(near: "Near", exact: "Near", sampled: "np.ndarray") -> tuple[int, int, int]:
+    """Exact neighbours of the sampled rows: those that ``near`` has, all, and the rows that have any."""
     import numpy as np
 
-    return inputs.vectors if len(rows) == len(inputs.vectors) else np.ascontiguousarray(inputs.vectors[rows])
+    real = exact.target[sampled] >= 0
+    least = np.where(real, exact.cosine[sampled], np.inf).min(axis=1, keepdims=True)  # of the k-th neighbour
+    hits = ((near.target[sampled] >= 0) & (near.cosine[sampled] >= least)).sum(axis=1)
+    return int(np.minimum(hits, real.sum(axis=1)).sum()), int(real.sum()), int(real.any(axis=1).sum())
 
 
 PAIR_KIND = PairKind(
