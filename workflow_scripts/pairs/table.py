@@ -42,7 +42,7 @@ def by_scope(inputs: PairInputs, settings: PartnerSettings, within: Callable[[np
         cosine[rows] = local.cosine
         for reason, count in local.without.items():
             without[reason] += count
-        recall = tuple(map(sum, zip(recall, local.recall, strict=True)))
+        recall = tuple(total + own for total, own in zip(recall, local.recall, strict=True))
     return Pairs(target, cosine, without, recall)
 
 
