@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
@@ -21,8 +20,11 @@ from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.captions.recaptioning.models import load_models
 from workflow_scripts.captions.recaptioning.shard import prepare, recaption_batch
 from workflow_scripts.core.sources import local_path
-from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, ImageModel
-from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS, TextModel
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
+from workflow_scripts.embeddings.images import FROM_FOLDER, run_encoder
+from workflow_scripts.embeddings.text import TextEncoder
+from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
+from workflow_scripts.embeddings.text_towers import clip_text, run_text
 from workflow_scripts.evaluation.feature_extraction import extract
 from workflow_scripts.evaluation.few_shot import _scorer
 from workflow_scripts.evaluation.linear_probe.objectives import TorchCrossEntropy
@@ -33,6 +35,7 @@ from workflow_scripts.models.backbones import explained_layers
 from workflow_scripts.models.nearest import nearest_classes_on
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import normalise
+from workflow_scripts.models.sentence_encoder import sentence_encoder
 from workflow_scripts.models.text_norms import MatchedText
 from workflow_scripts.stages.score_captions import JUDGES
 
@@ -95,8 +98,11 @@ def _image_encoder(name: str) -> Callable[..., Batch]:
     def made(folder: Path, device: str, pictures: list[Image.Image], checkpoints: dict[str, Path]) -> Batch:
         save_clip(folder / "clip")
         _, weights, about = save_network(folder)
-        path = {"blip2": checkpoints["matcher"], "transformers": folder / "clip", "run": weights}[name]
-        encoder = IMAGE_ENCODERS[name].load(ImageModel(path, device, about, View(size=24, side=24, resize="bilinear")))
+        folders = {"blip2": checkpoints["matcher"], "transformers": folder / "clip"}
+        if name == "run":
+            encoder = run_encoder(weights, about, View(size=24, side=24, resize="bilinear"), device)
+        else:
+            encoder = FROM_FOLDER[name](folders[name], device)
         images = encoder.prepare(pictures)
         return lambda: encoder.encode(images).cpu()
 
@@ -107,8 +113,12 @@ def _text_encoder(name: str) -> Callable[..., Batch]:
     def made(folder: Path, device: str, pictures: list[Image.Image], checkpoints: dict[str, Path]) -> Batch:
         save_clip(folder / "clip")
         _, _, weights, files = save_tower(folder)
-        path = {"sentence_transformers": MINILM, "clip": folder / "clip", "run": weights}[name]
-        encoder = TEXT_ENCODERS[name].load(TextModel(path, device, pa.chunked_array([TEXTS]), files))
+        encoders: dict[str, Callable[[], TextEncoder]] = {
+            "sentence_transformers": lambda: sentence_encoder(MINILM, device),
+            "clip": lambda: clip_text(folder / "clip", device),
+            "run": lambda: run_text(weights, files, device),
+        }
+        encoder = encoders[name]()
         return lambda: encoder(TEXTS, len(TEXTS))
 
     return made

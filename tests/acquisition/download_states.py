@@ -25,7 +25,7 @@ def fetched(folder: Path, urls: Iterable[str], settings: Download, connect_to: d
     """Prepare and fetch all urls; gives the closed downloads, whose ends can still be read."""
     with opened(folder, settings, urls) as downloads:
         downloads.prepare(2)
-        fetch(downloads, settings, connect_to, workers=2)
+        fetch(downloads, settings.model_copy(update={"connect_to": connect_to}), workers=2)
     return downloads
 
 

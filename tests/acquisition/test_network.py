@@ -139,7 +139,8 @@ def test_surplus_bytes_are_not_taken_for_the_next_response(late: bytes) -> None:
         sent.set()
 
     async def ask(address: str) -> bytes:
-        async with Client(Download.model_validate({"hosts": {"default": FAST}}), {"a.test": address}) as client:
+        settings = Download.model_validate({"hosts": {"default": FAST}, "connect_to": {"a.test": address}})
+        async with Client(settings) as client:
             async with client.answer("http://a.test/a.jpg") as answer:
                 assert answer.body == jpeg(seed=1)
             taken.set()

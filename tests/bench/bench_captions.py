@@ -44,7 +44,7 @@ SHORT, TOKENS = 4, 32
 SAMPLES = 100
 IMAGES, GRAMS = 125, 400  # smaller blocks than in the workflow, for a thousand photos
 Blocks = list[dict[str, float | None]]
-COMPARED = [name for name, one in FIGURES.items() if one.values and one.group in ("Length", "Wording")]
+COMPARED = [name for name, one in FIGURES.items() if one.columns and one.group in ("Length", "Wording")]
 COMPARED += ["repeated", "near_duplicate"]
 
 
@@ -153,8 +153,8 @@ def main(archive: str, photos: str, encoder: str) -> None:
     tables = (found, theirs)
     for name in COMPARED:
         figure = FIGURES[name]
-        if figure.values is not None and set(figure.columns) <= set(found.column_names):
-            compared(name, *(figure.values(table) for table in tables))
+        if set(figure.columns) <= set(found.column_names):
+            compared(name, *(figure.values(table.select(figure.columns)) for table in tables))
     for name, reference in (("redcaps", real), ("human", rest)):
         compared(f"specificity among {name}", specificity(real, reference), specificity(human, reference))
     for name in ("distinct_2", "distinct_3", "word_entropy"):
@@ -165,24 +165,20 @@ def main(archive: str, photos: str, encoder: str) -> None:
     other = other_captions.figures(real, model, SHORT, TOKENS)
     for name in COMPARED:
         if name in other:
-            values = FIGURES[name].values
-            assert values is not None
-            checked(name, float(np.nanmean(values(found))), other[name])
+            figure = FIGURES[name]
+            checked(name, float(np.nanmean(figure.values(found.select(figure.columns)))), other[name])
     checked("specificity", float(np.nanmean(specificity(real, real))), other["specificity"])
     rows = blocks(len(real), 100, IMAGES, 0)
     for name, value in other_captions.block_figures([[real[row] for row in np.sort(block)] for block in rows], GRAMS):
         checked(name, float(np.nanmean(np.array([block[name] for block in words], dtype=np.float64))), value)
     checked("vendi", float(np.mean([vendi(block) for block in embedded[0]])), other_captions.vendi(embedded[0]))
-    english = FIGURES["english"].values
-    assert english is not None
-    ours = english(found)
+    ours = FIGURES["english"].values(found)
     rows = np.random.default_rng(0).choice(np.flatnonzero(~np.isnan(ours)), other_captions.ENGLISH, replace=False)
     theirs = other_captions.english([real[row] for row in rows])
     checked("english", float(ours[rows].mean()), float(theirs.mean()))
     say(figure="english", captions=len(rows), same_answer=float((ours[rows] == theirs).mean()))
-    near = FIGURES["near_duplicate"].values
-    assert near is not None
-    checked("near_duplicate", float(near(found).mean()), other_captions.near_duplicates(real))
+    near = FIGURES["near_duplicate"].values(found.select(["near_duplicate"]))
+    checked("near_duplicate", float(near.mean()), other_captions.near_duplicates(real))
 
 
 if __name__ == "__main__":

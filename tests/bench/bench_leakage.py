@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from workflow_scripts.embeddings.chunks import unit_rows
-from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, ImageModel
+from workflow_scripts.embeddings.images import transformers_encoder
 from workflow_scripts.evaluation.leakage.fingerprints import VIEWS, Fingerprints, print_of, stacked
 from workflow_scripts.evaluation.leakage.search import NEAREST, Limits, Match, close_pairs, matches
 from workflow_scripts.pairs.search.candidates import all_largest
@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--encoder", type=Path)
     parser.add_argument("folders", nargs="+", type=Path)
     given = parser.parse_args()
-    encoder = IMAGE_ENCODERS["transformers"].load(ImageModel(given.encoder, "cpu")) if given.encoder else None
+    encoder = transformers_encoder(given.encoder, "cpu") if given.encoder else None
     photos = [path for folder in given.folders for path in sorted(folder.rglob("*.jp*g"))]
     order = sorted(range(len(photos)), key=lambda at: hashlib.sha256(photos[at].name.encode()).digest())
     planted = sorted(order[: given.planted])

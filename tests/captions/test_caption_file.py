@@ -97,22 +97,19 @@ def test_images_may_be_named_by_their_paths(tmp_path: Path) -> None:
         (b"key,key,caption\n1,2,3\n", ""),
         (b"key,caption\na,\xff\n", "UTF8"),
         (b'[{"key": "a", "caption": "x"}, {"key": "b", "caption": NaN}]', r"row 2: lexical error: invalid char"),
-        (
-            b'[{"key": "a", "caption": "x"}, {"key": "b", "caption": 1.5}]',
-            r"row 2: a number as caption; it must be text, a",
-        ),
-        (b'[{"key": "a", "caption": {"text": "x"}}]', r"row 1: an object as caption"),
-        (b'[{"key": "a", "caption": ["x", ["y"]]}]', r"row 1: a list in a list of captions; it must hold texts"),
-        (b'[{"key": 1.5, "caption": "x"}]', r"row 1: a number as key; it must be text or a whole number"),
-        (b'[{"key": true, "caption": "x"}]', r"row 1: true or false as key"),
-        (b'[["a", "x"]]', r"row 1: a list in place of an object"),
-        (b'{"key": "a", "caption": "x"}\n["b"]\n', r"row 2: a list in place of an object"),
+        (b'[{"key": "a", "caption": "x"}, {"key": "b", "caption": 1.5}]', r"row 2: the caption must be text, null or"),
+        (b'[{"key": "a", "caption": {"text": "x"}}]', r"row 1: the caption must be"),
+        (b'[{"key": "a", "caption": ["x", ["y"]]}]', r"row 1: the caption must be .* a list of at most 10000 texts"),
+        (b'[{"key": 1.5, "caption": "x"}]', r"row 1: the key must be text or a whole number"),
+        (b'[{"key": true, "caption": "x"}]', r"row 1: the key must be"),
+        (b'[["a", "x"]]', r"row 1: it is not an object"),
+        (b'{"key": "a", "caption": "x"}\n["b"]\n', r"row 2: it is not an object"),
         (b'{"key": "a", "caption": "x"}\n{"key": "b", "cap', r"row 2: "),
-        (b'{"a": "x", "b": {"caption": "y"}}', r"row 2: an object as caption"),
+        (b'{"a": "x", "b": {"caption": "y"}}', r"row 2: the caption must be"),
         (b'{"a": "x"', r"row 1: parse error: premature EOF"),
         (b'{"a": "x"} and more', r"row 2: parse error: trailing garbage"),
         (b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}", r"row 1: nested more than 100 levels deep"),
-        (b'{"a": ["' + b'", "' * 10_001 + b'"]}', r"row 1: more than 10000 captions"),
+        (b'{"a": ["' + b'", "' * 10_001 + b'"]}', r"row 1: the caption must be"),
         (
             b'[{"key": "a", "caption": "' + b"x" * (3 << 20) + b'"}]',
             r"row 1: more than 1048576 bytes without a quotation",
@@ -129,7 +126,7 @@ def test_rows_before_a_fault_are_read(tmp_path: Path) -> None:
     (tmp_path / "c").write_text('[{"key": "a", "caption": "x"}, 5]')
     rows = read_captions(tmp_path / "c")
     assert next(rows) == ("a", ["x"])
-    with pytest.raises(PipelineError, match="row 2: a number in place of an object"):
+    with pytest.raises(PipelineError, match="row 2: it is not an object"):
         next(rows)
 
 

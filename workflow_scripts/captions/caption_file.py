@@ -19,7 +19,6 @@ CAPTION = "caption"
 MOST = 10_000  # captions of a row
 WHITE = b"\xef\xbb\xbf \t\r\n"
 HOW = {"use_float": True, "buf_size": PIECE}  # JSON is parsed
-_NAMES = {dict: "an object", list: "a list", bool: "true or false", type(None): "null", str: "a string"}
 Row = tuple[str | None, list[str | None]]
 """Key and captions, of which some may be missing."""
 
@@ -127,7 +126,7 @@ def _is_row(line: bytes) -> bool:
 
 def _row(record: Any) -> Row:
     if not isinstance(record, dict):
-        raise ValueError(f"{_said(record)} in place of an object")
+        raise ValueError("it is not an object")
     keys = [_key(record[name]) for name in KEYS if name in record]
     keys += [path_key(_key(record[name])) for name in IMAGE_COLUMNS if name in record and not any(keys)]
     return next((key for key in keys if key is not None), None), _captions(record.get(CAPTION))
@@ -136,21 +135,11 @@ def _row(record: Any) -> Row:
 def _key(value: Any) -> str | None:
     if value is None or (isinstance(value, int | str) and not isinstance(value, bool)):
         return None if value is None else str(value)
-    raise ValueError(f"{_said(value)} as key; it must be text or a whole number")
+    raise ValueError("the key must be text or a whole number")
 
 
 def _captions(value: Any) -> list[str | None]:
-    if value is None or isinstance(value, str):
-        return [value]
-    if not isinstance(value, list):
-        raise ValueError(f"{_said(value)} as caption; it must be text, a list of texts or null")
-    if len(value) > MOST:
-        raise ValueError(f"more than {MOST} captions; it must hold texts")
-    for text in value:
-        if text is not None and not isinstance(text, str):
-            raise ValueError(f"{_said(text)} in a list of captions; it must hold texts")
-    return value or [None]
-
-
-def _said(value: object) -> str:
-    return _NAMES.get(type(value), "a number")
+    texts = value if isinstance(value, list) else [value]
+    if len(texts) > MOST or not all(text is None or isinstance(text, str) for text in texts):
+        raise ValueError(f"the caption must be text, null or a list of at most {MOST} texts")
+    return texts or [None]

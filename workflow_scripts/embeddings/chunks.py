@@ -55,12 +55,8 @@ def vector_chunks(
             found = np.ascontiguousarray(compute(start, stop), dtype=np.float32)
             if len(bad := np.flatnonzero(~np.isfinite(found).all(axis=1))):
                 value = f"{len(bad)} of rows {start} to {stop - 1}, the first is row {start + bad[0]}"
-                raise PipelineError(
-                    "vectors not finite",
-                    source or what,
-                    value,
-                    "use another encoder or checkpoint, or check its weights",
-                )
+                advice = "use another encoder or checkpoint, or check its weights"
+                raise PipelineError("vectors not finite", source or what, value, advice)
             with open(work / "vectors.part", "wb") as stream:
                 np.save(stream, found)
             check_unchanged()

@@ -124,3 +124,7 @@ def run_encoder(weights: Path, about: Path, view: View, device: str) -> Encoder:
         return features
 
     return Encoder(prepare, encode, weights)
+
+
+FROM_FOLDER = {"blip2": blip2_encoder, "transformers": transformers_encoder}
+"""Loaders of the kinds whose model is in a folder."""

@@ -24,7 +24,7 @@ class TextEncoder(Protocol):
         """How many tokens of a text are read, including start and end token; None if all are."""
 
     def __call__(self, texts: Sequence[str], batch: int, /) -> np.ndarray:
-        """n texts and a batch size -> (n, d) float32."""
+        """n texts, at most a batch of them, and the batch size -> (n, d) float32."""
 
     def truncated(self, texts: Sequence[str], /) -> np.ndarray:
         """(n,) bool, whether only the beginning of a text is read."""

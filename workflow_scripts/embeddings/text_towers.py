@@ -26,18 +26,12 @@ class ClipText:
 
     @torch.inference_mode()
     def __call__(self, texts: Sequence[str], batch: int) -> np.ndarray:
-        """n texts and a batch size -> (n, d) float32."""
-        parts = []
-        for start in range(0, len(texts), batch):
-            given = self.tokenizer(
-                list(texts[start : start + batch]),
-                padding=True,
-                truncation=True,
-                max_length=self.max_tokens,
-                return_tensors="pt",
-            ).to(self.device)
-            parts.append(self._vectors(given).float().cpu().numpy())
-        return np.concatenate(parts)
+        """n texts, a batch of them -> (n, d) float32."""
+        given = self.tokenizer(
+            list(texts), padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
+        ).to(self.device)
+        vectors: np.ndarray = self._vectors(given).float().cpu().numpy()
+        return vectors
 
     def _vectors(self, given: Any) -> torch.Tensor:
         if isinstance(self.model, CLIPTextModelWithProjection):
@@ -90,14 +84,12 @@ class RunText:
 
     @torch.inference_mode()
     def __call__(self, texts: Sequence[str], batch: int) -> np.ndarray:
-        """n texts and a batch size -> (n, d) float32."""
-        parts = []
-        for start in range(0, len(texts), batch):
-            rows, _ = self.tokenizer.rows(texts[start : start + batch], self.max_tokens)
-            longest = max(map(len, rows))
-            padded = [[*row, *[self.tokenizer.special.padding] * (longest - len(row))] for row in rows]
-            parts.append(self.tower(torch.tensor(padded, device=self.device)).float().cpu().numpy())
-        return np.concatenate(parts)
+        """n texts, a batch of them -> (n, d) float32."""
+        rows, _ = self.tokenizer.rows(texts, self.max_tokens)
+        longest = max(map(len, rows))
+        padded = [[*row, *[self.tokenizer.special.padding] * (longest - len(row))] for row in rows]
+        vectors: np.ndarray = self.tower(torch.tensor(padded, device=self.device)).float().cpu().numpy()
+        return vectors
 
     def truncated(self, texts: Sequence[str]) -> np.ndarray:
         """(n,) bool, whether only the beginning of a text is read."""

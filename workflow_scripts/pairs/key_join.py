@@ -29,10 +29,6 @@ class PairRows:
         """(s,) int64: the rows that have pairs, ascending."""
         return np.flatnonzero(np.bincount(self.source, minlength=self.count))
 
-    def places(self) -> np.ndarray:
-        """(m,) int64: the place of each pair's source in ``sources``."""
-        return (np.cumsum(np.bincount(self.source, minlength=self.count) > 0) - 1)[self.source]
-
 
 def pair_rows(table: pa.Table, keys: pa.ChunkedArray) -> PairRows:
     """``source``, ``target`` (keys) of a pair table as rows of ``keys``.

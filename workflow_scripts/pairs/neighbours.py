@@ -4,7 +4,7 @@ FAISS proposes candidates, and double precision decides: each candidate is score
 depends only on its two vectors. The search is widened for every row whose candidates may have missed a better one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -79,7 +79,7 @@ class _Entries:
         return _Entries(self.query[which], self.twin[which], self.score[which], self.group[which])
 
 
-def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, how: How = How()) -> Near:
+def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, how: How = How(), rows: np.ndarray | None = None) -> Near:
     """The ``rule.k`` best other rows of every row.
 
     Rows with the same vector come first, then better scores; a hash of both rows orders equal ones
@@ -90,43 +90,24 @@ def nearest(vectors: np.ndarray, ids: np.ndarray, rule: Rule, how: How = How()) 
         ids: (n,) uint64 identities of the rows.
         rule: k and the highest score; rows with a higher one are skipped.
         how: device, threads and index.
+        rows: (m,) the rows whose neighbours are searched, exactly, with those of equal vectors; None: all.
 
     Returns:
         (n, k) neighbours. Scores are double precision products rounded to float32.
     """
-    distinct, groups = _distinct(vectors, ids)
-    if how.index.factory == FLAT or len(distinct) < FEWEST:
+    groups = group_equal(vectors)
+    distinct = vectors if len(groups.first) == len(vectors) else vectors[groups.first]
+    groups = by_identity(groups, ids)
+    wanted = np.arange(len(distinct)) if rows is None else np.unique(groups.group[rows])
+    if rows is not None or how.index.factory == FLAT or len(distinct) < FEWEST:
         how = replace(how, device=usable(how.device))
         search: Search = _Exact(distinct, rule, how)
     else:
         how = replace(how, device="cpu")
         search = _by_index(distinct, rule, how)
-    found = by_block(np.arange(len(distinct)), how.device, how.workers, search)
-    return _gathered(distinct, groups, rule, how, found, ids)
-
-
-def nearest_of(rows: np.ndarray, vectors: np.ndarray, ids: np.ndarray, rule: Rule, how: How) -> Near:
-    """As :func:`nearest`, an exact search for a few rows (m,), and for those with the same vectors."""
-    distinct, groups = _distinct(vectors, ids)
-    how = replace(how, device=usable(how.device))
-    asked = np.unique(groups.group[rows])
-    found = by_block(asked, how.device, how.workers, _Exact(distinct, rule, how))
-    return _gathered(distinct, groups, rule, how, found, ids)
-
-
-def _distinct(vectors: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, Groups]:
-    groups = group_equal(vectors)
-    distinct = vectors if len(groups.first) == len(vectors) else vectors[groups.first]
-    return distinct, by_identity(groups, ids)
-
-
-def _gathered(
-    distinct: np.ndarray, groups: Groups, rule: Rule, how: How, proposals: Iterator[list[Proposals]], ids: np.ndarray
-) -> Near:
-    """The k best of all proposals for each row."""
     shape = (len(ids), rule.k)
     near = Near(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32), groups.group, ids)
-    for asked, scores, found in chain.from_iterable(proposals):
+    for asked, scores, found in chain.from_iterable(by_block(wanted, how.device, how.workers, search)):
         own = exact(distinct, asked, asked[:, None], how.workers)[:, 0]
         for start in range(0, len(asked), BLOCK):
             part = slice(start, start + BLOCK)

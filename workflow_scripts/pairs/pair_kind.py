@@ -74,13 +74,13 @@ class Pairs:
         cosine: (n, k) float32; without meaning where ``target`` is -1.
         without: number of images without a pair, by reason.
         recall: of a sample's nearest neighbours, how many an index found, how many there are, and of how many images;
-            None for an exact search.
+            zeros for an exact search.
     """
 
     target: "np.ndarray"
     cosine: "np.ndarray"
     without: dict[str, int]
-    recall: tuple[int, int, int] | None = None
+    recall: tuple[int, ...] = (0, 0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)

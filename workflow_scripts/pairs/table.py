@@ -22,25 +22,18 @@ REASONS = (
 """Why an image can be without a pair."""
 
 
-Within = Callable[[np.ndarray], Pairs]
-"""Rows of one scope (m,) -> their pairs, as positions in these rows."""
-
-
-def by_scope(vectors: np.ndarray, keys: pa.Table, scope: str, k: int, within: Within) -> Pairs:
+def by_scope(inputs: PairInputs, settings: PartnerSettings, within: Callable[[np.ndarray], Pairs]) -> Pairs:
     """Pairs of n images, scope by scope; images without a caption or alone in their scope have none.
 
     Args:
-        vectors: (n, d) float32.
-        keys: key, subreddit, year of the same images.
-        scope: one of ``SCOPES``; partners share its columns.
-        k: partners per image.
-        within: finds the pairs of one scope of at least two images.
+        within: finds the pairs of one scope: of at least two rows (m,), as positions in these rows.
     """
-    meaning = has_meaning(vectors)
+    shape = len(inputs.keys), settings.k
+    recall: tuple[int, ...] = (0, 0, 0)
+    meaning = has_meaning(inputs.vectors)
     without = dict.fromkeys(REASONS, 0) | {"empty_caption": int((~meaning).sum())}
-    target, cosine = np.full((len(vectors), k), -1, np.int32), np.full((len(vectors), k), -np.inf, np.float32)
-    pools = scope_pools(keys, scope, meaning)
-    for rows in pools:
+    target, cosine = np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32)
+    for rows in scope_pools(inputs.keys, settings.scope, meaning):
         if len(rows) == 1:
             without["alone_in_scope"] += 1
             continue
@@ -49,7 +42,8 @@ def by_scope(vectors: np.ndarray, keys: pa.Table, scope: str, k: int, within: Wi
         cosine[rows] = local.cosine
         for reason, count in local.without.items():
             without[reason] += count
-    return Pairs(target, cosine, without)
+        recall = tuple(total + own for total, own in zip(recall, local.recall, strict=True))
+    return Pairs(target, cosine, without, recall)
 
 
 def has_meaning(vectors: np.ndarray, block: int = 65_536) -> np.ndarray:
@@ -111,4 +105,4 @@ def drawn(inputs: PairInputs, settings: PartnerSettings, codes: np.ndarray) -> P
         without = {"no_label": unlabelled, "alone_in_scope": without_pair(target) - unlabelled}
         return Pairs(target, exact(inputs.vectors, rows, rows[target], inputs.workers), without)
 
-    return by_scope(inputs.vectors, inputs.keys, settings.scope, settings.k, within)
+    return by_scope(inputs, settings, within)

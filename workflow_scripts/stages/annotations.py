@@ -62,13 +62,13 @@ class Annotations(Settings):
 
 def annotations(job: Job[Annotations]) -> None:
     """Read the source (the demo's world if there is one) and write kept rows, unused rows and counts."""
-    from workflow_scripts.acquisition.annotations.counting import Filter
     from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
     from workflow_scripts.acquisition.annotations.formats.layout import layout_of
-    from workflow_scripts.acquisition.annotations.formats.several import one_each
+    from workflow_scripts.acquisition.annotations.formats.sample import one_each
     from workflow_scripts.acquisition.annotations.own import gather, samples_of
     from workflow_scripts.acquisition.annotations.redcaps import redcaps_samples
     from workflow_scripts.acquisition.annotations.removal_tokens import read_tokens
+    from workflow_scripts.acquisition.annotations.rows import Filter
     from workflow_scripts.core.files.jsonio import pretty
 
     settings = job.settings

@@ -60,6 +60,7 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     matcher = None
     if job.has_source("matcher"):
         matcher = load_matcher(job.source("matcher"), job.device, options.max_text_tokens, options.text_norm)
+    objects, synonyms = _objects(job)
     columns = caption_columns(
         captions,
         originals,
@@ -67,8 +68,8 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
             token_counts=None if matcher is None else matcher.token_counts,
             max_tokens=options.max_text_tokens,
             near_rows=sample_rows(len(arm), NEAR_DUPLICATES_AMONG, options.seed),
-            objects=_objects(job),
-            synonyms=_synonyms(job),
+            objects=objects,
+            synonyms=synonyms,
         ),
     )
     labelled = len(columns) - columns["named_objects"].null_count
@@ -86,30 +87,22 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     job.note(labelled_images=labelled)
 
 
-def _objects(job: Job[CaptionQuality]) -> "Labelled":
-    """The objects of images by the user's file, or in the demo."""
+def _objects(job: Job[CaptionQuality]) -> "tuple[Labelled, Synonyms | None]":
+    """The objects of images and other names of them, by the user's files, or in the demo."""
     import pyarrow.parquet as pq
 
-    from workflow_scripts.captions.diagnostics.objects import UNLABELLED, Labelled, read_objects
+    from workflow_scripts.captions.diagnostics.objects import UNLABELLED, Labelled, read_objects, read_synonyms
+    from workflow_scripts.demo.world.vocabulary import WORDINGS
 
+    synonyms = read_synonyms(job.source("synonyms")) if job.has_source("synonyms") else None
     if job.has_source("objects"):
-        return read_objects(job.source("objects"))
+        return read_objects(job.source("objects")), synonyms
     if not job.inputs("truth"):
-        return UNLABELLED
+        return UNLABELLED, synonyms
     truth = pq.read_table(job.input("truth").path(".truth.parquet"), columns=["image_id", "concept"])
     concepts = truth["concept"].to_pylist()
     objects = {key: {concept} for key, concept in zip(truth["image_id"].to_pylist(), concepts, strict=True)}
-    return Labelled(objects, set(concepts))
-
-
-def _synonyms(job: Job[CaptionQuality]) -> "Synonyms | None":
-    """Other names of objects by the user's file, or in the demo."""
-    from workflow_scripts.captions.diagnostics.objects import read_synonyms
-    from workflow_scripts.demo.world.vocabulary import WORDINGS
-
-    if job.has_source("synonyms"):
-        return read_synonyms(job.source("synonyms"))
-    return WORDINGS["concept"] if job.inputs("truth") and not job.has_source("objects") else None
+    return Labelled(objects, set(concepts)), synonyms or WORDINGS["concept"]
 
 
 def _sampled(job: Job[CaptionQuality], matcher: "Matcher | None", subreddits: "pa.ChunkedArray") -> "pa.Table":

@@ -23,22 +23,22 @@ def download(job: Job[Download]) -> None:
 
     rows = shard_rows(job.input("plan").path(".parquet"), int(job.unit["shard"]))
     urls = rows["url"].to_pylist()
-    connect_to = dict(job.settings.connect_to)
-    folder = job.results / FETCHED
+    settings, folder = job.settings, job.results / FETCHED
     with ExitStack() as held:
         if job.inputs("world"):
             from workflow_scripts.demo.server import serve_zip
             from workflow_scripts.demo.world import feed
 
             address, port = held.enter_context(serve_zip(job.input("world").path(".images.zip")))
-            connect_to[feed.HOST] = f"{address}:{port}"
+            targets = settings.connect_to | {feed.HOST: f"{address}:{port}"}
+            settings = settings.model_copy(update={"connect_to": targets})
             folder /= _served(job)
         store = held.enter_context(Store(folder, job.work.name[:16]))
-        downloads = held.enter_context(DownloadState(store, job.work, job.settings, urls))
+        downloads = held.enter_context(DownloadState(store, job.work, settings, urls))
         downloads.prepare(job.workers)
-        bring_local(downloads, lambda: job.source("annotations"), job.settings.max_bytes, job.workers)
-        bring_in(rows, downloads, job.settings, job.results, job.workers)
-        fetch(downloads, job.settings, connect_to, job.workers, job.results / HOSTS)
+        bring_local(downloads, lambda: job.source("annotations"), settings.max_bytes, job.workers)
+        bring_in(rows, downloads, settings, job.results, job.workers)
+        fetch(downloads, settings, job.workers, job.results / HOSTS)
         sealed = held.enter_context(ThreadPoolExecutor(1)).submit(store.seal)  # waits for the disk
         states = pack(rows, downloads, job.file(".tar"), job.file(".parquet"))
         sealed.result()

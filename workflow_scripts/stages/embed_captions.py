@@ -14,13 +14,12 @@ from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.embeddings.facts import CAPTIONS, KEYS
-from workflow_scripts.embeddings.text_encoders import PACKAGES, TEXT_ENCODERS, TextModel
+from workflow_scripts.embeddings.text_encoders import PACKAGES, TEXT_ENCODERS
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
-    from workflow_scripts.embeddings.text import Distinct, TextEncoder
+    from workflow_scripts.embeddings.text import TextEncoder
 
 UNKNOWN, TRUNCATED = ".unknown.npy", ".truncated.npy"
 
@@ -47,45 +46,27 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
     import numpy as np
     import pyarrow.parquet as pq
 
+    from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.embeddings.text import distinct, write_vectors
+    from workflow_scripts.embeddings.text import distinct, embed, truncated, write_vectors
+    from workflow_scripts.embeddings.word_vectors import WordVectors
 
     options = job.settings
     arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "subreddit", "year", "caption"])
-    texts = distinct(arm["caption"])
-    vectors, cut = _computed(job, arm["caption"], texts)
-    zero, blank = write_vectors(texts, vectors, job.file(".npy")), texts.blank
-    write_table(job.file(".keys.parquet"), arm.drop_columns(["caption"]))
-    np.save(job.file(TRUNCATED), texts.placed(cut)[texts.codes], allow_pickle=False)
-    if not TEXT_ENCODERS[options.kind].any_text:
-        np.save(job.file(UNKNOWN), zero & ~blank, allow_pickle=False)
-        job.note(captions_without_known_word=int((zero & ~blank).sum()))
-    job.rows(len(arm), len(arm))
-    job.note(blank_captions=int(blank.sum()), distinct_captions=len(texts.order))
-
-
-def _computed(
-    job: Job[EmbedCaptions], captions: "pa.ChunkedArray", texts: "Distinct"
-) -> "tuple[np.ndarray, np.ndarray]":
-    """Vectors of the distinct captions, and whether each is truncated.
-
-    Raises:
-        PipelineError: vectors of the encoder have fewer dimensions than are to be kept.
-    """
-    from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.embeddings.text import embed, truncated
-    from workflow_scripts.embeddings.word_vectors import WordVectors
-
-    options, encoder = job.settings, _encoder(job, captions)
-    wanted = options.dimensions
+    texts, encoder, wanted = distinct(arm["caption"]), _encoder(job, arm["caption"]), options.dimensions
     if wanted is not None and wanted > (width := encoder(["a"], 1).shape[-1]):
         where = f"text_encoders.{job.unit['encoder']}.dimensions"
         raise PipelineError("too many dimensions", where, f"{wanted}, but vectors have {width}", f"at most {width}")
     vectors = embed(texts, encoder, options.batch_size, job.work, wanted)
-    job.note(max_tokens=encoder.max_tokens)
+    zero, blank = write_vectors(texts, vectors, job.file(".npy")), texts.blank
+    write_table(job.file(".keys.parquet"), arm.drop_columns(["caption"]))
+    np.save(job.file(TRUNCATED), texts.placed(truncated(texts, encoder))[texts.codes], allow_pickle=False)
     if isinstance(encoder, WordVectors):
-        job.note(**encoder.counts(captions))
-    return vectors, truncated(texts, encoder)
+        unknown = zero & ~blank
+        np.save(job.file(UNKNOWN), unknown, allow_pickle=False)
+        job.note(captions_without_known_word=int(unknown.sum()), **encoder.counts(arm["caption"]))
+    job.rows(len(arm), len(arm))
+    job.note(max_tokens=encoder.max_tokens, blank_captions=int(blank.sum()), distinct_captions=len(texts.order))
 
 
 def _encoder(job: Job[EmbedCaptions], captions: "pa.ChunkedArray") -> "TextEncoder":
@@ -94,15 +75,22 @@ def _encoder(job: Job[EmbedCaptions], captions: "pa.ChunkedArray") -> "TextEncod
     Raises:
         PipelineError: a file of it is missing or damaged.
     """
+    from workflow_scripts.embeddings.text_towers import clip_text, run_text
+    from workflow_scripts.embeddings.word_vectors import word_vectors
+    from workflow_scripts.models.sentence_encoder import sentence_encoder
     from workflow_scripts.models.text.caption_tokenizer import MODEL, SPECIAL
     from workflow_scripts.models.text.tower import TOWER
 
-    kind = TEXT_ENCODERS[job.settings.kind]
-    if kind.needs != "run":
-        return kind.load(TextModel(job.source("encoder"), job.device, captions))
-    tokenizer = job.input("tokenizer")
-    files = tokenizer.path(MODEL), tokenizer.path(SPECIAL)
-    return kind.load(TextModel(job.input("run").path(f"/{TOWER}"), job.device, captions, files))
+    kind = job.settings.kind
+    if kind == "run":
+        tokenizer = job.input("tokenizer")
+        files = tokenizer.path(MODEL), tokenizer.path(SPECIAL)
+        return run_text(job.input("run").path(f"/{TOWER}"), files, job.device)
+    if kind == "word_vectors":
+        return word_vectors(job.source("encoder"), captions)
+    if kind == "clip":
+        return clip_text(job.source("encoder"), job.device)
+    return sentence_encoder(job.source("encoder"), job.device)
 
 
 STAGE = Stage(

@@ -15,7 +15,7 @@ from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.embeddings.facts import IMAGES
-from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, PACKAGES, ImageModel
+from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS, PACKAGES
 from workflow_scripts.models.networks.view import View
 
 if TYPE_CHECKING:
@@ -60,19 +60,16 @@ def image_vectors(job: Job[Any], images: "TarImages") -> "np.ndarray":
     Raises:
         PipelineError: a file of the encoder is missing or damaged.
     """
-    from workflow_scripts.embeddings.images import embed
+    from workflow_scripts.embeddings.images import FROM_FOLDER, embed, run_encoder
 
     options = job.settings
-    encoder = IMAGE_ENCODERS[options.kind].load(_model(job))
+    if options.kind == "run":
+        run = job.input("run")
+        weights = run.path(f"/{options.weights}.safetensors")
+        encoder = run_encoder(weights, run.path("/run.json"), options.view, job.device)
+    else:
+        encoder = FROM_FOLDER[options.kind](job.source("encoder"), job.device)
     return embed(images, encoder, options.batch_size, job.work, job.workers)
-
-
-def _model(job: Job[Any]) -> ImageModel:
-    settings = job.settings
-    if IMAGE_ENCODERS[settings.kind].needs != "run":
-        return ImageModel(job.source("encoder"), job.device)
-    run = job.input("run")
-    return ImageModel(run.path(f"/{settings.weights}.safetensors"), job.device, run.path("/run.json"), settings.view)
 
 
 STAGE = Stage(

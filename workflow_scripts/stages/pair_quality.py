@@ -43,8 +43,7 @@ def pair_quality(job: Job[PairQuality]) -> None:
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.pairs import key_join
     from workflow_scripts.pairs.diagnostics.figure import draw
-    from workflow_scripts.pairs.diagnostics.quality import by_subreddit
-    from workflow_scripts.pairs.diagnostics.quality_tables import Knowledge, judge
+    from workflow_scripts.pairs.diagnostics.quality import Knowledge, by_subreddit, judge
 
     options = job.settings
     table = pq.read_table(job.input("pairs").path(".parquet"))
@@ -63,21 +62,18 @@ def pair_quality(job: Job[PairQuality]) -> None:
         caption = key_join.label_codes(keys["key"], arm["key"], arm["caption"])
         copies = _copies(table, arm)
     knowledge = Knowledge(key_join.codes(keys["subreddit"]), vectors, label, caption, copies)
-    report = judge(pairs, knowledge, options.batch, options.seed)
+    found, summary, random = judge(pairs, knowledge, options.batch, options.seed)
     diagnostics = table.select(["source", "target"])
-    for name in report.pairs.column_names:
-        diagnostics = diagnostics.append_column(name, report.pairs[name])
+    for name in found.column_names:
+        diagnostics = diagnostics.append_column(name, found[name])
     write_table(job.file(".parquet"), diagnostics)
-    random = report.random_cosines
-    image = report.pairs["image_cosine"].to_numpy()
-    write_table(
-        job.file(".subreddits.parquet"), by_subreddit(pairs, keys["subreddit"], None if random is None else image)
-    )
+    image = None if random is None else found["image_cosine"].to_numpy()
+    write_table(job.file(".subreddits.parquet"), by_subreddit(pairs, keys["subreddit"], image))
     counts = read_json(job.input("pairs").path(".json"), "recompute the pair table")
     recall = {"search_recall": counts["recall"]} if "recall" in counts else {}
-    job.file(".json").write_bytes(pretty({**report.summary, **recall, "label": options.label}))
+    job.file(".json").write_bytes(pretty({**summary, **recall, "label": options.label}))
     chosen = np.bincount(pairs.target, minlength=pairs.count)
-    draw(job.file(".png"), pairs.cosine, chosen, None if random is None else (image, random), report.summary)
+    draw(job.file(".png"), pairs.cosine, chosen, image, random, summary)
     job.rows(len(table), len(diagnostics))
 
 

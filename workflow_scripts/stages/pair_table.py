@@ -44,8 +44,7 @@ class PairTable(PartnerSettings):
     def _kind_accepts_them(self) -> Self:
         kind = PAIR_KINDS[self.kind]
         settings_of(self, kind)
-        extra = {"kind": True, "label": kind.needs_labels}
-        used = kind.settings.model_fields.keys() | {name for name, applies in extra.items() if applies}
+        used = kind.settings.model_fields.keys() | ({"kind", "label"} if kind.needs_labels else {"kind"})
         refuse_changed(self, sorted(PairTable.model_fields.keys() - used), f"on pairs of kind {kind.name}")
         return self
 
@@ -69,8 +68,8 @@ def pair_table(job: Job[PairTable]) -> None:
     table = as_table(pairs, keys["key"])
     write_table(job.file(".parquet"), table)
     counts: dict[str, Any] = {"images": len(keys), "pairs": len(table), "without_pair": pairs.without}
-    if pairs.recall is not None:
-        hits, neighbours, images = pairs.recall
+    hits, neighbours, images = pairs.recall
+    if neighbours:
         # Neighbours of one image are not independent: n is the number of images.
         counts["recall"] = figure(wilson(hits / neighbours, images), images)
     job.file(".json").write_bytes(pretty(counts))
@@ -103,6 +102,10 @@ def _show_the_same(job: Job[PairTable], target: "np.ndarray", keys: "pa.ChunkedA
         first, second = (read_fingerprints(prints.take(pa.array(rows[side]))) for side in (part[0], target[part]))
         same[part] = same_pictures(first, second, NEAR)
     return same
+
+
+def _kind(units: Any, unit: Any) -> PairKind:
+    return PAIR_KINDS[units.item("pairs", unit["pairs"]).kind]
 
 
 def _pair_inputs(job: Job[PairTable]) -> PairInputs:
@@ -156,12 +159,8 @@ FACTS = Facts(
     names=lambda units: [pairs.name for pairs in units.study.pairs],
     inputs={
         "vectors": lambda units, unit: [units.item("pairs", unit["pairs"]).vectors],
-        "truth": lambda units, unit: (
-            units.all("demo_world") if PAIR_KINDS[units.item("pairs", unit["pairs"]).kind].needs_labels else []
-        ),
-        "posts": lambda units, unit: (
-            units.all("annotations") if PAIR_KINDS[units.item("pairs", unit["pairs"]).kind].needs_days else []
-        ),
+        "truth": lambda units, unit: units.all("demo_world") if _kind(units, unit).needs_labels else [],
+        "posts": lambda units, unit: units.all("annotations") if _kind(units, unit).needs_days else [],
         "hashes": lambda units, unit: (
             units.all("image_hashes") if units.item("pairs", unit["pairs"]).drop_same_picture else []
         ),

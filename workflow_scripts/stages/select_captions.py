@@ -76,7 +76,7 @@ def _parts(
     arms = {arm.name: _Rows("captions", [arm.path(".parquet")], total) for arm in job.inputs("arms")}
     scores, describe = _scores(job, total), _describe(job) if kind.from_world else None
     file = job.source("external") if kind.from_file else None
-    step = ROW_GROUP if kind.row_wise(settings) else max(1, total)
+    step = ROW_GROUP if kind.row_wise else max(1, total)
     for _ in range(0, total, step):
         rows = table.read(step)
         of_arms = {name: reader.read(rows["key"]) for name, reader in arms.items()}
@@ -96,23 +96,19 @@ class _Rows:
 
         from workflow_scripts.core.files.tables import RowReader
 
-        self._what, self._where = what, paths[0]
-        count = sum(pq.read_metadata(path).num_rows for path in paths)
-        self._value = f"{count} captions, {total} images"
+        count, advice = sum(pq.read_metadata(path).num_rows for path in paths), "rerun the workflow from this artifact"
+        value = f"{count} captions, {total} images"
+        self._mismatch = PipelineError(f"{what} belong to other images", paths[0], value, advice)
         if count != total:
-            raise self._mismatch()
+            raise self._mismatch
         self._reader = RowReader(paths)
 
     def read(self, keys: "pa.ChunkedArray") -> "pa.Table":
         """The rows of the next images, which are those with these keys."""
         rows = self._reader.read(len(keys))
         if rows["key"] != keys:
-            raise self._mismatch()
+            raise self._mismatch
         return rows
-
-    def _mismatch(self) -> PipelineError:
-        advice = "rerun the workflow from this artifact"
-        return PipelineError(f"{self._what} belong to other images", self._where, self._value, advice)
 
 
 def _scores(job: Job[SelectCaptions], total: int) -> dict[tuple[str, str], _Rows]:

@@ -4,11 +4,12 @@ A figure is linearised: each observation has an influence on it, and the cluster
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
-from workflow_scripts.stats.intervals import LEVEL, Interval, half_width, monte_carlo_error, student_t, wilson
+from workflow_scripts.stats.intervals import LEVEL, Interval, figure, half_width, monte_carlo_error, student_t, wilson
 
 
 def by_draws(estimate: Callable[..., Interval | None], *draws: np.ndarray, clusters: np.ndarray) -> Interval | None:
@@ -25,6 +26,14 @@ def by_draws(estimate: Callable[..., Interval | None], *draws: np.ndarray, clust
     if found is None or not by_half:
         return found
     return estimate(*whole, clusters, monte_carlo_error(found.value, by_half))
+
+
+def figure_by_draws(
+    estimate: Callable[..., Interval | None], known: np.ndarray, clusters: np.ndarray, *draws: np.ndarray
+) -> dict[str, Any]:
+    """The figure of :func:`by_draws` of the ``known`` (n,) observations; without value where there are none."""
+    n = int(known.sum())
+    return figure(by_draws(estimate, *(one[:, known] for one in draws), clusters=clusters[known]) if n else None, n)
 
 
 def clustered(

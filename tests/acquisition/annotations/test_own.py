@@ -13,11 +13,10 @@ import pytest
 from tests.acquisition.own_images import coco, pictures, read
 from tests.acquisition.pictures import jpeg
 from tests.file_bytes import write_tar
-from workflow_scripts.acquisition.annotations.counting import Filter
 from workflow_scripts.acquisition.annotations.local_image import LocalImage
 from workflow_scripts.acquisition.annotations.own import gather, sort_rows
 from workflow_scripts.acquisition.annotations.removal_tokens import token
-from workflow_scripts.acquisition.annotations.rows import ROWS
+from workflow_scripts.acquisition.annotations.rows import ROWS, Filter
 from workflow_scripts.core.errors import PipelineError
 
 LINES: list[Any] = [

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.acquisition.zips import row, write_zip
-from workflow_scripts.acquisition.annotations.counting import Filter
 from workflow_scripts.acquisition.annotations.own import gather
 from workflow_scripts.acquisition.annotations.redcaps import members, read_member, redcaps_samples
 from workflow_scripts.acquisition.annotations.removal_tokens import token
+from workflow_scripts.acquisition.annotations.rows import Filter
 from workflow_scripts.acquisition.shards.plan import plan
 from workflow_scripts.core.errors import PipelineError
 

@@ -21,29 +21,34 @@ from workflow_scripts.acquisition.http.hosts import (
     Gates,
     OwnBudget,
     Pace,
-    Policy,
     SharedBudget,
 )
+from workflow_scripts.acquisition.settings import HostPolicy
 from workflow_scripts.core.errors import PipelineError
 
-POLICIES = {"i.redd.it": Policy(20, 16), "*.staticflickr.com": Policy(10, 8), "default": Policy(2, 2)}
+
+def policy(rate: float, connections: int) -> HostPolicy:
+    return HostPolicy(rate=rate, connections=connections)
+
+
+POLICIES = {"i.redd.it": policy(20, 16), "*.staticflickr.com": policy(10, 8), "default": policy(2, 2)}
 
 
 def test_hosts_of_a_pattern_share_a_gate_and_other_hosts_have_separate_gates() -> None:
     async def check() -> None:
         gates = Gates(POLICIES)
         assert gates.gate("farm1.staticflickr.com") is gates.gate("Farm2.StaticFlickr.com")
-        assert gates.gate("i.redd.it").policy == Policy(20, 16)
+        assert gates.gate("i.redd.it").policy == policy(20, 16)
         assert gates.gate("one.test") is not gates.gate("two.test")
-        assert gates.gate("one.test").policy == Policy(2, 2)
-        assert gates.gate("staticflickr.com").policy == Policy(2, 2)
+        assert gates.gate("one.test").policy == policy(2, 2)
+        assert gates.gate("staticflickr.com").policy == policy(2, 2)
 
     asyncio.run(check())
 
 
 def test_rate_over_a_window(clock: Clock) -> None:
     async def spend(rate: float, requests: int) -> list[float]:
-        gate, times = Gate(Policy(rate, 8), OwnBudget(8)), []
+        gate, times = Gate(policy(rate, 8), OwnBudget(8)), []
 
         async def one() -> None:
             async with gate.request(asyncio.Semaphore(99)):
@@ -58,7 +63,7 @@ def test_rate_over_a_window(clock: Clock) -> None:
 
 def test_connections_are_limited_and_pauses_kept(clock: Clock) -> None:
     async def check() -> tuple[int, float]:
-        gate, now, most = Gate(Policy(10_000, 3), OwnBudget(3)), 0, 0
+        gate, now, most = Gate(policy(10_000, 3), OwnBudget(3)), 0, 0
 
         async def one() -> None:
             nonlocal now, most
@@ -80,9 +85,9 @@ def test_connections_are_limited_and_pauses_kept(clock: Clock) -> None:
 
 
 def test_each_job_gets_its_share_of_the_rate() -> None:
-    gates = Gates({"default": Policy(20, 16), "a.test": Policy(2, 2)}, share=8)
-    assert gates.gate("b.test").policy == Policy(2.5, 2)
-    assert gates.gate("a.test").policy == Policy(0.25, 1)
+    gates = Gates({"default": policy(20, 16), "a.test": policy(2, 2)}, share=8)
+    assert gates.gate("b.test").policy == policy(2.5, 2)
+    assert gates.gate("a.test").policy == policy(0.25, 1)
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(50, 3), (1000, 80)])
@@ -90,7 +95,7 @@ def test_reserved_times_in_the_past_are_not_used(clock: Clock, rate: float, burs
     """Requests that a stopped process had lined up must not come all at once when it goes on."""
 
     async def check() -> list[float]:
-        gate, times = Gate(Policy(rate, 8), OwnBudget(8)), []
+        gate, times = Gate(policy(rate, 8), OwnBudget(8)), []
 
         async def one() -> None:
             async with gate.request(asyncio.Semaphore(99)):
@@ -109,7 +114,7 @@ def test_reserved_times_in_the_past_are_not_used(clock: Clock, rate: float, burs
 def test_jobs_keep_the_rate_and_the_pauses_of_a_quick_host(clock: Clock, tmp_path: Path) -> None:
     async def check() -> tuple[list[float], float, float]:
         budgets = [SharedBudget(tmp_path, "quick.test", 32) for _ in range(2)]
-        gates, times = [Gate(Policy(1000, 32), budget) for budget in budgets], []
+        gates, times = [Gate(policy(1000, 32), budget) for budget in budgets], []
 
         async def one(gate: Gate) -> None:
             async with gate.request(asyncio.Semaphore(999)):
@@ -136,7 +141,7 @@ def test_jobs_keep_the_rate_and_the_pauses_of_a_quick_host(clock: Clock, tmp_pat
 def test_a_request_without_room_for_its_answer_waits_for_a_new_time(clock: Clock) -> None:
     async def check() -> tuple[bool, float, int]:
         budget, room = OwnBudget(1), asyncio.Semaphore(1)
-        gate = Gate(Policy(50, 1), budget)
+        gate = Gate(policy(50, 1), budget)
         await room.acquire()
         asyncio.get_running_loop().call_later(0.4, room.release)
         async with gate.request(room):
@@ -258,7 +263,7 @@ def test_a_file_system_without_locks_names_the_other_way(tmp_path: Path, monkeyp
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (OSError(24, "Too many open files"), r"Too many open files; each contacted host needs an open file"),
+        (OSError(24, "Too many open files"), r"Too many open files, the limit is .*; raise the limit of open files"),
         (OSError(28, "No space left"), r"storage error of download in .*: No space left .*; free space"),
     ],
 )

@@ -116,7 +116,7 @@ def test_pauses_grow_with_jitter_and_change_no_state(tmp_path: Path) -> None:
     from workflow_scripts.acquisition.shards.fetch import _Fetch
 
     with download_states.opened(tmp_path, settings(), []) as journal:
-        worker = _Fetch(journal, settings(backoff=1.0), {}, 1)
+        worker = _Fetch(journal, settings(backoff=1.0), 1)
         waits = [worker._pause("http://a.test/1", n) for n in range(1, 9)]
         again = [worker._pause("http://a.test/1", n) for n in range(1, 9)]
     assert waits == again

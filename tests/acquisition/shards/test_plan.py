@@ -94,12 +94,11 @@ def test_rows_can_be_planned_as_a_single_group(tmp_path: Path) -> None:
 def test_batches_change_nothing(tmp_path: Path, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     expected, _ = made(tmp_path, GROUPS)
     data = (tmp_path / "plan.parquet").read_bytes()
-    for one in (module, tables):
-        monkeypatch.setattr(one, "ROW_GROUP", at_once)
+    monkeypatch.setattr(tables, "ROW_GROUP", at_once)
     assert made(tmp_path, GROUPS)[0] == expected and (tmp_path / "plan.parquet").read_bytes() == data
 
 
 def test_too_few_shards_names_the_number_needed(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match=r"74 rows in 4 groups need 9 shards of about 10, but the config has 8; "):
+    with pytest.raises(PipelineError, match=r"74 rows in 4 groups need 9 of about 10, there are 8; "):
         made(tmp_path, GROUPS, shards=8)
     made(tmp_path, GROUPS, shards=9)

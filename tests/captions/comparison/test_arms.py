@@ -57,7 +57,7 @@ def test_arms_are_compared_by_columns_of_their_tables(tmp_path: Path) -> None:
     assert found["repeated"]["original"]["value"] == 0.5 and found["repeated"]["revised"]["value"] == 0
     assert found["near_duplicate"]["original"]["n"] == 2
     assert found["url"]["revised"]["value"] == 1 and found["specificity"] == {}
-    assert set(found) == {name for name, figure in FIGURES.items() if figure.values is not None}
+    assert set(found) == {name for name, figure in FIGURES.items() if figure.columns}
 
 
 def test_word_variety_is_compared_within_the_same_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from workflow_scripts.captions.recaptioning.decoding import Decoding
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"max_new_tokens": 5, "min_new_tokens": 6}, "min_new_tokens is 6, more than max_new_tokens, 5"),
+        ({"max_new_tokens": 5, "min_new_tokens": 6}, "min_new_tokens 6 is above max_new_tokens 5"),
         ({"beams": 3, "num_captions": 4}, "num_captions is 4, but 3 beams give 3 captions"),
         ({"length_penalty": 0.5}, "length_penalty has no effect on one beam; set beams to 5"),
         ({"temperature": 0.7}, "temperature has no effect without sampling; set beams to 1 and num_captions to 5"),

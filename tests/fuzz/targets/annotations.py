@@ -10,9 +10,9 @@ from pathlib import Path
 from tests.acquisition.zips import row
 from tests.fuzz.mutate import TEXTS, json_text, mutate_bytes, mutate_tree
 from tests.fuzz.target import Files, Target
-from workflow_scripts.acquisition.annotations.counting import Filter
 from workflow_scripts.acquisition.annotations.own import gather
 from workflow_scripts.acquisition.annotations.redcaps import redcaps_samples
+from workflow_scripts.acquisition.annotations.rows import Filter
 
 NAMES = ("annotations/pics_2019.json", "annotations/Pics_2020.json", "annotations/cats_2018.json")
 STRANGE = (

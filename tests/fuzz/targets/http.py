@@ -123,9 +123,9 @@ async def _ask(answers: list[bytes]) -> str:
     server = await asyncio.start_server(serve, "127.0.0.1", 0, family=socket.AF_INET)
     address, port = server.sockets[0].getsockname()
     hosts = {"default": {"rate": 1e6, "connections": 8}}
-    settings = Download.model_validate({"hosts": hosts, "deadline": 20, "max_bytes": 50_000})
-    target = f"{address}:{port}"
-    client = Client(settings, {"a.test": target, "b.test": target})
+    targets = dict.fromkeys(("a.test", "b.test"), f"{address}:{port}")
+    limits = {"hosts": hosts, "deadline": 20, "max_bytes": 50_000, "connect_to": targets}
+    client = Client(Download.model_validate(limits))
     client._addresses.may_ask = lambda _: False  # type: ignore[method-assign]  # no input reaches the network
     asyncio.get_running_loop().getaddrinfo = _no_name  # type: ignore[method-assign]
     async with server, client, client.answer("http://a.test/picture.jpg") as answer:

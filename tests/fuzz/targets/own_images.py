@@ -9,11 +9,11 @@ from tests.fuzz.parquet_files import parquet
 from tests.fuzz.tar_files import tar
 from tests.fuzz.target import Files, Target
 from tests.fuzz.targets.images import pictures
-from workflow_scripts.acquisition.annotations.counting import Filter
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.layout import layout_of
 from workflow_scripts.acquisition.annotations.own import gather, samples_of
+from workflow_scripts.acquisition.annotations.rows import Filter
 
 PATHS = ("a.jpg", "sub/b.jpg", "../a.jpg", "/etc/passwd", "", "\0", "sub", "c.jpg", "https://a.test/1.jpg")
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from tests.pairs.test_neighbours import HARD, as_lists, hard, ids_of
-from workflow_scripts.pairs import neighbours
 from workflow_scripts.pairs.neighbours import How, Rule, nearest
 from workflow_scripts.pairs.search import candidates
 from workflow_scripts.pairs.search.candidates import MOST_ON_GPU, all_largest, usable
@@ -75,4 +74,4 @@ def test_a_build_without_gpus_searches_on_the_cpu() -> None:
     assert usable("cuda") == "cpu"
     vectors, ids = hard("plain", 50), ids_of(50)
     assert as_lists(nearest(vectors, ids, Rule(1), How("cuda", 2))) == as_lists(nearest(vectors, ids, Rule(1)))
-    assert neighbours.nearest_of(np.array([3]), vectors, ids, Rule(1), How("cuda")).target[3, 0] >= 0
+    assert nearest(vectors, ids, Rule(1), How("cuda"), np.array([3])).target[3, 0] >= 0

@@ -7,7 +7,7 @@ import pytest
 from tests.pairs.test_neighbours import ids_of
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.pairs import neighbours
-from workflow_scripts.pairs.neighbours import How, Rule, nearest, nearest_of
+from workflow_scripts.pairs.neighbours import How, Rule, nearest
 from workflow_scripts.pairs.search import candidates
 from workflow_scripts.pairs.search import index as module
 from workflow_scripts.pairs.search.index import Index, check_index
@@ -79,7 +79,7 @@ def test_selected_rows_are_searched_exactly() -> None:
     vectors, ids = clustered(400, 32), ids_of(400)
     vectors[7] = vectors[9]
     best, rows = nearest(vectors, ids, Rule(4)), np.array([3, 9, 200])
-    found = nearest_of(rows, vectors, ids, Rule(4), How(index=FACTORIES[0]))
+    found = nearest(vectors, ids, Rule(4), How(index=FACTORIES[0]), rows)
     assert np.array_equal(found.target[rows], best.target[rows])
     assert (np.delete(found.target, [3, 7, 9, 200], axis=0) == -1).all()
 

@@ -1,5 +1,6 @@
 """The rows of a source: kept rows in canonical order, and unused rows separately."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,21 +10,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from workflow_scripts.acquisition.annotations.counting import APART, Counts, Filter, batches
-from workflow_scripts.acquisition.annotations.formats.coco import coco_samples
+from workflow_scripts.acquisition.annotations.formats.coco import coco_samples, row_samples, rows_at
 from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
-from workflow_scripts.acquisition.annotations.formats.json_rows import row_samples, rows_at
 from workflow_scripts.acquisition.annotations.formats.layout import Choose, Layout
-from workflow_scripts.acquisition.annotations.formats.sample import Sample
-from workflow_scripts.acquisition.annotations.formats.several import of_rows, one_each
+from workflow_scripts.acquisition.annotations.formats.sample import Sample, image_sample, of_rows, one_each
 from workflow_scripts.acquisition.annotations.formats.sidecars import sidecar_samples
-from workflow_scripts.acquisition.annotations.formats.tables import table_samples, without_row
+from workflow_scripts.acquisition.annotations.formats.tables import table_samples
 from workflow_scripts.acquisition.annotations.formats.webdataset import webdataset_samples
-from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, is_cut, is_listed, read_row, removed
+from workflow_scripts.acquisition.annotations.rows import ROWS, Apart, Filter, is_cut, is_listed, read_row, removed
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.tables import TableWriter
 
+APART = ROWS.append(pa.field("reason", pa.string()))
 ROWS_AT_ONCE = 65_536  # written as one row group
+SAMPLES_AT_ONCE, CHARACTERS_AT_ONCE = 16_384, 8 << 20  # read and checked together
 SORTED_AT_ONCE = 1 << 20  # rows that are sorted in memory
 ORDER = ("subreddit", "year", "image_id")
 ADVICE = {
@@ -50,7 +51,7 @@ def samples_of(layout: Layout, columns: Columns, files: SourceFiles, choose: Cho
     """
     yield from one_each(_samples(layout, columns, files, choose), choose)
     if layout.format != "folder":  # where each image is a row already
-        yield from without_row(files)
+        yield from (image_sample(name, None, files) for name in files.unused_images())
 
 
 def _samples(layout: Layout, columns: Columns, files: SourceFiles, choose: Choose | None) -> Iterator[Sample]:
@@ -80,23 +81,78 @@ def gather(
         work: a folder for the rows in the order in which they were read.
 
     Returns:
-        Counts: see :meth:`workflow_scripts.acquisition.annotations.counting.Counts.summary`.
+        See :meth:`Counts.summary`.
 
     Raises:
         PipelineError: the samples can't be read, or no row is kept.
     """
     counts, unsorted = Counts(), work / "unsorted.parquet"
     with TableWriter(unsorted, ROWS) as keep, TableWriter(apart, APART) as other:
-        for batch in batches((sample, sample.size) for sample in samples):
-            rows, reasons = zip(*(judged(sample, wanted, max_chars) for sample in batch), strict=True)
-            cut = [why is None and is_cut(one.raw, max_chars) for one, why in zip(batch, reasons, strict=True)]
-            used, unused = counts.add(rows, reasons, cut)
+        for batch in _batches(samples):
+            used, unused = [], []
+            for sample in batch:
+                row, reason = judged(sample, wanted, max_chars)
+                if reason := counts.add(row, reason):
+                    unused.append(row | {"reason": str(reason)})
+                else:
+                    used.append(row)
+                    counts.truncated += is_cut(sample.raw, max_chars)
             keep.write(pa.Table.from_pylist(used, schema=ROWS))
-            other.write(unused)
-    summary = counts.summary(source, ADVICE)
+            other.write(pa.Table.from_pylist(unused, schema=APART))
+    summary = counts.summary(source)
     del counts  # all ids
     sort_rows(unsorted, kept)
     return summary
+
+
+class Counts:
+    """Counts of all rows, of unused ones by reason, and of years, subreddits and cut captions of used ones."""
+
+    def __init__(self) -> None:
+        self._seen, self._rows, self.truncated = set[str](), 0, 0
+        self._apart, self._years, self._subreddits = Counter[str](), Counter[str](), Counter[str]()
+
+    def add(self, row: dict[str, Any], reason: Apart | None) -> Apart | None:
+        """Count a row; returns why it is not used: ``reason``, or since its id is repeated."""
+        self._rows += 1
+        if reason is None and row["image_id"] in self._seen:
+            reason = Apart.REPEATED_ID
+        if reason is not None:
+            self._apart[str(reason)] += 1
+            return reason
+        self._seen.add(row["image_id"])
+        self._years[str(row["year"])] += 1
+        self._subreddits[row["subreddit"]] += 1
+        return None
+
+    def summary(self, source: Path) -> dict[str, Any]:
+        """``rows``, ``kept``, ``apart`` by reason, and ``years``, ``subreddits`` and ``truncated`` of kept rows.
+
+        Raises:
+            PipelineError: no row is kept; the advice is that of the most frequent reason.
+        """
+        if not self._seen:
+            frequent = self._apart.most_common(1)[0][0] if self._apart else ""
+            value = f"0 of {self._rows} rows ({dict(self._apart)})"
+            raise PipelineError("no rows left", source, value, ADVICE.get(frequent, ADVICE[""]))
+        counts = {"apart": self._apart, "years": self._years, "subreddits": self._subreddits}
+        named = {name: dict(sorted(count.items())) for name, count in counts.items()}
+        truncated = {"truncated": self.truncated} if self.truncated else {}
+        return {"rows": self._rows, "kept": len(self._seen), **named, **truncated}
+
+
+def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    """Lists of samples of limited number and size."""
+    batch: list[Sample] = []
+    size = 0
+    for sample in samples:
+        batch.append(sample)
+        size += sample.size
+        if len(batch) == SAMPLES_AT_ONCE or size > CHARACTERS_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def judged(sample: Sample, wanted: Filter, max_chars: int) -> tuple[dict[str, Any], Apart | None]:

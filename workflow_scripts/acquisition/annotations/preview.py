@@ -2,17 +2,15 @@
 
 import zipfile
 from collections import Counter
-from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.acquisition.annotations.counting import Filter
-from workflow_scripts.acquisition.annotations.formats.columns import Columns
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
-from workflow_scripts.acquisition.annotations.formats.layout import Choose, Format, layout_of
+from workflow_scripts.acquisition.annotations.formats.layout import Choose, Layout, layout_of
+from workflow_scripts.acquisition.annotations.formats.sample import Sample
 from workflow_scripts.acquisition.annotations.own import ADVICE, judged, samples_of
-from workflow_scripts.acquisition.annotations.rows import Apart
+from workflow_scripts.acquisition.annotations.rows import Apart, Filter
 from workflow_scripts.core.errors import PipelineError
 
 ROWS, MOST_ROWS = 200, 10_000
@@ -20,34 +18,28 @@ LARGEST_COCO = 16 << 20  # bytes: a COCO file is read three times, which takes a
 _FOLLOWS_ANOTHER = {Apart.REPEATED_ID, Apart.FURTHER_CAPTION}  # says nothing about the source: another row decides
 
 
-def look(
-    source: Path,
-    format: Format | None,
-    table: str | None,
-    images: str,
-    columns: Columns,
-    years: Collection[int] | None,
-) -> tuple[PipelineError, bool] | None:
+def look(source: Path, rows: Any) -> tuple[PipelineError, bool] | None:
     """What is wrong with an existing source, according to its first :data:`ROWS` rows, and whether it is certain.
 
     Rows are read from disk, without hashes. If none of them can be used, that is certain only if there are no others.
+
+    Args:
+        rows: settings of the stage ``annotations``.
     """
     try:
-        layout = layout_of(source, format, table)
-        if layout.format == "redcaps":
-            if zipfile.is_zipfile(source):
-                return None
+        layout = layout_of(source, rows.format, rows.table)
+        if layout.format == "redcaps" and not zipfile.is_zipfile(source):
             advice = "give the RedCaps annotation zip"
-            return PipelineError("wrong source annotations", source, "not a zip archive", advice), True
-        if layout.format == "coco" and layout.table is not None and layout.table.stat().st_size > LARGEST_COCO:
+            raise PipelineError("wrong source annotations", source, "not a zip archive", advice)
+        if layout.format == "redcaps" or (layout.format == "coco" and _is_large(layout)):
             return None
-        samples = list(islice(samples_of(layout, columns, SourceFiles(source, None, images)), ROWS + 1))
+        samples = _first(layout, rows, None, ROWS + 1)
     except PipelineError as error:
         return error, True
     where = layout.table or source
     if not samples:
         return PipelineError("no rows in source annotations", where, "empty", "add rows, or correct the path"), True
-    reasons = [judged(sample, Filter(years, None), ROWS)[1] for sample in samples[:ROWS]]
+    reasons = [judged(sample, Filter(rows.years, None), ROWS)[1] for sample in samples[:ROWS]]
     counts = Counter(reason for reason in reasons if reason not in _FOLLOWS_ANOTHER)
     if not counts or None in counts:
         return None
@@ -58,28 +50,32 @@ def look(
     return PipelineError("no usable rows in source annotations", where, value, advice), len(samples) <= ROWS
 
 
-def image_ids(
-    source: Path,
-    format: Format | None,
-    table: str | None,
-    images: str,
-    columns: Columns,
-    choose: Choose | None,
-    wanted: Filter,
-) -> set[str] | None:
+def image_ids(source: Path, rows: Any) -> set[str] | None:
     """Ids of the rows of a source that are used, as far as they can be told without reading images.
 
-    None if that is not cheap: for RedCaps, tars, a large COCO file, and more than :data:`MOST_ROWS` rows.
+    None if that is not cheap: for RedCaps, tars, a large table, and more than :data:`MOST_ROWS` rows.
+
+    Args:
+        rows: settings of the stage ``annotations``.
 
     Raises:
         PipelineError: the source can't be read.
     """
-    layout = layout_of(source, format, table)
-    if layout.format in ("redcaps", "webdataset") or (layout.table and layout.table.stat().st_size > LARGEST_COCO):
+    layout = layout_of(source, rows.format, rows.table)
+    if layout.format in ("redcaps", "webdataset") or _is_large(layout):
         return None
-    samples = list(islice(samples_of(layout, columns, SourceFiles(source, None, images), choose), MOST_ROWS + 1))
-    rows = (judged(sample, wanted, ROWS) for sample in samples)
-    return {row["image_id"] for row, reason in rows if reason is None} if len(samples) <= MOST_ROWS else None
+    samples, wanted = _first(layout, rows, rows.choose, MOST_ROWS + 1), Filter(rows.years, rows.subreddits)
+    found = (judged(sample, wanted, ROWS) for sample in samples)
+    return {row["image_id"] for row, reason in found if reason is None} if len(samples) <= MOST_ROWS else None
+
+
+def _is_large(layout: Layout) -> bool:
+    return layout.table is not None and layout.table.stat().st_size > LARGEST_COCO
+
+
+def _first(layout: Layout, rows: Any, choose: Choose | None, most: int) -> list[Sample]:
+    files = SourceFiles(layout.source, None, rows.images)
+    return list(islice(samples_of(layout, rows.columns, files, choose), most))
 
 
 def _example(raw: Any) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 import ijson
 
-from workflow_scripts.acquisition.annotations.counting import Filter
 from workflow_scripts.acquisition.annotations.formats.sample import Sample
+from workflow_scripts.acquisition.annotations.rows import Filter
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import tars
 from workflow_scripts.core.files.json_stream import PIECE, BoundedStream

@@ -1,6 +1,7 @@
 """One RedCaps annotation: checked, or rejected with a reason."""
 
 import re
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from workflow_scripts.acquisition.annotations.removal_tokens import IMAGE_ID, id_token, url_token
+from workflow_scripts.models.text_norms import is_blank
 
 ROWS = pa.schema(
     [
@@ -62,6 +64,28 @@ class Apart(StrEnum):
     REPEATED_ID = "repeated_id"  # an earlier row (by file name and position) has the same image_id
 
 
+class Filter:
+    """The years and subreddits of a study (None keeps all), and the tokens of its removal list."""
+
+    def __init__(
+        self,
+        years: Collection[int] | None,
+        subreddits: Collection[str] | None,
+        removal: Collection[str] = (),
+    ) -> None:
+        self.years = None if years is None else frozenset(years)
+        self.subreddits = None if subreddits is None else frozenset(name.lower() for name in subreddits)
+        self.removal = frozenset(removal)
+
+    def reason(self, row: dict[str, Any]) -> Apart | None:
+        """Why a well-formed row is not used, as far as the row alone can tell."""
+        if self.subreddits is not None and row["subreddit"] not in self.subreddits:
+            return Apart.FILTERED_SUBREDDIT
+        if self.years is not None and row["year"] not in self.years:
+            return Apart.FILTERED_YEAR
+        return Apart.EMPTY_CAPTION if is_blank(row["caption"]) else None
+
+
 def host_of(url: str) -> str | None:
     """Host of an http(s) URL in lower case, with its port if it has one; None if there is no host."""
     common = _COMMON_HOST.match(url)  # matches nearly all URLs; splitting takes ten times as long
@@ -101,19 +125,18 @@ def read_row(
     for name in CAPTIONS:
         row[name] = row[name] and mask(cut(row[name], max_chars))
     row["permalink"] = row["permalink"] and bare_permalink(row["permalink"])
-    try:
-        row["created_utc"] = _seconds(raw.get("created_utc"))
-    except ValueError:
-        malformed = True
-    if row["created_utc"] is not None:
-        row["year"] = datetime.fromtimestamp(row["created_utc"], UTC).year
-    if malformed:
+    created = raw.get("created_utc")
+    if _is_time(created):
+        row |= {"created_utc": int(created), "year": datetime.fromtimestamp(created, UTC).year}
+    if malformed or not (created is None or _is_time(created)):
         return row, Apart.MALFORMED_ROW
     if not IMAGE_ID.fullmatch(row["image_id"] or ""):
         return row, Apart.BAD_ID
     if local_url is not None:
         return {**row, "url": local_url}, None
-    return row, _unfit_url(row["url"])
+    if not row["url"]:
+        return row, Apart.NO_URL
+    return row, Apart.BAD_URL if host_of(row["url"]) is None else None
 
 
 def cut(text: str, max_chars: int | None) -> str:
@@ -149,23 +172,13 @@ def removed(row: dict[str, Any], given_url: str | None = None) -> dict[str, Any]
 
 def _url_tokens(row: dict[str, Any], given_url: str | None) -> list[str]:
     """Tokens of the row's url and of the given one, without repetition."""
-    urls = [row["url"] or ""] if given_url is None else [row["url"] or "", given_url]
-    return list(dict.fromkeys(url_token(url) for url in urls))
+    urls = (row["url"] or "", given_url)
+    return list(dict.fromkeys(url_token(url) for url in urls if url is not None))
 
 
-def _unfit_url(url: str | None) -> Apart | None:
-    if not url:
-        return Apart.NO_URL
-    return Apart.BAD_URL if host_of(url) is None else None
-
-
-def _seconds(value: Any) -> int | None:
-    """A Unix time from JSON (an integer, possibly written as a float) in seconds."""
-    if value is None:
-        return None
-    if type(value) not in (int, float) or value != value // 1 or not FIRST_SECOND <= value < END:
-        raise ValueError(value)
-    return int(value)
+def _is_time(value: Any) -> bool:
+    """Whether a value of JSON is a Unix time in seconds: an integer, possibly written as a float."""
+    return type(value) in (int, float) and value == value // 1 and FIRST_SECOND <= value < END
 
 
 def mask(text: str) -> str:

@@ -1,11 +1,12 @@
 """The data card: the final state of every row of the annotation zip."""
 
 import gzip
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,7 +29,6 @@ ROT = pa.schema(
         ("high", pa.float64()),
     ]
 )
-T = TypeVar("T")
 
 
 class Row(NamedTuple):
@@ -53,11 +53,11 @@ class Tally:
     rows: Counter[Row] = field(default_factory=Counter)
     kept: list[pa.ChunkedArray] = field(default_factory=list)
 
-    def by(self, of: Callable[[Row], T]) -> dict[T, Counter[str]]:
-        """Rows by state, of each value of a function of the row."""
-        found: dict[T, Counter[str]] = {}
+    def by(self, *names: str) -> dict[Any, Counter[str]]:
+        """Rows by state, of each value of a field of the row, or of several."""
+        found: defaultdict[Any, Counter[str]] = defaultdict(Counter)
         for row, count in self.rows.items():
-            found.setdefault(of(row), Counter())[row.state] += count
+            found[attrgetter(*names)(row)][row.state] += count
         return found
 
     def kept_ids(self) -> pa.ChunkedArray:
@@ -106,22 +106,22 @@ def card(annotations: Mapping[str, Any], tally: Tally) -> dict[str, Any]:
         **({"truncated": annotations["truncated"]} if "truncated" in annotations else {}),
         "http_status": {state: dict(sorted(count.items())) for state, count in sorted(codes.items())},
         "kept": _share(states) | {"confidence": LEVEL},
-        "host": _shares(tally.by(lambda row: row.host)),
-        "subreddit": _shares(tally.by(lambda row: row.subreddit)),
-        "year": _shares(tally.by(lambda row: str(row.year))),
+        "host": _shares(tally.by("host")),
+        "subreddit": _shares(tally.by("subreddit")),
+        "year": _shares(tally.by("year")),
     }
 
 
 def link_rot(tally: Tally) -> pa.Table:
     """Share of requested URLs that returned an image, by host and year of the post, with interval: see :data:`ROT`."""
-    groups = tally.by(lambda row: (row.host, row.year))
-    rows = [{"host": host, "year": year, **_share(states)} for (host, year), states in sorted(groups.items())]
+    groups = sorted(tally.by("host", "year").items())
+    rows = [{"host": host, "year": year, **_share(states)} for (host, year), states in groups]
     return pa.Table.from_pylist(rows, schema=ROT)
 
 
-def _shares(groups: Mapping[str, Counter[str]]) -> dict[str, Any]:
+def _shares(groups: Mapping[Any, Counter[str]]) -> dict[str, Any]:
     return {
-        name: _share(states) | {"confidence": LEVEL, "states": dict(sorted(states.items()))}
+        str(name): _share(states) | {"confidence": LEVEL, "states": dict(sorted(states.items()))}
         for name, states in sorted(groups.items())
     }
 

@@ -16,7 +16,7 @@ import aiohttp
 from yarl import URL
 
 from workflow_scripts.acquisition.http.addresses import Addresses, BlockedAddressError, SafeResolver
-from workflow_scripts.acquisition.http.hosts import Gates, Policy
+from workflow_scripts.acquisition.http.hosts import Gates
 from workflow_scripts.acquisition.images.images import MAGIC_BYTES, looks_like_image
 from workflow_scripts.acquisition.settings import Download
 from workflow_scripts.acquisition.states import State
@@ -66,16 +66,14 @@ class Client:
 
     Args:
         settings: limits and politeness.
-        connect_to: host name -> ``address:port`` to connect to instead.
         budgets: folder of the hosts' budgets that all jobs share; None: this process has its own.
     """
 
-    def __init__(self, settings: Download, connect_to: dict[str, str], budgets: Path | None = None) -> None:
+    def __init__(self, settings: Download, budgets: Path | None = None) -> None:
         self._settings = settings
-        self._addresses = Addresses(settings.allow_addresses, connect_to)
-        policies = {name: Policy(one.rate, one.connections) for name, one in settings.hosts.items()}
+        self._addresses = Addresses(settings.allow_addresses, settings.connect_to)
         divided = settings.share_of_rate
-        self.gates = Gates(policies, None if divided else budgets, divided or 1)
+        self.gates = Gates(settings.hosts, None if divided else budgets, divided or 1)
         self._bodies = asyncio.Semaphore(MAX_BODIES)
 
     async def __aenter__(self) -> "Client":

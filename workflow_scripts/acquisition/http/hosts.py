@@ -22,6 +22,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
+from workflow_scripts.acquisition.settings import HostPolicy
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.plain import open_plain
 from workflow_scripts.core.files.storage_errors import OF_DISKS, storage_error
@@ -39,14 +40,6 @@ PACE_BYTE, FIRST_SLOT = 0, 1000
 TAKEN = (errno.EAGAIN, errno.EACCES)
 YIELD_EVERY, YIELD_SECONDS = 10, 0.005
 LATE = 0.25  # seconds after which a reserved time expires: a late request would add to the rate of later seconds
-
-
-@dataclass(frozen=True)
-class Policy:
-    """Requests per second, and concurrent requests."""
-
-    rate: float
-    connections: int
 
 
 @dataclass
@@ -185,10 +178,7 @@ class SharedBudget:
 
     def _unusable(self, error: OSError) -> PipelineError:
         advice = "if the file system has no locks, set download.share_of_rate to the maximum number of concurrent jobs"
-        if error.errno in (errno.EMFILE, errno.ENFILE):
-            advice = "each contacted host needs an open file: raise the limit (ulimit -n) or make shards smaller, "
-            advice += "then run the same command again"
-        elif error.errno in OF_DISKS and (known := storage_error(error, "download", (self._path,))):
+        if error.errno in OF_DISKS and (known := storage_error(error, "download", (self._path,))):
             return known
         return PipelineError("unusable request budget of hosts", self._path, error.strerror or error, advice)
 
@@ -201,15 +191,16 @@ class Gate:
 
     Attributes:
         policy: limits of this process.
+        budget: what it shares with other gates of the host.
     """
 
-    def __init__(self, policy: Policy, budget: Budget) -> None:
-        self.policy, self._budget = policy, budget
+    def __init__(self, policy: HostPolicy, budget: Budget) -> None:
+        self.policy, self.budget = policy, budget
         self._turn, self._given, self._taken_again = asyncio.Lock(), asyncio.Event(), 0
 
     async def refused(self, seconds: float) -> None:
         """Send no requests to this host for ``seconds``, then more slowly for a while."""
-        await self._budget.change(lambda pace, now: pace.refuse(now, seconds))
+        await self.budget.change(lambda pace, now: pace.refuse(now, seconds))
 
     @asynccontextmanager
     async def request(self, room: asyncio.Semaphore) -> AsyncIterator[None]:
@@ -225,7 +216,7 @@ class Gate:
             self._give(slot)
 
     def _give(self, slot: int) -> None:
-        self._budget.give(slot)
+        self.budget.give(slot)
         self._given.set()
 
     async def _admitted(self, room: asyncio.Semaphore) -> int:
@@ -233,16 +224,19 @@ class Gate:
         slot, patience, roomy = None, LATE, False
         try:
             while True:
-                start = await self._budget.change(lambda pace, now: pace.reserve(now, self.policy.rate))
-                waited = await self._sleep_until(start)
+                start = await self.budget.change(lambda pace, now: pace.reserve(now, self.policy.rate))
+                waited = False
+                while (wait := start - self.budget.now()) > 0:
+                    waited = True
+                    await asyncio.sleep(wait)
                 if slot is None:
-                    slot = self._budget.take()
+                    slot = self.budget.take()
                 if slot is None:
                     slot, waited = await self._slot(), True
                 waited |= room.locked()
                 roomy = await room.acquire()
-                late = self._budget.now() - start > patience
-                if not late and not (waited and await self._budget.change(lambda pace, now: now < pace.not_before)):
+                late = self.budget.now() - start > patience
+                if not late and not (waited and await self.budget.change(lambda pace, now: now < pace.not_before)):
                     return slot
                 room.release()
                 roomy = False  # don't hold what other hosts need while sleeping
@@ -254,18 +248,10 @@ class Gate:
                 room.release()
             raise
 
-    async def _sleep_until(self, start: float) -> bool:
-        """Whether it had to wait."""
-        waited = False
-        while (wait := start - self._budget.now()) > 0:
-            waited = True
-            await asyncio.sleep(wait)
-        return waited
-
     async def _slot(self) -> int:
         """Wait for a connection."""
         pause = 0.005
-        while (slot := self._budget.take()) is None:
+        while (slot := self.budget.take()) is None:
             self._given.clear()
             try:
                 async with asyncio.timeout(pause * (0.5 + random.random())):
@@ -290,15 +276,14 @@ class Gates:
         share: this process uses 1/``share`` of rate and connections; 1 for shared budgets.
     """
 
-    def __init__(self, policies: Mapping[str, Policy], folder: Path | None = None, share: int = 1) -> None:
+    def __init__(self, policies: Mapping[str, HostPolicy], folder: Path | None = None, share: int = 1) -> None:
         divided = {
-            pattern.lower(): Policy(policy.rate / share, max(1, policy.connections // share))
+            pattern.lower(): HostPolicy(rate=policy.rate / share, connections=max(1, policy.connections // share))
             for pattern, policy in policies.items()
         }
         self._default = divided.pop("default")
         self._patterns, self._folder = divided, folder
         self._gates: dict[str, Gate] = {}
-        self._budgets: list[Budget] = []
 
     def group(self, host: str) -> str:
         """The pattern whose budget ``host`` shares, or the host itself."""
@@ -314,12 +299,11 @@ class Gates:
         if group not in self._gates:
             policy = self._patterns.get(group, self._default)
             width = policy.connections
-            budget = SharedBudget(self._folder, group, width) if self._folder else OwnBudget(width)
-            self._budgets.append(budget)
+            budget: Budget = SharedBudget(self._folder, group, width) if self._folder else OwnBudget(width)
             self._gates[group] = Gate(policy, budget)
         return self._gates[group]
 
     def close(self) -> None:
         """Release all shared budgets."""
-        for budget in self._budgets:
-            budget.close()
+        for gate in self._gates.values():
+            gate.budget.close()

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import os
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,19 +25,12 @@ BACKING_OFF = 32  # URLs per host that may wait for a retry without delaying fir
 OK_WINDOW = 200  # latest rows of which min_ok_share must be ok
 
 
-def fetch(
-    downloads: DownloadState,
-    settings: Download,
-    connect_to: dict[str, str],
-    workers: int,
-    budgets: Path | None = None,
-) -> None:
+def fetch(downloads: DownloadState, settings: Download, workers: int, budgets: Path | None = None) -> None:
     """Bring every waiting URL of ``downloads`` to its final state, and record it there.
 
     Args:
         downloads: the URLs; each final state is recorded as soon as it is known.
         settings: limits and politeness.
-        connect_to: host name -> ``address:port`` to connect to instead.
         workers: threads that decode; does not change the result.
         budgets: folder of the hosts' budgets that all jobs share; None: this call has its own.
 
@@ -48,7 +41,7 @@ def fetch(
     os.environ.setdefault("UV_THREADPOOL_SIZE", str(2 * MAX_BODIES))
     more = True
     while more and (waiting := downloads.waiting):
-        uvloop.run(_Fetch(downloads, settings, connect_to, workers, budgets).run(waiting))
+        uvloop.run(_Fetch(downloads, settings, workers, budgets).run(waiting))
         more = downloads.next_round()
 
 
@@ -56,13 +49,12 @@ def fetch(
 class _Fetch:
     _downloads: DownloadState
     _settings: Download
-    _connect_to: dict[str, str]
     _workers: int
     _budgets: Path | None = None
 
     async def run(self, urls: list[str]) -> None:
         with ThreadPoolExecutor(self._workers, "decode") as self._pool:
-            async with Client(self._settings, self._connect_to, self._budgets) as self._client:
+            async with Client(self._settings, self._budgets) as self._client:
                 self._monitor = Monitor(self._settings.min_ok_share, OK_WINDOW)
                 with Ticker("download", len(urls), self._monitor.note) as self._ticker:
                     try:
@@ -71,10 +63,13 @@ class _Fetch:
                         raise _first(group) from None
 
     async def _all(self, urls: list[str]) -> None:
+        queues: defaultdict[str, deque[str]] = defaultdict(deque)  # by gate
+        for url in urls:
+            queues[self._client.group(url)].append(url)
         pulse = asyncio.create_task(self._pulse())
         try:
             async with asyncio.TaskGroup() as tasks:
-                for group, queue in self._queues(urls).items():
+                for group, queue in queues.items():
                     # connections, and decoding
                     width = self._client.gates.named(group).policy.connections + 2 * self._workers
                     under_way = asyncio.Semaphore(width)
@@ -89,13 +84,6 @@ class _Fetch:
         while True:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
             self._ticker.pulse()
-
-    def _queues(self, urls: list[str]) -> dict[str, deque[str]]:
-        """URLs by gate."""
-        queues: dict[str, deque[str]] = {}
-        for url in urls:
-            queues.setdefault(self._client.group(url), deque()).append(url)
-        return queues
 
     async def _drain(self, group: str, queue: deque[str], under_way: asyncio.Semaphore) -> None:
         while queue:
@@ -152,7 +140,7 @@ class Monitor:
 
     def __init__(self, min_ok_share: float, window: int) -> None:
         self._least, self._recent = min_ok_share, deque[tuple[str, State]](maxlen=window)
-        self._recent_ok = self._ok = self._ended = 0
+        self._ok = self._ended = 0
 
     def ended(self, host: str, state: State, again: bool = False) -> None:
         """Count a finished row of ``host``.
@@ -169,23 +157,18 @@ class Monitor:
         self._ok += state is State.OK
         if again:
             return
-        if len(self._recent) == self._recent.maxlen:
-            self._recent_ok -= self._recent[0][1] is State.OK
         self._recent.append((host, state))
-        self._recent_ok += state is State.OK
-        total = len(self._recent)
-        if total == self._recent.maxlen and self._recent_ok < self._least * total:
-            raise self._collapsed(total)
+        total, ok = len(self._recent), sum(state is State.OK for _, state in self._recent)
+        if total == self._recent.maxlen and ok < self._least * total:
+            raise self._collapsed(ok, total)
 
-    def _collapsed(self, total: int) -> PipelineError:
+    def _collapsed(self, ok: int, total: int) -> PipelineError:
         lost = [(host, state) for host, state in self._recent if state is not State.OK]
         worst = ", ".join(f"{state} {count}" for state, count in Counter(state for _, state in lost).most_common(4))
         hosts = ", ".join(f"{host} {count}" for host, count in Counter(host for host, _ in lost).most_common(2))
-        value = f"{self._recent_ok} of the last {total} URLs ok ({worst}; mostly from {hosts})"
-        advice = (
-            f"download.min_ok_share is {self._least:g}: check the network and whether the hosts refuse requests, then "
-            "run the same command again (finished work is kept), or lower it"
-        )
+        value = f"{ok} of the last {total} URLs ok ({worst}; mostly from {hosts})"
+        advice = "check the network and the hosts, then run the same command again (finished work is kept), or lower "
+        advice += f"download.min_ok_share, which is {self._least:g}"
         return PipelineError("too few images received", "download", value, advice)
 
     def note(self) -> str:

@@ -155,9 +155,8 @@ class ImportIndex:
             parts.append(pa.Table.from_pylist(entries, schema=ENTRY))
         table = pa.concat_tables(parts)
         if not len(table):
-            raise PipelineError(
-                "no images to import", folder, f"{len(self._files)} shards", "give img2dataset's folder"
-            )
+            value = f"{len(self._files)} shards"
+            raise PipelineError("no images to import", folder, value, "give img2dataset's folder")
         part = self._index.with_name(f".{self._index.name}.{os.getpid()}.part")
         with open(part, "wb", opener=open_plain) as stream:
             pq.write_table(table, stream, compression="zstd")

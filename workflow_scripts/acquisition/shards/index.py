@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -44,7 +43,7 @@ def index(shards: Sequence[tuple[int, Path]], out: Path) -> tuple[int, dict[str,
             table = pq.read_table(path, columns=[*COLUMNS, "state"])
             lost.update(state for state in table["state"].to_pylist() if state != State.OK)
             stored = table.filter(pc.equal(table["state"], str(State.OK))).select(COLUMNS)
-            numbers = pa.array(np.full(len(stored), shard, dtype=np.int32))
+            numbers = pa.repeat(pa.scalar(shard, pa.int32()), len(stored))
             stored = stored.rename_columns(["size" if name == "bytes" else name for name in COLUMNS])
             writer.write(stored.append_column("shard", numbers).select(INDEX.names))
         if writer.rows == 0:

@@ -8,7 +8,6 @@ unless its group then needs one shard fewer.
 import hashlib
 import json
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.tables import ROW_GROUP, RowReader, TableWriter
+from workflow_scripts.core.files.tables import RowReader, TableWriter
 
 PLAN = pa.schema(
     [
@@ -37,7 +36,7 @@ EMPTY = hashlib.sha256().hexdigest()  # slice hash of a shard without rows
 def plan(rows: Path, shards: int, rows_per_shard: int, group: str, out: Path) -> dict[str, Any]:
     """Assign the kept annotation rows to shards and write the plan to ``out``, one row group per non-empty shard.
 
-    Memory holds the rows of one group.
+    Memory holds the rows of one group, and subreddit and year of all rows.
 
     Args:
         rows: annotation rows, sorted by subreddit, year and image_id.
@@ -52,16 +51,12 @@ def plan(rows: Path, shards: int, rows_per_shard: int, group: str, out: Path) ->
     Raises:
         PipelineError: the groups need more shards than there are.
     """
-    sizes = [size for _, size in _groups(rows, group)]
+    sizes = _group_sizes(rows, group)
     needed = sum(-(-size // rows_per_shard) for size in sizes)
     if needed > shards:
-        value = (
-            f"{sum(sizes)} rows in {len(sizes)} groups need {needed} shards of about {rows_per_shard}, "
-            f"but the config has {shards}"
-        )
+        value = f"{sum(sizes)} rows in {len(sizes)} groups need {needed} of about {rows_per_shard}, there are {shards}"
         raise PipelineError("too few shards", "shards.shards", value, f"set shards.shards to {needed}")
-    slices: list[str] = []
-    counts: list[int] = []
+    slices, counts = [], []
     with TableWriter(out, PLAN) as writer:
         reader = RowReader([rows], COLUMNS)
         for size in sizes:
@@ -74,31 +69,24 @@ def plan(rows: Path, shards: int, rows_per_shard: int, group: str, out: Path) ->
     return {"shards": shards, "slices": slices + [EMPTY] * unused, "rows": counts + [0] * unused}
 
 
-def _groups(rows: Path, group: str) -> list[tuple[tuple[str, int], int]]:
-    """Subreddit and year of each run of equal rows, and its number of rows; all rows are one run for ``all``."""
-    file = pq.ParquetFile(rows)
+def _group_sizes(rows: Path, group: str) -> list[int]:
+    """Number of rows of each subreddit and year, in the order of the rows; of all together for ``all``."""
     if group == "all":
-        return [(("", 0), file.metadata.num_rows)] if file.metadata.num_rows else []
-    found: list[tuple[tuple[str, int], int]] = []
-    for batch in file.iter_batches(batch_size=ROW_GROUP, columns=["subreddit", "year"]):
-        for name, rows_of_it in groupby(zip(*(column.to_pylist() for column in batch.columns), strict=True)):
-            before = found.pop()[1] if found and found[-1][0] == name else 0
-            found.append((name, before + sum(1 for _ in rows_of_it)))
-    return found
+        count = pq.read_metadata(rows).num_rows
+        return [count] if count else []
+    names = ["subreddit", "year"]
+    groups = pq.read_table(rows, columns=names).group_by(names, use_threads=False).aggregate([([], "count_all")])
+    return list(groups["count_all"].to_pylist())
 
 
 def _dealt(table: pa.Table, shards: int) -> Iterator[pa.Table]:
     """The rows of each shard of a group, in order of their ids."""
     ids = table["image_id"].to_pylist()
-    which = np.array([_shard_of(one, shards) for one in ids]) if shards > 1 else np.zeros(len(ids), np.int64)
+    which = np.array([int.from_bytes(hashlib.sha256(one.encode()).digest()[:8]) % shards for one in ids])
     order = np.lexsort((np.array(ids, dtype=bytes), which))
     edges = np.searchsorted(which[order], np.arange(shards + 1))
     for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         yield table.take(pa.array(order[start:end])).combine_chunks()
-
-
-def _shard_of(image_id: str, shards: int) -> int:
-    return int.from_bytes(hashlib.sha256(image_id.encode()).digest()[:8]) % shards
 
 
 def slice_hash(part: pa.Table) -> str:

@@ -36,18 +36,10 @@ class Journal(Segment):
     def __init__(self, stem: Path, left: bool = False) -> None:
         for suffix in (LINES, BYTES):  # in this order: bytes without lines are leftovers of a killed removal
             os.close(open_plain(with_suffix(stem, suffix), os.O_RDWR | os.O_CREAT, 0o644))
-        super().__init__(stem)
-        os.close(self._lines)
-        self._lines = open_plain(with_suffix(stem, LINES), os.O_RDWR)
-        self._bytes = open_plain(with_suffix(stem, BYTES), os.O_RDWR)
+        self.stem = stem
+        self._lines, self._bytes = (open_plain(with_suffix(stem, suffix), os.O_RDWR) for suffix in (LINES, BYTES))
         self._lock(left)
         self._whole, self._end = self._recover()
-
-    def __enter__(self) -> "Journal":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _lock(self, left: bool) -> None:
         try:

@@ -9,7 +9,7 @@ sorted by the first: URL hash (uint64), offset and length of the line (uint64, u
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -38,6 +38,12 @@ class Segment:
         self.stem = stem
         self._lines = os.open(with_suffix(stem, LINES), os.O_RDONLY)
         self._bytes: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the files."""
@@ -126,11 +132,8 @@ def seal(stem: Path, ended: bool) -> None:
         stem: its path without suffix.
         ended: whether the job completed, so that temporary failures are final for its round.
     """
-    segment = Segment(stem)
-    try:
+    with Segment(stem) as segment:
         entries = [(url_hash(r.url), at, size, r.may_pass and not ended) for r, at, size in segment.records()]
-    finally:
-        segment.close()
     entries.sort()
     columns: list[tuple[int, ...]] = list(zip(*entries, strict=True)) or [()] * 4
     kinds: tuple[np.dtype[Any], ...] = (HASH, OFFSET, LENGTH, OPEN)

@@ -74,7 +74,8 @@ class Store:
         live = set(settle([stem for stem in stems(self.folder) if not is_sealed(stem)]))
         for stem in stems(self.folder):
             if stem in live:
-                yield from ((r, s, r.may_pass) for r, s in self._lines(stem) if r.url in wanted)
+                segment = self._segment(stem)
+                yield from ((r, segment, r.may_pass) for r, _, _ in segment.records() if r.url in wanted)
                 continue
             for offset, length, still_open in search(stem, hashes):
                 record = self._segment(stem).record(offset, length)
@@ -84,10 +85,6 @@ class Store:
                     yield record, self._segment(stem), still_open
         for stem, lines in damaged.items():
             log.warning("%s: %d lines are damaged; what they name is fetched again", stem, lines)
-
-    def _lines(self, stem: Path) -> Iterable[tuple[Record, Segment]]:
-        segment = self._segment(stem)
-        return ((record, segment) for record, _, _ in segment.records())
 
     def _segment(self, stem: Path) -> Segment:
         if stem not in self._segments:

@@ -5,14 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Rows
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.models.text_norms import is_blank
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from workflow_scripts.captions.caption_file import Row
 
 
@@ -29,7 +27,7 @@ class External(Settings):
     )
 
 
-def select(inputs: ArmInputs, settings: External) -> "pa.Table":
+def select(inputs: ArmInputs, settings: External) -> Rows:
     """The captions of the user's file.
 
     Raises:
@@ -41,7 +39,7 @@ def select(inputs: ArmInputs, settings: External) -> "pa.Table":
     return chosen(inputs, read_captions(where), settings, where)
 
 
-def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: Path) -> "pa.Table":
+def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: Path) -> Rows:
     """Rows with a caption of the file for each image, matched by key; "" (origin none) for images without one.
 
     Adds to ``inputs.counts``: ``captions``, all that the file holds; by reason, those that no image gets; and
@@ -97,10 +95,8 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
 def no_match(where: Path, key: str, image: str) -> PipelineError:
     """The error for a file whose keys, such as ``key``, are not those of the study's images, such as ``image``."""
     value = f"no key is the id of an image: the file has {key}, the study {image}"
-    advice = (
-        "if the file has names of images, call that column image (with paths in the source folder); if the source has "
-        "ids of its own, use them as key, and name their column in annotations.columns.id"
-    )
+    advice = "call a column of paths in the source folder image; if the source has ids of its own, use them as key, "
+    advice += "and name their column in annotations.columns.id"
     return PipelineError("captions of other images", where, value, advice)
 
 

@@ -1,14 +1,9 @@
 """The first sentence of the captions of another arm."""
 
-from typing import TYPE_CHECKING
-
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, OfBase
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, OfBase, Rows
 
 
-def select(inputs: ArmInputs, settings: OfBase) -> "pa.Table":
+def select(inputs: ArmInputs, settings: OfBase) -> Rows:
     """The base rows, each with the first sentence of its caption."""
     from workflow_scripts.captions.arm_rows import cut
     from workflow_scripts.captions.cuts import sentences
@@ -24,5 +19,5 @@ ARM_KIND = ArmKind(
     arms=("base",),
     select=select,
     columns=(),
-    row_wise=lambda _: True,
+    row_wise=True,
 )

@@ -1,15 +1,10 @@
 """The generated captions: the best one for each image."""
 
-from typing import TYPE_CHECKING
-
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Rows
 from workflow_scripts.core.settings import Settings
 
-if TYPE_CHECKING:
-    import pyarrow as pa
 
-
-def select(inputs: ArmInputs, settings: Settings) -> "pa.Table":
+def select(inputs: ArmInputs, settings: Settings) -> Rows:
     """Rows with the best generated caption of each image."""
     from workflow_scripts.captions.arm_rows import generated_rows
 
@@ -22,5 +17,5 @@ ARM_KIND = ArmKind(
     scored=True,
     select=select,
     generated=lambda _: True,
-    row_wise=lambda _: True,
+    row_wise=True,
 )

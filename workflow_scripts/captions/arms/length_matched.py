@@ -1,14 +1,9 @@
 """The captions of another arm, cut to as many words as the original captions have."""
 
-from typing import TYPE_CHECKING
-
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, OfBase
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, OfBase, Rows
 
 
-def select(inputs: ArmInputs, settings: OfBase) -> "pa.Table":
+def select(inputs: ArmInputs, settings: OfBase) -> Rows:
     """The base rows, each with at most as many words of its caption as the image's original caption has."""
     from workflow_scripts.captions.arm_rows import cut
     from workflow_scripts.captions.cuts import WORD, first_words
@@ -25,5 +20,5 @@ ARM_KIND = ArmKind(
     arms=("base",),
     select=select,
     columns=("original",),
-    row_wise=lambda _: True,
+    row_wise=True,
 )

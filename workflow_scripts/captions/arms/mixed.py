@@ -1,12 +1,7 @@
 """A share of the images keeps its captions; those of the other images are shuffled."""
 
-from typing import TYPE_CHECKING
-
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, ShuffleSettings
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Rows, ShuffleSettings
 from workflow_scripts.core.settings import quantity
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class Mixed(ShuffleSettings):
@@ -22,7 +17,7 @@ class Mixed(ShuffleSettings):
     )
 
 
-def select(inputs: ArmInputs, settings: Mixed) -> "pa.Table":
+def select(inputs: ArmInputs, settings: Mixed) -> Rows:
     """The base with exactly round(share * n) captions unchanged and the rest shuffled among themselves.
 
     Raises:

@@ -1,15 +1,10 @@
 """The original captions, on RedCaps the Reddit titles."""
 
-from typing import TYPE_CHECKING
-
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Rows
 from workflow_scripts.core.settings import Settings
 
-if TYPE_CHECKING:
-    import pyarrow as pa
 
-
-def select(inputs: ArmInputs, settings: Settings) -> "pa.Table":
+def select(inputs: ArmInputs, settings: Settings) -> Rows:
     """Rows with the original caption of each image."""
     from workflow_scripts.captions.arm_rows import original_rows
 
@@ -21,5 +16,5 @@ ARM_KIND = ArmKind(
     summary="the caption that the image came with",
     scored=True,
     select=select,
-    row_wise=lambda _: True,
+    row_wise=True,
 )

@@ -1,18 +1,13 @@
 """A random sentence of the captions of another arm."""
 
-from typing import TYPE_CHECKING
-
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, OfBase, Seeded
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, OfBase, Rows, Seeded
 
 
 class RandomSentence(Seeded, OfBase):
     """Which arm, and the seed."""
 
 
-def select(inputs: ArmInputs, settings: RandomSentence) -> "pa.Table":
+def select(inputs: ArmInputs, settings: RandomSentence) -> Rows:
     """The base rows, each with one sentence of its caption, drawn by the image's key."""
     from workflow_scripts.captions.arm_rows import cut
     from workflow_scripts.captions.cuts import sentences
@@ -33,5 +28,5 @@ ARM_KIND = ArmKind(
     arms=("base",),
     select=select,
     columns=(),
-    row_wise=lambda _: True,
+    row_wise=True,
 )

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Rows
 from workflow_scripts.core.settings import Settings, quantity, refuse_changed
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
 
 OF_JUDGE = ("original", "replacement", "score", "centred")
 """Settings without effect unless a judge is given."""
@@ -61,7 +60,7 @@ class Revised(Settings):
         return self
 
 
-def select(inputs: ArmInputs, settings: Revised) -> "pa.Table":
+def select(inputs: ArmInputs, settings: Revised) -> Rows:
     """The replacement where :func:`judged` or :func:`by_itm` says so, else the original."""
     import numpy as np
     import pyarrow as pa
@@ -80,7 +79,7 @@ def select(inputs: ArmInputs, settings: Revised) -> "pa.Table":
     return pa.concat_tables([old, new]).take(rows).combine_chunks()
 
 
-def by_itm(old: "pa.Table", new: "pa.Table", margin: float, threshold: float | None) -> "np.ndarray":
+def by_itm(old: Rows, new: Rows, margin: float, threshold: float | None) -> "np.ndarray":
     """(n,) bool: where ITM is higher in ``new`` by more than the margin, or lower than the threshold in ``old``.
 
     ITM is the logit difference match - no match.
@@ -125,5 +124,5 @@ ARM_KIND = ArmKind(
     scored=True,
     select=select,
     generated=lambda settings: settings.judge is None,
-    row_wise=lambda _: True,
+    row_wise=True,
 )

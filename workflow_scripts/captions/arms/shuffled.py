@@ -1,14 +1,9 @@
 """Captions of other images: the negative control."""
 
-from typing import TYPE_CHECKING
-
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, ShuffleSettings
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Rows, ShuffleSettings
 
 
-def select(inputs: ArmInputs, settings: ShuffleSettings) -> "pa.Table":
+def select(inputs: ArmInputs, settings: ShuffleSettings) -> Rows:
     """The base rows, each with the caption of another image; the scores of the new pairs are unknown.
 
     Raises:

@@ -1,12 +1,7 @@
 """Captions by the text generator of the demo's world, with a stated share of named and of right properties."""
 
-from typing import TYPE_CHECKING
-
-from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Seeded
+from workflow_scripts.captions.arm_kind import ArmInputs, ArmKind, Rows, Seeded
 from workflow_scripts.core.settings import quantity
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class OfWorld(Seeded):
@@ -31,7 +26,7 @@ class OfWorld(Seeded):
     )
 
 
-def select(inputs: ArmInputs, settings: OfWorld) -> "pa.Table":
+def select(inputs: ArmInputs, settings: OfWorld) -> Rows:
     """A caption of each image by what it shows, whose scores are unknown."""
     import pyarrow as pa
 
@@ -51,5 +46,5 @@ ARM_KIND = ArmKind(
     select=select,
     from_world=True,
     columns=("subreddit", "year"),
-    row_wise=lambda _: True,
+    row_wise=True,
 )

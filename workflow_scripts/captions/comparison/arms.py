@@ -1,6 +1,7 @@
 """Figures of all arms with intervals, and their differences to a reference arm on the same images."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ def against(values: Values, arms: Sequence[str], reference: str | None, figure: 
 
     Args:
         values: arm -> (n,) bool or float64 with NaN where unknown; of the same n units for all arms; None: none.
+        reference: it is compared with the others if it is one of the ``arms``.
     """
-    base = values(reference) if figure.compared and reference is not None else None
+    # The original captions keep all of their own details, so the difference to them says nothing.
+    base = values(reference) if reference in arms and figure.name != "details_kept" else None
     found: Found = {}
     for arm in arms:
         own = values(arm)
@@ -47,8 +50,8 @@ def of_columns(tables: Mapping[str, Path], reference: str | None) -> Found:
     """
     found = {}
     for figure in FIGURES.values():
-        if figure.values is not None:
-            found[figure.name] = against(_reader(tables, figure), list(tables), reference, figure)
+        if figure.columns:
+            found[figure.name] = against(partial(_values, tables, figure), list(tables), reference, figure)
     return found
 
 
@@ -79,12 +82,8 @@ def _counts(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return table["absent_objects"].to_numpy(), table["named_objects"].to_numpy()
 
 
-def _reader(tables: Mapping[str, Path], figure: Figure) -> Values:
-    def read(arm: str) -> np.ndarray:
-        assert figure.values is not None
-        return figure.values(pq.read_table(tables[arm], columns=list(figure.columns)))
-
-    return read
+def _values(tables: Mapping[str, Path], figure: Figure, arm: str) -> np.ndarray:
+    return figure.values(pq.read_table(tables[arm], columns=list(figure.columns)))
 
 
 def of_words(captions: Mapping[str, Path], count: int, reference: str | None, seed: int) -> Found:
@@ -100,13 +99,11 @@ def of_words(captions: Mapping[str, Path], count: int, reference: str | None, se
         for arm, path in captions.items()
     }
 
-    def one(name: str) -> Found:
-        def read(arm: str) -> np.ndarray:
-            return np.array([block[name] for block in by_arm[arm]], dtype=np.float64)
-
-        return against(read, list(captions), reference, FIGURES[name])
-
-    return {name: one(name) for name in ("distinct_2", "distinct_3", "word_entropy")}
+    found = {}
+    for name in ("distinct_2", "distinct_3", "word_entropy"):
+        values = {arm: np.array([block[name] for block in blocks], np.float64) for arm, blocks in by_arm.items()}
+        found[name] = against(values.get, list(captions), reference, FIGURES[name])
+    return found
 
 
 def _texts(path: Path, blocks: Sequence[np.ndarray]) -> list[list[str]]:
@@ -136,9 +133,8 @@ def of_vectors(vectors: Mapping[str, Mapping[str, Path]], reference: str | None,
             scores[arm] = np.array([variety.vendi(part) for part in parts])
             if parts:
                 near[arm] = variety.near_vectors(np.concatenate(parts))
-        arms, base = list(files), reference if reference in files else None
-        found[f"vendi.{encoder}"] = against(scores.get, arms, base, FIGURES["vendi"])
-        found[f"near_vectors.{encoder}"] = against(near.get, arms, base, FIGURES["near_vectors"])
+        found[f"vendi.{encoder}"] = against(scores.get, list(files), reference, FIGURES["vendi"])
+        found[f"near_vectors.{encoder}"] = against(near.get, list(files), reference, FIGURES["near_vectors"])
     return found
 
 
@@ -149,13 +145,9 @@ def of_encoders(truncated: Mapping[str, Mapping[str, Path]], reference: str | No
         truncated: encoder -> arm -> file of (n,) bool.
     """
 
-    def reader(files: Mapping[str, Path]) -> Values:
-        return lambda arm: np.load(files[arm], allow_pickle=False)
-
-    figure = FIGURES["encoder_truncated"]
-    return {
-        f"{figure.name}.{encoder}": against(
-            reader(files), list(files), reference if reference in files else None, figure
-        )
-        for encoder, files in truncated.items()
-    }
+    found: Found = {}
+    for encoder, files in truncated.items():
+        values = {arm: np.load(path, mmap_mode="r", allow_pickle=False) for arm, path in files.items()}
+        figure = FIGURES["encoder_truncated"]
+        found[f"{figure.name}.{encoder}"] = against(values.get, list(files), reference, figure)
+    return found

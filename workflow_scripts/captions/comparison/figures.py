@@ -12,14 +12,23 @@ from workflow_scripts.captions.comparison.variety import GRAMS, SIMILAR, VECTOR_
 from workflow_scripts.captions.diagnostics import near_duplicates
 from workflow_scripts.core.registry import by_name
 
+FIT = "Fit to the image"  # a group
 
-@dataclass(frozen=True, kw_only=True)
+
+def _column(table: pa.Table) -> np.ndarray:
+    (column,) = table.columns
+    if pa.types.is_boolean(column.type) and not column.null_count:
+        return np.asarray(column.to_numpy())
+    return np.asarray(pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy())
+
+
+@dataclass(frozen=True)
 class Figure:
     """A figure of an arm's captions.
 
     Attributes:
-        name: in the JSON file; with ``.<encoder>`` for figures of vectors, ``.<judge>.<score>`` for those of judges.
         group: heading in the report.
+        name: in the JSON file; with ``.<encoder>`` for figures of vectors, ``.<judge>.<score>`` for those of judges.
         title: in words.
         unit: of the values; ``share`` is shown as a percentage.
         better: which direction is better, other things being equal.
@@ -27,28 +36,16 @@ class Figure:
         columns: of ``caption_quality`` from which ``values`` are computed; none for figures of blocks, vectors and
             judges.
         values: from a table of these columns, (n,) bool or float64, NaN where unknown.
-        compared: whether the difference to the reference arm says something.
     """
 
-    name: str
     group: str
+    name: str
     title: str
     unit: str
     better: Literal["higher", "lower", "neither"]
     summary: str
     columns: tuple[str, ...] = ()
-    values: Callable[[pa.Table], np.ndarray] | None = None
-    compared: bool = True
-
-
-def _column(name: str) -> Callable[[pa.Table], np.ndarray]:
-    def values(table: pa.Table) -> np.ndarray:
-        column = table[name]
-        if pa.types.is_boolean(column.type) and not column.null_count:
-            return np.asarray(column.to_numpy())
-        return np.asarray(pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy())
-
-    return values
+    values: Callable[[pa.Table], np.ndarray] = _column
 
 
 def _repeated(table: pa.Table) -> np.ndarray:
@@ -65,100 +62,79 @@ def _with_absent_object(table: pa.Table) -> np.ndarray:
     return np.asarray(pc.fill_null(pc.greater(table["absent_objects"], 0).cast(pa.float64()), np.nan).to_numpy())
 
 
-def _of_column(
-    group: str, name: str, title: str, unit: str, better: Literal["higher", "lower", "neither"], summary: str
-) -> Figure:
-    return Figure(
-        name=name, group=group, title=title, unit=unit, better=better, summary=summary, columns=(name,),
-        values=_column(name), compared=name != "details_kept",
-    )  # fmt: skip
-
-
-def _computed(
-    name: str, title: str, better: Literal["higher", "lower"], summary: str, columns: tuple[str, ...],
-    values: Callable[[pa.Table], np.ndarray], group: str,
-) -> Figure:  # fmt: skip
-    return Figure(
-        name=name, group=group, title=title, unit="share", better=better, summary=summary, columns=columns,
-        values=values,
-    )  # fmt: skip
-
-
-def _sampled(name: str, title: str, unit: str, better: Literal["higher", "lower"], summary: str) -> Figure:
-    return Figure(name=name, group="Variety", title=title, unit=unit, better=better, summary=summary)
-
-
-def _judged(name: str, title: str, unit: str, summary: str) -> Figure:
-    return Figure(name=name, group="Fit to the image", title=title, unit=unit, better="higher", summary=summary)
-
-
 FIGURES = by_name(
     [
-        _of_column("Length", "words", "words per caption", "words", "neither",
-                   "A longer caption can say more, including more that is wrong: neither direction is better."),
-        _of_column("Length", "short", "short captions", "share", "lower",
-                   "Captions of fewer than four words seldom say what is in the image."),
-        _of_column("Length", "truncated", "longer than the matcher reads", "share", "lower",
-                   "The matcher does not read the end of these captions, so their scores are for a part of the text."),
-        Figure(name="encoder_truncated", group="Length", title="longer than the text encoder reads", unit="share",
-               better="lower", summary="The encoder does not read the end of these captions, so their partners are "
-               "chosen by a part of the text."),
-        _of_column("Wording", "empty", "empty captions", "share", "lower", "An empty caption says nothing."),
-        _of_column("Wording", "vague", "vague captions", "share", "lower",
-                   "No word names anything. Unlisted words count as naming something, so the true share is higher."),
-        _of_column("Wording", "first_person", "in the first person", "share", "lower",
-                   "These captions are about the author (I, my, our), not only about the image."),
-        _of_column("Wording", "hashtag", "with a hashtag", "share", "lower", "Hashtags are written to be found."),
-        _of_column("Wording", "url", "with a web address", "share", "lower",
-                   "An address says nothing about what is visible."),
-        _computed("english", "in English", "higher", "Of captions that are not short. The models are trained mostly "
-                  "on English.", ("language", "short", "empty"), _english, "Wording"),
-        _of_column("Content", "specificity", "specificity", "nats", "higher",
-                   "Mean rarity of the content words among the original captions. Rare words tell images apart, true "
-                   "or not."),
-        _of_column("Content", "details_kept", "details of the original kept", "share of details", "higher",
-                   "Of the original caption's rare words and numbers (names, kinds, places), the share that this arm "
-                   "has too. Losing them is a loss where the original is right."),
-        Figure(name="absent_objects", group="Content", title="objects that are not there", unit="share of mentions",
-               better="lower", summary="Of the mentions of objects in captions of labelled images, those that are not "
-               "among the image's labels."),
-        _computed("with_absent_object", "captions with such an object", "lower", "Captions of labelled images that "
-                  "mention an object that is not among the image's labels. Those without any mention count as right.",
-                  ("absent_objects",), _with_absent_object, "Content"),
-        _computed("repeated", "repeated captions", "lower", "Another image has the same caption, so the captions do "
-                  "not tell the two apart.", ("repeats", "empty"), _repeated, "Variety"),
-        _of_column("Variety", "near_duplicate", "near duplicates", "share", "lower",
-                   f"Another caption has a Jaccard index of at least {near_duplicates.SIMILAR} with this one (words in "
-                   "both, divided by "
-                   "words in either). Measured on a sample in large studies."),
-        _sampled("distinct_2", "different pairs of words", "share of pairs", "higher",
-                 f"Of {GRAMS:,} consecutive pairs of words in blocks of {WORD_IMAGES} random images. Low values "
-                 "mean set phrases."),
-        _sampled("distinct_3", "different triples of words", "share of triples", "higher",
-                 "The same for three consecutive words."),
-        _sampled("word_entropy", "entropy of words", "bits", "higher",
-                 f"Of {GRAMS:,} words in blocks of {WORD_IMAGES} random images. Low values mean few words, "
-                 "used often."),
-        _sampled("vendi", f"different captions among {VECTOR_IMAGES}", "captions", "higher",
-                 f"Vendi score of the vectors of {VECTOR_IMAGES} random captions: how many entirely different ones "
-                 "they are worth."),
-        _sampled("near_vectors", "near duplicates by meaning", "share", "lower",
-                 f"Among {VECTOR_BLOCKS * VECTOR_IMAGES:,} random captions, another one has a vector with a cosine "
-                 f"of at least {SIMILAR}."),
-        _of_column("Fit to the image", "itm", "matching score (ITM)", "logit", "higher",
-                   "By BLIP-2's matcher, which favours BLIP-2's own wording: a higher score may be due to style."),
-        _judged("judge_score", "score by a judge", "on its own scale",
-                "Each judge has a scale of its own, and a higher score may be due to style."),
-        _judged("judge_score_centred", "centred score by a judge", "on its own scale",
-                "How far the score with the own image is above those of the same caption with other images. That "
-                "takes out what the judge thinks of the wording."),
-        _judged("judge_above_random", "own image above a random one, by a judge", "share of images",
-                "How often the judge scores a caption higher with its own image than with a random one; 50 % by "
-                "chance."),
-        _of_column("Fit to the image", "above_random", "own image above a random one", "share of images", "higher",
-                   "How often a caption scores higher with its own image than with another one; 50 % by chance."),
-        _of_column("Fit to the image", "above_subreddit", "own image above one of its subreddit", "share of images",
-                   "higher", "The same with another image of the same subreddit; 50 % by chance. A caption that only "
-                   "says the topic fails here."),
+        Figure("Length", "words", "words per caption", "words", "neither",
+               "A longer caption can say more, including more that is wrong: neither direction is better.", ("words",)),
+        Figure("Length", "short", "short captions", "share", "lower",
+               "Captions of fewer than four words seldom say what is in the image.", ("short",)),
+        Figure("Length", "truncated", "longer than the matcher reads", "share", "lower",
+               "The matcher does not read the end of these captions, so their scores are for a part of the text.",
+               ("truncated",)),
+        Figure("Length", "encoder_truncated", "longer than the text encoder reads", "share", "lower",
+               "The encoder does not read the end of these captions, so their partners are chosen by a part of the "
+               "text."),
+        Figure("Wording", "empty", "empty captions", "share", "lower",
+               "An empty caption says nothing.", ("empty",)),
+        Figure("Wording", "vague", "vague captions", "share", "lower",
+               "No word names anything. Unlisted words count as naming something, so the true share is higher.",
+               ("vague",)),
+        Figure("Wording", "first_person", "in the first person", "share", "lower",
+               "These captions are about the author (I, my, our), not only about the image.", ("first_person",)),
+        Figure("Wording", "hashtag", "with a hashtag", "share", "lower",
+               "Hashtags are written to be found.", ("hashtag",)),
+        Figure("Wording", "url", "with a web address", "share", "lower",
+               "An address says nothing about what is visible.", ("url",)),
+        Figure("Wording", "english", "in English", "share", "higher",
+               "Of captions that are not short. The models are trained mostly on English.",
+               ("language", "short", "empty"), _english),
+        Figure("Content", "specificity", "specificity", "nats", "higher",
+               "Mean rarity of the content words among the original captions. Rare words tell images apart, true or "
+               "not.", ("specificity",)),
+        Figure("Content", "details_kept", "details of the original kept", "share of details", "higher",
+               "Of the original caption's rare words and numbers (names, kinds, places), the share that this arm has "
+               "too. Losing them is a loss where the original is right.", ("details_kept",)),
+        Figure("Content", "absent_objects", "objects that are not there", "share of mentions", "lower",
+               "Of the mentions of objects in captions of labelled images, those that are not among the image's "
+               "labels."),
+        Figure("Content", "with_absent_object", "captions with such an object", "share", "lower",
+               "Captions of labelled images that mention an object that is not among the image's labels. Those "
+               "without any mention count as right.", ("absent_objects",), _with_absent_object),
+        Figure("Variety", "repeated", "repeated captions", "share", "lower",
+               "Another image has the same caption, so the captions do not tell the two apart.",
+               ("repeats", "empty"), _repeated),
+        Figure("Variety", "near_duplicate", "near duplicates", "share", "lower",
+               f"Another caption has a Jaccard index of at least {near_duplicates.SIMILAR} with this one (words in "
+               "both, divided by words in either). Measured on a sample in large studies.", ("near_duplicate",)),
+        Figure("Variety", "distinct_2", "different pairs of words", "share of pairs", "higher",
+               f"Of {GRAMS:,} consecutive pairs of words in blocks of {WORD_IMAGES} random images. Low values mean "
+               "set phrases."),
+        Figure("Variety", "distinct_3", "different triples of words", "share of triples", "higher",
+               "The same for three consecutive words."),
+        Figure("Variety", "word_entropy", "entropy of words", "bits", "higher",
+               f"Of {GRAMS:,} words in blocks of {WORD_IMAGES} random images. Low values mean few words, used often."),
+        Figure("Variety", "vendi", f"different captions among {VECTOR_IMAGES}", "captions", "higher",
+               f"Vendi score of the vectors of {VECTOR_IMAGES} random captions: how many entirely different ones they "
+               "are worth."),
+        Figure("Variety", "near_vectors", "near duplicates by meaning", "share", "lower",
+               f"Among {VECTOR_BLOCKS * VECTOR_IMAGES:,} random captions, another one has a vector with a cosine of "
+               f"at least {SIMILAR}."),
+        Figure(FIT, "itm", "matching score (ITM)", "logit", "higher",
+               "By BLIP-2's matcher, which favours BLIP-2's own wording: a higher score may be due to style.",
+               ("itm",)),
+        Figure(FIT, "judge_score", "score by a judge", "on its own scale", "higher",
+               "Each judge has a scale of its own, and a higher score may be due to style."),
+        Figure(FIT, "judge_score_centred", "centred score by a judge", "on its own scale", "higher",
+               "How far the score with the own image is above those of the same caption with other images. That "
+               "takes out what the judge thinks of the wording."),
+        Figure(FIT, "judge_above_random", "own image above a random one, by a judge", "share of images", "higher",
+               "How often the judge scores a caption higher with its own image than with a random one; 50 % by "
+               "chance."),
+        Figure(FIT, "above_random", "own image above a random one", "share of images", "higher",
+               "How often a caption scores higher with its own image than with another one; 50 % by chance.",
+               ("above_random",)),
+        Figure(FIT, "above_subreddit", "own image above one of its subreddit", "share of images", "higher",
+               "The same with another image of the same subreddit; 50 % by chance. A caption that only says the "
+               "topic fails here.", ("above_subreddit",)),
     ]
 )  # fmt: skip

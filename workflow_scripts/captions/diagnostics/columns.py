@@ -13,18 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from workflow_scripts.captions.diagnostics import words as wording
 from workflow_scripts.captions.diagnostics.near_duplicates import survey
 from workflow_scripts.captions.diagnostics.objects import UNLABELLED, Labelled, ObjectNames, Synonyms
 from workflow_scripts.captions.diagnostics.reading import batches
-from workflow_scripts.captions.diagnostics.words import (
-    HASHTAG,
-    SHORT_WORDS,
-    URL,
-    is_content,
-    is_first_person,
-    is_vague,
-    words_of,
-)
+from workflow_scripts.captions.diagnostics.words import words_of
 
 TokenCounts = Callable[[Sequence[str]], Sequence[int]]
 RARE = 10_000
@@ -113,7 +106,7 @@ class Reference:
 
     def specificity(self, words: Sequence[str]) -> float | None:
         """Mean :meth:`rarity` of a caption's content words; None if it has none."""
-        values = [self.rarity(word) for word in words if is_content(word)]
+        values = [self.rarity(word) for word in words if wording.is_content(word)]
         return sum(values) / len(values) if values else None
 
     def details(self, words: Sequence[str]) -> set[str]:
@@ -122,7 +115,7 @@ class Reference:
         Capitals would not find names, since RedCaps' captions are in lower case.
         """
         most = max(1, self.captions // RARE)
-        return {word for word in words if _has_digit(word) or (is_content(word) and self.found[word] <= most)}
+        return {word for word in words if _has_digit(word) or (wording.is_content(word) and self.found[word] <= most)}
 
     def kept(self, original: str, caption: str) -> float | None:
         """Share of the :meth:`details` of the original caption that the other one has too; None if it has none.
@@ -147,7 +140,7 @@ def describe(captions: pa.Array, reference: Reference, measures: Measures) -> pa
         truncated bool (null without a matcher).
     """
     coded = pc.dictionary_encode(captions)
-    texts = coded.dictionary.to_pylist()
+    texts, classify = coded.dictionary.to_pylist(), _identifier().classify
     split = [words_of(text) for text in texts]
     lengths = np.array([len(words) for words in split], dtype=np.int32)
     counts = [None] * len(texts) if measures.token_counts is None else measures.token_counts(texts) if texts else []
@@ -155,13 +148,14 @@ def describe(captions: pa.Array, reference: Reference, measures: Measures) -> pa
     unique = {
         "characters": np.array([len(text) for text in texts], dtype=np.int32),
         "words": lengths,
-        "language": pa.array(identify(texts), pa.string()),
-        "short": lengths < SHORT_WORDS,
+        # ISO 639 codes
+        "language": pa.array([classify(text)[0] if text else None for text in texts], pa.string()),
+        "short": lengths < wording.SHORT_WORDS,
         "empty": np.array([not text for text in texts], dtype=bool),
-        "vague": np.array([is_vague(words) for words in split], dtype=bool),
-        "first_person": np.array([is_first_person(text) for text in texts], dtype=bool),
-        "hashtag": np.array([bool(HASHTAG.search(text)) for text in texts], dtype=bool),
-        "url": np.array([bool(URL.search(text)) for text in texts], dtype=bool),
+        "vague": np.array([wording.is_vague(words) for words in split], dtype=bool),
+        "first_person": np.array([wording.is_first_person(text) for text in texts], dtype=bool),
+        "hashtag": np.array([bool(wording.HASHTAG.search(text)) for text in texts], dtype=bool),
+        "url": np.array([bool(wording.URL.search(text)) for text in texts], dtype=bool),
         "specificity": pa.array([reference.specificity(words) for words in split], pa.float32()),
         "tokens": tokens,
         "truncated": pc.greater(tokens, measures.max_tokens),
@@ -172,9 +166,3 @@ def describe(captions: pa.Array, reference: Reference, measures: Measures) -> pa
 @cache
 def _identifier() -> LanguageIdentifier:
     return LanguageIdentifier.from_model_file(MODEL_FILE)
-
-
-def identify(texts: Sequence[str]) -> list[str | None]:
-    """ISO 639 code of the language of each text by py3langid; None for an empty one."""
-    identifier = _identifier()
-    return [identifier.classify(text)[0] if text else None for text in texts]

@@ -3,7 +3,7 @@
 A choice is the new caption, if it scores higher than the old one by more than a margin, or else the old one.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workflow_scripts.captions.score_table import HALVES, KINDS, by_halves, score_names
-from workflow_scripts.stats.clustered import by_draws, cohen_kappa, share, spearman
-from workflow_scripts.stats.intervals import figure
+from workflow_scripts.stats.clustered import cohen_kappa, figure_by_draws, share, spearman
 from workflow_scripts.stats.seeds import derive
 
 MARGINS = (0.5, 1.0)
@@ -143,17 +142,11 @@ def _pair(first: Scores, second: Scores) -> dict[str, Any]:
     known, scored = ~np.isnan(gains[0] + gains[1])[0], ~np.isnan(first.new + second.new)[0]
     one, two = (gain > 0 for gain in gains)
     return {
-        "spearman": _figure(spearman, scored, first.images, first.new, second.new),
-        "kappa": _figure(cohen_kappa, known, first.images, one, two),
+        "spearman": figure_by_draws(spearman, scored, first.images, first.new, second.new),
+        "kappa": figure_by_draws(cohen_kappa, known, first.images, one, two),
         "flips": _share(one != two, known, first.images),
     }
 
 
 def _share(hits: np.ndarray, among: np.ndarray, images: np.ndarray) -> dict[str, Any]:
-    return _figure(share, among, images, hits)
-
-
-def _figure(estimate: Callable[..., Any], among: np.ndarray, images: np.ndarray, *draws: np.ndarray) -> dict[str, Any]:
-    """An estimate of the observations (1 or 3, n) ``among`` all, with its interval; None where there is none."""
-    n = int(among.sum())
-    return figure(by_draws(estimate, *(one[:, among] for one in draws), clusters=images[among]) if n else None, n)
+    return figure_by_draws(share, among, images, hits)

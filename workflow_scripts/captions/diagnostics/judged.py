@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from workflow_scripts.captions.score_table import KINDS, RANDOM, by_halves, score_names
-from workflow_scripts.stats.clustered import by_draws, share
-from workflow_scripts.stats.intervals import figure, mean_figure
+from workflow_scripts.stats.clustered import figure_by_draws, share
+from workflow_scripts.stats.intervals import mean_figure
 
 
 def compare(arms: Iterable[str], read: Callable[[str], pa.Table], reference: str | None) -> dict[str, Any]:
@@ -54,6 +54,4 @@ def _share(first: np.ndarray, second: np.ndarray, images: np.ndarray) -> dict[st
 
     Captions with the same random image depend on one another, so they form a cluster.
     """
-    known = ~np.isnan(first[0] - second[0])
-    wins = (np.sign(first - second)[:, known] + 1) / 2
-    return figure(by_draws(share, wins, clusters=images[known]) if known.any() else None, int(known.sum()))
+    return figure_by_draws(share, ~np.isnan(first[0] - second[0]), images, (np.sign(first - second) + 1) / 2)

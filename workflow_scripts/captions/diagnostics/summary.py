@@ -25,12 +25,12 @@ def summarise(table: pa.Table) -> dict[str, Any]:
     """
     flags = {name: pc.drop_null(table[name]).to_numpy() for name in SHARES if name != "repeated"}
     flags["repeated"] = (table["repeats"].to_numpy() > 1) & ~flags["empty"]
-    origins = pc.value_counts(table["origin"]).to_pylist()
+    origins = {row["values"]: row["counts"] for row in pc.value_counts(table["origin"]).to_pylist()}
     scored = table["itm"].null_count < len(table)
     return {
         "captions": len(table),
         "shares": {name: share(flags[name]) for name in SHARES},
-        "origin": {str(row["values"]): share_figure(row["counts"], len(table)) for row in sorted(origins, key=_name)},
+        "origin": {name: share_figure(count, len(table)) for name, count in sorted(origins.items())},
         "words": distribution(table["words"].to_numpy()),
         "characters": distribution(table["characters"].to_numpy()),
         **{name: mean_figure(pc.drop_null(table[name]).to_numpy()) for name in MEANS},
@@ -102,7 +102,3 @@ def retrieval(ranks: np.ndarray) -> dict[str, Any]:
 def _by_origin(table: pa.Table) -> dict[str, pa.ChunkedArray]:
     names: Sequence[str] = sorted(pc.unique(table["origin"]).to_pylist())
     return {"all": table["itm"], **{n: table.filter(pc.equal(table["origin"], n))["itm"] for n in names}}
-
-
-def _name(row: dict[str, Any]) -> str:
-    return str(row["values"])

@@ -14,8 +14,7 @@ from workflow_scripts.captions.labels.reading import Labels
 from workflow_scripts.captions.score_table import KINDS, RANDOM, by_halves, score_names
 from workflow_scripts.core.files.foreign import readable, table_batches
 from workflow_scripts.models.text_norms import is_blank
-from workflow_scripts.stats.clustered import by_draws, kendall_b, kendall_c
-from workflow_scripts.stats.intervals import figure
+from workflow_scripts.stats.clustered import figure_by_draws, kendall_b, kendall_c
 
 _KINDS = {"image": pa.string(), "caption": pa.string(), "rating": pa.float64()}
 _ADVICE = "give a parquet or CSV file with columns image, caption and rating, or a folder with rated sheets and keys"
@@ -129,9 +128,5 @@ def figures(scores: pa.Table, ratings: np.ndarray, images: np.ndarray) -> dict[s
 
 
 def _taus(scores: np.ndarray, ratings: np.ndarray, images: np.ndarray) -> dict[str, Any]:
-    known = ~np.isnan(scores[0])
-    draws, found = (scores[:, known], ratings[None, known]), {}
-    for name, estimate in (("tau_b", kendall_b), ("tau_c", kendall_c)):
-        interval = by_draws(estimate, *draws, clusters=images[known]) if known.any() else None
-        found[name] = figure(interval, int(known.sum()))
-    return found
+    known, estimates = ~np.isnan(scores[0]), {"tau_b": kendall_b, "tau_c": kendall_c}
+    return {name: figure_by_draws(one, known, images, scores, ratings[None]) for name, one in estimates.items()}

@@ -145,13 +145,10 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
             # strict: otherwise all rows after a quotation mark that is never closed are one field.
             reader = csv.DictReader(stream, strict=True)
             header = reader.fieldnames or []
-            missing = [name for name in columns if name not in header]
-            if missing:
+            wrong = [name for name in columns if header.count(name) != 1]
+            if wrong:
                 advice = "give the file as it was exported, with commas between columns"
-                raise PipelineError("missing column", path, ", ".join(missing), advice)
-            repeated = [name for name in columns if header.count(name) > 1]
-            if repeated:
-                raise PipelineError("repeated column", path, ", ".join(repeated), _ADVICE)
+                raise PipelineError("missing or repeated column", path, ", ".join(wrong), advice)
             for row in reader:
                 if None in row or None in row.values():
                     where, value = f"{path}:{reader.line_num}", f"not {len(header)} fields, as in the header"

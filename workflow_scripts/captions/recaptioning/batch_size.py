@@ -47,14 +47,10 @@ def fitting(wanted: int | Literal["auto"], size: int, work: Path) -> Iterator[No
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        where: Path | str = "recaption.batch_size"
-        advice = "set it to fewer images, or to auto"
+        where, advice = "recaption.batch_size", "set it to fewer images, or to auto"
         if wanted == "auto":
-            where = work / NOTE
-            advice = (
-                "free the GPU's memory, or use a GPU with as much as the first attempt had; or remove the folder of "
-                "this file, with its finished batches, and run the same command, which measures again"
-            )
+            where = str(work / NOTE)
+            advice = "free the GPU's memory, or remove the folder of this file, and the same command measures again"
         raise PipelineError("out of GPU memory", where, f"{size} images per batch", advice) from error
 
 

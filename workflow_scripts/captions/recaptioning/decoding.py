@@ -63,9 +63,7 @@ class Decoding(Settings):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.min_new_tokens > self.max_new_tokens:
-            raise ValueError(
-                f"min_new_tokens is {self.min_new_tokens}, more than max_new_tokens, {self.max_new_tokens}"
-            )
+            raise ValueError(f"min_new_tokens {self.min_new_tokens} is above max_new_tokens {self.max_new_tokens}")
         if 1 < self.beams < self.num_captions:
             raise ValueError(f"num_captions is {self.num_captions}, but {self.beams} beams give {self.beams} captions")
         if self.beams == 1:

@@ -145,13 +145,12 @@ def _arguments(decoding: Decoding, keys: Sequence[str], start: CaptionStart) -> 
         "repetition_penalty": decoding.repetition_penalty,
         "num_beams": decoding.beams,
         "num_return_sequences": decoding.num_captions,
+        "do_sample": decoding.beams == 1 and decoding.num_captions > 1,
     }
-    if decoding.beams > 1:
-        watch = LogitsProcessorList([start])
-        return {**shared, "do_sample": False, "length_penalty": decoding.length_penalty, "logits_processor": watch}
-    if decoding.num_captions == 1:
-        return {**shared, "do_sample": False, "logits_processor": LogitsProcessorList([start])}
-    # generate() repeats each image's inputs num_captions times in a row, after the vision tower: one pass per image.
-    seeds = [derive(decoding.seed, "caption", key, j) for key in keys for j in range(decoding.num_captions)]
-    draw = SeededDraw(seeds, decoding.temperature, decoding.top_p)
-    return {**shared, "do_sample": True, "top_k": 0, "logits_processor": LogitsProcessorList([start, draw])}
+    if shared["do_sample"]:
+        # generate() repeats the inputs of each image num_captions times, after the vision tower: one pass per image.
+        seeds = [derive(decoding.seed, "caption", key, j) for key in keys for j in range(decoding.num_captions)]
+        draw = SeededDraw(seeds, decoding.temperature, decoding.top_p)
+        return {**shared, "top_k": 0, "logits_processor": LogitsProcessorList([start, draw])}
+    beam = {"length_penalty": decoding.length_penalty} if decoding.beams > 1 else {}
+    return {**shared, **beam, "logits_processor": LogitsProcessorList([start])}

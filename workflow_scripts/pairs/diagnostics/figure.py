@@ -22,7 +22,8 @@ def draw(
     path: Path,
     cosine: np.ndarray,
     chosen: np.ndarray,
-    image: tuple[np.ndarray, np.ndarray] | None,
+    image: np.ndarray | None,
+    random: np.ndarray | None,
     summary: dict[str, Any],
 ) -> None:
     """Write the PNG: caption cosines, k-occurrence, image cosines of pairs and random pairs, shares.
@@ -31,19 +32,20 @@ def draw(
         path: the file to write.
         cosine: (m,) caption cosines.
         chosen: (n,) number of times that each image is a target.
-        image: (m,) image cosines of pairs and of random pairs, or None.
-        summary: from ``report.judge``.
+        image: (m,) image cosines of pairs, if known.
+        random: those of random pairs.
+        summary: from ``quality.judge``.
     """
     figure = Figure(figsize=(10, 7), layout="constrained")
     ((left, right), (below, corner)) = figure.subplots(2, 2)
     histogram(left, cosine, color=COLOURS[0])
     left.set(xlabel="cosine of captions", ylabel="pairs")
     _occurrence(right, chosen)
-    if image is None:
+    if image is None or random is None:
         below.text(0.5, 0.5, "no image vectors given", ha="center", va="center")
         below.set_axis_off()
     else:
-        for values, colour, label in zip(image, COLOURS, ("pairs", "random pairs"), strict=True):
+        for values, colour, label in zip((image, random), COLOURS, ("pairs", "random pairs"), strict=True):
             histogram(below, values, color=colour, alpha=0.6, label=label)
         below.set(xlabel="cosine of images", ylabel="pairs")
         below.legend()

@@ -1,6 +1,5 @@
 """The nearest neighbours, with optional corrections for hubs and thresholds."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
@@ -11,7 +10,7 @@ from workflow_scripts.pairs.pair_kind import PairInputs, PairKind, Pairs, Partne
 if TYPE_CHECKING:
     import numpy as np
 
-    from workflow_scripts.pairs.neighbours import How, Near, Rule
+    from workflow_scripts.pairs.neighbours import Near
 
 
 class Nearest(PartnerSettings):
@@ -79,93 +78,62 @@ class Nearest(PartnerSettings):
             refuse_changed(self, ("candidates", "max_uses"), "with hubs none")
         return self
 
-    @property
-    def width(self) -> int:
-        """Nearest neighbours that the search must find for each image."""
-        return self.candidates if self.hubs == "cap" else self.k
-
 
 def find(inputs: PairInputs, settings: Nearest) -> Pairs:
     """Partners by scope, then only the pairs within the thresholds."""
     from workflow_scripts.pairs.table import by_scope, keep
     from workflow_scripts.pairs.ties import identities
 
-    ids, recall = identities(inputs.keys["key"], settings.seed), _Recall(len(inputs.keys), settings)
-    pairs = by_scope(
-        inputs.vectors,
-        inputs.keys,
-        settings.scope,
-        settings.k,
-        lambda rows: _within(inputs, settings, ids, rows, recall),
-    )
-    if recall.neighbours:
-        pairs = replace(pairs, recall=(recall.hits, recall.neighbours, recall.queries))
+    ids = identities(inputs.keys["key"], settings.seed)
+    pairs = by_scope(inputs, settings, lambda rows: _within(inputs, settings, ids, rows))
     if settings.min_cosine is None:
         return pairs
     return keep(pairs, pairs.cosine >= settings.min_cosine, "outside_thresholds")
 
 
-class _Recall:
-    """How many of the nearest neighbours of a sample of images an index finds."""
-
-    def __init__(self, images: int, settings: Nearest) -> None:
-        self.hits = self.neighbours = self.queries = 0
-        self._settings, self._images = settings, images
-
-    def measure(self, near: "Near", inputs: PairInputs, rows: "np.ndarray") -> None:
-        """Search those of the sample that are among ``rows`` again, exactly."""
-        import numpy as np
-
-        from workflow_scripts.pairs.neighbours import nearest_of
-        from workflow_scripts.stats.seeds import derive
-
-        if self._settings.index == "Flat":
-            return
-        random = np.random.Generator(np.random.PCG64(derive(self._settings.seed, "recall")))
-        number = min(self._images, self._settings.recall_sample)
-        sampled = np.flatnonzero(np.isin(rows, random.choice(self._images, number, replace=False)))
-        if not len(sampled):
-            return
-        rule, how = _rule_and_how(inputs, self._settings)
-        exact = nearest_of(sampled, _vectors(inputs, rows), near.ids, rule, how)
-        real = exact.target[sampled] >= 0
-        least = np.where(real, exact.cosine[sampled], np.inf).min(axis=1, keepdims=True)  # of the k-th neighbour
-        hits = ((near.target[sampled] >= 0) & (near.cosine[sampled] >= least)).sum(axis=1)
-        self.hits += int(np.minimum(hits, real.sum(axis=1)).sum())
-        self.neighbours += int(real.sum())
-        self.queries += int(real.any(axis=1).sum())
-
-
-def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray", recall: _Recall) -> Pairs:
+def _within(inputs: PairInputs, settings: Nearest, ids: "np.ndarray", rows: "np.ndarray") -> Pairs:
     """Pairs of one scope, before the lower threshold."""
-    from workflow_scripts.pairs.neighbours import nearest
+    import numpy as np
+
+    from workflow_scripts.pairs.neighbours import How, Rule, nearest
+    from workflow_scripts.pairs.search.index import Index
     from workflow_scripts.pairs.selection import capped
     from workflow_scripts.pairs.table import without_pair
 
-    near = nearest(_vectors(inputs, rows), ids[rows], *_rule_and_how(inputs, settings))
-    recall.measure(near, inputs, rows)
+    vectors = inputs.vectors if len(rows) == len(inputs.vectors) else np.ascontiguousarray(inputs.vectors[rows])
+    width = settings.candidates if settings.hubs == "cap" else settings.k
+    rule = Rule(width, np.inf if settings.max_cosine is None else settings.max_cosine)
+    how = How(inputs.device, inputs.workers, Index(settings.index, settings.index_parameters, settings.seed))
+    near, recall = nearest(vectors, ids[rows], rule, how), (0, 0, 0)
+    sampled = _sampled(settings, rows, len(inputs.keys))
+    if len(sampled):
+        recall = _recall(near, nearest(vectors, near.ids, rule, how, sampled), sampled)
     outside = without_pair(near.target)
     if settings.hubs == "cap":
         near = capped(near, settings.k, settings.max_uses)
     without = {"outside_thresholds": outside, "partners_used_up": without_pair(near.target) - outside}
-    return Pairs(near.target, near.cosine, without)
+    return Pairs(near.target, near.cosine, without, recall)
 
 
-def _rule_and_how(inputs: PairInputs, settings: Nearest) -> "tuple[Rule, How]":
+def _sampled(settings: Nearest, rows: "np.ndarray", images: int) -> "np.ndarray":
+    """The places in ``rows`` of the images for which recall is measured: none for an exact search."""
     import numpy as np
 
-    from workflow_scripts.pairs.neighbours import How, Rule
-    from workflow_scripts.pairs.search.index import Index
+    from workflow_scripts.stats.seeds import derive
 
-    highest = np.inf if settings.max_cosine is None else settings.max_cosine
-    index = Index(settings.index, settings.index_parameters, settings.seed)
-    return Rule(settings.width, highest=highest), How(inputs.device, inputs.workers, index=index)
+    number = 0 if settings.index == "Flat" else min(images, settings.recall_sample)
+    random = np.random.Generator(np.random.PCG64(derive(settings.seed, "recall")))
+    return np.flatnonzero(np.isin(rows, random.choice(images, number, replace=False)))
 
 
-def _vectors(inputs: PairInputs, rows: "np.ndarray") -> "np.ndarray":
+def _recall(near: "Near", exact: "Near", sampled: "np.ndarray") -> tuple[int, int, int]:
+    """Exact neighbours of the sampled rows: those that ``near`` has, all, and the rows that have any."""
     import numpy as np
 
-    return inputs.vectors if len(rows) == len(inputs.vectors) else np.ascontiguousarray(inputs.vectors[rows])
+    real = exact.target[sampled] >= 0
+    least = np.where(real, exact.cosine[sampled], np.inf).min(axis=1, keepdims=True)  # of the k-th neighbour
+    hits = ((near.target[sampled] >= 0) & (near.cosine[sampled] >= least)).sum(axis=1)
+    return int(np.minimum(hits, real.sum(axis=1)).sum()), int(real.sum()), int(real.any(axis=1).sum())
 
 
 PAIR_KIND = PairKind(

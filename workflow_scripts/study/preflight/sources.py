@@ -159,8 +159,7 @@ def annotation_findings(start: Start) -> Iterator[Finding]:
         return
     from workflow_scripts.acquisition.annotations.preview import look
 
-    rows = start.units.study.annotations
-    found = look(path, rows.format, rows.table, rows.images, rows.columns, rows.years)
+    found = look(path, start.units.study.annotations)
     if found is not None:
         error, certain = found
         yield Finding(error, certain and (hashed or start.computes("annotations")))
@@ -183,7 +182,6 @@ def caption_findings(start: Start) -> Iterator[Finding]:
 
 def _captions_error(study: Study, path: Path, most_missing: float) -> tuple[PipelineError | None, bool]:
     """What is wrong with a file of captions, and whether it is certain, since an image without one may be lost."""
-    from workflow_scripts.acquisition.annotations.counting import Filter
     from workflow_scripts.acquisition.annotations.preview import MOST_ROWS, image_ids
     from workflow_scripts.captions.arms.external import no_match
     from workflow_scripts.captions.caption_file import read_captions
@@ -192,10 +190,8 @@ def _captions_error(study: Study, path: Path, most_missing: float) -> tuple[Pipe
     found = list(islice(read_captions(path), MOST_ROWS + 1))
     rows, ids = study.annotations, None
     if len(found) <= MOST_ROWS and os.path.exists(rows.source.at):
-        wanted = Filter(rows.years, rows.subreddits)
         with suppress(PipelineError):  # annotation_findings has it
-            source = Path(rows.source.at)
-            ids = image_ids(source, rows.format, rows.table, rows.images, rows.columns, rows.choose, wanted)
+            ids = image_ids(Path(rows.source.at), rows)
     if not ids or most_missing == 1:
         return None, False
     keys = {key for key, _ in found if key}

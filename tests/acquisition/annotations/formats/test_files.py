@@ -57,7 +57,7 @@ def test_all_spellings_of_the_image_folder_are_accepted(source: Path, on_disk: b
         image = found.image(path)
         assert isinstance(image, LocalImage) and image.path == "sub/b c.png", images
         assert "sub/Größe.jpg" in found.unused_images()
-        assert "a.jpg" in found.all_names()
+        assert "a.jpg" in found.names(everywhere=True)
 
 
 def test_a_file_name_that_is_not_utf8_is_a_bad_path(source: Path) -> None:

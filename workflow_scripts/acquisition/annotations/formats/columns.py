@@ -66,7 +66,7 @@ def check_fields(names: Sequence[str], columns: Columns, where: object) -> dict[
             raise PipelineError(f"no column {name}", str(where), there, advice)
     for needed in (("caption",), ("image", "url")):
         if not any(field in found for field in needed):
-            usual = " or ".join(USUAL[needed[0]][:1] + USUAL[needed[-1]][:1] if len(needed) > 1 else needed)
+            usual = " or ".join(USUAL[field][0] for field in needed)
             advice = separated or f"name the column in annotations.columns.{needed[0]}"
             raise PipelineError(f"no column {usual}", str(where), there, advice)
     repeated = next((name for name in found.values() if names.count(name) > 1), None)

@@ -74,34 +74,21 @@ class SourceFiles:
     def _is_below(self, real: str) -> bool:
         return real == self._top or real.startswith(self._top + os.sep)
 
-    def names(self) -> list[str]:
-        """Paths of all files below the folder of images, sorted."""
-        return self._below(self._images)
-
-    def all_names(self) -> list[str]:
-        """Paths of all files of the source, sorted."""
-        return self._below(".")
-
-    def _below(self, top: str) -> list[str]:
-        found = self._on_disk(top) if self._hashes is None else self._hashes
-        return sorted(name for name in found if top == "." or name.startswith(f"{top}/"))
-
-    def _on_disk(self, top: str) -> list[str]:
-        return [
-            os.path.relpath(os.path.join(folder, name), self.source)
-            for folder, folders, names in os.walk(os.path.join(self.source, top))
-            for name in _visible(folders, names)
-        ]
+    def names(self, everywhere: bool = False) -> list[str]:
+        """Paths of all files below the folder of images, or in the whole source, sorted; hidden ones are left out."""
+        top = "." if everywhere else self._images
+        if self._hashes is not None:
+            return sorted(name for name in self._hashes if top == "." or name.startswith(f"{top}/"))
+        found: list[str] = []
+        for folder, folders, names in os.walk(os.path.join(self.source, top)):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            visible = (os.path.join(folder, name) for name in names if not name.startswith("."))
+            found += (os.path.relpath(path, self.source) for path in visible)
+        return sorted(found)
 
     def unused_images(self) -> list[str]:
         """Paths of images that no row has named, sorted."""
         return [name for name in self.names() if name not in self.used and is_image_name(name)]
-
-
-def _visible(folders: list[str], names: list[str]) -> list[str]:
-    """Names that are not hidden; hidden folders are not entered."""
-    folders[:] = [name for name in folders if not name.startswith(".")]
-    return [name for name in names if not name.startswith(".")]
 
 
 def is_image_name(name: str) -> bool:

@@ -135,9 +135,7 @@ def _format_of_file(path: Path) -> Format:
     if _is_tar(head):
         return "webdataset"
     if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
-        raise PipelineError(
-            "compressed source", path, "gzip, bzip2 or xz", "unpack it; zips, parquet and tars are read"
-        )
+        raise PipelineError("compressed source", path, "gzip, bzip2 or xz", "unpack it; zips and tars are read")
     return "table" if kind_of_table(head) != "json" else "coco"
 
 

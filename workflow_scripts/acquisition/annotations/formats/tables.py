@@ -16,14 +16,13 @@ import pyarrow.parquet as pq
 from workflow_scripts.acquisition.annotations.formats.columns import Columns, check_fields, fields_of
 from workflow_scripts.acquisition.annotations.formats.files import SourceFiles
 from workflow_scripts.acquisition.annotations.formats.layout import HEAD, kind_of_table
-from workflow_scripts.acquisition.annotations.formats.sample import Sample, image_sample, sample_of
+from workflow_scripts.acquisition.annotations.formats.sample import Sample, sample_of
 from workflow_scripts.acquisition.annotations.rows import LARGEST_ROW, Apart
 from workflow_scripts.core.files.foreign import batches, readable, refuse_lists
 
 _NUMBERED = re.compile(r".+\.\w+#\d+")
 PEEKED = 100  # JSON lines, one of which at least must have the fields that a table needs
 _UNDECODED = re.compile("[\udc80-\udcff]")
-ADVICE = "give a parquet, CSV, TSV or JSON lines table in UTF-8"
 Record = dict[str, Any]
 
 
@@ -35,19 +34,13 @@ def table_samples(path: Path, columns: Columns, files: SourceFiles) -> Iterator[
     """
     with open(path, "rb") as stream:
         kind = kind_of_table(stream.read(HEAD))
-    with readable("unreadable table", path, ADVICE):
+    with readable("unreadable table", path, "give a parquet, CSV, TSV or JSON lines table in UTF-8"):
         if kind == "parquet":
             yield from _parquet(path, columns, files)
         elif kind in ("csv", "tsv"):
             yield from _delimited(path, "\t" if kind == "tsv" else ",", columns, files)
         else:
             yield from _json_lines(path, columns, files)
-
-
-def without_row(files: SourceFiles) -> Iterator[Sample]:
-    """A sample without caption for each image that no row has named."""
-    for name in files.unused_images():
-        yield image_sample(name, None, files)
 
 
 def _parquet(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
@@ -127,7 +120,7 @@ def _csv_rows(path: Path, delimiter: str, quoted: bool = True) -> Iterator[list[
 def _json_lines(path: Path, columns: Columns, files: SourceFiles) -> Iterator[Sample]:
     """Rows may have different fields, so columns are determined for each."""
     with open(path, "rb") as stream:
-        peeked = (record for record, _ in zip(_records(stream), range(PEEKED), strict=False))
+        peeked = islice(_records(stream), PEEKED)
         names = dict.fromkeys(name for record in peeked if isinstance(record, dict) for name in record)
     check_fields(list(names), columns, path)
     fields = lru_cache(maxsize=16)(lambda names: fields_of(names, columns))

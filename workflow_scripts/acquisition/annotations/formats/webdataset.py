@@ -56,12 +56,12 @@ def webdataset_samples(
 def _check_all(shards: tuple[Path, ...], files: SourceFiles) -> None:
     """Raise PipelineError if a tar of the source would not be read."""
     read = {shard.name for shard in shards}
-    left = [name for name in files.all_names() if name.lower().endswith((".tar", *PACKED_TARS)) and name not in read]
+    tars_there = (name for name in files.names(everywhere=True) if name.lower().endswith((".tar", *PACKED_TARS)))
+    left = [name for name in tars_there if name not in read]
     if left:
         value = f"{len(left)} compressed or in a subfolder, the first of them {left[0]}"
-        raise PipelineError(
-            "unread shards", files.source, value, "put all tars, uncompressed, at the top of the source"
-        )
+        advice = "put all tars, uncompressed, at the top of the source"
+        raise PipelineError("unread shards", files.source, value, advice)
 
 
 def _grouped(shard: Path, name: str) -> Iterator[tuple[str, Parts]]:
