@@ -79,7 +79,7 @@ def command(
     if markdown is not None:
         write_durable(markdown, as_markdown(found))
     said = {
-        f"{one.name}. {one.question}": sentence(one, scale, [study for study, _ in found[one.name, scale]])
+        f"{one.name}. {one.question}": sentence(one, scale, found[one.name, scale])
         for one in CLAIMS
         if (one.name, scale) in found
     }

@@ -35,7 +35,6 @@ class Answer:
         rows: its rows with a verdict, one for each objective of the linear probe; the leading objective's comes first.
     """
 
-    contrast: str
     question: str
     text: str
     verdict: str
@@ -63,7 +62,7 @@ def answers(contrasts: Sequence[Named], summary: Sequence[Row], settings: Report
         asked = asked_of(rows[0].row, settings, runs)
         compared = _Compared(asked, sides(asked, words_of), rows, where if several.count(name) > 1 else "")
         over = _over(rows[0], summary)
-        result.append(Answer(name, compared.question, compared.sentence(over), rows[0].row["verdict"], tuple(rows)))
+        result.append(Answer(compared.question, compared.sentence(over), rows[0].row["verdict"], tuple(rows)))
     return result
 
 

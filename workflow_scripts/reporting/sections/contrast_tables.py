@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 from workflow_scripts.core.declaration.result_names import probe_objective
 from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.sections.answer import dot, forest
-from workflow_scripts.reporting.sections.contrasts import Named, Shown, shown_p, title, titles
+from workflow_scripts.reporting.sections.contrasts import Named, Shown, shown_p, titles
 from workflow_scripts.reporting.study import Number, Source
 from workflow_scripts.reporting.tables import Table
+from workflow_scripts.reporting.text import minus
 
 Row = dict[str, Any]
 COLUMNS = ("contrast", "runs", "measure", "set", "difference", "95 % interval", "n", "p", "p, adjusted", "detectable")
@@ -34,32 +35,20 @@ class Cited(NamedTuple):
         return Number(one.measure.shown(one.row["difference"]), one.interval, self.source, where)
 
 
-class Listed(NamedTuple):
-    """A table of contrasts as the page shows it: its text, and for each line its row and its linked difference."""
-
-    table: Table
-    lines: list[tuple[Shown, Number]]
-
-
-def contrast_tables(contrasts: Sequence[Named], cited: Cited, name: str = "contrasts") -> Row:
+def contrast_tables(contrasts: Sequence[Named], cited: Cited) -> Row:
     """What the template takes."""
     every = [one for contrast in contrasts for one in contrast.shown]
     known = sorted((one for one in every if one.interval), key=lambda one: not one.row["primary"])
     leading = probe_objective(one.row["metric"] for one in every)
-    by_set = [
-        one
-        for contrast in contrasts
-        for one in contrast.by_set
-        if one.interval and f".{leading}." in one.row["metric"]
-    ]  # fmt: skip
+    of_sets = (one for contrast in contrasts for one in contrast.by_set)
+    by_set = [one for one in of_sets if one.interval and f".{leading}." in one.row["metric"]]
     sets = list(dict.fromkeys(one.row["dataset"] for one in by_set))
     by_set.sort(key=lambda one: sets.index(one.row["dataset"]))
-    open_ = [(title(one.row["contrast"]), one, cited.number(one)) for one in every if not one.interval]
     return {
         "figure": _figure(contrasts),
-        "by_name": _listed(f"{name}-by-name", "Contrasts by name", known, cited),
-        "by_set": _listed(f"{name}-by-set", "Linear probe by set", by_set, cited),
-        "open": open_,
+        "by_name": _listed("contrasts-by-name", "Contrasts by name", known, cited),
+        "by_set": _listed("contrasts-by-set", "Linear probe by set", by_set, cited),
+        "open": [(minus(one.row["contrast"]), one, cited.number(one)) for one in every if not one.interval],
     }
 
 
@@ -72,17 +61,15 @@ def _figure(contrasts: Sequence[Named]) -> Figure | None:
         return None
     drawn.sort(key=lambda one: (not one.row["primary"], one.at))
     dots = [dot(one, names[one.at] + ("" if one.measure.probe else f": {one.measure.title}")) for one in drawn]
-    title, measures = (
-        "All contrasts with 95 % intervals, exploratory ones in grey",
-        {one.measure.title for one in drawn},
-    )
-    return forest("contrasts", title, dots, measures)
+    title = "All contrasts with 95 % intervals, exploratory ones in grey"
+    return forest("contrasts", title, dots, {one.measure.title for one in drawn})
 
 
-def _listed(name: str, heading: str, shown: Sequence[Shown], cited: Cited) -> Listed:
+def _listed(name: str, heading: str, shown: Sequence[Shown], cited: Cited) -> Row:
+    """A table of contrasts: its text, and for each line its row and its linked difference."""
     rows = [
         [
-            title(one.row["contrast"]),
+            minus(one.row["contrast"]),
             one.where,
             one.measure.title,
             one.dataset,
@@ -97,7 +84,7 @@ def _listed(name: str, heading: str, shown: Sequence[Shown], cited: Cited) -> Li
         for one in shown
     ]
     table = Table(name, heading, (*COLUMNS, "verdict"), rows, note=NOTE)
-    return Listed(table, [(one, cited.number(one)) for one in shown])
+    return {"table": table, "lines": [(one, cited.number(one)) for one in shown]}
 
 
 def count(row: Row) -> str:

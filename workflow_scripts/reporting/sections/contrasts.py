@@ -81,23 +81,21 @@ class Named:
 
 def measure(metric: str) -> Measure | None:
     """The measure of a metric's full name; None if the page does not show it with contrasts."""
-    parts = metric.split(".")
-    if parts[0] == "linear_probe":
-        return Measure(f"Linear probe, {parts[1]}", probe=True)
-    if parts[0] == "few_shot":
-        return Measure("Few-shot")
-    if parts[0] == "knn":
-        return Measure("kNN")
+    family, *parts = metric.split(".")
+    if family == "linear_probe":
+        return Measure(f"Linear probe, {parts[0]}", probe=True)
     if metric == SALIENCY:
         return Measure("Saliency, corrected AP")
-    of = " ".join(parts[1:])
+    of = " ".join(parts)
     others = {
+        "few_shot": Measure("Few-shot"),
+        "knn": Measure("kNN"),
         "pair_purity": Measure("Pairs with the same label"),
         "caption_score": Measure(f"Centred caption score (own scale), {of}", scale=1),
         "orderings": Measure(f"Known orderings recovered (minus 0.5), {of}"),
         "flips": Measure(f"Replacements due to style, {of}"),
     }
-    return others.get(parts[0])
+    return others.get(family)
 
 
 def named(rows: Sequence[Row], step: str) -> list[Named]:
@@ -155,13 +153,8 @@ def titles(contrasts: Sequence[Named]) -> Mapping[int, str]:
     for contrast in contrasts:
         several = len({one.where for one in contrast.shown}) > 1
         for one in (*contrast.shown, *contrast.by_set):
-            found[one.at] = f"{title(contrast.name)} ({one.where})" if several and one.where else title(contrast.name)
+            found[one.at] = minus(contrast.name) + (f" ({one.where})" if several and one.where else "")
     return found
-
-
-def title(name: str) -> str:
-    """A contrast's name for display."""
-    return minus(name)
 
 
 def shown_p(value: float | None) -> str:

@@ -5,8 +5,7 @@ Each public function with a study returns the context of one template.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -14,9 +13,7 @@ from markupsafe import Markup, escape
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.study import (
     ENDS,
-    SAMPLE,
     SEED,
-    ArtifactIndex,
     Number,
     Source,
     Study,
@@ -48,38 +45,31 @@ _LEVEL = re.compile(r"(?<!\d)\.|\.(?!\d)")  # the dot in 0.5 separates no levels
 FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs", "common")
 
 
-@dataclass(frozen=True)
-class Step:
-    """One stage of the flow."""
-
-    label: str
-    meaning: str
-    rows_in: Number
-    rows_out: Number
-    dropped: list[tuple[str, Number]]
-    bar: Markup
-
-
-def steps(artifacts: Sequence[Artifact], index: ArtifactIndex) -> list[Step]:
-    """A step per artifact that counts rows, in the order given; bars share the width of the largest input."""
-    counted = [artifact for artifact in artifacts if artifact.rows]
+def flow(study: Study) -> list[Row]:
+    """Each artifact that counts rows, from annotations to pairs; bars share the width of the largest input."""
+    counted = [artifact for name in FLOW for artifact in study.all(name) if artifact.rows]
     widest = max((int(artifact.rows["in"]) for artifact in counted), default=0)
-    return [_step(artifact, index, widest) for artifact in counted]
+    return [_step(artifact, study.manifest(artifact), widest) for artifact in counted]
 
 
-def _step(artifact: Artifact, index: ArtifactIndex, widest: int) -> Step:
-    rows, source = artifact.rows, index.manifest(artifact)
-    dropped = sorted((rows.get("dropped") or {}).items(), key=lambda item: (-item[1], item[0]))
+def _step(artifact: Artifact, source: Source, widest: int) -> Row:
+    rows = artifact.rows
+    dropped = _by_size(rows.get("dropped") or {})
     parts = [("kept", int(rows["out"]), "kept")]
     parts += [(words(reason), int(number), f"lost lost-{at % 3}") for at, (reason, number) in enumerate(dropped)]
-    return Step(
-        label=label(artifact),
-        meaning=EXPLAINED.get(artifact.manifest["stage"], ""),
-        rows_in=Number(count(rows["in"]), source=source, rows="rows in"),
-        rows_out=Number(count(rows["out"]), source=source, rows="rows out"),
-        dropped=[(words(reason), Number(count(n), source=source, rows=reason)) for reason, n in dropped],
-        bar=stacked(parts, widest),
-    )
+    return {
+        "label": label(artifact),
+        "meaning": EXPLAINED.get(artifact.manifest["stage"], ""),
+        "rows_in": Number(count(rows["in"]), source=source, rows="rows in"),
+        "rows_out": Number(count(rows["out"]), source=source, rows="rows out"),
+        "dropped": [(words(reason), Number(count(n), source=source, rows=reason)) for reason, n in dropped],
+        "bar": stacked(parts, widest),
+    }
+
+
+def _by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Names with their counts, largest first."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def stacked(parts: Sequence[tuple[str, int, str]], total: int) -> Markup:
@@ -91,12 +81,6 @@ def stacked(parts: Sequence[tuple[str, int, str]], total: int) -> Markup:
         out.append(f'<rect class="{escape(css)}" x="{at:.1f}" y="0" width="{width:.1f}" height="14">{title}</rect>')
         at += width
     return Markup(f'<svg class="bar" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img">{"".join(out)}</svg>')
-
-
-def final_states(card: dict[str, Any]) -> list[tuple[str, int]]:
-    """(state, rows) of a data card, most rows first; its counts stand under `states`."""
-    states = card["states"]
-    return sorted(((str(name), int(n)) for name, n in states.items()), key=lambda item: (-item[1], item[0]))
 
 
 def _is_number(value: Any) -> bool:
@@ -128,51 +112,42 @@ def side_by_side(columns: Sequence[tuple[str, Row, Source]]) -> list[tuple[str, 
     return [(name, [number_of(numbers.get(name), plain, source, name) for numbers, source in flat]) for name in names]
 
 
-class Partners(NamedTuple):
-    """The first partner of each sampled image, by key, in the pair table ``name``."""
-
-    name: str
-    target: Mapping[str, str]
-    source: Source
-
-
-def agreement(tables: Sequence[Partners]) -> list[tuple[str, list[Number]]]:
-    """(name, shares with each table before it) of every table but the first.
+def agreement(
+    names: Sequence[str], tables: Sequence[Mapping[str, Row]], sources: Sequence[Source]
+) -> list[tuple[str, str, list[Number]]]:
+    """Name and colour of every pair table but the first, and its share with each table before it.
 
     A share is that of sampled images with the same first partner in both, among those with a partner in both.
     """
     return [
-        (table.name, [_share(table, other) for other in tables[:number]])
-        for number, table in enumerate(tables)
-        if number
+        (name, arm_class(name), [_share(tables[at], tables[other], names[other], sources[at]) for other in range(at)])
+        for at, name in enumerate(names)
+        if at
     ]
 
 
-def _share(table: Partners, other: Partners) -> Number:
-    both = table.target.keys() & other.target.keys()
+def _share(table: Mapping[str, Row], other: Mapping[str, Row], name: str, source: Source) -> Number:
+    both = table.keys() & other.keys()
     if not both:
         return Number("—")
-    share = wilson(sum(table.target[key] == other.target[key] for key in both) / len(both), len(both))
-    row = {"value": share.value, "low": share.low, "high": share.high, "n": len(both)}
-    return number_of(row, plain, table.source, f"same first partner as in {other.name}")
+    share = wilson(sum(table[key]["target"] == other[key]["target"] for key in both) / len(both), len(both))
+    return number_of({**share._asdict(), "n": len(both)}, plain, source, f"same first partner as in {name}")
 
 
 def losses(study: Study) -> Row:
     """Rows lost at each stage."""
-    flow = [artifact for name in FLOW for artifact in study.all(name)]
     card = study.one("data_card")
     states, lines = [], []
     if card is not None:
-        source = study.source(card, ".json")
-        for name, rows in final_states(study.json(card)):
+        about, source = study.json(card), study.source(card, ".json")
+        for name, rows in _by_size(about["states"]):
             states.append((words(name), Number(count(rows), source=source, rows=f"state {name}")))
-        for name, groups in study.json(card).get("captions", {}).items():
+        for name, groups in about.get("captions", {}).items():
             written = plain if name in ("words", "characters") else percent
             where = f"captions.{name}"
             cells = [number_of(row, written, source, f"{where}.{group}") for group, row in groups.items()]
             lines.append((words(name), cells))
-    charts = study.charts(study.all("data_card"))
-    return {"steps": steps(flow, study.index), "states": states, "charts": charts, "survivors": lines}
+    return {"steps": flow(study), "states": states, "charts": study.charts(study.all("data_card")), "survivors": lines}
 
 
 def quality(study: Study, name: str, unit: str) -> Row:
@@ -209,13 +184,12 @@ def pairs(study: Study) -> Row:
     tables, index = study.all("pairs"), study.one("images")
     if not tables or index is None:
         return {"sources": []}
-    sample = sample_rows(index.path(".parquet"), ("key",), SAMPLE, SEED, "pairs")["key"].to_pylist()
+    sample = [row["key"] for row in sample_rows(index.path(".parquet"), ["key"], "pairs")]
     np.random.default_rng(derive(SEED, "report", "pairs", "order")).shuffle(sample)
     found = [_nearest(table, sample) for table in tables]
     sources = shared_sources(sample, found, max(1, min(PAIR_SOURCES, PAIR_CARDS // len(tables))))
     shown = sources + [table[key]["target"] for key in sources for table in found if key in table]
-    thumbs = study.thumbnails(shown)
-    texts = _captions_by_arm(study, shown)
+    thumbs, texts = study.thumbnails(shown), _captions_by_arm(study, shown)
     blocks = []
     for key in sources:
         cards = [
@@ -225,14 +199,10 @@ def pairs(study: Study) -> Row:
         ]
         blocks.append({"key": key, "thumb": thumbs.get(key, ""), "cards": cards})
     names = [unit_of(table, "pairs") for table in tables]
-    firsts = [
-        Partners(name, {key: row["target"] for key, row in rows.items()}, study.source(table, ".parquet"))
-        for name, table, rows in zip(names, tables, found, strict=True)
-    ]
     return {
         "sources": blocks,
         "columns": [(name, arm_class(name)) for name in names[:-1]],
-        "agreement": [(name, arm_class(name), cells) for name, cells in agreement(firsts)],
+        "agreement": agreement(names, found, [study.source(table, ".parquet") for table in tables]),
     }
 
 
@@ -243,7 +213,7 @@ def _nearest(table: Artifact, keys: Sequence[str]) -> dict[str, Row]:
 def _captions_by_arm(study: Study, keys: Sequence[str]) -> dict[str, dict[str, str]]:
     """arm -> key -> caption; `""` stands for the original captions, for pair tables that no arm made."""
     texts = {
-        unit_of(arm, "arm"): {row["key"]: row["caption"] for row in rows_by_key(arm, "key", keys).values()}
+        unit_of(arm, "arm"): {key: row["caption"] for key, row in rows_by_key(arm, "key", keys).items()}
         for arm in study.all("arms")
     }
     table = study.one("captions_table")

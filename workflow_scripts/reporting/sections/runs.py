@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.sections.answer import answer
 from workflow_scripts.reporting.sections.contrast_tables import Cited, contrast_tables
 from workflow_scripts.reporting.sections.contrasts import named
-from workflow_scripts.reporting.sections.headline import FAMILIES, selection_note
-from workflow_scripts.reporting.sections.run_table import run_table
+from workflow_scripts.reporting.sections.headline import FAMILIES, run_table, selection_note
 from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, number_of, unit_of
-from workflow_scripts.reporting.text import arm_class, count, percent, plain, words
+from workflow_scripts.reporting.text import count, percent, plain, words
 
 Row = dict[str, Any]
 OVER_ITEMS = "In %, with 95 % intervals over test items."
@@ -20,13 +18,13 @@ NAMED_CLASSES = 5  # of those without test images
 
 @dataclass(frozen=True)
 class Measured:
-    """The rows of one run and step, and by dataset the file that they stand in."""
+    """The rows of one run and step, the run's colour class, and by dataset the file that they stand in."""
 
     run: str
-    pairs: str
+    css: str
     step: str
-    rows: Sequence[Row]
-    sources: Mapping[str, Source]
+    rows: list[Row]
+    sources: dict[str, Source]
 
 
 def cell(row: Row | None, source: Source | None, where: str) -> Number:
@@ -43,7 +41,7 @@ def by_dataset(measured: Sequence[Measured], title: str) -> Table:
     for item in measured:
         found = {row["dataset"]: row for row in item.rows}
         cells = [cell(found.get(name), item.sources.get(name), f"dataset {name}") for name in datasets]
-        out.append(TableLine(item.run, arm_class(item.pairs), item.step, cells))
+        out.append(TableLine(item.run, item.css, item.step, cells))
     return Table(title, [f"{name} ({metrics[name]})" for name in datasets], out, OVER_ITEMS)
 
 
@@ -57,7 +55,7 @@ def statistics_tables(measured: Sequence[Measured]) -> list[Table]:
         for item, rows in zip(measured, found, strict=True):
             source = item.sources.get(dataset)
             cells = [number_of(rows.get(metric), "{:.3g}".format, source, metric) for metric in metrics]
-            shown.append(TableLine(item.run, arm_class(item.pairs), item.step, cells))
+            shown.append(TableLine(item.run, item.css, item.step, cells))
         out.append(Table(f"Features on {dataset}", [words(metric) for metric in metrics], shown))
     return out
 
@@ -116,25 +114,15 @@ def common_classes(found: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def _measured(study: Study, name: str, suffix: str) -> list[Measured]:
-    """The scores of each checkpoint, over all datasets."""
-    found = []
-    for (run, step), artifacts in _by_checkpoint(study, name).items():
-        rows: list[Row] = []
-        sources: dict[str, Source] = {}
-        for artifact in artifacts:
-            found_rows = study.table(artifact, suffix)
-            rows += found_rows
-            sources |= dict.fromkeys((row["dataset"] for row in found_rows), study.source(artifact, suffix))
-        found.append(Measured(run, study.method_and_pairs(run)[1], step, rows, sources))
-    return found
-
-
-def _by_checkpoint(study: Study, name: str) -> dict[tuple[str, str], list[Artifact]]:
-    """(run, step) -> its artifacts, one per dataset."""
-    found: dict[tuple[str, str], list[Artifact]] = {}
+    """The scores of each checkpoint, over all datasets, each of which is an artifact."""
+    found: dict[tuple[str, str], Measured] = {}
     for artifact in study.all(name):
-        found.setdefault((artifact.unit["run"], artifact.unit["step"]), []).append(artifact)
-    return found
+        run, step = artifact.unit["run"], artifact.unit["step"]
+        measured = found.setdefault((run, step), Measured(run, study.css(run), step, [], {}))
+        rows = study.table(artifact, suffix)
+        measured.rows.extend(rows)
+        measured.sources.update(dict.fromkeys((row["dataset"] for row in rows), study.source(artifact, suffix)))
+    return list(found.values())
 
 
 def accuracy(study: Study) -> Row:
@@ -151,8 +139,7 @@ def untested(study: Study) -> list[tuple[str, Number, str]]:
     """Dataset, number and some names of its classes without test images, of which accuracies say nothing."""
     found = []
     for dataset in study.all("datasets"):
-        names = study.json(dataset).get("without_test_images", [])
-        if names:
+        if names := study.json(dataset).get("without_test_images"):
             number = Number(count(len(names)), source=study.source(dataset, ".json"), rows="without_test_images")
             found.append((unit_of(dataset, "dataset"), number, ", ".join(map(str, names[:NAMED_CLASSES]))))
     return found

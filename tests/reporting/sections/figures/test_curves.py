@@ -18,8 +18,8 @@ def study_of(runs: dict[str, dict[str, Any]]) -> Study:
             all=lambda kind: made,
             json=lambda one, suffix: runs[one.name],
             source=lambda one, suffix: source,
-            index=SimpleNamespace(manifest=lambda name: source),
-            method_and_pairs=lambda run: ("xclr", "original"),
+            manifest=lambda name: source,
+            css=lambda run: "arm-original",
         ),
     )
 

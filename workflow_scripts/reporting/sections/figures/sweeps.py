@@ -67,7 +67,8 @@ def figure(keys: Sequence[str], points: Sequence[Point], family: str) -> Figure 
         drawn.append(_curve(label or parts[1], found, setting, places, family))
     title = f"{FAMILIES[family]} over {words(setting)}"
     low, high = min(places.values()), max(places.values())
-    axis = Axis(words(setting), f"{FAMILIES[family]}, %", numbers and 0 < WIDE_RANGE * low < high, _ticks(places))
+    ticks = [(place, text) for text, place in places.items()][:: math.ceil(len(places) / 8)]  # at most about eight
+    axis = Axis(words(setting), f"{FAMILIES[family]}, %", numbers and 0 < WIDE_RANGE * low < high, ticks)
     alt = f"{title}, for {', '.join(curve.label for curve in drawn)}; bands are intervals over seeds."
     return curve_figure(stem(f"sweep {' '.join(keys)} {family}".lower()), title, alt, axis, drawn)
 
@@ -87,12 +88,6 @@ def _over_seeds(score: Estimate) -> tuple[float, float]:
     if score.kind != "seeds" or score.low is None or score.high is None:
         return math.nan, math.nan
     return score.low, score.high
-
-
-def _ticks(places: Mapping[str, float]) -> list[tuple[float, str]]:
-    """At most about eight of the values."""
-    shown = [(place, text) for text, place in places.items()]
-    return shown[:: math.ceil(len(shown) / 8)]
 
 
 def _text(value: Any) -> str:
