@@ -54,7 +54,7 @@ def test_arms_side_by_side_show_a_dash_for_missing_values() -> None:
 
 
 def measured(run: str, rows: list[dict[str, Any]]) -> Measured:
-    return Measured(run, "arm-revised", "last", rows, dict.fromkeys((row["dataset"] for row in rows), SOURCE))
+    return Measured(run, "arm-revised", "last", [row | {"source": SOURCE} for row in rows])
 
 
 def test_accuracy_tables_per_objective_and_dataset() -> None:

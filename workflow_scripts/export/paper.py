@@ -23,7 +23,7 @@ from workflow_scripts.export.markdown import render
 from workflow_scripts.reporting.methods import Paragraph, as_latex, as_text, cited, paragraphs
 from workflow_scripts.reporting.references import bibliography
 from workflow_scripts.reporting.sections.console import primary, sentences
-from workflow_scripts.reporting.sections.contrast_tables import count
+from workflow_scripts.reporting.sections.contrasts import count
 from workflow_scripts.reporting.tables import Table, breakable, latex, markdown
 
 log = logging.getLogger(__name__)

@@ -143,10 +143,8 @@ def _number(shown: Shown, signed: bool) -> str:
     text = _size(shown, turn * row["difference"], signed)
     if not shown.interval:
         return text
-    ends = sorted(turn * end for end in (row["low"], row["high"]))
-    low, high = (shown.measure.shown(end) for end in ends)
-    if not signed:
-        low, high = low.lstrip("+"), high.lstrip("+")
+    ends = (shown.measure.shown(end) for end in sorted(turn * end for end in (row["low"], row["high"])))
+    low, high = (end if signed else end.lstrip("+") for end in ends)
     return f"{text} [{low}, {high}]"
 
 

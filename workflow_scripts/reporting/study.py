@@ -209,12 +209,8 @@ class Study:
         """Run -> its ``parts`` (columns of the summary) that not all runs share, without ``none``; else its name."""
         known = {run: self.runs[run] for run in runs if run in self.runs}
         differing = [name for name in parts if len({row[name] for row in known.values()}) > 1]
-        found = {}
-        for run in runs:
-            row = known.get(run, {})
-            shown = [row[name] for name in differing if name in row]
-            found[run] = " ".join(part for part in shown if part not in ("", "none")) or run
-        return found
+        told = {run: [row[name] for name in differing] for run, row in known.items()}
+        return {run: " ".join(part for part in told.get(run, ()) if part not in ("", "none")) or run for run in runs}
 
 
 def sample_positions(rows: int, most: int, seed: int, *use: str) -> list[int]:

@@ -1,8 +1,7 @@
 """What is shown of contrasts."""
 
 from tests.reporting.fake_study import contrast_rows
-from workflow_scripts.reporting.sections.contrast_tables import Cited, contrast_tables
-from workflow_scripts.reporting.sections.contrasts import Row, named, none_named, titles
+from workflow_scripts.reporting.sections.contrasts import Cited, Row, contrast_tables, named, none_named, titles
 from workflow_scripts.reporting.sections.runs import common_classes
 from workflow_scripts.reporting.study import Source
 

@@ -1,13 +1,13 @@
 """The first screen: what the study asks, the answers, and the primary contrasts beside their controls."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflow_scripts.core.declaration.result_names import PROBE
 from workflow_scripts.reporting.answers import Answer, answers, notes
-from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure, dot_of
+from workflow_scripts.reporting.drawings import Dot
 from workflow_scripts.reporting.figures import Figure
-from workflow_scripts.reporting.sections.contrasts import Named, Shown, none_named, titles
+from workflow_scripts.reporting.sections.contrasts import Named, Shown, dot, forest, none_named, titles
 from workflow_scripts.reporting.study import Study
 from workflow_scripts.reporting.terms import CEILINGS, FLOORS, Words
 
@@ -84,27 +84,6 @@ def primary_figure(
     what = "Primary contrasts and, in grey, controls" if controls else "Primary contrasts"
     title = f"{what}, with 95 % intervals; right of 0, the side before the minus sign is better"
     return forest("primary", title, list(dots.values()), measures)
-
-
-def dot(shown: Shown, name: str) -> Dot:
-    """A contrast in points; those without a verdict are grey."""
-    row = {**shown.row, "value": shown.row["difference"]}
-    return dot_of(name, row, 100, "ink" if shown.row["primary"] else "soft")
-
-
-def forest(name: str, title: str, dots: Sequence[Dot], measures: Collection[str]) -> Figure:
-    """A forest plot of contrasts: differences with their intervals and the line of no difference.
-
-    Args:
-        measures: what was measured, which the axis names if it is the same for all.
-    """
-    told = ", ".join(f"{one.label} {one.value:+.1f}" for one in dots[:3]).replace("-", "−")
-    alt = f"Differences with 95 % intervals and the line of no difference, of {len(dots)} contrasts: {told}"
-    if any(one.low is None for one in dots):
-        title += "; a dot without a line has no interval"
-    measure = f"{min(measures)}: " if len(measures) == 1 else ""
-    panel = Panel("", f"{measure}difference, points", dots, zero=True)
-    return dot_figure(name, title, f"{alt}{', …' if len(dots) > 3 else ''}.", [panel])
 
 
 def bound(shown: Shown, runs: Mapping[str, Row], words_of: Words) -> str:

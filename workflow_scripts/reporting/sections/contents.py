@@ -8,10 +8,9 @@ from workflow_scripts.core.key import root_hash
 from workflow_scripts.reporting.methods import Counts, as_text, cited, paragraphs, runs_table, settings_table
 from workflow_scripts.reporting.references import references
 from workflow_scripts.reporting.sections.captions import captions
-from workflow_scripts.reporting.sections.data import losses, pairs, pairs_behind, quality
+from workflow_scripts.reporting.sections.data import losses, pair_figures, pairs, pairs_behind, quality
 from workflow_scripts.reporting.sections.figures.caption_figures import caption_figures
 from workflow_scripts.reporting.sections.figures.curves import curves
-from workflow_scripts.reporting.sections.figures.pair_figures import pair_figures
 from workflow_scripts.reporting.sections.figures.sweeps import sweeps
 from workflow_scripts.reporting.sections.leakage import leakage
 from workflow_scripts.reporting.sections.runs import accuracy, results
@@ -36,7 +35,7 @@ CONTENTS = (
     ("caption-labels", "Caption ratings by people", ("caption_labels.columns",)),
     ("pair-quality", "Pair quality", ("pair_quality.columns",)),
     ("pairs", "Pairs side by side", ("pairs.sources",)),
-    ("training", "Training curves", ("curves.panels",)),
+    ("training", "Training curves", ("curves.figures", "curves.statistics")),
     ("accuracy", "Accuracy by dataset", ("accuracy.tables",)),
     ("leakage", "Test images among the training images", ("leakage.lines",)),
     ("saliency", "Where the models look", ("saliency.places", "saliency.grid")),

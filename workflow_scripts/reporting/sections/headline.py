@@ -55,8 +55,8 @@ class Arm:
     estimates: dict[str, Estimate | None]
 
 
-def _number(value: Any) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
 
 
 def family(metric: str, objective: str) -> str:
@@ -138,7 +138,7 @@ def _by_family(rows: Sequence[Row], steps: dict[str, str | None]) -> dict[str, d
     kept: dict[str, dict[str, dict[str, Row]]] = {name: {} for name in FAMILIES}
     for row in sorted(rows, key=lambda row: str(row["metric"])):
         name = family(row["metric"], objective)
-        if name and str(row["step"]) == steps[row["run"]] and _number(row["value"]) is not None:
+        if name and str(row["step"]) == steps[row["run"]] and math.isfinite(_number(row["value"])):
             kept[name].setdefault(row["run"], {}).setdefault(row["dataset"], row)
     return kept
 
@@ -169,16 +169,10 @@ def _item_half_width(rows: Sequence[Sequence[Row]]) -> float | None:
 
     Seeds of one dataset share its test items, so their half widths are averaged, not shrunk.
     """
-    squares = []
-    for seeds in rows:
-        halves = []
-        for row in seeds:
-            low, high = _number(row["low"]), _number(row["high"])
-            if low is None or high is None:
-                return None
-            halves.append((high - low) / 2)
-        squares.append((math.fsum(halves) / len(halves)) ** 2)
-    return math.sqrt(math.fsum(squares)) / len(rows)
+    widths = [[_number(row["high"]) - _number(row["low"]) for row in seeds] for seeds in rows]
+    squares = [(math.fsum(width / 2 for width in seeds) / len(seeds)) ** 2 for seeds in widths]
+    half = math.sqrt(math.fsum(squares)) / len(rows)
+    return half if math.isfinite(half) else None
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workflow_scripts.reporting.sections.answer import answer
-from workflow_scripts.reporting.sections.contrast_tables import Cited, contrast_tables
-from workflow_scripts.reporting.sections.contrasts import named
+from workflow_scripts.reporting.sections.contrasts import Cited, contrast_tables, named
 from workflow_scripts.reporting.sections.headline import FAMILIES, run_table, selection_note
-from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, number_of, unit_of
+from workflow_scripts.reporting.study import Number, Study, Table, TableLine, number_of, unit_of
 from workflow_scripts.reporting.text import count, percent, plain, words
 
 Row = dict[str, Any]
@@ -18,19 +17,18 @@ NAMED_CLASSES = 5  # of those without test images
 
 @dataclass(frozen=True)
 class Measured:
-    """The rows of one run and step, the run's colour class, and by dataset the file that they stand in."""
+    """The rows of one run and step, each with the ``source`` in which it stands, and the run's colour class."""
 
     run: str
     css: str
     step: str
     rows: list[Row]
-    sources: dict[str, Source]
 
 
-def cell(row: Row | None, source: Source | None, where: str) -> Number:
+def cell(row: Row | None, where: str) -> Number:
     """Value and interval in per cent, or unchanged if they are outside 0..1 (a score that is not a share)."""
     share = row is not None and row["value"] is not None and abs(row["value"]) <= 1
-    return number_of(row, percent if share else plain, source, where)
+    return number_of(row, percent if share else plain, row and row["source"], where)
 
 
 def by_dataset(measured: Sequence[Measured], title: str) -> Table:
@@ -40,7 +38,7 @@ def by_dataset(measured: Sequence[Measured], title: str) -> Table:
     out = []
     for item in measured:
         found = {row["dataset"]: row for row in item.rows}
-        cells = [cell(found.get(name), item.sources.get(name), f"dataset {name}") for name in datasets]
+        cells = [cell(found.get(name), f"dataset {name}") for name in datasets]
         out.append(TableLine(item.run, item.css, item.step, cells))
     return Table(title, [f"{name} ({metrics[name]})" for name in datasets], out, OVER_ITEMS)
 
@@ -53,7 +51,7 @@ def statistics_tables(measured: Sequence[Measured]) -> list[Table]:
         metrics = list(dict.fromkeys(metric for rows in found for metric in rows))
         shown = []
         for item, rows in zip(measured, found, strict=True):
-            source = item.sources.get(dataset)
+            source = next((row["source"] for row in rows.values()), None)
             cells = [number_of(rows.get(metric), "{:.3g}".format, source, metric) for metric in metrics]
             shown.append(TableLine(item.run, item.css, item.step, cells))
         out.append(Table(f"Features on {dataset}", [words(metric) for metric in metrics], shown))
@@ -71,14 +69,12 @@ def probe_tables(measured: Sequence[Measured]) -> list[Table]:
 
 def _with_common(item: Measured, objective: str) -> Measured:
     """The rows of an objective, each followed by one of the accuracy at the common C."""
-    rows, sources = [], dict(item.sources)
+    rows = []
     for row in item.rows:
         if row["objective"] == objective:
-            name = f"{row['dataset']} at C = {row['common_c']:g}"
-            sources[name] = item.sources[row["dataset"]]
-            at_common = {"dataset": name, "value": row["value_at_common_c"], "low": None, "high": None}
-            rows += [row, row | at_common]
-    return replace(item, rows=rows, sources=sources)
+            at_common = {"dataset": f"{row['dataset']} at C = {row['common_c']:g}", "value": row["value_at_common_c"]}
+            rows += [row, row | at_common | {"low": None, "high": None}]
+    return replace(item, rows=rows)
 
 
 def results(study: Study) -> Row:
@@ -117,11 +113,9 @@ def _measured(study: Study, name: str, suffix: str) -> list[Measured]:
     """The scores of each checkpoint, over all datasets, each of which is an artifact."""
     found: dict[tuple[str, str], Measured] = {}
     for artifact in study.all(name):
-        run, step = artifact.unit["run"], artifact.unit["step"]
-        measured = found.setdefault((run, step), Measured(run, study.css(run), step, [], {}))
-        rows = study.table(artifact, suffix)
-        measured.rows.extend(rows)
-        measured.sources.update(dict.fromkeys((row["dataset"] for row in rows), study.source(artifact, suffix)))
+        run, step, source = artifact.unit["run"], artifact.unit["step"], study.source(artifact, suffix)
+        measured = found.setdefault((run, step), Measured(run, study.css(run), step, []))
+        measured.rows.extend(row | {"source": source} for row in study.table(artifact, suffix))
     return list(found.values())
 
 

@@ -24,8 +24,7 @@ from workflow_scripts.core.declaration.result_names import (
 )
 from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure, dot_of
 from workflow_scripts.reporting.figures import Figure
-from workflow_scripts.reporting.sections.contrast_tables import verdict
-from workflow_scripts.reporting.sections.contrasts import named
+from workflow_scripts.reporting.sections.contrasts import named, verdict
 from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, number_of
 from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, caption_text, minus, percent, points, words
@@ -33,6 +32,7 @@ from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 from workflow_scripts.stats.intervals import LEVEL
 
 Row = dict[str, Any]
+KEY = ("layer", "stratum", "scale", "target", "metric")
 PLACE = ("dataset", "layer", "target", "metric", "scale", "stratum")
 PARTS = ("method", "backbone", "pairs", "augmentation", "tag")
 OVERLAYS = 6  # images with maps of all shown runs
@@ -51,7 +51,7 @@ class Checkpoint(NamedTuple):
     pairs: str
     step: str
     source: Source
-    rows: Mapping[tuple[str, str, str, str, str], Row]
+    rows: Mapping[tuple[str, ...], Row]
 
     def find(self, layer: str, target: str, scale: str, metric: str = HEADLINE, stratum: str = ALL) -> Row | None:
         """A row, or None."""
@@ -265,16 +265,12 @@ def _checkpoints(study: Study) -> dict[str, list[Checkpoint]]:
     shown = _shown(study)
     labels = study.labels([*shown], PARTS)
     for run, artifacts in shown.items():
+        pairs = study.method_and_pairs(run)[1]
         for artifact in artifacts:
-            source = study.source(artifact, ".results.parquet")
-            by_set: dict[str, dict[tuple[str, str, str, str, str], Row]] = {}
-            for row in study.table(artifact, ".results.parquet"):
-                key = (row["layer"], row["stratum"], row["scale"], row["target"], row["metric"])
-                by_set.setdefault(row["dataset"], {})[key] = row
-            pairs = study.method_and_pairs(run)[1]
-            for name, rows in by_set.items():
-                one = Checkpoint(run, labels[run], pairs, artifact.unit["step"], source, rows)
-                found.setdefault(name, []).append(one)
+            source, table = study.source(artifact, ".results.parquet"), study.table(artifact, ".results.parquet")
+            rows = {tuple(row[name] for name in KEY): row for row in table}
+            one = Checkpoint(run, labels[run], pairs, artifact.unit["step"], source, rows)
+            found.setdefault(artifact.unit["dataset"], []).append(one)
     return found
 
 

@@ -42,25 +42,25 @@ class Trained:
 
 def curves(study: Study) -> Row:
     """Loss, online kNN accuracy and statistics of features per method."""
+    trained = _trained(study)
     return {
-        "panels": [panel(method, kinds) for method, kinds in _trained(study).items()],
+        "figures": figures(trained, COLUMNS),
+        "statistics": figures(trained, STATISTICS),
         "collapsed": _collapsed(study),
         "trained_on": _trained_on(study),
     }
 
 
-def panel(method: str, kinds: Sequence[Trained]) -> dict[str, list[Figure]]:
-    """The figures of a method, and those of the statistics of its features; without those that have no value."""
-    return {"figures": _figures(method, kinds, COLUMNS), "statistics": _figures(method, kinds, STATISTICS)}
-
-
-def _figures(method: str, kinds: Sequence[Trained], columns: Mapping[str, tuple[str, str, int]]) -> list[Figure]:
-    found, names = [], ", ".join(kind.label for kind in kinds)
-    for column, (title, unit, scale) in columns.items():
-        drawn = [over_seeds(kind, column, scale) for kind in kinds]
-        alt = f"{title} of {method} over the steps of training: {names}; bands from the lowest to the highest seed."
-        name = stem(f"curve {method} {title.lower()}")
-        found.append(curve_figure(name, f"{method}: {title}", alt, Axis("step", unit), drawn))
+def figures(trained: Mapping[str, Sequence[Trained]], columns: Mapping[str, tuple[str, str, int]]) -> list[Figure]:
+    """A figure of each method and column, without those that have no value."""
+    found = []
+    for method, kinds in trained.items():
+        names = ", ".join(kind.label for kind in kinds)
+        for column, (title, unit, scale) in columns.items():
+            alt = f"{title} of {method} over the steps of training: {names}; bands from the lowest to the highest seed."
+            drawn = [over_seeds(kind, column, scale) for kind in kinds]
+            name = stem(f"curve {method} {title.lower()}")
+            found.append(curve_figure(name, f"{method}: {title}", alt, Axis("step", unit), drawn))
     return [figure for figure in found if figure is not None]
 
 
