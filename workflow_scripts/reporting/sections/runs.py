@@ -28,7 +28,7 @@ class Measured:
 def cell(row: Row | None, where: str) -> Number:
     """Value and interval in per cent, or unchanged if they are outside 0..1 (a score that is not a share)."""
     share = row is not None and row["value"] is not None and abs(row["value"]) <= 1
-    return number_of(row, percent if share else plain, row and row["source"], where)
+    return number_of(row, percent if share else plain, row["source"] if row else None, where)
 
 
 def by_dataset(measured: Sequence[Measured], title: str) -> Table:

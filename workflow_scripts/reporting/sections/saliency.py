@@ -1,7 +1,7 @@
 """Where the models look: corrected scores of all runs between floors and ceiling, class swap, strata, all scores."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,7 +104,7 @@ def _checks(study: Study) -> list[Row]:
         for row in study.table(artifact):
             where = ", ".join(filter(None, (row["check"], row["at"], row["measure"])))
             plain = row["check"] == ROAD or row["measure"] == SPEARMAN  # logits and correlations, not scores
-            number = number_of(row, "{:.2f}".format if plain else percent, source, where)
+            number = number_of(row, "{:.2f}".format, source, where) if plain else number_of(row, percent, source, where)
             lines.setdefault((row["check"], row["at"]), []).append((row["measure"], number))
         found.append({**_about(study, artifact), "lines": [*lines.items()]})
     return found
@@ -162,23 +162,20 @@ def statement(row: Mapping[str, Any], leading: Mapping[str, tuple[int, int]]) ->
     return f"the maps of the runs that are {'added' if row['difference'] > 0 else 'subtracted'} are better"
 
 
-def _leads(rows: Sequence[Row]) -> dict[tuple[str, ...], bool]:
-    """By checkpoint, set, the set that chose it, and map: whether the interval of the lead is above 0."""
+def _leads(rows: Sequence[Row]) -> set[tuple[str, ...]]:
+    """Checkpoint, set, the set that chose it, and map, of each lead whose interval is above 0."""
     metrics = {f"saliency.{name}.{HEADLINE}.{LEAD}": name for name in BEATEN}
     return {
-        (f"{row['run']}.{row['step']}", row["dataset"], row["chosen_on"], metrics[row["metric"]]): row["low"]
-        is not None
-        and row["low"] > 0
+        (f"{row['run']}.{row['step']}", row["dataset"], row["chosen_on"], metrics[row["metric"]])
         for row in rows
-        if row["metric"] in metrics
+        if row["metric"] in metrics and row["low"] is not None and row["low"] > 0
     }
 
 
-def _leading(leads: Mapping[tuple[str, ...], bool], row: Row, name: str) -> tuple[int, int]:
+def _leading(leads: Collection[tuple[str, ...]], row: Row, name: str) -> tuple[int, int]:
     """How many runs of the side with the higher score lead a map, and how many runs it has."""
     runs = row["plus" if row["difference"] > 0 else "minus"].split()
-    found = [leads.get((run, row["dataset"], row["chosen_on"], name), False) for run in runs]
-    return sum(found), len(found)
+    return sum((run, row["dataset"], row["chosen_on"], name) in leads for run in runs), len(runs)
 
 
 def _place(name: str, layer: str, all_found: Sequence[Checkpoint], maps: Mapping[str, Row]) -> Row:
