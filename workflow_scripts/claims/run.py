@@ -67,8 +67,7 @@ def planned(names: Iterable[str], scale: str, photos: Path | None = None) -> lis
         raise PipelineError("no such claim", "CLAIM", ", ".join(unknown), f"there are {', '.join(sorted(ORDER))}")
     found: list[Planned] = []
     for claim in (name for name in ORDER if name in wanted or not wanted):
-        stem = claim.lower()
-        files = sorted((ROOT / CONFIGS / scale).glob(f"{stem}*.yaml"), key=lambda file: file.stem)
+        files = sorted((ROOT / CONFIGS / scale).glob(f"{claim.lower()}*.yaml"), key=lambda file: file.stem)
         if not files and wanted:
             raise PipelineError("no study of this claim", claim, f"scale {scale}", "choose another scale")
         if photos is not None and claim == "C6" and not wanted and not has_masks(photos):

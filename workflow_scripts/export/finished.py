@@ -75,13 +75,11 @@ class Finished:
     @cached_property
     def counts(self) -> Counts:
         """Rows of the data, from manifests and the counts of annotations."""
-        rows = {
-            node.stage: node.manifest["rows"] for node in self.nodes if node.stage in ("annotations", "image_index")
-        }
+        rows = {node.stage: node.manifest["rows"] or None for node in self.nodes}
         annotations = [Artifact(node.path) for node in self.of_stage("annotations")]
         counted = [read_json(artifact.path(".json"), AGAIN) for artifact in annotations if artifact.has(".json")]
         years = sorted({year for counts in counted for year in counts.get("years", {})})
-        return Counts(rows.get("annotations") or None, rows.get("image_index") or None, years, self.contrasts)
+        return Counts(rows.get("annotations"), rows.get("image_index"), years, self.contrasts)
 
     @cached_property
     def contrasts(self) -> list[dict[str, Any]]:

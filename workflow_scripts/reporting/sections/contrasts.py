@@ -119,14 +119,12 @@ def named(rows: Sequence[Row], step: str) -> list[Named]:
         steps.setdefault(row["contrast"], set()).add(row["step"])
     parts = ["method", "augmentation", "tag", *(["backbone"] if len({row["backbone"] for row in rows}) > 1 else [])]
     keys = ("contrast", "method", "augmentation", "backbone", "tag", "step")
-    joint = [(at, row, measure(row["metric"])) for at, row in enumerate(rows) if row["verdict"]]
+    joint = [(at, row, kind) for at, row in enumerate(rows) if row["verdict"] and (kind := measure(row["metric"]))]
     at_step = [
         one for one in joint if one[1]["primary"] or _is_at(one[1]["step"], step) or len(steps[one[1]["contrast"]]) == 1
     ]
     means = {(*(row[key] for key in keys), kind) for _, row, kind in at_step if row["dataset"] == MEAN}
     for at, row, kind in at_step:
-        if kind is None:
-            continue
         where = [*(row[name] for name in parts), "" if _is_at(row["step"], step) else f"step {row['step']}"]
         shown, by_set = found.setdefault(row["contrast"], ([], []))
         one = Shown(row, kind, at, ", ".join(filter(None, where)))

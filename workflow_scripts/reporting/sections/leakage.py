@@ -62,9 +62,8 @@ def _pictures(study: Study, check: Artifact, dataset: Artifact | None) -> Row | 
         fit = f"{row['view']}: {', '.join(ways)}"
         cosine = "" if row["cosine"] is None else f", cosine {row['cosine']:.2f}"
         bits = Number(f"{row['distance']} bits", f"r = {row['correlation']:.2f}{cosine}", source, f"test {key}")
-        names = {"test": caption_text(key), "train": caption_text(row["train"])}
-        pictures = {"test_image": tests[key], "train_image": training.get(row["train"])}
-        cards.append({**names, **pictures, "fit": fit, "bits": bits})
+        card = {"test": caption_text(key), "train": caption_text(row["train"]), "fit": fit, "bits": bits}
+        cards.append(card | {"test_image": tests[key], "train_image": training.get(row["train"])})
     return {"dataset": check.name, "found": count(len(closest)), "cards": cards}
 
 

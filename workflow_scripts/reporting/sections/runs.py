@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workflow_scripts.reporting.sections.answer import answer
+from workflow_scripts.reporting.answers import first_screen
 from workflow_scripts.reporting.sections.contrasts import Cited, contrast_tables, named
 from workflow_scripts.reporting.sections.headline import FAMILIES, run_table, selection_note
 from workflow_scripts.reporting.study import Number, Study, Table, TableLine, number_of, unit_of
@@ -91,7 +91,7 @@ def results(study: Study) -> Row:
     trained = run_table(rows, step, study.settings)
     common = common_classes(cited.origins.get("common_classes", {}))
     return {
-        "answer": answer(study, found, listed, rows),
+        "answer": first_screen(study, found, listed, rows),
         "step": step,
         "note": selection_note(rows),
         "trained": trained,

@@ -62,9 +62,8 @@ def caption_figures(study: Study, explained: Mapping[str, Row]) -> Row:
 def _figure(group: str, rows: list[Row]) -> Drawing:
     titles = ", ".join(row["title"] for row in rows)
     alt = f"Mean and 95 % interval of each arm's captions: {titles}."
-    return dot_figure(
-        stem(f"captions {group.lower()}"), f"Captions: {group.lower()}", alt, [row["panel"] for row in rows]
-    )
+    panels = [row["panel"] for row in rows]
+    return dot_figure(stem(f"captions {group.lower()}"), f"Captions: {group.lower()}", alt, panels)
 
 
 def _table(groups: list[tuple[str, list[Row]]], arms: list[str], reference: str) -> Table:

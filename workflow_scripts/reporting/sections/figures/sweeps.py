@@ -75,8 +75,7 @@ def figure(keys: Sequence[str], points: Sequence[Point], family: str) -> Figure 
 
 def _curve(label: str, points: Sequence[Point], setting: str, places: Mapping[str, float], family: str) -> Curve:
     at = {places[_text(point.values[setting])]: point.scores[family] for point in points}
-    known = {x: at[x] for x in sorted(at)}
-    rows = [(x, score.value, *_over_seeds(score)) for x, score in known.items() if score is not None]
+    rows = [(x, score.value, *_over_seeds(score)) for x in sorted(at) if (score := at[x]) is not None]
     x, y, low, high = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [])
     y, low, high = ([100 * value for value in values] for values in (y, low, high))
     css = arm_class(points[0].parts[1])
