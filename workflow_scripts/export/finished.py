@@ -125,8 +125,8 @@ class Finished:
     def commits(self) -> list[str]:
         """Commits of the code, with a note where files had been edited."""
         states = [record.get("git") or {} for _, record in self.records]
-        edited = {True: " with uncommitted changes", False: "", None: ""}
-        return sorted({f"{git['commit']}{edited[git.get('dirty')]}" for git in states if git.get("commit")})
+        edited = " with uncommitted changes"
+        return sorted({git["commit"] + (edited if git.get("dirty") else "") for git in states if git.get("commit")})
 
     @property
     def work(self) -> dict[str, Work]:

@@ -75,10 +75,8 @@ class Table(NamedTuple):
 
     def files(self) -> dict[str, bytes]:
         """Content by format: ``csv``, ``tex`` (needs the package booktabs) and ``md``."""
-        written = csv_file(
-            self.columns, [[cell.replace("−", "-").replace("\u202f", "") for cell in row] for row in self.rows]
-        )
-        return {"csv": written, "tex": self._latex().encode(), "md": self._markdown().encode()}
+        plain = [[cell.replace("−", "-").replace("\u202f", "") for cell in row] for row in self.rows]
+        return {"csv": csv_file(self.columns, plain), "tex": self._latex().encode(), "md": self._markdown().encode()}
 
     def _latex(self) -> str:
         """The table below its caption as a comment. Many columns: intervals and units are on a line of their own. Many
@@ -127,13 +125,9 @@ class Table(NamedTuple):
 
     def _cells(self, escaped: Callable[[str], str], bold: str = r"\textbf{{{}}}") -> list[list[str]]:
         """Heads and rows."""
-        rows = [
-            [
-                bold.format(escaped(cell)) if (at, column) in self.best else escaped(cell)
-                for column, cell in enumerate(row)
-            ]
-            for at, row in enumerate(self.rows)
-        ]
+        rows = [[escaped(cell) for cell in row] for row in self.rows]
+        for at, column in self.best:
+            rows[at][column] = bold.format(rows[at][column])
         return [[escaped(name) for name in self.columns], *rows]
 
 
