@@ -75,7 +75,7 @@ class Finished:
     @cached_property
     def counts(self) -> Counts:
         """Rows of the data, from manifests and the counts of annotations."""
-        rows = {node.stage: node.manifest["rows"] or None for node in self.nodes}
+        rows = {node.stage: node.manifest.get("rows") or None for node in self.nodes}
         annotations = [Artifact(node.path) for node in self.of_stage("annotations")]
         counted = [read_json(artifact.path(".json"), AGAIN) for artifact in annotations if artifact.has(".json")]
         years = sorted({year for counts in counted for year in counts.get("years", {})})
@@ -181,11 +181,11 @@ def find_finished(study: Path) -> Finished:
     study = study.absolute()
     log.info("reading the records of %s", study)
     nodes = load(study)
-    root = checked_root(study, nodes)
     known = {node.path: node for node in behind_report(nodes)}
     log.info("checking %d artifacts behind the report", len(known))
     for node in known.values():
         check_made(node, known)
+    root = checked_root(study, nodes)
     report = next(node for node in nodes if node.label == REPORT)
     try:
         settings = Report.model_validate((report.record or {}).get("settings", {}))
