@@ -23,7 +23,7 @@ from workflow_scripts.claims.findings import MIXTURE, Found
 from workflow_scripts.claims.sentences import clauses
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
 from workflow_scripts.evaluation.contrasts.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED
-from workflow_scripts.reporting.crossing import LINES
+from workflow_scripts.reporting.crossing import LINES, crossings
 
 LARGE, SLOPE, PER_DOUBLING = 0.2, 0.2, 0.04
 MARGIN = 0.05
@@ -250,7 +250,7 @@ def lines(case: Case, found: Outcome) -> Iterator[str]:
         yield f"{head} {found.covered[:, at].mean():.3f} | {found.wrong.mean():.3f} |"
 
 
-def crossings(case: Case, found: Outcome) -> Iterator[str]:
+def crossing_lines(case: Case, found: Outcome) -> Iterator[str]:
     """Of C3, where language overtakes self; of C1, the share of faithful titles."""
     at = {"c3": case.what.rpartition(" ")[2] if "crossing" in case.what else "", "c1": case.what.partition(" ")[0]}
     if not at.get(case.study):
@@ -258,7 +258,7 @@ def crossings(case: Case, found: Outcome) -> Iterator[str]:
     truth = float(at[case.study]) / (100 if case.study == "c1" else 1)
     for suffix in ("", " (short)") if case.study == "c3" else ("",):
         line = LINES if case.study == "c3" else MIXTURE
-        every = [crossing for study in found.studies for crossing in study.crossings(line, suffix)]
+        every = [crossing for study in found.studies for crossing in crossings(study.contrasts, line, suffix)]
         ends = [(crossing.low, crossing.high) for crossing in every]
         inside = [(low, high) for low, high in ends if low is not None and high is not None]
         covers = [low - 5e-4 <= truth <= high + 5e-4 for low, high in inside]
@@ -280,7 +280,7 @@ def main() -> None:
         for number, case in enumerate(GROUPS[name]()):
             found = outcome(case, given.studies, [32, list(GROUPS).index(name), number])
             print("\n".join(lines(case, found)), flush=True)
-            more += crossings(case, found)
+            more += crossing_lines(case, found)
         if more:
             print(f"\n| study | truth | covers | width | {' | '.join(TEXTS)} |\n|---|---|--:|--:|{'--:|' * len(TEXTS)}")
             print("\n".join([*more, ""]), flush=True)

@@ -67,11 +67,11 @@ def one_of_each() -> list[Found]:
 
 @pytest.fixture(scope="module")
 def studies() -> Studies:
-    found: dict[tuple[str, str], list[tuple[Found, float | None]]] = {}
+    found: dict[tuple[str, str], list[Found]] = {}
     for number, one in enumerate(one_of_each()):
         claim = one.name.split("-")[2].upper()
-        with_root = replace(one, root=f"{number:064x}", commit=f"{number:040x}")
-        found.setdefault((claim, "demo"), []).append((with_root, 5.0))
+        with_root = replace(one, root=f"{number:064x}", commit=f"{number:040x}", smallest_effect=5.0)
+        found.setdefault((claim, "demo"), []).append(with_root)
     return found
 
 
@@ -89,7 +89,7 @@ def test_a_page_has_each_sentence_contrast_and_root_hash(studies: Studies) -> No
     checked(page.encode())
     plain = page.replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     for claim in CLAIMS:
-        found = [one for one, _ in studies[claim.name, "demo"]]
+        found = studies[claim.name, "demo"]
         told = sentence(claim, "demo", found)
         assert told in plain and told in text
         for one in found:
@@ -105,7 +105,7 @@ def test_a_page_has_each_sentence_contrast_and_root_hash(studies: Studies) -> No
 
 
 def test_each_objective_of_a_contrast_has_a_row(studies: Studies) -> None:
-    (one, _), *_ = studies["C2", "demo"]
+    one, *_ = studies["C2", "demo"]
     claim = next(claim for claim in CLAIMS if claim.name == "C2")
     found = [(one, part, row) for part in claim.parts for row in one.primary(part.contrast)]
     (forest,) = _forests("c2", found)
@@ -126,9 +126,9 @@ def test_what_is_built_in_is_said_in_the_demo_alone(studies: Studies) -> None:
 
 
 def test_text_of_a_study_is_escaped(studies: Studies) -> None:
-    (one, wanted), *_ = studies["C2", "demo"]
+    one, *_ = studies["C2", "demo"]
     rows = [{**row, "reason": ATTACK} for row in one.contrasts]
-    page = html({("C2", "demo"): [(replace(one, contrasts=rows, root=ATTACK), wanted)]})
+    page = html({("C2", "demo"): [replace(one, contrasts=rows, root=ATTACK)]})
     checked(page)
     assert ATTACK.encode() not in page and escape(ATTACK).encode() in page
 
@@ -137,7 +137,7 @@ def test_a_slope_of_pairs_without_runs_has_no_curve() -> None:
     """Sizes of vectors can be compared by their pairs alone."""
     contrast = CONTRASTS["c5"][0]
     ends = [(contrast, purity(np.random.default_rng(2), contrast, dict.fromkeys(DIMENSIONS, 0.5)))]
-    page = html({("C5", "photos"): [(study("claims-photos-c5", [contrast], endpoints=ends), None)]}).decode()
+    page = html({("C5", "photos"): [study("claims-photos-c5", [contrast], endpoints=ends)]}).decode()
     assert page.count("<svg") == 1 and "per doubling" in page
 
 
@@ -176,15 +176,14 @@ def test_the_command_on_photos_names_their_folder(studies: Studies) -> None:
 
 
 def test_a_study_is_read_as_its_summary_has_it(tmp_path: Path, studies: Studies) -> None:
-    (made, _), *_ = studies["C3", "demo"]
+    made, *_ = studies["C3", "demo"]
     found = read(write(made, tmp_path))
     assert found is not None and read(tmp_path / "none") is None
     assert found.name == made.name and found.commit == made.commit and len(found.root) == 64
     claim = next(claim for claim in CLAIMS if claim.name == "C3")
     assert sentence(claim, "demo", [found]) == sentence(claim, "demo", [made])
-    assert html({("C3", "demo"): [(replace(found, root=made.root, folder=made.folder), 5.0)]}) == html(
-        {("C3", "demo"): [(made, 5.0)]}
-    )
+    same = replace(found, root=made.root, folder=made.folder, smallest_effect=made.smallest_effect)
+    assert html({("C3", "demo"): [same]}) == html({("C3", "demo"): [made]})
 
 
 PAIR = {"name": "a - b", "minuend": "a", "subtrahend": "b"}
@@ -201,14 +200,14 @@ PAIR = {"name": "a - b", "minuend": "a", "subtrahend": "b"}
     ],
 )
 def test_a_run_record_of_other_types_is_named(tmp_path: Path, studies: Studies, damage: dict[str, object]) -> None:
-    folder = write(studies["C2", "demo"][0][0], tmp_path)
+    folder = write(studies["C2", "demo"][0], tmp_path)
     (folder / "summary/summary.run.json").write_bytes(pretty({"settings": {}, **damage}))
     with pytest.raises(PipelineError, match=r"damaged run record in .*summary\.run\.json"):
         read(folder)
 
 
 def test_trainings_are_counted_in_hours_of_those_that_there_are(tmp_path: Path, studies: Studies) -> None:
-    (made, _), *_ = studies["C2", "demo"]
+    made, *_ = studies["C2", "demo"]
     folder = write(made, tmp_path)
     (folder / "pretrain").mkdir()
     manifest = {"schema": 1, "stage": "pretrain", "files": {}, "rows": {}}
@@ -217,5 +216,5 @@ def test_trainings_are_counted_in_hours_of_those_that_there_are(tmp_path: Path, 
         (folder / f"pretrain/{run}.manifest.json").write_bytes(pretty(manifest | {"unit": {"run": run}}))
         (folder / f"pretrain/{run}.run.json").write_bytes(pretty(record | {"environment": {"device": "cpu"}}))
     rows = [{**row, "half_without_seeds": 0.0, "detectable": 0.1, "n": 3} for row in made.contrasts]
-    page = html({("C2", "demo"): [(replace(made, folder=folder, contrasts=rows), 5.0)]}).decode()
+    page = html({("C2", "demo"): [replace(made, folder=folder, contrasts=rows)]}).decode()
     assert "with 12 seeds, 18 more trainings (36 core hours)" in page

@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tests.bench.claims import GROUPS, Case, outcome
+from tests.bench.claims import GROUPS, Case, Outcome, outcome
 from workflow_scripts.claims.findings import MIXTURE
 from workflow_scripts.evaluation.contrasts.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED
-from workflow_scripts.reporting.crossing import LINES
+from workflow_scripts.reporting.crossing import LINES, Crossing, crossings
 
 STUDIES = 24
 
@@ -20,6 +20,12 @@ STUDIES = 24
 def case(study: str, what: str) -> Case:
     """The case of a study with this truth."""
     return next(one for one in GROUPS[study]() if one.what == what)
+
+
+def overtaking(found: Outcome) -> list[Crossing]:
+    """Of all studies, where language overtakes self, at both lengths."""
+    ends = ("", " (short)")
+    return [one for study in found.studies for end in ends for one in crossings(study.contrasts, LINES, end)]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,12 @@ def test_sentences_follow_the_truth(study: str, what: str, verdicts: tuple[str, 
 @pytest.mark.parametrize("at", [0.25, 0.6])
 def test_the_crossing_covers_the_share_at_which_language_overtakes_self(at: float) -> None:
     found = outcome(case("c3", f"crossing at {f'{at:g}'.lstrip('0')}"), STUDIES, [41])
-    every = [one for study in found.studies for suffix in ("", " (short)") for one in study.crossings(LINES, suffix)]
+    every = [
+        one
+        for study in found.studies
+        for suffix in ("", " (short)")
+        for one in crossings(study.contrasts, LINES, suffix)
+    ]
     covers = [one.low is not None and one.high is not None and one.low <= at <= one.high for one in every]
     assert len(every) == 4 * STUDIES and np.mean(covers) >= 0.88
     assert np.mean([one.low is not None and one.high is not None and one.high - one.low < 0.8 for one in every]) > 0.8
@@ -61,7 +72,12 @@ def test_the_crossing_covers_the_share_at_which_language_overtakes_self(at: floa
 @pytest.mark.parametrize(("at", "side"), [("-.3", "above"), ("1.3", "below")])
 def test_a_crossing_outside_the_shares_is_seldom_seen_inside(at: str, side: str) -> None:
     found = outcome(case("c3", f"crossing at {at}"), STUDIES // 2, [42])
-    every = [one for study in found.studies for suffix in ("", " (short)") for one in study.crossings(LINES, suffix)]
+    every = [
+        one
+        for study in found.studies
+        for suffix in ("", " (short)")
+        for one in crossings(study.contrasts, LINES, suffix)
+    ]
     ends = [one.low if side == "above" else one.high and 1 - one.high for one in every]
     assert np.mean([end is not None and end > 0 for end in ends]) <= 0.125
     assert np.mean([f"are {side} self pairs" in one.text for one in every]) >= 0.75
@@ -75,7 +91,7 @@ def test_a_difference_of_the_margin_is_not_taken_for_none() -> None:
 @pytest.mark.parametrize("share", [0.35, 0.0, 1.0])
 def test_the_share_of_faithful_titles_is_recovered(share: float) -> None:
     found = outcome(case("c1", f"{100 * share:.0f} % of titles"), 2 * STUDIES, [44])
-    every = [one for study in found.studies for one in study.crossings(MIXTURE)]
+    every = [one for study in found.studies for one in crossings(study.contrasts, MIXTURE)]
     inside = [
         one.low is not None and one.high is not None and one.low - 1e-9 <= share <= one.high + 1e-9 for one in every
     ]

@@ -11,7 +11,7 @@ from tests.claims.designs import C1, CONTRASTS, DOSES, RUNS
 from tests.claims.made_up import START, drawn, scored, study
 from workflow_scripts.claims.catalogue import CLAIMS, ORDER, SCALES, Claim, Part
 from workflow_scripts.claims.findings import BEYOND, Found, Row
-from workflow_scripts.claims.sentences import Needed, clauses, needed, sentence
+from workflow_scripts.claims.sentences import clauses, needed, sentence
 from workflow_scripts.evaluation.contrasts.settings import Contrast
 from workflow_scripts.evaluation.contrasts.verdicts import CHANCE, NO_INTERVAL
 
@@ -167,16 +167,16 @@ def test_the_judge_sees_a_share_of_titles_as_faithful(faithful: float, least: in
 
 def test_trainings_that_an_open_contrast_needs_follow_the_root_of_the_number_of_seeds() -> None:
     row = {**ROW, "plus": "a-s0.last a-s1.last a-s2.last", "minus": "b-s0.last b-s1.last b-s2.last"}
-    assert needed(row, 0.02) == Needed(12, 18)
-    assert needed(row, 0.02, arms=3) == Needed(12, 27)  # of a slope, one arm has the weight 0
+    assert needed(row, 0.02) == (12, 18)
+    assert needed(row, 0.02, arms=3) == (12, 27)  # of a slope, one arm has the weight 0
     assert needed(row, 0.04) is None
 
 
 def test_what_classes_leave_open_no_number_of_seeds_decides() -> None:
     row = {**ROW, "plus": "a-s0.last", "minus": "b-s0.last", "half_without_seeds": 0.021}
-    assert needed(row, 0.02) == Needed(math.inf, math.inf)
+    assert needed(row, 0.02) == (math.inf, math.inf)
     half = needed(row, 0.03)
-    assert half is not None and half.seeds == math.ceil(3 * (0.04**2 - 0.02**2) / (0.03**2 - 0.02**2))
+    assert half is not None and half[0] == math.ceil(3 * (0.04**2 - 0.02**2) / (0.03**2 - 0.02**2))
 
 
 def test_an_effect_is_found_with_the_seeds_that_it_needs() -> None:
@@ -189,9 +189,9 @@ def test_an_effect_is_found_with_the_seeds_that_it_needs() -> None:
         return float(grid[np.searchsorted(power, 0.8)])
 
     found = needed({**ROW, "detectable": least(seeds)}, wanted)
-    assert found is not None and least(int(found.seeds)) <= wanted
+    assert found is not None and least(int(found[0])) <= wanted
     fewest = next(n for n in range(3, 100) if least(n) <= wanted)
-    assert fewest <= found.seeds  # it never promises too much
+    assert fewest <= found[0]  # it never promises too much
 
 
 @pytest.mark.parametrize(
@@ -203,4 +203,4 @@ def test_no_number_of_trainings_is_given_where_none_follows(changes: dict[str, o
 
 def test_checkpoints_of_one_training_count_once() -> None:
     steps = " ".join(f"a-s{seed}.step-{step}" for seed in range(3) for step in (10, 20, 30))
-    assert needed({**ROW, "plus": steps, "minus": ""}, 0.02) == Needed(12, 9)
+    assert needed({**ROW, "plus": steps, "minus": ""}, 0.02) == (12, 9)

@@ -21,7 +21,7 @@ from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.inputs import clear_inputs
 from workflow_scripts.export.folder import LISTING, fault_of
 from workflow_scripts.reporting.drawings import Dot
-from workflow_scripts.reporting.sections.answer import forest
+from workflow_scripts.reporting.sections.contrasts import forest
 from workflow_scripts.reporting.tables import Table
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import load_study

@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure as Canvas
 
-from workflow_scripts.reporting.drawing.beside import file_name, files, links
 from workflow_scripts.reporting.drawing.style import COLOURS, DASHES, colour
 from workflow_scripts.reporting.drawing.svg import SVG, XLINK
 from workflow_scripts.reporting.figures import Figure, tip
-from workflow_scripts.reporting.page import TEMPLATES
+from workflow_scripts.reporting.page import TEMPLATES, file_name, files, links
 from workflow_scripts.reporting.tables import Table, latex, markdown, stem
 
 HOSTILE = "<script>alert(1)</script> & $x_{$ \x07\ud800 url(http://a.b) ]]> 中"

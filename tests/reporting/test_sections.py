@@ -8,9 +8,10 @@ import pytest
 
 from tests.helpers import make_artifact
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.sections.data import final_states, flatten, side_by_side, steps
+from workflow_scripts.reporting.sections.data import flatten, flow, side_by_side
 from workflow_scripts.reporting.sections.runs import Measured, by_dataset, probe_tables
-from workflow_scripts.reporting.study import ArtifactIndex, Number, Source
+from workflow_scripts.reporting.settings import Report
+from workflow_scripts.reporting.study import Number, Source, Study
 from workflow_scripts.reporting.text import arm_class
 
 SOURCE = Source("linear_probe/run.last.parquet", "abcdef0123", "a-1")
@@ -22,23 +23,19 @@ def made(folder: Path, label: str, rows: dict[str, Any] | None = None) -> Artifa
 
 def test_a_number_names_its_source_file_and_hash(tmp_path: Path) -> None:
     artifact = made(tmp_path, "a/x")
-    index = ArtifactIndex([artifact])
-    source, digest = index.source(artifact, ".parquet"), sha256(b"x").hexdigest()
+    study = Study({"a": [artifact]}, Report(study="s"))
+    source, digest = study.source(artifact, ".parquet"), sha256(b"x").hexdigest()
     assert Number("61.2", source=source, rows="dataset d").title == f"a/x.parquet · sha256 {digest[:10]}… · dataset d"
-    assert [row["anchor"] for row in index.rows()] == [source.anchor]
+    assert [row["anchor"] for row in study.cited()] == [source.anchor]
 
 
 def test_the_flow_lists_reasons_by_size_and_skips_stages_without_counts(tmp_path: Path) -> None:
     rows = {"in": 10, "out": 6, "dropped": {"gone": 1, "empty_caption": 3}}
-    artifacts = [made(tmp_path, "annotations/rows", rows), made(tmp_path, "data_card/data_card")]
-    (step,) = steps(artifacts, ArtifactIndex(artifacts))
-    assert (step.rows_in.text, step.rows_out.text) == ("10", "6")
-    assert [(reason, number.text) for reason, number in step.dropped] == [("empty caption", "3"), ("gone", "1")]
-    assert 'width="600.0"' in step.bar and 'width="300.0"' in step.bar
-
-
-def test_final_states_are_sorted_by_rows() -> None:
-    assert final_states({"states": {"gone": 3, "ok": 9, "aspect": 3}}) == [("ok", 9), ("aspect", 3), ("gone", 3)]
+    counted, uncounted = made(tmp_path, "annotations/rows", rows), made(tmp_path, "image_index/images")
+    (step,) = flow(Study({"annotations": [counted], "images": [uncounted]}, Report(study="s")))
+    assert (step["rows_in"].text, step["rows_out"].text) == ("10", "6")
+    assert [(reason, number.text) for reason, number in step["dropped"]] == [("empty caption", "3"), ("gone", "1")]
+    assert 'width="600.0"' in step["bar"] and 'width="300.0"' in step["bar"]
 
 
 def test_summaries_are_flattened_with_their_intervals() -> None:
@@ -57,7 +54,7 @@ def test_arms_side_by_side_show_a_dash_for_missing_values() -> None:
 
 
 def measured(run: str, rows: list[dict[str, Any]]) -> Measured:
-    return Measured(run, "revised", "last", rows, dict.fromkeys((row["dataset"] for row in rows), SOURCE))
+    return Measured(run, "arm-revised", "last", [row | {"source": SOURCE} for row in rows])
 
 
 def test_accuracy_tables_per_objective_and_dataset() -> None:

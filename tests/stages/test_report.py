@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import io
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers import Fails, make_artifact, run
+from tests.helpers import make_artifact, run
 from tests.reporting.fake_data import ATTACK, Inputs
 from tests.reporting.fake_study import DATASETS, RUNS, make_study
 from workflow_scripts.commands.main import main as command
@@ -56,7 +55,7 @@ def build(results: Path, inputs: Inputs, drawn: bool = False, files: bool = Fals
         if not drawn:
             patch.setattr("workflow_scripts.reporting.figures.Figure.inline", "")
         if not files:
-            patch.setattr("workflow_scripts.reporting.drawing.beside.files", lambda _: {})
+            patch.setattr("workflow_scripts.reporting.page.files", lambda _: {})
         return run(STAGE, results, "report/index", SETTINGS, inputs).path(".html").read_text(encoding="utf-8")
 
 
@@ -260,18 +259,6 @@ def test_any_input_may_be_missing(made: tuple[Path, Inputs, str], tmp_path: Path
 def test_all_templates_are_in_the_code_digest() -> None:
     covered = {ROOT / name for name in code_parts("report") if "/" in name}
     assert covered == {BIB, *(path for path in TEMPLATES.rglob("*") if path.is_file())}
-
-
-def test_examples_of_another_form_are_an_error(tmp_path: Path, fails: Fails) -> None:
-    results, out = tmp_path / "results", io.BytesIO()
-    inputs = make_study(results)
-    np.savez(out, keys=np.array(["a"]))
-    first = Artifact(inputs["saliency"][0])
-    files: dict[str, bytes | Path] = {suffix: first.path(suffix).read_bytes() for suffix in first.suffixes}
-    files[".examples.npz"] = out.getvalue()
-    make_artifact(results, "saliency", first.name, files, first.unit)
-    with fails("error: missing arrays in ", f"{first.name}.examples.npz", "masks"):
-        build(results, inputs)
 
 
 def test_the_command_prints_runs_contrasts_and_the_page(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.settings import Contrast
 from workflow_scripts.evaluation.contrasts.verdicts import CHANCE, CONTRADICTED
 from workflow_scripts.provenance.nodes import load, study_root
-from workflow_scripts.reporting.crossing import Crossing, Signed, crossings
+from workflow_scripts.reporting.crossing import Signed
 
 Row = dict[str, Any]
 MIXTURE: tuple[Signed, ...] = (
@@ -32,6 +33,7 @@ class Found:
         settings: the contrasts as its config lists them, by name.
         root: its root hash; empty if an artifact behind its report is missing.
         commit: of the code that made the summary; empty if unknown.
+        smallest_effect: of interest, in points, if its config states one.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Found:
     settings: Mapping[str, Contrast]
     root: str
     commit: str
+    smallest_effect: float | None = None
 
     def primary(self, contrast: str) -> list[Row]:
         """The rows of a primary contrast with its verdict, one for each objective of the linear probe.
@@ -66,26 +69,16 @@ class Found:
         lengths = sorted({one["trained_steps"] for one in self.rows if one["run"] in runs and one["trained_steps"]})
         return f"{' and '.join(f'{length:,}' for length in lengths)} steps" if lengths else ""
 
-    def crossings(self, line: Sequence[Signed], suffix: str = "") -> list[Crossing]:
-        """Of a line that three contrasts describe, under each objective; empty if the study has not got them."""
-        return crossings(self.contrasts, line, suffix)
-
 
 def counted(contrasts: Sequence[Row]) -> list[Row]:
     """Rows of contrasts at the level that counts; of runs, with half the width of their interval over images."""
+    line = itemgetter("contrast", "method", "augmentation", "backbone", "tag", "step", "dataset", "metric")
     images = {
-        _line(row): (row["high"] - row["low"]) / 2
+        line(row): (row["high"] - row["low"]) / 2
         for row in contrasts
         if row["level"] == "image" and row["low"] is not None
     }
-    return [row | {"half_without_seeds": images.get(_line(row), 0.0)} for row in contrasts if row["verdict"]]
-
-
-def _line(row: Row) -> tuple[str, ...]:
-    """What the levels of a contrast have in common."""
-    return tuple(
-        row[name] for name in ("contrast", "method", "augmentation", "backbone", "tag", "step", "dataset", "metric")
-    )
+    return [row | {"half_without_seeds": images.get(line(row), 0.0)} for row in contrasts if row["verdict"]]
 
 
 def read(folder: Path) -> Found | None:

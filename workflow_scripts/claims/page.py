@@ -5,42 +5,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from workflow_scripts.claims.catalogue import CLAIMS, SCALES, Claim, Part
 from workflow_scripts.claims.findings import Found, Row
 from workflow_scripts.claims.sentences import needed, number, sentence
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.declaration.result_names import PROBE, UNTRAINED
 from workflow_scripts.evaluation.contrasts.verdicts import INCONCLUSIVE
-from workflow_scripts.reporting.drawings import Axis, Curve, Dot, Panel, curve_figure, dot_figure
+from workflow_scripts.reporting.drawings import Axis, Curve, Dot, Panel, curve_figure, dot_figure, dot_of
 from workflow_scripts.reporting.figures import Figure
-from workflow_scripts.reporting.page import TEMPLATES as REPORT
-from workflow_scripts.reporting.page import computation, environment, policy
+from workflow_scripts.reporting.page import computation, environment, render
 from workflow_scripts.reporting.sections.contrasts import shown_p
 from workflow_scripts.reporting.sections.headline import arms
 from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, minus
 
 TEMPLATES = Path(__file__).parent / "templates"
-Studies = Mapping[tuple[str, str], Sequence[tuple[Found, float | None]]]
-"""By claim and scale: finished studies, each with its smallest effect of interest in points, if it states one."""
+Studies = Mapping[tuple[str, str], Sequence[Found]]
+"""Finished studies by claim and scale."""
 
 
 def html(studies: Studies) -> bytes:
     """The page as UTF-8."""
-    style = (REPORT / "style.css").read_text(encoding="utf-8")
-    page = environment(TEMPLATES).get_template("claims.html")
-    return page.render(claims=_context(studies), style=Markup(style), policy=policy(style)).encode()
+    return render("claims.html", {"claims": _context(studies)}, TEMPLATES)
 
 
 def markdown(studies: Studies) -> bytes:
     """The same without figures, as Markdown."""
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return made.get_template("evidence.md").render(claims=_context(studies)).encode()
+    template = environment(TEMPLATES).overlay(autoescape=False).get_template("evidence.md")
+    return template.render(claims=_context(studies)).encode()
 
 
 def _context(studies: Studies) -> list[dict[str, Any]]:
@@ -57,18 +49,18 @@ def _context(studies: Studies) -> list[dict[str, Any]]:
     ]
 
 
-def _scale(claim: Claim, scale: str, studies: Sequence[tuple[Found, float | None]]) -> dict[str, Any]:
-    found = [(study, part, row) for study, _ in studies for part in claim.parts for row in study.primary(part.contrast)]
+def _scale(claim: Claim, scale: str, studies: Sequence[Found]) -> dict[str, Any]:
+    found = [(study, part, row) for study in studies for part in claim.parts for row in study.primary(part.contrast)]
     return {
         "name": scale,
-        "sentence": sentence(claim, scale, [study for study, _ in studies]),
+        "sentence": sentence(claim, scale, studies),
         "figures": [
             *_forests(f"{claim.name} {scale}".lower(), found),
-            *(figure for study, _ in studies for figure in _curves(claim, study)),
+            *(figure for study in studies for figure in _curves(claim, study)),
         ],
         "rows": [_row(study, part, row) for study, part, row in found],
-        "open": [line for study, wanted in studies for line in _open(claim, study, wanted)],
-        "studies": [{"name": study.name, "root": study.root, "commit": study.commit} for study, _ in studies],
+        "open": [line for study in studies for line in _open(claim, study)],
+        "studies": [{"name": study.name, "root": study.root, "commit": study.commit} for study in studies],
     }
 
 
@@ -91,14 +83,13 @@ def _forests(name: str, found: Sequence[tuple[Found, Part, Row]]) -> list[Figure
     """For each unit, a figure of the primary contrasts with their intervals."""
     by_unit: dict[str, list[Dot]] = {}
     for study, part, row in found:
-        value, low, high = (
-            None if row[key] is None else part.scale * row[key] for key in ("difference", "low", "high")
-        )
-        if value is not None:
+        if row["difference"] is not None:
             metric = row["metric"]
             objective = f", {metric.split('.')[1]}" if metric.startswith(PROBE) else ""
             label = f"{study.name.partition('-')[2].partition('-')[2]}: {minus(row['contrast'])}{objective}"
-            by_unit.setdefault(part.unit, []).append(Dot(label, "arm-revised", value, low, high))
+            by_unit.setdefault(part.unit, []).append(
+                dot_of(label, row | {"value": row["difference"]}, part.scale, "arm-revised")
+            )
     title, alt = "Primary contrasts", "Primary contrasts with 95 % intervals and a line at zero."
     return [
         dot_figure(stem(f"{name} contrasts {number}"), title, alt, [Panel("", unit, rows, zero=True)])
@@ -133,9 +124,9 @@ def _curves(claim: Claim, study: Found) -> list[Figure]:
     return [figure for figure in drawn if figure is not None]
 
 
-def _open(claim: Claim, study: Found, wanted: float | None) -> list[str]:
+def _open(claim: Claim, study: Found) -> list[str]:
     """For each open primary contrast of runs, the trainings that would decide it."""
-    said = []
+    said, wanted = [], study.smallest_effect
     for part in claim.parts:
         rows = [row for row in study.primary(part.contrast) if row["verdict"] == INCONCLUSIVE]
         contrast = study.settings.get(part.contrast)
@@ -143,15 +134,17 @@ def _open(claim: Claim, study: Found, wanted: float | None) -> list[str]:
         least = wanted / contrast.span if wanted and contrast is not None else wanted
         arms = len(study.places(part.contrast))
         figures = [one for row in rows if least and (one := needed(row, least / 100, arms))]
-        if figures and max(figures).seeds == math.inf:
+        if not figures:
+            continue
+        seeds, trainings = max(figures)
+        if seeds == math.inf:
             why = "classes and images alone leave more than that uncertain"
-            finds = f"no number of seeds would find an effect of {least:.3g} {part.unit}"
-            said.append(f"{study.name}, {minus(part.contrast)}: {finds}, since {why}.")
-        elif figures:
-            most = max(figures)
-            more = f"{most.trainings} more trainings{_hours(study, most.trainings)}"
-            finds = f"an effect of {least:.3g} {part.unit} would be found in 80 % of studies"
-            said.append(f"{study.name}, {minus(part.contrast)}: with {most.seeds} seeds, {more}, {finds}.")
+            finds = f"no number of seeds would find an effect of {least:.3g} {part.unit}, since {why}"
+        else:
+            more = f"{trainings} more trainings{_hours(study, trainings)}"
+            effect = f"an effect of {least:.3g} {part.unit} would be found in 80 % of studies"
+            finds = f"with {seeds} seeds, {more}, {effect}"
+        said.append(f"{study.name}, {minus(part.contrast)}: {finds}.")
     return said
 
 

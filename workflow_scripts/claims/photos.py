@@ -62,17 +62,13 @@ def _probe_sets(folder: Path) -> list[dict[str, Any]]:
     what = "folders with train and test, in each <class>/<image>"
     sets = _found(folder / SETS, what)
     folders = sorted(path for path in sets.iterdir() if path.is_dir() and not path.name.startswith("."))
-    classes = {path: len(_classes(path)) for path in folders}
+    classes = {path: len({entry.class_name for entry in FolderSet(path).listing().entries}) for path in folders}
     usable = sorted((path for path in classes if classes[path] >= FEWEST_CLASSES), key=classes.__getitem__)
     if not usable:
         found = ", ".join(f"{path.name} has {count} classes" for path, count in classes.items()) or "no folder in it"
         advice = f"put in {what}, of at least {FEWEST_CLASSES} classes; {ADVICE}"
         raise PipelineError("no probe set", sets, found, advice)
     return [_probe_set(path, max(1, IMAGES // classes[path])) for path in usable[:SETS_USED]]
-
-
-def _classes(path: Path) -> set[str]:
-    return {entry.class_name for entry in FolderSet(path).listing().entries}
 
 
 def _probe_set(path: Path, most: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,13 +39,13 @@ class Planned(NamedTuple):
         """Where its results go."""
         return RESULTS / f"claims-{self.scale}-{self.files[-1].stem}"
 
-    def found(self) -> tuple[Found, float | None] | None:
-        """What it found, and its smallest effect of interest; None if it has not been run."""
+    def found(self) -> Found | None:
+        """What it found; None if it has not been run."""
         found = read(self.folder)
         if found is None:
             return None
         settings = read_config([ROOT / BASE, *(ROOT / file for file in self.files)]).data()
-        return found, settings.get("smallest_effect")
+        return replace(found, smallest_effect=settings.get("smallest_effect"))
 
 
 def planned(names: Iterable[str], scale: str, photos: Path | None = None) -> list[Planned]:
@@ -66,8 +67,7 @@ def planned(names: Iterable[str], scale: str, photos: Path | None = None) -> lis
         raise PipelineError("no such claim", "CLAIM", ", ".join(unknown), f"there are {', '.join(sorted(ORDER))}")
     found: list[Planned] = []
     for claim in (name for name in ORDER if name in wanted or not wanted):
-        stem = claim.lower()
-        files = sorted((ROOT / CONFIGS / scale).glob(f"{stem}*.yaml"), key=lambda file: file.stem)
+        files = sorted((ROOT / CONFIGS / scale).glob(f"{claim.lower()}*.yaml"), key=lambda file: file.stem)
         if not files and wanted:
             raise PipelineError("no study of this claim", claim, f"scale {scale}", "choose another scale")
         if photos is not None and claim == "C6" and not wanted and not has_masks(photos):
@@ -100,10 +100,10 @@ def run(study: Planned, profile: str) -> bool:
         raise
 
 
-def finished(without: Collection[Path] = ()) -> dict[tuple[str, str], list[tuple[Found, float | None]]]:
+def finished(without: Collection[Path] = ()) -> dict[tuple[str, str], list[Found]]:
     """All studies of all claims and scales that have been run, by claim and scale, but those in ``without``."""
     clear_inputs()  # Snakemake may have computed again what an earlier call has read
-    found: dict[tuple[str, str], list[tuple[Found, float | None]]] = {}
+    found: dict[tuple[str, str], list[Found]] = {}
     for scale in SCALES:
         for study in planned((), scale):
             if study.folder not in without and (one := study.found()) is not None:

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from workflow_scripts.claims.catalogue import SCALES, Claim, Part
 from workflow_scripts.claims.findings import MIXTURE, Found, Row
 from workflow_scripts.evaluation.contrasts.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED
-from workflow_scripts.reporting.crossing import Crossing, overtakes
+from workflow_scripts.reporting.crossing import Crossing, crossings, overtakes
 
 CAPTIONER = "captioner"
 """Begins the second part of the name of a study with another captioner, such as `c2-captioner50`."""
@@ -29,7 +28,7 @@ def clauses(claim: Claim, study: Found) -> list[str]:
     """What one study says of the claim."""
     found = [_clause(part, study, rows) for part in claim.parts if (rows := study.primary(part.contrast))]
     found += [*_leads(study), *overtakes(study.contrasts)]
-    shares = study.crossings(MIXTURE)
+    shares = crossings(study.contrasts, MIXTURE)
     if shares:
         shown = f"{_faithful(shares)} of them fitted like generated captions and the rest belonged to other images"
         found.append(f"the judge scores titles as if {shown}")
@@ -84,18 +83,9 @@ def _faithful(shares: Sequence[Crossing]) -> str:
     return f"{100 * share:.0f} % [{100 * one.low:.0f}, {100 * one.high:.0f}]"
 
 
-class Needed(NamedTuple):
-    """What would decide an open contrast: about so many seeds, and trainings on top of those that there are.
-
-    Infinite if no number of seeds would.
-    """
-
-    seeds: float
-    trainings: float
-
-
-def needed(row: Row, wanted: float, arms: int = 0) -> Needed | None:
-    """For an open contrast of runs, what finds an effect of `wanted` (a share) in 80 % of studies.
+def needed(row: Row, wanted: float, arms: int = 0) -> tuple[float, float] | None:
+    """For an open contrast of runs, about how many seeds find an effect of `wanted` (a share) in 80 % of studies, and
+    how many trainings these are on top of those that there are; both are infinite if no number of seeds does.
 
     The square of the smallest effect that is found has a part of classes and images, which stays, and one of seeds,
     which falls at least with their number. The interval over images, which is without seeds, tells them apart. None if
@@ -109,7 +99,7 @@ def needed(row: Row, wanted: float, arms: int = 0) -> Needed | None:
         return None
     staying = least * row["half_without_seeds"] / ((row["high"] - row["low"]) / 2)
     if staying >= wanted:
-        return Needed(math.inf, math.inf)
+        return math.inf, math.inf
     more = math.ceil(seeds * (least**2 - staying**2) / (wanted**2 - staying**2))
     trained = {checkpoint.rpartition(".")[0] for side in ("plus", "minus") for checkpoint in row[side].split()}
-    return Needed(more, round(max(len(trained) / seeds, arms) * (more - seeds)))
+    return more, round(max(len(trained) / seeds, arms) * (more - seeds))

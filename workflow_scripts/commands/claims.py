@@ -76,10 +76,12 @@ def command(
     write_durable(page, html(found))
     if markdown is not None:
         write_durable(markdown, as_markdown(found))
-    told = []
-    for one in CLAIMS:
-        if answered := found.get((one.name, scale)):
-            told += [f"{one.name}. {one.question}", sentence(one, scale, [study for study, _ in answered]), ""]
+    said = {
+        f"{one.name}. {one.question}": sentence(one, scale, found[one.name, scale])
+        for one in CLAIMS
+        if (one.name, scale) in found
+    }
+    told = [line for question, answer in said.items() for line in (question, answer, "")]
     sys.stdout.write(printed([*told, f"Page: {page}"]))
     if sys.stdout.isatty():
         webbrowser.open(page.absolute().as_uri())

@@ -45,8 +45,7 @@ def text(study: Path) -> str:
     from workflow_scripts.core.artifact import MANIFEST, Artifact
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.files.foreign import readable
-    from workflow_scripts.reporting.moved import moved
-    from workflow_scripts.reporting.sections.console import sentences, tables
+    from workflow_scripts.reporting.sections.console import moved, sentences, tables, wrapped
 
     made = {name: study / f"{name}{MANIFEST}" for name in NEEDED}
     for name, path in made.items():
@@ -60,7 +59,8 @@ def text(study: Path) -> str:
         rows, contrasts = (pq.read_table(summary.path(suffix)).to_pylist() for suffix in SUFFIXES)
     try:
         lines = [*tables(rows, contrasts, settings), "", f"Report: {page}"]
-        lines += [*moved(study, contrasts, settings), "", *sentences(rows, contrasts, settings)]
+        lines += [*moved(study, contrasts, settings), ""]
+        lines += [line for said in sentences(rows, contrasts, settings) for line in wrapped(said)]
     except KeyError as error:
         raise PipelineError("summary of another version", summary.manifest_path, f"no column {error}", advice) from None
     return printed([*_note(study), *lines])

@@ -127,26 +127,26 @@ def _data(run: Run) -> dict[str, Any]:
 def _pairs(run: Run) -> dict[str, Any]:
     """The pair table and the arm of captions that the run learned from, where it has them."""
     found: dict[str, Any] = {"kind": run.settings["pairs"], "table": None, "arm": None}
-    table, captions = _input(run, run.node, "pairs"), None
+    own = {name: _input(run, run.node, name) for name in ("pairs", "captions", "vectors", "tokens")}
+    table, of_table = own["pairs"], None
     if table is not None and table.stage == "pair_table":
         settings = (table.record or {})["settings"]
         kind = PAIR_KINDS[settings["kind"]]
         found["table"] = {"name": table.name, "summary": kind.summary, "k": settings["k"], "scope": settings["scope"]}
-        vectors = _input(run, table, "vectors") if kind.name == "nearest" else None
-        found["encoder"] = vectors.name if vectors is not None else ""
-        captions = _input(run, vectors, "captions") if vectors is not None else None
-    for name in ("tokens", "vectors"):
-        made = _input(run, run.node, name)
-        captions = (_input(run, made, "captions") if made is not None else None) or captions
-    captions = _input(run, run.node, "captions") or captions
+        of_table = _input(run, table, "vectors") if kind.name == "nearest" else None
+        found["encoder"] = of_table.name if of_table is not None else ""
+    behind = (_input(run, made, "captions") for made in (own["vectors"], own["tokens"], of_table))
+    captions = own["captions"] or next(filter(None, behind), None)
     if captions is not None and captions.stage == "select_captions":
         kind_of = ARM_KINDS[(captions.record or {})["settings"]["kind"]]
         found["arm"] = {"name": captions.name, "summary": kind_of.summary}
     return found
 
 
-def _input(run: Run, node: Node, name: str) -> Node | None:
-    return next((found.node for found in inputs_of(node, run.behind) if found.name == name), None)
+def _input(run: Run, node: Node | None, name: str) -> Node | None:
+    """What an artifact was made from, if there are both."""
+    inputs = [] if node is None else inputs_of(node, run.behind)
+    return next((found.node for found in inputs if found.name == name), None)
 
 
 def _budget(run: Run) -> dict[str, Any]:

@@ -74,14 +74,16 @@ def croissant(study: Finished, files: Sequence[TableFile], licence: str) -> dict
     Args:
         licence: of the tables, as the user gives it.
     """
-    images = [file for file in files if file.group == IMAGES]
-    tables = [file for file in files if file.group != IMAGES]
-    sets = [_record_set(file.name.removesuffix(".parquet"), "fileObject", file) for file in tables]
-    objects: list[dict[str, Any]] = [_file_object(file) for file in tables]
-    if images:
+    objects: list[dict[str, Any]] = []
+    for file in (file for file in files if file.group != IMAGES):
+        name = file.name.removesuffix(".parquet")
+        about = {"name": name, "contentUrl": file.name, "contentSize": f"{file.size} B", "encodingFormat": PARQUET}
+        objects.append({"@type": "cr:FileObject", "@id": f"file-{name}", **about, "sha256": file.sha256})
+    sets = [_record_set(file.name.removesuffix(".parquet"), file) for file in files if file.group != IMAGES]
+    if images := next((file for file in files if file.group == IMAGES), None):
         shards = {"name": IMAGES, "encodingFormat": PARQUET, "includes": f"{IMAGES}-*.parquet"}
         objects.append({"@type": "cr:FileSet", "@id": IMAGES, **shards, "description": "One file for each shard."})
-        sets.append(_record_set(IMAGES, "fileSet", images[0]))
+        sets.append(_record_set(IMAGES, images))
     name = study.settings.study
     return {
         "@context": CONTEXT,
@@ -100,15 +102,9 @@ def croissant(study: Finished, files: Sequence[TableFile], licence: str) -> dict
     }
 
 
-def _file_object(file: TableFile) -> dict[str, Any]:
-    name = file.name.removesuffix(".parquet")
-    about = {"name": name, "contentUrl": file.name, "contentSize": f"{file.size} B", "encodingFormat": PARQUET}
-    return {"@type": "cr:FileObject", "@id": f"file-{name}", **about, "sha256": file.sha256}
-
-
-def _record_set(name: str, kind: str, file: TableFile) -> dict[str, Any]:
+def _record_set(name: str, file: TableFile) -> dict[str, Any]:
     """Fields of a table's columns, without those that hold lists."""
-    identifier = name if kind == "fileSet" else f"file-{name}"
+    kind, identifier = ("fileSet", name) if file.group == IMAGES else ("fileObject", f"file-{name}")
     about = {"@type": "cr:RecordSet", "@id": f"records-{name}", "name": f"records-{name}"}
     fields = [
         {

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,13 +75,11 @@ class Finished:
     @cached_property
     def counts(self) -> Counts:
         """Rows of the data, from manifests and the counts of annotations."""
-        rows = {
-            node.stage: node.manifest["rows"] for node in self.nodes if node.stage in ("annotations", "image_index")
-        }
+        rows = {node.stage: node.manifest.get("rows") or None for node in self.nodes}
         annotations = [Artifact(node.path) for node in self.of_stage("annotations")]
         counted = [read_json(artifact.path(".json"), AGAIN) for artifact in annotations if artifact.has(".json")]
         years = sorted({year for counts in counted for year in counts.get("years", {})})
-        return Counts(rows.get("annotations") or None, rows.get("image_index") or None, years, self.contrasts)
+        return Counts(rows.get("annotations"), rows.get("image_index"), years, self.contrasts)
 
     @cached_property
     def contrasts(self) -> list[dict[str, Any]]:
@@ -127,8 +125,8 @@ class Finished:
     def commits(self) -> list[str]:
         """Commits of the code, with a note where files had been edited."""
         states = [record.get("git") or {} for _, record in self.records]
-        edited = {True: " with uncommitted changes", False: "", None: ""}
-        return sorted({f"{git['commit']}{edited[git.get('dirty')]}" for git in states if git.get("commit")})
+        edited = " with uncommitted changes"
+        return sorted({git["commit"] + (edited if git.get("dirty") else "") for git in states if git.get("commit")})
 
     @property
     def work(self) -> dict[str, Work]:
@@ -159,6 +157,20 @@ def days_of(records: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
     return (min(times), max(times)) if times else ("", "")
 
 
+def checked_root(study: Path, nodes: Sequence[Node]) -> str:
+    """The root hash that a study's report shows.
+
+    Raises:
+        PipelineError: there is no report, or an artifact behind it is missing.
+    """
+    if REPORT not in {node.label for node in nodes}:
+        raise PipelineError("unfinished study", study, "it has no report yet", AGAIN)
+    root, _ = study_root(nodes)
+    if root is None:
+        raise PipelineError("incomplete study", study, "artifacts behind the report are missing", AGAIN)
+    return root
+
+
 def find_finished(study: Path) -> Finished:
     """The study in ``study``, checked.
 
@@ -169,17 +181,12 @@ def find_finished(study: Path) -> Finished:
     study = study.absolute()
     log.info("reading the records of %s", study)
     nodes = load(study)
-    report = next((node for node in nodes if node.label == REPORT), None)
-    if report is None:
-        raise PipelineError("unfinished study", study, "it has no report yet", AGAIN)
-    behind = behind_report(nodes)
-    known = {node.path: node for node in behind}
-    log.info("checking %d artifacts behind the report", len(behind))
-    for node in behind:
+    known = {node.path: node for node in behind_report(nodes)}
+    log.info("checking %d artifacts behind the report", len(known))
+    for node in known.values():
         check_made(node, known)
-    root, _ = study_root(nodes)
-    if root is None:
-        raise PipelineError("incomplete study", study, "artifacts behind the report are missing", AGAIN)
+    root = checked_root(study, nodes)
+    report = next(node for node in nodes if node.label == REPORT)
     try:
         settings = Report.model_validate((report.record or {}).get("settings", {}))
     except ValidationError as error:
@@ -187,4 +194,4 @@ def find_finished(study: Path) -> Finished:
         raise PipelineError("report of another version", report.path, value, AGAIN) from None
     if not any(BESIDE.fullmatch(suffix) for suffix in report.files):
         raise PipelineError("report of another version", report.path, "it has no figures and tables", AGAIN)
-    return Finished(study, behind, report, root, settings)
+    return Finished(study, list(known.values()), report, root, settings)

@@ -27,12 +27,6 @@ _START, _END = "<!-- removed images: written by faithful-pairs remove -->", "<!-
 _SECTION = re.compile(f"{re.escape(_START)}.*?{re.escape(_END)}", re.DOTALL)
 
 
-def write_listing(folder: Path) -> None:
-    """Write the listing of a folder's files."""
-    files = {path.name: file_hash(path) for path in sorted(folder.iterdir()) if path.name != LISTING}
-    (folder / LISTING).write_bytes(pretty({"files": files}))
-
-
 def fault_of(folder: Path) -> str | None:
     """Why a folder is not a complete export, as it was written; None if it is one."""
     files = (read_object_or_none(folder / LISTING) or {}).get("files")
@@ -88,7 +82,8 @@ def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
     part.mkdir()
     try:
         write(part)
-        write_listing(part)
+        files = {path.name: file_hash(path) for path in sorted(part.iterdir())}
+        (part / LISTING).write_bytes(pretty({"files": files}))
         move_folder_durable(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -104,14 +99,9 @@ def removed_section(removed: Mapping[str, str]) -> Markup:
         + (f" and others, all of which are in {code(REMOVED)}" if keys[SHOWN:] else "")
         for day, keys in sorted(days.items())
     ]
-    if lines:
-        lines = [
-            f"Images that it learned from and that were removed from its study later: {len(removed):,}",
-            "",
-            *lines,
-        ]
-    else:
-        lines = ["No image that it learned from has been removed from its study since."]
+    above = [f"Images that it learned from and that were removed from its study later: {len(removed):,}", ""]
+    none = ["No image that it learned from has been removed from its study since."]
+    lines = [*above, *lines] if lines else none
     return Markup("\n".join([_START, *lines, _END]))
 
 

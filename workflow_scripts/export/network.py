@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.copies import NetworkRecord, record_network
@@ -57,7 +58,8 @@ def recipe_of(backbone: str, image_size: int) -> Recipe:
         with torch.device("meta"):  # without values
             network = torchvision.build(architecture, image_size, {})
         options = {"image_size": image_size} if architecture.startswith("vit_") else {}
-        return Recipe(library, architecture, options, _identity(network))
+        identities = [name for name, module in network.named_modules() if isinstance(module, nn.Identity)]
+        return Recipe(library, architecture, options, identities[-1])  # in the place of the classifier
     build = BACKBONES[backbone].build
     if isinstance(build, partial):  # of torchvision
         return Recipe("torchvision", str(build.args[0]), {}, "fc")
@@ -65,11 +67,6 @@ def recipe_of(backbone: str, image_size: int) -> Recipe:
         advice = "add it to workflow_scripts/export/hubconf.py"
         raise PipelineError("backbone that can't be exported", "backbone", backbone, advice)
     return Recipe("small_resnet", backbone, {}, "")
-
-
-def _identity(network: nn.Module) -> str:
-    """Path of the identity in the place of the classifier."""
-    return [name for name, module in network.named_modules() if isinstance(module, nn.Identity)][-1]
 
 
 def sample(image_size: int) -> torch.Tensor:
@@ -138,7 +135,7 @@ def export(run: Run, folder: Path, licence: str) -> tuple[int, bool]:
             features of the run's network.
     """
     check_target(folder, hubconf.WEIGHTS)
-    network, _ = load_backbone(run.weights, run.about)
+    network, _ = load_backbone(run.weights, Artifact(run.node.path).path("/run.json"))
     recipe = recipe_of(run.metadata["backbone"], int(run.metadata["preprocessing"]["size"]))
     view, width = run.view, int(run.metadata["feature_dim"])
     keys = learned_keys(run.behind)

@@ -1,11 +1,17 @@
-"""The folder for a paper: tables, figures, methods, references, licences, checklist and metadata of a study."""
+"""The folder for a paper: tables, figures, methods, references, licences, checklist and metadata of a study.
+
+LaTeX includes each table and figure in a float that fits a page, with its caption.
+"""
 
 import logging
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
+from markupsafe import Markup
 
 from workflow_scripts.core.files.copies import record_copy
 from workflow_scripts.core.files.jsonio import pretty
@@ -13,18 +19,27 @@ from workflow_scripts.export.appendix import computing, hours, hyperparameters, 
 from workflow_scripts.export.croissant import TableFile, croissant, table_files
 from workflow_scripts.export.finished import Finished
 from workflow_scripts.export.folder import check_target, replace_folder
-from workflow_scripts.export.latex import FITTED, floats, main_first
 from workflow_scripts.export.markdown import render
-from workflow_scripts.export.primary import answer, primary
 from workflow_scripts.reporting.methods import Paragraph, as_latex, as_text, cited, paragraphs
 from workflow_scripts.reporting.references import bibliography
-from workflow_scripts.reporting.tables import breakable, latex
+from workflow_scripts.reporting.sections.console import primary, sentences
+from workflow_scripts.reporting.sections.contrasts import count
+from workflow_scripts.reporting.tables import Table, breakable, latex, markdown
 
 log = logging.getLogger(__name__)
 CHECKLIST, README, EXAMPLE = "checklist.md", "README.md", "example.tex"
 LOOSE = r"\begingroup\emergencystretch=3em", r"\par\endgroup"
 """Around text with long names, whose lines may be stretched."""
 NO_LICENCE = "Not stated: ask those who made the study."
+MOST_COLUMNS = 7  # columns of a table on an upright page
+FITTED = Markup(
+    r"\newcommand{\fitted}[1]{\resizebox*{!}{\ifdim\totalheight>.8\textheight.8\textheight\else\totalheight\fi}{%"
+    "\n"
+    r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{\input{#1}}}}"
+)
+"""Includes a table, smaller if it is wider or higher than the text."""
+MAIN = ("table-primary", "figure-primary", "table-runs")
+"""What the main text of a paper needs, in this order."""
 
 
 def write_paper(study: Finished, folder: Path, licence: str, with_tables: bool) -> int:
@@ -73,11 +88,11 @@ def contents(study: Finished, tables: Sequence[TableFile], licence: str, with_ta
     text = [*paragraphs(methods, study.counts), computing(study)]
     made = {
         f"table-{table.name}.{kind}": data
-        for table in filter(None, (hyperparameters(methods), runs(methods), hours(study), primary(study)))
+        for table in (hyperparameters(methods), runs(methods), hours(study), *_primary(study))
         for kind, data in table.files().items()
     }
     files = {**{name: path.read_bytes() for name, path in study.beside.items()}, **made}
-    main, others = main_first(floats(files))
+    main, others = floats(files)
     known = {
         "study": study,
         "tables": tables,
@@ -94,11 +109,21 @@ def contents(study: Finished, tables: Sequence[TableFile], licence: str, with_ta
         "references.bib": bibliography(cited(text)).encode(),
         "licences.md": licences(methods),
         "croissant.json": pretty(croissant(study, tables, licence)),
-        "answer.tex": _joined(map(latex, answer(study))),
+        "answer.tex": _joined(map(latex, sentences(study.summary(), study.contrasts, study.settings))),
         EXAMPLE: render(EXAMPLE, known).encode(),
         CHECKLIST: render(CHECKLIST, known).encode(),
         README: render("paper.md", known).encode(),
     }
+
+
+def _primary(study: Finished) -> list[Table]:
+    """The primary contrasts, as ``faithful-pairs show`` prints them, if there are any."""
+    found = primary(study.contrasts, study.settings.headline_step)
+    rows = [(name, difference, count(row), *rest) for row, (name, difference, *rest) in found]
+    title = "Primary contrasts: difference in points, with joint 95 % interval over seeds, test items and classes"
+    note = "Adjusted: by Holm's method, if several are primary. All other contrasts are exploratory."
+    heads = ("contrast", "difference", "n", "p, adjusted", "verdict")
+    return [Table("primary", title, heads, rows, note=note)] if rows else []
 
 
 def _latex(paragraph: Paragraph) -> str:
@@ -107,3 +132,54 @@ def _latex(paragraph: Paragraph) -> str:
 
 def _joined(paragraphs: Iterable[str]) -> bytes:
     return ("\n\n".join(paragraphs) + "\n").encode()
+
+
+class Float(NamedTuple):
+    """A table or figure.
+
+    Attributes:
+        name: stem of its files.
+        title: what it shows, as Markdown.
+        latex: the lines that include it.
+    """
+
+    name: str
+    title: Markup
+    latex: Markup
+
+
+def floats(files: Mapping[str, bytes]) -> tuple[list[Float], list[Float]]:
+    """The tables and figures among a folder's files: what the main text needs, and all others by name."""
+    found = {}
+    for name in sorted({name.rpartition(".")[0] for name in files}):
+        if name.startswith("table-"):
+            found[name] = table(name, *(files[f"{name}.{kind}"].decode() for kind in ("tex", "md")))
+        elif name.startswith("figure-"):
+            found[name] = figure(name, files[f"{name}.svg"])
+    return [found.pop(name) for name in MAIN if name in found], list(found.values())
+
+
+def table(name: str, tex: str, md: str) -> Float:
+    """A table, from its files as LaTeX and Markdown; a wide one is on a page across."""
+    caption = tex.partition("\n")[0].removeprefix("% ")
+    heads = tex.partition("\\toprule\n")[2].partition("\n")[0]
+    if r"\begin{longtable}" in tex:
+        block = rf"{{\scriptsize\setlength\tabcolsep{{3pt}}\input{{results/{name}}}}}"
+    else:
+        fitted = rf"\centering\footnotesize\fitted{{results/{name}}}"
+        block = f"\\begin{{table}}[tp]\n  {fitted}\n  {caption}\n\\end{{table}}"
+    if heads.count(" & ") >= MOST_COLUMNS:
+        block = f"\\begin{{landscape}}\n{block}\n\\end{{landscape}}"
+    return Float(name, Markup(md.partition("\n")[0]), Markup(block))
+
+
+def figure(name: str, svg: bytes) -> Float:
+    """A figure, from its SVG, which has its title and what it shows."""
+    title, told = (child.text or "" for child in ElementTree.fromstring(svg)[:2])
+    block = [
+        r"\begin{figure}[tp]",
+        rf"  \centering\includegraphics[width=\linewidth,height=.85\textheight,keepaspectratio]{{results/{name}}}",
+        rf"  \caption{{{latex(f'{title}. {told}')}}}",
+        r"\end{figure}",
+    ]
+    return Float(name, Markup(markdown(title)), Markup("\n".join(block)))

@@ -11,16 +11,17 @@ import numpy as np
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
+from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.code_equivalence import counted_code
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
+from workflow_scripts.export.finished import checked_root
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.pretraining.data.inputs import read_captions, read_common, read_labels, read_pairing
 from workflow_scripts.pretraining.data.pairing import among, rows_of
 from workflow_scripts.pretraining.method import LabelSettings
 from workflow_scripts.pretraining.settings import Pretrain
-from workflow_scripts.provenance.nodes import REPORT, Node, ancestors, inputs_of, load, locate, read_node, study_root
+from workflow_scripts.provenance.nodes import REPORT, Node, ancestors, inputs_of, load, locate, read_node
 from workflow_scripts.reporting.sections.headline import headline_step
 from workflow_scripts.study.active_config import units_of
 from workflow_scripts.study.freshness import other_settings
@@ -69,11 +70,6 @@ class Run:
         return Artifact(self.node.path).path(f"/{self.checkpoint}.safetensors")
 
     @property
-    def about(self) -> Path:
-        """Its ``run.json``, verified."""
-        return Artifact(self.node.path).path("/run.json")
-
-    @property
     def view(self) -> View:
         """How evaluation saw images; of a run that was not evaluated, with its own size and nothing cropped."""
         for path in sorted((self.node.study / "features").glob(f"{self.name}.{self.checkpoint}.*{MANIFEST}")):
@@ -113,7 +109,7 @@ def find_run(path: Path, checkpoint: str | None = None) -> Run:
     if metadata["method"] == "external":
         advice = "publish the network where it comes from; its run only evaluates it"
         raise PipelineError("network from elsewhere", node.path, metadata["backbone"], advice)
-    rows, root = _summary(node), _root(node.study)
+    rows, root = _summary(node), checked_root(node.study, load(node.study))
     name = checkpoint or _shown(node, rows)
     if name not in metadata["checkpoints"]:
         advice = f"choose from {', '.join(sorted(metadata['checkpoints']))}"
@@ -178,22 +174,14 @@ def _node(path: Path) -> Node:
     try:
         node = locate(path).node
     except PipelineError:
-        raise _no_run(path) from None
+        finished = sorted(manifest.name.removesuffix(MANIFEST) for manifest in path.parent.glob(f"*{MANIFEST}"))
+        names = ", ".join([*finished[:SHOWN], *(["..."] if finished[SHOWN:] else [])]) or "none"
+        advice = f"give results/STUDY/{STAGE}/RUN, or train it with snakemake; finished runs: {names}"
+        raise PipelineError("no finished run", path, "it has no manifest", advice) from None
     if node.stage != STAGE:
         advice = f"give a run, such as {node.study / STAGE}/NAME"
         raise PipelineError("not a run", path, f"it belongs to {node.label}", advice)
     return node
-
-
-def _no_run(path: Path) -> PipelineError:
-    """Why there is no artifact: the run has not finished, or does not exist."""
-    name = path.name.removesuffix(MANIFEST).removesuffix(RUN)
-    if path.parent.name != STAGE:
-        return PipelineError("no run", path, "it is not in a folder pretrain", "give results/STUDY/pretrain/RUN")
-    finished = sorted(manifest.name.removesuffix(MANIFEST) for manifest in path.parent.glob(f"*{MANIFEST}"))
-    names = ", ".join([*finished[:SHOWN], *(["..."] if finished[SHOWN:] else [])]) or "none"
-    advice = f"train it with: snakemake {path.with_name(name + MANIFEST)}; finished runs: {names}"
-    return PipelineError("no finished run", path, "it has no manifest", advice)
 
 
 def _stale(node: Node, behind: Mapping[Path, Node], units: "Units | None") -> str | None:
@@ -232,17 +220,6 @@ def _summary(run: Node) -> list[dict[str, Any]]:
     if read.get(run.path) != run.hash:
         raise PipelineError("summary that is out of date", path, f"it has not read {run.label} as it is now", AGAIN)
     return list(pq.read_table(Artifact(path).path(".parquet")).to_pylist())
-
-
-def _root(study: Path) -> str:
-    nodes = load(study)
-    if REPORT not in {node.label for node in nodes}:
-        raise PipelineError("unfinished study", study, "it has no report yet", "run snakemake to the end")
-    root, _ = study_root(nodes)
-    if root is None:
-        advice = "run snakemake; it restores or recomputes them"
-        raise PipelineError("incomplete study", study, "artifacts behind the report are missing", advice)
-    return root
 
 
 def _shown(run: Node, rows: Sequence[dict[str, Any]]) -> str:

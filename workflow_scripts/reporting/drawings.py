@@ -148,7 +148,7 @@ def curve_figure(name: str, title: str, alt: str, axis: Axis, curves: Sequence[C
             that no spike is invented.
     """
     most = min(POINTS, max(FEW, TOGETHER // max(1, len(curves))))
-    kept = [curve for curve in (_thinned(_finite(curve), most) for curve in curves) if curve.x]
+    kept = [thin for curve in curves if (thin := _thinned(curve, most)).x]
     if not kept:
         return None
     rows = [
@@ -202,7 +202,7 @@ def spread(ends: Sequence[float], least: float) -> list[float]:
     groups: list[list[float]] = []
     for end in ends:
         groups.append([end])
-        while len(groups) > 1 and _top(groups[-2], least) + least > _bottom(groups[-1], least):
+        while len(groups) > 1 and _bottom(groups[-2], least) + least * len(groups[-2]) > _bottom(groups[-1], least):
             last = groups.pop()
             groups[-1] += last
     return [_bottom(group, least) + least * at for group in groups for at in range(len(group))]
@@ -212,23 +212,11 @@ def _bottom(group: Sequence[float], least: float) -> float:
     return math.fsum(group) / len(group) - least * (len(group) - 1) / 2
 
 
-def _top(group: Sequence[float], least: float) -> float:
-    return _bottom(group, least) + least * (len(group) - 1)
-
-
-def _finite(curve: Curve) -> Curve:
-    kept = [at for at, y in enumerate(curve.y) if math.isfinite(y)]
-    x, y, low, high = (
-        [values[at] for at in kept] if values else () for values in (curve.x, curve.y, curve.low, curve.high)
-    )
-    return replace(curve, x=x, y=y, low=low, high=high)
-
-
 def _thinned(curve: Curve, most: int) -> Curve:
-    size = max(1, math.ceil(len(curve.x) / most))
-    groups = [slice(start, start + size) for start in range(0, len(curve.x), size)]
-    x, y, low, high = (
-        [math.fsum(values[group]) / len(values[group]) for group in groups] if values else ()
-        for values in (curve.x, curve.y, curve.low, curve.high)
-    )
-    return replace(curve, x=x, y=y, low=low, high=high)
+    """The finite points of a curve, as means of equal consecutive groups if there are more than ``most``."""
+    columns = [values for values in (curve.x, curve.y, curve.low, curve.high) if values]
+    points = [point for point in zip(*columns, strict=True) if math.isfinite(point[1])]
+    size = max(1, math.ceil(len(points) / most))
+    groups = [points[start : start + size] for start in range(0, len(points), size)]
+    means = [[math.fsum(values) / len(values) for values in zip(*group, strict=True)] for group in groups]
+    return Curve(curve.label, curve.css, *zip(*means, strict=True)) if means else replace(curve, x=(), y=())

@@ -7,15 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 from xml.etree.ElementTree import Element
 
 import matplotlib
 from markupsafe import Markup
 from matplotlib.artist import Artist
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
@@ -59,7 +56,7 @@ class Figure:
         """Content by format: ``svg``, ``pdf`` and ``csv``."""
         metadata = {"Creator": None, "Producer": None, "CreationDate": None, "Title": visible(self.title)}
         canvas, root = self._drawn
-        pdf = self._printed(canvas, FigureCanvasPdf, "pdf", metadata)
+        pdf = self._printed(canvas, "pdf", metadata)
         return {"svg": standalone(root), "pdf": pdf, "csv": csv_file(self.columns, self.rows)}
 
     @cached_property
@@ -71,15 +68,14 @@ class Figure:
         for artist in canvas.findobj():
             _make_safe(artist)
         metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        svg = self._printed(canvas, FigureCanvasSVG, "svg", metadata)
+        svg = self._printed(canvas, "svg", metadata)
         canvas.set_layout_engine("none")  # it is found
         return canvas, tidy(svg, visible(self.title), visible(self.alt))
 
-    def _printed(self, canvas: Canvas, kind: type[Any], extension: str, metadata: Mapping[str, str | None]) -> bytes:
+    def _printed(self, canvas: Canvas, extension: str, metadata: Mapping[str, str | None]) -> bytes:
         out = io.BytesIO()
         with self._style(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font", UserWarning)
-            kind(canvas)
             canvas.savefig(out, format=extension, metadata=metadata)
         return out.getvalue()
 

@@ -220,10 +220,6 @@ def _title(method: str) -> str:
     return TITLES.get(method, name(method))
 
 
-def _run(run: TrainedRuns) -> str:
-    return " / ".join(name(part) for part in (run.method, run.pairs, run.augmentation, run.tag) if part)
-
-
 def _evaluation(methods: Methods, contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
     how = methods.evaluation
     if not how or not methods.datasets:
@@ -283,7 +279,7 @@ def runs_table(methods: Methods) -> list[tuple[str, str, str]]:
     """Arm, seeds and the settings by which it differs from other arms."""
     return [
         (
-            _run(run),
+            " / ".join(name(part) for part in (run.method, run.pairs, run.augmentation, run.tag) if part),
             ", ".join(map(str, run.seeds)),
             "; ".join(f"{key} {shown(value)}" for key, value in run.settings.items()),
         )

@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from markupsafe import Markup
 from workflow_scripts.core.artifact import RUN, Artifact
 from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.core.runtime.figures import FIGURES, Figures, in_turn, known
-from workflow_scripts.reporting.drawing.beside import links
+from workflow_scripts.reporting.figures import Figure
+from workflow_scripts.reporting.tables import Table
 from workflow_scripts.reporting.text import count, minus, words
 
 TEMPLATES = Path(__file__).parent / "templates"
 SPEED = ".speed.html"
+FORMATS = {Figure: ("figure", ("svg", "pdf", "csv")), Table: ("table", ("csv", "tex", "md"))}
+"""What the files beside a page begin with, and their formats."""
 
 
 def environment(folder: Path = TEMPLATES) -> Environment:
@@ -43,11 +47,45 @@ def _hash(text: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def render(context: Mapping[str, Any]) -> bytes:
-    """The page as UTF-8; equal contexts give equal bytes. Text in `context` is escaped unless it is Markup."""
+def render(template: str, context: Mapping[str, Any], folder: Path = TEMPLATES) -> bytes:
+    """A page as UTF-8 in the report's style; equal contexts give equal bytes. Text is escaped unless it is Markup."""
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    page = environment().get_template("page.html").render(**context, style=Markup(style), policy=policy(style))
-    return page.encode("utf-8")
+    page = environment(folder).get_template(template)
+    return page.render(**context, style=Markup(style), policy=policy(style)).encode("utf-8")
+
+
+def file_name(shown: Figure | Table, extension: str) -> str:
+    """``figure-NAME.svg`` or ``table-NAME.tex``."""
+    return f"{FORMATS[type(shown)][0]}-{shown.name}.{extension}"
+
+
+def links(shown: Figure | Table) -> list[tuple[str, str]]:
+    """Format and address, relative to the page."""
+    return [(extension.upper(), f"index/{file_name(shown, extension)}") for extension in FORMATS[type(shown)][1]]
+
+
+def files(context: Mapping[str, Any]) -> dict[str, bytes]:
+    """Content by file name of every figure and table in a page's context, wherever it stands.
+
+    Raises:
+        ValueError: two of them have the same name.
+    """
+    made: dict[str, bytes] = {}
+    for shown in _found(context):
+        for extension, content in shown.files().items():
+            if made.setdefault(file_name(shown, extension), content) != content:
+                raise ValueError(f"two figures or tables are called {shown.name}")
+    return made
+
+
+def _found(value: Any) -> Iterator[Figure | Table]:
+    if isinstance(value, Figure) or (isinstance(value, Table) and value.rows):
+        yield value
+        return
+    inner = vars(value) if is_dataclass(value) else value
+    if isinstance(inner, Iterable) and not isinstance(inner, str | bytes):
+        for one in inner.values() if isinstance(inner, Mapping) else inner:
+            yield from _found(one)
 
 
 def computation(artifact: Artifact) -> dict[str, Any]:
@@ -69,12 +107,10 @@ def speed_page(study: str, took: Iterable[tuple[str, Figures]]) -> bytes:
     shown = {name: figure for name, figure in FIGURES.items() if figure.title}
     together = {stage: in_turn(several) for stage, several in by_stage.items()}
     order = sorted(together, key=lambda stage: -together[stage].get("work_seconds", 0.0))
-    lines = [(stage, count(len(by_stage[stage])), [_text(name, together[stage]) for name in shown]) for stage in order]
-    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    lines = []
+    for stage in order:
+        found = together[stage]
+        texts = [figure.text(found[name]) if name in found else "–" for name, figure in shown.items()]
+        lines.append((stage, count(len(by_stage[stage])), texts))
     titles = [figure.title for figure in shown.values()]
-    context = {"study": study, "titles": titles, "lines": lines, "style": Markup(style), "policy": policy(style)}
-    return environment().get_template("speed.html").render(**context).encode("utf-8")
-
-
-def _text(name: str, figures: Figures) -> str:
-    return FIGURES[name].text(figures[name]) if name in figures else "–"
+    return render("speed.html", {"study": study, "titles": titles, "lines": lines})

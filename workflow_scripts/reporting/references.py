@@ -20,11 +20,6 @@ class Reference:
     fields: dict[str, str]
 
     @property
-    def uses(self) -> list[str]:
-        """What it is cited for: ``method:simclr``, ``set:food101``, ``model:openai/clip-vit-base-patch32``, ..."""
-        return self.fields["uses"].split()
-
-    @property
     def title(self) -> str:
         """Its title, without BibTeX's braces."""
         return _plain(self.fields["title"])
@@ -66,9 +61,12 @@ def references() -> dict[str, Reference]:
 
 
 def cited_for(*uses: str) -> list[str]:
-    """Keys of the references that are cited for any of ``uses``, in the order of the file."""
-    wanted = set(uses)
-    return [key for key, reference in references().items() if wanted & set(reference.uses)]
+    """Keys of the references that are cited for any of ``uses``, in the order of the file.
+
+    Args:
+        uses: such as ``method:simclr``, ``set:food101`` or ``model:openai/clip-vit-base-patch32``.
+    """
+    return [key for key, reference in references().items() if {*uses} & {*reference.fields["uses"].split()}]
 
 
 def bibliography(keys: Iterable[str]) -> str:

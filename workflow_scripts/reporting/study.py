@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact
@@ -18,6 +17,7 @@ from workflow_scripts.core.shards import images_of_keys
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.tables import Table as TableFile
 from workflow_scripts.reporting.tables import stem
+from workflow_scripts.reporting.text import arm_class
 from workflow_scripts.reporting.thumbnails import thumbnail
 from workflow_scripts.stats.seeds import derive
 
@@ -81,7 +81,7 @@ class TableLine:
     cells: list[Number]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Table:
     """A table as the page shows it: caption, column heads, lines; ``file`` has the same as text, with a note."""
 
@@ -94,25 +94,58 @@ class Table:
     def __post_init__(self) -> None:
         rows = [[line.name, line.step, *(cell.shown for cell in line.cells)] for line in self.lines]
         name = stem("".join(char for char in self.title.lower() if char not in ",:"))
-        object.__setattr__(
-            self, "file", TableFile(name, self.title, ["run", "step", *self.columns], rows, note=self.note)
-        )
+        self.file = TableFile(name, self.title, ["run", "step", *self.columns], rows, note=self.note)
 
 
-class ArtifactIndex:
-    """All artifacts that the page was made from, in the order given, each with an anchor."""
+def sample_rows(path: Path, columns: Sequence[str], use: str) -> list[Row]:
+    """At most `SAMPLE` rows in table order, a seeded choice inside a seeded choice of row groups."""
+    with pq.ParquetFile(path) as file:
+        groups = sample_positions(file.num_row_groups, GROUPS, derive(SEED, "groups"), use)
+        table = file.read_row_groups(groups, columns=list(columns))
+    chosen = np.asarray(sample_positions(len(table), SAMPLE, SEED, use), dtype=np.int64)
+    return list(table.take(chosen).to_pylist())
 
-    def __init__(self, artifacts: Iterable[Artifact] = ()) -> None:
-        self._artifacts: dict[str, tuple[str, Artifact]] = {}  # label -> anchor, artifact
-        for artifact in artifacts:
+
+def rows_of(path: Path, column: str, keys: Collection[str], columns: list[str] | None = None) -> list[Row]:
+    """The rows whose `column` is among `keys`, in table order; the table is scanned in batches."""
+    if not keys:
+        return []
+    return list(pq.read_table(path, columns=columns, filters=[(column, "in", sorted(set(keys)))]).to_pylist())
+
+
+def label(artifact: Artifact) -> str:
+    """`<stage>/<name>`: the artifact's path relative to the study's folder, without suffix."""
+    return f"{artifact.manifest['stage']}/{artifact.name}"
+
+
+class Study:
+    """Inputs by name, settings, and the artifacts that the page cites, in the order given, each with an anchor.
+
+    Args:
+        scores: the judges' scores, which can be thousands of artifacts; the page cites those of shown captions.
+    """
+
+    def __init__(
+        self, given: Mapping[str, Sequence[Artifact]], settings: Report, scores: Sequence[Artifact] = ()
+    ) -> None:
+        self.given, self.settings, self.scores = given, settings, scores
+        self._cited: dict[str, tuple[str, Artifact]] = {}  # label -> anchor, artifact
+        for artifact in chain.from_iterable(given.values()):
             self._anchor(artifact)
 
     def _anchor(self, artifact: Artifact) -> str:
-        anchor, _ = self._artifacts.setdefault(label(artifact), (f"a-{len(self._artifacts) + 1}", artifact))
-        return anchor
+        return self._cited.setdefault(label(artifact), (f"a-{len(self._cited) + 1}", artifact))[0]
+
+    def all(self, name: str) -> Sequence[Artifact]:
+        """The input artifacts named `name`, possibly none."""
+        return self.given.get(name, ())
+
+    def one(self, name: str) -> Artifact | None:
+        """The first input artifact named `name`, or None."""
+        return next(iter(self.all(name)), None)
 
     def source(self, artifact: Artifact, suffix: str) -> Source:
-        """A file of an artifact, which is taken into the table if it is not there."""
+        """How the page cites a file of an artifact, which joins the table of cited ones if it is not there."""
         entry = artifact.manifest["files"][suffix]
         return Source(f"{label(artifact)}{suffix}", str(entry["sha256"])[:SHORT], self._anchor(artifact))
 
@@ -120,8 +153,8 @@ class ArtifactIndex:
         """The manifest itself, for row counts."""
         return Source(f"{label(artifact)}{MANIFEST}", artifact.hash[:SHORT], self._anchor(artifact))
 
-    def rows(self) -> list[Row]:
-        """The table of artifacts."""
+    def cited(self) -> list[Row]:
+        """The table of cited artifacts."""
         return [
             {
                 "anchor": anchor,
@@ -132,57 +165,8 @@ class ArtifactIndex:
                 "rows_out": artifact.rows.get("out"),
                 "dropped": dict(sorted(artifact.rows.get("dropped", {}).items())),
             }
-            for name, (anchor, artifact) in self._artifacts.items()
+            for name, (anchor, artifact) in self._cited.items()
         ]
-
-
-def sample_rows(path: Path, columns: Sequence[str], most: int, seed: int, use: str) -> pa.Table:
-    """At most `most` rows in table order, a seeded choice inside a seeded choice of row groups."""
-    with pq.ParquetFile(path) as file:
-        groups = sample_positions(file.num_row_groups, GROUPS, derive(seed, "groups"), use)
-        table = file.read_row_groups(groups, columns=list(columns))
-    return table.take(np.asarray(sample_positions(len(table), most, seed, use), dtype=np.int64))
-
-
-def rows_of(path: Path, column: str, keys: Sequence[str], columns: Sequence[str] | None = None) -> list[Row]:
-    """The rows whose `column` is among `keys`, in table order; the table is scanned in batches."""
-    if not keys:
-        return []
-    wanted = sorted(set(keys))
-    table = pq.read_table(path, columns=None if columns is None else list(columns), filters=[(column, "in", wanted)])
-    return list(table.to_pylist())
-
-
-def label(artifact: Artifact) -> str:
-    """`<stage>/<name>`: the artifact's path relative to the study's folder, without suffix."""
-    return f"{artifact.manifest['stage']}/{artifact.name}"
-
-
-class Study:
-    """Inputs by name, settings, and the index of the artifacts that the page cites.
-
-    Args:
-        scores: the judges' scores, which can be thousands of artifacts; the page cites those of shown captions.
-    """
-
-    def __init__(
-        self, given: Mapping[str, Sequence[Artifact]], settings: Report, scores: Sequence[Artifact] = ()
-    ) -> None:
-        self.given, self.settings, self.scores = given, settings, scores
-        self.index = ArtifactIndex(chain.from_iterable(given.values()))
-
-    def all(self, name: str) -> Sequence[Artifact]:
-        """The input artifacts named `name`, possibly none."""
-        return self.given.get(name, ())
-
-    def one(self, name: str) -> Artifact | None:
-        """The first input artifact named `name`, or None."""
-        artifacts = self.all(name)
-        return artifacts[0] if artifacts else None
-
-    def source(self, artifact: Artifact, suffix: str) -> Source:
-        """How the page cites a file of an artifact."""
-        return self.index.source(artifact, suffix)
 
     def table(self, artifact: Artifact, suffix: str = ".parquet") -> list[Row]:
         """All rows of a small table."""
@@ -214,19 +198,19 @@ class Study:
         """Method and pairs of a run; from its name (`<method>-<pairs>-…`) if the summary does not list it."""
         if run in self.runs:
             return self.runs[run]["method"], self.runs[run]["pairs"]
-        method, _, rest = run.partition("-")
-        return method, rest.partition("-")[0]
+        method, pairs, *_ = *run.split("-"), ""
+        return method, pairs
+
+    def css(self, run: str) -> str:
+        """The colour class of a run: that of its pairs."""
+        return arm_class(self.method_and_pairs(run)[1])
 
     def labels(self, runs: Sequence[str], parts: Sequence[str]) -> dict[str, str]:
         """Run -> its ``parts`` (columns of the summary) that not all runs share, without ``none``; else its name."""
         known = {run: self.runs[run] for run in runs if run in self.runs}
         differing = [name for name in parts if len({row[name] for row in known.values()}) > 1]
-        found = {}
-        for run in runs:
-            row = known.get(run, {})
-            shown = [row[name] for name in differing if name in row]
-            found[run] = " ".join(part for part in shown if part not in ("", "none")) or run
-        return found
+        told = {run: [row[name] for name in differing] for run, row in known.items()}
+        return {run: " ".join(part for part in told.get(run, ()) if part not in ("", "none")) or run for run in runs}
 
 
 def sample_positions(rows: int, most: int, seed: int, *use: str) -> list[int]:

@@ -5,15 +5,12 @@ import hashlib
 import io
 import math
 import re
-import string
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from workflow_scripts.reporting.text import visible
 
 Cell = str | int | float | None
-LONGEST = 60  # letters of a stem
-_IN_STEMS = frozenset(string.ascii_lowercase + string.digits + "_-")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -47,6 +44,7 @@ MANY, LONG = 4, 40  # columns, after which intervals get a line of their own in 
 WIDE = 30  # letters of a column of a long table, after which its lines break
 _POWER = re.compile(r"\b1e-0?(\d{1,3})\b")
 _JOINT = re.compile(r"(\\_|[./](?=[a-z]))")  # of a name's parts
+_NOT_IN_STEMS = re.compile(r"[^a-z0-9_-]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
 
 
@@ -77,37 +75,33 @@ class Table(NamedTuple):
 
     def files(self) -> dict[str, bytes]:
         """Content by format: ``csv``, ``tex`` (needs the package booktabs) and ``md``."""
-        written = csv_file(
-            self.columns, [[cell.replace("−", "-").replace("\u202f", "") for cell in row] for row in self.rows]
-        )
-        return {"csv": written, "tex": self._latex().encode(), "md": self._markdown().encode()}
+        plain = [[cell.replace("−", "-").replace("\u202f", "") for cell in row] for row in self.rows]
+        return {"csv": csv_file(self.columns, plain), "tex": self._latex().encode(), "md": self._markdown().encode()}
 
     def _latex(self) -> str:
         """The table below its caption as a comment. Many columns: intervals and units are on a line of their own. Many
         rows: a ``longtable`` as wide as the page's lines, with its caption (needs the packages array and longtable)."""
-        bold = r"\textbf{{{}}}"
         long = len(self.rows) > LONG
-        head, *body = [f"{' & '.join(row)} \\\\" for row in self._cells(breakable if long else latex, bold)]
+        head, *body = [f"{' & '.join(row)} \\\\" for row in self._cells(breakable if long else latex)]
         if long:
             above = [self.caption + r" \\", r"\toprule", head, r"\midrule", r"\endfirsthead"]
             above += [r"\toprule", head, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot"]
             lines = [rf"\begin{{longtable}}{{{self._widths()}}}", *above, *body, r"\end{longtable}"]
         else:
             if len(self.columns) > MANY:
-                head, body = self._stacked(bold)
+                head, body = self._stacked()
             columns = f"@{{}}l{'r' * (len(self.columns) - 1)}@{{}}"
             lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body]
             lines += [r"\bottomrule", r"\end{tabular}"]
         return "\n".join([f"% {self.caption}", *lines]) + "\n"
 
-    def _stacked(self, bold: str) -> tuple[str, list[str]]:
+    def _stacked(self) -> tuple[str, list[str]]:
         """Head and rows, each on two lines if a cell has an interval or a head a unit."""
         parts = [[_unit(head) for head in self.columns], *([_interval(cell) for cell in row] for row in self.rows)]
         (heads, *above), (units, *below) = ([[cell[at] for cell in row] for row in parts] for at in (0, 1))
-        first = self._replace(columns=heads, rows=above)._cells(latex, bold)
-        second = self._replace(columns=units, rows=below, best=())._cells(
-            lambda cell: cell and rf"\scriptsize {latex(cell)}", bold
-        )
+        first = self._replace(columns=heads, rows=above)._cells(latex)
+        small = self._replace(columns=units, rows=below, best=())
+        second = small._cells(lambda cell: cell and rf"\scriptsize {latex(cell)}")
         head, *body = [
             "\n".join(f"{' & '.join(row)} \\\\" for row in rows if any(row)) for rows in zip(first, second, strict=True)
         ]
@@ -129,15 +123,11 @@ class Table(NamedTuple):
         above = [markdown(text) for text in (self.title, self.note) if text]
         return "".join(f"{text}\n\n" for text in above) + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
-    def _cells(self, escaped: Callable[[str], str], bold: str) -> list[list[str]]:
+    def _cells(self, escaped: Callable[[str], str], bold: str = r"\textbf{{{}}}") -> list[list[str]]:
         """Heads and rows."""
-        rows = [
-            [
-                bold.format(escaped(cell)) if (at, column) in self.best else escaped(cell)
-                for column, cell in enumerate(row)
-            ]
-            for at, row in enumerate(self.rows)
-        ]
+        rows = [[escaped(cell) for cell in row] for row in self.rows]
+        for at, column in self.best:
+            rows[at][column] = bold.format(rows[at][column])
         return [[escaped(name) for name in self.columns], *rows]
 
 
@@ -191,9 +181,7 @@ def stem(text: str) -> str:
     """``text`` as the stem of a file: lower-case letters, digits, ``_`` and ``-``; with a hash if it had others but
     spaces, or is long."""
     same = text.replace(" ", "-")
-    kept = "".join(char if char in _IN_STEMS else "-" for char in same.lower())
-    return (
-        kept
-        if kept == same and len(kept) <= 60
-        else f"{kept[:50]}-{hashlib.sha256(ascii(text).encode()).hexdigest()[:8]}"
-    )
+    kept = _NOT_IN_STEMS.sub("-", same.lower())
+    if kept == same and len(kept) <= 60:
+        return kept
+    return f"{kept[:50]}-{hashlib.sha256(ascii(text).encode()).hexdigest()[:8]}"

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 
 import numpy as np
 from PIL import Image
@@ -23,13 +24,23 @@ def _address(image: Image.Image) -> str:
     return data_address("webp", out.getvalue())
 
 
+def _drawn(values: np.ndarray) -> str:
+    """The address of an image from colours (h, w, 3) float 0..255."""
+    return _address(Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)))
+
+
+def _scaled(image: Image.Image, side: int, largest: float, how: Image.Resampling) -> Image.Image:
+    """An image whose longer side is ``side`` pixels, but enlarged at most to the scale ``largest``."""
+    scale = min(largest, side / max(image.size))
+    return image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), how)
+
+
 def _small(image: Image.Image, side: int) -> Image.Image:
-    return image.convert("RGB").resize(_fit(image.size, side), Image.Resampling.LANCZOS)
+    return _scaled(image.convert("RGB"), side, 1.0, Image.Resampling.LANCZOS)
 
 
-def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
-    scale = min(1.0, side / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+def _enlarged(image: np.ndarray, side: int) -> np.ndarray:
+    return np.asarray(_scaled(Image.fromarray(image), side, math.inf, Image.Resampling.BICUBIC), dtype=np.float64)
 
 
 def reduced(image: Image.Image, side: int) -> bytes:
@@ -50,32 +61,23 @@ def heat(values: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(values, at, _HEAT[:, channel]) for channel in range(3)], axis=-1)
 
 
-def _enlarge(array: np.ndarray, side: int, how: Image.Resampling) -> np.ndarray:
-    height, width = array.shape[:2]
-    scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(Image.fromarray(array).resize(size, how))
-
-
 def overlay(image: np.ndarray, saliency: np.ndarray, side: int) -> str:
     """Saliency (h, w) uint8 over a greyed image (H, W, 3) uint8, longer side `side` pixels.
 
     Each map is stretched to its own range: the picture shows where, the table how well. A constant map stays dark.
     """
-    base = _enlarge(image, side, Image.Resampling.BICUBIC).astype(np.float64)
+    base = _enlarged(image, side)
     grey = base.mean(axis=-1, keepdims=True)
     area = Image.fromarray(saliency).resize(base.shape[1::-1], Image.Resampling.BICUBIC)
     values = np.asarray(area, dtype=np.float64)
     span = values.max() - values.min()
     values = (values - values.min()) / span if span > 0 else np.zeros_like(values)
-    mixed = 0.45 * grey + 0.55 * heat(values)
-    return _address(Image.fromarray(np.clip(np.rint(mixed), 0, 255).astype(np.uint8)))
+    return _drawn(0.45 * grey + 0.55 * heat(values))
 
 
 def masked(image: np.ndarray, mask: np.ndarray, side: int) -> str:
     """The image (H, W, 3) uint8 with all but the object darkened, ignored pixels grey, longer side `side` pixels."""
-    base = _enlarge(image, side, Image.Resampling.BICUBIC).astype(np.float64)
+    base = _enlarged(image, side)
     area = np.asarray(Image.fromarray(mask).resize(base.shape[1::-1], Image.Resampling.NEAREST))
     shown = np.where((area == 1)[..., None], base, 0.25 * base)
-    shown = np.where((area == IGNORE)[..., None], 128.0, shown)
-    return _address(Image.fromarray(np.clip(np.rint(shown), 0, 255).astype(np.uint8)))
+    return _drawn(np.where((area == IGNORE)[..., None], 128.0, shown))

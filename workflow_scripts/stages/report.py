@@ -54,26 +54,21 @@ def report(job: Job[Report]) -> None:
     from workflow_scripts.captions.comparison.figures import FIGURES
     from workflow_scripts.evaluation.saliency.maps.kinds import KINDS
     from workflow_scripts.evaluation.saliency.scores import SCORES, explained
-    from workflow_scripts.reporting.drawing.beside import files
-    from workflow_scripts.reporting.page import SPEED, computation, render, speed_page
+    from workflow_scripts.reporting.page import SPEED, computation, files, render, speed_page
     from workflow_scripts.reporting.sections.contents import page_context
-    from workflow_scripts.reporting.sections.figures.caption_figures import Explained
-    from workflow_scripts.reporting.sections.saliency import MapMeaning
 
     inputs = {name: job.inputs(name) for name in INPUTS}
     root_only = [artifact for name in ROOT_ONLY for artifact in job.inputs(name)]
     meanings = {name: explained(score) for name, score in SCORES.items()}
 
-    def named(text: str) -> str:
-        return text.replace("subreddit", job.settings.groups)
-
+    maps = {name: vars(kind) for name, kind in KINDS.items()}
     figures = {
-        name: Explained(figure.group, named(figure.title), figure.unit, figure.better, named(figure.summary))
+        name: vars(figure)
+        | {part: getattr(figure, part).replace("subreddit", job.settings.groups) for part in ("title", "summary")}
         for name, figure in FIGURES.items()
     }
-    maps = {name: MapMeaning(kind.role, kind.layered, kind.summary) for name, kind in KINDS.items()}
     page = page_context(inputs, job.settings, root_only, meanings, maps, figures, job.inputs("scores"))
-    job.file(".html").write_bytes(render(page))
+    job.file(".html").write_bytes(render("page.html", page))
     for name, content in files(page).items():
         job.file(f"/{name}").write_bytes(content)
     artifacts = [*root_only, *chain.from_iterable(inputs.values())]

@@ -1,5 +1,5 @@
 from tests.reporting.test_answers import ROLES, SUMMARY
-from workflow_scripts.reporting.sections.answer import captions_of, setting
+from workflow_scripts.reporting.answers import captions_of, setting
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.terms import Words
 

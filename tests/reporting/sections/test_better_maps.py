@@ -6,7 +6,7 @@ import pytest
 from tests.reporting import fake_study
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.result_names import SALIENCY
-from workflow_scripts.reporting.sections.better_maps import better_maps, statement
+from workflow_scripts.reporting.sections.saliency import better_maps, statement
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Study
 

@@ -16,8 +16,7 @@ from workflow_scripts.reporting.sections.captions import (
     judge_scores,
     scored_by_all,
 )
-from workflow_scripts.reporting.sections.data import Partners, agreement, shared_sources
-from workflow_scripts.reporting.sections.saliency import shared_examples
+from workflow_scripts.reporting.sections.data import Row, agreement, shared_sources
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Source, Study, sample_positions
 from workflow_scripts.stats.intervals import wilson
@@ -27,15 +26,14 @@ KEYS = [key(at) for at in range(N)]  # images with an odd number are in shard 1
 SETTINGS = Report(study="fake", captions_of={}, headline_step="last")
 
 
-def partners(name: str, **target: str) -> Partners:
-    return Partners(name, target, SOURCE)
+def partners(**target: str) -> dict[str, Row]:
+    return {key: {"target": value} for key, value in target.items()}
 
 
 def test_share_of_images_with_the_same_partner() -> None:
-    first = partners("a", k0="x", k1="y", k2="z", k3="x")
-    second = partners("b", k0="x", k1="x", k2="z", k9="x")
-    third = partners("c", k7="x")
-    (one, (with_first,)), (two, with_others) = agreement([first, second, third])
+    first, second = partners(k0="x", k1="y", k2="z", k3="x"), partners(k0="x", k1="x", k2="z", k9="x")
+    tables = [first, second, partners(k7="x")]
+    (one, _, (with_first,)), (two, _, with_others) = agreement("abc", tables, [SOURCE] * 3)
     assert (one, two) == ("b", "c")
     assert with_first.text == "0.667"
     assert with_first.interval == "[{:.3f}, {:.3f}]".format(*wilson(2 / 3, 3)[1:])
@@ -43,9 +41,9 @@ def test_share_of_images_with_the_same_partner() -> None:
     assert [cell.text for cell in with_others] == ["—", "—"]
 
 
-@pytest.mark.parametrize("tables", [[], [partners("a", k0="x")]])
-def test_fewer_than_two_pair_tables_give_no_agreement(tables: list[Partners]) -> None:
-    assert agreement(tables) == []
+@pytest.mark.parametrize("names", ["", "a"])
+def test_fewer_than_two_pair_tables_give_no_agreement(names: str) -> None:
+    assert agreement(names, [partners(k0="x")], [SOURCE]) == []
 
 
 def test_examples_are_drawn_from_the_stated_strata() -> None:
@@ -76,20 +74,20 @@ def test_the_best_generated_caption_is_shown_with_the_arms_that_chose_it() -> No
         "again": {"caption": "old", "origin": "shuffled", "itm": None},
     }
     first, second, third = caption_lines(row, arms)
-    assert (first.text, first.itm, first.chosen_by) == ("old", -1.0, ["original"])
-    assert (second.text, second.itm, second.chosen_by) == ("b", 2.0, ["revised"])
-    assert (third.origin, third.text, third.itm, third.chosen_by) == ("shuffled", "old", None, ["shuffled", "again"])
+    assert (first["text"], first["itm"], first["chosen_by"]) == ("old", -1.0, ["original"])
+    assert (second["text"], second["itm"], second["chosen_by"]) == ("b", 2.0, ["revised"])
+    assert (third["origin"], third["text"], third["itm"], third["chosen_by"]) == (
+        "shuffled",
+        "old",
+        None,
+        ["shuffled", "again"],
+    )
     assert len(caption_lines({**row, "generated": []}, {})) == 1
 
 
 def test_sources_with_pairs_in_all_tables_come_first() -> None:
     tables = [{"a": {}, "b": {}}, {"b": {}, "c": {}}]
     assert shared_sources(["d", "a", "b", "c"], tables, 3) == ["b", "a", "c"]
-
-
-def test_only_examples_that_every_run_stored_are_shown() -> None:
-    assert shared_examples([{("d", "x"): 0, ("d", "y"): 1}, {("d", "y"): 0}], 5) == [("d", "y")]
-    assert shared_examples([], 5) == []
 
 
 def test_samples_are_seeded_sorted_and_distinct() -> None:
@@ -110,7 +108,7 @@ def test_only_the_blocks_of_shown_images_are_read(tmp_path: Path) -> None:
     study = made(tmp_path, original=[KEYS[0], KEYS[2]], shuffled=[KEYS[4]])
     found = judge_scores(study, [KEYS[0], KEYS[2], KEYS[4], KEYS[6]])
     assert set(found) == {("original", KEYS[0]), ("original", KEYS[2]), ("shuffled", KEYS[4])}
-    assert [(one.name, one.number.text, one.number.interval) for one in found["original", KEYS[2]]] == [
+    assert [(name, number.text, number.interval) for name, number in found["original", KEYS[2]]] == [
         ("clip cosine", "0.250", "(1.500)")
     ]
     assert judge_scores(study, []) == {}

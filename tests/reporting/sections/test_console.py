@@ -7,7 +7,7 @@ from scipy import stats
 
 from tests.reporting.sections.test_contrasts import contrast
 from tests.reporting.sections.test_headline import row as score
-from workflow_scripts.reporting.sections.console import aligned, sentences, tables
+from workflow_scripts.reporting.sections.console import aligned, sentences, tables, wrapped
 from workflow_scripts.reporting.settings import Report
 
 VALUES = (0.61, 0.64, 0.60)
@@ -49,6 +49,10 @@ def test_numbers_fit_eighty_columns_whatever_the_names(name: str) -> None:
 
 
 def test_answers_wrap_at_eighty_columns() -> None:
-    lines = sentences(SUMMARY, [contrast(plus="r0.last", minus="r1.last")], SETTINGS)
+    lines = [
+        line
+        for said in sentences(SUMMARY, [contrast(plus="r0.last", minus="r1.last")], SETTINGS)
+        for line in wrapped(said)
+    ]
     assert len(lines) > 1 and max(map(len, lines)) <= 80
     assert " ".join(lines).endswith(": supported.")

@@ -1,8 +1,7 @@
 """What is shown of contrasts."""
 
 from tests.reporting.fake_study import contrast_rows
-from workflow_scripts.reporting.sections.contrast_tables import Cited, contrast_tables
-from workflow_scripts.reporting.sections.contrasts import Row, named, none_named, titles
+from workflow_scripts.reporting.sections.contrasts import Cited, Row, contrast_tables, named, none_named, titles
 from workflow_scripts.reporting.sections.runs import common_classes
 from workflow_scripts.reporting.study import Source
 
@@ -74,7 +73,7 @@ def test_contrasts_are_listed_by_name_and_by_set_and_those_without_interval_apar
         contrast(metric="knn.accuracy", primary="", verdict="exploratory", reason="why", low=None, high=None),
     ]
     found = contrast_tables(named(rows, "last"), CITED)
-    by_name, by_set = found["by_name"].table, found["by_set"].table
+    by_name, by_set = found["by_name"]["table"], found["by_set"]["table"]
     assert [row[0] for row in by_name.rows] == ["revised − original"] * 2 + ["x"]  # primary first
     assert by_name.rows[0] == [
         "revised − original", "simclr, crop", "Linear probe, sklearn", "mean over sets", "+5.0", "[+1.0, +9.0]",
@@ -99,7 +98,7 @@ def test_contrasts_without_runs_are_shown_at_every_step_in_their_unit() -> None:
     first, second = named(rows, "last")
     assert second.shown[0].interval == "[−0.01, +0.09]" and second.shown[0].least == "0.04"
     found = contrast_tables([first, second], CITED)
-    assert [row[6] for row in found["by_name"].table.rows] == ["400 images"] * 2
+    assert [row[6] for row in found["by_name"]["table"].rows] == ["400 images"] * 2
     assert [row[3] for row in found["figure"].rows] == ["purity: Pairs with the same label"]  # the other has no points
 
 

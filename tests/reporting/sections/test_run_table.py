@@ -3,7 +3,7 @@
 import pytest
 
 from tests.reporting.sections.test_headline import SALIENCY, row
-from workflow_scripts.reporting.sections.run_table import RunTable, run_table
+from workflow_scripts.reporting.sections.headline import RunTable, run_table
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Source
 

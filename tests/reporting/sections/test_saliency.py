@@ -5,17 +5,17 @@ import pytest
 
 from tests.reporting import fake_study
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
+from workflow_scripts.reporting.sections.saliency import saliency
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Study
 
 MAPS = {
-    "probe": MapMeaning("own", True, "own"),
-    "runner_up": MapMeaning("swap", True, "swap"),
-    "lafam": MapMeaning("floor", True, "channels"),
-    "uniform": MapMeaning("floor", False, "chance"),
-    "centre_gaussian": MapMeaning("floor", False, "centre"),
-    "oracle": MapMeaning("ceiling", True, "mask"),
+    "probe": {"role": "own", "layered": True, "summary": "own"},
+    "runner_up": {"role": "swap", "layered": True, "summary": "swap"},
+    "lafam": {"role": "floor", "layered": True, "summary": "channels"},
+    "uniform": {"role": "floor", "layered": False, "summary": "chance"},
+    "centre_gaussian": {"role": "floor", "layered": False, "summary": "centre"},
+    "oracle": {"role": "ceiling", "layered": True, "summary": "mask"},
 }
 
 

@@ -24,43 +24,33 @@ DASHES = ("-", (0, (6, 2)), (0, (1.2, 1.6)), (0, (6, 2, 1.2, 2)), (0, (3, 1.5)),
 """Lines of a figure take them in turn, so that they differ without colour."""
 MARKERS = ("o", "s", "D", "^", "v", "P")
 
-PAGE, COLUMN = 6.3, 3.1  # inches: the width of a page's text, and of one of two columns
+PAGE = 6.3  # inches: the width of a page's text
 
 RC = {
-    "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib
     "font.size": 8.5,
     "axes.titlesize": 9,
     "axes.labelsize": 8.5,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
-    "legend.fontsize": 8,
     "text.color": COLOURS["ink"],
     "text.parse_math": False,  # a name with $ is a name
-    "axes.unicode_minus": True,
     "axes.edgecolor": COLOURS["soft"],
     "axes.labelcolor": COLOURS["soft"],
     "axes.titlecolor": COLOURS["ink"],
     "axes.titlelocation": "left",
     "axes.facecolor": "none",
-    "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.axisbelow": True,
     "grid.color": COLOURS["line"],
-    "grid.linewidth": 0.8,
     "xtick.color": COLOURS["soft"],
     "ytick.left": False,  # the grid says it
     "xtick.major.size": 3,
     "ytick.color": COLOURS["soft"],
     "lines.linewidth": 1.4,
-    "lines.markersize": 5,
-    "lines.color": COLOURS["ink"],
-    "patch.edgecolor": COLOURS["ink"],
-    "hatch.color": COLOURS["soft"],
-    "legend.frameon": False,
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
     "figure.dpi": 72,

@@ -2,14 +2,12 @@
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.study import (
-    SAMPLE,
     SEED,
     Number,
     Source,
@@ -24,16 +22,6 @@ from workflow_scripts.stats.seeds import derive
 
 Row = dict[str, Any]
 EACH = 4  # examples of each stratum
-
-
-@dataclass(frozen=True)
-class CaptionLine:
-    """A caption of an image: text ready for autoescape, its ITM score, the arms that chose it."""
-
-    origin: str
-    text: str
-    itm: float | None
-    chosen_by: list[str]
 
 
 def chosen_strata(gain: np.ndarray, seed: int, each: int) -> dict[str, list[int]]:
@@ -59,8 +47,9 @@ def chosen_strata(gain: np.ndarray, seed: int, each: int) -> dict[str, list[int]
     return chosen
 
 
-def caption_lines(row: Row, chosen: Mapping[str, Row]) -> list[CaptionLine]:
-    """The original and the best generated caption of one image (a row of `caption_table`), and other captions of arms.
+def caption_lines(row: Row, chosen: Mapping[str, Row]) -> list[Row]:
+    """The original and the best generated caption of one image (a row of `caption_table`), and other captions of arms:
+    origin, text ready for autoescape, ITM score, and the arms that chose it.
 
     `chosen` maps arm -> the arm's row for this image (caption, origin, itm), where it has one.
     """
@@ -70,23 +59,15 @@ def caption_lines(row: Row, chosen: Mapping[str, Row]) -> list[CaptionLine]:
         known["generated", row["generated"][best]] = row["itm_generated"][best]
     for one in chosen.values():
         known.setdefault((one["origin"], one["caption"]), one["itm"])
-    return [_line(*which, itm, chosen) for which, itm in known.items()]
+    arms = {which: [arm for arm, row in chosen.items() if (row["origin"], row["caption"]) == which] for which in known}
+    return [
+        {"origin": origin, "text": caption_text(text), "itm": itm, "chosen_by": arms[origin, text]}
+        for (origin, text), itm in known.items()
+    ]
 
 
-def _line(origin: str, text: str, itm: float | None, chosen: Mapping[str, Row]) -> CaptionLine:
-    arms = [arm for arm, row in chosen.items() if (row["origin"], row["caption"]) == (origin, text)]
-    return CaptionLine(origin, caption_text(text), itm, arms)
-
-
-class JudgeScore(NamedTuple):
-    """A score, and the judge and score that it is of; its interval is the centred score in brackets."""
-
-    name: str
-    number: Number
-
-
-Judged = dict[tuple[str, str], list[JudgeScore]]
-"""(arm, key) -> scores of the arm's caption of that image."""
+Judged = dict[tuple[str, str], list[tuple[str, Number]]]
+"""(arm, key) -> scores of the arm's caption of that image, by judge and score, with the centred one in brackets."""
 
 
 def scored_by_all(study: Study, keys: Collection[str]) -> set[str]:
@@ -94,7 +75,7 @@ def scored_by_all(study: Study, keys: Collection[str]) -> set[str]:
     found: dict[str, set[str]] = {}
     for scores in study.scores:
         if scores.unit["arm"] == study.scores[0].unit["arm"]:  # a judge's choice is the same in all arms
-            rows = rows_of(scores.path(".parquet"), "key", sorted(keys), ("key",))
+            rows = rows_of(scores.path(".parquet"), "key", keys, ["key"])
             found.setdefault(scores.unit["judge"], set()).update(row["key"] for row in rows)
     return set(keys).intersection(*found.values())
 
@@ -104,7 +85,7 @@ def judge_scores(study: Study, keys: Collection[str]) -> Judged:
     index = study.one("images")
     if index is None or not keys:
         return {}
-    shards = {row["shard"] for row in rows_of(index.path(".parquet"), "key", sorted(keys), ("key", "shard"))}
+    shards = {row["shard"] for row in rows_of(index.path(".parquet"), "key", keys, ["key", "shard"])}
     found: Judged = {}
     for scores in study.scores:
         first, last = (int(number) for number in scores.unit["block"].split("-"))
@@ -115,12 +96,12 @@ def judge_scores(study: Study, keys: Collection[str]) -> Judged:
 
 def _add(study: Study, scores: Artifact, keys: Collection[str], found: Judged) -> None:
     arm, judge = scores.unit["arm"], scores.unit["judge"]
-    for row in rows_of(scores.path(".parquet"), "key", sorted(keys)):
+    for row in rows_of(scores.path(".parquet"), "key", keys):
         for name in [name for name in row if f"{name}_random_centred" in row and row[name] is not None]:
             where = f"key {row['key']}, {name}"
             centred = "" if row[f"{name}_centred"] is None else f"({plain(row[f'{name}_centred'])})"
             number = Number(plain(row[name]), centred, study.source(scores, ".parquet"), where)
-            found.setdefault((arm, row["key"]), []).append(JudgeScore(f"{judge} {name}", number))
+            found.setdefault((arm, row["key"]), []).append((f"{judge} {name}", number))
 
 
 def captions(study: Study) -> Row:
@@ -129,16 +110,17 @@ def captions(study: Study) -> Row:
     if table is None:
         return {"strata": []}
     path = table.path(".parquet")
-    columns = ("key", "itm_original", "itm_generated")
-    sample = sample_rows(path, columns, SAMPLE, SEED, "captions").to_pylist()
+    sample = sample_rows(path, ("key", "itm_original", "itm_generated"), "captions")
     scored = scored_by_all(study, [row["key"] for row in sample])
     sample = [row for row in sample if row["key"] in scored]
     gains = np.array([_gain(row) for row in sample])
     ranked = bool(np.isfinite(gains).any())  # without generated captions, all examples are a random choice
-    chosen = chosen_strata(gains, SEED, EACH) if ranked else {"examples": _any(len(sample))}
+    draw = np.random.default_rng(derive(SEED, "report", "captions", "any"))
+    any_of_them = draw.permutation(len(sample))[: 3 * EACH].tolist()
+    chosen = chosen_strata(gains, SEED, EACH) if ranked else {"examples": any_of_them}
     keys = {name: [sample[at]["key"] for at in positions] for name, positions in chosen.items()}
     everyone = [key for some in keys.values() for key in some]
-    rows = {row["key"]: row for row in rows_of(path, "key", everyone)}
+    rows = rows_by_key(table, "key", everyone)
     arms = {unit_of(arm, "arm"): rows_by_key(arm, "key", everyone) for arm in study.all("arms")}
     thumbs, judged = study.thumbnails(everyone), judge_scores(study, everyone)
     source = study.source(table, ".parquet")
@@ -150,28 +132,24 @@ def captions(study: Study) -> Row:
     return {"strata": cards, "ranked": ranked, "sampled": count(len(sample)), "judged": bool(study.scores)}
 
 
-def _any(count: int) -> list[int]:
-    return np.random.default_rng(derive(SEED, "report", "captions", "any")).permutation(count)[: 3 * EACH].tolist()
-
-
 def _gain(row: Row) -> float:
     if row["itm_original"] is None or not row["itm_generated"]:
         return math.nan
     return float(max(row["itm_generated"]) - row["itm_original"])
 
 
-def _scores(line: CaptionLine, key: str, judged: Judged, source: Source) -> list[JudgeScore]:
+def _scores(line: Row, key: str, judged: Judged, source: Source) -> list[tuple[str, Number]]:
     """ITM, where it is known, and the scores of the judges by an arm that has the caption; else that there are none."""
     found = []
-    if line.itm is not None and math.isfinite(line.itm):
-        itm = f"{line.itm:+.2f}".replace("-", "−")
-        found.append(JudgeScore("ITM", Number(itm, "", source, f"key {key}, ITM of the {line.origin} caption")))
-    found += next((judged[arm, key] for arm in line.chosen_by if (arm, key) in judged), [])
-    return found or [JudgeScore("", Number("not scored"))]
+    if line["itm"] is not None and math.isfinite(line["itm"]):
+        itm = f"{line['itm']:+.2f}".replace("-", "−")
+        found.append(("ITM", Number(itm, "", source, f"key {key}, ITM of the {line['origin']} caption")))
+    found += next((judged[arm, key] for arm in line["chosen_by"] if (arm, key) in judged), [])
+    return found or [("", Number("not scored"))]
 
 
 def _caption_card(row: Row, arms: Mapping[str, Mapping[str, Row]], thumb: str, judged: Judged, source: Source) -> Row:
     key = row["key"]
     chosen = {name: found[key] for name, found in arms.items() if key in found}
-    lines = [{"line": line, "scores": _scores(line, key, judged, source)} for line in caption_lines(row, chosen)]
+    lines = [line | {"scores": _scores(line, key, judged, source)} for line in caption_lines(row, chosen)]
     return {"key": key, "group": row["subreddit"], "thumb": thumb, "lines": lines}

@@ -5,21 +5,22 @@ from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.key import root_hash
+from workflow_scripts.reporting.methods import Counts, as_text, cited, paragraphs, runs_table, settings_table
+from workflow_scripts.reporting.references import references
 from workflow_scripts.reporting.sections.captions import captions
-from workflow_scripts.reporting.sections.data import losses, pairs, pairs_behind, quality
-from workflow_scripts.reporting.sections.figures.caption_figures import Explained, caption_figures
+from workflow_scripts.reporting.sections.data import losses, pair_figures, pairs, pairs_behind, quality
+from workflow_scripts.reporting.sections.figures.caption_figures import caption_figures
 from workflow_scripts.reporting.sections.figures.curves import curves
-from workflow_scripts.reporting.sections.figures.pair_figures import pair_figures
 from workflow_scripts.reporting.sections.figures.sweeps import sweeps
 from workflow_scripts.reporting.sections.leakage import leakage
-from workflow_scripts.reporting.sections.methods import methods
 from workflow_scripts.reporting.sections.runs import accuracy, results
-from workflow_scripts.reporting.sections.saliency import MapMeaning, saliency
+from workflow_scripts.reporting.sections.saliency import saliency
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Number, Study, label
 from workflow_scripts.reporting.text import count, words
 from workflow_scripts.stats.intervals import LEVEL
 
+Row = dict[str, Any]
 CONTENTS = (
     ("runs", "What was trained", ("trained", "behind_pairs")),
     ("contrasts", "Contrasts", ("contrasts",)),
@@ -34,7 +35,7 @@ CONTENTS = (
     ("caption-labels", "Caption ratings by people", ("caption_labels.columns",)),
     ("pair-quality", "Pair quality", ("pair_quality.columns",)),
     ("pairs", "Pairs side by side", ("pairs.sources",)),
-    ("training", "Training curves", ("curves.panels",)),
+    ("training", "Training curves", ("curves.figures", "curves.statistics")),
     ("accuracy", "Accuracy by dataset", ("accuracy.tables",)),
     ("leakage", "Test images among the training images", ("leakage.lines",)),
     ("saliency", "Where the models look", ("saliency.places", "saliency.grid")),
@@ -42,7 +43,6 @@ CONTENTS = (
     ("provenance", "Provenance", ("root",)),
 )
 """Anchor and title of each section, and what it shows: one without any of these is left out."""
-
 
 COUNTED = (("arms", "caption arms"), ("pairs", "pair tables"), ("runs", "models"), ("datasets", "labelled sets"))
 
@@ -52,10 +52,10 @@ def page_context(
     settings: Report,
     behind: Sequence[Artifact],
     scores: Mapping[str, str],
-    maps: Mapping[str, MapMeaning],
-    figures: Mapping[str, Explained],
+    maps: Mapping[str, Row],
+    figures: Mapping[str, Row],
     judged: Sequence[Artifact],
-) -> dict[str, Any]:
+) -> Row:
     """What the template takes, from artifacts by input name.
 
     Args:
@@ -97,10 +97,10 @@ def page_context(
         "methods": methods(study),
     }
     contents = [(anchor, title) for anchor, title, shown in CONTENTS if any(_held(sections, path) for path in shown)]
-    return {**sections, "contents": contents, "artifacts": study.index.rows()}  # the last, since sections cite
+    return {**sections, "contents": contents, "artifacts": study.cited()}  # the last, since sections cite
 
 
-def _held(sections: Mapping[str, Any], path: str) -> Any:
+def _held(sections: Row, path: str) -> Any:
     """What a section shows, such as ``losses.steps``."""
     name, _, part = path.partition(".")
     return sections[name].get(part) if part else sections[name]
@@ -119,11 +119,26 @@ def study_counts(study: Study) -> list[tuple[str, Number]]:
     for name, title, side in (("annotations", "annotation rows", "in"), ("images", "images", "out")):
         artifact = study.one(name)
         if artifact is not None and artifact.rows:
-            source = study.index.manifest(artifact)
+            source = study.manifest(artifact)
             found.append((title, Number(count(int(artifact.rows[side])), source=source, rows=f"rows {side}")))
     for name, title in COUNTED:
-        artifacts = study.all(name)
-        if artifacts:
-            source = study.index.manifest(artifacts[0])
+        if artifacts := study.all(name):
+            source = study.manifest(artifacts[0])
             found.append((title, Number(count(len(artifacts)), source=source, rows=f"first of {len(artifacts)}")))
     return found
+
+
+def methods(study: Study) -> Row:
+    """How results were computed: paragraphs, tables of settings and of runs, and cited works."""
+    known, summary, annotations = study.settings.methods, study.one("summary"), study.one("annotations")
+    rows = [found.rows or None if found is not None else None for found in (annotations, study.one("images"))]
+    counted = study.json(annotations) if annotations is not None and annotations.has(".json") else {}
+    contrasts = study.table(summary, ".contrasts.parquet") if summary is not None else ()
+    text = paragraphs(known, Counts(*rows, sorted(counted.get("years", {})), contrasts))
+    works = [references()[key] for key in cited(text)]
+    return {
+        "paragraphs": [(paragraph.title, as_text(paragraph.text)) for paragraph in text],
+        "settings": settings_table(known),
+        "runs": runs_table(known),
+        "references": [f"{work.label}: {work.title}{f', {work.url}' if work.url else ''}" for work in works],
+    }

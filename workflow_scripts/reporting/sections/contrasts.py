@@ -1,17 +1,26 @@
-"""The named contrasts of a study at one step, as the page and the terminal show them.
+"""The named contrasts of a study at one step, as the page and the terminal show them: by name, by set, and drawn.
 
 What is said about them follows from their verdicts, which docs/statistics.md defines; nothing is concluded here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from workflow_scripts.core.declaration.result_names import MEAN, MEAN_LARGER, MEAN_SMALL, SALIENCY
+from workflow_scripts.core.declaration.result_names import MEAN, MEAN_LARGER, MEAN_SMALL, SALIENCY, probe_objective
+from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure, dot_of
+from workflow_scripts.reporting.figures import Figure
+from workflow_scripts.reporting.study import Number, Source
+from workflow_scripts.reporting.tables import Table
 from workflow_scripts.reporting.text import minus, points
 
 Row = dict[str, Any]
 MEANS = (MEAN, MEAN_SMALL, MEAN_LARGER)
+COLUMNS = ("contrast", "runs", "measure", "set", "difference", "95 % interval", "n", "p", "p, adjusted", "detectable")
+NOTE = (
+    "Differences of shares are in percentage points. Intervals are over seeds, test items and classes, or images. "
+    "Detectable: the smallest effect that this number of seeds shows in 80 % of studies."
+)
 
 
 @dataclass(frozen=True)
@@ -81,23 +90,21 @@ class Named:
 
 def measure(metric: str) -> Measure | None:
     """The measure of a metric's full name; None if the page does not show it with contrasts."""
-    parts = metric.split(".")
-    if parts[0] == "linear_probe":
-        return Measure(f"Linear probe, {parts[1]}", probe=True)
-    if parts[0] == "few_shot":
-        return Measure("Few-shot")
-    if parts[0] == "knn":
-        return Measure("kNN")
+    family, *parts = metric.split(".")
+    if family == "linear_probe":
+        return Measure(f"Linear probe, {parts[0]}", probe=True)
     if metric == SALIENCY:
         return Measure("Saliency, corrected AP")
-    of = " ".join(parts[1:])
+    of = " ".join(parts)
     others = {
+        "few_shot": Measure("Few-shot"),
+        "knn": Measure("kNN"),
         "pair_purity": Measure("Pairs with the same label"),
         "caption_score": Measure(f"Centred caption score (own scale), {of}", scale=1),
         "orderings": Measure(f"Known orderings recovered (minus 0.5), {of}"),
         "flips": Measure(f"Replacements due to style, {of}"),
     }
-    return others.get(parts[0])
+    return others.get(family)
 
 
 def named(rows: Sequence[Row], step: str) -> list[Named]:
@@ -112,14 +119,12 @@ def named(rows: Sequence[Row], step: str) -> list[Named]:
         steps.setdefault(row["contrast"], set()).add(row["step"])
     parts = ["method", "augmentation", "tag", *(["backbone"] if len({row["backbone"] for row in rows}) > 1 else [])]
     keys = ("contrast", "method", "augmentation", "backbone", "tag", "step")
-    joint = [(at, row, measure(row["metric"])) for at, row in enumerate(rows) if row["verdict"]]
+    joint = [(at, row, kind) for at, row in enumerate(rows) if row["verdict"] and (kind := measure(row["metric"]))]
     at_step = [
         one for one in joint if one[1]["primary"] or _is_at(one[1]["step"], step) or len(steps[one[1]["contrast"]]) == 1
     ]
     means = {(*(row[key] for key in keys), kind) for _, row, kind in at_step if row["dataset"] == MEAN}
     for at, row, kind in at_step:
-        if kind is None:
-            continue
         where = [*(row[name] for name in parts), "" if _is_at(row["step"], step) else f"step {row['step']}"]
         shown, by_set = found.setdefault(row["contrast"], ([], []))
         one = Shown(row, kind, at, ", ".join(filter(None, where)))
@@ -155,13 +160,8 @@ def titles(contrasts: Sequence[Named]) -> Mapping[int, str]:
     for contrast in contrasts:
         several = len({one.where for one in contrast.shown}) > 1
         for one in (*contrast.shown, *contrast.by_set):
-            found[one.at] = f"{title(contrast.name)} ({one.where})" if several and one.where else title(contrast.name)
+            found[one.at] = minus(contrast.name) + (f" ({one.where})" if several and one.where else "")
     return found
-
-
-def title(name: str) -> str:
-    """A contrast's name for display."""
-    return minus(name)
 
 
 def shown_p(value: float | None) -> str:
@@ -169,3 +169,103 @@ def shown_p(value: float | None) -> str:
     if value is None:
         return "–"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def dot(shown: Shown, name: str) -> Dot:
+    """A contrast in points; those without a verdict are grey."""
+    row = {**shown.row, "value": shown.row["difference"]}
+    return dot_of(name, row, 100, "ink" if shown.row["primary"] else "soft")
+
+
+def forest(name: str, title: str, dots: Sequence[Dot], measures: Collection[str]) -> Figure:
+    """A forest plot of contrasts: differences with their intervals and the line of no difference.
+
+    Args:
+        measures: what was measured, which the axis names if it is the same for all.
+    """
+    told = ", ".join(f"{one.label} {one.value:+.1f}" for one in dots[:3]).replace("-", "−")
+    alt = f"Differences with 95 % intervals and the line of no difference, of {len(dots)} contrasts: {told}"
+    if any(one.low is None for one in dots):
+        title += "; a dot without a line has no interval"
+    measure = f"{min(measures)}: " if len(measures) == 1 else ""
+    panel = Panel("", f"{measure}difference, points", dots, zero=True)
+    return dot_figure(name, title, f"{alt}{', …' if len(dots) > 3 else ''}.", [panel])
+
+
+class Cited(NamedTuple):
+    """The contrasts' file, and the summary's list of the files behind each of its rows."""
+
+    source: Source
+    origins: Row
+
+    def number(self, one: Shown) -> Number:
+        """The difference, citing its row, the first file by name behind it and how many there are."""
+        files = self.origins["contrasts"][one.at]
+        first = self.origins["files"][files[0]]["file"] if files else "none"
+        made = f"made from {len(files)} files: {first}{', …' if len(files) > 1 else ''}"
+        where = f"row {one.at} ({one.row['metric']}, {one.row['level']}), {made}"
+        return Number(one.measure.shown(one.row["difference"]), one.interval, self.source, where)
+
+
+def contrast_tables(contrasts: Sequence[Named], cited: Cited) -> Row:
+    """What the template takes."""
+    every = [one for contrast in contrasts for one in contrast.shown]
+    known = sorted((one for one in every if one.interval), key=lambda one: not one.row["primary"])
+    leading = probe_objective(one.row["metric"] for one in every)
+    of_sets = (one for contrast in contrasts for one in contrast.by_set)
+    by_set = [one for one in of_sets if one.interval and f".{leading}." in one.row["metric"]]
+    sets = list(dict.fromkeys(one.row["dataset"] for one in by_set))
+    by_set.sort(key=lambda one: sets.index(one.row["dataset"]))
+    return {
+        "figure": _figure(contrasts),
+        "by_name": _listed("contrasts-by-name", "Contrasts by name", known, cited),
+        "by_set": _listed("contrasts-by-set", "Linear probe by set", by_set, cited),
+        "open": [(minus(one.row["contrast"]), one, cited.number(one)) for one in every if not one.interval],
+    }
+
+
+def _figure(contrasts: Sequence[Named]) -> Figure | None:
+    """One line for each comparison, by its first measure: a primary contrast's own, else the linear probe."""
+    names = titles(contrasts)
+    firsts = {(contrast.name, one.where): one for contrast in contrasts for one in reversed(contrast.shown)}
+    drawn = [one for one in firsts.values() if one.row["difference"] is not None and one.measure.scale == 100]
+    if not drawn:
+        return None
+    drawn.sort(key=lambda one: (not one.row["primary"], one.at))
+    dots = [dot(one, names[one.at] + ("" if one.measure.probe else f": {one.measure.title}")) for one in drawn]
+    title = "All contrasts with 95 % intervals, exploratory ones in grey"
+    return forest("contrasts", title, dots, {one.measure.title for one in drawn})
+
+
+def _listed(name: str, heading: str, shown: Sequence[Shown], cited: Cited) -> Row:
+    """A table of contrasts: its text, and for each line its row and its linked difference."""
+    rows = [
+        [
+            minus(one.row["contrast"]),
+            one.where,
+            one.measure.title,
+            one.dataset,
+            one.measure.shown(one.row["difference"]),
+            one.interval,
+            count(one.row),
+            shown_p(one.row["p"]),
+            shown_p(one.row["p_adjusted"]),
+            one.least,
+            verdict(one.row),
+        ]
+        for one in shown
+    ]
+    table = Table(name, heading, (*COLUMNS, "verdict"), rows, note=NOTE)
+    return {"table": table, "lines": [(one, cited.number(one)) for one in shown]}
+
+
+def count(row: Row) -> str:
+    """What a row's interval is over."""
+    if row["level"] == "image":
+        return f"{row['n']} images"
+    return f"{row['n']} seeds" + (f", {row['arms']} kinds of runs" if row["arms"] else "")
+
+
+def verdict(row: Row) -> str:
+    """The verdict and the reason for it."""
+    return f"{row['verdict']}: {row['reason']}" if row["reason"] else str(row["verdict"])

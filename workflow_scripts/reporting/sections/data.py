@@ -1,22 +1,20 @@
-"""Sections on data: rows lost by each stage, summaries side by side, pairs.
+"""Sections on data: rows lost by each stage, summaries side by side, pairs with their figures by group.
 
 Each public function with a study returns the context of one template.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup, escape
 
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.reporting.drawings import Panel, dot_figure, dot_of
 from workflow_scripts.reporting.study import (
     ENDS,
-    SAMPLE,
     SEED,
-    ArtifactIndex,
     Number,
     Source,
     Study,
@@ -27,7 +25,7 @@ from workflow_scripts.reporting.study import (
     sample_rows,
     unit_of,
 )
-from workflow_scripts.reporting.tables import Table
+from workflow_scripts.reporting.tables import Table, stem
 from workflow_scripts.reporting.text import arm_class, caption_text, count, percent, plain, words
 from workflow_scripts.stats.intervals import wilson
 from workflow_scripts.stats.seeds import derive
@@ -48,38 +46,31 @@ _LEVEL = re.compile(r"(?<!\d)\.|\.(?!\d)")  # the dot in 0.5 separates no levels
 FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs", "common")
 
 
-@dataclass(frozen=True)
-class Step:
-    """One stage of the flow."""
-
-    label: str
-    meaning: str
-    rows_in: Number
-    rows_out: Number
-    dropped: list[tuple[str, Number]]
-    bar: Markup
-
-
-def steps(artifacts: Sequence[Artifact], index: ArtifactIndex) -> list[Step]:
-    """A step per artifact that counts rows, in the order given; bars share the width of the largest input."""
-    counted = [artifact for artifact in artifacts if artifact.rows]
+def flow(study: Study) -> list[Row]:
+    """Each artifact that counts rows, from annotations to pairs; bars share the width of the largest input."""
+    counted = [artifact for name in FLOW for artifact in study.all(name) if artifact.rows]
     widest = max((int(artifact.rows["in"]) for artifact in counted), default=0)
-    return [_step(artifact, index, widest) for artifact in counted]
+    return [_step(artifact, study.manifest(artifact), widest) for artifact in counted]
 
 
-def _step(artifact: Artifact, index: ArtifactIndex, widest: int) -> Step:
-    rows, source = artifact.rows, index.manifest(artifact)
-    dropped = sorted((rows.get("dropped") or {}).items(), key=lambda item: (-item[1], item[0]))
+def _step(artifact: Artifact, source: Source, widest: int) -> Row:
+    rows = artifact.rows
+    dropped = _by_size(rows.get("dropped") or {})
     parts = [("kept", int(rows["out"]), "kept")]
     parts += [(words(reason), int(number), f"lost lost-{at % 3}") for at, (reason, number) in enumerate(dropped)]
-    return Step(
-        label=label(artifact),
-        meaning=EXPLAINED.get(artifact.manifest["stage"], ""),
-        rows_in=Number(count(rows["in"]), source=source, rows="rows in"),
-        rows_out=Number(count(rows["out"]), source=source, rows="rows out"),
-        dropped=[(words(reason), Number(count(n), source=source, rows=reason)) for reason, n in dropped],
-        bar=stacked(parts, widest),
-    )
+    return {
+        "label": label(artifact),
+        "meaning": EXPLAINED.get(artifact.manifest["stage"], ""),
+        "rows_in": Number(count(rows["in"]), source=source, rows="rows in"),
+        "rows_out": Number(count(rows["out"]), source=source, rows="rows out"),
+        "dropped": [(words(reason), Number(count(n), source=source, rows=reason)) for reason, n in dropped],
+        "bar": stacked(parts, widest),
+    }
+
+
+def _by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Names with their counts, largest first."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def stacked(parts: Sequence[tuple[str, int, str]], total: int) -> Markup:
@@ -91,12 +82,6 @@ def stacked(parts: Sequence[tuple[str, int, str]], total: int) -> Markup:
         out.append(f'<rect class="{escape(css)}" x="{at:.1f}" y="0" width="{width:.1f}" height="14">{title}</rect>')
         at += width
     return Markup(f'<svg class="bar" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img">{"".join(out)}</svg>')
-
-
-def final_states(card: dict[str, Any]) -> list[tuple[str, int]]:
-    """(state, rows) of a data card, most rows first; its counts stand under `states`."""
-    states = card["states"]
-    return sorted(((str(name), int(n)) for name, n in states.items()), key=lambda item: (-item[1], item[0]))
 
 
 def _is_number(value: Any) -> bool:
@@ -128,51 +113,42 @@ def side_by_side(columns: Sequence[tuple[str, Row, Source]]) -> list[tuple[str, 
     return [(name, [number_of(numbers.get(name), plain, source, name) for numbers, source in flat]) for name in names]
 
 
-class Partners(NamedTuple):
-    """The first partner of each sampled image, by key, in the pair table ``name``."""
-
-    name: str
-    target: Mapping[str, str]
-    source: Source
-
-
-def agreement(tables: Sequence[Partners]) -> list[tuple[str, list[Number]]]:
-    """(name, shares with each table before it) of every table but the first.
+def agreement(
+    names: Sequence[str], tables: Sequence[Mapping[str, Row]], sources: Sequence[Source]
+) -> list[tuple[str, str, list[Number]]]:
+    """Name and colour of every pair table but the first, and its share with each table before it.
 
     A share is that of sampled images with the same first partner in both, among those with a partner in both.
     """
     return [
-        (table.name, [_share(table, other) for other in tables[:number]])
-        for number, table in enumerate(tables)
-        if number
+        (name, arm_class(name), [_share(tables[at], tables[other], names[other], sources[at]) for other in range(at)])
+        for at, name in enumerate(names)
+        if at
     ]
 
 
-def _share(table: Partners, other: Partners) -> Number:
-    both = table.target.keys() & other.target.keys()
+def _share(table: Mapping[str, Row], other: Mapping[str, Row], name: str, source: Source) -> Number:
+    both = table.keys() & other.keys()
     if not both:
         return Number("—")
-    share = wilson(sum(table.target[key] == other.target[key] for key in both) / len(both), len(both))
-    row = {"value": share.value, "low": share.low, "high": share.high, "n": len(both)}
-    return number_of(row, plain, table.source, f"same first partner as in {other.name}")
+    share = wilson(sum(table[key]["target"] == other[key]["target"] for key in both) / len(both), len(both))
+    return number_of({**share._asdict(), "n": len(both)}, plain, source, f"same first partner as in {name}")
 
 
 def losses(study: Study) -> Row:
     """Rows lost at each stage."""
-    flow = [artifact for name in FLOW for artifact in study.all(name)]
     card = study.one("data_card")
     states, lines = [], []
     if card is not None:
-        source = study.source(card, ".json")
-        for name, rows in final_states(study.json(card)):
+        about, source = study.json(card), study.source(card, ".json")
+        for name, rows in _by_size(about["states"]):
             states.append((words(name), Number(count(rows), source=source, rows=f"state {name}")))
-        for name, groups in study.json(card).get("captions", {}).items():
+        for name, groups in about.get("captions", {}).items():
             written = plain if name in ("words", "characters") else percent
             where = f"captions.{name}"
             cells = [number_of(row, written, source, f"{where}.{group}") for group, row in groups.items()]
             lines.append((words(name), cells))
-    charts = study.charts(study.all("data_card"))
-    return {"steps": steps(flow, study.index), "states": states, "charts": charts, "survivors": lines}
+    return {"steps": flow(study), "states": states, "charts": study.charts(study.all("data_card")), "survivors": lines}
 
 
 def quality(study: Study, name: str, unit: str) -> Row:
@@ -204,18 +180,86 @@ def pairs_behind(study: Study) -> list[tuple[str, str, list[Number]]]:
     return found
 
 
+class Measure(NamedTuple):
+    """A figure of the summary of a pair table, by its dotted name there; shares are shown in per cent."""
+
+    key: str
+    title: str
+    unit: str
+    better: str
+
+    @property
+    def share(self) -> bool:
+        """Whether it is one."""
+        return self.unit.startswith("%")
+
+
+GROUPS = {
+    "Do the images of a pair belong together?": (
+        Measure("same_label", "same label", "% of pairs", "higher"),
+        Measure("image_cosine.pairs", "similarity of the images", "cosine", "higher"),
+        Measure("image_cosine.difference", "more alike than random pairs", "difference of cosines", "higher"),
+        Measure("image_cosine.false_positives", "less alike than the median random pair", "% of pairs", "lower"),
+    ),
+    "Could pairs be found without language?": (
+        Measure("equal_captions", "equal captions", "% of pairs", "lower"),
+        Measure("near_copies", "captions of nearly the same words", "% of pairs", "lower"),
+        Measure("image_cosine.near_duplicates", "images that are near copies", "% of pairs", "lower"),
+        Measure("same_subreddit", "from the same subreddit or group", "% of pairs", "neither"),
+    ),
+    "Are all images used?": (
+        Measure("hubness.max", "partners of the largest hub", "pairs", "lower"),
+        Measure("hubness.gini", "uneven use (Gini coefficient)", "0 to 1", "lower"),
+        Measure("hubness.never_share", "never a partner", "% of images", "lower"),
+        Measure("hubness.effective_targets", "evenly used partners", "images", "higher"),
+        Measure("reciprocity", "pairs in both directions", "% of pairs", "neither"),
+        Measure("false_negatives.either", "false negatives in a batch", "pairs of sources", "lower"),
+        Measure("search_recall", "neighbours that the search finds", "%", "higher"),
+    ),
+}
+
+
+def pair_figures(study: Study) -> Row:
+    """Groups of measures with their small multiples and lines of numbers, and all lines as files."""
+    tables = [(unit_of(one, "pairs"), one) for one in study.all("pair_quality")]
+    found = {name: flatten(study.json(one)) for name, one in tables}
+    sources = {name: study.source(one, ".json") for name, one in tables}
+    groups = []
+    for group, measures in GROUPS.items():
+        shown = [measure for measure in measures if any(measure.key in figures for figures in found.values())]
+        lines = [
+            (f"{measure.title}, {measure.unit}", [
+                number_of(figures.get(measure.key), percent if measure.share else plain, sources[name], measure.key)
+                for name, figures in found.items()
+            ])
+            for measure in shown
+        ]  # fmt: skip
+        if shown:
+            alt = f"Of each pair table: {', '.join(measure.title for measure in shown)}."
+            panels = [_panel(measure, found) for measure in shown]
+            groups.append((group, dot_figure(stem(f"pairs {shown[0].title}"), f"Pairs: {group}", alt, panels), lines))
+    rows = [[name, *(number.shown for number in cells)] for _, _, lines in groups for name, cells in lines]
+    title = "Pair tables, with 95 % intervals where they are known"
+    return {"groups": groups, "table": Table("pairs", title, ["measure", *found], rows)}
+
+
+def _panel(measure: Measure, found: dict[str, dict[str, Row]]) -> Panel:
+    rows = {name: figures[measure.key] for name, figures in found.items() if measure.key in figures}
+    dots = [dot_of(name, row, 100 if measure.share else 1) for name, row in rows.items()]
+    return Panel(measure.title, measure.unit, dots, measure.better)
+
+
 def pairs(study: Study) -> Row:
     """First partners of the same source images in every pair table."""
     tables, index = study.all("pairs"), study.one("images")
     if not tables or index is None:
         return {"sources": []}
-    sample = sample_rows(index.path(".parquet"), ("key",), SAMPLE, SEED, "pairs")["key"].to_pylist()
+    sample = [row["key"] for row in sample_rows(index.path(".parquet"), ["key"], "pairs")]
     np.random.default_rng(derive(SEED, "report", "pairs", "order")).shuffle(sample)
     found = [_nearest(table, sample) for table in tables]
     sources = shared_sources(sample, found, max(1, min(PAIR_SOURCES, PAIR_CARDS // len(tables))))
     shown = sources + [table[key]["target"] for key in sources for table in found if key in table]
-    thumbs = study.thumbnails(shown)
-    texts = _captions_by_arm(study, shown)
+    thumbs, texts = study.thumbnails(shown), _captions_by_arm(study, shown)
     blocks = []
     for key in sources:
         cards = [
@@ -225,14 +269,10 @@ def pairs(study: Study) -> Row:
         ]
         blocks.append({"key": key, "thumb": thumbs.get(key, ""), "cards": cards})
     names = [unit_of(table, "pairs") for table in tables]
-    firsts = [
-        Partners(name, {key: row["target"] for key, row in rows.items()}, study.source(table, ".parquet"))
-        for name, table, rows in zip(names, tables, found, strict=True)
-    ]
     return {
         "sources": blocks,
         "columns": [(name, arm_class(name)) for name in names[:-1]],
-        "agreement": [(name, arm_class(name), cells) for name, cells in agreement(firsts)],
+        "agreement": agreement(names, found, [study.source(table, ".parquet") for table in tables]),
     }
 
 
@@ -243,7 +283,7 @@ def _nearest(table: Artifact, keys: Sequence[str]) -> dict[str, Row]:
 def _captions_by_arm(study: Study, keys: Sequence[str]) -> dict[str, dict[str, str]]:
     """arm -> key -> caption; `""` stands for the original captions, for pair tables that no arm made."""
     texts = {
-        unit_of(arm, "arm"): {row["key"]: row["caption"] for row in rows_by_key(arm, "key", keys).values()}
+        unit_of(arm, "arm"): {key: row["caption"] for key, row in rows_by_key(arm, "key", keys).items()}
         for arm in study.all("arms")
     }
     table = study.one("captions_table")

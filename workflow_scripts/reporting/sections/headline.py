@@ -1,4 +1,4 @@
-"""Arms of a study, for the page and the terminal, from rows with the columns of `summary.parquet`."""
+"""Arms of a study and the table of what was trained, from rows with the columns of `summary.parquet`."""
 
 import math
 from collections.abc import Sequence
@@ -8,16 +8,24 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.core.declaration.result_names import MEAN, PROBE, SALIENCY, probe_objective
+from workflow_scripts.reporting.settings import Report
+from workflow_scripts.reporting.study import Number, Source
+from workflow_scripts.reporting.tables import Table
+from workflow_scripts.reporting.terms import CEILINGS, FLOORS, Words
+from workflow_scripts.reporting.text import arm_class, percent
 from workflow_scripts.stats.intervals import student_t
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS
 
 Row = dict[str, Any]
 FAMILIES = {"probe": "Linear probe", "few_shot": "Few-shot", "knn": "kNN", "saliency": "Saliency"}
+TOLD = {"method": "method", "augmentation": "augmentation", "tag": "tag", "backbone": "network", "length": "length"}
+HEADS = FAMILIES | {"saliency": "Saliency, corrected AP"}
+SEEDS, ITEMS = "seeds", "test items"
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over datasets (and seeds) with a 95 % interval over `kind` ("seeds" or "test items"; n of them).
+    """A mean over datasets (and seeds) with a 95 % interval over `kind` ("seeds" or "test items").
 
     One of kind "reference" has no interval.
     """
@@ -26,7 +34,6 @@ class Estimate:
     low: float | None
     high: float | None
     kind: str
-    n: int
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,8 @@ class Arm:
     estimates: dict[str, Estimate | None]
 
 
-def _number(value: Any) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
 
 
 def family(metric: str, objective: str) -> str:
@@ -131,7 +138,7 @@ def _by_family(rows: Sequence[Row], steps: dict[str, str | None]) -> dict[str, d
     kept: dict[str, dict[str, dict[str, Row]]] = {name: {} for name in FAMILIES}
     for row in sorted(rows, key=lambda row: str(row["metric"])):
         name = family(row["metric"], objective)
-        if name and str(row["step"]) == steps[row["run"]] and _number(row["value"]) is not None:
+        if name and str(row["step"]) == steps[row["run"]] and math.isfinite(_number(row["value"])):
             kept[name].setdefault(row["run"], {}).setdefault(row["dataset"], row)
     return kept
 
@@ -147,22 +154,14 @@ def _estimate(by_run: dict[str, dict[str, Row]], members: Sequence[str], bounded
         return None
     means = [math.fsum(by_run[run][name]["value"] for name in shared) / len(shared) for run in present]
     if len(means) >= FEWEST_SEEDS:
-        interval = student_t(np.array(means))
-        ends = _ends(interval.low, interval.high, bounded)
-        return Estimate(interval.value, *ends, "seeds", len(means))
-    value = math.fsum(means) / len(means)
-    rows = [[by_run[run][name] for run in present] for name in shared]
-    half_or_none = _item_half_width(rows)
-    if half_or_none is None:
-        return Estimate(value, None, None, "", len(means))
-    return Estimate(value, *_ends(value - half_or_none, value + half_or_none, bounded), "test items", len(means))
-
-
-def _ends(low: float | None, high: float | None, bounded: bool) -> tuple[float | None, float | None]:
-    """The ends of an interval; those of a share stay within 0..1, which a normal distribution can leave."""
-    if low is None or high is None or not bounded:
-        return low, high
-    return min(1.0, max(0.0, low)), min(1.0, max(0.0, high))
+        (value, low, high), kind = student_t(np.array(means)), "seeds"
+    else:
+        value = math.fsum(means) / len(means)
+        half = _item_half_width([[by_run[run][name] for run in present] for name in shared])
+        low, high, kind = (None, None, "") if half is None else (value - half, value + half, "test items")
+    if bounded and low is not None and high is not None:  # a normal distribution can leave 0..1
+        low, high = min(1.0, max(0.0, low)), min(1.0, max(0.0, high))
+    return Estimate(value, low, high, kind)
 
 
 def _item_half_width(rows: Sequence[Sequence[Row]]) -> float | None:
@@ -170,13 +169,88 @@ def _item_half_width(rows: Sequence[Sequence[Row]]) -> float | None:
 
     Seeds of one dataset share its test items, so their half widths are averaged, not shrunk.
     """
-    squares = []
-    for seeds in rows:
-        halves = []
-        for row in seeds:
-            low, high = _number(row["low"]), _number(row["high"])
-            if low is None or high is None:
-                return None
-            halves.append((high - low) / 2)
-        squares.append((math.fsum(halves) / len(halves)) ** 2)
-    return math.sqrt(math.fsum(squares)) / len(rows)
+    widths = [[_number(row["high"]) - _number(row["low"]) for row in seeds] for seeds in rows]
+    squares = [(math.fsum(width / 2 for width in seeds) / len(seeds)) ** 2 for seeds in widths]
+    half = math.sqrt(math.fsum(squares)) / len(rows)
+    return half if math.isfinite(half) else None
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """The table.
+
+    Attributes:
+        kind: what all of its intervals are over; empty if there are none.
+        common: what all trained runs have in common, in words; may be empty.
+        table: its text; bold is the best of each column, without floors and ceilings.
+        css: colour class of each line.
+    """
+
+    kind: str
+    common: str
+    table: Table
+    css: Sequence[str]
+
+    def numbers(self, source: Source) -> list[list[Number]]:
+        """The cells of each line after its seeds, citing the summary."""
+        return [
+            [_cited(cell, source, f"mean of {row[0]} over shared datasets") for cell in row[2:]]
+            for row in self.table.rows
+        ]
+
+
+def run_table(rows: Sequence[Row], step: str, settings: Report) -> RunTable | None:
+    """Means over the datasets that all runs share, at a step; None if no run was evaluated.
+
+    Args:
+        rows: those of the summary.
+    """
+    groups, words_of = arms(rows, step), Words(settings)
+    if not groups:
+        return None
+    facts = [vars(group) for group in groups]
+    families = [name for name in FAMILIES if any(group.estimates[name] for group in groups)]
+    roles = [words_of.role(group.method, group.pairs) for group in groups]
+    trained = [fact for fact, role in zip(facts, roles, strict=True) if role not in (*FLOORS, "supervised", "external")]
+    differing = [name for name in TOLD if len({fact[name] for fact in (facts if name == "backbone" else trained)}) > 1]
+    kinds = {one.kind for group in groups for one in group.estimates.values() if one is not None}
+    kind = next((kind for kind in (SEEDS, ITEMS) if kind in kinds), "")
+    lines = [
+        [words_of.run(fact, differing), str(group.seeds), *(_text(group.estimates[name], kind) for name in families)]
+        for fact, group in zip(facts, groups, strict=True)
+    ]
+    own = [at for at, role in enumerate(roles) if role not in (*FLOORS, *CEILINGS)]
+    title = f"What was trained: mean over test sets, in %{kind and f', with 95 % interval over {kind}'}"
+    facts_told = f" ({', '.join(TOLD[name] for name in differing)})" if differing else ""
+    heads = (f"trained on{facts_told}", "seeds", *(HEADS[name] for name in families))
+    note = "Bold: the highest that is neither floor nor ceiling."
+    if kind == SEEDS:
+        note += " Lines with fewer than three seeds have no interval."
+    if "saliency" in families and (layers := settings.methods.evaluation.get("saliency.layers")):
+        note += f" Saliency is that of {layers[0]}."
+    table = Table("runs", title, heads, lines, _best(lines, own), note)
+    common = [trained[0][name] for name in TOLD if trained and name not in differing and trained[0][name]]
+    return RunTable(kind, ", ".join(common), table, [arm_class(group.pairs) for group in groups])
+
+
+def _text(estimate: Estimate | None, kind: str) -> str:
+    if estimate is None:
+        return "–"
+    if estimate.kind != kind or estimate.low is None or estimate.high is None:
+        return percent(estimate.value)
+    return f"{percent(estimate.value)} [{percent(estimate.low)}, {percent(estimate.high)}]"
+
+
+def _best(lines: Sequence[Sequence[str]], own: Sequence[int]) -> set[tuple[int, int]]:
+    """Line and column of the highest mean among ``own`` lines, if they differ; ties as shown."""
+    best = set()
+    for column in range(2, len(lines[0])):
+        values = {at: float(lines[at][column].split()[0]) for at in own if lines[at][column] != "–"}
+        if len(set(values.values())) > 1:
+            best |= {(at, column) for at, value in values.items() if value == max(values.values())}
+    return best
+
+
+def _cited(cell: str, source: Source, rows: str) -> Number:
+    text, _, interval = cell.partition(" ")
+    return Number(text, interval, None if text == "–" else source, rows)

@@ -45,9 +45,8 @@ def _line(study: Study, check: Artifact) -> Row:
 
 def _pictures(study: Study, check: Artifact, dataset: Artifact | None) -> Row | None:
     """Evenly spaced leaked test images of a dataset, each beside its closest training image."""
-    rows = pq.read_table(check.path(".parquet")).to_pylist()
     closest: dict[str, Row] = {}
-    for row in rows:
+    for row in study.table(check):
         closest.setdefault(row["test"], row)
     if not closest or dataset is None:
         return None
@@ -63,17 +62,14 @@ def _pictures(study: Study, check: Artifact, dataset: Artifact | None) -> Row | 
         fit = f"{row['view']}: {', '.join(ways)}"
         cosine = "" if row["cosine"] is None else f", cosine {row['cosine']:.2f}"
         bits = Number(f"{row['distance']} bits", f"r = {row['correlation']:.2f}{cosine}", source, f"test {key}")
-        names = {"test": caption_text(key), "train": caption_text(row["train"])}
-        pictures = {"test_image": tests[key], "train_image": training.get(row["train"])}
-        cards.append({**names, **pictures, "fit": fit, "bits": bits})
+        card = {"test": caption_text(key), "train": caption_text(row["train"]), "fit": fit, "bits": bits}
+        cards.append(card | {"test_image": tests[key], "train_image": training.get(row["train"])})
     return {"dataset": check.name, "found": count(len(closest)), "cards": cards}
 
 
 def _test_thumbnails(dataset: Artifact, keys: list[str]) -> dict[str, str]:
-    table, images = pq.read_table(dataset.path(".parquet"), columns=["key"]), dataset_images(dataset)
-    wanted = pc.indices_nonzero(pc.is_in(table["key"], value_set=pc.cast(keys, table.schema.field("key").type)))
-    at = {table["key"][row].as_py(): row for row in wanted.to_pylist()}
-    return {key: thumbnail(images.image(at[key]), THUMBNAIL) for key in keys}
+    column, images = pq.read_table(dataset.path(".parquet"), columns=["key"])["key"], dataset_images(dataset)
+    return {key: thumbnail(images.image(pc.index(column, key).as_py()), THUMBNAIL) for key in keys}
 
 
 def _scores(study: Study) -> Table:

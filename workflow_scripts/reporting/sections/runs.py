@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.sections.answer import answer
-from workflow_scripts.reporting.sections.contrast_tables import Cited, contrast_tables
-from workflow_scripts.reporting.sections.contrasts import named
-from workflow_scripts.reporting.sections.headline import FAMILIES, selection_note
-from workflow_scripts.reporting.sections.run_table import run_table
-from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, number_of, unit_of
-from workflow_scripts.reporting.text import arm_class, count, percent, plain, words
+from workflow_scripts.reporting.answers import first_screen
+from workflow_scripts.reporting.sections.contrasts import Cited, contrast_tables, named
+from workflow_scripts.reporting.sections.headline import FAMILIES, run_table, selection_note
+from workflow_scripts.reporting.study import Number, Study, Table, TableLine, number_of, unit_of
+from workflow_scripts.reporting.text import count, percent, plain, words
 
 Row = dict[str, Any]
 OVER_ITEMS = "In %, with 95 % intervals over test items."
@@ -20,19 +17,18 @@ NAMED_CLASSES = 5  # of those without test images
 
 @dataclass(frozen=True)
 class Measured:
-    """The rows of one run and step, and by dataset the file that they stand in."""
+    """The rows of one run and step, each with the ``source`` in which it stands, and the run's colour class."""
 
     run: str
-    pairs: str
+    css: str
     step: str
-    rows: Sequence[Row]
-    sources: Mapping[str, Source]
+    rows: list[Row]
 
 
-def cell(row: Row | None, source: Source | None, where: str) -> Number:
+def cell(row: Row | None, where: str) -> Number:
     """Value and interval in per cent, or unchanged if they are outside 0..1 (a score that is not a share)."""
     share = row is not None and row["value"] is not None and abs(row["value"]) <= 1
-    return number_of(row, percent if share else plain, source, where)
+    return number_of(row, percent if share else plain, row["source"] if row else None, where)
 
 
 def by_dataset(measured: Sequence[Measured], title: str) -> Table:
@@ -42,8 +38,8 @@ def by_dataset(measured: Sequence[Measured], title: str) -> Table:
     out = []
     for item in measured:
         found = {row["dataset"]: row for row in item.rows}
-        cells = [cell(found.get(name), item.sources.get(name), f"dataset {name}") for name in datasets]
-        out.append(TableLine(item.run, arm_class(item.pairs), item.step, cells))
+        cells = [cell(found.get(name), f"dataset {name}") for name in datasets]
+        out.append(TableLine(item.run, item.css, item.step, cells))
     return Table(title, [f"{name} ({metrics[name]})" for name in datasets], out, OVER_ITEMS)
 
 
@@ -55,9 +51,9 @@ def statistics_tables(measured: Sequence[Measured]) -> list[Table]:
         metrics = list(dict.fromkeys(metric for rows in found for metric in rows))
         shown = []
         for item, rows in zip(measured, found, strict=True):
-            source = item.sources.get(dataset)
+            source = next((row["source"] for row in rows.values()), None)
             cells = [number_of(rows.get(metric), "{:.3g}".format, source, metric) for metric in metrics]
-            shown.append(TableLine(item.run, arm_class(item.pairs), item.step, cells))
+            shown.append(TableLine(item.run, item.css, item.step, cells))
         out.append(Table(f"Features on {dataset}", [words(metric) for metric in metrics], shown))
     return out
 
@@ -73,14 +69,12 @@ def probe_tables(measured: Sequence[Measured]) -> list[Table]:
 
 def _with_common(item: Measured, objective: str) -> Measured:
     """The rows of an objective, each followed by one of the accuracy at the common C."""
-    rows, sources = [], dict(item.sources)
+    rows = []
     for row in item.rows:
         if row["objective"] == objective:
-            name = f"{row['dataset']} at C = {row['common_c']:g}"
-            sources[name] = item.sources[row["dataset"]]
-            at_common = {"dataset": name, "value": row["value_at_common_c"], "low": None, "high": None}
-            rows += [row, row | at_common]
-    return replace(item, rows=rows, sources=sources)
+            at_common = {"dataset": f"{row['dataset']} at C = {row['common_c']:g}", "value": row["value_at_common_c"]}
+            rows += [row, row | at_common | {"low": None, "high": None}]
+    return replace(item, rows=rows)
 
 
 def results(study: Study) -> Row:
@@ -97,7 +91,7 @@ def results(study: Study) -> Row:
     trained = run_table(rows, step, study.settings)
     common = common_classes(cited.origins.get("common_classes", {}))
     return {
-        "answer": answer(study, found, listed, rows),
+        "answer": first_screen(study, found, listed, rows),
         "step": step,
         "note": selection_note(rows),
         "trained": trained,
@@ -116,25 +110,13 @@ def common_classes(found: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def _measured(study: Study, name: str, suffix: str) -> list[Measured]:
-    """The scores of each checkpoint, over all datasets."""
-    found = []
-    for (run, step), artifacts in _by_checkpoint(study, name).items():
-        rows: list[Row] = []
-        sources: dict[str, Source] = {}
-        for artifact in artifacts:
-            found_rows = study.table(artifact, suffix)
-            rows += found_rows
-            sources |= dict.fromkeys((row["dataset"] for row in found_rows), study.source(artifact, suffix))
-        found.append(Measured(run, study.method_and_pairs(run)[1], step, rows, sources))
-    return found
-
-
-def _by_checkpoint(study: Study, name: str) -> dict[tuple[str, str], list[Artifact]]:
-    """(run, step) -> its artifacts, one per dataset."""
-    found: dict[tuple[str, str], list[Artifact]] = {}
+    """The scores of each checkpoint, over all datasets, each of which is an artifact."""
+    found: dict[tuple[str, str], Measured] = {}
     for artifact in study.all(name):
-        found.setdefault((artifact.unit["run"], artifact.unit["step"]), []).append(artifact)
-    return found
+        run, step, source = artifact.unit["run"], artifact.unit["step"], study.source(artifact, suffix)
+        measured = found.setdefault((run, step), Measured(run, study.css(run), step, []))
+        measured.rows.extend(row | {"source": source} for row in study.table(artifact, suffix))
+    return list(found.values())
 
 
 def accuracy(study: Study) -> Row:
@@ -151,8 +133,7 @@ def untested(study: Study) -> list[tuple[str, Number, str]]:
     """Dataset, number and some names of its classes without test images, of which accuracies say nothing."""
     found = []
     for dataset in study.all("datasets"):
-        names = study.json(dataset).get("without_test_images", [])
-        if names:
+        if names := study.json(dataset).get("without_test_images"):
             number = Number(count(len(names)), source=study.source(dataset, ".json"), rows="without_test_images")
             found.append((unit_of(dataset, "dataset"), number, ", ".join(map(str, names[:NAMED_CLASSES]))))
     return found

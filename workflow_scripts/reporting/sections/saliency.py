@@ -1,7 +1,7 @@
 """Where the models look: corrected scores of all runs between floors and ceiling, class swap, strata, all scores."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,30 +22,25 @@ from workflow_scripts.core.declaration.result_names import (
     SHARED,
     SPEARMAN,
 )
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure, dot_of
 from workflow_scripts.reporting.figures import Figure
-from workflow_scripts.reporting.sections.better_maps import better_maps
+from workflow_scripts.reporting.sections.contrasts import named, verdict
 from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, number_of
 from workflow_scripts.reporting.tables import stem
-from workflow_scripts.reporting.text import arm_class, caption_text, percent, points, words
+from workflow_scripts.reporting.text import arm_class, caption_text, minus, percent, points, words
 from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
+from workflow_scripts.stats.intervals import LEVEL
 
 Row = dict[str, Any]
+KEY = ("layer", "stratum", "scale", "target", "metric")
 PLACE = ("dataset", "layer", "target", "metric", "scale", "stratum")
 PARTS = ("method", "backbone", "pairs", "augmentation", "tag")
 OVERLAYS = 6  # images with maps of all shown runs
 KINDS = 10  # of runs with example maps
 OVERLAY, SMALL = 112, 80  # longer side of a map in the grid, and beside others of its image, in pixels
+BEATEN = ("centre_gaussian", "runner_up")
+"""The maps that every run of the better side must lead."""
 ARRAYS = ("datasets", "keys", "roles", "classes", "swapped", "scores", "images", "masks", "maps", "maps_swapped")
-
-
-class MapMeaning(NamedTuple):
-    """What a kind of map is: ``own``, ``swap``, ``floor`` or ``ceiling``; whether it depends on a network's layer."""
-
-    role: str
-    layered: bool
-    summary: str
 
 
 class Checkpoint(NamedTuple):
@@ -56,7 +51,7 @@ class Checkpoint(NamedTuple):
     pairs: str
     step: str
     source: Source
-    rows: Mapping[tuple[str, str, str, str, str], Row]
+    rows: Mapping[tuple[str, ...], Row]
 
     def find(self, layer: str, target: str, scale: str, metric: str = HEADLINE, stratum: str = ALL) -> Row | None:
         """A row, or None."""
@@ -68,8 +63,14 @@ class Checkpoint(NamedTuple):
         return number_of(row, points if difference else percent, self.source, where)
 
 
-def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMeaning]) -> Row:
-    """The section: a figure and tables for each set and layer, and example maps at the headline's step."""
+def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, Row]) -> Row:
+    """The section: a figure and tables for each set and layer, and example maps at the headline's step.
+
+    Args:
+        scores: what each score means.
+        maps: of each kind of map, its ``role`` (``own``, ``swap``, ``floor`` or ``ceiling``), whether it is ``layered``
+            (depends on a network's layer), and a ``summary``.
+    """
     by_set = _checkpoints(study)
     shown = {key[4] for found in by_set.values() for one in found for key in one.rows}
     places = [(name, layer) for name, found in by_set.items() for layer in _layers(found)]
@@ -78,7 +79,7 @@ def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMean
     return {
         "places": [_place(name, layer, by_set[name], maps) for name, layer in places],
         "scores": [(words(name), meaning) for name, meaning in scores.items() if name in shown],
-        "maps": [(words(name), meaning.summary) for name, meaning in maps.items()],
+        "maps": [(words(name), about["summary"]) for name, about in maps.items()],
         "better": better_maps(study),
         "checks": _checks(study),
         "discrimination": _discrimination(study),
@@ -91,7 +92,7 @@ def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, MapMean
 def _about(study: Study, artifact: Artifact) -> Row:
     """Run, its colour, and the set of an artifact."""
     run = artifact.unit["run"]
-    return {"run": run, "css": arm_class(study.method_and_pairs(run)[1]), "dataset": artifact.unit["dataset"]}
+    return {"run": run, "css": study.css(run), "dataset": artifact.unit["dataset"]}
 
 
 def _checks(study: Study) -> list[Row]:
@@ -101,17 +102,12 @@ def _checks(study: Study) -> list[Row]:
         source = study.source(artifact, ".parquet")
         lines: dict[tuple[str, str], list[tuple[str, Number]]] = {}
         for row in study.table(artifact):
-            is_score = row["check"] != ROAD and row["measure"] != SPEARMAN
-            number = _checked(row, source, 100.0 if is_score else 1.0)
+            where = ", ".join(filter(None, (row["check"], row["at"], row["measure"])))
+            plain = row["check"] == ROAD or row["measure"] == SPEARMAN  # logits and correlations, not scores
+            number = number_of(row, "{:.2f}".format, source, where) if plain else number_of(row, percent, source, where)
             lines.setdefault((row["check"], row["at"]), []).append((row["measure"], number))
         found.append({**_about(study, artifact), "lines": [*lines.items()]})
     return found
-
-
-def _checked(row: Row, source: Source, factor: float) -> Number:
-    """A value of a check with its interval: corrected scores in per cent, logits and correlations as they are."""
-    where = ", ".join(row[name] for name in ("check", "at", "measure") if row.get(name))
-    return number_of(row, lambda value: f"{factor * value:.{1 if factor > 1 else 2}f}", source, where)
 
 
 def _discrimination(study: Study) -> list[Row]:
@@ -125,12 +121,64 @@ def _discrimination(study: Study) -> list[Row]:
         values["icc"] |= {"low": row["low"], "high": row["high"]}
         where = f"{row['dataset']}, {row['metric']}"
         cells = [number_of(value, "{:.2f}".format, source, f"{where}, {name}") for name, value in values.items()]
-        said = f"{row['verdict']}: {row['reason']}" if row["reason"] else row["verdict"]
-        lines.append({**row, "cells": cells, "verdict": said, "beyond": row["beyond_probe"] or "—"})
+        lines.append({**row, "cells": cells, "verdict": verdict(row), "beyond": row["beyond_probe"] or "—"})
     return lines
 
 
-def _place(name: str, layer: str, all_found: Sequence[Checkpoint], maps: Mapping[str, MapMeaning]) -> Row:
+def better_maps(study: Study) -> list[Row]:
+    """Which side of each contrast of the leading score has the better maps; docs/saliency.md states the rule."""
+    summary = study.one("summary")
+    if summary is None:
+        return []
+    contrasts, source = study.table(summary, ".contrasts.parquet"), study.source(summary, ".contrasts.parquet")
+    leads = _leads(study.table(summary))
+    lines = []
+    for contrast in named(contrasts, study.settings.headline_step):
+        for one in contrast.shown:
+            if one.row["metric"] != SALIENCY:
+                continue
+            counts = {name: _leading(leads, one.row, name) for name in BEATEN}
+            number = Number(points(one.row["difference"]), one.interval, source, f"row {one.at} ({SALIENCY}, joint)")
+            head = {"name": minus(contrast.name), "where": one.where, "dataset": one.row["dataset"], "number": number}
+            shown = [f"{leading} of {runs}" for leading, runs in counts.values()]
+            lines.append({**head, "leading": shown, "statement": statement(one.row, counts)})
+    return lines
+
+
+def statement(row: Mapping[str, Any], leading: Mapping[str, tuple[int, int]]) -> str:
+    """What is said of a contrast.
+
+    Args:
+        row: its joint row.
+        leading: map -> how many runs of the side with the higher score lead it, and of how many.
+    """
+    if row["reason"] or row["p_adjusted"] is None:
+        return f"not shown: {row['reason'] or 'no joint interval'}"
+    if row["p_adjusted"] >= 1 - LEVEL:
+        return "not shown: the difference may be chance"
+    behind = [words(name) for name, (runs, of) in leading.items() if not 0 < runs == of]
+    if behind:
+        return f"not shown: not every run of the side with the higher score leads {' and '.join(behind)}"
+    return f"the maps of the runs that are {'added' if row['difference'] > 0 else 'subtracted'} are better"
+
+
+def _leads(rows: Sequence[Row]) -> set[tuple[str, ...]]:
+    """Checkpoint, set, the set that chose it, and map, of each lead whose interval is above 0."""
+    metrics = {f"saliency.{name}.{HEADLINE}.{LEAD}": name for name in BEATEN}
+    return {
+        (f"{row['run']}.{row['step']}", row["dataset"], row["chosen_on"], metrics[row["metric"]])
+        for row in rows
+        if row["metric"] in metrics and row["low"] is not None and row["low"] > 0
+    }
+
+
+def _leading(leads: Collection[tuple[str, ...]], row: Row, name: str) -> tuple[int, int]:
+    """How many runs of the side with the higher score lead a map, and how many runs it has."""
+    runs = row["plus" if row["difference"] > 0 else "minus"].split()
+    return sum((run, row["dataset"], row["chosen_on"], name) in leads for run in runs), len(runs)
+
+
+def _place(name: str, layer: str, all_found: Sequence[Checkpoint], maps: Mapping[str, Row]) -> Row:
     """What is shown of one set and layer, of the runs that have it; it leads if it is the first layer of any run."""
     found = [one for one in all_found if layer in _layers([one])]
     others = [target for target in maps if target not in (LEADING, CHANCE, CEILING)]
@@ -139,7 +187,7 @@ def _place(name: str, layer: str, all_found: Sequence[Checkpoint], maps: Mapping
     return {
         "title": f"{name}, {layer}",
         "leads": any(_layers([one])[0] == layer for one in found),
-        "n": next((row["n"] for one in found for row in [one.find(layer, LEADING, CORRECTED)] if row), 0),
+        "n": next((row["n"] for one in found if (row := one.find(layer, LEADING, CORRECTED))), 0),
         "figure": _figure(name, layer, found, maps),
         "leads_over": _table(
             f"Corrected AP of the own map, and its lead over other maps: {name}, {layer}",
@@ -173,21 +221,20 @@ def _table(title: str, columns: list[str], found: Sequence[Checkpoint], cells: A
     return Table(title, columns, lines, "In % (leads in points), with 95 % intervals over test images.")
 
 
-def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[str, MapMeaning]) -> Figure | None:
+def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[str, Row]) -> Figure | None:
     """Floors, runs and the ceiling on one axis: corrected AP in per cent."""
     bounds: dict[str, list[Dot]] = {"floor": [], "ceiling": []}
-    for target, meaning in maps.items():
-        rows = [row for one in found for row in [one.find(layer, target, CORRECTED)] if row]
-        if meaning.role in bounds and rows:
+    for target, about in maps.items():
+        rows = [row for one in found if (row := one.find(layer, target, CORRECTED))]
+        if about["role"] in bounds and rows:
             said, row = words(target), rows[0]
-            if meaning.layered and meaning.role == "floor":  # of each network
+            if about["layered"] and about["role"] == "floor":  # of each network
                 said, row = f"{said} (mean)", {"value": math.fsum(row["value"] for row in rows) / len(rows)}
-            bounds[meaning.role].append(dot_of(said, row, 100, "arm-none"))
+            bounds[about["role"]].append(dot_of(said, row, 100, "arm-none"))
     runs = [
         dot_of(one.label, row, 100, arm_class("other" if one.pairs == "none" else one.pairs))
         for one in found
-        for row in [one.find(layer, LEADING, CORRECTED)]
-        if row
+        if (row := one.find(layer, LEADING, CORRECTED))
     ]
     if not runs:
         return None
@@ -215,16 +262,12 @@ def _checkpoints(study: Study) -> dict[str, list[Checkpoint]]:
     shown = _shown(study)
     labels = study.labels([*shown], PARTS)
     for run, artifacts in shown.items():
+        pairs = study.method_and_pairs(run)[1]
         for artifact in artifacts:
-            source = study.source(artifact, ".results.parquet")
-            by_set: dict[str, dict[tuple[str, str, str, str, str], Row]] = {}
-            for row in study.table(artifact, ".results.parquet"):
-                key = (row["layer"], row["stratum"], row["scale"], row["target"], row["metric"])
-                by_set.setdefault(row["dataset"], {})[key] = row
-            pairs = study.method_and_pairs(run)[1]
-            for name, rows in by_set.items():
-                one = Checkpoint(run, labels[run], pairs, artifact.unit["step"], source, rows)
-                found.setdefault(name, []).append(one)
+            source, table = study.source(artifact, ".results.parquet"), study.table(artifact, ".results.parquet")
+            rows = {tuple(row[name] for name in KEY): row for row in table}
+            one = Checkpoint(run, labels[run], pairs, artifact.unit["step"], source, rows)
+            found.setdefault(artifact.unit["dataset"], []).append(one)
     return found
 
 
@@ -249,15 +292,15 @@ def overlays(study: Study, shown: Mapping[str, Sequence[Artifact]]) -> Row | Non
         run: {(one.dataset, one.key): one for one in _examples(found) if one.role == SHARED}
         for run, found in shown.items()
     }
-    shared = shared_examples(list(stored.values()), OVERLAYS)
+    first = next(iter(stored.values()), {})
+    shared = [one for one in first if all(one in examples for examples in stored.values())][:OVERLAYS]
     if not shared:
         return None
     columns = []
     for run, examples in stored.items():
         maps = [overlay(examples[one].image, examples[one].map, OVERLAY) for one in shared]
         sources = [study.source(artifact, ".examples.npz") for artifact in shown[run]]
-        columns.append({"run": run, "css": arm_class(study.method_and_pairs(run)[1]), "maps": maps, "sources": sources})
-    first = next(iter(stored.values()))
+        columns.append({"run": run, "css": study.css(run), "maps": maps, "sources": sources})
     return {
         "names": [f"{dataset}: {key}" for dataset, key in shared],
         "images": [thumbnail(Image.fromarray(first[one].image), OVERLAY) for one in shared],
@@ -290,25 +333,10 @@ def marked_examples(study: Study, shown: Mapping[str, Sequence[Artifact]]) -> li
 
 
 def _examples(artifacts: Sequence[Artifact]) -> list[Example]:
-    """All examples of one checkpoint.
-
-    Raises:
-        PipelineError: a file has another form.
-    """
+    """All examples of one checkpoint."""
     found = []
     for artifact in artifacts:
-        path = artifact.path(".examples.npz")
-        with np.load(path, allow_pickle=False) as stored:
-            missing = set(ARRAYS) - set(stored.files)
-            if missing:
-                raise PipelineError("missing arrays", path, sorted(missing), "recompute the saliency artifact")
+        with np.load(artifact.path(".examples.npz"), allow_pickle=False) as stored:
             text = [stored[name].tolist() for name in ARRAYS[:6]]
             found += [Example(*one) for one in zip(*text, *(stored[name] for name in ARRAYS[6:]), strict=True)]
     return found
-
-
-def shared_examples(ids: Sequence[Mapping[tuple[str, str], object]], most: int) -> list[tuple[str, str]]:
-    """At most `most` (dataset, key) that every run stored, in the first run's order."""
-    if not ids:
-        return []
-    return [one for one in ids[0] if all(one in other for other in ids)][:most]

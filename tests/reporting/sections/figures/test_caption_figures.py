@@ -12,11 +12,11 @@ from tests.reporting.fake_scores import judge_quality
 from tests.reporting.fake_study import make_study
 from workflow_scripts.captions.comparison.figures import FIGURES
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.sections.figures.caption_figures import Explained, caption_figures
+from workflow_scripts.reporting.sections.figures.caption_figures import caption_figures
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Study
 
-EXPLAINED = {name: Explained(one.group, one.title, one.unit, one.better, one.summary) for name, one in FIGURES.items()}
+EXPLAINED = {name: vars(figure) for name, figure in FIGURES.items()}
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,15 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-from workflow_scripts.reporting.sections.figures.curves import PAIR_FACTS, Trained, _trained_on, over_seeds, panel
+from workflow_scripts.reporting.sections.figures.curves import (
+    COLUMNS,
+    PAIR_FACTS,
+    STATISTICS,
+    Trained,
+    _trained_on,
+    figures,
+    over_seeds,
+)
 from workflow_scripts.reporting.study import Source, Study
 
 
@@ -18,8 +26,8 @@ def study_of(runs: dict[str, dict[str, Any]]) -> Study:
             all=lambda kind: made,
             json=lambda one, suffix: runs[one.name],
             source=lambda one, suffix: source,
-            index=SimpleNamespace(manifest=lambda name: source),
-            method_and_pairs=lambda run: ("xclr", "original"),
+            manifest=lambda name: source,
+            css=lambda run: "arm-original",
         ),
     )
 
@@ -46,7 +54,8 @@ def test_a_curve_is_the_mean_and_range_over_the_seeds_with_a_value() -> None:
 
 
 def test_a_method_has_figures_of_the_columns_with_values() -> None:
-    found = panel("simclr", [Trained("a", "arm-self", SEEDS), Trained("b", "arm-other", SEEDS[:1])])
-    assert [figure.name for figure in found["figures"]] == ["curve-simclr-loss", "curve-simclr-online-knn"]
-    assert [figure.title for figure in found["statistics"]] == ["simclr: RankMe"]
-    assert {row[0] for row in found["figures"][0].rows} == {"a", "b"}
+    trained = {"simclr": [Trained("a", "arm-self", SEEDS), Trained("b", "arm-other", SEEDS[:1])]}
+    found = figures(trained, COLUMNS)
+    assert [figure.name for figure in found] == ["curve-simclr-loss", "curve-simclr-online-knn"]
+    assert [figure.title for figure in figures(trained, STATISTICS)] == ["simclr: RankMe"]
+    assert {row[0] for row in found[0].rows} == {"a", "b"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.reporting.fake_data import data_inputs
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.sections.figures.pair_figures import pair_figures
+from workflow_scripts.reporting.sections.data import pair_figures
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Study
 

@@ -14,7 +14,7 @@ from workflow_scripts.reporting.study import Study
 
 
 def point(value: float, pairs: str = "revised", kind: str = "seeds", **values: Any) -> Point:
-    estimate = Estimate(value, value - 0.1, value + 0.1, kind, 3)
+    estimate = Estimate(value, value - 0.1, value + 0.1, kind)
     return Point(("simclr", pairs, "crop", "", ""), values, {"probe": estimate, "knn": None})
 
 

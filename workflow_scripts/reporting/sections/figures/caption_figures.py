@@ -29,18 +29,13 @@ class Figure(NamedTuple):
     source: Source
 
 
-class Explained(NamedTuple):
-    """What readers are told of a figure: heading, title, unit, which direction is better, and a sentence."""
+def caption_figures(study: Study, explained: Mapping[str, Row]) -> Row:
+    """Groups of figures in the order of ``explained``, and the arms; none if the study did not compare its arms.
 
-    group: str
-    title: str
-    unit: str
-    better: str
-    summary: str
-
-
-def caption_figures(study: Study, explained: Mapping[str, Explained]) -> Row:
-    """Groups of figures in the order of ``explained``, and the arms; none if the study did not compare its arms."""
+    Args:
+        explained: what readers are told of each figure: its ``group``, ``title``, ``unit``, which direction is
+            ``better``, and a ``summary``.
+    """
     artifact = study.one("caption_comparison")
     if artifact is None:
         return {"groups": []}
@@ -67,9 +62,8 @@ def caption_figures(study: Study, explained: Mapping[str, Explained]) -> Row:
 def _figure(group: str, rows: list[Row]) -> Drawing:
     titles = ", ".join(row["title"] for row in rows)
     alt = f"Mean and 95 % interval of each arm's captions: {titles}."
-    return dot_figure(
-        stem(f"captions {group.lower()}"), f"Captions: {group.lower()}", alt, [row["panel"] for row in rows]
-    )
+    panels = [row["panel"] for row in rows]
+    return dot_figure(stem(f"captions {group.lower()}"), f"Captions: {group.lower()}", alt, panels)
 
 
 def _table(groups: list[tuple[str, list[Row]]], arms: list[str], reference: str) -> Table:
@@ -94,26 +88,22 @@ def _judged(study: Study) -> Iterator[Figure]:
                 yield Figure(f"{name}.{judge.name} {score}", values, f"{{}}.{score}.{own}", source)
 
 
-def _row(figure: Figure, said: Explained, arms: list[str], scored: set[str]) -> Row:
+def _row(figure: Figure, said: Row, arms: list[str], scored: set[str]) -> Row:
     """A figure of all arms; where the matcher's score is unknown, whether no judge has `scored` the arm either."""
     name, values, place, source = figure
-    share = said.unit.startswith("share")
-    scale, unit = (100, said.unit.replace("share", "%", 1)) if share else (1, said.unit)
+    share, unit = said["unit"].startswith("share"), said["unit"].replace("share", "%", 1)
     model = name.partition(".")[2]
-    title = f"{said.title} ({model})" if model else said.title
-
-    shown = [dot_of(arm, values[arm], scale) for arm in arms if arm in values]
+    title = f"{said['title']} ({model})" if model else said["title"]
+    shown = [dot_of(arm, values[arm], 100 if share else 1) for arm in arms if arm in values]
     cells = [
         _cell(values[arm], place.format(arm), share, source)
         if arm in values
         else (Number("not scored" if name == "itm" and arm not in scored else "—"), None)
         for arm in arms
     ]
-    says = f"{said.summary} {DIRECTIONS[said.better]}".strip()
-    return {
-        "group": said.group, "title": title, "unit": unit, "says": says, "cells": cells,
-        "panel": Panel(title, unit, shown, said.better),
-    }  # fmt: skip
+    says = f"{said['summary']} {DIRECTIONS[said['better']]}".strip()
+    panel = Panel(title, unit, shown, said["better"])
+    return {"group": said["group"], "title": title, "unit": unit, "says": says, "cells": cells, "panel": panel}
 
 
 def _cell(value: Row, rows: str, share: bool, source: Source) -> tuple[Number, Number | None]:

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.reporting.drawings import Axis, Curve, curve_figure
 from workflow_scripts.reporting.figures import Figure
-from workflow_scripts.reporting.study import Number, Study
+from workflow_scripts.reporting.study import Number, Study, unit_of
 from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, count, words
 
@@ -43,26 +42,25 @@ class Trained:
 
 def curves(study: Study) -> Row:
     """Loss, online kNN accuracy and statistics of features per method."""
+    trained = _trained(study)
     return {
-        "panels": [panel(method, kinds) for method, kinds in _trained(study).items()],
+        "figures": figures(trained, COLUMNS),
+        "statistics": figures(trained, STATISTICS),
         "collapsed": _collapsed(study),
         "trained_on": _trained_on(study),
     }
 
 
-def panel(method: str, kinds: Sequence[Trained]) -> dict[str, list[Figure]]:
-    """The figures of a method, and those of the statistics of its features; without those that have no value."""
-    return {"figures": _figures(method, kinds, COLUMNS), "statistics": _figures(method, kinds, STATISTICS)}
-
-
-def _figures(method: str, kinds: Sequence[Trained], columns: Mapping[str, tuple[str, str, int]]) -> list[Figure]:
+def figures(trained: Mapping[str, Sequence[Trained]], columns: Mapping[str, tuple[str, str, int]]) -> list[Figure]:
+    """A figure of each method and column, without those that have no value."""
     found = []
-    for column, (title, unit, scale) in columns.items():
-        drawn = [over_seeds(kind, column, scale) for kind in kinds]
+    for method, kinds in trained.items():
         names = ", ".join(kind.label for kind in kinds)
-        alt = f"{title} of {method} over the steps of training: {names}; bands from the lowest to the highest seed."
-        name = stem(f"curve {method} {title.lower()}")
-        found.append(curve_figure(name, f"{method}: {title}", alt, Axis("step", unit), drawn))
+        for column, (title, unit, scale) in columns.items():
+            alt = f"{title} of {method} over the steps of training: {names}; bands from the lowest to the highest seed."
+            drawn = [over_seeds(kind, column, scale) for kind in kinds]
+            name = stem(f"curve {method} {title.lower()}")
+            found.append(curve_figure(name, f"{method}: {title}", alt, Axis("step", unit), drawn))
     return [figure for figure in found if figure is not None]
 
 
@@ -86,7 +84,7 @@ def _trained(study: Study) -> dict[str, list[Trained]]:
     found: dict[str, dict[str, list[tuple[str, list[Row]]]]] = {}
     for artifact in study.all("runs"):
         if rows := study.table(artifact, "/curve.parquet"):
-            run = _run_of(artifact)
+            run = unit_of(artifact, "run")
             about = study.runs.get(run)
             kind = run.rpartition("-s")[0] if about is None else " ".join(str(about[name]) for name in KIND)
             found.setdefault(study.method_and_pairs(run)[0], {}).setdefault(kind, []).append((run, rows))
@@ -102,19 +100,15 @@ def _labelled(study: Study, kinds: Sequence[Sequence[tuple[str, list[Row]]]]) ->
     ]
 
 
-def _run_of(artifact: Artifact) -> str:
-    return artifact.unit.get("run", artifact.name)
-
-
 def _collapsed(study: Study) -> list[tuple[str, str, Number]]:
     """Runs whose features look collapsed: run, colour, first such step."""
     found = []
     for artifact in study.all("runs"):
         step = study.json(artifact, "/run.json").get("collapsed_step")
         if step is not None:
-            name = _run_of(artifact)
+            run = unit_of(artifact, "run")
             number = Number(count(step), source=study.source(artifact, "/run.json"), rows="collapsed_step")
-            found.append((name, arm_class(study.method_and_pairs(name)[1]), number))
+            found.append((run, study.css(run), number))
     return found
 
 
@@ -129,13 +123,13 @@ def _trained_on(study: Study) -> Row:
     shown = [name for name in PAIR_FACTS if any(name in about for _, about in trained)]
     lines = []
     for artifact, about in trained:
-        manifest, file = study.index.manifest(artifact), study.source(artifact, "/run.json")
+        run, manifest, file = unit_of(artifact, "run"), study.manifest(artifact), study.source(artifact, "/run.json")
         dropped = artifact.rows["dropped"].items()
         cells = [Number(_fact(about[name]), source=file, rows=name) if name in about else Number("—") for name in shown]
         lines.append(
             {
-                "run": _run_of(artifact),
-                "css": arm_class(study.method_and_pairs(_run_of(artifact))[1]),
+                "run": run,
+                "css": study.css(run),
                 "images": Number(count(artifact.rows["out"]), source=manifest, rows="rows out"),
                 "left_out": [(words(name), Number(count(n), source=manifest, rows=name)) for name, n in dropped],
                 "cells": cells,

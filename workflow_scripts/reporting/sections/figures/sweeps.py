@@ -67,15 +67,15 @@ def figure(keys: Sequence[str], points: Sequence[Point], family: str) -> Figure 
         drawn.append(_curve(label or parts[1], found, setting, places, family))
     title = f"{FAMILIES[family]} over {words(setting)}"
     low, high = min(places.values()), max(places.values())
-    axis = Axis(words(setting), f"{FAMILIES[family]}, %", numbers and 0 < WIDE_RANGE * low < high, _ticks(places))
+    ticks = [(place, text) for text, place in places.items()][:: math.ceil(len(places) / 8)]  # at most about eight
+    axis = Axis(words(setting), f"{FAMILIES[family]}, %", numbers and 0 < WIDE_RANGE * low < high, ticks)
     alt = f"{title}, for {', '.join(curve.label for curve in drawn)}; bands are intervals over seeds."
     return curve_figure(stem(f"sweep {' '.join(keys)} {family}".lower()), title, alt, axis, drawn)
 
 
 def _curve(label: str, points: Sequence[Point], setting: str, places: Mapping[str, float], family: str) -> Curve:
     at = {places[_text(point.values[setting])]: point.scores[family] for point in points}
-    known = {x: at[x] for x in sorted(at)}
-    rows = [(x, score.value, *_over_seeds(score)) for x, score in known.items() if score is not None]
+    rows = [(x, score.value, *_over_seeds(score)) for x in sorted(at) if (score := at[x]) is not None]
     x, y, low, high = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [])
     y, low, high = ([100 * value for value in values] for values in (y, low, high))
     css = arm_class(points[0].parts[1])
@@ -87,12 +87,6 @@ def _over_seeds(score: Estimate) -> tuple[float, float]:
     if score.kind != "seeds" or score.low is None or score.high is None:
         return math.nan, math.nan
     return score.low, score.high
-
-
-def _ticks(places: Mapping[str, float]) -> list[tuple[float, str]]:
-    """At most about eight of the values."""
-    shown = [(place, text) for text, place in places.items()]
-    return shown[:: math.ceil(len(shown) / 8)]
 
 
 def _text(value: Any) -> str:
