@@ -70,7 +70,7 @@ def main() -> None:
     plan = Plan(costs, 1, defaults.max_iter, 5, 0, {}, Resampling(100, 0.95, 0), "cpu")
     names = [str(label) for label in range(int(labels.max()) + 1)]
     keys, split = np.arange(len(labels)).astype(str), np.full(len(labels), "train")
-    data = Downstream("bench", names, "accuracy", False, keys, labels, split, features)
+    data = Downstream("bench", names, "accuracy", keys, labels, split, features)
     start = time.perf_counter()
     fitter = Fitter(data, np.arange(len(labels)), "sklearn", plan, {})
     heads, ours = {}, [time.perf_counter() - start]

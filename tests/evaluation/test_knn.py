@@ -5,7 +5,6 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from tests.evaluation.sets import downstream
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.downstream import Resampling, hits_table
 from workflow_scripts.evaluation.knn import knn, results_table, statistics_table
 
@@ -42,14 +41,6 @@ def test_tables_agree_with_each_other(metric: str) -> None:
     per_class = np.mean([right[labels == one].mean() for one in range(3)])
     assert row["value"] == pytest.approx(right.mean() if metric == "accuracy" else per_class)
     assert (row["metric"], row["n"], row["bank"]) == (metric, len(test), len(data.rows("train", "val")))
-
-
-@pytest.mark.parametrize("gone", [("test",), ("train", "val")])
-def test_an_empty_split_is_named(gone: tuple[str, ...]) -> None:
-    data = downstream()
-    split = np.where(np.isin(data.split, gone), "unused", data.split)
-    with pytest.raises(PipelineError, match=f"made_up: {' and '.join(gone)}"):
-        knn(replace(data, split=split), 20, 0.07, "cpu")
 
 
 def test_the_table_uses_test_images_but_for_rankme_and_draws_the_same_for_all_networks(

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +22,6 @@ class Downstream:
         name: the set's name.
         classes: class names by label.
         metric: ``accuracy`` or ``mean_per_class``.
-        has_masks: whether some rows have an object mask.
         keys: (n,) text.
         labels: (n,) int32.
         split: (n,) text: train, val or test.
@@ -33,7 +31,6 @@ class Downstream:
     name: str
     classes: list[str]
     metric: str
-    has_masks: bool
     keys: np.ndarray
     labels: np.ndarray
     split: np.ndarray
@@ -50,10 +47,9 @@ def load_downstream(dataset: Artifact, features: Artifact) -> Downstream:
     Raises:
         PipelineError: the two do not have the same number of rows.
     """
-    rows = dataset.path(".parquet")
-    table = pq.read_table(rows, columns=["key", "label", "split"])
+    table = pq.read_table(dataset.path(".parquet"), columns=["key", "label", "split"])
     facts = json.loads(dataset.path(".json").read_bytes())
-    path: Path = features.path(".npy")
+    path = features.path(".npy")
     vectors = np.load(path, allow_pickle=False)
     if len(vectors) != len(table):
         value = f"{len(vectors)} rows, but the dataset has {len(table)}"
@@ -62,7 +58,6 @@ def load_downstream(dataset: Artifact, features: Artifact) -> Downstream:
         dataset.name,
         facts["classes"],
         facts["metric"],
-        facts["has_masks"],
         np.array(table["key"].to_pylist()),
         table["label"].to_numpy(),
         np.array(table["split"].to_pylist()),

@@ -5,7 +5,6 @@ so that all runs use the same ones.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,25 +29,19 @@ IMAGES = pa.schema(
 EPISODES = pa.schema([("dataset", pa.string()), ("episode", pa.int32()), ("accuracy", pa.float64())])
 
 
-@dataclass(frozen=True)
-class Pools:
-    """Row numbers by class of the eligible classes of a set; ``support`` and ``query`` are lists of (n_c,) int64."""
+class Pool(NamedTuple):
+    """Row numbers (n,) int64 of a class, from which support and query images are drawn."""
 
-    labels: np.ndarray
-    support: list[np.ndarray]
-    query: list[np.ndarray]
+    support: np.ndarray
+    query: np.ndarray
 
 
-def eligible(labels: np.ndarray, support_rows: np.ndarray, query_rows: np.ndarray, shots: int, queries: int) -> Pools:
-    """Classes with at least ``shots`` support rows and ``queries`` query rows, by ascending label."""
-    kept, support, query = [], [], []
-    for label in np.unique(labels):
-        shot_rows, tested_rows = support_rows[labels[support_rows] == label], query_rows[labels[query_rows] == label]
-        if len(shot_rows) >= shots and len(tested_rows) >= queries:
-            kept.append(label)
-            support.append(shot_rows)
-            query.append(tested_rows)
-    return Pools(np.array(kept), support, query)
+def eligible(
+    labels: np.ndarray, support_rows: np.ndarray, query_rows: np.ndarray, shots: int, queries: int
+) -> list[Pool]:
+    """Pools of the classes with at least ``shots`` support rows and ``queries`` query rows, by ascending label."""
+    pools = [Pool(*(rows[labels[rows] == label] for rows in (support_rows, query_rows))) for label in np.unique(labels)]
+    return [pool for pool in pools if len(pool.support) >= shots and len(pool.query) >= queries]
 
 
 def uniforms(seed: int, name: str, episodes: int, numbers: int) -> np.ndarray:
@@ -81,22 +74,21 @@ def draw_distinct(uniform: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def draw_episodes(
-    pools: Pools, uniform: np.ndarray, ways: int, shots: int, queries: int
+    pools: Sequence[Pool], uniform: np.ndarray, ways: int, shots: int, queries: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of each episode's images.
 
     Args:
-        pools: the eligible classes.
+        pools: of the eligible classes.
         uniform: (e, ways (1 + shots + queries)) from :func:`uniforms`.
 
     Returns:
         Support (e, ways, shots) and query (e, ways, queries) row numbers; the second axis is the episode's class.
     """
-    episodes = len(uniform)
-    chosen = draw_distinct(uniform[:, :ways], np.full(episodes, len(pools.labels)))
-    rest = uniform[:, ways:].reshape(episodes, ways, shots + queries)
-    support = _rows(pools.support, chosen, rest[..., :shots])
-    return support, _rows(pools.query, chosen, rest[..., shots:])
+    chosen = draw_distinct(uniform[:, :ways], np.full(len(uniform), len(pools)))
+    rest = uniform[:, ways:].reshape(len(uniform), ways, shots + queries)
+    support = _rows([pool.support for pool in pools], chosen, rest[..., :shots])
+    return support, _rows([pool.query for pool in pools], chosen, rest[..., shots:])
 
 
 def _rows(pool: list[np.ndarray], chosen: np.ndarray, uniform: np.ndarray) -> np.ndarray:
@@ -131,7 +123,7 @@ def few_shot(
     all of them, and the result records their number; with fewer than two there is no result.
     """
     pools = eligible(data.labels, data.rows("train"), data.rows("test"), shots, queries)
-    ways = min(ways, len(pools.labels))
+    ways = min(ways, len(pools))
     if ways < 2:
         return None
     uniform = uniforms(seed, data.name, episodes, ways * (1 + shots + queries))
@@ -144,7 +136,7 @@ def few_shot(
     shown, correct = (np.bincount(rows.ravel(), minlength=len(data.labels)) for rows in (query, query[hits]))
     mean, error = student_t(accuracy, level), standard_error(accuracy)
     counts = shown.astype(np.int32), correct.astype(np.int32)
-    return FewShotResult(accuracy, *counts, mean, error, ways, len(pools.labels))
+    return FewShotResult(accuracy, *counts, mean, error, ways, len(pools))
 
 
 def _scorer(features: np.ndarray, device: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

@@ -3,7 +3,6 @@
 import numpy as np
 import pyarrow as pa
 
-from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.downstream import Downstream, Resampling, with_interval
 from workflow_scripts.models.nearest import nearest_classes, nearest_classes_on
 from workflow_scripts.stats.feature_statistics import alignment, rankme, uniformity
@@ -29,16 +28,9 @@ def knn(data: Downstream, neighbours: int, temperature: float, device: str) -> n
     """Classes of the rows of the test split, in order: (t,) int32.
 
     Nothing is tuned, so validation images vote too, as they are fitted by the tested linear probe.
-
-    Raises:
-        PipelineError: the test split, or train and val together, are empty.
     """
-    bank, test = data.rows("train", "val"), data.rows("test")
-    for split, rows in (("train and val", bank), ("test", test)):
-        if not len(rows):
-            raise PipelineError("empty split", f"dataset {data.name}", split, "give the dataset more images")
-    features, labels = data.features, data.labels
-    sides = features[bank], labels[bank], features[test]
+    bank = data.rows("train", "val")
+    sides = data.features[bank], data.labels[bank], data.features[data.rows("test")]
     if device == "cpu":
         return nearest_classes(*sides, neighbours, temperature).astype(np.int32)
     return nearest_classes_on(device, *sides, neighbours, temperature).astype(np.int32)

@@ -10,9 +10,8 @@ from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.demo.world.settings import Label
-from workflow_scripts.evaluation.datasets.downstream_set import Metric
 from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
-from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, known_set
+from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, Metric, known_set
 
 if TYPE_CHECKING:
     from workflow_scripts.evaluation.datasets.picture_sets import PictureSet
@@ -126,8 +125,7 @@ def eval_dataset(job: Job[EvalDataset]) -> None:
     listing = source.listing()
     if row is not None:
         check_contents(row, listing, source.where)
-    limit = {str(split): count for split, count in settings.limit.items()}
-    choice = Choice(settings.seed, settings.val_fraction, settings.test_fraction, limit, settings.min_per_class)
+    choice = Choice(**settings.model_dump(include={*Choice._fields}))
     entries, left_out = choose(listing, choice, source.where)
     classes = class_list(listing, entries)
     table = write_dataset(source, entries, classes, job.file(".tar"), job.workers)

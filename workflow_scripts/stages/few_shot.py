@@ -1,10 +1,13 @@
 """Few-shot accuracy of one checkpoint on one downstream dataset."""
 
+from dataclasses import replace
+
 from pydantic import Field
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import Cost, File, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import quantity
+from workflow_scripts.evaluation.facts import SCORES
 from workflow_scripts.evaluation.interval_settings import Intervals
 
 
@@ -55,7 +58,8 @@ STAGE = Stage(
     on_device=True,
 )
 
-FACTS = Facts(
+FACTS = replace(
+    SCORES,
     files={
         ".parquet": File(
             "mean, standard error, interval",
@@ -69,26 +73,14 @@ FACTS = Facts(
             "episodes and hits of each test image", Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
         ),
     },
-    environment="train",
-    resources=Resources(
-        minutes=20,
-        memory_mb=8_000,
-        data=lambda load: load.labelled * load.features * 16,
-        math=True,
-        gpu_mb=lambda load: 1_000 + load.labelled * load.features * 4e-6,
-        slot="evaluations",
-    ),
+    resources=replace(SCORES.resources, minutes=20, gpu_mb=lambda load: 1_000 + load.labelled * load.features * 4e-6),
     cost=Cost(
         per="episode",
         units=lambda load: load.settings["episodes"],
         core_ms=0.15,
         source="demo study, upper bound",
     ),
-    disk=lambda _: 2e6,
     section="evaluation.few_shot",
-    group="evaluation.{run}.{step}",
-    names=lambda units: units.evaluations,
-    inputs={"features": "features/{run}.{step}.{dataset}", "dataset": "eval_dataset/{dataset}"},
 )
 
 if __name__ == "__main__":

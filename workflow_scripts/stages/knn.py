@@ -1,11 +1,14 @@
 """Nearest-neighbour accuracy and statistics of the features of one checkpoint on one downstream dataset."""
 
+from dataclasses import replace
+
 from pydantic import Field
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import File, Tolerance
 from workflow_scripts.core.runtime.precision import DOUBLE
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import quantity
+from workflow_scripts.evaluation.facts import SCORES
 from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
@@ -51,7 +54,8 @@ STAGE = Stage(
     precision=DOUBLE,
 )
 
-FACTS = Facts(
+FACTS = replace(
+    SCORES,
     files={
         ".parquet": File(
             "accuracy with its interval",
@@ -67,26 +71,13 @@ FACTS = Facts(
             published=True,
         ),
     },
-    environment="train",
-    resources=Resources(
-        minutes=30,
-        memory_mb=8_000,
-        data=lambda load: load.labelled * load.features * 16,
-        math=True,
-        gpu_mb=lambda load: 4_000 + load.labelled * load.features * 4e-6,
-        slot="evaluations",
-    ),
-    cost=Cost(
-        per="labelled image",
-        units=lambda load: load.labelled,
-        core_ms=0.3,
+    resources=replace(SCORES.resources, gpu_mb=lambda load: 4_000 + load.labelled * load.features * 4e-6),
+    cost=replace(
+        SCORES.cost,
         source="measured with 512 columns: 0.15 for 4,000 test images and a bank of 40,000; grows with both",
     ),
     disk=lambda _: 1e6,
     section="evaluation.knn",
-    group="evaluation.{run}.{step}",
-    names=lambda units: units.evaluations,
-    inputs={"features": "features/{run}.{step}.{dataset}", "dataset": "eval_dataset/{dataset}"},
 )
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """Linear probes of one checkpoint on one downstream dataset."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import File, Tolerance
 from workflow_scripts.core.runtime.precision import DOUBLE
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import quantity
+from workflow_scripts.evaluation.facts import SCORES
 from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
@@ -88,12 +90,12 @@ def linear_probe(job: Job[LinearProbe]) -> None:
     fitted = settings.model_dump(exclude={"objectives", *Resampling._fields})
     plan = Plan(**fitted, resampling=resampling, device=job.device)
     data = load_downstream(job.input("dataset"), job.input("features"))
-    results = [(data, objective, probe(data, objective, plan)) for objective in settings.objectives]
-    write_table(job.file(".parquet"), results_table(results))
-    predictions = predictions_table(results)
+    results = {objective: probe(data, objective, plan) for objective in settings.objectives}
+    write_table(job.file(".parquet"), results_table(data, results))
+    predictions = predictions_table(data, results)
     write_table(job.file(".predictions.parquet"), predictions)
-    _, objective, result = results[0]
-    save_head(job.file(".head.safetensors"), result.head, objective)
+    first = settings.objectives[0]
+    save_head(job.file(".head.safetensors"), results[first].head, first)
     job.rows(len(predictions), len(predictions))
 
 
@@ -106,7 +108,8 @@ STAGE = Stage(
     precision=DOUBLE,
 )
 
-FACTS = Facts(
+FACTS = replace(
+    SCORES,
     files={
         ".parquet": File(
             "accuracies with intervals and C, and the accuracy at a C that all runs have in common",
@@ -120,26 +123,13 @@ FACTS = Facts(
             "the head of the first objective", Tolerance(0.01, 0, "none; the fit ends at a small gradient")
         ),
     },
-    environment="train",
-    resources=Resources(
+    resources=replace(
+        SCORES.resources,
         minutes=60,
-        memory_mb=8_000,
-        data=lambda load: load.labelled * load.features * 16,
-        math=True,
         gpu_mb=lambda load: 2_000 + load.labelled * load.features * 1.4e-5,  # float64, and copies of parts
-        slot="evaluations",
     ),
-    cost=Cost(
-        per="labelled image",
-        units=lambda load: load.labelled,
-        core_ms=2.0,
-        source="demo study: 4,408 rows of 128 columns in 2 s; here 512 columns",
-    ),
-    disk=lambda _: 2e6,
+    cost=replace(SCORES.cost, core_ms=2.0, source="demo study: 4,408 rows of 128 columns in 2 s; here 512 columns"),
     section="evaluation.linear_probe",
-    group="evaluation.{run}.{step}",
-    names=lambda units: units.evaluations,
-    inputs={"features": "features/{run}.{step}.{dataset}", "dataset": "eval_dataset/{dataset}"},
 )
 
 if __name__ == "__main__":

@@ -37,9 +37,9 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
         CheckPlan,
         Given,
         check_rows,
+        chosen,
         training_rows,
     )
-    from workflow_scripts.evaluation.saliency.explained import chosen
     from workflow_scripts.evaluation.saliency.maps.grad_cam import swapped_classes
     from workflow_scripts.models.backbones import explained_layers, load_backbone, random_twin
     from workflow_scripts.stats.seeds import derive
@@ -62,14 +62,8 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
         swapped = swapped_classes(head, data, positions, settings.seed)[:, 1]
         checked, fitted = chosen(data, images, positions), training_rows(data, TRAIN_IMAGES, settings.seed)
         inputs = Given(network, part, twin, data, head, images, checked, fitted, swapped)
-        plan = CheckPlan(
-            settings.shares,
-            results["upsampling"][0].as_py(),
-            settings.resamples,
-            settings.level,
-            settings.seed,
-            job.device,
-        )
+        options = settings.model_dump(exclude={"images"})
+        plan = CheckPlan(**options, upsampling=results["upsampling"][0].as_py(), device=job.device)
         checks = list(check_rows(inputs, plan))
     write_table(job.file(".parquet"), pa.Table.from_pylist(checks, CHECKS))
     job.rows(len(masked), len(rows), {"over_limit": len(masked) - len(rows)})

@@ -25,12 +25,14 @@ from workflow_scripts.evaluation.saliency.checks import (
     _ranks,
     cascade,
     check_rows,
+    chosen,
     drops,
     map_correlation,
     refitted,
+    scored,
+    small_maps,
     training_rows,
 )
-from workflow_scripts.evaluation.saliency.explained import chosen, scored, small_maps
 from workflow_scripts.models.backbones import build_backbone, explained_layers
 from workflow_scripts.models.foreign import Foreign
 from workflow_scripts.models.preprocessing import MEAN, STD
@@ -117,7 +119,6 @@ def labelled(*counts: int) -> Downstream:
         "set",
         [str(one) for one in classes],
         "accuracy",
-        True,
         np.array(keys),
         np.concatenate([labels, classes]),
         np.array(split),
@@ -201,7 +202,7 @@ def given(count: int) -> Given:
     )
     labels, split = np.arange(n, dtype=np.int32) % 2, np.array(["train"] * 4 + ["test"] * count)
     keys, features = np.array([f"k{i}" for i in range(n)]), np.zeros((n, 128), np.float32)
-    data = Downstream("m", ["a", "b"], "accuracy", True, keys, labels, split, features)
+    data = Downstream("m", ["a", "b"], "accuracy", keys, labels, split, features)
     head = FittedHead(rng.normal(size=(2, 128)).astype(np.float32), np.zeros(2, np.float32), *np.float32([[0], [1]]))
     torch.manual_seed(0)
     network, twin = (build_backbone("resnet_small")[0].eval() for _ in range(2))

@@ -216,10 +216,10 @@ class Contrast(Settings):
         sides = (self.minuend is not None) + (self.subtrahend is not None)
         if self.endpoint == "orderings" and (sides or self.terms):
             raise ValueError("endpoint orderings compares a metric with chance: it has no terms, minuend or subtrahend")
-        if self.endpoint == "flips" and self.terms:
-            raise ValueError("endpoint flips needs the arms minuend and subtrahend, and no terms")
-        if sides != (0 if self.terms or self.endpoint == "orderings" else 2):
-            raise ValueError("either terms, or minuend and subtrahend, are required")
+        if sides != (0 if self.terms or self.endpoint == "orderings" else 2) or (
+            self.terms and self.endpoint == "flips"
+        ):
+            raise ValueError("either terms, or minuend and subtrahend, are required; endpoint flips has no terms")
         if sides and self.minuend == self.subtrahend:
             raise ValueError(f"{self.minuend} is compared with itself")
         if self.primary and self.per:

@@ -54,9 +54,9 @@ def _differing(runs: Sequence[SummaryRun]) -> Iterator[tuple[str, str]]:
 
 def _papers(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
     """Language pairs with a crop against self pairs with SimCLR's augmentation, which the papers compared."""
-    for method in _methods(runs, {(table, WEAK), (SELF, STRONG)}):
-        terms = _term(1, method, table, WEAK), _term(-1, method, SELF, STRONG)
-        yield Contrast(name=f"{table} ({WEAK}) - self ({STRONG})", terms=terms, per=("backbone",))
+    for method in dict.fromkeys(run.method for run in runs):
+        if {(table, WEAK), (SELF, STRONG)} <= {(run.pairs, run.augmentation) for run in runs if run.method == method}:
+            yield _sum(f"{table} ({WEAK}) - self ({STRONG})", method, [(1, table, WEAK), (-1, SELF, STRONG)])
 
 
 def _effects(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
@@ -120,16 +120,9 @@ def _slope(runs: Sequence[SummaryRun]) -> Iterator[Contrast]:
             yield Contrast(name=name, terms=terms, per=("backbone",), test="slope")
 
 
-def _methods(runs: Sequence[SummaryRun], cells: set[tuple[str, str]]) -> list[str]:
-    """Methods that have runs in all cells of pairs and augmentation."""
-    methods = dict.fromkeys(run.method for run in runs)
-    return [m for m in methods if cells <= {(run.pairs, run.augmentation) for run in runs if run.method == m}]
-
-
-def _term(weight: float, method: str, pairs: str, augmentation: str) -> Term:
-    return Term(weight=weight, method=method, pairs=pairs, augmentation=augmentation)
-
-
 def _sum(name: str, method: str, effect: Sequence[tuple[float, str, str]]) -> Contrast:
-    terms = tuple(_term(weight, method, pairs, augmentation) for weight, pairs, augmentation in effect)
+    terms = tuple(
+        Term(weight=weight, method=method, pairs=pairs, augmentation=augmentation)
+        for weight, pairs, augmentation in effect
+    )
     return Contrast(name=name, terms=terms, per=("backbone",))

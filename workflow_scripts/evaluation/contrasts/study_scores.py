@@ -1,11 +1,13 @@
 """All numbers of a study: one row per checkpoint, set and metric, and the mean over sets."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy.special import ndtri
 
@@ -43,15 +45,12 @@ ROWS = pa.schema(
 )
 
 
-def without(one: Series, keys: np.ndarray, leaked: Collection[str]) -> dict[str, Any] | None:
+def without(one: Series, leaked: pa.ChunkedArray) -> dict[str, Any] | None:
     """Dataset, metric, value and n of the images that are left; None if none is.
 
     The network and its classifier stay as they are; only the tested images change.
-
-    Args:
-        keys: (n,) of the series' images.
     """
-    kept = ~np.isin(keys, list(leaked))
+    kept = pc.invert(pc.is_in(one.keys, value_set=leaked)).to_numpy()
     if not kept.any():
         return None
     shares = per_class(one.labels[kept]) if one.metric.endswith("mean_per_class") else one.shares[kept]
@@ -100,34 +99,27 @@ def read_scores(
         scores.classes[dataset.name] = read_json(dataset.path(".json"), "compute this artifact again")["classes"]
     leaked = {}
     for check in checks:
-        keys = pq.read_table(check.path(".parquet"), columns=["test"])["test"].to_pylist()
-        leaked[check.name] = (scores.add_file(check, ".parquet"), frozenset(keys))
+        keys = pq.read_table(check.path(".parquet"), columns=["test"])["test"]
+        leaked[check.name] = (scores.add_file(check, ".parquet"), keys)
     for kind, reader in READERS.items():
         seen = set()
         for artifact in given.get(kind, ()):
-            unit = artifact.unit
-            checkpoint = (unit["run"], unit["step"])
+            checkpoint = (artifact.unit["run"], artifact.unit["step"])
             if artifact.name in seen:
                 raise PipelineError("repeated input", artifact.manifest_path, artifact.name, "give each artifact once")
             seen.add(artifact.name)
             suffix = ".results.parquet" if kind == "saliency" else ".parquet"
-            found = scores.series.setdefault(checkpoint, {})
+            found, statistics = scores.series.setdefault(checkpoint, {}), scores.statistics.setdefault(checkpoint, [])
             for one in reader(artifact, scores.add_file(artifact, suffix), order):
                 found[one.family, one.dataset] = one
-                keys, (check_file, gone) = order.keys(kind, one.dataset), leaked.get(one.dataset, (-1, ()))
-                if keys is not None and gone and (row := without(one, keys, gone)):
-                    scores.statistics.setdefault(checkpoint, []).append((row, [one.file, check_file]))
+                check_file, gone = leaked.get(one.dataset, (-1, ()))
+                if one.keys is not None and gone and (row := without(one, gone)):
+                    statistics.append((row, [one.file, check_file]))
             if kind == "knn":
-                _read_statistics(scores, artifact)
+                file = scores.add_file(artifact, ".statistics.parquet")
+                for row in pq.read_table(artifact.path(".statistics.parquet")).to_pylist():
+                    statistics.append((row | {"metric": f"features.{row['metric']}"}, [file]))
     return scores
-
-
-def _read_statistics(scores: StudyScores, artifact: Artifact) -> None:
-    suffix = ".statistics.parquet"
-    file = scores.add_file(artifact, suffix)
-    rows = scores.statistics.setdefault((artifact.unit["run"], artifact.unit["step"]), [])
-    for row in pq.read_table(artifact.path(suffix)).to_pylist():
-        rows.append(({**row, "metric": f"features.{row['metric']}"}, [file]))
 
 
 def with_lengths(runs: Sequence[SummaryRun], trainings: Iterable[Artifact]) -> list[SummaryRun]:
@@ -156,23 +148,17 @@ def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tu
                 "budget": run.budget_in("views"),
             }
             head |= {"step": step, "chosen_on": run.chosen.get(step, "")}
+            families: dict[str, list[Series]] = defaultdict(list)
             for one in found.values():
+                families[one.family].append(one)
                 row = {"dataset": one.dataset, "metric": one.metric, "value": one.value, "low": one.low}
                 yield {**head, **row, "high": one.high, "n": one.n}, [one.file]
             for described, files in scores.statistics.get((run.run, step), []):
                 yield {**head, **described, "low": None, "high": None}, files
-            for members in by_family(found).values():
+            for members in families.values():
                 fair = comparable(members, [head["chosen_on"]])
                 if len(members) > 1 and fair:
                     yield {**head, **mean_row(fair)}, sorted({one.file for one in fair})
-
-
-def by_family(found: Mapping[tuple[str, str], Series]) -> dict[str, list[Series]]:
-    """Family -> its series over the sets."""
-    groups: dict[str, list[Series]] = {}
-    for (family, _), one in found.items():
-        groups.setdefault(family, []).append(one)
-    return groups
 
 
 def comparable(members: Sequence[Series], chosen_on: Sequence[str]) -> list[Series]:

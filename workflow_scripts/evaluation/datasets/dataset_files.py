@@ -15,8 +15,8 @@ from PIL import Image
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.images.decoding import MOST_PIXELS, UNDECODABLE
 from workflow_scripts.core.threads import mapped
-from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, PictureSet
+from workflow_scripts.evaluation.datasets.registry import DownstreamSet
 from workflow_scripts.evaluation.datasets.splits import Entry, cut, limited, with_val, without_rare
 
 STORED = (("offset", pa.int64()), ("size", pa.int64()), ("sha256", pa.string()))  # where bytes lie in the tar
@@ -172,11 +172,10 @@ def check_contents(row: DownstreamSet, listing: Listing, where: str) -> None:
     found = dict(Counter(one.split for one in listing.entries))
     # Masks without training images are split later.
     expected = row.sizes if row.kind == "torchvision" or "test" in found else {"train": row.sizes["test"]}
-    if found != expected:
+    unused = listing.left_out["outside_split_counts"]
+    if found != expected or unused != row.unused:
         value = ", ".join(f"{split} {found.get(split, 0)} of {size} images" for split, size in expected.items())
-        raise PipelineError("incomplete or changed dataset", where, value, advice)
-    if listing.left_out["outside_split_counts"] != row.unused:
-        value = f"{listing.left_out['outside_split_counts']} images outside the splits, not {row.unused}"
+        value += f", {unused} images outside the splits, not {row.unused}" if unused != row.unused else ""
         raise PipelineError("incomplete or changed dataset", where, value, advice)
     classes = {split: len({one.class_name for one in listing.entries if one.split == split}) for split in expected}
     if set(classes.values()) != {row.classes}:

@@ -47,8 +47,7 @@ def _folders(locate: Locate, seed: int) -> "PictureSet":
 
 
 def _world(locate: Locate, seed: int, task: str, masks: bool) -> "PictureSet":
-    from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
-    from workflow_scripts.evaluation.datasets.world_sets import MasksTar
+    from workflow_scripts.evaluation.datasets.folder_sets import FolderSet, MasksTar
 
     probe = FolderSet(locate(f".probe_{task}.tar"), one_tar=True) if task else None
     if probe is not None and not masks:

@@ -14,9 +14,8 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import move_folder_durable
 from workflow_scripts.core.images.decoding import UNDECODABLE, decode
 from workflow_scripts.evaluation.datasets import official_readers
-from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet, Torchvision
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, safe_parts
-from workflow_scripts.evaluation.datasets.registry import TORCHVISION
+from workflow_scripts.evaluation.datasets.registry import TORCHVISION, DownstreamSet, Torchvision
 from workflow_scripts.evaluation.datasets.splits import Entry, fixed_counts
 
 PCAM_CLASSES = ["no tumour", "tumour"]

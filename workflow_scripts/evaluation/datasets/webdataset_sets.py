@@ -12,13 +12,6 @@ CLASS_NAMES = "classnames.txt"
 LABELS = (".cls", ".cls.txt", ".json")
 
 
-class _LabelNames:
-    """The names of members that hold labels."""
-
-    def __contains__(self, name: object) -> bool:
-        return str(name).endswith(LABELS)
-
-
 class WebDatasetSet:
     """Tars of samples ``<key>.<image ending>`` with ``<key>.cls``, or the field ``label`` of ``<key>.json``.
 
@@ -56,7 +49,7 @@ class WebDatasetSet:
         """Shards are streamed once; of members with one name, the first is read."""
         for _, path in self.shards:
             left = {name.removeprefix(self._name(path, "")) for name in wanted if name.startswith(self._name(path, ""))}
-            for name, data in members(path, left):
+            for name, data in members(path, left.__contains__):
                 if name in left:
                     left.discard(name)
                     yield Picture(self._name(path, name), data)
@@ -67,7 +60,7 @@ class WebDatasetSet:
     def _samples(self, path: Path) -> Iterator[tuple[list[str], str | None]]:
         """Images and class of each sample."""
         key, images, label = None, list[str](), None
-        for name, data in members(path, _LabelNames()):
+        for name, data in members(path, lambda name: name.endswith(LABELS)):
             place = PurePosixPath(name)
             own = (place.parent, place.name.partition(".")[0])
             if own != key:

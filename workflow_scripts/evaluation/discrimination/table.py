@@ -245,15 +245,12 @@ def _row(
     is_beside_probe = metric != probe and bool(np.isfinite(accuracy).all())
     levels = known_levels(runs, rule.stated)
     known = np.isfinite(levels)
-    added = means if is_beside_probe else np.zeros(len(means))
-    gain = partial_r2(levels[known], (accuracy if is_beside_probe else means)[known], added[known])
-    share = recovered(means, orderings)
-    counts = metric[1], metric[0], len(models), len(runs), variances.images
-    heights = len(np.unique(levels[known]))
-    parts = variances.model, variances.seed, variances.image, variances.icc, variances.low, variances.high
+    gain = partial_r2(levels[known], accuracy[known], means[known]) if is_beside_probe else UNKNOWN
     correlation = spearman(means, accuracy) if is_beside_probe else float("nan")
+    share, heights = recovered(means, orderings), len(np.unique(levels[known]))
     verdict = finding(variances, len(models), heights, share, None if metric == probe else gain, rule.level)
-    row = (*counts, *parts, heights, len(orderings), share, correlation, gain.share, gain.p, *verdict)
+    head, found = (metric[1], metric[0], len(models), len(runs)), (heights, len(orderings), share, correlation)
+    row = (*head, *variances, *found, gain.share, gain.p, *verdict)
     finite = (None if isinstance(value, float) and not np.isfinite(value) else value for value in row)
     return dict(zip(DISCRIMINATION.names, finite, strict=True))
 

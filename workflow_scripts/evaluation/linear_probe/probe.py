@@ -38,7 +38,6 @@ RESULTS = pa.schema(
         *[(name, pa.float64()) for name in ("best_c", "common_c", "value_at_common_c")],
     ]
 )
-Probed = tuple[Downstream, str, "ProbeResult"]
 
 
 class Validation(NamedTuple):
@@ -123,19 +122,17 @@ def probe(data: Downstream, objective: str, plan: Plan) -> ProbeResult:
     """Fit and test one probe on one set.
 
     Raises:
-        PipelineError: a split is empty.
+        PipelineError: the validation split is empty.
     """
-    test = data.rows("test")
-    for split in ("train", "val", "test"):
-        if not len(data.rows(split)):
-            advice = "give the dataset more images or another val_fraction"
-            raise PipelineError("empty split", f"dataset {data.name}", split, advice)
+    if not len(data.rows("val")):
+        advice = "give the dataset more images or another val_fraction"
+        raise PipelineError("empty split", f"dataset {data.name}", "val", advice)
     cost, known = _chosen(data, objective, plan)
     refit, common = Fitter(data, data.rows("train", "val"), objective, plan, known), plan.common_costs[objective]
+    features, labels = data.features[data.rows("test")], data.labels[data.rows("test")]
     head = refit(cost)
-    predicted = head.predict(data.features[test])
-    hits = refit(common).predict(data.features[test]) == data.labels[test]
-    at_common = common, average(hits, data.labels[test], data.metric)
+    predicted = head.predict(features)
+    at_common = common, average(refit(common).predict(features) == labels, labels, data.metric)
     return ProbeResult(head, cost, predicted, with_interval(predicted, data, plan.resampling), at_common)
 
 
@@ -207,8 +204,7 @@ class Fitter:
         self.known, self._objective, self._plan, self._classes = known, objective, plan, len(data.classes)
         self._present, compact = np.unique(labels, return_inverse=True)
         self._basis = principal_basis(data.features, rows)
-        turned, classes = self._basis.turned(data.features, rows), len(self._present)
-        problem = turned, compact, classes
+        problem = self._basis.turned(data.features, rows), compact, len(self._present)
         self._problem = CrossEntropy(*problem) if plan.device == "cpu" else TorchCrossEntropy(*problem, plan.device)
 
     def __call__(self, cost: float) -> FittedHead:
@@ -231,19 +227,18 @@ class Fitter:
         return Head(weight @ self._basis.rotation, bias)
 
 
-def results_table(results: Sequence[Probed]) -> pa.Table:
-    """One row per set and objective, with the columns of :data:`RESULTS`; n is the number of test images."""
+def results_table(data: Downstream, results: Mapping[str, ProbeResult]) -> pa.Table:
+    """One row per objective, with the columns of :data:`RESULTS`; n is the number of test images."""
     rows = [
         (data.name, objective, data.metric, *found.score, len(found.predicted), found.cost, *found.common)
-        for data, objective, found in results
+        for objective, found in results.items()
     ]
     return pa.table(list(zip(*rows, strict=True)), schema=RESULTS)
 
 
-def predictions_table(results: Sequence[Probed]) -> pa.Table:
-    """One row per set, objective and test image: dataset, objective, key, label, predicted, correct."""
-    parts = [
+def predictions_table(data: Downstream, results: Mapping[str, ProbeResult]) -> pa.Table:
+    """One row per objective and test image: dataset, objective, key, label, predicted, correct."""
+    return pa.concat_tables(
         hits_table(data, found.predicted).add_column(1, "objective", [[objective] * len(found.predicted)])
-        for data, objective, found in results
-    ]
-    return pa.concat_tables(parts)
+        for objective, found in results.items()
+    )

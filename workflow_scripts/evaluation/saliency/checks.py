@@ -8,7 +8,8 @@ pytorch-grad-cam's.
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,15 +20,24 @@ from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from workflow_scripts.core.declaration.result_names import CORRECTED, LEAD, ROAD, SPEARMAN
+from workflow_scripts.core.declaration.result_names import (
+    CEILING,
+    CHANCE,
+    CORRECTED,
+    HEADLINE,
+    LEAD,
+    LEADING,
+    ROAD,
+    SPEARMAN,
+)
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.evaluation.saliency.correction import SCALES, estimates
-from workflow_scripts.evaluation.saliency.explained import MAPS, Checked, scored, small_maps
-from workflow_scripts.evaluation.saliency.maps.floors import enlarged
-from workflow_scripts.evaluation.saliency.maps.grad_cam import Target, probe_logits
+from workflow_scripts.evaluation.saliency.maps.floors import enlarged, oracle
+from workflow_scripts.evaluation.saliency.maps.grad_cam import Target, explaining, grad_cam, probe_logits
+from workflow_scripts.evaluation.saliency.scores import SCORES, near_object, score_maps
 from workflow_scripts.models.backbones import Explained
 from workflow_scripts.models.preprocessing import normalise
 from workflow_scripts.stats.intervals import percentile_interval
@@ -35,7 +45,9 @@ from workflow_scripts.stats.nested import nested_means
 from workflow_scripts.stats.seeds import derive
 
 TRAINED, WHOLE = "trained", "all"
-BATCH, ITERATIONS = 256, 200
+MAPS = (LEADING, "runner_up", CHANCE, CEILING)
+"""What :func:`scored` scores, by the names of :data:`~workflow_scripts.evaluation.saliency.maps.kinds.KINDS`."""
+BATCH, MAP_BATCH, ITERATIONS = 256, 64, 200
 TRAIN_IMAGES = 2000
 """Most training images to which the head of a changed network is fitted."""
 ORDERS: dict[str, Callable[[int], object]] = {"most": ROADMostRelevantFirst, "least": ROADLeastRelevantFirst}
@@ -50,6 +62,62 @@ CHECKS = pa.schema(
 AP, SWAP, UNRELATED = "corrected AP", "own - random class", "own - another image"
 FEW = "not checked: fewer than three images"
 Ends = tuple[float, float, float]  # value, low and high
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The images that are checked.
+
+    Attributes:
+        rows: (n,) int64, of the set.
+        labels: (n,) their classes.
+        masks: (n, s, s) uint8.
+        pixels: (n, 3, s, s) uint8.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    masks: np.ndarray
+    pixels: torch.Tensor
+
+
+def chosen(data: Downstream, images: PackedImages, rows: np.ndarray) -> Checked:
+    """The images of some rows, which have masks with an object."""
+    masks = np.stack([images.mask(row) for row in rows.tolist()])
+    return Checked(rows, data.labels[rows].astype(np.int64), masks, images.batch(rows))
+
+
+def small_maps(
+    network: nn.Module, part: Explained, checked: Checked, head: FittedHead, classes: Sequence[np.ndarray], device: str
+) -> np.ndarray:
+    """Grad-CAM of the logits of some classes: (kinds, n, h, w) float32 at the layer's resolution.
+
+    Args:
+        classes: for each kind of map, the class of each image (n,).
+    """
+    logits, found = probe_logits(*head, device), []
+    with explaining(network.to(device), [part]) as cam:
+        for start in range(0, len(checked.rows), MAP_BATCH):
+            batch = slice(start, start + MAP_BATCH)
+            targets = [logits(torch.from_numpy(one[batch].astype(np.int64)).to(device)) for one in classes]
+            (maps,), _ = grad_cam(cam, normalise(checked.pixels[batch].to(device)), targets)
+            found.append(maps)
+    return np.concatenate(found, axis=1)
+
+
+def scored(own: np.ndarray, swapped: np.ndarray, masks: np.ndarray, upsampling: str) -> np.ndarray:
+    """Headline score of the maps of :data:`MAPS`: (n, maps, 1) float64.
+
+    Args:
+        own, swapped: (n, h, w) small maps.
+        masks: (n, s, s) uint8.
+    """
+    at, size, found = list(SCORES).index(HEADLINE), masks.shape[-1], []
+    for first, second, mask in zip(own, swapped, masks, strict=True):
+        layered = enlarged(np.stack([first, second, oracle(mask, first.shape)]), size, upsampling)
+        maps = np.stack([layered[0], layered[1], np.ones((size, size), np.float32), layered[2]])
+        found.append(score_maps(maps, mask, near_object(mask, 0), np.array([0.0, 1.0]))[:, [at]])
+    return np.stack(found)
 
 
 def cascade(network: nn.Module, untrained: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -186,14 +254,10 @@ def drops(
 def _drop(network: nn.Module, images: torch.Tensor, ranks: np.ndarray, target: Target, measure: object) -> np.ndarray:
     with torch.no_grad():
         before = target(network(images)).cpu().numpy()
-    logits = [lambda features, at=at: target_of(target, features, at, len(images)) for at in range(len(images))]
+    # The library gives the features (d,) of one image.
+    logits = [lambda features, at=at: target(features.expand(len(images), -1))[at] for at in range(len(images))]
     after = measure(images, ranks, logits, network, return_diff=False)  # type: ignore[operator]
     return np.asarray(before - after)
-
-
-def target_of(target: Target, features: torch.Tensor, at: int, count: int) -> torch.Tensor:
-    """The score of the ``at``-th of ``count`` images, given its features (d,) alone."""
-    return target(features.expand(count, -1))[at]
 
 
 def _ranks(maps: np.ndarray, seed: int) -> np.ndarray:

@@ -35,11 +35,10 @@ class ImageNetS:
     def listing(self) -> Listing:
         """Entries are named ``train|validation/<class>/<file>``."""
         left_out: Counter[str] = Counter()
-        has_train = (self.root / "train").is_dir()
         entries = []
-        for folder, split in (("train", "train"), ("validation", "test" if has_train else "train")):
-            if folder == "train" and not has_train:
-                continue
+        has_train = (self.root / "train").is_dir()
+        folders = {"train": "train", "validation": "test"} if has_train else {"validation": "train"}
+        for folder, split in folders.items():
             for class_folder in _folders(self.root / folder):
                 for path in sorted(class_folder.iterdir()):
                     name = path.relative_to(self.root).as_posix()

@@ -125,14 +125,13 @@ def grad_cam(
 
 
 class NetworkMaps:
-    """Explains batches of a set's images; see :func:`mapping`.
+    """Explains batches of a set's images by parts of a network, with ``cam`` of :func:`explaining` them."""
 
-    Args:
-        places: of each of the wanted layers among those of ``cam``.
-    """
-
-    def __init__(self, cam: GradCAM, places: Sequence[int], data: Downstream, head: FittedHead, device: str) -> None:
-        self.cam, self.places, self.device = cam, places, device
+    def __init__(
+        self, cam: GradCAM, parts: Sequence[Explained], data: Downstream, head: FittedHead, device: str
+    ) -> None:
+        order = computed(cam.model, parts)
+        self.cam, self.device, self.places = cam, device, [order.index(at) for at in range(len(parts))]
         self.probe = probe_logits(*head, device)
         self.cosine = class_cosines(class_means(data), device)
 
@@ -155,16 +154,6 @@ class NetworkMaps:
             of_channels = [random_cam(channels[place], keys, seed), lafam(channels[place]), eigen_cam(channels[place])]
             found.append(np.stack([*maps[place], *of_channels]))
         return found
-
-
-@contextmanager
-def mapping(
-    network: nn.Module, parts: Sequence[Explained], data: Downstream, head: FittedHead, device: str
-) -> Iterator[NetworkMaps]:
-    """Maps of parts of the network; its hooks are removed when the ``with`` block ends."""
-    with explaining(network.to(device), parts) as cam:
-        order = computed(network, parts)
-        yield NetworkMaps(cam, [order.index(at) for at in range(len(parts))], data, head, device)
 
 
 def class_means(data: Downstream) -> np.ndarray:
