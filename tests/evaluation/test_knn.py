@@ -5,7 +5,8 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from tests.evaluation.sets import downstream
-from workflow_scripts.evaluation.downstream import Resampling, hits_table
+from workflow_scripts.evaluation.downstream import hits_table
+from workflow_scripts.evaluation.interval_settings import Bootstrap
 from workflow_scripts.evaluation.knn import knn, results_table, statistics_table
 
 
@@ -33,7 +34,7 @@ def test_exact_copies_of_bank_images_are_classified_correctly() -> None:
 def test_tables_agree_with_each_other(metric: str) -> None:
     data = downstream(metric=metric, noise=1.5)
     predicted, test = knn(data, 20, 0.07, "cpu"), data.rows("test")
-    (row,) = results_table(data, predicted, Resampling(200, 0.95, 0)).to_pylist()
+    (row,) = results_table(data, predicted, Bootstrap(resamples=200), 0).to_pylist()
     images = hits_table(data, predicted)
     assert images["key"].to_pylist() == data.keys[test].tolist()
     assert images["label"].to_pylist() == data.labels[test].tolist()

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.interval_settings import Bootstrap
 from workflow_scripts.stats.intervals import Interval, bootstrap_class_means, class_means, percentile_interval, wilson
 from workflow_scripts.stats.seeds import derive
 
@@ -65,14 +65,6 @@ def load_downstream(dataset: Artifact, features: Artifact) -> Downstream:
     )
 
 
-class Resampling(NamedTuple):
-    """Bootstrap behind intervals of means over classes, and the level of all intervals."""
-
-    resamples: int
-    level: float
-    seed: int
-
-
 def average(values: np.ndarray, labels: np.ndarray, metric: str) -> float:
     """Mean of the rows' values (n,), or the mean over the classes that have rows of the means of their rows."""
     if metric == "mean_per_class":
@@ -80,7 +72,7 @@ def average(values: np.ndarray, labels: np.ndarray, metric: str) -> float:
     return float(np.mean(values))
 
 
-def with_interval(predicted: np.ndarray, data: Downstream, resampling: Resampling) -> Interval:
+def with_interval(predicted: np.ndarray, data: Downstream, intervals: Bootstrap, seed: int) -> Interval:
     """Test score with its interval: Wilson's for accuracy, bootstrap over images for mean per class.
 
     Args:
@@ -89,10 +81,10 @@ def with_interval(predicted: np.ndarray, data: Downstream, resampling: Resamplin
     labels = data.labels[data.rows("test")]
     correct = predicted == labels
     if data.metric == "accuracy":
-        return wilson(int(correct.sum()) / len(correct), len(correct), resampling.level)
-    seed = derive(resampling.seed, "mean_per_class", data.name)
-    resampled = bootstrap_class_means(correct[:, None].astype(np.float32), labels, resampling.resamples, seed)
-    return percentile_interval(average(correct, labels, data.metric), resampled[:, 0], resampling.level)
+        return wilson(int(correct.sum()) / len(correct), len(correct), intervals.level)
+    drawn = derive(seed, "mean_per_class", data.name)
+    resampled = bootstrap_class_means(correct[:, None].astype(np.float32), labels, intervals.resamples, drawn)
+    return percentile_interval(average(correct, labels, data.metric), resampled[:, 0], intervals.level)
 
 
 def hits_table(data: Downstream, predicted: np.ndarray) -> pa.Table:

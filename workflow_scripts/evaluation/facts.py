@@ -1,4 +1,4 @@
-"""Facts that stages which score features share, each with what differs replaced."""
+"""Facts that stages of features and their scores share, each with what differs replaced."""
 
 from workflow_scripts.core.declaration.facts import Cost, Facts, Resources
 

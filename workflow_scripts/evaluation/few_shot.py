@@ -17,8 +17,7 @@ from workflow_scripts.stats.seeds import derive
 AT_ONCE = 64
 RESULTS = pa.schema(
     [
-        ("dataset", pa.string()),
-        ("metric", pa.string()),
+        *[(name, pa.string()) for name in ("dataset", "metric")],
         *[(name, pa.float64()) for name in ("value", "low", "high", "standard_error")],
         *[(name, pa.int64()) for name in ("n", "ways", "classes", "classes_left_out")],
     ]

@@ -57,7 +57,7 @@ class EvalDataset(Settings):
         description="share held out for test if a dataset has no splits",
         examples=[0.3],
     )
-    limit: dict[Literal["train", "val", "test"], int] = quantity(
+    limit: dict[Literal["train", "val", "test"], Annotated[int, Field(ge=1)]] = quantity(
         {},
         unit="images",
         description="maximum number of images per class, by split; no limit for splits left out",
@@ -95,8 +95,6 @@ class EvalDataset(Settings):
             raise ValueError("kind torchvision needs a torchvision_name")
         if self.kind == "world" and not (self.task or self.masks):
             raise ValueError("kind world needs a task, masks: true, or both")
-        if any(count < 1 for count in self.limit.values()):
-            raise ValueError("limit must be at least 1; omit a split for no limit")
         return self
 
     @property

@@ -32,14 +32,13 @@ def knn(job: Job[Knn]) -> None:
     """Classify the test images by their neighbours in train and val, and describe the features."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation import knn as neighbours
-    from workflow_scripts.evaluation.downstream import Resampling, hits_table, load_downstream
+    from workflow_scripts.evaluation.downstream import hits_table, load_downstream
     from workflow_scripts.evaluation.knn import statistics_table
 
     settings = job.settings
     data = load_downstream(job.input("dataset"), job.input("features"))
     predicted = neighbours.knn(data, settings.neighbours, settings.temperature, job.device)
-    resampling = Resampling(settings.resamples, settings.level, settings.seed)
-    write_table(job.file(".parquet"), neighbours.results_table(data, predicted, resampling))
+    write_table(job.file(".parquet"), neighbours.results_table(data, predicted, settings, settings.seed))
     write_table(job.file(".predictions.parquet"), hits_table(data, predicted))
     write_table(job.file(".statistics.parquet"), statistics_table(data, settings.seed))
     job.rows(len(predicted), len(predicted))

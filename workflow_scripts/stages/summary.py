@@ -92,12 +92,11 @@ def _endpoints(
 def _samples(job: Job[Summary], contrast: Contrast) -> "tuple[str, list[Sample], list[Artifact]]":
     """Name of the metric; of each pair table or arm, what its term averages; and the artifacts that it is from."""
     made: dict[Table, list[Artifact]] = {}
-    if contrast.endpoint == "pair_purity":
-        tables = {table.pairs: table for table in job.settings.tables}
-        made = {tables[artifact.unit["pairs"]]: [artifact] for artifact in job.inputs("pairs")}
-    for artifact in job.inputs("scores") if contrast.judge else ():
-        if artifact.unit["judge"] == contrast.judge:
-            made.setdefault(Table(arm=artifact.unit["arm"]), []).append(artifact)
+    tables = {table.pairs: table for table in job.settings.tables}
+    for artifact in job.inputs("scores" if contrast.judge else "pairs"):
+        unit = artifact.unit
+        if unit.get("judge") == contrast.judge:
+            made.setdefault(Table(arm=unit["arm"]) if contrast.judge else tables[unit["pairs"]], []).append(artifact)
     name, samples, used = "pair_purity", [], []
     for weight, term in contrast.cells:
         matching = [artifacts for one, artifacts in made.items() if term.matches(one)]

@@ -146,7 +146,10 @@ def groups(contrast: Contrast, runs: Sequence[SummaryRun]) -> Iterator[list[list
         values.append(list(dict.fromkeys(getattr(run, axis) for own in free for run in own)) if free else [None])
     for combination in product(*values):
         wanted = dict(zip(axes, combination, strict=True))
-        members = [_within(term, own, wanted) for term, own in zip(terms, matching, strict=True)]
+        members = [
+            [run for run in own if all(term.fixes(axis) or getattr(run, axis) == one for axis, one in wanted.items())]
+            for term, own in zip(terms, matching, strict=True)
+        ]
         if all(members):
             for row in _alike(terms, members, "augmentation", across) if "augmentation" in per else [members]:
                 cells = [row]
@@ -154,11 +157,6 @@ def groups(contrast: Contrast, runs: Sequence[SummaryRun]) -> Iterator[list[list
                     if axis not in per:
                         cells = [part for cell in cells for part in _alike(terms, cell, axis, across=False)]
                 yield cells
-
-
-def _within(term: Term, runs: Runs, wanted: dict[str, str | None]) -> Runs:
-    """Those of a term's runs that have the wanted values, as far as the term does not give its own."""
-    return [run for run in runs if all(term.fixes(axis) or getattr(run, axis) == one for axis, one in wanted.items())]
 
 
 def _alike(terms: Sequence[Term], members: list[Runs], axis: Axis, across: bool) -> list[list[Runs]]:

@@ -31,13 +31,10 @@ ROWS = pa.schema(
     [
         *[(name, pa.string()) for name in ("run", "method", "pairs", "augmentation")],
         ("seed", pa.int64()),
-        ("step", pa.string()),
-        ("dataset", pa.string()),
-        ("metric", pa.string()),
+        *[(name, pa.string()) for name in ("step", "dataset", "metric")],
         *[(name, pa.float64()) for name in ("value", "low", "high")],
         ("n", pa.int64()),
-        ("tag", pa.string()),
-        ("backbone", pa.string()),
+        *[(name, pa.string()) for name in ("tag", "backbone")],
         *[(name, pa.int64()) for name in ("batch_size", "trained_steps", "views_per_pair", "budget")],
         ("epochs", pa.float64()),
         ("chosen_on", pa.string()),
@@ -143,11 +140,8 @@ def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tu
     for run in runs:
         for step in run.steps:
             found = scores.series.get((run.run, step), {})
-            head = {
-                **run.model_dump(exclude={"steps", "arm", "role", "encoder", "alike", "dose", "chosen"}),
-                "budget": run.budget_in("views"),
-            }
-            head |= {"step": step, "chosen_on": run.chosen.get(step, "")}
+            head = run.model_dump(exclude={"steps", "arm", "role", "encoder", "alike", "dose", "chosen"})
+            head |= {"budget": run.budget_in("views"), "step": step, "chosen_on": run.chosen.get(step, "")}
             families: dict[str, list[Series]] = defaultdict(list)
             for one in found.values():
                 families[one.family].append(one)

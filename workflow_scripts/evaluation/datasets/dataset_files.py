@@ -17,15 +17,14 @@ from workflow_scripts.core.images.decoding import MOST_PIXELS, UNDECODABLE
 from workflow_scripts.core.threads import mapped
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, PictureSet
 from workflow_scripts.evaluation.datasets.registry import DownstreamSet
-from workflow_scripts.evaluation.datasets.splits import Entry, cut, limited, with_val, without_rare
+from workflow_scripts.evaluation.datasets.splits import Entry, cut, limited, without_rare
 
 STORED = (("offset", pa.int64()), ("size", pa.int64()), ("sha256", pa.string()))  # where bytes lie in the tar
 SCHEMA = pa.schema(
     [
         ("key", pa.string()),
         ("label", pa.int32()),
-        ("class_name", pa.string()),
-        ("split", pa.string()),
+        *[(name, pa.string()) for name in ("class_name", "split")],
         *STORED,
         *[(f"mask_{name}", kind) for name, kind in STORED],
         ("member", pa.string()),
@@ -56,9 +55,9 @@ def choose(listing: Listing, choice: Choice, where: str) -> tuple[list[Entry], C
     left_out = Counter(listing.left_out)
     entries = without_rare(listing.entries, choice.min_per_class)
     left_out["class_below_min_per_class"] = len(listing.entries) - len(entries)
-    if not any(one.split == "test" for one in entries):
-        entries = cut(entries, "train", "test", choice.test_fraction, choice.seed)
-    entries = with_val(entries, choice.val_fraction, choice.seed)
+    for split, fraction in (("test", choice.test_fraction), ("val", choice.val_fraction)):
+        if not any(one.split == split for one in entries):
+            entries = cut(entries, split, fraction, choice.seed)
     kept = limited(entries, choice.limit, choice.seed)
     left_out["over_limit"] = len(entries) - len(kept)
     counts = Counter(one.split for one in kept)

@@ -67,7 +67,7 @@ class DownstreamSet:
     side: int = 0
     unused: int = 0
     masks: int = 0
-    licence: str
+    licence: str = "not stated"
     homepage: str
     archives: Mapping[str, str] = field(default_factory=dict)
     place: str = ""
@@ -121,7 +121,6 @@ SUN397 = DownstreamSet(
     summary="scenes, first official partition (Xiao et al. 2010, CVPR)",
     sizes={"train": 19_850, "test": 19_850},
     classes=397,
-    licence="not stated",
     homepage="https://vision.princeton.edu/projects/2010/SUN/",
     archives={
         "SUN397.tar.gz": "8ca2778205c41d23104230ba66911c7a",
@@ -168,7 +167,6 @@ SETS = by_name(
             sizes={"train": 50_000, "test": 10_000},
             classes=10,
             side=32,
-            licence="not stated",
             homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
             archives={"cifar-10-python.tar.gz": "c58f30108f718f92721af3b95e74349a"},
             layout=Torchvision("CIFAR10", {"train": {"train": True}, "test": {"train": False}}, paths="arrays"),
@@ -179,7 +177,6 @@ SETS = by_name(
             sizes={"train": 50_000, "test": 10_000},
             classes=100,
             side=32,
-            licence="not stated",
             homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
             archives={"cifar-100-python.tar.gz": "eb9058c3a382ffc7106e4002c42a8d85"},
             layout=Torchvision("CIFAR100", {"train": {"train": True}, "test": {"train": False}}, paths="arrays"),
@@ -222,7 +219,6 @@ SETS = by_name(
             metric="mean_per_class",
             sizes={"train": 1020, "val": 1020, "test": 6149},
             classes=102,
-            licence="not stated",
             homepage="https://www.robots.ox.ac.uk/~vgg/data/flowers/102/",
             archives={"102flowers.tgz": "52808999861908f626f3c1f4e79d11fa"},
             layout=Torchvision("Flowers102", by_split("train", "val", "test")),
@@ -294,7 +290,6 @@ SETS = by_name(
             summary="scenes seen from the air (Cheng et al. 2017, Proc. IEEE)",
             sizes={"train": 3150, "val": 3150, "test": 25_200},
             classes=45,
-            licence="not stated",
             homepage="https://gcheng-nwpu.github.io/",
             place="NWPU-RESISC45/ with a folder per class, unpacked from the authors' NWPU-RESISC45.rar (OneDrive)",
             layout=Torchvision("Resisc45", {"train": {}}, {"train": 70, "val": 70, "test": 560}),

@@ -49,7 +49,9 @@ class TorchvisionSet:
         listing = Listing(entries, classes=classes)
         listing.left_out["unsafe_name"] = len(labelled) - len(found)
         if self.official.paths != "arrays":
-            listing.left_out["in_no_split"] = len(self._image_files() - {one.name for one in entries})
+            files = (path for path in self.root.rglob("*") if is_image_name(path.name) and path.is_file())
+            names_of_files = {path.relative_to(self.root).as_posix() for path in files}
+            listing.left_out["in_no_split"] = len(names_of_files - {one.name for one in entries})
         if self.official.counts:
             listing.entries = fixed_counts(entries, self.official.counts, self.official.per_class, self.seed)
             listing.left_out["outside_split_counts"] = len(entries) - len(listing.entries)
@@ -69,12 +71,8 @@ class TorchvisionSet:
             for row in range(len(reader)):
                 if (name := _row_name(split, row)) in wanted:
                     with self._readable("unreadable dataset"):
-                        data = _png(reader[row][0])
+                        data = _encoded(reader[row][0], "PNG")
                     yield Picture(name, data)
-
-    def _image_files(self) -> set[str]:
-        files = (path for path in self.root.rglob("*") if is_image_name(path.name) and path.is_file())
-        return {path.relative_to(self.root).as_posix() for path in files}
 
     def _open(self, kwargs: Mapping[str, Any]) -> Any:
         reader = _reader(self.official)
@@ -172,12 +170,10 @@ def scaled_down(data: bytes, most: int) -> bytes:
         size = round(factor * image.width), round(factor * image.height)
         scale = (image.width / size[0], 0, 0, 0, image.height / size[1], 0)
         image = image.transform(size, Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=95)
-    return buffer.getvalue()
+    return _encoded(image, "JPEG", quality=95)
 
 
-def _png(image: Image.Image) -> bytes:
+def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    image.save(buffer, kind, **options)
     return buffer.getvalue()

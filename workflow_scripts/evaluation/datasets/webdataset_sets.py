@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, members, safe_parts
@@ -10,6 +11,11 @@ from workflow_scripts.evaluation.datasets.splits import Entry, split_files
 
 CLASS_NAMES = "classnames.txt"
 LABELS = (".cls", ".cls.txt", ".json")
+
+
+def _key_of(member: tuple[str, bytes]) -> tuple[PurePosixPath, str]:
+    place = PurePosixPath(member[0])
+    return place.parent, place.name.partition(".")[0]
 
 
 class WebDatasetSet:
@@ -59,19 +65,13 @@ class WebDatasetSet:
 
     def _samples(self, path: Path) -> Iterator[tuple[list[str], str | None]]:
         """Images and class of each sample."""
-        key, images, label = None, list[str](), None
-        for name, data in members(path, lambda name: name.endswith(LABELS)):
-            place = PurePosixPath(name)
-            own = (place.parent, place.name.partition(".")[0])
-            if own != key:
-                if key is not None:
-                    yield images, label
-                key, images, label = own, [], None
-            if name.endswith(LABELS):
-                label = self._class_of(name, data)
-            elif is_image_name(name):
-                images.append(name)
-        if key is not None:
+        for _, sample in groupby(members(path, lambda name: name.endswith(LABELS)), _key_of):
+            images, label = list[str](), None
+            for name, data in sample:
+                if name.endswith(LABELS):
+                    label = self._class_of(name, data)
+                elif is_image_name(name):
+                    images.append(name)
             yield images, label
 
     def _class_of(self, name: str, data: bytes) -> str | None:

@@ -23,12 +23,10 @@ from workflow_scripts.evaluation.saliency.maps.kinds import is_compared
 Scores = Mapping[tuple[str, str], Mapping[tuple[str, str], Series]]
 DISCRIMINATION = pa.schema(
     [
-        ("dataset", pa.string()),
-        ("metric", pa.string()),
+        *[(name, pa.string()) for name in ("dataset", "metric")],
         *[(name, pa.int64()) for name in ("models", "runs", "images")],
         *[(name, pa.float64()) for name in ("var_model", "var_seed", "var_image", "icc", "low", "high")],
-        ("levels", pa.int64()),
-        ("orderings", pa.int64()),
+        *[(name, pa.int64()) for name in ("levels", "orderings")],
         ("recovered", pa.float64()),
         *[(name, pa.float64()) for name in ("spearman", "partial_r2", "p_partial")],
         *[(name, pa.string()) for name in ("verdict", "reason", "beyond_probe")],

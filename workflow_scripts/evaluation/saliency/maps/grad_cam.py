@@ -177,13 +177,9 @@ def swapped_classes(head: FittedHead, data: Downstream, rows: np.ndarray, seed: 
     logits[np.arange(len(rows)), own] = -np.inf
     runner_up = np.where(np.isfinite(logits).any(axis=1), logits.argmax(axis=1), own)
     known = np.flatnonzero(np.isfinite(head.bias))
-    drawn = [
-        _other(known, label, derive(seed, "class", str(data.keys[row]))) for row, label in zip(rows, own, strict=True)
-    ]
-    return np.column_stack([runner_up, np.array(drawn, np.int64)])
-
-
-def _other(known: np.ndarray, label: int, number: int) -> int:
-    """One of the ``known`` classes but ``label``, by ``number``."""
-    others = known[known != label]
-    return int(others[number % len(others)]) if len(others) else int(label)
+    drawn = own.copy()
+    for place, row in enumerate(rows):
+        others = known[known != own[place]]
+        if len(others):
+            drawn[place] = others[derive(seed, "class", str(data.keys[row])) % len(others)]
+    return np.column_stack([runner_up, drawn])
