@@ -54,15 +54,8 @@ def load_downstream(dataset: Artifact, features: Artifact) -> Downstream:
     if len(vectors) != len(table):
         value = f"{len(vectors)} rows, but the dataset has {len(table)}"
         raise PipelineError("features of another dataset", path, value, "delete it and run the same command again")
-    return Downstream(
-        dataset.name,
-        facts["classes"],
-        facts["metric"],
-        np.array(table["key"].to_pylist()),
-        table["label"].to_numpy(),
-        np.array(table["split"].to_pylist()),
-        vectors,
-    )
+    keys, splits = (np.array(table[name].to_pylist()) for name in ("key", "split"))
+    return Downstream(dataset.name, facts["classes"], facts["metric"], keys, table["label"].to_numpy(), splits, vectors)
 
 
 def average(values: np.ndarray, labels: np.ndarray, metric: str) -> float:
@@ -91,12 +84,5 @@ def hits_table(data: Downstream, predicted: np.ndarray) -> pa.Table:
     """One row per test image: dataset, key, label, predicted, correct."""
     test = data.rows("test")
     labels = data.labels[test].astype(np.int32)
-    return pa.table(
-        {
-            "dataset": pa.array([data.name] * len(test), pa.string()),
-            "key": pa.array(data.keys[test].tolist(), pa.string()),
-            "label": labels,
-            "predicted": predicted,
-            "correct": pa.array(predicted == labels),
-        }
-    )
+    columns = [[data.name] * len(test), data.keys[test].tolist(), labels, predicted, predicted == labels]
+    return pa.table(columns, names=["dataset", "key", "label", "predicted", "correct"])

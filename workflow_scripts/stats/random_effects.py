@@ -246,11 +246,8 @@ def combined(mean: np.ndarray, seed: Part, of_classes: Sequence[Part], of_rest: 
     classes = sum((part.variance for part in of_classes), np.zeros_like(mean))
     total = seed.variance + classes - sum(part.variance for part in of_rest)
     variance = np.maximum(total, np.maximum(seed.variance, classes))
-    parts = np.where(
-        variance == total,
-        _spread([seed, *of_classes, *of_rest]),
-        np.where(variance == seed.variance, _spread([seed]), _spread(of_classes)),
-    )
+    alone = np.where(variance == seed.variance, _spread([seed]), _spread(of_classes))
+    parts = np.where(variance == total, _spread([seed, *of_classes, *of_rest]), alone)
     seed_freedom = np.broadcast_to(np.asarray(seed.freedom, np.float64), mean.shape)
     freedom = np.divide(np.square(variance), parts, out=seed_freedom.copy(), where=parts > 0)
     mean = np.where(np.abs(mean) < NOISE, 0.0, mean)

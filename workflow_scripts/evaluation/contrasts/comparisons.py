@@ -197,16 +197,11 @@ def _comparison(contrast: Contrast, primary: str, cells: list[list[Runs]], steps
         for cell in cells
         for (weight, _), at, own in zip(contrast.cells, steps, cell, strict=True)
     )
-    method, augmentation, backbone, tag = (
-        _label(
-            *([getattr(run, axis) for side in sides if side.weight * sign > 0 for run in side.runs] for sign in (1, -1))
-        )
-        for axis in ("method", "augmentation", "backbone", "tag")
-    )
+    added, subtracted = ([run for side in sides if side.weight * sign > 0 for run in side.runs] for sign in (1, -1))
+    labels = [_label(axis, added, subtracted) for axis in ("method", "augmentation", "backbone", "tag")]
     unequal = dict.fromkeys(name for cell in cells for name in _unequal(contrast, [run for own in cell for run in own]))
     chosen_on = sorted({run.chosen[side.step] for side in sides for run in side.runs if side.step in run.chosen})
-    named = method, augmentation, backbone, tag, step
-    return Comparison(contrast, primary, sides, *named, tuple(unequal), tuple(chosen_on))
+    return Comparison(contrast, primary, sides, *labels, step, tuple(unequal), tuple(chosen_on))
 
 
 def _unequal(contrast: Contrast, runs: Runs) -> list[str]:
@@ -222,9 +217,10 @@ def _unequal(contrast: Contrast, runs: Runs) -> list[str]:
     ]
 
 
-def _label(added: Sequence[str], subtracted: Sequence[str]) -> str:
+def _label(axis: str, added: Runs, subtracted: Runs) -> str:
     """The common value, or all of them: "vs" only if what is added and what is subtracted have different values."""
-    if len({*added, *subtracted}) == 1:
-        return added[0]
-    sides = [added] if set(added) == set(subtracted) else [added, subtracted]
-    return " vs ".join(" and ".join(value or "untagged" for value in dict.fromkeys(side)) for side in sides)
+    first, second = (dict.fromkeys(getattr(run, axis) for run in side) for side in (added, subtracted))
+    if len(first | second) == 1:
+        return str(next(iter(first)))
+    sides = [first] if first.keys() == second.keys() else [first, second]
+    return " vs ".join(" and ".join(value or "untagged" for value in side) for side in sides)

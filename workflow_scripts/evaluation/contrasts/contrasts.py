@@ -128,17 +128,13 @@ def _measured(sides: Sequence[Side], seeds: Sequence[int], scores: StudyScores, 
         return np.asarray(np.mean([weighed(part, seed) for seed in seeds or (None,)], axis=0))
 
     like = of_runs(sides[0], None)[0]
-    return Measured(
-        tuple(sides),
-        like,
-        mean(lambda series: series.values.astype(np.float64)),
-        None if like.episodes is None else mean(lambda series: np.asarray(series.episodes)),
-        np.array([weighed(lambda series: series.by_class, seed) for seed in seeds]).reshape(
-            len(seeds), len(like.class_shares)
-        ),
-        sorted({series.file for side in sides for series in of_runs(side, None)}),
-        class_keys(like.dataset, scores.classes.get(like.dataset, ()), np.unique(like.labels).tolist()),
-    )
+    by_image = mean(lambda series: series.values.astype(np.float64))
+    by_episode = None if like.episodes is None else mean(lambda series: np.asarray(series.episodes))
+    by_class = np.array([weighed(lambda series: series.by_class, seed) for seed in seeds])
+    by_class = by_class.reshape(len(seeds), len(like.class_shares))
+    files = sorted({series.file for side in sides for series in of_runs(side, None)})
+    classes = class_keys(like.dataset, scores.classes.get(like.dataset, ()), np.unique(like.labels).tolist())
+    return Measured(tuple(sides), like, by_image, by_episode, by_class, files, classes)
 
 
 def levels(members: Sequence[Measured], resampled: np.ndarray, seed: Part | None) -> Iterator[Level]:

@@ -175,19 +175,12 @@ def checkpoints(rows: Sequence[Mapping[str, Any]], scores: Scores, doses: Mappin
             found.setdefault((row["run"], row["step"]), row)
     order = sorted({step for _, step in found}, key=lambda step: (step == "last", step))
     cell = ("method", "augmentation", "backbone", "tag")
-    return [
-        Checkpoint(
-            run,
-            step,
-            row["backbone"],
-            row["method"] == EXTERNAL,
-            (*(row[name] for name in (*cell, "pairs")), step),
-            (*(row[name] for name in (*cell, "seed")), step),
-            doses.get(row["pairs"], np.nan),
-            order.index(step),
-        )
-        for (run, step), row in found.items()
-    ]
+    listed = []
+    for (run, step), row in found.items():
+        model, kind = ((*(row[name] for name in (*cell, other)), step) for other in ("pairs", "seed"))
+        is_external, dose = row["method"] == EXTERNAL, doses.get(row["pairs"], np.nan)
+        listed.append(Checkpoint(run, step, row["backbone"], is_external, model, kind, dose, order.index(step)))
+    return listed
 
 
 def known_orderings(found: Sequence[Checkpoint], stated: Sequence[tuple[str, str]] = ()) -> list[tuple[int, int]]:

@@ -98,12 +98,9 @@ def counts_of(found: Iterable[Match]) -> dict[str, int]:
     ways: dict[int, set[str]] = {}
     for match in found:
         ways.setdefault(match.test, set()).update(way for way in WAYS if getattr(match, way))
-    identical = sum(WAYS[0] in one for one in ways.values())
-    return {
-        "identical": identical,
-        "near": len(ways) - identical,
-        **{way: sum(way in one for one in ways.values()) for way in WAYS},
-    }
+    by_way = {way: sum(way in one for one in ways.values()) for way in WAYS}
+    identical = by_way["by_pixels"]
+    return {"identical": identical, "near": len(ways) - identical, **by_way}
 
 
 def close_pairs(

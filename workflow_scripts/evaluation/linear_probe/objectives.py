@@ -195,10 +195,8 @@ def _minimise(
     """
     curvature = (1 - 1 / data.classes) / data.classes
     spread = data.spread + FLOOR * data.spread.max(initial=1e-12)
-    scale = _pack(
-        np.tile(1 / np.sqrt(curvature * spread + strength), (data.classes, 1)),
-        np.full(data.classes, 1 / np.sqrt(curvature)),
-    )
+    of_weights = np.tile(1 / np.sqrt(curvature * spread + strength), (data.classes, 1))
+    scale = _pack(of_weights, np.full(data.classes, 1 / np.sqrt(curvature)))
     steepest = np.inf
 
     def scaled(flat: np.ndarray) -> tuple[float, np.ndarray]:

@@ -329,10 +329,8 @@ def _estimated(
     every = np.ones(len(found), bool)
     seed = derive(plan.seed, "checks", given.data.name)
     one = estimates(found[None], given.checked.labels, every, MAPS, plan.resamples, plan.level, seed)
-    corrected, lead = (
-        (float(one.values[at]), float(one.low[at]), float(one.high[at]))
-        for at in ((SCALES.index(CORRECTED), 0, 0), (SCALES.index(LEAD), 1, 0))
-    )
+    places = (SCALES.index(CORRECTED), 0, 0), (SCALES.index(LEAD), 1, 0)
+    corrected, lead = ((float(one.values[at]), float(one.low[at]), float(one.high[at])) for at in places)
     return corrected, lead
 
 

@@ -46,11 +46,8 @@ def strata(areas: np.ndarray, centred: np.ndarray) -> dict[str, np.ndarray]:
     found = {ALL: np.ones(len(areas), bool)}
     place = np.digitize(areas, AREAS)
     bounds = [f"{100 * bound:g}" for bound in AREAS]
-    names = [
-        f"object under {bounds[0]} %",
-        *(f"object {low} to {high} %" for low, high in pairwise(bounds)),
-        f"object over {bounds[-1]} %",
-    ]
+    between = [f"object {low} to {high} %" for low, high in pairwise(bounds)]
+    names = [f"object under {bounds[0]} %", *between, f"object over {bounds[-1]} %"]
     found |= {name: place == number for number, name in enumerate(names)}
     ranks = np.empty(len(centred), np.int64)
     ranks[np.argsort(centred, kind="stable")] = np.arange(len(centred))
