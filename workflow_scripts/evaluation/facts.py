@@ -1,6 +1,10 @@
 """Facts that stages of features and their scores share, each with what differs replaced."""
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, Resources
+from workflow_scripts.core.declaration.facts import Cost, Facts, Resources, Tolerance
+
+BORDERS = Tolerance(0.01, 0.01, "none; items on the border of two classes")
+PROTOTYPES = Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
+VOTES = Tolerance(0.01, 0.01, "none; items with nearly equal votes for two classes")
 
 SCORES = Facts(
     files={},

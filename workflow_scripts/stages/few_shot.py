@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from workflow_scripts.core.declaration.facts import Cost, File, Tolerance
+from workflow_scripts.core.declaration.facts import Cost, File
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import quantity
-from workflow_scripts.evaluation.facts import SCORES
+from workflow_scripts.evaluation.facts import PROTOTYPES, SCORES
 from workflow_scripts.evaluation.interval_settings import Intervals
 
 
@@ -61,17 +61,9 @@ STAGE = Stage(
 FACTS = replace(
     SCORES,
     files={
-        ".parquet": File(
-            "mean, standard error, interval",
-            Tolerance(0.01, 0.01, "none; items equally near to two prototypes"),
-            published=True,
-        ),
-        ".episodes.parquet": File(
-            "accuracy of each episode", Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
-        ),
-        ".images.parquet": File(
-            "episodes and hits of each test image", Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
-        ),
+        ".parquet": File("mean, standard error, interval", PROTOTYPES, published=True),
+        ".episodes.parquet": File("accuracy of each episode", PROTOTYPES),
+        ".images.parquet": File("episodes and hits of each test image", PROTOTYPES),
     },
     resources=replace(SCORES.resources, minutes=20, gpu_mb=lambda load: 1_000 + load.labelled * load.features * 4e-6),
     cost=Cost(

@@ -8,7 +8,7 @@ from workflow_scripts.core.declaration.facts import File, Tolerance
 from workflow_scripts.core.runtime.precision import DOUBLE
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import quantity
-from workflow_scripts.evaluation.facts import SCORES
+from workflow_scripts.evaluation.facts import SCORES, VOTES
 from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
@@ -56,14 +56,8 @@ STAGE = Stage(
 FACTS = replace(
     SCORES,
     files={
-        ".parquet": File(
-            "accuracy with its interval",
-            Tolerance(0.01, 0.01, "none; items with nearly equal votes for two classes"),
-            published=True,
-        ),
-        ".predictions.parquet": File(
-            "predicted classes", Tolerance(0.01, 0.01, "none; items with nearly equal votes for two classes")
-        ),
+        ".parquet": File("accuracy with its interval", VOTES, published=True),
+        ".predictions.parquet": File("predicted classes", VOTES),
         ".statistics.parquet": File(
             "RankMe, alignment, uniformity, mean and standard deviation of the norm of the features",
             Tolerance(0.01, 0, "none; last bits"),

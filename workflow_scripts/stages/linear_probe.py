@@ -5,7 +5,7 @@ from dataclasses import replace
 from workflow_scripts.core.declaration.facts import File, Tolerance
 from workflow_scripts.core.runtime.precision import DOUBLE
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
-from workflow_scripts.evaluation.facts import SCORES
+from workflow_scripts.evaluation.facts import BORDERS, SCORES
 from workflow_scripts.evaluation.linear_probe.settings import LinearProbe
 
 
@@ -40,12 +40,10 @@ FACTS = replace(
     files={
         ".parquet": File(
             "accuracies with intervals and C, and the accuracy at a C that all runs have in common",
-            Tolerance(0.01, 0.01, "none; items on the border of two classes"),
+            BORDERS,
             published=True,
         ),
-        ".predictions.parquet": File(
-            "predicted classes", Tolerance(0.01, 0.01, "none; items on the border of two classes")
-        ),
+        ".predictions.parquet": File("predicted classes", BORDERS),
         ".head.safetensors": File(
             "the head of the first objective", Tolerance(0.01, 0, "none; the fit ends at a small gradient")
         ),

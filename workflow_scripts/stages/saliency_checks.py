@@ -34,7 +34,6 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
     from workflow_scripts.evaluation.saliency.checks import (
         CHECKS,
         TRAIN_IMAGES,
-        CheckPlan,
         Given,
         check_rows,
         chosen,
@@ -61,10 +60,9 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
         positions = np.array(rows, dtype=np.int64)
         swapped = swapped_classes(head, data, positions, settings.seed)[:, 1]
         checked, fitted = chosen(data, images, positions), training_rows(data, TRAIN_IMAGES, settings.seed)
-        inputs = Given(network, part, twin, data, head, images, checked, fitted, swapped)
         options = settings.model_dump(exclude={"images"})
-        plan = CheckPlan(**options, upsampling=results["upsampling"][0].as_py(), device=job.device)
-        checks = list(check_rows(inputs, plan))
+        options |= {"upsampling": results["upsampling"][0].as_py(), "device": job.device}
+        checks = list(check_rows(Given(network, part, twin, data, head, images, checked, fitted, swapped, **options)))
     write_table(job.file(".parquet"), pa.Table.from_pylist(checks, CHECKS))
     job.rows(len(masked), len(rows), {"over_limit": len(masked) - len(rows)})
 

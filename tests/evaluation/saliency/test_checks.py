@@ -19,7 +19,6 @@ from workflow_scripts.evaluation.saliency.checks import (
     AP,
     SWAP,
     UNRELATED,
-    CheckPlan,
     Given,
     _mean_row,
     _ranks,
@@ -38,7 +37,14 @@ from workflow_scripts.models.foreign import Foreign
 from workflow_scripts.models.preprocessing import MEAN, STD
 
 CONVOLUTIONS = ["conv1.weight", *(f"layer{number}.0.conv1.weight" for number in (1, 2, 3, 4))]
-PLAN = CheckPlan((50,), "bilinear", 100, 0.95, 0, "cpu")
+PLAN: dict[str, Any] = {
+    "shares": (50,),
+    "upsampling": "bilinear",
+    "resamples": 100,
+    "level": 0.95,
+    "seed": 0,
+    "device": "cpu",
+}
 
 
 def test_parts_are_randomised_from_the_last_to_the_first() -> None:
@@ -181,8 +187,8 @@ def test_ties_are_ranked_at_random_and_order_is_kept() -> None:
 
 
 def mean_row(values: list[float], labels: list[int]) -> dict[str, Any]:
-    given: Any = SimpleNamespace(checked=SimpleNamespace(labels=np.array(labels)))
-    return _mean_row(given, PLAN, np.array(values), "cascade", "conv1", "Spearman")
+    given: Any = SimpleNamespace(checked=SimpleNamespace(labels=np.array(labels)), **PLAN)
+    return _mean_row(given, np.array(values), "cascade", "conv1", "Spearman")
 
 
 def test_only_images_with_a_value_count_and_missing_bounds_are_null_rather_than_zero() -> None:
@@ -208,7 +214,7 @@ def given(count: int) -> Given:
     network, twin = (build_backbone("resnet_small")[0].eval() for _ in range(2))
     (part,) = explained_layers(network, {"backbone": "resnet_small"}, ["layer3"]).values()
     checked = chosen(data, images, rows)
-    return Given(network, part, twin, data, head, images, checked, np.arange(4), 1 - checked.labels)
+    return Given(network, part, twin, data, head, images, checked, np.arange(4), 1 - checked.labels, **PLAN)
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -220,13 +226,13 @@ def test_few_images_are_not_compared_with_themselves(count: int) -> None:
         ("permuted masks", alone, SWAP),
         ("permuted masks", alone, UNRELATED),
     }
-    rows = {(row["check"], row["at"], row["measure"]): row for row in check_rows(given(count), PLAN)}
+    rows = {(row["check"], row["at"], row["measure"]): row for row in check_rows(given(count))}
     assert {key for key, row in rows.items() if row["n"] == 0 and row["value"] is None} == taken_from_others
 
 
 def test_maps_score_no_better_on_permuted_masks_than_unrelated_maps() -> None:
     found = given(60)
-    rows = {(row["check"], row["at"], row["measure"]): row for row in check_rows(found, PLAN)}
+    rows = {(row["check"], row["at"], row["measure"]): row for row in check_rows(found)}
     row = rows["permuted masks", "", UNRELATED]
     assert row["n"] == 60 and row["low"] < 0 < row["high"]
     masks = np.roll(found.checked.masks, 1, axis=0)

@@ -270,19 +270,8 @@ def _ranks(maps: np.ndarray, seed: int) -> np.ndarray:
     return ranks.reshape(maps.shape)
 
 
-class CheckPlan(NamedTuple):
-    """How maps are checked: see the settings of ``saliency_checks`` for each field."""
-
-    shares: tuple[int, ...]
-    upsampling: str
-    resamples: int
-    level: float
-    seed: int
-    device: str
-
-
 class Given(NamedTuple):
-    """What the checks read.
+    """What the checks read, and how maps are checked: see the settings of ``saliency_checks``.
 
     Attributes:
         part: the layer that is explained.
@@ -300,35 +289,37 @@ class Given(NamedTuple):
     checked: Checked
     train: np.ndarray
     others: np.ndarray
+    shares: tuple[int, ...]
+    upsampling: str
+    resamples: int
+    level: float
+    seed: int
+    device: str
 
 
-def check_rows(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
+def check_rows(given: Given) -> Iterator[dict[str, Any]]:
     """Rows of :data:`CHECKS`; ``n`` is the number of images behind a value."""
-    for row in (*_cascade(given, plan), *_permuted(given, plan), *_road(given, plan)):
+    for row in (*_cascade(given), *_permuted_masks(given), *_permuted_labels(given), *_road(given)):
         yield {"dataset": given.data.name, **row}
 
 
-def _own_maps(given: Given, network: nn.Module, part: Explained, head: FittedHead, device: str) -> np.ndarray:
+def _own_maps(given: Given, network: nn.Module, part: Explained, head: FittedHead) -> np.ndarray:
     """Maps of the true and of a wrong class: (2, n, h, w)."""
-    return small_maps(network, part, given.checked, head, [given.checked.labels, given.others], device)
+    return small_maps(network, part, given.checked, head, [given.checked.labels, given.others], given.device)
 
 
-def _scores(
-    given: Given, plan: CheckPlan, maps: np.ndarray, masks: np.ndarray, check: str, at: str
-) -> Iterator[dict[str, Any]]:
+def _scores(given: Given, maps: np.ndarray, masks: np.ndarray, check: str, at: str) -> Iterator[dict[str, Any]]:
     """Corrected AP of the own map, and its lead over that of a wrong class."""
-    for measure, ends in zip((AP, SWAP), _estimated(given, plan, maps[0], maps[1], masks), strict=True):
+    for measure, ends in zip((AP, SWAP), _estimated(given, maps[0], maps[1], masks), strict=True):
         yield _row(check, at, measure, len(masks), *ends)
 
 
-def _estimated(
-    given: Given, plan: CheckPlan, own: np.ndarray, other: np.ndarray, masks: np.ndarray
-) -> tuple[Ends, Ends]:
+def _estimated(given: Given, own: np.ndarray, other: np.ndarray, masks: np.ndarray) -> tuple[Ends, Ends]:
     """Corrected AP of the own maps (n, h, w), and its lead over other maps."""
-    found = scored(own, other, masks, plan.upsampling)
+    found = scored(own, other, masks, given.upsampling)
     every = np.ones(len(found), bool)
-    seed = derive(plan.seed, "checks", given.data.name)
-    one = estimates(found[None], given.checked.labels, every, MAPS, plan.resamples, plan.level, seed)
+    seed = derive(given.seed, "checks", given.data.name)
+    one = estimates(found[None], given.checked.labels, every, MAPS, given.resamples, given.level, seed)
     places = (SCALES.index(CORRECTED), 0, 0), (SCALES.index(LEAD), 1, 0)
     corrected, lead = ((float(one.values[at]), float(one.low[at]), float(one.high[at])) for at in places)
     return corrected, lead
@@ -339,7 +330,7 @@ def _row(check: str, at: str, measure: str, n: int, *ends: float | None) -> dict
     return {"check": check, "at": at, "measure": measure, "value": value, "low": low, "high": high, "n": n}
 
 
-def _mean_row(given: Given, plan: CheckPlan, values: np.ndarray, check: str, at: str, measure: str) -> dict[str, Any]:
+def _mean_row(given: Given, values: np.ndarray, check: str, at: str, measure: str) -> dict[str, Any]:
     """Mean of one value per image; images without one, such as those with a constant map, don't count in ``n``."""
     known = np.isfinite(values)
     if not known.any():
@@ -347,51 +338,45 @@ def _mean_row(given: Given, plan: CheckPlan, values: np.ndarray, check: str, at:
     labels, some = given.checked.labels[known], values[known]
     if len(np.unique(labels)) < 2:
         return _row(check, at, measure, len(some), some.mean(), None, None)
-    seed = derive(plan.seed, "checks", check, at, measure)
-    drawn = nested_means(some[:, None], labels, np.ones(len(some)), plan.resamples, seed)[:, 0]
-    return _row(check, at, measure, len(some), *percentile_interval(some.mean(), drawn, plan.level))
+    seed = derive(given.seed, "checks", check, at, measure)
+    drawn = nested_means(some[:, None], labels, np.ones(len(some)), given.resamples, seed)[:, 0]
+    return _row(check, at, measure, len(some), *percentile_interval(some.mean(), drawn, given.level))
 
 
-def _cascade(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
+def _cascade(given: Given) -> Iterator[dict[str, Any]]:
     """Weights randomised from the last part to the first, the head refitted each time."""
     trained: np.ndarray | None = None
+    path = next(name for name, module in given.network.named_modules() if module is given.part.module)
     for name, network in cascade(given.network, given.twin):
-        part = given.part if name == TRAINED else _same_part(given, network)
-        head = _refit(given, network, given.data.labels[given.train], plan.device)
-        maps = _own_maps(given, network, part, head, plan.device)
-        yield from _scores(given, plan, maps, given.checked.masks, "cascade", name)
+        part = given.part._replace(module=network.get_submodule(path))
+        head = _refit(given, network, given.data.labels[given.train])
+        maps = _own_maps(given, network, part, head)
+        yield from _scores(given, maps, given.checked.masks, "cascade", name)
         if trained is None:
             trained = maps[0]
             if len(trained) > 2:
                 unlike = map_correlation(trained, np.roll(trained, 1, axis=0))
-                yield _mean_row(given, plan, unlike, "cascade", "another photo", SPEARMAN)
+                yield _mean_row(given, unlike, "cascade", "another photo", SPEARMAN)
             else:
                 yield _row("cascade", f"another photo ({FEW})", SPEARMAN, 0, None, None, None)
         else:
-            yield _mean_row(given, plan, map_correlation(trained, maps[0]), "cascade", name, SPEARMAN)
+            yield _mean_row(given, map_correlation(trained, maps[0]), "cascade", name, SPEARMAN)
 
 
-def _same_part(given: Given, network: nn.Module) -> Explained:
-    """The explained part in a copy of the network."""
-    path = next(name for name, module in given.network.named_modules() if module is given.part.module)
-    return given.part._replace(module=network.get_submodule(path))
-
-
-def _refit(given: Given, network: nn.Module, labels: np.ndarray, device: str) -> FittedHead:
-    features = features_of(network, given.images, given.train, device)
+def _refit(given: Given, network: nn.Module, labels: np.ndarray) -> FittedHead:
+    features = features_of(network, given.images, given.train, given.device)
     return refitted(features, labels, len(given.data.classes))
 
 
-def _permuted(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
-    """The masks of other images; and a head for permuted labels."""
-    yield from _permuted_masks(given, plan)
-    rng = np.random.default_rng(derive(plan.seed, "labels", given.data.name))
-    head = _refit(given, given.network, rng.permutation(given.data.labels[given.train]), plan.device)
-    maps = _own_maps(given, given.network, given.part, head, plan.device)
-    yield from _scores(given, plan, maps, given.checked.masks, "permuted labels", "")
+def _permuted_labels(given: Given) -> Iterator[dict[str, Any]]:
+    """A head for permuted labels."""
+    rng = np.random.default_rng(derive(given.seed, "labels", given.data.name))
+    head = _refit(given, given.network, rng.permutation(given.data.labels[given.train]))
+    maps = _own_maps(given, given.network, given.part, head)
+    yield from _scores(given, maps, given.checked.masks, "permuted labels", "")
 
 
-def _permuted_masks(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
+def _permuted_masks(given: Given) -> Iterator[dict[str, Any]]:
     """Maps on the mask of the image before, compared with the map of the image before that.
 
     Neither map knows the mask, so their difference should be 0. The score itself need not be: objects tend to be
@@ -401,23 +386,23 @@ def _permuted_masks(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
     if n < 3:  # of two, the image before the one before is the image itself
         yield from (_row(check, FEW, measure, 0, None, None, None) for measure in (AP, SWAP, UNRELATED))
         return
-    maps = _own_maps(given, given.network, given.part, given.head, plan.device)
+    maps = _own_maps(given, given.network, given.part, given.head)
     masks = np.roll(given.checked.masks, 1, axis=0)
-    yield from _scores(given, plan, maps, masks, check, "")
-    _, lead = _estimated(given, plan, maps[0], np.roll(maps[0], 2, axis=0), masks)
+    yield from _scores(given, maps, masks, check, "")
+    _, lead = _estimated(given, maps[0], np.roll(maps[0], 2, axis=0), masks)
     yield _row(check, "", UNRELATED, n, *lead)
 
 
-def _road(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
+def _road(given: Given) -> Iterator[dict[str, Any]]:
     """The logit's fall without the pixels that the map ranks highest and lowest, and the difference of both."""
-    own = _own_maps(given, given.network, given.part, given.head, plan.device)[0]
-    maps = enlarged(own, given.images.size, plan.upsampling)
-    images = normalise(given.checked.pixels.to(plan.device))
-    labels = torch.from_numpy(given.checked.labels).to(plan.device)
-    logits = probe_logits(*given.head, plan.device)
-    for share in plan.shares:
-        seed = derive(plan.seed, "road", share)
-        found = drops(given.network.to(plan.device), images, maps, lambda part: logits(labels[part]), share, seed)
+    own = _own_maps(given, given.network, given.part, given.head)[0]
+    maps = enlarged(own, given.images.size, given.upsampling)
+    images = normalise(given.checked.pixels.to(given.device))
+    labels = torch.from_numpy(given.checked.labels).to(given.device)
+    logits = probe_logits(*given.head, given.device)
+    for share in given.shares:
+        seed = derive(given.seed, "road", share)
+        found = drops(given.network.to(given.device), images, maps, lambda part: logits(labels[part]), share, seed)
         found["most - least"] = found["most"] - found["least"]
         for order, values in found.items():
-            yield _mean_row(given, plan, values, ROAD, f"{share} % removed", f"fall of the logit, {order}")
+            yield _mean_row(given, values, ROAD, f"{share} % removed", f"fall of the logit, {order}")
