@@ -198,10 +198,11 @@ def _comparison(contrast: Contrast, primary: str, cells: list[list[Runs]], steps
         for (weight, _), at, own in zip(contrast.cells, steps, cell, strict=True)
     )
     added, subtracted = ([run for side in sides if side.weight * sign > 0 for run in side.runs] for sign in (1, -1))
-    labels = [_label(axis, added, subtracted) for axis in ("method", "augmentation", "backbone", "tag")]
+    labels = {axis: _label(axis, added, subtracted) for axis in ("method", "augmentation", "backbone", "tag")}
     unequal = dict.fromkeys(name for cell in cells for name in _unequal(contrast, [run for own in cell for run in own]))
     chosen_on = sorted({run.chosen[side.step] for side in sides for run in side.runs if side.step in run.chosen})
-    return Comparison(contrast, primary, sides, *labels, step, tuple(unequal), tuple(chosen_on))
+    differing, chosen = tuple(unequal), tuple(chosen_on)
+    return Comparison(contrast, primary, sides, step=step, unequal=differing, chosen_on=chosen, **labels)
 
 
 def _unequal(contrast: Contrast, runs: Runs) -> list[str]:

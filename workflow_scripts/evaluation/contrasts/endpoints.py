@@ -24,7 +24,6 @@ from workflow_scripts.stats.nested import nested_means
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS, NOISE, Effect
 from workflow_scripts.stats.seeds import derive
 
-JOINT, IMAGE = "joint", "image"
 SEED = 0  # of the bootstrap
 MANY = 1e9
 """Degrees of freedom of a normal distribution, which scipy's t does not take as infinite."""
@@ -52,7 +51,7 @@ class Endpoint:
     effect: Effect | None
     n: int
     files: list[int]
-    level: str = IMAGE
+    level: str = "image"
     sides: tuple[Side, ...] = ()
     reason: str = ""
 
@@ -139,7 +138,7 @@ def orderings(
     by_run = {run.run: run for run in runs}
     sides = tuple(Side(1.0, one.step, (by_run[one.run],)) for one in found)
     files = sorted({one.file for table in tables for one in table})
-    none = Endpoint(f"orderings.{family}", np.nan, None, 0, files, JOINT, sides, "no order of runs is known")
+    none = Endpoint(f"orderings.{family}", np.nan, None, 0, files, "joint", sides, "no order of runs is known")
     known = known_orderings(found, rule.stated)
     if not known:
         return none

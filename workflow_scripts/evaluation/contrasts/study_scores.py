@@ -176,6 +176,5 @@ def mean_row(members: Sequence[Series]) -> dict[str, Any]:
     value = float(np.mean([one.value for one in members]))
     spread = float(np.sqrt(sum(one.variance() for one in members))) / len(members)
     half = float(ndtri(0.5 + LEVEL / 2)) * spread
-    items = sum(one.n for one in members)
     row = {"dataset": MEAN, "metric": mean_metric(members), "value": value, "low": value - half, "high": value + half}
-    return {**row, "n": items}
+    return row | {"n": sum(one.n for one in members)}
