@@ -31,14 +31,7 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
     from workflow_scripts.evaluation.downstream import load_downstream
     from workflow_scripts.evaluation.linear_probe.heads import load_head
     from workflow_scripts.evaluation.packed import load_packed
-    from workflow_scripts.evaluation.saliency.checks import (
-        CHECKS,
-        TRAIN_IMAGES,
-        Given,
-        check_rows,
-        chosen,
-        training_rows,
-    )
+    from workflow_scripts.evaluation.saliency.checks import CHECKS, Given, check_rows, chosen, training_rows
     from workflow_scripts.evaluation.saliency.maps.grad_cam import swapped_classes
     from workflow_scripts.models.backbones import explained_layers, load_backbone, random_twin
     from workflow_scripts.stats.seeds import derive
@@ -59,7 +52,7 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
             twin = random_twin(metadata)
         positions = np.array(rows, dtype=np.int64)
         swapped = swapped_classes(head, data, positions, settings.seed)[:, 1]
-        checked, fitted = chosen(data, images, positions), training_rows(data, TRAIN_IMAGES, settings.seed)
+        checked, fitted = chosen(data, images, positions), training_rows(data, settings.seed)
         options = settings.model_dump(exclude={"images"})
         options |= {"upsampling": results["upsampling"][0].as_py(), "device": job.device}
         checks = list(check_rows(Given(network, part, twin, data, head, images, checked, fitted, swapped, **options)))

@@ -41,17 +41,12 @@ def summary(job: Job[Summary]) -> None:
     from workflow_scripts.evaluation.contrasts.class_names import common_classes
     from workflow_scripts.evaluation.contrasts.contrasts import CONTRASTS, contrast_rows
     from workflow_scripts.evaluation.contrasts.standard import standard
-    from workflow_scripts.evaluation.contrasts.study_scores import (
-        READERS,
-        ROWS,
-        read_scores,
-        summary_rows,
-        with_lengths,
-    )
+    from workflow_scripts.evaluation.contrasts.study_scores import ROWS, read_scores, summary_rows, with_lengths
 
     settings = job.settings
     runs = with_lengths(settings.runs, job.inputs("runs"))
-    scores = read_scores({kind: job.inputs(kind) for kind in READERS}, job.inputs("leakage"), job.inputs("datasets"))
+    given = {kind: job.inputs(kind) for kind in ("probe", "few_shot", "knn", "saliency")}
+    scores = read_scores(given, job.inputs("leakage"), job.inputs("datasets"))
     usual = standard(settings.runs) if settings.standard_contrasts else ()
     sources: dict[str, object] = {"files": scores.files, "common_classes": common_classes(scores.classes)}
     summarised = list(summary_rows(scores, runs))

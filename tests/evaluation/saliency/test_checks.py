@@ -135,15 +135,15 @@ def labelled(*counts: int) -> Downstream:
 def test_training_images_are_of_all_classes_in_turn() -> None:
     data = labelled(50, 1, 3, 20)
     for most, expected in ((2, [1, 1, 1, 1]), (7, [2, 1, 2, 2]), (14, [5, 1, 3, 5]), (999, [50, 1, 3, 20])):
-        rows = training_rows(data, most, 0)
+        rows = training_rows(data, 0, most)
         assert np.bincount(data.labels[rows]).tolist() == expected
         assert (np.diff(rows) > 0).all() and (data.split[rows] == "train").all()
-    assert set(training_rows(data, 7, 0)) < set(training_rows(data, 14, 0))
-    assert (training_rows(data, 7, 0) != training_rows(data, 7, 1)).any()
+    assert set(training_rows(data, 0, 7)) < set(training_rows(data, 0, 14))
+    assert (training_rows(data, 0, 7) != training_rows(data, 1, 7)).any()
     with pytest.raises(
         PipelineError, match="no head can be fitted in set: training and validation images of 1 classes"
     ):
-        training_rows(labelled(5), 2, 0)
+        training_rows(labelled(5), 0, 2)
 
 
 @pytest.mark.parametrize("classes", [2, 3])

@@ -196,3 +196,7 @@ def _values(images: Callable[[str, str], pa.Table], row: dict[str, Any]) -> np.n
         leading = linearised(of(LEADING), of(CHANCE), of(CEILING))
         return None if leading is None else leading - found
     return found
+
+
+READERS = {"probe": hit_series, "few_shot": few_shot_series, "knn": hit_series, "saliency": saliency_series}
+"""Kind of scores -> what reads its artifacts."""

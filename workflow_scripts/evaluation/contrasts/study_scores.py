@@ -15,18 +15,10 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.result_names import MEAN, WITHOUT_LEAKED
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
-from workflow_scripts.evaluation.contrasts.series import (
-    ItemOrder,
-    Series,
-    few_shot_series,
-    hit_series,
-    per_class,
-    saliency_series,
-)
+from workflow_scripts.evaluation.contrasts.series import READERS, ItemOrder, Series, per_class
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.stats.intervals import LEVEL
 
-READERS = {"probe": hit_series, "few_shot": few_shot_series, "knn": hit_series, "saliency": saliency_series}
 ROWS = pa.schema(
     [
         *[(name, pa.string()) for name in ("run", "method", "pairs", "augmentation")],
@@ -82,7 +74,7 @@ class StudyScores:
 def read_scores(
     given: Mapping[str, Iterable[Artifact]], checks: Iterable[Artifact], sets: Iterable[Artifact] = ()
 ) -> StudyScores:
-    """Read the input artifacts named in :data:`READERS`.
+    """Read the artifacts of kinds of scores, which :data:`~workflow_scripts.evaluation.contrasts.series.READERS` names.
 
     Args:
         checks: artifacts of the stage ``leakage``; without them, nothing is scored without leaked images.

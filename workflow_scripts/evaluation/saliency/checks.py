@@ -168,7 +168,7 @@ def map_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.divide(product, norms, out=np.full(len(norms), np.nan), where=norms > 0)
 
 
-def training_rows(data: Downstream, most: int, seed: int) -> np.ndarray:
+def training_rows(data: Downstream, seed: int, most: int = TRAIN_IMAGES) -> np.ndarray:
     """Rows to which heads are fitted, drawn by hash: one of each class, then a second of each, and so on.
 
     Args:
