@@ -86,6 +86,13 @@ def _endpoints(
 
 def _samples(job: Job[Summary], contrast: Contrast) -> "tuple[str, list[Sample], list[Artifact]]":
     """Name of the metric; of each pair table or arm, what its term averages; and the artifacts that it is from."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.captions.score_table import KINDS, by_halves, score_names
+    from workflow_scripts.evaluation.contrasts.endpoints import Sample
+
     made: dict[Table, list[Artifact]] = {}
     tables = {table.pairs: table for table in job.settings.tables}
     for artifact in job.inputs("scores" if contrast.judge else "pairs"):
@@ -96,29 +103,17 @@ def _samples(job: Job[Summary], contrast: Contrast) -> "tuple[str, list[Sample],
     for weight, term in contrast.cells:
         matching = [artifacts for one, artifacts in made.items() if term.matches(one)]
         for artifacts in matching:
-            name, sample = _sample(contrast, weight / len(matching), artifacts)
-            samples.append(sample)
+            table = pa.concat_tables(pq.read_table(artifact.path(".parquet")) for artifact in artifacts)
+            if contrast.judge:
+                score = contrast.metric or score_names(table)[0]
+                name, images = f"caption_score.{contrast.judge}.{score}", table["key"]
+                values = by_halves(table, score, KINDS["centred"])
+            else:
+                values, images = table["same_label"].cast(pa.float64()).to_numpy()[None], table["source"]
+            known = ~np.isnan(values[0])
+            samples.append(Sample(weight / len(matching), values[:, known], images.filter(pa.array(known))))
             used += artifacts
     return name, samples, used
-
-
-def _sample(contrast: Contrast, weight: float, artifacts: "Sequence[Artifact]") -> "tuple[str, Sample]":
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from workflow_scripts.captions.score_table import KINDS, by_halves, score_names
-    from workflow_scripts.evaluation.contrasts.endpoints import Sample
-
-    table = pa.concat_tables(pq.read_table(artifact.path(".parquet")) for artifact in artifacts)
-    if contrast.endpoint == "pair_purity":
-        name, values, images = "pair_purity", table["same_label"].cast(pa.float64()).to_numpy()[None], table["source"]
-    else:
-        score = contrast.metric or score_names(table)[0]
-        name, images = f"caption_score.{contrast.judge}.{score}", table["key"]
-        values = by_halves(table, score, KINDS["centred"])
-    known = ~np.isnan(values[0])
-    return name, Sample(weight, values[:, known], images.filter(pa.array(known)))
 
 
 STAGE = Stage(

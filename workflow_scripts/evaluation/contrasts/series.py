@@ -163,7 +163,9 @@ def saliency_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator
         if values is not None:
             labels = scored["label"].to_numpy()
             shares = np.full(len(scored), 1 / len(scored))
-            name = _name(row, first)
+            parts = ["" if row["layer"] == first else row["layer"], row["target"], row["metric"]]
+            scale = "" if row["scale"] == RAW else row["scale"]
+            name = ".".join(filter(None, ["saliency", *parts, scale]))
             head = (row["dataset"], name, name, values.astype(np.float32), labels, shares, None)
             yield Series(*head, row["value"], row["low"], row["high"], file)
 
@@ -175,12 +177,6 @@ def _is_read(row: dict[str, Any], first: str) -> bool:
     if row["layer"] == first:
         return True
     return row["metric"] == HEADLINE and (KINDS[row["target"]].layered or row["scale"] != RAW)
-
-
-def _name(row: dict[str, Any], first: str) -> str:
-    layer = [] if row["layer"] == first else [row["layer"]]
-    scale = [] if row["scale"] == RAW else [row["scale"]]
-    return ".".join(["saliency", *layer, row["target"], row["metric"], *scale])
 
 
 def _values(images: Callable[[str, str], pa.Table], row: dict[str, Any]) -> np.ndarray | None:
