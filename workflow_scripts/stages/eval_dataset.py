@@ -1,7 +1,7 @@
 """A downstream dataset in a common format: images, masks, labels, and a train / val / test split."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,9 +12,6 @@ from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
 from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, Metric, known_set
-
-if TYPE_CHECKING:
-    from workflow_scripts.evaluation.datasets.picture_sets import PictureSet
 
 
 class EvalDataset(Settings):
@@ -119,7 +116,9 @@ def eval_dataset(job: Job[EvalDataset]) -> None:
     row = known_set(settings.kind, job.unit.get("dataset", ""), settings.torchvision_name)
     if row is not None:
         check_archives(row, job.source("dataset"))
-    source = open_source(job)
+    kind = KINDS[settings.kind]
+    locate: Locate = job.input("world").path if kind.from_world else job.source("dataset").joinpath
+    source = kind.read(locate, settings.seed, **{name: getattr(settings, name) for name in kind.settings})
     listing = source.listing()
     if row is not None:
         check_contents(row, listing, source.where)
@@ -135,14 +134,6 @@ def eval_dataset(job: Job[EvalDataset]) -> None:
         facts["without_test_images"] = [name for name in classes if name not in tested]
     job.file(".json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
     job.rows(len(table) + sum(left_out.values()), len(table), dict(left_out))
-
-
-def open_source(job: Job[EvalDataset]) -> "PictureSet":
-    """The dataset named in the settings; only the reader of its kind is imported."""
-    settings = job.settings
-    kind = KINDS[settings.kind]
-    locate: Locate = job.input("world").path if kind.from_world else job.source("dataset").joinpath
-    return kind.read(locate, settings.seed, **{name: getattr(settings, name) for name in kind.settings})
 
 
 STAGE = Stage(

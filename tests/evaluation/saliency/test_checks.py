@@ -24,7 +24,6 @@ from workflow_scripts.evaluation.saliency.checks import (
     _ranks,
     cascade,
     check_rows,
-    chosen,
     drops,
     map_correlation,
     refitted,
@@ -187,7 +186,7 @@ def test_ties_are_ranked_at_random_and_order_is_kept() -> None:
 
 
 def mean_row(values: list[float], labels: list[int]) -> dict[str, Any]:
-    given: Any = SimpleNamespace(checked=SimpleNamespace(labels=np.array(labels)), **PLAN)
+    given: Any = SimpleNamespace(labels=np.array(labels), **PLAN)
     return _mean_row(given, np.array(values), "cascade", "conv1", "Spearman")
 
 
@@ -213,8 +212,9 @@ def given(count: int) -> Given:
     torch.manual_seed(0)
     network, twin = (build_backbone("resnet_small")[0].eval() for _ in range(2))
     (part,) = explained_layers(network, {"backbone": "resnet_small"}, ["layer3"]).values()
-    checked = chosen(data, images, rows)
-    return Given(network, part, twin, data, head, images, checked, np.arange(4), 1 - checked.labels, **PLAN)
+    own, masks = labels[rows].astype(np.int64), np.stack([images.mask(row) for row in rows.tolist()])
+    inputs = network, part, twin, data, head, images, own, masks, images.batch(rows), np.arange(4), 1 - own
+    return Given(*inputs, **PLAN)
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -235,7 +235,7 @@ def test_maps_score_no_better_on_permuted_masks_than_unrelated_maps() -> None:
     rows = {(row["check"], row["at"], row["measure"]): row for row in check_rows(found)}
     row = rows["permuted masks", "", UNRELATED]
     assert row["n"] == 60 and row["low"] < 0 < row["high"]
-    masks = np.roll(found.checked.masks, 1, axis=0)
-    maps = small_maps(found.network, found.part, found.checked, found.head, [found.checked.labels], "cpu")[0]
+    masks = np.roll(found.masks, 1, axis=0)
+    maps = small_maps(found.network, found.part, found.pixels, found.head, [found.labels], "cpu")[0]
     own, third, uniform, ceiling = scored(maps, np.roll(maps, 2, axis=0), masks, "bilinear")[:, :, 0].mean(axis=0)
     assert row["value"] == pytest.approx((own - third) / (ceiling - uniform))

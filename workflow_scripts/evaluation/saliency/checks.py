@@ -8,8 +8,7 @@ pytorch-grad-cam's.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,43 +63,21 @@ FEW = "not checked: fewer than three images"
 Ends = tuple[float, float, float]  # value, low and high
 
 
-@dataclass(frozen=True)
-class Checked:
-    """The images that are checked.
-
-    Attributes:
-        rows: (n,) int64, of the set.
-        labels: (n,) their classes.
-        masks: (n, s, s) uint8.
-        pixels: (n, 3, s, s) uint8.
-    """
-
-    rows: np.ndarray
-    labels: np.ndarray
-    masks: np.ndarray
-    pixels: torch.Tensor
-
-
-def chosen(data: Downstream, images: PackedImages, rows: np.ndarray) -> Checked:
-    """The images of some rows, which have masks with an object."""
-    masks = np.stack([images.mask(row) for row in rows.tolist()])
-    return Checked(rows, data.labels[rows].astype(np.int64), masks, images.batch(rows))
-
-
 def small_maps(
-    network: nn.Module, part: Explained, checked: Checked, head: FittedHead, classes: Sequence[np.ndarray], device: str
+    network: nn.Module, part: Explained, pixels: torch.Tensor, head: FittedHead, classes: list[np.ndarray], device: str
 ) -> np.ndarray:
     """Grad-CAM of the logits of some classes: (kinds, n, h, w) float32 at the layer's resolution.
 
     Args:
+        pixels: (n, 3, s, s) uint8.
         classes: for each kind of map, the class of each image (n,).
     """
     logits, found = probe_logits(*head, device), []
     with explaining(network.to(device), [part]) as cam:
-        for start in range(0, len(checked.rows), MAP_BATCH):
+        for start in range(0, len(pixels), MAP_BATCH):
             batch = slice(start, start + MAP_BATCH)
             targets = [logits(torch.from_numpy(one[batch].astype(np.int64)).to(device)) for one in classes]
-            (maps,), _ = grad_cam(cam, normalise(checked.pixels[batch].to(device)), targets)
+            (maps,), _ = grad_cam(cam, normalise(pixels[batch].to(device)), targets)
             found.append(maps)
     return np.concatenate(found, axis=1)
 
@@ -276,6 +253,9 @@ class Given(NamedTuple):
     Attributes:
         part: the layer that is explained.
         twin: a network of the same architecture with random weights.
+        labels: (n,) int64, classes of the images that are checked.
+        masks: (n, s, s) uint8, their masks, which have an object.
+        pixels: (n, 3, s, s) uint8.
         train: (m,) rows whose features refit the head.
         others: (n,) a wrong class of each checked image.
     """
@@ -286,7 +266,9 @@ class Given(NamedTuple):
     data: Downstream
     head: FittedHead
     images: PackedImages
-    checked: Checked
+    labels: np.ndarray
+    masks: np.ndarray
+    pixels: torch.Tensor
     train: np.ndarray
     others: np.ndarray
     shares: tuple[int, ...]
@@ -305,7 +287,7 @@ def check_rows(given: Given) -> Iterator[dict[str, Any]]:
 
 def _own_maps(given: Given, network: nn.Module, part: Explained, head: FittedHead) -> np.ndarray:
     """Maps of the true and of a wrong class: (2, n, h, w)."""
-    return small_maps(network, part, given.checked, head, [given.checked.labels, given.others], given.device)
+    return small_maps(network, part, given.pixels, head, [given.labels, given.others], given.device)
 
 
 def _scores(given: Given, maps: np.ndarray, masks: np.ndarray, check: str, at: str) -> Iterator[dict[str, Any]]:
@@ -319,7 +301,7 @@ def _estimated(given: Given, own: np.ndarray, other: np.ndarray, masks: np.ndarr
     found = scored(own, other, masks, given.upsampling)
     every = np.ones(len(found), bool)
     seed = derive(given.seed, "checks", given.data.name)
-    one = estimates(found[None], given.checked.labels, every, MAPS, given.resamples, given.level, seed)
+    one = estimates(found[None], given.labels, every, MAPS, given.resamples, given.level, seed)
     places = (SCALES.index(CORRECTED), 0, 0), (SCALES.index(LEAD), 1, 0)
     corrected, lead = ((float(one.values[at]), float(one.low[at]), float(one.high[at])) for at in places)
     return corrected, lead
@@ -335,7 +317,7 @@ def _mean_row(given: Given, values: np.ndarray, check: str, at: str, measure: st
     known = np.isfinite(values)
     if not known.any():
         return _row(check, at, measure, 0, None, None, None)
-    labels, some = given.checked.labels[known], values[known]
+    labels, some = given.labels[known], values[known]
     if len(np.unique(labels)) < 2:
         return _row(check, at, measure, len(some), some.mean(), None, None)
     seed = derive(given.seed, "checks", check, at, measure)
@@ -351,7 +333,7 @@ def _cascade(given: Given) -> Iterator[dict[str, Any]]:
         part = given.part._replace(module=network.get_submodule(path))
         head = _refit(given, network, given.data.labels[given.train])
         maps = _own_maps(given, network, part, head)
-        yield from _scores(given, maps, given.checked.masks, "cascade", name)
+        yield from _scores(given, maps, given.masks, "cascade", name)
         if trained is None:
             trained = maps[0]
             if len(trained) > 2:
@@ -373,7 +355,7 @@ def _permuted_labels(given: Given) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(derive(given.seed, "labels", given.data.name))
     head = _refit(given, given.network, rng.permutation(given.data.labels[given.train]))
     maps = _own_maps(given, given.network, given.part, head)
-    yield from _scores(given, maps, given.checked.masks, "permuted labels", "")
+    yield from _scores(given, maps, given.masks, "permuted labels", "")
 
 
 def _permuted_masks(given: Given) -> Iterator[dict[str, Any]]:
@@ -382,12 +364,12 @@ def _permuted_masks(given: Given) -> Iterator[dict[str, Any]]:
     Neither map knows the mask, so their difference should be 0. The score itself need not be: objects tend to be
     central, and average precision is above chance, on average, for any unrelated map that is not constant.
     """
-    check, n = "permuted masks", len(given.checked.masks)
+    check, n = "permuted masks", len(given.masks)
     if n < 3:  # of two, the image before the one before is the image itself
         yield from (_row(check, FEW, measure, 0, None, None, None) for measure in (AP, SWAP, UNRELATED))
         return
     maps = _own_maps(given, given.network, given.part, given.head)
-    masks = np.roll(given.checked.masks, 1, axis=0)
+    masks = np.roll(given.masks, 1, axis=0)
     yield from _scores(given, maps, masks, check, "")
     _, lead = _estimated(given, maps[0], np.roll(maps[0], 2, axis=0), masks)
     yield _row(check, "", UNRELATED, n, *lead)
@@ -397,8 +379,8 @@ def _road(given: Given) -> Iterator[dict[str, Any]]:
     """The logit's fall without the pixels that the map ranks highest and lowest, and the difference of both."""
     own = _own_maps(given, given.network, given.part, given.head)[0]
     maps = enlarged(own, given.images.size, given.upsampling)
-    images = normalise(given.checked.pixels.to(given.device))
-    labels = torch.from_numpy(given.checked.labels).to(given.device)
+    images = normalise(given.pixels.to(given.device))
+    labels = torch.from_numpy(given.labels).to(given.device)
     logits = probe_logits(*given.head, given.device)
     for share in given.shares:
         seed = derive(given.seed, "road", share)
