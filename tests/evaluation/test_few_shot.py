@@ -12,8 +12,8 @@ from workflow_scripts.evaluation.few_shot import (
     draw_episodes,
     eligible,
     few_shot,
-    images_table,
     nearest_prototypes,
+    tables,
     uniforms,
 )
 
@@ -99,7 +99,7 @@ def test_accuracy_is_that_of_the_slow_reference() -> None:
     assert found.ways == 5 and found.classes == len(pools)
     assert (found.shown == np.bincount(query.ravel(), minlength=400)).all()
     assert found.correct.sum() / found.shown.sum() == pytest.approx(np.mean(slow))
-    table = images_table([(data, found)]).to_pylist()
+    table = tables(data, found)[".images.parquet"].to_pylist()
     assert {row["key"] for row in table} == set(data.keys[np.unique(query)])
     row = table[0]
     (at,) = np.flatnonzero(data.keys == row["key"])

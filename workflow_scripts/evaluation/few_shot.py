@@ -177,29 +177,22 @@ def _unit(vectors: Any) -> Any:
     return vectors / ((vectors**2).sum(axis=-1, keepdims=True) ** 0.5).clip(1e-12)
 
 
-def results_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:
-    """One row per set; ``n`` episodes of ``ways`` classes, drawn from ``classes`` that have enough images."""
-    rows = []
-    for data, found in results:
-        numbers = len(found.accuracy), found.ways, found.classes, len(data.classes) - found.classes
-        rows.append((data.name, "accuracy", *found.score, found.standard_error, *numbers))
-    return pa.Table.from_pylist([dict(zip(RESULTS.names, row, strict=True)) for row in rows], RESULTS)
+def tables(data: Downstream, found: FewShotResult | None) -> dict[str, pa.Table]:
+    """The tables of a set by their suffix, without rows if there is no result.
 
-
-def episodes_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:
-    """One row per set and episode."""
-    parts = [
-        pa.table([[data.name] * len(found.accuracy), range(len(found.accuracy)), found.accuracy], schema=EPISODES)
-        for data, found in results
-    ]
-    return pa.concat_tables([EPISODES.empty_table(), *parts])
-
-
-def images_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:
-    """One row per set and test image that is a query of some episode: in how many, and in how many it is right."""
-    parts = []
-    for data, found in results:
-        rows = np.flatnonzero(found.shown)
-        columns = [data.keys[rows].tolist(), data.labels[rows], found.shown[rows], found.correct[rows]]
-        parts.append(pa.table([[data.name] * len(rows), *columns], schema=IMAGES))
-    return pa.concat_tables([IMAGES.empty_table(), *parts])
+    One row for the set, with ``n`` episodes of ``ways`` classes, drawn from ``classes`` that have enough images; one
+    per episode; one per test image that is a query of some episode: in how many, and in how many it is right.
+    """
+    schemas = {".parquet": RESULTS, ".episodes.parquet": EPISODES, ".images.parquet": IMAGES}
+    if found is None:
+        return {suffix: schema.empty_table() for suffix, schema in schemas.items()}
+    episodes, rows = len(found.accuracy), np.flatnonzero(found.shown)
+    numbers = episodes, found.ways, found.classes, len(data.classes) - found.classes
+    values = (data.name, "accuracy", *found.score, found.standard_error, *numbers)
+    images = [data.keys[rows].tolist(), data.labels[rows], found.shown[rows], found.correct[rows]]
+    columns = {
+        ".parquet": [[value] for value in values],
+        ".episodes.parquet": [[data.name] * episodes, range(episodes), found.accuracy],
+        ".images.parquet": [[data.name] * len(rows), *images],
+    }
+    return {suffix: pa.table(columns[suffix], schema=schema) for suffix, schema in schemas.items()}

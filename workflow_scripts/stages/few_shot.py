@@ -37,17 +37,15 @@ class FewShot(Intervals):
 def few_shot(job: Job[FewShot]) -> None:
     """Score the same episodes for every checkpoint; a dataset with fewer than two usable classes has no result."""
     from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.evaluation import few_shot as scoring
     from workflow_scripts.evaluation.downstream import load_downstream
-    from workflow_scripts.evaluation.few_shot import episodes_table, images_table, results_table
-    from workflow_scripts.evaluation.few_shot import few_shot as score
 
     data = load_downstream(job.input("dataset"), job.input("features"))
-    scores = score(data, **job.settings.model_dump(), device=job.device)
-    results = [] if scores is None else [(data, scores)]
-    write_table(job.file(".parquet"), results_table(results))
-    write_table(job.file(".episodes.parquet"), episodes_table(results))
-    write_table(job.file(".images.parquet"), images_table(results))
-    job.rows(1, len(results), {"under_two_usable_classes": 1 - len(results)})
+    scores = scoring.few_shot(data, **job.settings.model_dump(), device=job.device)
+    for suffix, table in scoring.tables(data, scores).items():
+        write_table(job.file(suffix), table)
+    left_out = int(scores is None)
+    job.rows(1, 1 - left_out, {"under_two_usable_classes": left_out})
 
 
 STAGE = Stage(

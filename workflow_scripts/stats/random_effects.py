@@ -179,13 +179,9 @@ def class_parts(
     Arguments are those of :func:`two_way`. What all classes of a seed have in common cancels.
     """
     names = classes or [[(number, at) for at in range(len(shares))] for number, shares in enumerate(weights)]
-    of_classes, of_rest = [], []
-    for members in _joined(names):
-        own = [(np.asarray(tables[at], np.float64), weights[at], names[at]) for at in members]
-        one, rest = _joined_parts(own, len(tables))
-        of_classes.append(one)
-        of_rest.append(rest)
-    return of_classes, of_rest
+    own = list(zip((np.asarray(table, np.float64) for table in tables), weights, names, strict=True))
+    parts = [_joined_parts([own[at] for at in members], len(tables)) for members in _joined(names)]
+    return [of_classes for of_classes, _ in parts], [of_rest for _, of_rest in parts]
 
 
 def _joined(classes: Sequence[Sequence[Hashable]]) -> list[list[int]]:

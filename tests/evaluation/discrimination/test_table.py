@@ -20,7 +20,7 @@ from workflow_scripts.evaluation.discrimination.table import (
     known_levels,
     known_orderings,
     partial_r2,
-    recovered,
+    recovers,
     spearman,
 )
 from workflow_scripts.evaluation.discrimination.variance import Components
@@ -153,8 +153,8 @@ def test_discrimination_without_several_seeds_is_inconclusive() -> None:
 
 
 def test_orderings_with_a_tie() -> None:
-    assert recovered(np.array([0.0, 1.0, 1.0, 0.5]), [(0, 1), (1, 2), (2, 3), (0, 3)]) == pytest.approx(2.5 / 4)
-    assert np.isnan(recovered(np.array([1.0]), []))
+    orderings = [(0, 1), (1, 2), (2, 3), (0, 3)]
+    assert recovers(np.array([0.0, 1.0, 1.0, 0.5]), orderings).tolist() == [1, 0.5, 0, 1]
 
 
 def test_rank_correlation_equals_scipy() -> None:

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, product
-from typing import Any
 
 from workflow_scripts.core.declaration.result_names import SUPERVISED, UNTRAINED
 from workflow_scripts.evaluation.contrasts.comparisons import LANGUAGE
-from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun, Term
+from workflow_scripts.evaluation.contrasts.settings import PER, Contrast, SummaryRun, Term
 
 SELF, VISUAL = "self", "visual"
 WEAK, STRONG = "crop", "simclr"
@@ -93,8 +92,7 @@ def _late(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
     """The last checkpoint against the peak of training, which is the checkpoint that the online probe chose."""
     if any({"last", "best"} <= set(run.steps) for run in runs if run.pairs == table):
         terms = Term(weight=1, pairs=table, step="last"), Term(weight=-1, pairs=table, step="best")
-        per: Any = ("method", "augmentation", "backbone")
-        yield Contrast(name=f"last - peak ({table})", terms=terms, per=per, expected=-1)
+        yield Contrast(name=f"last - peak ({table})", terms=terms, per=PER, expected=-1)
 
 
 def _slope(runs: Sequence[SummaryRun]) -> Iterator[Contrast]:

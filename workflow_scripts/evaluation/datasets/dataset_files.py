@@ -30,7 +30,6 @@ SCHEMA = pa.schema(
         ("member", pa.string()),
     ]
 )
-MD5_DIGITS = 32
 
 
 class Choice(NamedTuple):
@@ -154,7 +153,7 @@ def check_archives(row: DownstreamSet, root: Path) -> None:
     for name, published in row.archives.items():
         for path in sorted(root.rglob(name)):
             with path.open("rb") as stream:
-                algorithm = "md5" if len(published) == MD5_DIGITS else "sha256"
+                algorithm = "md5" if len(published) == 32 else "sha256"  # hex digits
                 found = hashlib.file_digest(stream, algorithm).hexdigest()
             if found != published:
                 value = f"{algorithm} {found}, not {published}"

@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,11 @@ class TorchvisionSet:
     def __init__(self, name: str, root: Path, seed: int) -> None:
         self.row, self.root, self.where, self.seed = TORCHVISION[name], root, f"{root} ({name})", seed
         self.official = _layout(self.row)
-        self.readers = {split: self._open(kwargs) for split, kwargs in self.official.splits.items()}
+        options: dict[str, Any] = {"root": str(root), "download": False}
+        options |= {"loader": str} if self.official.paths == "loader" else {}
+        with self._readable("dataset not found"):
+            reader, splits = _reader(self.official), self.official.splits
+            self.readers = {split: reader(**options, **arguments) for split, arguments in splits.items()}
 
     def listing(self) -> Listing:
         """Entries are named by path below the root, or ``<split>/<row>`` where the set is one array.
@@ -73,12 +77,6 @@ class TorchvisionSet:
                     with self._readable("unreadable dataset"):
                         data = _encoded(reader[row][0], "PNG")
                     yield Picture(name, data)
-
-    def _open(self, kwargs: Mapping[str, Any]) -> Any:
-        reader = _reader(self.official)
-        loader = {"loader": str} if self.official.paths == "loader" else {}
-        with self._readable("dataset not found"):
-            return reader(root=str(self.root), download=False, **kwargs, **loader)
 
     @contextmanager
     def _readable(self, what: str) -> Iterator[None]:

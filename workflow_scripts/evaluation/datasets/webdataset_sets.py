@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, members, safe_parts
 from workflow_scripts.evaluation.datasets.splits import Entry, split_files
 
-CLASS_NAMES = "classnames.txt"
 LABELS = (".cls", ".cls.txt", ".json")
 
 
@@ -28,7 +27,7 @@ class WebDatasetSet:
     def __init__(self, root: Path) -> None:
         self.root, self.where = root, str(root)
         self.shards = split_files(root, (".tar", ".tar.gz", ".tgz"))
-        names = root / CLASS_NAMES
+        names = root / "classnames.txt"
         self.classes = names.read_text(encoding="utf-8").splitlines() if names.is_file() else []
 
     def listing(self) -> Listing:

@@ -52,11 +52,6 @@ def recovers(values: np.ndarray, orderings: Sequence[tuple[int, int]]) -> np.nda
     return (np.sign(values[..., high] - values[..., low]) + 1) / 2
 
 
-def recovered(values: np.ndarray, orderings: Sequence[tuple[int, int]]) -> float:
-    """Share of known orderings that ``values`` (R,) have, ties counted half; nan without any."""
-    return float(recovers(values, orderings).mean()) if orderings else float("nan")
-
-
 def spearman(first: np.ndarray, second: np.ndarray) -> float:
     """Rank correlation of (R,) values, ties with their mean rank; nan if one has no variance or R < 3."""
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
@@ -238,7 +233,8 @@ def _row(
     known = np.isfinite(levels)
     gain = partial_r2(levels[known], accuracy[known], means[known]) if is_beside_probe else UNKNOWN
     correlation = spearman(means, accuracy) if is_beside_probe else float("nan")
-    share, heights = recovered(means, orderings), len(np.unique(levels[known]))
+    share = float(recovers(means, orderings).mean()) if orderings else float("nan")
+    heights = len(np.unique(levels[known]))
     verdict = finding(variances, len(models), heights, share, None if metric == probe else gain, rule.level)
     head, found = (metric[1], metric[0], len(models), len(runs)), (heights, len(orderings), share, correlation)
     row = (*head, *variances, *found, gain.share, gain.p, *verdict)

@@ -55,7 +55,10 @@ def components(values: np.ndarray, models: np.ndarray, level: float) -> Componen
     values = values.astype(np.float64)
     runs, images = values.shape
     means = values.mean(axis=1)
-    image = _interaction(values)
+    image = float("nan")
+    if runs > 1 and images > 1:
+        rest = values - means[:, None] - values.mean(axis=0) + values.mean()
+        image = float(np.square(rest).sum() / ((runs - 1) * (images - 1)))
     _, index, sizes = np.unique(models, return_inverse=True, return_counts=True)
     count = len(sizes)
     if runs == count or count < 2:
@@ -75,12 +78,3 @@ def components(values: np.ndarray, models: np.ndarray, level: float) -> Componen
     ends = [ratio / fdtri(count - 1, runs - count, q) for q in (1 - tail, tail)]
     low, high = (max(0.0, float((one - 1) / (one + harmonic - 1))) for one in ends)
     return Components(images, model, seed, image, model / (model + within), low, high)
-
-
-def _interaction(values: np.ndarray) -> float:
-    """v_i; nan for a single run or image."""
-    runs, images = values.shape
-    if runs < 2 or images < 2:
-        return float("nan")
-    rest = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
-    return float(np.square(rest).sum() / ((runs - 1) * (images - 1)))
