@@ -18,9 +18,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from workflow_scripts.evaluation.downstream import Downstream, Resampling
-from workflow_scripts.evaluation.linear_probe.probe import Fitter, Plan
-from workflow_scripts.stages.linear_probe import LinearProbe
+from workflow_scripts.evaluation.downstream import Downstream
+from workflow_scripts.evaluation.linear_probe.probe import Fitter
+from workflow_scripts.evaluation.linear_probe.settings import LinearProbe
 
 ROWS, WIDTH, CLASSES, WRONG_LABELS = 50_000, 512, 10, 0.1
 CLOSE, ITERATIONS = 1e-6, 2000
@@ -67,12 +67,11 @@ def main() -> None:
     features, labels = made_up() if given is None else (given["x"], given["y"])
     defaults = LinearProbe()
     costs = [float(cost) for cost in sys.argv[2].split(",")] if len(sys.argv) > 2 else defaults.costs
-    plan = Plan(costs, 1, defaults.max_iter, 5, 0, {}, Resampling(100, 0.95, 0), "cpu")
     names = [str(label) for label in range(int(labels.max()) + 1)]
     keys, split = np.arange(len(labels)).astype(str), np.full(len(labels), "train")
-    data = Downstream("bench", names, "accuracy", False, keys, labels, split, features)
+    data = Downstream("bench", names, "accuracy", keys, labels, split, features)
     start = time.perf_counter()
-    fitter = Fitter(data, np.arange(len(labels)), "sklearn", plan, {})
+    fitter = Fitter(data, np.arange(len(labels)), "sklearn", defaults.max_iter, {}, "cpu")
     heads, ours = {}, [time.perf_counter() - start]
     for cost in costs:
         start = time.perf_counter()

@@ -12,4 +12,4 @@ def downstream(classes: int = 3, n: int = 240, d: int = 8, metric: str = "accura
     features = (rng.normal(size=(classes, d))[labels] + noise * rng.normal(size=(n, d))).astype(np.float32)
     split = rng.choice(["train", "val", "test"], n, p=[0.6, 0.15, 0.25])
     keys = np.array([f"k{i:04d}" for i in range(n)])
-    return Downstream("made_up", [f"c{i}" for i in range(classes)], metric, False, keys, labels, split, features)
+    return Downstream("made_up", [f"c{i}" for i in range(classes)], metric, keys, labels, split, features)

@@ -12,8 +12,8 @@ from workflow_scripts.evaluation.few_shot import (
     draw_episodes,
     eligible,
     few_shot,
-    images_table,
     nearest_prototypes,
+    tables,
     uniforms,
 )
 
@@ -65,7 +65,7 @@ def test_only_classes_with_enough_images_are_eligible(shots: int, queries: int, 
     labels = np.array([0, 0, 0, 0, 0, 1, 1, 1, 4, 4, 4, 4, 9])
     test = np.array([3, 4, 7, 11])
     pools = eligible(labels, np.setdiff1d(np.arange(13), test), test, shots, queries)
-    assert pools.labels.tolist() == expected
+    assert [int(labels[pool.support[0]]) for pool in pools] == expected
 
 
 def slow_episode(support: np.ndarray, query: np.ndarray) -> float:
@@ -96,10 +96,10 @@ def test_accuracy_is_that_of_the_slow_reference() -> None:
     expected = stats.ttest_1samp(slow, 0).confidence_interval(0.9)
     assert (found.score.low, found.score.high) == pytest.approx((expected.low, expected.high))
     assert found.standard_error == pytest.approx(stats.sem(slow))
-    assert found.ways == 5 and found.classes == len(pools.labels)
+    assert found.ways == 5 and found.classes == len(pools)
     assert (found.shown == np.bincount(query.ravel(), minlength=400)).all()
     assert found.correct.sum() / found.shown.sum() == pytest.approx(np.mean(slow))
-    table = images_table([(data, found)]).to_pylist()
+    table = tables(data, found)[".images.parquet"].to_pylist()
     assert {row["key"] for row in table} == set(data.keys[np.unique(query)])
     row = table[0]
     (at,) = np.flatnonzero(data.keys == row["key"])

@@ -5,8 +5,8 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from tests.evaluation.sets import downstream
-from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.downstream import Resampling, hits_table
+from workflow_scripts.evaluation.downstream import hits_table
+from workflow_scripts.evaluation.interval_settings import Bootstrap
 from workflow_scripts.evaluation.knn import knn, results_table, statistics_table
 
 
@@ -34,7 +34,7 @@ def test_exact_copies_of_bank_images_are_classified_correctly() -> None:
 def test_tables_agree_with_each_other(metric: str) -> None:
     data = downstream(metric=metric, noise=1.5)
     predicted, test = knn(data, 20, 0.07, "cpu"), data.rows("test")
-    (row,) = results_table(data, predicted, Resampling(200, 0.95, 0)).to_pylist()
+    (row,) = results_table(data, predicted, Bootstrap(resamples=200), 0).to_pylist()
     images = hits_table(data, predicted)
     assert images["key"].to_pylist() == data.keys[test].tolist()
     assert images["label"].to_pylist() == data.labels[test].tolist()
@@ -42,14 +42,6 @@ def test_tables_agree_with_each_other(metric: str) -> None:
     per_class = np.mean([right[labels == one].mean() for one in range(3)])
     assert row["value"] == pytest.approx(right.mean() if metric == "accuracy" else per_class)
     assert (row["metric"], row["n"], row["bank"]) == (metric, len(test), len(data.rows("train", "val")))
-
-
-@pytest.mark.parametrize("gone", [("test",), ("train", "val")])
-def test_an_empty_split_is_named(gone: tuple[str, ...]) -> None:
-    data = downstream()
-    split = np.where(np.isin(data.split, gone), "unused", data.split)
-    with pytest.raises(PipelineError, match=f"made_up: {' and '.join(gone)}"):
-        knn(replace(data, split=split), 20, 0.07, "cpu")
 
 
 def test_the_table_uses_test_images_but_for_rankme_and_draws_the_same_for_all_networks(

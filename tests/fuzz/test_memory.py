@@ -133,7 +133,7 @@ def test_an_image_of_60_000_by_60_000_pixels_needs_bounded_memory(tmp_path: Path
         from workflow_scripts.acquisition.images.images import process
         from workflow_scripts.acquisition.settings import Download
         from workflow_scripts.evaluation.datasets.dataset_files import fault_of
-        from workflow_scripts.evaluation.datasets.masks.imagenet_s import object_mask
+        from workflow_scripts.evaluation.datasets.mask_sets import object_mask
         from workflow_scripts.evaluation.datasets.picture_sets import Picture
         """,
         """

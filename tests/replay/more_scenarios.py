@@ -26,8 +26,7 @@ from workflow_scripts.core.files import durable, notes
 from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.embeddings.chunks import vector_chunks
 from workflow_scripts.evaluation.datasets import torchvision_sets
-from workflow_scripts.evaluation.datasets.downstream_set import Torchvision
-from workflow_scripts.evaluation.datasets.registry import TORCHVISION
+from workflow_scripts.evaluation.datasets.registry import TORCHVISION, Torchvision
 from workflow_scripts.provenance.crate import write as crate_write
 from workflow_scripts.provenance.lineage import load
 from workflow_scripts.removal import deletion, removal

@@ -46,7 +46,7 @@ def test_crossed_with_seeds_the_variances_of_both_add() -> None:
     seeds, labels = 12, np.arange(30).repeat(20)
     values = rng.normal(size=(seeds, 600)) + rng.normal(0, 0.5, (seeds, 1)) + rng.normal(0, 1, 30)[labels]
     both = np.stack([values, np.full_like(values, 2.0)], axis=-1)
-    found = nested.crossed_bootstrap(both, labels, np.ones(600), lambda m: m[:, 0] / m[:, 1], 6000, 0)
+    found = nested.crossed_bootstrap(both, labels, lambda m: m[:, 0] / m[:, 1], 6000, 0)
     by_item = nested.nested_means(values.mean(axis=0)[:, None], labels, np.ones(600), 6000, 0).var()
     by_seed = values.mean(axis=1).var() / seeds
     rest = (values - values.mean(axis=1)[:, None] - values.mean(axis=0) + values.mean()).var() / values.size

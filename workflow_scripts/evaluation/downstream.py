@@ -2,8 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +9,7 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.evaluation.interval_settings import Bootstrap
 from workflow_scripts.stats.intervals import Interval, bootstrap_class_means, class_means, percentile_interval, wilson
 from workflow_scripts.stats.seeds import derive
 
@@ -23,7 +22,6 @@ class Downstream:
         name: the set's name.
         classes: class names by label.
         metric: ``accuracy`` or ``mean_per_class``.
-        has_masks: whether some rows have an object mask.
         keys: (n,) text.
         labels: (n,) int32.
         split: (n,) text: train, val or test.
@@ -33,7 +31,6 @@ class Downstream:
     name: str
     classes: list[str]
     metric: str
-    has_masks: bool
     keys: np.ndarray
     labels: np.ndarray
     split: np.ndarray
@@ -50,32 +47,15 @@ def load_downstream(dataset: Artifact, features: Artifact) -> Downstream:
     Raises:
         PipelineError: the two do not have the same number of rows.
     """
-    rows = dataset.path(".parquet")
-    table = pq.read_table(rows, columns=["key", "label", "split"])
+    table = pq.read_table(dataset.path(".parquet"), columns=["key", "label", "split"])
     facts = json.loads(dataset.path(".json").read_bytes())
-    path: Path = features.path(".npy")
+    path = features.path(".npy")
     vectors = np.load(path, allow_pickle=False)
     if len(vectors) != len(table):
         value = f"{len(vectors)} rows, but the dataset has {len(table)}"
         raise PipelineError("features of another dataset", path, value, "delete it and run the same command again")
-    return Downstream(
-        dataset.name,
-        facts["classes"],
-        facts["metric"],
-        facts["has_masks"],
-        np.array(table["key"].to_pylist()),
-        table["label"].to_numpy(),
-        np.array(table["split"].to_pylist()),
-        vectors,
-    )
-
-
-class Resampling(NamedTuple):
-    """Bootstrap behind intervals of means over classes, and the level of all intervals."""
-
-    resamples: int
-    level: float
-    seed: int
+    keys, splits = (np.array(table[name].to_pylist()) for name in ("key", "split"))
+    return Downstream(dataset.name, facts["classes"], facts["metric"], keys, table["label"].to_numpy(), splits, vectors)
 
 
 def average(values: np.ndarray, labels: np.ndarray, metric: str) -> float:
@@ -85,7 +65,7 @@ def average(values: np.ndarray, labels: np.ndarray, metric: str) -> float:
     return float(np.mean(values))
 
 
-def with_interval(predicted: np.ndarray, data: Downstream, resampling: Resampling) -> Interval:
+def with_interval(predicted: np.ndarray, data: Downstream, intervals: Bootstrap, seed: int) -> Interval:
     """Test score with its interval: Wilson's for accuracy, bootstrap over images for mean per class.
 
     Args:
@@ -94,22 +74,15 @@ def with_interval(predicted: np.ndarray, data: Downstream, resampling: Resamplin
     labels = data.labels[data.rows("test")]
     correct = predicted == labels
     if data.metric == "accuracy":
-        return wilson(int(correct.sum()) / len(correct), len(correct), resampling.level)
-    seed = derive(resampling.seed, "mean_per_class", data.name)
-    resampled = bootstrap_class_means(correct[:, None].astype(np.float32), labels, resampling.resamples, seed)
-    return percentile_interval(average(correct, labels, data.metric), resampled[:, 0], resampling.level)
+        return wilson(int(correct.sum()) / len(correct), len(correct), intervals.level)
+    drawn = derive(seed, "mean_per_class", data.name)
+    resampled = bootstrap_class_means(correct[:, None].astype(np.float32), labels, intervals.resamples, drawn)
+    return percentile_interval(average(correct, labels, data.metric), resampled[:, 0], intervals.level)
 
 
 def hits_table(data: Downstream, predicted: np.ndarray) -> pa.Table:
     """One row per test image: dataset, key, label, predicted, correct."""
     test = data.rows("test")
     labels = data.labels[test].astype(np.int32)
-    return pa.table(
-        {
-            "dataset": pa.array([data.name] * len(test), pa.string()),
-            "key": pa.array(data.keys[test].tolist(), pa.string()),
-            "label": labels,
-            "predicted": predicted,
-            "correct": pa.array(predicted == labels),
-        }
-    )
+    columns = [[data.name] * len(test), data.keys[test].tolist(), labels, predicted, predicted == labels]
+    return pa.table(columns, names=["dataset", "key", "label", "predicted", "correct"])

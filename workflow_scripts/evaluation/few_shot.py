@@ -5,7 +5,6 @@ so that all runs use the same ones.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,8 +17,7 @@ from workflow_scripts.stats.seeds import derive
 AT_ONCE = 64
 RESULTS = pa.schema(
     [
-        ("dataset", pa.string()),
-        ("metric", pa.string()),
+        *[(name, pa.string()) for name in ("dataset", "metric")],
         *[(name, pa.float64()) for name in ("value", "low", "high", "standard_error")],
         *[(name, pa.int64()) for name in ("n", "ways", "classes", "classes_left_out")],
     ]
@@ -30,25 +28,19 @@ IMAGES = pa.schema(
 EPISODES = pa.schema([("dataset", pa.string()), ("episode", pa.int32()), ("accuracy", pa.float64())])
 
 
-@dataclass(frozen=True)
-class Pools:
-    """Row numbers by class of the eligible classes of a set; ``support`` and ``query`` are lists of (n_c,) int64."""
+class Pool(NamedTuple):
+    """Row numbers (n,) int64 of a class, from which support and query images are drawn."""
 
-    labels: np.ndarray
-    support: list[np.ndarray]
-    query: list[np.ndarray]
+    support: np.ndarray
+    query: np.ndarray
 
 
-def eligible(labels: np.ndarray, support_rows: np.ndarray, query_rows: np.ndarray, shots: int, queries: int) -> Pools:
-    """Classes with at least ``shots`` support rows and ``queries`` query rows, by ascending label."""
-    kept, support, query = [], [], []
-    for label in np.unique(labels):
-        shot_rows, tested_rows = support_rows[labels[support_rows] == label], query_rows[labels[query_rows] == label]
-        if len(shot_rows) >= shots and len(tested_rows) >= queries:
-            kept.append(label)
-            support.append(shot_rows)
-            query.append(tested_rows)
-    return Pools(np.array(kept), support, query)
+def eligible(
+    labels: np.ndarray, support_rows: np.ndarray, query_rows: np.ndarray, shots: int, queries: int
+) -> list[Pool]:
+    """Pools of the classes with at least ``shots`` support rows and ``queries`` query rows, by ascending label."""
+    pools = [Pool(*(rows[labels[rows] == label] for rows in (support_rows, query_rows))) for label in np.unique(labels)]
+    return [pool for pool in pools if len(pool.support) >= shots and len(pool.query) >= queries]
 
 
 def uniforms(seed: int, name: str, episodes: int, numbers: int) -> np.ndarray:
@@ -81,22 +73,21 @@ def draw_distinct(uniform: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def draw_episodes(
-    pools: Pools, uniform: np.ndarray, ways: int, shots: int, queries: int
+    pools: Sequence[Pool], uniform: np.ndarray, ways: int, shots: int, queries: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of each episode's images.
 
     Args:
-        pools: the eligible classes.
+        pools: of the eligible classes.
         uniform: (e, ways (1 + shots + queries)) from :func:`uniforms`.
 
     Returns:
         Support (e, ways, shots) and query (e, ways, queries) row numbers; the second axis is the episode's class.
     """
-    episodes = len(uniform)
-    chosen = draw_distinct(uniform[:, :ways], np.full(episodes, len(pools.labels)))
-    rest = uniform[:, ways:].reshape(episodes, ways, shots + queries)
-    support = _rows(pools.support, chosen, rest[..., :shots])
-    return support, _rows(pools.query, chosen, rest[..., shots:])
+    chosen = draw_distinct(uniform[:, :ways], np.full(len(uniform), len(pools)))
+    rest = uniform[:, ways:].reshape(len(uniform), ways, shots + queries)
+    support = _rows([pool.support for pool in pools], chosen, rest[..., :shots])
+    return support, _rows([pool.query for pool in pools], chosen, rest[..., shots:])
 
 
 def _rows(pool: list[np.ndarray], chosen: np.ndarray, uniform: np.ndarray) -> np.ndarray:
@@ -131,7 +122,7 @@ def few_shot(
     all of them, and the result records their number; with fewer than two there is no result.
     """
     pools = eligible(data.labels, data.rows("train"), data.rows("test"), shots, queries)
-    ways = min(ways, len(pools.labels))
+    ways = min(ways, len(pools))
     if ways < 2:
         return None
     uniform = uniforms(seed, data.name, episodes, ways * (1 + shots + queries))
@@ -144,7 +135,7 @@ def few_shot(
     shown, correct = (np.bincount(rows.ravel(), minlength=len(data.labels)) for rows in (query, query[hits]))
     mean, error = student_t(accuracy, level), standard_error(accuracy)
     counts = shown.astype(np.int32), correct.astype(np.int32)
-    return FewShotResult(accuracy, *counts, mean, error, ways, len(pools.labels))
+    return FewShotResult(accuracy, *counts, mean, error, ways, len(pools))
 
 
 def _scorer(features: np.ndarray, device: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
@@ -186,29 +177,22 @@ def _unit(vectors: Any) -> Any:
     return vectors / ((vectors**2).sum(axis=-1, keepdims=True) ** 0.5).clip(1e-12)
 
 
-def results_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:
-    """One row per set; ``n`` episodes of ``ways`` classes, drawn from ``classes`` that have enough images."""
-    rows = []
-    for data, found in results:
-        numbers = len(found.accuracy), found.ways, found.classes, len(data.classes) - found.classes
-        rows.append((data.name, "accuracy", *found.score, found.standard_error, *numbers))
-    return pa.Table.from_pylist([dict(zip(RESULTS.names, row, strict=True)) for row in rows], RESULTS)
+def tables(data: Downstream, found: FewShotResult | None) -> dict[str, pa.Table]:
+    """The tables of a set by their suffix, without rows if there is no result.
 
-
-def episodes_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:
-    """One row per set and episode."""
-    parts = [
-        pa.table([[data.name] * len(found.accuracy), range(len(found.accuracy)), found.accuracy], schema=EPISODES)
-        for data, found in results
-    ]
-    return pa.concat_tables([EPISODES.empty_table(), *parts])
-
-
-def images_table(results: Sequence[tuple[Downstream, FewShotResult]]) -> pa.Table:
-    """One row per set and test image that is a query of some episode: in how many, and in how many it is right."""
-    parts = []
-    for data, found in results:
-        rows = np.flatnonzero(found.shown)
-        columns = [data.keys[rows].tolist(), data.labels[rows], found.shown[rows], found.correct[rows]]
-        parts.append(pa.table([[data.name] * len(rows), *columns], schema=IMAGES))
-    return pa.concat_tables([IMAGES.empty_table(), *parts])
+    One row for the set, with ``n`` episodes of ``ways`` classes, drawn from ``classes`` that have enough images; one
+    per episode; one per test image that is a query of some episode: in how many, and in how many it is right.
+    """
+    schemas = {".parquet": RESULTS, ".episodes.parquet": EPISODES, ".images.parquet": IMAGES}
+    if found is None:
+        return {suffix: schema.empty_table() for suffix, schema in schemas.items()}
+    episodes, rows = len(found.accuracy), np.flatnonzero(found.shown)
+    numbers = episodes, found.ways, found.classes, len(data.classes) - found.classes
+    values = (data.name, "accuracy", *found.score, found.standard_error, *numbers)
+    images = [data.keys[rows].tolist(), data.labels[rows], found.shown[rows], found.correct[rows]]
+    columns = {
+        ".parquet": [[value] for value in values],
+        ".episodes.parquet": [[data.name] * episodes, range(episodes), found.accuracy],
+        ".images.parquet": [[data.name] * len(rows), *images],
+    }
+    return {suffix: pa.table(columns[suffix], schema=schema) for suffix, schema in schemas.items()}

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 
 class Intervals(Settings):
@@ -14,10 +14,6 @@ class Intervals(Settings):
 class Bootstrap(Intervals):
     """Intervals by a bootstrap of test images."""
 
-    resamples: int = Field(
-        2000,
-        ge=100,
-        description="bootstrap resamples behind intervals",
-        examples=[1000],
-        json_schema_extra={"unit": "resamples"},
+    resamples: int = quantity(
+        2000, unit="resamples", ge=100, description="bootstrap resamples behind intervals", examples=[1000]
     )

@@ -3,8 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.downstream import Downstream, Resampling, with_interval
+from workflow_scripts.evaluation.downstream import Downstream, with_interval
+from workflow_scripts.evaluation.interval_settings import Bootstrap
 from workflow_scripts.models.nearest import nearest_classes, nearest_classes_on
 from workflow_scripts.stats.feature_statistics import alignment, rankme, uniformity
 from workflow_scripts.stats.seeds import derive
@@ -15,11 +15,9 @@ UNIFORMITY_PAIRS = 200_000
 """Most pairs of test images behind the uniformity."""
 RESULTS = pa.schema(
     [
-        ("dataset", pa.string()),
-        ("metric", pa.string()),
+        *[(name, pa.string()) for name in ("dataset", "metric")],
         *[(name, pa.float64()) for name in ("value", "low", "high")],
-        ("n", pa.int64()),
-        ("bank", pa.int64()),
+        *[(name, pa.int64()) for name in ("n", "bank")],
     ]
 )
 ROWS = pa.schema([("dataset", pa.string()), ("metric", pa.string()), ("value", pa.float64()), ("n", pa.int64())])
@@ -29,24 +27,17 @@ def knn(data: Downstream, neighbours: int, temperature: float, device: str) -> n
     """Classes of the rows of the test split, in order: (t,) int32.
 
     Nothing is tuned, so validation images vote too, as they are fitted by the tested linear probe.
-
-    Raises:
-        PipelineError: the test split, or train and val together, are empty.
     """
-    bank, test = data.rows("train", "val"), data.rows("test")
-    for split, rows in (("train and val", bank), ("test", test)):
-        if not len(rows):
-            raise PipelineError("empty split", f"dataset {data.name}", split, "give the dataset more images")
-    features, labels = data.features, data.labels
-    sides = features[bank], labels[bank], features[test]
+    bank = data.rows("train", "val")
+    sides = data.features[bank], data.labels[bank], data.features[data.rows("test")]
     if device == "cpu":
         return nearest_classes(*sides, neighbours, temperature).astype(np.int32)
     return nearest_classes_on(device, *sides, neighbours, temperature).astype(np.int32)
 
 
-def results_table(data: Downstream, predicted: np.ndarray, resampling: Resampling) -> pa.Table:
+def results_table(data: Downstream, predicted: np.ndarray, intervals: Bootstrap, seed: int) -> pa.Table:
     """One row: dataset, metric, value, low, high, n (test images), bank (images that vote)."""
-    score = with_interval(predicted, data, resampling)
+    score = with_interval(predicted, data, intervals, seed)
     row = (data.name, data.metric, *score, len(predicted), len(data.rows("train", "val")))
     return pa.Table.from_pylist([dict(zip(RESULTS.names, row, strict=True))], RESULTS)
 

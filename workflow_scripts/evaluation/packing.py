@@ -48,24 +48,15 @@ def pack_masks(masks: TarImages, keys: Sequence[str], view: View, path: Path, ma
 
     def load(row: int) -> np.ndarray:
         pixels = np.asarray(Image.open(io.BytesIO(masks.bytes(row))))
-        check_mask(pixels, where, keys[row])
+        strange = sorted(set(np.unique(pixels).tolist()) - {0, 1, 255}) if pixels.ndim == 2 else pixels.shape
+        if strange:
+            advice = "use greyscale masks with 0 (background), 1 (object) and 255 (ignore)"
+            raise PipelineError("invalid object mask", where, f"{keys[row]}: {strange}", advice)
         values = torch.from_numpy(pixels.astype(np.uint8))[None]
         return np.asarray(fit(values, view.size, "nearest-exact", view.side)[0].numpy())
 
     _write(path, (len(rows), view.size, view.size), map(load, rows.tolist()))
     np.save(masked, rows)
-
-
-def check_mask(mask: np.ndarray, where: str, key: str) -> None:
-    """Check that a mask is two-dimensional and holds only 0, 1 and 255.
-
-    Raises:
-        PipelineError: otherwise.
-    """
-    strange = sorted(set(np.unique(mask).tolist()) - {0, 1, 255}) if mask.ndim == 2 else mask.shape
-    if strange:
-        advice = "use greyscale masks with 0 (background), 1 (object) and 255 (ignore)"
-        raise PipelineError("invalid object mask", where, f"{key}: {strange}", advice)
 
 
 def _write(path: Path, shape: tuple[int, ...], parts: Iterable[np.ndarray]) -> None:

@@ -15,9 +15,11 @@ def discrimination(job: Job[Discrimination]) -> None:
     from workflow_scripts.evaluation.contrasts.study_scores import read_scores
     from workflow_scripts.evaluation.discrimination.table import DISCRIMINATION, discrimination_rows
 
-    kinds = {kind: job.inputs(kind) for kind in ("probe", "knn", "saliency")}
-    masked = {artifact.unit["dataset"] for artifact in kinds["saliency"]}
-    used = {kind: [result for result in results if result.unit["dataset"] in masked] for kind, results in kinds.items()}
+    masked = {artifact.unit["dataset"] for artifact in job.inputs("saliency")}
+    used = {
+        kind: [result for result in job.inputs(kind) if result.unit["dataset"] in masked]
+        for kind in ("probe", "knn", "saliency")
+    }
     scores = read_scores(used, ()).series
     probe = f"{PROBE}{probe_objective(family for series in scores.values() for family, _ in series)}"
     summary = pq.read_table(job.input("summary").path(".parquet")).to_pylist()

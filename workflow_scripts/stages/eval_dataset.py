@@ -1,7 +1,7 @@
 """A downstream dataset in a common format: images, masks, labels, and a train / val / test split."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,12 +10,8 @@ from workflow_scripts.core.registry import OneOf, listed
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings, quantity
 from workflow_scripts.demo.world.settings import Label
-from workflow_scripts.evaluation.datasets.downstream_set import Metric
 from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
-from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, known_set
-
-if TYPE_CHECKING:
-    from workflow_scripts.evaluation.datasets.picture_sets import PictureSet
+from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, Metric, known_set
 
 
 class EvalDataset(Settings):
@@ -58,7 +54,7 @@ class EvalDataset(Settings):
         description="share held out for test if a dataset has no splits",
         examples=[0.3],
     )
-    limit: dict[Literal["train", "val", "test"], int] = quantity(
+    limit: dict[Literal["train", "val", "test"], Annotated[int, Field(ge=1)]] = quantity(
         {},
         unit="images",
         description="maximum number of images per class, by split; no limit for splits left out",
@@ -96,8 +92,6 @@ class EvalDataset(Settings):
             raise ValueError("kind torchvision needs a torchvision_name")
         if self.kind == "world" and not (self.task or self.masks):
             raise ValueError("kind world needs a task, masks: true, or both")
-        if any(count < 1 for count in self.limit.values()):
-            raise ValueError("limit must be at least 1; omit a split for no limit")
         return self
 
     @property
@@ -122,12 +116,13 @@ def eval_dataset(job: Job[EvalDataset]) -> None:
     row = known_set(settings.kind, job.unit.get("dataset", ""), settings.torchvision_name)
     if row is not None:
         check_archives(row, job.source("dataset"))
-    source = open_source(job)
+    kind = KINDS[settings.kind]
+    locate: Locate = job.input("world").path if kind.from_world else job.source("dataset").joinpath
+    source = kind.read(locate, settings.seed, **{name: getattr(settings, name) for name in kind.settings})
     listing = source.listing()
     if row is not None:
         check_contents(row, listing, source.where)
-    limit = {str(split): count for split, count in settings.limit.items()}
-    choice = Choice(settings.seed, settings.val_fraction, settings.test_fraction, limit, settings.min_per_class)
+    choice = Choice(**settings.model_dump(include={*Choice._fields}))
     entries, left_out = choose(listing, choice, source.where)
     classes = class_list(listing, entries)
     table = write_dataset(source, entries, classes, job.file(".tar"), job.workers)
@@ -139,14 +134,6 @@ def eval_dataset(job: Job[EvalDataset]) -> None:
         facts["without_test_images"] = [name for name in classes if name not in tested]
     job.file(".json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
     job.rows(len(table) + sum(left_out.values()), len(table), dict(left_out))
-
-
-def open_source(job: Job[EvalDataset]) -> "PictureSet":
-    """The dataset named in the settings; only the reader of its kind is imported."""
-    settings = job.settings
-    kind = KINDS[settings.kind]
-    locate: Locate = job.input("world").path if kind.from_world else job.source("dataset").joinpath
-    return kind.read(locate, settings.seed, **{name: getattr(settings, name) for name in kind.settings})
 
 
 STAGE = Stage(

@@ -1,8 +1,11 @@
 """Frozen features of one checkpoint on one downstream dataset."""
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from dataclasses import replace
+
+from workflow_scripts.core.declaration.facts import File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings, quantity
+from workflow_scripts.evaluation.facts import SCORES
 
 
 class Features(Settings):
@@ -42,11 +45,11 @@ STAGE = Stage(
     on_device=True,
 )
 
-FACTS = Facts(
+FACTS = replace(
+    SCORES,
     files={
         ".npy": File("frozen features, rows as in the dataset's table", Tolerance(1e-4, 0, "6e-7")),
     },
-    environment="train",
     # The profile sets how many of these jobs a SLURM job runs at a time.
     resources=Resources(
         minutes=30,
@@ -56,17 +59,13 @@ FACTS = Facts(
         gpu_mb=lambda load: 2_000 + 2 * load.forward_gflop * load.settings["batch_size"],
         slot="evaluations",
     ),
-    cost=Cost(
-        per="labelled image",
-        units=lambda load: load.labelled,
-        core_ms=0.3,
+    cost=replace(
+        SCORES.cost,
         gflop=lambda load: load.forward_gflop,
         source="measured: checking and reading 224-pixel images; counted: a forward pass of the backbone",
     ),
     disk=lambda load: load.labelled * load.features * 4,
     section="evaluation.features",
-    group="evaluation.{run}.{step}",
-    names=lambda units: units.evaluations,
     inputs={"run": "pretrain/{run}", "images": lambda units, unit: units.images_seen(unit)},
 )
 

@@ -1,10 +1,13 @@
 """Few-shot accuracy of one checkpoint on one downstream dataset."""
 
+from dataclasses import replace
+
 from pydantic import Field
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import Cost, File
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import quantity
+from workflow_scripts.evaluation.facts import PROTOTYPES, SCORES
 from workflow_scripts.evaluation.interval_settings import Intervals
 
 
@@ -34,17 +37,15 @@ class FewShot(Intervals):
 def few_shot(job: Job[FewShot]) -> None:
     """Score the same episodes for every checkpoint; a dataset with fewer than two usable classes has no result."""
     from workflow_scripts.core.files.tables import write_table
+    from workflow_scripts.evaluation import few_shot as scoring
     from workflow_scripts.evaluation.downstream import load_downstream
-    from workflow_scripts.evaluation.few_shot import episodes_table, images_table, results_table
-    from workflow_scripts.evaluation.few_shot import few_shot as score
 
     data = load_downstream(job.input("dataset"), job.input("features"))
-    scores = score(data, **job.settings.model_dump(), device=job.device)
-    results = [] if scores is None else [(data, scores)]
-    write_table(job.file(".parquet"), results_table(results))
-    write_table(job.file(".episodes.parquet"), episodes_table(results))
-    write_table(job.file(".images.parquet"), images_table(results))
-    job.rows(1, len(results), {"under_two_usable_classes": 1 - len(results)})
+    scores = scoring.few_shot(data, **job.settings.model_dump(), device=job.device)
+    for suffix, table in scoring.tables(data, scores).items():
+        write_table(job.file(suffix), table)
+    left_out = int(scores is None)
+    job.rows(1, 1 - left_out, {"under_two_usable_classes": left_out})
 
 
 STAGE = Stage(
@@ -55,40 +56,21 @@ STAGE = Stage(
     on_device=True,
 )
 
-FACTS = Facts(
+FACTS = replace(
+    SCORES,
     files={
-        ".parquet": File(
-            "mean, standard error, interval",
-            Tolerance(0.01, 0.01, "none; items equally near to two prototypes"),
-            published=True,
-        ),
-        ".episodes.parquet": File(
-            "accuracy of each episode", Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
-        ),
-        ".images.parquet": File(
-            "episodes and hits of each test image", Tolerance(0.01, 0.01, "none; items equally near to two prototypes")
-        ),
+        ".parquet": File("mean, standard error, interval", PROTOTYPES, published=True),
+        ".episodes.parquet": File("accuracy of each episode", PROTOTYPES),
+        ".images.parquet": File("episodes and hits of each test image", PROTOTYPES),
     },
-    environment="train",
-    resources=Resources(
-        minutes=20,
-        memory_mb=8_000,
-        data=lambda load: load.labelled * load.features * 16,
-        math=True,
-        gpu_mb=lambda load: 1_000 + load.labelled * load.features * 4e-6,
-        slot="evaluations",
-    ),
+    resources=replace(SCORES.resources, minutes=20, gpu_mb=lambda load: 1_000 + load.labelled * load.features * 4e-6),
     cost=Cost(
         per="episode",
         units=lambda load: load.settings["episodes"],
         core_ms=0.15,
         source="demo study, upper bound",
     ),
-    disk=lambda _: 2e6,
     section="evaluation.few_shot",
-    group="evaluation.{run}.{step}",
-    names=lambda units: units.evaluations,
-    inputs={"features": "features/{run}.{step}.{dataset}", "dataset": "eval_dataset/{dataset}"},
 )
 
 if __name__ == "__main__":

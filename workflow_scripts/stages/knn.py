@@ -1,10 +1,13 @@
 """Nearest-neighbour accuracy and statistics of the features of one checkpoint on one downstream dataset."""
 
+from dataclasses import replace
+
 from pydantic import Field
 
-from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
+from workflow_scripts.core.declaration.facts import File, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import quantity
+from workflow_scripts.evaluation.facts import SCORES, VOTES
 from workflow_scripts.evaluation.interval_settings import Bootstrap
 
 
@@ -28,14 +31,13 @@ def knn(job: Job[Knn]) -> None:
     """Classify the test images by their neighbours in train and val, and describe the features."""
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.evaluation import knn as neighbours
-    from workflow_scripts.evaluation.downstream import Resampling, hits_table, load_downstream
+    from workflow_scripts.evaluation.downstream import hits_table, load_downstream
     from workflow_scripts.evaluation.knn import statistics_table
 
     settings = job.settings
     data = load_downstream(job.input("dataset"), job.input("features"))
     predicted = neighbours.knn(data, settings.neighbours, settings.temperature, job.device)
-    resampling = Resampling(settings.resamples, settings.level, settings.seed)
-    write_table(job.file(".parquet"), neighbours.results_table(data, predicted, resampling))
+    write_table(job.file(".parquet"), neighbours.results_table(data, predicted, settings, settings.seed))
     write_table(job.file(".predictions.parquet"), hits_table(data, predicted))
     write_table(job.file(".statistics.parquet"), statistics_table(data, settings.seed))
     job.rows(len(predicted), len(predicted))
@@ -49,42 +51,24 @@ STAGE = Stage(
     on_device=True,
 )
 
-FACTS = Facts(
+FACTS = replace(
+    SCORES,
     files={
-        ".parquet": File(
-            "accuracy with its interval",
-            Tolerance(0.01, 0.01, "none; items with nearly equal votes for two classes"),
-            published=True,
-        ),
-        ".predictions.parquet": File(
-            "predicted classes", Tolerance(0.01, 0.01, "none; items with nearly equal votes for two classes")
-        ),
+        ".parquet": File("accuracy with its interval", VOTES, published=True),
+        ".predictions.parquet": File("predicted classes", VOTES),
         ".statistics.parquet": File(
             "RankMe, alignment, uniformity, mean and standard deviation of the norm of the features",
             Tolerance(0.01, 0, "none; last bits"),
             published=True,
         ),
     },
-    environment="train",
-    resources=Resources(
-        minutes=30,
-        memory_mb=8_000,
-        data=lambda load: load.labelled * load.features * 16,
-        math=True,
-        gpu_mb=lambda load: 4_000 + load.labelled * load.features * 4e-6,
-        slot="evaluations",
-    ),
-    cost=Cost(
-        per="labelled image",
-        units=lambda load: load.labelled,
-        core_ms=0.3,
+    resources=replace(SCORES.resources, gpu_mb=lambda load: 4_000 + load.labelled * load.features * 4e-6),
+    cost=replace(
+        SCORES.cost,
         source="measured with 512 columns: 0.15 for 4,000 test images and a bank of 40,000; grows with both",
     ),
     disk=lambda _: 1e6,
     section="evaluation.knn",
-    group="evaluation.{run}.{step}",
-    names=lambda units: units.evaluations,
-    inputs={"features": "features/{run}.{step}.{dataset}", "dataset": "eval_dataset/{dataset}"},
 )
 
 if __name__ == "__main__":

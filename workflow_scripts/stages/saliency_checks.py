@@ -31,15 +31,7 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
     from workflow_scripts.evaluation.downstream import load_downstream
     from workflow_scripts.evaluation.linear_probe.heads import load_head
     from workflow_scripts.evaluation.packed import load_packed
-    from workflow_scripts.evaluation.saliency.checks import (
-        CHECKS,
-        TRAIN_IMAGES,
-        CheckPlan,
-        Given,
-        check_rows,
-        training_rows,
-    )
-    from workflow_scripts.evaluation.saliency.explained import chosen
+    from workflow_scripts.evaluation.saliency.checks import CHECKS, Given, check_rows, training_rows
     from workflow_scripts.evaluation.saliency.maps.grad_cam import swapped_classes
     from workflow_scripts.models.backbones import explained_layers, load_backbone, random_twin
     from workflow_scripts.stats.seeds import derive
@@ -59,18 +51,13 @@ def saliency_checks(job: Job[SaliencyChecks]) -> None:
             torch.manual_seed(derive(settings.seed, "twin"))
             twin = random_twin(metadata)
         positions = np.array(rows, dtype=np.int64)
-        swapped = swapped_classes(head, data, positions, settings.seed)[:, 1]
-        checked, fitted = chosen(data, images, positions), training_rows(data, TRAIN_IMAGES, settings.seed)
-        inputs = Given(network, part, twin, data, head, images, checked, fitted, swapped)
-        plan = CheckPlan(
-            settings.shares,
-            results["upsampling"][0].as_py(),
-            settings.resamples,
-            settings.level,
-            settings.seed,
-            job.device,
-        )
-        checks = list(check_rows(inputs, plan))
+        labels, masks = data.labels[positions].astype(np.int64), np.stack([images.mask(row) for row in rows])
+        train = training_rows(data, settings.seed)
+        others = swapped_classes(head, data, positions, settings.seed)[:, 1]
+        own = network, part, twin, data, head, images, labels, masks, images.batch(positions)
+        options = settings.model_dump(exclude={"images"})
+        options |= {"upsampling": results["upsampling"][0].as_py(), "device": job.device}
+        checks = list(check_rows(Given(*own, train, others, **options)))
     write_table(job.file(".parquet"), pa.Table.from_pylist(checks, CHECKS))
     job.rows(len(masked), len(rows), {"over_limit": len(masked) - len(rows)})
 

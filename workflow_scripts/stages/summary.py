@@ -41,17 +41,12 @@ def summary(job: Job[Summary]) -> None:
     from workflow_scripts.evaluation.contrasts.class_names import common_classes
     from workflow_scripts.evaluation.contrasts.contrasts import CONTRASTS, contrast_rows
     from workflow_scripts.evaluation.contrasts.standard import standard
-    from workflow_scripts.evaluation.contrasts.study_scores import (
-        READERS,
-        ROWS,
-        read_scores,
-        summary_rows,
-        with_lengths,
-    )
+    from workflow_scripts.evaluation.contrasts.study_scores import ROWS, read_scores, summary_rows, with_lengths
 
     settings = job.settings
     runs = with_lengths(settings.runs, job.inputs("runs"))
-    scores = read_scores({kind: job.inputs(kind) for kind in READERS}, job.inputs("leakage"), job.inputs("datasets"))
+    given = {kind: job.inputs(kind) for kind in ("probe", "few_shot", "knn", "saliency")}
+    scores = read_scores(given, job.inputs("leakage"), job.inputs("datasets"))
     usual = standard(settings.runs) if settings.standard_contrasts else ()
     sources: dict[str, object] = {"files": scores.files, "common_classes": common_classes(scores.classes)}
     summarised = list(summary_rows(scores, runs))
@@ -91,24 +86,6 @@ def _endpoints(
 
 def _samples(job: Job[Summary], contrast: Contrast) -> "tuple[str, list[Sample], list[Artifact]]":
     """Name of the metric; of each pair table or arm, what its term averages; and the artifacts that it is from."""
-    made: dict[Table, list[Artifact]] = {}
-    if contrast.endpoint == "pair_purity":
-        tables = {table.pairs: table for table in job.settings.tables}
-        made = {tables[artifact.unit["pairs"]]: [artifact] for artifact in job.inputs("pairs")}
-    for artifact in job.inputs("scores") if contrast.judge else ():
-        if artifact.unit["judge"] == contrast.judge:
-            made.setdefault(Table(arm=artifact.unit["arm"]), []).append(artifact)
-    name, samples, used = "pair_purity", [], []
-    for weight, term in contrast.cells:
-        matching = [artifacts for one, artifacts in made.items() if term.matches(one)]
-        for artifacts in matching:
-            name, sample = _sample(contrast, weight / len(matching), artifacts)
-            samples.append(sample)
-            used += artifacts
-    return name, samples, used
-
-
-def _sample(contrast: Contrast, weight: float, artifacts: "Sequence[Artifact]") -> "tuple[str, Sample]":
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -116,15 +93,27 @@ def _sample(contrast: Contrast, weight: float, artifacts: "Sequence[Artifact]") 
     from workflow_scripts.captions.score_table import KINDS, by_halves, score_names
     from workflow_scripts.evaluation.contrasts.endpoints import Sample
 
-    table = pa.concat_tables(pq.read_table(artifact.path(".parquet")) for artifact in artifacts)
-    if contrast.endpoint == "pair_purity":
-        name, values, images = "pair_purity", table["same_label"].cast(pa.float64()).to_numpy()[None], table["source"]
-    else:
-        score = contrast.metric or score_names(table)[0]
-        name, images = f"caption_score.{contrast.judge}.{score}", table["key"]
-        values = by_halves(table, score, KINDS["centred"])
-    known = ~np.isnan(values[0])
-    return name, Sample(weight, values[:, known], images.filter(pa.array(known)))
+    made: dict[Table, list[Artifact]] = {}
+    tables = {table.pairs: table for table in job.settings.tables}
+    for artifact in job.inputs("scores" if contrast.judge else "pairs"):
+        unit = artifact.unit
+        if unit.get("judge") == contrast.judge:
+            made.setdefault(Table(arm=unit["arm"]) if contrast.judge else tables[unit["pairs"]], []).append(artifact)
+    name, samples, used = "pair_purity", [], []
+    for weight, term in contrast.cells:
+        matching = [artifacts for one, artifacts in made.items() if term.matches(one)]
+        for artifacts in matching:
+            table = pa.concat_tables(pq.read_table(artifact.path(".parquet")) for artifact in artifacts)
+            if contrast.judge:
+                score = contrast.metric or score_names(table)[0]
+                name, images = f"caption_score.{contrast.judge}.{score}", table["key"]
+                values = by_halves(table, score, KINDS["centred"])
+            else:
+                values, images = table["same_label"].cast(pa.float64()).to_numpy()[None], table["source"]
+            known = ~np.isnan(values[0])
+            samples.append(Sample(weight / len(matching), values[:, known], images.filter(pa.array(known))))
+            used += artifacts
+    return name, samples, used
 
 
 STAGE = Stage(

@@ -52,19 +52,13 @@ def nested_means(values: np.ndarray, labels: np.ndarray, shares: np.ndarray, res
 
 
 def crossed_bootstrap(
-    values: np.ndarray,
-    labels: np.ndarray,
-    shares: np.ndarray,
-    statistic: Callable[[np.ndarray], np.ndarray],
-    resamples: int,
-    seed: int,
+    values: np.ndarray, labels: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], resamples: int, seed: int
 ) -> np.ndarray:
     """A statistic of several means in resamples of seeds, crossed with classes, then items.
 
     Args:
         values: (S, n, m) float: by seed, item, and what is averaged.
         labels: (n,) the class of each item.
-        shares: (n,) the weight of each item in the means, as of :func:`nested_means`.
         statistic: maps means (resamples, m) to (resamples, ...), for example a ratio of two of them.
 
     Returns:
@@ -72,6 +66,6 @@ def crossed_bootstrap(
     """
     seeds, items, columns = values.shape
     flat = np.moveaxis(values, 0, 1).reshape(items, seeds * columns)
-    means = nested_means(flat, labels, shares, resamples, seed).reshape(resamples, seeds, columns)
+    means = nested_means(flat, labels, np.ones(items), resamples, seed).reshape(resamples, seeds, columns)
     drawn = np.concatenate(list(resampling_weights(seeds, resamples, seed + 1))) / seeds
     return statistic(np.einsum("bs,bsm->bm", drawn, means))

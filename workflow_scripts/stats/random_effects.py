@@ -179,13 +179,9 @@ def class_parts(
     Arguments are those of :func:`two_way`. What all classes of a seed have in common cancels.
     """
     names = classes or [[(number, at) for at in range(len(shares))] for number, shares in enumerate(weights)]
-    of_classes, of_rest = [], []
-    for members in _joined(names):
-        own = [(np.asarray(tables[at], np.float64), weights[at], names[at]) for at in members]
-        one, rest = _joined_parts(own, len(tables))
-        of_classes.append(one)
-        of_rest.append(rest)
-    return of_classes, of_rest
+    own = list(zip((np.asarray(table, np.float64) for table in tables), weights, names, strict=True))
+    parts = [_joined_parts([own[at] for at in members], len(tables)) for members in _joined(names)]
+    return [of_classes for of_classes, _ in parts], [of_rest for _, of_rest in parts]
 
 
 def _joined(classes: Sequence[Sequence[Hashable]]) -> list[list[int]]:
@@ -246,11 +242,8 @@ def combined(mean: np.ndarray, seed: Part, of_classes: Sequence[Part], of_rest: 
     classes = sum((part.variance for part in of_classes), np.zeros_like(mean))
     total = seed.variance + classes - sum(part.variance for part in of_rest)
     variance = np.maximum(total, np.maximum(seed.variance, classes))
-    parts = np.where(
-        variance == total,
-        _spread([seed, *of_classes, *of_rest]),
-        np.where(variance == seed.variance, _spread([seed]), _spread(of_classes)),
-    )
+    alone = np.where(variance == seed.variance, _spread([seed]), _spread(of_classes))
+    parts = np.where(variance == total, _spread([seed, *of_classes, *of_rest]), alone)
     seed_freedom = np.broadcast_to(np.asarray(seed.freedom, np.float64), mean.shape)
     freedom = np.divide(np.square(variance), parts, out=seed_freedom.copy(), where=parts > 0)
     mean = np.where(np.abs(mean) < NOISE, 0.0, mean)

@@ -87,6 +87,8 @@ def test_entries_left_out_of_a_dataset_are_counted() -> None:
     assert len(kept) + left_out.total() == 93
     with pytest.raises(PipelineError, match="empty split"):
         choose(Listing([Entry("test", "c", "1")]), CHOICE, "x")
+    own = [Entry(split, "c", f"{split}{i}") for split in ("train", "val", "test") for i in range(9)]
+    assert choose(Listing(own), CHOICE, "x")[0] == own
 
 
 def test_classes_keep_the_order_of_the_dataset() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.evaluation.datasets.masks.test_imagenet_s import imagenet_s
 from tests.evaluation.datasets.official_layouts import put
+from tests.evaluation.datasets.test_imagenet_s import imagenet_s
 from tests.helpers import Fails, run
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION

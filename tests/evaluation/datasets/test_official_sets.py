@@ -14,8 +14,7 @@ from tests.evaluation.pictures import picture
 from tests.helpers import run
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.shards import dataset_images
-from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet, Torchvision
-from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION
+from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, DownstreamSet, Torchvision
 from workflow_scripts.evaluation.datasets.torchvision_sets import scaled_down
 from workflow_scripts.stages import eval_dataset
 

@@ -10,7 +10,7 @@ from workflow_scripts.evaluation.datasets import picture_sets
 def test_tar_members_come_in_order_and_only_selected_members_are_read(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "x.tar.gz", {"b/1": b"one", "a/2": b"two"}, "w:gz")
     assert list(picture_sets.members(path)) == [("b/1", b"one"), ("a/2", b"two")]
-    assert list(picture_sets.members(path, frozenset({"a/2"}))) == [("b/1", b""), ("a/2", b"two")]
+    assert list(picture_sets.members(path, "a/2".__eq__)) == [("b/1", b""), ("a/2", b"two")]
 
 
 def test_damaged_archives_are_named(tmp_path: Path) -> None:

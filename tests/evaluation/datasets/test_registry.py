@@ -9,9 +9,8 @@ import torchvision.datasets
 
 from tests.conftest import ROOT
 from workflow_scripts.evaluation.datasets import official_readers, registry
-from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet, Metric, Paths, Torchvision
 from workflow_scripts.evaluation.datasets.kinds import KINDS, DatasetKind
-from workflow_scripts.evaluation.datasets.registry import known_set
+from workflow_scripts.evaluation.datasets.registry import DownstreamSet, Metric, Paths, Torchvision, known_set
 from workflow_scripts.evaluation.datasets.splits import SPLITS
 from workflow_scripts.stages.eval_dataset import EvalDataset
 

@@ -11,7 +11,6 @@ from workflow_scripts.evaluation.datasets.splits import (
     fixed_counts,
     limited,
     split_files,
-    with_val,
     without_rare,
 )
 
@@ -47,25 +46,23 @@ def entries(n: int, classes: int = 3) -> list[Entry]:
 @settings(max_examples=25, deadline=None)
 @given(st.sets(st.integers(0, 59)), st.integers(0, 5))
 def test_dropping_images_moves_no_other_image(dropped: set[int], seed: int) -> None:
-    everything = with_val(entries(60), 0.3, seed)
-    rest = with_val([one for i, one in enumerate(entries(60)) if i not in dropped], 0.3, seed)
+    everything = cut(entries(60), "val", 0.3, seed)
+    rest = cut([one for i, one in enumerate(entries(60)) if i not in dropped], "val", 0.3, seed)
     assert rest == [one for i, one in enumerate(everything) if i not in dropped]
 
 
-def test_a_validation_split_is_drawn_by_share_and_seed_unless_given() -> None:
+def test_a_validation_split_is_drawn_by_share_and_seed() -> None:
     many = entries(4000)
-    share = Counter(one.split for one in with_val(many, 0.2, 0))["val"] / 4000
+    share = Counter(one.split for one in cut(many, "val", 0.2, 0))["val"] / 4000
     assert abs(share - 0.2) < 0.02
-    assert with_val(many, 0.2, 0) != with_val(many, 0.2, 1)
-    assert with_val(many, 0.2, 0) == with_val(many, 0.2, 0)
-    own = [*many, Entry("val", "class0", "val/class0/x.png")]
-    assert with_val(own, 0.2, 0) == own
+    assert cut(many, "val", 0.2, 0) != cut(many, "val", 0.2, 1)
+    assert cut(many, "val", 0.2, 0) == cut(many, "val", 0.2, 0)
     tested = [one._replace(split="test") for one in many]
-    assert cut(tested, "train", "val", 0.9, 0) == tested
+    assert cut(tested, "val", 0.9, 0) == tested
 
 
 def test_limit_is_per_split_and_class_keeps_order_and_is_nested() -> None:
-    many = with_val(entries(300), 0.3, 0)
+    many = cut(entries(300), "val", 0.3, 0)
     few, fewer = limited(many, {"train": 9, "val": 4}, 0), limited(many, {"train": 5, "val": 4}, 0)
     counts = Counter((one.split, one.class_name) for one in few)
     assert counts == {(split, f"class{c}"): n for split, n in (("train", 9), ("val", 4)) for c in range(3)}

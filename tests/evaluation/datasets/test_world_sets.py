@@ -4,8 +4,7 @@ import numpy as np
 
 from tests.evaluation.pictures import picture
 from tests.file_bytes import encoded, parquet, write_tar
-from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
-from workflow_scripts.evaluation.datasets.world_sets import MasksTar
+from workflow_scripts.evaluation.datasets.folder_sets import FolderSet, MasksTar
 
 
 def task_tar(path: Path) -> Path:

@@ -20,7 +20,7 @@ from workflow_scripts.evaluation.discrimination.table import (
     known_levels,
     known_orderings,
     partial_r2,
-    recovered,
+    recovers,
     spearman,
 )
 from workflow_scripts.evaluation.discrimination.variance import Components
@@ -127,7 +127,7 @@ def test_a_precise_metric_discriminates_and_a_noisy_metric_does_not() -> None:
 def test_the_discrimination_verdict_follows_its_rule(
     low: float, high: float, models: int, levels: int, share: float, verdict: str, reason: str
 ) -> None:
-    found = finding(Components(1, 1, 1, 9, 0.5, low, high), models, levels, share, Gain(0.2, 1.0, 0.2), 0.95)
+    found = finding(Components(9, 1, 1, 1, 0.5, low, high), models, levels, share, Gain(0.2, 1.0, 0.2), 0.95)
     assert found == (verdict, reason, "not shown")
 
 
@@ -142,7 +142,7 @@ def test_the_discrimination_verdict_follows_its_rule(
     ],
 )
 def test_information_beyond_the_probe_has_a_direction(gain: Gain | None, beyond: str | None) -> None:
-    found = finding(Components(1, 1, 1, 9, 0.5, 0.6, 0.9), 4, 3, 1.0, gain, 0.95)
+    found = finding(Components(9, 1, 1, 1, 0.5, 0.6, 0.9), 4, 3, 1.0, gain, 0.95)
     assert found.beyond_probe == beyond
 
 
@@ -153,8 +153,8 @@ def test_discrimination_without_several_seeds_is_inconclusive() -> None:
 
 
 def test_orderings_with_a_tie() -> None:
-    assert recovered(np.array([0.0, 1.0, 1.0, 0.5]), [(0, 1), (1, 2), (2, 3), (0, 3)]) == pytest.approx(2.5 / 4)
-    assert np.isnan(recovered(np.array([1.0]), []))
+    orderings = [(0, 1), (1, 2), (2, 3), (0, 3)]
+    assert recovers(np.array([0.0, 1.0, 1.0, 0.5]), orderings).tolist() == [1, 0.5, 0, 1]
 
 
 def test_rank_correlation_equals_scipy() -> None:

@@ -1,6 +1,7 @@
 import tracemalloc
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,14 +13,21 @@ from sklearn.model_selection import PredefinedSplit, StratifiedKFold, cross_val_
 
 from tests.evaluation.sets import downstream
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.downstream import Resampling
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
-from workflow_scripts.evaluation.linear_probe.probe import Fitter, Plan, Validation, held_out, probe, sweep, validation
+from workflow_scripts.evaluation.linear_probe.probe import Fitter, Validation, held_out, sweep, validation
+from workflow_scripts.evaluation.linear_probe.probe import probe as probe_on
+from workflow_scripts.evaluation.linear_probe.settings import LinearProbe
 
 COARSE = (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6)
 pytestmark = pytest.mark.usefixtures("exact")
 COMMON = {"sklearn": 1.0, "lgssl": 30.0}
-PLAN = Plan((1e-4, 1e-2, 1.0, 1e2), 9, 500, 5, 0, COMMON, Resampling(200, 0.95, 0), "cpu")
+PLAN = LinearProbe(costs=(1e-4, 1e-2, 1.0, 1e2), fine_points=9, max_iter=500, least_validation=0, resamples=200)
+probe = partial(probe_on, device="cpu")
+
+
+def plan_with(**changes: object) -> LinearProbe:
+    """The settings with some changed."""
+    return PLAN.model_copy(update=changes)
 
 
 @pytest.fixture
@@ -90,7 +98,7 @@ def test_the_tested_head_equals_scikit_learn_on_train_and_val() -> None:
 @pytest.mark.parametrize("least", [0, 2000])
 @pytest.mark.parametrize("objective", ["sklearn", "lgssl"])
 def test_cost_is_the_best_on_validation_and_blind_to_test(objective: str, least: int) -> None:
-    data, plan = downstream(noise=2.0), PLAN._replace(least_validation=least)
+    data, plan = downstream(noise=2.0), plan_with(least_validation=least)
     found = probe(data, objective, plan)
     spoiled = data.labels.copy()
     spoiled[data.rows("test")] = 0
@@ -111,28 +119,28 @@ def test_the_chosen_cost_has_the_best_validation_accuracy_of_the_grid() -> None:
         for cost in PLAN.costs
     }
     best = max(accuracy.values())
-    chosen = probe(data, "sklearn", PLAN._replace(fine_points=1)).cost
+    chosen = probe(data, "sklearn", plan_with(fine_points=1)).cost
     assert accuracy[min(accuracy, key=lambda cost: abs(np.log(cost / chosen)))] == best
 
 
 def test_a_small_validation_split_is_replaced_by_stratified_folds_over_train_and_val() -> None:
     data = downstream(4, noise=2.0)
     rows, val = data.rows("train", "val"), data.rows("val")
-    (alone,) = held_out(data, PLAN._replace(least_validation=len(val)))
+    (alone,) = held_out(data, plan_with(least_validation=len(val)))
     assert alone.tolist() == val.tolist()
-    parts = held_out(data, PLAN._replace(least_validation=len(val) + 1))
+    parts = held_out(data, plan_with(least_validation=len(val) + 1))
     assert sorted(np.concatenate(parts).tolist()) == rows.tolist()
     counts = np.array([np.bincount(data.labels[part], minlength=4) for part in parts])
     twin = [np.bincount(data.labels[rows][part], minlength=4)
             for _, part in StratifiedKFold(5).split(rows[:, None], data.labels[rows])]  # fmt: skip
     assert sorted(counts.sum(axis=1)) == sorted(np.sum(twin, axis=1)) and (np.ptp(counts, axis=0) <= 1).all()
     assert (np.sort(counts, axis=0) == np.sort(twin, axis=0)).all()
-    other = held_out(replace(data, name="other"), PLAN._replace(least_validation=2000))
+    other = held_out(replace(data, name="other"), plan_with(least_validation=2000))
     assert [part.tolist() for part in other] != [part.tolist() for part in parts]
 
 
 def test_the_cost_chosen_by_folds_is_that_of_scikit_learn() -> None:
-    data, plan = downstream(3, noise=2.5), PLAN._replace(least_validation=2000, fine_points=1)
+    data, plan = downstream(3, noise=2.5), plan_with(least_validation=2000, fine_points=1)
     rows = data.rows("train", "val")
     fold = np.empty(len(data.labels), int)
     for number, part in enumerate(held_out(data, plan)):
@@ -152,14 +160,14 @@ def test_the_cost_chosen_by_folds_is_that_of_scikit_learn() -> None:
               for cost, found in shares.items()}  # fmt: skip
     found = probe(data, "sklearn", plan)
     assert found.cost == pytest.approx(max(scores, key=lambda cost: scores[cost]))
-    by_validation = probe(data, "sklearn", plan._replace(least_validation=0)).cost
+    by_validation = probe(data, "sklearn", plan_with(least_validation=0, fine_points=1)).cost
     assert by_validation != pytest.approx(found.cost), "the set should tell the two ways apart"
 
 
 def test_the_score_at_the_common_cost_is_that_of_a_probe_with_this_cost_alone() -> None:
     data = downstream(4, noise=2.0)
     for objective, cost in COMMON.items():
-        alone = probe(data, objective, PLAN._replace(costs=(cost,), fine_points=1))
+        alone = probe(data, objective, plan_with(costs=(cost,), fine_points=1))
         assert probe(data, objective, PLAN).common == pytest.approx((cost, alone.score.value))
 
 
@@ -170,8 +178,8 @@ def test_tied_validation_accuracies_do_not_select_a_constant_probe() -> None:
     features = rng.normal(size=(275, 4)).astype(np.float32)
     features[:, 0] += 2 * labels - 1
     data = replace(downstream(2), keys=np.arange(275).astype(str), labels=labels, split=split, features=features)
-    found = probe(data, "sklearn", PLAN._replace(costs=(1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6), fine_points=29))
-    smallest = probe(data, "sklearn", PLAN._replace(costs=(1e-6,), fine_points=1))
+    found = probe(data, "sklearn", plan_with(costs=(1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6), fine_points=29))
+    smallest = probe(data, "sklearn", plan_with(costs=(1e-6,), fine_points=1))
     train, val = data.rows("train"), data.rows("val")
     accuracies = [
         LogisticRegression(C=cost, tol=1e-9, max_iter=5000)
@@ -223,11 +231,10 @@ def test_a_class_without_training_images_is_never_predicted() -> None:
     assert np.isfinite(np.delete(found.head.bias, 2)).all()
 
 
-@pytest.mark.parametrize("gone", ["train", "val", "test"])
-def test_an_empty_split_is_named(gone: str) -> None:
+def test_an_empty_validation_split_is_named() -> None:
     data = downstream()
-    split = np.where(data.split == gone, "unused", data.split)
-    with pytest.raises(PipelineError, match=f"made_up: {gone}"):
+    split = np.where(data.split == "val", "unused", data.split)
+    with pytest.raises(PipelineError, match="made_up: val"):
         probe(replace(data, split=split), "sklearn", PLAN)
 
 
@@ -235,9 +242,9 @@ def test_an_empty_split_is_named(gone: str) -> None:
 def test_the_head_for_a_cost_does_not_depend_on_earlier_costs(objective: str) -> None:
     data = downstream(4, noise=2.0)
     rows = data.rows("train")
-    sweep = Fitter(data, rows, objective, PLAN, {})
+    sweep = Fitter(data, rows, objective, PLAN.max_iter, {}, "cpu")
     for cost in (1e-2, 10.0, 1.0, 100.0):
-        warm, cold = sweep(cost), Fitter(data, rows, objective, PLAN, {})(cost)
+        warm, cold = sweep(cost), Fitter(data, rows, objective, PLAN.max_iter, {}, "cpu")(cost)
         assert warm.weight == pytest.approx(cold.weight, rel=1e-3, abs=1e-4)
         assert (warm.predict(data.features) == cold.predict(data.features)).all()
 
@@ -248,7 +255,7 @@ def test_a_probe_needs_little_memory_besides_one_copy_of_the_features(monkeypatc
     one_copy = data.features.size * 8  # in float64
     tracemalloc.start()
     try:
-        probe(data, "sklearn", PLAN._replace(costs=(1e-4,), fine_points=1))
+        probe(data, "sklearn", plan_with(costs=(1e-4,), fine_points=1))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -258,8 +265,10 @@ def test_a_probe_needs_little_memory_besides_one_copy_of_the_features(monkeypatc
 def test_a_search_can_start_from_a_head_that_lacks_a_class() -> None:
     data = downstream(4)
     without = data.rows("train")[data.labels[data.rows("train")] != 2]
-    known = Fitter(data, without, "sklearn", PLAN, {})
+    known = Fitter(data, without, "sklearn", PLAN.max_iter, {}, "cpu")
     known(1.0)
-    warm, cold = (Fitter(data, data.rows("train"), "sklearn", PLAN, heads)(1.0) for heads in (known.known, {}))
+    warm, cold = (
+        Fitter(data, data.rows("train"), "sklearn", PLAN.max_iter, heads, "cpu")(1.0) for heads in (known.known, {})
+    )
     assert warm.weight == pytest.approx(cold.weight, rel=1e-3, abs=1e-4)
     assert warm.bias - warm.bias.mean() == pytest.approx(cold.bias - cold.bias.mean(), rel=1e-3, abs=1e-4)

@@ -19,7 +19,6 @@ from workflow_scripts.evaluation.saliency.checks import (
     AP,
     SWAP,
     UNRELATED,
-    CheckPlan,
     Given,
     _mean_row,
     _ranks,
@@ -28,15 +27,23 @@ from workflow_scripts.evaluation.saliency.checks import (
     drops,
     map_correlation,
     refitted,
+    scored,
+    small_maps,
     training_rows,
 )
-from workflow_scripts.evaluation.saliency.explained import chosen, scored, small_maps
 from workflow_scripts.models.backbones import build_backbone, explained_layers
 from workflow_scripts.models.foreign import Foreign
 from workflow_scripts.models.preprocessing import MEAN, STD
 
 CONVOLUTIONS = ["conv1.weight", *(f"layer{number}.0.conv1.weight" for number in (1, 2, 3, 4))]
-PLAN = CheckPlan((50,), "bilinear", 100, 0.95, 0, "cpu")
+PLAN: dict[str, Any] = {
+    "shares": (50,),
+    "upsampling": "bilinear",
+    "resamples": 100,
+    "level": 0.95,
+    "seed": 0,
+    "device": "cpu",
+}
 
 
 def test_parts_are_randomised_from_the_last_to_the_first() -> None:
@@ -117,7 +124,6 @@ def labelled(*counts: int) -> Downstream:
         "set",
         [str(one) for one in classes],
         "accuracy",
-        True,
         np.array(keys),
         np.concatenate([labels, classes]),
         np.array(split),
@@ -128,15 +134,15 @@ def labelled(*counts: int) -> Downstream:
 def test_training_images_are_of_all_classes_in_turn() -> None:
     data = labelled(50, 1, 3, 20)
     for most, expected in ((2, [1, 1, 1, 1]), (7, [2, 1, 2, 2]), (14, [5, 1, 3, 5]), (999, [50, 1, 3, 20])):
-        rows = training_rows(data, most, 0)
+        rows = training_rows(data, 0, most)
         assert np.bincount(data.labels[rows]).tolist() == expected
         assert (np.diff(rows) > 0).all() and (data.split[rows] == "train").all()
-    assert set(training_rows(data, 7, 0)) < set(training_rows(data, 14, 0))
-    assert (training_rows(data, 7, 0) != training_rows(data, 7, 1)).any()
+    assert set(training_rows(data, 0, 7)) < set(training_rows(data, 0, 14))
+    assert (training_rows(data, 0, 7) != training_rows(data, 1, 7)).any()
     with pytest.raises(
         PipelineError, match="no head can be fitted in set: training and validation images of 1 classes"
     ):
-        training_rows(labelled(5), 2, 0)
+        training_rows(labelled(5), 0, 2)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -180,8 +186,8 @@ def test_ties_are_ranked_at_random_and_order_is_kept() -> None:
 
 
 def mean_row(values: list[float], labels: list[int]) -> dict[str, Any]:
-    given: Any = SimpleNamespace(checked=SimpleNamespace(labels=np.array(labels)))
-    return _mean_row(given, PLAN, np.array(values), "cascade", "conv1", "Spearman")
+    given: Any = SimpleNamespace(labels=np.array(labels), **PLAN)
+    return _mean_row(given, np.array(values), "cascade", "conv1", "Spearman")
 
 
 def test_only_images_with_a_value_count_and_missing_bounds_are_null_rather_than_zero() -> None:
@@ -201,13 +207,14 @@ def given(count: int) -> Given:
     )
     labels, split = np.arange(n, dtype=np.int32) % 2, np.array(["train"] * 4 + ["test"] * count)
     keys, features = np.array([f"k{i}" for i in range(n)]), np.zeros((n, 128), np.float32)
-    data = Downstream("m", ["a", "b"], "accuracy", True, keys, labels, split, features)
+    data = Downstream("m", ["a", "b"], "accuracy", keys, labels, split, features)
     head = FittedHead(rng.normal(size=(2, 128)).astype(np.float32), np.zeros(2, np.float32), *np.float32([[0], [1]]))
     torch.manual_seed(0)
     network, twin = (build_backbone("resnet_small")[0].eval() for _ in range(2))
     (part,) = explained_layers(network, {"backbone": "resnet_small"}, ["layer3"]).values()
-    checked = chosen(data, images, rows)
-    return Given(network, part, twin, data, head, images, checked, np.arange(4), 1 - checked.labels)
+    own, masks = labels[rows].astype(np.int64), np.stack([images.mask(row) for row in rows.tolist()])
+    inputs = network, part, twin, data, head, images, own, masks, images.batch(rows), np.arange(4), 1 - own
+    return Given(*inputs, **PLAN)
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -219,16 +226,16 @@ def test_few_images_are_not_compared_with_themselves(count: int) -> None:
         ("permuted masks", alone, SWAP),
         ("permuted masks", alone, UNRELATED),
     }
-    rows = {(row["check"], row["at"], row["measure"]): row for row in check_rows(given(count), PLAN)}
+    rows = {(row["check"], row["at"], row["measure"]): row for row in check_rows(given(count))}
     assert {key for key, row in rows.items() if row["n"] == 0 and row["value"] is None} == taken_from_others
 
 
 def test_maps_score_no_better_on_permuted_masks_than_unrelated_maps() -> None:
     found = given(60)
-    rows = {(row["check"], row["at"], row["measure"]): row for row in check_rows(found, PLAN)}
+    rows = {(row["check"], row["at"], row["measure"]): row for row in check_rows(found)}
     row = rows["permuted masks", "", UNRELATED]
     assert row["n"] == 60 and row["low"] < 0 < row["high"]
-    masks = np.roll(found.checked.masks, 1, axis=0)
-    maps = small_maps(found.network, found.part, found.checked, found.head, [found.checked.labels], "cpu")[0]
+    masks = np.roll(found.masks, 1, axis=0)
+    maps = small_maps(found.network, found.part, found.pixels, found.head, [found.labels], "cpu")[0]
     own, third, uniform, ceiling = scored(maps, np.roll(maps, 2, axis=0), masks, "bilinear")[:, :, 0].mean(axis=0)
     assert row["value"] == pytest.approx((own - third) / (ceiling - uniform))

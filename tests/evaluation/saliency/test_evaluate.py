@@ -38,9 +38,7 @@ def study() -> tuple[nn.Module, Downstream, FittedHead, PackedImages]:
     labels = np.array([0, 1, 2] * 4, dtype=np.int32)
     split = np.array(["train", "train", "val"] + ["test"] * 9)
     features = rng.normal(size=(N, 128)).astype(np.float32)
-    data = Downstream(
-        "m", ["a", "b", "c"], "accuracy", True, np.array([f"k{i}" for i in range(N)]), labels, split, features
-    )
+    data = Downstream("m", ["a", "b", "c"], "accuracy", np.array([f"k{i}" for i in range(N)]), labels, split, features)
     head = FittedHead(rng.normal(size=(3, 128)).astype(np.float32), np.zeros(3, np.float32), *np.float32([[0], [1]]))
     torch.manual_seed(0)
     return build_backbone("resnet_small")[0].eval(), data, head, images

@@ -13,8 +13,7 @@ from tests.fuzz.target import Files, Target
 from tests.fuzz.targets.datasets import CHOICE
 from tests.fuzz.targets.images import pictures
 from workflow_scripts.evaluation.datasets.dataset_files import choose, class_list, write_dataset
-from workflow_scripts.evaluation.datasets.masks.folder import MaskFolder
-from workflow_scripts.evaluation.datasets.masks.imagenet_s import object_mask
+from workflow_scripts.evaluation.datasets.mask_sets import MaskFolder, object_mask
 
 NAMES = [f"{number}.png" for number in range(6)]
 

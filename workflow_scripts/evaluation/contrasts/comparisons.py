@@ -146,7 +146,10 @@ def groups(contrast: Contrast, runs: Sequence[SummaryRun]) -> Iterator[list[list
         values.append(list(dict.fromkeys(getattr(run, axis) for own in free for run in own)) if free else [None])
     for combination in product(*values):
         wanted = dict(zip(axes, combination, strict=True))
-        members = [_within(term, own, wanted) for term, own in zip(terms, matching, strict=True)]
+        members = [
+            [run for run in own if all(term.fixes(axis) or getattr(run, axis) == one for axis, one in wanted.items())]
+            for term, own in zip(terms, matching, strict=True)
+        ]
         if all(members):
             for row in _alike(terms, members, "augmentation", across) if "augmentation" in per else [members]:
                 cells = [row]
@@ -154,11 +157,6 @@ def groups(contrast: Contrast, runs: Sequence[SummaryRun]) -> Iterator[list[list
                     if axis not in per:
                         cells = [part for cell in cells for part in _alike(terms, cell, axis, across=False)]
                 yield cells
-
-
-def _within(term: Term, runs: Runs, wanted: dict[str, str | None]) -> Runs:
-    """Those of a term's runs that have the wanted values, as far as the term does not give its own."""
-    return [run for run in runs if all(term.fixes(axis) or getattr(run, axis) == one for axis, one in wanted.items())]
 
 
 def _alike(terms: Sequence[Term], members: list[Runs], axis: Axis, across: bool) -> list[list[Runs]]:
@@ -199,16 +197,12 @@ def _comparison(contrast: Contrast, primary: str, cells: list[list[Runs]], steps
         for cell in cells
         for (weight, _), at, own in zip(contrast.cells, steps, cell, strict=True)
     )
-    method, augmentation, backbone, tag = (
-        _label(
-            *([getattr(run, axis) for side in sides if side.weight * sign > 0 for run in side.runs] for sign in (1, -1))
-        )
-        for axis in ("method", "augmentation", "backbone", "tag")
-    )
+    added, subtracted = ([run for side in sides if side.weight * sign > 0 for run in side.runs] for sign in (1, -1))
+    labels = {axis: _label(axis, added, subtracted) for axis in ("method", "augmentation", "backbone", "tag")}
     unequal = dict.fromkeys(name for cell in cells for name in _unequal(contrast, [run for own in cell for run in own]))
     chosen_on = sorted({run.chosen[side.step] for side in sides for run in side.runs if side.step in run.chosen})
-    named = method, augmentation, backbone, tag, step
-    return Comparison(contrast, primary, sides, *named, tuple(unequal), tuple(chosen_on))
+    differing, chosen = tuple(unequal), tuple(chosen_on)
+    return Comparison(contrast, primary, sides, step=step, unequal=differing, chosen_on=chosen, **labels)
 
 
 def _unequal(contrast: Contrast, runs: Runs) -> list[str]:
@@ -224,9 +218,10 @@ def _unequal(contrast: Contrast, runs: Runs) -> list[str]:
     ]
 
 
-def _label(added: Sequence[str], subtracted: Sequence[str]) -> str:
+def _label(axis: str, added: Runs, subtracted: Runs) -> str:
     """The common value, or all of them: "vs" only if what is added and what is subtracted have different values."""
-    if len({*added, *subtracted}) == 1:
-        return added[0]
-    sides = [added] if set(added) == set(subtracted) else [added, subtracted]
-    return " vs ".join(" and ".join(value or "untagged" for value in dict.fromkeys(side)) for side in sides)
+    first, second = (dict.fromkeys(getattr(run, axis) for run in side) for side in (added, subtracted))
+    if len(first | second) == 1:
+        return str(next(iter(first)))
+    sides = [first] if first.keys() == second.keys() else [first, second]
+    return " vs ".join(" and ".join(value or "untagged" for value in side) for side in sides)

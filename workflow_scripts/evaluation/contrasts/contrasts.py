@@ -35,14 +35,7 @@ from workflow_scripts.evaluation.contrasts.endpoints import Endpoint
 from workflow_scripts.evaluation.contrasts.series import Series
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
 from workflow_scripts.evaluation.contrasts.study_scores import StudyScores, comparable, mean_metric
-from workflow_scripts.evaluation.contrasts.verdicts import (
-    ALPHA,
-    INCONCLUSIVE,
-    Verdict,
-    agreed,
-    exploratory,
-    verdict,
-)
+from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, INCONCLUSIVE, Verdict, agreed, exploratory, verdict
 from workflow_scripts.evaluation.saliency.maps.kinds import is_compared
 from workflow_scripts.stats.intervals import LEVEL, Interval, percentile_interval, student_t
 from workflow_scripts.stats.moderation import FEWEST_ARMS, moderated, seed_part
@@ -57,9 +50,7 @@ CONTRASTS = pa.schema(
         *[(name, pa.string()) for name in ("contrast", "method", "augmentation", "dataset", "metric", "level")],
         *[(name, pa.float64()) for name in ("difference", "low", "high")],
         ("n", pa.int64()),
-        ("step", pa.string()),
-        ("backbone", pa.string()),
-        ("tag", pa.string()),
+        *[(name, pa.string()) for name in ("step", "backbone", "tag")],
         *[(name, pa.float64()) for name in ("p", "p_adjusted", "detectable")],
         ("expected", pa.int8()),
         *[(name, pa.string()) for name in ("unequal", "verdict", "reason", "plus", "minus", "chosen_on", "primary")],
@@ -137,17 +128,13 @@ def _measured(sides: Sequence[Side], seeds: Sequence[int], scores: StudyScores, 
         return np.asarray(np.mean([weighed(part, seed) for seed in seeds or (None,)], axis=0))
 
     like = of_runs(sides[0], None)[0]
-    return Measured(
-        tuple(sides),
-        like,
-        mean(lambda series: series.values.astype(np.float64)),
-        None if like.episodes is None else mean(lambda series: np.asarray(series.episodes)),
-        np.array([weighed(lambda series: series.by_class, seed) for seed in seeds]).reshape(
-            len(seeds), len(like.class_shares)
-        ),
-        sorted({series.file for side in sides for series in of_runs(side, None)}),
-        class_keys(like.dataset, scores.classes.get(like.dataset, ()), np.unique(like.labels).tolist()),
-    )
+    by_image = mean(lambda series: series.values.astype(np.float64))
+    by_episode = None if like.episodes is None else mean(lambda series: np.asarray(series.episodes))
+    by_class = np.array([weighed(lambda series: series.by_class, seed) for seed in seeds])
+    by_class = by_class.reshape(len(seeds), len(like.class_shares))
+    files = sorted({series.file for side in sides for series in of_runs(side, None)})
+    classes = class_keys(like.dataset, scores.classes.get(like.dataset, ()), np.unique(like.labels).tolist())
+    return Measured(tuple(sides), like, by_image, by_episode, by_class, files, classes)
 
 
 def levels(members: Sequence[Measured], resampled: np.ndarray, seed: Part | None) -> Iterator[Level]:
@@ -177,14 +164,6 @@ def levels(members: Sequence[Measured], resampled: np.ndarray, seed: Part | None
     yield Level("joint", Interval(value, None, None), seeds)
 
 
-class _Moderated(NamedTuple):
-    """The arms of a study, by what their runs have in common, with their variances of one score."""
-
-    kinds: list[Kind]
-    variances: Part
-    freedom: float
-
-
 class Arms:
     """Variances between seeds of comparisons, from all arms of a study: runs that differ in their seed alone."""
 
@@ -204,12 +183,14 @@ class Arms:
         weights = arm_weights(sides)
         steps = {side.step for side in sides}
         found = self._of(family, tuple(datasets), steps.pop()) if len(steps) == 1 else None
-        if found is None or not weights.keys() <= set(found.kinds):
+        if found is None or not weights.keys() <= set(found[0]):
             return None, 0
-        of_arms = np.array([weights.get(kind, 0.0) for kind in found.kinds])
-        return seed_part(found.variances, of_arms, seeds, found.freedom), len(found.kinds)
+        kinds, variances, freedom = found
+        of_arms = np.array([weights.get(kind, 0.0) for kind in kinds])
+        return seed_part(variances, of_arms, seeds, freedom), len(kinds)
 
-    def _moderated(self, family: str, datasets: tuple[str, ...], step: str) -> _Moderated | None:
+    def _moderated(self, family: str, datasets: tuple[str, ...], step: str) -> tuple[list[Kind], Part, float] | None:
+        """The arms by what their runs have in common, their variances of one score, and the freedom of all."""
         by_arm: dict[Kind, list[float]] = {}
         for run in self._trained:
             table = self._scores.series.get((run.run, step), {})
@@ -222,7 +203,7 @@ class Arms:
         if len(arms) < FEWEST_ARMS or not variances.all():
             return None
         freedom = np.array([len(values) - 1.0 for values in arms.values()])
-        return _Moderated(list(arms), moderated(variances, freedom), float(freedom.sum()))
+        return list(arms), moderated(variances, freedom), float(freedom.sum())
 
 
 @dataclass

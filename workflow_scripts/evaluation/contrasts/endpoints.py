@@ -24,7 +24,6 @@ from workflow_scripts.stats.nested import nested_means
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS, NOISE, Effect
 from workflow_scripts.stats.seeds import derive
 
-JOINT, IMAGE = "joint", "image"
 SEED = 0  # of the bootstrap
 MANY = 1e9
 """Degrees of freedom of a normal distribution, which scipy's t does not take as infinite."""
@@ -52,7 +51,7 @@ class Endpoint:
     effect: Effect | None
     n: int
     files: list[int]
-    level: str = IMAGE
+    level: str = "image"
     sides: tuple[Side, ...] = ()
     reason: str = ""
 
@@ -138,7 +137,8 @@ def orderings(
     tables = [[scores.series[one.run, one.step][family, name] for one in found] for name in sets]
     by_run = {run.run: run for run in runs}
     sides = tuple(Side(1.0, one.step, (by_run[one.run],)) for one in found)
-    none = Endpoint(f"orderings.{family}", np.nan, None, 0, _files(tables), JOINT, sides, "no order of runs is known")
+    files = sorted({one.file for table in tables for one in table})
+    none = Endpoint(f"orderings.{family}", np.nan, None, 0, files, "joint", sides, "no order of runs is known")
     known = known_orderings(found, rule.stated)
     if not known:
         return none
@@ -154,10 +154,6 @@ def orderings(
     count = len(np.unique(levels[np.isfinite(levels)]))
     reason = "" if count >= LEAST_LEVELS else f"{count} known levels; {LEAST_LEVELS} are required"
     return replace(none, value=value, effect=effect, n=n, reason=reason)
-
-
-def _files(tables: Sequence[Sequence[Series]]) -> list[int]:
-    return sorted({one.file for table in tables for one in table})
 
 
 def _of_images(table: Sequence[Series], known: Sequence[tuple[int, int]], resamples: int) -> float:

@@ -8,7 +8,7 @@ of a table leads, and its name is left out, so that backbones with other layers 
 only the headline score is read; their metrics begin with ``saliency.<layer>.``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, reduce
 from typing import Any
@@ -40,6 +40,7 @@ class Series:
         value: the metric over all images; ``low`` and ``high`` as the stage that measured it gave them.
         file: index into the summary's list of files.
         ways: classes of a few-shot episode; 0 for other metrics.
+        keys: (n,) of all test images, in their order; None for metrics of images with masks.
     """
 
     dataset: str
@@ -54,6 +55,7 @@ class Series:
     high: float | None
     file: int
     ways: int = 0
+    keys: pa.ChunkedArray | None = None
 
     @property
     def n(self) -> int:
@@ -90,10 +92,9 @@ class ItemOrder:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], Sequence[pa.ChunkedArray]] = {}
-        self._keys: dict[tuple[str, str], np.ndarray] = {}
 
-    def check(self, kind: str, dataset: str, items: Sequence[pa.ChunkedArray], artifact: Artifact) -> None:
-        """Compare with the first table of this kind and set.
+    def check(self, kind: str, dataset: str, items: Sequence[pa.ChunkedArray], artifact: Artifact) -> pa.ChunkedArray:
+        """Compare with the first table of this kind and set; its keys, the first column of the items.
 
         Raises:
             PipelineError: the items differ.
@@ -102,15 +103,7 @@ class ItemOrder:
         if not all(one.equals(other) for one, other in zip(first, items, strict=True)):
             value = f"items of dataset {dataset} differ from those of the first checkpoint"
             raise PipelineError("results cannot be paired", artifact.manifest_path, value, "recompute this artifact")
-
-    def keys(self, reader: str, dataset: str) -> np.ndarray | None:
-        """Keys (n,) of the test images of a dataset as a reader (``probe``, ``knn``, ``few_shot``) has them."""
-        kind = {"probe": "image", "knn": "image", "few_shot": "query"}.get(reader, "")
-        if (kind, dataset) not in self._seen:
-            return None
-        if (kind, dataset) not in self._keys:
-            self._keys[kind, dataset] = np.array(self._seen[kind, dataset][0].to_pylist())
-        return self._keys[kind, dataset]
+        return first[0]
 
 
 def hit_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
@@ -118,12 +111,12 @@ def hit_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Seri
     items = pq.read_table(artifact.path(".predictions.parquet"))
     for row in pq.read_table(artifact.path(".parquet")).to_pylist():
         images = _where(items, **{name: row[name] for name in ("dataset", "objective") if name in row})
-        order.check("image", row["dataset"], [images["key"], images["label"]], artifact)
+        keys = order.check("image", row["dataset"], [images["key"], images["label"]], artifact)
         values, labels = images["correct"].to_numpy().astype(np.float32), images["label"].to_numpy()
         shares = per_class(labels) if row["metric"] == "mean_per_class" else np.full(len(labels), 1 / len(labels))
         family = f"linear_probe.{row['objective']}" if "objective" in row else "knn"
         head = (row["dataset"], f"{family}.{row['metric']}", family)
-        yield Series(*head, values, labels, shares, None, *_interval(row), file)
+        yield Series(*head, values, labels, shares, None, row["value"], row["low"], row["high"], file, keys=keys)
 
 
 def few_shot_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
@@ -131,13 +124,13 @@ def few_shot_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator
     images, episodes = (pq.read_table(artifact.path(suffix)) for suffix in (".images.parquet", ".episodes.parquet"))
     for row in pq.read_table(artifact.path(".parquet")).to_pylist():
         tested = _where(images, dataset=row["dataset"])
-        order.check("query", row["dataset"], [tested[name] for name in ("key", "label", "shown")], artifact)
+        keys = order.check("query", row["dataset"], [tested[name] for name in ("key", "label", "shown")], artifact)
         shown = tested["shown"].to_numpy().astype(np.float64)
         values = (tested["correct"].to_numpy() / shown).astype(np.float32)
         accuracy = _where(episodes, dataset=row["dataset"])["accuracy"].to_numpy()
         head = (row["dataset"], f"few_shot.{row['metric']}", "few_shot")
         items = values, tested["label"].to_numpy(), shown / shown.sum(), accuracy
-        yield Series(*head, *items, *_interval(row), file, ways=row["ways"])
+        yield Series(*head, *items, row["value"], row["low"], row["high"], file, row["ways"], keys)
 
 
 def per_class(labels: np.ndarray) -> np.ndarray:
@@ -151,63 +144,46 @@ def _where(table: pa.Table, **wanted: str) -> pa.Table:
     return table.filter(reduce(pc.and_, equal)).combine_chunks()
 
 
-def _interval(row: dict[str, float | None]) -> tuple[float, float | None, float | None]:
-    value = row["value"]
-    assert value is not None  # every results table has a value in every row
-    return value, row["low"], row["high"]
-
-
 def saliency_series(artifact: Artifact, file: int, order: ItemOrder) -> Iterator[Series]:
     """Scores of each masked image: of corrected scores, the values of which they are the mean to first order."""
     rows = [row for row in pq.read_table(artifact.path(".results.parquet")).to_pylist() if row["stratum"] == ALL]
     first = rows[0]["layer"] if rows else ""
-    items = _Items(pq.read_table(artifact.path(".parquet")))
+    table = pq.read_table(artifact.path(".parquet"))
+
+    @cache
+    def images(layer: str, target: str) -> pa.Table:
+        return _where(table, layer=layer if KINDS[target].layered else "", target=target)
+
     for row in rows:
-        layered = KINDS[row["target"]].layered
-        if not _is_read(row, first, layered):
+        if not _is_read(row, first):
             continue
-        scored = items.of(row["layer"] if layered else "", row["target"])
+        scored = images(row["layer"], row["target"])
         order.check("mask", row["dataset"], [scored["key"], scored["label"]], artifact)
-        values = _values(items, row)
+        values = _values(images, row)
         if values is not None:
             labels = scored["label"].to_numpy()
             shares = np.full(len(scored), 1 / len(scored))
-            name = _name(row, first)
+            parts = ["" if row["layer"] == first else row["layer"], row["target"], row["metric"]]
+            scale = "" if row["scale"] == RAW else row["scale"]
+            name = ".".join(filter(None, ["saliency", *parts, scale]))
             head = (row["dataset"], name, name, values.astype(np.float32), labels, shares, None)
             yield Series(*head, row["value"], row["low"], row["high"], file)
 
 
-def _is_read(row: dict[str, Any], first: str, layered: bool) -> bool:
+def _is_read(row: dict[str, Any], first: str) -> bool:
     """Whether a row of the results becomes a metric of the study."""
     if row["scale"] == LEAD and (row["target"] == LEADING or row["metric"] != HEADLINE):
         return False
     if row["layer"] == first:
         return True
-    return row["metric"] == HEADLINE and (layered or row["scale"] != RAW)
+    return row["metric"] == HEADLINE and (KINDS[row["target"]].layered or row["scale"] != RAW)
 
 
-def _name(row: dict[str, Any], first: str) -> str:
-    layer = [] if row["layer"] == first else [row["layer"]]
-    scale = [] if row["scale"] == RAW else [row["scale"]]
-    return ".".join(["saliency", *layer, row["target"], row["metric"], *scale])
-
-
-class _Items:
-    """The rows of each map, images in order: ``of(layer, target)``."""
-
-    def __init__(self, table: pa.Table) -> None:
-        self.of = cache(lambda layer, target: _where(table, layer=layer, target=target))
-
-    def scores(self, layer: str, target: str, metric: str) -> np.ndarray:
-        """Raw scores of the images (n,) float64."""
-        return np.asarray(self.of(layer if KINDS[target].layered else "", target)[metric].to_numpy())
-
-
-def _values(items: _Items, row: dict[str, Any]) -> np.ndarray | None:
-    """What the row's value is the mean of, by image."""
+def _values(images: Callable[[str, str], pa.Table], row: dict[str, Any]) -> np.ndarray | None:
+    """What the row's value is the mean of, by image; ``images`` gives those of a layer and target, in order."""
 
     def of(target: str) -> np.ndarray:
-        return items.scores(row["layer"], target, row["metric"])
+        return np.asarray(images(row["layer"], target)[row["metric"]].to_numpy())
 
     if row["scale"] == RAW:
         return of(row["target"])
@@ -216,3 +192,7 @@ def _values(items: _Items, row: dict[str, Any]) -> np.ndarray | None:
         leading = linearised(of(LEADING), of(CHANCE), of(CEILING))
         return None if leading is None else leading - found
     return found
+
+
+READERS = {"probe": hit_series, "few_shot": few_shot_series, "knn": hit_series, "saliency": saliency_series}
+"""Kind of scores -> what reads its artifacts."""

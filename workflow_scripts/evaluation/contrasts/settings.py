@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, quantity
 
 Axis = Literal["method", "pairs", "augmentation", "backbone", "arm"]
 PER: tuple[Axis, ...] = ("method", "augmentation", "backbone")
@@ -19,12 +19,8 @@ BY_JUDGE = ("caption_score", "flips")
 """Endpoints that are figures of a judge."""
 
 # Settings of the study and of its summary.
-Resamples = Field(
-    2000,
-    ge=100,
-    description="bootstrap resamples behind the intervals of contrasts",
-    examples=[1000],
-    json_schema_extra={"unit": "resamples"},
+Resamples = quantity(
+    2000, unit="resamples", ge=100, description="bootstrap resamples behind the intervals of contrasts", examples=[1000]
 )
 
 StandardContrasts = Field(
@@ -174,13 +170,13 @@ class Contrast(Settings):
         "`at`. equivalence: is its size below `margin`?",
         examples=["equivalence"],
     )
-    margin: float | None = Field(
+    margin: float | None = quantity(
         None,
+        unit="percentage points",
         gt=0,
         description="test equivalence: the smallest difference that would matter; of endpoint caption_score in units "
         "of the score",
         examples=[1.0],
-        json_schema_extra={"unit": "percentage points"},
     )
     compare_at: Budget = Field(
         "views",
@@ -216,10 +212,10 @@ class Contrast(Settings):
         sides = (self.minuend is not None) + (self.subtrahend is not None)
         if self.endpoint == "orderings" and (sides or self.terms):
             raise ValueError("endpoint orderings compares a metric with chance: it has no terms, minuend or subtrahend")
-        if self.endpoint == "flips" and self.terms:
-            raise ValueError("endpoint flips needs the arms minuend and subtrahend, and no terms")
-        if sides != (0 if self.terms or self.endpoint == "orderings" else 2):
-            raise ValueError("either terms, or minuend and subtrahend, are required")
+        if sides != (0 if self.terms or self.endpoint == "orderings" else 2) or (
+            self.terms and self.endpoint == "flips"
+        ):
+            raise ValueError("either terms, or minuend and subtrahend, are required; endpoint flips has no terms")
         if sides and self.minuend == self.subtrahend:
             raise ValueError(f"{self.minuend} is compared with itself")
         if self.primary and self.per:

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, product
-from typing import Any
 
 from workflow_scripts.core.declaration.result_names import SUPERVISED, UNTRAINED
 from workflow_scripts.evaluation.contrasts.comparisons import LANGUAGE
-from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun, Term
+from workflow_scripts.evaluation.contrasts.settings import PER, Contrast, SummaryRun, Term
 
 SELF, VISUAL = "self", "visual"
 WEAK, STRONG = "crop", "simclr"
@@ -54,9 +53,9 @@ def _differing(runs: Sequence[SummaryRun]) -> Iterator[tuple[str, str]]:
 
 def _papers(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
     """Language pairs with a crop against self pairs with SimCLR's augmentation, which the papers compared."""
-    for method in _methods(runs, {(table, WEAK), (SELF, STRONG)}):
-        terms = _term(1, method, table, WEAK), _term(-1, method, SELF, STRONG)
-        yield Contrast(name=f"{table} ({WEAK}) - self ({STRONG})", terms=terms, per=("backbone",))
+    for method in dict.fromkeys(run.method for run in runs):
+        if {(table, WEAK), (SELF, STRONG)} <= {(run.pairs, run.augmentation) for run in runs if run.method == method}:
+            yield _sum(f"{table} ({WEAK}) - self ({STRONG})", method, [(1, table, WEAK), (-1, SELF, STRONG)])
 
 
 def _effects(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
@@ -93,8 +92,7 @@ def _late(runs: Sequence[SummaryRun], table: str) -> Iterator[Contrast]:
     """The last checkpoint against the peak of training, which is the checkpoint that the online probe chose."""
     if any({"last", "best"} <= set(run.steps) for run in runs if run.pairs == table):
         terms = Term(weight=1, pairs=table, step="last"), Term(weight=-1, pairs=table, step="best")
-        per: Any = ("method", "augmentation", "backbone")
-        yield Contrast(name=f"last - peak ({table})", terms=terms, per=per, expected=-1)
+        yield Contrast(name=f"last - peak ({table})", terms=terms, per=PER, expected=-1)
 
 
 def _slope(runs: Sequence[SummaryRun]) -> Iterator[Contrast]:
@@ -120,16 +118,9 @@ def _slope(runs: Sequence[SummaryRun]) -> Iterator[Contrast]:
             yield Contrast(name=name, terms=terms, per=("backbone",), test="slope")
 
 
-def _methods(runs: Sequence[SummaryRun], cells: set[tuple[str, str]]) -> list[str]:
-    """Methods that have runs in all cells of pairs and augmentation."""
-    methods = dict.fromkeys(run.method for run in runs)
-    return [m for m in methods if cells <= {(run.pairs, run.augmentation) for run in runs if run.method == m}]
-
-
-def _term(weight: float, method: str, pairs: str, augmentation: str) -> Term:
-    return Term(weight=weight, method=method, pairs=pairs, augmentation=augmentation)
-
-
 def _sum(name: str, method: str, effect: Sequence[tuple[float, str, str]]) -> Contrast:
-    terms = tuple(_term(weight, method, pairs, augmentation) for weight, pairs, augmentation in effect)
+    terms = tuple(
+        Term(weight=weight, method=method, pairs=pairs, augmentation=augmentation)
+        for weight, pairs, augmentation in effect
+    )
     return Contrast(name=name, terms=terms, per=("backbone",))

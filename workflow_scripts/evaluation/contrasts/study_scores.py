@@ -1,11 +1,13 @@
 """All numbers of a study: one row per checkpoint, set and metric, and the mean over sets."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy.special import ndtri
 
@@ -13,29 +15,18 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.result_names import MEAN, WITHOUT_LEAKED
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
-from workflow_scripts.evaluation.contrasts.series import (
-    ItemOrder,
-    Series,
-    few_shot_series,
-    hit_series,
-    per_class,
-    saliency_series,
-)
+from workflow_scripts.evaluation.contrasts.series import READERS, ItemOrder, Series, per_class
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.stats.intervals import LEVEL
 
-READERS = {"probe": hit_series, "few_shot": few_shot_series, "knn": hit_series, "saliency": saliency_series}
 ROWS = pa.schema(
     [
         *[(name, pa.string()) for name in ("run", "method", "pairs", "augmentation")],
         ("seed", pa.int64()),
-        ("step", pa.string()),
-        ("dataset", pa.string()),
-        ("metric", pa.string()),
+        *[(name, pa.string()) for name in ("step", "dataset", "metric")],
         *[(name, pa.float64()) for name in ("value", "low", "high")],
         ("n", pa.int64()),
-        ("tag", pa.string()),
-        ("backbone", pa.string()),
+        *[(name, pa.string()) for name in ("tag", "backbone")],
         *[(name, pa.int64()) for name in ("batch_size", "trained_steps", "views_per_pair", "budget")],
         ("epochs", pa.float64()),
         ("chosen_on", pa.string()),
@@ -43,15 +34,12 @@ ROWS = pa.schema(
 )
 
 
-def without(one: Series, keys: np.ndarray, leaked: Collection[str]) -> dict[str, Any] | None:
+def without(one: Series, leaked: pa.ChunkedArray) -> dict[str, Any] | None:
     """Dataset, metric, value and n of the images that are left; None if none is.
 
     The network and its classifier stay as they are; only the tested images change.
-
-    Args:
-        keys: (n,) of the series' images.
     """
-    kept = ~np.isin(keys, list(leaked))
+    kept = pc.invert(pc.is_in(one.keys, value_set=leaked)).to_numpy()
     if not kept.any():
         return None
     shares = per_class(one.labels[kept]) if one.metric.endswith("mean_per_class") else one.shares[kept]
@@ -86,7 +74,7 @@ class StudyScores:
 def read_scores(
     given: Mapping[str, Iterable[Artifact]], checks: Iterable[Artifact], sets: Iterable[Artifact] = ()
 ) -> StudyScores:
-    """Read the input artifacts named in :data:`READERS`.
+    """Read the artifacts of kinds of scores, which :data:`~workflow_scripts.evaluation.contrasts.series.READERS` names.
 
     Args:
         checks: artifacts of the stage ``leakage``; without them, nothing is scored without leaked images.
@@ -100,34 +88,27 @@ def read_scores(
         scores.classes[dataset.name] = read_json(dataset.path(".json"), "compute this artifact again")["classes"]
     leaked = {}
     for check in checks:
-        keys = pq.read_table(check.path(".parquet"), columns=["test"])["test"].to_pylist()
-        leaked[check.name] = (scores.add_file(check, ".parquet"), frozenset(keys))
+        keys = pq.read_table(check.path(".parquet"), columns=["test"])["test"]
+        leaked[check.name] = (scores.add_file(check, ".parquet"), keys)
     for kind, reader in READERS.items():
         seen = set()
         for artifact in given.get(kind, ()):
-            unit = artifact.unit
-            checkpoint = (unit["run"], unit["step"])
+            checkpoint = (artifact.unit["run"], artifact.unit["step"])
             if artifact.name in seen:
                 raise PipelineError("repeated input", artifact.manifest_path, artifact.name, "give each artifact once")
             seen.add(artifact.name)
             suffix = ".results.parquet" if kind == "saliency" else ".parquet"
-            found = scores.series.setdefault(checkpoint, {})
+            found, statistics = scores.series.setdefault(checkpoint, {}), scores.statistics.setdefault(checkpoint, [])
             for one in reader(artifact, scores.add_file(artifact, suffix), order):
                 found[one.family, one.dataset] = one
-                keys, (check_file, gone) = order.keys(kind, one.dataset), leaked.get(one.dataset, (-1, ()))
-                if keys is not None and gone and (row := without(one, keys, gone)):
-                    scores.statistics.setdefault(checkpoint, []).append((row, [one.file, check_file]))
+                check_file, gone = leaked.get(one.dataset, (-1, ()))
+                if one.keys is not None and gone and (row := without(one, gone)):
+                    statistics.append((row, [one.file, check_file]))
             if kind == "knn":
-                _read_statistics(scores, artifact)
+                file = scores.add_file(artifact, ".statistics.parquet")
+                for row in pq.read_table(artifact.path(".statistics.parquet")).to_pylist():
+                    statistics.append((row | {"metric": f"features.{row['metric']}"}, [file]))
     return scores
-
-
-def _read_statistics(scores: StudyScores, artifact: Artifact) -> None:
-    suffix = ".statistics.parquet"
-    file = scores.add_file(artifact, suffix)
-    rows = scores.statistics.setdefault((artifact.unit["run"], artifact.unit["step"]), [])
-    for row in pq.read_table(artifact.path(suffix)).to_pylist():
-        rows.append(({**row, "metric": f"features.{row['metric']}"}, [file]))
 
 
 def with_lengths(runs: Sequence[SummaryRun], trainings: Iterable[Artifact]) -> list[SummaryRun]:
@@ -151,28 +132,19 @@ def summary_rows(scores: StudyScores, runs: Sequence[SummaryRun]) -> Iterator[tu
     for run in runs:
         for step in run.steps:
             found = scores.series.get((run.run, step), {})
-            head = {
-                **run.model_dump(exclude={"steps", "arm", "role", "encoder", "alike", "dose", "chosen"}),
-                "budget": run.budget_in("views"),
-            }
-            head |= {"step": step, "chosen_on": run.chosen.get(step, "")}
+            head = run.model_dump(exclude={"steps", "arm", "role", "encoder", "alike", "dose", "chosen"})
+            head |= {"budget": run.budget_in("views"), "step": step, "chosen_on": run.chosen.get(step, "")}
+            families: dict[str, list[Series]] = defaultdict(list)
             for one in found.values():
+                families[one.family].append(one)
                 row = {"dataset": one.dataset, "metric": one.metric, "value": one.value, "low": one.low}
                 yield {**head, **row, "high": one.high, "n": one.n}, [one.file]
             for described, files in scores.statistics.get((run.run, step), []):
                 yield {**head, **described, "low": None, "high": None}, files
-            for members in by_family(found).values():
+            for members in families.values():
                 fair = comparable(members, [head["chosen_on"]])
                 if len(members) > 1 and fair:
                     yield {**head, **mean_row(fair)}, sorted({one.file for one in fair})
-
-
-def by_family(found: Mapping[tuple[str, str], Series]) -> dict[str, list[Series]]:
-    """Family -> its series over the sets."""
-    groups: dict[str, list[Series]] = {}
-    for (family, _), one in found.items():
-        groups.setdefault(family, []).append(one)
-    return groups
 
 
 def comparable(members: Sequence[Series], chosen_on: Sequence[str]) -> list[Series]:
@@ -196,6 +168,5 @@ def mean_row(members: Sequence[Series]) -> dict[str, Any]:
     value = float(np.mean([one.value for one in members]))
     spread = float(np.sqrt(sum(one.variance() for one in members))) / len(members)
     half = float(ndtri(0.5 + LEVEL / 2)) * spread
-    items = sum(one.n for one in members)
     row = {"dataset": MEAN, "metric": mean_metric(members), "value": value, "low": value - half, "high": value + half}
-    return {**row, "n": items}
+    return row | {"n": sum(one.n for one in members)}

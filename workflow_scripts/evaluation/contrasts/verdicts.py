@@ -33,11 +33,7 @@ class Verdict(NamedTuple):
 
 
 def verdict(
-    expected: bool,
-    p_adjusted: float | None,
-    unequal: Sequence[str],
-    classes: float,
-    chose: bool = False,
+    expected: bool, p_adjusted: float | None, unequal: Sequence[str], classes: float, chose: bool = False
 ) -> Verdict:
     """The verdict of one metric by itself, steps 1 to 5.
 

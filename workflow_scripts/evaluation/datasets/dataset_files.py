@@ -15,23 +15,21 @@ from PIL import Image
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.images.decoding import MOST_PIXELS, UNDECODABLE
 from workflow_scripts.core.threads import mapped
-from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, PictureSet
-from workflow_scripts.evaluation.datasets.splits import Entry, cut, limited, with_val, without_rare
+from workflow_scripts.evaluation.datasets.registry import DownstreamSet
+from workflow_scripts.evaluation.datasets.splits import Entry, cut, limited, without_rare
 
 STORED = (("offset", pa.int64()), ("size", pa.int64()), ("sha256", pa.string()))  # where bytes lie in the tar
 SCHEMA = pa.schema(
     [
         ("key", pa.string()),
         ("label", pa.int32()),
-        ("class_name", pa.string()),
-        ("split", pa.string()),
+        *[(name, pa.string()) for name in ("class_name", "split")],
         *STORED,
         *[(f"mask_{name}", kind) for name, kind in STORED],
         ("member", pa.string()),
     ]
 )
-MD5_DIGITS = 32
 
 
 class Choice(NamedTuple):
@@ -56,9 +54,9 @@ def choose(listing: Listing, choice: Choice, where: str) -> tuple[list[Entry], C
     left_out = Counter(listing.left_out)
     entries = without_rare(listing.entries, choice.min_per_class)
     left_out["class_below_min_per_class"] = len(listing.entries) - len(entries)
-    if not any(one.split == "test" for one in entries):
-        entries = cut(entries, "train", "test", choice.test_fraction, choice.seed)
-    entries = with_val(entries, choice.val_fraction, choice.seed)
+    for split, fraction in (("test", choice.test_fraction), ("val", choice.val_fraction)):
+        if not any(one.split == split for one in entries):
+            entries = cut(entries, split, fraction, choice.seed)
     kept = limited(entries, choice.limit, choice.seed)
     left_out["over_limit"] = len(entries) - len(kept)
     counts = Counter(one.split for one in kept)
@@ -155,7 +153,7 @@ def check_archives(row: DownstreamSet, root: Path) -> None:
     for name, published in row.archives.items():
         for path in sorted(root.rglob(name)):
             with path.open("rb") as stream:
-                algorithm = "md5" if len(published) == MD5_DIGITS else "sha256"
+                algorithm = "md5" if len(published) == 32 else "sha256"  # hex digits
                 found = hashlib.file_digest(stream, algorithm).hexdigest()
             if found != published:
                 value = f"{algorithm} {found}, not {published}"
@@ -172,11 +170,10 @@ def check_contents(row: DownstreamSet, listing: Listing, where: str) -> None:
     found = dict(Counter(one.split for one in listing.entries))
     # Masks without training images are split later.
     expected = row.sizes if row.kind == "torchvision" or "test" in found else {"train": row.sizes["test"]}
-    if found != expected:
+    unused = listing.left_out["outside_split_counts"]
+    if found != expected or unused != row.unused:
         value = ", ".join(f"{split} {found.get(split, 0)} of {size} images" for split, size in expected.items())
-        raise PipelineError("incomplete or changed dataset", where, value, advice)
-    if listing.left_out["outside_split_counts"] != row.unused:
-        value = f"{listing.left_out['outside_split_counts']} images outside the splits, not {row.unused}"
+        value += f", {unused} images outside the splits, not {row.unused}" if unused != row.unused else ""
         raise PipelineError("incomplete or changed dataset", where, value, advice)
     classes = {split: len({one.class_name for one in listing.entries if one.split == split}) for split in expected}
     if set(classes.values()) != {row.classes}:

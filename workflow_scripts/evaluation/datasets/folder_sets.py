@@ -1,9 +1,12 @@
 """Datasets stored as ``<split>.tar.gz`` or ``<split>/`` with ``<class>/<image>`` inside, or as class folders alone; and
-one tar with all splits, as the demo's world writes its tasks."""
+the tars of the demo's world: one with all splits of a task, and one of images with object masks."""
 
+import io
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+
+import pyarrow.parquet as pq
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, members, safe_parts
@@ -54,7 +57,7 @@ class FolderSet:
             if path.is_dir():
                 found = ((name, (path / name).read_bytes()) for name in _names(path) if name in inside)
             else:
-                found = (member for member in members(path, inside) if member[0] in inside)
+                found = (member for member in members(path, inside.__contains__) if member[0] in inside)
             yield from (Picture(start + name, data) for name, data in found)
 
 
@@ -78,4 +81,36 @@ def _names(path: Path) -> Iterator[str]:
     if path.is_dir():
         yield from sorted(one.relative_to(path).as_posix() for one in path.rglob("*") if one.is_file())
     else:
-        yield from (name for name, _ in members(path, frozenset()))
+        yield from (name for name, _ in members(path, lambda _: False))
+
+
+class MasksTar:
+    """Images with object masks: ``images/<id>.png``, ``masks/<id>.png``, ``labels.parquet`` (image_id, label).
+
+    With ``train`` (a probe task that has the same classes) the masked images are all ``test`` and that task's training
+    images are ``train``; alone, all are ``train``, to be split later. The tar is small, and kept in memory.
+    """
+
+    def __init__(self, tar: Path, train: FolderSet | None = None) -> None:
+        self.train, self.where, self.members = train, str(tar), dict(members(tar))
+        table = pq.read_table(io.BytesIO(self.members["labels.parquet"]), columns=["image_id", "label"])
+        self.labels = {f"images/{row['image_id']}.png": row["label"] for row in table.to_pylist()}
+
+    def listing(self) -> Listing:
+        """Masked images are named ``images/<id>.png``, training images by their member."""
+        split = "train" if self.train is None else "test"
+        entries, left_out = [Entry(split, label, name) for name, label in self.labels.items()], Counter[str]()
+        if self.train is not None:
+            task = self.train.listing()
+            entries = [one for one in task.entries if one.split != "test"] + entries
+            left_out += task.left_out
+            left_out["test_image_of_training_task"] += sum(one.split == "test" for one in task.entries)
+        return Listing(entries, left_out)
+
+    def read(self, wanted: frozenset[str]) -> Iterator[Picture]:
+        """Training images first."""
+        if self.train is not None:
+            yield from self.train.read(frozenset(name for name in wanted if name not in self.labels))
+        for name in self.labels:
+            if name in wanted:
+                yield Picture(name, self.members[name], self.members[name.replace("images/", "masks/", 1)])

@@ -47,8 +47,7 @@ def _folders(locate: Locate, seed: int) -> "PictureSet":
 
 
 def _world(locate: Locate, seed: int, task: str, masks: bool) -> "PictureSet":
-    from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
-    from workflow_scripts.evaluation.datasets.world_sets import MasksTar
+    from workflow_scripts.evaluation.datasets.folder_sets import FolderSet, MasksTar
 
     probe = FolderSet(locate(f".probe_{task}.tar"), one_tar=True) if task else None
     if probe is not None and not masks:
@@ -75,13 +74,13 @@ def _table(locate: Locate, seed: int, image_column: str, label_column: str) -> "
 
 
 def _masks(locate: Locate, seed: int, min_dominance: float) -> "PictureSet":
-    from workflow_scripts.evaluation.datasets.masks.folder import MaskFolder
+    from workflow_scripts.evaluation.datasets.mask_sets import MaskFolder
 
     return MaskFolder(locate(""), min_dominance)
 
 
 def _imagenet_s(locate: Locate, seed: int) -> "PictureSet":
-    from workflow_scripts.evaluation.datasets.masks.imagenet_s import ImageNetS
+    from workflow_scripts.evaluation.datasets.mask_sets import ImageNetS
 
     return ImageNetS(locate(""))
 

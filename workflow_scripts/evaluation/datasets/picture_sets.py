@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
@@ -65,29 +65,25 @@ class PictureSet(Protocol):
         ...
 
 
-def members(path: Path, read: Container[str] | None = None) -> Iterator[tuple[str, bytes]]:
+def members(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[tuple[str, bytes]]:
     """Regular members of the tar ``path`` (compressed or not) in order, as name and bytes.
 
     Args:
-        read: names of members to read; others are yielded with empty bytes. None = all.
+        wanted: whether to read the member with this name; others are yielded with empty bytes.
 
     Raises:
         PipelineError: the file is not a tar, is truncated, or has an absurdly large member.
     """
     try:
         for member in tars.members(path):
-            wanted = read is None or member.name in read
-            yield member.name, _content(path, member) if wanted else b""
+            reads = wanted(member.name)
+            if reads and member.size > LARGEST:
+                value = f"{member.name!r} of {member.size} bytes"
+                raise PipelineError("member too large", path, value, f"at most {LARGEST} bytes are read")
+            yield member.name, member.read() if reads else b""
     except tars.BROKEN as error:
         advice = "fetch the archive again, or check the path in the config"
         raise PipelineError("broken archive", path, f"{type(error).__name__}: {error}", advice) from None
-
-
-def _content(path: Path, member: tars.Member) -> bytes:
-    if member.size > LARGEST:
-        value = f"{member.name!r} of {member.size} bytes"
-        raise PipelineError("member too large", path, value, f"at most {LARGEST} bytes are read")
-    return member.read()
 
 
 def safe_parts(name: str) -> tuple[str, ...] | None:

@@ -5,10 +5,88 @@ checks, error messages, disk and cost estimates and the table in ``docs/runs.md`
 folders need no row at all (kind ``folders``).
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from workflow_scripts.core.registry import by_name
-from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet, Torchvision, by_split
+
+Metric = Literal["accuracy", "mean_per_class"]
+Paths = Literal["loader", "lazy", "pets", "arrays"]
+
+
+@dataclass(frozen=True)
+class Torchvision:
+    """How a set is opened by a reader with the interface of ``torchvision.datasets``.
+
+    Attributes:
+        reader: class name in ``torchvision.datasets`` or, for sets that it lacks, in
+            :mod:`workflow_scripts.evaluation.datasets.official_readers`.
+        splits: our split -> arguments of the reader.
+        counts: for a set without official splits: images per split as in the original evaluation (its tfds splits);
+            -1 = all others. Which images these are is our choice, by hash: tfds's can't be reproduced without tfds.
+        per_class: whether ``counts`` are per class.
+        paths: ``loader`` (the reader takes a loader, which here returns the path), ``lazy`` (it opens files lazily),
+            ``pets`` (paths are in an attribute), ``arrays`` (pixels only; stored as PNG).
+        most_pixels: images are stored again as JPEG, scaled down to about this number of pixels; 0: as they are.
+    """
+
+    reader: str
+    splits: Mapping[str, Mapping[str, Any]]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    per_class: bool = True
+    paths: Paths = "loader"
+    most_pixels: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownstreamSet:
+    """A public set.
+
+    Attributes:
+        name: what configs call it: its ``torchvision_name``, for other kinds the ``name`` of the dataset.
+        summary: what it shows, and where it was published.
+        metric: how accuracy on it is usually averaged; the default of the setting ``metric``.
+        sizes: published number of images of each split that is used; a source with other sizes is an error.
+        classes: number of classes, each of which is in every split.
+        side: of sets whose images are all of one size and small, that size in pixels.
+        unused: number of further images, which are in no split.
+        masks: number of images with an object mask.
+        licence: as its authors state it.
+        homepage: where it is described and found.
+        archives: its published archives -> md5 or sha256. An archive that lies in the source is checked.
+        place: which files to put where; empty for a set that the workflow can download.
+        layout: its reader, or the name of another kind (:data:`workflow_scripts.evaluation.datasets.kinds.KINDS`).
+    """
+
+    name: str
+    summary: str
+    metric: Metric = "accuracy"
+    sizes: Mapping[str, int]
+    classes: int
+    side: int = 0
+    unused: int = 0
+    masks: int = 0
+    licence: str = "not stated"
+    homepage: str
+    archives: Mapping[str, str] = field(default_factory=dict)
+    place: str = ""
+    layout: Torchvision | str
+
+    @property
+    def kind(self) -> str:
+        """How it is stored."""
+        return self.layout if isinstance(self.layout, str) else "torchvision"
+
+    @property
+    def images(self) -> int:
+        """Number of images that the workflow uses, all splits together."""
+        return sum(self.sizes.values())
+
+
+def by_split(*names: str) -> dict[str, dict[str, str]]:
+    """Splits whose official names are ours, for a reader with the argument ``split``."""
+    return {name: {"split": name} for name in names}
 
 
 def _imagenet_s(classes: int, train: int, masks: int) -> DownstreamSet:
@@ -43,7 +121,6 @@ SUN397 = DownstreamSet(
     summary="scenes, first official partition (Xiao et al. 2010, CVPR)",
     sizes={"train": 19_850, "test": 19_850},
     classes=397,
-    licence="not stated",
     homepage="https://vision.princeton.edu/projects/2010/SUN/",
     archives={
         "SUN397.tar.gz": "8ca2778205c41d23104230ba66911c7a",
@@ -90,7 +167,6 @@ SETS = by_name(
             sizes={"train": 50_000, "test": 10_000},
             classes=10,
             side=32,
-            licence="not stated",
             homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
             archives={"cifar-10-python.tar.gz": "c58f30108f718f92721af3b95e74349a"},
             layout=Torchvision("CIFAR10", {"train": {"train": True}, "test": {"train": False}}, paths="arrays"),
@@ -101,7 +177,6 @@ SETS = by_name(
             sizes={"train": 50_000, "test": 10_000},
             classes=100,
             side=32,
-            licence="not stated",
             homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
             archives={"cifar-100-python.tar.gz": "eb9058c3a382ffc7106e4002c42a8d85"},
             layout=Torchvision("CIFAR100", {"train": {"train": True}, "test": {"train": False}}, paths="arrays"),
@@ -144,7 +219,6 @@ SETS = by_name(
             metric="mean_per_class",
             sizes={"train": 1020, "val": 1020, "test": 6149},
             classes=102,
-            licence="not stated",
             homepage="https://www.robots.ox.ac.uk/~vgg/data/flowers/102/",
             archives={"102flowers.tgz": "52808999861908f626f3c1f4e79d11fa"},
             layout=Torchvision("Flowers102", by_split("train", "val", "test")),
@@ -216,7 +290,6 @@ SETS = by_name(
             summary="scenes seen from the air (Cheng et al. 2017, Proc. IEEE)",
             sizes={"train": 3150, "val": 3150, "test": 25_200},
             classes=45,
-            licence="not stated",
             homepage="https://gcheng-nwpu.github.io/",
             place="NWPU-RESISC45/ with a folder per class, unpacked from the authors' NWPU-RESISC45.rar (OneDrive)",
             layout=Torchvision("Resisc45", {"train": {}}, {"train": 70, "val": 70, "test": 560}),

@@ -72,19 +72,12 @@ def draw(seed: int, use: str, entry: Entry) -> float:
     return derive(seed, use, entry.name) / 2**63
 
 
-def cut(entries: Iterable[Entry], source: str, target: str, fraction: float, seed: int) -> list[Entry]:
-    """Move each image of split ``source`` to ``target`` with probability ``fraction``, by its own hash."""
+def cut(entries: Iterable[Entry], target: str, fraction: float, seed: int) -> list[Entry]:
+    """Move each training image to split ``target`` with probability ``fraction``, by its own hash."""
     return [
-        one._replace(split=target) if one.split == source and draw(seed, target, one) < fraction else one
+        one._replace(split=target) if one.split == "train" and draw(seed, target, one) < fraction else one
         for one in entries
     ]
-
-
-def with_val(entries: Sequence[Entry], fraction: float, seed: int) -> list[Entry]:
-    """``entries`` with a validation split taken from train, unless the dataset has its own."""
-    if any(one.split == "val" for one in entries):
-        return list(entries)
-    return cut(entries, "train", "val", fraction, seed)
 
 
 def ranked(entries: Sequence[Entry], use: str, seed: int, group: Callable[[Entry], str]) -> list[int]:

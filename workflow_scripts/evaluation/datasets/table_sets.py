@@ -15,7 +15,6 @@ from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture
 from workflow_scripts.evaluation.datasets.splits import Entry, split_files
 
 AT_ONCE = 64  # images
-STATE = "state.json"  # of a folder of save_to_disk; it lists the files, beside which there may be cached ones
 
 
 class TableSet:
@@ -33,7 +32,8 @@ class TableSet:
     def __init__(self, root: Path, image: str, label: str) -> None:
         self.root, self.where, self.image, self.label = root, str(root), image or "image", label or "label"
         files = split_files(root, (".parquet", ".arrow"))
-        saved = {path for state in root.rglob(STATE) for path in _data_files(state)}
+        # That of a folder of save_to_disk lists its files, beside which there may be cached ones.
+        saved = {path for state in root.rglob("state.json") for path in _data_files(state)}
         self.files = [(split, path) for split, path in files if path.suffix == ".parquet" or not saved or path in saved]
 
     def listing(self) -> Listing:

@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,8 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import move_folder_durable
 from workflow_scripts.core.images.decoding import UNDECODABLE, decode
 from workflow_scripts.evaluation.datasets import official_readers
-from workflow_scripts.evaluation.datasets.downstream_set import DownstreamSet, Torchvision
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, safe_parts
-from workflow_scripts.evaluation.datasets.registry import TORCHVISION
+from workflow_scripts.evaluation.datasets.registry import TORCHVISION, DownstreamSet, Torchvision
 from workflow_scripts.evaluation.datasets.splits import Entry, fixed_counts
 
 PCAM_CLASSES = ["no tumour", "tumour"]
@@ -32,7 +31,11 @@ class TorchvisionSet:
     def __init__(self, name: str, root: Path, seed: int) -> None:
         self.row, self.root, self.where, self.seed = TORCHVISION[name], root, f"{root} ({name})", seed
         self.official = _layout(self.row)
-        self.readers = {split: self._open(kwargs) for split, kwargs in self.official.splits.items()}
+        options: dict[str, Any] = {"root": str(root), "download": False}
+        options |= {"loader": str} if self.official.paths == "loader" else {}
+        with self._readable("dataset not found"):
+            reader, splits = _reader(self.official), self.official.splits
+            self.readers = {split: reader(**options, **arguments) for split, arguments in splits.items()}
 
     def listing(self) -> Listing:
         """Entries are named by path below the root, or ``<split>/<row>`` where the set is one array.
@@ -50,7 +53,9 @@ class TorchvisionSet:
         listing = Listing(entries, classes=classes)
         listing.left_out["unsafe_name"] = len(labelled) - len(found)
         if self.official.paths != "arrays":
-            listing.left_out["in_no_split"] = len(self._image_files() - {one.name for one in entries})
+            files = (path for path in self.root.rglob("*") if is_image_name(path.name) and path.is_file())
+            names_of_files = {path.relative_to(self.root).as_posix() for path in files}
+            listing.left_out["in_no_split"] = len(names_of_files - {one.name for one in entries})
         if self.official.counts:
             listing.entries = fixed_counts(entries, self.official.counts, self.official.per_class, self.seed)
             listing.left_out["outside_split_counts"] = len(entries) - len(listing.entries)
@@ -70,18 +75,8 @@ class TorchvisionSet:
             for row in range(len(reader)):
                 if (name := _row_name(split, row)) in wanted:
                     with self._readable("unreadable dataset"):
-                        data = _png(reader[row][0])
+                        data = _encoded(reader[row][0], "PNG")
                     yield Picture(name, data)
-
-    def _image_files(self) -> set[str]:
-        files = (path for path in self.root.rglob("*") if is_image_name(path.name) and path.is_file())
-        return {path.relative_to(self.root).as_posix() for path in files}
-
-    def _open(self, kwargs: Mapping[str, Any]) -> Any:
-        reader = _reader(self.official)
-        loader = {"loader": str} if self.official.paths == "loader" else {}
-        with self._readable("dataset not found"):
-            return reader(root=str(self.root), download=False, **kwargs, **loader)
 
     @contextmanager
     def _readable(self, what: str) -> Iterator[None]:
@@ -173,12 +168,10 @@ def scaled_down(data: bytes, most: int) -> bytes:
         size = round(factor * image.width), round(factor * image.height)
         scale = (image.width / size[0], 0, 0, 0, image.height / size[1], 0)
         image = image.transform(size, Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=95)
-    return buffer.getvalue()
+    return _encoded(image, "JPEG", quality=95)
 
 
-def _png(image: Image.Image) -> bytes:
+def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    image.save(buffer, kind, **options)
     return buffer.getvalue()

@@ -3,20 +3,18 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, members, safe_parts
 from workflow_scripts.evaluation.datasets.splits import Entry, split_files
 
-CLASS_NAMES = "classnames.txt"
 LABELS = (".cls", ".cls.txt", ".json")
 
 
-class _LabelNames:
-    """The names of members that hold labels."""
-
-    def __contains__(self, name: object) -> bool:
-        return str(name).endswith(LABELS)
+def _key_of(member: tuple[str, bytes]) -> tuple[PurePosixPath, str]:
+    place = PurePosixPath(member[0])
+    return place.parent, place.name.partition(".")[0]
 
 
 class WebDatasetSet:
@@ -29,7 +27,7 @@ class WebDatasetSet:
     def __init__(self, root: Path) -> None:
         self.root, self.where = root, str(root)
         self.shards = split_files(root, (".tar", ".tar.gz", ".tgz"))
-        names = root / CLASS_NAMES
+        names = root / "classnames.txt"
         self.classes = names.read_text(encoding="utf-8").splitlines() if names.is_file() else []
 
     def listing(self) -> Listing:
@@ -56,7 +54,7 @@ class WebDatasetSet:
         """Shards are streamed once; of members with one name, the first is read."""
         for _, path in self.shards:
             left = {name.removeprefix(self._name(path, "")) for name in wanted if name.startswith(self._name(path, ""))}
-            for name, data in members(path, left):
+            for name, data in members(path, left.__contains__):
                 if name in left:
                     left.discard(name)
                     yield Picture(self._name(path, name), data)
@@ -66,19 +64,13 @@ class WebDatasetSet:
 
     def _samples(self, path: Path) -> Iterator[tuple[list[str], str | None]]:
         """Images and class of each sample."""
-        key, images, label = None, list[str](), None
-        for name, data in members(path, _LabelNames()):
-            place = PurePosixPath(name)
-            own = (place.parent, place.name.partition(".")[0])
-            if own != key:
-                if key is not None:
-                    yield images, label
-                key, images, label = own, [], None
-            if name.endswith(LABELS):
-                label = self._class_of(name, data)
-            elif is_image_name(name):
-                images.append(name)
-        if key is not None:
+        for _, sample in groupby(members(path, lambda name: name.endswith(LABELS)), _key_of):
+            images, label = list[str](), None
+            for name, data in sample:
+                if name.endswith(LABELS):
+                    label = self._class_of(name, data)
+                elif is_image_name(name):
+                    images.append(name)
             yield images, label
 
     def _class_of(self, name: str, data: bytes) -> str | None:

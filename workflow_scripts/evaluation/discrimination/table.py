@@ -23,12 +23,10 @@ from workflow_scripts.evaluation.saliency.maps.kinds import is_compared
 Scores = Mapping[tuple[str, str], Mapping[tuple[str, str], Series]]
 DISCRIMINATION = pa.schema(
     [
-        ("dataset", pa.string()),
-        ("metric", pa.string()),
+        *[(name, pa.string()) for name in ("dataset", "metric")],
         *[(name, pa.int64()) for name in ("models", "runs", "images")],
         *[(name, pa.float64()) for name in ("var_model", "var_seed", "var_image", "icc", "low", "high")],
-        ("levels", pa.int64()),
-        ("orderings", pa.int64()),
+        *[(name, pa.int64()) for name in ("levels", "orderings")],
         ("recovered", pa.float64()),
         *[(name, pa.float64()) for name in ("spearman", "partial_r2", "p_partial")],
         *[(name, pa.string()) for name in ("verdict", "reason", "beyond_probe")],
@@ -52,11 +50,6 @@ def recovers(values: np.ndarray, orderings: Sequence[tuple[int, int]]) -> np.nda
     """Whether ``values`` (..., R) have each of the known orderings (lower, higher): (..., n) 1, 0 or, of a tie, 0.5."""
     low, high = np.array(orderings).T
     return (np.sign(values[..., high] - values[..., low]) + 1) / 2
-
-
-def recovered(values: np.ndarray, orderings: Sequence[tuple[int, int]]) -> float:
-    """Share of known orderings that ``values`` (R,) have, ties counted half; nan without any."""
-    return float(recovers(values, orderings).mean()) if orderings else float("nan")
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> float:
@@ -177,19 +170,12 @@ def checkpoints(rows: Sequence[Mapping[str, Any]], scores: Scores, doses: Mappin
             found.setdefault((row["run"], row["step"]), row)
     order = sorted({step for _, step in found}, key=lambda step: (step == "last", step))
     cell = ("method", "augmentation", "backbone", "tag")
-    return [
-        Checkpoint(
-            run,
-            step,
-            row["backbone"],
-            row["method"] == EXTERNAL,
-            (*(row[name] for name in (*cell, "pairs")), step),
-            (*(row[name] for name in (*cell, "seed")), step),
-            doses.get(row["pairs"], np.nan),
-            order.index(step),
-        )
-        for (run, step), row in found.items()
-    ]
+    listed = []
+    for (run, step), row in found.items():
+        model, kind = ((*(row[name] for name in (*cell, other)), step) for other in ("pairs", "seed"))
+        is_external, dose = row["method"] == EXTERNAL, doses.get(row["pairs"], np.nan)
+        listed.append(Checkpoint(run, step, row["backbone"], is_external, model, kind, dose, order.index(step)))
+    return listed
 
 
 def known_orderings(found: Sequence[Checkpoint], stated: Sequence[tuple[str, str]] = ()) -> list[tuple[int, int]]:
@@ -245,15 +231,13 @@ def _row(
     is_beside_probe = metric != probe and bool(np.isfinite(accuracy).all())
     levels = known_levels(runs, rule.stated)
     known = np.isfinite(levels)
-    added = means if is_beside_probe else np.zeros(len(means))
-    gain = partial_r2(levels[known], (accuracy if is_beside_probe else means)[known], added[known])
-    share = recovered(means, orderings)
-    counts = metric[1], metric[0], len(models), len(runs), variances.images
-    heights = len(np.unique(levels[known]))
-    parts = variances.model, variances.seed, variances.image, variances.icc, variances.low, variances.high
+    gain = partial_r2(levels[known], accuracy[known], means[known]) if is_beside_probe else UNKNOWN
     correlation = spearman(means, accuracy) if is_beside_probe else float("nan")
+    share = float(recovers(means, orderings).mean()) if orderings else float("nan")
+    heights = len(np.unique(levels[known]))
     verdict = finding(variances, len(models), heights, share, None if metric == probe else gain, rule.level)
-    row = (*counts, *parts, heights, len(orderings), share, correlation, gain.share, gain.p, *verdict)
+    head, found = (metric[1], metric[0], len(models), len(runs)), (heights, len(orderings), share, correlation)
+    row = (*head, *variances, *found, gain.share, gain.p, *verdict)
     finite = (None if isinstance(value, float) and not np.isfinite(value) else value for value in row)
     return dict(zip(DISCRIMINATION.names, finite, strict=True))
 

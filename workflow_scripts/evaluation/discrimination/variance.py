@@ -26,19 +26,19 @@ class Components(NamedTuple):
     """Variances of a metric, and the share of the models.
 
     Attributes:
+        images: n.
         model: v_m.
         seed: v_s, not below 0; nan if no model has two seeds, or for a single image.
         image: v_i, of one image; nan for a single run or image.
-        images: n.
         icc: share of the models in the variance of a run's score; nan without an estimate of the seeds' variance.
         low: end of its interval.
         high: end of its interval.
     """
 
+    images: int
     model: float
     seed: float
     image: float
-    images: int
     icc: float
     low: float
     high: float
@@ -55,11 +55,14 @@ def components(values: np.ndarray, models: np.ndarray, level: float) -> Componen
     values = values.astype(np.float64)
     runs, images = values.shape
     means = values.mean(axis=1)
-    image = _interaction(values)
+    image = float("nan")
+    if runs > 1 and images > 1:
+        rest = values - means[:, None] - values.mean(axis=0) + values.mean()
+        image = float(np.square(rest).sum() / ((runs - 1) * (images - 1)))
     _, index, sizes = np.unique(models, return_inverse=True, return_counts=True)
     count = len(sizes)
     if runs == count or count < 2:
-        return Components(np.nan, np.nan, image, images, np.nan, np.nan, np.nan)
+        return Components(images, np.nan, np.nan, image, np.nan, np.nan, np.nan)
     by_model = np.bincount(index, means) / sizes
     within = float(np.square(means - by_model[index]).sum() / (runs - count))
     between = float(sizes @ np.square(by_model - means.mean()) / (count - 1))
@@ -68,19 +71,10 @@ def components(values: np.ndarray, models: np.ndarray, level: float) -> Componen
     seed = float(np.maximum(0.0, within - image / images))  # keeps nan, which max() would turn into 0
     if within == 0:
         icc = float(between > 0)
-        return Components(model, seed, image, images, icc, icc, icc)
+        return Components(images, model, seed, image, icc, icc, icc)
     harmonic = count / np.sum(1 / sizes)
     ratio = harmonic * by_model.var(ddof=1) / within
     tail = (1 - level) / 2
     ends = [ratio / fdtri(count - 1, runs - count, q) for q in (1 - tail, tail)]
     low, high = (max(0.0, float((one - 1) / (one + harmonic - 1))) for one in ends)
-    return Components(model, seed, image, images, model / (model + within), low, high)
-
-
-def _interaction(values: np.ndarray) -> float:
-    """v_i; nan for a single run or image."""
-    runs, images = values.shape
-    if runs < 2 or images < 2:
-        return float("nan")
-    rest = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
-    return float(np.square(rest).sum() / ((runs - 1) * (images - 1)))
+    return Components(images, model, seed, image, model / (model + within), low, high)

@@ -75,13 +75,8 @@ def print_of(image: Image.Image, mirrored: bool) -> tuple[np.ndarray, np.ndarray
     grey = views(image)
     shown = np.concatenate([grey, grey[:, :, ::-1]]) if mirrored else grey
     block = SIDE // PICTURE
-    picture = grey[0].reshape(PICTURE, block, PICTURE, block).mean(axis=(1, 3))
-    return (
-        np.frombuffer(content, np.uint8),
-        perceptual(shown),
-        np.clip(np.rint(picture), 0, 255).astype(np.uint8),
-        bool(grey[0].std() < FLAT),
-    )
+    picture = np.rint(grey[0].reshape(PICTURE, block, PICTURE, block).mean(axis=(1, 3))).clip(0, 255).astype(np.uint8)
+    return np.frombuffer(content, np.uint8), perceptual(shown), picture, bool(grey[0].std() < FLAT)
 
 
 def stacked(rows: list[tuple[np.ndarray, np.ndarray, np.ndarray, bool]], mirrored: bool) -> Fingerprints:

@@ -98,12 +98,9 @@ def counts_of(found: Iterable[Match]) -> dict[str, int]:
     ways: dict[int, set[str]] = {}
     for match in found:
         ways.setdefault(match.test, set()).update(way for way in WAYS if getattr(match, way))
-    identical = sum(WAYS[0] in one for one in ways.values())
-    return {
-        "identical": identical,
-        "near": len(ways) - identical,
-        **{way: sum(way in one for one in ways.values()) for way in WAYS},
-    }
+    by_way = {way: sum(way in one for one in ways.values()) for way in WAYS}
+    identical = by_way["by_pixels"]
+    return {"identical": identical, "near": len(ways) - identical, **by_way}
 
 
 def close_pairs(
@@ -172,13 +169,10 @@ def confirmed(
 def _best_fit(tests: np.ndarray, training: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The best fits, with either picture in the other: correlation, area, and 1 where mirrored; (n,) each."""
     n = len(tests)
-    best, area, mirrored = np.full(n, -1.0), np.ones(n), np.zeros(n, int)
-    for mirror in (0, 1):
-        shown = turned(tests, np.full(n, bool(mirror)))
-        for found in _fits(shown, training):
-            better = found.correlation > best
-            best[better], area[better], mirrored[better] = found.correlation[better], found.area[better], mirror
-    return best, area, mirrored
+    sides = [list(_fits(turned(tests, np.full(n, mirror)), training)) for mirror in (False, True)]
+    correlation, area = (np.stack(column) for column in zip(*sides[0], *sides[1], strict=True))
+    best, pair = correlation.argmax(axis=0), np.arange(n)
+    return correlation[best, pair], area[best, pair], best // len(sides[0])
 
 
 def _fits(tests: np.ndarray, training: np.ndarray) -> Iterator[Fit]:

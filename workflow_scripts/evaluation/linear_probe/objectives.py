@@ -95,8 +95,7 @@ def principal_basis(features: np.ndarray, rows: np.ndarray) -> Basis:
     is the same before and after centring and turning, and so is the norm of its weights: nothing but the optimiser's
     view of the problem changes.
     """
-    total = sum(features[rows[part]].astype(np.float64).sum(axis=0) for part in parts(len(rows)))
-    mean = np.asarray(total / len(rows))
+    mean = np.asarray(sum(features[rows[part]].astype(np.float64).sum(axis=0) for part in parts(len(rows))) / len(rows))
     products = np.zeros((features.shape[1],) * 2)
     for part in parts(len(rows)):
         centred = features[rows[part]] - mean
@@ -156,13 +155,10 @@ def fit_sklearn(data: CrossEntropy, cost: float, search: Search) -> Head:
     """
     strength = 1 / (cost / 2 if data.classes == 2 else cost) / data.rows
 
-    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weight, bias = _unpack(flat, data)
-        loss, weight_gradient, bias_gradient = data(weight, bias)
-        weight_gradient += strength * weight
-        return loss + strength / 2 * float(np.vdot(weight, weight)), _pack(weight_gradient, bias_gradient)
+    def penalty(weight: np.ndarray) -> tuple[float, np.ndarray]:
+        return strength / 2 * float(np.vdot(weight, weight)), strength * weight
 
-    return _minimise(objective, data, strength, search)
+    return _minimise(penalty, data, strength, search)
 
 
 def fit_lgssl(data: CrossEntropy, cost: float, search: Search) -> Head:
@@ -179,40 +175,35 @@ def fit_lgssl(data: CrossEntropy, cost: float, search: Search) -> Head:
     if np.linalg.norm(data(zero, best_bias)[1]) <= strength:
         return Head(zero, best_bias)
 
-    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weight, bias = _unpack(flat, data)
-        loss, weight_gradient, bias_gradient = data(weight, bias)
+    def penalty(weight: np.ndarray) -> tuple[float, np.ndarray]:
         norm = float(np.linalg.norm(weight))
-        if norm > 0:
-            weight_gradient += strength / norm * weight
-        return loss + strength * norm, _pack(weight_gradient, bias_gradient)
+        return strength * norm, strength / norm * weight if norm > 0 else weight
 
-    return _minimise(objective, data, strength, search)
+    return _minimise(penalty, data, strength, search)
 
 
 OBJECTIVES: dict[str, Callable[[CrossEntropy, float, Search], Head]] = {"sklearn": fit_sklearn, "lgssl": fit_lgssl}
 
 
 def _minimise(
-    objective: Callable[[np.ndarray], tuple[float, np.ndarray]], data: CrossEntropy, strength: float, search: Search
+    penalty: Callable[[np.ndarray], tuple[float, np.ndarray]], data: CrossEntropy, strength: float, search: Search
 ) -> Head:
-    """L-BFGS in coordinates scaled by the objective's curvature at zero.
+    """L-BFGS on the data term and a penalty with its gradient, in coordinates scaled by their curvature at zero.
 
     There, a weight of feature j has the second derivative (1 - 1/k) / k mean(x_j^2) + strength. The scaling changes
     no minimum, only how many steps lead to it: features of a network differ in scale by orders of magnitude.
     """
     curvature = (1 - 1 / data.classes) / data.classes
     spread = data.spread + FLOOR * data.spread.max(initial=1e-12)
-    scale = _pack(
-        np.tile(1 / np.sqrt(curvature * spread + strength), (data.classes, 1)),
-        np.full(data.classes, 1 / np.sqrt(curvature)),
-    )
+    of_weights = np.tile(1 / np.sqrt(curvature * spread + strength), (data.classes, 1))
+    scale = _pack(of_weights, np.full(data.classes, 1 / np.sqrt(curvature)))
     steepest = np.inf
 
     def scaled(flat: np.ndarray) -> tuple[float, np.ndarray]:
         nonlocal steepest
-        loss, gradient = objective(flat * scale)
-        gradient *= scale
+        weight, bias = _unpack(flat * scale, data)
+        (loss, weight_gradient, bias_gradient), (added, slope) = data(weight, bias), penalty(weight)
+        loss, gradient = loss + added, _pack(weight_gradient + slope, bias_gradient) * scale
         steepest = float(np.abs(gradient).max()) / loss
         return loss, gradient
 

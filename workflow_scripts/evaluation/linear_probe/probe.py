@@ -12,7 +12,7 @@ import pyarrow as pa
 from scipy.special import logsumexp
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.downstream import Downstream, Resampling, average, hits_table, with_interval
+from workflow_scripts.evaluation.downstream import Downstream, average, hits_table, with_interval
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.linear_probe.objectives import (
     OBJECTIVES,
@@ -23,6 +23,7 @@ from workflow_scripts.evaluation.linear_probe.objectives import (
     origin,
     principal_basis,
 )
+from workflow_scripts.evaluation.linear_probe.settings import LinearProbe, Objective
 from workflow_scripts.stats.intervals import Interval
 from workflow_scripts.stats.seeds import derive
 
@@ -38,7 +39,8 @@ RESULTS = pa.schema(
         *[(name, pa.float64()) for name in ("best_c", "common_c", "value_at_common_c")],
     ]
 )
-Probed = tuple[Downstream, str, "ProbeResult"]
+Heads = dict[float, FittedHead]
+"""Heads of the same features by cost."""
 
 
 class Validation(NamedTuple):
@@ -90,19 +92,6 @@ def _best(scores: dict[float, Validation]) -> float:
     return min(scores, key=lambda cost: (-scores[cost].accuracy, scores[cost].log_loss, cost))
 
 
-class Plan(NamedTuple):
-    """How probes are fitted and scored: see the settings of ``linear_probe`` for each field."""
-
-    costs: tuple[float, ...]
-    fine_points: int
-    max_iter: int
-    folds: int
-    least_validation: int
-    common_costs: Mapping[str, float]
-    resampling: Resampling
-    device: str
-
-
 class ProbeResult(NamedTuple):
     """A tested probe.
 
@@ -119,56 +108,56 @@ class ProbeResult(NamedTuple):
     common: tuple[float, float]
 
 
-def probe(data: Downstream, objective: str, plan: Plan) -> ProbeResult:
+def probe(data: Downstream, objective: Objective, settings: LinearProbe, device: str) -> ProbeResult:
     """Fit and test one probe on one set.
 
     Raises:
-        PipelineError: a split is empty.
+        PipelineError: the validation split is empty.
     """
-    test = data.rows("test")
-    for split in ("train", "val", "test"):
-        if not len(data.rows(split)):
-            advice = "give the dataset more images or another val_fraction"
-            raise PipelineError("empty split", f"dataset {data.name}", split, advice)
-    cost, known = _chosen(data, objective, plan)
-    refit, common = Fitter(data, data.rows("train", "val"), objective, plan, known), plan.common_costs[objective]
+    if not len(data.rows("val")):
+        advice = "give the dataset more images or another val_fraction"
+        raise PipelineError("empty split", f"dataset {data.name}", "val", advice)
+    cost, known = _chosen(data, objective, settings, device)
+    refit = Fitter(data, data.rows("train", "val"), objective, settings.max_iter, known, device)
+    common = settings.common_costs[objective]
+    features, labels = data.features[data.rows("test")], data.labels[data.rows("test")]
     head = refit(cost)
-    predicted = head.predict(data.features[test])
-    hits = refit(common).predict(data.features[test]) == data.labels[test]
-    at_common = common, average(hits, data.labels[test], data.metric)
-    return ProbeResult(head, cost, predicted, with_interval(predicted, data, plan.resampling), at_common)
+    predicted = head.predict(features)
+    at_common = common, average(refit(common).predict(features) == labels, labels, data.metric)
+    return ProbeResult(head, cost, predicted, with_interval(predicted, data, settings, settings.seed), at_common)
 
 
-def _chosen(data: Downstream, objective: str, plan: Plan) -> tuple[float, dict[float, FittedHead]]:
+def _chosen(data: Downstream, objective: Objective, settings: LinearProbe, device: str) -> tuple[float, Heads]:
     """The cost that does best on held-out images, and heads from which other searches can start.
 
     The fitters' copies of the features are larger than the one of train and val, so they must not exist beside it.
     """
-    known: dict[float, FittedHead] = {}
+    known: Heads = {}
     fitted = data.rows("train", "val")
     fitters = [
-        (Fitter(data, np.setdiff1d(fitted, rows), objective, plan, known), rows) for rows in held_out(data, plan)
+        (Fitter(data, np.setdiff1d(fitted, rows), objective, settings.max_iter, known, device), rows)
+        for rows in held_out(data, settings)
     ]
 
     def score(cost: float) -> Validation:
         heads = [(fitter(cost), rows) for fitter, rows in fitters]
         return validation([(head, data.features[rows], data.labels[rows]) for head, rows in heads], data.metric)
 
-    return sweep(score, plan.costs, plan.fine_points), known
+    return sweep(score, settings.costs, settings.fine_points), known
 
 
-def held_out(data: Downstream, plan: Plan) -> list[np.ndarray]:
+def held_out(data: Downstream, settings: LinearProbe) -> list[np.ndarray]:
     """Rows of train + val that are held out to choose the cost, part by part; heads are fitted to all others.
 
-    That is the validation split or, if it has fewer than ``plan.least_validation`` images, each of ``plan.folds``
-    random parts of train + val. Each class is spread over the parts evenly. They are the same for every run.
+    That is the validation split or, if it has fewer than ``least_validation`` images, each of ``folds`` random
+    parts of train + val. Each class is spread over the parts evenly. They are the same for every run.
     """
     rows, val = data.rows("train", "val"), data.rows("val")
-    if len(val) >= plan.least_validation:
+    if len(val) >= settings.least_validation:
         return [val]
-    shuffled = np.random.default_rng(derive(plan.resampling.seed, "folds", data.name)).permutation(len(rows))
+    shuffled = np.random.default_rng(derive(settings.seed, "folds", data.name)).permutation(len(rows))
     part = np.empty(len(rows), np.int64)
-    part[np.lexsort([shuffled, data.labels[rows]])] = np.arange(len(rows)) % min(plan.folds, len(rows))
+    part[np.lexsort([shuffled, data.labels[rows]])] = np.arange(len(rows)) % min(settings.folds, len(rows))
     return [rows[part == number] for number in range(part.max() + 1)]
 
 
@@ -201,19 +190,18 @@ class Fitter:
     """
 
     def __init__(
-        self, data: Downstream, rows: np.ndarray, objective: str, plan: Plan, known: dict[float, FittedHead]
+        self, data: Downstream, rows: np.ndarray, objective: Objective, max_iter: int, known: Heads, device: str
     ) -> None:
         labels = data.labels[rows]
-        self.known, self._objective, self._plan, self._classes = known, objective, plan, len(data.classes)
+        self.known, self._objective, self._max_iter, self._classes = known, objective, max_iter, len(data.classes)
         self._present, compact = np.unique(labels, return_inverse=True)
         self._basis = principal_basis(data.features, rows)
-        turned, classes = self._basis.turned(data.features, rows), len(self._present)
-        problem = turned, compact, classes
-        self._problem = CrossEntropy(*problem) if plan.device == "cpu" else TorchCrossEntropy(*problem, plan.device)
+        problem = self._basis.turned(data.features, rows), compact, len(self._present)
+        self._problem = CrossEntropy(*problem) if device == "cpu" else TorchCrossEntropy(*problem, device)
 
     def __call__(self, cost: float) -> FittedHead:
         """The head for ``cost``."""
-        search = Search(self._start(cost), self._plan.max_iter, TOLERANCE)
+        search = Search(self._start(cost), self._max_iter, TOLERANCE)
         found = OBJECTIVES[self._objective](self._problem, cost, search)
         weight = np.zeros((self._classes, self._problem.dimension), np.float32)
         bias = np.full(self._classes, -np.inf, np.float32)
@@ -231,19 +219,18 @@ class Fitter:
         return Head(weight @ self._basis.rotation, bias)
 
 
-def results_table(results: Sequence[Probed]) -> pa.Table:
-    """One row per set and objective, with the columns of :data:`RESULTS`; n is the number of test images."""
+def results_table(data: Downstream, results: Mapping[Objective, ProbeResult]) -> pa.Table:
+    """One row per objective, with the columns of :data:`RESULTS`; n is the number of test images."""
     rows = [
         (data.name, objective, data.metric, *found.score, len(found.predicted), found.cost, *found.common)
-        for data, objective, found in results
+        for objective, found in results.items()
     ]
     return pa.table(list(zip(*rows, strict=True)), schema=RESULTS)
 
 
-def predictions_table(results: Sequence[Probed]) -> pa.Table:
-    """One row per set, objective and test image: dataset, objective, key, label, predicted, correct."""
-    parts = [
+def predictions_table(data: Downstream, results: Mapping[Objective, ProbeResult]) -> pa.Table:
+    """One row per objective and test image: dataset, objective, key, label, predicted, correct."""
+    return pa.concat_tables(
         hits_table(data, found.predicted).add_column(1, "objective", [[objective] * len(found.predicted)])
-        for data, objective, found in results
-    ]
-    return pa.concat_tables(parts)
+        for objective, found in results.items()
+    )

@@ -19,15 +19,24 @@ from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from workflow_scripts.core.declaration.result_names import CORRECTED, LEAD, ROAD, SPEARMAN
+from workflow_scripts.core.declaration.result_names import (
+    CEILING,
+    CHANCE,
+    CORRECTED,
+    HEADLINE,
+    LEAD,
+    LEADING,
+    ROAD,
+    SPEARMAN,
+)
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.evaluation.saliency.correction import SCALES, estimates
-from workflow_scripts.evaluation.saliency.explained import MAPS, Checked, scored, small_maps
-from workflow_scripts.evaluation.saliency.maps.floors import enlarged
-from workflow_scripts.evaluation.saliency.maps.grad_cam import Target, probe_logits
+from workflow_scripts.evaluation.saliency.maps.floors import enlarged, oracle
+from workflow_scripts.evaluation.saliency.maps.grad_cam import Target, explaining, grad_cam, probe_logits
+from workflow_scripts.evaluation.saliency.scores import SCORES, near_object, score_maps
 from workflow_scripts.models.backbones import Explained
 from workflow_scripts.models.preprocessing import normalise
 from workflow_scripts.stats.intervals import percentile_interval
@@ -35,7 +44,9 @@ from workflow_scripts.stats.nested import nested_means
 from workflow_scripts.stats.seeds import derive
 
 TRAINED, WHOLE = "trained", "all"
-BATCH, ITERATIONS = 256, 200
+MAPS = (LEADING, "runner_up", CHANCE, CEILING)
+"""What :func:`scored` scores, by the names of :data:`~workflow_scripts.evaluation.saliency.maps.kinds.KINDS`."""
+BATCH, MAP_BATCH, ITERATIONS = 256, 64, 200
 TRAIN_IMAGES = 2000
 """Most training images to which the head of a changed network is fitted."""
 ORDERS: dict[str, Callable[[int], object]] = {"most": ROADMostRelevantFirst, "least": ROADLeastRelevantFirst}
@@ -50,6 +61,40 @@ CHECKS = pa.schema(
 AP, SWAP, UNRELATED = "corrected AP", "own - random class", "own - another image"
 FEW = "not checked: fewer than three images"
 Ends = tuple[float, float, float]  # value, low and high
+
+
+def small_maps(
+    network: nn.Module, part: Explained, pixels: torch.Tensor, head: FittedHead, classes: list[np.ndarray], device: str
+) -> np.ndarray:
+    """Grad-CAM of the logits of some classes: (kinds, n, h, w) float32 at the layer's resolution.
+
+    Args:
+        pixels: (n, 3, s, s) uint8.
+        classes: for each kind of map, the class of each image (n,).
+    """
+    logits, found = probe_logits(*head, device), []
+    with explaining(network.to(device), [part]) as cam:
+        for start in range(0, len(pixels), MAP_BATCH):
+            batch = slice(start, start + MAP_BATCH)
+            targets = [logits(torch.from_numpy(one[batch].astype(np.int64)).to(device)) for one in classes]
+            (maps,), _ = grad_cam(cam, normalise(pixels[batch].to(device)), targets)
+            found.append(maps)
+    return np.concatenate(found, axis=1)
+
+
+def scored(own: np.ndarray, swapped: np.ndarray, masks: np.ndarray, upsampling: str) -> np.ndarray:
+    """Headline score of the maps of :data:`MAPS`: (n, maps, 1) float64.
+
+    Args:
+        own, swapped: (n, h, w) small maps.
+        masks: (n, s, s) uint8.
+    """
+    at, size, found = list(SCORES).index(HEADLINE), masks.shape[-1], []
+    for first, second, mask in zip(own, swapped, masks, strict=True):
+        layered = enlarged(np.stack([first, second, oracle(mask, first.shape)]), size, upsampling)
+        maps = np.stack([layered[0], layered[1], np.ones((size, size), np.float32), layered[2]])
+        found.append(score_maps(maps, mask, near_object(mask, 0), np.array([0.0, 1.0]))[:, [at]])
+    return np.stack(found)
 
 
 def cascade(network: nn.Module, untrained: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -100,7 +145,7 @@ def map_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.divide(product, norms, out=np.full(len(norms), np.nan), where=norms > 0)
 
 
-def training_rows(data: Downstream, most: int, seed: int) -> np.ndarray:
+def training_rows(data: Downstream, seed: int, most: int = TRAIN_IMAGES) -> np.ndarray:
     """Rows to which heads are fitted, drawn by hash: one of each class, then a second of each, and so on.
 
     Args:
@@ -186,14 +231,10 @@ def drops(
 def _drop(network: nn.Module, images: torch.Tensor, ranks: np.ndarray, target: Target, measure: object) -> np.ndarray:
     with torch.no_grad():
         before = target(network(images)).cpu().numpy()
-    logits = [lambda features, at=at: target_of(target, features, at, len(images)) for at in range(len(images))]
+    # The library gives the features (d,) of one image.
+    logits = [lambda features, at=at: target(features.expand(len(images), -1))[at] for at in range(len(images))]
     after = measure(images, ranks, logits, network, return_diff=False)  # type: ignore[operator]
     return np.asarray(before - after)
-
-
-def target_of(target: Target, features: torch.Tensor, at: int, count: int) -> torch.Tensor:
-    """The score of the ``at``-th of ``count`` images, given its features (d,) alone."""
-    return target(features.expand(count, -1))[at]
 
 
 def _ranks(maps: np.ndarray, seed: int) -> np.ndarray:
@@ -206,23 +247,15 @@ def _ranks(maps: np.ndarray, seed: int) -> np.ndarray:
     return ranks.reshape(maps.shape)
 
 
-class CheckPlan(NamedTuple):
-    """How maps are checked: see the settings of ``saliency_checks`` for each field."""
-
-    shares: tuple[int, ...]
-    upsampling: str
-    resamples: int
-    level: float
-    seed: int
-    device: str
-
-
 class Given(NamedTuple):
-    """What the checks read.
+    """What the checks read, and how maps are checked: see the settings of ``saliency_checks``.
 
     Attributes:
         part: the layer that is explained.
         twin: a network of the same architecture with random weights.
+        labels: (n,) int64, classes of the images that are checked.
+        masks: (n, s, s) uint8, their masks, which have an object.
+        pixels: (n, 3, s, s) uint8.
         train: (m,) rows whose features refit the head.
         others: (n,) a wrong class of each checked image.
     """
@@ -233,42 +266,44 @@ class Given(NamedTuple):
     data: Downstream
     head: FittedHead
     images: PackedImages
-    checked: Checked
+    labels: np.ndarray
+    masks: np.ndarray
+    pixels: torch.Tensor
     train: np.ndarray
     others: np.ndarray
+    shares: tuple[int, ...]
+    upsampling: str
+    resamples: int
+    level: float
+    seed: int
+    device: str
 
 
-def check_rows(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
+def check_rows(given: Given) -> Iterator[dict[str, Any]]:
     """Rows of :data:`CHECKS`; ``n`` is the number of images behind a value."""
-    for row in (*_cascade(given, plan), *_permuted(given, plan), *_road(given, plan)):
+    for row in (*_cascade(given), *_permuted_masks(given), *_permuted_labels(given), *_road(given)):
         yield {"dataset": given.data.name, **row}
 
 
-def _own_maps(given: Given, network: nn.Module, part: Explained, head: FittedHead, device: str) -> np.ndarray:
+def _own_maps(given: Given, network: nn.Module, part: Explained, head: FittedHead) -> np.ndarray:
     """Maps of the true and of a wrong class: (2, n, h, w)."""
-    return small_maps(network, part, given.checked, head, [given.checked.labels, given.others], device)
+    return small_maps(network, part, given.pixels, head, [given.labels, given.others], given.device)
 
 
-def _scores(
-    given: Given, plan: CheckPlan, maps: np.ndarray, masks: np.ndarray, check: str, at: str
-) -> Iterator[dict[str, Any]]:
+def _scores(given: Given, maps: np.ndarray, masks: np.ndarray, check: str, at: str) -> Iterator[dict[str, Any]]:
     """Corrected AP of the own map, and its lead over that of a wrong class."""
-    for measure, ends in zip((AP, SWAP), _estimated(given, plan, maps[0], maps[1], masks), strict=True):
+    for measure, ends in zip((AP, SWAP), _estimated(given, maps[0], maps[1], masks), strict=True):
         yield _row(check, at, measure, len(masks), *ends)
 
 
-def _estimated(
-    given: Given, plan: CheckPlan, own: np.ndarray, other: np.ndarray, masks: np.ndarray
-) -> tuple[Ends, Ends]:
+def _estimated(given: Given, own: np.ndarray, other: np.ndarray, masks: np.ndarray) -> tuple[Ends, Ends]:
     """Corrected AP of the own maps (n, h, w), and its lead over other maps."""
-    found = scored(own, other, masks, plan.upsampling)
+    found = scored(own, other, masks, given.upsampling)
     every = np.ones(len(found), bool)
-    seed = derive(plan.seed, "checks", given.data.name)
-    one = estimates(found[None], given.checked.labels, every, MAPS, plan.resamples, plan.level, seed)
-    corrected, lead = (
-        (float(one.values[at]), float(one.low[at]), float(one.high[at]))
-        for at in ((SCALES.index(CORRECTED), 0, 0), (SCALES.index(LEAD), 1, 0))
-    )
+    seed = derive(given.seed, "checks", given.data.name)
+    one = estimates(found[None], given.labels, every, MAPS, given.resamples, given.level, seed)
+    places = (SCALES.index(CORRECTED), 0, 0), (SCALES.index(LEAD), 1, 0)
+    corrected, lead = ((float(one.values[at]), float(one.low[at]), float(one.high[at])) for at in places)
     return corrected, lead
 
 
@@ -277,85 +312,79 @@ def _row(check: str, at: str, measure: str, n: int, *ends: float | None) -> dict
     return {"check": check, "at": at, "measure": measure, "value": value, "low": low, "high": high, "n": n}
 
 
-def _mean_row(given: Given, plan: CheckPlan, values: np.ndarray, check: str, at: str, measure: str) -> dict[str, Any]:
+def _mean_row(given: Given, values: np.ndarray, check: str, at: str, measure: str) -> dict[str, Any]:
     """Mean of one value per image; images without one, such as those with a constant map, don't count in ``n``."""
     known = np.isfinite(values)
     if not known.any():
         return _row(check, at, measure, 0, None, None, None)
-    labels, some = given.checked.labels[known], values[known]
+    labels, some = given.labels[known], values[known]
     if len(np.unique(labels)) < 2:
         return _row(check, at, measure, len(some), some.mean(), None, None)
-    seed = derive(plan.seed, "checks", check, at, measure)
-    drawn = nested_means(some[:, None], labels, np.ones(len(some)), plan.resamples, seed)[:, 0]
-    return _row(check, at, measure, len(some), *percentile_interval(some.mean(), drawn, plan.level))
+    seed = derive(given.seed, "checks", check, at, measure)
+    drawn = nested_means(some[:, None], labels, np.ones(len(some)), given.resamples, seed)[:, 0]
+    return _row(check, at, measure, len(some), *percentile_interval(some.mean(), drawn, given.level))
 
 
-def _cascade(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
+def _cascade(given: Given) -> Iterator[dict[str, Any]]:
     """Weights randomised from the last part to the first, the head refitted each time."""
     trained: np.ndarray | None = None
+    path = next(name for name, module in given.network.named_modules() if module is given.part.module)
     for name, network in cascade(given.network, given.twin):
-        part = given.part if name == TRAINED else _same_part(given, network)
-        head = _refit(given, network, given.data.labels[given.train], plan.device)
-        maps = _own_maps(given, network, part, head, plan.device)
-        yield from _scores(given, plan, maps, given.checked.masks, "cascade", name)
+        part = given.part._replace(module=network.get_submodule(path))
+        head = _refit(given, network, given.data.labels[given.train])
+        maps = _own_maps(given, network, part, head)
+        yield from _scores(given, maps, given.masks, "cascade", name)
         if trained is None:
             trained = maps[0]
             if len(trained) > 2:
                 unlike = map_correlation(trained, np.roll(trained, 1, axis=0))
-                yield _mean_row(given, plan, unlike, "cascade", "another photo", SPEARMAN)
+                yield _mean_row(given, unlike, "cascade", "another photo", SPEARMAN)
             else:
                 yield _row("cascade", f"another photo ({FEW})", SPEARMAN, 0, None, None, None)
         else:
-            yield _mean_row(given, plan, map_correlation(trained, maps[0]), "cascade", name, SPEARMAN)
+            yield _mean_row(given, map_correlation(trained, maps[0]), "cascade", name, SPEARMAN)
 
 
-def _same_part(given: Given, network: nn.Module) -> Explained:
-    """The explained part in a copy of the network."""
-    path = next(name for name, module in given.network.named_modules() if module is given.part.module)
-    return given.part._replace(module=network.get_submodule(path))
-
-
-def _refit(given: Given, network: nn.Module, labels: np.ndarray, device: str) -> FittedHead:
-    features = features_of(network, given.images, given.train, device)
+def _refit(given: Given, network: nn.Module, labels: np.ndarray) -> FittedHead:
+    features = features_of(network, given.images, given.train, given.device)
     return refitted(features, labels, len(given.data.classes))
 
 
-def _permuted(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
-    """The masks of other images; and a head for permuted labels."""
-    yield from _permuted_masks(given, plan)
-    rng = np.random.default_rng(derive(plan.seed, "labels", given.data.name))
-    head = _refit(given, given.network, rng.permutation(given.data.labels[given.train]), plan.device)
-    maps = _own_maps(given, given.network, given.part, head, plan.device)
-    yield from _scores(given, plan, maps, given.checked.masks, "permuted labels", "")
+def _permuted_labels(given: Given) -> Iterator[dict[str, Any]]:
+    """A head for permuted labels."""
+    rng = np.random.default_rng(derive(given.seed, "labels", given.data.name))
+    head = _refit(given, given.network, rng.permutation(given.data.labels[given.train]))
+    maps = _own_maps(given, given.network, given.part, head)
+    yield from _scores(given, maps, given.masks, "permuted labels", "")
 
 
-def _permuted_masks(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
+def _permuted_masks(given: Given) -> Iterator[dict[str, Any]]:
     """Maps on the mask of the image before, compared with the map of the image before that.
 
     Neither map knows the mask, so their difference should be 0. The score itself need not be: objects tend to be
     central, and average precision is above chance, on average, for any unrelated map that is not constant.
     """
-    check, n = "permuted masks", len(given.checked.masks)
+    check, n = "permuted masks", len(given.masks)
     if n < 3:  # of two, the image before the one before is the image itself
         yield from (_row(check, FEW, measure, 0, None, None, None) for measure in (AP, SWAP, UNRELATED))
         return
-    maps = _own_maps(given, given.network, given.part, given.head, plan.device)
-    masks = np.roll(given.checked.masks, 1, axis=0)
-    yield from _scores(given, plan, maps, masks, check, "")
-    _, lead = _estimated(given, plan, maps[0], np.roll(maps[0], 2, axis=0), masks)
+    maps = _own_maps(given, given.network, given.part, given.head)
+    masks = np.roll(given.masks, 1, axis=0)
+    yield from _scores(given, maps, masks, check, "")
+    _, lead = _estimated(given, maps[0], np.roll(maps[0], 2, axis=0), masks)
     yield _row(check, "", UNRELATED, n, *lead)
 
 
-def _road(given: Given, plan: CheckPlan) -> Iterator[dict[str, Any]]:
+def _road(given: Given) -> Iterator[dict[str, Any]]:
     """The logit's fall without the pixels that the map ranks highest and lowest, and the difference of both."""
-    own = _own_maps(given, given.network, given.part, given.head, plan.device)[0]
-    maps = enlarged(own, given.images.size, plan.upsampling)
-    images = normalise(given.checked.pixels.to(plan.device))
-    labels = torch.from_numpy(given.checked.labels).to(plan.device)
-    logits = probe_logits(*given.head, plan.device)
-    for share in plan.shares:
-        seed = derive(plan.seed, "road", share)
-        found = drops(given.network.to(plan.device), images, maps, lambda part: logits(labels[part]), share, seed)
+    own = _own_maps(given, given.network, given.part, given.head)[0]
+    maps = enlarged(own, given.images.size, given.upsampling)
+    images = normalise(given.pixels.to(given.device))
+    labels = torch.from_numpy(given.labels).to(given.device)
+    logits = probe_logits(*given.head, given.device)
+    for share in given.shares:
+        seed = derive(given.seed, "road", share)
+        found = drops(given.network.to(given.device), images, maps, lambda part: logits(labels[part]), share, seed)
         found["most - least"] = found["most"] - found["least"]
         for order, values in found.items():
-            yield _mean_row(given, plan, values, ROAD, f"{share} % removed", f"fall of the logit, {order}")
+            yield _mean_row(given, values, ROAD, f"{share} % removed", f"fall of the logit, {order}")

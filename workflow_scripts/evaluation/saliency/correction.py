@@ -69,7 +69,7 @@ def estimates(
     if len(np.unique(classes)) < 2:
         nothing = np.full(values.shape, np.nan)
         return Estimates(values, nothing, nothing)
-    resampled = crossed_bootstrap(parts.reshape(seeds, n, -1), classes, np.ones(n), statistic, draws, seed)
+    resampled = crossed_bootstrap(parts.reshape(seeds, n, -1), classes, statistic, draws, seed)
     resampled[:, ~np.isfinite(values)] = 0  # not corrected, so without an interval
     low, high = np.nanquantile(resampled, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     return Estimates(values, *(np.where(np.isfinite(values), end, np.nan) for end in (low, high)))

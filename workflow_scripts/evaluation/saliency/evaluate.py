@@ -1,8 +1,9 @@
 """Maps of a network and of baselines on the masked test images of a set, and all their scores, from one pass."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from workflow_scripts.evaluation.downstream import Downstream
 from workflow_scripts.evaluation.linear_probe.heads import FittedHead
 from workflow_scripts.evaluation.packed import PackedImages
 from workflow_scripts.evaluation.saliency.maps.floors import centre_gaussian, enlarged, oracle, sobel
-from workflow_scripts.evaluation.saliency.maps.grad_cam import KINDS, mapping, swapped_classes
+from workflow_scripts.evaluation.saliency.maps.grad_cam import KINDS, NetworkMaps, explaining, swapped_classes
 from workflow_scripts.evaluation.saliency.maps.kinds import COMMON, LAYERED
 from workflow_scripts.evaluation.saliency.scores import IGNORE, OBJECT, SCORES, constant, near_object, score_maps
 from workflow_scripts.models.backbones import Explained
@@ -29,7 +30,6 @@ THRESHOLDS = np.linspace(0, 1, 101)
 """Of the IoU curve, in shares of the map's maximum."""
 
 
-@dataclass
 class MaskSum:
     """Sums over masks of one size, by pixel.
 
@@ -38,8 +38,8 @@ class MaskSum:
         seen: (s, s) float64, masks in which it is not ignored.
     """
 
-    inside: np.ndarray
-    seen: np.ndarray
+    def __init__(self, size: int) -> None:
+        self.inside, self.seen = np.zeros((2, size, size))
 
     def add(self, mask: np.ndarray) -> None:
         """Count one more mask (s, s) uint8."""
@@ -76,28 +76,26 @@ class MaskSurvey:
     centred: np.ndarray
     scored: MaskSum
     trained: MaskSum | None
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str]
 
     def mean_mask(self, mask: np.ndarray) -> np.ndarray:
         """Mean mask of the training images or, without any, of all scored images but that of ``mask``: (s, s)."""
         return self.scored.mean(without=mask) if self.trained is None else self.trained.mean()
 
 
-def survey(images: PackedImages, test: np.ndarray, train: np.ndarray, has_probe: Callable[[int], bool]) -> MaskSurvey:
+def survey(images: PackedImages, test: np.ndarray, has_probe: np.ndarray) -> MaskSurvey:
     """Read every mask once.
 
     Args:
-        images: with the masks.
-        test: rows of the test split that have a mask.
-        train: rows of other splits that have a mask.
-        has_probe: whether the probe knows the class of a row; other test images are left out.
+        images: with the m masks.
+        test: (m,) bool, whether each is of the test split; the others are of training images.
+        has_probe: (m,) bool, whether the probe knows its class; other test images are left out.
     """
     gaussian = centre_gaussian(images.size)
-    left_out: Counter[str] = Counter()
-    scored, kept, areas, centred = _sum(images.size), [], [], []
-    known = [int(row) for row in test if has_probe(int(row))]
-    left_out["class_without_training_image"] = len(test) - len(known)
-    for row in known:
+    left_out = Counter(class_without_training_image=int((test & ~has_probe).sum()))
+    scored, trained = MaskSum(images.size), MaskSum(images.size)
+    kept, areas, centred = [], [], []
+    for row in images.masked[test & has_probe].tolist():
         mask = images.mask(row)
         inside = mask == OBJECT
         if not inside.any():
@@ -107,15 +105,10 @@ def survey(images: PackedImages, test: np.ndarray, train: np.ndarray, has_probe:
         kept.append(row)
         areas.append(inside.sum() / (mask != IGNORE).sum())
         centred.append(gaussian[inside].mean())
-    trained = _sum(images.size) if len(train) else None
-    for row in train.tolist():
-        assert trained is not None  # there are training masks
+    for row in images.masked[~test].tolist():
         trained.add(images.mask(row))
-    return MaskSurvey(np.array(kept, np.int64), np.array(areas), np.array(centred), scored, trained, +left_out)
-
-
-def _sum(size: int) -> MaskSum:
-    return MaskSum(np.zeros((size, size)), np.zeros((size, size)))
+    columns = np.array(kept, np.int64), np.array(areas), np.array(centred)
+    return MaskSurvey(*columns, scored, None if test.all() else trained, +left_out)
 
 
 class SaliencyPlan(NamedTuple):
@@ -192,62 +185,42 @@ def evaluate_saliency(
     Images whose mask is empty after the centre crop, or whose class has no training image, are left out and
     counted. Map and mask are compared at the size of the network's input.
     """
-
-    test = np.isin(images.masked, data.rows("test"))
-    found = survey(
-        images, images.masked[test], images.masked[~test], lambda row: bool(np.isfinite(head.bias[data.labels[row]]))
-    )
+    has_probe = np.isfinite(head.bias)[data.labels[images.masked]]
+    found = survey(images, np.isin(images.masked, data.rows("test")), has_probe)
     keys, n = [str(key) for key in data.keys[found.rows]], len(found.rows)
-    result = SaliencyResult(
-        data.name,
-        plan,
-        found,
-        keys,
-        data.labels[found.rows],
-        swapped_classes(head, data, found.rows, plan.seed),
-        np.empty((n, len(plan.maps), len(SCORES))),
-        np.empty((n, len(SHOWN), 0, 0)),
-    )
+    swapped = swapped_classes(head, data, found.rows, plan.seed)
+    scores, shown = np.empty((n, len(plan.maps), len(SCORES))), np.empty((n, len(SHOWN), 0, 0))
+    result = SaliencyResult(data.name, plan, found, keys, data.labels[found.rows], swapped, scores, shown)
     if n:
-        _score(_with_next(_seen(network, parts, data, head, images, result)), result, images.size)
+        with explaining(network.to(plan.device), parts) as cam:
+            seen = _seen(NetworkMaps(cam, parts, data, head, plan.device), images, result)
+            first = next(seen)
+            _score(pairwise(chain([first], seen, [first])), result, images.size)
     if n == 1:
         others = {OTHER_IMAGE} if found.trained else {OTHER_IMAGE, MEAN_MASK}
         result.scores[:, [kind in others for _, kind in plan.maps]] = np.nan
     return result
 
 
-def _seen(
-    network: nn.Module,
-    parts: Sequence[Explained],
-    data: Downstream,
-    head: FittedHead,
-    images: PackedImages,
-    result: SaliencyResult,
-) -> Iterator[_Seen]:
+def _seen(network_maps: NetworkMaps, images: PackedImages, result: SaliencyResult) -> Iterator[_Seen]:
     """The images in the order of a hash of their keys, with the network's maps, batch by batch."""
     plan, rows = result.plan, result.survey.rows
     order = sorted(range(len(rows)), key=lambda at: derive(plan.seed, "order", result.keys[at]))
-    with mapping(network, parts, data, head, plan.device) as network_maps:
-        for start in range(0, len(order), plan.batch_size):
-            part = np.array(order[start : start + plan.batch_size])
-            pixels, keys = images.batch(rows[part]), [result.keys[place] for place in part]
-            maps = network_maps.of(pixels, result.labels[part], result.swapped[part], keys, plan.seed)
-            for at, place in enumerate(part.tolist()):
-                picture, mask = pixels[at].permute(1, 2, 0).numpy(), images.mask(int(rows[place]))
-                yield _Seen(place, picture, mask, [layer[:, at] for layer in maps])
-
-
-def _with_next(images: Iterator[_Seen]) -> Iterator[tuple[_Seen, _Seen]]:
-    """Each image with the one after it, the last one with the first, so a single one with itself."""
-    first = image = next(images)
-    for following in images:
-        yield image, following
-        image = following
-    yield image, first
+    for start in range(0, len(order), plan.batch_size):
+        part = np.array(order[start : start + plan.batch_size])
+        pixels, keys = images.batch(rows[part]), [result.keys[place] for place in part]
+        maps = network_maps.of(pixels, result.labels[part], result.swapped[part], keys, plan.seed)
+        for at, place in enumerate(part.tolist()):
+            picture, mask = pixels[at].permute(1, 2, 0).numpy(), images.mask(int(rows[place]))
+            yield _Seen(place, picture, mask, [layer[:, at] for layer in maps])
 
 
 def _score(images: Iterator[tuple[_Seen, _Seen]], result: SaliencyResult, size: int) -> None:
-    """Fill in scores, maps to be shown, and counts of constant maps; by ``workers``."""
+    """Fill in scores, maps to be shown, and counts of constant maps; by ``workers``.
+
+    Args:
+        images: each with the one after it, the last one with the first, so a single one with itself.
+    """
     plan, gaussian = result.plan, centre_gaussian(size)
 
     def scored(pair: tuple[_Seen, _Seen]) -> tuple[_Seen, np.ndarray, np.ndarray]:

@@ -88,7 +88,7 @@ def near_object(mask: np.ndarray, tolerance: float) -> np.ndarray:
     return np.asarray(distance_transform_edt(mask != OBJECT) <= tolerance)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Score:
     """One score.
 
@@ -153,36 +153,16 @@ def _pointing_game_near(maps: Ranking) -> np.ndarray:
 
 SCORES = by_name(
     [
+        Score("iou_area", "IoU of the object and the map above a threshold, averaged over thresholds", _iou_area),
+        Score("iou_max", "IoU of the object and the map above its best threshold", _iou_max),
+        Score("mass_in_mask", "share of the map's sum that lies in the object", _mass_in_mask),
+        Score("pixel_ap", "average precision of the pixels ranked by the map", _pixel_ap),
+        Score("pointing_game", "whether the map's largest value lies in the object", _pointing_game),
         Score(
-            name="iou_area",
-            summary="IoU of the object and the map above a threshold, averaged over thresholds",
-            compute=_iou_area,
-        ),
-        Score(
-            name="iou_max",
-            summary="IoU of the object and the map above its best threshold",
-            compute=_iou_max,
-        ),
-        Score(
-            name="mass_in_mask",
-            summary="share of the map's sum that lies in the object",
-            compute=_mass_in_mask,
-        ),
-        Score(
-            name="pixel_ap",
-            summary="average precision of the pixels ranked by the map",
-            compute=_pixel_ap,
-        ),
-        Score(
-            name="pointing_game",
-            summary="whether the map's largest value lies in the object",
-            compute=_pointing_game,
-        ),
-        Score(
-            name="pointing_game_near",
-            summary="whether the map's largest value lies in the object or close to it",
-            compute=_pointing_game_near,
-            chance=NEAR_SHARE,
+            "pointing_game_near",
+            "whether the map's largest value lies in the object or close to it",
+            _pointing_game_near,
+            NEAR_SHARE,
         ),
     ]
 )

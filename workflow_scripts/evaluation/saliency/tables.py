@@ -32,8 +32,7 @@ RESULTS = pa.schema(
     [
         *[(name, pa.string()) for name in ("dataset", "layer", "target", "metric", "scale", "stratum", "upsampling")],
         *[(name, pa.float64()) for name in ("value", "low", "high")],
-        ("n", pa.int64()),
-        ("constant_maps", pa.int64()),
+        *[(name, pa.int64()) for name in ("n", "constant_maps")],
     ]
 )
 
@@ -47,11 +46,8 @@ def strata(areas: np.ndarray, centred: np.ndarray) -> dict[str, np.ndarray]:
     found = {ALL: np.ones(len(areas), bool)}
     place = np.digitize(areas, AREAS)
     bounds = [f"{100 * bound:g}" for bound in AREAS]
-    names = [
-        f"object under {bounds[0]} %",
-        *(f"object {low} to {high} %" for low, high in pairwise(bounds)),
-        f"object over {bounds[-1]} %",
-    ]
+    between = [f"object {low} to {high} %" for low, high in pairwise(bounds)]
+    names = [f"object under {bounds[0]} %", *between, f"object over {bounds[-1]} %"]
     found |= {name: place == number for number, name in enumerate(names)}
     ranks = np.empty(len(centred), np.int64)
     ranks[np.argsort(centred, kind="stable")] = np.arange(len(centred))
@@ -153,11 +149,9 @@ def result_table(result: SaliencyResult, resamples: int, level: float, seed: int
 
 
 def _rows(found: Estimates, kinds: list[str]) -> Iterator[dict[str, Any]]:
-    for (scale, kind, metric), value in np.ndenumerate(found.values):
+    for at, value in np.ndenumerate(found.values):
         if np.isfinite(value):
-            low, high = (
-                float(end) if np.isfinite(end) else None
-                for end in (found.low[scale, kind, metric], found.high[scale, kind, metric])
-            )
+            low, high = (float(end[at]) if np.isfinite(end[at]) else None for end in (found.low, found.high))
+            scale, kind, metric = at
             score = {"scale": SCALES[scale], "target": kinds[kind], "metric": list(SCORES)[metric]}
             yield {**score, "value": float(value), "low": low, "high": high}

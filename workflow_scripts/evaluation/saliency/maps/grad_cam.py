@@ -125,14 +125,13 @@ def grad_cam(
 
 
 class NetworkMaps:
-    """Explains batches of a set's images; see :func:`mapping`.
+    """Explains batches of a set's images by parts of a network, with ``cam`` of :func:`explaining` them."""
 
-    Args:
-        places: of each of the wanted layers among those of ``cam``.
-    """
-
-    def __init__(self, cam: GradCAM, places: Sequence[int], data: Downstream, head: FittedHead, device: str) -> None:
-        self.cam, self.places, self.device = cam, places, device
+    def __init__(
+        self, cam: GradCAM, parts: Sequence[Explained], data: Downstream, head: FittedHead, device: str
+    ) -> None:
+        order = computed(cam.model, parts)
+        self.cam, self.device, self.places = cam, device, [order.index(at) for at in range(len(parts))]
         self.probe = probe_logits(*head, device)
         self.cosine = class_cosines(class_means(data), device)
 
@@ -157,16 +156,6 @@ class NetworkMaps:
         return found
 
 
-@contextmanager
-def mapping(
-    network: nn.Module, parts: Sequence[Explained], data: Downstream, head: FittedHead, device: str
-) -> Iterator[NetworkMaps]:
-    """Maps of parts of the network; its hooks are removed when the ``with`` block ends."""
-    with explaining(network.to(device), parts) as cam:
-        order = computed(network, parts)
-        yield NetworkMaps(cam, [order.index(at) for at in range(len(parts))], data, head, device)
-
-
 def class_means(data: Downstream) -> np.ndarray:
     """Mean feature of the training and validation images of each class: (k, d) float32; 0 for a class without any."""
     rows = data.rows("train", "val")
@@ -188,13 +177,9 @@ def swapped_classes(head: FittedHead, data: Downstream, rows: np.ndarray, seed: 
     logits[np.arange(len(rows)), own] = -np.inf
     runner_up = np.where(np.isfinite(logits).any(axis=1), logits.argmax(axis=1), own)
     known = np.flatnonzero(np.isfinite(head.bias))
-    drawn = [
-        _other(known, label, derive(seed, "class", str(data.keys[row]))) for row, label in zip(rows, own, strict=True)
-    ]
-    return np.column_stack([runner_up, np.array(drawn, np.int64)])
-
-
-def _other(known: np.ndarray, label: int, number: int) -> int:
-    """One of the ``known`` classes but ``label``, by ``number``."""
-    others = known[known != label]
-    return int(others[number % len(others)]) if len(others) else int(label)
+    drawn = own.copy()
+    for place, row in enumerate(rows):
+        others = known[known != own[place]]
+        if len(others):
+            drawn[place] = others[derive(seed, "class", str(data.keys[row])) % len(others)]
+    return np.column_stack([runner_up, drawn])

@@ -13,43 +13,41 @@ from workflow_scripts.core.registry import by_name
 Role = Literal["own", "swap", "floor", "ceiling"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class MapKind:
     """A kind of map.
 
     Attributes:
         name: in the column ``target`` of tables.
-        summary: what it is, in one phrase.
         role: ``own``: Grad-CAM of the true class; ``swap``: of another class; ``floor``: a map that knows less;
             ``ceiling``: a map that knows the mask.
         layered: whether it depends on the network's layer; the others are scored once for all layers.
+        summary: what it is, in one phrase.
     """
 
     name: str
-    summary: str
     role: Role
     layered: bool
-
-
-def _kind(name: str, role: Role, layered: bool, summary: str) -> MapKind:
-    return MapKind(name=name, role=role, layered=layered, summary=summary)
+    summary: str
 
 
 KINDS = by_name(
     [
-        _kind(LEADING, "own", True, "Grad-CAM of the probe's logit for the true class"),
-        _kind("cosine", "own", True, "Grad-CAM of the cosine to the mean feature of the true class"),
-        _kind("runner_up", "swap", True, "Grad-CAM of the logit of the wrong class that the probe ranks highest"),
-        _kind("random_class", "swap", True, "Grad-CAM of the logit of a wrong class drawn with a fixed seed"),
-        _kind("other_image", "floor", True, "the map of another image, for that image's class"),
-        _kind("random_cam", "floor", True, "the layer's channels with random weights (RandomCAM)"),
-        _kind("lafam", "floor", True, "the mean of the layer's channels (LaFAM), which uses no class"),
-        _kind("eigen_cam", "floor", True, "the first principal component of the layer's channels (EigenCAM)"),
-        _kind(CHANCE, "floor", False, "a constant map: chance"),
-        _kind("centre_gaussian", "floor", False, "a round Gaussian at the centre, the same for all images"),
-        _kind("mean_mask", "floor", False, "the mean mask of training images or, where these have none, of the others"),
-        _kind("sobel", "floor", False, "edges of the image (Sobel), without a network"),
-        _kind(CEILING, "ceiling", True, "the mask at the layer's resolution, enlarged as maps are"),
+        MapKind(LEADING, "own", True, "Grad-CAM of the probe's logit for the true class"),
+        MapKind("cosine", "own", True, "Grad-CAM of the cosine to the mean feature of the true class"),
+        MapKind("runner_up", "swap", True, "Grad-CAM of the logit of the wrong class that the probe ranks highest"),
+        MapKind("random_class", "swap", True, "Grad-CAM of the logit of a wrong class drawn with a fixed seed"),
+        MapKind("other_image", "floor", True, "the map of another image, for that image's class"),
+        MapKind("random_cam", "floor", True, "the layer's channels with random weights (RandomCAM)"),
+        MapKind("lafam", "floor", True, "the mean of the layer's channels (LaFAM), which uses no class"),
+        MapKind("eigen_cam", "floor", True, "the first principal component of the layer's channels (EigenCAM)"),
+        MapKind(CHANCE, "floor", False, "a constant map: chance"),
+        MapKind("centre_gaussian", "floor", False, "a round Gaussian at the centre, the same for all images"),
+        MapKind(
+            "mean_mask", "floor", False, "the mean mask of training images or, where these have none, of the others"
+        ),
+        MapKind("sobel", "floor", False, "edges of the image (Sobel), without a network"),
+        MapKind(CEILING, "ceiling", True, "the mask at the layer's resolution, enlarged as maps are"),
     ]
 )
 LAYERED = tuple(name for name, kind in KINDS.items() if kind.layered)

@@ -8,7 +8,7 @@ import pytest
 from tests.evaluation.pictures import picture
 from tests.file_bytes import encoded
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.datasets.masks.folder import MaskFolder
+from workflow_scripts.evaluation.datasets.mask_sets import MaskFolder
 
 
 def mask_folder(root: Path, dominance: list[float | None]) -> Path:

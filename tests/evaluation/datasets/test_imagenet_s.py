@@ -8,7 +8,7 @@ from PIL import Image
 from tests.evaluation.pictures import picture
 from tests.file_bytes import encoded
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.datasets.masks.imagenet_s import ImageNetS, object_mask
+from workflow_scripts.evaluation.datasets.mask_sets import ImageNetS, object_mask
 
 
 def segmentation(ids: np.ndarray) -> bytes:
