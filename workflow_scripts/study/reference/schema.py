@@ -69,12 +69,14 @@ def _without_titles(part: Any) -> Any:
 
 
 def _described(part: Any) -> Any:
-    """A schema with each unit in its description, where editors show it."""
+    """A schema with descriptions on one line, and with each unit in them, where editors show it."""
     if isinstance(part, list):
         return [_described(one) for one in part]
     if not isinstance(part, dict):
         return part
     kept = {name: _described(value) for name, value in part.items() if name != "unit"}
+    if isinstance(part.get("description"), str):
+        kept["description"] = " ".join(part["description"].split())
     if isinstance(part.get("unit"), str):
         kept["description"] += f" [{part['unit']}]"
     return kept
