@@ -297,7 +297,7 @@ def test_settings_of_all_kinds_are_keys_of_an_arm() -> None:
             # Kinds that share a setting define it alike.
             assert (fields[key].default, fields[key].annotation) == (field.default, field.annotation), (name, key)
             assert name in str(fields[key].description).split(":")[0]
-    assert str(fields["seed"].description) == "mixed, random_sentence, shuffled and world: seed of random choices"
+    assert str(fields["seed"].description) == "mixed, random_sentence, shuffled and world: Seed of random choices."
     arm = SelectCaptions.model_validate({"kind": "mixed", "share": 0.25, "seed": 3, "margin": 2.0})
     assert settings_of(arm, ARM_KINDS["mixed"]).model_dump() == {
         "base": "original",

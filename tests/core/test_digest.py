@@ -28,6 +28,7 @@ def meaning(source: str) -> str:
         BASE.replace("(x: int)", "(\n    x: int,\n)"),
         BASE.replace('    """Doc."""\n', ""),
         '"""A module docstring."""\n' + BASE,
+        BASE + '"""Of an attribute."""\n',
     ],
 )
 def test_comments_docstrings_and_formatting_do_not_change_the_digest(same: str) -> None:
@@ -200,7 +201,8 @@ from elsewhere import shared, rate
 
 
 class Small(Settings):
-    lr: float = Field(0.1, gt=0, description="rate", examples=[0.2], json_schema_extra={"unit": "1"})
+    lr: float = quantity(0.1, unit="1", gt=0, examples=[0.2])
+    """Rate."""
 
 
 def small(job):
@@ -222,7 +224,8 @@ def stage_meaning(source: str) -> str:
         ("core_ms=rate(1)", "core_ms=rate(2)"),
         ("lambda load: shared", "lambda load: 3"),
         ('group="page"', "minutes=9, memory_mb=5"),
-        ('description="rate", examples=[0.2], json_schema_extra={"unit": "1"}', 'description="learning rate"'),
+        ('unit="1", gt=0, examples=[0.2]', 'unit="per step", gt=0'),
+        ("Rate.", "Learning rate."),
         ("import shared, rate", "import shared"),
         ("from workflow_scripts.core.declaration.facts import Cost, Facts\n", ""),
     ],

@@ -39,8 +39,8 @@ def edit(copy: Path, name: str, old: str, new: str) -> str:
         ("workflow_scripts/pretraining/methods/simclr.py", "METHOD = ", "OTHER = [] and ", "it defines none"),
         (
             FEW_SHOT,
-            'description="episodes per dataset"',
-            'description="more"',
+            "Episodes per dataset.",
+            "More.",
             "docs/config.schema.json is out of date",
         ),
         (FEW_SHOT, "core_ms=0.15", "core_ms=0.25", "docs/cost.md is out of date; run: make docs"),
@@ -62,7 +62,7 @@ def test_edits_of_figures_and_wording_leave_every_digest(copy: Path, servers: Fo
         ("memory_mb=8_000", "memory_mb=9_000"),
         ("Tolerance(0.01, 0.01,", "Tolerance(0.02, 0.05,"),
         ("disk=lambda _: 2e6", "disk=lambda load: 3e6 * load.labelled"),
-        ('description="episodes per dataset"', 'description="number of episodes"'),
+        ("Episodes per dataset.", "Number of episodes."),
         ("published=True", "published=False"),
     ]
     for old, new in edits:

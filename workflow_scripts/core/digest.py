@@ -239,7 +239,7 @@ def _does_nothing(node: ast.stmt) -> bool:
     """Whether a statement is a docstring, or imports only what never changes bytes."""
     if isinstance(node, ast.Import):
         return NEVER_CHANGES_BYTES.issuperset(alias.name for alias in node.names)
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return _is_docstring(node)
 
 
 def _discovered(tree: ast.Module, path: Path) -> list[str]:
@@ -300,17 +300,13 @@ def _absolute(node: ast.ImportFrom, path: Path) -> str:
 
 def canonical_code(node: ast.AST) -> str:
     """A parsed module as text that changes only if the meaning does."""
-    skip_first = (
-        isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        and ast.get_docstring(node, clean=False) is not None
-    )
     parts = [type(node).__name__]
     for field, value in ast.iter_fields(node):
+        if field == "body" and isinstance(value, list):
+            value = [statement for statement in value if not _is_docstring(statement)]
         # Fields that are empty, or that only some versions of Python have, carry no meaning.
         if value is None or value == [] or field in ("ctx", "kind", "type_comment", "type_ignores"):
             continue
-        if field == "body" and skip_first:
-            value = value[1:]
         called = getattr(getattr(node, "func", None), "id", None)
         if field == "keywords" and called in SKIPPED_KEYWORDS:
             value = [keyword for keyword in value if keyword.arg not in SKIPPED_KEYWORDS[called]]
@@ -318,6 +314,11 @@ def canonical_code(node: ast.AST) -> str:
                 continue
         parts.append(f"{field}={_canonical_value(value)}")
     return "(" + " ".join(parts) + ")"
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    """Whether a statement is a text alone, as docstrings of functions and of attributes are."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _canonical_value(value: object) -> str:

@@ -7,9 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
-    """Base of every settings class; unknown keys and values of a wrong type are refused."""
+    """Base of every settings class; unknown keys and values of a wrong type are refused.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    The string below a setting describes it in the documentation and in errors.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 def refuse_changed(settings: Settings, names: Iterable[str], reason: str) -> None:

@@ -107,7 +107,7 @@ def _error(path: Path, details: Sequence[ErrorDetails], model: type[BaseModel], 
         return SettingError("unknown key", path, repr(path[-1]), one_of(path[-1], fields))
     if detail["type"] == "missing":
         key = str(path[-1])
-        meaning = fields[key].description if key in fields else None
+        meaning = " ".join((fields[key].description or "").split()) if key in fields else ""
         return SettingError("missing key", path[:-1], key, f"add it: {meaning}" if meaning else "add it")
     if detail["type"] == "value_error" and isinstance(value, dict):
         return SettingError(CONTRADICTION, path, _message(detail), "change one of them")

@@ -27,6 +27,9 @@ def definitions() -> dict[str, Schema]:
     for one in found.values():
         if "name" in one.get("properties", {}):  # first, although a derived class defines it
             one["properties"] = {"name": one["properties"]["name"], **one["properties"]}
+        for part in one.get("properties", {}).values():
+            if "$ref" in part:  # pydantic leaves out a description that is that of the class
+                part.setdefault("description", found[referred(part)]["description"])
     shared = found["Pretrain"]
     shared["description"] = "Settings of pretraining that all runs share; `set` of a run overrides them."
     shared["properties"] = {name: one for name, one in shared["properties"].items() if name not in OF_A_RUN}
@@ -69,8 +72,10 @@ def _without_titles(part: Schema) -> Schema:
 
 
 def _described(part: Schema) -> Schema:
-    """A mapping with its unit in its description, where editors show it."""
+    """A mapping with its description on one line, and with its unit in it, where editors show it."""
     kept = {name: value for name, value in part.items() if name != "unit"}
+    if isinstance(part.get("description"), str):
+        kept["description"] = " ".join(part["description"].split())
     if isinstance(part.get("unit"), str):
         kept["description"] += f" [{part['unit']}]"
     return kept
