@@ -202,7 +202,7 @@ from elsewhere import shared, rate
 
 class Small(Settings):
     lr: float = quantity(0.1, unit="1", gt=0, examples=[0.2])
-    """Rate."""
+    '''Rate.'''
 
 
 def small(job):

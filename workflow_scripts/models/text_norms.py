@@ -30,19 +30,11 @@ TEXT_NORMS: Mapping[str, Callable[[str], str]] = {"blip": blip, "none": str}
 class MatchedText(Settings):
     """How captions are read."""
 
-    max_text_tokens: int = quantity(
-        32,
-        unit="tokens",
-        ge=3,
-        description="maximum length of a scored caption; longer ones are truncated; BLIP-2: 32",
-        examples=[24],
-    )
-    text_norm: Literal["blip", "none"] = Field(
-        "blip",
-        description="how a caption is written when it is scored. blip: lower case, little punctuation, at most 50 "
-        "words, as in BLIP-2's training; none: as it is",
-        examples=["none"],
-    )
+    max_text_tokens: int = quantity(32, unit="tokens", ge=3, examples=[24])
+    """Maximum length of a scored caption; longer ones are truncated; BLIP-2: 32."""
+    text_norm: Literal["blip", "none"] = Field("blip", examples=["none"])
+    """How a caption is written when it is scored. blip: lower case, little punctuation, at most 50 words, as in
+    BLIP-2's training; none: as it is."""
 
 
 def is_blank(text: str | None) -> bool:

@@ -26,22 +26,16 @@ SCOPES: dict[str, tuple[str, ...]] = {
 class PartnerSettings(Settings):
     """Settings of all kinds of pairs."""
 
-    k: int = quantity(1, unit="partners", ge=1, description="partners per image; the paper uses 1", examples=[5])
-    scope: Annotated[str, OneOf(SCOPES)] = Field(
-        "global",
-        description="images among which the partners of an image are chosen. global: all images; subreddit: images of "
-        "the same subreddit; year: images of the same year; subreddit_year: images of the same subreddit and year",
-        examples=["year"],
-    )
-    seed: int = Field(
-        0, description="seed of the choice among equally good partners and of random partners", examples=[1]
-    )
-    drop_same_picture: bool = Field(
-        False,
-        description="true: pairs of images that show the same picture, such as crossposts, are dropped. They are "
-        "recognised by perceptual hashes, as test images among the training images are",
-        examples=[True],
-    )
+    k: int = quantity(1, unit="partners", ge=1, examples=[5])
+    """Partners per image; the paper uses 1."""
+    scope: Annotated[str, OneOf(SCOPES)] = Field("global", examples=["year"])
+    """Images among which the partners of an image are chosen. global: all images; subreddit: images of the same
+    subreddit; year: images of the same year; subreddit_year: images of the same subreddit and year."""
+    seed: int = Field(0, examples=[1])
+    """Seed of the choice among equally good partners and of random partners."""
+    drop_same_picture: bool = Field(False, examples=[True])
+    """true: pairs of images that show the same picture, such as crossposts, are dropped. They are recognised by
+    perceptual hashes, as test images among the training images are."""
 
 
 @dataclass(frozen=True)

@@ -41,22 +41,15 @@ CAPTION_SIGNALS: tuple[Signal, ...] = ("tokens", "caption_ids", "vectors")
 class LabelSettings(Settings):
     """Settings that a method shares with all methods that learn from ground-truth labels."""
 
-    label: str = Field(
-        "concept",
-        description="ground-truth label that is predicted, as in pairs of kind oracle (only the demo has labels)",
-        examples=["texture"],
-    )
+    label: str = Field("concept", examples=["texture"])
+    """Ground-truth label that is predicted, as in pairs of kind oracle (only the demo has labels)."""
 
 
 class SeveralPartners(Settings):
     """Settings that a method shares with all methods that take several partners of an image into a batch."""
 
-    partners: PositiveInt = quantity(
-        1,
-        unit="partners",
-        description="partners per image in a batch, each a view of its own; the pair table needs at least as many (k)",
-        examples=[3],
-    )
+    partners: PositiveInt = quantity(1, unit="partners", examples=[3])
+    """Partners per image in a batch, each a view of its own; the pair table needs at least as many (k)."""
 
 
 class StepSettings(Settings):

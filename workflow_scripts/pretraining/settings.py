@@ -54,19 +54,10 @@ def step_name(step: int | str, epochs: bool = False) -> str:
 class LogSpaced(Settings):
     """Log-spaced checkpoints: their steps grow by a constant factor, since networks change fastest at the start."""
 
-    log_spaced: int = quantity(
-        8,
-        unit="checkpoints",
-        ge=2,
-        description="number of checkpoints from the first one to the last step, both included",
-        examples=[5],
-    )
-    first: PositiveInt = quantity(
-        1_000,
-        unit="steps or epochs",
-        description="step of the first one, or its epoch in a run with epochs; a shorter run keeps only the last",
-        examples=[10],
-    )
+    log_spaced: int = quantity(8, unit="checkpoints", ge=2, examples=[5])
+    """Number of checkpoints from the first one to the last step, both included."""
+    first: PositiveInt = quantity(1_000, unit="steps or epochs", examples=[10])
+    """Step of the first one, or its epoch in a run with epochs; a shorter run keeps only the last."""
 
     def steps(self, end: int) -> list[int]:
         """Steps before ``end``, ascending; all but the first have two digits, so that people can name them."""
@@ -82,75 +73,43 @@ class LogSpaced(Settings):
 class StageIn(Settings):
     """Where each node keeps copies of the shards or packs that it reads; never changes results."""
 
-    folder: str = Field(
-        pattern=r"^[/$]",
-        description="folder on a disk of the node (or in its memory, such as /dev/shm, which counts as memory of the "
-        "job); may contain environment variables of the job",
-        examples=["$TMPDIR", "/local/scratch"],
-    )
-    max_gb: PositiveFloat = quantity(
-        500,
-        unit="GB",
-        description="size of all copies in it; copies that no job uses are removed to make room for others. At least "
-        "5 % of the disk stays free",
-        examples=[2000],
-    )
+    folder: str = Field(pattern=r"^[/$]", examples=["$TMPDIR", "/local/scratch"])
+    """Folder on a disk of the node (or in its memory, such as /dev/shm, which counts as memory of the job); may contain
+    environment variables of the job."""
+    max_gb: PositiveFloat = quantity(500, unit="GB", examples=[2000])
+    """Size of all copies in it; copies that no job uses are removed to make room for others. At least 5 % of the disk
+    stays free."""
 
 
 class HardwareSettings(Settings):
     """How a run uses GPUs and memory."""
 
-    precision: Literal["no", "fp16", "bf16"] = Field(
-        "no", description="mixed precision; no: float32", examples=["bf16"]
-    )
-    processes: PositiveInt = quantity(
-        1, unit="GPUs", description="processes of a run, with one GPU each; batch_size must be a multiple", examples=[4]
-    )
-    nodes: PositiveInt = quantity(
-        1,
-        unit="nodes",
-        description="nodes that share the processes evenly; more than one only under SLURM",
-        examples=[2],
-    )
-    micro_batch_size: int | None = quantity(
-        None,
-        unit="pairs",
-        ge=2,
-        exclude_if=not_,
-        description="pairs that pass through the network at a time, over all processes; a divisor of batch_size. About "
-        "a third more time, the memory of this many pairs, and the gradients of the whole batch (docs/methods.md). "
-        "null: all pairs at once",
-        examples=[128],
-    )
-    cache_mb: int = quantity(
-        1_024, unit="MiB", ge=0, description="memory for decoded images, which are kept if all fit", examples=[8192]
-    )
-    stage_in: StageIn | None = Field(
-        None,
-        exclude_if=not_,
-        description="where each node that trains keeps copies of shards or packs (docs/cluster.md); null: no copies",
-        examples=[{"folder": "$TMPDIR"}],
-    )
+    precision: Literal["no", "fp16", "bf16"] = Field("no", examples=["bf16"])
+    """Mixed precision; no: float32."""
+    processes: PositiveInt = quantity(1, unit="GPUs", examples=[4])
+    """Processes of a run, with one GPU each; batch_size must be a multiple."""
+    nodes: PositiveInt = quantity(1, unit="nodes", examples=[2])
+    """Nodes that share the processes evenly; more than one only under SLURM."""
+    micro_batch_size: int | None = quantity(None, unit="pairs", ge=2, exclude_if=not_, examples=[128])
+    """Pairs that pass through the network at a time, over all processes; a divisor of batch_size. About a third more
+    time, the memory of this many pairs, and the gradients of the whole batch (docs/methods.md). null: all pairs at
+    once."""
+    cache_mb: int = quantity(1_024, unit="MiB", ge=0, examples=[8192])
+    """Memory for decoded images, which are kept if all fit."""
+    stage_in: StageIn | None = Field(None, exclude_if=not_, examples=[{"folder": "$TMPDIR"}])
+    """Where each node that trains keeps copies of shards or packs (docs/cluster.md); null: no copies."""
 
 
 class PairSettings(Settings):
     """What is done with images without a partner, and how much each pair counts."""
 
-    unpaired: Literal["drop", "self"] = Field(
-        "drop",
-        exclude_if="drop".__eq__,
-        description="what is done with images without a partner in the pair table. drop: they are left out; self: they "
-        "are paired with themselves",
-        examples=["self"],
-    )
-    pair_weight: Literal["none", "itm", "agreement"] = Field(
-        "none",
-        exclude_if="none".__eq__,
-        description="score by which a pair counts less in the loss if its captions are unlikely to fit their "
-        "images (docs/methods.md). none: all count the same; itm: the matcher's probability that caption and image "
-        "belong together; agreement: the similarity of the original and the generated caption",
-        examples=["itm"],
-    )
+    unpaired: Literal["drop", "self"] = Field("drop", exclude_if="drop".__eq__, examples=["self"])
+    """What is done with images without a partner in the pair table. drop: they are left out; self: they are paired with
+    themselves."""
+    pair_weight: Literal["none", "itm", "agreement"] = Field("none", exclude_if="none".__eq__, examples=["itm"])
+    """Score by which a pair counts less in the loss if its captions are unlikely to fit their images (docs/methods.md).
+    none: all count the same; itm: the matcher's probability that caption and image belong together; agreement: the
+    similarity of the original and the generated caption."""
 
     @property
     def weighted(self) -> bool:
@@ -161,21 +120,15 @@ class PairSettings(Settings):
 class Probe(Settings):
     """Online probe: weighted nearest neighbours (Wu et al. 2018, section 3.4; Caron et al. 2021)."""
 
-    every: PositiveInt = quantity(5_000, unit="steps", description="interval between probes", examples=[1000])
-    images: int = quantity(
-        5_000,
-        unit="images",
-        ge=2,
-        description="maximum number of training images of probe_dataset that vote; its validation images, at most "
-        "10,000, are classified. Without probe_dataset: of the study's images that vote and are classified, together",
-        examples=[1000],
-    )
-    neighbours: PositiveInt = quantity(
-        20, unit="neighbours", description="number of nearest neighbours that vote", examples=[5]
-    )
-    temperature: PositiveFloat = Field(
-        0.07, description="temperature of the votes, whose weights are exp(cosine / temperature)", examples=[0.1]
-    )
+    every: PositiveInt = quantity(5_000, unit="steps", examples=[1000])
+    """Interval between probes."""
+    images: int = quantity(5_000, unit="images", ge=2, examples=[1000])
+    """Maximum number of training images of probe_dataset that vote; its validation images, at most 10,000, are
+    classified. Without probe_dataset: of the study's images that vote and are classified, together."""
+    neighbours: PositiveInt = quantity(20, unit="neighbours", examples=[5])
+    """Number of nearest neighbours that vote."""
+    temperature: PositiveFloat = Field(0.07, examples=[0.1])
+    """Temperature of the votes, whose weights are exp(cosine / temperature)."""
 
 
 class _Run(PairSettings, HardwareSettings):
@@ -183,116 +136,66 @@ class _Run(PairSettings, HardwareSettings):
 
     # Settings with exclude_if came later: at their defaults they are in no key, so earlier trainings keep theirs.
     method: Annotated[str, OneOf(METHODS)] = Field(description=f"method of pretraining. {listed(METHODS)}")
-    pairs: PairKind = Field(description="what makes a positive pair")
+    pairs: PairKind
+    """What makes a positive pair."""
     augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = Field(
         description=f"augmentation of each view. {listed(AUGMENTATIONS)}"
     )
-    network: ExternalNetwork | None = Field(
-        None, exclude_if=not_, description="the network from elsewhere; null for networks that are trained here"
-    )
+    network: ExternalNetwork | None = Field(None, exclude_if=not_)
+    """The network from elsewhere; null for networks that are trained here."""
     backbone: Annotated[str, OneOf(BACKBONES)] | Annotated[str, Field(pattern=TRAINED_BY_NAME)] = Field(
         "resnet50",
         description=f"network. {listed(BACKBONES)}; or, with random weights, timm:<architecture> or "
         "torchvision:<architecture>",
         examples=["resnet18", "timm:vit_tiny_patch16_224"],
     )
-    image_size: int = quantity(224, unit="px", ge=16, description="side of a view", examples=[96])
-    blur_kernel: OddSide | None = quantity(
-        None,
-        unit="px",
-        exclude_if=not_,
-        description="side of the Gaussian blur's kernel, odd; null: a tenth of image_size, as in SimCLR (23 at 224 px)",
-        examples=[15],
-    )
-    blur: Blur = Field(
-        "sampled",
-        exclude_if="sampled".__eq__,
-        description="standard deviation of the Gaussian blur, in pixels. sampled: from 0.1 to 2.0, the same in both "
-        "directions; old_kornia: always 2.0 along rows and 0.1 along columns, as kornia 0.6.8 and 0.6.9 blur if they "
-        "are given this range",
-        examples=["old_kornia"],
-    )
-    seed: int = Field(0, ge=0, description="seed of initialisation, order and augmentation")
-    batch_size: int = quantity(
-        512, unit="pairs", ge=2, description="pairs per step, over all processes", examples=[256]
-    )
-    epochs: PositiveInt | None = quantity(
-        None,
-        unit="epochs",
-        description="length in epochs, instead of steps: passes over the images that have a partner (with steps: null)",
-        examples=[100],
-    )
-    steps: Annotated[int, Field(ge=0)] | None = quantity(
-        250_000,
-        unit="steps",
-        description="optimizer steps; 0 only for methods that don't train (untrained); null: see epochs",
-        examples=[100_000],
-    )
+    image_size: int = quantity(224, unit="px", ge=16, examples=[96])
+    """Side of a view."""
+    blur_kernel: OddSide | None = quantity(None, unit="px", exclude_if=not_, examples=[15])
+    """Side of the Gaussian blur's kernel, odd; null: a tenth of image_size, as in SimCLR (23 at 224 px)."""
+    blur: Blur = Field("sampled", exclude_if="sampled".__eq__, examples=["old_kornia"])
+    """Standard deviation of the Gaussian blur, in pixels. sampled: from 0.1 to 2.0, the same in both directions;
+    old_kornia: always 2.0 along rows and 0.1 along columns, as kornia 0.6.8 and 0.6.9 blur if they are given this
+    range."""
+    seed: int = Field(0, ge=0)
+    """Seed of initialisation, order and augmentation."""
+    batch_size: int = quantity(512, unit="pairs", ge=2, examples=[256])
+    """Pairs per step, over all processes."""
+    epochs: PositiveInt | None = quantity(None, unit="epochs", examples=[100])
+    """Length in epochs, instead of steps: passes over the images that have a partner (with steps: null)."""
+    steps: Annotated[int, Field(ge=0)] | None = quantity(250_000, unit="steps", examples=[100_000])
+    """Optimizer steps; 0 only for methods that don't train (untrained); null: see epochs."""
     checkpoints: tuple[PositiveInt, ...] = quantity(
-        LogSpaced().model_dump(),
-        unit="steps or epochs",
-        validate_default=True,
-        description="steps whose weights are kept in addition to last and best: a list, or log-spaced; in a run with "
-        "epochs, these are epochs",
-        examples=[[1000, 10_000, 100_000]],
+        LogSpaced().model_dump(), unit="steps or epochs", validate_default=True, examples=[[1000, 10_000, 100_000]]
     )
-    lr: PositiveFloat = Field(
-        1e-3,
-        description="peak learning rate, per 512 images in a batch: a run reaches lr * batch_size / 512, which its log "
-        "shows",
-        examples=[5.0e-4],
-    )
-    final_lr: float = Field(1e-6, ge=0, description="learning rate at the last step", examples=[0])
-    initial_lr: float = Field(
-        0,
-        ge=0,
-        exclude_if=not_,
-        description="learning rate from which the warm-up rises, as it would be before the first step",
-        examples=[1.0e-5],
-    )
-    warmup_epochs: PositiveFloat | None = quantity(
-        None,
-        unit="epochs",
-        description="length of the linear warm-up in epochs, instead of warmup_steps (which is then null)",
-        examples=[10],
-    )
-    warmup_steps: Annotated[int, Field(ge=0)] | None = quantity(
-        5_000, unit="steps", description="length of the linear warm-up; null: see warmup_epochs", examples=[1000]
-    )
-    weight_decay: float = Field(
-        0.01,
-        ge=0,
-        description="weight decay of AdamW; see norm_weight_decay for gains, biases and the logit scale",
-        examples=[0.05],
-    )
-    norm_weight_decay: float = Field(
-        0,
-        ge=0,
-        exclude_if=not_,
-        description="weight decay of gains, biases and the logit scale: all parameters of at most one dimension",
-        examples=[0.01],
-    )
-    probe: Probe | None = Field(None, description="online probe during training; null: none")
-    patience: PositiveInt | None = quantity(
-        None,
-        unit="probes",
-        description="a run stops after this many probes that found no new best checkpoint; null: never",
-        examples=[5],
-    )
-    log_every: PositiveInt = quantity(
-        50, unit="steps", description="steps per row of the training curve", examples=[100]
-    )
-    checkpoint_every: PositiveInt = quantity(
-        5_000, unit="steps", description="interval between checkpoints for resuming", examples=[1000]
-    )
-    tracker: Tracker | None = Field(
-        None,
-        exclude_if=not_,
-        description="experiment tracker that also shows the curve (docs/output.md). tensorboard: event files in "
-        "results/.trackers/tensorboard, never a network request; wandb: Weights & Biases, offline in "
-        "results/.trackers/wandb unless WANDB_MODE is set; null: none",
-        examples=["tensorboard"],
-    )
+    """Steps whose weights are kept in addition to last and best: a list, or log-spaced; in a run with epochs, these are
+    epochs."""
+    lr: PositiveFloat = Field(1e-3, examples=[5.0e-4])
+    """Peak learning rate, per 512 images in a batch: a run reaches lr * batch_size / 512, which its log shows."""
+    final_lr: float = Field(1e-6, ge=0, examples=[0])
+    """Learning rate at the last step."""
+    initial_lr: float = Field(0, ge=0, exclude_if=not_, examples=[1.0e-5])
+    """Learning rate from which the warm-up rises, as it would be before the first step."""
+    warmup_epochs: PositiveFloat | None = quantity(None, unit="epochs", examples=[10])
+    """Length of the linear warm-up in epochs, instead of warmup_steps (which is then null)."""
+    warmup_steps: Annotated[int, Field(ge=0)] | None = quantity(5_000, unit="steps", examples=[1000])
+    """Length of the linear warm-up; null: see warmup_epochs."""
+    weight_decay: float = Field(0.01, ge=0, examples=[0.05])
+    """Weight decay of AdamW; see norm_weight_decay for gains, biases and the logit scale."""
+    norm_weight_decay: float = Field(0, ge=0, exclude_if=not_, examples=[0.01])
+    """Weight decay of gains, biases and the logit scale: all parameters of at most one dimension."""
+    probe: Probe | None = None
+    """Online probe during training; null: none."""
+    patience: PositiveInt | None = quantity(None, unit="probes", examples=[5])
+    """A run stops after this many probes that found no new best checkpoint; null: never."""
+    log_every: PositiveInt = quantity(50, unit="steps", examples=[100])
+    """Steps per row of the training curve."""
+    checkpoint_every: PositiveInt = quantity(5_000, unit="steps", examples=[1000])
+    """Interval between checkpoints for resuming."""
+    tracker: Tracker | None = Field(None, exclude_if=not_, examples=["tensorboard"])
+    """Experiment tracker that also shows the curve (docs/output.md). tensorboard: event files in
+    results/.trackers/tensorboard, never a network request; wandb: Weights & Biases, offline in results/.trackers/wandb
+    unless WANDB_MODE is set; null: none."""
 
     @model_validator(mode="before")
     @classmethod

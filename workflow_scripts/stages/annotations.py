@@ -16,48 +16,27 @@ from workflow_scripts.stages.source import WORLD
 class Annotations(Settings):
     """Which annotation rows the study uses."""
 
-    format: Format | None = Field(
-        default=None,
-        description="format of the source. redcaps: the zip; folder: images with a text file beside each; table: "
-        "parquet, CSV or JSON rows; webdataset: tars; coco: COCO-style JSON; null: it is detected",
-        examples=["webdataset"],
-    )
-    table: str | None = Field(
-        default=None,
-        min_length=1,
-        description="table or COCO JSON in the source folder; null: the only one",
-        examples=["train.csv"],
-    )
-    images: str = Field(
-        default="",
-        description="folder in the source to which the image paths of a table are relative",
-        examples=["train2017"],
-    )
-    columns: Columns = Field(default=Columns(), description="column or field names of your own table")
-    choose: Choose | None = Field(
-        default=None,
-        description="which caption is used where an image has several, in a list, in the lines of its text file or in "
-        "several rows. random: the same one in every run; each: all of them, as rows of their own with ids that end "
-        "with a number; null: the first, but the lines of a text file are one caption",
-        examples=["longest"],
-    )
-    years: list[int] | None = Field(
-        default=None, description="years of the posts that are used; null: all", examples=[[2019]]
-    )
-    subreddits: list[str] | None = Field(
-        default=None, description="subreddits that are used; null: all", examples=[["birdpics", "bonsai"]]
-    )
-    exclude: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(
-        default=[],
-        description="removal list as hashes of image ids and URLs; every trace of these rows is removed",
-    )
-    max_caption_chars: int = quantity(
-        1000,
-        unit="characters",
-        gt=0,
-        description="maximum length of a caption; longer ones are cut, at a space if possible; Reddit allows 300",
-        examples=[300],
-    )
+    format: Format | None = Field(default=None, examples=["webdataset"])
+    """Format of the source. redcaps: the zip; folder: images with a text file beside each; table: parquet, CSV or JSON
+    rows; webdataset: tars; coco: COCO-style JSON; null: it is detected."""
+    table: str | None = Field(default=None, min_length=1, examples=["train.csv"])
+    """Table or COCO JSON in the source folder; null: the only one."""
+    images: str = Field(default="", examples=["train2017"])
+    """Folder in the source to which the image paths of a table are relative."""
+    columns: Columns = Field(default=Columns())
+    """Column or field names of your own table."""
+    choose: Choose | None = Field(default=None, examples=["longest"])
+    """Which caption is used where an image has several, in a list, in the lines of its text file or in several rows.
+    random: the same one in every run; each: all of them, as rows of their own with ids that end with a number; null:
+    the first, but the lines of a text file are one caption."""
+    years: list[int] | None = Field(default=None, examples=[[2019]])
+    """Years of the posts that are used; null: all."""
+    subreddits: list[str] | None = Field(default=None, examples=[["birdpics", "bonsai"]])
+    """Subreddits that are used; null: all."""
+    exclude: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(default=[])
+    """Removal list as hashes of image ids and URLs; every trace of these rows is removed."""
+    max_caption_chars: int = quantity(1000, unit="characters", gt=0, examples=[300])
+    """Maximum length of a caption; longer ones are cut, at a space if possible; Reddit allows 300."""
 
 
 def annotations(job: Job[Annotations]) -> None:

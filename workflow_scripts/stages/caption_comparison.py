@@ -1,7 +1,5 @@
 """Figures of the captions of all arms, and their differences from the original captions on the same images."""
 
-from pydantic import Field
-
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
@@ -10,8 +8,10 @@ from workflow_scripts.core.settings import Settings
 class CaptionComparison(Settings):
     """Which arm the others are compared with."""
 
-    reference: str | None = Field(None, description="arm that others are compared with; null: none")
-    seed: int = Field(0, description="seed of the samples")
+    reference: str | None = None
+    """Arm that others are compared with; null: none."""
+    seed: int = 0
+    """Seed of the samples."""
 
 
 def caption_comparison(job: Job[CaptionComparison]) -> None:

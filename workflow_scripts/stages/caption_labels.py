@@ -10,19 +10,16 @@ from workflow_scripts.core.settings import Settings, quantity
 class CaptionLabels(Settings):
     """How people's ratings are compared with scores."""
 
-    original: str = Field("original", description="arm that the margin keeps", examples=["shuffled"])
-    replacement: str = Field("generated", description="arm that the margin replaces it by", examples=["revised"])
-    faithful_from: float = Field(
-        2.0,
-        gt=0,
-        le=3,
-        description="mean rating, of 0 to 3, from which a caption counts as faithful",
-        examples=[2.5],
-    )
-    bootstrap: int = quantity(
-        1000, unit="resamples", ge=100, description="resamples of images for intervals", examples=[500]
-    )
-    seed: int = Field(0, description="seed of resamples and folds", examples=[1])
+    original: str = Field("original", examples=["shuffled"])
+    """Arm that the margin keeps."""
+    replacement: str = Field("generated", examples=["revised"])
+    """Arm that the margin replaces it by."""
+    faithful_from: float = Field(2.0, gt=0, le=3, examples=[2.5])
+    """Mean rating, of 0 to 3, from which a caption counts as faithful."""
+    bootstrap: int = quantity(1000, unit="resamples", ge=100, examples=[500])
+    """Resamples of images for intervals."""
+    seed: int = Field(0, examples=[1])
+    """Seed of resamples and folds."""
 
 
 def caption_labels(job: Job[CaptionLabels]) -> None:

@@ -23,17 +23,12 @@ SOURCES = ("matcher", "objects", "synonyms")
 class CaptionQuality(MatchedText):
     """How the quality of captions is measured."""
 
-    retrieval_sample: int = quantity(
-        1000,
-        unit="images",
-        ge=2,
-        description="number of images among which each caption must retrieve its own",
-        examples=[500],
-    )
-    batch_size: int = quantity(
-        32, unit="images", ge=1, description="images and captions per forward pass", examples=[64]
-    )
-    seed: int = Field(0, description="seed of the samples", examples=[1])
+    retrieval_sample: int = quantity(1000, unit="images", ge=2, examples=[500])
+    """Number of images among which each caption must retrieve its own."""
+    batch_size: int = quantity(32, unit="images", ge=1, examples=[64])
+    """Images and captions per forward pass."""
+    seed: int = Field(0, examples=[1])
+    """Seed of the samples."""
 
 
 def caption_quality(job: Job[CaptionQuality]) -> None:

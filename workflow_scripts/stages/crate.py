@@ -18,24 +18,18 @@ class CrateContents(Settings):
     license: str = Field(
         "Not stated: ask those who made the study.",
         min_length=1,
-        description="licence of the study: a URL or a sentence",
         examples=["https://creativecommons.org/licenses/by/4.0/"],
     )
-    max_file_mb: float = quantity(
-        1.0,
-        unit="MB",
-        ge=0,
-        description="maximum size of included files; larger ones are named by their hash",
-        examples=[10],
-    )
+    """Licence of the study: a URL or a sentence."""
+    max_file_mb: float = quantity(1.0, unit="MB", ge=0, examples=[10])
+    """Maximum size of included files; larger ones are named by their hash."""
 
 
 class Crate(CrateContents):
     """Everything that the crate depends on besides the study's artifacts."""
 
-    published: dict[str, dict[str, bool]] = Field(
-        description="stage: {suffix: included at any size}, of the files that may be included"
-    )
+    published: dict[str, dict[str, bool]]
+    """Stage: {suffix: included at any size}, of the files that may be included."""
 
 
 FACTS = Facts(

@@ -16,32 +16,27 @@ Fault = Literal["oversized", "dead_link", "placeholder", "html_answer", "empty_c
 class DemoWorld(World):
     """The demo's synthetic data: what its images show, how many there are, and faults."""
 
-    seed: int = Field(0, ge=0, description="seed of all images, titles and faults", examples=[1])
-    size: int = quantity(48, unit="px", ge=16, le=512, description="side of the images", examples=[64])
-    images: int = quantity(
-        3000,
-        unit="posts",
-        ge=12,
-        le=40_000,
-        description="posts whose image can be fetched and that have a caption",
-        examples=[500],
-    )
+    seed: int = Field(0, ge=0, examples=[1])
+    """Seed of all images, titles and faults."""
+    size: int = quantity(48, unit="px", ge=16, le=512, examples=[64])
+    """Side of the images."""
+    images: int = quantity(3000, unit="posts", ge=12, le=40_000, examples=[500])
+    """Posts whose image can be fetched and that have a caption."""
     faults: dict[Fault, NonNegativeInt] = quantity(
         {"oversized": 40, "dead_link": 60, "placeholder": 30, "html_answer": 5, "empty_caption": 8, "repeated_id": 12},
         unit="posts",
-        description="oversized: images posted at twice the side length, so that they are scaled down. Further posts "
-        "whose URL answers with 404 (dead_link), leads to removed.png (placeholder) or answers with a web page "
-        "(html_answer), and without a caption (empty_caption); further rows that repeat an image id of the same file "
-        "(repeated_id). Those left out do not occur",
         examples=[{"dead_link": 10}],
     )
-    probe_train: int = quantity(
-        600, unit="images", ge=12, description="training images of each downstream task", examples=[200]
-    )
-    probe_test: int = quantity(
-        400, unit="images", ge=12, description="test images of each downstream task", examples=[100]
-    )
-    masks: int = quantity(204, unit="images", ge=12, description="images with object masks", examples=[60])
+    """Oversized: images posted at twice the side length, so that they are scaled down. Further posts whose URL answers
+    with 404 (dead_link), leads to removed.png (placeholder) or answers with a web page (html_answer), and without a
+    caption (empty_caption); further rows that repeat an image id of the same file (repeated_id). Those left out do not
+    occur."""
+    probe_train: int = quantity(600, unit="images", ge=12, examples=[200])
+    """Training images of each downstream task."""
+    probe_test: int = quantity(400, unit="images", ge=12, examples=[100])
+    """Test images of each downstream task."""
+    masks: int = quantity(204, unit="images", ge=12, examples=[60])
+    """Images with object masks."""
 
     @model_validator(mode="after")
     def _fits(self) -> "DemoWorld":

@@ -30,15 +30,11 @@ class EmbedCaptions(Settings):
     kind: Annotated[str, OneOf(TEXT_ENCODERS)] = Field(
         "sentence_transformers", description=f"what the model is. {listed(TEXT_ENCODERS)}", examples=["clip"]
     )
-    batch_size: int = quantity(256, unit="captions", ge=1, description="captions per forward pass", examples=[128])
-    dimensions: int | None = quantity(
-        None,
-        unit="dimensions",
-        ge=1,
-        description="how many of the first dimensions of each vector are kept; it is then made unit-length again (like "
-        "truncate_dim of sentence-transformers). null: all. Judges use all",
-        examples=[64],
-    )
+    batch_size: int = quantity(256, unit="captions", ge=1, examples=[128])
+    """Captions per forward pass."""
+    dimensions: int | None = quantity(None, unit="dimensions", ge=1, examples=[64])
+    """How many of the first dimensions of each vector are kept; it is then made unit-length again (like truncate_dim of
+    sentence-transformers). null: all. Judges use all."""
 
 
 def embed_captions(job: Job[EmbedCaptions]) -> None:

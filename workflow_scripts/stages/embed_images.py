@@ -30,13 +30,12 @@ class EmbedImages(Settings):
     kind: Annotated[str, OneOf(IMAGE_ENCODERS)] = Field(
         "transformers", description=f"what the model is. {listed(IMAGE_ENCODERS)}", examples=["blip2"]
     )
-    batch_size: int = quantity(64, unit="images", ge=1, description="images per forward pass", examples=[128])
-    weights: SkipJsonSchema[str | None] = Field(
-        None, exclude_if=not_, description="run: name of the checkpoint's file; set by the workflow"
-    )
-    view: SkipJsonSchema[View | None] = Field(
-        None, exclude_if=not_, description="run: how its network sees images; set by the workflow"
-    )
+    batch_size: int = quantity(64, unit="images", ge=1, examples=[128])
+    """Images per forward pass."""
+    weights: SkipJsonSchema[str | None] = Field(None, exclude_if=not_)
+    """Run: name of the checkpoint's file; set by the workflow."""
+    view: SkipJsonSchema[View | None] = Field(None, exclude_if=not_)
+    """Run: how its network sees images; set by the workflow."""
 
 
 def embed_images(job: Job[EmbedImages]) -> None:

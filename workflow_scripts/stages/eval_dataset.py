@@ -20,60 +20,33 @@ class EvalDataset(Settings):
     kind: Annotated[str, OneOf(KINDS)] = Field(
         description=f"layout of the dataset. {listed(KINDS)}", examples=["folders"]
     )
-    torchvision_name: Annotated[str, OneOf(TORCHVISION)] | Literal[""] = Field(
-        "", description="kind torchvision: which dataset", examples=["food101"]
-    )
-    task: Label | Literal[""] = Field(
-        "",
-        description="kind world: the label to predict; with masks: the task whose training images are used",
-        examples=["concept"],
-    )
-    masks: bool = Field(
-        False, description="kind world: true: the test images are those with object masks", examples=[True]
-    )
-    metric: Metric = Field(
-        "accuracy",
-        description="metric of the linear probe. accuracy: share of test images; mean_per_class: mean over the "
-        "classes. If left out, kind torchvision uses the dataset's usual metric (docs/runs.md)",
-        examples=["mean_per_class"],
-    )
-    seed: int = Field(0, ge=0, description="seed of splits and limits", examples=[1])
-    val_fraction: float = quantity(
-        0.2,
-        unit="share of images",
-        gt=0,
-        lt=1,
-        description="share of train held out for validation if a dataset has no val split",
-        examples=[0.1],
-    )
-    test_fraction: float = quantity(
-        0.5,
-        unit="share of images",
-        gt=0,
-        lt=1,
-        description="share held out for test if a dataset has no splits",
-        examples=[0.3],
-    )
+    torchvision_name: Annotated[str, OneOf(TORCHVISION)] | Literal[""] = Field("", examples=["food101"])
+    """Kind torchvision: which dataset."""
+    task: Label | Literal[""] = Field("", examples=["concept"])
+    """Kind world: the label to predict; with masks: the task whose training images are used."""
+    masks: bool = Field(False, examples=[True])
+    """Kind world: true: the test images are those with object masks."""
+    metric: Metric = Field("accuracy", examples=["mean_per_class"])
+    """Metric of the linear probe. accuracy: share of test images; mean_per_class: mean over the classes. If left out,
+    kind torchvision uses the dataset's usual metric (docs/runs.md)."""
+    seed: int = Field(0, ge=0, examples=[1])
+    """Seed of splits and limits."""
+    val_fraction: float = quantity(0.2, unit="share of images", gt=0, lt=1, examples=[0.1])
+    """Share of train held out for validation if a dataset has no val split."""
+    test_fraction: float = quantity(0.5, unit="share of images", gt=0, lt=1, examples=[0.3])
+    """Share held out for test if a dataset has no splits."""
     limit: dict[Literal["train", "val", "test"], Annotated[int, Field(ge=1)]] = quantity(
-        {},
-        unit="images",
-        description="maximum number of images per class, by split; no limit for splits left out",
-        examples=[{"train": 150, "test": 50}],
+        {}, unit="images", examples=[{"train": 150, "test": 50}]
     )
-    min_per_class: int = quantity(
-        1, unit="images", ge=1, description="classes with fewer images are left out and counted", examples=[8]
-    )
-    image_column: str = Field("", description="kind table: column of encoded images; empty: `image`", examples=["img"])
-    label_column: str = Field("", description="kind table: column of labels; empty: `label`", examples=["fine_label"])
-    min_dominance: float = quantity(
-        0.0,
-        unit="share of area",
-        ge=0,
-        le=1,
-        description="kind masks: minimum share of the area of all annotated objects that is covered by the labelled "
-        "object",
-        examples=[0.5],
-    )
+    """Maximum number of images per class, by split; no limit for splits left out."""
+    min_per_class: int = quantity(1, unit="images", ge=1, examples=[8])
+    """Classes with fewer images are left out and counted."""
+    image_column: str = Field("", examples=["img"])
+    """Kind table: column of encoded images; empty: `image`."""
+    label_column: str = Field("", examples=["fine_label"])
+    """Kind table: column of labels; empty: `label`."""
+    min_dominance: float = quantity(0.0, unit="share of area", ge=0, le=1, examples=[0.5])
+    """Kind masks: minimum share of the area of all annotated objects that is covered by the labelled object."""
 
     @model_validator(mode="before")
     @classmethod

@@ -11,13 +11,8 @@ from workflow_scripts.evaluation.facts import SCORES
 class Features(Settings):
     """Frozen features; the size of images follows from the run."""
 
-    batch_size: int = quantity(
-        256,
-        unit="images",
-        ge=1,
-        description="images per forward pass; changes the last bits of features",
-        examples=[128],
-    )
+    batch_size: int = quantity(256, unit="images", ge=1, examples=[128])
+    """Images per forward pass; changes the last bits of features."""
 
 
 def features(job: Job[Features]) -> None:

@@ -14,24 +14,17 @@ from workflow_scripts.evaluation.interval_settings import Intervals
 class FewShot(Intervals):
     """Nearest-prototype classification of frozen features; defaults of the original study."""
 
-    episodes: int = quantity(5000, unit="episodes", ge=2, description="episodes per dataset", examples=[1000])
-    ways: int = quantity(
-        5,
-        unit="classes",
-        ge=2,
-        description="classes per episode; a dataset with fewer uses all of them and records it, and is not averaged "
-        "with datasets that have more",
-        examples=[10],
-    )
-    shots: int = quantity(
-        5, unit="images", ge=1, description="support images per class, from the train split", examples=[1]
-    )
-    queries: int = quantity(
-        6, unit="images", ge=1, description="query images per class, from the test split", examples=[15]
-    )
-    seed: int = Field(
-        0, ge=0, description="seed of the episodes; an episode depends on it, the dataset and its number", examples=[1]
-    )
+    episodes: int = quantity(5000, unit="episodes", ge=2, examples=[1000])
+    """Episodes per dataset."""
+    ways: int = quantity(5, unit="classes", ge=2, examples=[10])
+    """Classes per episode; a dataset with fewer uses all of them and records it, and is not averaged with datasets that
+    have more."""
+    shots: int = quantity(5, unit="images", ge=1, examples=[1])
+    """Support images per class, from the train split."""
+    queries: int = quantity(6, unit="images", ge=1, examples=[15])
+    """Query images per class, from the test split."""
+    seed: int = Field(0, ge=0, examples=[1])
+    """Seed of the episodes; an episode depends on it, the dataset and its number."""
 
 
 def few_shot(job: Job[FewShot]) -> None:

@@ -12,14 +12,10 @@ from workflow_scripts.core.settings import Settings, quantity
 class JudgeComparison(Settings):
     """How the choices of judges between an arm's captions and the original ones are compared."""
 
-    images: int = quantity(
-        100_000,
-        unit="images",
-        ge=1,
-        description="maximum number of images to compare: a random choice of those that all judges scored",
-        examples=[20_000],
-    )
-    seed: int = Field(0, description="seed of the choice of images", examples=[1])
+    images: int = quantity(100_000, unit="images", ge=1, examples=[20_000])
+    """Maximum number of images to compare: a random choice of those that all judges scored."""
+    seed: int = Field(0, examples=[1])
+    """Seed of the choice of images."""
 
 
 def judge_comparison(job: Job[JudgeComparison]) -> None:

@@ -1,7 +1,5 @@
 """What a judge says of each arm's captions, and whether it judges their style."""
 
-from pydantic import Field
-
 from workflow_scripts.core.declaration.facts import Cost, Facts, File, Resources, Tolerance
 from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
@@ -10,7 +8,8 @@ from workflow_scripts.core.settings import Settings
 class JudgeQuality(Settings):
     """Which arm the others are compared with."""
 
-    reference: str | None = Field(None, description="arm that others are compared with; null: none")
+    reference: str | None = None
+    """Arm that others are compared with; null: none."""
 
 
 def judge_quality(job: Job[JudgeQuality]) -> None:

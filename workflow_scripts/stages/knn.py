@@ -15,16 +15,12 @@ class Knn(Bootstrap):
     """Weighted nearest neighbours on frozen features (Wu et al. 2018, section 3.4), and statistics of the features:
     RankMe, alignment, uniformity and norm. Nothing is fitted or tuned."""
 
-    neighbours: int = quantity(
-        20, unit="neighbours", ge=1, description="nearest images of train and val that vote", examples=[5]
-    )
-    temperature: float = Field(
-        0.07,
-        gt=0,
-        description="temperature of the votes, whose weights are exp(cosine / temperature)",
-        examples=[0.1],
-    )
-    seed: int = Field(0, ge=0, description="seed of the bootstrap, and of the images and pairs drawn", examples=[1])
+    neighbours: int = quantity(20, unit="neighbours", ge=1, examples=[5])
+    """Nearest images of train and val that vote."""
+    temperature: float = Field(0.07, gt=0, examples=[0.1])
+    """Temperature of the votes, whose weights are exp(cosine / temperature)."""
+    seed: int = Field(0, ge=0, examples=[1])
+    """Seed of the bootstrap, and of the images and pairs drawn."""
 
 
 def knn(job: Job[Knn]) -> None:

@@ -11,17 +11,10 @@ from workflow_scripts.core.settings import Settings, quantity
 class Leakage(Settings):
     """Which test images count as near duplicates of a training image."""
 
-    distance: int = quantity(
-        70,
-        unit="bits",
-        ge=0,
-        le=128,
-        description="most bits of the perceptual hash, of 256, that may differ",
-        examples=[50],
-    )
-    correlation: float = Field(
-        0.93, gt=0, le=1, description="lowest correlation of the two pictures, once aligned", examples=[0.95]
-    )
+    distance: int = quantity(70, unit="bits", ge=0, le=128, examples=[50])
+    """Most bits of the perceptual hash, of 256, that may differ."""
+    correlation: float = Field(0.93, gt=0, le=1, examples=[0.95])
+    """Lowest correlation of the two pictures, once aligned."""
 
 
 def leakage(job: Job[Leakage]) -> None:

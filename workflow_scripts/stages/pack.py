@@ -12,15 +12,11 @@ from workflow_scripts.core.settings import Settings, quantity
 class Pack(Settings):
     """How images are packed for training, the same for all runs."""
 
-    shorter_side: int | None = quantity(
-        256,
-        unit="px",
-        ge=16,
-        description="images are stored as JPEGs whose shorter side has this length; images that are not larger keep "
-        "their bytes. null: all keep their bytes, so trainings give the same bytes as without packs",
-        examples=[320],
-    )
-    jpeg_quality: int = Field(90, ge=1, le=95, description="quality of these JPEGs", examples=[95])
+    shorter_side: int | None = quantity(256, unit="px", ge=16, examples=[320])
+    """Images are stored as JPEGs whose shorter side has this length; images that are not larger keep their bytes. null:
+    all keep their bytes, so trainings give the same bytes as without packs."""
+    jpeg_quality: int = Field(90, ge=1, le=95, examples=[95])
+    """Quality of these JPEGs."""
 
 
 def pack(job: Job[Pack]) -> None:

@@ -19,19 +19,12 @@ AT_ONCE = 65_536  # pairs whose captions are compared at a time
 class PairQuality(Settings):
     """How the quality of pairs is measured."""
 
-    label: Label | None = Field(
-        None,
-        description="ground-truth label that defines the purity of pairs; null: none (only the demo has labels)",
-        examples=["concept"],
-    )
-    seed: int = Field(0, description="seed of random pairs", examples=[1])
-    batch: int = quantity(
-        512,
-        unit="pairs",
-        ge=2,
-        description="batch size for which false negatives are counted: pairs with the same caption or target",
-        examples=[128],
-    )
+    label: Label | None = Field(None, examples=["concept"])
+    """Ground-truth label that defines the purity of pairs; null: none (only the demo has labels)."""
+    seed: int = Field(0, examples=[1])
+    """Seed of random pairs."""
+    batch: int = quantity(512, unit="pairs", ge=2, examples=[128])
+    """Batch size for which false negatives are counted: pairs with the same caption or target."""
 
 
 def pair_quality(job: Job[PairQuality]) -> None:

@@ -34,11 +34,8 @@ class PairTable(PartnerSettings):
     kind: Annotated[str, OneOf(PAIR_KINDS)] = Field(
         "nearest", description=f"how partners are chosen. {listed(PAIR_KINDS)}", examples=["random"]
     )
-    label: Label = Field(
-        "concept",
-        description="oracle: ground-truth label that partners share (only the demo has labels)",
-        examples=["texture"],
-    )
+    label: Label = Field("concept", examples=["texture"])
+    """Oracle: ground-truth label that partners share (only the demo has labels)."""
 
     @model_validator(mode="after")
     def _kind_accepts_them(self) -> Self:

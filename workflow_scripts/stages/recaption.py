@@ -14,13 +14,9 @@ from workflow_scripts.models.text_norms import MatchedText
 class Recaption(Decoding, MatchedText):
     """How captions are generated and scored."""
 
-    batch_size: PositiveInt | Literal["auto"] = quantity(
-        "auto",
-        unit="images",
-        description="images per batch, in the row order of the shard. auto: 32 on a CPU, on a GPU as many as its free "
-        "memory holds. On a GPU, another size changes rounding, which can change a caption at a near tie",
-        examples=[64],
-    )
+    batch_size: PositiveInt | Literal["auto"] = quantity("auto", unit="images", examples=[64])
+    """Images per batch, in the row order of the shard. auto: 32 on a CPU, on a GPU as many as its free memory holds. On
+    a GPU, another size changes rounding, which can change a caption at a near tie."""
 
 
 def recaption(job: Job[Recaption]) -> None:

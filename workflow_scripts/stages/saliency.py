@@ -14,30 +14,19 @@ class Saliency(Bootstrap):
     """Grad-CAM maps compared with object masks."""
 
     layers: tuple[Literal["layer1", "layer2", "layer3", "layer4"], ...] = Field(
-        ("layer4", "layer3"),
-        min_length=1,
-        description="stages of our backbones whose last blocks are explained; the first one leads. A network from "
-        "elsewhere has one layer of its own",
-        examples=[["layer3"]],
+        ("layer4", "layer3"), min_length=1, examples=[["layer3"]]
     )
-    upsampling: Literal["bilinear", "nearest"] = Field(
-        "bilinear", description="how maps are enlarged to the input size", examples=["nearest"]
-    )
-    batch_size: int = quantity(64, unit="images", ge=1, description="images per pass", examples=[32])
-    examples: int = quantity(
-        8,
-        unit="images",
-        ge=0,
-        description="images per dataset whose maps are kept for the report, the same for every run; the best, median "
-        "and worst of each run are kept too",
-        examples=[4],
-    )
-    seed: int = Field(
-        0,
-        ge=0,
-        description="seed of the bootstrap, of random classes, images and channel weights, and of examples",
-        examples=[1],
-    )
+    """Stages of our backbones whose last blocks are explained; the first one leads. A network from elsewhere has one
+    layer of its own."""
+    upsampling: Literal["bilinear", "nearest"] = Field("bilinear", examples=["nearest"])
+    """How maps are enlarged to the input size."""
+    batch_size: int = quantity(64, unit="images", ge=1, examples=[32])
+    """Images per pass."""
+    examples: int = quantity(8, unit="images", ge=0, examples=[4])
+    """Images per dataset whose maps are kept for the report, the same for every run; the best, median and worst of each
+    run are kept too."""
+    seed: int = Field(0, ge=0, examples=[1])
+    """Seed of the bootstrap, of random classes, images and channel weights, and of examples."""
 
 
 def saliency(job: Job[Saliency]) -> None:

@@ -13,11 +13,14 @@ from workflow_scripts.evaluation.interval_settings import Bootstrap
 class SaliencyChecks(Bootstrap):
     """Checks of the Grad-CAM maps of a few runs; layer and upsampling are those of ``saliency``."""
 
-    images: int = quantity(100, unit="images", ge=2, description="most masked test images to check", examples=[40])
+    images: int = quantity(100, unit="images", ge=2, examples=[40])
+    """Most masked test images to check."""
     shares: tuple[Annotated[int, Field(ge=1, le=99)], ...] = quantity(
-        (20, 40, 60, 80), unit="%", min_length=1, description="shares of pixels that ROAD removes", examples=[[50]]
+        (20, 40, 60, 80), unit="%", min_length=1, examples=[[50]]
     )
-    seed: int = Field(0, ge=0, description="seed of random weights, permutations, images and noise", examples=[1])
+    """Shares of pixels that ROAD removes."""
+    seed: int = Field(0, ge=0, examples=[1])
+    """Seed of random weights, permutations, images and noise."""
 
 
 def saliency_checks(job: Job[SaliencyChecks]) -> None:

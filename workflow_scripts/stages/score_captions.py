@@ -31,24 +31,15 @@ class ScoreCaptions(Settings):
     kind: Annotated[str, OneOf(JUDGES)] = Field(
         description=f"what scores captions. {listed(JUDGES)}", examples=["clip"]
     )
-    batch_size: int = quantity(32, unit="images", ge=1, description="images per forward pass", examples=[64])
-    others: int = quantity(
-        64,
-        unit="images",
-        ge=64,
-        multiple_of=2,
-        description="other images, besides a random one, whose mean score is subtracted from a caption's (centring). "
-        "Fewer would count differences between these images as style",
-        examples=[128],
-    )
-    images: int | None = quantity(
-        None,
-        unit="images",
-        ge=1,
-        description="images whose captions are scored, a random choice; null: all",
-        examples=[20_000],
-    )
-    seed: int = Field(0, description="seed of the choices of images", examples=[1])
+    batch_size: int = quantity(32, unit="images", ge=1, examples=[64])
+    """Images per forward pass."""
+    others: int = quantity(64, unit="images", ge=64, multiple_of=2, examples=[128])
+    """Other images, besides a random one, whose mean score is subtracted from a caption's (centring). Fewer would count
+    differences between these images as style."""
+    images: int | None = quantity(None, unit="images", ge=1, examples=[20_000])
+    """Images whose captions are scored, a random choice; null: all."""
+    seed: int = Field(0, examples=[1])
+    """Seed of the choices of images."""
 
     @model_validator(mode="after")
     def _kind_accepts_them(self) -> Self:

@@ -12,21 +12,13 @@ from workflow_scripts.core.settings import Settings, quantity
 class ShardPlan(Settings):
     """How rows are divided into shards."""
 
-    shards: int = Field(
-        gt=0,
-        le=100_000,
-        description="number of shards, fixed in advance so that all jobs are known; spare ones stay empty",
-        examples=[64],
-    )
-    rows_per_shard: int = quantity(
-        10_000, unit="rows", gt=0, description="approximate number of annotation rows per shard", examples=[5000]
-    )
-    group: Literal["subreddit_year", "all"] = Field(
-        default="subreddit_year",
-        description="rows that may share a shard. subreddit_year: those of one subreddit and year, so that adding "
-        "another moves no row; all: any, which gives a small study fewer shards",
-        examples=["all"],
-    )
+    shards: int = Field(gt=0, le=100_000, examples=[64])
+    """Number of shards, fixed in advance so that all jobs are known; spare ones stay empty."""
+    rows_per_shard: int = quantity(10_000, unit="rows", gt=0, examples=[5000])
+    """Approximate number of annotation rows per shard."""
+    group: Literal["subreddit_year", "all"] = Field(default="subreddit_year", examples=["all"])
+    """Rows that may share a shard. subreddit_year: those of one subreddit and year, so that adding another moves no
+    row; all: any, which gives a small study fewer shards."""
 
 
 def shard_plan(job: Job[ShardPlan]) -> None:

@@ -18,34 +18,18 @@ WITHOUT_HASH, ADVICE_WITHOUT_HASH = "URL without a sha256", "give its sha256, or
 class Source(Settings):
     """Location of an external input. A plain text is its `at`."""
 
-    at: str = Field(
-        min_length=1,
-        description=(
-            "a path of a file or folder; https://... (needs a sha256; ${NAME} stands for an environment variable); "
-            "hub:<repository>@<revision> (Hugging Face); package:<module>/<folder> (in an installed Python package); "
-            "torchvision:<root folder> (torchvision downloads into it if it does not exist); world (the demo's data)"
-        ),
-        examples=["data/redcaps_v1.0_annotations.zip"],
-    )
-    sha256: str | None = Field(
-        None,
-        pattern="^[0-9a-f]{64}$",
-        description="sha256 of the file; a URL needs it here or in the lock (faithful-pairs lock)",
-        examples=["0" * 64],
-    )
-    mirrors: tuple[str, ...] = Field(
-        (),
-        description="further URLs of the same bytes, tried in order",
-        examples=[["https://example.org/annotations.zip"]],
-    )
-    expect: dict[str, str] = Field(
-        {},
-        description="sha256 of files in a folder, by file name; files with a different hash are rejected",
-        examples=[{"model.safetensors": "0" * 64}],
-    )
-    torchvision: SkipJsonSchema[str | None] = Field(
-        None, description="class name in torchvision.datasets; set by the workflow"
-    )
+    at: str = Field(min_length=1, examples=["data/redcaps_v1.0_annotations.zip"])
+    """A path of a file or folder; https://... (needs a sha256; ${NAME} stands for an environment variable);
+    hub:<repository>@<revision> (Hugging Face); package:<module>/<folder> (in an installed Python package);
+    torchvision:<root folder> (torchvision downloads into it if it does not exist); world (the demo's data)."""
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", examples=["0" * 64])
+    """sha256 of the file; a URL needs it here or in the lock (faithful-pairs lock)."""
+    mirrors: tuple[str, ...] = Field((), examples=[["https://example.org/annotations.zip"]])
+    """Further URLs of the same bytes, tried in order."""
+    expect: dict[str, str] = Field({}, examples=[{"model.safetensors": "0" * 64}])
+    """sha256 of files in a folder, by file name; files with a different hash are rejected."""
+    torchvision: SkipJsonSchema[str | None] = None
+    """Class name in torchvision.datasets; set by the workflow."""
 
     @model_validator(mode="after")
     def _no_secret_in_a_url(self) -> "Source":

@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 class Summary(Settings):
     """All runs and contrasts of the study."""
 
-    runs: tuple[SummaryRun, ...] = Field(min_length=1, description="all runs of the study")
-    contrasts: tuple[Contrast, ...] = Field((), description="contrasts besides the standard ones, which they replace")
+    runs: tuple[SummaryRun, ...] = Field(min_length=1)
+    """All runs of the study."""
+    contrasts: tuple[Contrast, ...] = ()
+    """Contrasts besides the standard ones, which they replace."""
     standard_contrasts: bool = StandardContrasts
     bootstrap: int = Resamples
-    small: tuple[str, ...] = Field((), description="datasets of small images, which have a mean of their own besides")
-    tables: tuple[Table, ...] = Field((), description="pair tables whose purity contrasts compare")
-    discrimination: Discrimination | None = Field(
-        None, description="known orderings, where contrasts count those that a metric recovers"
-    )
+    small: tuple[str, ...] = ()
+    """Datasets of small images, which have a mean of their own besides."""
+    tables: tuple[Table, ...] = ()
+    """Pair tables whose purity contrasts compare."""
+    discrimination: Discrimination | None = None
+    """Known orderings, where contrasts count those that a metric recovers."""
 
 
 def summary(job: Job[Summary]) -> None:

@@ -18,12 +18,9 @@ CLIPS = 49_408  # ids of CLIP's own tokenizer
 class Tokenizer(Settings):
     """How captions become tokens."""
 
-    kind: Literal["clip", "trained"] = Field(
-        "trained",
-        description="what the tokenizer is. clip: CLIP's own byte-level BPE, from the vocab.json and merges.txt of a "
-        "CLIP model; trained: a byte-level BPE trained on the original captions of the study's images",
-        examples=["clip"],
-    )
+    kind: Literal["clip", "trained"] = Field("trained", examples=["clip"])
+    """What the tokenizer is. clip: CLIP's own byte-level BPE, from the vocab.json and merges.txt of a CLIP model;
+    trained: a byte-level BPE trained on the original captions of the study's images."""
     vocabulary: int | None = quantity(
         None,
         unit="tokens",

@@ -11,13 +11,8 @@ from workflow_scripts.core.settings import Settings, quantity
 class Tokens(Settings):
     """How many tokens of a caption are kept."""
 
-    context: int = quantity(
-        77,
-        unit="tokens",
-        ge=3,
-        description="maximum length of a caption, including start and end token; longer ones are truncated",
-        examples=[32],
-    )
+    context: int = quantity(77, unit="tokens", ge=3, examples=[32])
+    """Maximum length of a caption, including start and end token; longer ones are truncated."""
 
 
 def tokens(job: Job[Tokens]) -> None:

@@ -13,13 +13,8 @@ from workflow_scripts.embeddings.facts import search_cost, search_resources
 class VectorMatches(Settings):
     """Which test images count as near duplicates of a training image by their vectors."""
 
-    cosine: float = Field(
-        0.8,
-        gt=0,
-        le=1,
-        description="lowest cosine of the vectors; the right value depends on the encoder (docs/leakage.md)",
-        examples=[0.7],
-    )
+    cosine: float = Field(0.8, gt=0, le=1, examples=[0.7])
+    """Lowest cosine of the vectors; the right value depends on the encoder (docs/leakage.md)."""
 
 
 def vector_matches(job: Job[VectorMatches]) -> None:

@@ -17,14 +17,8 @@ if TYPE_CHECKING:
 class External(Settings):
     """How many captions may be missing. Of several captions of an image, the first in the file is used."""
 
-    max_missing_share: float = quantity(
-        0.0,
-        unit="share of images",
-        ge=0,
-        le=1,
-        description="maximum share of images without a caption",
-        examples=[0.01],
-    )
+    max_missing_share: float = quantity(0.0, unit="share of images", ge=0, le=1, examples=[0.01])
+    """Maximum share of images without a caption."""
 
 
 def select(inputs: ArmInputs, settings: External) -> Rows:

@@ -7,14 +7,8 @@ from workflow_scripts.core.settings import quantity
 class Mixed(ShuffleSettings):
     """How much is shuffled."""
 
-    share: float = quantity(
-        0.5,
-        unit="share of images",
-        ge=0,
-        le=1,
-        description="share of images that keep the base caption",
-        examples=[0.25],
-    )
+    share: float = quantity(0.5, unit="share of images", ge=0, le=1, examples=[0.25])
+    """Share of images that keep the base caption."""
 
 
 def select(inputs: ArmInputs, settings: Mixed) -> Rows:

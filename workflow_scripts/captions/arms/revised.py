@@ -23,33 +23,20 @@ OF_JUDGE = ("original", "replacement", "score", "centred")
 class Revised(Settings):
     """When a caption replaces the original."""
 
-    judge: str | None = Field(
-        None, description="the judge whose scores decide; null: the matcher's ITM score", examples=["blip2"]
-    )
-    original: str | None = Field(
-        None, description="with a judge: the arm whose caption is replaced", examples=["original"]
-    )
-    replacement: str | None = Field(
-        None, description="with a judge: the arm whose caption replaces it", examples=["generated"]
-    )
-    score: str | None = Field(None, description="which score of the judge; null: its only one", examples=["itc"])
-    centred: bool = Field(
-        False,
-        description="true: centred scores, relative to those of the same caption with other images",
-        examples=[True],
-    )
-    margin: float = quantity(
-        0.0,
-        unit="units of the score; logits for ITM",
-        description="a caption replaces the original if its score is higher by more than this",
-        examples=[0.5],
-    )
-    threshold: float | None = quantity(
-        None,
-        unit="units of the score",
-        description="an original with a lower score is always replaced; null: no threshold",
-        examples=[0.0],
-    )
+    judge: str | None = Field(None, examples=["blip2"])
+    """The judge whose scores decide; null: the matcher's ITM score."""
+    original: str | None = Field(None, examples=["original"])
+    """With a judge: the arm whose caption is replaced."""
+    replacement: str | None = Field(None, examples=["generated"])
+    """With a judge: the arm whose caption replaces it."""
+    score: str | None = Field(None, examples=["itc"])
+    """Which score of the judge; null: its only one."""
+    centred: bool = Field(False, examples=[True])
+    """true: centred scores, relative to those of the same caption with other images."""
+    margin: float = quantity(0.0, unit="units of the score; logits for ITM", examples=[0.5])
+    """A caption replaces the original if its score is higher by more than this."""
+    threshold: float | None = quantity(None, unit="units of the score", examples=[0.0])
+    """An original with a lower score is always replaced; null: no threshold."""
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:

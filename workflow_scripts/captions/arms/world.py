@@ -7,23 +7,11 @@ from workflow_scripts.core.settings import quantity
 class OfWorld(Seeded):
     """How much captions name, and how much of it is right."""
 
-    coverage: float = quantity(
-        1.0,
-        unit="share of properties",
-        ge=0,
-        le=1,
-        description="share of the six properties of a picture that its caption names, rounded to whole properties; the "
-        "concept always",
-        examples=[0.67],
-    )
-    precision: float = quantity(
-        1.0,
-        unit="share of named properties",
-        ge=0,
-        le=1,
-        description="how often a named property has its true value; otherwise it has another",
-        examples=[0.75],
-    )
+    coverage: float = quantity(1.0, unit="share of properties", ge=0, le=1, examples=[0.67])
+    """Share of the six properties of a picture that its caption names, rounded to whole properties; the concept always.
+    """
+    precision: float = quantity(1.0, unit="share of named properties", ge=0, le=1, examples=[0.75])
+    """How often a named property has its true value; otherwise it has another."""
 
 
 def select(inputs: ArmInputs, settings: OfWorld) -> Rows:

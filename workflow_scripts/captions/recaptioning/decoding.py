@@ -10,55 +10,28 @@ from workflow_scripts.core.settings import Settings, quantity, refuse_changed
 class Decoding(Settings):
     """Beam search if there are several beams; else greedy decoding of one caption, or nucleus sampling of several."""
 
-    prompt: str = Field(
-        "",
-        description="text that the caption continues, not part of it; of chat models, the question; of others that "
-        "mark the image's place, the whole prompt with that mark",
-        examples=["a photo of", "Describe the image in one sentence."],
-    )
-    max_new_tokens: int = quantity(
-        30,
-        unit="tokens",
-        ge=1,
-        description="maximum length of a generated caption, in tokens of the language model",
-        examples=[20],
-    )
-    min_new_tokens: int = quantity(
-        0, unit="tokens", ge=0, description="minimum length of a generated caption", examples=[8]
-    )
-    beams: int = quantity(
-        1,
-        unit="beams",
-        ge=1,
-        description="beams of the beam search; 1: none. BLIP-2 is usually evaluated with 5",
-        examples=[5],
-    )
-    length_penalty: float = Field(
-        1.0,
-        description="beam search: a beam's log-likelihood is divided by its length to this power; above 0, longer "
-        "captions gain",
-        examples=[-1.0],
-    )
-    repetition_penalty: float = Field(
-        1.0,
-        gt=0,
-        description="above 1: tokens that have occurred, in the prompt too, become less likely",
-        examples=[1.5],
-    )
-    num_captions: int = quantity(
-        1,
-        unit="captions",
-        ge=1,
-        le=100,
-        description="captions per image. With several beams, the best of them; otherwise 1: greedy decoding; more: "
-        "nucleus sampling. All are kept with their scores; an arm uses the one with the best ITM",
-        examples=[5],
-    )
-    temperature: float = Field(1.0, gt=0, description="softmax temperature of nucleus sampling", examples=[0.7])
-    top_p: float = Field(0.9, gt=0, le=1, description="probability mass of nucleus sampling", examples=[0.95])
-    seed: int = Field(
-        0, description="seed of sampling; a caption depends on it and on the key of the image", examples=[1]
-    )
+    prompt: str = Field("", examples=["a photo of", "Describe the image in one sentence."])
+    """Text that the caption continues, not part of it; of chat models, the question; of others that mark the image's
+    place, the whole prompt with that mark."""
+    max_new_tokens: int = quantity(30, unit="tokens", ge=1, examples=[20])
+    """Maximum length of a generated caption, in tokens of the language model."""
+    min_new_tokens: int = quantity(0, unit="tokens", ge=0, examples=[8])
+    """Minimum length of a generated caption."""
+    beams: int = quantity(1, unit="beams", ge=1, examples=[5])
+    """Beams of the beam search; 1: none. BLIP-2 is usually evaluated with 5."""
+    length_penalty: float = Field(1.0, examples=[-1.0])
+    """Beam search: a beam's log-likelihood is divided by its length to this power; above 0, longer captions gain."""
+    repetition_penalty: float = Field(1.0, gt=0, examples=[1.5])
+    """Above 1: tokens that have occurred, in the prompt too, become less likely."""
+    num_captions: int = quantity(1, unit="captions", ge=1, le=100, examples=[5])
+    """Captions per image. With several beams, the best of them; otherwise 1: greedy decoding; more: nucleus sampling.
+    All are kept with their scores; an arm uses the one with the best ITM."""
+    temperature: float = Field(1.0, gt=0, examples=[0.7])
+    """Softmax temperature of nucleus sampling."""
+    top_p: float = Field(0.9, gt=0, le=1, examples=[0.95])
+    """Probability mass of nucleus sampling."""
+    seed: int = Field(0, examples=[1])
+    """Seed of sampling; a caption depends on it and on the key of the image."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -16,18 +16,12 @@ ColourName = Literal["red", "orange", "yellow", "green", "blue", "purple", "pink
 class World(Settings):
     """Scenes, and colours of objects. Many of them let a network tell images apart without looking at the object."""
 
-    scenes: tuple[SceneName, ...] = Field(
-        ("grass", "sand"),
-        min_length=2,
-        description="scenes that occur, evenly often and independently of everything else",
-        examples=[["grass", "night"]],
-    )
+    scenes: tuple[SceneName, ...] = Field(("grass", "sand"), min_length=2, examples=[["grass", "night"]])
+    """Scenes that occur, evenly often and independently of everything else."""
     colours: tuple[ColourName, ...] = Field(
-        ("red", "orange", "yellow"),
-        min_length=2,
-        description="colours of objects that occur, evenly often and independently of everything else",
-        examples=[["red", "green", "blue"]],
+        ("red", "orange", "yellow"), min_length=2, examples=[["red", "green", "blue"]]
     )
+    """Colours of objects that occur, evenly often and independently of everything else."""
 
     @model_validator(mode="after")
     def _distinct(self) -> "World":

@@ -33,31 +33,45 @@ StandardContrasts = Field(
 class SummaryRun(Settings):
     """A run, as the summary names it."""
 
-    run: str = Field(description="name of the run")
-    method: str = Field(description="method of pretraining")
-    pairs: str = Field(description="its pairs, as in the config")
-    augmentation: str = Field(description="augmentation of its views")
-    seed: int = Field(description="seed of the run")
-    steps: tuple[str, ...] = Field(description="evaluated checkpoints, such as last, best, step-000200")
-    backbone: str = Field("", description="its network")
-    tag: str = Field("", description="its tag; empty without one")
-    batch_size: int = Field(0, ge=0, description="pairs per step; 0 for an untrained network")
-    trained_steps: int = Field(0, ge=0, description="planned optimizer steps; 0 if it is the config's epochs")
-    epochs: float | None = Field(None, description="planned passes over its pairs; null if it is the config's steps")
-    views_per_pair: int = Field(0, ge=0, description="images that are decoded and augmented per pair")
-    arm: str = Field("", description="arm whose captions its pairs or its method use; empty for others")
-    role: str = Field("", description="what its pairs are: language, self, visual, or a control such as shuffled")
-    encoder: str = Field("", description="encoder of the captions by which its pairs are chosen; empty for others")
-    alike: str = Field(
-        "",
-        description="what else determines its pairs: the first pair table with the same settings, or its method if "
-        "that reads captions; empty for controls and pairs without captions",
-    )
-    dose: float | None = Field(None, description="share of captions that belong to their image, of a mixed arm")
-    chosen: dict[str, str] = Field(
-        {}, description="evaluated checkpoints that a reported set chose -> that set, which means over sets leave out"
-    )
-    collapsed: bool = Field(False, exclude=True, description="whether its features look collapsed, as training found")
+    run: str
+    """Name of the run."""
+    method: str
+    """Method of pretraining."""
+    pairs: str
+    """Its pairs, as in the config."""
+    augmentation: str
+    """Augmentation of its views."""
+    seed: int
+    """Seed of the run."""
+    steps: tuple[str, ...]
+    """Evaluated checkpoints, such as last, best, step-000200."""
+    backbone: str = ""
+    """Its network."""
+    tag: str = ""
+    """Its tag; empty without one."""
+    batch_size: int = Field(0, ge=0)
+    """Pairs per step; 0 for an untrained network."""
+    trained_steps: int = Field(0, ge=0)
+    """Planned optimizer steps; 0 if it is the config's epochs."""
+    epochs: float | None = None
+    """Planned passes over its pairs; null if it is the config's steps."""
+    views_per_pair: int = Field(0, ge=0)
+    """Images that are decoded and augmented per pair."""
+    arm: str = ""
+    """Arm whose captions its pairs or its method use; empty for others."""
+    role: str = ""
+    """What its pairs are: language, self, visual, or a control such as shuffled."""
+    encoder: str = ""
+    """Encoder of the captions by which its pairs are chosen; empty for others."""
+    alike: str = ""
+    """What else determines its pairs: the first pair table with the same settings, or its method if that reads
+    captions; empty for controls and pairs without captions."""
+    dose: float | None = None
+    """Share of captions that belong to their image, of a mixed arm."""
+    chosen: dict[str, str] = {}
+    """Evaluated checkpoints that a reported set chose -> that set, which means over sets leave out."""
+    collapsed: bool = Field(False, exclude=True)
+    """Whether its features look collapsed, as training found."""
 
     def budget_in(self, unit: Budget) -> int:
         """What it is trained on: steps, steps × pairs per step, or these × views per pair."""
@@ -73,9 +87,12 @@ class SummaryRun(Settings):
 class Table(Settings):
     """A pair table, as the summary names it."""
 
-    pairs: str = Field("", description="its name")
-    arm: str = Field("", description="arm whose captions it compares; empty for images")
-    encoder: str = Field("", description="encoder of the vectors that it compares")
+    pairs: str = ""
+    """Its name."""
+    arm: str = ""
+    """Arm whose captions it compares; empty for images."""
+    encoder: str = ""
+    """Encoder of the vectors that it compares."""
 
 
 class Term(Settings):
@@ -84,25 +101,24 @@ class Term(Settings):
     Of other endpoints, pair tables or arms instead of runs.
     """
 
-    weight: float | None = Field(None, description="factor of the mean score of these runs", examples=[-1])
-    at: float | None = Field(
-        None, description="instead of a weight, with test slope: where these runs are on the line", examples=[0.5]
-    )
-    method: str | None = Field(None, description="method; null: any", examples=["simclr"])
-    pairs: str | None = Field(None, description="pairs; null: any", examples=["revised"])
-    augmentation: str | None = Field(None, description="augmentation; null: any", examples=["crop"])
-    tag: str | None = Field(
-        None, description="tag, empty for runs without one; null: a row for each tag", examples=["long"]
-    )
-    arm: str | None = Field(None, description="arm of the captions behind the pairs; null: any", examples=["original"])
-    encoder: str | None = Field(
-        None, description="endpoint pair_purity: encoder of the vectors behind the pairs; null: any", examples=["mpnet"]
-    )
-    step: str | None = Field(
-        None,
-        description="evaluated checkpoint, such as last, best, step-000200; null: a row for each",
-        examples=["last"],
-    )
+    weight: float | None = Field(None, examples=[-1])
+    """Factor of the mean score of these runs."""
+    at: float | None = Field(None, examples=[0.5])
+    """Instead of a weight, with test slope: where these runs are on the line."""
+    method: str | None = Field(None, examples=["simclr"])
+    """Method; null: any."""
+    pairs: str | None = Field(None, examples=["revised"])
+    """Pairs; null: any."""
+    augmentation: str | None = Field(None, examples=["crop"])
+    """Augmentation; null: any."""
+    tag: str | None = Field(None, examples=["long"])
+    """Tag, empty for runs without one; null: a row for each tag."""
+    arm: str | None = Field(None, examples=["original"])
+    """Arm of the captions behind the pairs; null: any."""
+    encoder: str | None = Field(None, examples=["mpnet"])
+    """Endpoint pair_purity: encoder of the vectors behind the pairs; null: any."""
+    step: str | None = Field(None, examples=["last"])
+    """Evaluated checkpoint, such as last, best, step-000200; null: a row for each."""
 
     def fixes(self, axis: str) -> bool:
         """Whether the term gives a value of this axis."""
@@ -117,14 +133,14 @@ class Term(Settings):
 class Contrast(Settings):
     """A weighted sum of mean scores, by `terms`; or runs with pairs `minuend` minus runs with pairs `subtrahend`."""
 
-    name: str = Field(min_length=1, description="name in tables and report", examples=["revised - shuffled"])
-    minuend: str | None = Field(None, description="pairs of the runs that are compared", examples=["revised"])
-    subtrahend: str | None = Field(
-        None, description="pairs of the runs that they are compared with", examples=["shuffled"]
-    )
+    name: str = Field(min_length=1, examples=["revised - shuffled"])
+    """Name in tables and report."""
+    minuend: str | None = Field(None, examples=["revised"])
+    """Pairs of the runs that are compared."""
+    subtrahend: str | None = Field(None, examples=["shuffled"])
+    """Pairs of the runs that they are compared with."""
     terms: tuple[Term, ...] = Field(
         (),
-        description="the weighted sum; weights add up to 0",
         examples=[
             [
                 {"weight": 1, "pairs": "revised", "augmentation": "crop"},
@@ -132,15 +148,12 @@ class Contrast(Settings):
             ]
         ],
     )
-    per: tuple[Axis, ...] | None = Field(
-        None,
-        description="properties with a row for each combination; the others are averaged over the values that all "
-        "terms have. null: method, augmentation and backbone, or none for a primary contrast, which is one mean",
-        examples=[["method"], []],
-    )
-    expected: Literal[-1, 1] = Field(
-        1, description="sign of the difference that the hypothesis predicts; verdicts refer to it", examples=[-1]
-    )
+    """The weighted sum; weights add up to 0."""
+    per: tuple[Axis, ...] | None = Field(None, examples=[["method"], []])
+    """Properties with a row for each combination; the others are averaged over the values that all terms have. null:
+    method, augmentation and backbone, or none for a primary contrast, which is one mean."""
+    expected: Literal[-1, 1] = Field(1, examples=[-1])
+    """Sign of the difference that the hypothesis predicts; verdicts refer to it."""
     primary: bool = Field(
         False,
         description="true: it gets a verdict, at the first evaluated step; so do at most "
@@ -148,45 +161,27 @@ class Contrast(Settings):
         examples=[True],
     )
     endpoint: Literal["linear_probe", "few_shot", "knn", "pair_purity", "caption_score", "orderings", "flips"] = Field(
-        "linear_probe",
-        description="what a primary contrast is judged by. linear_probe, few_shot, knn: the mean over sets of this "
-        "accuracy, under all objectives. Without runs: pair_purity (share of pairs with the same label), caption_score "
-        "(mean centred score of captions by a judge), orderings (share of known orderings that a saliency metric "
-        "recovers, minus 0.5), flips (share of replaced captions that centring would not replace)",
-        examples=["few_shot"],
+        "linear_probe", examples=["few_shot"]
     )
-    judge: str | None = Field(
-        None, description="endpoints caption_score and flips: the judge that scores captions", examples=["clip"]
-    )
-    metric: str | None = Field(
-        None,
-        description="endpoint orderings: the saliency metric, null for the one that leads; caption_score and flips: "
-        "the judge's score, null for its only one",
-        examples=["saliency.lafam.pixel_ap.corrected"],
-    )
-    test: Literal["difference", "slope", "equivalence"] = Field(
-        "difference",
-        description="difference: is the weighted sum 0? slope: the same, of the least-squares slope over the terms' "
-        "`at`. equivalence: is its size below `margin`?",
-        examples=["equivalence"],
-    )
-    margin: float | None = quantity(
-        None,
-        unit="percentage points",
-        gt=0,
-        description="test equivalence: the smallest difference that would matter; of endpoint caption_score in units "
-        "of the score",
-        examples=[1.0],
-    )
-    compare_at: Budget = Field(
-        "views",
-        description="budget that runs must have in common: steps × pairs per step × views per pair, the same without "
-        "views per pair (images), or steps",
-        examples=["images"],
-    )
-    varies: tuple[Literal["budget", "batch_size", "backbone"], ...] = Field(
-        (), description="in what runs may differ, since it is what is compared", examples=[["budget"]]
-    )
+    """What a primary contrast is judged by. linear_probe, few_shot, knn: the mean over sets of this accuracy, under all
+    objectives. Without runs: pair_purity (share of pairs with the same label), caption_score (mean centred score of
+    captions by a judge), orderings (share of known orderings that a saliency metric recovers, minus 0.5), flips (share
+    of replaced captions that centring would not replace)."""
+    judge: str | None = Field(None, examples=["clip"])
+    """Endpoints caption_score and flips: the judge that scores captions."""
+    metric: str | None = Field(None, examples=["saliency.lafam.pixel_ap.corrected"])
+    """Endpoint orderings: the saliency metric, null for the one that leads; caption_score and flips: the judge's score,
+    null for its only one."""
+    test: Literal["difference", "slope", "equivalence"] = Field("difference", examples=["equivalence"])
+    """Difference: is the weighted sum 0? slope: the same, of the least-squares slope over the terms' `at`. equivalence:
+    is its size below `margin`?"""
+    margin: float | None = quantity(None, unit="percentage points", gt=0, examples=[1.0])
+    """Test equivalence: the smallest difference that would matter; of endpoint caption_score in units of the score."""
+    compare_at: Budget = Field("views", examples=["images"])
+    """Budget that runs must have in common: steps × pairs per step × views per pair, the same without views per pair
+    (images), or steps."""
+    varies: tuple[Literal["budget", "batch_size", "backbone"], ...] = Field((), examples=[["budget"]])
+    """In what runs may differ, since it is what is compared."""
 
     @model_validator(mode="after")
     def _fits_endpoint(self) -> "Contrast":

@@ -21,23 +21,19 @@ LEAST_RECOVERED = 0.9
 class Ordering(Settings):
     """Two networks of which one is known to be better."""
 
-    lower: str = Field(description="name of the worse network or backbone", examples=["lite0-random"])
-    higher: str = Field(description="name of the better one", examples=["lite0"])
+    lower: str = Field(examples=["lite0-random"])
+    """Name of the worse network or backbone."""
+    higher: str = Field(examples=["lite0"])
+    """Name of the better one."""
 
 
 class Discrimination(Intervals):
     """What is known of a study's models, by which metrics are judged; fixed before results are seen."""
 
-    doses: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
-        {},
-        description="share of faithful captions by pair table, where it is known; those of mixed arms are filled in",
-        examples=[{"half": 0.5}],
-    )
-    orderings: tuple[Ordering, ...] = Field(
-        (),
-        description="further known orderings of networks or backbones, compared at the last step of their runs",
-        examples=[[{"lower": "resnet50", "higher": "clip-b16"}]],
-    )
+    doses: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field({}, examples=[{"half": 0.5}])
+    """Share of faithful captions by pair table, where it is known; those of mixed arms are filled in."""
+    orderings: tuple[Ordering, ...] = Field((), examples=[[{"lower": "resnet50", "higher": "clip-b16"}]])
+    """Further known orderings of networks or backbones, compared at the last step of their runs."""
 
     @field_validator("orderings")
     @classmethod

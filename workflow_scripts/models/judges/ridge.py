@@ -23,14 +23,9 @@ if TYPE_CHECKING:
 class Ridge(WithClassifier):
     """How the regression is fitted."""
 
-    folds: int = Field(
-        5,
-        ge=2,
-        le=20,
-        description="number of parts of the photos. For each part, a regression is fitted to the others and scores "
-        "its photos; other images are scored by the mean of all predictions",
-        examples=[10],
-    )
+    folds: int = Field(5, ge=2, le=20, examples=[10])
+    """Number of parts of the photos. For each part, a regression is fitted to the others and scores its photos; other
+    images are scored by the mean of all predictions."""
 
 
 def load(sources: Mapping[str, Path], device: str, settings: Ridge) -> Scorer:

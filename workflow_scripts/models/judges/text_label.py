@@ -22,13 +22,10 @@ if TYPE_CHECKING:
 class TextLabel(WithClassifier):
     """How labels are found and worded."""
 
-    temperature: float = Field(3.0, gt=0, description="softmax temperature of the weights of labels", examples=[1.0])
-    prompt: str = Field(
-        "a photo of a {}",
-        pattern=r"\{\}",
-        description="sentence that a label is put into",
-        examples=["a picture of {}"],
-    )
+    temperature: float = Field(3.0, gt=0, examples=[1.0])
+    """Softmax temperature of the weights of labels."""
+    prompt: str = Field("a photo of a {}", pattern=r"\{\}", examples=["a picture of {}"])
+    """Sentence that a label is put into."""
 
 
 def load(sources: Mapping[str, Path], device: str, settings: TextLabel) -> Scorer:

@@ -15,66 +15,35 @@ LAYOUTS = discover("workflow_scripts.models.networks.layouts", Layout)
 class ExternalNetwork(Settings):
     """A network that is not trained here."""
 
-    name: str = Field(description="name; part of the names of its runs", examples=["clip-b16"])
+    name: str = Field(examples=["clip-b16"])
+    """Name; part of the names of its runs."""
     layout: Annotated[str, OneOf(LAYOUTS)] = Field(
         description=f"how its weights are stored. {listed(LAYOUTS)}", examples=["torchvision"]
     )
     architecture: str = Field(
-        "",
-        pattern=r"^[A-Za-z0-9_]*(\.[A-Za-z0-9_]+)?$",
-        max_length=100,
-        description="timm and torchvision: the library's name of the architecture; with the name of its weights after "
-        "a dot, the library's preprocessing for them. timm: empty if config.json names it",
-        examples=["resnet50.IMAGENET1K_V2"],
+        "", pattern=r"^[A-Za-z0-9_]*(\.[A-Za-z0-9_]+)?$", max_length=100, examples=["resnet50.IMAGENET1K_V2"]
     )
-    weights: Literal["pretrained", "random"] = Field(
-        "pretrained", description="random: the same architecture, initialised from the run's seed", examples=["random"]
-    )
-    prefix: str = Field(
-        "",
-        max_length=100,
-        description="prefix of the names of the network's weights in the file; others are ignored",
-        examples=["module.encoder."],
-    )
-    image_size: int | None = quantity(
-        None,
-        unit="px",
-        ge=16,
-        description="side of the centre crop; null: the layout's usual one, an error if the library states another",
-        examples=[384],
-    )
-    resize: Resize | None = Field(
-        None, description="how images are resized; null: as image_size", examples=["bilinear"]
-    )
-    crop: float | None = quantity(
-        None,
-        unit="share of the side",
-        ge=0.1,
-        le=1,
-        description="share of the resized shorter side that the centre crop keeps; null: as image_size",
-        examples=[0.9],
-    )
-    mean: Colours | None = Field(
-        None,
-        description="means of the channels, for values from 0 to 1; null: the library's, or the layout's usual ones",
-        examples=[[0.5, 0.5, 0.5]],
-    )
-    std: Deviations | None = Field(
-        None, description="standard deviations of the channels; null: as mean", examples=[[0.5, 0.5, 0.5]]
-    )
-    features: str = Field(
-        "",
-        max_length=200,
-        description="path of the module whose output, averaged over space or tokens, are the features; empty: the "
-        "classifier's input",
-        examples=["layer3"],
-    )
-    layer: str = Field(
-        "",
-        max_length=200,
-        description="path of the module that Grad-CAM explains; empty: the last one with a map",
-        examples=["blocks.11.norm1"],
-    )
+    """timm and torchvision: the library's name of the architecture; with the name of its weights after a dot, the
+    library's preprocessing for them. timm: empty if config.json names it."""
+    weights: Literal["pretrained", "random"] = Field("pretrained", examples=["random"])
+    """Random: the same architecture, initialised from the run's seed."""
+    prefix: str = Field("", max_length=100, examples=["module.encoder."])
+    """Prefix of the names of the network's weights in the file; others are ignored."""
+    image_size: int | None = quantity(None, unit="px", ge=16, examples=[384])
+    """Side of the centre crop; null: the layout's usual one, an error if the library states another."""
+    resize: Resize | None = Field(None, examples=["bilinear"])
+    """How images are resized; null: as image_size."""
+    crop: float | None = quantity(None, unit="share of the side", ge=0.1, le=1, examples=[0.9])
+    """Share of the resized shorter side that the centre crop keeps; null: as image_size."""
+    mean: Colours | None = Field(None, examples=[[0.5, 0.5, 0.5]])
+    """Means of the channels, for values from 0 to 1; null: the library's, or the layout's usual ones."""
+    std: Deviations | None = Field(None, examples=[[0.5, 0.5, 0.5]])
+    """Standard deviations of the channels; null: as mean."""
+    features: str = Field("", max_length=200, examples=["layer3"])
+    """Path of the module whose output, averaged over space or tokens, are the features; empty: the classifier's input.
+    """
+    layer: str = Field("", max_length=200, examples=["blocks.11.norm1"])
+    """Path of the module that Grad-CAM explains; empty: the last one with a map."""
 
     @property
     def view(self) -> View:

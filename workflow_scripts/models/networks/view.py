@@ -16,27 +16,21 @@ Resize = Literal["bilinear", "bicubic"]
 class Scaling(Settings):
     """How images are brought to the size that a network takes."""
 
-    resize: Resize = Field(
-        "bilinear",
-        description="how images are resized, with antialiasing; networks from elsewhere have their own setting",
-        examples=["bicubic"],
-    )
-    crop: float = quantity(
-        1.0,
-        unit="share of the side",
-        ge=0.1,
-        le=1,
-        description="share of the resized shorter side that the centre crop keeps; 0.875: 224 pixels of 256",
-        examples=[0.875],
-    )
+    resize: Resize = Field("bilinear", examples=["bicubic"])
+    """How images are resized, with antialiasing; networks from elsewhere have their own setting."""
+    crop: float = quantity(1.0, unit="share of the side", ge=0.1, le=1, examples=[0.875])
+    """Share of the resized shorter side that the centre crop keeps; 0.875: 224 pixels of 256."""
 
 
 class View(Settings):
     """What a network sees of an image; the settings of the images that are prepared for it."""
 
-    size: int = quantity(unit="px", ge=1, description="side of the centre crop")
-    side: int = quantity(unit="px", ge=1, description="shorter side after resizing")
-    resize: Resize = Field(description="how images are resized, with antialiasing")
+    size: int = quantity(unit="px", ge=1)
+    """Side of the centre crop."""
+    side: int = quantity(unit="px", ge=1)
+    """Shorter side after resizing."""
+    resize: Resize
+    """How images are resized, with antialiasing."""
 
     @property
     def name(self) -> str:

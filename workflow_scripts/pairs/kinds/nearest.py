@@ -16,54 +16,26 @@ if TYPE_CHECKING:
 class Nearest(PartnerSettings):
     """Which nearest neighbours form pairs."""
 
-    min_cosine: float | None = quantity(
-        None,
-        unit="cosine",
-        ge=-1,
-        le=1,
-        description="pairs that are less similar are dropped; null: no limit",
-        examples=[0.5],
-    )
-    max_cosine: float | None = quantity(
-        None,
-        unit="cosine",
-        ge=-1,
-        le=1,
-        description="more similar neighbours are skipped, such as repeated captions at 0.999; null: no limit",
-        examples=[0.999],
-    )
-    index: str = Field(
-        "Flat",
-        description="index of FAISS in which neighbours are searched, as its factory reads it. Flat: an exact search. "
-        "Others are faster, and miss some neighbours; the share that they find is measured. Scopes of fewer than "
-        "16,384 distinct captions or images are searched exactly",
-        examples=["IVF1024,Flat", "HNSW32", "PQ64x4fs"],
-    )
-    index_parameters: str = Field(
-        "",
-        description="parameters of the search in an index other than Flat, as FAISS's ParameterSpace reads them; "
-        "empty: FAISS's defaults",
-        examples=["nprobe=64"],
-    )
-    recall_sample: int = quantity(
-        2000,
-        unit="images",
-        ge=1,
-        description="images whose exact neighbours are searched too, to measure what an index finds",
-        examples=[500],
-    )
-    hubs: Literal["none", "cap"] = Field(
-        "none",
-        description="which of its nearest candidates an image gets as partners. none: the nearest; cap: the nearest "
-        "that is not yet a partner of max_uses images, the most similar pairs first",
-        examples=["cap"],
-    )
-    candidates: int = quantity(
-        20, unit="neighbours", ge=1, description="nearest images among which cap chooses", examples=[50]
-    )
-    max_uses: int = quantity(
-        2, unit="images", ge=1, description="most images that cap lets share a partner", examples=[1]
-    )
+    min_cosine: float | None = quantity(None, unit="cosine", ge=-1, le=1, examples=[0.5])
+    """Pairs that are less similar are dropped; null: no limit."""
+    max_cosine: float | None = quantity(None, unit="cosine", ge=-1, le=1, examples=[0.999])
+    """More similar neighbours are skipped, such as repeated captions at 0.999; null: no limit."""
+    index: str = Field("Flat", examples=["IVF1024,Flat", "HNSW32", "PQ64x4fs"])
+    """Index of FAISS in which neighbours are searched, as its factory reads it. Flat: an exact search. Others are
+    faster, and miss some neighbours; the share that they find is measured. Scopes of fewer than 16,384 distinct
+    captions or images are searched exactly."""
+    index_parameters: str = Field("", examples=["nprobe=64"])
+    """Parameters of the search in an index other than Flat, as FAISS's ParameterSpace reads them; empty: FAISS's
+    defaults."""
+    recall_sample: int = quantity(2000, unit="images", ge=1, examples=[500])
+    """Images whose exact neighbours are searched too, to measure what an index finds."""
+    hubs: Literal["none", "cap"] = Field("none", examples=["cap"])
+    """Which of its nearest candidates an image gets as partners. none: the nearest; cap: the nearest that is not yet a
+    partner of max_uses images, the most similar pairs first."""
+    candidates: int = quantity(20, unit="neighbours", ge=1, examples=[50])
+    """Nearest images among which cap chooses."""
+    max_uses: int = quantity(2, unit="images", ge=1, examples=[1])
+    """Most images that cap lets share a partner."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -33,22 +33,17 @@ LEARNED_TEMPERATURE: Any = Field(
 class ClipHead(Settings):
     """CLIP: shared embedding and text transformer."""
 
-    embedding: PositiveInt = Field(512, description="width of the embedding that image and text share", examples=[256])
-    text_width: PositiveInt = Field(512, description="width of the text transformer", examples=[256])
-    text_layers: PositiveInt = quantity(12, unit="layers", description="layers of the text transformer", examples=[4])
-    text_heads: PositiveInt = quantity(
-        8,
-        unit="heads",
-        description="attention heads of the text transformer; text_width must be a multiple",
-        examples=[4],
-    )
-    original_text: bool = Field(
-        False,
-        exclude_if=not_,
-        description="true: the text transformer has QuickGELU and the initial weights of CLIP's code; false: GELU and "
-        "PyTorch's initial weights",
-        examples=[True],
-    )
+    embedding: PositiveInt = Field(512, examples=[256])
+    """Width of the embedding that image and text share."""
+    text_width: PositiveInt = Field(512, examples=[256])
+    """Width of the text transformer."""
+    text_layers: PositiveInt = quantity(12, unit="layers", examples=[4])
+    """Layers of the text transformer."""
+    text_heads: PositiveInt = quantity(8, unit="heads", examples=[4])
+    """Attention heads of the text transformer; text_width must be a multiple."""
+    original_text: bool = Field(False, exclude_if=not_, examples=[True])
+    """true: the text transformer has QuickGELU and the initial weights of CLIP's code; false: GELU and PyTorch's
+    initial weights."""
     temperature: float = LEARNED_TEMPERATURE
 
     @model_validator(mode="after")

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 class ClipSbertHead(Settings):
     """CLIP-SBERT: shared embedding, and the temperature."""
 
-    embedding: PositiveInt = Field(
-        512, description="width of the embedding that images and sentence vectors share", examples=[256]
-    )
+    embedding: PositiveInt = Field(512, examples=[256])
+    """Width of the embedding that images and sentence vectors share."""
     temperature: float = clip.LEARNED_TEMPERATURE
 
 

@@ -28,19 +28,10 @@ if TYPE_CHECKING:
 class DeclipNnHead(ClipHead):
     """DeCLIP-NN: the settings of CLIP, and the queue in which nearest neighbours are found."""
 
-    queue: PositiveInt = quantity(
-        16_384,
-        unit="captions",
-        description="captions of earlier batches among which the nearest neighbours are found",
-        examples=[4096],
-    )
-    neighbour_weight: float = Field(
-        0.2,
-        gt=0,
-        lt=1,
-        description="weight of the loss against the nearest neighbour; the rest is that against the caption itself",
-        examples=[0.5],
-    )
+    queue: PositiveInt = quantity(16_384, unit="captions", examples=[4096])
+    """Captions of earlier batches among which the nearest neighbours are found."""
+    neighbour_weight: float = Field(0.2, gt=0, lt=1, examples=[0.5])
+    """Weight of the loss against the nearest neighbour; the rest is that against the caption itself."""
 
 
 def heads(settings: DeclipNnHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":

@@ -27,11 +27,8 @@ if TYPE_CHECKING:
 class LgslipHead(ClipHead, WithNtXent):
     """LGSLIP: the settings of CLIP, the projector of both losses, and NT-Xent's settings."""
 
-    projector: tuple[PositiveInt, ...] = Field(
-        (2048, 2048),
-        description="widths of the projector's layers before the last, whose width is embedding",
-        examples=[[256, 256]],
-    )
+    projector: tuple[PositiveInt, ...] = Field((2048, 2048), examples=[[256, 256]])
+    """Widths of the projector's layers before the last, whose width is embedding."""
 
 
 def heads(settings: LgslipHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":

@@ -26,19 +26,14 @@ if TYPE_CHECKING:
 class NnclrHead(Settings):
     """NNCLR: projector, predictor, and the queue in which nearest neighbours are found."""
 
-    projector: tuple[PositiveInt, ...] = Field(
-        (2048, 2048, 256), min_length=1, description="widths of the projector's layers", examples=[[256, 256, 64]]
-    )
-    predictor: PositiveInt = Field(4096, description="hidden width of the predictor", examples=[256])
-    queue: PositiveInt = quantity(
-        16_384,
-        unit="projections",
-        description="projections of earlier batches among which the nearest neighbours are found",
-        examples=[4096],
-    )
-    temperature: PositiveFloat = Field(
-        0.1, description="temperature of the softmax over cosine similarities", examples=[0.2]
-    )
+    projector: tuple[PositiveInt, ...] = Field((2048, 2048, 256), min_length=1, examples=[[256, 256, 64]])
+    """Widths of the projector's layers."""
+    predictor: PositiveInt = Field(4096, examples=[256])
+    """Hidden width of the predictor."""
+    queue: PositiveInt = quantity(16_384, unit="projections", examples=[4096])
+    """Projections of earlier batches among which the nearest neighbours are found."""
+    temperature: PositiveFloat = Field(0.1, examples=[0.2])
+    """Temperature of the softmax over cosine similarities."""
 
 
 def heads(settings: NnclrHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":

@@ -24,27 +24,21 @@ if TYPE_CHECKING:
 class SimclrHead(Settings):
     """SimCLR: projector and temperature of the NT-Xent loss."""
 
-    projector: tuple[PositiveInt, ...] = Field(
-        (2048, 2048, 128), min_length=1, description="widths of the projector's layers", examples=[[256, 256, 64]]
-    )
-    temperature: PositiveFloat = Field(
-        0.1, description="temperature of the softmax over cosine similarities", examples=[0.2]
-    )
-    joint_bn: bool = Field(
-        True,
-        exclude_if=bool,
-        description="batch norms take their statistics from both views together; false: from each view by itself",
-        examples=[False],
-    )
+    projector: tuple[PositiveInt, ...] = Field((2048, 2048, 128), min_length=1, examples=[[256, 256, 64]])
+    """Widths of the projector's layers."""
+    temperature: PositiveFloat = Field(0.1, examples=[0.2])
+    """Temperature of the softmax over cosine similarities."""
+    joint_bn: bool = Field(True, exclude_if=bool, examples=[False])
+    """Batch norms take their statistics from both views together; false: from each view by itself."""
 
 
 class WithNtXent(Settings):
     """Settings of methods that add NT-Xent to another loss."""
 
-    nt_xent_temperature: PositiveFloat = Field(0.1, description="temperature of NT-Xent", examples=[0.2])
-    nt_xent_weight: PositiveFloat = Field(
-        1.0, description="weight of NT-Xent; that of CLIP's loss is 1", examples=[0.5]
-    )
+    nt_xent_temperature: PositiveFloat = Field(0.1, examples=[0.2])
+    """Temperature of NT-Xent."""
+    nt_xent_weight: PositiveFloat = Field(1.0, examples=[0.5])
+    """Weight of NT-Xent; that of CLIP's loss is 1."""
 
 
 def heads(settings: SimclrHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":

@@ -26,24 +26,16 @@ if TYPE_CHECKING:
 class SimsiamHead(Settings):
     """SimSiam: projector, and hidden width of the predictor."""
 
-    projector: tuple[PositiveInt, ...] = Field(
-        (2048, 2048, 2048), min_length=1, description="widths of the projector's layers", examples=[[256, 256, 256]]
-    )
-    final_affine: bool = Field(
-        False,
-        exclude_if=not_,
-        description="gain and bias in the batch norm that ends the projector; SimSiam has none there",
-        examples=[True],
-    )
-    zero_init_last: bool = Field(
-        False,
-        exclude_if=not_,
-        description="true: the gain of the batch norm that ends each residual block of the backbone starts at 0, so "
-        "initial weights differ from those of other methods with the same seed. timm's ResNets always start like this; "
-        "backbones without such blocks are an error",
-        examples=[True],
-    )
-    predictor: PositiveInt = Field(512, description="hidden width of the predictor", examples=[64])
+    projector: tuple[PositiveInt, ...] = Field((2048, 2048, 2048), min_length=1, examples=[[256, 256, 256]])
+    """Widths of the projector's layers."""
+    final_affine: bool = Field(False, exclude_if=not_, examples=[True])
+    """Gain and bias in the batch norm that ends the projector; SimSiam has none there."""
+    zero_init_last: bool = Field(False, exclude_if=not_, examples=[True])
+    """true: the gain of the batch norm that ends each residual block of the backbone starts at 0, so initial weights
+    differ from those of other methods with the same seed. timm's ResNets always start like this; backbones without such
+    blocks are an error."""
+    predictor: PositiveInt = Field(512, examples=[64])
+    """Hidden width of the predictor."""
 
 
 def heads(settings: SimsiamHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":

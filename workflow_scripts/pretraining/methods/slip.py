@@ -27,12 +27,8 @@ if TYPE_CHECKING:
 class SlipHead(ClipHead, WithNtXent):
     """SLIP: the settings of CLIP, and those of its NT-Xent loss."""
 
-    projector: tuple[PositiveInt, ...] = Field(
-        (2048, 2048, 128),
-        min_length=1,
-        description="widths of the layers of the projector for NT-Xent",
-        examples=[[256, 256, 64]],
-    )
+    projector: tuple[PositiveInt, ...] = Field((2048, 2048, 128), min_length=1, examples=[[256, 256, 64]])
+    """Widths of the layers of the projector for NT-Xent."""
 
 
 def heads(settings: SlipHead, width: int, sizes: Sizes) -> "dict[str, nn.Module]":

@@ -26,34 +26,23 @@ if TYPE_CHECKING:
 class SwavHead(StepSettings):
     """SwAV: projector, prototypes, and how images are assigned to them."""
 
-    projector: tuple[PositiveInt, ...] = Field(
-        (2048, 128), min_length=1, description="widths of the projector's layers", examples=[[256, 64]]
-    )
-    prototypes: int = quantity(3_000, unit="prototypes", ge=2, description="number of clusters", examples=[300])
-    frozen_steps: int = quantity(
-        2_503, unit="steps", ge=0, description="steps at the start in which the prototypes are frozen", examples=[313]
-    )
-    epsilon: PositiveFloat = Field(
-        0.05, description="entropy regularisation; larger values spread an image over more prototypes", examples=[0.03]
-    )
-    iterations: PositiveInt = quantity(
-        3, unit="iterations", description="iterations of the Sinkhorn-Knopp algorithm", examples=[10]
-    )
-    queue: int = quantity(
-        7_680,
-        unit="projections",
-        ge=0,
-        description="projections of earlier batches that are assigned together with those of a batch, for each of the "
-        "two views; 0: none",
-        examples=[3840],
-    )
-    queue_from: PositiveInt = quantity(
-        37_500,
-        unit="steps",
-        description="step from which the queues are filled; they are used once they are full",
-        examples=[15_000],
-    )
-    temperature: PositiveFloat = Field(0.1, description="temperature of the softmax over prototypes", examples=[0.2])
+    projector: tuple[PositiveInt, ...] = Field((2048, 128), min_length=1, examples=[[256, 64]])
+    """Widths of the projector's layers."""
+    prototypes: int = quantity(3_000, unit="prototypes", ge=2, examples=[300])
+    """Number of clusters."""
+    frozen_steps: int = quantity(2_503, unit="steps", ge=0, examples=[313])
+    """Steps at the start in which the prototypes are frozen."""
+    epsilon: PositiveFloat = Field(0.05, examples=[0.03])
+    """Entropy regularisation; larger values spread an image over more prototypes."""
+    iterations: PositiveInt = quantity(3, unit="iterations", examples=[10])
+    """Iterations of the Sinkhorn-Knopp algorithm."""
+    queue: int = quantity(7_680, unit="projections", ge=0, examples=[3840])
+    """Projections of earlier batches that are assigned together with those of a batch, for each of the two views; 0:
+    none."""
+    queue_from: PositiveInt = quantity(37_500, unit="steps", examples=[15_000])
+    """Step from which the queues are filled; they are used once they are full."""
+    temperature: PositiveFloat = Field(0.1, examples=[0.2])
+    """Temperature of the softmax over prototypes."""
 
     def without_effect(self, steps: int, batch_size: int) -> str | None:
         """Prototypes that are frozen to the end, or queues that never get full."""

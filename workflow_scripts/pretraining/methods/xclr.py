@@ -29,19 +29,11 @@ TARGET_TEMPERATURE = 0.1
 class XclrHead(SimclrHead):
     """X-CLR: SimCLR's projector, and the temperatures of similarities and targets."""
 
-    target_temperature: PositiveFloat = Field(
-        TARGET_TEMPERATURE,
-        description="temperature of the softmax over cosines of captions that gives the targets",
-        examples=[0.2],
-    )
-    match_perplexity: float | None = quantity(
-        None,
-        unit="views",
-        gt=1,
-        description="perplexity of the targets (exp of their entropy, mean over images of a sample of batches) to "
-        "which target_temperature is fitted; null: target_temperature is used as set",
-        examples=[20],
-    )
+    target_temperature: PositiveFloat = Field(TARGET_TEMPERATURE, examples=[0.2])
+    """Temperature of the softmax over cosines of captions that gives the targets."""
+    match_perplexity: float | None = quantity(None, unit="views", gt=1, examples=[20])
+    """Perplexity of the targets (exp of their entropy, mean over images of a sample of batches) to which
+    target_temperature is fitted; null: target_temperature is used as set."""
 
     @model_validator(mode="after")
     def _one_temperature(self) -> Self:

@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, StringConstraints, ValidationError
 
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.settings import Settings
@@ -34,8 +34,10 @@ _Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 class Lock(Settings):
     """What the sources of a config stood for when it was locked."""
 
-    hub: dict[str, _Commit] = Field(description="commit of each hub model, by <repository>@<revision> as in the config")
-    urls: dict[str, _Sha256] = Field(description="sha256 of each URL, by the URL as in the config")
+    hub: dict[str, _Commit]
+    """Commit of each hub model, by <repository>@<revision> as in the config."""
+    urls: dict[str, _Sha256]
+    """sha256 of each URL, by the URL as in the config."""
 
     def text(self) -> str:
         """The file's content; equal locks give equal bytes."""

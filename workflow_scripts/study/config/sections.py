@@ -57,42 +57,23 @@ RESERVED_PAIRS = ("self", "labels", "none")
 class Compute(Settings):
     """Device, threads and cores of jobs."""
 
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="device of the jobs. auto: a GPU if one is visible", examples=["cpu"]
-    )
-    math_threads: int = quantity(
-        4,
-        unit="threads",
-        ge=1,
-        description="threads of the math libraries; changes the last bits of results",
-        examples=[1],
-    )
-    workers: int = quantity(
-        8,
-        unit="cores",
-        ge=1,
-        description="cores that a job may use for reading and decoding; does not change results",
-        examples=[2],
-    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", examples=["cpu"])
+    """Device of the jobs. auto: a GPU if one is visible."""
+    math_threads: int = quantity(4, unit="threads", ge=1, examples=[1])
+    """Threads of the math libraries; changes the last bits of results."""
+    workers: int = quantity(8, unit="cores", ge=1, examples=[2])
+    """Cores that a job may use for reading and decoding; does not change results."""
 
 
 class AnnotationsSection(Annotations):
     """Which annotations are used, and which rows are removed."""
 
-    source: SourceField = Field(
-        description="RedCaps annotation zip, your own captioned images, or world (the demo's data)",
-        examples=["world", {"at": "https://example.org/redcaps.zip", "sha256": "0" * 64}],
-    )
-    exclude: list[str] = Field(
-        default=[],
-        description="removal list of image ids and URLs; every trace of these rows is removed",
-        examples=[["abc123"]],
-    )
-    exclude_from: SourceField | None = Field(
-        None,
-        description="more removal lists: a text file or a folder of them; one id or URL per line, # starts a comment",
-        examples=["data/removed.txt"],
-    )
+    source: SourceField = Field(examples=["world", {"at": "https://example.org/redcaps.zip", "sha256": "0" * 64}])
+    """RedCaps annotation zip, your own captioned images, or world (the demo's data)."""
+    exclude: list[str] = Field(default=[], examples=[["abc123"]])
+    """Removal list of image ids and URLs; every trace of these rows is removed."""
+    exclude_from: SourceField | None = Field(None, examples=["data/removed.txt"])
+    """More removal lists: a text file or a folder of them; one id or URL per line, # starts a comment."""
 
     @field_validator("exclude")
     @classmethod
@@ -110,26 +91,19 @@ class AnnotationsSection(Annotations):
 class RecaptionSection(Recaption):
     """Captioning, and image-text matching (ITM) with BLIP-2."""
 
-    captioner: SourceField = Field(
-        description="model that generates captions: any of transformers' AutoModelForImageTextToText, such as BLIP-2, "
-        "BLIP, GIT or LLaVA",
-        examples=["hub:Salesforce/blip2-opt-2.7b@main", "models/captioner"],
-    )
-    matcher: SourceField = Field(
-        description="BLIP-2 model that scores captions (ITM and ITC)",
-        examples=["hub:Salesforce/blip2-itm-vit-g@main", "models/matcher"],
-    )
+    captioner: SourceField = Field(examples=["hub:Salesforce/blip2-opt-2.7b@main", "models/captioner"])
+    """Model that generates captions: any of transformers' AutoModelForImageTextToText, such as BLIP-2, BLIP, GIT or
+    LLaVA."""
+    matcher: SourceField = Field(examples=["hub:Salesforce/blip2-itm-vit-g@main", "models/matcher"])
+    """BLIP-2 model that scores captions (ITM and ITC)."""
 
 
 class Arm(SelectCaptions):
     """One caption per image: which one, and from where."""
 
     name: str = Name
-    table: SourceField | None = Field(
-        None,
-        description="external: a parquet, CSV or JSON file with key (or image) and caption (docs/your-own-data.md)",
-        examples=["data/my_captions.parquet"],
-    )
+    table: SourceField | None = Field(None, examples=["data/my_captions.parquet"])
+    """External: a parquet, CSV or JSON file with key (or image) and caption (docs/your-own-data.md)."""
 
     @property
     def arms_read(self) -> dict[str, str]:
@@ -149,111 +123,78 @@ class Judge(ScoreCaptions):
 
     name: str = Name
     source: SourceField | None = Field(
-        None,
-        description="the model, or the table of scores (table); null: the matcher of recaption (blip2)",
-        examples=["hub:openai/clip-vit-large-patch14@main", "data/pac_scores.parquet"],
+        None, examples=["hub:openai/clip-vit-large-patch14@main", "data/pac_scores.parquet"]
     )
-    encoder: str | None = Field(
-        None, description="text encoder, for kinds that need one (agreement, ridge, text_label)", examples=["mpnet"]
-    )
-    photos: SourceField | None = Field(
-        None,
-        description="ridge: a folder of photos with captions by people: the images, and captions.parquet with the "
-        "columns file (path of an image in the folder) and captions (a list of texts)",
-        examples=["data/captioned_photos"],
-    )
-    reference: str | None = Field(
-        None,
-        description="agreement: the arm with whose captions those of other arms are compared",
-        examples=["generated"],
-    )
+    """The model, or the table of scores (table); null: the matcher of recaption (blip2)."""
+    encoder: str | None = Field(None, examples=["mpnet"])
+    """Text encoder, for kinds that need one (agreement, ridge, text_label)."""
+    photos: SourceField | None = Field(None, examples=["data/captioned_photos"])
+    """Ridge: a folder of photos with captions by people: the images, and captions.parquet with the columns file (path
+    of an image in the folder) and captions (a list of texts)."""
+    reference: str | None = Field(None, examples=["generated"])
+    """Agreement: the arm with whose captions those of other arms are compared."""
 
 
 class JudgeComparisonSection(JudgeComparison):
     """How the choices of judges between an arm's captions and those of a reference are compared."""
 
-    reference: str | None = Field(
-        None,
-        description="arm whose captions those of other arms may replace; null: the first arm of kind original",
-        examples=["titles"],
-    )
+    reference: str | None = Field(None, examples=["titles"])
+    """Arm whose captions those of other arms may replace; null: the first arm of kind original."""
 
 
 class CaptionQualitySection(CaptionQuality):
     """How the quality of captions is measured."""
 
-    objects: SourceField | None = Field(
-        None,
-        description="objects in the images: a parquet or CSV file with the columns key and label, or COCO's instances "
-        "(JSON), by which objects that captions mention wrongly are counted; null: only in the demo",
-        examples=["data/instances_train2017.json"],
-    )
-    synonyms: SourceField | None = Field(
-        None,
-        description="other names of objects: a text file with an object and its other names on each line, separated by "
-        "commas (synonyms.txt of CHAIR); null: none",
-        examples=["data/synonyms.txt"],
-    )
+    objects: SourceField | None = Field(None, examples=["data/instances_train2017.json"])
+    """Objects in the images: a parquet or CSV file with the columns key and label, or COCO's instances (JSON), by which
+    objects that captions mention wrongly are counted; null: only in the demo."""
+    synonyms: SourceField | None = Field(None, examples=["data/synonyms.txt"])
+    """Other names of objects: a text file with an object and its other names on each line, separated by commas
+    (synonyms.txt of CHAIR); null: none."""
 
 
 class CaptionLabelsSection(CaptionLabels):
     """How people's ratings are compared with the scores of the matcher (ITM and ITC) and of the judges."""
 
-    source: SourceField = Field(
-        description="a folder with the CSV files of the raters and the keys of their sheets", examples=["data/labels"]
-    )
+    source: SourceField = Field(examples=["data/labels"])
+    """A folder with the CSV files of the raters and the keys of their sheets."""
 
 
 class TextEncoder(EmbedCaptions):
     """A model that embeds captions."""
 
     name: str = Name
-    source: SourceField | None = Field(
-        None,
-        description="the model; null for kind run",
-        examples=["hub:sentence-transformers/all-MiniLM-L6-v2@main"],
-    )
-    run: str | None = Field(
-        None,
-        description="kind run: name of a run whose method learns from tokens",
-        examples=["clip-original-crop-resnet34-s0"],
-    )
+    source: SourceField | None = Field(None, examples=["hub:sentence-transformers/all-MiniLM-L6-v2@main"])
+    """The model; null for kind run."""
+    run: str | None = Field(None, examples=["clip-original-crop-resnet34-s0"])
+    """Kind run: name of a run whose method learns from tokens."""
 
 
 class ImageEncoder(EmbedImages):
     """A model that embeds images."""
 
     name: str = Name
-    source: SourceField | None = Field(
-        None,
-        description="the model; null: the matcher of recaption, for kinds that can use it (blip2)",
-        examples=["hub:facebook/dinov2-base@main"],
-    )
-    run: str | None = Field(
-        None,
-        description="kind run: name of the run, whose last checkpoint embeds",
-        examples=["simclr-self-simclr-resnet34-s0"],
-    )
+    source: SourceField | None = Field(None, examples=["hub:facebook/dinov2-base@main"])
+    """The model; null: the matcher of recaption, for kinds that can use it (blip2)."""
+    run: str | None = Field(None, examples=["simclr-self-simclr-resnet34-s0"])
+    """Kind run: name of the run, whose last checkpoint embeds."""
 
 
 class TokenizerSection(Tokenizer, Tokens):
     """How captions become tokens, for methods that learn from them."""
 
-    source: SourceField | None = Field(
-        None,
-        description="the model of a tokenizer that is not trained",
-        examples=["hub:openai/clip-vit-base-patch32@main"],
-    )
+    source: SourceField | None = Field(None, examples=["hub:openai/clip-vit-base-patch32@main"])
+    """The model of a tokenizer that is not trained."""
 
 
 class Pairs(PairTable):
     """A pair table: partners by the captions of an arm or, without an arm, by the images."""
 
     name: str = Name
-    arm: str | None = Field(
-        None, description="arm whose captions are compared; null: images are compared", examples=["revised"]
-    )
-    encoder: str = Field(description="text encoder or, without an arm, image encoder", examples=["minilm"])
+    arm: str | None = Field(None, examples=["revised"])
+    """Arm whose captions are compared; null: images are compared."""
+    encoder: str = Field(examples=["minilm"])
+    """Text encoder or, without an arm, image encoder."""
 
     @property
     def vectors(self) -> str:
@@ -264,20 +205,16 @@ class Pairs(PairTable):
 class PairQualitySection(PairQuality):
     """How the quality of pairs is measured."""
 
-    image_encoder: str | None = Field(
-        None, description="image encoder for the similarity of paired images; null: not measured", examples=["blip2"]
-    )
+    image_encoder: str | None = Field(None, examples=["blip2"])
+    """Image encoder for the similarity of paired images; null: not measured."""
 
 
 class LeakageSection(Leakage, VectorMatches):
     """Which test images count as copies of training images."""
 
-    encoder: str | None = Field(
-        None,
-        description="image encoder whose vectors are compared too; null: none, so small crops and framed copies "
-        "are found less often",
-        examples=["clip"],
-    )
+    encoder: str | None = Field(None, examples=["clip"])
+    """Image encoder whose vectors are compared too; null: none, so small crops and framed copies are found less often.
+    """
 
 
 class Network(ExternalNetwork):
@@ -285,10 +222,9 @@ class Network(ExternalNetwork):
 
     name: str = Name
     source: SourceField | None = Field(
-        None,
-        description="file or folder of the weights; null for random weights of a named architecture",
-        examples=["hub:timm/vit_small_patch16_224.augreg_in21k_ft_in1k@main", "models/lgsimclr.ckpt"],
+        None, examples=["hub:timm/vit_small_patch16_224.augreg_in21k_ft_in1k@main", "models/lgsimclr.ckpt"]
     )
+    """File or folder of the weights; null for random weights of a named architecture."""
 
 
 def _methods(pairs: PairKind) -> str:
@@ -315,38 +251,25 @@ class Run(Settings):
         f"({', '.join(name for name, method in METHODS.items() if 'vectors' in method.learns)}); null: the only one",
         examples=["mpnet"],
     )
-    network: str | None = Field(
-        None, description="method external: name of one of networks; null for all other methods", examples=["clip-b16"]
-    )
+    network: str | None = Field(None, examples=["clip-b16"])
+    """Method external: name of one of networks; null for all other methods."""
     augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = Field(
         "none", description=f"augmentation of each view. {listed(AUGMENTATIONS)}", examples=["crop"]
     )
-    tag: str = Field(
-        "",
-        pattern=TAG,
-        max_length=64,
-        description="part of the run's name and a column of the tables, for runs that differ in `set` alone",
-        examples=["short"],
-    )
-    seeds: tuple[int, ...] = Field((0,), min_length=1, description="seeds; each is a run", examples=[[0, 1, 2]])
-    check_saliency: bool = Field(
-        False,
-        description="true: the saliency maps of the run with the first seed are checked for sanity and "
-        "faithfulness, at its last evaluated step",
-        examples=[True],
-    )
-    set: dict[str, Any] = Field(
-        {},
-        description="settings of these runs that override the section pretraining",
-        examples=[{"backbone": "resnet50"}],
-    )
+    tag: str = Field("", pattern=TAG, max_length=64, examples=["short"])
+    """Part of the run's name and a column of the tables, for runs that differ in `set` alone."""
+    seeds: tuple[int, ...] = Field((0,), min_length=1, examples=[[0, 1, 2]])
+    """Seeds; each is a run."""
+    check_saliency: bool = Field(False, examples=[True])
+    """true: the saliency maps of the run with the first seed are checked for sanity and faithfulness, at its last
+    evaluated step."""
+    set: dict[str, Any] = Field({}, examples=[{"backbone": "resnet50"}])
+    """Settings of these runs that override the section pretraining."""
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = Field(
-        None,
-        min_length=1,
-        description="settings to vary: lists of values, whose grid is run; each point is a run whose tag has its "
-        "values (steps-4_lr-1e-3); a tag given here comes first",
-        examples=[{"steps": [50_000, 250_000], "lr": [5.0e-4, 1.0e-3]}],
+        None, min_length=1, examples=[{"steps": [50_000, 250_000], "lr": [5.0e-4, 1.0e-3]}]
     )
+    """Settings to vary: lists of values, whose grid is run; each point is a run whose tag has its values
+    (steps-4_lr-1e-3); a tag given here comes first."""
 
 
 class Dataset(EvalDataset):
@@ -355,14 +278,10 @@ class Dataset(EvalDataset):
     model_config = ConfigDict(json_schema_extra=lambda schema: schema["required"].remove("kind"))
 
     name: str = Name
-    evaluate: bool = Field(
-        True, description="false: no table reports it; it only chooses checkpoints (probe_dataset)", examples=[False]
-    )
-    source: SourceField | None = Field(
-        None,
-        description="where the dataset is; none for kind world. If kind is left out too: data/downstream/<name>",
-        examples=["torchvision:data/downstream/food101"],
-    )
+    evaluate: bool = Field(True, examples=[False])
+    """false: no table reports it; it only chooses checkpoints (probe_dataset)."""
+    source: SourceField | None = Field(None, examples=["torchvision:data/downstream/food101"])
+    """Where the dataset is; none for kind world. If kind is left out too: data/downstream/<name>."""
 
     @property
     def public(self) -> DownstreamSet | None:
@@ -406,98 +325,85 @@ class Evaluation(Scaling):
 
     if TYPE_CHECKING:
         discrimination: Discrimination = Discrimination()
-    steps: tuple[Step, ...] = Field(
-        ("last",),
-        min_length=1,
-        description="kept checkpoints to evaluate: steps (in runs with epochs: epochs), last, best by the online probe",
-        examples=[[1000, "last"]],
-    )
+    steps: tuple[Step, ...] = Field(("last",), min_length=1, examples=[[1000, "last"]])
+    """Kept checkpoints to evaluate: steps (in runs with epochs: epochs), last, best by the online probe."""
 
 
 class CrateSection(CrateContents):
     """The study as a Workflow Run RO-Crate."""
 
-    in_all: bool = Field(False, description="true: a run without a target writes the crate too", examples=[True])
+    in_all: bool = Field(False, examples=[True])
+    """true: a run without a target writes the crate too."""
 
 
 class Study(Settings):
     """The settings of a study, as config.yaml and its overlays give them."""
 
-    study: str = Field(
-        pattern=NAME,
-        max_length=64,
-        description="name of the study; results go to results/<study>",
-        examples=["my-study"],
-    )
-    compute: Compute = Field(Compute(), description="device, threads and cores of jobs")
-    demo_world: DemoWorld | None = Field(None, description="the demo's synthetic data; null: real data")
-    annotations: AnnotationsSection = Field(description="which annotations are used")
-    shards: ShardPlan = Field(description="how rows are divided into shards")
-    download: Download = Field(Download(), description="what is fetched, how fast, and how images are stored")
-    pack: Pack | None = Field(
-        None,
-        description="trainings read packs: the images of a shard in one file, scaled down, which is read and decoded "
-        "faster. null: they read the shards",
-        examples=[{"shorter_side": 320}],
-    )
-    recaption: RecaptionSection | None = Field(
-        description="captioning and image-text matching (ITM) with BLIP-2; null: no captions are generated or scored"
-    )
-    arms: tuple[Arm, ...] = Field(min_length=1, description="captions that are compared; each arm has one per image")
-    judges: tuple[Judge, ...] = Field((), description="what scores the captions of all arms")
-    judge_comparison: JudgeComparisonSection = Field(
-        JudgeComparisonSection(), description="how the choices of judges are compared"
-    )
-    caption_quality: CaptionQualitySection = Field(
-        CaptionQualitySection(), description="how the quality of captions is measured"
-    )
-    caption_labels: CaptionLabelsSection | None = Field(
-        None, description="people's ratings of captions (docs/labelling.md); null: there are none"
-    )
-    text_encoders: tuple[TextEncoder, ...] = Field((), description="models that embed captions")
-    image_encoders: tuple[ImageEncoder, ...] = Field((), description="models that embed images")
-    pairs: tuple[Pairs, ...] = Field((), description="pair tables: nearest neighbours by caption or by image")
-    pair_quality: PairQualitySection = Field(PairQualitySection(), description="how the quality of pairs is measured")
-    tokenizer: TokenizerSection = Field(
-        TokenizerSection(), description="the tokenizer of all runs that learn from tokens, such as CLIP's"
-    )
-    pretraining: dict[str, Any] = Field({}, description="settings that all runs share")
-    common_images: bool = Field(
-        False,
-        description="true: all runs train on the same images, those for which every run has a partner or a caption",
-        examples=[True],
-    )
-    probe_dataset: str | None = Field(
-        None,
-        description="dataset of the online probe; its validation images, never its test images, choose checkpoint "
-        "best and where patience ends a run. null: it predicts subreddits, and neither of these can be used",
-        examples=["stl10"],
-    )
-    networks: tuple[Network, ...] = Field((), description="networks from elsewhere, for runs of method external")
-    runs: tuple[Run, ...] = Field(min_length=1, description="networks that are pretrained and evaluated")
-    datasets: tuple[DatasetField, ...] = Field(
-        (), description="downstream datasets; a public one by its name", examples=[["food101", "cifar10"]]
-    )
-    evaluation: Evaluation = Field(Evaluation(), description="which checkpoints are evaluated, and how")
-    leakage: LeakageSection = Field(
-        LeakageSection(), description="which test images count as copies of training images"
-    )
+    study: str = Field(pattern=NAME, max_length=64, examples=["my-study"])
+    """Name of the study; results go to results/<study>."""
+    compute: Compute = Compute()
+    """Device, threads and cores of jobs."""
+    demo_world: DemoWorld | None = None
+    """The demo's synthetic data; null: real data."""
+    annotations: AnnotationsSection
+    """Which annotations are used."""
+    shards: ShardPlan
+    """How rows are divided into shards."""
+    download: Download = Download()
+    """What is fetched, how fast, and how images are stored."""
+    pack: Pack | None = Field(None, examples=[{"shorter_side": 320}])
+    """Trainings read packs: the images of a shard in one file, scaled down, which is read and decoded faster. null:
+    they read the shards."""
+    recaption: RecaptionSection | None
+    """Captioning and image-text matching (ITM) with BLIP-2; null: no captions are generated or scored."""
+    arms: tuple[Arm, ...] = Field(min_length=1)
+    """Captions that are compared; each arm has one per image."""
+    judges: tuple[Judge, ...] = ()
+    """What scores the captions of all arms."""
+    judge_comparison: JudgeComparisonSection = JudgeComparisonSection()
+    """How the choices of judges are compared."""
+    caption_quality: CaptionQualitySection = CaptionQualitySection()
+    """How the quality of captions is measured."""
+    caption_labels: CaptionLabelsSection | None = None
+    """People's ratings of captions (docs/labelling.md); null: there are none."""
+    text_encoders: tuple[TextEncoder, ...] = ()
+    """Models that embed captions."""
+    image_encoders: tuple[ImageEncoder, ...] = ()
+    """Models that embed images."""
+    pairs: tuple[Pairs, ...] = ()
+    """Pair tables: nearest neighbours by caption or by image."""
+    pair_quality: PairQualitySection = PairQualitySection()
+    """How the quality of pairs is measured."""
+    tokenizer: TokenizerSection = TokenizerSection()
+    """The tokenizer of all runs that learn from tokens, such as CLIP's."""
+    pretraining: dict[str, Any] = {}
+    """Settings that all runs share."""
+    common_images: bool = Field(False, examples=[True])
+    """true: all runs train on the same images, those for which every run has a partner or a caption."""
+    probe_dataset: str | None = Field(None, examples=["stl10"])
+    """Dataset of the online probe; its validation images, never its test images, choose checkpoint best and where
+    patience ends a run. null: it predicts subreddits, and neither of these can be used."""
+    networks: tuple[Network, ...] = ()
+    """Networks from elsewhere, for runs of method external."""
+    runs: tuple[Run, ...] = Field(min_length=1)
+    """Networks that are pretrained and evaluated."""
+    datasets: tuple[DatasetField, ...] = Field((), examples=[["food101", "cifar10"]])
+    """Downstream datasets; a public one by its name."""
+    evaluation: Evaluation = Evaluation()
+    """Which checkpoints are evaluated, and how."""
+    leakage: LeakageSection = LeakageSection()
+    """Which test images count as copies of training images."""
     contrasts: tuple[Contrast, ...] = Field(
-        (),
-        description="contrasts besides the standard ones, which they replace if they have their name or runs",
-        examples=[[{"name": "revised - shuffled", "minuend": "revised", "subtrahend": "shuffled"}]],
+        (), examples=[[{"name": "revised - shuffled", "minuend": "revised", "subtrahend": "shuffled"}]]
     )
-    smallest_effect: float | None = quantity(
-        None,
-        unit="percentage points",
-        gt=0,
-        description="smallest effect that matters: a warning before a run names the primary contrasts that find it in "
-        "fewer than 80 % of studies if seeds deviate by 0.3 points (`faithful-pairs power`); does not change results",
-        examples=[1.0],
-    )
+    """Contrasts besides the standard ones, which they replace if they have their name or runs."""
+    smallest_effect: float | None = quantity(None, unit="percentage points", gt=0, examples=[1.0])
+    """Smallest effect that matters: a warning before a run names the primary contrasts that find it in fewer than 80 %
+    of studies if seeds deviate by 0.3 points (`faithful-pairs power`); does not change results."""
     standard_contrasts: bool = StandardContrasts
     bootstrap: int = Resamples
-    crate: CrateSection = Field(CrateSection(), description="the study as a Workflow Run RO-Crate")
+    crate: CrateSection = CrateSection()
+    """The study as a Workflow Run RO-Crate."""
 
     @property
     def replaced_arm(self) -> str | None:

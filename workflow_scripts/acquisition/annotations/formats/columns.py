@@ -12,19 +12,16 @@ from workflow_scripts.core.settings import Settings
 class Columns(Settings):
     """Columns of a table, or fields of JSON rows. null: the first of the usual names that exists; empty text: none."""
 
-    image: str | None = Field(default=None, description="path of the image, relative to images", examples=["file_name"])
-    url: str | None = Field(
-        default=None, description="URL of the image, for rows without a file", examples=["image_url"]
-    )
-    caption: str | None = Field(default=None, min_length=1, description="caption of the image", examples=["text"])
-    id: str | None = Field(
-        default=None,
-        description="id of the image: letters, digits, - and _; derived from path or URL if there is none",
-        examples=["image_id"],
-    )
-    group: str | None = Field(
-        default=None, description="group of the image, used in place of the subreddit", examples=["category"]
-    )
+    image: str | None = Field(default=None, examples=["file_name"])
+    """Path of the image, relative to images."""
+    url: str | None = Field(default=None, examples=["image_url"])
+    """URL of the image, for rows without a file."""
+    caption: str | None = Field(default=None, min_length=1, examples=["text"])
+    """Caption of the image."""
+    id: str | None = Field(default=None, examples=["image_id"])
+    """Id of the image: letters, digits, - and _; derived from path or URL if there is none."""
+    group: str | None = Field(default=None, examples=["category"])
+    """Group of the image, used in place of the subreddit."""
 
 
 USUAL: dict[str, tuple[str, ...]] = {
