@@ -17,9 +17,10 @@ from safetensors.torch import load_file
 from tests.pretraining.shapes import HEADS, of_method, plan
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.models.backbones import build_backbone
+from workflow_scripts.pretraining import network
 from workflow_scripts.pretraining.monitor.live_curve import CURVE_LINES
 from workflow_scripts.pretraining.network import seeded_backbone
-from workflow_scripts.pretraining.training import checkpoint, initial, trainer
+from workflow_scripts.pretraining.training import checkpoint, trainer
 from workflow_scripts.pretraining.training.interrupt import Interrupt
 from workflow_scripts.pretraining.training.plan import OUTCOME, Plan
 
@@ -152,7 +153,7 @@ def test_a_resumed_run_continues_with_the_dropout_of_its_step(tmp_path: Path, mo
         backbone.register_forward_hook(drop)
         return backbone, width
 
-    monkeypatch.setattr(initial, "build_backbone", built)
+    monkeypatch.setattr(network, "build_backbone", built)
     changed = {"steps": 4, "checkpoint_every": 1}
     train(plan(tmp_path / "once", **changed))
     assert not any(torch.equal(one, other) for one, other in combinations(dropped, 2))

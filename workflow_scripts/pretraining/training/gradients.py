@@ -78,22 +78,30 @@ class RunningStatistics:
 
     def __init__(self, network: nn.Module) -> None:
         norms = [norm for norm in network.modules() if isinstance(norm, _BatchNorm)]
-        self._buffers = [buffer for norm in norms for buffer in norm.buffers(recurse=False)]
-        self._before = [buffer.clone() for buffer in self._buffers]
-        self._sums = [torch.zeros_like(buffer) for buffer in self._buffers]
+        buffers = [buffer for norm in norms for buffer in norm.buffers(recurse=False)]
+        # Of one type each, lists are changed in one operation on a GPU.
+        self._means = [buffer for buffer in buffers if buffer.is_floating_point()]
+        self._counts = [buffer for buffer in buffers if not buffer.is_floating_point()]
+        self._before = [[buffer.clone() for buffer in some] for some in (self._means, self._counts)]
+        self._sums = [torch.zeros_like(buffer) for buffer in self._means]
 
     def restore(self) -> None:
         """Go back to those that the step began with."""
-        for buffer, before in zip(self._buffers, self._before, strict=True):
-            buffer.copy_(before)
+        for some, before in zip((self._means, self._counts), self._before, strict=True):
+            _copy(some, before)
 
     def add(self) -> None:
         """Remember what a micro-batch has made of them."""
-        for total, buffer in zip(self._sums, self._buffers, strict=True):
-            total.add_(buffer)
+        if self._sums:
+            torch._foreach_add_(self._sums, self._means)
 
     def finish(self, parts: int) -> None:
         """Set them to the mean over micro-batches; the count of batches is the same in each."""
-        for buffer, total in zip(self._buffers, self._sums, strict=True):
-            if buffer.is_floating_point():
-                buffer.copy_(total / parts)
+        if self._sums:
+            torch._foreach_div_(self._sums, parts)
+            _copy(self._means, self._sums)
+
+
+def _copy(some: list[Tensor], values: list[Tensor]) -> None:
+    if some:
+        torch._foreach_copy_(some, values)

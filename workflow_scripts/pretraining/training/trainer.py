@@ -59,7 +59,8 @@ def train(plan: Plan, interrupt: Interrupt) -> None:
     With several processes each calls this; the first one writes. Asked to stop by ``interrupt``, all finish the step.
 
     Raises:
-        PipelineError: losses or weights are not finite, or there are fewer images than a batch takes.
+        PipelineError: losses or weights are not finite, there are fewer images than a batch takes, or the number of
+            processes is not that of the settings.
         SystemExit: 143 after an interrupt, once a checkpoint was written.
     """
     with reproducible(plan.device, plan.threads):
@@ -73,6 +74,9 @@ def train(plan: Plan, interrupt: Interrupt) -> None:
                 InitProcessGroupKwargs(timeout=PATIENCE),
             ],
         )
+        if accelerator.num_processes != plan.settings.processes:
+            value = f"{accelerator.num_processes} instead of {plan.settings.processes}"
+            raise PipelineError("wrong number of processes", "pretrain", value, "start the stage without a launcher")
         with fitting(plan.settings):
             Trainer(plan, accelerator).run(interrupt)
 
