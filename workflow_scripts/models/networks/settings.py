@@ -26,7 +26,7 @@ class ExternalNetwork(Settings):
     """timm and torchvision: the library's name of the architecture; with the name of its weights after a dot, the
     library's preprocessing for them. timm: empty if config.json names it."""
     weights: Literal["pretrained", "random"] = Field("pretrained", examples=["random"])
-    """Random: the same architecture, initialised from the run's seed."""
+    """random: the same architecture, initialised from the run's seed."""
     prefix: str = Field("", max_length=100, examples=["module.encoder."])
     """Prefix of the names of the network's weights in the file; others are ignored."""
     image_size: int | None = quantity(None, unit="px", ge=16, examples=[384])
