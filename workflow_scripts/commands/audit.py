@@ -33,9 +33,7 @@ def command(
     sample: Annotated[
         str | None, typer.Option(metavar="P%", help="read what was read longest ago, up to this share of all bytes")
     ] = None,
-    max_bytes: Annotated[
-        int | None, typer.Option(parser=parse_size, metavar="SIZE", help="the same up to this size, such as 50G")
-    ] = None,
+    max_bytes: Annotated[str | None, typer.Option(metavar="SIZE", help="the same up to this size, such as 50G")] = None,
     configfile: ConfigFiles = None,
 ) -> None:
     """Check that every file of finished studies is intact.
@@ -72,14 +70,15 @@ def command(
     some = chosen(part, sample, max_bytes)
     if some is not None and quick:
         raise typer.BadParameter("reads no contents, so that there are no parts", param_hint="--quick")
-    done = audit(paths or [Path("results")], configfile or [], quick, jobs or len(os.sched_getaffinity(0)), some)
+    files = [*map(str, configfile or [])]
+    done = audit(paths or [Path("results")], files, quick, jobs or len(os.sched_getaffinity(0)), some)
     text = table(done, quick, time.monotonic() - start)
     sys.stdout.write(json.dumps(as_json(done, quick), indent=1) + "\n" if in_json else text)
     if any(one.faults for one in done):
         raise typer.Exit(1)
 
 
-def chosen(part: str | None, sample: str | None, max_bytes: int | None) -> "Part | None":
+def chosen(part: str | None, sample: str | None, max_bytes: str | None) -> "Part | None":
     """The part that the options name; None without any.
 
     Raises:
@@ -99,4 +98,9 @@ def chosen(part: str | None, sample: str | None, max_bytes: int | None) -> "Part
         if match is None or not 0 < float(match[1]) <= 100:
             raise typer.BadParameter(f"{sample!r} is not a share such as 10%", param_hint="--sample")
         return Part(share=float(match[1]) / 100)
-    return None if max_bytes is None else Part(limit=max_bytes)
+    if max_bytes is not None:
+        try:
+            return Part(limit=parse_size(max_bytes))
+        except ValueError as error:  # typer's own parsing would leave out what a size looks like
+            raise typer.BadParameter(str(error), param_hint="--max-bytes") from None
+    return None

@@ -156,8 +156,10 @@ class Freshness:
         stem = path.name.removesuffix(MANIFEST)
         try:
             files = read_listing(path.with_name(f"{stem}{LISTING}"))
-        except (*NOT_THERE, Unfit):
-            return "its list of files is missing or damaged"
+        except NOT_THERE:
+            return "its list of files is missing"
+        except Unfit:
+            return "its list of files is damaged"
         if source.is_url:
             same = [one.get("sha256") for one in files] == [source.sha256]
             return None if same and path.with_name(f"{stem}.data").exists() else "the config states another sha256"

@@ -38,7 +38,7 @@ class Requests:
     def rows(self) -> int:
         """Annotation rows, counted if they have been; else as many as the shards hold."""
         shards = self._units.study.shards
-        return self._counted("annotations/annotations", shards.shards * shards.rows_per_shard)
+        return self._counted("annotations/rows", shards.shards * shards.rows_per_shard)
 
     def memory_mb(self, stage: str, unit: Mapping[str, str], processes: int = 1, attempt: int = 1) -> int:
         """Memory in MB of a job, with this number of processes on a node."""

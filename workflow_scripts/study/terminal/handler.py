@@ -130,8 +130,10 @@ class LogHandler(LogHandlerBase):
     def _tick(self) -> None:
         while not self._ended.wait(SECONDS_BETWEEN_TICKS):
             self.acquire()
-            self._try(lambda _: self._view.tick(), TICK)
-            self.release()
+            try:
+                self._try(lambda _: self._view.tick(), TICK)
+            finally:
+                self.release()
 
     def _show(self, record: LogRecord) -> None:
         if self._theirs is not None:

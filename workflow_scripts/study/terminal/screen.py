@@ -141,5 +141,3 @@ class Screen:
         words = f"{jobs.done}/{jobs.total} jobs{failed}, {running} running, {waiting} waiting, "
         words += f"{span(now - self._start)} so far"
         return self._bar(jobs.done, jobs.total or None, words, "all")
-        words += f"{span(now - self._start)} so far"
-        return self._bar(jobs.done, jobs.total or None, words, "all")
