@@ -27,7 +27,7 @@ class DemoWorld(World):
         unit="posts",
         examples=[{"dead_link": 10}],
     )
-    """Oversized: images posted at twice the side length, so that they are scaled down. Further posts whose URL answers
+    """oversized: images posted at twice the side length, so that they are scaled down. Further posts whose URL answers
     with 404 (dead_link), leads to removed.png (placeholder) or answers with a web page (html_answer), and without a
     caption (empty_caption); further rows that repeat an image id of the same file (repeated_id). Those left out do not
     occur."""

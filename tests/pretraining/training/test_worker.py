@@ -47,7 +47,8 @@ def test_an_error_of_a_worker_keeps_its_file_and_errno(
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setattr(plan, "read_plan", read)
     assert worker.main(str(tmp_path / "plan.npz")) == 1
-    assert json.loads(worker.error_file(tmp_path, 1).read_text())["where"] == where
+    fields, _ = json.loads(worker.error_file(tmp_path, 1).read_text())
+    assert fields[1] == where
     with pytest.raises(PipelineError, match=f"in {where}: ") as caught:
         worker.raise_error(tmp_path, range(2))
     assert number_among(caught.value, PASSING) == passing
