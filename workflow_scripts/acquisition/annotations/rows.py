@@ -5,7 +5,7 @@ from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -176,7 +176,7 @@ def _url_tokens(row: dict[str, Any], given_url: str | None) -> list[str]:
     return list(dict.fromkeys(url_token(url) for url in urls if url is not None))
 
 
-def _is_time(value: Any) -> bool:
+def _is_time(value: Any) -> TypeGuard[float]:
     """Whether a value of JSON is a Unix time in seconds: an integer, possibly written as a float."""
     return type(value) in (int, float) and value == value // 1 and FIRST_SECOND <= value < END
 

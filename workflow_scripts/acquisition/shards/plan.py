@@ -56,7 +56,8 @@ def plan(rows: Path, shards: int, rows_per_shard: int, group: str, out: Path) ->
     if needed > shards:
         value = f"{sum(sizes)} rows in {len(sizes)} groups need {needed} of about {rows_per_shard}, there are {shards}"
         raise PipelineError("too few shards", "shards.shards", value, f"set shards.shards to {needed}")
-    slices, counts = [], []
+    slices: list[str] = []
+    counts: list[int] = []
     with TableWriter(out, PLAN) as writer:
         reader = RowReader([rows], COLUMNS)
         for size in sizes:

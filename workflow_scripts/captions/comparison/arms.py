@@ -30,7 +30,7 @@ def against(values: Values, arms: Sequence[str], reference: str | None, figure: 
         reference: it is compared with the others if it is one of the ``arms``.
     """
     # The original captions keep all of their own details, so the difference to them says nothing.
-    base = values(reference) if reference in arms and figure.name != "details_kept" else None
+    base = values(reference) if reference is not None and reference in arms and figure.name != "details_kept" else None
     found: Found = {}
     for arm in arms:
         own = values(arm)

@@ -134,7 +134,7 @@ def methods(study: Study) -> Row:
     rows = [found.rows or None if found is not None else None for found in (annotations, study.one("images"))]
     counted = study.json(annotations) if annotations is not None and annotations.has(".json") else {}
     contrasts = study.table(summary, ".contrasts.parquet") if summary is not None else ()
-    text = paragraphs(known, Counts(*rows, sorted(counted.get("years", {})), contrasts))
+    text = paragraphs(known, Counts(rows[0], rows[1], sorted(counted.get("years", {})), contrasts))
     works = [references()[key] for key in cited(text)]
     return {
         "paragraphs": [(paragraph.title, as_text(paragraph.text)) for paragraph in text],

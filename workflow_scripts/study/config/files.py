@@ -265,5 +265,5 @@ def _text(path: Path, name: str) -> str:
         raise PipelineError("config file is not UTF-8", f"{name}:{line}", value, "save it as UTF-8") from None
     except (Unfit, OSError) as error:
         advice = "correct the path or the file's permissions; long lists belong in files of their own"
-        value = error.strerror if isinstance(error, OSError) else error
-        raise PipelineError("unreadable config file", name, value, advice) from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise PipelineError("unreadable config file", name, reason, advice) from None
