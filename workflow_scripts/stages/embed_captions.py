@@ -71,22 +71,24 @@ def _encoder(job: Job[EmbedCaptions], captions: "pa.ChunkedArray") -> "TextEncod
     Raises:
         PipelineError: a file of it is missing or damaged.
     """
+    kind = job.settings.kind
+    if kind == "word_vectors":
+        from workflow_scripts.embeddings.word_vectors import word_vectors
+
+        return word_vectors(job.source("encoder"), captions)
+    if kind == "sentence_transformers":
+        from workflow_scripts.models.sentence_encoder import sentence_encoder
+
+        return sentence_encoder(job.source("encoder"), job.device)
     from workflow_scripts.embeddings.text_towers import clip_text, run_text
-    from workflow_scripts.embeddings.word_vectors import word_vectors
-    from workflow_scripts.models.sentence_encoder import sentence_encoder
     from workflow_scripts.models.text.caption_tokenizer import MODEL, SPECIAL
     from workflow_scripts.models.text.tower import TOWER
 
-    kind = job.settings.kind
-    if kind == "run":
-        tokenizer = job.input("tokenizer")
-        files = tokenizer.path(MODEL), tokenizer.path(SPECIAL)
-        return run_text(job.input("run").path(f"/{TOWER}"), files, job.device)
-    if kind == "word_vectors":
-        return word_vectors(job.source("encoder"), captions)
     if kind == "clip":
         return clip_text(job.source("encoder"), job.device)
-    return sentence_encoder(job.source("encoder"), job.device)
+    tokenizer = job.input("tokenizer")
+    files = tokenizer.path(MODEL), tokenizer.path(SPECIAL)
+    return run_text(job.input("run").path(f"/{TOWER}"), files, job.device)
 
 
 STAGE = Stage(

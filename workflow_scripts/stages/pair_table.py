@@ -35,7 +35,7 @@ class PairTable(PartnerSettings):
         "nearest", description=f"how partners are chosen. {listed(PAIR_KINDS)}", examples=["random"]
     )
     label: Label = Field("concept", examples=["texture"])
-    """Oracle: ground-truth label that partners share (only the demo has labels)."""
+    """oracle: ground-truth label that partners share (only the demo has labels)."""
 
     @model_validator(mode="after")
     def _kind_accepts_them(self) -> Self:

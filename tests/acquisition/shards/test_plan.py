@@ -99,6 +99,6 @@ def test_batches_change_nothing(tmp_path: Path, at_once: int, monkeypatch: pytes
 
 
 def test_too_few_shards_names_the_number_needed(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match=r"74 rows in 4 groups need 9 of about 10, there are 8; "):
+    with pytest.raises(PipelineError, match=r"74 rows in 4 groups need 9 shards of about 10, not 8; "):
         made(tmp_path, GROUPS, shards=8)
     made(tmp_path, GROUPS, shards=9)

@@ -91,9 +91,7 @@ def _process(data: bytes, limits: Download) -> Stored:
             image.load()  # finds a truncated file; a JPEG's orientation needs no loading, and its size may shrink
         orientation = _orientation(image)
         plain = image.mode in ("RGB", "L") and not image.has_transparency_data  # PNG can say that a colour is none
-        # An MPO file is a JPEG photo followed by further views, not an animation.
-        animated = image.format != "MPO" and getattr(image, "is_animated", False)
-        if plain and orientation == 1 and not animated and max(image.size) <= limits.max_side:
+        if plain and orientation == 1 and not _animated(image) and max(image.size) <= limits.max_side:
             kept = _kept(data, "JPEG" if image.format == "MPO" else str(image.format), image.size)
             if kept is not None:
                 return kept
@@ -124,6 +122,11 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # noqa: BLE001 - the parser raises nearly anything on broken blocks
         return 1
     return value if value in UPRIGHT else 1
+
+
+def _animated(image: Image.Image) -> bool:
+    """Whether there are further frames, which a GIF must read to know; the further views of an MPO photo are none."""
+    return image.format != "MPO" and bool(getattr(image, "is_animated", False))
 
 
 def _refused(image: Image.Image, limits: Download) -> State | None:

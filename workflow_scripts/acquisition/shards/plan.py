@@ -54,7 +54,7 @@ def plan(rows: Path, shards: int, rows_per_shard: int, group: str, out: Path) ->
     sizes = _group_sizes(rows, group)
     needed = sum(-(-size // rows_per_shard) for size in sizes)
     if needed > shards:
-        value = f"{sum(sizes)} rows in {len(sizes)} groups need {needed} of about {rows_per_shard}, there are {shards}"
+        value = f"{sum(sizes)} rows in {len(sizes)} groups need {needed} shards of about {rows_per_shard}, not {shards}"
         raise PipelineError("too few shards", "shards.shards", value, f"set shards.shards to {needed}")
     slices: list[str] = []
     counts: list[int] = []

@@ -50,7 +50,8 @@ def fitting(wanted: int | Literal["auto"], size: int, work: Path) -> Iterator[No
         where, advice = "recaption.batch_size", "set it to fewer images, or to auto"
         if wanted == "auto":
             where = str(work / NOTE)
-            advice = "free the GPU's memory, or remove the folder of this file, and the same command measures again"
+            advice = "free the GPU's memory; or remove the folder of this file, with its finished batches, and run the "
+            advice += "same command, which measures again"
         raise PipelineError("out of GPU memory", where, f"{size} images per batch", advice) from error
 
 

@@ -173,7 +173,7 @@ class Contrast(Settings):
     """Endpoint orderings: the saliency metric, null for the one that leads; caption_score and flips: the judge's score,
     null for its only one."""
     test: Literal["difference", "slope", "equivalence"] = Field("difference", examples=["equivalence"])
-    """Difference: is the weighted sum 0? slope: the same, of the least-squares slope over the terms' `at`. equivalence:
+    """difference: is the weighted sum 0? slope: the same, of the least-squares slope over the terms' `at`. equivalence:
     is its size below `margin`?"""
     margin: float | None = quantity(None, unit="percentage points", gt=0, examples=[1.0])
     """Test equivalence: the smallest difference that would matter; of endpoint caption_score in units of the score."""
