@@ -48,7 +48,8 @@ class Batch(NamedTuple):
         Views of the same memory. ``b`` must be a multiple of ``nth``.
         """
         rows = slice(first, None, nth)
-        cut: dict[str, Any] = {name: one[rows] for name, one in self._asdict().items() if isinstance(one, Tensor)}
+        fields = self._asdict().items()
+        cut: dict[str, Any] = {name: values[rows] for name, values in fields if isinstance(values, Tensor)}
         return self._replace(views=tuple(view[rows] for view in self.views), **cut)
 
 

@@ -240,5 +240,5 @@ def masked_pictures(seed: int, count: int, size: int, world: World) -> Iterator[
 
 def label_table(labels: dict[str, str]) -> pa.Table:
     """Table image_id, file, mask, label (string) of masked pictures, given as id -> concept."""
-    files, masks = ([f"{folder}/{one}.png" for one in labels] for folder in ("images", "masks"))
+    files, masks = ([f"{folder}/{image}.png" for image in labels] for folder in ("images", "masks"))
     return pa.table({"image_id": list(labels), "file": files, "mask": masks, "label": list(labels.values())})
