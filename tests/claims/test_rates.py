@@ -57,12 +57,7 @@ def test_sentences_follow_the_truth(study: str, what: str, verdicts: tuple[str, 
 @pytest.mark.parametrize("at", [0.25, 0.6])
 def test_the_crossing_covers_the_share_at_which_language_overtakes_self(at: float) -> None:
     found = outcome(case("c3", f"crossing at {f'{at:g}'.lstrip('0')}"), STUDIES, [41])
-    every = [
-        one
-        for study in found.studies
-        for suffix in ("", " (short)")
-        for one in crossings(study.contrasts, LINES, suffix)
-    ]
+    every = overtaking(found)
     covers = [one.low is not None and one.high is not None and one.low <= at <= one.high for one in every]
     assert len(every) == 4 * STUDIES and np.mean(covers) >= 0.88
     assert np.mean([one.low is not None and one.high is not None and one.high - one.low < 0.8 for one in every]) > 0.8
@@ -72,12 +67,7 @@ def test_the_crossing_covers_the_share_at_which_language_overtakes_self(at: floa
 @pytest.mark.parametrize(("at", "side"), [("-.3", "above"), ("1.3", "below")])
 def test_a_crossing_outside_the_shares_is_seldom_seen_inside(at: str, side: str) -> None:
     found = outcome(case("c3", f"crossing at {at}"), STUDIES // 2, [42])
-    every = [
-        one
-        for study in found.studies
-        for suffix in ("", " (short)")
-        for one in crossings(study.contrasts, LINES, suffix)
-    ]
+    every = overtaking(found)
     ends = [one.low if side == "above" else one.high and 1 - one.high for one in every]
     assert np.mean([end is not None and end > 0 for end in ends]) <= 0.125
     assert np.mean([f"are {side} self pairs" in one.text for one in every]) >= 0.75

@@ -16,7 +16,7 @@ def said(key: str, capsys: pytest.CaptureFixture[str]) -> str:
 def test_config_prints_a_key_with_type_unit_default_and_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert said("pairs.k", capsys) == (
         "pairs.k\n"
-        "  partners per image; the paper uses 1\n"
+        "  Partners per image; the paper uses 1.\n"
         "  type     integer ≥ 1\n"
         "  unit     partners\n"
         "  default  1\n"
@@ -60,8 +60,8 @@ def test_a_section_lists_its_keys_and_a_mapping_those_of_its_entries(capsys: pyt
     assert text.splitlines()[-4:] == [
         "",
         "Limits of the requests to one host, for all jobs together. Each entry has these keys.",
-        "  rate                  maximum request rate [required]",
-        "  connections           maximum number of concurrent requests [required]",
+        "  rate                  Maximum request rate. [required]",
+        "  connections           Maximum number of concurrent requests. [required]",
     ]
 
 
@@ -69,7 +69,7 @@ def test_without_a_key_all_sections_are_listed_in_the_order_of_the_config(capsys
     lines = said("", capsys).splitlines()
     names = [line.split()[0] for line in lines if line[2] != " "]
     assert names[:5] == ["study", "compute", "demo_world", "annotations", "shards"]
-    assert lines[1] == "  compute           device, threads and cores of jobs"
+    assert lines[1] == "  compute           Device, threads and cores of jobs."
 
 
 @pytest.mark.parametrize("key", ["", "pairs", "pretraining", "compute.device", "download.hosts", "evaluation.saliency"])

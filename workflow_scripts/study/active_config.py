@@ -32,9 +32,14 @@ _ADVICE = "run snakemake -n with the config files of that study; it writes the n
 
 
 class _Note(Settings):
+    """What is noted of a study."""
+
     configfiles: list[str]
+    """Its config files; later ones win."""
     config: dict[str, Any]
+    """The values of ``--config``."""
     artifacts: list[Annotated[str, Field(pattern="^[^/]*/[^/]*$")]]
+    """``<stage>/<name>`` of those that were finished."""
 
 
 def base_files() -> list[Path]:

@@ -67,7 +67,7 @@ def test_a_lock_file_round_trips(hub: dict[str, str], urls: dict[str, str], tmp_
         ("hub: {}\nurls: {}\nmodels: {}\n", "c.lock.yaml:3 (models): unknown key: 'models'"),
         ("hub:\n  a/b: abc\nurls: {}\n", "c.lock.yaml:2 (hub.a/b): invalid value: 'abc'"),
         (f"hub: {{}}\nurls:\n  u: {SHA[1:]}a0\n", "c.lock.yaml:3 (urls.u): invalid value: "),
-        (f"hub:\n  a: {NEW}\n  a: {NEW}\nurls: {{}}\n", "c.lock.yaml:3 (hub.a): repeated key: "),
+        (f"hub:\n  a: {NEW}\n  a: {NEW}\nurls: {{}}\n", "c.lock.yaml:3: repeated key: 'a', "),
     ],
 )
 def test_damage_is_named(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

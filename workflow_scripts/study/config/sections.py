@@ -103,7 +103,7 @@ class Arm(SelectCaptions):
 
     name: str = Name
     table: SourceField | None = Field(None, examples=["data/my_captions.parquet"])
-    """External: a parquet, CSV or JSON file with key (or image) and caption (docs/your-own-data.md)."""
+    """external: a parquet, CSV or JSON file with key (or image) and caption (docs/your-own-data.md)."""
 
     @property
     def arms_read(self) -> dict[str, str]:
@@ -129,10 +129,10 @@ class Judge(ScoreCaptions):
     encoder: str | None = Field(None, examples=["mpnet"])
     """Text encoder, for kinds that need one (agreement, ridge, text_label)."""
     photos: SourceField | None = Field(None, examples=["data/captioned_photos"])
-    """Ridge: a folder of photos with captions by people: the images, and captions.parquet with the columns file (path
+    """ridge: a folder of photos with captions by people: the images, and captions.parquet with the columns file (path
     of an image in the folder) and captions (a list of texts)."""
     reference: str | None = Field(None, examples=["generated"])
-    """Agreement: the arm with whose captions those of other arms are compared."""
+    """agreement: the arm with whose captions those of other arms are compared."""
 
 
 class JudgeComparisonSection(JudgeComparison):

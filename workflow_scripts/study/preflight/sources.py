@@ -140,8 +140,9 @@ def _hub_error(wanted: str) -> PipelineError | None:
         validate_repo_id(repository)
     except HFValidationError as error:
         return PipelineError("wrong name of source", wanted, one_line(str(error))[:100], "correct it in the config")
-    stored = try_to_load_from_cache(repository, "config.json", revision=revision or None)
-    if not constants.HF_HUB_OFFLINE or isinstance(stored, str):
+    if not constants.HF_HUB_OFFLINE:
+        return None
+    if isinstance(try_to_load_from_cache(repository, "config.json", revision=revision or None), str):
         return None
     advice = "unset HF_HUB_OFFLINE, download it first, or give a local folder"
     return PipelineError("missing source", wanted, "not on this disk, and HF_HUB_OFFLINE is set", advice)
