@@ -34,7 +34,7 @@ def test_an_item_number_in_a_key_is_ignored(capsys: pytest.CaptureFixture[str]) 
         ("pairs.name", "  default  required"),
         ("download.max_aspect", "  type     number ≥ 1"),
         ("datasets.val_fraction", "  type     number > 0, < 1"),
-        ("datasets.limit", "  type     mapping of train, val, test to integer"),
+        ("datasets.limit", "  type     mapping of train, val, test to integer ≥ 1"),
         ("compute.device", "  type     auto, cpu, cuda"),
         ("annotations.source.sha256", "  example  '00000000…'"),
     ],
