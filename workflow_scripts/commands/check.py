@@ -85,11 +85,9 @@ def summary(start: "Start", planned: int) -> list[str]:
 
 
 def _jobs(start: "Start", planned: int) -> str:
-    done = planned - len(start.jobs)
+    running, done = len(start.jobs), planned - len(start.jobs)
     finished = f"; {done:,} {'is' if done == 1 else 'are'} finished" if done else ""
-    return (
-        f"{len(start.jobs):,} in {len(start.stages)} stages{finished}" if start.jobs else "none: everything is finished"
-    )
+    return f"{running:,} in {len(start.stages)} stages{finished}" if running else "none: everything is finished"
 
 
 def _cost(start: "Start") -> str:

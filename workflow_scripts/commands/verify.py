@@ -112,7 +112,7 @@ def lines(verdicts: Sequence["Verdict"]) -> list[str]:
     """One line per file, and a last one with the counts."""
     from workflow_scripts.provenance.verify import Kind
 
-    text = [f"{v.kind:<26} {v.artifact}{v.suffix}{f'  ({v.detail})' if v.detail else ''}" for v in verdicts]
+    text = [f"{one.kind:<26} {one.artifact}{one.suffix}{f'  ({one.detail})' if one.detail else ''}" for one in verdicts]
     counts = Counter(one.kind for one in verdicts)
     artifacts = len({one.artifact for one in verdicts})
     summed = ", ".join(f"{counts[kind]} {kind}" for kind in Kind if counts[kind])

@@ -84,8 +84,8 @@ def _found(value: Any) -> Iterator[Figure | Table]:
         return
     inner = vars(value) if is_dataclass(value) else value
     if isinstance(inner, Iterable) and not isinstance(inner, str | bytes):
-        for one in inner.values() if isinstance(inner, Mapping) else inner:
-            yield from _found(one)
+        for part in inner.values() if isinstance(inner, Mapping) else inner:
+            yield from _found(part)
 
 
 def computation(artifact: Artifact) -> dict[str, Any]:

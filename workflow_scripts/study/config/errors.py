@@ -141,10 +141,10 @@ def _fields(model: type[BaseModel], path: Path) -> Mapping[str, Any]:
     """Fields of the settings classes at a path below ``model``."""
     models = [model]
     for part in path:
-        fields = [one.model_fields[part] for one in models if part in one.model_fields]
+        fields = [known.model_fields[part] for known in models if part in known.model_fields]
         # Other parts are places in lists, keys of mappings, and names of a union's members.
         models = [below for field in fields for below in _models(field.annotation)] if fields else models
-    return {name: field for one in models for name, field in one.model_fields.items()}
+    return {name: field for known in models for name, field in known.model_fields.items()}
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

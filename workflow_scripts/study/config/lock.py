@@ -67,7 +67,9 @@ def read_lock(path: FilePath | None) -> Lock | None:
         errors = error.errors
     except ValidationError as error:
         errors = placed(PipelineErrors(validation_errors(error, Lock, found.root)), found.root).errors
-    raise PipelineErrors([PipelineError("damaged lock", e.where, f"{e.what}: {e.value}", _ADVICE) for e in errors])
+    raise PipelineErrors(
+        [PipelineError("damaged lock", one.where, f"{one.what}: {one.value}", _ADVICE) for one in errors]
+    )
 
 
 def pinned(study: Study, lock: Lock | None, name: str) -> tuple[Study, list[SettingError]]:
