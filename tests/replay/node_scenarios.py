@@ -25,7 +25,7 @@ def a_shard(root: Path) -> None:
 def copy_shard(root: Path) -> bytes:
     """Copy it to the node; gives the copy's bytes."""
     tar, manifest = (root / "results/study/download" / name for name in ("0.tar", "0.manifest.json"))
-    wanted = Wanted(tar, manifest, ".tar", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
+    wanted = Wanted(tar, manifest, hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
     store = LocalStore(root / "node", 10**6)
     store.open()
     try:

@@ -108,9 +108,10 @@ def compared_arm(pairs: Artifact) -> str | None:
 
 def _recorded(artifact: Artifact, field: str) -> dict[str, Any]:
     """A field of the artifact's run record; empty if it is missing."""
-    loaded = load_record(artifact.manifest_path.with_name(artifact.name + RUN))
+    path = artifact.manifest_path.with_name(artifact.name + RUN)
+    loaded = load_record(path)
     if loaded.fault is not None:
-        raise PipelineError("damaged run record", artifact.manifest_path, loaded.fault, "rerun the workflow")
+        raise PipelineError("damaged run record", path, loaded.fault, "rerun the workflow")
     return dict(loaded.content.get(field, {}))
 
 

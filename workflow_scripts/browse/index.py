@@ -185,8 +185,8 @@ class Index:
         query = f"SELECT * FROM {table} WHERE row = ?"
         with self._database() as database:
             found = {row: database.execute(query, (row,)).fetchone() for row in rows}
-        for row in (row for row, columns in found.items() if columns is None):
-            raise PipelineError("unknown row", self.folder, row, f"rows are 0 to {self.about['rows'] - 1}")
+        if missing := [row for row, columns in found.items() if columns is None]:
+            raise PipelineError("unknown row", self.folder, missing[0], f"rows are 0 to {self.about['rows'] - 1}")
         return found
 
 

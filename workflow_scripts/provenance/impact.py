@@ -108,8 +108,8 @@ def find_cause(graph: Graph, text: str, kind: str | None, tokens: Collection[str
     Raises:
         PipelineError: nothing that is recorded matches.
     """
-    for one in (*FINDERS, ROW) if kind is None else (kind,):
-        cause = _of_row(graph, text, tokens) if one == ROW else Cause(one, text, FINDERS[one](graph, text))
+    for named in (*FINDERS, ROW) if kind is None else (kind,):
+        cause = _of_row(graph, text, tokens) if named == ROW else Cause(named, text, FINDERS[named](graph, text))
         if cause.seeds:
             return cause
     advice = "give a file, a model, PACKAGE==VERSION, an image id or URL, or a commit; --kind says which it is"

@@ -402,8 +402,10 @@ def _read_csv(path: Path) -> Arrays:
 
     table = csv.read_csv(path)
     # A column of floats that are all whole, or all missing, is written without a point.
-    whole = [pa.types.is_integer(kind) or pa.types.is_null(kind) for kind in table.schema.types]
-    fields = [field.with_type(pa.float64()) if one else field for field, one in zip(table.schema, whole, strict=True)]
+    fields = [
+        field.with_type(pa.float64()) if pa.types.is_integer(field.type) or pa.types.is_null(field.type) else field
+        for field in table.schema
+    ]
     return _columns(table.cast(pa.schema(fields), safe=False))
 
 

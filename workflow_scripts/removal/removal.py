@@ -195,14 +195,17 @@ def removal_of(results: Path, study: str) -> frozenset[str]:
     """Tokens of the removal list that a study's annotations were made with.
 
     Raises:
-        PipelineError: the study has no annotations, or their list can't be read.
+        PipelineError: the study has no annotations, or their list can't be read or was edited.
     """
     rows = results / study / ROWS / "rows"
     if not Path(f"{rows}{MANIFEST}").exists():
         raise PipelineError("no annotations", results / study, "they do not exist", "run the study first")
     path = Path(f"{rows}.exclude.json")
     advice = f"recompute it with: snakemake --force {rows}{MANIFEST}"
-    return frozenset(read_json(path, advice, MOST_REMOVALS)) if path.exists() else frozenset()
+    tokens = read_json(path, advice, MOST_REMOVALS) if path.exists() else []
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        raise PipelineError("invalid list of removals", path, "it was edited", advice)
+    return frozenset(tokens)
 
 
 def _unused(urls: set[str], tables: Iterable[Path]) -> set[str]:

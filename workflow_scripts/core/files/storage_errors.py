@@ -7,6 +7,7 @@ even that, so the number is also searched for in the messages of the whole chain
 import errno
 import os
 import re
+import resource
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -65,6 +66,8 @@ def storage_error(error: BaseException, stage: str, places: tuple[Path, ...]) ->
         value = f"{value}, that of {user_name(os.geteuid())} or of a group; {owner_of(Path(where))}"
     elif number in (errno.EACCES, errno.EPERM):
         value = f"{value} for {user_name(os.geteuid())}; {owner_of(Path(where))}"
+    elif number == errno.EMFILE:
+        value = f"{value}, the limit is {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}"
     return PipelineError(
         f"storage error of {stage}", where, value, ADVICE.get(number, f"check the file and its folder, {_SAME}")
     )
