@@ -33,7 +33,7 @@ def figure_by_draws(
 ) -> dict[str, Any]:
     """The figure of :func:`by_draws` of the ``known`` (n,) observations; without value where there are none."""
     n = int(known.sum())
-    return figure(by_draws(estimate, *(one[:, known] for one in draws), clusters=clusters[known]) if n else None, n)
+    return figure(by_draws(estimate, *(draw[:, known] for draw in draws), clusters=clusters[known]) if n else None, n)
 
 
 def clustered(

@@ -83,7 +83,7 @@ def _group_sizes(rows: Path, group: str) -> list[int]:
 def _dealt(table: pa.Table, shards: int) -> Iterator[pa.Table]:
     """The rows of each shard of a group, in order of their ids."""
     ids = table["image_id"].to_pylist()
-    which = np.array([int.from_bytes(hashlib.sha256(one.encode()).digest()[:8]) % shards for one in ids])
+    which = np.array([int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) % shards for key in ids])
     order = np.lexsort((np.array(ids, dtype=bytes), which))
     edges = np.searchsorted(which[order], np.arange(shards + 1))
     for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):

@@ -129,4 +129,4 @@ def figures(scores: pa.Table, ratings: np.ndarray, images: np.ndarray) -> dict[s
 
 def _taus(scores: np.ndarray, ratings: np.ndarray, images: np.ndarray) -> dict[str, Any]:
     known, estimates = ~np.isnan(scores[0]), {"tau_b": kendall_b, "tau_c": kendall_c}
-    return {name: figure_by_draws(one, known, images, scores, ratings[None]) for name, one in estimates.items()}
+    return {name: figure_by_draws(tau, known, images, scores, ratings[None]) for name, tau in estimates.items()}

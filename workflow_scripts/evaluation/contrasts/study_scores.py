@@ -169,4 +169,4 @@ def mean_row(members: Sequence[Series]) -> dict[str, Any]:
     spread = float(np.sqrt(sum(one.variance() for one in members))) / len(members)
     half = float(ndtri(0.5 + LEVEL / 2)) * spread
     row = {"dataset": MEAN, "metric": mean_metric(members), "value": value, "low": value - half, "high": value + half}
-    return row | {"n": sum(one.n for one in members)}
+    return row | {"n": sum(series.n for series in members)}

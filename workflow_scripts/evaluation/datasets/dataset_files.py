@@ -55,7 +55,7 @@ def choose(listing: Listing, choice: Choice, where: str) -> tuple[list[Entry], C
     entries = without_rare(listing.entries, choice.min_per_class)
     left_out["class_below_min_per_class"] = len(listing.entries) - len(entries)
     for split, fraction in (("test", choice.test_fraction), ("val", choice.val_fraction)):
-        if not any(one.split == split for one in entries):
+        if not any(entry.split == split for entry in entries):
             entries = cut(entries, split, fraction, choice.seed)
     kept = limited(entries, choice.limit, choice.seed)
     left_out["over_limit"] = len(entries) - len(kept)
