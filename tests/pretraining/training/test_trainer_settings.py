@@ -56,4 +56,4 @@ def test_swav_prototypes_move_only_after_they_are_unfrozen(tmp_path: Path) -> No
 
 def test_the_online_probe_gets_its_settings(tmp_path: Path) -> None:
     probe = trainer(tmp_path, probe={"every": 2, "images": 20, "neighbours": 3, "temperature": 0.5}).probe
-    assert probe is not None and (probe._neighbours, probe._temperature) == (3, 0.5)
+    assert probe is not None and (probe._probe.neighbours, probe._probe.temperature) == (3, 0.5)
