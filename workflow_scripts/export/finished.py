@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
-from workflow_scripts.provenance.crate.write import behind_report, check_made
-from workflow_scripts.provenance.nodes import REPORT, Node, load, study_root
+from workflow_scripts.provenance.crate.write import check_made
+from workflow_scripts.provenance.nodes import REPORT, Node, ancestors, load, study_root
 from workflow_scripts.reporting.methods import Counts
 from workflow_scripts.reporting.settings import Report
 
@@ -181,12 +181,13 @@ def find_finished(study: Path) -> Finished:
     study = study.absolute()
     log.info("reading the records of %s", study)
     nodes = load(study)
-    known = {node.path: node for node in behind_report(nodes)}
+    reports = [node for node in nodes if node.label == REPORT]
+    known = ancestors(reports, {node.path: node for node in nodes})
     log.info("checking %d artifacts behind the report", len(known))
     for node in known.values():
         check_made(node, known)
     root = checked_root(study, nodes)
-    report = next(node for node in nodes if node.label == REPORT)
+    (report,) = reports
     try:
         settings = Report.model_validate((report.record or {}).get("settings", {}))
     except ValidationError as error:
