@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.edited.project import GPU, MEMBER, SHAPES, STAGE, THREE, Project
+from tests.core.edited.project import FILES, GPU, MEMBER, SHAPES, STAGE, THREE, VERSION, Project
 from tests.core.edited.runner import Edit
 
 CHANGED = "error: code changed during the job in "
@@ -141,6 +141,11 @@ def test_comments_edited_while_a_job_runs(project: Project) -> None:
     assert check(project, project.run(edits))
     key = project.record()["key"]
     assert check(project, project.run()) and project.record()["key"] == key
+
+
+def test_a_module_whose_file_was_cut_while_a_job_runs(project: Project) -> None:
+    """Pydantic reads the text of classes of settings as they are loaded."""
+    assert check(project, project.run([Edit("moment", "begin", LATE, FILES[LATE], VERSION)]))
 
 
 def test_stale_compiled_code_of_the_same_size_and_time_is_not_used(

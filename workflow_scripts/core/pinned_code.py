@@ -10,6 +10,7 @@ edit within the same second. It is written in a form that other loaders check by
 
 import hashlib
 import json
+import linecache
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import MAGIC_NUMBER, source_hash, spec_from_loader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 PACKAGE = __name__.partition(".")[0]
 ROOT = str(Path(__file__).resolve().parents[2])
@@ -140,6 +141,12 @@ class _Loader(SourceFileLoader):
 
     def path_stats(self, path: str) -> dict[str, float]:
         return {"mtime": 0}  # of no meaning here, but without it no compiled code is looked for
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        # Whoever asks for a module's text, as pydantic does for descriptions of settings, gets it from these bytes too.
+        lines = [line.decode() for line in self.get_data(self.path).splitlines(keepends=True)]
+        linecache.cache[self.path] = len(lines), None, lines, self.path
+        return super().get_code(fullname)
 
     def exec_module(self, module: ModuleType) -> None:
         super().exec_module(module)

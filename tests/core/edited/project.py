@@ -65,7 +65,14 @@ if __name__ == "__main__":
 ''',
     f"{SHAPES}/__init__.py": "",
     f"{SHAPES}/early.py": VERSION,
-    f"{SHAPES}/late.py": VERSION,
+    f"{SHAPES}/late.py": f'''from workflow_scripts.core.settings import Settings
+
+{VERSION}
+
+class Late(Settings):
+    number: int = 1
+    """A number."""
+''',
     f"{SHAPES}/child.py": VERSION,
     f"{SHAPES}/children.py": """
 import os
