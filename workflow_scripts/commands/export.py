@@ -8,10 +8,9 @@ import typer
 
 from workflow_scripts.core.errors.text import printed
 
-Licence = Annotated[
-    str | None,
-    typer.Option("--licence", "--license", metavar="TEXT", help="their licence: a URL, an SPDX id, or a sentence"),
-]
+TERMS = "licence of the weights or tables: a URL, an SPDX id, or a sentence"
+Licence = Annotated[str | None, typer.Option("--licence", "--license", metavar="TEXT", help=TERMS)]
+"""The option of commands that write something for others."""
 
 
 def command(
