@@ -159,11 +159,11 @@ def inputs_of(node: Node, known: Mapping[Path, Node] | None = None) -> list[Inpu
     Args:
         known: nodes by path that were read already; others are read from disk.
     """
-    record, known = node.record or {}, known or {}
+    record, study, known = node.record or {}, node.study, known or {}
     found = []
     for name, hashes in record.get("inputs", {}).items():
         recorded = map(Path, record.get("input_files", {}).get(name, ()))
-        paths: list[Path | None] = [node.study / path.parent.name / path.name for path in recorded]
+        paths: list[Path | None] = [study / path.parent.name / path.name for path in recorded]
         for sha256, path in zip(hashes, paths or [None] * len(hashes), strict=True):
             source = known.get(path) if path else None
             if source is None and path is not None and path.is_file():
