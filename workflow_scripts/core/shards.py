@@ -88,7 +88,9 @@ class TarImages:
             value = f"{len(data)} of {size} bytes at offset {offset} (row {row})"
             raise PipelineError("truncated shard", self.tars[which], value, self._advice(which))
         if (found := hashlib.sha256(data).digest()[:HALF]) != recorded:
-            value = f"row {row}, offset {offset}: sha256 begins with {found.hex()}, but {recorded.hex()} is recorded"
+            value = (
+                f"row {row}, offset {offset}: sha256 begins with {found.hex()} instead of the recorded {recorded.hex()}"
+            )
             raise PipelineError("damaged image", self.tars[which], value, self._advice(which))
         return data
 

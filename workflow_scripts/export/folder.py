@@ -82,7 +82,7 @@ def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
     part.mkdir()
     try:
         write(part)
-        files = {path.name: file_hash(path) for path in sorted(part.iterdir())}
+        files = {path.name: file_hash(path) for path in sorted(part.iterdir()) if path.name != LISTING}
         (part / LISTING).write_bytes(pretty({"files": files}))
         move_folder_durable(part, folder)
     finally:

@@ -62,7 +62,7 @@ def finished(made: Batches, step: int) -> Batch:
 
 def test_labels_and_weights_are_those_of_the_source_images(tmp_path) -> None:
     values = np.array([7, 5, 6, 4])
-    learned = {"labels": lambda positions: values[positions], "weights": lambda positions: values[positions] / 2}
+    learned = {"labels": values, "weights": values / 2}
     parts = [replace(batches(tmp_path, part=(i, 2)), learned=learned) for i in (0, 1)]
     expected = torch.from_numpy(values[parts[0].order.positions(3)])
     made = [finished(part, 3) for part in parts]
@@ -128,7 +128,7 @@ def several(tmp_path: Path) -> Batches:
     names = {"source": "simclr", "partner": "crop"}
     views = [(View(image), AUGMENTATIONS[name]) for image, name in names.items()]
     views.append((View("source"), AUGMENTATIONS["none"]))
-    labels = {"labels": lambda positions: positions}
+    labels = {"labels": np.arange(24)}
     return Batches(images(tmp_path), False, pairing, Order(24, 8, 0), views, 20, 0, learned=labels)
 
 
@@ -168,8 +168,7 @@ def test_a_killed_process_ends_the_run(several: Batches) -> None:
 
 def interrupted(made: Batches, pids: Connection) -> None:
     """Load batches larger than a pipe, and never take the second one."""
-    many = np.zeros(2**20)
-    made = replace(made, learned={"weights": lambda positions: many})
+    made = replace(made, learned={"weights": np.broadcast_to(np.zeros(2**20), (100, 2**20))})
     loaded = load(made, range(1, 1000), workers=2)
     next(loaded)
     pids.send([process.pid for process in multiprocessing.active_children()])
@@ -182,6 +181,7 @@ def test_loaders_end_with_a_training_that_is_killed(several: Batches) -> None:
     ours, theirs = context.Pipe()
     training = context.Process(target=interrupted, args=(several, theirs))
     training.start()
+    assert ours.poll(60)
     pids = ours.recv()
     training.kill()
     training.join()

@@ -182,7 +182,7 @@ def test_effects_that_are_too_small_to_find_are_a_warning(look: Callable[..., Fo
     ]
     contrast = {"name": "gain", "minuend": "revised", "subtrahend": "visual", "primary": True}
     change = {"runs": two, "contrasts": [contrast], "smallest_effect": 1.0}
-    train = [job("pretrain", "r", run="simclr-revised-crop-resnet_small-s0")]
+    train = [job("pretrain", "simclr-revised-crop-resnet_small-s0", run="simclr-revised-crop-resnet_small-s0")]
     ((text, certain),) = look(train, change).items()
     assert text.startswith("too little power in contrast gain: ") and "smallest_effect is 1;" in text and not certain
     assert look(train, {**change, "smallest_effect": None}) == {}

@@ -16,7 +16,10 @@ def test_missing_gpus_and_slurm_programs_are_reported(
     look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cuda = {"compute": {"device": "cuda"}, "pretraining": {"processes": 4, "precision": "no", "batch_size": 512}}
-    train = [job("pretrain", "r", run="simclr-revised-crop-resnet_small-s0"), job("summary", "summary")]
+    train = [
+        job("pretrain", "simclr-revised-crop-resnet_small-s0", run="simclr-revised-crop-resnet_small-s0"),
+        job("summary", "summary"),
+    ]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     (text,) = look(train, cuda)
     assert text.startswith(
@@ -46,7 +49,7 @@ def test_gpus_that_are_too_old_or_too_small_are_reported(
 ) -> None:
     cuda = {"compute": {"device": device}}
     run = "simclr-revised-crop-resnet_small-s0"
-    jobs = [job("pretrain", "r", run=run), job("recaption", "r", shard="00000"), job("summary", "summary")]
+    jobs = [job("pretrain", run, run=run), job("recaption", "00000", shard="00000"), job("summary", "summary")]
     monkeypatch.setattr("workflow_scripts.study.preflight.machine.no_gpu", lambda: None)
     monkeypatch.setattr("workflow_scripts.study.preflight.machine.gpus", lambda: 8)
     monkeypatch.setattr("workflow_scripts.study.preflight.machine.cuda_of_torch", lambda: 13)
@@ -113,7 +116,10 @@ def test_a_missing_faiss_or_several_builds_are_reported(
 def test_trackers_that_are_not_installed_are_reported(
     look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = [job("pretrain", "r", run="simclr-revised-crop-resnet_small-s0"), job("summary", "summary")]
+    train = [
+        job("pretrain", "simclr-revised-crop-resnet_small-s0", run="simclr-revised-crop-resnet_small-s0"),
+        job("summary", "summary"),
+    ]
     followed = {"pretraining": {"tracker": "wandb"}}
     monkeypatch.setattr("workflow_scripts.pretraining.monitor.tracking.find_spec", lambda name: None)
     (text,) = look(train, followed)
