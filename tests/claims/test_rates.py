@@ -25,7 +25,7 @@ def case(study: str, what: str) -> Case:
 def overtaking(found: Outcome) -> list[Crossing]:
     """Of all studies, where language overtakes self, at both lengths."""
     ends = ("", " (short)")
-    return [one for study in found.studies for end in ends for one in crossings(study.contrasts, LINES, end)]
+    return [crossing for study in found.studies for end in ends for crossing in crossings(study.contrasts, LINES, end)]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_difference_of_the_margin_is_not_taken_for_none() -> None:
 @pytest.mark.parametrize("share", [0.35, 0.0, 1.0])
 def test_the_share_of_faithful_titles_is_recovered(share: float) -> None:
     found = outcome(case("c1", f"{100 * share:.0f} % of titles"), 2 * STUDIES, [44])
-    every = [one for study in found.studies for one in crossings(study.contrasts, MIXTURE)]
+    every = [crossing for study in found.studies for crossing in crossings(study.contrasts, MIXTURE)]
     inside = [
         one.low is not None and one.high is not None and one.low - 1e-9 <= share <= one.high + 1e-9 for one in every
     ]

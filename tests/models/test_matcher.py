@@ -136,7 +136,7 @@ def test_scores_of_new_weights_hardly_differ_on_a_gpu(
     full = load_matcher(folder, "cpu", 32)
     monkeypatch.setattr("workflow_scripts.models.networks.split_linear.dtype_of", lambda device: torch.bfloat16)
     ours = load_matcher(folder, "cpu", 32)
-    expected, found = (one.scores(prepared_by(one, pictures), one.read(TEXTS)) for one in (full, ours))
+    expected, found = (matcher.scores(prepared_by(matcher, pictures), matcher.read(TEXTS)) for matcher in (full, ours))
     for whole, parts in zip(expected, found, strict=True):
         assert parts.dtype == torch.float32
         assert 0 < (whole - parts).abs().max() < 1e-5

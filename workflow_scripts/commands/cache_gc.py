@@ -90,7 +90,7 @@ def lines(made: "Plan", went: Sequence["Piece"], stayed: Sequence["Piece"], dry:
 
     text = [f"cache: {_exact(made.cache)}, of which studies use {naturalsize(made.in_use)}"]
     for kind, what in KINDS.items():
-        if pieces := [one for one in went if one.kind == kind]:
+        if pieces := [piece for piece in went if piece.kind == kind]:
             deleted = f"{'would delete' if dry else 'deleted'} {len(pieces)} {what}"
             text.append(f"{deleted}: {_exact(sum(one.freed for one in pieces))}")
     for stage, record in made.spared.items():

@@ -65,9 +65,10 @@ def _show(found: list["Status"], now: float) -> None:
     terminal = sys.stdout.isatty()
     console = Console(highlight=False, width=None if terminal else WIDTH)
     with console.capture() as captured:
-        for number, one in enumerate(found):
-            console.print("\n" * (number > 0), end="")
-            console.print(rendered(one, now), soft_wrap=not terminal)
+        for number, status in enumerate(found):
+            if number:
+                console.print()
+            console.print(rendered(status, now), soft_wrap=not terminal)
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 

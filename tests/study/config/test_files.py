@@ -61,7 +61,8 @@ def test_mistakes_of_a_kind_are_reported_together_with_their_lines(tmp_path: Pat
     path = overlay(tmp_path, "\n".join(mistakes))
     said = messages(BASE, path)
     for number, (line, expected) in enumerate(mistakes.items(), start=1):
-        found = [one for one in said if re.search(rf"in {re.escape(str(path))}:{number}[ :]", one) and expected in one]
+        place = re.compile(rf"in {re.escape(str(path))}:{number}[ :]")
+        found = [message for message in said if place.search(message) and expected in message]
         assert found or not expected, (line, said)
     assert all(f"in {path}:" in one for one in said)
     device = f"{path}:2 (compute.device): 'cude'; did you mean cuda? Choose from auto, cpu, cuda"

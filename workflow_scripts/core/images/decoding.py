@@ -1,14 +1,30 @@
 """Encoded images to RGB pixels: simplejpeg where its pixels are Pillow's, Pillow for everything else."""
 
 import io
+import struct
+import zlib
 from contextlib import suppress
 
 import numpy as np
 import simplejpeg
 from PIL import Image
 
-UNDECODABLE = Exception
-"""Pillow's decoders check headers only partly; damage elsewhere raises errors of almost every type."""
+UNDECODABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+)
+"""Pillow's decoders check headers only partly; damage elsewhere raises any of these."""
 MOST_PIXELS = 89_478_485
 """Largest number of pixels that is decoded; as RGBA they take 360 MB."""
 # Of CMYK and YCCK files, Pillow makes other RGB values than libjpeg-turbo.

@@ -128,7 +128,7 @@ def copy(wanted: Wanted, target: Path, stop: Callable[[], None]) -> None:
 
 
 def _block(path: Path, at: int) -> bytes:
-    """A block of a file, which is opened anew, since a stale handle stays stale."""
+    """A block of a file. It is opened again for each block: a handle that has become stale does not recover."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         return os.pread(descriptor, BLOCK, at)

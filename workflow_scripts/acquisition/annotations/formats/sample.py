@@ -105,8 +105,8 @@ def _whole(value: Any) -> Any:
 def captions_of(value: Any) -> list[Any]:
     """The captions in a field, which holds a text, or a list of texts or of objects; those that are blank left out."""
     members = value if isinstance(value, list) else [value]
-    found = [one.get(TEXT[0], one.get(TEXT[1])) if isinstance(one, dict) else one for one in members]
-    return [one for one in found if one is not None and (not isinstance(one, str) or one.strip())]
+    found = [member.get(TEXT[0], member.get(TEXT[1])) if isinstance(member, dict) else member for member in members]
+    return [text for text in found if text is not None and (not isinstance(text, str) or text.strip())]
 
 
 def rank(choose: Choose | None, image: Any, caption: Any) -> Any:
