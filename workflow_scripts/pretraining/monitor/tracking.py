@@ -47,20 +47,29 @@ class Tracking:
     """
 
     def __init__(self, accelerator: "Accelerator", plan: "Plan") -> None:
-        self._accelerator, self._on = accelerator, plan.settings.tracker is not None and accelerator.is_main_process
-        self._tried(lambda: self._start(plan))
+        self._accelerator, self._plan, self._started = accelerator, plan, False
+        self._on = plan.settings.tracker is not None and accelerator.is_main_process
 
-    def _start(self, plan: "Plan") -> None:
+    def _start(self, step: int) -> None:
+        plan = self._plan
         folder, name = tracker_folder(plan), f"{plan.run}-{plan.work.name[:12]}"
         folder.mkdir(parents=True, exist_ok=True)
         # TensorBoard names a run by its folder.
         project = f"{plan.study}/{name}" if plan.settings.tracker == "tensorboard" else plan.study
-        self._accelerator.init_trackers(project, init_kwargs={"wandb": _options(plan, name, folder)})
+        # It hides what an earlier attempt tracked from this step on.
+        options = {"tensorboard": {"purge_step": step}, "wandb": _options(plan, name, folder)}
+        self._accelerator.init_trackers(project, init_kwargs=options)
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Track a row of the curve."""
         values = {name: float(value) for name, value in row.items() if name != "step" and value is not None}
-        self._tried(lambda: self._accelerator.log(values, step=int(row["step"])))
+        self._tried(lambda: self._log(values, int(row["step"])))
+
+    def _log(self, values: dict[str, float], step: int) -> None:
+        if not self._started:
+            self._start(step)
+            self._started = True
+        self._accelerator.log(values, step=step)
 
     def close(self) -> None:
         """End this attempt, once everything is written."""
