@@ -17,10 +17,10 @@ CEILINGS = {
     # one command with a page; a demo world with open captions, which can be varied in coverage and precision. What was
     # found is a page of its own. A report that begins with its answer, with figures and tables for papers; `check`,
     # `init`, `paper`, `impact` and `sign`; caption lists and studies without recaptioning; a tutorial and a site.
-    "lines of code in workflow_scripts": 40_455,
+    "lines of code in workflow_scripts": 40_460,
     "files in workflow_scripts": 560,
     "lines of rules and templates": 2_420,
-    "lines of code in tests": 52_350,
+    "lines of code in tests": 52_355,
     "kB of docs": 333,
     "keys of the config": 412,
 }

@@ -23,11 +23,12 @@ class Notebook:
     def __init__(self) -> None:
         self.runs: list[tuple[str, dict[str, Any]]] = []
         self.rows: list[tuple[int | None, dict[str, float]]] = []
-        self.closed, self.full = 0, False
-        self.is_main_process, self.trackers = True, [self]
+        self.closed, self.full, self.is_main_process = 0, False, True
+        self.trackers: list[Notebook] = []
 
     def init_trackers(self, project: str, init_kwargs: dict[str, Any]) -> None:
         self.runs.append((project, init_kwargs["wandb"]))
+        self.trackers.append(self)
 
     def log(self, values: dict[str, float], step: int | None = None) -> None:
         if self.full:
@@ -36,6 +37,7 @@ class Notebook:
 
     def finish(self) -> None:
         self.closed += 1
+        self.trackers.clear()
 
 
 def planned(results: Path, key: str = "0123456789abcdef", tracker: str | None = "wandb") -> Any:
@@ -60,7 +62,9 @@ def test_attempts_continue_one_tracked_run(tmp_path: Path) -> None:
 def test_another_key_starts_another_tracked_run(tmp_path: Path) -> None:
     notebook = Notebook()
     for key in ("a" * 64, "b" * 64):
-        Tracking(notebook, planned(tmp_path, key)).write(ROWS[0])
+        run = Tracking(notebook, planned(tmp_path, key))
+        run.write(ROWS[0])
+        run.close()
     assert [run["id"] for _, run in notebook.runs] == ["run-aaaaaaaaaaaa", "run-bbbbbbbbbbbb"]
     assert len(notebook.rows) == 2
 

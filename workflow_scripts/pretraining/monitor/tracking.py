@@ -47,7 +47,7 @@ class Tracking:
     """
 
     def __init__(self, accelerator: "Accelerator", plan: "Plan") -> None:
-        self._accelerator, self._plan, self._started = accelerator, plan, False
+        self._accelerator, self._plan = accelerator, plan
         self._on = plan.settings.tracker is not None and accelerator.is_main_process
 
     def _start(self, step: int) -> None:
@@ -66,9 +66,8 @@ class Tracking:
         self._tried(lambda: self._log(values, int(row["step"])))
 
     def _log(self, values: dict[str, float], step: int) -> None:
-        if not self._started:
+        if not self._accelerator.trackers:
             self._start(step)
-            self._started = True
         self._accelerator.log(values, step=step)
 
     def close(self) -> None:
@@ -91,8 +90,7 @@ class Tracking:
 
 def _options(plan: "Plan", name: str, folder: Path) -> dict[str, Any]:
     """What W&B is started with; nothing is sent unless the user's environment says so."""
-    config = plan.settings.model_dump(mode="json", exclude=PRIVATE)
+    run = {"id": name, "name": plan.run, "dir": str(folder), "resume": "allow"}
     quiet = {"console": "off", "disable_git": True, "disable_code": True, "silent": True}
-    mode = os.environ.get("WANDB_MODE", "offline")
-    run = {"id": name, "name": plan.run, "dir": str(folder), "resume": "allow", "config": config}
-    return {**run, "mode": mode, "settings": quiet}
+    switches = {"mode": os.environ.get("WANDB_MODE", "offline"), "settings": quiet}
+    return {**run, **switches, "config": plan.settings.model_dump(mode="json", exclude=PRIVATE)}
