@@ -20,7 +20,7 @@ CEILINGS = {
     "lines of code in workflow_scripts": 40_460,
     "files in workflow_scripts": 560,
     "lines of rules and templates": 2_420,
-    "lines of code in tests": 52_355,
+    "lines of code in tests": 52_400,
     "kB of docs": 333,
     "keys of the config": 412,
 }

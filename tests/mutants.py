@@ -1,21 +1,26 @@
 """Mutation score: `python -m tests.mutants --sample 1000 --seed 0`; needs `pip install cosmic-ray`.
 
 A sample of cosmic-ray's mutants of the code that decides results, each run against the tests that mirror its module or
-import it, in a copy of the checkout. Mutants of messages, logging, type hints and decorators are left out before.
-Survivors are printed: for each, a test is missing, or it is equivalent.
+import it and pass without it, in a copy of the checkout. Mutants of messages, logging, type hints and decorators are
+left out before. Survivors are printed: for each, a test is missing, or it is equivalent.
 """
 
 import argparse
 import ast
+import multiprocessing
 import os
 import random
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from math import inf
 from pathlib import Path
 from queue import Queue
 from typing import NamedTuple
@@ -36,7 +41,9 @@ CODE = (
     "evaluation/contrasts",
 )
 SLOW = ("workflow", "slurm", "browser", "bench", "extending", "fuzz")  # not run for a mutant
-MOST, LONGEST = 6, 180  # test files of a mutant, and their seconds
+MOST, LONGEST = 6, 180  # test files of a mutant, and the seconds of the longest
+PRELOADED = ["pytest", "torch", "torchvision", "transformers", "pandas", "pyarrow.dataset", "sklearn", "scipy.stats"]
+STARTER = multiprocessing.get_context("forkserver")  # it imports these once, and nothing of the project
 IGNORED = ("PipelineError", "SettingError", "log", "progress", "Field", "quantity", "Facts", "TypeVar", "NamedTuple")
 
 
@@ -102,20 +109,42 @@ def tests_of(path: Path) -> list[str]:
     return [str(test.relative_to(ROOT)) for test in found or sorted(mirror.parent.glob("test_*.py"))[:MOST]]
 
 
-def survives(mutant: Mutant, tree: Path) -> bool:
+def run_tests(tree: Path, tests: list[str]) -> None:
+    """Run them in a copy of the checkout and exit with pytest's status; the body of a process."""
+    import pytest
+
+    os.setsid()
+    silence = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(silence, stream)
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("tests", "workflow_scripts")]:
+        del sys.modules[name]
+    os.chdir(tree)
+    sys.path[0], sys.dont_write_bytecode = str(tree), True
+    os.environ |= {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+
+
+def passes(tree: Path, tests: list[str], longest: float) -> bool:
+    """Whether these tests pass within some seconds."""
+    process = STARTER.Process(target=run_tests, args=(tree, tests))
+    process.start()
+    process.join(longest)
+    if process.exitcode is None and process.pid:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+    return process.exitcode == 0
+
+
+def survives(mutant: Mutant, tree: Path, tests: list[str], longest: float) -> bool:
     """Whether the tests pass with it, in a copy of the checkout."""
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator
 
     target, code = tree / mutant.path.relative_to(ROOT), mutant.path.read_text()
     target.write_text(mutate_code(code, get_operator(mutant.operator)(), mutant.number))
-    words = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests_of(mutant.path)]
     try:
-        environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(words, cwd=tree, env=environment, capture_output=True, timeout=LONGEST, check=False)
-        return done.returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
+        return passes(tree, tests, longest)
     finally:
         target.write_text(code)
 
@@ -126,29 +155,62 @@ def shown(mutant: Mutant) -> str:
     return f"{mutant.path.relative_to(ROOT)}:{mutant.line} {mutant.operator} {mutant.number}: {line}"
 
 
-def campaign(wanted: int, seed: int, processes: int) -> float:
-    """Try a sample, print survivors and the score, and return it."""
+def sampled(wanted: int, seed: int) -> tuple[list[Mutant], int]:
+    """Mutants chosen by the seed, and among how many places."""
     chance, places = random.Random(seed), defaultdict[tuple[Path, str, int], list[Mutant]](list)
     for mutant in mutants():  # an operator has up to twelve replacements: one of them for each place
         places[mutant.path, mutant.operator.rpartition("_")[0], mutant.number].append(mutant)
     every = [chance.choice(members) for members in places.values()]
-    chosen = chance.sample(every, min(wanted, len(every)))
-    copies: Queue[Path] = Queue()
-    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(processes) as pool:
-        for number in range(processes):
-            tree = Path(scratch, str(number))
-            ignored = shutil.ignore_patterns(".git", ".venv", "results", ".snakemake", "generated", ".*_cache")
+    return chance.sample(every, min(wanted, len(every))), len(every)
+
+
+class Copies:
+    """Copies of the checkout, each for one process at a time."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self._free: Queue[Path] = Queue()
+        ignored = shutil.ignore_patterns(".git", ".venv", "results", ".snakemake", "generated", ".*_cache")
+        for tree in (folder / str(each) for each in range(number)):
             shutil.copytree(ROOT, tree, ignore=ignored, symlinks=True)
-            copies.put(tree)
+            self._free.put(tree)
+
+    @contextmanager
+    def lent(self) -> Iterator[Path]:
+        """A copy that no other process uses meanwhile."""
+        tree = self._free.get()
+        try:
+            yield tree
+        finally:
+            self._free.put(tree)
+
+
+def seconds(copies: Copies, test: str) -> float:
+    """How long a test file takes without a mutant; infinite if it fails, as it then tells nothing."""
+    with copies.lent() as tree:
+        start = time.monotonic()
+        return time.monotonic() - start if passes(tree, [test], LONGEST) else inf
+
+
+def campaign(wanted: int, seed: int, processes: int) -> float:
+    """Try a sample, print survivors and the score, and return it."""
+    chosen, number = sampled(wanted, seed)
+    STARTER.set_forkserver_preload(PRELOADED)
+    survivors: Counter[bool] = Counter()
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(processes) as pool:
+        copies = Copies(Path(scratch), processes)
+        files = {path: tests_of(path) for path in {mutant.path for mutant in chosen}}
+        tests = sorted({test for members in files.values() for test in members})
+        took = dict(zip(tests, pool.map(partial(seconds, copies), tests), strict=True))
+        sys.stdout.write(
+            "".join(f"left out, as it fails without a mutant: {test}\n" for test in tests if took[test] == inf)
+        )
 
         def look(mutant: Mutant) -> bool:
-            tree = copies.get()
-            try:
-                return survives(mutant, tree)
-            finally:
-                copies.put(tree)
+            usable = sorted((test for test in files[mutant.path] if took[test] < inf), key=took.__getitem__)
+            longest = 30 + 5 * sum(took[test] for test in usable)  # more is an endless loop
+            with copies.lent() as tree:
+                return not usable or survives(mutant, tree, usable, longest)
 
-        survivors: Counter[bool] = Counter()
         for mutant, alive in zip(chosen, pool.map(look, chosen), strict=True):
             survivors[alive] += 1
             if alive:
@@ -158,7 +220,7 @@ def campaign(wanted: int, seed: int, processes: int) -> float:
     interval = binomtest(killed, len(chosen)).proportion_ci(method="wilson")
     sys.stdout.write(
         f"{killed} of {len(chosen)} killed, {killed / len(chosen):.1%} [{interval.low:.1%}, {interval.high:.1%}], "
-        f"of {len(every)} places\n"
+        f"of {number} places\n"
     )
     return killed / len(chosen)
 

@@ -20,6 +20,7 @@ from workflow_scripts.reporting.text import visible
 
 Row = dict[str, Any]
 UNITS = "Points are percentage points; brackets hold 95 % intervals."
+OBJECTIVES = "The linear probe is fitted in two ways, called objectives sklearn and lgssl; a verdict needs both."
 CAPTIONS = {
     "original": "original captions came with the images",
     "generated": "generated ones were written by a captioning model",
@@ -210,12 +211,13 @@ def first_screen(study: Study, contrasts: Sequence[Named], listed: Sequence[Row]
     """
     found = answers(contrasts, rows, study.settings)
     asked = "; and whether ".join(dict.fromkeys(one.question for one in found))
+    units = [UNITS, OBJECTIVES] if any(len(answer.rows) > 1 for answer in found) else [UNITS]
     return {
         "question": f"{setting(rows, Words(study.settings))}This study asks whether {asked}." if asked else "",
         "captions": captions_of(asked),
         "answers": [(one.text, one.verdict) for one in found]
         or [(none_named(listed, study.settings.headline_step), "")],
-        "notes": [*([UNITS] if found else []), *notes(found, listed)],
+        "notes": [*([" ".join(units)] if found else []), *notes(found, listed)],
         "figure": primary_figure(found, contrasts, rows, Words(study.settings)),
     }
 
@@ -224,7 +226,7 @@ def setting(rows: Sequence[Row], words_of: Words) -> str:
     """What a reader must know to understand the question; empty if no run has pairs by captions."""
     if "language" not in {words_of.role(row["method"], row["pairs"]) for row in rows}:
         return ""
-    probed = "; a linear classifier of what they learned (linear probe) measures how well they tell classes apart"
+    probed = "; a linear classifier on their frozen features (linear probe) measures how well they tell classes apart"
     told = any(row["metric"].startswith(PROBE) for row in rows)
     return f"Networks learn without labels from pairs of images with similar captions{probed if told else ''}. "
 
@@ -251,8 +253,10 @@ def primary_figure(
                 dots.setdefault(shown.at, dot(shown, names[shown.at] + bound(shown, runs, words_of)))
     if not dots:
         return None
-    controls = any(one.css == "soft" for one in dots.values())
-    what = "Primary contrasts and, in grey, controls" if controls else "Primary contrasts"
+    primary = [one for one in dots.values() if one.css != "soft"]
+    what = "Primary contrasts" if len(primary) > 1 else "Primary contrast"
+    if len(primary) < len(dots):
+        what += " and, in grey, controls"
     title = f"{what}, with 95 % intervals; right of 0, the side before the minus sign is better"
     return forest("primary", title, list(dots.values()), measures)
 
