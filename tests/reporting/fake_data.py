@@ -37,7 +37,7 @@ def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
     given["plan"] = [make_artifact(results, "shard_plan", "plan", {".parquet": b"x"}, rows=rows(50, {}))]
     states = {"ok": N, "gone": 7, "placeholder": 2, "timeout": 1, "not_image": 0}
     short = {group: {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 40}
-             for group, value in (("kept", 0.52), ("lost", 0.41), ("difference", 0.11))}  # fmt: skip
+             for group, value in (("difference", 0.11), ("kept", 0.52), ("lost", 0.41))}  # fmt: skip
     content = {"rows": 50, "states": states, "hosts": {"a": 1}, "captions": {"short": short}}
     card = {".json": js(content), ".png": png(900, 360)}
     given["data_card"] = [make_artifact(results, "data_card", "data_card", card)]

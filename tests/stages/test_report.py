@@ -96,7 +96,9 @@ def test_the_page_says_what_seeds_vary(made: tuple[Path, Inputs, str]) -> None:
 
 def test_captions_of_kept_and_lost_rows_are_compared(made: tuple[Path, Inputs, str]) -> None:
     section = made[2].partition("Are the kept rows like the lost ones?")[2].partition("</table>")[0]
-    assert [part in section for part in ("short", "52.0", "41.0", "11.0", "[1.0, 21.0]")] == [True] * 5
+    cells = re.sub("<[^>]*>", " ", section.partition("<tbody>")[2]).split()
+    assert [cell for cell in cells if cell in ("short", "52.0", "41.0", "11.0")] == ["short", "52.0", "41.0", "11.0"]
+    assert section.count("[1.0, 21.0]") == 1
 
 
 def test_the_results_say_what_the_pairs_have_in_common(made: tuple[Path, Inputs, str], tmp_path: Path) -> None:

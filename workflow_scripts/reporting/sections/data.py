@@ -146,7 +146,8 @@ def losses(study: Study) -> Row:
         for name, groups in about.get("captions", {}).items():
             written = plain if name in ("words", "characters") else percent
             where = f"captions.{name}"
-            cells = [number_of(row, written, source, f"{where}.{group}") for group, row in groups.items()]
+            columns = ("kept", "lost", "difference")  # files have them in the order of their names
+            cells = [number_of(groups[group], written, source, f"{where}.{group}") for group in columns]
             lines.append((words(name), cells))
     return {"steps": flow(study), "states": states, "charts": study.charts(study.all("data_card")), "survivors": lines}
 
