@@ -42,7 +42,7 @@ def test_shown_text_is_a_single_bounded_line_of_visible_characters(text: str) ->
 
 
 def test_numbers_by_hand() -> None:
-    assert (percent(-0.0001), percent(-0.0213)) == ("0.0", "-2.1")
+    assert (percent(-0.0001), percent(-0.0213)) == ("0.0", "−2.1")
     assert (percent(0.6123), points(0.0213), points(-0.0213), points(-0.0001)) == ("61.2", "+2.1", "−2.1", "0.0")
     assert (count(1234567), plain(3.0), plain(-0.25), plain(0.00001234)) == (
         "1\u202f234\u202f567",
@@ -50,3 +50,5 @@ def test_numbers_by_hand() -> None:
         "−0.250",
         "1.23e−05",
     )
+    shown = [plain(value) for value in (0.00123, 9.5, 45.219, -147.640, 1740.9, 999_999.6)]
+    assert shown == ["0.001", "9.500", "45.2", "−148", "1\u202f741", "1\u202f000\u202f000"]

@@ -19,7 +19,7 @@ PAIRS = {
     "same_day": "pairs of the same day",
 }
 """Pairs by role, other than those by captions and at random."""
-COLUMNS: tuple[str, ...] = ("method", "augmentation", "tag", "backbone", "length")
+COLUMNS: tuple[str, ...] = ("method", "augmentation", "tag", "backbone", "length", "step")
 """What tells runs with the same pairs apart."""
 AXES = ("method", "pairs", "augmentation", "tag", "arm", "encoder", "step")
 

@@ -35,8 +35,8 @@ def test_share_of_images_with_the_same_partner() -> None:
     tables = [first, second, partners(k7="x")]
     (one, _, (with_first,)), (two, _, with_others) = agreement("abc", tables, [SOURCE] * 3)
     assert (one, two) == ("b", "c")
-    assert with_first.text == "0.667"
-    assert with_first.interval == "[{:.3f}, {:.3f}]".format(*wilson(2 / 3, 3)[1:])
+    assert with_first.text == "66.67"
+    assert with_first.interval == "[{:.2f}, {:.2f}]".format(*(100 * end for end in wilson(2 / 3, 3)[1:]))
     assert with_first.title.endswith("same first partner as in a, n = 3")
     assert [cell.text for cell in with_others] == ["—", "—"]
 

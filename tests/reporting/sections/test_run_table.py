@@ -3,6 +3,7 @@
 import pytest
 
 from tests.reporting.sections.test_headline import SALIENCY, row
+from workflow_scripts.reporting.sections.console import tables
 from workflow_scripts.reporting.sections.headline import RunTable, run_table
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Source
@@ -52,6 +53,13 @@ def test_the_best_is_no_floor_or_ceiling_and_columns_without_values_are_left_out
     assert list(found.table.columns) == ["trained on", "seeds", "Linear probe"] and found.table.best == {(1, 2)}
     assert [line[2].split()[0] for line in found.table.rows] == ["61.7", "71.7", "95.0"]
     assert made(*seeds("self"), oracle).table.best == set()  # nothing to compare it with
+
+
+def test_negative_scores_have_a_minus_sign_on_the_page_and_an_interval_in_the_terminal() -> None:
+    rows = [*seeds("self", -0.65, metric=SALIENCY), *seeds("original", -0.9, metric=SALIENCY)]
+    found = made(*rows)
+    assert [line[2].partition(",")[0] for line in found.table.rows] == ["−3.3 [−8.5", "−28.3 [−33.5"]
+    assert found.table.best == {(0, 2)} and "−3.3 ±5.2" in " ".join(tables(rows, [], SETTINGS))
 
 
 @pytest.mark.parametrize(("several", "kind"), [(True, "seeds"), (False, "test items")])

@@ -106,16 +106,15 @@ FIGURES = by_name(
         Figure("Variety", "near_duplicate", "near duplicates", "share", "lower",
                f"Another caption has a Jaccard index of at least {near_duplicates.SIMILAR} with this one (words in "
                "both, divided by words in either). Measured on a sample in large studies.", ("near_duplicate",)),
-        Figure("Variety", "distinct_2", "different pairs of words", "share of pairs", "higher",
+        Figure("Variety", "distinct_2", "distinct bigrams", "share of bigrams", "higher",
                f"Of {GRAMS:,} consecutive pairs of words in blocks of {WORD_IMAGES} random images. Low values mean "
                "set phrases."),
-        Figure("Variety", "distinct_3", "different triples of words", "share of triples", "higher",
+        Figure("Variety", "distinct_3", "distinct trigrams", "share of trigrams", "higher",
                "The same for three consecutive words."),
         Figure("Variety", "word_entropy", "entropy of words", "bits", "higher",
                f"Of {GRAMS:,} words in blocks of {WORD_IMAGES} random images. Low values mean few words, used often."),
-        Figure("Variety", "vendi", f"different captions among {VECTOR_IMAGES}", "captions", "higher",
-               f"Vendi score of the vectors of {VECTOR_IMAGES} random captions: how many entirely different ones they "
-               "are worth."),
+        Figure("Variety", "vendi", "effective number of captions (Vendi score)", "captions", "higher",
+               f"Of the vectors of {VECTOR_IMAGES} random captions: how many entirely different ones they are worth."),
         Figure("Variety", "near_vectors", "near duplicates by meaning", "share", "lower",
                f"Among {VECTOR_BLOCKS * VECTOR_IMAGES:,} random captions, another one has a vector with a cosine of "
                f"at least {SIMILAR}."),

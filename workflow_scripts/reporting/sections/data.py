@@ -43,6 +43,7 @@ BEHIND = ("same_label", "equal_captions", "image_cosine.near_duplicates")
 PAIR_SOURCES, PAIR_CARDS = 6, 36  # images whose pairs are shown, and all their pairs, at most
 Row = dict[str, Any]
 _LEVEL = re.compile(r"(?<!\d)\.|\.(?!\d)")  # the dot in 0.5 separates no levels
+PARTS = {"auc": "AUC", "itc": "ITC", "itm": "ITM", "n": "number"}
 FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs", "common")
 
 
@@ -132,7 +133,8 @@ def _share(table: Mapping[str, Row], other: Mapping[str, Row], name: str, source
     if not both:
         return Number("—")
     share = wilson(sum(table[key]["target"] == other[key]["target"] for key in both) / len(both), len(both))
-    return number_of({**share._asdict(), "n": len(both)}, plain, source, f"same first partner as in {name}")
+    row = {**share._asdict(), "n": len(both)}
+    return number_of(row, lambda part: f"{100 * part:.2f}", source, f"same first partner as in {name}")
 
 
 def losses(study: Study) -> Row:
@@ -156,10 +158,8 @@ def quality(study: Study, name: str, unit: str) -> Row:
     """Summaries side by side: of captions (`caption_quality`, arm), judges (`judge_quality`, judge), pairs, ratings."""
     artifacts = study.all(name)
     columns = [(unit_of(one, unit), study.json(one), study.source(one, ".json")) for one in artifacts]
-    lines = [
-        (words(_LEVEL.sub(" · ", figure)).replace("subreddit", study.settings.groups), cells)
-        for figure, cells in side_by_side(columns)
-    ]
+    found = side_by_side(columns)
+    lines = [(title_of(figure).replace("subreddit", study.settings.groups), cells) for figure, cells in found]
     names = [column for column, _, _ in columns]
     rows = [[figure, *(cell.shown for cell in cells)] for figure, cells in lines]
     return {
@@ -167,7 +167,15 @@ def quality(study: Study, name: str, unit: str) -> Row:
         "lines": lines,
         "table": Table(name, words(name), ["measure", *names], rows),
         "charts": study.charts(artifacts),
+        "of_pairs": any(figure.startswith("pairs.") for figure, _ in found),
     }
+
+
+def title_of(figure: str) -> str:
+    """The dotted name of a figure for readers: ``scores.itm.auc`` is “itm, AUC”."""
+    first, *rest = _LEVEL.split(figure.replace("flips_at.", "flips_at_margin_"))
+    parts = rest if rest and first in ("judges", "pairs", "scores") else [first, *rest]
+    return ", ".join(PARTS.get(part, words(part)) for part in parts)
 
 
 def pairs_behind(study: Study) -> list[tuple[str, str, list[Number]]]:
@@ -212,7 +220,7 @@ GROUPS = {
         Measure("hubness.max", "partners of the largest hub", "pairs", "lower"),
         Measure("hubness.gini", "uneven use (Gini coefficient)", "0 to 1", "lower"),
         Measure("hubness.never_share", "never a partner", "% of images", "lower"),
-        Measure("hubness.effective_targets", "evenly used partners", "images", "higher"),
+        Measure("hubness.effective_targets", "effective number of partners", "images", "higher"),
         Measure("reciprocity", "pairs in both directions", "% of pairs", "neither"),
         Measure("false_negatives.either", "false negatives in a batch", "pairs of sources", "lower"),
         Measure("search_recall", "neighbours that the search finds", "%", "higher"),
@@ -241,7 +249,8 @@ def pair_figures(study: Study) -> Row:
             groups.append((group, dot_figure(stem(f"pairs {shown[0].title}"), f"Pairs: {group}", alt, panels), lines))
     rows = [[name, *(number.shown for number in cells)] for _, _, lines in groups for name, cells in lines]
     title = "Pair tables, with 95 % intervals where they are known"
-    return {"groups": groups, "table": Table("pairs", title, ["measure", *found], rows)}
+    batches = {plain(one["false_negatives.batch"]["value"]) for one in found.values() if "false_negatives.batch" in one}
+    return {"groups": groups, "table": Table("pairs", title, ["measure", *found], rows), "batches": sorted(batches)}
 
 
 def _panel(measure: Measure, found: dict[str, dict[str, Row]]) -> Panel:

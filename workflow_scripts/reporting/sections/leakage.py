@@ -25,6 +25,7 @@ def leakage(study: Study) -> Row:
     return {
         "lines": [_line(study, check) for check in checks],
         "vectors": vectors[0] if vectors else None,
+        "correlation": study.json(checks[0])["correlation"] if checks else None,
         "pairs": [block for check in checks if (block := _pictures(study, check, datasets.get(check.name)))],
         "scores": _scores(study),
     }
@@ -61,7 +62,8 @@ def _pictures(study: Study, check: Artifact, dataset: Artifact | None) -> Row | 
         ways = [words(name) for name in row if name.startswith("by_") and row[name]]
         fit = f"{row['view']}: {', '.join(ways)}"
         cosine = "" if row["cosine"] is None else f", cosine {row['cosine']:.2f}"
-        bits = Number(f"{row['distance']} bits", f"r = {row['correlation']:.2f}{cosine}", source, f"test {key}")
+        fits = f"pixel correlation {row['correlation']:.2f}{cosine}"
+        bits = Number(f"hash distance {row['distance']} bits", fits, source, f"test {key}")
         card = {"test": caption_text(key), "train": caption_text(row["train"]), "fit": fit, "bits": bits}
         cards.append(card | {"test_image": tests[key], "train_image": training.get(row["train"])})
     return {"dataset": check.name, "found": count(len(closest)), "cards": cards}

@@ -52,7 +52,7 @@ def statistics_tables(measured: Sequence[Measured]) -> list[Table]:
         shown = []
         for item, rows in zip(measured, found, strict=True):
             source = next((row["source"] for row in rows.values()), None)
-            cells = [number_of(rows.get(metric), "{:.3g}".format, source, metric) for metric in metrics]
+            cells = [number_of(rows.get(metric), plain, source, metric) for metric in metrics]
             shown.append(TableLine(item.run, item.css, item.step, cells))
         out.append(Table(f"Features on {dataset}", [words(metric) for metric in metrics], shown))
     return out

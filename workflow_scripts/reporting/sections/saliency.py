@@ -24,9 +24,10 @@ from workflow_scripts.core.declaration.result_names import (
 )
 from workflow_scripts.reporting.drawings import Dot, Panel, dot_figure, dot_of
 from workflow_scripts.reporting.figures import Figure
-from workflow_scripts.reporting.sections.contrasts import named, verdict
+from workflow_scripts.reporting.sections.contrasts import measure, named, verdict
 from workflow_scripts.reporting.study import Number, Source, Study, Table, TableLine, number_of
 from workflow_scripts.reporting.tables import stem
+from workflow_scripts.reporting.terms import COLUMNS, Words
 from workflow_scripts.reporting.text import arm_class, caption_text, minus, percent, points, words
 from workflow_scripts.reporting.thumbnails import masked, overlay, thumbnail
 from workflow_scripts.stats.intervals import LEVEL
@@ -38,8 +39,9 @@ PARTS = ("method", "backbone", "pairs", "augmentation", "tag")
 OVERLAYS = 6  # images with maps of all shown runs
 KINDS = 10  # of runs with example maps
 OVERLAY, SMALL = 112, 80  # longer side of a map in the grid, and beside others of its image, in pixels
-BEATEN = ("centre_gaussian", "runner_up")
-"""The maps that every run of the better side must lead."""
+BEATEN = {"centre_gaussian": "the centre Gaussian", "runner_up": "the map of the runner-up class"}
+"""The maps that every run of the better side must lead, and what they are called."""
+BOUNDS = {"floor": "floors, in the rows above the runs", "ceiling": "the ceiling, in the row below them"}
 ARRAYS = ("datasets", "keys", "roles", "classes", "swapped", "scores", "images", "masks", "maps", "maps_swapped")
 
 
@@ -121,7 +123,9 @@ def _discrimination(study: Study) -> list[Row]:
         values["icc"] |= {"low": row["low"], "high": row["high"]}
         where = f"{row['dataset']}, {row['metric']}"
         cells = [number_of(value, "{:.2f}".format, source, f"{where}, {name}") for name, value in values.items()]
-        lines.append({**row, "cells": cells, "verdict": verdict(row), "beyond": row["beyond_probe"] or "—"})
+        known, parts = measure(row["metric"]), words(row["metric"]).split(".")
+        shown = {"title": known.title if known else ", ".join(parts), "beyond": row["beyond_probe"] or "—"}
+        lines.append({**row, "cells": cells, "verdict": verdict(row), **shown})
     return lines
 
 
@@ -140,26 +144,39 @@ def better_maps(study: Study) -> list[Row]:
             counts = {name: _leading(leads, one.row, name) for name in BEATEN}
             number = Number(points(one.row["difference"]), one.interval, source, f"row {one.at} ({SALIENCY}, joint)")
             head = {"name": minus(contrast.name), "where": one.where, "dataset": one.row["dataset"], "number": number}
-            shown = [f"{leading} of {runs}" for leading, runs in counts.values()]
-            lines.append({**head, "leading": shown, "statement": statement(one.row, counts)})
+            shown = [f"{leading} of {runs}" if runs else "—" for leading, runs in counts.values()]
+            said = statement(one.row, counts, _higher(study, one.row))
+            lines.append({**head, "leading": shown, "statement": said})
     return lines
 
 
-def statement(row: Mapping[str, Any], leading: Mapping[str, tuple[int, int]]) -> str:
+def statement(row: Mapping[str, Any], leading: Mapping[str, tuple[int, int]], higher: str) -> str:
     """What is said of a contrast.
 
     Args:
         row: its joint row.
         leading: map -> how many runs of the side with the higher score lead it, and of how many.
+        higher: that side.
     """
     if row["reason"] or row["p_adjusted"] is None:
         return f"not shown: {row['reason'] or 'no joint interval'}"
     if row["p_adjusted"] >= 1 - LEVEL:
-        return "not shown: the difference may be chance"
-    behind = [words(name) for name, (runs, of) in leading.items() if not 0 < runs == of]
+        return "not shown: not significant after Holm’s correction"
+    behind = [BEATEN[name] for name, (runs, of) in leading.items() if not 0 < runs == of]
     if behind:
-        return f"not shown: not every run of the side with the higher score leads {' and '.join(behind)}"
-    return f"the maps of the runs that are {'added' if row['difference'] > 0 else 'subtracted'} are better"
+        return f"not shown: not every run of the side with the higher score beats {' and '.join(behind)}"
+    return f"the maps of {higher} are better{'' if row['primary'] else ' (exploratory)'}"
+
+
+def _higher(study: Study, row: Row) -> str:
+    """What the runs of the side with the higher score are, by what tells them from the other side."""
+    told, order = Words(study.settings), ("plus", "minus") if row["difference"] > 0 else ("minus", "plus")
+    sides = []
+    for side in order:
+        runs = [one.rpartition(".") for one in row[side].split()]
+        sides.append([study.runs[run] | {"step": f"step {step}"} for run, _, step in runs])
+    differing = [name for name in COLUMNS if len({one.get(name) for side in sides for one in side}) > 1]
+    return " and ".join(dict.fromkeys(told.run(one, differing) for one in sides[0]))
 
 
 def _leads(rows: Sequence[Row]) -> set[tuple[str, ...]]:
@@ -184,11 +201,13 @@ def _place(name: str, layer: str, all_found: Sequence[Checkpoint], maps: Mapping
     others = [target for target in maps if target not in (LEADING, CHANCE, CEILING)]
     metrics = list(dict.fromkeys(key[4] for one in found for key in one.rows))
     strata = list(dict.fromkeys(key[1] for one in found for key in one.rows))
+    roles = [maps[name]["role"] for name in maps if any(one.find(layer, name, CORRECTED) for one in found)]
     return {
         "title": f"{name}, {layer}",
         "leads": any(_layers([one])[0] == layer for one in found),
         "n": next((row["n"] for one in found if (row := one.find(layer, LEADING, CORRECTED))), 0),
         "figure": _figure(name, layer, found, maps),
+        "bounds": [text for role, text in BOUNDS.items() if role in roles],
         "leads_over": _table(
             f"Corrected AP of the own map, and its lead over other maps: {name}, {layer}",
             ["corrected AP", *(f"over {words(target)}" for target in others)],

@@ -35,7 +35,7 @@ def test_grouped_in_the_order_of_the_registry(study: Study) -> None:
     assert [(group, [row["title"] for row in rows]) for group, rows, _ in found["groups"]] == [
         ("Length", ["words per caption"]),
         ("Wording", ["vague captions"]),
-        ("Variety", ["different captions among 250 (minilm)"]),
+        ("Variety", ["effective number of captions (Vendi score) (minilm)"]),
         (
             "Fit to the image",
             [

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from workflow_scripts.reporting.drawings import Panel, dot_figure, dot_of
 from workflow_scripts.reporting.figures import Figure as Drawing
-from workflow_scripts.reporting.study import Number, Source, Study, number_of
+from workflow_scripts.reporting.study import ENDS, Number, Source, Study, number_of
 from workflow_scripts.reporting.tables import Table, stem
 from workflow_scripts.reporting.text import arm_class, percent, plain, points
 
@@ -75,7 +75,7 @@ def _table(groups: list[tuple[str, list[Row]]], arms: list[str], reference: str)
             if any(difference for _, difference in row["cells"]):
                 differences = [difference.shown if difference else "" for _, difference in row["cells"]]
                 lines.append([f"less {reference}", *differences])
-    return Table("captions", "Captions of each arm: means with 95 % intervals", ["figure", *arms], lines)
+    return Table("captions", "Captions of each arm: means with 95 % intervals", ["measure", *arms], lines)
 
 
 def _judged(study: Study) -> Iterator[Figure]:
@@ -92,6 +92,8 @@ def _row(figure: Figure, said: Row, arms: list[str], scored: set[str]) -> Row:
     """A figure of all arms; where the matcher's score is unknown, whether no judge has `scored` the arm either."""
     name, values, place, source = figure
     share, unit = said["unit"].startswith("share"), said["unit"].replace("share", "%", 1)
+    if share:  # Student's t can leave 0..1
+        values = {arm: row | {end: min(1.0, max(0.0, row[end])) for end in ENDS} for arm, row in values.items()}
     model = name.partition(".")[2]
     title = f"{said['title']} ({model})" if model else said["title"]
     shown = [dot_of(arm, values[arm], 100 if share else 1) for arm in arms if arm in values]

@@ -44,6 +44,7 @@ def curves(study: Study) -> Row:
     """Loss, online kNN accuracy and statistics of features per method."""
     trained = _trained(study)
     return {
+        "banded": any(len(kind.seeds) > 1 for kinds in trained.values() for kind in kinds),
         "figures": figures(trained, COLUMNS),
         "statistics": figures(trained, STATISTICS),
         "collapsed": _collapsed(study),
@@ -56,8 +57,9 @@ def figures(trained: Mapping[str, Sequence[Trained]], columns: Mapping[str, tupl
     found = []
     for method, kinds in trained.items():
         names = ", ".join(kind.label for kind in kinds)
+        bands = "; bands from the lowest to the highest seed" if any(len(kind.seeds) > 1 for kind in kinds) else ""
         for column, (title, unit, scale) in columns.items():
-            alt = f"{title} of {method} over the steps of training: {names}; bands from the lowest to the highest seed."
+            alt = f"{title} of {method} over the steps of training: {names}{bands}."
             drawn = [over_seeds(kind, column, scale) for kind in kinds]
             name = stem(f"curve {method} {title.lower()}")
             found.append(curve_figure(name, f"{method}: {title}", alt, Axis("step", unit), drawn))
