@@ -47,13 +47,7 @@ def cut(text: str, limit: int) -> str:
 
 def percent(value: float) -> str:
     """0.6123 -> "61.2": a share in per cent, the unit stands in the table's head."""
-    text = f"{100 * value:.1f}".replace("-", "−")
-    return "0.0" if text == "−0.0" else text
-
-
-def value_of(text: str) -> float:
-    """The number in a text of :func:`percent`."""
-    return float(text.replace("−", "-"))
+    return f"{100 * value:z.1f}".replace("-", "−")
 
 
 def points(difference: float) -> str:
@@ -74,10 +68,9 @@ def count(value: int) -> str:
 
 def plain(value: float) -> str:
     """A number of unknown scale: whole ones and those from 100 on without decimals, from 10 on with one, else three."""
-    size = abs(value)
-    if 100 <= size < 1e15 or float(value).is_integer():
+    if abs(value) < 1e15 and (abs(value) >= 100 or float(value).is_integer()):
         return count(round(value)).replace("-", "−")
-    text = f"{value:.1f}" if 10 <= size < 100 else f"{value:.3f}" if 0.001 <= size < 10 else f"{value:.3g}"
+    text = f"{value:.1f}" if 10 <= abs(value) < 100 else f"{value:.3f}" if 0.001 <= abs(value) < 10 else f"{value:.3g}"
     return text.replace("-", "−")
 
 

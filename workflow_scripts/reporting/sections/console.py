@@ -16,7 +16,6 @@ from workflow_scripts.reporting.answers import answers, notes
 from workflow_scripts.reporting.sections.contrasts import Named, named, none_named, shown_p, titles
 from workflow_scripts.reporting.sections.headline import run_table, selection_note
 from workflow_scripts.reporting.settings import Report
-from workflow_scripts.reporting.text import value_of
 
 Row = dict[str, Any]
 WIDTH = 80  # columns that everything fits in, except names that are longer
@@ -62,7 +61,7 @@ def _short(cell: str) -> str:
     value, _, interval = cell.partition(" ")
     if not interval:
         return value
-    mean, low, high = map(value_of, [value, *interval.strip("[]").split(", ")])
+    mean, low, high = (float(end.replace("−", "-")) for end in [value, *interval.strip("[]").split(", ")])
     return f"{value} ±{max(high - mean, mean - low):.1f}"
 
 

@@ -158,8 +158,7 @@ def quality(study: Study, name: str, unit: str) -> Row:
     """Summaries side by side: of captions (`caption_quality`, arm), judges (`judge_quality`, judge), pairs, ratings."""
     artifacts = study.all(name)
     columns = [(unit_of(one, unit), study.json(one), study.source(one, ".json")) for one in artifacts]
-    found = side_by_side(columns)
-    lines = [(title_of(figure).replace("subreddit", study.settings.groups), cells) for figure, cells in found]
+    lines = [(title_of(figure, study.settings.groups), cells) for figure, cells in side_by_side(columns)]
     names = [column for column, _, _ in columns]
     rows = [[figure, *(cell.shown for cell in cells)] for figure, cells in lines]
     return {
@@ -167,15 +166,14 @@ def quality(study: Study, name: str, unit: str) -> Row:
         "lines": lines,
         "table": Table(name, words(name), ["measure", *names], rows),
         "charts": study.charts(artifacts),
-        "of_pairs": any(figure.startswith("pairs.") for figure, _ in found),
     }
 
 
-def title_of(figure: str) -> str:
-    """The dotted name of a figure for readers: ``scores.itm.auc`` is “itm, AUC”."""
+def title_of(figure: str, groups: str) -> str:
+    """The dotted name of a figure for readers, and ``groups`` for subreddits: ``scores.itm.auc`` is “ITM, AUC”."""
     first, *rest = _LEVEL.split(figure.replace("flips_at.", "flips_at_margin_"))
     parts = rest if rest and first in ("judges", "pairs", "scores") else [first, *rest]
-    return ", ".join(PARTS.get(part, words(part)) for part in parts)
+    return ", ".join(PARTS.get(part, words(part)) for part in parts).replace("subreddit", groups)
 
 
 def pairs_behind(study: Study) -> list[tuple[str, str, list[Number]]]:
@@ -249,8 +247,7 @@ def pair_figures(study: Study) -> Row:
             groups.append((group, dot_figure(stem(f"pairs {shown[0].title}"), f"Pairs: {group}", alt, panels), lines))
     rows = [[name, *(number.shown for number in cells)] for _, _, lines in groups for name, cells in lines]
     title = "Pair tables, with 95 % intervals where they are known"
-    batches = {plain(one["false_negatives.batch"]["value"]) for one in found.values() if "false_negatives.batch" in one}
-    return {"groups": groups, "table": Table("pairs", title, ["measure", *found], rows), "batches": sorted(batches)}
+    return {"groups": groups, "table": Table("pairs", title, ["measure", *found], rows)}
 
 
 def _panel(measure: Measure, found: dict[str, dict[str, Row]]) -> Panel:

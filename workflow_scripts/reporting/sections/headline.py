@@ -12,7 +12,7 @@ from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Number, Source
 from workflow_scripts.reporting.tables import Table
 from workflow_scripts.reporting.terms import CEILINGS, FLOORS, Words
-from workflow_scripts.reporting.text import arm_class, percent, value_of
+from workflow_scripts.reporting.text import arm_class, percent
 from workflow_scripts.stats.intervals import student_t
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS
 
@@ -245,7 +245,7 @@ def _best(lines: Sequence[Sequence[str]], own: Sequence[int]) -> set[tuple[int, 
     """Line and column of the highest mean among ``own`` lines, if they differ; ties as shown."""
     best = set()
     for column in range(2, len(lines[0])):
-        values = {at: value_of(lines[at][column].split()[0]) for at in own if lines[at][column] != "–"}
+        values = {at: float(lines[at][column].split()[0].replace("−", "-")) for at in own if lines[at][column] != "–"}
         if len(set(values.values())) > 1:
             best |= {(at, column) for at, value in values.items() if value == max(values.values())}
     return best

@@ -25,7 +25,6 @@ def leakage(study: Study) -> Row:
     return {
         "lines": [_line(study, check) for check in checks],
         "vectors": vectors[0] if vectors else None,
-        "correlation": study.json(checks[0])["correlation"] if checks else None,
         "pairs": [block for check in checks if (block := _pictures(study, check, datasets.get(check.name)))],
         "scores": _scores(study),
     }
@@ -41,7 +40,7 @@ def _line(study: Study, check: Artifact) -> Row:
         Number(count(about["nearly_of_one_colour"][part]), source=source, rows=f"nearly_of_one_colour, {part}")
         for part in ("test", "training")
     ]
-    return {"dataset": about["dataset"], "flat": flat, **shown}
+    return {"dataset": about["dataset"], "flat": flat, "correlation": about["correlation"], **shown}
 
 
 def _pictures(study: Study, check: Artifact, dataset: Artifact | None) -> Row | None:

@@ -41,7 +41,6 @@ KINDS = 10  # of runs with example maps
 OVERLAY, SMALL = 112, 80  # longer side of a map in the grid, and beside others of its image, in pixels
 BEATEN = {"centre_gaussian": "the centre Gaussian", "runner_up": "the map of the runner-up class"}
 """The maps that every run of the better side must lead, and what they are called."""
-BOUNDS = {"floor": "floors, in the rows above the runs", "ceiling": "the ceiling, in the row below them"}
 ARRAYS = ("datasets", "keys", "roles", "classes", "swapped", "scores", "images", "masks", "maps", "maps_swapped")
 
 
@@ -123,9 +122,10 @@ def _discrimination(study: Study) -> list[Row]:
         values["icc"] |= {"low": row["low"], "high": row["high"]}
         where = f"{row['dataset']}, {row['metric']}"
         cells = [number_of(value, "{:.2f}".format, source, f"{where}, {name}") for name, value in values.items()]
-        known, parts = measure(row["metric"]), words(row["metric"]).split(".")
-        shown = {"title": known.title if known else ", ".join(parts), "beyond": row["beyond_probe"] or "—"}
-        lines.append({**row, "cells": cells, "verdict": verdict(row), **shown})
+        title = known.title if (known := measure(row["metric"])) else words(row["metric"]).replace(".", ", ")
+        lines.append(
+            row | {"title": title, "cells": cells, "verdict": verdict(row), "beyond": row["beyond_probe"] or "—"}
+        )
     return lines
 
 
@@ -145,8 +145,7 @@ def better_maps(study: Study) -> list[Row]:
             number = Number(points(one.row["difference"]), one.interval, source, f"row {one.at} ({SALIENCY}, joint)")
             head = {"name": minus(contrast.name), "where": one.where, "dataset": one.row["dataset"], "number": number}
             shown = [f"{leading} of {runs}" if runs else "—" for leading, runs in counts.values()]
-            said = statement(one.row, counts, _higher(study, one.row))
-            lines.append({**head, "leading": shown, "statement": said})
+            lines.append({**head, "leading": shown, "statement": statement(one.row, counts, _higher(study, one.row))})
     return lines
 
 
@@ -170,13 +169,11 @@ def statement(row: Mapping[str, Any], leading: Mapping[str, tuple[int, int]], hi
 
 def _higher(study: Study, row: Row) -> str:
     """What the runs of the side with the higher score are, by what tells them from the other side."""
-    told, order = Words(study.settings), ("plus", "minus") if row["difference"] > 0 else ("minus", "plus")
-    sides = []
-    for side in order:
-        runs = [one.rpartition(".") for one in row[side].split()]
-        sides.append([study.runs[run] | {"step": f"step {step}"} for run, _, step in runs])
-    differing = [name for name in COLUMNS if len({one.get(name) for side in sides for one in side}) > 1]
-    return " and ".join(dict.fromkeys(told.run(one, differing) for one in sides[0]))
+    sides = [[one.rpartition(".") for one in row[side].split()] for side in ("plus", "minus")]
+    first, second = ([study.runs[run] | {"step": f"step {step}"} for run, _, step in side] for side in sides)
+    differing = [name for name in COLUMNS if len({one.get(name) for one in (*first, *second)}) > 1]
+    told = [Words(study.settings).run(one, differing) for one in (first if row["difference"] > 0 else second)]
+    return " and ".join(dict.fromkeys(told))
 
 
 def _leads(rows: Sequence[Row]) -> set[tuple[str, ...]]:
@@ -201,13 +198,12 @@ def _place(name: str, layer: str, all_found: Sequence[Checkpoint], maps: Mapping
     others = [target for target in maps if target not in (LEADING, CHANCE, CEILING)]
     metrics = list(dict.fromkeys(key[4] for one in found for key in one.rows))
     strata = list(dict.fromkeys(key[1] for one in found for key in one.rows))
-    roles = [maps[name]["role"] for name in maps if any(one.find(layer, name, CORRECTED) for one in found)]
     return {
         "title": f"{name}, {layer}",
         "leads": any(_layers([one])[0] == layer for one in found),
         "n": next((row["n"] for one in found if (row := one.find(layer, LEADING, CORRECTED))), 0),
         "figure": _figure(name, layer, found, maps),
-        "bounds": [text for role, text in BOUNDS.items() if role in roles],
+        "roles": [maps[name]["role"] for name in maps if any(one.find(layer, name, CORRECTED) for one in found)],
         "leads_over": _table(
             f"Corrected AP of the own map, and its lead over other maps: {name}, {layer}",
             ["corrected AP", *(f"over {words(target)}" for target in others)],
