@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Canvas
 
 from workflow_scripts.reporting.drawing.style import COLOURS, DASHES, MARKERS, PAGE, colour
 from workflow_scripts.reporting.figures import Figure, tip
-from workflow_scripts.reporting.text import arm_class, visible
+from workflow_scripts.reporting.text import arm_class, plain, visible
 
 ACROSS = 3  # panels beside each other
 NAME, TAIL = 30, 9  # letters that are shown of a name, and of those at its end, where runs have their seed
@@ -118,8 +118,8 @@ def _dots(axes: Axes, panel: Panel, names: Sequence[str], across: int, wide: int
             axes.plot([dot.low, dot.high], [at, at], color=drawn, linewidth=2, solid_capstyle="round")
         # A short line with round ends: a marker would be defined in the file once for each dot.
         (mark,) = axes.plot([dot.value, dot.value], [at, at], color=drawn, linewidth=5, solid_capstyle="round")
-        interval = "" if dot.low is None or dot.high is None else f" [{dot.low:.4g}, {dot.high:.4g}]"
-        tip(mark, f"{dot.label}: {dot.value:.4g}{interval}".replace("-", "−"))
+        interval = "" if dot.low is None or dot.high is None else f" [{plain(dot.low)}, {plain(dot.high)}]"
+        tip(mark, f"{dot.label}: {plain(dot.value)}{interval}")
     axes.set_yticks(range(len(names)), [shortened(name, ALONE if across == 1 else NAME) for name in names])
     axes.tick_params(axis="y", colors=COLOURS["ink"])
     axes.set_ylim(len(names) - 0.5, -0.5)

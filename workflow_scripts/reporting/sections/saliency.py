@@ -123,9 +123,7 @@ def _discrimination(study: Study) -> list[Row]:
         where = f"{row['dataset']}, {row['metric']}"
         cells = [number_of(value, "{:.2f}".format, source, f"{where}, {name}") for name, value in values.items()]
         title = known.title if (known := measure(row["metric"])) else words(row["metric"]).replace(".", ", ")
-        lines.append(
-            row | {"title": title, "cells": cells, "verdict": verdict(row), "beyond": row["beyond_probe"] or "—"}
-        )
+        lines.append(row | {"title": title, "cells": cells, "verdict": verdict(row)})
     return lines
 
 
