@@ -24,5 +24,5 @@ def test_each_saliency_metric_of_the_masked_set_gets_a_verdict(results: Path) ->
     for row in rows:
         # The untrained network is left out.
         assert (row["dataset"], row["models"], row["runs"], row["images"], row["orderings"]) == ("masks", 4, 12, 8, 6)
-        assert row["reason"] == "2 known levels; 3 are required"
+        assert row["reason"] == "known levels: 2; 3 are required"
         assert row["verdict"] and 0 <= row["recovered"] <= 1 and row["low"] <= row["high"]

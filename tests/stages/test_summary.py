@@ -109,7 +109,7 @@ def test_contrasts_of_pairs_captions_and_a_metric(results: Path) -> None:
     assert captions["metric"] == "caption_score.clip.fit"
     assert {one["verdict"] for one in (purity, captions, style)} == {"supported"}
     assert (style["difference"], style["metric"], style["n"]) == (0.01, "flips.clip.fit", 90)
-    assert (orders["verdict"], orders["reason"]) == ("exploratory", "2 known levels; 3 are required")
+    assert (orders["verdict"], orders["reason"]) == ("exploratory", "known levels: 2; 3 are required")
     sources = json.loads(made.path(".sources.json").read_text())
     files = {row["contrast"]: {sources["files"][n]["file"].split("/")[0] for n in numbers}
              for row, numbers in zip(table, sources["contrasts"], strict=True) if row["contrast"] in found}  # fmt: skip

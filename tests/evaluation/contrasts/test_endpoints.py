@@ -136,9 +136,9 @@ def test_noise_is_seldom_better_than_chance(drifts: bool) -> None:
 
 
 def test_orderings_need_seeds_and_intermediate_levels() -> None:
-    assert found_orderings(2, 0.0).reason == "2 seeds; 3 are required"
+    assert found_orderings(2, 0.0).reason == "seeds: 2; 3 are required"
     ends = found_orderings(5, 0.0, STEPS[1:])
-    assert ends.reason == "2 known levels; 3 are required" and ends.effect is not None
+    assert ends.reason == "known levels: 2; 3 are required" and ends.effect is not None
     assert found_orderings(5, 0.0, STEPS[2:]).reason == "no order of runs is known"
 
 

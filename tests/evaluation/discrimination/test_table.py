@@ -119,8 +119,8 @@ def test_a_precise_metric_discriminates_and_a_noisy_metric_does_not() -> None:
         (0.6, 0.9, 4, 3, 0.8, NO, "models differ, but not in the known order"),
         (0.1, 0.4, 4, 3, 1.0, NO, "the interval of the ICC lies below the bound"),
         (0.1, 0.9, 4, 3, 1.0, OPEN, "the interval of the ICC includes the bound"),
-        (0.6, 0.9, 3, 3, 1.0, OPEN, "3 models; 4 are required"),
-        (0.6, 0.9, 4, 2, 1.0, OPEN, "2 known levels; 3 are required"),
+        (0.6, 0.9, 3, 3, 1.0, OPEN, "models: 3; 4 are required"),
+        (0.6, 0.9, 4, 2, 1.0, OPEN, "known levels: 2; 3 are required"),
         (0.6, 0.9, 4, 3, float("nan"), OPEN, "no order of runs is known"),
     ],
 )

@@ -146,13 +146,13 @@ def orderings(
     seeds = np.array([by_run[found[low].run].seed for low, _ in known])
     value, n = float(hits.mean()) - 0.5, len(np.unique(seeds))
     if n < FEWEST_SEEDS:
-        return replace(none, value=value, n=n, reason=f"{n} seeds; {FEWEST_SEEDS} are required")
+        return replace(none, value=value, n=n, reason=f"seeds: {n}; {FEWEST_SEEDS} are required")
     own = max(standard_error(linearised(value, hits - hits.mean(), seeds)) ** 2, LEAST_SHARES / n)
     total = own + sum(_of_images(table, known, resamples) for table in tables) / len(tables) ** 2
     effect = Effect(*map(np.asarray, (value, total, (n - 1) * (total / own) ** 2, own, n - 1)))
     levels = known_levels(found, rule.stated)
     count = len(np.unique(levels[np.isfinite(levels)]))
-    reason = "" if count >= LEAST_LEVELS else f"{count} known levels; {LEAST_LEVELS} are required"
+    reason = "" if count >= LEAST_LEVELS else f"known levels: {count}; {LEAST_LEVELS} are required"
     return replace(none, value=value, effect=effect, n=n, reason=reason)
 
 

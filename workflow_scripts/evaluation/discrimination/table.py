@@ -118,9 +118,9 @@ def finding(found: Components, models: int, levels: int, share: float, gain: Gai
 
 def _verdict(found: Components, models: int, levels: int, share: float) -> tuple[str, str]:
     if models < LEAST_MODELS:
-        return OPEN, f"{models} models; {LEAST_MODELS} are required"
+        return OPEN, f"models: {models}; {LEAST_MODELS} are required"
     if levels < LEAST_LEVELS:
-        return OPEN, f"{levels} known levels; {LEAST_LEVELS} are required"
+        return OPEN, f"known levels: {levels}; {LEAST_LEVELS} are required"
     if not found.icc >= 0:
         return OPEN, "no model has several seeds"
     if not share >= 0:
