@@ -112,8 +112,7 @@ def leakage(results: Path, name: str) -> Path:
     table = parquet(matches_table(found, [LEAKED]))
     about = {"dataset": name, "test_images": 900, "training_images": N, **counts_of(found)}
     about["vectors"] = {"encoder": "clip", "cosine": 0.8} if name == DATASETS[0] else None
-    about["nearly_of_one_colour"] = {"test": 7, "training": 3}
-    about["correlation"] = 0.93
+    about |= {"nearly_of_one_colour": {"test": 7, "training": 3}, "correlation": 0.93}
     return make_artifact(results, "leakage", name, {".parquet": table, ".json": js(about)}, {"dataset": name})
 
 

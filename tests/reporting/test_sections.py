@@ -1,5 +1,6 @@
 """Flow, quality, tables, provenance and colours: pure parts of the sections."""
 
+import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import pytest
 
 from tests.helpers import make_artifact
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.sections.data import flatten, flow, side_by_side
+from workflow_scripts.reporting.page import environment
+from workflow_scripts.reporting.sections.data import flatten, flow, losses, side_by_side
 from workflow_scripts.reporting.sections.runs import Measured, by_dataset, probe_tables
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Number, Source, Study
@@ -36,6 +38,15 @@ def test_the_flow_lists_reasons_by_size_and_skips_stages_without_counts(tmp_path
     assert (step["rows_in"].text, step["rows_out"].text) == ("10", "6")
     assert [(reason, number.text) for reason, number in step["dropped"]] == [("empty caption", "3"), ("gone", "1")]
     assert 'width="600.0"' in step["bar"] and 'width="300.0"' in step["bar"]
+
+
+def test_a_study_without_lost_rows_has_a_sentence_instead_of_bars(tmp_path: Path) -> None:
+    rows = {"in": 10, "out": 10, "dropped": {}}
+    kept = [made(tmp_path, label, rows) for label in ("annotations/rows", "pair_table/a")]
+    study = Study({"annotations": kept[:1], "pairs": kept[1:]}, Report(study="s"))
+    page = environment().from_string('{% from "macros.html" import num %}{% include "losses.html" %}')
+    text = re.sub("<[^>]*>", "", page.render(losses=losses(study)))
+    assert "No rows were lost: 10 at every stage." in text and "All bars" not in text
 
 
 def test_summaries_are_flattened_with_their_intervals() -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.reporting import fake_study
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.result_names import SALIENCY
-from workflow_scripts.reporting.sections.saliency import better_maps, statement
+from workflow_scripts.reporting.sections.saliency import _higher, better_maps, statement
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Study
 
@@ -30,9 +30,8 @@ HIGHER = "not shown: not every run of the side with the higher score beats"
 def test_maps_are_better_only_if_they_lead_the_gaussian_and_the_runner_up(
     difference: float, p: float | None, reason: str, leading: dict[str, tuple[int, int]], said: str
 ) -> None:
-    row = {"difference": difference, "p_adjusted": p, "reason": reason}
-    assert statement(row | {"primary": "declared"}, leading, "a") == said
-    assert statement(row | {"primary": ""}, leading, "a").removesuffix(" (exploratory)") == said
+    row = {"difference": difference, "p_adjusted": p, "reason": reason, "primary": "declared"}
+    assert statement(row, leading, "a") == said
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,8 @@ def test_the_side_with_the_higher_score_is_checked(study: Study, monkeypatch: py
     def table(artifact: Artifact, suffix: str = ".parquet") -> list[dict[str, Any]]:
         rows = read(artifact, suffix)
         if suffix == ".contrasts.parquet":
-            return [row | {"reason": ""} for row in rows]
+            empty = {"plus": "", "minus": ""}
+            return [row | {"reason": ""} | (empty if "crop" in row["contrast"] else {}) for row in rows]
         behind = {
             "metric": "saliency.centre_gaussian.pixel_ap.lead",
             "run": fake_study.run_name(*fake_study.RUNS[4][:4]),
@@ -62,4 +62,11 @@ def test_the_side_with_the_higher_score_is_checked(study: Study, monkeypatch: py
     assert line["number"].text == "+8.0" and SALIENCY in line["number"].title
     assert (line["leading"], line["statement"]) == (["2 of 3", "3 of 3"], f"{HIGHER} the centre Gaussian")
     line = lines["original (crop) − self (simclr)", "simclr, crop"]
-    assert line["statement"] == "not shown: no joint interval"
+    assert line["statement"] == "not shown: no joint interval" and line["leading"] == ["—", "—"]
+
+
+def test_the_better_side_is_named_by_what_tells_it_from_the_other(study: Study) -> None:
+    row = {"plus": "simclr-self-simclr-resnet_small-s0.last", "minus": "simclr-original-crop-resnet_small-s0.last"}
+    assert _higher(study, row | {"difference": 0.1}) == "self pairs (simclr)"
+    assert _higher(study, row | {"difference": -0.1}) == "original captions (crop)"
+    assert _higher(study, {**row, "minus": row["plus"].replace("last", "9"), "difference": -1}) == "self pairs (step 9)"

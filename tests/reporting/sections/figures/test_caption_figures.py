@@ -12,9 +12,9 @@ from tests.reporting.fake_scores import judge_quality
 from tests.reporting.fake_study import make_study
 from workflow_scripts.captions.comparison.figures import FIGURES
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.sections.figures.caption_figures import caption_figures
+from workflow_scripts.reporting.sections.figures.caption_figures import Figure, _row, caption_figures
 from workflow_scripts.reporting.settings import Report
-from workflow_scripts.reporting.study import Study
+from workflow_scripts.reporting.study import Source, Study
 
 EXPLAINED = {name: vars(figure) for name, figure in FIGURES.items()}
 
@@ -59,6 +59,13 @@ def test_caption_figures_show_values_and_differences(study: Study) -> None:
     assert vague["cells"][0][1] is None and vague["unit"] == "%" and vague["says"].endswith("Lower is better.")
     assert [own.text for own, _ in vendi["cells"]] == ["—", "—", "0.250", "9.500"]
     assert vendi["cells"][3][0].interval == ""
+
+
+def test_intervals_of_shares_end_at_0_and_100_per_cent() -> None:
+    row = {"value": 0.92, "low": 0.737, "high": 1.106, "n": 2}
+    figure = Figure("distinct_3", {"a": row}, "{}", Source("f", "d", "a-1"))
+    found = _row(figure, EXPLAINED["distinct_3"], ["a"], set())
+    assert found["cells"][0][0].interval == "[73.7, 100.0]" and found["panel"].dots[0].high == 100
 
 
 def test_caption_figures_show_judge_scores(study: Study) -> None:
