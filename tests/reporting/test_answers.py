@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.reporting.sections.test_contrasts import contrast
 from tests.reporting.sections.test_headline import row as score
-from workflow_scripts.reporting.answers import DEFAULT, Answer, answers, notes
+from workflow_scripts.reporting.answers import DEFAULT, NOTHING_LEARNED, Answer, answers, notes
 from workflow_scripts.reporting.sections.contrasts import named
 from workflow_scripts.reporting.settings import Report
 
@@ -102,6 +102,14 @@ def test_an_open_contrast_says_why_and_what_could_be_found(row: dict[str, Any], 
     assert answer(PLAIN, METRICS[:1], **row).text == claim + expected
 
 
+def test_the_smallest_detectable_effect_is_that_of_all_objectives() -> None:
+    rows = [contrast(metric=metric, contrast="n", **OF_RUNS, **CHANCE, detectable=least)
+            for metric, least in zip(METRICS, (0.04, 0.17), strict=True)]  # fmt: skip
+    report = Report.model_validate({"study": "s", "contrasts": [PLAIN], "roles": ROLES})
+    (found,) = answers(named(rows, "last"), SUMMARY, report)
+    assert "smallest detectable effect 17.0 points" in found.text
+
+
 def test_sets_that_chose_a_checkpoint_are_not_counted() -> None:
     assert ", over 3 seeds and 1 test set" in answer(PLAIN, chosen_on="b").text
 
@@ -128,9 +136,22 @@ def test_captions_and_pairs_have_sentences_too(listed: Any, metric: str, expecte
     assert answer(listed, (metric,), **NO_RUNS).text == f"{expected}, over 400 images: supported."
 
 
+REPORT = Report.model_validate({"study": "s", "roles": ROLES})
+
+
 def test_a_default_primary_contrast_is_told() -> None:
-    assert notes([answer(None, primary="default")], []) == [DEFAULT]
-    assert notes([answer(PLAIN)], []) == notes([], []) == []
+    assert notes([answer(None, primary="default")], [], [], SUMMARY, REPORT) == [DEFAULT]
+    assert notes([answer(PLAIN)], [], [], SUMMARY, REPORT) == notes([], [], [], [], REPORT) == []
+
+
+@pytest.mark.parametrize(("lows", "told"), [((-0.01, -0.03), True), ((-0.01, 0.02), False), ((-0.01, None), False)])
+def test_arms_that_do_not_beat_the_untrained_network_are_told(lows: tuple[float | None, ...], told: bool) -> None:
+    untrained = [score(f"untrained{seed}", "a", 0.2, method="untrained", pairs="none", seed=seed) for seed in range(3)]
+    minus = " ".join(f"untrained{seed}.last" for seed in range(3))
+    rows = [contrast(contrast=f"arm {low}", metric=METRICS[0], minus=minus, low=low, primary="") for low in lows]
+    rows.append(contrast(contrast="of arms", metric=METRICS[0], minus=OF_RUNS["minus"], low=0.3))
+    shown = notes([], named(rows, "last"), rows, [*SUMMARY, *untrained], REPORT)
+    assert shown == ([NOTHING_LEARNED] if told else [])
 
 
 def test_where_a_fitted_line_crosses_zero_is_told_as_exploratory() -> None:
@@ -140,10 +161,10 @@ def test_where_a_fitted_line_crosses_zero_is_told_as_exploratory() -> None:
                  high=value + 0.01, primary="", verdict="exploratory")
         for at, value in (("0", -0.1), ("1/2", 0.0), ("1", 0.1))
     ]  # fmt: skip
-    (told,) = notes([], [primary, *line])
+    (told,) = notes([], [], [primary, *line], [], REPORT)
     where = "on the line fitted to accuracy, language pairs overtake self pairs at 50 % [45, 55] faithful captions"
     assert told == f"Exploratory: {where}."
-    assert notes([], [primary, *line[:2]]) == []
+    assert notes([], [], [primary, *line[:2]], [], REPORT) == []
 
 
 ENDS = st.one_of(st.none(), st.floats(-1, 1, allow_nan=False))

@@ -21,6 +21,11 @@ from workflow_scripts.reporting.text import visible
 Row = dict[str, Any]
 UNITS = "Points are percentage points; brackets hold 95 % intervals."
 OBJECTIVES = "The linear probe is fitted in two ways, called objectives sklearn and lgssl; a verdict needs both."
+FLOOR = ", floor"
+NOTHING_LEARNED = (
+    "No arm is shown to beat an untrained network in the linear probe, so what these networks learned may be of no use "
+    "there, and differences between them say little."
+)
 CAPTIONS = {
     "original": "original captions came with the images",
     "generated": "generated ones were written by a captioning model",
@@ -137,7 +142,8 @@ class _Compared:
             claim = self.claim(row["difference"] > 0, _number(self.rows[0], signed))
             others = f"{over}{self._others(signed)}: {verdict}{_bracketed(row['reason'])}"
             return f"{claim[:1].upper()}{claim[1:]}{others}."
-        least = row["detectable"] if verdict == "inconclusive" else None
+        smallest = [shown.row["detectable"] for shown in self.rows]  # a verdict needs all objectives
+        least = max(smallest) if verdict == "inconclusive" and None not in smallest else None
         more = "" if least is None else f"smallest detectable effect {_size(self.rows[0], least, signed=False)}"
         why = _bracketed("; ".join(filter(None, (row["reason"], more))))
         known = "no difference was measured"
@@ -191,14 +197,28 @@ def _bracketed(text: str) -> str:
     return f" ({text})" if text else ""
 
 
-def notes(found: Sequence[Answer], contrasts: Sequence[Row]) -> list[str]:
-    """How a contrast became primary if the config names none; where fitted lines of exploratory contrasts cross.
+def notes(
+    found: Sequence[Answer], contrasts: Sequence[Named], listed: Sequence[Row], rows: Sequence[Row], settings: Report
+) -> list[str]:
+    """How a contrast became primary if the config names none; whether no arm beats an untrained network; where fitted
+    lines of exploratory contrasts cross.
 
     Args:
-        contrasts: rows of all contrasts.
+        contrasts: those shown.
+        listed: rows of all contrasts.
+        rows: those of the summary.
     """
+    runs, words_of = {row["run"]: row for row in rows}, Words(settings)
     default = any(answer.rows[0].row["primary"] == "default" for answer in found)
-    return [*([DEFAULT] if default else []), *(f"Exploratory: {clause}." for clause in overtakes(contrasts))]
+    over_floor = [
+        shown.row["low"]
+        for contrast in contrasts
+        for shown in contrast.shown
+        if shown.measure.probe and bound(shown, runs, words_of) == FLOOR
+    ]
+    nothing = over_floor and all(low is not None and low <= 0 for low in over_floor)
+    known = [*([DEFAULT] if default else []), *([NOTHING_LEARNED] if nothing else [])]
+    return [*known, *(f"Exploratory: {clause}." for clause in overtakes(listed))]
 
 
 def first_screen(study: Study, contrasts: Sequence[Named], listed: Sequence[Row], rows: Sequence[Row]) -> Row:
@@ -216,8 +236,8 @@ def first_screen(study: Study, contrasts: Sequence[Named], listed: Sequence[Row]
         "question": f"{setting(rows, Words(study.settings))}This study asks whether {asked}." if asked else "",
         "captions": captions_of(asked),
         "answers": [(one.text, one.verdict) for one in found]
-        or [(none_named(listed, study.settings.headline_step), "")],
-        "notes": [*([" ".join(units)] if found else []), *notes(found, listed)],
+        or [(none_named(listed, study.settings.headline_step, evaluated=bool(rows)), "")],
+        "notes": [*([" ".join(units)] if found else []), *notes(found, contrasts, listed, rows, study.settings)],
         "figure": primary_figure(found, contrasts, rows, Words(study.settings)),
     }
 
@@ -267,4 +287,4 @@ def bound(shown: Shown, runs: Mapping[str, Row], words_of: Words) -> str:
     roles = {words_of.role(row["method"], row["pairs"]) for row in of if row is not None}
     if not roles:
         return ""
-    return ", floor" if roles <= {*FLOORS} else ", ceiling" if roles <= {*CEILINGS} else ""
+    return FLOOR if roles <= {*FLOORS} else ", ceiling" if roles <= {*CEILINGS} else ""

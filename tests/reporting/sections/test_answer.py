@@ -8,8 +8,8 @@ WORDS = Words(Report.model_validate({"study": "s", "roles": ROLES}))
 
 def test_the_question_says_first_what_networks_learn_from_and_how_they_are_measured() -> None:
     assert setting(SUMMARY, WORDS) == (
-        "Networks learn without labels from pairs of images with similar captions; a linear classifier of what they "
-        "learned (linear probe) measures how well they tell classes apart. "
+        "Networks learn without labels from pairs of images with similar captions; a linear classifier on their "
+        "frozen features (linear probe) measures how well they tell classes apart. "
     )
     few_shot = [{**row, "metric": "few_shot"} for row in SUMMARY]
     assert setting(few_shot, WORDS) == "Networks learn without labels from pairs of images with similar captions. "

@@ -8,6 +8,7 @@ from scipy import stats
 from tests.reporting.sections.test_contrasts import contrast
 from tests.reporting.sections.test_headline import row as score
 from workflow_scripts.reporting.sections.console import aligned, sentences, tables, wrapped
+from workflow_scripts.reporting.sections.contrasts import NOT_EVALUATED
 from workflow_scripts.reporting.settings import Report
 
 VALUES = (0.61, 0.64, 0.60)
@@ -37,7 +38,7 @@ def test_the_terminal_names_the_set_that_chose_a_checkpoint() -> None:
 
 def test_the_terminal_says_if_nothing_was_evaluated() -> None:
     assert tables([], [], SETTINGS) == ["No run was evaluated."]
-    assert sentences([], [], SETTINGS) == ["No runs of this study form a named contrast."]
+    assert sentences([], [], SETTINGS) == [NOT_EVALUATED]
 
 
 @pytest.mark.parametrize("name", ["revised captions", "captions “" + 60 * "x" + "”"])

@@ -46,9 +46,10 @@ def test_what_has_a_verdict_is_shown_at_its_own_step_too() -> None:
 
 def test_why_no_primary_contrast_is_shown() -> None:
     others = [contrast(step=step, primary="") for step in ("best", "step-000200")]
-    assert none_named(others, "last") == "This study has named contrasts, but none at step last."
-    assert none_named([], "last") == "No runs of this study form a named contrast."
-    assert none_named([contrast(primary="")], "last").startswith("No primary contrast was measured")
+    assert none_named(others, "last", True) == "This study has named contrasts, but none at step last."
+    assert none_named([], "last", True) == "No runs of this study form a named contrast."
+    assert "needs a labelled set under `datasets`" in none_named([], "last", False)
+    assert none_named([contrast(primary="")], "last", True).startswith("No primary contrast was measured")
 
 
 def test_comparisons_of_a_contrast_are_told_apart_by_what_differs() -> None:

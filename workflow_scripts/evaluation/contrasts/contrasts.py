@@ -157,7 +157,7 @@ def levels(members: Sequence[Measured], resampled: np.ndarray, seed: Part | None
     if seeds >= FEWEST_SEEDS and all(member.by_class.shape[1] > 1 for member in members):
         tables, shares = [member.by_class for member in members], [member.like.class_shares for member in members]
         effect = two_way(tables, shares, [member.classes for member in members], seed)
-        if not np.isnan(effect.variance):
+        if effect.variance > 0:  # nor nan; it is 0 if all networks predict the same
             low, high = effect.interval(LEVEL)
             yield Level("joint", Interval(value, float(low), float(high)), seeds, effect)
             return

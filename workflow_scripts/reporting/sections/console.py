@@ -47,8 +47,10 @@ def tables(summary: Sequence[Row], contrasts: Sequence[Row], settings: Report) -
 def sentences(summary: Sequence[Row], contrasts: Sequence[Row], settings: Report) -> list[str]:
     """The answers, in the words of the page."""
     step = settings.headline_step
-    found = answers(named(contrasts, step), summary, settings)
-    return [*notes(found, contrasts), *([one.text for one in found] or [none_named(contrasts, step)])]
+    shown = named(contrasts, step)
+    found = answers(shown, summary, settings)
+    said = [answer.text for answer in found] or [none_named(contrasts, step, evaluated=bool(summary))]
+    return [*notes(found, shown, contrasts, summary, settings), *said]
 
 
 def wrapped(text: str) -> list[str]:

@@ -21,6 +21,10 @@ NOTE = (
     "Differences of shares are in percentage points. Intervals are over seeds, test items and classes, or images. "
     "Detectable: the smallest effect that this number of seeds shows in 80 % of studies."
 )
+NOT_EVALUATED = (
+    "No network was evaluated, so this study has no answer: that needs a labelled set under `datasets`. Add one and "
+    "run again; finished trainings are kept."
+)
 
 
 @dataclass(frozen=True)
@@ -140,8 +144,10 @@ def _is_at(compared: str, step: str) -> bool:
     return compared in (step, "") or " vs " in compared
 
 
-def none_named(rows: Sequence[Row], step: str) -> str:
-    """Why no primary contrast is shown at a step, given the rows of all."""
+def none_named(rows: Sequence[Row], step: str, evaluated: bool) -> str:
+    """Why no primary contrast is shown at a step, given the rows of all, and whether any network was evaluated."""
+    if not rows and not evaluated:
+        return NOT_EVALUATED
     if not rows:
         return "No runs of this study form a named contrast."
     if not named(rows, step):
