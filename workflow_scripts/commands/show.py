@@ -47,6 +47,9 @@ def text(study: Path) -> str:
     from workflow_scripts.core.files.foreign import readable
     from workflow_scripts.reporting.sections.console import moved, sentences, tables, wrapped
 
+    if not study.is_dir():
+        advice = "name the folder of a study, such as results/demo, from where results/ is"
+        raise PipelineError("no such folder", study.absolute(), "nothing there", advice)
     made = {name: study / f"{name}{MANIFEST}" for name in NEEDED}
     for name, path in made.items():
         if not path.exists():
