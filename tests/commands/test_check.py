@@ -40,7 +40,7 @@ def test_effects_name_their_runs_and_the_chance_of_few_test_images(
     overlay: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(150):
-        path = overlay.parent / f"own/test/{'ab'[number % 2]}/{number}.jpg"
+        path = overlay.parent / f"own/test/{'abcd'[number % 4]}/{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     own = {"name": "own", "kind": "folders", "source": "own"}
@@ -58,6 +58,32 @@ def test_effects_name_their_runs_and_the_chance_of_few_test_images(
         r"crop with simclr self simclr 150 test images deviate by 2.4 points by chance at 90% acc",
         said,
     )
+
+
+def test_without_a_labelled_set_no_effect_is_promised(overlay: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    contrasts = [
+        {"name": "by probe", "minuend": "revised", "subtrahend": "original", "primary": True},
+        {
+            "name": "by purity",
+            "minuend": "revised",
+            "subtrahend": "original",
+            "primary": True,
+            "endpoint": "pair_purity",
+        },
+    ]
+    change = {"study": "x", "datasets": [], "probe_dataset": None, "pretraining": {"probe": None}}
+    overlay.write_text(yaml.safe_dump({**change, "contrasts": contrasts}))
+    assert main(["check", DEMO, "over.yaml"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    sentence = (
+        "no labelled set in datasets: it is empty, so contrast by probe gets no verdict; add a set "
+        "(docs/your-own-data.md#labelled-photos)"
+    )
+    assert f"warning {sentence}" in said and "by probe: from" not in said
+    assert "effects by purity: none can be found, since its endpoint pair_purity is not an accuracy" in said
+    main(["power", *(word for file in (DEMO, "over.yaml") for word in ("--configfile", file))])
+    told = capsys.readouterr().out
+    assert sentence in told and "| by probe" not in told and "by probe: none" not in told
 
 
 def test_mistakes_are_named_together_with_file_and_line(overlay: Path, capsys: pytest.CaptureFixture[str]) -> None:

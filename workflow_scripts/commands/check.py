@@ -105,9 +105,10 @@ def _cost(start: "Start") -> str:
 
 
 def _effects(units: "Units") -> Iterator[str]:
-    from workflow_scripts.study.estimates.power import ACCURACY, ASSUMED, chance, powers
+    from workflow_scripts.study.estimates.power import ACCURACY, ASSUMED, NO_SET, chance, powers
 
-    found, known = powers(units), chance(units)
+    every, known = powers(units), chance(units)
+    found = [one for one in every if one.reason != NO_SET]  # a warning names the others
     few = known is not None and known[1] > ASSUMED[0]
     for one in found:
         runs = f"; compares {one.compares}" if one.comparison.sides else ""
@@ -123,7 +124,7 @@ def _effects(units: "Units") -> Iterator[str]:
         )
     elif known is None and found:
         yield "small test sets deviate far more: after a first run, see the column detectable of summary.contrasts.csv"
-    if not found:
+    if not every:
         yield "no primary contrast, so no verdict"
 
 
