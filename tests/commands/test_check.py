@@ -40,7 +40,7 @@ def test_effects_name_their_runs_and_the_chance_of_few_test_images(
     overlay: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(150):
-        path = overlay.parent / f"own/test/{'abcd'[number % 4]}/{number}.jpg"
+        path = overlay.parent / f"own/test/{'ab'[number % 2]}/{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     own = {"name": "own", "kind": "folders", "source": "own"}
@@ -74,11 +74,13 @@ def test_without_a_labelled_set_no_effect_is_promised(overlay: Path, capsys: pyt
     change = {"study": "x", "datasets": [], "probe_dataset": None, "pretraining": {"probe": None}}
     overlay.write_text(yaml.safe_dump({**change, "contrasts": contrasts}))
     assert main(["check", DEMO, "over.yaml"]) == 0
-    said = " ".join(capsys.readouterr().out.split())
+    lines = capsys.readouterr().out.splitlines()
+    said = " ".join(" ".join(lines).split())
     sentence = (
         "no labelled set in datasets: it is empty, so contrast by probe gets no verdict; add a set "
         "(docs/your-own-data.md#labelled-photos)"
     )
+    assert said.endswith(f"x can start, but {sentence.split(';')[0].replace(' in datasets', '')}")
     assert f"warning {sentence}" in said and "by probe: from" not in said
     assert "effects by purity: none can be found, since its endpoint pair_purity is not an accuracy" in said
     main(["power", *(word for file in (DEMO, "over.yaml") for word in ("--configfile", file))])

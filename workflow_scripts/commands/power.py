@@ -54,8 +54,7 @@ def command(
     lines = ["The study has no primary contrast."]
     if found:
         lines = table(found, sd or ASSUMED, known, units.study.smallest_effect)
-    if (error := without_set(units, found)) is not None:
-        lines += [f"warning: {error}"]
+    lines += [f"warning: {error}" for error in without_set(units, found)]
     used = {(one.comparison.contrast.endpoint, one.step) for one in found if not one.reason}
     for (endpoint, step), one in (known or {}).items():
         if (endpoint, step) in used:

@@ -23,7 +23,7 @@ from workflow_scripts.core.declaration.result_names import MEAN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.comparisons import Comparison, arm_weights, common_seeds, judged, planned
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
-from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, FEWEST_CLASSES, FEWEST_OBJECTIVES
+from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, FEWEST_OBJECTIVES
 from workflow_scripts.evaluation.datasets.picture_sets import is_image_name
 from workflow_scripts.stats.moderation import FEWEST_ARMS, expected_seed_part
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS, POWER, Part
@@ -91,42 +91,27 @@ def powers(units: Units) -> list[Power]:
     contrasts, how = judged(units.study.contrasts)
     others = [Comparison(one, how, (), "", "", "", "", "", (), ()) for one in contrasts if not one.of_runs]
     objectives, family = len(units.settings("linear_probe", {})["objectives"]), len(primary) + len(others)
-    found = []
-    for one in primary:
-        sets = _sets(units, one)
-        classes = sum(_classes(units, name) for name in sets)
-        few = f"its test photos are of {classes} classes, and a verdict needs {FEWEST_CLASSES}"
-        lacks = NO_SET if not sets else few if classes < FEWEST_CLASSES else ""
-        found.append(Power(one, 0, reason=lacks) if lacks else power(one, runs, family, objectives))
+    found = [
+        power(one, runs, family, objectives) if _has_set(units, one) else Power(one, 0, reason=NO_SET)
+        for one in primary
+    ]
     reason = "its endpoint {} is not an accuracy of networks"
     return [*found, *(Power(one, 0, reason=reason.format(one.contrast.endpoint)) for one in others)]
 
 
-def _sets(units: Units, comparison: Comparison) -> set[str]:
-    """Sets whose scores count for a comparison: those that are evaluated and did not choose its checkpoints."""
+def _has_set(units: Units, comparison: Comparison) -> bool:
+    """Whether a set can decide a comparison: it is evaluated, and did not choose the checkpoints."""
     chose = {run.chosen.get(side.step) for side in comparison.sides for run in side.runs}
-    return {*units.reported} - chose
+    return not chose.issuperset(units.reported)
 
 
-def _classes(units: Units, dataset: str) -> float:
-    """Number of classes of a public set, or in the folder ``test`` of one's own; infinite if it is not known here."""
-    settings = units.item("datasets", dataset)
-    if settings.public is not None:
-        return settings.public.classes
-    at = settings.source.at if settings.kind == "folders" and settings.source is not None else ""
-    return (at and sum(path.is_dir() for path in Path(at, "test").glob("*"))) or np.inf
-
-
-def without_set(units: Units, found: Sequence[Power]) -> PipelineError | None:
+def without_set(units: Units, found: Sequence[Power]) -> Iterator[PipelineError]:
     """A warning about those primary contrasts that no set of labelled photos can decide."""
     names = [one.name for one in found if one.reason == NO_SET]
-    if not names:
-        return None
-    why = "it is empty" if not units.study.datasets else "none is evaluated"
-    why = f"{units.reported[0]} chooses the checkpoint that is compared" if units.reported else why
-    so = f"contrasts {', '.join(names)} get" if names[1:] else f"contrast {names[0]} gets"
-    advice = "add a set (docs/your-own-data.md#labelled-photos)"
-    return PipelineError(NO_SET, "datasets", f"{why}, so {so} no verdict", advice)
+    why = "every set has evaluate: false, or chose the checkpoint" if units.study.datasets else "it is empty"
+    value = f"{why}, so contrast{'s' * (len(names) > 1)} {', '.join(names)} get{'s' * (len(names) == 1)} no verdict"
+    if names:
+        yield PipelineError(NO_SET, "datasets", value, "add a set (docs/your-own-data.md#labelled-photos)")
 
 
 def power(comparison: Comparison, runs: Sequence[SummaryRun], family: int, objectives: int) -> Power:

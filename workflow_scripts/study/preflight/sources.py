@@ -204,9 +204,9 @@ def _captions_error(study: Study, path: Path, most_missing: float) -> tuple[Pipe
             ids = image_ids(Path(rows.source.at), rows)
     if not ids or most_missing == 1:
         return None, False
-    keys = {key for key, _ in found if key}
-    if keys and not ids & keys:
-        return no_match(path, min(keys), min(ids)), True
+    keys = dict.fromkeys(key for key, _ in found if key)
+    if keys and not ids & keys.keys():
+        return no_match(path, next(iter(keys)), min(ids)), True
     missing = ids - {key for key, texts in found if any(text and not is_blank(text) for text in texts)}
     if len(missing) <= most_missing * len(ids):
         return None, False
