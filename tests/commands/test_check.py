@@ -61,31 +61,19 @@ def test_effects_name_their_runs_and_the_chance_of_few_test_images(
 
 
 def test_without_a_labelled_set_no_effect_is_promised(overlay: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    contrasts = [
-        {"name": "by probe", "minuend": "revised", "subtrahend": "original", "primary": True},
-        {
-            "name": "by purity",
-            "minuend": "revised",
-            "subtrahend": "original",
-            "primary": True,
-            "endpoint": "pair_purity",
-        },
-    ]
+    contrast = {"minuend": "revised", "subtrahend": "original", "primary": True}
+    contrasts = [contrast | {"name": f"by {name}", "endpoint": name} for name in ("knn", "pair_purity")]
     change = {"study": "x", "datasets": [], "probe_dataset": None, "pretraining": {"probe": None}}
     overlay.write_text(yaml.safe_dump({**change, "contrasts": contrasts}))
     assert main(["check", DEMO, "over.yaml"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    said = " ".join(" ".join(lines).split())
-    sentence = (
-        "no labelled set in datasets: it is empty, so contrast by probe gets no verdict; add a set "
-        "(docs/your-own-data.md#labelled-photos)"
-    )
-    assert said.endswith(f"x can start, but {sentence.split(';')[0].replace(' in datasets', '')}")
-    assert f"warning {sentence}" in said and "by probe: from" not in said
-    assert "effects by purity: none can be found, since its endpoint pair_purity is not an accuracy" in said
+    said = " ".join(capsys.readouterr().out.split())
+    sentence = "it is empty, so contrast by knn gets no verdict"
+    assert f"warning no labelled set in datasets: {sentence}; add a set (docs/your-own" in said
+    assert said.endswith(f"x can start, but no labelled set: {sentence}") and "by knn: from" not in said
+    assert "effects by pair_purity: none can be found, since its endpoint pair_purity is not an accuracy" in said
     main(["power", *(word for file in (DEMO, "over.yaml") for word in ("--configfile", file))])
     told = capsys.readouterr().out
-    assert sentence in told and "| by probe" not in told and "by probe: none" not in told
+    assert sentence in told and "| by knn" not in told and "by knn: none" not in told
 
 
 def test_mistakes_are_named_together_with_file_and_line(overlay: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,11 +72,7 @@ WORDS = {"text_encoders": [{"name": "minilm", "kind": "word_vectors", "source": 
 CLIP_TEXT = {"text_encoders": [{"name": "minilm", "kind": "clip", "source": "m"}]}
 CLIP_TOKENS = {"tokenizer": {"kind": "clip", "source": "m", "vocabulary": None}}
 NO_TOKENIZER = "no tokenizer in source tokenizer in m: neither vocab.json and merges.txt nor tokenizer.json"
-OWN = {
-    "datasets": [{"name": "d", "kind": "folders", "source": "m"}],
-    "probe_dataset": None,
-    "pretraining": {"probe": None},
-}
+OWN = {"datasets": [{"name": "d", "kind": "folders", "source": "m"}], "probe_dataset": None}
 RATINGS = {"caption_labels": {"source": "m/x", "replacement": "revised"}}
 
 
@@ -208,7 +204,7 @@ def test_effects_that_are_too_small_to_find_are_a_warning(look: Callable[..., Fo
 
 def test_sets_that_decide_no_contrast_are_a_warning(look: Callable[..., Found]) -> None:
     contrast = {"minuend": "revised", "subtrahend": "visual", "primary": True}
-    own = OWN["datasets"][0]
+    own = {"name": "d", "kind": "folders", "source": "m"}
     change: dict[str, Any] = {
         "runs": [{"method": "simclr", "pairs": one, "seeds": [0, 1, 2]} for one in ("revised", "visual")],
         "contrasts": [{"name": name, **contrast, "endpoint": name} for name in ("few_shot", "knn")],
