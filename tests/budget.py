@@ -21,7 +21,7 @@ CEILINGS = {
     "lines of code in workflow_scripts": 40_506,
     "files in workflow_scripts": 560,
     "lines of rules and templates": 2_420,
-    "lines of code in tests": 52_450,
+    "lines of code in tests": 52_453,
     "kB of docs": 334,
     "keys of the config": 412,
 }

@@ -44,6 +44,11 @@ def test_the_second_question_of_the_tutorial_can_be_asked() -> None:
     assert [(one.name, one.reason) for one in found] == [("described - titles", ""), ("described - self", "")]
 
 
+def test_pages_for_newcomers_say_that_a_verdict_needs_labelled_photos() -> None:
+    pages = [ROOT / name for name in ("README.md", "docs/tutorial.md", "docs/faq.md")]
+    assert all("your-own-data.md#labelled-photos" in page.read_text() for page in pages)
+
+
 def follow(checkout: Checkout, program: str, *words: str) -> str:
     """What a command of the tutorial prints; it must succeed."""
     if program == ".venv/bin/snakemake":
