@@ -249,7 +249,7 @@ def test_external_captions_are_matched_and_missing_ones_counted() -> None:
 def test_external_captions_of_other_images_are_an_error_that_shows_both_keys() -> None:
     table = caption_table([("a", 0.0, [("x", 1.0)])] * 4)
     with pytest.raises(
-        PipelineError, match=r"no key is the id of an image: the file has a\.jpg, the study k0; call .* image"
+        PipelineError, match=r"no key is the id of an image: the file has a\.jpg, those of the source are like k0; "
     ):
         external(table, [(None, ["x"]), ("a.jpg", ["y"])], max_missing_share=0.5)
     assert external(table, [("a.jpg", ["y"])], max_missing_share=1.0)[0] == [""] * 4

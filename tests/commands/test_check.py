@@ -60,6 +60,22 @@ def test_effects_name_their_runs_and_the_chance_of_few_test_images(
     )
 
 
+def test_without_a_labelled_set_no_effect_is_promised(overlay: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    contrast = {"minuend": "revised", "subtrahend": "original", "primary": True}
+    contrasts = [contrast | {"name": f"by {name}", "endpoint": name} for name in ("knn", "pair_purity")]
+    change = {"study": "x", "datasets": [], "probe_dataset": None, "pretraining": {"probe": None}}
+    overlay.write_text(yaml.safe_dump({**change, "contrasts": contrasts}))
+    assert main(["check", DEMO, "over.yaml"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    sentence = "it is empty, so contrast by knn gets no verdict"
+    assert f"warning no labelled set in datasets: {sentence}; add a set (docs/your-own" in said
+    assert said.endswith(f"x can start, but no labelled set: {sentence}") and "by knn: from" not in said
+    assert "effects by pair_purity: none can be found, since its endpoint pair_purity is not an accuracy" in said
+    main(["power", *(word for file in (DEMO, "over.yaml") for word in ("--configfile", file))])
+    told = capsys.readouterr().out
+    assert sentence in told and "| by knn" not in told and "by knn: none" not in told
+
+
 def test_mistakes_are_named_together_with_file_and_line(overlay: Path, capsys: pytest.CaptureFixture[str]) -> None:
     overlay.write_text("study: x\nshards: {shardz: 3}\ndownload: {attempts: none}\n")
     assert main(["check", DEMO, "over.yaml"]) == 1

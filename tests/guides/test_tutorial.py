@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT
 from tests.forkserver.environment import ForkServers
+from tests.study.config.configs import planned
 from tests.workflow.checkout import Checkout, as_user, give_to_user
+from workflow_scripts.study.estimates.power import powers
 
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text()
 ((CONFIG, TEXT),) = re.findall(r"^```yaml (\S+)\n(.*?)^```$", TUTORIAL, re.DOTALL | re.MULTILINE)
@@ -33,6 +36,17 @@ def test_the_tutorial_ends_with_a_verdict(open_folder: Path, servers: ForkServer
     assert {row["verdict"] for row in rows} & set(VERDICTS), rows[:1]
     assert "untrained" in printed[-1].lower() and "self" in printed[-1]  # what captions are compared with first
     assert "described" in printed[-1] and "results/my-captions/report/index.html" in printed[-1]
+
+
+def test_the_second_question_of_the_tutorial_can_be_asked() -> None:
+    text = TEXT.replace("seeds: [0]} # plain", "seeds: [0, 1, 2]} # plain").replace("  # - {name", "  - {name")
+    found = powers(planned(change=yaml.safe_load(text)))
+    assert [(one.name, one.reason) for one in found] == [("described - titles", ""), ("described - self", "")]
+
+
+def test_pages_for_newcomers_say_that_a_verdict_needs_labelled_photos() -> None:
+    pages = [ROOT / name for name in ("README.md", "docs/tutorial.md", "docs/faq.md")]
+    assert all("your-own-data.md#labelled-photos" in page.read_text() for page in pages)
 
 
 def follow(checkout: Checkout, program: str, *words: str) -> str:

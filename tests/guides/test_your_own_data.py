@@ -23,6 +23,7 @@ COMMANDS = [shlex.split(line) for line in re.findall(r"^```bash\n(.*?)\n```$", G
 def test_the_guide_names_every_state_and_usual_column() -> None:
     states = GUIDE[GUIDE.index("## States") :]
     assert not [reason for reason in Apart if f"`{reason}`" not in states]
+    assert "\n### Labelled photos\n" in GUIDE, "warnings lead there"
     formats = GUIDE[GUIDE.index("## Formats") :]
     assert not [name for names in USUAL.values() for name in names if f"`{name}`" not in formats]
 

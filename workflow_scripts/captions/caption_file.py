@@ -66,11 +66,19 @@ def table_rows(path: Path, column: str) -> Iterator[Row]:
             yield key_of(key), [text]
 
 
+class PathKey(str):
+    """The key of an image at a path in the source, or at a URL, which the file gives."""
+
+    path: str
+
+
 def path_key(path: str | None) -> str | None:
     """The key of the image at a path in the source (or at a URL) that has no id of its own."""
     if not path:
         return path
-    return derived_id(path if path.lower().startswith(("http://", "https://")) else str(PurePosixPath(path)))
+    key = PathKey(derived_id(path if path.lower().startswith(("http://", "https://")) else str(PurePosixPath(path))))
+    key.path = path
+    return key
 
 
 def json_rows(path: Path) -> Iterator[Row]:

@@ -46,11 +46,13 @@ def command(
       1  it can't: a line that starts with "error:" says why
       2  wrong usage
     """
+    from workflow_scripts.acquisition.annotations.preview import NO_ROWS
     from workflow_scripts.core.code_equivalence import accepted
     from workflow_scripts.core.errors import PipelineErrors
     from workflow_scripts.study.active_config import base_files
     from workflow_scripts.study.config.files import read_config
     from workflow_scripts.study.config.study import load_study
+    from workflow_scripts.study.estimates.power import NO_SET
     from workflow_scripts.study.plan import jobs_to_run, planned_jobs
     from workflow_scripts.study.preflight.check import findings
     from workflow_scripts.study.preflight.findings import Start
@@ -69,7 +71,9 @@ def command(
     if errors:
         sys.stdout.flush()
         raise PipelineErrors(errors)
-    sys.stdout.write(printed([f"{units.study.study} can start"]))
+    useless = [f"{one.error.what}: {one.error.value}" for one in found if one.error.what in (NO_ROWS, NO_SET)]
+    last = f"{units.study.study} can start{', but ' if useless else ''}{'; '.join(useless)}"
+    sys.stdout.write(printed(textwrap.wrap(plain(last), WIDTH, break_long_words=False, break_on_hyphens=False)))
 
 
 def summary(start: "Start", planned: int) -> list[str]:
@@ -105,9 +109,10 @@ def _cost(start: "Start") -> str:
 
 
 def _effects(units: "Units") -> Iterator[str]:
-    from workflow_scripts.study.estimates.power import ACCURACY, ASSUMED, chance, powers
+    from workflow_scripts.study.estimates.power import ACCURACY, ASSUMED, NO_SET, chance, powers
 
-    found, known = powers(units), chance(units)
+    every, known = powers(units), chance(units)
+    found = [one for one in every if one.reason != NO_SET]  # a warning names the others
     few = known is not None and known[1] > ASSUMED[0]
     for one in found:
         runs = f"; compares {one.compares}" if one.comparison.sides else ""
@@ -123,7 +128,7 @@ def _effects(units: "Units") -> Iterator[str]:
         )
     elif known is None and found:
         yield "small test sets deviate far more: after a first run, see the column detectable of summary.contrasts.csv"
-    if not found:
+    if not every:
         yield "no primary contrast, so no verdict"
 
 

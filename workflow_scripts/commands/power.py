@@ -45,7 +45,7 @@ def command(
       1  a config file is missing or faulty, or the study of --measured has no readable summary
       2  wrong usage
     """
-    from workflow_scripts.study.estimates.power import ASSUMED, SCOPE, powers, table
+    from workflow_scripts.study.estimates.power import ASSUMED, SCOPE, powers, table, without_set
     from workflow_scripts.study.estimates.power import measured as learned
     from workflow_scripts.study.plan import configured
 
@@ -54,6 +54,7 @@ def command(
     lines = ["The study has no primary contrast."]
     if found:
         lines = table(found, sd or ASSUMED, known, units.study.smallest_effect)
+    lines += [f"warning: {error}" for error in without_set(units, found)]
     used = {(one.comparison.contrast.endpoint, one.step) for one in found if not one.reason}
     for (endpoint, step), one in (known or {}).items():
         if (endpoint, step) in used:

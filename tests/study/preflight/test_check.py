@@ -72,6 +72,7 @@ WORDS = {"text_encoders": [{"name": "minilm", "kind": "word_vectors", "source": 
 CLIP_TEXT = {"text_encoders": [{"name": "minilm", "kind": "clip", "source": "m"}]}
 CLIP_TOKENS = {"tokenizer": {"kind": "clip", "source": "m", "vocabulary": None}}
 NO_TOKENIZER = "no tokenizer in source tokenizer in m: neither vocab.json and merges.txt nor tokenizer.json"
+OWN = {"datasets": [{"name": "d", "kind": "folders", "source": "m"}], "probe_dataset": None}
 RATINGS = {"caption_labels": {"source": "m/x", "replacement": "revised"}}
 
 
@@ -87,6 +88,10 @@ RATINGS = {"caption_labels": {"source": "m/x", "replacement": "revised"}}
         ("tokenizer", CLIP_TOKENS, ["tokenizer.json"], None),
         ("tokenizer", CLIP_TOKENS, ["vocab.json"], NO_TOKENIZER),
         ("labels", RATINGS, ["x"], "wrong source labels in m/x: a file"),
+        ("dataset-d", OWN, ["a.jpg"], "no images in source dataset-d in m: {'not_class_and_name': 1}"),
+        ("dataset-d", OWN, ["train/a/a.jpg"], "split missing in source dataset-d in m: ['train']"),
+        ("dataset-d", OWN, ["train/a/a.jpg", "test/a/a.jpg"], None),
+        ("dataset-d", OWN, ["train.tar", "test.tar"], None),
     ],
 )
 def test_sources_that_lack_what_their_kind_needs_are_reported(
@@ -94,6 +99,7 @@ def test_sources_that_lack_what_their_kind_needs_are_reported(
 ) -> None:
     (tmp_path / "m").mkdir()
     for file in files:
+        (tmp_path / "m" / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "m" / file).touch()
     assert [text.split(";")[0] for text in look([source(name)], change)] == ([message] if message else [])
 
@@ -150,6 +156,13 @@ def test_all_preflight_findings_are_reported_together(look: Callable[..., Found]
     assert look([source("encoder-minilm")], change, own_python=False) == {}
 
 
+def test_a_path_with_a_tilde_is_to_be_written_in_full(look: Callable[..., Found]) -> None:
+    (text,) = look([source("captioner")], {"recaption": {"captioner": "~/my_photos"}})
+    assert text.startswith(
+        "missing source captioner in ~/my_photos: nothing there; ~ is not expanded: write the full path"
+    )
+
+
 def test_missing_expected_files_of_a_package_are_reported(
     look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -187,6 +200,27 @@ def test_effects_that_are_too_small_to_find_are_a_warning(look: Callable[..., Fo
     assert text.startswith("too little power in contrast gain: ") and "smallest_effect is 1;" in text and not certain
     assert look(train, {**change, "smallest_effect": None}) == {}
     assert look([job("data_card", "data_card")], change) == {}
+
+
+def test_sets_that_decide_no_contrast_are_a_warning(look: Callable[..., Found]) -> None:
+    contrast = {"minuend": "revised", "subtrahend": "visual", "primary": True}
+    own = {"name": "d", "kind": "folders", "source": "m"}
+    change: dict[str, Any] = {
+        "runs": [{"method": "simclr", "pairs": one, "seeds": [0, 1, 2]} for one in ("revised", "visual")],
+        "contrasts": [{"name": name, **contrast, "endpoint": name} for name in ("few_shot", "knn")],
+        "probe_dataset": "d",
+        "evaluation": {"steps": ["best"]},
+    }
+    text = (
+        "no labelled set in datasets: every set has evaluate: false, or chose the checkpoint, so contrasts few_shot, "
+        "knn get no verdict; add a set (docs/your-own-data.md#labelled-photos)"
+    )
+    for sets, found in (
+        ([own], {text: False}),
+        ([own | {"evaluate": False}], {text: False}),
+        ([own, own | {"name": "e"}], {}),
+    ):
+        assert look([job("summary", "summary")], change | {"datasets": sets}) == found
 
 
 def test_a_dry_run_ends_with_the_errors_that_stop_a_run(

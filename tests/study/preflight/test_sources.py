@@ -32,11 +32,7 @@ def test_valid_annotation_sources_pass_the_check(look: Callable[..., Found], tmp
 @pytest.mark.parametrize(
     ("table", "change", "message"),
     [
-        (
-            None,
-            {},
-            "no usable rows in source annotations in own: 1 of the first 1 rows are counted as empty_caption, the",
-        ),
+        (None, {}, "no usable rows in source annotations in own: 1 of 1 rows are counted as empty_caption, the"),
         (
             "picture,caption\na,b\n",
             {},
@@ -55,23 +51,19 @@ def test_valid_annotation_sources_pass_the_check(look: Callable[..., Found], tmp
         (
             "image,caption\na.jpg,x\na.jpg,y\n",
             {},
-            "no usable rows in source annotations in own/t.csv: 2 of the first 3 rows are counted as no_image, the "
+            "no usable rows in source annotations in own/t.csv: 2 of 3 rows are counted as no_image, the "
             "first of them with a.jpg; set annotations.images",
         ),
         (
             "image,caption\nim/a.jpg,x\n",
             {"years": [2020]},
-            "no usable rows in source annotations in own/t.csv: 1 of the",
+            "no usable rows in source annotations in own/t.csv: 1 of 1 rows",
         ),
         ("image,caption\n", {"images": "empty"}, "no rows in source annotations in own/t.csv: empty; add rows"),
     ],
 )
 def test_unusable_annotation_sources_are_reported_with_advice(
-    look: Callable[..., Found],
-    tmp_path: Path,
-    table: str | None,
-    change: dict[str, Any],
-    message: str,
+    look: Callable[..., Found], tmp_path: Path, table: str | None, change: dict[str, Any], message: str
 ) -> None:
     folder = pictures(tmp_path / "own", ["im/a.jpg"])
     if table is not None:
@@ -86,13 +78,16 @@ def test_bad_rows_at_the_start_of_many_are_a_warning(look: Callable[..., Found],
     ((found, certain),) = look(JOBS, own()).items()
     assert "200 of the first 200 rows are counted as no_image" in found and not certain
     assert look([job("data_card", "data_card")], own()) == {}
+    (folder / "t.csv").write_text("image,caption\n" + "gone.jpg,x\n" * 300)
+    ((found, certain),) = look(JOBS, own()).items()
+    assert "300 of 301 rows are counted as no_image" in found and certain
 
 
 def test_the_example_row_shows_the_most_frequent_reason(look: Callable[..., Found], tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["a.jpg"])
     (folder / "t.csv").write_text("image,caption\n../b.jpg,x\ngone.jpg,x\ngone.jpg,y\na.jpg,\n")
     ((found, _),) = look(JOBS, own()).items()
-    assert "2 of the first 4 rows are counted as no_image, the first of them with gone.jpg" in found
+    assert "2 of 4 rows are counted as no_image, the first of them with gone.jpg" in found
 
 
 def test_repeated_captions_do_not_hide_a_wrong_image_folder(look: Callable[..., Found], tmp_path: Path) -> None:
@@ -104,6 +99,9 @@ def test_repeated_captions_do_not_hide_a_wrong_image_folder(look: Callable[..., 
     assert look(JOBS, own(images="im")) == {}
 
 
+OTHER = "captions of other images in short.csv: no key is the id of an image: the file has"
+GIVE_KEYS = "give this file a column key with those ids"
+GIVE_PATHS = "give this file a column image with paths as they are in the source folder"
 SECOND = {
     "arms": [{"name": "short", "kind": "external", "table": "short.csv"}],
     "pairs": [{"name": "revised", "arm": "short", "encoder": "minilm"}],
@@ -115,8 +113,10 @@ SECOND = {
     ("columns", "content", "message", "sure"),
     [
         ("image", "name,caption\na.jpg,x\n", "unreadable caption file in short.csv: no columns named key; the", True),
-        ("image", "key,caption\na.jpg,x\n", "captions of other images in short.csv: no key is the id of an", True),
-        ("image,id", "image,caption\na.jpg,x\n", "captions of other images in short.csv: no key is the", True),
+        ("image", "key,caption\na.jpg,x\n", f"{OTHER} a.jpg, the source has no ids; {GIVE_PATHS}", True),
+        ("image,id", "image,caption\na.jpg,x\n", f"{OTHER} a.jpg, those of the source are like id0; {GIVE_KEYS}", True),
+        ("image,id", "key,caption\na.jpg,x\n", f"{OTHER} a.jpg, those of the source are like id0; {GIVE_KEYS}", True),
+        ("image", "image,caption\nx/a.jpg,x\n", f"{OTHER} x/a.jpg, the source has no ids; {GIVE_PATHS}", True),
         ("image", "image,caption\na.jpg,x\n", "missing captions in short.csv: 1 of 2 images have none, such", False),
         ("image", "image,caption\na.jpg,x\nb.jpg,y\n", "", True),
         ("image,id", "key,caption\nid0,x\nid1,y\n", "", True),

@@ -14,6 +14,7 @@ from workflow_scripts.acquisition.annotations.rows import Apart, Filter
 from workflow_scripts.core.errors import PipelineError
 
 ROWS, MOST_ROWS = 200, 10_000
+NO_ROWS = "no usable rows in source annotations"
 LARGEST_COCO = 16 << 20  # bytes: a COCO file is read three times, which takes a second from here on
 _FOLLOWS_ANOTHER = {Apart.REPEATED_ID, Apart.FURTHER_CAPTION}  # says nothing about the source: another row decides
 
@@ -21,7 +22,8 @@ _FOLLOWS_ANOTHER = {Apart.REPEATED_ID, Apart.FURTHER_CAPTION}  # says nothing ab
 def look(source: Path, rows: Any) -> tuple[PipelineError, bool] | None:
     """What is wrong with an existing source, according to its first :data:`ROWS` rows, and whether it is certain.
 
-    Rows are read from disk, without hashes. If none of them can be used, that is certain only if there are no others.
+    Rows are read from disk, without hashes. If none of them can be used, that is certain only if none of the others
+    can, of which there may be :data:`MOST_ROWS`.
 
     Args:
         rows: settings of the stage ``annotations``.
@@ -39,15 +41,22 @@ def look(source: Path, rows: Any) -> tuple[PipelineError, bool] | None:
     where = layout.table or source
     if not samples:
         return PipelineError("no rows in source annotations", where, "empty", "add rows, or correct the path"), True
-    reasons = [judged(sample, Filter(rows.years, None), ROWS)[1] for sample in samples[:ROWS]]
+    reasons = _reasons(samples[:ROWS], rows)
     counts = Counter(reason for reason in reasons if reason not in _FOLLOWS_ANOTHER)
     if not counts or None in counts:
         return None
     frequent, count = counts.most_common(1)[0]
     example = _example(samples[reasons.index(frequent)].raw)
-    value = f"{count} of the first {len(reasons)} rows are counted as {frequent}{example}"
+    every = reasons if len(samples) <= ROWS else _reasons(_first(layout, rows, None, MOST_ROWS + 1), rows)
+    certain = None not in every and len(every) <= MOST_ROWS
+    of = f"{every.count(frequent)} of {len(every)}" if certain else f"{count} of the first {ROWS}"
+    value = f"{of} rows are counted as {frequent}{example}"
     advice = ADVICE.get(frequent or "", ADVICE[""])
-    return PipelineError("no usable rows in source annotations", where, value, advice), len(samples) <= ROWS
+    return PipelineError(NO_ROWS, where, value, advice), certain
+
+
+def _reasons(samples: list[Sample], rows: Any) -> list[Apart | None]:
+    return [judged(sample, Filter(rows.years, None), ROWS)[1] for sample in samples]
 
 
 def image_ids(source: Path, rows: Any) -> set[str] | None:

@@ -1,5 +1,6 @@
 """Captions from the user's file, one chosen for each image."""
 
+import re
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
@@ -87,11 +88,15 @@ def chosen(inputs: ArmInputs, rows: "Iterable[Row]", settings: External, where: 
 
 
 def no_match(where: Path, key: str, image: str) -> PipelineError:
-    """The error for a file whose keys, such as ``key``, are not those of the study's images, such as ``image``."""
-    value = f"no key is the id of an image: the file has {key}, the study {image}"
-    advice = "call a column of paths in the source folder image; if the source has ids of its own, use them as key, "
-    advice += "and name their column in annotations.columns.id"
-    return PipelineError("captions of other images", where, value, advice)
+    """The error for a file whose keys, such as ``key``, are not those of the study's images, such as ``image``.
+
+    An id that looks like a derived one is not shown: no file of the user has it.
+    """
+    is_derived = re.fullmatch(r"[0-9a-f]{16}(-\d+)?", image) is not None
+    ids = "the source has no ids" if is_derived else f"those of the source are like {image}"
+    value = f"no key is the id of an image: the file has {getattr(key, 'path', key)}, {ids}"
+    wanted = "image with paths as they are in the source folder" if is_derived else "key with those ids"
+    return PipelineError("captions of other images", where, value, f"give this file a column {wanted}")
 
 
 ARM_KIND = ArmKind(

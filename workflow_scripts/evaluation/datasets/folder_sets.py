@@ -61,6 +61,18 @@ class FolderSet:
             yield from (Picture(start + name, data) for name, data in found)
 
 
+def look(root: Path) -> None:
+    """Stop, as a listing would, if folders hold no image of a class; archives are not read.
+
+    Raises:
+        PipelineError: there is none, or a split is missing.
+    """
+    found = FolderSet(root)
+    inside = (one for path in found.parts.values() for one in path.glob("*/*"))
+    if all(path.is_dir() for path in found.parts.values()) and not any(is_image_name(one.name) for one in inside):
+        found.listing()
+
+
 def _parts(root: Path) -> dict[str, Path]:
     if not root.is_dir():
         raise PipelineError("no such folder", root, root.name, "check the dataset's path in the config")

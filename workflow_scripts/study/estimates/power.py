@@ -38,6 +38,7 @@ ACCURACY = 0.9
 """At which test images deviate by chance; at lower ones they do so more."""
 ENDPOINTS: tuple[str, ...] = ("linear_probe", "few_shot", "knn")
 MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
+NO_SET = "no labelled set"
 SCOPE = "From deviations between seeds alone; those between classes and images make them larger (docs/statistics.md)."
 
 
@@ -90,9 +91,27 @@ def powers(units: Units) -> list[Power]:
     contrasts, how = judged(units.study.contrasts)
     others = [Comparison(one, how, (), "", "", "", "", "", (), ()) for one in contrasts if not one.of_runs]
     objectives, family = len(units.settings("linear_probe", {})["objectives"]), len(primary) + len(others)
-    found = [power(one, runs, family, objectives) for one in primary]
+    found = [
+        power(one, runs, family, objectives) if _has_set(units, one) else Power(one, 0, reason=NO_SET)
+        for one in primary
+    ]
     reason = "its endpoint {} is not an accuracy of networks"
     return [*found, *(Power(one, 0, reason=reason.format(one.contrast.endpoint)) for one in others)]
+
+
+def _has_set(units: Units, comparison: Comparison) -> bool:
+    """Whether a set can decide a comparison: it is evaluated, and did not choose the checkpoints."""
+    chose = {run.chosen.get(side.step) for side in comparison.sides for run in side.runs}
+    return not chose.issuperset(units.reported)
+
+
+def without_set(units: Units, found: Sequence[Power]) -> Iterator[PipelineError]:
+    """A warning about those primary contrasts that no set of labelled photos can decide."""
+    names = [one.name for one in found if one.reason == NO_SET]
+    why = "every set has evaluate: false, or chose the checkpoint" if units.study.datasets else "it is empty"
+    value = f"{why}, so contrast{'s' * (len(names) > 1)} {', '.join(names)} get{'s' * (len(names) == 1)} no verdict"
+    if names:
+        yield PipelineError(NO_SET, "datasets", value, "add a set (docs/your-own-data.md#labelled-photos)")
 
 
 def power(comparison: Comparison, runs: Sequence[SummaryRun], family: int, objectives: int) -> Power:
@@ -232,7 +251,7 @@ def table(
             own = known.get((contrast.endpoint, one.step))
             cells += [f"{own.points:.2f}", f"{one.effect * own.points:{digits}}"] if own else ["none", ""]
         lines.append(f"| {' | '.join(cells)} |")
-    reasons = [f"{one.name}: none, since {one.reason}." for one in found if one.reason]
+    reasons = [f"{one.name}: none, since {one.reason}." for one in found if one.reason not in ("", NO_SET)]
     needed = []
     for one in can:
         if points := one.comparison.contrast.margin or wanted:

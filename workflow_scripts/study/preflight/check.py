@@ -12,13 +12,14 @@ from workflow_scripts.study.preflight.storage import storage_findings
 
 
 def power_findings(start: Start) -> Iterator[Finding]:
-    """Primary contrasts on which the study finds only effects that are larger than wanted."""
+    """Primary contrasts that no set decides, or on which the study finds only effects that are larger than wanted."""
     wanted = start.units.study.smallest_effect
-    if "pretrain" in start.stages and wanted is not None:
-        from workflow_scripts.study.estimates.power import too_little_power  # imports scipy
+    if start.stages & {"pretrain", "summary"}:
+        from workflow_scripts.study.estimates.power import powers, too_little_power, without_set  # imports scipy
 
-        for error in too_little_power(start.units, wanted):
-            yield Finding(error, certain=False)
+        errors = [*without_set(start.units, powers(start.units))]
+        errors += too_little_power(start.units, wanted) if "pretrain" in start.stages and wanted is not None else ()
+        yield from (Finding(error, certain=False) for error in errors)
 
 
 CHECKS = (*SOURCE_CHECKS, machine_findings, storage_findings, power_findings)

@@ -78,6 +78,13 @@ def _source_error(name: str, source: Source, start: Start) -> PipelineError | No
     if role == "dataset":
         kind = start.units.item("datasets", member).kind
         needed |= dict.fromkeys(KINDS[kind].contains, f"kind {kind} needs it; see docs/your-own-data.md")
+        if kind == "folders" and path.is_dir():
+            from workflow_scripts.evaluation.datasets.folder_sets import look
+
+            try:
+                look(path)
+            except PipelineError as none:
+                return PipelineError(f"{none.what} in source", path, none.value, none.advice)
     missing = (file for file in needed if not os.path.exists(path / file))
     return next((PipelineError("incomplete source", path, f"no {file}", needed[file]) for file in missing), None)
 
@@ -93,6 +100,8 @@ def _is_saved(role: str, name: str, start: Start) -> bool:
 
 def _path_error(what: str, path: Path, folder: bool) -> PipelineError | None:
     advice = "correct the path in the config, or put it there"
+    if str(path).startswith("~"):
+        advice = f"~ is not expanded: write the full path, {os.path.expanduser(path)}"
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -195,9 +204,9 @@ def _captions_error(study: Study, path: Path, most_missing: float) -> tuple[Pipe
             ids = image_ids(Path(rows.source.at), rows)
     if not ids or most_missing == 1:
         return None, False
-    keys = {key for key, _ in found if key}
-    if keys and not ids & keys:
-        return no_match(path, min(keys), min(ids)), True
+    keys = dict.fromkeys(key for key, _ in found if key)
+    if keys and not ids & keys.keys():
+        return no_match(path, next(iter(keys)), min(ids)), True
     missing = ids - {key for key, texts in found if any(text and not is_blank(text) for text in texts)}
     if len(missing) <= most_missing * len(ids):
         return None, False
