@@ -109,7 +109,8 @@ def without_set(units: Units, found: Sequence[Power]) -> Iterator[PipelineError]
     """A warning about those primary contrasts that no set of labelled photos can decide."""
     names = [one.name for one in found if one.reason == NO_SET]
     why = "every set has evaluate: false, or chose the checkpoint" if units.study.datasets else "it is empty"
-    value = f"{why}, so contrast{'s' * (len(names) > 1)} {', '.join(names)} get{'s' * (len(names) == 1)} no verdict"
+    told = f"contrasts {', '.join(names)} get" if len(names) > 1 else f"contrast {', '.join(names)} gets"
+    value = f"{why}, so {told} no verdict"
     if names:
         yield PipelineError(NO_SET, "datasets", value, "add a set (docs/your-own-data.md#labelled-photos)")
 
