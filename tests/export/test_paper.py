@@ -23,6 +23,7 @@ from workflow_scripts.export.folder import LISTING, fault_of
 from workflow_scripts.reporting.drawings import Dot
 from workflow_scripts.reporting.sections.contrasts import forest
 from workflow_scripts.reporting.tables import Table
+from workflow_scripts.reporting.terms import SYNTHETIC
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
@@ -105,6 +106,7 @@ def test_methods_have_settings_software_hardware_and_hours(finished: Path, folde
         f"{4 * trainings:.2f}",
     )
     checklist = (folder / "checklist.md").read_text()
+    assert "seeds, as in `table-runs.*`, are over seeds; those of single scores are over test items" in checklist
     assert len(re.findall(r"^\d+\. \*\*", checklist, re.MULTILINE)) == 16 and "`A GPU`" in checklist
     assert "c" * 40 in (folder / "README.md").read_text()
 
@@ -174,7 +176,8 @@ def test_licences_name_models_and_sets(folder: Path) -> None:
 def test_the_primary_contrasts_and_their_verdicts_have_files(folder: Path) -> None:
     rows = list(csv.DictReader((folder / "table-primary.csv").read_text().splitlines()))
     assert [(row["difference"], row["verdict"]) for row in rows] == [("+8.0 [+2.0, +14.0]", "inconclusive")]
-    assert (folder / "answer.tex").read_text().startswith("It is open whether revised captions beat the original ones")
+    answer = (folder / "answer.tex").read_text()
+    assert answer.startswith(f"{SYNTHETIC}.\n\nIt is open whether revised captions beat the original ones")
     readme = (folder / "README.md").read_text()
     assert "For the main text: `table-primary`, `figure-primary`, `table-runs`, `answer.tex`" in readme
     assert readme.count(r"\caption{") == 3

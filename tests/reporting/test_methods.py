@@ -18,6 +18,7 @@ from workflow_scripts.reporting.methods import (
 )
 from workflow_scripts.reporting.references import bibliography, cited_for, references
 from workflow_scripts.reporting.settings import Methods, Report
+from workflow_scripts.reporting.terms import SYNTHETIC
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
@@ -74,7 +75,7 @@ def test_prose_says_how_contrasts_were_tested_only_as_far_as_they_were(full: Met
 def test_the_demo_is_called_synthetic_and_names_no_redcaps() -> None:
     found = text(of("config.yaml", "profiles/demo/study.yaml"), Counts(ROWS))
     assert "ITM; shuffled" in found["Captions"] and "judge" not in found["Captions"]
-    assert "synthetic" in found["Data"] and "RedCaps" not in " ".join(found.values())
+    assert found["Data"].startswith(f"{SYNTHETIC}.") and "RedCaps" not in " ".join(found.values())
 
 
 def test_tables_hold_what_runs_share_and_what_they_vary() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from workflow_scripts.reporting.references import cited_for, references
 from workflow_scripts.reporting.settings import Methods, TrainedRuns
+from workflow_scripts.reporting.terms import SYNTHETIC
 from workflow_scripts.reporting.text import cut, minus, visible, words
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # for private use: `visible` removes them from names
@@ -128,7 +129,7 @@ def _rows(counts: Mapping[str, Any]) -> str:
 def _data(methods: Methods, counts: Counts) -> list[str]:
     found = []
     if methods.synthetic:
-        found.append("Images and titles are synthetic and come from one generator, the workflow's demo.")
+        found.append(f"{SYNTHETIC}. Images and titles come from one generator, the workflow's demo.")
     if counts.annotations:
         of = f" of RedCaps{cite('redcaps')}" if methods.redcaps else ""
         years = sorted({name(year) for year in counts.years if year != "0"})

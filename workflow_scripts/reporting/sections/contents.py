@@ -17,6 +17,7 @@ from workflow_scripts.reporting.sections.runs import accuracy, results
 from workflow_scripts.reporting.sections.saliency import saliency
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Number, Study, label
+from workflow_scripts.reporting.terms import SYNTHETIC
 from workflow_scripts.reporting.text import count, words
 from workflow_scripts.stats.intervals import LEVEL
 
@@ -78,7 +79,7 @@ def page_context(
         **results(study),
         "sweeps": sweeps(study),
         "behind_pairs": pairs_behind(study),
-        "synthetic": any(artifact.manifest["stage"] == "demo_world" for artifact in behind),
+        "synthetic": SYNTHETIC if any(artifact.manifest["stage"] == "demo_world" for artifact in behind) else "",
         "losses": losses(study),
         "captions": captions(study),
         "caption_figures": caption_figures(study, figures),
