@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import mlcroissant
 import pytest
@@ -19,10 +20,13 @@ from workflow_scripts.commands.main import main as command
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.inputs import clear_inputs
+from workflow_scripts.export.appendix import hours
+from workflow_scripts.export.finished import Finished, Work
 from workflow_scripts.export.folder import LISTING, fault_of
+from workflow_scripts.export.paper import FITTED
 from workflow_scripts.reporting.drawings import Dot
 from workflow_scripts.reporting.sections.contrasts import forest
-from workflow_scripts.reporting.tables import Table
+from workflow_scripts.reporting.tables import Table, sentence
 from workflow_scripts.reporting.terms import SYNTHETIC
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import load_study
@@ -105,6 +109,8 @@ def test_methods_have_settings_software_hardware_and_hours(finished: Path, folde
         f"{trainings:.2f}",
         f"{4 * trainings:.2f}",
     )
+    assert lines["all"]["core hours"] == f"{len(list(finished.rglob(f'*{RUN}'))):.2f}"
+    assert "A core hour is an hour of CPU time." in (folder / "table-computing.md").read_text()
     checklist = (folder / "checklist.md").read_text()
     assert "seeds, as in `table-runs.*`, are over seeds; those of single scores are over test items" in checklist
     assert len(re.findall(r"^\d+\. \*\*", checklist, re.MULTILINE)) == 16 and "`A GPU`" in checklist
@@ -152,6 +158,31 @@ def test_examples_compile_and_nothing_is_wider_than_the_text(folder: Path, sourc
     assert not [width for width in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log) if float(width) > 10], log
 
 
+def test_floats_are_at_the_top_of_pages_with_titles_as_captions(folder: Path) -> None:
+    text = (folder / "example.tex").read_text()
+    assert "[tp]" not in text and r"\caption{Contrasts \& co.}" in text
+    assert (
+        FITTED in text and FITTED in (folder / "README.md").read_text() and FITTED in Path("docs/paper.md").read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [("caption quality", "Caption quality."), ("kNN", "kNN."), ("Pairs: Are all used?", "Pairs: Are all used?")],
+)
+def test_a_caption_begins_with_a_capital_and_ends_with_one_mark(title: str, said: str) -> None:
+    assert sentence(title) == said
+
+
+def test_hours_of_a_small_study_are_told_in_minutes() -> None:
+    work = {"pretrain": Work(2, 0.5, 0.25, 2000), "knn": Work(1, 0.25, 0.0, 1000)}
+    table = hours(cast("Finished", SimpleNamespace(work=work, hours=(0.75, 0.25))))
+    assert (
+        table.columns[2:4] == ("core minutes", "GPU minutes") and "A core minute is a minute of CPU time" in table.note
+    )
+    assert table.rows[-1] == ("all", "3", "45.00", "15.00", "2.0 kB")
+
+
 def test_croissant_is_valid_and_loads_captions_pairs_and_images(folder: Path) -> None:
     dataset = mlcroissant.Dataset(folder / "croissant.json")
     issues = dataset.metadata.ctx.issues
@@ -170,6 +201,8 @@ def test_croissant_is_valid_and_loads_captions_pairs_and_images(folder: Path) ->
 
 def test_licences_name_models_and_sets(folder: Path) -> None:
     text = (folder / "licences.md").read_text()
+    assert "| model: captioner | package:workflow\\_scripts/demo/captioner/caption | MIT, as the workflow |" in text
+    assert "| --- | --- | --- |" in text and "not known" not in text
     assert "Apache-2.0" in text and "MIT, as the workflow" in text and "model: encoder\\-minilm" not in text
 
 

@@ -18,6 +18,7 @@ from workflow_scripts.reporting.methods import (
 )
 from workflow_scripts.reporting.references import bibliography, cited_for, references
 from workflow_scripts.reporting.settings import Methods, Report
+from workflow_scripts.reporting.study import LabelledSet
 from workflow_scripts.reporting.terms import SYNTHETIC
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import load_study
@@ -27,21 +28,21 @@ ROWS = {"in": 54, "out": 50, "dropped": {"empty_caption": 1, "repeated_id": 3}}
 WITHOUT_A_PAPER = {"external", "supervised", "untrained"}
 
 
-def of(*files: str) -> Methods:
+def of(*files: str) -> Report:
     settings = Units(load_study(read_config([*files]))).report_settings()
-    return Report.model_validate(settings).methods
+    return Report.model_validate(settings)
 
 
-def text(methods: Methods, counts: Counts = Counts()) -> dict[str, str]:  # noqa: B008
-    return {paragraph.title: as_text(paragraph.text) for paragraph in paragraphs(methods, counts)}
+def text(settings: Report, counts: Counts = Counts()) -> dict[str, str]:  # noqa: B008
+    return {paragraph.title: as_text(paragraph.text) for paragraph in paragraphs(settings, counts)}
 
 
 @pytest.fixture(scope="module")
-def full() -> Methods:
+def full() -> Report:
     return of("config.yaml")
 
 
-def test_prose_names_data_models_settings_and_seeds(full: Methods) -> None:
+def test_prose_names_data_models_settings_and_seeds(full: Report) -> None:
     found = text(full, Counts(ROWS, ROWS, ["2019", "2020", "0"]))
     assert found["Data"].startswith(
         "Usable annotation rows of RedCaps (Desai et al. 2021), from 2019 to 2020: 50 of 54 (repeated id 3, empty "
@@ -56,11 +57,11 @@ def test_prose_names_data_models_settings_and_seeds(full: Methods) -> None:
         "mixed precision (fp16)",
     ):
         assert part in found["Pretraining"]
-    assert "SimSiam on pairs revised with augmentation crop (seeds 0, 1, 2)" in found["Pretraining"]
+    assert "SimSiam on revised captions with augmentation crop (seeds 0, 1, 2)" in found["Pretraining"]
     assert "food101 (Bossard et al. 2014)" in found["Evaluation"] and "5-way, 5-shot" in found["Evaluation"]
 
 
-def test_prose_says_how_contrasts_were_tested_only_as_far_as_they_were(full: Methods) -> None:
+def test_prose_says_how_contrasts_were_tested_only_as_far_as_they_were(full: Report) -> None:
     metrics = [f"linear_probe.{name}.accuracy" for name in ("lgssl", "sklearn")]
     row = {"contrast": "a - b", "primary": "declared", "verdict": "supported", "arms": 0}
     rows = [row | {"metric": metric} for metric in metrics]
@@ -78,8 +79,40 @@ def test_the_demo_is_called_synthetic_and_names_no_redcaps() -> None:
     assert found["Data"].startswith(f"{SYNTHETIC}.") and "RedCaps" not in " ".join(found.values())
 
 
+def test_prose_has_the_words_of_tables_and_no_keys_of_the_config() -> None:
+    sets = {"concept": LabelledSet(200, 12, False), "masks": LabelledSet(1204, 12, True)}
+    found = text(of("config.yaml", "profiles/demo/study.yaml"), Counts(ROWS, sets=sets))
+    for part in (
+        "pairs by label (oracle), random other images with the same ground-truth label (control), one partner per "
+        "image from all images; original captions, the nearest neighbours by minilm among captions of original, one",
+        "language-guided sampling (El Banani et al. 2023",
+    ):
+        assert part in found["Pairs"]
+    assert "A captioning model (one that ships with the workflow) wrote" in found["Captions"]
+    for part in (
+        "SimCLR on self pairs with augmentation simclr (seeds 0, 1, 2); SimCLR on original captions",
+        "SimCLR on pairs by label (oracle) with",
+        "the supervised network with augmentation crop (seed 0). For comparison, we also evaluate the untrained "
+        "network.",
+    ):
+        assert part in found["Pretraining"]
+    assert "Test images (classes): concept 200 (12) and masks 1,204 (12)." in found["Evaluation"]
+    assert "against object masks (of masks). Few-shot episodes have as many ways and shots as" in found["Evaluation"]
+    assert not re.search("workflow_scripts|scope|For reference", " ".join(found.values()))
+
+
+def test_protocols_are_named_only_where_they_apply(full: Report) -> None:
+    how = {**full.methods.evaluation, "few_shot.shots": 1}
+    pairs = {"random": "random other images (control) (k 5, scope subreddit_year, seed 1)"}
+    methods = full.methods.model_copy(update={"evaluation": how, "pairs": pairs})
+    found = text(full.model_copy(update={"methods": methods}))
+    told = "random other images (control), 5 partners per image from images of the same subreddit and year (seed 1)."
+    assert told in found["Pairs"] and "El Banani" not in found["Pairs"] + found["Evaluation"]
+    assert "against object masks, where a test set has them." in found["Evaluation"]
+
+
 def test_tables_hold_what_runs_share_and_what_they_vary() -> None:
-    methods = of("config.yaml", "profiles/claims/full/c4.yaml")
+    methods = of("config.yaml", "profiles/claims/full/c4.yaml").methods
     table = {key: value for _, key, value in settings_table(methods)}
     assert table["batch_size"] == "512" and not {"cache_mb", "checkpoint_every", "log_every"} & table.keys()
     assert all(not set(run.settings) & set(methods.training) for run in methods.runs)
@@ -91,7 +124,7 @@ def test_every_method_and_public_set_has_a_reference() -> None:
     assert [name for name in SETS if not cited_for(f"set:{name}")] == []
 
 
-def test_the_bibliography_has_the_cited_works_alone(full: Methods) -> None:
+def test_the_bibliography_has_the_cited_works_alone(full: Report) -> None:
     keys = cited(paragraphs(full, Counts(ROWS)))
     written = bibliography(keys)
     assert re.findall(r"^@\w+\{(\w+),$", written, re.MULTILINE) == [key for key in references() if key in keys]
@@ -101,11 +134,11 @@ def test_the_bibliography_has_the_cited_works_alone(full: Methods) -> None:
 
 def test_names_are_text_in_prose_and_latex() -> None:
     hostile = "\\input{x}\ue000chen2020simclr\ue001"
-    found = paragraphs(Methods(arms={hostile: "of somebody"}), Counts())
+    found = paragraphs(Report(study="s", methods=Methods(arms={hostile: "of somebody"})), Counts())
     assert cited(found) == []
     assert as_latex(found[0].text, lambda part: part.replace("\\", "/")).count("\\") == 0
     assert as_latex(f"a{cite('knn')}.", str) == "a~\\citep{wu2018instance}."
 
 
 def test_nothing_known_gives_no_prose() -> None:
-    assert paragraphs(Methods(), Counts()) == []
+    assert paragraphs(Report(study="s"), Counts()) == []

@@ -18,6 +18,7 @@ from workflow_scripts.provenance.crate.write import check_made
 from workflow_scripts.provenance.nodes import REPORT, Node, ancestors, load, study_root
 from workflow_scripts.reporting.methods import Counts
 from workflow_scripts.reporting.settings import Report
+from workflow_scripts.reporting.study import labelled_sets
 
 log = logging.getLogger(__name__)
 AGAIN = "run snakemake to the end, then give the command again"
@@ -79,7 +80,8 @@ class Finished:
         annotations = [Artifact(node.path) for node in self.of_stage("annotations")]
         counted = [read_json(artifact.path(".json"), AGAIN) for artifact in annotations if artifact.has(".json")]
         years = sorted({year for counts in counted for year in counts.get("years", {})})
-        return Counts(rows.get("annotations"), rows.get("image_index"), years, self.contrasts)
+        sets = labelled_sets(Artifact(node.path) for node in self.of_stage("eval_dataset"))
+        return Counts(rows.get("annotations"), rows.get("image_index"), years, self.contrasts, sets)
 
     @cached_property
     def contrasts(self) -> list[dict[str, Any]]:

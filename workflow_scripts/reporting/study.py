@@ -2,12 +2,12 @@
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -116,6 +116,25 @@ def rows_of(path: Path, column: str, keys: Collection[str], columns: list[str] |
 def label(artifact: Artifact) -> str:
     """`<stage>/<name>`: the artifact's path relative to the study's folder, without suffix."""
     return f"{artifact.manifest['stage']}/{artifact.name}"
+
+
+class LabelledSet(NamedTuple):
+    """A test set: number of test images and of classes, and whether images have object masks."""
+
+    images: int
+    classes: int
+    has_masks: bool
+
+
+def labelled_sets(artifacts: Iterable[Artifact]) -> dict[str, LabelledSet]:
+    """Name of each labelled set -> its test images and classes."""
+    found = {}
+    for artifact in artifacts:
+        about = json.loads(artifact.path(".json").read_bytes())
+        splits = pq.read_table(artifact.path(".parquet"), columns=["split"])["split"].to_pylist()
+        shape = LabelledSet(splits.count("test"), len(about["classes"]), about["has_masks"])
+        found[unit_of(artifact, "dataset")] = shape
+    return found
 
 
 class Study:
