@@ -18,10 +18,10 @@ CEILINGS = {
     # found is a page of its own. A report that begins with its answer and names sides, reasons and rows in words, with
     # figures and tables for papers; `check`, `init`, `paper`, `impact` and `sign`; caption lists and studies without
     # recaptioning; a tutorial and a site.
-    "lines of code in workflow_scripts": 40_505,
+    "lines of code in workflow_scripts": 40_539,
     "files in workflow_scripts": 560,
     "lines of rules and templates": 2_430,
-    "lines of code in tests": 52_450,
+    "lines of code in tests": 52_488,
     "kB of docs": 333,
     "keys of the config": 412,
 }

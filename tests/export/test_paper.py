@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import mlcroissant
 import pytest
@@ -21,7 +21,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.inputs import clear_inputs
 from workflow_scripts.export.appendix import hours
-from workflow_scripts.export.finished import Finished, Work
+from workflow_scripts.export.finished import Work
 from workflow_scripts.export.folder import LISTING, fault_of
 from workflow_scripts.export.paper import FITTED
 from workflow_scripts.reporting.drawings import Dot
@@ -105,12 +105,10 @@ def test_methods_have_settings_software_hardware_and_hours(finished: Path, folde
     assert f"and {4 * trainings:,.1f} GPU hours, from 2026-11-29" in text
     with open(folder / "table-computing.csv") as stream:
         lines = {row["stage"]: row for row in csv.DictReader(stream)}
-    assert (lines["pretrain"]["core hours"], lines["pretrain"]["GPU hours"]) == (
-        f"{trainings:.2f}",
-        f"{4 * trainings:.2f}",
-    )
+    known = lines["pretrain"]["core hours"], lines["pretrain"]["GPU hours"]
+    assert known == (f"{trainings:.2f}", f"{4 * trainings:.2f}")
     assert lines["all"]["core hours"] == f"{len(list(finished.rglob(f'*{RUN}'))):.2f}"
-    assert "A core hour is an hour of CPU time." in (folder / "table-computing.md").read_text()
+    assert "A core hour is one hour of CPU time." in (folder / "table-computing.md").read_text()
     checklist = (folder / "checklist.md").read_text()
     assert "seeds, as in `table-runs.*`, are over seeds; those of single scores are over test items" in checklist
     assert len(re.findall(r"^\d+\. \*\*", checklist, re.MULTILINE)) == 16 and "`A GPU`" in checklist
@@ -146,13 +144,7 @@ def test_examples_compile_and_nothing_is_wider_than_the_text(folder: Path, sourc
     text = (folder / "example.tex" if source == "example.tex" else Path(source)).read_text()
     document = text if source == "example.tex" else re.findall(r"```latex\n(.*?)```", text, re.DOTALL)[0]
     (tmp_path / "main.tex").write_text(document)
-    done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "main.tex"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        errors="replace",
-    )
+    done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "main.tex"], cwd=tmp_path, capture_output=True)
     log = (tmp_path / "main.log").read_text(errors="replace")
     assert done.returncode == 0, log[-2000:]
     assert not [width for width in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log) if float(width) > 10], log
@@ -161,25 +153,16 @@ def test_examples_compile_and_nothing_is_wider_than_the_text(folder: Path, sourc
 def test_floats_are_at_the_top_of_pages_with_titles_as_captions(folder: Path) -> None:
     text = (folder / "example.tex").read_text()
     assert "[tp]" not in text and r"\caption{Contrasts \& co.}" in text
-    assert (
-        FITTED in text and FITTED in (folder / "README.md").read_text() and FITTED in Path("docs/paper.md").read_text()
-    )
-
-
-@pytest.mark.parametrize(
-    ("title", "said"),
-    [("caption quality", "Caption quality."), ("kNN", "kNN."), ("Pairs: Are all used?", "Pairs: Are all used?")],
-)
-def test_a_caption_begins_with_a_capital_and_ends_with_one_mark(title: str, said: str) -> None:
-    assert sentence(title) == said
+    readme, page = (folder / "README.md").read_text(), Path("docs/paper.md").read_text()
+    assert FITTED in text and FITTED in readme and FITTED in page
+    assert [*map(sentence, ("quality", "kNN", "All used?"))] == ["Quality.", "kNN.", "All used?"]
 
 
 def test_hours_of_a_small_study_are_told_in_minutes() -> None:
     work = {"pretrain": Work(2, 0.5, 0.25, 2000), "knn": Work(1, 0.25, 0.0, 1000)}
-    table = hours(cast("Finished", SimpleNamespace(work=work, hours=(0.75, 0.25))))
-    assert (
-        table.columns[2:4] == ("core minutes", "GPU minutes") and "A core minute is a minute of CPU time" in table.note
-    )
+    study: Any = SimpleNamespace(work=work, hours=(0.75, 0.25))
+    table = hours(study)
+    assert table.columns[2:4] == ("core minutes", "GPU minutes") and "one minute of CPU time" in table.note
     assert table.rows[-1] == ("all", "3", "45.00", "15.00", "2.0 kB")
 
 
@@ -231,12 +214,7 @@ def test_tables_are_copied_and_recorded_only_on_request(
 
 @pytest.mark.parametrize(
     ("damage", "said"),
-    [
-        ("no report", "unfinished study"),
-        ("figure", "damaged"),
-        ("input", "study incomplete"),
-        ("folder", "folder in use"),
-    ],
+    [("no report", "unfinished study"), ("figure", "damaged"), ("input", "incomplete"), ("folder", "folder in use")],
 )
 def test_unfinished_and_damaged_studies_and_foreign_folders_are_refused(
     finished: Path, tmp_path: Path, damage: str, said: str, capsys: pytest.CaptureFixture[str]

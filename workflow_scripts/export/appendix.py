@@ -68,15 +68,13 @@ def hyperparameters(methods: Methods) -> Table:
 def runs(methods: Methods) -> Table:
     """The trained runs, with their seeds and what only they have."""
     title = "Trained runs and the settings that differ between them"
-    return Table(
-        "trainings", title, ("method / pairs / augmentation", "seeds", "settings"), runs_table(methods), left=True
-    )
+    heads = ("method / pairs / augmentation", "seeds", "settings")
+    return Table("trainings", title, heads, runs_table(methods), left=True)
 
 
 def hours(study: Finished) -> Table:
     """What each stage took, and all together: in minutes where that is little."""
-    core, gpu = study.hours
-    unit, per_hour, article = ("minute", 60, "a") if core < FEW_HOURS else ("hour", 1, "an")
+    unit, per_hour = ("minute", 60) if study.hours[0] < FEW_HOURS else ("hour", 1)
     work = study.work
     jobs, memory = sum(done.jobs for done in work.values()), max((done.memory for done in work.values()), default=0)
     rows = [
@@ -87,11 +85,10 @@ def hours(study: Finished) -> Table:
             f"{per_hour * done.gpu_hours:,.2f}",
             naturalsize(done.memory) if done.memory else "–",
         )
-        for stage, done in {**work, "all": Work(jobs, core, gpu, memory)}.items()
+        for stage, done in {**work, "all": Work(jobs, *study.hours, memory)}.items()
     ]
     heads = ("stage", "jobs", f"core {unit}s", f"GPU {unit}s", "memory")
-    note = f"A core {unit} is {article} {unit} of CPU time. Memory is the most of any job."
-    return Table("computing", "Computing by stage", heads, rows, note=note)
+    return Table("computing", "Computing by stage", heads, rows, note=f"A core {unit} is one {unit} of CPU time.")
 
 
 def licences(methods: Methods) -> bytes:

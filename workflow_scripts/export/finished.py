@@ -24,16 +24,7 @@ log = logging.getLogger(__name__)
 AGAIN = "run snakemake to the end, then give the command again"
 BESIDE = re.compile(r"/((?:figure|table)-[\w.-]+\.(?:svg|pdf|csv|tex|md))")
 """Suffix of a figure or table of the report."""
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "transformers",
-    "sentence-transformers",
-    "timm",
-    "scikit-learn",
-    "numpy",
-    "snakemake",
-)
+STATED = ("torch", "torchvision", "transformers", "sentence-transformers", "timm", "scikit-learn", "numpy", "snakemake")
 HOUR = 3600
 
 
@@ -112,7 +103,7 @@ class Finished:
         for _, record in self.records:
             known = {"Python": record.get("python"), **(record.get("packages") or {})}
             for name, version in known.items():
-                if version and (name in ("Python", *PACKAGES) or name.startswith("faiss")):
+                if version and (name in ("Python", *STATED) or name.startswith("faiss")):
                     found.setdefault(name, set()).add(str(version))
         return {name: sorted(versions) for name, versions in sorted(found.items())}
 

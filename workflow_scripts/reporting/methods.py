@@ -11,7 +11,6 @@ from typing import Any
 
 from workflow_scripts.reporting.references import cited_for, references
 from workflow_scripts.reporting.settings import Methods, Report, TrainedRuns
-from workflow_scripts.reporting.study import LabelledSet
 from workflow_scripts.reporting.terms import NETWORKS, SYNTHETIC, Words
 from workflow_scripts.reporting.text import cut, minus, visible, words
 
@@ -20,23 +19,11 @@ _CITATION = re.compile(f" ?{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 LONGEST = 120  # characters of a name
 ENCODER = "encoder-"
 TITLES = {"supervised": "supervised training", "simclr": "SimCLR", "simsiam": "SimSiam", "clip": "CLIP", "slip": "SLIP"}
-TITLES |= {
-    "nnclr": "NNCLR",
-    "swav": "SwAV",
-    "xclr": "X-CLR",
-    "declip_nn": "DeCLIP's nearest neighbours",
-    "lgslip": "LGSLIP",
-}
+TITLES |= {"nnclr": "NNCLR", "swav": "SwAV", "xclr": "X-CLR", "lgslip": "LGSLIP"}
+TITLES |= {"declip_nn": "DeCLIP's nearest neighbours"}
 """Names of methods in prose, where they are others than in a config."""
-HUB = "hub:"
-OURS = "workflow_scripts/"
-"""Folder of the models that ship with the workflow."""
-SCOPES = {
-    "global": "all images",
-    "subreddit": "images of the same subreddit",
-    "year": "images of the same year",
-    "subreddit_year": "images of the same subreddit and year",
-}
+HUB, OURS = "hub:", "workflow_scripts/"
+"""With what locations begin: of public models, and of those that ship with the workflow."""
 _PARTNERS = re.compile(r" \(k (\d+), scope (\w+)(?:, (.*))?\)$")
 
 
@@ -48,14 +35,14 @@ class Counts:
         annotations, images: in, out and dropped by reason, as manifests have them.
         years: of the usable rows.
         contrasts: rows of the summary's contrasts.
-        sets: test set -> its images and classes.
+        sets: test set -> number of its test images and of its classes.
     """
 
     annotations: Mapping[str, Any] | None = None
     images: Mapping[str, Any] | None = None
     years: Sequence[str] = ()
     contrasts: Sequence[Mapping[str, Any]] = ()
-    sets: Mapping[str, LabelledSet] = field(default_factory=dict)
+    sets: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -202,9 +189,10 @@ def _partners(how: str) -> str:
     known = _PARTNERS.search(how)
     if known is None:
         return name(how)
+    images = "all images" if known[2] == "global" else f"images of the same {known[2].replace('_', ' and ')}"
     partners = "one partner" if known[1] == "1" else f"{int(known[1]):,} partners"
     more = f" ({words(name(known[3]))})" if known[3] else ""
-    return f"{name(how[: known.start()])}, {partners} per image from {SCOPES.get(known[2], known[2])}{more}"
+    return f"{name(how[: known.start()])}, {partners} per image from {images}{more}"
 
 
 def _pretraining(methods: Methods, words_of: Words) -> list[str]:
@@ -264,20 +252,17 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
         steps = "the last checkpoint"
     few = f"{how['few_shot.ways']}-way, {how['few_shot.shots']}-shot classification"
     known = {name(key): counts.sets[key] for key in methods.datasets if key in counts.sets}
-    sizes = listing(f"{key} {one.images:,} ({one.classes:,})" for key, one in known.items())
-    masked = listing(key for key, one in known.items() if one.has_masks)
+    sizes = listing(f"{key} {images:,} ({classes:,})" for key, (images, classes) in known.items())
     found = [
-        f"Frozen features of {steps} are evaluated on the test set{'s' if len(methods.datasets) > 1 else ''} {sets}.",
+        f"Frozen features of {steps} are evaluated on the test set{'s' if len(methods.datasets) > 1 else ''} {sets}"
+        f"{sizes and f'. Test images (classes): {sizes}'}.",
         f"Measures are a linear probe{cite('linear_probe')} whose cost is chosen without test images, {few} "
         f"({how['few_shot.episodes']:,} episodes), {how['knn.neighbours']} weighted nearest neighbours{cite('knn')}, "
-        f"and Grad-CAM maps{cite('saliency')} of {listing(how['saliency.layers'])} against object masks"
-        f"{f' (of {masked})' if masked else ', where a test set has them'}.",
+        f"and Grad-CAM maps{cite('saliency')} of {listing(how['saliency.layers'])} against object masks, where "
+        "a test set has them.",
     ]
-    if known:
-        found.insert(1, f"Test images (classes): {sizes}.")
     if (how["few_shot.ways"], how["few_shot.shots"]) == (5, 5):
-        protocol = f"language-guided sampling{cite('few_shot')}"
-        found.append(f"Few-shot episodes have as many ways and shots as those of {protocol}.")
+        found.append(f"Few-shot episodes have as many ways and shots as in language-guided sampling{cite('few_shot')}.")
     return [*found, *_tested(counts.contrasts)]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -118,22 +118,13 @@ def label(artifact: Artifact) -> str:
     return f"{artifact.manifest['stage']}/{artifact.name}"
 
 
-class LabelledSet(NamedTuple):
-    """A test set: number of test images and of classes, and whether images have object masks."""
-
-    images: int
-    classes: int
-    has_masks: bool
-
-
-def labelled_sets(artifacts: Iterable[Artifact]) -> dict[str, LabelledSet]:
-    """Name of each labelled set -> its test images and classes."""
+def labelled_sets(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int]]:
+    """Name of each labelled set -> number of its test images and of its classes."""
     found = {}
     for artifact in artifacts:
-        about = json.loads(artifact.path(".json").read_bytes())
+        classes = json.loads(artifact.path(".json").read_bytes())["classes"]
         splits = pq.read_table(artifact.path(".parquet"), columns=["split"])["split"].to_pylist()
-        shape = LabelledSet(splits.count("test"), len(about["classes"]), about["has_masks"])
-        found[unit_of(artifact, "dataset")] = shape
+        found[unit_of(artifact, "dataset")] = splits.count("test"), len(classes)
     return found
 
 

@@ -11,7 +11,7 @@ from workflow_scripts.core.declaration.result_names import MEAN, PROBE, SALIENCY
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Number, Source
 from workflow_scripts.reporting.tables import Table
-from workflow_scripts.reporting.terms import CEILINGS, FLOORS, LIMITS, Words
+from workflow_scripts.reporting.terms import CEILINGS, FLOORS, Words
 from workflow_scripts.reporting.text import arm_class, percent, visible
 from workflow_scripts.stats.intervals import student_t
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS
@@ -225,7 +225,7 @@ def run_table(rows: Sequence[Row], step: str, settings: Report) -> RunTable | No
         title += f"; linear probe: objective {visible(probe_objective(row['metric'] for row in rows))}"
     facts_told = f" ({', '.join(TOLD[name] for name in differing)})" if differing else ""
     heads = (f"trained on{facts_told}", "seeds", *(HEADS[name] for name in families))
-    note = f"Bold: the highest that is neither {LIMITS}."
+    note = "Bold: the highest that is neither floor (the untrained network) nor ceiling (supervised, pairs by label)."
     if kind == SEEDS:
         note += " Lines with fewer than three seeds have no interval."
     if "saliency" in families and (layers := settings.methods.evaluation.get("saliency.layers")):
