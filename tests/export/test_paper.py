@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlcroissant
@@ -19,10 +20,14 @@ from workflow_scripts.commands.main import main as command
 from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.inputs import clear_inputs
+from workflow_scripts.export.appendix import hours
+from workflow_scripts.export.finished import Work
 from workflow_scripts.export.folder import LISTING, fault_of
+from workflow_scripts.export.paper import FITTED
 from workflow_scripts.reporting.drawings import Dot
 from workflow_scripts.reporting.sections.contrasts import forest
-from workflow_scripts.reporting.tables import Table
+from workflow_scripts.reporting.tables import Table, sentence
+from workflow_scripts.reporting.terms import SYNTHETIC
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
@@ -100,11 +105,12 @@ def test_methods_have_settings_software_hardware_and_hours(finished: Path, folde
     assert f"and {4 * trainings:,.1f} GPU hours, from 2026-11-29" in text
     with open(folder / "table-computing.csv") as stream:
         lines = {row["stage"]: row for row in csv.DictReader(stream)}
-    assert (lines["pretrain"]["core hours"], lines["pretrain"]["GPU hours"]) == (
-        f"{trainings:.2f}",
-        f"{4 * trainings:.2f}",
-    )
+    known = lines["pretrain"]["core hours"], lines["pretrain"]["GPU hours"]
+    assert known == (f"{trainings:.2f}", f"{4 * trainings:.2f}")
+    assert lines["all"]["core hours"] == f"{len(list(finished.rglob(f'*{RUN}'))):.2f}"
+    assert "A core hour is one hour of CPU time." in (folder / "table-computing.md").read_text()
     checklist = (folder / "checklist.md").read_text()
+    assert "seeds, as in `table-runs.*`, are over seeds; those of single scores are over test items" in checklist
     assert len(re.findall(r"^\d+\. \*\*", checklist, re.MULTILINE)) == 16 and "`A GPU`" in checklist
     assert "c" * 40 in (folder / "README.md").read_text()
 
@@ -138,16 +144,26 @@ def test_examples_compile_and_nothing_is_wider_than_the_text(folder: Path, sourc
     text = (folder / "example.tex" if source == "example.tex" else Path(source)).read_text()
     document = text if source == "example.tex" else re.findall(r"```latex\n(.*?)```", text, re.DOTALL)[0]
     (tmp_path / "main.tex").write_text(document)
-    done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "main.tex"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        errors="replace",
-    )
+    done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "main.tex"], cwd=tmp_path, capture_output=True)
     log = (tmp_path / "main.log").read_text(errors="replace")
     assert done.returncode == 0, log[-2000:]
     assert not [width for width in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log) if float(width) > 10], log
+
+
+def test_floats_are_at_the_top_of_pages_with_titles_as_captions(folder: Path) -> None:
+    text = (folder / "example.tex").read_text()
+    assert "[tp]" not in text and r"\caption{Contrasts \& co.}" in text
+    readme, page = (folder / "README.md").read_text(), Path("docs/paper.md").read_text()
+    assert FITTED in text and FITTED in readme and FITTED in page
+    assert [*map(sentence, ("quality", "kNN", "All used?"))] == ["Quality.", "kNN.", "All used?"]
+
+
+def test_hours_of_a_small_study_are_told_in_minutes() -> None:
+    work = {"pretrain": Work(2, 0.5, 0.25, 2000), "knn": Work(1, 0.25, 0.0, 1000)}
+    study: Any = SimpleNamespace(work=work, hours=(0.75, 0.25))
+    table = hours(study)
+    assert table.columns[2:4] == ("core minutes", "GPU minutes") and "one minute of CPU time" in table.note
+    assert table.rows[-1] == ("all", "3", "45.00", "15.00", "2.0 kB")
 
 
 def test_croissant_is_valid_and_loads_captions_pairs_and_images(folder: Path) -> None:
@@ -168,13 +184,16 @@ def test_croissant_is_valid_and_loads_captions_pairs_and_images(folder: Path) ->
 
 def test_licences_name_models_and_sets(folder: Path) -> None:
     text = (folder / "licences.md").read_text()
+    assert "| model: captioner | package:workflow\\_scripts/demo/captioner/caption | MIT, as the workflow |" in text
+    assert "| --- | --- | --- |" in text and "not known" not in text
     assert "Apache-2.0" in text and "MIT, as the workflow" in text and "model: encoder\\-minilm" not in text
 
 
 def test_the_primary_contrasts_and_their_verdicts_have_files(folder: Path) -> None:
     rows = list(csv.DictReader((folder / "table-primary.csv").read_text().splitlines()))
     assert [(row["difference"], row["verdict"]) for row in rows] == [("+8.0 [+2.0, +14.0]", "inconclusive")]
-    assert (folder / "answer.tex").read_text().startswith("It is open whether revised captions beat the original ones")
+    answer = (folder / "answer.tex").read_text()
+    assert answer.startswith(f"{SYNTHETIC}.\n\nIt is open whether revised captions beat the original ones")
     readme = (folder / "README.md").read_text()
     assert "For the main text: `table-primary`, `figure-primary`, `table-runs`, `answer.tex`" in readme
     assert readme.count(r"\caption{") == 3
@@ -195,12 +214,7 @@ def test_tables_are_copied_and_recorded_only_on_request(
 
 @pytest.mark.parametrize(
     ("damage", "said"),
-    [
-        ("no report", "unfinished study"),
-        ("figure", "damaged"),
-        ("input", "study incomplete"),
-        ("folder", "folder in use"),
-    ],
+    [("no report", "unfinished study"), ("figure", "damaged"), ("input", "incomplete"), ("folder", "folder in use")],
 )
 def test_unfinished_and_damaged_studies_and_foreign_folders_are_refused(
     finished: Path, tmp_path: Path, damage: str, said: str, capsys: pytest.CaptureFixture[str]

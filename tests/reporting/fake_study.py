@@ -120,7 +120,7 @@ def eval_dataset(results: Path, name: str) -> Path:
     data = encoded(picture(3))
     place = {"offset": 0, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     files = {".json": js({"classes": ["a", "b"], "metric": "accuracy", "has_masks": False})}
-    files |= {".tar": data, ".parquet": parquet([{"key": LEAKED, **place}])}
+    files |= {".tar": data, ".parquet": parquet([{"key": LEAKED, "split": "test", **place}])}
     return make_artifact(results, "eval_dataset", name, files, {"dataset": name}, rows(900, {}))
 
 

@@ -18,6 +18,7 @@ from workflow_scripts.reporting.methods import (
 )
 from workflow_scripts.reporting.references import bibliography, cited_for, references
 from workflow_scripts.reporting.settings import Methods, Report
+from workflow_scripts.reporting.terms import SYNTHETIC
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import Units
@@ -26,21 +27,21 @@ ROWS = {"in": 54, "out": 50, "dropped": {"empty_caption": 1, "repeated_id": 3}}
 WITHOUT_A_PAPER = {"external", "supervised", "untrained"}
 
 
-def of(*files: str) -> Methods:
+def of(*files: str) -> Report:
     settings = Units(load_study(read_config([*files]))).report_settings()
-    return Report.model_validate(settings).methods
+    return Report.model_validate(settings)
 
 
-def text(methods: Methods, counts: Counts = Counts()) -> dict[str, str]:  # noqa: B008
-    return {paragraph.title: as_text(paragraph.text) for paragraph in paragraphs(methods, counts)}
+def text(settings: Report, counts: Counts = Counts()) -> dict[str, str]:  # noqa: B008
+    return {paragraph.title: as_text(paragraph.text) for paragraph in paragraphs(settings, counts)}
 
 
 @pytest.fixture(scope="module")
-def full() -> Methods:
+def full() -> Report:
     return of("config.yaml")
 
 
-def test_prose_names_data_models_settings_and_seeds(full: Methods) -> None:
+def test_prose_names_data_models_settings_and_seeds(full: Report) -> None:
     found = text(full, Counts(ROWS, ROWS, ["2019", "2020", "0"]))
     assert found["Data"].startswith(
         "Usable annotation rows of RedCaps (Desai et al. 2021), from 2019 to 2020: 50 of 54 (repeated id 3, empty "
@@ -55,11 +56,11 @@ def test_prose_names_data_models_settings_and_seeds(full: Methods) -> None:
         "mixed precision (fp16)",
     ):
         assert part in found["Pretraining"]
-    assert "SimSiam on pairs revised with augmentation crop (seeds 0, 1, 2)" in found["Pretraining"]
+    assert "SimSiam on revised captions with augmentation crop (seeds 0, 1, 2)" in found["Pretraining"]
     assert "food101 (Bossard et al. 2014)" in found["Evaluation"] and "5-way, 5-shot" in found["Evaluation"]
 
 
-def test_prose_says_how_contrasts_were_tested_only_as_far_as_they_were(full: Methods) -> None:
+def test_prose_says_how_contrasts_were_tested_only_as_far_as_they_were(full: Report) -> None:
     metrics = [f"linear_probe.{name}.accuracy" for name in ("lgssl", "sklearn")]
     row = {"contrast": "a - b", "primary": "declared", "verdict": "supported", "arms": 0}
     rows = [row | {"metric": metric} for metric in metrics]
@@ -74,11 +75,38 @@ def test_prose_says_how_contrasts_were_tested_only_as_far_as_they_were(full: Met
 def test_the_demo_is_called_synthetic_and_names_no_redcaps() -> None:
     found = text(of("config.yaml", "profiles/demo/study.yaml"), Counts(ROWS))
     assert "ITM; shuffled" in found["Captions"] and "judge" not in found["Captions"]
-    assert "synthetic" in found["Data"] and "RedCaps" not in " ".join(found.values())
+    assert found["Data"].startswith(f"{SYNTHETIC}.") and "RedCaps" not in " ".join(found.values())
+
+
+def test_prose_has_the_words_of_tables_and_no_keys_of_the_config() -> None:
+    sets = {"concept": (200, 12), "masks": (1204, 12), "unused": (1, 1)}
+    found = text(of("config.yaml", "profiles/demo/study.yaml"), Counts(ROWS, sets=sets))
+    whole = " ".join(found.values())
+    for part in (
+        "pairs by label (oracle), random other images with the same ground-truth label (control), one partner per "
+        "image from all images; original captions, the nearest neighbours by minilm among captions of original, one",
+        "captions is language-guided sampling (El Banani et al. 2023",
+        "A captioning model (one that ships with the workflow) wrote",
+        "SimCLR on self pairs with augmentation simclr (seeds 0, 1, 2); SimCLR on original captions",
+        "the supervised network with augmentation crop (seed 0). For comparison, we also evaluate the untrained",
+        "the test sets concept and masks. Test images (classes): concept 200 (12) and masks 1,204 (12).",
+        "a test set has them. Few-shot episodes have as many ways and shots as in language-guided sampling (El Banani",
+    ):
+        assert part in whole
+    assert not re.search("workflow_scripts|scope|For reference", whole)
+
+
+def test_protocols_are_named_only_where_they_apply(full: Report) -> None:
+    how = full.methods.evaluation | {"few_shot.shots": 1}
+    pairs = {"random": "random images (k 5, scope subreddit_year, seed 1)"}
+    methods = full.methods.model_copy(update={"evaluation": how, "pairs": pairs})
+    found = text(full.model_copy(update={"methods": methods}))
+    assert "random images, 5 partners per image from images of the same subreddit and year (seed 1)." in found["Pairs"]
+    assert "El Banani" not in found["Pairs"] + found["Evaluation"]
 
 
 def test_tables_hold_what_runs_share_and_what_they_vary() -> None:
-    methods = of("config.yaml", "profiles/claims/full/c4.yaml")
+    methods = of("config.yaml", "profiles/claims/full/c4.yaml").methods
     table = {key: value for _, key, value in settings_table(methods)}
     assert table["batch_size"] == "512" and not {"cache_mb", "checkpoint_every", "log_every"} & table.keys()
     assert all(not set(run.settings) & set(methods.training) for run in methods.runs)
@@ -90,7 +118,7 @@ def test_every_method_and_public_set_has_a_reference() -> None:
     assert [name for name in SETS if not cited_for(f"set:{name}")] == []
 
 
-def test_the_bibliography_has_the_cited_works_alone(full: Methods) -> None:
+def test_the_bibliography_has_the_cited_works_alone(full: Report) -> None:
     keys = cited(paragraphs(full, Counts(ROWS)))
     written = bibliography(keys)
     assert re.findall(r"^@\w+\{(\w+),$", written, re.MULTILINE) == [key for key in references() if key in keys]
@@ -100,11 +128,11 @@ def test_the_bibliography_has_the_cited_works_alone(full: Methods) -> None:
 
 def test_names_are_text_in_prose_and_latex() -> None:
     hostile = "\\input{x}\ue000chen2020simclr\ue001"
-    found = paragraphs(Methods(arms={hostile: "of somebody"}), Counts())
+    found = paragraphs(Report(study="s", methods=Methods(arms={hostile: "of somebody"})), Counts())
     assert cited(found) == []
     assert as_latex(found[0].text, lambda part: part.replace("\\", "/")).count("\\") == 0
     assert as_latex(f"a{cite('knn')}.", str) == "a~\\citep{wu2018instance}."
 
 
 def test_nothing_known_gives_no_prose() -> None:
-    assert paragraphs(Methods(), Counts()) == []
+    assert paragraphs(Report(study="s"), Counts()) == []

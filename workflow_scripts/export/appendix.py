@@ -5,17 +5,18 @@ from typing import Any
 from humanize import naturalsize
 
 from workflow_scripts.evaluation.datasets.registry import SETS
-from workflow_scripts.export.finished import Finished
+from workflow_scripts.export.finished import Finished, Work
 from workflow_scripts.pretraining.settings import METHODS, Pretrain
 from workflow_scripts.provenance.run_metadata import flat
-from workflow_scripts.reporting.methods import Paragraph, cite, listing, runs_table, settings_table, shown
+from workflow_scripts.reporting.methods import OURS, Paragraph, cite, listing, runs_table, settings_table, shown
 from workflow_scripts.reporting.references import cited_for, references
 from workflow_scripts.reporting.settings import Methods
 from workflow_scripts.reporting.tables import Table
 from workflow_scripts.stages.recaption import Recaption
 from workflow_scripts.study.config.sections import Evaluation
 
-NOT_KNOWN = "not known here: see its page"
+NOT_KNOWN, OF_OURS = "not known here: see its page", "MIT, as the workflow"
+FEW_HOURS = 10  # core hours of a study, below which they are told in minutes
 THEIRS = "files at hand", "the authors must state it"
 REDCAPS_LICENCE = "annotations: CC BY 4.0, Reddit's API terms, non-commercial research only; images: their authors'"
 
@@ -67,22 +68,27 @@ def hyperparameters(methods: Methods) -> Table:
 def runs(methods: Methods) -> Table:
     """The trained runs, with their seeds and what only they have."""
     title = "Trained runs and the settings that differ between them"
-    return Table("trainings", title, ("method / pairs / augmentation", "seeds", "settings"), runs_table(methods))
+    heads = ("method / pairs / augmentation", "seeds", "settings")
+    return Table("trainings", title, heads, runs_table(methods), left=True)
 
 
 def hours(study: Finished) -> Table:
-    """What each stage took."""
+    """What each stage took, and all together: in minutes where that is little."""
+    unit, per_hour = ("minute", 60) if study.hours[0] < FEW_HOURS else ("hour", 1)
+    work = study.work
+    jobs, memory = sum(done.jobs for done in work.values()), max((done.memory for done in work.values()), default=0)
     rows = [
         (
             stage.replace("_", " "),
-            f"{work.jobs:,}",
-            f"{work.core_hours:,.2f}",
-            f"{work.gpu_hours:,.2f}",
-            naturalsize(work.memory) if work.memory else "–",
+            f"{done.jobs:,}",
+            f"{per_hour * done.core_hours:,.2f}",
+            f"{per_hour * done.gpu_hours:,.2f}",
+            naturalsize(done.memory) if done.memory else "–",
         )
-        for stage, work in study.work.items()
+        for stage, done in {**work, "all": Work(jobs, *study.hours, memory)}.items()
     ]
-    return Table("computing", "Computing by stage", ("stage", "jobs", "core hours", "GPU hours", "memory"), rows)
+    heads = ("stage", "jobs", f"core {unit}s", f"GPU {unit}s", "memory")
+    return Table("computing", "Computing by stage", heads, rows, note=f"A core {unit} is one {unit} of CPU time.")
 
 
 def licences(methods: Methods) -> bytes:
@@ -91,7 +97,7 @@ def licences(methods: Methods) -> bytes:
     for role, at in methods.models.items():
         place = at.partition(":")[2].partition("@")[0]
         stated = (references()[key].fields.get("licence") for key in cited_for(f"model:{place}"))
-        unknown = NOT_KNOWN if at else THEIRS[1]
+        unknown = OF_OURS if place.startswith(OURS) else NOT_KNOWN if at else THEIRS[1]
         rows.append((f"model: {role}", at or THEIRS[0], next(filter(None, stated), unknown)))
     for name, known in methods.datasets.items():
         row = SETS.get(known)
@@ -101,13 +107,13 @@ def licences(methods: Methods) -> bytes:
         "What the study uses, and under which licence: as the works' pages stated it when this version of the workflow "
         "was written. Check it before you publish."
     )
-    return Table("licences", title, ("what", "source", "licence"), rows).files()["md"]
+    return Table("licences", title, ("what", "source", "licence"), rows, left=True).files()["md"]
 
 
 def _data_licence(methods: Methods, ours: bool = False) -> tuple[str, str]:
     """Source and licence of images that are in no registry; ``ours``: of a test set, never RedCaps."""
     if methods.synthetic:
-        return "the demo's generator", "MIT, as the workflow"
+        return "the demo's generator", OF_OURS
     if methods.redcaps and not ours:
         return "RedCaps", REDCAPS_LICENCE
     return THEIRS

@@ -136,7 +136,7 @@ def _type_of(column: pa.Field) -> str:
 def responsible(study: Finished) -> dict[str, Any]:
     """Fields on responsible AI that follow from records; what only the authors know is left out."""
     methods = study.settings.methods
-    prose = {paragraph.title: as_text(paragraph.text) for paragraph in paragraphs(methods, study.counts)}
+    prose = {paragraph.title: as_text(paragraph.text) for paragraph in paragraphs(study.settings, study.counts)}
     fetched = days_of(record for stage, record in study.records if stage == "download")
     models = sorted({at.removeprefix(HUB) for at in methods.models.values() if at.startswith(HUB)})
     source, kind, personal = _origin(methods.synthetic, methods.redcaps)

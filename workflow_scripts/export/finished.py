@@ -18,21 +18,13 @@ from workflow_scripts.provenance.crate.write import check_made
 from workflow_scripts.provenance.nodes import REPORT, Node, ancestors, load, study_root
 from workflow_scripts.reporting.methods import Counts
 from workflow_scripts.reporting.settings import Report
+from workflow_scripts.reporting.study import labelled_sets
 
 log = logging.getLogger(__name__)
 AGAIN = "run snakemake to the end, then give the command again"
 BESIDE = re.compile(r"/((?:figure|table)-[\w.-]+\.(?:svg|pdf|csv|tex|md))")
 """Suffix of a figure or table of the report."""
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "transformers",
-    "sentence-transformers",
-    "timm",
-    "scikit-learn",
-    "numpy",
-    "snakemake",
-)
+STATED = ("torch", "torchvision", "transformers", "sentence-transformers", "timm", "scikit-learn", "numpy", "snakemake")
 HOUR = 3600
 
 
@@ -79,7 +71,8 @@ class Finished:
         annotations = [Artifact(node.path) for node in self.of_stage("annotations")]
         counted = [read_json(artifact.path(".json"), AGAIN) for artifact in annotations if artifact.has(".json")]
         years = sorted({year for counts in counted for year in counts.get("years", {})})
-        return Counts(rows.get("annotations"), rows.get("image_index"), years, self.contrasts)
+        sets = labelled_sets(Artifact(node.path) for node in self.of_stage("eval_dataset"))
+        return Counts(rows.get("annotations"), rows.get("image_index"), years, self.contrasts, sets)
 
     @cached_property
     def contrasts(self) -> list[dict[str, Any]]:
@@ -110,7 +103,7 @@ class Finished:
         for _, record in self.records:
             known = {"Python": record.get("python"), **(record.get("packages") or {})}
             for name, version in known.items():
-                if version and (name in ("Python", *PACKAGES) or name.startswith("faiss")):
+                if version and (name in ("Python", *STATED) or name.startswith("faiss")):
                     found.setdefault(name, set()).add(str(version))
         return {name: sorted(versions) for name, versions in sorted(found.items())}
 

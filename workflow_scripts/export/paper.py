@@ -24,7 +24,7 @@ from workflow_scripts.reporting.methods import Paragraph, as_latex, as_text, cit
 from workflow_scripts.reporting.references import bibliography
 from workflow_scripts.reporting.sections.console import primary, sentences
 from workflow_scripts.reporting.sections.contrasts import count
-from workflow_scripts.reporting.tables import Table, breakable, latex, markdown
+from workflow_scripts.reporting.tables import Table, breakable, latex, markdown, sentence
 
 log = logging.getLogger(__name__)
 CHECKLIST, README, EXAMPLE = "checklist.md", "README.md", "example.tex"
@@ -85,7 +85,7 @@ def _keys(tables: Sequence[TableFile]) -> set[str]:
 def contents(study: Finished, tables: Sequence[TableFile], licence: str, with_tables: bool) -> dict[str, bytes]:
     """Name -> bytes of the files that are made here."""
     methods = study.settings.methods
-    text = [*paragraphs(methods, study.counts), computing(study)]
+    text = [*paragraphs(study.settings, study.counts), computing(study)]
     made = {
         f"table-{table.name}.{kind}": data
         for table in (hyperparameters(methods), runs(methods), hours(study), *_primary(study))
@@ -167,19 +167,19 @@ def table(name: str, tex: str, md: str) -> Float:
         block = rf"{{\scriptsize\setlength\tabcolsep{{3pt}}\input{{results/{name}}}}}"
     else:
         fitted = rf"\centering\footnotesize\fitted{{results/{name}}}"
-        block = f"\\begin{{table}}[tp]\n  {fitted}\n  {caption}\n\\end{{table}}"
+        block = f"\\begin{{table}}[t]\n  {fitted}\n  {caption}\n\\end{{table}}"
     if heads.count(" & ") >= MOST_COLUMNS:
         block = f"\\begin{{landscape}}\n{block}\n\\end{{landscape}}"
     return Float(name, Markup(md.partition("\n")[0]), Markup(block))
 
 
 def figure(name: str, svg: bytes) -> Float:
-    """A figure, from its SVG, which has its title and what it shows."""
-    title, told = (child.text or "" for child in ElementTree.fromstring(svg)[:2])
+    """A figure, from its SVG, which has its title."""
+    title = ElementTree.fromstring(svg)[0].text or ""
     block = [
-        r"\begin{figure}[tp]",
+        r"\begin{figure}[t]",
         rf"  \centering\includegraphics[width=\linewidth,height=.85\textheight,keepaspectratio]{{results/{name}}}",
-        rf"  \caption{{{latex(f'{title}. {told}')}}}",
+        rf"  \caption{{{latex(sentence(title))}}}",
         r"\end{figure}",
     ]
     return Float(name, Markup(markdown(title)), Markup("\n".join(block)))

@@ -5,12 +5,13 @@ Texts hold citations between two marks (:func:`cite`); :func:`as_text` and :func
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
 from workflow_scripts.reporting.references import cited_for, references
-from workflow_scripts.reporting.settings import Methods, TrainedRuns
+from workflow_scripts.reporting.settings import Methods, Report, TrainedRuns
+from workflow_scripts.reporting.terms import NETWORKS, SYNTHETIC, Words
 from workflow_scripts.reporting.text import cut, minus, visible, words
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # for private use: `visible` removes them from names
@@ -18,15 +19,12 @@ _CITATION = re.compile(f" ?{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 LONGEST = 120  # characters of a name
 ENCODER = "encoder-"
 TITLES = {"supervised": "supervised training", "simclr": "SimCLR", "simsiam": "SimSiam", "clip": "CLIP", "slip": "SLIP"}
-TITLES |= {
-    "nnclr": "NNCLR",
-    "swav": "SwAV",
-    "xclr": "X-CLR",
-    "declip_nn": "DeCLIP's nearest neighbours",
-    "lgslip": "LGSLIP",
-}
+TITLES |= {"nnclr": "NNCLR", "swav": "SwAV", "xclr": "X-CLR", "lgslip": "LGSLIP"}
+TITLES |= {"declip_nn": "DeCLIP's nearest neighbours"}
 """Names of methods in prose, where they are others than in a config."""
-HUB = "hub:"
+HUB, OURS = "hub:", "workflow_scripts/"
+"""With what locations begin: of public models, and of those that ship with the workflow."""
+_PARTNERS = re.compile(r" \(k (\d+), scope (\w+)(?:, (.*))?\)$")
 
 
 @dataclass(frozen=True)
@@ -37,12 +35,14 @@ class Counts:
         annotations, images: in, out and dropped by reason, as manifests have them.
         years: of the usable rows.
         contrasts: rows of the summary's contrasts.
+        sets: test set -> number of its test images and of its classes.
     """
 
     annotations: Mapping[str, Any] | None = None
     images: Mapping[str, Any] | None = None
     years: Sequence[str] = ()
     contrasts: Sequence[Mapping[str, Any]] = ()
+    sets: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,21 @@ def listing(items: Iterable[str]) -> str:
 def model(at: str) -> str:
     """A model's location with its citation: ``Salesforce/blip2-opt-2.7b at revision 51572668``."""
     place, _, revision = at.partition(":")[2].partition("@")
+    if place.startswith(OURS):
+        return "one that ships with the workflow"
     known = f" at revision {name(revision)}" if revision else ""
     return f"{name(place)}{known}{cite(f'model:{place}')}"
 
 
-def paragraphs(methods: Methods, counts: Counts) -> list[Paragraph]:
+def paragraphs(settings: Report, counts: Counts) -> list[Paragraph]:
     """The section on methods; paragraphs without content are left out."""
+    methods, words_of = settings.methods, Words(settings)
     found = {
         "Data": _data(methods, counts),
         "Captions": _captions(methods),
-        "Pairs": _pairs(methods),
-        "Pretraining": _pretraining(methods),
-        "Evaluation": _evaluation(methods, counts.contrasts),
+        "Pairs": _pairs(methods, words_of),
+        "Pretraining": _pretraining(methods, words_of),
+        "Evaluation": _evaluation(methods, counts),
     }
     return [Paragraph(title, " ".join(sentences)) for title, sentences in found.items() if sentences]
 
@@ -128,7 +131,7 @@ def _rows(counts: Mapping[str, Any]) -> str:
 def _data(methods: Methods, counts: Counts) -> list[str]:
     found = []
     if methods.synthetic:
-        found.append("Images and titles are synthetic and come from one generator, the workflow's demo.")
+        found.append(f"{SYNTHETIC}. Images and titles come from one generator, the workflow's demo.")
     if counts.annotations:
         of = f" of RedCaps{cite('redcaps')}" if methods.redcaps else ""
         years = sorted({name(year) for year in counts.years if year != "0"})
@@ -160,20 +163,39 @@ def _captions(methods: Methods) -> list[str]:
     return found
 
 
-def _pairs(methods: Methods) -> list[str]:
+def _pairs(methods: Methods, words_of: Words) -> list[str]:
     found = []
     if methods.pairs:
         searched = any("nearest" in how for how in methods.pairs.values())
         nearest = f", nearest neighbours being searched with FAISS{cite('nearest')}" if searched else ""
-        tables = "; ".join(f"{name(table)}, {name(how)}" for table, how in methods.pairs.items())
+        tables = "; ".join(f"{_called(table, words_of)}, {_partners(how)}" for table, how in methods.pairs.items())
         found.append(f"Images are paired as follows{nearest}: {tables}.")
+        if any("among captions" in how for how in methods.pairs.values()):
+            found.append(f"Pairing images by their captions is language-guided sampling{cite('study')}.")
     encoders = {key.removeprefix(ENCODER): at for key, at in methods.models.items() if key.startswith(ENCODER)}
     if public := [f"{name(key)} is {model(at)}" for key, at in encoders.items() if at]:
         found.append(f"Of the encoders, {listing(public)}.")
     return found
 
 
-def _pretraining(methods: Methods) -> list[str]:
+def _called(pairs: str, words_of: Words) -> str:
+    """Pairs as tables call them, with their name in the config where that is another: ``pairs by label (oracle)``."""
+    called, own = name(words_of.pairs(pairs)), name(pairs)
+    return called if own in re.split("[ “”]", called) else f"{called} ({own})"
+
+
+def _partners(how: str) -> str:
+    """What a pair table is, in prose: ``the nearest neighbours by minilm, one partner per image from all images``."""
+    known = _PARTNERS.search(how)
+    if known is None:
+        return name(how)
+    images = "all images" if known[2] == "global" else f"images of the same {known[2].replace('_', ' and ')}"
+    partners = "one partner" if known[1] == "1" else f"{int(known[1]):,} partners"
+    more = f" ({words(name(known[3]))})" if known[3] else ""
+    return f"{name(how[: known.start()])}, {partners} per image from {images}{more}"
+
+
+def _pretraining(methods: Methods, words_of: Words) -> list[str]:
     if not methods.runs:
         return []
     common = methods.training
@@ -182,8 +204,7 @@ def _pretraining(methods: Methods) -> list[str]:
     residual = cite("backbone:resnet") if backbone and "resnet" in backbone else ""
     kinds = dict.fromkeys(run.method for run in methods.runs)
     trained = listing(f"{_title(kind)}{cite(f'method:{kind}')}" for kind in kinds)
-    protocol = f"in the protocol of language-guided sampling{cite('study')}"
-    found = [f"We train {networks}{residual} with {trained}, {protocol}."]
+    found = [f"We train {networks}{residual} with {trained}."]
     told = (
         ("images of {} pixels a side", "image_size"),
         ("{} steps", "steps"),
@@ -202,25 +223,26 @@ def _pretraining(methods: Methods) -> list[str]:
     if "precision" in common:
         parts.append("float32" if common["precision"] == "no" else f"mixed precision ({name(common['precision'])})")
     found.append(f"All runs use AdamW{cite('optimizer')}{' with ' if parts else ''}{listing(parts)}.")
-    found.append(f"Runs: {'; '.join(map(_trained, methods.runs))}.")
+    found.append(f"Runs: {'; '.join(_trained(run, words_of) for run in methods.runs)}.")
     if methods.references:
-        found.append(f"For reference: {listing(map(name, methods.references))}.")
+        others = listing(NETWORKS.get(kind, "networks from elsewhere") for kind in methods.references)
+        found.append(f"For comparison, we also evaluate {others}.")
     return found
 
 
-def _trained(run: TrainedRuns) -> str:
-    """``SimCLR on pairs revised with augmentation crop (seeds 0, 1, 2)``."""
+def _trained(run: TrainedRuns, words_of: Words) -> str:
+    """``SimCLR on revised captions with augmentation crop (seeds 0, 1, 2)``."""
     more = f", tag {name(run.tag)}" if run.tag else ""
     seeds = f"seed{'s' if len(run.seeds) > 1 else ''} {', '.join(map(str, run.seeds))}"
-    on = f"{_title(run.method)} on pairs {name(run.pairs)} with augmentation {name(run.augmentation)}"
-    return f"{on}{more} ({seeds})"
+    trained = NETWORKS.get(run.method, f"{_title(run.method)} on {_called(run.pairs, words_of)}")
+    return f"{trained} with augmentation {name(run.augmentation)}{more} ({seeds})"
 
 
 def _title(method: str) -> str:
     return TITLES.get(method, name(method))
 
 
-def _evaluation(methods: Methods, contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
+def _evaluation(methods: Methods, counts: Counts) -> list[str]:
     how = methods.evaluation
     if not how or not methods.datasets:
         return []
@@ -229,14 +251,19 @@ def _evaluation(methods: Methods, contrasts: Sequence[Mapping[str, Any]]) -> lis
     if list(how["steps"]) == ["last"]:
         steps = "the last checkpoint"
     few = f"{how['few_shot.ways']}-way, {how['few_shot.shots']}-shot classification"
-    return [
-        f"Frozen features of {steps} are evaluated on the test set{'s' if len(methods.datasets) > 1 else ''} {sets}.",
+    known = {name(key): counts.sets[key] for key in methods.datasets if key in counts.sets}
+    sizes = listing(f"{key} {images:,} ({classes:,})" for key, (images, classes) in known.items())
+    found = [
+        f"Frozen features of {steps} are evaluated on the test set{'s' if len(methods.datasets) > 1 else ''} {sets}"
+        f"{sizes and f'. Test images (classes): {sizes}'}.",
         f"Measures are a linear probe{cite('linear_probe')} whose cost is chosen without test images, {few} "
         f"({how['few_shot.episodes']:,} episodes), {how['knn.neighbours']} weighted nearest neighbours{cite('knn')}, "
-        f"and Grad-CAM maps{cite('saliency')} of {listing(how['saliency.layers'])} against object masks, for sets that "
-        "have any.",
-        *_tested(contrasts),
+        f"and Grad-CAM maps{cite('saliency')} of {listing(how['saliency.layers'])} against object masks, where "
+        "a test set has them.",
     ]
+    if (how["few_shot.ways"], how["few_shot.shots"]) == (5, 5):
+        found.append(f"Few-shot episodes have as many ways and shots as in language-guided sampling{cite('few_shot')}.")
+    return [*found, *_tested(counts.contrasts)]
 
 
 def _tested(contrasts: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -116,6 +116,16 @@ def rows_of(path: Path, column: str, keys: Collection[str], columns: list[str] |
 def label(artifact: Artifact) -> str:
     """`<stage>/<name>`: the artifact's path relative to the study's folder, without suffix."""
     return f"{artifact.manifest['stage']}/{artifact.name}"
+
+
+def labelled_sets(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int]]:
+    """Name of each labelled set -> number of its test images and of its classes."""
+    found = {}
+    for artifact in artifacts:
+        classes = json.loads(artifact.path(".json").read_bytes())["classes"]
+        splits = pq.read_table(artifact.path(".parquet"), columns=["split"])["split"].to_pylist()
+        found[unit_of(artifact, "dataset")] = splits.count("test"), len(classes)
+    return found
 
 
 class Study:

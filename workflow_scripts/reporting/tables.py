@@ -54,7 +54,7 @@ class Table(NamedTuple):
     Attributes:
         name: stem of its files, unique on a page.
         title: its caption, as text.
-        columns: heads of its columns; cells of all but the first are aligned to the right.
+        columns: heads of its columns; cells of all but the first are aligned to the right, unless ``left``.
         rows: cells as text.
         best: row and column of the cells that are bold.
         note: what a reader must know besides the title, in sentences.
@@ -66,12 +66,12 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[str]]
     best: Collection[tuple[int, int]] = ()
     note: str = ""
+    left: bool = False
 
     @property
     def caption(self) -> str:
         """Title and note as LaTeX: ``\\caption{...}``."""
-        title = f"{self.title[:1].upper()}{self.title[1:]}."
-        return rf"\caption{{{latex(f'{title} {self.note}'.strip())}}}"
+        return rf"\caption{{{latex(f'{sentence(self.title)} {self.note}'.strip())}}}"
 
     def files(self) -> dict[str, bytes]:
         """Content by format: ``csv``, ``tex`` (needs the package booktabs) and ``md``."""
@@ -90,7 +90,7 @@ class Table(NamedTuple):
         else:
             if len(self.columns) > MANY:
                 head, body = self._stacked()
-            columns = f"@{{}}l{'r' * (len(self.columns) - 1)}@{{}}"
+            columns = f"@{{}}l{('l' if self.left else 'r') * (len(self.columns) - 1)}@{{}}"
             lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body]
             lines += [r"\bottomrule", r"\end{tabular}"]
         return "\n".join([f"% {self.caption}", *lines]) + "\n"
@@ -119,7 +119,7 @@ class Table(NamedTuple):
 
     def _markdown(self) -> str:
         head, *body = self._cells(markdown, "**{}**")
-        lines = [head, ["---", *["--:"] * (len(self.columns) - 1)], *body]
+        lines = [head, ["---", *["---" if self.left else "--:"] * (len(self.columns) - 1)], *body]
         above = [markdown(text) for text in (self.title, self.note) if text]
         return "".join(f"{text}\n\n" for text in above) + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -129,6 +129,12 @@ class Table(NamedTuple):
         for at, column in self.best:
             rows[at][column] = bold.format(rows[at][column])
         return [[escaped(name) for name in self.columns], *rows]
+
+
+def sentence(title: str) -> str:
+    """A title as the first sentence of a caption: with a capital, but ``kNN``, and one mark at its end."""
+    begun = title if title[1:2].isupper() else f"{title[:1].upper()}{title[1:]}"
+    return begun if begun.endswith((".", "?", "!")) else f"{begun}."
 
 
 def latex(text: str) -> str:

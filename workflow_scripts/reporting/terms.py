@@ -11,6 +11,8 @@ ADJECTIVES = ("original", "generated", "revised", "shuffled")
 """Usual names of arms, which read as adjectives."""
 FLOORS, CEILINGS = (UNTRAINED,), (SUPERVISED, "oracle")
 """Roles of runs that bound the others from below and above."""
+SYNTHETIC = "The images of this study are synthetic, and the effect is built in"
+"""Of a study of the demo's images: on the page, in the terminal and in a paper."""
 NETWORKS = {UNTRAINED: "the untrained network", SUPERVISED: "the supervised network"}
 PAIRS = {
     "self": "self pairs",

@@ -9,7 +9,8 @@ from tests.reporting.sections.test_contrasts import contrast
 from tests.reporting.sections.test_headline import row as score
 from workflow_scripts.reporting.sections.console import aligned, sentences, tables, wrapped
 from workflow_scripts.reporting.sections.contrasts import NOT_EVALUATED
-from workflow_scripts.reporting.settings import Report
+from workflow_scripts.reporting.settings import Methods, Report
+from workflow_scripts.reporting.terms import SYNTHETIC
 
 VALUES = (0.61, 0.64, 0.60)
 SUMMARY = [score(f"r{seed}", "a", value, seed=seed, pairs="revised") for seed, value in enumerate(VALUES)]
@@ -21,7 +22,8 @@ def test_the_terminal_shows_means_with_half_intervals_and_primary_contrasts() ->
     rows = [contrast(), contrast(contrast="other", primary="")]
     text = tables(SUMMARY, rows, SETTINGS)
     low, high = stats.t.interval(0.95, 2, 0.61667, stats.sem(VALUES))
-    assert text[0] == "What was trained: mean over test sets, in %, with 95 % interval over seeds"
+    told = "What was trained: mean over test sets, in %, with 95 % interval over seeds; linear probe: objective sklearn"
+    assert " ".join(text[:2]) == told and max(map(len, text)) <= 80
     shown = {line.split("  ")[0]: line.split() for line in text}
     assert shown["revised captions"][2:5] == ["3", "61.7", f"±{50 * (high - low):.1f}"]
     assert shown["untrained network"][2:4] == ["1", "20.0"]
@@ -47,6 +49,12 @@ def test_numbers_fit_eighty_columns_whatever_the_names(name: str) -> None:
     lines = aligned([heads, [name, "3", *["61.7 ±12.3"] * 4]])
     assert max(map(len, lines)) <= 80
     assert lines[-1].startswith(name) == (len(name) < 40) and lines[-1].endswith("61.7 ±12.3")
+
+
+def test_the_answer_comes_last_and_after_the_words_that_the_effect_is_built_in() -> None:
+    row = contrast(plus="r0.last", minus="r1.last")
+    synthetic = sentences(SUMMARY, [row], Report(study="s", methods=Methods(synthetic=True)))
+    assert synthetic == [f"{SYNTHETIC}.", *sentences(SUMMARY, [row], SETTINGS)] and len(synthetic[0]) <= 80
 
 
 def test_answers_wrap_at_eighty_columns() -> None:

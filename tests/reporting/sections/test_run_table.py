@@ -66,7 +66,7 @@ def test_negative_scores_have_a_minus_sign_on_the_page_and_an_interval_in_the_te
 def test_all_intervals_are_of_one_kind_which_is_named(several: bool, kind: str) -> None:
     rows = seeds("self") if several else [row("r", "a", 0.6)]
     found = made(*rows, row("r", "masks", 0.5, metric=SALIENCY, pairs="self" if several else "original"))
-    assert found.kind == kind and found.table.title.endswith(f"with 95 % interval over {kind}")
+    assert found.kind == kind and found.table.title.endswith(f"over {kind}; linear probe: objective sklearn")
     assert ["[" in cell for cell in found.table.rows[0][2:]] == [True, not several]
     (probe, saliency), *_ = found.numbers(Source("f", "d", "a"))
     assert probe.interval.startswith("[") and (saliency.interval == "") == several

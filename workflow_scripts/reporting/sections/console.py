@@ -16,6 +16,7 @@ from workflow_scripts.reporting.answers import answers, notes
 from workflow_scripts.reporting.sections.contrasts import Named, named, none_named, shown_p, titles
 from workflow_scripts.reporting.sections.headline import run_table, selection_note
 from workflow_scripts.reporting.settings import Report
+from workflow_scripts.reporting.terms import SYNTHETIC
 
 Row = dict[str, Any]
 WIDTH = 80  # columns that everything fits in, except names that are longer
@@ -34,7 +35,7 @@ def tables(summary: Sequence[Row], contrasts: Sequence[Row], settings: Report) -
     trained = run_table(summary, step, settings)
     lines = ["No run was evaluated."]
     if trained is not None:
-        lines = [trained.table.title, *wrapped(selection_note(summary))]
+        lines = [*wrapped(trained.table.title), *wrapped(selection_note(summary))]
         rows = [[name, seeds, *map(_short, cells)] for name, seeds, *cells in trained.table.rows]
         heads = [name.replace("Linear probe", "probe").removesuffix(", corrected AP") for name in trained.table.columns]
         lines += ["", *aligned([heads, *rows])]
@@ -45,12 +46,13 @@ def tables(summary: Sequence[Row], contrasts: Sequence[Row], settings: Report) -
 
 
 def sentences(summary: Sequence[Row], contrasts: Sequence[Row], settings: Report) -> list[str]:
-    """The answers, in the words of the page."""
+    """The answers, in the words of the page, after what limits them."""
     step = settings.headline_step
     shown = named(contrasts, step)
     found = answers(shown, summary, settings)
     said = [answer.text for answer in found] or [none_named(contrasts, step, evaluated=bool(summary))]
-    return [*notes(found, shown, contrasts, summary, settings), *said]
+    limits = [f"{SYNTHETIC}."] if settings.methods.synthetic else []
+    return [*limits, *notes(found, shown, contrasts, summary, settings), *said]
 
 
 def wrapped(text: str) -> list[str]:

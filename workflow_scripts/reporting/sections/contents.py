@@ -16,7 +16,8 @@ from workflow_scripts.reporting.sections.leakage import leakage
 from workflow_scripts.reporting.sections.runs import accuracy, results
 from workflow_scripts.reporting.sections.saliency import saliency
 from workflow_scripts.reporting.settings import Report
-from workflow_scripts.reporting.study import Number, Study, label
+from workflow_scripts.reporting.study import Number, Study, label, labelled_sets
+from workflow_scripts.reporting.terms import SYNTHETIC
 from workflow_scripts.reporting.text import count, words
 from workflow_scripts.stats.intervals import LEVEL
 
@@ -78,7 +79,7 @@ def page_context(
         **results(study),
         "sweeps": sweeps(study),
         "behind_pairs": pairs_behind(study),
-        "synthetic": any(artifact.manifest["stage"] == "demo_world" for artifact in behind),
+        "synthetic": SYNTHETIC if any(artifact.manifest["stage"] == "demo_world" for artifact in behind) else "",
         "losses": losses(study),
         "captions": captions(study),
         "caption_figures": caption_figures(study, figures),
@@ -134,7 +135,8 @@ def methods(study: Study) -> Row:
     rows = [found.rows or None if found is not None else None for found in (annotations, study.one("images"))]
     counted = study.json(annotations) if annotations is not None and annotations.has(".json") else {}
     contrasts = study.table(summary, ".contrasts.parquet") if summary is not None else ()
-    text = paragraphs(known, Counts(rows[0], rows[1], sorted(counted.get("years", {})), contrasts))
+    sets = labelled_sets(study.all("datasets"))
+    text = paragraphs(study.settings, Counts(rows[0], rows[1], sorted(counted.get("years", {})), contrasts, sets))
     works = [references()[key] for key in cited(text)]
     return {
         "paragraphs": [(paragraph.title, as_text(paragraph.text)) for paragraph in text],

@@ -12,7 +12,7 @@ from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Number, Source
 from workflow_scripts.reporting.tables import Table
 from workflow_scripts.reporting.terms import CEILINGS, FLOORS, Words
-from workflow_scripts.reporting.text import arm_class, percent
+from workflow_scripts.reporting.text import arm_class, percent, visible
 from workflow_scripts.stats.intervals import student_t
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS
 
@@ -221,9 +221,11 @@ def run_table(rows: Sequence[Row], step: str, settings: Report) -> RunTable | No
     ]
     own = [at for at, role in enumerate(roles) if role not in (*FLOORS, *CEILINGS)]
     title = f"What was trained: mean over test sets, in %{kind and f', with 95 % interval over {kind}'}"
+    if "probe" in families:
+        title += f"; linear probe: objective {visible(probe_objective(row['metric'] for row in rows))}"
     facts_told = f" ({', '.join(TOLD[name] for name in differing)})" if differing else ""
     heads = (f"trained on{facts_told}", "seeds", *(HEADS[name] for name in families))
-    note = "Bold: the highest that is neither floor nor ceiling."
+    note = "Bold: the highest that is neither floor (the untrained network) nor ceiling (supervised, pairs by label)."
     if kind == SEEDS:
         note += " Lines with fewer than three seeds have no interval."
     if "saliency" in families and (layers := settings.methods.evaluation.get("saliency.layers")):

@@ -57,6 +57,6 @@ def test_a_method_has_figures_of_the_columns_with_values() -> None:
     trained = {"simclr": [Trained("a", "arm-self", SEEDS), Trained("b", "arm-other", SEEDS[:1])]}
     found = figures(trained, COLUMNS)
     assert [figure.name for figure in found] == ["curve-simclr-loss", "curve-simclr-online-knn"]
-    assert [figure.title for figure in figures(trained, STATISTICS)] == ["simclr: RankMe"]
+    assert [figure.title for figure in figures(trained, STATISTICS)] == ["SimCLR: RankMe"]
     assert {row[0] for row in found[0].rows} == {"a", "b"} and "bands" in found[0].alt
     assert "bands" not in figures({"simclr": trained["simclr"][1:]}, COLUMNS)[0].alt  # of one seed

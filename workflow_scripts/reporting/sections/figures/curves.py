@@ -7,6 +7,7 @@ from typing import Any
 
 from workflow_scripts.reporting.drawings import Axis, Curve, curve_figure
 from workflow_scripts.reporting.figures import Figure
+from workflow_scripts.reporting.methods import TITLES
 from workflow_scripts.reporting.study import Number, Study, unit_of
 from workflow_scripts.reporting.tables import stem
 from workflow_scripts.reporting.text import arm_class, count, words
@@ -62,7 +63,7 @@ def figures(trained: Mapping[str, Sequence[Trained]], columns: Mapping[str, tupl
             alt = f"{title} of {method} over the steps of training: {names}{bands}."
             drawn = [over_seeds(kind, column, scale) for kind in kinds]
             name = stem(f"curve {method} {title.lower()}")
-            found.append(curve_figure(name, f"{method}: {title}", alt, Axis("step", unit), drawn))
+            found.append(curve_figure(name, f"{TITLES.get(method, method)}: {title}", alt, Axis("step", unit), drawn))
     return [figure for figure in found if figure is not None]
 
 
