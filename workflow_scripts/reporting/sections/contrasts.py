@@ -192,7 +192,7 @@ def forest(name: str, title: str, dots: Sequence[Dot], measures: Collection[str]
     told = ", ".join(f"{one.label} {one.value:+.1f}" for one in dots[:3]).replace("-", "−")
     alt = f"Differences with 95 % intervals and the line of no difference, of {len(dots)} contrasts: {told}"
     if any(one.low is None for one in dots):
-        title += "; a dot without a line has no interval"
+        title += "; over seeds that both sides have; a dot without a line has no interval"
     measure = f"{min(measures)}: " if len(measures) == 1 else ""
     panel = Panel("", f"{measure}difference, points", dots, zero=True)
     return dot_figure(name, title, f"{alt}{', …' if len(dots) > 3 else ''}.", [panel])

@@ -227,9 +227,9 @@ def run_table(rows: Sequence[Row], step: str, settings: Report) -> RunTable | No
     heads = (f"trained on{facts_told}", "seeds", *(HEADS[name] for name in families))
     note = "Bold: the highest that is neither floor (the untrained network) nor ceiling (supervised, pairs by label)."
     if kind == SEEDS:
-        note += " Lines with fewer than three seeds have no interval."
+        note += " Lines with fewer than three seeds have no interval; contrasts with them are over their seeds alone."
     if "saliency" in families and (layers := settings.methods.evaluation.get("saliency.layers")):
-        note += f" Saliency is that of {layers[0]}."
+        note += f" Saliency is that of {layers[0]}, on sets with masks."
     table = Table("runs", title, heads, lines, _best(lines, own), note)
     common = [trained[0][name] for name in TOLD if trained and name not in differing and trained[0][name]]
     return RunTable(kind, ", ".join(common), table, [arm_class(group.pairs) for group in groups])
