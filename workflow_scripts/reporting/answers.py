@@ -210,13 +210,16 @@ def notes(
     """
     runs, words_of = {row["run"]: row for row in rows}, Words(settings)
     default = any(answer.rows[0].row["primary"] == "default" for answer in found)
-    over_floor = [
+    lows = [
         shown.row["low"]
         for contrast in contrasts
         for shown in contrast.shown
-        if shown.measure.probe and bound(shown, runs, words_of) == FLOOR
+        if shown.measure.probe
+        and bound(shown, runs, words_of) == FLOOR
+        and _roles(shown.row["plus"], runs, words_of) - {*CEILINGS}
     ]
-    nothing = over_floor and all(low is not None and low <= 0 for low in over_floor)
+    known_lows = [low for low in lows if low is not None]
+    nothing = known_lows and max(known_lows) <= 0
     known = [*([DEFAULT] if default else []), *([NOTHING_LEARNED] if nothing else [])]
     return [*known, *(f"Exploratory: {clause}." for clause in overtakes(listed))]
 
@@ -273,7 +276,7 @@ def primary_figure(
                 dots.setdefault(shown.at, dot(shown, names[shown.at] + bound(shown, runs, words_of)))
     if not dots:
         return None
-    primary = [one for one in dots.values() if one.css != "soft"]
+    primary = [drawn for drawn in dots.values() if drawn.css != "soft"]
     what = "Primary contrasts" if len(primary) > 1 else "Primary contrast"
     if len(primary) < len(dots):
         what += " and, in grey, controls"
@@ -283,8 +286,13 @@ def primary_figure(
 
 def bound(shown: Shown, runs: Mapping[str, Row], words_of: Words) -> str:
     """Whether what is subtracted is a floor or a ceiling of the others."""
-    of = [runs.get(one.rpartition(".")[0]) for one in shown.row["minus"].split()]
-    roles = {words_of.role(row["method"], row["pairs"]) for row in of if row is not None}
+    roles = _roles(shown.row["minus"], runs, words_of)
     if not roles:
         return ""
     return FLOOR if roles <= {*FLOORS} else ", ceiling" if roles <= {*CEILINGS} else ""
+
+
+def _roles(side: str, runs: Mapping[str, Row], words_of: Words) -> set[str]:
+    """Roles of a side's runs."""
+    rows = [runs.get(checkpoint.rpartition(".")[0]) for checkpoint in side.split()]
+    return {words_of.role(row["method"], row["pairs"]) for row in rows if row is not None}

@@ -19,8 +19,13 @@ _CITATION = re.compile(f" ?{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 LONGEST = 120  # characters of a name
 ENCODER = "encoder-"
 TITLES = {"supervised": "supervised training", "simclr": "SimCLR", "simsiam": "SimSiam", "clip": "CLIP", "slip": "SLIP"}
-TITLES |= {"nnclr": "NNCLR", "swav": "SwAV", "xclr": "X-CLR", "lgslip": "LGSLIP"}
-TITLES |= {"declip_nn": "DeCLIP's nearest neighbours"}
+TITLES |= {
+    "nnclr": "NNCLR",
+    "swav": "SwAV",
+    "xclr": "X-CLR",
+    "declip_nn": "DeCLIP's nearest neighbours",
+    "lgslip": "LGSLIP",
+}
 """Names of methods in prose, where they are others than in a config."""
 HUB, OURS = "hub:", "workflow_scripts/"
 """With what locations begin: of public models, and of those that ship with the workflow."""

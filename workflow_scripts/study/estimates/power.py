@@ -213,9 +213,9 @@ def measured(study: Path) -> dict[tuple[str, str], Deviation]:
     return deviations
 
 
-def too_little_power(units: Units, wanted: float) -> Iterator[PipelineError]:
+def too_little_power(found: Sequence[Power], wanted: float) -> Iterator[PipelineError]:
     """Warnings about primary contrasts that do not find ``smallest_effect``, or the margin of an equivalence."""
-    for one in powers(units):
+    for one in found:
         contrast = one.comparison.contrast
         margin, least = contrast.margin, one.effect * ASSUMED[0] * contrast.span
         if not one.reason and least > (margin or wanted):

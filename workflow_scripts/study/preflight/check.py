@@ -17,8 +17,9 @@ def power_findings(start: Start) -> Iterator[Finding]:
     if start.stages & {"pretrain", "summary"}:
         from workflow_scripts.study.estimates.power import powers, too_little_power, without_set  # imports scipy
 
-        errors = [*without_set(start.units, powers(start.units))]
-        errors += too_little_power(start.units, wanted) if "pretrain" in start.stages and wanted is not None else ()
+        found = powers(start.units)
+        errors = [*without_set(start.units, found)]
+        errors += too_little_power(found, wanted) if "pretrain" in start.stages and wanted is not None else ()
         yield from (Finding(error, certain=False) for error in errors)
 
 
