@@ -41,7 +41,7 @@ def test_the_tutorial_ends_with_a_verdict(open_folder: Path, servers: ForkServer
 def test_the_second_question_of_the_tutorial_can_be_asked() -> None:
     text = TEXT.replace("seeds: [0]} # plain", "seeds: [0, 1, 2]} # plain").replace("  # - {name", "  - {name")
     found = powers(planned(change=yaml.safe_load(text)))
-    assert [(one.name, one.reason) for one in found] == [("described - titles", ""), ("described - self", "")]
+    assert [(power.name, power.reason) for power in found] == [("described - titles", ""), ("described - self", "")]
 
 
 def test_pages_for_newcomers_say_that_a_verdict_needs_labelled_photos() -> None:

@@ -71,7 +71,9 @@ def command(
     if errors:
         sys.stdout.flush()
         raise PipelineErrors(errors)
-    useless = [f"{one.error.what}: {one.error.value}" for one in found if one.error.what in (NO_ROWS, NO_SET)]
+    useless = [
+        f"{finding.error.what}: {finding.error.value}" for finding in found if finding.error.what in (NO_ROWS, NO_SET)
+    ]
     last = f"{units.study.study} can start{', but ' if useless else ''}{'; '.join(useless)}"
     sys.stdout.write(printed(textwrap.wrap(plain(last), WIDTH, break_long_words=False, break_on_hyphens=False)))
 
@@ -112,7 +114,7 @@ def _effects(units: "Units") -> Iterator[str]:
     from workflow_scripts.study.estimates.power import ACCURACY, ASSUMED, NO_SET, chance, powers
 
     every, known = powers(units), chance(units)
-    found = [one for one in every if one.reason != NO_SET]  # a warning names the others
+    found = [power for power in every if power.reason != NO_SET]  # a warning names the others
     few = known is not None and known[1] > ASSUMED[0]
     for one in found:
         runs = f"; compares {one.compares}" if one.comparison.sides else ""

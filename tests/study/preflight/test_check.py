@@ -206,7 +206,7 @@ def test_sets_that_decide_no_contrast_are_a_warning(look: Callable[..., Found]) 
     contrast = {"minuend": "revised", "subtrahend": "visual", "primary": True}
     own = {"name": "d", "kind": "folders", "source": "m"}
     change: dict[str, Any] = {
-        "runs": [{"method": "simclr", "pairs": one, "seeds": [0, 1, 2]} for one in ("revised", "visual")],
+        "runs": [{"method": "simclr", "pairs": pairs, "seeds": [0, 1, 2]} for pairs in ("revised", "visual")],
         "contrasts": [{"name": name, **contrast, "endpoint": name} for name in ("few_shot", "knn")],
         "probe_dataset": "d",
         "evaluation": {"steps": ["best"]},

@@ -68,8 +68,8 @@ def look(root: Path) -> None:
         PipelineError: there is none, or a split is missing.
     """
     found = FolderSet(root)
-    inside = (one for path in found.parts.values() for one in path.glob("*/*"))
-    if all(path.is_dir() for path in found.parts.values()) and not any(is_image_name(one.name) for one in inside):
+    inside = (file for path in found.parts.values() for file in path.glob("*/*"))
+    if all(path.is_dir() for path in found.parts.values()) and not any(is_image_name(file.name) for file in inside):
         found.listing()
 
 

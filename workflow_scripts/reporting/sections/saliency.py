@@ -167,7 +167,7 @@ def statement(row: Mapping[str, Any], leading: Mapping[str, tuple[int, int]], hi
 
 def _higher(study: Study, row: Row) -> str:
     """What the runs of the side with the higher score are, by what tells them from the other side."""
-    sides = [[one.rpartition(".") for one in row[side].split()] for side in ("plus", "minus")]
+    sides = [[checkpoint.rpartition(".") for checkpoint in row[side].split()] for side in ("plus", "minus")]
     first, second = ([study.runs[run] | {"step": f"step {step}"} for run, _, step in side] for side in sides)
     differing = [name for name in COLUMNS if len({one.get(name) for one in (*first, *second)}) > 1]
     told = [Words(study.settings).run(one, differing) for one in (first if row["difference"] > 0 else second)]
