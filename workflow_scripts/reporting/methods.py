@@ -29,6 +29,7 @@ TITLES |= {
 """Names of methods in prose, where they are others than in a config."""
 HUB, OURS = "hub:", "workflow_scripts/"
 """With what locations begin: of public models, and of those that ship with the workflow."""
+_BETWEEN_WORDS = re.compile("[ “”]")
 _PARTNERS = re.compile(r" \(k (\d+), scope (\w+)(?:, (.*))?\)$")
 
 
@@ -186,7 +187,7 @@ def _pairs(methods: Methods, words_of: Words) -> list[str]:
 def _called(pairs: str, words_of: Words) -> str:
     """Pairs as tables call them, with their name in the config where that is another: ``pairs by label (oracle)``."""
     called, own = name(words_of.pairs(pairs)), name(pairs)
-    return called if own in re.split("[ “”]", called) else f"{called} ({own})"
+    return called if own in _BETWEEN_WORDS.split(called) else f"{called} ({own})"
 
 
 def _partners(how: str) -> str:

@@ -209,13 +209,15 @@ def test_the_curve_has_feature_statistics_and_a_collapse_is_reported(
 def test_a_tracker_changes_no_byte_and_gets_the_rows_since_the_checkpoint_again(
     undisturbed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    starts: list[int] = []
     steps: list[int] = []
 
     class Notebook(GeneralTracker):
         name, requires_logging_directory, tracker = "tensorboard", True, None
 
-        def __init__(self, project: str, folder: Path) -> None:
+        def __init__(self, project: str, folder: Path, purge_step: int) -> None:
             super().__init__()
+            starts.append(purge_step)
 
         def log(self, values: dict[str, float], step: int | None = None, **kwargs: Any) -> None:
             torch.rand(3)  # draws from the global generator, which training must not depend on
@@ -230,6 +232,7 @@ def test_a_tracker_changes_no_byte_and_gets_the_rows_since_the_checkpoint_again(
         kill_after(8, patched)
         train(run)
     train(run)
+    assert starts == [0, 6]
     assert steps == [0, 2, 3, 4, 6, 8, 6, 8, 9, 10]
     assert made(folder) == undisturbed
 

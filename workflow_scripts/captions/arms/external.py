@@ -14,6 +14,8 @@ from workflow_scripts.models.text_norms import is_blank
 if TYPE_CHECKING:
     from workflow_scripts.captions.caption_file import Row
 
+DERIVED = re.compile(r"[0-9a-f]{16}(-\d+)?")  # ids of images whose source has none
+
 
 class External(Settings):
     """How many captions may be missing. Of several captions of an image, the first in the file is used."""
@@ -92,7 +94,7 @@ def no_match(where: Path, key: str, image: str) -> PipelineError:
 
     An id that looks like a derived one is not shown: no file of the user has it.
     """
-    is_derived = re.fullmatch(r"[0-9a-f]{16}(-\d+)?", image) is not None
+    is_derived = DERIVED.fullmatch(image) is not None
     ids = "the source has no ids" if is_derived else f"those of the source are like {image}"
     value = f"no key is the id of an image: the file has {getattr(key, 'path', key)}, {ids}"
     wanted = "image with paths as they are in the source folder" if is_derived else "key with those ids"
