@@ -62,11 +62,15 @@ def test_prose_names_data_models_settings_and_seeds(full: Report) -> None:
 
 def test_prose_says_how_contrasts_were_tested_only_as_far_as_they_were(full: Report) -> None:
     metrics = [f"linear_probe.{name}.accuracy" for name in ("lgssl", "sklearn")]
-    row = {"contrast": "a - b", "primary": "declared", "verdict": "supported", "arms": 0}
+    row = {"contrast": "a - b", "primary": "declared", "verdict": "supported", "arms": 0, "level": "joint"}
     rows = [row | {"metric": metric} for metric in metrics]
     one = text(full, Counts(contrasts=rows))["Evaluation"]
     assert "Primary contrast: a − b in the linear probe (objectives lgssl and sklearn)." in one
+    assert "random effects of seeds and classes, with Satterthwaite's degrees of freedom (Satterthwaite 1946);" in one
+    assert "conclusive only at p < 0.05 under each objective of the linear probe." in one
     assert "Holm" not in one and "moderated" not in one
+    style = text(full, Counts(contrasts=[row | {"metric": "flips.a.b", "level": "image"}]))["Evaluation"]
+    assert "random effects" not in style and style.endswith("conclusive only at p < 0.05.")
     others = [row | {"contrast": "a - c", "arms": 6} for row in rows]
     both = text(full, Counts(contrasts=[*rows, *others]))["Evaluation"]
     assert "moderated across arms (Smyth 2004)" in both and "corrected by Holm's method (Holm 1979): a − b" in both

@@ -116,17 +116,17 @@ def _effects(units: "Units") -> Iterator[str]:
     every, known = powers(units), chance(units)
     found = [power for power in every if power.reason != NO_SET]  # a warning names the others
     few = known is not None and known[1] > ASSUMED[0]
+    deviation = known[1] if known and few else ASSUMED[0]
     for one in found:
         runs = f"; compares {one.compares}" if one.comparison.sides else ""
         if one.reason:
             yield f"{one.name}: none can be found, since {one.reason}{runs}"
             continue
-        more = f", from {one.effect * known[1]:.2g} if by {known[1]:.1f}" if known and few else ""
-        yield f"{one.name}: from {one.effect * ASSUMED[0]:.2f} points, if seeds deviate by {ASSUMED[0]:g}{more}{runs}"
+        yield f"{one.name}: from {one.effect * deviation:.3g} points, if seeds deviate by {deviation:.1f}{runs}"
     if known and few and found:
         yield (
             f"{known[0]:,} test images deviate by {known[1]:.1f} points by chance at {ACCURACY:.0%} accuracy, and by "
-            "more at lower ones; seeds may deviate as much"
+            "more at lower ones, so seeds may well deviate as much; smaller effects stay open"
         )
     elif known is None and found:
         yield "small test sets deviate far more: after a first run, see the column detectable of summary.contrasts.csv"

@@ -147,6 +147,11 @@ class Float(NamedTuple):
     title: Markup
     latex: Markup
 
+    @property
+    def reference(self) -> Markup:
+        """What refers to it in LaTeX."""
+        return Markup(rf"{self.name.partition('-')[0].title()}~\ref{{{self.name}}}")
+
 
 def floats(files: Mapping[str, bytes]) -> tuple[list[Float], list[Float]]:
     """The tables and figures among a folder's files: what the main text needs, and all others by name."""
@@ -167,7 +172,7 @@ def table(name: str, tex: str, md: str) -> Float:
         block = rf"{{\scriptsize\setlength\tabcolsep{{3pt}}\input{{results/{name}}}}}"
     else:
         fitted = rf"\centering\footnotesize\fitted{{results/{name}}}"
-        block = f"\\begin{{table}}[t]\n  {fitted}\n  {caption}\n\\end{{table}}"
+        block = f"\\begin{{table}}[t]\n  {fitted}\n  {caption}\\label{{{name}}}\n\\end{{table}}"
     if heads.count(" & ") >= MOST_COLUMNS:
         block = f"\\begin{{landscape}}\n{block}\n\\end{{landscape}}"
     return Float(name, Markup(md.partition("\n")[0]), Markup(block))
@@ -179,7 +184,7 @@ def figure(name: str, svg: bytes) -> Float:
     block = [
         r"\begin{figure}[t]",
         rf"  \centering\includegraphics[width=\linewidth,height=.85\textheight,keepaspectratio]{{results/{name}}}",
-        rf"  \caption{{{latex(sentence(title))}}}",
+        rf"  \caption{{{latex(sentence(title))}}}\label{{{name}}}",
         r"\end{figure}",
     ]
     return Float(name, Markup(markdown(title)), Markup("\n".join(block)))

@@ -17,6 +17,7 @@ from workflow_scripts.reporting.text import cut, minus, visible, words
 _OPEN, _CLOSE = "\ue000", "\ue001"  # for private use: `visible` removes them from names
 _CITATION = re.compile(f" ?{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 LONGEST = 120  # characters of a name
+ACCURACIES = ("linear_probe", "few_shot", "knn")
 ENCODER = "encoder-"
 TITLES = {"supervised": "supervised training", "simclr": "SimCLR", "simsiam": "SimSiam", "clip": "CLIP", "slip": "SLIP"}
 TITLES |= {
@@ -277,10 +278,14 @@ def _tested(contrasts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     tested = [row for row in contrasts if row["verdict"]]
     if not tested:
         return
-    variance = ""
-    if any(row["arms"] for row in tested):
-        variance = f", with a variance over seeds that is moderated across arms{cite('moderation')}"
-    yield f"Intervals of contrasts are over seeds, test items and classes{variance}."
+    yield "Intervals of contrasts are over seeds, test items and classes."
+    if any(row["level"] == "joint" and row["metric"].split(".")[0] in ACCURACIES for row in tested):
+        moderated = f", the variance of seeds being moderated across arms{cite('moderation')}"
+        yield (
+            "Those of accuracies are by Student's t, from random effects of seeds and classes"
+            f"{moderated if any(row['arms'] for row in tested) else ''}, with Satterthwaite's degrees of freedom"
+            f"{cite('freedom')}; a p-value is never below that of a t-test over seeds alone."
+        )
     primary: dict[str, list[str]] = {}
     for row in tested:
         if row["primary"]:
@@ -291,6 +296,8 @@ def _tested(contrasts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     corrected = f", corrected by Holm's method{cite('multiple_tests')}" if len(primary) > 1 else ""
     heading = f"Primary contrast{'s' if len(primary) > 1 else ''}{corrected}"
     yield f"{heading}: {'; '.join(known)}. All others are exploratory."
+    both = " under each objective of the linear probe" if any("linear probe" in text for text in known) else ""
+    yield f"A verdict is conclusive only at p < 0.05{both}."
 
 
 def _endpoint(metrics: Sequence[str]) -> str:

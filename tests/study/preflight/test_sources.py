@@ -76,11 +76,31 @@ def test_bad_rows_at_the_start_of_many_are_a_warning(look: Callable[..., Found],
     folder = pictures(tmp_path / "own", ["a.jpg"])
     (folder / "t.csv").write_text("image,caption\n" + "gone.jpg,x\n" * 300 + "a.jpg,x\n")
     ((found, certain),) = look(JOBS, own()).items()
-    assert "200 of the first 200 rows are counted as no_image" in found and not certain
+    assert "unusable rows in source annotations in own/t.csv: 300 of 301 rows are counted as no_image" in found
+    assert not certain
     assert look([job("data_card", "data_card")], own()) == {}
     (folder / "t.csv").write_text("image,caption\n" + "gone.jpg,x\n" * 300)
     ((found, certain),) = look(JOBS, own()).items()
     assert "300 of 301 rows are counted as no_image" in found and certain
+
+
+def test_some_rows_without_a_photo_are_a_warning(look: Callable[..., Found], tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg", "b.jpg"])
+    (folder / "t.csv").write_text("image,caption\na.jpg,x\ngone.jpg,y\nb.jpg,z\na.jpg,again\n")
+    ((found, certain),) = look(JOBS, own()).items()
+    assert not certain and found == (
+        "unusable rows in source annotations in own/t.csv: 1 of 4 rows are counted as no_image, the first of them with "
+        "gone.jpg; correct them, or go on without these rows"
+    )
+
+
+def test_rows_that_the_study_leaves_out_are_no_fault(look: Callable[..., Found], tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg", "b.jpg"])
+    (folder / "t.csv").write_text("image,caption,created_utc\na.jpg,x,1577900000\nb.jpg,y,1400000000\n")
+    assert look(JOBS, own(years=[2020])) == {}
+    with (folder / "t.csv").open("a") as table:
+        table.write("b.jpg,y,1400000000\ngone.jpg,z,1577900000\n")
+    assert "1 of 4 rows are counted as no_image" in next(iter(look(JOBS, own(years=[2020]))))
 
 
 def test_the_example_row_shows_the_most_frequent_reason(look: Callable[..., Found], tmp_path: Path) -> None:

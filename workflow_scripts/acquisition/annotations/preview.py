@@ -14,16 +14,17 @@ from workflow_scripts.acquisition.annotations.rows import Apart, Filter
 from workflow_scripts.core.errors import PipelineError
 
 ROWS, MOST_ROWS = 200, 10_000
-NO_ROWS = "no usable rows in source annotations"
+NO_ROWS, SOME_ROWS = "no usable rows in source annotations", "unusable rows in source annotations"
 LARGEST_COCO = 16 << 20  # bytes: a COCO file is read three times, which takes a second from here on
 _FOLLOWS_ANOTHER = {Apart.REPEATED_ID, Apart.FURTHER_CAPTION}  # says nothing about the source: another row decides
+_INTENDED = {Apart.EXCLUDED, Apart.FILTERED_SUBREDDIT, Apart.FILTERED_YEAR}
 
 
 def look(source: Path, rows: Any) -> tuple[PipelineError, bool] | None:
     """What is wrong with an existing source, according to its first :data:`ROWS` rows, and whether it is certain.
 
-    Rows are read from disk, without hashes. If none of them can be used, that is certain only if none of the others
-    can, of which there may be :data:`MOST_ROWS`.
+    Rows are read from disk, without hashes. If some of them can't be used, up to :data:`MOST_ROWS` are read. That a run
+    fails is certain only if these are all rows, and none of them can be used.
 
     Args:
         rows: settings of the stage ``annotations``.
@@ -42,17 +43,19 @@ def look(source: Path, rows: Any) -> tuple[PipelineError, bool] | None:
     if not samples:
         return PipelineError("no rows in source annotations", where, "empty", "add rows, or correct the path"), True
     reasons = _reasons(samples[:ROWS], rows)
-    counts = Counter(reason for reason in reasons if reason not in _FOLLOWS_ANOTHER)
-    if not counts or None in counts:
+    no_faults = _FOLLOWS_ANOTHER | (_INTENDED if None in reasons else set())
+    faults = Counter(reason for reason in reasons if reason and reason not in no_faults)
+    if not faults:
         return None
-    frequent, count = counts.most_common(1)[0]
+    frequent = faults.most_common(1)[0][0]
     example = _example(samples[reasons.index(frequent)].raw)
     every = reasons if len(samples) <= ROWS else _reasons(_first(layout, rows, None, MOST_ROWS + 1), rows)
-    certain = None not in every and len(every) <= MOST_ROWS
-    of = f"{every.count(frequent)} of {len(every)}" if certain else f"{count} of the first {ROWS}"
+    all_rows = len(every) <= MOST_ROWS
+    of = f"{every.count(frequent):,} of {'' if all_rows else 'the first '}{len(every):,}"
     value = f"{of} rows are counted as {frequent}{example}"
-    advice = ADVICE.get(frequent or "", ADVICE[""])
-    return PipelineError(NO_ROWS, where, value, advice), certain
+    if None in every:
+        return PipelineError(SOME_ROWS, where, value, "correct them, or go on without these rows"), False
+    return PipelineError(NO_ROWS, where, value, ADVICE.get(frequent, ADVICE[""])), all_rows
 
 
 def _reasons(samples: list[Sample], rows: Any) -> list[Apart | None]:

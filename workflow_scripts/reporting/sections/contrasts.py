@@ -217,6 +217,7 @@ def contrast_tables(contrasts: Sequence[Named], cited: Cited) -> Row:
     """What the template takes."""
     every = [one for contrast in contrasts for one in contrast.shown]
     known = sorted((one for one in every if one.interval), key=lambda one: not one.row["primary"])
+    unknown = [one for one in every if not one.interval]
     leading = probe_objective(one.row["metric"] for one in every)
     of_sets = (one for contrast in contrasts for one in contrast.by_set)
     by_set = [one for one in of_sets if one.interval and f".{leading}." in one.row["metric"]]
@@ -224,9 +225,9 @@ def contrast_tables(contrasts: Sequence[Named], cited: Cited) -> Row:
     by_set.sort(key=lambda one: sets.index(one.row["dataset"]))
     return {
         "figure": _figure(contrasts),
-        "by_name": _listed("contrasts-by-name", "Contrasts by name", known, cited),
+        "by_name": _listed("contrasts-by-name", "Contrasts by name", known, cited, unknown),
         "by_set": _listed("contrasts-by-set", "Linear probe by set", by_set, cited),
-        "open": [(minus(one.row["contrast"]), one, cited.number(one)) for one in every if not one.interval],
+        "open": [(minus(one.row["contrast"]), one, cited.number(one)) for one in unknown],
     }
 
 
@@ -243,8 +244,12 @@ def _figure(contrasts: Sequence[Named]) -> Figure | None:
     return forest("contrasts", title, dots, {one.measure.title for one in drawn})
 
 
-def _listed(name: str, heading: str, shown: Sequence[Shown], cited: Cited) -> Row:
-    """A table of contrasts: its text, and for each line its row and its linked difference."""
+def _listed(name: str, heading: str, shown: Sequence[Shown], cited: Cited, unknown: Sequence[Shown] = ()) -> Row:
+    """A table of contrasts: its text, and for each line of the page its row and its linked difference.
+
+    Args:
+        unknown: contrasts without an interval, which are the last rows of the table's files.
+    """
     rows = [
         [
             minus(one.row["contrast"]),
@@ -252,14 +257,14 @@ def _listed(name: str, heading: str, shown: Sequence[Shown], cited: Cited) -> Ro
             one.measure.title,
             one.dataset,
             one.measure.shown(one.row["difference"]),
-            one.interval,
+            one.interval or "–",
             count(one.row),
             shown_p(one.row["p"]),
             shown_p(one.row["p_adjusted"]),
             one.least,
             verdict(one.row),
         ]
-        for one in shown
+        for one in (*shown, *unknown)
     ]
     table = Table(name, heading, (*COLUMNS, "verdict"), rows, note=NOTE)
     return {"table": table, "lines": [(one, cited.number(one)) for one in shown]}
