@@ -10,6 +10,7 @@ import ast
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -97,16 +98,18 @@ def mutants() -> Iterator[Mutant]:
                     yield Mutant(path, name, number, line)
 
 
-def tests_of(path: Path) -> list[str]:
+def tests_of(path: Path, most: int) -> list[str]:
     """The test file that mirrors a module, and others that import it, the shortest first."""
     inside = path.relative_to(PACKAGE)
     module = ".".join(("workflow_scripts", *inside.with_suffix("").parts))
     mirror = ROOT / "tests" / inside.with_name(f"test_{inside.name}")
     tests = [test for test in (ROOT / "tests").rglob("test_*.py") if test.relative_to(ROOT).parts[1] not in SLOW]
-    using = [test for test in tests if f"from {module} import" in test.read_text() and test != mirror]
+    package, _, name = module.rpartition(".")
+    imports = re.compile(rf"from {module} import|from {package} import (\([^)]*|.*)\b{name}\b")
+    using = [test for test in tests if imports.search(test.read_text()) and test != mirror]
     using.sort(key=lambda test: test.stat().st_size)
-    found = [test for test in (mirror, *using) if test.exists()][:MOST]
-    return [str(test.relative_to(ROOT)) for test in found or sorted(mirror.parent.glob("test_*.py"))[:MOST]]
+    found = [test for test in (mirror, *using) if test.exists()][:most]
+    return [str(test.relative_to(ROOT)) for test in found or sorted(mirror.parent.glob("test_*.py"))[:most]]
 
 
 def run_tests(tree: Path, tests: list[str]) -> None:
@@ -191,14 +194,23 @@ def seconds(copies: Copies, test: str) -> float:
         return time.monotonic() - start if passes(tree, [test], LONGEST) else inf
 
 
-def campaign(wanted: int, seed: int, processes: int) -> float:
-    """Try a sample, print survivors and the score, and return it."""
-    chosen, number = sampled(wanted, seed)
+def campaign(wanted: int, seed: int, processes: int, again: Path | None = None) -> float:
+    """Try a sample, print survivors and the score, and return it.
+
+    Args:
+        again: what a campaign printed; its survivors are tried instead, with more tests, those in lines that have
+            not changed since.
+    """
+    (chosen, number), most = sampled(wanted, seed), MOST
+    if again is not None:
+        most = 3 * MOST
+        survived = set(again.read_text().splitlines())
+        chosen = [mutant for mutant in mutants() if f"survived: {shown(mutant)}" in survived]
     STARTER.set_forkserver_preload(PRELOADED)
     survivors: Counter[bool] = Counter()
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(processes) as pool:
         copies = Copies(Path(scratch), processes)
-        files = {path: tests_of(path) for path in {mutant.path for mutant in chosen}}
+        files = {path: tests_of(path, most) for path in {mutant.path for mutant in chosen}}
         tests = sorted({test for members in files.values() for test in members})
         took = dict(zip(tests, pool.map(partial(seconds, copies), tests), strict=True))
         sys.stdout.write(
@@ -230,5 +242,6 @@ if __name__ == "__main__":
     parser.add_argument("--sample", type=int, default=1000, help="mutants to try")
     parser.add_argument("--seed", type=int, default=0, help="which ones")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="at a time")
+    parser.add_argument("--again", type=Path, help="what this command printed: try only its survivors")
     args = parser.parse_args()
-    sys.exit(campaign(args.sample, args.seed, args.processes) < 0.85)
+    sys.exit(campaign(args.sample, args.seed, args.processes, args.again) < 0.85)

@@ -4,13 +4,16 @@ import errno
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from tests.helpers import tar_images
+from tests.file_bytes import parquet
+from tests.helpers import hex_hashes, make_artifact, tar_images
 from workflow_scripts.core import shards
+from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.files import patience
 from workflow_scripts.core.files.storage_errors import storage_error
-from workflow_scripts.core.shards import TarImages
+from workflow_scripts.core.shards import TarImages, shard_images
 
 BLOBS = [b"first", b"second image"]
 
@@ -63,3 +66,14 @@ def test_a_persistent_read_error_is_reported_as_a_storage_error(
         images.image(0)
     error = storage_error(caught.value, "pretrain", ())
     assert str(error).startswith(f"storage error of pretrain in {images.tars[0]}: {os.strerror(number)};")
+
+
+def test_rows_without_an_image_are_left_out_and_counted(results: Path) -> None:
+    names = {"key": ["a", "b", "c", "d"], "offset": [0, 0, 0, 5], "bytes": [5, 0, 0, 12]}
+    hashes = [hex_hashes(BLOBS)[0], None, None, hex_hashes(BLOBS)[1]]
+    table = pa.table({**names, "sha256": hashes, "state": ["ok", "gone", "http 404", "ok"]})
+    files = {".parquet": parquet(table), ".tar": b"".join(BLOBS)}
+    shard = Artifact(make_artifact(results, "download", "00000", files))
+    images, rows, lost = shard_images(shard, ["key", "offset", "bytes", "sha256"])
+    assert [images.bytes(row) for row in (0, 1)] == BLOBS
+    assert rows["key"].to_pylist() == ["a", "d"] and lost == 2

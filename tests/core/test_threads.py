@@ -1,5 +1,6 @@
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -8,19 +9,24 @@ from workflow_scripts.core.threads import mapped
 
 
 def test_results_are_in_order_and_few_items_are_in_progress() -> None:
-    started, lock = [], threading.Lock()
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(3, 40):
+            taken.append(item)
+            yield item
 
     def square(item: int) -> int:
-        with lock:
-            started.append(item)
         time.sleep(0.001 * (item % 3))
         return item * item
 
-    found = mapped(square, range(3, 40), 4)
+    found = mapped(square, items(), 4)
     assert next(found) == 9
-    assert len(started) <= 9
+    assert len(taken) == 9  # twice as many as threads, and the first
     assert list(found) == [item * item for item in range(4, 40)]
     assert list(mapped(square, range(0), 2)) == []
+    taken.clear()
+    assert next(mapped(square, items(), 4, ahead=2)) == 9 and len(taken) == 3
 
 
 def test_the_first_error_is_raised_and_the_threads_end() -> None:

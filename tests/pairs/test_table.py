@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from tests.pairs.test_neighbours import hashes
 from workflow_scripts.pairs.pair_kind import SCOPES, PairInputs, Pairs, PartnerSettings
-from workflow_scripts.pairs.table import REASONS, as_table
+from workflow_scripts.pairs.table import REASONS, as_table, keep
 from workflow_scripts.pairs.ties import identities
 from workflow_scripts.stages.pair_table import PAIR_KINDS, PairTable
 
@@ -84,6 +84,15 @@ def test_thresholds_do_not_change_which_partner_a_rule_chooses() -> None:
     for row in range(80):
         kept = [t for t, c in zip(plain.target[row], plain.cosine[row], strict=True) if c >= 0.9]
         assert [t for t in cut.target[row].tolist() if t >= 0] == kept
+
+
+def test_images_that_lose_all_pairs_are_counted_by_the_reason() -> None:
+    target, cosine = np.array([[1, 2], [0, 2], [0, -1], [-1, -1]]), np.array([[0.9, 0.8], [0.9, 0.7], [0.6, 0], [0, 0]])
+    pairs = Pairs(target, cosine, {"a": 1})
+    kept = keep(pairs, np.array([[False, True], [False, False], [True, True], [True, True]]), "b")
+    assert kept.target.tolist() == [[2, -1], [-1, -1], [0, -1], [-1, -1]]
+    assert kept.cosine[[0, 2], 0].tolist() == [0.8, 0.6] and kept.without == {"a": 1, "b": 1}
+    assert keep(kept, kept.target != 2, "b").without == {"a": 1, "b": 2}
 
 
 def test_reasons_of_cap() -> None:

@@ -36,6 +36,16 @@ def test_pairs_and_reasons_for_no_pair_by_hand(results: Path) -> None:
     assert counts["without_pair"]["empty_caption"] == 1
 
 
+def test_partners_above_the_upper_threshold_are_passed_over(results: Path) -> None:
+    inputs = {"vectors": embedded(results, VECTORS), "truth": []}
+    made = run(pair_table.STAGE, results, "pair_table/p", {"k": 1, "max_cosine": 0.9}, inputs)
+    pairs = pq.read_table(made.path(".parquet")).to_pylist()
+    # Without k4, the same vector as k0, and k2, at 0.96 of k1. All others are on the other side of k5.
+    best = {"k0": 0.8, "k1": 0.8, "k2": 0.6, "k4": 0.8, "k5": -0.6}
+    assert {p["source"]: p["cosine"] for p in pairs} == pytest.approx(best)
+    assert pairs[0]["target"] == pairs[3]["target"] == "k1"
+
+
 def test_partners_with_the_same_label(results: Path) -> None:
     concepts = ["cat", "dog", "dog", "cat", "cat", "fox"]
     inputs = {"vectors": embedded(results, VECTORS), "truth": truth(results, concepts)}
@@ -107,16 +117,17 @@ def test_the_recall_of_an_index(results: Path, monkeypatch: pytest.MonkeyPatch) 
     settings = {"k": 2, "index": "IVF16,Flat", "index_parameters": "nprobe=2", "recall_sample": 200}
     inputs = {"vectors": embedded(results, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)), "truth": []}
     counts = []
-    for name, search in (("a", settings), ("e", {"k": 2})):
+    for name, search in (("a", settings), ("b", settings | {"recall_sample": 300}), ("e", {"k": 2})):
         made = run(pair_table.STAGE, results, f"pair_table/{name}", search, inputs)
         counts.append((json.loads(made.path(".json").read_bytes()), pq.read_table(made.path(".parquet")).to_pydict()))
-    (by_index, found), (exact, best) = counts
+    (by_index, found), (every, _), (exact, best) = counts
     assert "recall" not in exact
     recall = by_index["recall"]
     one, other = (set(zip(table["source"], table["target"], strict=True)) for table in (found, best))
     same = len(one & other) / len(other)
     assert recall["n"] == 200, "neighbours of one image count as one observation"
     assert same < 1 and recall["low"] <= same <= recall["high"]
+    assert every["recall"]["n"] == 300 and every["recall"]["value"] == pytest.approx(same)
 
 
 @pytest.mark.parametrize(("name", "value"), [("index_parameters", "nprobe=2"), ("recall_sample", 5)])

@@ -75,3 +75,18 @@ def test_class_means_bootstrap_is_the_loop_over_resampled_items() -> None:
     assert intervals.class_means(values, labels) == pytest.approx(
         (values[:3].mean(axis=0) + values[3:5].mean(axis=0) + values[5:].mean(axis=0)) / 3
     )
+
+
+def test_a_monte_carlo_error_widens_each_side_by_satterthwaite() -> None:
+    """Sides of 1 and 2 at 10 degrees of freedom, and a Monte Carlo error of 0.5 with one."""
+    quantile = stats.t.ppf(0.975, 10)
+    expected = []
+    for error in (1 / quantile, 2 / quantile):
+        freedom = (error**2 + 0.25) ** 2 / (error**4 / 10 + 0.5**4)
+        expected.append(stats.t.ppf(0.975, freedom) * np.sqrt(error**2 + 0.25))
+    found = intervals.widened(intervals.Interval(5.0, 4.0, 7.0), 10, 0.5)
+    assert (5 - found.low, found.high - 5) == pytest.approx(expected)
+    bounded = intervals.widened(intervals.Interval(5.0, 4.0, 7.0), 10, 0.5, 3.9, 7.1)
+    assert (bounded.low, bounded.high) == (3.9, 7.1)
+    assert intervals.widened(intervals.Interval(5.0, 4.0, 7.0), 10, 0.0) == (5.0, 4.0, 7.0)
+    assert intervals.widened(intervals.Interval(5.0, None, None), 10, 0.5) == (5.0, None, None)

@@ -9,7 +9,9 @@ SIZES = {0: 3, 3: 3, 8: 1}
 
 def test_classes_are_drawn_then_their_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nested, "CELLS", 70)  # several blocks
-    weights = np.concatenate(list(nested.nested_weights(LABELS, 6000, 1)))
+    blocks = list(nested.nested_weights(LABELS, 6000, 1))
+    assert {block.shape for block in blocks} == {(10, 7)}
+    weights = np.concatenate(blocks)
     assert weights.shape == (6000, 7)
     drawn = {one: weights[:, one == LABELS].sum(axis=1) / size for one, size in SIZES.items()}
     assert sum(drawn.values()) == pytest.approx(np.full(6000, 3))  # as many classes as there are

@@ -157,6 +157,8 @@ def test_zero_variance_gives_no_significance() -> None:
 def test_rounding_noise_is_not_taken_for_an_effect() -> None:
     noise = two_way([np.full((3, 4), 1e-16)], [np.full(4, 0.25)])
     assert noise.mean == 0 and noise.p_value() == 1
+    known = two_way([1.0 + 1e-6 * np.random.default_rng(0).normal(size=(3, 4))], [np.full(4, 0.25)])
+    assert 0 < known.variance < 1e-11 and known.p_value() < 1e-9
 
 
 @pytest.mark.parametrize("shape", [(2, 5), (3, 1)])

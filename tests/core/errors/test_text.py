@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.errors.text import plain, plain_lines, printed, redacted
+from workflow_scripts.core.errors.text import LONGEST_OPEN, has_secret, plain, plain_lines, printed, redacted
 from workflow_scripts.core.files.sharing import holder_of
 from workflow_scripts.core.runtime import job_log
 from workflow_scripts.core.runtime.failures import errors_reported
@@ -108,6 +108,26 @@ def test_logins_and_queries_are_redacted_from_urls(login: str, query: str) -> No
     secrets = ["SECRET" + quote(login, safe=""), "SECRET" + quote(query, safe="/?&=:@")]
     shown = redacted(f"failed: https://{secrets[0]}:{secrets[0]}@h.test/a?b={secrets[1]} (again)")
     assert shown.startswith("failed: https://h.test/a?...") and "SECRET" not in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [
+        ("https://h.test/a?dl=1&w=400", False),
+        (f"https://h.test/a?{'n' * 2 * LONGEST_OPEN}=1", False),  # a long name
+        (f"https://h.test/a?w={'v' * LONGEST_OPEN}", False),
+        (f"https://h.test/a?w={'v' * (LONGEST_OPEN + 1)}", True),
+        (f"https://h.test/a?{'v' * (LONGEST_OPEN + 1)}", True),
+        (f"https://h.test/a#{'v' * (LONGEST_OPEN + 1)}", True),
+        ("https://h.test/a?dl=1&sig=x", True),
+        ("https://h.test/a?sig=", False),
+        ("https://me:x@h.test/a", True),
+        ("https://:@h.test/a", False),
+        ("https://${NAME}:${WORD}@h.test/a?sig=${SIGNATURE}", False),
+    ],
+)
+def test_a_secret_in_a_url_is_noticed(url: str, secret: bool) -> None:
+    assert has_secret(url) == secret
 
 
 def test_errors_are_redacted() -> None:

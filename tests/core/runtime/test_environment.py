@@ -4,7 +4,14 @@ import os
 
 import pytest
 
-from workflow_scripts.core.runtime.environment import RECORDED, UNSET, recorded_variables, unset_variables
+from workflow_scripts.core.runtime import environment
+from workflow_scripts.core.runtime.environment import (
+    RECORDED,
+    UNSET,
+    recorded_variables,
+    resolve_device,
+    unset_variables,
+)
 
 
 def test_variables_that_change_numbers_are_unset_and_reported(
@@ -34,3 +41,14 @@ def test_variables_that_some_machines_need_are_recorded(monkeypatch: pytest.Monk
 def test_no_variable_is_both_unset_and_recorded() -> None:
     assert not [name for name in RECORDED if name.startswith(UNSET)]
     assert not [name for name in UNSET if name.startswith(RECORDED)]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("present", [False, True])
+def test_auto_is_cuda_if_there_is_a_gpu_that_is_not_hidden(
+    hidden: bool, present: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "hidden_gpus", lambda: hidden)
+    monkeypatch.setattr(environment.Path, "exists", lambda path: present)
+    assert resolve_device("auto") == ("cuda" if present and not hidden else "cpu")
+    assert (resolve_device("cpu"), resolve_device("cuda")) == ("cpu", "cuda")

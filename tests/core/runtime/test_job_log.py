@@ -75,5 +75,6 @@ def test_log_of_an_artifact_and_back() -> None:
     artifact, log = Path("results/s/few_shot/run.last.x"), Path("results/s/logs/few_shot/run.last.x.log")
     assert log_of_artifact(artifact) == log
     assert artifact_of_log(log) == artifact
+    assert artifact_of_log(Path("s/logs/few_shot/x.log")) == Path("s/few_shot/x")
     for other in ("x.log", "logs/few_shot/x.log", "results/s/few_shot/x.log", "results/s/logs/few_shot/x.txt"):
         assert artifact_of_log(Path(other)) is None

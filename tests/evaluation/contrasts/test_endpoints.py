@@ -94,8 +94,10 @@ def test_a_stored_share_is_below_the_margin_if_its_interval_is() -> None:
     assert found.effect is not None and found.value == 0.02
     assert float(found.effect.interval(0.95)[1]) == pytest.approx(share.high)
     assert found.effect.p_equivalent(0.05) < 0.025 < found.effect.p_equivalent(0.03)
-    nothing = stored("flips.clip.cosine", {"value": None, "low": None, "high": None, "n": 0}, [])
-    assert nothing.effect is None and nothing.reason
+    no_interval = {"low": None, "high": None, "n": 0}
+    nothing = stored("flips.clip.cosine", {"value": None, **no_interval}, [])
+    assert nothing.effect is None and nothing.reason and np.isnan(nothing.value)
+    assert stored("flips.clip.cosine", {"value": 0.25, **no_interval}, []).value == 0.25
 
 
 def trained(
