@@ -98,18 +98,27 @@ def mutants() -> Iterator[Mutant]:
                     yield Mutant(path, name, number, line)
 
 
-def tests_of(path: Path, most: int) -> list[str]:
-    """The test file that mirrors a module, and others that import it, the shortest first."""
+def mirror_of(path: Path) -> Path:
+    """The test file that mirrors a module, which need not exist."""
     inside = path.relative_to(PACKAGE)
-    module = ".".join(("workflow_scripts", *inside.with_suffix("").parts))
-    mirror = ROOT / "tests" / inside.with_name(f"test_{inside.name}")
+    return ROOT / "tests" / inside.with_name(f"test_{inside.name}")
+
+
+def tests_of(path: Path, most: int) -> list[str]:
+    """The test file that mirrors a module, others that import it, and those that mirror a module that imports it."""
+    package, _, name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).rpartition(".")
+    imports = re.compile(rf"from {package}\.{name} import|from {package} import (\([^)]*|.*)\b{name}\b")
     tests = [test for test in (ROOT / "tests").rglob("test_*.py") if test.relative_to(ROOT).parts[1] not in SLOW]
-    package, _, name = module.rpartition(".")
-    imports = re.compile(rf"from {module} import|from {package} import (\([^)]*|.*)\b{name}\b")
-    using = [test for test in tests if imports.search(test.read_text()) and test != mirror]
-    using.sort(key=lambda test: test.stat().st_size)
-    found = [test for test in (mirror, *using) if test.exists()][:most]
-    return [str(test.relative_to(ROOT)) for test in found or sorted(mirror.parent.glob("test_*.py"))[:most]]
+    using = [test for test in tests if imports.search(test.read_text())]
+    above = [mirror_of(module) for module in PACKAGE.rglob("*.py") if imports.search(module.read_text())]
+    groups = (sorted(filter(Path.exists, group), key=size) for group in ([mirror_of(path)], using, above))
+    found = list(dict.fromkeys(test for group in groups for test in group))[:most]
+    return [str(test.relative_to(ROOT)) for test in found or sorted(mirror_of(path).parent.glob("test_*.py"))[:most]]
+
+
+def size(path: Path) -> int:
+    """Bytes of a file."""
+    return path.stat().st_size
 
 
 def run_tests(tree: Path, tests: list[str]) -> None:
