@@ -25,6 +25,7 @@ def test_results_are_in_order_and_few_items_are_in_progress() -> None:
     assert len(taken) == 9  # twice as many as threads, and the first
     assert list(found) == [item * item for item in range(4, 40)]
     assert list(mapped(square, range(0), 2)) == []
+    assert list(mapped(square, range(3), 0)) == [0, 1, 4]  # one thread at least
     taken.clear()
     assert next(mapped(square, items(), 4, ahead=2)) == 9 and len(taken) == 3
 

@@ -48,6 +48,7 @@ def test_cap_equals_going_through_all_pairs_by_similarity(near: Near, k: int, us
 def test_partners_are_distinct_candidates(near: Near, k: int) -> None:
     got = capped(near, k, 2)
     assert got.target.shape == got.cosine.shape == (len(near.ids), k)
+    assert (got.cosine[got.target < 0] == -np.inf).all()
     for source, (row, candidates) in enumerate(zip(lists(got), lists(near), strict=True)):
         assert len(set(row)) == len(row)
         places = [candidates.index(t) for t in row]

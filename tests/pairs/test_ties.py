@@ -15,6 +15,17 @@ def keys(count: int) -> pa.ChunkedArray:
     return pa.chunked_array([[f"k{i}" for i in range(count)]])
 
 
+def test_the_hash_of_a_pair_is_that_of_splitmix() -> None:
+    def hashed(source: int, target: int) -> int:
+        mixed = (source * 0x9E3779B97F4A7C15 + target) % 2**64
+        mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB % 2**64
+        return mixed ^ mixed >> 31
+
+    source, target = np.random.default_rng(0).integers(2**64, size=(2, 100), dtype=np.uint64)
+    assert pair_hash(source, target).tolist() == list(map(hashed, source.tolist(), target.tolist()))
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_partners_are_the_members_with_the_smallest_hash(data: st.DataObject) -> None:

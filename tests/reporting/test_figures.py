@@ -16,7 +16,7 @@ from workflow_scripts.reporting.drawing.style import COLOURS, DASHES, colour
 from workflow_scripts.reporting.drawing.svg import SVG, XLINK
 from workflow_scripts.reporting.figures import Figure, tip
 from workflow_scripts.reporting.page import TEMPLATES, file_name, files, links
-from workflow_scripts.reporting.tables import Table, latex, markdown, stem
+from workflow_scripts.reporting.tables import ACROSS, Table, latex, markdown, stem
 
 HOSTILE = "<script>alert(1)</script> & $x_{$ \x07\ud800 url(http://a.b) ]]> 中"
 
@@ -154,3 +154,16 @@ def test_latex_and_markdown_escape_every_special_character() -> None:
         r"{''}\`{}{[}{]}{*}"
     )
     assert latex("a\nb\x00") == "a b" and markdown("a\n# b<") == r"a \# b\<"
+
+
+def test_no_word_of_a_long_table_is_wider_than_its_column() -> None:
+    heads = ["contrast", "p", "p, adjusted", "detectable", "verdict", "a", "b", "c"]
+    row = ["a rather long name of a contrast", "0.013", "0.013", "13.1", "inconclusive: the difference may be chance"]
+    tex = (
+        Table("t", "T", heads, [[*row, "a_rather_long_name.of_a.setting", "x" * 18, "3 seeds"]] * 41)
+        .files()["tex"]
+        .decode()
+    )
+    widths = [float(share) * ACROSS for share in re.findall(r"dimexpr ([.\d]+)\\linewidth", tex)]
+    assert len(widths) == 8 and sum(widths) == pytest.approx(ACROSS, rel=0.01)
+    assert all(width >= word + 2 for width, word in zip(widths, [8, 5, 9, 10, 13, 7, 18, 5], strict=True))

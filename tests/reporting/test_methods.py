@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests.study.config.configs import planned
 from workflow_scripts.evaluation.datasets.registry import SETS
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.reporting.methods import (
@@ -74,6 +75,20 @@ def test_prose_says_how_contrasts_were_tested_only_as_far_as_they_were(full: Rep
     others = [row | {"contrast": "a - c", "arms": 6} for row in rows]
     both = text(full, Counts(contrasts=[*rows, *others]))["Evaluation"]
     assert "moderated across arms (Smyth 2004)" in both and "corrected by Holm's method (Holm 1979): a − b" in both
+
+
+def test_prose_names_maps_and_leaked_images_only_where_there_are_some(full: Report) -> None:
+    counts = Counts(leaked={"masks": (12, 204), "concept": (0, 400)})
+    told = text(of("config.yaml", "profiles/demo/study.yaml"), counts)["Evaluation"]
+    assert "and Grad-CAM maps (Selvaraju et al. 2017) of layer3 and layer4 against object masks" in told
+    assert "Test images that equal or nearly equal a training image: 12 of 204 in masks. Accuracies include" in told
+    change = {"datasets": [{"name": "own", "kind": "folders", "source": "own"}], "probe_dataset": None, "contrasts": []}
+    runs = [{"method": "simclr", "pairs": "revised"}]
+    own = planned("profiles/demo/study.yaml", change=change | {"pretraining": {"probe": None}, "runs": runs})
+    settings = Report.model_validate(own.report_settings())
+    told = text(settings, Counts())["Evaluation"]
+    assert "20 weighted nearest neighbours (Wu et al. 2018)." in told and "Grad-CAM" not in told
+    assert "nearly equal" not in told and not any("saliency" in key for _, key, _ in settings_table(settings.methods))
 
 
 def test_the_demo_is_called_synthetic_and_names_no_redcaps() -> None:

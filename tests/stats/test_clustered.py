@@ -14,6 +14,7 @@ from workflow_scripts.stats.clustered import (
     cohen_kappa,
     kendall_b,
     kendall_c,
+    linearised_ratio,
     ordinal_alpha,
     share,
     spearman,
@@ -74,6 +75,18 @@ def test_kappa_equals_scikit_learn(rows: list[tuple[int, int]]) -> None:
         assert found is None
     else:
         assert found is not None and found.value == pytest.approx(cohen_kappa_score(first, second))
+        assert found.low is None or -1 <= found.low <= found.value <= (found.high or 0.0) <= 1
+
+
+def test_the_linearised_ratio_has_the_error_of_the_delta_method() -> None:
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, 9, 400)
+    hits = rng.binomial(sizes, 0.3)
+    values = linearised_ratio(hits, sizes)
+    ratio = hits.sum() / sizes.sum()
+    assert values.mean() == pytest.approx(ratio)
+    variance = np.var(hits, ddof=1) - 2 * ratio * np.cov(hits, sizes)[0, 1] + ratio**2 * np.var(sizes, ddof=1)
+    assert values.var(ddof=1) == pytest.approx(variance / sizes.mean() ** 2)
 
 
 def test_the_kappa_standard_error_equals_fleiss_cohen_and_everitt() -> None:

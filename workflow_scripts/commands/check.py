@@ -111,19 +111,17 @@ def _cost(start: "Start") -> str:
 
 
 def _effects(units: "Units") -> Iterator[str]:
-    from workflow_scripts.study.estimates.power import ACCURACY, ASSUMED, NO_SET, chance, powers
+    from workflow_scripts.study.estimates.power import ACCURACY, NO_SET, assumed, chance, powers
 
-    every, known = powers(units), chance(units)
+    every, known, deviation = powers(units), chance(units), assumed(units)[0]
     found = [power for power in every if power.reason != NO_SET]  # a warning names the others
-    few = known is not None and known[1] > ASSUMED[0]
-    deviation = known[1] if known and few else ASSUMED[0]
     for one in found:
         runs = f"; compares {one.compares}" if one.comparison.sides else ""
         if one.reason:
             yield f"{one.name}: none can be found, since {one.reason}{runs}"
             continue
         yield f"{one.name}: from {one.effect * deviation:.3g} points, if seeds deviate by {deviation:.1f}{runs}"
-    if known and few and found:
+    if known and known[1] == deviation and found:
         yield (
             f"{known[0]:,} test images deviate by {known[1]:.1f} points by chance at {ACCURACY:.0%} accuracy, and by "
             "more at lower ones, so seeds may well deviate as much; smaller effects stay open"

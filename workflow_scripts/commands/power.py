@@ -17,7 +17,8 @@ def command(
         typer.Option(
             parser=positive,
             metavar="POINTS",
-            help="deviation between seeds of one network's mean over sets; repeat it for several; default: 0.3 and 0.6",
+            help="deviation between seeds of one network's mean over sets; repeat it for several; default: 0.3 and "
+            "0.6, or that of few test images by chance",
         ),
     ] = None,
     measured: Annotated[
@@ -45,7 +46,7 @@ def command(
       1  a config file is missing or faulty, or the study of --measured has no readable summary
       2  wrong usage
     """
-    from workflow_scripts.study.estimates.power import ASSUMED, SCOPE, powers, table, without_set
+    from workflow_scripts.study.estimates.power import SCOPE, assumed, powers, table, without_set
     from workflow_scripts.study.estimates.power import measured as learned
     from workflow_scripts.study.plan import configured
 
@@ -53,7 +54,7 @@ def command(
     found, known = powers(units), None if measured is None else learned(measured)
     lines = ["The study has no primary contrast."]
     if found:
-        lines = table(found, sd or ASSUMED, known, units.study.smallest_effect)
+        lines = table(found, sd or assumed(units), known, units.study.smallest_effect)
     lines += [f"warning: {error}" for error in without_set(units, found)]
     used = {(one.comparison.contrast.endpoint, one.step) for one in found if not one.reason}
     for (endpoint, step), one in (known or {}).items():

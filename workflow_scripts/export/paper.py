@@ -24,14 +24,13 @@ from workflow_scripts.reporting.methods import Paragraph, as_latex, as_text, cit
 from workflow_scripts.reporting.references import bibliography
 from workflow_scripts.reporting.sections.console import primary, sentences
 from workflow_scripts.reporting.sections.contrasts import count
-from workflow_scripts.reporting.tables import Table, breakable, latex, markdown, sentence
+from workflow_scripts.reporting.tables import UPRIGHT, Table, breakable, latex, markdown, sentence
 
 log = logging.getLogger(__name__)
 CHECKLIST, README, EXAMPLE = "checklist.md", "README.md", "example.tex"
 LOOSE = r"\begingroup\emergencystretch=3em", r"\par\endgroup"
 """Around text with long names, whose lines may be stretched."""
 NO_LICENCE = "Not stated: ask those who made the study."
-MOST_COLUMNS = 7  # columns of a table on an upright page
 FITTED = Markup(
     r"\newcommand{\fitted}[1]{\resizebox*{!}{\ifdim\totalheight>.8\textheight.8\textheight\else\totalheight\fi}{%"
     "\n"
@@ -173,7 +172,7 @@ def table(name: str, tex: str, md: str) -> Float:
     else:
         fitted = rf"\centering\footnotesize\fitted{{results/{name}}}"
         block = f"\\begin{{table}}[t]\n  {fitted}\n  {caption}\\label{{{name}}}\n\\end{{table}}"
-    if heads.count(" & ") >= MOST_COLUMNS:
+    if heads.count(" & ") >= UPRIGHT:
         block = f"\\begin{{landscape}}\n{block}\n\\end{{landscape}}"
     return Float(name, Markup(md.partition("\n")[0]), Markup(block))
 

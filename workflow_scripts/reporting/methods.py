@@ -43,6 +43,7 @@ class Counts:
         years: of the usable rows.
         contrasts: rows of the summary's contrasts.
         sets: test set -> number of its test images and of its classes.
+        leaked: test set -> number of its test images that equal a training image, or nearly so, and of all.
     """
 
     annotations: Mapping[str, Any] | None = None
@@ -50,6 +51,7 @@ class Counts:
     years: Sequence[str] = ()
     contrasts: Sequence[Mapping[str, Any]] = ()
     sets: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    leaked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -257,18 +259,27 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
     steps = f"checkpoint{'s' if len(how['steps']) > 1 else ''} {listing(map(shown, how['steps']))}"
     if list(how["steps"]) == ["last"]:
         steps = "the last checkpoint"
-    few = f"{how['few_shot.ways']}-way, {how['few_shot.shots']}-shot classification"
+    few = {name: how[f"few_shot.{name}"] for name in ("ways", "shots", "episodes")}
+    measures = [
+        f"a linear probe{cite('linear_probe')} whose cost is chosen without test images",
+        f"{few['ways']}-way, {few['shots']}-shot classification ({few['episodes']:,} episodes)",
+        f"{how['knn.neighbours']} weighted nearest neighbours{cite('knn')}",
+    ]
+    if layers := how.get("saliency.layers"):
+        maps = f"Grad-CAM maps{cite('saliency')} of {listing(layers)}"
+        measures.append(f"{maps} against object masks, where a test set has them")
     known = {name(key): counts.sets[key] for key in methods.datasets if key in counts.sets}
     sizes = listing(f"{key} {images:,} ({classes:,})" for key, (images, classes) in known.items())
     found = [
         f"Frozen features of {steps} are evaluated on the test set{'s' if len(methods.datasets) > 1 else ''} {sets}"
         f"{sizes and f'. Test images (classes): {sizes}'}.",
-        f"Measures are a linear probe{cite('linear_probe')} whose cost is chosen without test images, {few} "
-        f"({how['few_shot.episodes']:,} episodes), {how['knn.neighbours']} weighted nearest neighbours{cite('knn')}, "
-        f"and Grad-CAM maps{cite('saliency')} of {listing(how['saliency.layers'])} against object masks, where "
-        "a test set has them.",
+        f"Measures are {listing(measures)}.",
     ]
-    if (how["few_shot.ways"], how["few_shot.shots"]) == (5, 5):
+    leaked = {name(key): counts.leaked[key] for key in methods.datasets if key in counts.leaked}
+    if alike := [f"{near:,} of {tested:,} in {key}" for key, (near, tested) in leaked.items() if near]:
+        found.append(f"Test images that equal or nearly equal a training image: {listing(alike)}.")
+        found.append("Accuracies include them; the report also has those without.")
+    if (few["ways"], few["shots"]) == (5, 5):
         found.append(f"Few-shot episodes have as many ways and shots as in language-guided sampling{cite('few_shot')}.")
     return [*found, *_tested(counts.contrasts)]
 
@@ -282,7 +293,7 @@ def _tested(contrasts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if any(row["level"] == "joint" and row["metric"].split(".")[0] in ACCURACIES for row in tested):
         moderated = f", the variance of seeds being moderated across arms{cite('moderation')}"
         yield (
-            "Those of accuracies are by Student's t, from random effects of seeds and classes"
+            "Intervals of accuracies are by Student's t, from random effects of seeds and classes"
             f"{moderated if any(row['arms'] for row in tested) else ''}, with Satterthwaite's degrees of freedom"
             f"{cite('freedom')}; a p-value is never below that of a t-test over seeds alone."
         )

@@ -128,6 +128,12 @@ def labelled_sets(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int]]:
     return found
 
 
+def leaked_images(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int]]:
+    """Name of each checked set -> number of its test images that equal a training image, or nearly so, and of all."""
+    checks = [json.loads(artifact.path(".json").read_bytes()) for artifact in artifacts]
+    return {check["dataset"]: (check["identical"] + check["near"], check["test_images"]) for check in checks}
+
+
 class Study:
     """Inputs by name, settings, and the artifacts that the page cites, in the order given, each with an anchor.
 

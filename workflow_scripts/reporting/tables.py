@@ -42,6 +42,8 @@ _LATEX = {
 }
 MANY, LONG = 4, 40  # columns, after which intervals get a line of their own in LaTeX; rows, after which pages break
 WIDE = 30  # letters of a column of a long table, after which its lines break
+UPRIGHT, LETTERS, ACROSS = 7, 90, 150  # columns and small letters that an upright page holds, and letters of one across
+_WORD = re.compile(r"[^\s_./]+[_./]?")  # where a line of a table can break
 _POWER = re.compile(r"\b1e-0?(\d{1,3})\b")
 _JOINT = re.compile(r"(\\_|[./](?=[a-z]))")  # of a name's parts
 _NOT_IN_STEMS = re.compile(r"[^a-z0-9_-]")
@@ -109,9 +111,18 @@ class Table(NamedTuple):
         return head, [*body[:1], *(f"{apart}{row}" for row in body[1:])]
 
     def _widths(self) -> str:
-        """Columns of a long table, as wide as their texts need in relation to each other."""
+        """Columns of a long table, as wide as their texts need in relation to each other.
+
+        Where that is more than a page has, the lines of long texts break, but no word does.
+        """
         cells = [[str(cell) for cell in column] for column in zip(self.columns, *self.rows, strict=True)]
-        needed = [max(min(len(cell), WIDE) for cell in column) + 2 for column in cells]
+        words = [max(len(word) for cell in column for word in _WORD.findall(cell)) for column in cells]
+        longest = [max(map(len, column)) for column in cells]
+        letters = ACROSS if len(self.columns) > UPRIGHT else LETTERS
+        for most in range(WIDE, 0, -1):
+            needed = [max(min(length, most), word) + 2 for length, word in zip(longest, words, strict=True)]
+            if sum(needed) <= letters:
+                break
         shares = [f"{need / sum(needed):.3f}" for need in needed]
         return "".join(
             rf">{{\raggedright\arraybackslash}}p{{\dimexpr {share}\linewidth-2\tabcolsep}}" for share in shares

@@ -33,6 +33,7 @@ from workflow_scripts.study.units import PlannedJob, Units
 log = logging.getLogger(__name__)
 Record = dict[str, Any]
 TRIGGERS = frozenset({"params", "code", "input"})  # all that can change a key
+MOST_TOLD = 3  # values of an object in a message
 COMPARED = {"code", "settings", "inputs", "input_files", "environment"}  # fields of a run record
 
 
@@ -225,7 +226,16 @@ def outdated(study: Path, units: Units) -> str:
 
 
 def _differences(name: str, then: Any, now: Any) -> str:
-    """How two values of a setting differ; of lists of objects, how many are new or gone, and which keys differ."""
+    """How two values of a setting differ.
+
+    Of objects, their first values that do, by dotted names; of lists of objects, how many are new or gone, and which
+    keys differ.
+    """
+    if isinstance(then, dict) and isinstance(now, dict):
+        names = _changed(then, now)
+        told = [_differences(f"{name}.{key}", then.get(key), now.get(key)) for key in names[:MOST_TOLD]]
+        more = [f"{len(names) - MOST_TOLD} more in {name}"] if len(names) > MOST_TOLD else []
+        return "; ".join(told + more)
     objects = [*then, *now] if isinstance(then, list) and isinstance(now, list) else []
     if not objects or not all(isinstance(value, dict) for value in objects):
         return f"{name} {canonical(then)[:60]} then, {canonical(now)[:60]} today"

@@ -42,7 +42,7 @@ def methods_settings(units: "Units") -> dict[str, Any]:
         "references": sorted(idle),
         "models": _models(units),
         "datasets": {one.name: one.public.name if one.public else "" for one in study.datasets if one.evaluate},
-        "evaluation": _evaluation(study) if units.reported and units.runs else {},
+        "evaluation": _evaluation(units) if units.reported and units.runs else {},
     }
 
 
@@ -94,7 +94,8 @@ def _models(units: "Units") -> dict[str, str]:
     return {name: place if place.startswith((HUB, PACKAGE)) else "" for name, place in at.items()}
 
 
-def _evaluation(study: Study) -> dict[str, Any]:
-    sections = {name: getattr(study.evaluation, name).model_dump(mode="json", exclude=UNTOLD) for name in EVALUATIONS}
-    view = {"crop": study.evaluation.crop, "resize": study.evaluation.resize, "steps": list(study.evaluation.steps)}
-    return flat(view | sections)
+def _evaluation(units: "Units") -> dict[str, Any]:
+    how = units.study.evaluation
+    names = [name for name in EVALUATIONS if name != "saliency" or units.mask_datasets]
+    sections = {name: getattr(how, name).model_dump(mode="json", exclude=UNTOLD) for name in names}
+    return flat({"crop": how.crop, "resize": how.resize, "steps": list(how.steps), **sections})

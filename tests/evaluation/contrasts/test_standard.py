@@ -78,6 +78,13 @@ def test_standard_contrasts_with_controls_and_references() -> None:
     assert [(side.weight, side.runs[0].pairs) for side in row.sides] == [(1, "revised"), (-1, "none")]
 
 
+def test_language_pairs_are_expected_to_beat_each_control_but_the_labels() -> None:
+    controls = ["shuffled", "random", "random in subreddit", "same_day", "oracle"]
+    cells = [run("simclr", name, "crop", 0) | {"role": name} for name in controls]
+    found = standard([*runs(("simclr", "original", "crop")), *map(SummaryRun.model_validate, cells)])
+    assert {one.name.partition(" - ")[2]: one.expected for one in found} == dict.fromkeys(controls, 1) | {"oracle": -1}
+
+
 def test_last_minus_peak_needs_both_checkpoints() -> None:
     (one,) = standard(runs(("simclr", "original", "crop"), steps=["last", "best"]))
     assert (one.name, one.expected) == ("last - peak (original)", -1)

@@ -35,6 +35,11 @@ def test_hubness_and_reciprocity_by_definition(pairs: list[tuple[int, int]]) -> 
     assert quality.reciprocal(table).tolist() == [(t, s) in pairs for s, t in sorted(pairs)]
 
 
+def test_targets_chosen_equally_often_are_not_skewed() -> None:
+    even = quality.hubness(rows([(image, (image + 1) % 10) for image in range(10)]))
+    assert even == {"skewness": 0.0, "max": 1, "gini": 0.0, "never_share": 0.0}
+
+
 def test_chance_is_the_share_among_all_other_images() -> None:
     codes = np.array([0, 0, 0, 1, 1, 2])
     sources = np.array([0, 3, 5])

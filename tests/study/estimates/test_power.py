@@ -170,7 +170,7 @@ def test_a_slope_is_judged_over_its_range() -> None:
     slope = {"name": "slope", "test": "slope", "terms": terms, "primary": True}
     (found,) = powers(study(change={"contrasts": [slope]}))
     needed = f"{0.3 * 100 * found.effect:.2f} points over the range of at are needed"
-    (error,) = too_little_power(powers(study(change={"contrasts": [slope]})), 0.1)
+    (error,) = too_little_power(powers(study(change={"contrasts": [slope]})), 0.1, 0.3)
     assert needed in str(error) and 0.3 < 0.3 * 100 * found.effect < 3
 
 
@@ -222,13 +222,13 @@ def test_too_little_power_names_contrast_key_and_remedy() -> None:
     (one,) = powers(study(change=TWO))
     assert (one.name, one.comparison.primary, one.seeds, one.arms) == ("revised - original", "default", 3, 0)
     needed = f"{0.3 * one.effect:.2f} points are needed if seeds deviate by 0.3"
-    (error,) = too_little_power(powers(study(change=TWO)), 1.0)
+    (error,) = too_little_power(powers(study(change=TWO)), 1.0, 0.3)
     said = f"too little power in contrast revised - original: {needed}, and smallest_effect is 1; "
     assert str(error).startswith(said)
     assert error.advice.startswith("plan more seeds, a mean over more methods, or fewer primary contrasts")
-    assert not list(too_little_power(powers(study(change=TWO)), 2.0))
+    assert not list(too_little_power(powers(study(change=TWO)), 2.0, 0.3))
     margin = {"name": "same", "minuend": "revised", "subtrahend": "original", "primary": True, "test": "equivalence"}
-    (error,) = too_little_power(powers(study(change={**TWO, "contrasts": [{**margin, "margin": 0.5}]})), 9.0)
+    (error,) = too_little_power(powers(study(change={**TWO, "contrasts": [{**margin, "margin": 0.5}]})), 9.0, 0.3)
     assert error.value.endswith("its margin is 0.5")
 
 

@@ -152,6 +152,20 @@ def test_other_lists_of_objects_are_counted_and_their_keys_named(units: Units) -
         assert other_settings({"settings": {**today, "runs": then}}, "summary", today) == [said]
 
 
+def test_other_objects_are_told_by_their_values_that_differ(units: Units) -> None:
+    today = units.settings("report", {})
+    methods = today["methods"]
+    then = {**methods, "image_side": 7, "arms": {**methods["arms"], "gone": "x"}}
+    assert other_settings({"settings": {**today, "methods": then}}, "report", today) == [
+        f'methods.arms.gone "x" then, null today; methods.image_side 7 then, {methods["image_side"]} today'
+    ]
+    many = {**methods, "evaluation": dict.fromkeys("abcde", 1)}
+    (said,) = other_settings(
+        {"settings": {**today, "methods": many}}, "report", {**today, "methods": {**methods, "evaluation": {}}}
+    )
+    assert said.endswith("methods.evaluation.c 1 then, null today; 2 more in methods.evaluation")
+
+
 def test_equal_values_in_other_notation_and_new_defaults_do_not_count(units: Units) -> None:
     today = units.settings("pretrain", {"run": units.runs[0]})
     older = {name: value for name, value in today.items() if name != "patience"} | {"lr": 0.008, "log_every": 2}

@@ -137,7 +137,12 @@ SECOND = {
         ("image,id", "image,caption\na.jpg,x\n", f"{OTHER} a.jpg, those of the source are like id0; {GIVE_KEYS}", True),
         ("image,id", "key,caption\na.jpg,x\n", f"{OTHER} a.jpg, those of the source are like id0; {GIVE_KEYS}", True),
         ("image", "image,caption\nx/a.jpg,x\n", f"{OTHER} x/a.jpg, the source has no ids; {GIVE_PATHS}", True),
-        ("image", "image,caption\na.jpg,x\n", "missing captions in short.csv: 1 of 2 images have none, such", False),
+        (
+            "image",
+            "image,caption\na.jpg,x\n",
+            "missing captions in short.csv: 1 of 2 images have none, such as b.jpg;",
+            True,
+        ),
         ("image", "image,caption\na.jpg,x\nb.jpg,y\n", "", True),
         ("image,id", "key,caption\nid0,x\nid1,y\n", "", True),
     ],

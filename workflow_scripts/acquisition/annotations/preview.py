@@ -62,8 +62,10 @@ def _reasons(samples: list[Sample], rows: Any) -> list[Apart | None]:
     return [judged(sample, Filter(rows.years, None), ROWS)[1] for sample in samples]
 
 
-def image_ids(source: Path, rows: Any) -> set[str] | None:
-    """Ids of the rows of a source that are used, as far as they can be told without reading images.
+def images_of(source: Path, rows: Any) -> dict[str, str | None] | None:
+    """Of the rows of a source that are used, as far as can be told without reading images: id -> path of the image.
+
+    The path is None if the image must be downloaded.
 
     None if that is not cheap: for RedCaps, tars, a large table, and more than :data:`MOST_ROWS` rows.
 
@@ -77,8 +79,10 @@ def image_ids(source: Path, rows: Any) -> set[str] | None:
     if layout.format in ("redcaps", "webdataset") or _is_large(layout):
         return None
     samples, wanted = _first(layout, rows, rows.choose, MOST_ROWS + 1), Filter(rows.years, rows.subreddits)
-    found = (judged(sample, wanted, ROWS) for sample in samples)
-    return {row["image_id"] for row, reason in found if reason is None} if len(samples) <= MOST_ROWS else None
+    if len(samples) > MOST_ROWS:
+        return None
+    found = [(sample.image, *judged(sample, wanted, ROWS)) for sample in samples]
+    return {row["image_id"]: image.path if image else None for image, row, reason in found if reason is None}
 
 
 def _is_large(layout: Layout) -> bool:

@@ -43,7 +43,14 @@ BEHIND = ("same_label", "equal_captions", "image_cosine.near_duplicates")
 PAIR_SOURCES, PAIR_CARDS = 6, 36  # images whose pairs are shown, and all their pairs, at most
 Row = dict[str, Any]
 _LEVEL = re.compile(r"(?<!\d)\.|\.(?!\d)")  # the dot in 0.5 separates no levels
-PARTS = {"auc": "AUC", "itc": "ITC", "itm": "ITM", "n": "number"}
+PARTS = {
+    "auc": "AUC",
+    "itc": "ITC",
+    "itm": "ITM",
+    "n": "number",
+    "near_copies": "captions of nearly the same words",
+    "near_duplicates": "near copies",
+}
 FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs", "common")
 
 
@@ -233,7 +240,8 @@ def pair_figures(study: Study) -> Row:
     sources = {name: study.source(one, ".json") for name, one in tables}
     groups = []
     for group, measures in GROUPS.items():
-        shown = [measure for measure in measures if any(measure.key in figures for figures in found.values())]
+        present = [measure for measure in measures if any(measure.key in figures for figures in found.values())]
+        shown = [measure._replace(title=_titled(measure, found)) for measure in present]
         lines = [
             (f"{measure.title}, {measure.unit}", [
                 number_of(figures.get(measure.key), percent if measure.share else plain, sources[name], measure.key)
@@ -248,6 +256,15 @@ def pair_figures(study: Study) -> Row:
     rows = [[name, *(number.shown for number in cells)] for _, _, lines in groups for name, cells in lines]
     title = "Pair tables, with 95 % intervals where they are known"
     return {"groups": groups, "table": Table("pairs", title, ["measure", *found], rows)}
+
+
+def _titled(measure: Measure, found: Mapping[str, dict[str, Row]]) -> str:
+    """The title of a measure; that of a batch says how large it is."""
+    if not measure.key.startswith("false_negatives."):
+        return measure.title
+    known = (figures.get("false_negatives.batch") for figures in found.values())
+    sizes = sorted({int(batch["value"]) for batch in known if batch is not None})
+    return f"{measure.title} of {' or '.join(f'{size:,}' for size in sizes)}"
 
 
 def _panel(measure: Measure, found: dict[str, dict[str, Row]]) -> Panel:

@@ -32,7 +32,7 @@ from workflow_scripts.study.estimates.cost import ASSUMED_TESTED, dataset_conten
 from workflow_scripts.study.units import Units
 
 ASSUMED = (0.3, 0.6)
-"""Deviations between seeds of one network's mean over sets, in percentage points; warnings assume the first."""
+"""Deviations between seeds of one network's mean over sets, in percentage points."""
 MOST_SEEDS = 100
 ACCURACY = 0.9
 """At which test images deviate by chance; at lower ones they do so more."""
@@ -213,15 +213,19 @@ def measured(study: Path) -> dict[tuple[str, str], Deviation]:
     return deviations
 
 
-def too_little_power(found: Sequence[Power], wanted: float) -> Iterator[PipelineError]:
-    """Warnings about primary contrasts that do not find ``smallest_effect``, or the margin of an equivalence."""
+def too_little_power(found: Sequence[Power], wanted: float, deviation: float) -> Iterator[PipelineError]:
+    """Warnings about primary contrasts that do not find ``smallest_effect``, or the margin of an equivalence.
+
+    Args:
+        deviation: between seeds, in percentage points.
+    """
     for one in found:
         contrast = one.comparison.contrast
-        margin, least = contrast.margin, one.effect * ASSUMED[0] * contrast.span
+        margin, least = contrast.margin, one.effect * deviation * contrast.span
         if not one.reason and least > (margin or wanted):
             limit = f"smallest_effect is {wanted:g}" if margin is None else f"its margin is {margin:g}"
             over = " over the range of at" if contrast.test == "slope" else ""
-            value = f"{least:.2f} points{over} are needed if seeds deviate by {ASSUMED[0]:g}, and {limit}"
+            value = f"{least:.2f} points{over} are needed if seeds deviate by {deviation:.2g}, and {limit}"
             advice = "plan more seeds, a mean over more methods, or fewer primary contrasts (faithful-pairs power)"
             yield PipelineError("too little power", f"contrast {one.name}", value, advice)
 
@@ -240,7 +244,7 @@ def table(
         wanted: the study's ``smallest_effect``.
     """
     known, can = learned or {}, [one for one in found if not one.reason]
-    names = ["primary contrast", "effect", "seeds", "arms", *(f"sd {one:g}" for one in deviations)]
+    names = ["primary contrast", "effect", "seeds", "arms", *(f"sd {one:.3g}" for one in deviations)]
     names += ["sd measured", "measured"] if learned is not None else []
     lines = [f"| {' | '.join(names)} |", f"|---|---{'|--:' * (len(names) - 2)}|"]
     for one in can:
@@ -256,9 +260,17 @@ def table(
     needed = []
     for one in can:
         if points := one.comparison.contrast.margin or wanted:
-            seeds = ", ".join(f"{one.seeds_needed(points, sd)} if they deviate by {sd:g}" for sd in deviations)
+            own = known.get((one.comparison.contrast.endpoint, one.step))
+            expected = [*deviations, *([own.points] if own else [])]
+            seeds = ", ".join(f"{one.seeds_needed(points, sd)} if they deviate by {sd:.3g}" for sd in expected)
             needed.append(f"{one.name}: seeds needed for {points:g} points: {seeds}.")
     return [*(lines if can else []), *reasons, *([""] if needed else []), *needed]
+
+
+def assumed(units: Units) -> tuple[float, ...]:
+    """Deviations to expect between seeds, in points, ascending: :data:`ASSUMED`, or that by chance if it is larger."""
+    known = chance(units)
+    return ASSUMED if known is None or known[1] <= ASSUMED[0] else (known[1],)
 
 
 def chance(units: Units) -> tuple[int, float] | None:

@@ -191,27 +191,29 @@ def caption_findings(start: Start) -> Iterator[Finding]:
 
 
 def _captions_error(study: Study, path: Path, most_missing: float) -> tuple[PipelineError | None, bool]:
-    """What is wrong with a file of captions, and whether it is certain, since an image without one may be lost."""
-    from workflow_scripts.acquisition.annotations.preview import MOST_ROWS, image_ids
+    """What is wrong with a file of captions, and whether it is certain: a download may lose images without one."""
+    from workflow_scripts.acquisition.annotations.preview import MOST_ROWS, images_of
     from workflow_scripts.captions.arms.external import no_match
     from workflow_scripts.captions.caption_file import read_captions
     from workflow_scripts.models.text_norms import is_blank
 
     found = list(islice(read_captions(path), MOST_ROWS + 1))
-    rows, ids = study.annotations, None
+    rows, images = study.annotations, None
     if len(found) <= MOST_ROWS and os.path.exists(rows.source.at):
         with suppress(PipelineError):  # annotation_findings has it
-            ids = image_ids(Path(rows.source.at), rows)
-    if not ids or most_missing == 1:
+            images = images_of(Path(rows.source.at), rows)
+    if not images or most_missing == 1:
         return None, False
     keys = dict.fromkeys(key for key, _ in found if key)
-    if keys and not ids & keys.keys():
-        return no_match(path, next(iter(keys)), min(ids)), True
-    missing = ids - {key for key, texts in found if any(text and not is_blank(text) for text in texts)}
-    if len(missing) <= most_missing * len(ids):
+    if keys and not images.keys() & keys.keys():
+        return no_match(path, next(iter(keys)), min(images)), True
+    missing = images.keys() - {key for key, texts in found if any(text and not is_blank(text) for text in texts)}
+    if len(missing) <= most_missing * len(images):
         return None, False
-    value = f"{len(missing)} of {len(ids)} images have none, such as {min(missing)}; {most_missing:.2%} are allowed"
-    return PipelineError("missing captions", path, value, "complete it, or raise the arm's max_missing_share"), False
+    example = min(images[key] or key for key in missing)
+    value = f"{len(missing)} of {len(images)} images have none, such as {example}; {most_missing:.2%} are allowed"
+    error = PipelineError("missing captions", path, value, "complete it, or raise the arm's max_missing_share")
+    return error, all(images.values())
 
 
 def lock_findings(start: Start) -> Iterator[Finding]:
