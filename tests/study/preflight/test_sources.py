@@ -72,6 +72,15 @@ def test_unusable_annotation_sources_are_reported_with_advice(
     assert found.startswith(message) and certain
 
 
+def test_a_table_has_no_images_beside_it(look: Callable[..., Found], tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg"])
+    (folder / "t.csv").write_text("image,caption\na.jpg,x\n")
+    ((found, certain),) = look(JOBS, own(source="own/t.csv")).items()
+    assert certain and found.endswith(
+        "put this table and the images into one folder, and give that folder as the source"
+    )
+
+
 def test_bad_rows_at_the_start_of_many_are_a_warning(look: Callable[..., Found], tmp_path: Path) -> None:
     folder = pictures(tmp_path / "own", ["a.jpg"])
     (folder / "t.csv").write_text("image,caption\n" + "gone.jpg,x\n" * 300 + "a.jpg,x\n")

@@ -15,6 +15,7 @@ from workflow_scripts.core.errors import PipelineError
 
 ROWS, MOST_ROWS = 200, 10_000
 NO_ROWS, SOME_ROWS = "no usable rows in source annotations", "unusable rows in source annotations"
+IN_A_FOLDER = "put this table and the images into one folder, and give that folder as the source"
 LARGEST_COCO = 16 << 20  # bytes: a COCO file is read three times, which takes a second from here on
 _FOLLOWS_ANOTHER = {Apart.REPEATED_ID, Apart.FURTHER_CAPTION}  # says nothing about the source: another row decides
 _INTENDED = {Apart.EXCLUDED, Apart.FILTERED_SUBREDDIT, Apart.FILTERED_YEAR}
@@ -55,7 +56,8 @@ def look(source: Path, rows: Any) -> tuple[PipelineError, bool] | None:
     value = f"{of} rows are counted as {frequent}{example}"
     if None in every:
         return PipelineError(SOME_ROWS, where, value, "correct them, or go on without these rows"), False
-    return PipelineError(NO_ROWS, where, value, ADVICE.get(frequent, ADVICE[""])), all_rows
+    advice = IN_A_FOLDER if frequent == Apart.NO_IMAGE and source.is_file() else ADVICE.get(frequent, ADVICE[""])
+    return PipelineError(NO_ROWS, where, value, advice), all_rows
 
 
 def _reasons(samples: list[Sample], rows: Any) -> list[Apart | None]:
