@@ -129,7 +129,12 @@ SAME = {"pack-1.0.dist-info/INSTALLER": "sha256=uv", "../../../bin/pack": "sha25
 
 @pytest.mark.parametrize(
     ("changes", "same"),
-    [(SAME, True), ({"pack/__init__.py": "sha256=ccc"}, False), ({"pack/more.py": "sha256=ddd"}, False)],
+    [
+        (SAME, True),
+        ({"pack/__init__.py": "sha256=ccc"}, False),
+        ({"pack/more.py": "sha256=ddd"}, False),
+        ({"pack/__init__.py": "sha256=bbb", "pack-1.0.dist-info/METADATA": "sha256=aaa"}, False),
+    ],
 )
 def test_a_package_is_known_by_what_its_wheel_holds(
     changes: dict[str, str], same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -21,7 +21,7 @@ def test_progress_logs_a_line_per_minute_with_the_time_left(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level("INFO")
-    now = [0.0]
+    now = [50.0]
     monkeypatch.setattr("workflow_scripts.core.runtime.progress.time.monotonic", lambda: now[0])
     with progress_module.Ticker("images", 1000, lambda: "81% ok") as ticker:
         for _ in range(100):
@@ -34,7 +34,7 @@ def test_progress_logs_a_line_per_minute_with_the_time_left(
         "images: 100/1000, 0.5/s, 30 min left, 81% ok",
         "images: 100/1000, 0.5/s, 30 min left, 81% ok",
     ]
-    seconds = {0: "0 s", 2.13: "2.1 s", 5: "5 s", 9.97: "10 s", 119: "119 s", 600: "10 min", 36_000: "10.0 h"}
+    seconds = {0: "0 s", 2.13: "2.1 s", 5: "5 s", 9.97: "10 s", 119: "119 s", 600: "10 min", 12_600: "3.5 h"}
     assert {one: progress_module.span(one) for one in seconds} == seconds
 
 
@@ -46,7 +46,7 @@ def test_failed_work_is_not_logged_as_done(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_progress_can_be_read_from_the_work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
+    now = [50.0]
     monkeypatch.setattr("workflow_scripts.core.runtime.progress.time.monotonic", lambda: now[0])
     assert read_progress(tmp_path) is None
     with reporting_to(tmp_path), Ticker("steps", 100, lambda: "fine", done=40) as ticker:
