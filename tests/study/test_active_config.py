@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,21 @@ def test_a_results_folder_holds_all_its_studies(results: Path) -> None:
     assert names(results) == ["logged", "made"]
     (results / ".configs").rmdir()
     assert names(results) == ["logged", "made"]
+
+
+def test_a_folder_that_another_process_removes_meanwhile_is_passed_over(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (results / "made/gone").mkdir()
+    scandir = os.scandir
+
+    def removed(path: Any) -> Any:
+        if (gone := results / "made/gone").is_dir() and str(path).endswith("gone"):
+            gone.rmdir()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", removed)
+    assert names(results) == ["logged", "made", "noted"] and not (results / "made/gone").exists()
 
 
 @pytest.mark.parametrize("notes", [True, False])

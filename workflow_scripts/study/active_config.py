@@ -8,6 +8,7 @@ import errno
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from glob import iglob
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -169,4 +170,5 @@ def _studies_of(results: Path) -> list[Path]:
 
 
 def _has_results(study: Path) -> bool:
-    return any(study.glob(f"*/*{MANIFEST}")) or any(study.glob(f"{LOGS}/*/*.log"))
+    # Path.glob raises if another process removes a folder meanwhile, in Python 3.11 and 3.12.
+    return any(next(iglob(each, root_dir=study), None) for each in (f"*/*{MANIFEST}", f"{LOGS}/*/*.log"))
