@@ -266,8 +266,11 @@ def finish(world: World) -> None:
         alone = World(fresh, {number: [version] for number, version in world.config.items()}, world.code)
         alone.start("run", ALICE, run(alone, ALICE))
         alone.wait()
-        assert hashes(world.results) == hashes(fresh)
-        assert look(world.results) == look(fresh)  # no note of a config, and code that is no file of the package
+        found, expected = hashes(world.results), hashes(fresh)
+        assert found == expected, f"files differ: {sorted(set(found.items()) ^ set(expected.items()))}"
+        # No note of a config, and code that is no file of the package.
+        faults, usual = look(world.results), look(fresh)
+        assert faults == usual, f"an audit finds {faults}, not {usual}"
 
 
 def schedule(seed: int) -> Counter[str]:

@@ -159,6 +159,14 @@ def test_arms_that_do_not_beat_the_untrained_network_are_told(lows: tuple[float 
     assert shown == ([NOTHING_LEARNED] if told else [])
 
 
+@pytest.mark.parametrize(("epochs", "told"), [(10.0, ""), (10.05, ""), (12.5, "1.25 times")])
+def test_sides_that_learned_from_different_numbers_of_images_are_told(epochs: float, told: str) -> None:
+    runs = [{**row, "epochs": epochs if row["pairs"] == "original" else 10.0} for row in SUMMARY]
+    (primary,) = named([contrast(metric=METRICS[0], **OF_RUNS)], "last")
+    found = notes([Answer("", "", "", primary.shown)], [], [], runs, REPORT)
+    assert len(found) == bool(told) and all(told in note and "common_images: true" in note for note in found)
+
+
 def test_where_a_fitted_line_crosses_zero_is_told_as_exploratory() -> None:
     primary = contrast(contrast="x", metric=METRICS[0])
     line = [

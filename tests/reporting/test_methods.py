@@ -91,6 +91,15 @@ def test_prose_names_maps_and_leaked_images_only_where_there_are_some(full: Repo
     assert "nearly equal" not in told and not any("saliency" in key for _, key, _ in settings_table(settings.methods))
 
 
+def test_images_without_a_partner_are_counted_if_there_are_some() -> None:
+    demo = of("config.yaml", "profiles/demo/study.yaml")
+    every = Counts(paired={"original": (288, 288), "revised": (288, 288)})
+    assert "with a partner" not in text(demo, every)["Pairs"]
+    some = Counts(paired={"original": (288, 288), "revised": (230, 288)})
+    known = "Images with a partner: 288 of 288 for original captions and 230 of 288 for revised captions."
+    assert known in text(demo, some)["Pairs"]
+
+
 def test_the_demo_is_called_synthetic_and_names_no_redcaps() -> None:
     found = text(of("config.yaml", "profiles/demo/study.yaml"), Counts(ROWS))
     assert "ITM; shuffled" in found["Captions"] and "judge" not in found["Captions"]
@@ -98,7 +107,7 @@ def test_the_demo_is_called_synthetic_and_names_no_redcaps() -> None:
 
 
 def test_prose_has_the_words_of_tables_and_no_keys_of_the_config() -> None:
-    sets = {"concept": (200, 12), "masks": (1204, 12), "unused": (1, 1)}
+    sets = {"concept": (800, 100, 200, 12), "masks": (9, 9, 1204, 12), "unused": (1, 1, 1, 1)}
     found = text(of("config.yaml", "profiles/demo/study.yaml"), Counts(ROWS, sets=sets))
     whole = " ".join(found.values())
     for part in (
@@ -108,7 +117,8 @@ def test_prose_has_the_words_of_tables_and_no_keys_of_the_config() -> None:
         "A captioning model (one that ships with the workflow) wrote",
         "SimCLR on self pairs with augmentation simclr (seeds 0, 1, 2); SimCLR on original captions",
         "the supervised network with augmentation crop (seed 0). For comparison, we also evaluate the untrained",
-        "the test sets concept and masks. Test images (classes): concept 200 (12) and masks 1,204 (12).",
+        "the test sets concept and masks. Images for training, validation and tests (classes): concept 800, 100 and "
+        "200 (12) and masks 9, 9 and 1,204 (12).",
         "a test set has them. Few-shot episodes have as many ways and shots as in language-guided sampling (El Banani",
     ):
         assert part in whole

@@ -38,7 +38,7 @@ def command(
     Examples:
       faithful-pairs power
       faithful-pairs power --configfile my-study.yaml --sd 0.2 --sd 0.5
-      faithful-pairs power --measured results/demo
+      faithful-pairs power --configfile my-study.yaml --measured results/my-study
 
     \b
     Exit status:

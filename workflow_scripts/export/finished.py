@@ -18,7 +18,7 @@ from workflow_scripts.provenance.crate.write import check_made
 from workflow_scripts.provenance.nodes import REPORT, Node, ancestors, load, study_root
 from workflow_scripts.reporting.methods import Counts
 from workflow_scripts.reporting.settings import Report
-from workflow_scripts.reporting.study import labelled_sets, leaked_images
+from workflow_scripts.reporting.study import labelled_sets, leaked_images, paired_images
 
 log = logging.getLogger(__name__)
 AGAIN = "run snakemake to the end, then give the command again"
@@ -73,7 +73,8 @@ class Finished:
         years = sorted({year for counts in counted for year in counts.get("years", {})})
         sets = labelled_sets(Artifact(node.path) for node in self.of_stage("eval_dataset"))
         leaked = leaked_images(Artifact(node.path) for node in self.of_stage("leakage"))
-        return Counts(rows.get("annotations"), rows.get("image_index"), years, self.contrasts, sets, leaked)
+        paired = paired_images(Artifact(node.path) for node in self.of_stage("pair_table"))
+        return Counts(rows.get("annotations"), rows.get("image_index"), years, self.contrasts, sets, paired, leaked)
 
     @cached_property
     def contrasts(self) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from workflow_scripts.reporting.sections.contrasts import Named, Shown, dot, for
 from workflow_scripts.reporting.settings import Asked, Report
 from workflow_scripts.reporting.study import Study
 from workflow_scripts.reporting.terms import CEILINGS, FLOORS, Sides, Words, asked_of, sides
-from workflow_scripts.reporting.text import visible
+from workflow_scripts.reporting.text import minus, visible
 
 Row = dict[str, Any]
 UNITS = "Points are percentage points; brackets hold 95 % intervals."
@@ -221,7 +221,23 @@ def notes(
     known_lows = [low for low in lows if low is not None]
     nothing = known_lows and max(known_lows) <= 0
     known = [*([DEFAULT] if default else []), *([NOTHING_LEARNED] if nothing else [])]
+    known += filter(None, (_unequal(answer.rows[0], runs) for answer in found))
     return [*known, *(f"Exploratory: {clause}." for clause in overtakes(listed))]
+
+
+def _unequal(shown: Shown, runs: Mapping[str, Row]) -> str:
+    """That the two sides of a contrast learned from different numbers of images; empty if not by more than 1 %."""
+    steps = []  # of an epoch, which are as many as a run has images
+    for side in ("plus", "minus"):
+        rows = [runs.get(checkpoint.rpartition(".")[0]) for checkpoint in shown.row[side].split()]
+        epochs = [row["trained_steps"] / row["epochs"] for row in rows if row is not None and row["epochs"]]
+        steps.append(sum(epochs) / len(epochs) if epochs else 0.0)
+    if not all(steps) or (times := max(steps) / min(steps)) <= 1.01:
+        return ""
+    return (
+        f"The two sides of “{minus(shown.row['contrast'])}” learned from different numbers of images, one from "
+        f"{times:.2f} times as many as the other; common_images: true gives all runs the same."
+    )
 
 
 def first_screen(study: Study, contrasts: Sequence[Named], listed: Sequence[Row], rows: Sequence[Row]) -> Row:

@@ -42,7 +42,8 @@ class Counts:
         annotations, images: in, out and dropped by reason, as manifests have them.
         years: of the usable rows.
         contrasts: rows of the summary's contrasts.
-        sets: test set -> number of its test images and of its classes.
+        sets: labelled set -> numbers of its images for training, validation and tests, and of its classes.
+        paired: pair table -> number of its images that have a partner, and of all.
         leaked: test set -> number of its test images that equal a training image, or nearly so, and of all.
     """
 
@@ -50,7 +51,8 @@ class Counts:
     images: Mapping[str, Any] | None = None
     years: Sequence[str] = ()
     contrasts: Sequence[Mapping[str, Any]] = ()
-    sets: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    sets: Mapping[str, tuple[int, int, int, int]] = field(default_factory=dict)
+    paired: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     leaked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -123,7 +125,7 @@ def paragraphs(settings: Report, counts: Counts) -> list[Paragraph]:
     found = {
         "Data": _data(methods, counts),
         "Captions": _captions(methods),
-        "Pairs": _pairs(methods, words_of),
+        "Pairs": _pairs(methods, counts, words_of),
         "Pretraining": _pretraining(methods, words_of),
         "Evaluation": _evaluation(methods, counts),
     }
@@ -172,13 +174,17 @@ def _captions(methods: Methods) -> list[str]:
     return found
 
 
-def _pairs(methods: Methods, words_of: Words) -> list[str]:
+def _pairs(methods: Methods, counts: Counts, words_of: Words) -> list[str]:
     found = []
     if methods.pairs:
         searched = any("nearest" in how for how in methods.pairs.values())
         nearest = f", nearest neighbours being searched with FAISS{cite('nearest')}" if searched else ""
         tables = "; ".join(f"{_called(table, words_of)}, {_partners(how)}" for table, how in methods.pairs.items())
         found.append(f"Images are paired as follows{nearest}: {tables}.")
+        paired = {_called(table, words_of): counts.paired[table] for table in methods.pairs if table in counts.paired}
+        if any(some < every for some, every in paired.values()):
+            shares = listing(f"{some:,} of {every:,} for {called}" for called, (some, every) in paired.items())
+            found.append(f"Images with a partner: {shares}.")
         if any("among captions" in how for how in methods.pairs.values()):
             found.append(f"Pairing images by their captions is language-guided sampling{cite('study')}.")
     encoders = {key.removeprefix(ENCODER): at for key, at in methods.models.items() if key.startswith(ENCODER)}
@@ -269,10 +275,13 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
         maps = f"Grad-CAM maps{cite('saliency')} of {listing(layers)}"
         measures.append(f"{maps} against object masks, where a test set has them")
     known = {name(key): counts.sets[key] for key in methods.datasets if key in counts.sets}
-    sizes = listing(f"{key} {images:,} ({classes:,})" for key, (images, classes) in known.items())
+    sizes = listing(
+        f"{key} {train:,}, {choice:,} and {test:,} ({classes:,})"
+        for key, (train, choice, test, classes) in known.items()
+    )
     found = [
         f"Frozen features of {steps} are evaluated on the test set{'s' if len(methods.datasets) > 1 else ''} {sets}"
-        f"{sizes and f'. Test images (classes): {sizes}'}.",
+        f"{sizes and f'. Images for training, validation and tests (classes): {sizes}'}.",
         f"Measures are {listing(measures)}.",
     ]
     leaked = {name(key): counts.leaked[key] for key in methods.datasets if key in counts.leaked}
@@ -293,7 +302,7 @@ def _tested(contrasts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if any(row["level"] == "joint" and row["metric"].split(".")[0] in ACCURACIES for row in tested):
         moderated = f", the variance of seeds being moderated across arms{cite('moderation')}"
         yield (
-            "Intervals of accuracies are by Student's t, from random effects of seeds and classes"
+            "Contrasts of accuracies have Student's t intervals, from random effects of seeds and classes"
             f"{moderated if any(row['arms'] for row in tested) else ''}, with Satterthwaite's degrees of freedom"
             f"{cite('freedom')}; a p-value is never below that of a t-test over seeds alone."
         )

@@ -118,14 +118,20 @@ def label(artifact: Artifact) -> str:
     return f"{artifact.manifest['stage']}/{artifact.name}"
 
 
-def labelled_sets(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int]]:
-    """Name of each labelled set -> number of its test images and of its classes."""
+def labelled_sets(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int, int, int]]:
+    """Name of each labelled set -> numbers of its images for training, validation and tests, and of its classes."""
     found = {}
     for artifact in artifacts:
         classes = json.loads(artifact.path(".json").read_bytes())["classes"]
         splits = pq.read_table(artifact.path(".parquet"), columns=["split"])["split"].to_pylist()
-        found[unit_of(artifact, "dataset")] = splits.count("test"), len(classes)
+        train, validation, test = map(splits.count, ("train", "val", "test"))
+        found[unit_of(artifact, "dataset")] = train, validation, test, len(classes)
     return found
+
+
+def paired_images(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int]]:
+    """Name of each pair table -> number of its images that have a partner, and of all."""
+    return {unit_of(one, "pairs"): (int(one.rows["out"]), int(one.rows["in"])) for one in artifacts if one.rows}
 
 
 def leaked_images(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int]]:

@@ -167,6 +167,21 @@ def test_captions_of_an_arm_must_belong_to_the_images(
     assert all(text.startswith(message) for text in found) and [*found.values()] == [sure] * bool(message)
 
 
+def test_captions_that_may_be_missing_are_told_unless_all_runs_learn_from_the_same_images(
+    look: Callable[..., Found], tmp_path: Path
+) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg", "b.jpg"])
+    (folder / "t.csv").write_text("image,caption\na.jpg,z\nb.jpg,z\n")
+    (tmp_path / "short.csv").write_text("image,caption\na.jpg,x\n")
+    arm = {"name": "short", "kind": "external", "table": "short.csv", "max_missing_share": 0.5}
+    change = {**own(), **SECOND, "arms": [arm]}
+    ((told, certain),) = look([source("captions-short")], change).items()
+    assert (
+        not certain and "1 of 2 images have none, such as b.jpg; 50.00% are allowed; complete it, or set common" in told
+    )
+    assert look([source("captions-short")], {**change, "common_images": True}) == {}
+
+
 CHANGE = {"recaption": {"captioner": "hub:a/caption@main", "matcher": f"hub:a/match@{OLD}"}}
 FILE = Path("mine.lock.yaml")
 

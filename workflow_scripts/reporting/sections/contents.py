@@ -16,7 +16,7 @@ from workflow_scripts.reporting.sections.leakage import leakage
 from workflow_scripts.reporting.sections.runs import accuracy, results
 from workflow_scripts.reporting.sections.saliency import saliency
 from workflow_scripts.reporting.settings import Report
-from workflow_scripts.reporting.study import Number, Study, label, labelled_sets, leaked_images
+from workflow_scripts.reporting.study import Number, Study, label, labelled_sets, leaked_images, paired_images
 from workflow_scripts.reporting.terms import SYNTHETIC
 from workflow_scripts.reporting.text import count, words
 from workflow_scripts.stats.intervals import LEVEL
@@ -136,7 +136,8 @@ def methods(study: Study) -> Row:
     counted = study.json(annotations) if annotations is not None and annotations.has(".json") else {}
     contrasts = study.table(summary, ".contrasts.parquet") if summary is not None else ()
     sets, leaked = labelled_sets(study.all("datasets")), leaked_images(study.all("leakage"))
-    counts = Counts(rows[0], rows[1], sorted(counted.get("years", {})), contrasts, sets, leaked)
+    paired = paired_images(study.all("pairs"))
+    counts = Counts(rows[0], rows[1], sorted(counted.get("years", {})), contrasts, sets, paired, leaked)
     text = paragraphs(study.settings, counts)
     works = [references()[key] for key in cited(text)]
     return {

@@ -39,7 +39,10 @@ ACCURACY = 0.9
 ENDPOINTS: tuple[str, ...] = ("linear_probe", "few_shot", "knn")
 MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
 NO_SET = "no labelled set"
-SCOPE = "From deviations between seeds alone; those between classes and images make them larger (docs/statistics.md)."
+SCOPE = (
+    "From deviations between seeds alone, as if those of both sides were independent: deviations between classes and "
+    "images make these figures larger, and what the same seed does to both sides makes them smaller (docs/power.md)."
+)
 
 
 class Power(NamedTuple):

@@ -208,12 +208,17 @@ def _captions_error(study: Study, path: Path, most_missing: float) -> tuple[Pipe
     if keys and not images.keys() & keys.keys():
         return no_match(path, next(iter(keys)), min(images)), True
     missing = images.keys() - {key for key, texts in found if any(text and not is_blank(text) for text in texts)}
-    if len(missing) <= most_missing * len(images):
+    if not missing:
         return None, False
     example = min(images[key] or key for key in missing)
     value = f"{len(missing)} of {len(images)} images have none, such as {example}; {most_missing:.2%} are allowed"
-    error = PipelineError("missing captions", path, value, "complete it, or raise the arm's max_missing_share")
-    return error, all(images.values())
+    if len(missing) > most_missing * len(images):
+        error = PipelineError("missing captions", path, value, "complete it, or raise the arm's max_missing_share")
+        return error, all(images.values())
+    if study.common_images:
+        return None, False
+    advice = "complete it, or set common_images: true, or runs with other captions learn from more images"
+    return PipelineError("missing captions", path, value, advice), False
 
 
 def lock_findings(start: Start) -> Iterator[Finding]:
