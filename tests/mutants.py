@@ -105,15 +105,19 @@ def mirror_of(path: Path) -> Path:
 
 
 def tests_of(path: Path, most: int) -> list[str]:
-    """The test file that mirrors a module, others that import it, and those that mirror a module that imports it."""
+    """The test file that mirrors a module, others that import it, and those that mirror a module that imports it.
+
+    Members that a registry finds are imported by none: theirs are in the nearest folder above that has tests.
+    """
     package, _, name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).rpartition(".")
     imports = re.compile(rf"from {package}\.{name} import|from {package} import (\([^)]*|.*)\b{name}\b")
     tests = [test for test in (ROOT / "tests").rglob("test_*.py") if test.relative_to(ROOT).parts[1] not in SLOW]
     using = [test for test in tests if imports.search(test.read_text())]
     above = [mirror_of(module) for module in PACKAGE.rglob("*.py") if imports.search(module.read_text())]
     groups = (sorted(filter(Path.exists, group), key=size) for group in ([mirror_of(path)], using, above))
-    found = list(dict.fromkeys(test for group in groups for test in group))[:most]
-    return [str(test.relative_to(ROOT)) for test in found or sorted(mirror_of(path).parent.glob("test_*.py"))[:most]]
+    beside = (sorted(folder.glob("test_*.py"), key=size) for folder in mirror_of(path).parents)
+    found = list(dict.fromkeys(test for group in groups for test in group)) or next(filter(None, beside))
+    return [str(test.relative_to(ROOT)) for test in found[:most]]
 
 
 def size(path: Path) -> int:

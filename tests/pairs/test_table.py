@@ -86,6 +86,14 @@ def test_thresholds_do_not_change_which_partner_a_rule_chooses() -> None:
         assert [t for t in cut.target[row].tolist() if t >= 0] == kept
 
 
+def test_partners_above_the_upper_threshold_are_passed_over() -> None:
+    vectors = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [1, 0], [-1, 0]], np.float32)
+    pairs = found(vectors, keys_of(["s"] * 5, [2020] * 5), k=1, max_cosine=0.9)
+    # Without row 3, the same vector as row 0, and row 2, at 0.96 of row 1. All others are on the other side of row 4.
+    assert pairs.cosine[:, 0] == pytest.approx([0.8, 0.8, 0.6, 0.8, -0.6])
+    assert pairs.target[[0, 3], 0].tolist() == [1, 1]
+
+
 def test_images_that_lose_all_pairs_are_counted_by_the_reason() -> None:
     target, cosine = np.array([[1, 2], [0, 2], [0, -1], [-1, -1]]), np.array([[0.9, 0.8], [0.9, 0.7], [0.6, 0], [0, 0]])
     pairs = Pairs(target, cosine, {"a": 1})

@@ -36,16 +36,6 @@ def test_pairs_and_reasons_for_no_pair_by_hand(results: Path) -> None:
     assert counts["without_pair"]["empty_caption"] == 1
 
 
-def test_partners_above_the_upper_threshold_are_passed_over(results: Path) -> None:
-    inputs = {"vectors": embedded(results, VECTORS), "truth": []}
-    made = run(pair_table.STAGE, results, "pair_table/p", {"k": 1, "max_cosine": 0.9}, inputs)
-    pairs = pq.read_table(made.path(".parquet")).to_pylist()
-    # Without k4, the same vector as k0, and k2, at 0.96 of k1. All others are on the other side of k5.
-    best = {"k0": 0.8, "k1": 0.8, "k2": 0.6, "k4": 0.8, "k5": -0.6}
-    assert {p["source"]: p["cosine"] for p in pairs} == pytest.approx(best)
-    assert pairs[0]["target"] == pairs[3]["target"] == "k1"
-
-
 def test_partners_with_the_same_label(results: Path) -> None:
     concepts = ["cat", "dog", "dog", "cat", "cat", "fox"]
     inputs = {"vectors": embedded(results, VECTORS), "truth": truth(results, concepts)}
