@@ -8,6 +8,7 @@ from tests.evaluation.sets import downstream
 from workflow_scripts.evaluation.downstream import hits_table
 from workflow_scripts.evaluation.interval_settings import Bootstrap
 from workflow_scripts.evaluation.knn import knn, results_table, statistics_table
+from workflow_scripts.stats.feature_statistics import alignment
 
 
 def test_train_and_val_vote_and_test_images_are_classified() -> None:
@@ -59,6 +60,8 @@ def test_the_table_uses_test_images_but_for_rankme_and_draws_the_same_for_all_ne
     test = data.features[data.rows("test")].astype(float)
     assert first["norm"]["value"] == pytest.approx(np.linalg.norm(test, axis=1).mean())
     assert first["norm_sd"]["value"] == pytest.approx(np.linalg.norm(test, axis=1).std())
+    unit = test / np.linalg.norm(test, axis=1, keepdims=True)
+    assert first["alignment"]["value"] == pytest.approx(alignment(unit, data.labels[data.rows("test")])[0])
     assert first["rankme"]["n"] == 40 and first["norm"]["n"] == len(test)
     assert other["rankme"]["value"] == pytest.approx(first["rankme"]["value"])  # blind to scale
     assert {name: other[name] for name in other if name != "rankme"} == {

@@ -173,6 +173,8 @@ def test_holm_adjustment_by_hand() -> None:
     assert holm(np.array([0.4, 0.7])) == pytest.approx([0.8, 0.8])
     assert holm(np.array([0.9, 0.9])) == pytest.approx([1, 1])
     assert holm(np.array([0.02])) == pytest.approx([0.02])
+    families = np.random.default_rng(0).random((3, 9)) ** 3
+    assert (holm(families) == [holm(family) for family in families]).all()
 
 
 @settings(max_examples=100, deadline=None)

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime import environment
 from workflow_scripts.core.runtime.environment import (
     RECORDED,
@@ -52,3 +53,12 @@ def test_auto_is_cuda_if_there_is_a_gpu_that_is_not_hidden(
     monkeypatch.setattr(environment.Path, "exists", lambda path: present)
     assert resolve_device("auto") == ("cuda" if present and not hidden else "cpu")
     assert (resolve_device("cpu"), resolve_device("cuda")) == ("cpu", "cuda")
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "no_gpu", lambda: "no GPU is visible")
+    environment.check_device("cpu")
+    with pytest.raises(PipelineError, match=r"no GPU in compute\.device: cuda, but no GPU is visible; set it to auto"):
+        environment.check_device("cuda")
+    monkeypatch.setattr(environment, "no_gpu", lambda: None)
+    environment.check_device("cuda")

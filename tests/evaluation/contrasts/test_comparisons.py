@@ -6,7 +6,13 @@ import pytest
 from pydantic import ValidationError
 
 from tests.evaluation.study import run
-from workflow_scripts.evaluation.contrasts.comparisons import Comparison, common_seeds, comparisons, planned
+from workflow_scripts.evaluation.contrasts.comparisons import (
+    Comparison,
+    checkpoints,
+    common_seeds,
+    comparisons,
+    planned,
+)
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun, Term
 from workflow_scripts.evaluation.contrasts.standard import standard
 
@@ -103,6 +109,13 @@ def test_rounding_residue_of_contrast_weights_is_removed() -> None:
     assert abs(sum(cells)) < 1e-15 and cells == pytest.approx(weights) and cells[3] == 0
     exact = Contrast(name="x", terms=(Term(weight=0.1, pairs="a"), Term(weight=-0.1, pairs="b")))
     assert exact.cells == tuple((term.weight, term) for term in exact.terms)
+
+
+def test_checkpoints_are_named_by_the_sign_of_their_weight() -> None:
+    terms = tuple(Term(weight=weight, pairs=pairs) for weight, pairs in ((0.5, "a"), (-1, "b"), (0.5, "c"), (0, "d")))
+    (row,) = found(Contrast(name="x", terms=terms), *arms(*((pairs, "crop") for pairs in "abcd")))
+    named = {run.pairs: f"{run.run}.last" for side in row.sides for run in side.runs}
+    assert checkpoints(row.sides) == {"plus": f"{named['a']} {named['c']}", "minus": named["b"]}
 
 
 def test_seeds_are_those_of_every_kind_of_run() -> None:

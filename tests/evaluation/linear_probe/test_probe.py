@@ -80,6 +80,18 @@ def test_the_search_needs_at_most_19_fits() -> None:
     assert len(asked) <= 7 + 12
 
 
+@pytest.mark.parametrize(("sign", "end"), [(1, max(COARSE)), (-1, min(COARSE))])
+def test_the_search_stays_within_the_ends_of_the_coarse_grid(sign: int, end: float) -> None:
+    asked: list[float] = []
+
+    def score(cost: float) -> Validation:
+        asked.append(cost)
+        return Validation(sign * cost, 0.0)
+
+    assert sweep(score, COARSE, 40) == pytest.approx(end)
+    assert min(COARSE) * 0.99 < min(asked) < max(asked) < max(COARSE) * 1.01
+
+
 def test_a_single_cost_is_returned() -> None:
     assert sweep(lambda cost: Validation(1.0, 0.0), (3.0,), 29) == pytest.approx(3.0)
 
