@@ -156,6 +156,13 @@ def test_latex_and_markdown_escape_every_special_character() -> None:
     assert latex("a\nb\x00") == "a b" and markdown("a\n# b<") == r"a \# b\<"
 
 
+@pytest.mark.parametrize("cell", ["", "x" * 300, "—"])
+def test_a_long_table_can_have_blank_columns_and_endless_words(cell: str) -> None:
+    tex = Table("t", "T", ["", "a"], [[cell, "b"]] * 41).files()["tex"].decode()
+    widths = [float(share) for share in re.findall(r"dimexpr ([.\d]+)\\linewidth", tex)]
+    assert len(widths) == 2 and sum(widths) == pytest.approx(1, abs=0.01)
+
+
 def test_no_word_of_a_long_table_is_wider_than_its_column() -> None:
     heads = ["contrast", "p", "p, adjusted", "detectable", "verdict", "a", "b", "c"]
     row = ["a rather long name of a contrast", "0.013", "0.013", "13.1", "inconclusive: the difference may be chance"]

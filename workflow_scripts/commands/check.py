@@ -113,7 +113,8 @@ def _cost(start: "Start") -> str:
 def _effects(units: "Units") -> Iterator[str]:
     from workflow_scripts.study.estimates.power import ACCURACY, NO_SET, assumed, chance, powers
 
-    every, known, deviation = powers(units), chance(units), assumed(units)[0]
+    every, known = powers(units), chance(units)
+    deviation = assumed(known)[0]
     found = [power for power in every if power.reason != NO_SET]  # a warning names the others
     for one in found:
         runs = f"; compares {one.compares}" if one.comparison.sides else ""

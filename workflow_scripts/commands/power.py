@@ -46,7 +46,7 @@ def command(
       1  a config file is missing or faulty, or the study of --measured has no readable summary
       2  wrong usage
     """
-    from workflow_scripts.study.estimates.power import SCOPE, assumed, powers, table, without_set
+    from workflow_scripts.study.estimates.power import SCOPE, assumed, chance, powers, table, without_set
     from workflow_scripts.study.estimates.power import measured as learned
     from workflow_scripts.study.plan import configured
 
@@ -54,7 +54,7 @@ def command(
     found, known = powers(units), None if measured is None else learned(measured)
     lines = ["The study has no primary contrast."]
     if found:
-        lines = table(found, sd or assumed(units), known, units.study.smallest_effect)
+        lines = table(found, sd or assumed(chance(units)), known, units.study.smallest_effect)
     lines += [f"warning: {error}" for error in without_set(units, found)]
     used = {(one.comparison.contrast.endpoint, one.step) for one in found if not one.reason}
     for (endpoint, step), one in (known or {}).items():

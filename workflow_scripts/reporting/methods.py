@@ -11,13 +11,12 @@ from typing import Any
 
 from workflow_scripts.reporting.references import cited_for, references
 from workflow_scripts.reporting.settings import Methods, Report, TrainedRuns
-from workflow_scripts.reporting.terms import NETWORKS, SYNTHETIC, Words
+from workflow_scripts.reporting.terms import ACCURACIES, NETWORKS, SYNTHETIC, Words
 from workflow_scripts.reporting.text import cut, minus, visible, words
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # for private use: `visible` removes them from names
 _CITATION = re.compile(f" ?{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 LONGEST = 120  # characters of a name
-ACCURACIES = ("linear_probe", "few_shot", "knn")
 ENCODER = "encoder-"
 TITLES = {"supervised": "supervised training", "simclr": "SimCLR", "simsiam": "SimSiam", "clip": "CLIP", "slip": "SLIP"}
 TITLES |= {

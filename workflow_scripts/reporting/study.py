@@ -131,7 +131,8 @@ def labelled_sets(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int, in
 
 def paired_images(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int]]:
     """Name of each pair table -> number of its images that have a partner, and of all."""
-    return {unit_of(one, "pairs"): (int(one.rows["out"]), int(one.rows["in"])) for one in artifacts if one.rows}
+    tables = [table for table in artifacts if table.rows]
+    return {unit_of(table, "pairs"): (int(table.rows["out"]), int(table.rows["in"])) for table in tables}
 
 
 def leaked_images(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int]]:

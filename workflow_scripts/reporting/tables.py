@@ -116,7 +116,7 @@ class Table(NamedTuple):
         Where that is more than a page has, the lines of long texts break, but no word does.
         """
         cells = [[str(cell) for cell in column] for column in zip(self.columns, *self.rows, strict=True)]
-        words = [max(len(word) for cell in column for word in _WORD.findall(cell)) for column in cells]
+        words = [max((len(word) for cell in column for word in _WORD.findall(cell)), default=0) for column in cells]
         longest = [max(map(len, column)) for column in cells]
         letters = ACROSS if len(self.columns) > UPRIGHT else LETTERS
         for most in range(WIDE, 0, -1):

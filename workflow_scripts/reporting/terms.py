@@ -9,6 +9,8 @@ from workflow_scripts.reporting.text import visible
 
 ADJECTIVES = ("original", "generated", "revised", "shuffled")
 """Usual names of arms, which read as adjectives."""
+ACCURACIES = ("linear_probe", "few_shot", "knn")
+"""Endpoints that are accuracies of networks."""
 FLOORS, CEILINGS = (UNTRAINED,), (SUPERVISED, "oracle")
 """Roles of runs that bound the others from below and above."""
 SYNTHETIC = "The images of this study are synthetic, and the effect is built in"

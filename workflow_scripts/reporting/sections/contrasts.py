@@ -217,7 +217,7 @@ def contrast_tables(contrasts: Sequence[Named], cited: Cited) -> Row:
     """What the template takes."""
     every = [one for contrast in contrasts for one in contrast.shown]
     known = sorted((one for one in every if one.interval), key=lambda one: not one.row["primary"])
-    unknown = [one for one in every if not one.interval]
+    unknown = [shown for shown in every if not shown.interval]
     leading = probe_objective(one.row["metric"] for one in every)
     of_sets = (one for contrast in contrasts for one in contrast.by_set)
     by_set = [one for one in of_sets if one.interval and f".{leading}." in one.row["metric"]]
@@ -227,7 +227,7 @@ def contrast_tables(contrasts: Sequence[Named], cited: Cited) -> Row:
         "figure": _figure(contrasts),
         "by_name": _listed("contrasts-by-name", "Contrasts by name", known, cited, unknown),
         "by_set": _listed("contrasts-by-set", "Linear probe by set", by_set, cited),
-        "open": [(minus(one.row["contrast"]), one, cited.number(one)) for one in unknown],
+        "open": [(minus(shown.row["contrast"]), shown, cited.number(shown)) for shown in unknown],
     }
 
 

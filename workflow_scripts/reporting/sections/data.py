@@ -217,7 +217,7 @@ GROUPS = {
     ),
     "Could pairs be found without language?": (
         Measure("equal_captions", "equal captions", "% of pairs", "lower"),
-        Measure("near_copies", "captions of nearly the same words", "% of pairs", "lower"),
+        Measure("near_copies", PARTS["near_copies"], "% of pairs", "lower"),
         Measure("image_cosine.near_duplicates", "images that are near copies", "% of pairs", "lower"),
         Measure("same_subreddit", "from the same subreddit or group", "% of pairs", "neither"),
     ),

@@ -25,6 +25,7 @@ from workflow_scripts.evaluation.contrasts.comparisons import Comparison, arm_we
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, FEWEST_OBJECTIVES
 from workflow_scripts.evaluation.datasets.picture_sets import is_image_name
+from workflow_scripts.reporting.terms import ACCURACIES
 from workflow_scripts.stats.moderation import FEWEST_ARMS, expected_seed_part
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS, POWER, Part
 from workflow_scripts.study.config.runs import summarised
@@ -36,7 +37,6 @@ ASSUMED = (0.3, 0.6)
 MOST_SEEDS = 100
 ACCURACY = 0.9
 """At which test images deviate by chance; at lower ones they do so more."""
-ENDPOINTS: tuple[str, ...] = ("linear_probe", "few_shot", "knn")
 MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
 NO_SET = "no labelled set"
 SCOPE = (
@@ -198,7 +198,7 @@ def measured(study: Path) -> dict[tuple[str, str], Deviation]:
     with readable("unreadable summary", summary.manifest_path, repair_advice(summary.manifest_path)):
         found = batches(summary.path(".parquet"), {**columns, "batch_size": pa.int64(), "value": pa.float64()})
         rows = [row for batch in found for row in batch.to_pylist() if row["batch_size"]]
-    rows = [row for row in rows if row["metric"].split(".")[0] in ENDPOINTS]
+    rows = [row for row in rows if row["metric"].split(".")[0] in ACCURACIES]
     sets = Counter(metric for metric, _ in {(row["metric"], row["dataset"]) for row in rows})
     scores: dict[tuple[str, str], dict[tuple[str, ...], list[float]]] = {}
     for row in rows:
@@ -222,15 +222,15 @@ def too_little_power(found: Sequence[Power], wanted: float, deviation: float) ->
     Args:
         deviation: between seeds, in percentage points.
     """
-    for one in found:
-        contrast = one.comparison.contrast
-        margin, least = contrast.margin, one.effect * deviation * contrast.span
-        if not one.reason and least > (margin or wanted):
+    for power in found:
+        contrast = power.comparison.contrast
+        margin, least = contrast.margin, power.effect * deviation * contrast.span
+        if not power.reason and least > (margin or wanted):
             limit = f"smallest_effect is {wanted:g}" if margin is None else f"its margin is {margin:g}"
             over = " over the range of at" if contrast.test == "slope" else ""
             value = f"{least:.2f} points{over} are needed if seeds deviate by {deviation:.2g}, and {limit}"
             advice = "plan more seeds, a mean over more methods, or fewer primary contrasts (faithful-pairs power)"
-            yield PipelineError("too little power", f"contrast {one.name}", value, advice)
+            yield PipelineError("too little power", f"contrast {power.name}", value, advice)
 
 
 def table(
@@ -247,7 +247,7 @@ def table(
         wanted: the study's ``smallest_effect``.
     """
     known, can = learned or {}, [one for one in found if not one.reason]
-    names = ["primary contrast", "effect", "seeds", "arms", *(f"sd {one:.3g}" for one in deviations)]
+    names = ["primary contrast", "effect", "seeds", "arms", *(f"sd {deviation:.3g}" for deviation in deviations)]
     names += ["sd measured", "measured"] if learned is not None else []
     lines = [f"| {' | '.join(names)} |", f"|---|---{'|--:' * (len(names) - 2)}|"]
     for one in can:
@@ -270,9 +270,12 @@ def table(
     return [*(lines if can else []), *reasons, *([""] if needed else []), *needed]
 
 
-def assumed(units: Units) -> tuple[float, ...]:
-    """Deviations to expect between seeds, in points, ascending: :data:`ASSUMED`, or that by chance if it is larger."""
-    known = chance(units)
+def assumed(known: tuple[int, float] | None) -> tuple[float, ...]:
+    """Deviations to expect between seeds, in points, ascending: :data:`ASSUMED`, or that by chance if it is larger.
+
+    Args:
+        known: what :func:`chance` gives.
+    """
     return ASSUMED if known is None or known[1] <= ASSUMED[0] else (known[1],)
 
 

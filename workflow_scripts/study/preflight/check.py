@@ -15,17 +15,13 @@ def power_findings(start: Start) -> Iterator[Finding]:
     """Primary contrasts that no set decides, or on which the study finds only effects that are larger than wanted."""
     wanted = start.units.study.smallest_effect
     if start.stages & {"pretrain", "summary"}:
-        from workflow_scripts.study.estimates.power import (
-            assumed,
-            powers,
-            too_little_power,
-            without_set,
-        )  # imports scipy
+        # Here, as it imports scipy.
+        from workflow_scripts.study.estimates.power import assumed, chance, powers, too_little_power, without_set
 
         found = powers(start.units)
         errors = [*without_set(start.units, found)]
         if "pretrain" in start.stages and wanted is not None:
-            errors += too_little_power(found, wanted, assumed(start.units)[0])
+            errors += too_little_power(found, wanted, assumed(chance(start.units))[0])
         yield from (Finding(error, certain=False) for error in errors)
 
 

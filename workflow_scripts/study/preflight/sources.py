@@ -217,7 +217,7 @@ def _captions_error(study: Study, path: Path, most_missing: float) -> tuple[Pipe
         return error, all(images.values())
     if study.common_images:
         return None, False
-    advice = "complete it, or set common_images: true, or runs with other captions learn from more images"
+    advice = "complete it, or set common_images: true; otherwise runs with other captions learn from more images"
     return PipelineError("missing captions", path, value, advice), False
 
 
