@@ -23,6 +23,8 @@ from workflow_scripts.core.registry import members
 from workflow_scripts.core.runtime.environment import limit_threads
 
 if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
     from tests.forkserver.environment import ForkServers
 
 # A busy machine is no fault, and a run of the tests has the same examples as the last one.
@@ -73,6 +75,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the files of slow tests: begun last, the longest would leave the other workers idle."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_terminal_summary(terminalreporter: "TerminalReporter") -> None:
+    """Say at the very end, which is what a short record of CI keeps, why a stage or command ended in an error."""
+    for report in terminalreporter.getreports("failed"):
+        for line in report.capstderr.splitlines()[-5:]:
+            terminalreporter.write_line(f"{report.nodeid}: {line}")
 
 
 @pytest.fixture

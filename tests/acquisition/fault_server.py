@@ -88,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send(b"", 302, Location=to)
 
     def stall(self) -> None:
-        self.site.closing.wait(5)
+        self.site.closing.wait(30)
         self.close_connection = True
 
     def reset(self) -> None:
