@@ -7,6 +7,7 @@ import pytest
 
 from tests.study.status.test_survey import Study
 from workflow_scripts.commands.main import main
+from workflow_scripts.study.terminal.program import program
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_status_exit_codes_reflect_the_state_of_the_study(study: Study, capsys: 
             study.finish(f"{stage}/{job.name}", -time.time())
     assert main(["status", str(study.folder)]) == 0
     printed = capsys.readouterr().out
-    assert printed.splitlines()[-1].startswith(f"next: faithful-pairs show {study.folder}")
+    assert printed.splitlines()[-1].startswith(f"next: {program()} show {study.folder}")
     assert "\x1b" not in printed and all(line == line.rstrip() for line in printed.splitlines())
 
 

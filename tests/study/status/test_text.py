@@ -7,6 +7,7 @@ from rich.console import Console
 from workflow_scripts.core.runtime.progress import Progress
 from workflow_scripts.study.status.survey import Job, State, Status
 from workflow_scripts.study.status.text import SHOWN, next_step, rendered
+from workflow_scripts.study.terminal.program import program
 
 NOW = 1_000.0
 STUDY = Path("results/tiny")
@@ -91,9 +92,9 @@ def test_without_a_config_the_number_of_planned_artifacts_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("jobs", "start"),
     [
-        ((DONE,), "faithful-pairs show results/tiny; the report is results/tiny/report/index.html"),
+        ((DONE,), f"{program()} show results/tiny; the report is results/tiny/report/index.html"),
         ((DONE, FAILED), "fix the errors, and run the same snakemake command again"),
-        ((DONE, TRAINS, WAITS), "wait for the running jobs; to look again: faithful-pairs status results/tiny"),
+        ((DONE, TRAINS, WAITS), f"wait for the running jobs; to look again: {program()} status results/tiny"),
         ((COUNTS, WAITS), "if Snakemake and its jobs have ended (on SLURM: squeue --me), run the same"),
         ((WAITS,), "nothing has been computed yet; start snakemake"),
         ((DONE, WAITS), "if Snakemake is not running, run the same snakemake command again"),

@@ -16,6 +16,7 @@ from workflow_scripts.core.runtime.progress import PROGRESS, Progress
 from workflow_scripts.study.terminal import handler as module
 from workflow_scripts.study.terminal.handler import LogHandler, register
 from workflow_scripts.study.terminal.jobs import Figures
+from workflow_scripts.study.terminal.program import program
 
 LONG = "simclr-some_rather_long_name_of_an_arm-crop-resnet50-s0.last." + "dataset" * 30
 
@@ -214,7 +215,7 @@ def test_the_report_and_what_to_type_next_come_last(opened: Open) -> None:
     handler.emit(plan(report=1))
     handler.emit(info(1, "report", "index"))
     handler.emit(done(1))
-    assert texts(stream)[-2:] == ["report: results/s/report/index.html", f"next: {module.SHOW} results/s"]
+    assert texts(stream)[-2:] == ["report: results/s/report/index.html", f"next: {program()} show results/s"]
 
 
 def test_a_dry_run_prints_what_snakemake_prints(opened: Open) -> None:

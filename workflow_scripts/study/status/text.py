@@ -9,6 +9,7 @@ from rich.text import Text
 from workflow_scripts.core.errors.text import plain
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.status.survey import Job, State, Status
+from workflow_scripts.study.terminal.program import program
 
 SHOWN = 10  # jobs or errors of one list; --json has all
 COUNTED = (State.RUNNING, State.SILENT, State.FAILED)
@@ -99,12 +100,12 @@ def next_step(status: Status) -> str:
     if not status.of_state(*COUNTED, State.WAITING):
         if status.outdated:
             return f"unless Snakemake is running, {again}; the summary was {status.outdated}"
-        return f"faithful-pairs show {status.study}; the report is {status.study / 'report/index.html'}"
+        return f"{program()} show {status.study}; the report is {status.study / 'report/index.html'}"
     if status.of_state(State.FAILED):
         runs = "wait for the running jobs, " if status.of_state(State.RUNNING) else ""
         return f"{runs}fix the errors, and {again}"
     if status.of_state(State.RUNNING):
-        return f"wait for the running jobs; to look again: faithful-pairs status {status.study}"
+        return f"wait for the running jobs; to look again: {program()} status {status.study}"
     if status.of_state(State.SILENT):
         return f"if Snakemake and its jobs have ended (on SLURM: squeue --me), {again}"
     return f"if Snakemake is not running, {again}"

@@ -25,11 +25,11 @@ from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.terminal.failures import INTERRUPTION
 from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, counted
 from workflow_scripts.study.terminal.lines import Lines
+from workflow_scripts.study.terminal.program import program
 
 if TYPE_CHECKING:
     from workflow_scripts.study.terminal.screen import Screen
 
-SHOW = "faithful-pairs show"
 SECONDS_BETWEEN_TICKS = 1.0
 # Messages that require no action. All others are shown, including those of newer Snakemake versions.
 UNTOLD = (
@@ -182,7 +182,7 @@ class LogHandler(LogHandlerBase):
             self._view.say(f"done: {counted(self.jobs.total, 'job')} in {took}", "bold green")
             if self._report:
                 self._view.say(f"report: {self._report}")
-                self._view.say(f"next: {SHOW} {Path(self._report).parents[1]}")
+                self._view.say(f"next: {program()} show {Path(self._report).parents[1]}")
 
     def _message(self, record: LogRecord) -> None:
         text = record.getMessage()
