@@ -56,11 +56,12 @@ class HandMade:
             role: [f"results/{one.relative_to(self.study.parent)}" for one in made] for role, made in given.items()
         }
         whole: dict[str, Any] = {"stage": stage, "unit": {"name": name}, "key": fake_hash(f"key {artifact}")}
-        whole |= {"cached": False, "beside": {}, "input_files": paths, "facts": {}, "figures": {}, "not_in_key": []}
+        whole |= {"cached": False, "beside": {}, "input_files": paths, "facts": {}, "not_in_key": []}
         whole |= {"environment": {"device": "cpu", "threads": 2, "packages": {"numpy": "2.4"}}, "slurm_job": None}
         whole |= {"packages": {"numpy": "2.4.6"}, "python": "3.11.7", "host": "node7", "cpu_model": None}
         whole |= {"git": {"commit": COMMIT, "dirty": False, "diff": None}, "gpu_model": None, "driver": None}
         whole |= {"start": self._time(0), "end": self._time(30), "seconds": 30.0, "cpu_seconds": 41.5}
+        whole |= {"figures": {"memory_peak_bytes": 262144000}}
         whole |= {"peak_bytes": 314572800, "manifest": digest(manifest)}
         whole |= {"closure": {f"workflow_scripts.stages.{stage}": fake_hash(f"module of {stage}")}}
         path = folder / f"{name}{MANIFEST}"

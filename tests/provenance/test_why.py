@@ -117,6 +117,12 @@ def test_unanswerable_questions_are_an_error(
     assert capsys.readouterr().err.startswith(f"error: {message}")
 
 
+def test_a_contrast_is_found_by_its_name_on_the_page(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = study / "summary" / "summary.contrasts.parquet"
+    by_table, by_page = (ask(capsys, table, f"contrast=revised {sign} original") for sign in "-\N{MINUS SIGN}")
+    assert by_page == by_table
+
+
 def test_a_file_that_no_manifest_lists_is_an_error(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stray = study / "pair_table" / "revised.old.parquet"
     stray.write_bytes(b"x")

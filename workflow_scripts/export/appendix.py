@@ -34,7 +34,7 @@ def computing(study: Finished) -> Paragraph:
         f"Machines: {machines}." if machines else "",
         f"The artifacts took {core:,.1f} core hours{f' and {gpu:,.1f} GPU hours' if gpu else ''}"
         + (f", {span}." if first else "."),
-        f"Root hash of the study: {study.root}.",
+        f"Root hash of the study, its first 16 of 64 digits: {study.root[:16]}.",
     ]
     return Paragraph("Software and hardware", " ".join(filter(None, sentences)))
 

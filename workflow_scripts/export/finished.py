@@ -136,7 +136,7 @@ class Finished:
                 done.jobs + 1,
                 done.core_hours + (record.get("cpu_seconds") or 0) / HOUR,
                 done.gpu_hours + gpus * (record.get("seconds") or 0) / HOUR,
-                max(done.memory, record.get("peak_bytes") or 0),
+                max(done.memory, (record.get("figures") or {}).get("memory_peak_bytes") or 0),
             )
         return found
 

@@ -32,6 +32,7 @@ from workflow_scripts.provenance.run_metadata import (
 from workflow_scripts.provenance.summary_tables import SUMMARY, Row, read_rows
 
 WIDTH, NAMES_SHOWN = 100, 2
+MINUS = "\N{MINUS SIGN}"  # of pages and terminals, in place of the hyphens of tables
 NARROWEST = 40  # characters of text beside a deep tree
 UNSET: tuple[object, ...] = (None, "", [], {})  # settings without a value
 TABLES = {".parquet": "rows", ".csv": "rows", ".contrasts.parquet": "contrasts", ".contrasts.csv": "contrasts"}
@@ -104,7 +105,7 @@ def cells(summary: Node, suffix: str, wanted: Mapping[str, str]) -> list[Cell]:
     found = [
         Cell(dict(row.values), tuple(_listed_source(summary, file, sha256) for file, sha256 in row.files.items()))
         for row in rows
-        if all(str(row.values[column]) == value for column, value in wanted.items())
+        if all(str(row.values[column]) in (value, value.replace(MINUS, "-")) for column, value in wanted.items())
     ]
     if not found:
         value = " ".join(f"{column}={text}" for column, text in wanted.items())
@@ -320,11 +321,11 @@ def _details(nodes: Sequence[Node], accepted: Sequence[dict[str, str]]) -> list[
 def _computed(known: Sequence[dict[str, Any]]) -> str:
     starts, ends = [one["start"] for one in known if one["start"]], [one["end"] for one in known if one["end"]]
     seconds = [run["seconds"] for run in known if run["seconds"] is not None]
-    peaks = [one["peak_bytes"] for one in known if one["peak_bytes"] is not None]
+    peaks = [peak for run in known if (peak := run["figures"].get("memory_peak_bytes"))]
     period = time_text(min(starts, default=None))
     period += f" to {time_text(max(ends, default=None))}" if len(known) > 1 else ""
     text = f"{period}, {span(sum(seconds)) if seconds else UNKNOWN} on {_where(known)}"
-    return text + (f", peak {naturalsize(max(peaks))}" if peaks else "")
+    return text + (f", memory {naturalsize(max(peaks))}" if peaks else "")
 
 
 def _where(known: Sequence[dict[str, Any]]) -> str:

@@ -88,7 +88,7 @@ def dot_figure(name: str, title: str, alt: str, panels: Sequence[Panel]) -> Figu
     across = min(ACROSS, len(panels))
     down = math.ceil(len(panels) / across)
     rows = [
-        (panel.title, panel.unit, panel.better, dot.label, dot.value, dot.low, dot.high)
+        (panel.title, panel.unit, panel.better if BETTER[panel.better] else "", dot.label, dot.value, dot.low, dot.high)
         for panel in panels
         for dot in panel.dots
     ]

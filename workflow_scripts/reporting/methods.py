@@ -285,8 +285,8 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
     ]
     leaked = {name(key): counts.leaked[key] for key in methods.datasets if key in counts.leaked}
     if alike := [f"{near:,} of {tested:,} in {key}" for key, (near, tested) in leaked.items() if near]:
-        found.append(f"Test images that equal or nearly equal a training image: {listing(alike)}.")
-        found.append("Accuracies include them; the report also has those without.")
+        found.append(f"Test images that the search for near copies pairs with a training image: {listing(alike)}.")
+        found.append("Not every such pair is of one photo. Accuracies include them; those without are reported apart.")
     if (few["ways"], few["shots"]) == (5, 5):
         found.append(f"Few-shot episodes have as many ways and shots as in language-guided sampling{cite('few_shot')}.")
     return [*found, *_tested(counts.contrasts)]

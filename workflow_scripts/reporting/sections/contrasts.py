@@ -274,7 +274,7 @@ def count(row: Row) -> str:
     """What a row's interval is over."""
     if row["level"] == "image":
         return f"{row['n']} images"
-    return f"{row['n']} seeds" + (f", {row['arms']} kinds of runs" if row["arms"] else "")
+    return f"{row['n']} seed{'' if row['n'] == 1 else 's'}" + (f", {row['arms']} kinds of runs" if row["arms"] else "")
 
 
 def verdict(row: Row) -> str:

@@ -100,14 +100,15 @@ def _checks(study: Study) -> list[Row]:
     """For each checked run and set: a line for each part of a check, with its measures."""
     found = []
     for artifact in study.all("saliency_checks"):
-        source = study.source(artifact, ".parquet")
+        source, rows = study.source(artifact, ".parquet"), study.table(artifact)
         lines: dict[tuple[str, str], list[tuple[str, Number]]] = {}
-        for row in study.table(artifact):
+        for row in rows:
             where = ", ".join(filter(None, (row["check"], row["at"], row["measure"])))
             plain = row["check"] == ROAD or row["measure"] == SPEARMAN  # logits and correlations, not scores
             number = number_of(row, "{:.2f}".format, source, where) if plain else number_of(row, percent, source, where)
             lines.setdefault((row["check"], row["at"]), []).append((row["measure"], number))
-        found.append({**_about(study, artifact), "lines": [*lines.items()]})
+        images = max((row["n"] for row in rows), default=0)
+        found.append({**_about(study, artifact), "images": images, "lines": [*lines.items()]})
     return found
 
 
