@@ -7,7 +7,7 @@ import pytest
 
 from tests.study.status.test_survey import Study
 from workflow_scripts.commands.main import main
-from workflow_scripts.study.terminal.program import program
+from workflow_scripts.study.terminal import program
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from rich.console import Console
 from workflow_scripts.core.runtime.progress import Progress
 from workflow_scripts.study.status.survey import Job, State, Status
 from workflow_scripts.study.status.text import SHOWN, next_step, rendered
-from workflow_scripts.study.terminal.program import program
+from workflow_scripts.study.terminal import program
 
 NOW = 1_000.0
 STUDY = Path("results/tiny")

@@ -14,9 +14,9 @@ from snakemake_interface_logger_plugins.tests import MockOutputSettings, TestLog
 from tests.study.terminal.records import done, error, info, plan, record
 from workflow_scripts.core.runtime.progress import PROGRESS, Progress
 from workflow_scripts.study.terminal import handler as module
+from workflow_scripts.study.terminal import program
 from workflow_scripts.study.terminal.handler import LogHandler, register
 from workflow_scripts.study.terminal.jobs import Figures
-from workflow_scripts.study.terminal.program import program
 
 LONG = "simclr-some_rather_long_name_of_an_arm-crop-resnet50-s0.last." + "dataset" * 30
 

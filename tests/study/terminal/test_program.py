@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.study.terminal.program import NAME, program
+from workflow_scripts.study.terminal import NAME, program
 
 
 def test_a_program_is_named_as_it_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from rich.text import Text
 from workflow_scripts.core.errors.text import plain
 from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.study.status.survey import Job, State, Status
-from workflow_scripts.study.terminal.program import program
+from workflow_scripts.study.terminal import program
 
 SHOWN = 10  # jobs or errors of one list; --json has all
 COUNTED = (State.RUNNING, State.SILENT, State.FAILED)

@@ -22,10 +22,10 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from workflow_scripts.core.errors.text import plain_lines
 from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.core.runtime.progress import span
+from workflow_scripts.study.terminal import program
 from workflow_scripts.study.terminal.failures import INTERRUPTION
 from workflow_scripts.study.terminal.jobs import TARGETS, Jobs, counted
 from workflow_scripts.study.terminal.lines import Lines
-from workflow_scripts.study.terminal.program import program
 
 if TYPE_CHECKING:
     from workflow_scripts.study.terminal.screen import Screen
