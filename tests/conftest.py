@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.helpers import Fails
 from workflow_scripts.core import digest
-from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.errors import ERROR, PipelineError
 from workflow_scripts.core.inputs import clear_inputs
 from workflow_scripts.core.registry import members
 from workflow_scripts.core.runtime.environment import limit_threads
@@ -80,8 +80,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: "TerminalReporter") -> None:
     """Say at the very end, which is what a short record of CI keeps, why a stage or command ended in an error."""
     for report in terminalreporter.getreports("failed"):
-        for line in report.capstderr.splitlines()[-5:]:
-            terminalreporter.write_line(f"{report.nodeid}: {line}")
+        for line in report.capstderr.splitlines():
+            if line.startswith(ERROR):
+                terminalreporter.write_line(f"{report.nodeid}: {line}")
 
 
 @pytest.fixture

@@ -159,7 +159,15 @@ def test_arms_that_do_not_beat_the_untrained_network_are_told(lows: tuple[float 
     assert shown == ([NOTHING_LEARNED] if told else [])
 
 
-@pytest.mark.parametrize(("epochs", "told"), [(10.0, ""), (10.05, ""), (12.5, "1.25 times")])
+@pytest.mark.parametrize(
+    ("epochs", "told"),
+    [
+        (10.0, ""),
+        (10.05, ""),
+        (12.5, "The first side of “revised − original” learned from more images than the second, 20 batches an epoch"),
+        (8.0, "The second side of “revised − original” learned from more images than the first, 25 batches an epoch"),
+    ],
+)
 def test_sides_that_learned_from_different_numbers_of_images_are_told(epochs: float, told: str) -> None:
     runs = [{**row, "epochs": epochs if row["pairs"] == "original" else 10.0} for row in SUMMARY]
     (primary,) = named([contrast(metric=METRICS[0], **OF_RUNS)], "last")

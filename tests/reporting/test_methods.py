@@ -1,6 +1,7 @@
 """Methods as prose and table: what the config says, with the works that are cited; names can't become markup."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -98,6 +99,15 @@ def test_images_without_a_partner_are_counted_if_there_are_some() -> None:
     some = Counts(paired={"original": (288, 288), "revised": (230, 288)})
     known = "Images with a partner: 288 of 288 for original captions and 230 of 288 for revised captions."
     assert known in text(demo, some)["Pairs"]
+    told = text(demo, replace(some, common={"in": 288, "out": 230, "dropped": {"not_common": 58}}))["Pairs"]
+    assert f"{known} Runs learn from the 230 of 288 images that have a partner or a caption in all of them." in told
+
+
+def test_fewer_classes_than_ways_are_told() -> None:
+    demo = of("config.yaml", "profiles/demo/study.yaml")
+    ways = demo.methods.evaluation["few_shot.ways"]
+    told = text(demo, Counts(sets={"concept": (9, 9, 9, ways - 1), "masks": (9, 9, 9, ways)}))["Evaluation"]
+    assert f"Where a set has fewer classes than ways, all are drawn: {ways - 1} of concept." in told
 
 
 def test_the_demo_is_called_synthetic_and_names_no_redcaps() -> None:

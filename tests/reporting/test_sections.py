@@ -36,7 +36,7 @@ def test_the_flow_lists_reasons_by_size_and_skips_stages_without_counts(tmp_path
     counted, uncounted = made(tmp_path, "annotations/rows", rows), made(tmp_path, "image_index/images")
     (step,) = flow(Study({"annotations": [counted], "images": [uncounted]}, Report(study="s")))
     assert (step["rows_in"].text, step["rows_out"].text) == ("10", "6")
-    assert [(reason, number.text) for reason, number in step["dropped"]] == [("empty caption", "3"), ("gone", "1")]
+    assert [(reason, number.text) for reason, number in step["dropped"]] == [("no caption", "3"), ("gone", "1")]
     assert 'width="600.0"' in step["bar"] and 'width="300.0"' in step["bar"]
 
 

@@ -13,12 +13,10 @@ from pydantic import ValidationError
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.provenance.crate.write import check_made
 from workflow_scripts.provenance.nodes import REPORT, Node, ancestors, load, study_root
-from workflow_scripts.reporting.methods import Counts
+from workflow_scripts.reporting.methods import Counts, counts_of
 from workflow_scripts.reporting.settings import Report
-from workflow_scripts.reporting.study import labelled_sets, leaked_images, paired_images
 
 log = logging.getLogger(__name__)
 AGAIN = "run snakemake to the end, then give the command again"
@@ -66,15 +64,8 @@ class Finished:
 
     @cached_property
     def counts(self) -> Counts:
-        """Rows of the data, from manifests and the counts of annotations."""
-        rows = {node.stage: node.manifest.get("rows") or None for node in self.nodes}
-        annotations = [Artifact(node.path) for node in self.of_stage("annotations")]
-        counted = [read_json(artifact.path(".json"), AGAIN) for artifact in annotations if artifact.has(".json")]
-        years = sorted({year for counts in counted for year in counts.get("years", {})})
-        sets = labelled_sets(Artifact(node.path) for node in self.of_stage("eval_dataset"))
-        leaked = leaked_images(Artifact(node.path) for node in self.of_stage("leakage"))
-        paired = paired_images(Artifact(node.path) for node in self.of_stage("pair_table"))
-        return Counts(rows.get("annotations"), rows.get("image_index"), years, self.contrasts, sets, paired, leaked)
+        """Rows of the data."""
+        return counts_of(lambda stage: [Artifact(node.path) for node in self.of_stage(stage)], self.contrasts)
 
     @cached_property
     def contrasts(self) -> list[dict[str, Any]]:

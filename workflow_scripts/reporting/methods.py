@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
+from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.reporting.references import cited_for, references
 from workflow_scripts.reporting.settings import Methods, Report, TrainedRuns
+from workflow_scripts.reporting.study import labelled_sets, leaked_images, paired_images
 from workflow_scripts.reporting.terms import ACCURACIES, NETWORKS, SYNTHETIC, Words
 from workflow_scripts.reporting.text import cut, minus, visible, words
 
@@ -44,6 +47,7 @@ class Counts:
         sets: labelled set -> numbers of its images for training, validation and tests, and of its classes.
         paired: pair table -> number of its images that have a partner, and of all.
         leaked: test set -> number of its test images that equal a training image, or nearly so, and of all.
+        common: images that all runs have, in, out and dropped, with ``common_images``.
     """
 
     annotations: Mapping[str, Any] | None = None
@@ -53,6 +57,23 @@ class Counts:
     sets: Mapping[str, tuple[int, int, int, int]] = field(default_factory=dict)
     paired: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     leaked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    common: Mapping[str, Any] | None = None
+
+
+def counts_of(artifacts: Callable[[str], Sequence[Artifact]], contrasts: Sequence[Mapping[str, Any]]) -> Counts:
+    """The counts of a study.
+
+    Args:
+        artifacts: of a stage, by its name.
+        contrasts: rows of the summary's contrasts.
+    """
+    stages = ("annotations", "image_index", "common_images")
+    rows, images, common = (next((made.rows or None for made in artifacts(stage)), None) for stage in stages)
+    files = [made.path(".json") for made in artifacts("annotations") if made.has(".json")]
+    counted = [read_json(file, "run snakemake again") for file in files]
+    years = sorted({year for counts in counted for year in counts.get("years", {})})
+    sets, leaked = labelled_sets(artifacts("eval_dataset")), leaked_images(artifacts("leakage"))
+    return Counts(rows, images, years, contrasts, sets, paired_images(artifacts("pair_table")), leaked, common)
 
 
 @dataclass(frozen=True)
@@ -184,6 +205,10 @@ def _pairs(methods: Methods, counts: Counts, words_of: Words) -> list[str]:
         if any(some < every for some, every in paired.values()):
             shares = listing(f"{some:,} of {every:,} for {called}" for called, (some, every) in paired.items())
             found.append(f"Images with a partner: {shares}.")
+        if counts.common:
+            shown = f"{counts.common['out']:,} of {counts.common['in']:,}"
+            found.append(f"Runs learn from the {shown} images that have a partner or a caption in all of them.")
+            found.append("Any image can be a partner.")
         if any("among captions" in how for how in methods.pairs.values()):
             found.append(f"Pairing images by their captions is language-guided sampling{cite('study')}.")
     encoders = {key.removeprefix(ENCODER): at for key, at in methods.models.items() if key.startswith(ENCODER)}
@@ -287,6 +312,8 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
     if alike := [f"{near:,} of {tested:,} in {key}" for key, (near, tested) in leaked.items() if near]:
         found.append(f"Test images that the search for near copies pairs with a training image: {listing(alike)}.")
         found.append("Not every such pair is of one photo. Accuracies include them; those without are reported apart.")
+    if small := [f"{classes} of {key}" for key, (*_, classes) in known.items() if 0 < classes < few["ways"]]:
+        found.append(f"Where a set has fewer classes than ways, all are drawn: {listing(small)}.")
     if (few["ways"], few["shots"]) == (5, 5):
         found.append(f"Few-shot episodes have as many ways and shots as in language-guided sampling{cite('few_shot')}.")
     return [*found, *_tested(counts.contrasts)]

@@ -163,6 +163,12 @@ class Study:
         """The input artifacts named `name`, possibly none."""
         return self.given.get(name, ())
 
+    def of_stage(self, stage: str) -> list[Artifact]:
+        """The input artifacts of a stage, possibly none."""
+        return [
+            artifact for artifact in chain.from_iterable(self.given.values()) if artifact.manifest["stage"] == stage
+        ]
+
     def one(self, name: str) -> Artifact | None:
         """The first input artifact named `name`, or None."""
         return next(iter(self.all(name)), None)

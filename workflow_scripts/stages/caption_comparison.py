@@ -38,7 +38,7 @@ def caption_comparison(job: Job[CaptionComparison]) -> None:
         **of_objects(tables, options.reference),
         **of_words(captions, count, options.reference, options.seed),
         **of_vectors(vectors, options.reference, options.seed),
-        **of_encoders(truncated, options.reference),
+        **of_encoders(truncated, tables, options.reference),
     }
     comparison = {"arms": list(tables), "reference": options.reference, "figures": figures}
     job.file(".json").write_bytes(pretty(comparison))

@@ -33,6 +33,8 @@ class CaptionQuality(MatchedText):
 
 def caption_quality(job: Job[CaptionQuality]) -> None:
     """Describe the captions, rank the images of a sample by caption, and draw the result."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     from workflow_scripts.captions.diagnostics.columns import Measures, caption_columns
@@ -67,7 +69,7 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
             synonyms=synonyms,
         ),
     )
-    labelled = len(columns) - columns["named_objects"].null_count
+    labelled = pc.sum(pc.is_in(arm["key"], pa.array(list(objects.objects), pa.string()))).as_py() or 0
     if job.has_source("objects") and len(arm) and not labelled:
         value, advice = "no key of an image of this study", f"write keys as in this study, such as {arm['key'][0]}"
         raise PipelineError("no labels for images", job.source("objects"), value, advice)
@@ -115,7 +117,8 @@ def _sampled(job: Job[CaptionQuality], matcher: "Matcher | None", subreddits: "p
     names = ("retrieval_rank", "above_random", "above_subreddit")
     table = {name: np.full(len(subreddits), np.nan, dtype=np.float32) for name in names}
     if len(rows) > 1 and matcher is not None:
-        texts = captions_of(job.input("captions").path(".parquet"), rows)
+        sampled = captions_of(job.input("captions").path(".parquet"), rows)
+        rows, texts = rows[[text != "" for text in sampled]], [text for text in sampled if text]
         image = index_images(job.input("images")).image
         scores = image_scores(matcher, image, texts, rows, options.batch_size)
         groups = pc.dictionary_encode(subreddits.take(pa.array(rows)).combine_chunks()).indices.to_numpy()

@@ -40,7 +40,8 @@ def test_flags_have_wilson_intervals() -> None:
 
 def test_arms_are_compared_by_columns_of_their_tables(tmp_path: Path) -> None:
     def table(arm: str, words: list[int], languages: list[str | None], repeats: list[int]) -> None:
-        columns = {name: pa.array([False] * 4) for name in ("short", "truncated", "vague", "first_person", "hashtag")}
+        flags = ("short", "truncated", "vague", "first_person", "hashtag")
+        columns = {name: pa.array([False] * 3 + [None]) for name in flags}
         columns |= {"words": pa.array(words), "language": pa.array(languages, pa.string()), "url": pa.array([True] * 4)}
         columns |= {"repeats": pa.array(repeats), "empty": pa.array([False, False, False, True])}
         columns |= {"near_duplicate": pa.array([True, False, None, None])}
@@ -54,7 +55,7 @@ def test_arms_are_compared_by_columns_of_their_tables(tmp_path: Path) -> None:
     assert found["words"]["revised"]["value"] == 3 and found["words"]["revised"]["difference"]["value"] == 0.5
     assert found["english"]["original"]["value"] == pytest.approx(2 / 3) and found["english"]["original"]["n"] == 3
     assert found["english"]["revised"]["high"] == 1  # a share, though not of all captions
-    assert found["repeated"]["original"]["value"] == 0.5 and found["repeated"]["revised"]["value"] == 0
+    assert found["repeated"]["original"]["value"] == pytest.approx(2 / 3) and found["repeated"]["revised"]["value"] == 0
     assert found["near_duplicate"]["original"]["n"] == 2
     assert found["url"]["revised"]["value"] == 1 and found["specificity"] == {}
     assert set(found) == {name for name, figure in FIGURES.items() if figure.columns}
@@ -78,30 +79,42 @@ def test_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(tmp_path / "original.npy", np.eye(12, dtype=np.float32))
     np.save(tmp_path / "revised.npy", np.tile(np.eye(12, dtype=np.float32)[0], (12, 1)))
     files = {arm: tmp_path / f"{arm}.npy" for arm in ("original", "revised")}
-    found = arms.of_vectors({"minilm": files, "mpnet": {"revised": files["revised"]}}, "original", 0)
+    given = {"minilm": files, "mpnet": {"revised": files["revised"]}}
+    found = arms.of_vectors(given, "original", 0)
     assert found["vendi.minilm"]["original"]["value"] == pytest.approx(4)
     assert found["vendi.minilm"]["revised"]["difference"]["value"] == pytest.approx(-3)
     assert found["near_vectors.minilm"]["revised"]["value"] == 1
     assert "difference" not in found["vendi.mpnet"]["revised"]
+    missing = np.eye(12, dtype=np.float32)
+    missing[3:] = 0  # no caption, so that no block has these images of either arm
+    np.save(files["revised"], missing)
+    found = arms.of_vectors(given, "original", 0)
+    original, revised = (found["vendi.minilm"][arm] for arm in files)
+    assert revised["value"] == original["value"] < 4 and revised["difference"]["value"] == 0
 
 
 def test_shares_of_captions_truncated_by_encoders_are_compared(tmp_path: Path) -> None:
     np.save(tmp_path / "original.npy", np.arange(20) < 3)
     np.save(tmp_path / "revised.npy", np.arange(20) < 1)
     files = {arm: tmp_path / f"{arm}.npy" for arm in ("original", "revised")}
-    found = arms.of_encoders({"minilm": files, "mpnet": {"revised": files["revised"]}}, "original")
+    empty = {arm: tmp_path / f"{arm}.parquet" for arm in files}
+    for arm, path in empty.items():
+        pq.write_table(pa.table({"empty": np.arange(20) >= (20 if arm == "original" else 10)}), path)
+    found = arms.of_encoders({"minilm": files, "mpnet": {"revised": files["revised"]}}, empty, "original")
     original, revised = (found["encoder_truncated.minilm"][arm] for arm in files)
     expected = stats.binomtest(3, 20).proportion_ci(method="wilson")
     assert (original["value"], original["low"], original["high"]) == pytest.approx((0.15, expected.low, expected.high))
-    low, high = stats.ttest_rel(1.0 * (np.arange(20) < 1), 1.0 * (np.arange(20) < 3)).confidence_interval()
+    low, high = stats.ttest_rel(1.0 * (np.arange(10) < 1), 1.0 * (np.arange(10) < 3)).confidence_interval()
     difference = revised["difference"]
-    assert (difference["value"], difference["low"], difference["high"]) == pytest.approx((-0.1, low, high))
+    assert (revised["value"], revised["n"]) == (0.1, 10)  # the others have no caption
+    assert (difference["value"], difference["low"], difference["high"]) == pytest.approx((-0.2, low, high))
     assert "difference" not in found["encoder_truncated.mpnet"]["revised"]
 
 
 def test_absent_objects_are_compared_as_a_share_of_named_objects(tmp_path: Path) -> None:
     named = {"original": [2, 0, 3, 1, None, 1], "revised": [1, 1, 2, 0, None, 4], "vague": [0, 0, 0, 0, None, 0]}
     absent = {"original": [1, 0, 1, 1, None, 0], "revised": [0, 0, 1, 0, None, 1], "vague": [0, 0, 0, 0, None, 0]}
+    named["fewer"], absent["fewer"] = [2, 0, None, 1, None, None], [1, 0, None, 0, None, None]  # images without caption
     for arm in named:
         columns = {
             "named_objects": pa.array(named[arm], pa.int32()),
@@ -110,7 +123,9 @@ def test_absent_objects_are_compared_as_a_share_of_named_objects(tmp_path: Path)
         pq.write_table(pa.table(columns), tmp_path / f"{arm}.parquet")
     files = {arm: tmp_path / f"{arm}.parquet" for arm in named}
     found = arms.of_objects(files, "original")["absent_objects"]
-    assert list(found) == ["original", "revised"] and "difference" not in found["original"]
+    assert list(found) == ["original", "revised", "fewer"] and "difference" not in found["original"]
+    fewer = found["fewer"]["difference"]
+    assert (found["fewer"]["value"], fewer["value"], fewer["n"]) == (pytest.approx(1 / 3), pytest.approx(-1 / 3), 3)
     revised, difference = found["revised"], found["revised"]["difference"]
     assert (revised["value"], revised["n"]) == (pytest.approx(2 / 8), 8)
     assert (difference["value"], difference["n"]) == (pytest.approx(2 / 8 - 3 / 7), 5)

@@ -12,14 +12,14 @@ from workflow_scripts.captions.diagnostics.objects import Labelled
 def test_caption_statistics_have_the_expected_columns(tmp_path: Path) -> None:
     captions = ["a red cat on the green grass", "", "wow", "wow", "ein kleiner Hund schläft im Garten unter dem Baum"]
     table = columns(tmp_path, captions)
-    assert table["words"].to_pylist() == [7, 0, 1, 1, 9]
-    assert table["characters"].to_pylist() == [len(c) for c in captions]
+    assert table["words"].to_pylist() == [7, None, 1, 1, 9]
+    assert table["characters"].to_pylist() == [28, None, 3, 3, 49]
     assert table["empty"].to_pylist() == [False, True, False, False, False]
-    assert table["short"].to_pylist() == [False, True, True, True, False]
+    assert table["short"].to_pylist() == [False, None, True, True, False]
     assert table["repeats"].to_pylist() == [1, 1, 2, 2, 1]
-    assert table["near_duplicate"].to_pylist() == [False, False, True, True, False]
-    assert table["vague"].to_pylist() == [False, True, True, True, False]
-    assert table["truncated"].to_pylist() == [False, False, False, False, True]
+    assert table["near_duplicate"].to_pylist() == [False, None, True, True, False]
+    assert table["vague"].to_pylist() == [False, None, True, True, False]
+    assert table["truncated"].to_pylist() == [False, None, False, False, True]
     assert table["language"].to_pylist()[0] == "en"
     assert table["language"].to_pylist()[1] is None
     assert table["language"].to_pylist()[4] == "de"

@@ -21,9 +21,9 @@ def test_summary_of_a_small_arm(tmp_path: Path) -> None:
     table = table.set_column(table.column_names.index("origin"), "origin", origins)
     got = summary.summarise(table)
     assert got["shares"]["empty"]["value"] == 0.4
-    assert got["shares"]["repeated"]["value"] == 0.4  # empty captions are not repeats of one another
+    assert got["shares"]["repeated"] == got["shares"]["near_duplicate"] == got["shares"]["short"] == share_figure(2, 3)
+    assert (got["words"]["n"], got["words"]["mean"]) == (3, 3)  # those that are not empty
     assert got["origin"]["generated"]["value"] == 0.2
-    assert got["shares"]["near_duplicate"]["value"] == 0.4
     assert got["shares"]["truncated"]["value"] == 0
     assert (got["above_subreddit"]["value"], got["above_subreddit"]["n"]) == (0.5, 3)
     assert got["above_random"] == {"value": None, "low": None, "high": None, "n": 0}

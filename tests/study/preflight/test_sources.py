@@ -167,7 +167,7 @@ def test_captions_of_an_arm_must_belong_to_the_images(
     assert all(text.startswith(message) for text in found) and [*found.values()] == [sure] * bool(message)
 
 
-def test_captions_that_may_be_missing_are_told_unless_all_runs_learn_from_the_same_images(
+def test_captions_that_may_be_missing_are_told_with_what_they_do_to_runs(
     look: Callable[..., Found], tmp_path: Path
 ) -> None:
     folder = pictures(tmp_path / "own", ["a.jpg", "b.jpg"])
@@ -179,7 +179,21 @@ def test_captions_that_may_be_missing_are_told_unless_all_runs_learn_from_the_sa
     assert (
         not certain and "1 of 2 images have none, such as b.jpg; 50.00% are allowed; complete it, or set common" in told
     )
-    assert look([source("captions-short")], {**change, "common_images": True}) == {}
+    ((told, certain),) = look([source("captions-short")], {**change, "common_images": True}).items()
+    assert not certain and told.endswith("complete it; otherwise no run learns from them")
+
+
+@pytest.mark.parametrize(("batch", "certain"), [(2, []), (3, [True])])
+def test_batches_of_more_images_than_there_are_are_an_error(
+    look: Callable[..., Found], tmp_path: Path, batch: int, certain: list[bool]
+) -> None:
+    folder = pictures(tmp_path / "own", ["a.jpg", "b.jpg"])
+    (folder / "t.csv").write_text("image,caption\na.jpg,z\nb.jpg,z\n")
+    runs = {"pretraining": {"batch_size": batch}}
+    run = "simclr-revised-crop-resnet_small-s0"
+    found = look([job("pretrain", run, run=run)], {**own(), **runs})
+    value = f"too few images in settings of run {run}: batch_size is 3, but the source has at most 2 images; lower"
+    assert all(text.startswith(value) for text in found) and [*found.values()] == certain
 
 
 CHANGE = {"recaption": {"captioner": "hub:a/caption@main", "matcher": f"hub:a/match@{OLD}"}}

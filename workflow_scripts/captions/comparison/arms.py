@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workflow_scripts.captions.comparison import variety
@@ -67,19 +69,24 @@ def of_objects(tables: Mapping[str, Path], reference: str | None) -> Found:
     base = None if reference is None else _counts(tables[reference])
     found: Found = {}
     for arm, path in tables.items():
-        absent, mentions = _counts(path)
-        if not mentions.any():
+        own = _counts(path)
+        known = ~np.isnan(own[1])
+        if not own[1][known].any():
             continue
-        found[arm] = ratio(absent, mentions)
-        if base is not None and base[1].any() and arm != reference:
-            found[arm]["difference"] = mean_figure(linearised_ratio(absent, mentions) - linearised_ratio(*base))
+        found[arm] = ratio(*own[:, known])
+        if base is None or arm == reference:
+            continue
+        both = known & ~np.isnan(base[1])
+        if own[1][both].any() and base[1][both].any():
+            difference = linearised_ratio(*own[:, both]) - linearised_ratio(*base[:, both])
+            found[arm]["difference"] = mean_figure(difference)
     return {"absent_objects": found}
 
 
-def _counts(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Absent objects and all mentions in the captions of images whose objects are known, the same for all arms."""
-    table = pq.read_table(path, columns=["absent_objects", "named_objects"]).drop_null()
-    return table["absent_objects"].to_numpy(), table["named_objects"].to_numpy()
+def _counts(path: Path) -> np.ndarray:
+    """(2, n): absent objects and all mentions in captions, NaN where the image's objects or its caption are unknown."""
+    table = pq.read_table(path, columns=["absent_objects", "named_objects"])
+    return np.array([pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy() for column in table.columns])
 
 
 def _values(tables: Mapping[str, Path], figure: Figure, arm: str) -> np.ndarray:
@@ -124,30 +131,46 @@ def of_vectors(vectors: Mapping[str, Mapping[str, Path]], reference: str | None,
     """
     found: Found = {}
     for encoder, files in vectors.items():
-        scores: dict[str, np.ndarray] = {}
-        near: dict[str, np.ndarray] = {}
-        for arm, path in files.items():
-            stored = np.load(path, mmap_mode="r", allow_pickle=False)
-            rows = variety.blocks(len(stored), variety.VECTOR_BLOCKS, variety.VECTOR_IMAGES, seed)
-            parts = [np.asarray(stored[np.sort(block)]) for block in rows]
-            scores[arm] = np.array([variety.vendi(part) for part in parts])
-            if parts:
-                near[arm] = variety.near_vectors(np.concatenate(parts))
+        parts = _captioned({arm: _blocks(path, seed) for arm, path in files.items()})
+        scores = {arm: np.array([variety.vendi(part) for part in own]) for arm, own in parts.items()}
+        near = {arm: variety.near_vectors(np.concatenate(own)) for arm, own in parts.items() if own}
         found[f"vendi.{encoder}"] = against(scores.get, list(files), reference, FIGURES["vendi"])
         found[f"near_vectors.{encoder}"] = against(near.get, list(files), reference, FIGURES["near_vectors"])
     return found
 
 
-def of_encoders(truncated: Mapping[str, Mapping[str, Path]], reference: str | None) -> Found:
+def _blocks(path: Path, seed: int) -> list[np.ndarray]:
+    """Vectors of the blocks of images."""
+    stored = np.load(path, mmap_mode="r", allow_pickle=False)
+    rows = variety.blocks(len(stored), variety.VECTOR_BLOCKS, variety.VECTOR_IMAGES, seed)
+    return [np.asarray(stored[np.sort(block)]) for block in rows]
+
+
+def _captioned(blocks: Mapping[str, list[np.ndarray]]) -> dict[str, list[np.ndarray]]:
+    """The same blocks without images that lack a caption, and so a vector, in any arm; none that becomes empty."""
+    full = [np.all([part.any(axis=1) for part in parts], axis=0) for parts in zip(*blocks.values(), strict=True)]
+    return {
+        arm: [part[rows] for part, rows in zip(parts, full, strict=True) if rows.any()] for arm, parts in blocks.items()
+    }
+
+
+def of_encoders(
+    truncated: Mapping[str, Mapping[str, Path]], tables: Mapping[str, Path], reference: str | None
+) -> Found:
     """Share of captions that a text encoder does not read to the end, by ``encoder_truncated.<encoder>`` and arm.
 
     Args:
         truncated: encoder -> arm -> file of (n,) bool.
+        tables: arm -> parquet file of ``caption_quality``.
     """
+
+    def cut(files: Mapping[str, Path], arm: str) -> np.ndarray:
+        empty = pq.read_table(tables[arm], columns=["empty"])["empty"].to_numpy()
+        return np.where(empty, np.nan, np.load(files[arm], mmap_mode="r", allow_pickle=False))
 
     found: Found = {}
     for encoder, files in truncated.items():
-        values = {arm: np.load(path, mmap_mode="r", allow_pickle=False) for arm, path in files.items()}
+        values = {arm: cut(files, arm) for arm in files}
         figure = FIGURES["encoder_truncated"]
         found[f"{figure.name}.{encoder}"] = against(values.get, list(files), reference, figure)
     return found

@@ -49,12 +49,12 @@ class Figure:
 
 
 def _repeated(table: pa.Table) -> np.ndarray:
-    return np.asarray((table["repeats"].to_numpy() > 1) & ~table["empty"].to_numpy())
+    return np.where(table["empty"].to_numpy(), np.nan, table["repeats"].to_numpy() > 1)
 
 
 def _english(table: pa.Table) -> np.ndarray:
     english = pc.fill_null(pc.equal(table["language"], "en"), False).to_numpy().astype(np.float64)
-    english[table["short"].to_numpy() | table["empty"].to_numpy()] = np.nan
+    english[pc.fill_null(table["short"], True).to_numpy()] = np.nan  # null of empty ones
     return np.asarray(english)
 
 
@@ -74,8 +74,8 @@ FIGURES = by_name(
         Figure("Length", "encoder_truncated", "longer than the text encoder reads", "share", "lower",
                "The encoder does not read the end of these captions, so their partners are chosen by a part of the "
                "text."),
-        Figure("Wording", "empty", "empty captions", "share", "lower",
-               "An empty caption says nothing.", ("empty",)),
+        Figure("Wording", "empty", "images without a caption", "share", "lower",
+               "They have no partner, and no part in the other figures.", ("empty",)),
         Figure("Wording", "vague", "vague captions", "share", "lower",
                "No word names anything. Unlisted words count as naming something, so the true share is higher.",
                ("vague",)),
@@ -87,7 +87,7 @@ FIGURES = by_name(
                "An address says nothing about what is visible.", ("url",)),
         Figure("Wording", "english", "in English", "share", "higher",
                "Of captions that are not short. The models are trained mostly on English.",
-               ("language", "short", "empty"), _english),
+               ("language", "short"), _english),
         Figure("Content", "specificity", "specificity", "nats", "higher",
                "Mean rarity of the content words among the original captions. Rare words tell images apart, true or "
                "not.", ("specificity",)),

@@ -64,9 +64,9 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> pa.T
     for (keys, texts), (before,) in pairs:
         columns = describe(texts, reference, measures)
         after = texts.to_pylist()
-        kept = [reference.kept(*both) for both in zip(before.to_pylist(), after, strict=True)]
+        kept = [reference.kept(old, new) if new else None for old, new in zip(before.to_pylist(), after, strict=True)]
         counts = [
-            names.count(words_of(text), known[key]) if key in known else (None, None)
+            names.count(words_of(text), known[key]) if text and key in known else (None, None)
             for key, text in zip(keys.to_pylist(), after, strict=True)
         ]
         columns = columns.append_column("details_kept", pa.array(kept, pa.float32()))
@@ -75,7 +75,7 @@ def caption_columns(captions: Path, originals: Path, measures: Measures) -> pa.T
         parts.append(columns)
     repeats, near = survey((texts for (texts,) in batches(captions, "caption")), sampled)
     table = pa.concat_tables(parts).append_column("repeats", pa.array(repeats))
-    return table.append_column("near_duplicate", pa.array(near, mask=~sampled))
+    return table.append_column("near_duplicate", pa.array(near, mask=~sampled | table["empty"].to_numpy()))
 
 
 class Reference:
@@ -135,30 +135,34 @@ def describe(captions: pa.Array, reference: Reference, measures: Measures) -> pa
     """Columns of n captions.
 
     Returns:
-        characters, words int32; language string (null for an empty caption); short,
-        empty, vague, first_person, hashtag, url bool; specificity float32 (null without content words); tokens int32,
-        truncated bool (null without a matcher).
+        characters, words int32; language string; short, empty, vague, first_person, hashtag, url bool; specificity
+        float32 (null without content words); tokens int32, truncated bool (null without a matcher). Of an empty
+        caption, which stands for none, all but ``empty`` are null.
     """
     coded = pc.dictionary_encode(captions)
     texts, classify = coded.dictionary.to_pylist(), _identifier().classify
     split = [words_of(text) for text in texts]
-    lengths = np.array([len(words) for words in split], dtype=np.int32)
+    empty = np.array([not text for text in texts], dtype=bool)
     counts = [None] * len(texts) if measures.token_counts is None else measures.token_counts(texts) if texts else []
     tokens = pa.array(counts, pa.int32())
+
+    def flags(found: Iterable[bool]) -> pa.Array:
+        return pa.array(np.fromiter(found, bool, len(texts)), mask=empty)
+
     unique = {
-        "characters": np.array([len(text) for text in texts], dtype=np.int32),
-        "words": lengths,
+        "characters": pa.array(np.array([len(text) for text in texts], dtype=np.int32), mask=empty),
+        "words": pa.array(np.array([len(words) for words in split], dtype=np.int32), mask=empty),
         # ISO 639 codes
         "language": pa.array([classify(text)[0] if text else None for text in texts], pa.string()),
-        "short": lengths < wording.SHORT_WORDS,
-        "empty": np.array([not text for text in texts], dtype=bool),
-        "vague": np.array([wording.is_vague(words) for words in split], dtype=bool),
-        "first_person": np.array([wording.is_first_person(text) for text in texts], dtype=bool),
-        "hashtag": np.array([bool(wording.HASHTAG.search(text)) for text in texts], dtype=bool),
-        "url": np.array([bool(wording.URL.search(text)) for text in texts], dtype=bool),
+        "short": flags(len(words) < wording.SHORT_WORDS for words in split),
+        "empty": empty,
+        "vague": flags(wording.is_vague(words) for words in split),
+        "first_person": flags(wording.is_first_person(text) for text in texts),
+        "hashtag": flags(bool(wording.HASHTAG.search(text)) for text in texts),
+        "url": flags(bool(wording.URL.search(text)) for text in texts),
         "specificity": pa.array([reference.specificity(words) for words in split], pa.float32()),
-        "tokens": tokens,
-        "truncated": pc.greater(tokens, measures.max_tokens),
+        "tokens": pc.if_else(empty, None, tokens),
+        "truncated": pc.if_else(empty, None, pc.greater(tokens, measures.max_tokens)),
     }
     return pa.table(unique).take(coded.indices).combine_chunks()
 

@@ -24,7 +24,7 @@ def draw(path: Path, table: pa.Table, summary: dict[str, Any]) -> None:
     """
     figure = Figure(figsize=(10, 7), layout="constrained")
     ((left, right), (below, corner)) = figure.subplots(2, 2)
-    words = np.minimum(table["words"].to_numpy(), 40)
+    words = np.minimum(pc.drop_null(table["words"]).to_numpy(), 40)
     left.hist(words, bins=np.arange(42) - 0.5, color=COLOURS["original"])
     left.set(xlabel="words per caption (40: 40 or more)", ylabel="captions")
     _itm(right, table)

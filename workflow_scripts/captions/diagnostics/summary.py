@@ -17,22 +17,21 @@ LANGUAGES = 10
 
 
 def summarise(table: pa.Table) -> dict[str, Any]:
-    """Figures of n captions.
+    """Figures of n captions; all but the share of empty ones are of those that are not empty.
 
     Args:
         table: the columns of ``columns.caption_columns``, and origin, itm, retrieval_rank and others of MEANS (null
             where not sampled).
     """
     flags = {name: pc.drop_null(table[name]).to_numpy() for name in SHARES if name != "repeated"}
-    flags["repeated"] = (table["repeats"].to_numpy() > 1) & ~flags["empty"]
+    flags["repeated"] = table["repeats"].to_numpy()[~flags["empty"]] > 1
     origins = {row["values"]: row["counts"] for row in pc.value_counts(table["origin"]).to_pylist()}
     scored = table["itm"].null_count < len(table)
     return {
         "captions": len(table),
         "shares": {name: share(flags[name]) for name in SHARES},
         "origin": {name: share_figure(count, len(table)) for name, count in sorted(origins.items())},
-        "words": distribution(table["words"].to_numpy()),
-        "characters": distribution(table["characters"].to_numpy()),
+        **{name: distribution(pc.drop_null(table[name]).to_numpy()) for name in ("words", "characters")},
         **{name: mean_figure(pc.drop_null(table[name]).to_numpy()) for name in MEANS},
         "absent_objects": ratio(
             *(pc.drop_null(table[name]).to_numpy() for name in ("absent_objects", "named_objects"))
@@ -75,7 +74,7 @@ def distribution(values: np.ndarray) -> dict[str, Any]:
 
 def languages(table: pa.Table) -> dict[str, Any]:
     """Share of English and the commonest languages, of captions that are neither empty nor short."""
-    judged = table.filter(pc.invert(pc.or_(table["short"], table["empty"])))["language"]
+    judged = table.filter(pc.invert(table["short"]))["language"]  # which is null of empty ones
     counted = sorted(pc.value_counts(judged).to_pylist(), key=lambda row: (-row["counts"], row["values"]))
     english = sum(row["counts"] for row in counted if row["values"] == "en")
     return {

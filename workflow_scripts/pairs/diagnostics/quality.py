@@ -21,14 +21,14 @@ Number = float | int | None
 
 
 def hubness(pairs: PairRows) -> dict[str, Number]:
-    """How unevenly images are chosen as targets.
+    """How unevenly the images of the pairs, which are sources or targets, are chosen as targets.
 
     ``skewness`` is that of N_k, how often an image is a target (Radovanovic et al. 2010, JMLR 11:2487); ``gini`` is 0
     if all are chosen equally often and near 1 if one takes all; ``never_share`` is the share that is never chosen.
     """
     if not len(pairs):
         return {"skewness": None, "max": None, "gini": None, "never_share": None}
-    chosen = np.bincount(pairs.target, minlength=pairs.count)
+    chosen = np.bincount(pairs.target, minlength=pairs.count)[np.union1d(pairs.sources, pairs.target)]
     even = chosen.min() == chosen.max()
     return {
         "skewness": 0.0 if even else float(skew(chosen)),

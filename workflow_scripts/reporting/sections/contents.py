@@ -5,7 +5,7 @@ from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.key import root_hash
-from workflow_scripts.reporting.methods import Counts, as_text, cited, paragraphs, runs_table, settings_table
+from workflow_scripts.reporting.methods import as_text, cited, counts_of, paragraphs, runs_table, settings_table
 from workflow_scripts.reporting.references import references
 from workflow_scripts.reporting.sections.captions import captions
 from workflow_scripts.reporting.sections.data import losses, pair_figures, pairs, pairs_behind, quality
@@ -16,14 +16,14 @@ from workflow_scripts.reporting.sections.leakage import leakage
 from workflow_scripts.reporting.sections.runs import accuracy, results
 from workflow_scripts.reporting.sections.saliency import saliency
 from workflow_scripts.reporting.settings import Report
-from workflow_scripts.reporting.study import Number, Study, label, labelled_sets, leaked_images, paired_images
+from workflow_scripts.reporting.study import Number, Study, label
 from workflow_scripts.reporting.terms import SYNTHETIC
 from workflow_scripts.reporting.text import count, words
 from workflow_scripts.stats.intervals import LEVEL
 
 Row = dict[str, Any]
 CONTENTS = (
-    ("runs", "What was trained", ("trained", "behind_pairs")),
+    ("runs", "What was trained", ("trained", "behind_pairs.lines")),
     ("contrasts", "Contrasts", ("contrasts",)),
     ("sweeps", "Sweeps", ("sweeps",)),
     ("losses", "Rows lost at each stage", ("losses.steps", "losses.states")),
@@ -131,14 +131,9 @@ def study_counts(study: Study) -> list[tuple[str, Number]]:
 
 def methods(study: Study) -> Row:
     """How results were computed: paragraphs, tables of settings and of runs, and cited works."""
-    known, summary, annotations = study.settings.methods, study.one("summary"), study.one("annotations")
-    rows = [found.rows or None if found is not None else None for found in (annotations, study.one("images"))]
-    counted = study.json(annotations) if annotations is not None and annotations.has(".json") else {}
+    known, summary = study.settings.methods, study.one("summary")
     contrasts = study.table(summary, ".contrasts.parquet") if summary is not None else ()
-    sets, leaked = labelled_sets(study.all("datasets")), leaked_images(study.all("leakage"))
-    paired = paired_images(study.all("pairs"))
-    counts = Counts(rows[0], rows[1], sorted(counted.get("years", {})), contrasts, sets, paired, leaked)
-    text = paragraphs(study.settings, counts)
+    text = paragraphs(study.settings, counts_of(study.of_stage, contrasts))
     works = [references()[key] for key in cited(text)]
     return {
         "paragraphs": [(paragraph.title, as_text(paragraph.text)) for paragraph in text],

@@ -39,7 +39,11 @@ EXPLAINED = {
     "pair_table": "sources with a pair",
     "common_images": "images that all runs train on",
 }
-BEHIND = ("same_label", "equal_captions", "image_cosine.near_duplicates")
+BEHIND = {
+    "same_label": "same label",
+    "equal_captions": "equal captions",
+    "image_cosine.near_duplicates": "images that are near copies",
+}
 PAIR_SOURCES, PAIR_CARDS = 6, 36  # images whose pairs are shown, and all their pairs, at most
 Row = dict[str, Any]
 _LEVEL = re.compile(r"(?<!\d)\.|\.(?!\d)")  # the dot in 0.5 separates no levels
@@ -51,6 +55,7 @@ PARTS = {
     "near_copies": "captions of nearly the same words",
     "near_duplicates": "near copies",
 }
+REASONS = {"empty_caption": "no_caption"}  # of a table of captions, that has no row for an image
 FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs", "common")
 
 
@@ -63,15 +68,16 @@ def flow(study: Study) -> list[Row]:
 
 def _step(artifact: Artifact, source: Source, widest: int) -> Row:
     rows = artifact.rows
-    dropped = _by_size(rows.get("dropped") or {})
+    reasons = {words(REASONS.get(reason, reason)): number for reason, number in (rows.get("dropped") or {}).items()}
+    dropped = _by_size(reasons)
     parts = [("kept", int(rows["out"]), "kept")]
-    parts += [(words(reason), int(number), f"lost lost-{at % 3}") for at, (reason, number) in enumerate(dropped)]
+    parts += [(reason, int(number), f"lost lost-{at % 3}") for at, (reason, number) in enumerate(dropped)]
     return {
         "label": label(artifact),
         "meaning": EXPLAINED.get(artifact.manifest["stage"], ""),
         "rows_in": Number(count(rows["in"]), source=source, rows="rows in"),
         "rows_out": Number(count(rows["out"]), source=source, rows="rows out"),
-        "dropped": [(words(reason), Number(count(n), source=source, rows=reason)) for reason, n in dropped],
+        "dropped": [(reason, Number(count(n), source=source, rows=reason)) for reason, n in dropped],
         "bar": stacked(parts, widest),
     }
 
@@ -183,15 +189,15 @@ def title_of(figure: str, groups: str) -> str:
     return ", ".join(PARTS.get(part, words(part)) for part in parts).replace("subreddit", groups)
 
 
-def pairs_behind(study: Study) -> list[tuple[str, str, list[Number]]]:
-    """Of each pair table its name, colour, and the shares of pairs with the same label, equal captions, and images that
-    are near copies."""
-    found = []
-    for one in study.all("pair_quality"):
-        figures, source, name = flatten(study.json(one)), study.source(one, ".json"), unit_of(one, "pairs")
-        cells = [number_of(figures.get(figure), percent, source, figure) for figure in BEHIND]
-        found.append((name, arm_class(name), cells))
-    return found
+def pairs_behind(study: Study) -> Row:
+    """The shares of pairs that are known of some table: their titles, and of each table name, colour and shares."""
+    tables = [(one, flatten(study.json(one))) for one in study.all("pair_quality")]
+    known = [key for key in BEHIND if any(key in figures for _, figures in tables)]
+    lines = []
+    for one, figures in tables:
+        source, name = study.source(one, ".json"), unit_of(one, "pairs")
+        lines.append((name, arm_class(name), [number_of(figures.get(key), percent, source, key) for key in known]))
+    return {"titles": [BEHIND[key] for key in known], "lines": lines if known else []}
 
 
 class Measure(NamedTuple):
@@ -227,7 +233,7 @@ GROUPS = {
         Measure("hubness.never_share", "never a partner", "% of images", "lower"),
         Measure("hubness.effective_targets", "effective number of partners", "images", "higher"),
         Measure("reciprocity", "pairs in both directions", "% of pairs", "neither"),
-        Measure("false_negatives.either", "false negatives in a batch", "pairs of sources", "lower"),
+        Measure("false_negatives.share", "false negatives", "% of pairs of sources", "lower"),
         Measure("search_recall", "neighbours that the search finds", "%", "higher"),
     ),
 }
@@ -236,35 +242,33 @@ GROUPS = {
 def pair_figures(study: Study) -> Row:
     """Groups of measures with their small multiples and lines of numbers, and all lines as files."""
     tables = [(unit_of(one, "pairs"), one) for one in study.all("pair_quality")]
-    found = {name: flatten(study.json(one)) for name, one in tables}
+    found = {name: _with_share(flatten(study.json(one))) for name, one in tables}
     sources = {name: study.source(one, ".json") for name, one in tables}
     groups = []
     for group, measures in GROUPS.items():
         present = [measure for measure in measures if any(measure.key in figures for figures in found.values())]
-        shown = [measure._replace(title=_titled(measure, found)) for measure in present]
         lines = [
             (f"{measure.title}, {measure.unit}", [
                 number_of(figures.get(measure.key), percent if measure.share else plain, sources[name], measure.key)
                 for name, figures in found.items()
             ])
-            for measure in shown
+            for measure in present
         ]  # fmt: skip
-        if shown:
-            alt = f"Of each pair table: {', '.join(measure.title for measure in shown)}."
-            panels = [_panel(measure, found) for measure in shown]
-            groups.append((group, dot_figure(stem(f"pairs {shown[0].title}"), f"Pairs: {group}", alt, panels), lines))
+        if present:
+            alt = f"Of each pair table: {', '.join(measure.title for measure in present)}."
+            panels = [_panel(measure, found) for measure in present]
+            groups.append((group, dot_figure(stem(f"pairs {present[0].title}"), f"Pairs: {group}", alt, panels), lines))
     rows = [[name, *(number.shown for number in cells)] for _, _, lines in groups for name, cells in lines]
     title = "Pair tables, with 95 % intervals where they are known"
     return {"groups": groups, "table": Table("pairs", title, ["measure", *found], rows)}
 
 
-def _titled(measure: Measure, found: Mapping[str, dict[str, Row]]) -> str:
-    """The title of a measure; that of a batch says how large it is."""
-    if not measure.key.startswith("false_negatives."):
-        return measure.title
-    known = (figures.get("false_negatives.batch") for figures in found.values())
-    sizes = sorted({int(batch["value"]) for batch in known if batch is not None})
-    return f"{measure.title} of {' or '.join(f'{size:,}' for size in sizes)}"
+def _with_share(figures: dict[str, Row]) -> dict[str, Row]:
+    """The same with the share of false negatives, which, unlike their number, does not depend on the batch."""
+    number, batch = figures.get("false_negatives.either"), figures.get("false_negatives.batch")
+    if number is None or batch is None or number["value"] is None or batch["value"] < 2:
+        return figures
+    return figures | {"false_negatives.share": {"value": 2 * number["value"] / batch["value"] / (batch["value"] - 1)}}
 
 
 def _panel(measure: Measure, found: dict[str, dict[str, Row]]) -> Panel:

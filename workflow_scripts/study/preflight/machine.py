@@ -70,7 +70,7 @@ def _architectures(start: Start) -> Iterator[Finding]:
                 check(name)
         except PipelineError as error:
             found = PipelineError(error.what, f"settings of run {run}", name, error.advice)
-            yield Finding(found, start.computes("pretrain"))
+            yield Finding(found, certain=True)  # nor can a run in the cache have had it
 
 
 def _gpus(start: Start) -> Iterator[Finding]:

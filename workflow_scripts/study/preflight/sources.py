@@ -159,13 +159,9 @@ def _hub_error(wanted: str) -> PipelineError | None:
 
 def annotation_findings(start: Start) -> Iterator[Finding]:
     """Problems with the rows that the jobs will read; missing or unreadable sources are found elsewhere."""
-    source = start.units.sources_by_name.get("annotations")
     hashed = any(job.unit.get("source") == "annotations" for job in start.jobs if job.stage == "source")
-    if source is None or source.is_url or not (hashed or "annotations" in start.stages):
-        return
-    path = Path(source.at)
-    can_read = os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)) and (path.is_dir() or path.is_file())
-    if source.at.startswith((HUB, PACKAGE)) or not start.own_python or not can_read:
+    path = _annotations(start)
+    if path is None or not (hashed or "annotations" in start.stages):
         return
     from workflow_scripts.acquisition.annotations.preview import look
 
@@ -173,6 +169,35 @@ def annotation_findings(start: Start) -> Iterator[Finding]:
     if found is not None:
         error, certain = found
         yield Finding(error, certain and (hashed or start.computes("annotations")))
+
+
+def _annotations(start: Start) -> Path | None:
+    """The annotations if they are here and can be read."""
+    source = start.units.sources_by_name.get("annotations")
+    if source is None or source.is_url or source.at.startswith((HUB, PACKAGE)) or not start.own_python:
+        return None
+    path = Path(source.at)
+    can_read = os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)) and (path.is_dir() or path.is_file())
+    return path if can_read else None
+
+
+def batch_findings(start: Start) -> Iterator[Finding]:
+    """Batches of more images than there are, if these can be counted quickly."""
+    runs = {job.unit["run"] for job in start.jobs if job.stage == "pretrain"}
+    trainings = {run: start.units.trainings[run].settings for run in sorted(runs)}
+    batches = {how.batch_size: run for run, how in trainings.items() if how.trains and how.pairs != "labels"}
+    path = _annotations(start)
+    if path is None or not batches:
+        return
+    from workflow_scripts.acquisition.annotations.preview import images_of
+
+    with suppress(PipelineError):  # annotation_findings has it
+        images = images_of(path, start.units.study.annotations)
+        batch, run = max(batches.items())
+        if images is not None and len(images) < batch:
+            value = f"batch_size is {batch:,}, but the source has at most {len(images):,} images"
+            error = PipelineError("too few images", f"settings of run {run}", value, "lower batch_size or add images")
+            yield Finding(error, certain=True)
 
 
 def caption_findings(start: Start) -> Iterator[Finding]:
@@ -215,9 +240,9 @@ def _captions_error(study: Study, path: Path, most_missing: float) -> tuple[Pipe
     if len(missing) > most_missing * len(images):
         error = PipelineError("missing captions", path, value, "complete it, or raise the arm's max_missing_share")
         return error, all(images.values())
-    if study.common_images:
-        return None, False
     advice = "complete it, or set common_images: true; otherwise runs with other captions learn from more images"
+    if study.common_images:
+        advice = "complete it; otherwise no run learns from them"
     return PipelineError("missing captions", path, value, advice), False
 
 
@@ -233,4 +258,4 @@ def lock_findings(start: Start) -> Iterator[Finding]:
         yield Finding(error, False)
 
 
-SOURCE_CHECKS = (source_findings, lock_findings, annotation_findings, caption_findings, import_findings)
+SOURCE_CHECKS = (source_findings, lock_findings, annotation_findings, batch_findings, caption_findings, import_findings)
