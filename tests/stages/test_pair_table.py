@@ -15,6 +15,7 @@ from tests.helpers import Fails, make_artifact, run
 from tests.stages.vectors import embedded
 from workflow_scripts.evaluation.leakage.fingerprints import fingerprints_table, print_of, stacked
 from workflow_scripts.pairs import neighbours
+from workflow_scripts.pairs.kinds import nearest
 from workflow_scripts.stages import pair_table
 
 VECTORS = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 0], [1, 0], [-1, 0]])
@@ -118,6 +119,11 @@ def test_the_recall_of_an_index(results: Path, monkeypatch: pytest.MonkeyPatch) 
     assert recall["n"] == 200, "neighbours of one image count as one observation"
     assert same < 1 and recall["low"] <= same <= recall["high"]
     assert every["recall"]["n"] == 300 and every["recall"]["value"] == pytest.approx(same)
+
+
+def test_the_first_row_counts_as_a_neighbour() -> None:
+    near = neighbours.Near(np.array([[1], [0]]), np.ones((2, 1)), np.arange(2), np.arange(2, dtype=np.uint64))
+    assert nearest._recall(near, near, np.array([1])) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(("name", "value"), [("index_parameters", "nprobe=2"), ("recall_sample", 5)])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
+from workflow_scripts.stats import clustered
 from workflow_scripts.stats.clustered import (
     by_draws,
     cohen_kappa,
@@ -38,6 +39,13 @@ def test_spearman_equals_scipy(rows: list[tuple[int, int]]) -> None:
         assert found is None
     else:
         assert found is not None and found.value == pytest.approx(stats.spearmanr(first, second).statistic, abs=1e-12)
+
+
+def test_sums_over_larger_values_count_equal_ones_half() -> None:
+    values, weights = np.array([2.0, 1.0, 2.0, 3.0]), np.array([0.1, 0.2, 0.4, 0.8])
+    _, above = clustered._centred_ranks(values)
+    sums = [weights[values > value].sum() + weights[values == value].sum() / 2 for value in values]
+    assert above(weights) == pytest.approx(np.array(sums) / 4)
 
 
 @pytest.mark.parametrize(("figure", "variant"), [(kendall_b, "b"), (kendall_c, "c")])

@@ -79,6 +79,13 @@ test_a_value_that_no_record_holds_is_refused = refused(
 )
 
 
+def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_bytes(b"{}")
+    assert read_value(tmp_path / "x.json", 2) == {}
+    with pytest.raises(Unfit, match="it has 2 bytes; at most 1 are allowed"):
+        read_value(tmp_path / "x.json", 1)
+
+
 def test_values_of_every_kind_are_read(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     for text, value in [("7", 7), ('["a", null]', ["a", None]), ('{"b": 0.5}', {"b": 0.5})]:

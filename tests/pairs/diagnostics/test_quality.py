@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from workflow_scripts.pairs.diagnostics import quality
 from workflow_scripts.pairs.diagnostics.quality import by_subreddit, effective_targets, false_negatives
-from workflow_scripts.pairs.key_join import PairRows
+from workflow_scripts.pairs.key_join import ImageVectors, PairRows
 
 PAIRS = st.lists(
     st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda p: p[0] != p[1]), unique=True, min_size=1
@@ -108,6 +108,12 @@ def test_a_file_of_vectors_is_read_in_its_order(held: int) -> None:
     starts, rows = [part.start for part in file.parts[1:]], np.concatenate(file.rows)
     assert starts == sorted(starts) and set(starts) <= set(range(0, 20, max(1, held // 24)))
     assert (np.diff(rows) < 0).sum() <= len(starts) - 1, "once through the file for each part"
+
+
+def test_pairs_without_a_target_have_no_cosine() -> None:
+    known = ImageVectors(np.eye(3, dtype=np.float32)[[0, 0, 1]], np.arange(3))
+    first, second = quality._cosines(known, np.array([1, 2]), [np.array([0, 0]), np.array([1, -1])])
+    assert first.tolist() == [1, 0] and second[0] == 1 and np.isnan(second[1])
 
 
 def test_image_similarity_is_paired_by_source() -> None:
