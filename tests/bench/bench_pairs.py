@@ -106,7 +106,7 @@ def by_width(cut: np.ndarray, ids: np.ndarray, subreddit: np.ndarray) -> Iterato
             "rule_s": round(seconds, 2),
             "kept": round(len(paired) / len(cut), 4),
             "ties": round(ties, 4),
-            **{key: round(float(value or 0), 4) for key, value in hubness(pairs).items()},
+            **{key: round(float(value or 0), 4) for key, value in hubness(pairs, pairs.count).items()},
             **{key: round(float(value or 0), 4) for key, value in effective_targets(pairs).items()},
             "shared_targets_in_512": round(float(false_negatives(pairs, None, 512)["shared_targets"] or 0), 3),
             "purity": round(float((subreddit[paired] == subreddit[pairs.target]).mean()), 4),

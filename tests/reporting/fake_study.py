@@ -64,7 +64,9 @@ def run_inputs(results: Path) -> Inputs:
         head = {**unit, "method": method, "pairs": pairs, "augmentation": augmentation, "tag": "", "seed": seed}
         head |= {"backbone": "resnet_small", "chosen_on": ""}
         head |= (
-            {"trained_steps": 200, "epochs": 12.5} if method != "untrained" else {"trained_steps": 0, "epochs": None}
+            {"trained_steps": 200, "epochs": 12.5, "batch_size": 64}
+            if method != "untrained"
+            else {"trained_steps": 0, "epochs": None}
         )
         summary += [head | _picked(row, f"linear_probe.{row['objective']}.accuracy") for row in probe]
         summary += [head | _picked(row, "few_shot.accuracy") for row in few]

@@ -164,8 +164,8 @@ def test_arms_that_do_not_beat_the_untrained_network_are_told(lows: tuple[float 
     [
         (10.0, ""),
         (10.05, ""),
-        (12.5, "The first side of “revised − original” learned from more images than the second, 20 batches an epoch"),
-        (8.0, "The second side of “revised − original” learned from more images than the first, 25 batches an epoch"),
+        (12.5, "The first side of “revised − original” learned from more images than the second, 1,280 an epoch"),
+        (8.0, "The second side of “revised − original” learned from more images than the first, 1,600 an epoch"),
     ],
 )
 def test_sides_that_learned_from_different_numbers_of_images_are_told(epochs: float, told: str) -> None:

@@ -107,7 +107,7 @@ def test_fewer_classes_than_ways_are_told() -> None:
     demo = of("config.yaml", "profiles/demo/study.yaml")
     ways = demo.methods.evaluation["few_shot.ways"]
     told = text(demo, Counts(sets={"concept": (9, 9, 9, ways - 1), "masks": (9, 9, 9, ways)}))["Evaluation"]
-    assert f"Where a set has fewer classes than ways, all are drawn: {ways - 1} of concept." in told
+    assert f"Episodes have fewer ways where a set has fewer classes, at most {ways - 1} of concept." in told
 
 
 def test_the_demo_is_called_synthetic_and_names_no_redcaps() -> None:

@@ -26,7 +26,7 @@ def test_caption_quality_writes_columns_and_a_summary(given: Captioned) -> None:
     assert "caption" not in table.column_names  # the text stays in one place
     summary = json.loads(made.path(".json").read_bytes())
     assert summary["retrieval"]["n"] == 6
-    assert summary["itm"]["all"]["n"] == 9
+    assert summary["itm"]["all"]["n"] == 8
     assert summary["shares"]["repeated"]["value"] == 2 / 8  # the ninth image has no caption
     assert made.path(".png").read_bytes().startswith(b"\x89PNG")
 

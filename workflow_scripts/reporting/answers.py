@@ -16,7 +16,7 @@ from workflow_scripts.reporting.sections.contrasts import Named, Shown, dot, for
 from workflow_scripts.reporting.settings import Asked, Report
 from workflow_scripts.reporting.study import Study
 from workflow_scripts.reporting.terms import CEILINGS, FLOORS, Sides, Words, asked_of, sides
-from workflow_scripts.reporting.text import minus, plain, visible
+from workflow_scripts.reporting.text import minus, visible
 
 Row = dict[str, Any]
 UNITS = "Points are percentage points; brackets hold 95 % intervals."
@@ -227,17 +227,17 @@ def notes(
 
 def _unequal(shown: Shown, runs: Mapping[str, Row]) -> str:
     """That the two sides of a contrast learned from different numbers of images; empty if not by more than 1 %."""
-    steps = []  # of an epoch, which has as many whole batches as a run's images fill
+    images = []  # of an epoch, which has as many whole batches as a run's images fill
     for side in ("plus", "minus"):
         rows = [runs.get(checkpoint.rpartition(".")[0]) for checkpoint in shown.row[side].split()]
-        epochs = [row["trained_steps"] / row["epochs"] for row in rows if row is not None and row["epochs"]]
-        steps.append(sum(epochs) / len(epochs) if epochs else 0.0)
-    if not all(steps) or max(steps) / min(steps) <= 1.01:
+        epochs = [row["trained_steps"] / row["epochs"] * row["batch_size"] for row in rows if row and row["epochs"]]
+        images.append(sum(epochs) / len(epochs) if epochs else 0.0)
+    if not all(images) or max(images) / min(images) <= 1.01:
         return ""
-    more, fewer = ("first", "second") if steps[0] > steps[1] else ("second", "first")
+    more, fewer = ("first", "second") if images[0] > images[1] else ("second", "first")
     return (
         f"The {more} side of “{minus(shown.row['contrast'])}” learned from more images than the {fewer}, "
-        f"{plain(max(steps))} batches an epoch instead of {plain(min(steps))}; common_images: true makes them equal."
+        f"{max(images):,.0f} an epoch instead of {min(images):,.0f}; common_images: true makes them equal."
     )
 
 

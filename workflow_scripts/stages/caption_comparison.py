@@ -26,7 +26,6 @@ def caption_comparison(job: Job[CaptionComparison]) -> None:
         {artifact.unit["arm"]: artifact.path(".parquet") for artifact in job.inputs(name)}
         for name in ("quality", "captions")
     )
-    count = job.inputs("quality")[0].rows["out"]
     vectors: dict[str, dict[str, Path]] = {}
     truncated: dict[str, dict[str, Path]] = {}
     for artifact in job.inputs("vectors"):
@@ -36,8 +35,8 @@ def caption_comparison(job: Job[CaptionComparison]) -> None:
     figures = {
         **of_columns(tables, options.reference),
         **of_objects(tables, options.reference),
-        **of_words(captions, count, options.reference, options.seed),
-        **of_vectors(vectors, options.reference, options.seed),
+        **of_words(captions, tables, options.reference, options.seed),
+        **of_vectors(vectors, tables, options.reference, options.seed),
         **of_encoders(truncated, tables, options.reference),
     }
     comparison = {"arms": list(tables), "reference": options.reference, "figures": figures}

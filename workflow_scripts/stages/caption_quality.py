@@ -76,6 +76,8 @@ def caption_quality(job: Job[CaptionQuality]) -> None:
     for table in (columns, _sampled(job, matcher, arm["subreddit"])):
         for name in table.column_names:
             arm = arm.append_column(name, table[name])
+    scores = pc.if_else(arm["empty"], None, arm["itm"])
+    arm = arm.set_column(arm.column_names.index("itm"), "itm", scores)
     summary = summarise(arm)
     write_table(job.file(".parquet"), arm.drop_columns(["subreddit"]))
     job.file(".json").write_bytes(pretty(summary))
@@ -117,14 +119,15 @@ def _sampled(job: Job[CaptionQuality], matcher: "Matcher | None", subreddits: "p
     names = ("retrieval_rank", "above_random", "above_subreddit")
     table = {name: np.full(len(subreddits), np.nan, dtype=np.float32) for name in names}
     if len(rows) > 1 and matcher is not None:
-        sampled = captions_of(job.input("captions").path(".parquet"), rows)
-        rows, texts = rows[[text != "" for text in sampled]], [text for text in sampled if text]
+        texts = captions_of(job.input("captions").path(".parquet"), rows)
         image = index_images(job.input("images")).image
         scores = image_scores(matcher, image, texts, rows, options.batch_size)
         groups = pc.dictionary_encode(subreddits.take(pa.array(rows)).combine_chunks()).indices.to_numpy()
         table["retrieval_rank"][rows] = ranks(scores)
         table["above_random"][rows] = above_others(scores, np.zeros(len(rows)))
         table["above_subreddit"][rows] = above_others(scores, groups)
+        for values in table.values():
+            values[rows[[not text for text in texts]]] = np.nan  # their images stay among the others'
     return pa.table({name: pa.array(values, mask=np.isnan(values)) for name, values in table.items()})
 
 

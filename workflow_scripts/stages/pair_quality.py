@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 AT_ONCE = 65_536  # pairs whose captions are compared at a time
+NO_PARTNERS = ("empty_caption", "no_known_word", "no_label", "no_date")  # reasons why an image is nobody's partner
 
 
 class PairQuality(Settings):
@@ -54,7 +55,9 @@ def pair_quality(job: Job[PairQuality]) -> None:
         arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "caption"])
         caption = key_join.label_codes(keys["key"], arm["key"], arm["caption"])
         copies = _copies(table, arm)
-    knowledge = Knowledge(key_join.codes(keys["subreddit"]), vectors, label, caption, copies)
+    counts = read_json(job.input("pairs").path(".json"), "recompute the pair table")
+    eligible = counts["images"] - sum(counts["without_pair"].get(reason, 0) for reason in NO_PARTNERS)
+    knowledge = Knowledge(eligible, key_join.codes(keys["subreddit"]), vectors, label, caption, copies)
     found, summary, random = judge(pairs, knowledge, options.batch, options.seed)
     diagnostics = table.select(["source", "target"])
     for name in found.column_names:
@@ -62,7 +65,6 @@ def pair_quality(job: Job[PairQuality]) -> None:
     write_table(job.file(".parquet"), diagnostics)
     image = None if random is None else found["image_cosine"].to_numpy()
     write_table(job.file(".subreddits.parquet"), by_subreddit(pairs, keys["subreddit"], image))
-    counts = read_json(job.input("pairs").path(".json"), "recompute the pair table")
     recall = {"search_recall": counts["recall"]} if "recall" in counts else {}
     job.file(".json").write_bytes(pretty({**summary, **recall, "label": options.label}))
     chosen = np.bincount(pairs.target, minlength=pairs.count)

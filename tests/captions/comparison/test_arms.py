@@ -1,5 +1,6 @@
 """Figures of arms and their paired differences against scipy."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,14 @@ from scipy import stats
 from workflow_scripts.captions.comparison import arms, variety
 from workflow_scripts.captions.comparison.figures import FIGURES
 from workflow_scripts.captions.diagnostics import summary
+
+
+def without_captions(folder: Path, captions: Mapping[str, int], images: int) -> dict[str, Path]:
+    """Arm -> table that says that only its first images have a caption."""
+    tables = {arm: folder / f"{arm}.empty.parquet" for arm in captions}
+    for arm, path in tables.items():
+        pq.write_table(pa.table({"empty": np.arange(images) >= captions[arm]}), path)
+    return tables
 
 
 def test_means_shares_and_paired_differences() -> None:
@@ -67,7 +76,9 @@ def test_word_variety_is_compared_within_the_same_blocks(tmp_path: Path, monkeyp
     texts = {"original": [f"word{row} and word{row + 1}" for row in range(9)], "revised": ["a red cat"] * 9}
     for arm, captions in texts.items():
         pq.write_table(pa.table({"caption": captions}), tmp_path / f"{arm}.parquet")
-    found = arms.of_words({arm: tmp_path / f"{arm}.parquet" for arm in texts}, 9, "original", 0)
+    files = {arm: tmp_path / f"{arm}.parquet" for arm in texts}
+    tables = without_captions(tmp_path, dict.fromkeys(texts, 9), 9)
+    found = arms.of_words(files, tables, "original", 0)
     assert found["distinct_2"]["original"]["value"] == 1 and found["distinct_2"]["original"]["n"] == 3
     assert found["distinct_2"]["revised"]["value"] == 0.5  # "a red", "red cat", twice each
     assert found["distinct_2"]["revised"]["difference"]["value"] == -0.5
@@ -80,26 +91,23 @@ def test_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(tmp_path / "revised.npy", np.tile(np.eye(12, dtype=np.float32)[0], (12, 1)))
     files = {arm: tmp_path / f"{arm}.npy" for arm in ("original", "revised")}
     given = {"minilm": files, "mpnet": {"revised": files["revised"]}}
-    found = arms.of_vectors(given, "original", 0)
+    found = arms.of_vectors(given, without_captions(tmp_path, dict.fromkeys(files, 12), 12), "original", 0)
     assert found["vendi.minilm"]["original"]["value"] == pytest.approx(4)
     assert found["vendi.minilm"]["revised"]["difference"]["value"] == pytest.approx(-3)
     assert found["near_vectors.minilm"]["revised"]["value"] == 1
     assert "difference" not in found["vendi.mpnet"]["revised"]
-    missing = np.eye(12, dtype=np.float32)
-    missing[3:] = 0  # no caption, so that no block has these images of either arm
-    np.save(files["revised"], missing)
-    found = arms.of_vectors(given, "original", 0)
-    original, revised = (found["vendi.minilm"][arm] for arm in files)
-    assert revised["value"] == original["value"] < 4 and revised["difference"]["value"] == 0
+    few = without_captions(tmp_path, {"original": 12, "revised": 8}, 12)
+    found = arms.of_vectors(given, few, "original", 0)["vendi.minilm"]
+    assert found["original"]["n"] == found["revised"]["difference"]["n"] == 2, "blocks of images with both captions"
+    fewer = without_captions(tmp_path, {"original": 12, "revised": 5}, 12)
+    assert list(arms.of_vectors(given, fewer, "original", 0)["vendi.minilm"]) == ["original"]
 
 
 def test_shares_of_captions_truncated_by_encoders_are_compared(tmp_path: Path) -> None:
     np.save(tmp_path / "original.npy", np.arange(20) < 3)
     np.save(tmp_path / "revised.npy", np.arange(20) < 1)
     files = {arm: tmp_path / f"{arm}.npy" for arm in ("original", "revised")}
-    empty = {arm: tmp_path / f"{arm}.parquet" for arm in files}
-    for arm, path in empty.items():
-        pq.write_table(pa.table({"empty": np.arange(20) >= (20 if arm == "original" else 10)}), path)
+    empty = without_captions(tmp_path, {"original": 20, "revised": 10}, 20)
     found = arms.of_encoders({"minilm": files, "mpnet": {"revised": files["revised"]}}, empty, "original")
     original, revised = (found["encoder_truncated.minilm"][arm] for arm in files)
     expected = stats.binomtest(3, 20).proportion_ci(method="wilson")

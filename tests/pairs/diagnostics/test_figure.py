@@ -17,7 +17,7 @@ def test_the_figure_has_the_same_bytes_each_time(count: int, tmp_path: Path) -> 
     pairs = PairRows(source, source ^ 1, np.linspace(0, 1, count, dtype=np.float32), 30)
     vectors = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32) if count else None
     images = None if vectors is None else ImageVectors(vectors, np.arange(30))
-    table, summary, random = judge(pairs, Knowledge(np.zeros(30, np.int64), images), 512, 0)
+    table, summary, random = judge(pairs, Knowledge(30, np.zeros(30, np.int64), images), 512, 0)
     image = None if random is None else table["image_cosine"].to_numpy()
     for name in ("a.png", "b.png"):
         draw(tmp_path / name, pairs.cosine, np.bincount(pairs.target, minlength=30), image, random, summary)

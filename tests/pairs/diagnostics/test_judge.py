@@ -17,7 +17,7 @@ def in_order(vectors: np.ndarray) -> ImageVectors:
 
 
 def test_figures_without_image_vectors_or_labels_are_null() -> None:
-    table, summary, random = judge(PAIRS, Knowledge(SUBREDDIT), 512, 0)
+    table, summary, random = judge(PAIRS, Knowledge(PAIRS.count, SUBREDDIT), 512, 0)
     assert table["image_cosine"].null_count == table["same_label"].null_count == 4
     assert summary["image_cosine"] is summary["same_label"] is random is None
     assert table["same_subreddit"].to_pylist() == [True, True, False, False]
@@ -28,14 +28,14 @@ def test_figures_without_image_vectors_or_labels_are_null() -> None:
 
 def test_copies_of_captions_are_counted_by_pair() -> None:
     copies = np.array([True, False, False, False]), np.array([True, True, True, False])
-    found = judge(PAIRS, Knowledge(SUBREDDIT, copies=copies), 512, 0)[1]
+    found = judge(PAIRS, Knowledge(PAIRS.count, SUBREDDIT, copies=copies), 512, 0)[1]
     assert (found["equal_captions"]["value"], found["near_copies"]["value"]) == (0.25, 0.75)
     assert found["near_copies"]["n"] == 4
 
 
 def test_purity_leaves_unknown_labels_out() -> None:
     label = np.array([0, 0, 1, -1, 1])
-    table, summary, _ = judge(PAIRS, Knowledge(SUBREDDIT, label=label), 512, 0)
+    table, summary, _ = judge(PAIRS, Knowledge(PAIRS.count, SUBREDDIT, label=label), 512, 0)
     assert table["same_label"].to_pylist() == [True, True, False, None]
     assert summary["same_label"]["value"] == pytest.approx(2 / 3)
     assert summary["same_label"]["n"] == 3
@@ -50,7 +50,7 @@ def test_image_cosines_of_pairs_are_compared_with_random_pairs() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     source = np.arange(200)
     across = PairRows(source, (source + 100) % 200, np.ones(200, np.float32), 200)
-    figures = judge(across, Knowledge(subreddit, in_order(vectors)), 512, 0)[1]["image_cosine"]
+    figures = judge(across, Knowledge(len(subreddit), subreddit, in_order(vectors)), 512, 0)[1]["image_cosine"]
     assert figures["random_in_subreddit"]["value"] > 0.8
     assert figures["difference_in_subreddit"]["high"] < -0.5
     assert figures["false_positives"]["value"] > 0.9  # the median random pair is as often within a subreddit as not
@@ -59,14 +59,16 @@ def test_image_cosines_of_pairs_are_compared_with_random_pairs() -> None:
     assert list(figures["quantiles"].values()) == sorted(figures["quantiles"].values())
     same = PairRows(source, source ^ 1, np.ones(200, np.float32), 200)
     copies = np.repeat(vectors[::2], 2, axis=0)
-    figures = judge(same, Knowledge(subreddit, in_order(copies)), 512, 0)[1]["image_cosine"]
+    figures = judge(same, Knowledge(len(subreddit), subreddit, in_order(copies)), 512, 0)[1]["image_cosine"]
     assert figures["near_duplicates"]["value"] == 1
     assert figures["false_positives"]["value"] == 0
 
 
 def test_no_pairs_at_all() -> None:
     none = PairRows(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), 5)
-    known = Knowledge(SUBREDDIT, in_order(np.eye(5, dtype=np.float32)), np.zeros(5, np.int64), np.zeros(5, np.int64))
+    known = Knowledge(
+        PAIRS.count, SUBREDDIT, in_order(np.eye(5, dtype=np.float32)), np.zeros(5, np.int64), np.zeros(5, np.int64)
+    )
     summary = judge(none, known, 512, 0)[1]
     assert summary["hubness"]["effective_targets"] is None
     assert summary["image_cosine"]["near_duplicates"] == {

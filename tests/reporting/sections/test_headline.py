@@ -20,6 +20,7 @@ def row(run: str, dataset: str, value: float, half: float | None = 0.03, metric:
         "backbone": "resnet_small",
         "trained_steps": 200,
         "epochs": 12.5,
+        "batch_size": 64,
         "seed": 0,
         "step": "last",
         "metric": metric,

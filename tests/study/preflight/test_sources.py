@@ -180,7 +180,7 @@ def test_captions_that_may_be_missing_are_told_with_what_they_do_to_runs(
         not certain and "1 of 2 images have none, such as b.jpg; 50.00% are allowed; complete it, or set common" in told
     )
     ((told, certain),) = look([source("captions-short")], {**change, "common_images": True}).items()
-    assert not certain and told.endswith("complete it; otherwise no run learns from them")
+    assert not certain and told.endswith("with common_images: true, runs learn only from images that all of them have")
 
 
 @pytest.mark.parametrize(("batch", "certain"), [(2, []), (3, [True])])
@@ -191,8 +191,8 @@ def test_batches_of_more_images_than_there_are_are_an_error(
     (folder / "t.csv").write_text("image,caption\na.jpg,z\nb.jpg,z\n")
     runs = {"pretraining": {"batch_size": batch}}
     run = "simclr-revised-crop-resnet_small-s0"
-    found = look([job("pretrain", run, run=run)], {**own(), **runs})
-    value = f"too few images in settings of run {run}: batch_size is 3, but the source has at most 2 images; lower"
+    found = look([job("annotations", "rows"), job("pretrain", run, run=run)], {**own(), **runs})
+    value = f"too few images in settings of run {run}: batch_size is 3, but there are at most 2 images; lower"
     assert all(text.startswith(value) for text in found) and [*found.values()] == certain
 
 

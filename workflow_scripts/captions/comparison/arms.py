@@ -1,6 +1,6 @@
 """Figures of all arms with intervals, and their differences to a reference arm on the same images."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -93,23 +93,34 @@ def _values(tables: Mapping[str, Path], figure: Figure, arm: str) -> np.ndarray:
     return figure.values(pq.read_table(tables[arm], columns=list(figure.columns)))
 
 
-def of_words(captions: Mapping[str, Path], count: int, reference: str | None, seed: int) -> Found:
-    """Variety of words in blocks of images, by figure and arm.
+def captioned(tables: Mapping[str, Path], arms: Iterable[str]) -> tuple[list[str], np.ndarray]:
+    """Those of ``arms`` that caption at least half of the images, and the rows of images that all of these caption.
+
+    Args:
+        tables: arm -> parquet file of ``caption_quality``.
+    """
+    empty = {arm: pq.read_table(tables[arm], columns=["empty"])["empty"].to_numpy() for arm in arms}
+    dense = [arm for arm, rows in empty.items() if len(rows) and rows.mean() <= 0.5]
+    return dense, np.flatnonzero(~np.any([empty[arm] for arm in dense], axis=0)) if dense else np.zeros(0, np.int64)
+
+
+def of_words(captions: Mapping[str, Path], tables: Mapping[str, Path], reference: str | None, seed: int) -> Found:
+    """Variety of words in blocks of images that all arms caption, by figure and arm; see :func:`captioned`.
 
     Args:
         captions: arm -> parquet file with the column caption.
-        count: number of captions.
+        tables: arm -> parquet file of ``caption_quality``.
     """
-    rows = variety.blocks(count, variety.WORD_BLOCKS, variety.WORD_IMAGES, seed)
+    dense, rows = captioned(tables, captions)
+    blocks = [rows[block] for block in variety.blocks(len(rows), variety.WORD_BLOCKS, variety.WORD_IMAGES, seed)]
     by_arm = {
-        arm: [variety.word_variety(texts, variety.GRAMS) for texts in _texts(path, rows)]
-        for arm, path in captions.items()
+        arm: [variety.word_variety(texts, variety.GRAMS) for texts in _texts(captions[arm], blocks)] for arm in dense
     }
 
     found = {}
     for name in ("distinct_2", "distinct_3", "word_entropy"):
         values = {arm: np.array([block[name] for block in blocks], np.float64) for arm, blocks in by_arm.items()}
-        found[name] = against(values.get, list(captions), reference, FIGURES[name])
+        found[name] = against(values.get, dense, reference, FIGURES[name])
     return found
 
 
@@ -123,35 +134,30 @@ def _texts(path: Path, blocks: Sequence[np.ndarray]) -> list[list[str]]:
     return [part.tolist() for part in np.split(texts, len(blocks))]
 
 
-def of_vectors(vectors: Mapping[str, Mapping[str, Path]], reference: str | None, seed: int) -> Found:
-    """Variety of vectors, by ``<figure>.<encoder>`` and arm.
+def of_vectors(
+    vectors: Mapping[str, Mapping[str, Path]], tables: Mapping[str, Path], reference: str | None, seed: int
+) -> Found:
+    """Variety of vectors of images that all arms caption, by ``<figure>.<encoder>`` and arm; see :func:`captioned`.
 
     Args:
         vectors: encoder -> arm -> file of unit vectors.
+        tables: arm -> parquet file of ``caption_quality``.
     """
     found: Found = {}
     for encoder, files in vectors.items():
-        parts = _captioned({arm: _blocks(path, seed) for arm, path in files.items()})
-        scores = {arm: np.array([variety.vendi(part) for part in own]) for arm, own in parts.items()}
-        near = {arm: variety.near_vectors(np.concatenate(own)) for arm, own in parts.items() if own}
-        found[f"vendi.{encoder}"] = against(scores.get, list(files), reference, FIGURES["vendi"])
-        found[f"near_vectors.{encoder}"] = against(near.get, list(files), reference, FIGURES["near_vectors"])
+        dense, rows = captioned(tables, files)
+        blocks = variety.blocks(len(rows), variety.VECTOR_BLOCKS, variety.VECTOR_IMAGES, seed)
+        scores: dict[str, np.ndarray] = {}
+        near: dict[str, np.ndarray] = {}
+        for arm in dense:
+            stored = np.load(files[arm], mmap_mode="r", allow_pickle=False)
+            parts = [np.asarray(stored[rows[np.sort(block)]]) for block in blocks]
+            scores[arm] = np.array([variety.vendi(part) for part in parts])
+            if parts:
+                near[arm] = variety.near_vectors(np.concatenate(parts))
+        found[f"vendi.{encoder}"] = against(scores.get, dense, reference, FIGURES["vendi"])
+        found[f"near_vectors.{encoder}"] = against(near.get, dense, reference, FIGURES["near_vectors"])
     return found
-
-
-def _blocks(path: Path, seed: int) -> list[np.ndarray]:
-    """Vectors of the blocks of images."""
-    stored = np.load(path, mmap_mode="r", allow_pickle=False)
-    rows = variety.blocks(len(stored), variety.VECTOR_BLOCKS, variety.VECTOR_IMAGES, seed)
-    return [np.asarray(stored[np.sort(block)]) for block in rows]
-
-
-def _captioned(blocks: Mapping[str, list[np.ndarray]]) -> dict[str, list[np.ndarray]]:
-    """The same blocks without images that lack a caption, and so a vector, in any arm; none that becomes empty."""
-    full = [np.all([part.any(axis=1) for part in parts], axis=0) for parts in zip(*blocks.values(), strict=True)]
-    return {
-        arm: [part[rows] for part, rows in zip(parts, full, strict=True) if rows.any()] for arm, parts in blocks.items()
-    }
 
 
 def of_encoders(

@@ -75,7 +75,7 @@ FIGURES = by_name(
                "The encoder does not read the end of these captions, so their partners are chosen by a part of the "
                "text."),
         Figure("Wording", "empty", "images without a caption", "share", "lower",
-               "They have no partner, and no part in the other figures.", ("empty",)),
+               "The other figures leave them out.", ("empty",)),
         Figure("Wording", "vague", "vague captions", "share", "lower",
                "No word names anything. Unlisted words count as naming something, so the true share is higher.",
                ("vague",)),

@@ -17,7 +17,7 @@ LANGUAGES = 10
 
 
 def summarise(table: pa.Table) -> dict[str, Any]:
-    """Figures of n captions; all but the share of empty ones are of those that are not empty.
+    """Figures of n captions; all but the shares of empty ones and of origins are of those that are not empty.
 
     Args:
         table: the columns of ``columns.caption_columns``, and origin, itm, retrieval_rank and others of MEANS (null

@@ -20,15 +20,17 @@ QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 Number = float | int | None
 
 
-def hubness(pairs: PairRows) -> dict[str, Number]:
-    """How unevenly the images of the pairs, which are sources or targets, are chosen as targets.
+def hubness(pairs: PairRows, eligible: int) -> dict[str, Number]:
+    """How unevenly the ``eligible`` images, those that can be targets, are chosen.
 
     ``skewness`` is that of N_k, how often an image is a target (Radovanovic et al. 2010, JMLR 11:2487); ``gini`` is 0
     if all are chosen equally often and near 1 if one takes all; ``never_share`` is the share that is never chosen.
     """
     if not len(pairs):
         return {"skewness": None, "max": None, "gini": None, "never_share": None}
-    chosen = np.bincount(pairs.target, minlength=pairs.count)[np.union1d(pairs.sources, pairs.target)]
+    counts = np.bincount(pairs.target)
+    chosen = np.zeros(eligible, np.int64)
+    chosen[: np.count_nonzero(counts)] = counts[counts > 0]
     even = chosen.min() == chosen.max()
     return {
         "skewness": 0.0 if even else float(skew(chosen)),
@@ -213,12 +215,14 @@ def by_subreddit(pairs: PairRows, names: pa.ChunkedArray, image: np.ndarray | No
 
 @dataclass(frozen=True)
 class Knowledge:
-    """Data on the n images: int codes of the subreddits; image vectors, codes of labels and of captions, if any.
+    """Data on the n images: how many can be partners; int codes of the subreddits; image vectors, codes of labels and
+    of captions, if any.
 
     A label code of -1 means unknown. ``copies`` says which of the m pairs have equal captions, and captions of nearly
     the same words (equal ones too), if captions are known: (m,) bool each.
     """
 
+    eligible: int
     subreddit: np.ndarray
     vectors: ImageVectors | None = None
     label: np.ndarray | None = None
@@ -243,7 +247,7 @@ def judge(
     summary: dict[str, Any] = {
         "images": pairs.count,
         "pairs": len(pairs),
-        "hubness": hubness(pairs) | effective_targets(pairs),
+        "hubness": hubness(pairs, known.eligible) | effective_targets(pairs),
         "false_negatives": false_negatives(pairs, known.caption, batch),
         "reciprocity": share(back, pairs),
         "equal_captions": None if known.copies is None else share(known.copies[0], pairs),

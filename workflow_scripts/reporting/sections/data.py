@@ -55,7 +55,6 @@ PARTS = {
     "near_copies": "captions of nearly the same words",
     "near_duplicates": "near copies",
 }
-REASONS = {"empty_caption": "no_caption"}  # of a table of captions, that has no row for an image
 FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs", "common")
 
 
@@ -68,18 +67,22 @@ def flow(study: Study) -> list[Row]:
 
 def _step(artifact: Artifact, source: Source, widest: int) -> Row:
     rows = artifact.rows
-    reasons = {words(REASONS.get(reason, reason)): number for reason, number in (rows.get("dropped") or {}).items()}
-    dropped = _by_size(reasons)
+    dropped = [(_reason(name), name, number) for name, number in _by_size(rows.get("dropped") or {})]
     parts = [("kept", int(rows["out"]), "kept")]
-    parts += [(reason, int(number), f"lost lost-{at % 3}") for at, (reason, number) in enumerate(dropped)]
+    parts += [(reason, int(number), f"lost lost-{at % 3}") for at, (reason, _, number) in enumerate(dropped)]
     return {
         "label": label(artifact),
         "meaning": EXPLAINED.get(artifact.manifest["stage"], ""),
         "rows_in": Number(count(rows["in"]), source=source, rows="rows in"),
         "rows_out": Number(count(rows["out"]), source=source, rows="rows out"),
-        "dropped": [(reason, Number(count(n), source=source, rows=reason)) for reason, n in dropped],
+        "dropped": [(reason, Number(count(n), source=source, rows=name)) for reason, name, n in dropped],
         "bar": stacked(parts, widest),
     }
+
+
+def _reason(name: str) -> str:
+    """In words; an empty caption stands for one that is missing, too."""
+    return words("no_caption" if name == "empty_caption" else name)
 
 
 def _by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -208,6 +211,11 @@ class Measure(NamedTuple):
     unit: str
     better: str
 
+    def number(self, figures: Mapping[str, Row], source: Source) -> Number:
+        """Its number; a share that the file lacks is cited with the two numbers that it is computed from."""
+        where = self.key.removesuffix(".share")
+        return number_of(figures.get(self.key), percent if self.share else plain, source, where)
+
     @property
     def share(self) -> bool:
         """Whether it is one."""
@@ -248,12 +256,9 @@ def pair_figures(study: Study) -> Row:
     for group, measures in GROUPS.items():
         present = [measure for measure in measures if any(measure.key in figures for figures in found.values())]
         lines = [
-            (f"{measure.title}, {measure.unit}", [
-                number_of(figures.get(measure.key), percent if measure.share else plain, sources[name], measure.key)
-                for name, figures in found.items()
-            ])
+            (f"{measure.title}, {measure.unit}", [measure.number(own, sources[name]) for name, own in found.items()])
             for measure in present
-        ]  # fmt: skip
+        ]
         if present:
             alt = f"Of each pair table: {', '.join(measure.title for measure in present)}."
             panels = [_panel(measure, found) for measure in present]

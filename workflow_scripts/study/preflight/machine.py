@@ -70,7 +70,7 @@ def _architectures(start: Start) -> Iterator[Finding]:
                 check(name)
         except PipelineError as error:
             found = PipelineError(error.what, f"settings of run {run}", name, error.advice)
-            yield Finding(found, certain=True)  # nor can a run in the cache have had it
+            yield Finding(found, start.own_python)  # then no run in the cache can have had it
 
 
 def _gpus(start: Start) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
+from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.errors import PipelineError, one_line
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
@@ -186,18 +187,28 @@ def batch_findings(start: Start) -> Iterator[Finding]:
     runs = {job.unit["run"] for job in start.jobs if job.stage == "pretrain"}
     trainings = {run: start.units.trainings[run].settings for run in sorted(runs)}
     batches = {how.batch_size: run for run, how in trainings.items() if how.trains and how.pairs != "labels"}
+    known = None
+    with suppress(PipelineError):  # the other checks, or jobs, have it
+        known = _images(start) if batches else None
+    if known is not None and known[0] < max(batches):
+        batch, run = max(batches.items())
+        value = f"batch_size is {batch:,}, but there are at most {known[0]:,} images"
+        error = PipelineError("too few images", f"settings of run {run}", value, "lower batch_size or add images")
+        yield Finding(error, known[1])
+
+
+def _images(start: Start) -> tuple[int, bool] | None:
+    """How many there are at most, if that is known or quickly counted, and whether it is certain."""
+    made = start.folder / "image_index" / f"images{MANIFEST}"
+    if ("image_index", "images") not in start.running and made.exists():
+        return int(Artifact(made).rows["out"]), True
     path = _annotations(start)
-    if path is None or not batches:
-        return
+    if path is None or "annotations" not in start.stages:
+        return None
     from workflow_scripts.acquisition.annotations.preview import images_of
 
-    with suppress(PipelineError):  # annotation_findings has it
-        images = images_of(path, start.units.study.annotations)
-        batch, run = max(batches.items())
-        if images is not None and len(images) < batch:
-            value = f"batch_size is {batch:,}, but the source has at most {len(images):,} images"
-            error = PipelineError("too few images", f"settings of run {run}", value, "lower batch_size or add images")
-            yield Finding(error, certain=True)
+    images = images_of(path, start.units.study.annotations)
+    return None if images is None else (len(images), start.computes("annotations"))
 
 
 def caption_findings(start: Start) -> Iterator[Finding]:
@@ -242,7 +253,7 @@ def _captions_error(study: Study, path: Path, most_missing: float) -> tuple[Pipe
         return error, all(images.values())
     advice = "complete it, or set common_images: true; otherwise runs with other captions learn from more images"
     if study.common_images:
-        advice = "complete it; otherwise no run learns from them"
+        advice = "complete it; with common_images: true, runs learn only from images that all of them have"
     return PipelineError("missing captions", path, value, advice), False
 
 

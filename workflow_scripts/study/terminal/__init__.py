@@ -1,5 +1,6 @@
 """The output of a run: bars on a terminal, a line per stage and minute elsewhere. A logger plugin of Snakemake."""
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -12,4 +13,4 @@ def program() -> str:
     path = Path(sys.prefix) / "bin" / NAME
     if shutil.which(NAME) or not path.exists():
         return NAME
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
