@@ -32,7 +32,7 @@ from workflow_scripts.core.stage_in.store import LocalError
 
 KINDS = {"fsync": 1, "rename": 2, "link": 3, "open": 4, "write": 5, "mmap": 6}
 ERRORS = {"write": errno.ENOSPC, "mmap": errno.ENOMEM}
-STATES = 3  # disks after a crash, for each failed fsync
+STATES, DRAWS = 3, 100  # different disks after a crash, for each failed fsync, and how many are drawn at most
 SOURCE = Path(__file__).with_name("nth_call.c")
 REFUSED = OSError, PipelineError, SystemExit, LocalError
 
@@ -135,8 +135,8 @@ def left(scenario: Scenario, root: Path, facts: Facts) -> list[str]:
 def after_crashes(scenario: Scenario, scratch: Path, recorder: Recorder, seed: int) -> list[str]:
     """What is wrong in a sample of the disks that a crash leaves of a program whose fsync failed."""
     wrong = []
-    states = distinct(posix(Replay(recorder.done), random.Random(seed)))
-    for state in itertools.islice(states, STATES):
+    drawn = itertools.islice(posix(Replay(recorder.done), random.Random(seed)), DRAWS)
+    for state in itertools.islice(distinct(drawn), STATES):
         root = Path(tempfile.mkdtemp(dir=scratch))
         state.write(root)
         wrong += [f"after a crash: {fault}" for fault in left(scenario, root, state.facts)]
