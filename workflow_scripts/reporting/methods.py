@@ -208,7 +208,7 @@ def _pairs(methods: Methods, counts: Counts, words_of: Words) -> list[str]:
         if counts.common:
             shown = f"{counts.common['out']:,} of {counts.common['in']:,}"
             found.append(f"Runs learn from the {shown} images that have a partner or a caption in all of them.")
-            found.append("A partner may be another image.")
+            found.append("Their partners may be images outside this set.")
         if any("among captions" in how for how in methods.pairs.values()):
             found.append(f"Pairing images by their captions is language-guided sampling{cite('study')}.")
     encoders = {key.removeprefix(ENCODER): at for key, at in methods.models.items() if key.startswith(ENCODER)}
@@ -311,7 +311,7 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
     leaked = {name(key): counts.leaked[key] for key in methods.datasets if key in counts.leaked}
     if alike := [f"{near:,} of {tested:,} in {key}" for key, (near, tested) in leaked.items() if near]:
         found.append(f"Test images that the search for near copies pairs with a training image: {listing(alike)}.")
-        found.append("Not every such pair is of one photo. Accuracies include them; those without are reported apart.")
+        found.append("Near matches can be wrong. Accuracies include these images; those without them are reported apart.")
     if small := [f"{classes} of {key}" for key, (*_, classes) in known.items() if 0 < classes < few["ways"]]:
         found.append(f"Episodes have fewer ways where a set has fewer classes, at most {listing(small)}.")
     if (few["ways"], few["shots"]) == (5, 5):

@@ -54,7 +54,7 @@ def _repeated(table: pa.Table) -> np.ndarray:
 
 def _english(table: pa.Table) -> np.ndarray:
     english = pc.fill_null(pc.equal(table["language"], "en"), False).to_numpy().astype(np.float64)
-    english[pc.fill_null(table["short"], True).to_numpy()] = np.nan  # null of empty ones
+    english[pc.fill_null(table["short"], True).to_numpy()] = np.nan  # null for empty ones
     return np.asarray(english)
 
 

@@ -74,7 +74,7 @@ def distribution(values: np.ndarray) -> dict[str, Any]:
 
 def languages(table: pa.Table) -> dict[str, Any]:
     """Share of English and the commonest languages, of captions that are neither empty nor short."""
-    judged = table.filter(pc.invert(table["short"]))["language"]  # which is null of empty ones
+    judged = table.filter(pc.invert(table["short"]))["language"]  # null for empty ones
     counted = sorted(pc.value_counts(judged).to_pylist(), key=lambda row: (-row["counts"], row["values"]))
     english = sum(row["counts"] for row in counted if row["values"] == "en")
     return {

@@ -379,7 +379,7 @@ class Study(Settings):
     pretraining: dict[str, Any] = {}
     """Settings that all runs share."""
     common_images: bool = Field(False, examples=[True])
-    """true: all runs train on the images for which every run has a partner or a caption; a partner may be another."""
+    """true: all runs train on the images for which every run has a partner or a caption; partners may be others."""
     probe_dataset: str | None = Field(None, examples=["stl10"])
     """Dataset of the online probe; its validation images, never its test images, choose checkpoint best and where
     patience ends a run. null: it predicts subreddits, and neither of these can be used."""
