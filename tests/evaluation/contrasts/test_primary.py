@@ -72,6 +72,11 @@ def test_equivalence_is_two_one_sided_tests() -> None:
     assert {row["verdict"] for row in narrow} == {"inconclusive"} and all(row["p"] > 0.9 for row in narrow)
 
 
+def test_the_span_of_a_slope_is_the_range_of_its_levels() -> None:
+    terms = tuple(Term(at=at, pairs=pairs) for pairs, at in (("a", 2.0), ("b", 3.0), ("c", 7.0)))
+    assert Contrast(name="slope", terms=terms, test="slope").span == 5.0 and SECOND.span == 1.0
+
+
 def test_a_slope_is_judged_like_a_difference() -> None:
     terms = tuple(Term(at=at, pairs=pairs) for pairs, at in (("a", 0.0), ("b", 0.5), ("c", 1.0)))
     slope = Contrast(name="slope", terms=terms, test="slope", primary=True)
