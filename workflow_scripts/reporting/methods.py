@@ -311,7 +311,7 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
     leaked = {name(key): counts.leaked[key] for key in methods.datasets if key in counts.leaked}
     if alike := [f"{near:,} of {tested:,} in {key}" for key, (near, tested) in leaked.items() if near]:
         found.append(f"Test images that the search for near copies pairs with a training image: {listing(alike)}.")
-        found.append("Near matches can be wrong. Accuracies include these images; those without them are reported apart.")
+        found.append("Near matches can be wrong. Accuracies include these images; those without are reported apart.")
     if small := [f"{classes} of {key}" for key, (*_, classes) in known.items() if 0 < classes < few["ways"]]:
         found.append(f"Episodes have fewer ways where a set has fewer classes, at most {listing(small)}.")
     if (few["ways"], few["shots"]) == (5, 5):
