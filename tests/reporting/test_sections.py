@@ -87,7 +87,8 @@ def test_a_dataset_that_a_run_lacks_is_a_dash() -> None:
     row = {"metric": "accuracy", "value": 0.5, "low": None, "high": None, "n": 100}
     table = by_dataset([measured("r", [{**row, "dataset": "a"}]), measured("s", [{**row, "dataset": "b"}])], "t")
     assert [[cell.text for cell in line.cells] for line in table.lines] == [["50.0", "—"], ["—", "50.0"]]
-    assert table.lines[0].cells[0].interval == ""
+    assert table.lines[0].cells[0].interval == "" and table.note.endswith("over test items.")
+    assert by_dataset([], "Few-shot", "episodes").note == "In %, with 95 % intervals over episodes."
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def _scores(study: Study) -> Table:
         if row["step"] == study.settings.headline_step
         and (metric := row["metric"].removeprefix(WITHOUT_LEAKED)) != row["metric"]
     ]
-    title = "Accuracy with and without test images that are among the training images, in %"
+    title = "Accuracy with and without test images that the search for near copies found, in %"
     return Table("leaked", title, ["run", "dataset", "metric", "all test images", "without"], lines)
 
 

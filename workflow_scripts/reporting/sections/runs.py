@@ -11,7 +11,6 @@ from workflow_scripts.reporting.study import Number, Study, Table, TableLine, nu
 from workflow_scripts.reporting.text import count, percent, plain, words
 
 Row = dict[str, Any]
-OVER_ITEMS = "In %, with 95 % intervals over test items."
 NAMED_CLASSES = 5  # of those without test images
 
 
@@ -31,8 +30,13 @@ def cell(row: Row | None, where: str) -> Number:
     return number_of(row, percent if share else plain, row["source"] if row else None, where)
 
 
-def by_dataset(measured: Sequence[Measured], title: str) -> Table:
-    """One line per run and step, one column per dataset; rows need dataset, value, low, high, n, metric."""
+def by_dataset(measured: Sequence[Measured], title: str, over: str = "test items") -> Table:
+    """One line per run and step, one column per dataset; rows need dataset, value, low, high, n, metric.
+
+    Args:
+        over: what the intervals are over.
+    """
+    note = f"In %, with 95 % intervals over {over}."
     datasets = list(dict.fromkeys(row["dataset"] for item in measured for row in item.rows))
     metrics = {row["dataset"]: words(row["metric"]) for item in measured for row in item.rows}
     out = []
@@ -40,7 +44,7 @@ def by_dataset(measured: Sequence[Measured], title: str) -> Table:
         found = {row["dataset"]: row for row in item.rows}
         cells = [cell(found.get(name), f"dataset {name}") for name in datasets]
         out.append(TableLine(item.run, item.css, item.step, cells))
-    return Table(title, [f"{name} ({metrics[name]})" for name in datasets], out, OVER_ITEMS)
+    return Table(title, [f"{name} ({metrics[name]})" for name in datasets], out, note)
 
 
 def statistics_tables(measured: Sequence[Measured]) -> list[Table]:
@@ -122,9 +126,9 @@ def _measured(study: Study, name: str, suffix: str) -> list[Measured]:
 def accuracy(study: Study) -> Row:
     """Linear probe, few-shot, kNN and statistics of the features, per run, step and dataset."""
     tables = probe_tables(_measured(study, "probe", ".parquet"))
-    for name in ("few_shot", "knn"):
+    for name, over in (("few_shot", "episodes"), ("knn", "test items")):
         if measured := _measured(study, name, ".parquet"):
-            tables.append(by_dataset(measured, FAMILIES[name]))
+            tables.append(by_dataset(measured, FAMILIES[name], over))
     statistics = statistics_tables(_measured(study, "knn", ".statistics.parquet"))
     return {"tables": tables, "statistics": statistics, "untested": untested(study)}
 

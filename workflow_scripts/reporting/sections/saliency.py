@@ -232,7 +232,7 @@ def _place(name: str, layer: str, all_found: Sequence[Checkpoint], maps: Mapping
 
 def _table(title: str, columns: list[str], found: Sequence[Checkpoint], cells: Any) -> Table:
     lines = [TableLine(one.run, arm_class(one.pairs), one.step, cells(one)) for one in found]
-    return Table(title, columns, lines, "In % (leads in points), with 95 % intervals over test images.")
+    return Table(title, columns, lines, "In % (leads in points), with 95 % intervals over classes and test images.")
 
 
 def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[str, Row]) -> Figure | None:
