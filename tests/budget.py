@@ -21,7 +21,7 @@ CEILINGS = {
     "lines of code in workflow_scripts": 40_800,
     "files in workflow_scripts": 560,
     "lines of rules and templates": 2_430,
-    "lines of code in tests": 52_980,
+    "lines of code in tests": 53_000,
     "kB of docs": 335,
     "keys of the config": 412,
 }

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -30,3 +31,12 @@ def test_a_manifest_or_record_that_names_outside_files_is_refused(
     manifest.with_name(manifest.name.replace("manifest", "run")).write_text(json.dumps(record))
     with pytest.raises(PipelineError, match=f"damaged manifest or run record in {manifest}: "):
         load(tmp_path)
+
+
+def test_an_unreadable_manifest_is_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "results/study/training/x.manifest.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    monkeypatch.setattr("workflow_scripts.core.record.read_bytes", Mock(side_effect=OSError(5, "Input/output error")))
+    with pytest.raises(PipelineError, match=r"unreadable .* in .*/x\.manifest\.json: Input/output error"):
+        load(tmp_path / "results")

@@ -24,7 +24,7 @@ class Made:
         study: name of the study; None for a cache entry.
         hash: of its manifest.
         manifest: its content.
-        record: its run record; empty if that is missing or unreadable.
+        record: its run record; empty if that is missing or not JSON.
     """
 
     path: Path
@@ -57,10 +57,11 @@ def input_hashes(record: Mapping[str, Any]) -> set[str] | None:
 
 
 def load(results: Path) -> list[Made]:
-    """Every artifact of every study, and every cache entry, in order of their paths; unreadable ones are left out.
+    """Every artifact of every study, and every cache entry, in order of their paths; those whose manifest is not JSON
+    are left out.
 
     Raises:
-        PipelineError: a manifest or run record names a file that is not the artifact's.
+        PipelineError: a manifest or run record can't be read, or names a file that is not the artifact's.
     """
     artifacts = [str(path).removesuffix(MANIFEST) for path in sorted(results.glob(f"[!.]*/*/?*{MANIFEST}"))]
     found = [_made(Path(stem), Path(stem + MANIFEST), Path(stem + RUN), Path(stem).parts[-3]) for stem in artifacts]
@@ -70,7 +71,11 @@ def load(results: Path) -> list[Made]:
 
 
 def _made(path: Path, manifest: Path, record: Path, study: str | None) -> Made | None:
-    found, made = readable(load_manifest, manifest), readable(load_record, record)
+    try:
+        found, made = load_manifest(manifest), load_record(record)
+    except OSError as error:  # what it describes would be left out, and so stay
+        advice = "make it readable, then run the same command again"
+        raise PipelineError("unreadable manifest or run record", manifest, error.strerror, advice) from error
     for loaded in (found, made):
         if loaded.content and loaded.fault:
             advice = f"delete {path}" if study is None else repair_advice(manifest)

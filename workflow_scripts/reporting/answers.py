@@ -237,7 +237,8 @@ def _unequal(shown: Shown, runs: Mapping[str, Row]) -> str:
     more, fewer = ("first", "second") if images[0] > images[1] else ("second", "first")
     return (
         f"The {more} side of “{minus(shown.row['contrast'])}” learned from more images than the {fewer}, "
-        f"{max(images):,.0f} an epoch instead of {min(images):,.0f}; common_images: true makes them equal."
+        f"{max(images):,.0f} an epoch, in whole batches, instead of {min(images):,.0f}; common_images: true makes the "
+        "numbers equal."
     )
 
 

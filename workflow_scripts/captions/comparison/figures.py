@@ -116,8 +116,8 @@ FIGURES = by_name(
         Figure("Variety", "vendi", "effective number of captions (Vendi score)", "captions", "higher",
                f"Of the vectors of {VECTOR_IMAGES} random captions: how many entirely different ones they are worth."),
         Figure("Variety", "near_vectors", "near duplicates by meaning", "share", "lower",
-               f"Among {VECTOR_BLOCKS * VECTOR_IMAGES:,} random captions, another one has a vector with a cosine of "
-               f"at least {SIMILAR}."),
+               f"Among up to {VECTOR_BLOCKS * VECTOR_IMAGES:,} random captions, another one has a vector with a cosine "
+               f"of at least {SIMILAR}."),
         Figure(FIT, "itm", "matching score (ITM)", "logit", "higher",
                "By BLIP-2's matcher, which favours BLIP-2's own wording: a higher score may be due to style.",
                ("itm",)),

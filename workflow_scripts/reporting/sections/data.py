@@ -238,7 +238,7 @@ GROUPS = {
     "Are all images used?": (
         Measure("hubness.max", "partners of the largest hub", "pairs", "lower"),
         Measure("hubness.gini", "uneven use (Gini coefficient)", "0 to 1", "lower"),
-        Measure("hubness.never_share", "never a partner", "% of images", "lower"),
+        Measure("hubness.never_share", "never a partner", "% of possible partners", "lower"),
         Measure("hubness.effective_targets", "effective number of partners", "images", "higher"),
         Measure("reciprocity", "pairs in both directions", "% of pairs", "neither"),
         Measure("false_negatives.share", "false negatives", "% of pairs of sources", "lower"),

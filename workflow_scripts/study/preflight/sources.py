@@ -253,7 +253,7 @@ def _captions_error(study: Study, path: Path, most_missing: float) -> tuple[Pipe
         return error, all(images.values())
     advice = "complete it, or set common_images: true; otherwise runs with other captions learn from more images"
     if study.common_images:
-        advice = "complete it; with common_images: true, runs learn only from images that all of them have"
+        advice = "complete it; with common_images: true, no run takes them as sources of pairs"
     return PipelineError("missing captions", path, value, advice), False
 
 
