@@ -28,9 +28,8 @@ def hubness(pairs: PairRows, eligible: int) -> dict[str, Number]:
     """
     if not len(pairs):
         return {"skewness": None, "max": None, "gini": None, "never_share": None}
-    counts = np.bincount(pairs.target)
-    chosen = np.zeros(eligible, np.int64)
-    chosen[: np.count_nonzero(counts)] = counts[counts > 0]
+    _, counts = np.unique(pairs.target, return_counts=True)
+    chosen = np.concatenate([counts, np.zeros(eligible - len(counts), np.int64)])
     even = chosen.min() == chosen.max()
     return {
         "skewness": 0.0 if even else float(skew(chosen)),

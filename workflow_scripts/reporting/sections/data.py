@@ -194,11 +194,11 @@ def title_of(figure: str, groups: str) -> str:
 
 def pairs_behind(study: Study) -> Row:
     """The shares of pairs that are known of some table: their titles, and of each table name, colour and shares."""
-    tables = [(one, flatten(study.json(one))) for one in study.all("pair_quality")]
+    tables = [(artifact, flatten(study.json(artifact))) for artifact in study.all("pair_quality")]
     known = [key for key in BEHIND if any(key in figures for _, figures in tables)]
     lines = []
-    for one, figures in tables:
-        source, name = study.source(one, ".json"), unit_of(one, "pairs")
+    for artifact, figures in tables:
+        source, name = study.source(artifact, ".json"), unit_of(artifact, "pairs")
         lines.append((name, arm_class(name), [number_of(figures.get(key), percent, source, key) for key in known]))
     return {"titles": [BEHIND[key] for key in known], "lines": lines if known else []}
 

@@ -190,11 +190,14 @@ def batch_findings(start: Start) -> Iterator[Finding]:
     known = None
     with suppress(PipelineError):  # the other checks, or jobs, have it
         known = _images(start) if batches else None
-    if known is not None and known[0] < max(batches):
-        batch, run = max(batches.items())
-        value = f"batch_size is {batch:,}, but there are at most {known[0]:,} images"
+    if known is None:
+        return
+    images, certain = known
+    batch, run = max(batches.items())
+    if images < batch:
+        value = f"batch_size is {batch:,}, but there are at most {images:,} images"
         error = PipelineError("too few images", f"settings of run {run}", value, "lower batch_size or add images")
-        yield Finding(error, known[1])
+        yield Finding(error, certain)
 
 
 def _images(start: Start) -> tuple[int, bool] | None:
