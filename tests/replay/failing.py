@@ -122,7 +122,7 @@ def attempt(scenario: Scenario, scratch: Path, kind: str, number: int, for_good:
         ended, faults = "refused", [f"not an error of the disk: {error!r}"]
     faults += left(scenario, root, tuple(facts))
     if syncs:
-        faults += after_crashes(scenario, scratch, recorder, number)
+        faults += after_crashes(scenario, root.parent, recorder, number)
     return {"calls": sum(seen), "ended": ended, "faults": faults}
 
 

@@ -54,9 +54,9 @@ def store_faults(root: Path, facts: Facts) -> list[str]:
 
 
 def settle(root: Path, say: Say) -> None:
-    """A job looks at what a killed one left."""
-    say(("fetched", URLS))
+    """A job looks at what a killed one left; from then on it is kept."""
     found(root)
+    say(("fetched", URLS))
 
 
 def remove_first(root: Path, say: Say) -> None:
