@@ -9,11 +9,12 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.acquisition.fault_server import serving
-from tests.removal.test_removal import IMAGES, make
+from tests.removal.test_removal import IMAGES, holders, make
 from workflow_scripts.commands.recover import unlock
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
@@ -318,3 +319,24 @@ def test_files_that_cannot_be_deleted_are_reported(tmp_path: Path, monkeypatch: 
             delete(tmp_path, [entry])
     assert delete(tmp_path, [entry]) == [entry]
     assert delete(tmp_path, [entry]) == [], "what others removed is as good as removed"
+
+
+def test_a_removal_does_not_end_well_while_a_discarded_entry_has_files(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving({f"/{name}.jpg": IMAGES[name] for name in IMAGES}) as site:
+        make(results, [], site.address)
+        make(results, ["p2"], site.address)
+    unlink = os.unlink
+
+    def refuse(path: Any, **place: Any) -> None:
+        if "dir_fd" in place and ".discarded-" in os.readlink(f"/proc/self/fd/{place['dir_fd']}"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        unlink(path, **place)
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(os, "unlink", refuse)
+        with pytest.raises(PermissionError, match=r"\.discarded-"):
+            remove_listed(results, "study")
+    remove_listed(results, "study")
+    assert not list((results / ".cache").glob("*/.discarded-*")) and holders(results, IMAGES["p2"]) == set()

@@ -329,6 +329,7 @@ def _discard(results: Path, entries: Sequence[Made]) -> int:
     for entry in own:
         discard(entry)
     for folder in sorted({entry.parent for entry in own}):
+        delete(results, sorted(folder.glob(f"{DISCARDED}*")))  # raises what discarding leaves to a later call
         sync_folder(folder)  # discarded entries can't reappear either
     return len(own)
 
