@@ -25,14 +25,15 @@ def computing(study: Finished) -> Paragraph:
     """Software, hardware and hours, which vary by machine and are therefore not on the page."""
     versions = listing(f"{name} {' and '.join(found)}" for name, found in study.versions.items())
     machines = "; ".join(f"{kind} {' and '.join(found)}" for kind, found in study.machines.items() if found)
-    core, gpu = study.hours
+    unit, per_hour = _unit(study)
+    core, gpu = (per_hour * time for time in study.hours)
     first, last = study.days
     span = f"on {first}" if first == last else f"from {first} to {last}"
     sentences = [
         f"The study is a Snakemake workflow{cite('workflow')} with networks in PyTorch{cite('torch')}"
         + (f"; versions are {versions}." if versions else "."),
         f"Machines: {machines}." if machines else "",
-        f"The artifacts took {core:,.1f} core hours{f' and {gpu:,.1f} GPU hours' if gpu else ''}"
+        f"The artifacts took {core:,.1f} core {unit}s{f' and {gpu:,.1f} GPU {unit}s' if gpu else ''}"
         + (f", {span}." if first else "."),
         f"Root hash of the study, its first 16 of 64 digits: {study.root[:16]}.",
     ]
@@ -73,8 +74,8 @@ def runs(methods: Methods) -> Table:
 
 
 def hours(study: Finished) -> Table:
-    """What each stage took, and all together: in minutes where that is little."""
-    unit, per_hour = ("minute", 60) if study.hours[0] < FEW_HOURS else ("hour", 1)
+    """What each stage took, and all together."""
+    unit, per_hour = _unit(study)
     work = study.work
     jobs, memory = sum(done.jobs for done in work.values()), max((done.memory for done in work.values()), default=0)
     rows = [
@@ -89,6 +90,11 @@ def hours(study: Finished) -> Table:
     ]
     heads = ("stage", "jobs", f"core {unit}s", f"GPU {unit}s", "memory")
     return Table("computing", "Computing by stage", heads, rows, note=f"A core {unit} is one {unit} of CPU time.")
+
+
+def _unit(study: Finished) -> tuple[str, int]:
+    """In which unit times are told, and how many make an hour."""
+    return ("minute", 60) if study.hours[0] < FEW_HOURS else ("hour", 1)
 
 
 def licences(methods: Methods) -> bytes:
