@@ -74,12 +74,17 @@ def note(root: Path, number: int) -> None:
 
 
 def note_and_say(root: Path, say: Say) -> None:
-    """Two starts; a note that can't be written is a warning."""
+    """Two starts."""
     for number in (1, 2):
-        with mock.patch.object(active_config.log, "warning") as warning:
-            note(root, number)
-        if not warning.called:
-            say(number)
+        note_or_warn(root, number, say)
+
+
+def note_or_warn(root: Path, number: int, say: Say) -> None:
+    """A note that can't be written is a warning."""
+    with mock.patch.object(active_config.log, "warning") as warning:
+        note(root, number)
+    if not warning.called:
+        say(number)
 
 
 def note_after_a_kill(root: Path, say: Say) -> None:
@@ -91,8 +96,7 @@ def note_after_a_kill(root: Path, say: Say) -> None:
 
     with suppress(Killed), mock.patch.object(notes, "write_durable", killed):
         note(root, 1)
-    note(root, 1)
-    say(1)
+    note_or_warn(root, 1, say)
 
 
 def note_faults(root: Path, facts: Facts) -> list[str]:
