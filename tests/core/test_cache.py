@@ -60,9 +60,9 @@ def lie_about_bytes(entry: Path) -> None:
     (entry / "manifest.json").write_bytes(pretty(manifest))
 
 
-def reseal_for(entry: Path) -> None:
+def reseal_for(entry: Path, key: str = "other") -> None:
     """A whole entry of another key in this one's place."""
-    other, _ = make(entry.parents[2], "other", "other text")
+    other, _ = make(entry.parents[2], key, "other text")
     shutil.rmtree(entry)
     other.rename(entry)
 
@@ -81,6 +81,7 @@ def reseal_for(entry: Path) -> None:
         ),
         (lie_about_bytes, "its manifest"),
         (reseal_for, "it belongs to another key"),
+        (lambda entry: reseal_for(entry, "0000"), "it belongs to another key"),
         (lambda entry: instead_of(entry / "manifest.json", os.mkfifo), "manifest.json is a FIFO"),
         (lambda entry: instead_of(entry / "run.json", os.mkdir), "it is a folder"),
         (lambda entry: instead_of(entry / "files", Path.touch), "a file is missing"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import py_compile
 import shutil
 from pathlib import Path
 
@@ -153,6 +154,15 @@ def test_stale_compiled_code_of_the_same_size_and_time_is_not_used(
 ) -> None:
     monkeypatch.chdir(project.folder)
     assert check(project, project.run())
+    edit("", "", LATE).make()
+    assert check(project, project.run())
+    assert project.ran()["shapes.late"] == 2
+
+
+def test_compiled_code_of_another_loader_is_not_used(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.folder)
+    os.utime(LATE, (0, 0))  # as of all files of some container images
+    py_compile.compile(LATE, invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP)
     edit("", "", LATE).make()
     assert check(project, project.run())
     assert project.ran()["shapes.late"] == 2

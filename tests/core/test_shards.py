@@ -2,6 +2,7 @@
 
 import errno
 import os
+from copy import copy
 from pathlib import Path
 
 import pyarrow as pa
@@ -55,6 +56,18 @@ def test_a_stale_file_is_opened_again(images: TarImages, monkeypatch: pytest.Mon
     assert images.bytes(1) == BLOBS[1]
     first, second = seen
     assert first != second
+
+
+def test_files_that_were_opened_again_are_closed_with_the_images(
+    images: TarImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = copy(images)
+    seen = _fail(monkeypatch, "pread", errno.ESTALE, 1)
+    own.bytes(0)
+    del own
+    for descriptor in set(seen):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
 
 
 @pytest.mark.parametrize("number", sorted(patience.PASSING))

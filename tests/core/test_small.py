@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.core.errors import PipelineError, last_error
-from workflow_scripts.core.files.jsonio import canonical, read_json
+from workflow_scripts.core.files.jsonio import canonical, pretty, read_json
 from workflow_scripts.core.files.tables import write_table
 from workflow_scripts.core.runtime.environment import (
     check_faiss,
@@ -69,6 +69,10 @@ def test_canonical_json_rejects_nan() -> None:
     assert canonical({"b": 1, "a": "é"}) == '{"a":"é","b":1}'
     with pytest.raises(ValueError, match="Out of range"):
         canonical({"a": float("nan")})
+
+
+def test_manifests_and_records_have_sorted_keys_and_a_value_per_line() -> None:
+    assert pretty({"b": [1], "a": "é"}) == '{\n "a": "é",\n "b": [\n  1\n ]\n}\n'.encode()
 
 
 @pytest.mark.parametrize(("content", "what"), [(None, "missing file"), (b"{", "unreadable JSON")])

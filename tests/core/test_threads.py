@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -42,3 +43,22 @@ def test_the_first_error_is_raised_and_the_threads_end() -> None:
             found.append(item)
     assert found == [0, 1, 2]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("mapped")]
+
+
+def test_items_that_wait_are_dropped_when_the_caller_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, seen, real = threading.Event(), [], ThreadPoolExecutor.shutdown
+
+    def shutdown(pool: ThreadPoolExecutor, cancel_futures: bool) -> None:
+        real(pool, wait=False, cancel_futures=cancel_futures)
+        ended.set()
+        real(pool)
+
+    def work(item: int) -> None:
+        seen.append(item)
+        assert not item or ended.wait(60)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shutdown)
+    found = mapped(work, range(99), 1, ahead=5)
+    next(found)
+    found.close()
+    assert seen in ([0], [0, 1])

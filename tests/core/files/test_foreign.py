@@ -6,13 +6,14 @@ import tarfile
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
 
 from tests.file_bytes import write_tar
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import tars
-from workflow_scripts.core.files.foreign import batches, readable
+from workflow_scripts.core.files.foreign import batches, readable, refuse_lists, table_batches
 
 TEXT = {"a": pa.string()}
 
@@ -53,6 +54,32 @@ def test_errors_of_foreign_tables_are_specific(tmp_path: Path) -> None:
         read(path)
     with pytest.raises(PipelineError, match="unreadable table"):
         read(tmp_path / "missing")
+
+
+def test_a_table_is_parquet_or_csv_by_its_content(tmp_path: Path) -> None:
+    table = pa.table({"a": ["x", "NA", ""]})
+    pq.write_table(table, tmp_path / "parquet.csv")
+    csv.write_csv(table, tmp_path / "csv.parquet")
+    assert all(pa.Table.from_batches(table_batches(path, TEXT)) == table for path in tmp_path.iterdir())
+
+
+def test_long_texts_are_refused_only_where_they_are_read(tmp_path: Path) -> None:
+    def found(rows: int, size: int, column: str) -> int:
+        texts = {"a": ["x"] * rows, "b": ["y"] * rows} | {column: ["x" * size] * rows}
+        pq.write_table(pa.table(texts), tmp_path / "t", use_dictionary=False)
+        return len(read(tmp_path / "t"))
+
+    assert (found(5_000, 14_000, "a"), found(4_000, 17_000, "b")) == (5_000, 4_000)
+    with pytest.raises(PipelineError, match=r"column a has 68\d{6} bytes of text in 4000 rows, which is too much"):
+        found(4_000, 17_000, "a")
+
+
+def test_a_column_is_refused_if_half_of_its_texts_are_lists() -> None:
+    for texts in (["['A dog.']", " ", "A cat."], ["['A dog.', \"A cat's.\",]", '[ "A cow." ]']):
+        with pytest.raises(PipelineError, match=r"lists written as text in t\.csv: column caption has \['A dog\.'"):
+            refuse_lists(Path("t.csv"), "caption", texts)
+    for texts in (["['A dog.']", "A cat.", "A cow."], ['["]', "[']", "[A cat.]"], []):
+        refuse_lists(Path("t.csv"), "caption", texts)
 
 
 def packed(path: Path, size: int, claimed: int | None = None, kind: bytes = tarfile.REGTYPE) -> Path:

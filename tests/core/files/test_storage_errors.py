@@ -100,5 +100,7 @@ def test_full_disk_errors_of_libraries_are_recognised(library: str, full: Path) 
 
 def test_an_empty_log_is_explained_where_its_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert full_disk(tmp_path / "a.log") is None
-    monkeypatch.setattr(storage_errors, "_free", lambda path: 4096)
-    assert "No space left on device" in str(full_disk(tmp_path / "a.log"))
+    monkeypatch.setattr(storage_errors, "_free", lambda path: 1_500_000)
+    assert full_disk(tmp_path / "a.log") is None
+    monkeypatch.setattr(storage_errors, "_free", lambda path: 510_000)
+    assert "No space left on device, 0.5 MB left" in str(full_disk(tmp_path / "a.log"))

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from workflow_scripts.core.runtime.command_line import groups
+import pytest
+
+from workflow_scripts.core.runtime.command_line import arguments, groups
 
 
 def test_braces_are_patterns_except_in_the_path_of_a_file(tmp_path: Path) -> None:
@@ -11,3 +13,9 @@ def test_braces_are_patterns_except_in_the_path_of_a_file(tmp_path: Path) -> Non
     file.touch()
     given = [[f"one={file}", str(tmp_path / "{x,y}.json")], ["none={}"]]
     assert groups(given) == {"one": [str(file), str(tmp_path / "x.json"), str(tmp_path / "y.json")], "none": []}
+
+
+def test_options_are_not_abbreviated(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        arguments("x", ["--artifact", "a", "--settings", "{}", "--thread", "3"])
+    assert "unrecognized arguments: --thread 3" in capsys.readouterr().err

@@ -8,7 +8,9 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime import environment
 from workflow_scripts.core.runtime.environment import (
     RECORDED,
+    THREAD_VARIABLES,
     UNSET,
+    limit_threads,
     recorded_variables,
     resolve_device,
     unset_variables,
@@ -62,3 +64,10 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
         environment.check_device("cuda")
     monkeypatch.setattr(environment, "no_gpu", lambda: None)
     environment.check_device("cuda")
+
+
+def test_all_libraries_get_the_same_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in THREAD_VARIABLES:
+        monkeypatch.setenv(name, "1")
+    limit_threads(3)
+    assert {os.environ[name] for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *THREAD_VARIABLES)} == {"3"}

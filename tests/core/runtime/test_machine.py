@@ -83,7 +83,8 @@ def test_gpu_models_are_queried_only_on_cuda(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
     assert cards("cpu") == unknown
     assert not tool.with_name("nvidia-smi.asked").exists()
-    assert cards("cuda") == {**unknown, "gpu_model": ["NVIDIA A", "NVIDIA A"], "driver": "595.10"}
+    device = "CUDA".lower()  # a text that is not interned, like one of a command line
+    assert cards(device) == {**unknown, "gpu_model": ["NVIDIA A", "NVIDIA A"], "driver": "595.10"}
     assert tool.with_name("nvidia-smi.asked").read_text().startswith("-i 0,2 ")
     tool.write_text("#!/bin/sh\nexit 9\n")
     assert cards("cuda") == unknown

@@ -34,6 +34,8 @@ GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-a)
   MIG 3g.20gb     Device  0: (UUID: MIG-a1)
   MIG 3g.20gb     Device  1: (UUID: MIG-a2)
 GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-b)
+GPU 2: NVIDIA A100-SXM4-40GB (UUID: GPU-c)
+  MIG 7g.40gb     Device  0: (UUID: MIG-c1)
 """
 
 
@@ -161,8 +163,9 @@ def test_no_gpus_are_taken_if_none_or_too_many_are_requested(driver: Path, wante
 @pytest.mark.parametrize(
     ("visible", "expected"),
     [
-        (None, ["MIG-a1", "MIG-a2", "GPU-b"]),
+        (None, ["MIG-a1", "MIG-a2", "GPU-b", "MIG-c1"]),
         ("1", ["GPU-b"]),
+        ("2", ["MIG-c1"]),
         ("1,0", ["GPU-b", "MIG-a1", "MIG-a2"]),
         ("MIG-a2", ["MIG-a2"]),
         (" GPU-b , 1", ["GPU-b"]),

@@ -18,9 +18,11 @@ from tests.core.doubling import CALLS, Doubling, digest_of_a_test_stage
 from tests.helpers import Fails, make_artifact, run
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.jsonio import digest
+from workflow_scripts.core.files.bounded_json import Unfit
+from workflow_scripts.core.files.jsonio import digest, pretty
 from workflow_scripts.core.publish import _remove_strays
-from workflow_scripts.core.runtime import process
+from workflow_scripts.core.record import read_entry
+from workflow_scripts.core.runtime import process, stage
 from workflow_scripts.core.runtime.command_line import arguments
 from workflow_scripts.core.runtime.stage import Job, Stage
 
@@ -169,6 +171,33 @@ def test_a_failing_stage_prints_a_single_line_and_leaves_only_its_work(results: 
     assert next((results / ".work/doubling").glob("*/half")).read_text() == "ab"
     made = run(STAGE, results, "doubling/x", {"fail": True}, {"text": text})
     assert made.path(".txt").read_text() == "abab"
+
+
+def test_a_process_whose_stage_fails_ends_at_once(results: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    for name in ("start_process", "quiet_libraries"):
+        monkeypatch.setattr(stage, name, lambda: None)
+    monkeypatch.setattr(stage, "leave", ended.append)
+    words = ["", "--artifact", str(results / "study/doubling/x"), "--settings", '{"fail": true}']
+    monkeypatch.setattr("sys.argv", [*words, "--input", f"text={text}"])
+    stage.run_stage(STAGE)
+    assert ended == [1]
+
+
+def test_a_cache_entry_is_read_to_the_byte(results: Path, text: Path) -> None:
+    run(STAGE, results, "doubling/x", {}, {"text": text})
+    [path] = (results / ".cache/doubling").glob("*/run.json")
+    assert read_entry(path.parent, to_the_byte=True) == read_entry(path.parent)
+    record = json.loads(path.read_bytes())
+    for data, fault in [
+        (json.dumps(record).encode(), "it is not formatted as the workflow writes it"),
+        (pretty({**record, "more": 1}), "it has more"),
+        (pretty({name: record[name] for name in record.keys() - {"host"}}), "it lacks host"),
+        (pretty({**record, "unit": {"x" * 300: 5}}), f"its unit.{'x' * 195}: Input should be a valid string"),
+    ]:
+        path.write_bytes(data)
+        with pytest.raises(Unfit, match=rf"^run\.json: {fault}$"):
+            read_entry(path.parent, to_the_byte=True)
 
 
 def test_nothing_is_computed_without_assertions(

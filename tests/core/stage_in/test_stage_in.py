@@ -1,6 +1,7 @@
 """Copies on a node: made once, verified, bounded, given up when the local disk fails."""
 
 import errno
+import fcntl
 import json
 import logging
 import os
@@ -8,6 +9,7 @@ import pickle
 import shutil
 import signal
 import socket
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,7 +26,7 @@ from workflow_scripts.core.files.names import STAGED_IN
 from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.core.files.storage_errors import storage_error
 from workflow_scripts.core.shards import TarImages
-from workflow_scripts.core.stage_in import store
+from workflow_scripts.core.stage_in import stage_in, store
 from workflow_scripts.core.stage_in.stage_in import Report, note_folder, own_folder, places, staged
 from workflow_scripts.removal.removal import remove_copies
 
@@ -91,6 +93,7 @@ def test_each_file_is_copied_once_and_then_read_instead(
             json.loads(tar.with_name(f"{tar.stem}.manifest.json").read_bytes())["files"][".tar"]["sha256"]
             for tar in images.tars
         )
+        assert stat.S_IMODE(own(tmp_path).stat().st_mode) == 0o700
         for tar in images.tars:
             tar.unlink()
         sent = pickle.loads(pickle.dumps(first))  # noqa: S301 - its own
@@ -107,6 +110,20 @@ def test_processes_of_a_node_copy_each_file_once(results: Path, tmp_path: Path) 
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(run, range(4))) == 6 * FILE
+
+
+def test_a_process_that_waits_for_another_says_so_once(
+    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    own(tmp_path).mkdir()
+    own(tmp_path).chmod(0o755)  # others may read what is there
+    calls = iter(range(99))
+    with open(own(tmp_path) / store.LOCK, "ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with near(shared(results), tmp_path, stop=lambda: held.close() if next(calls) == 2 else None) as (_, report):
+            assert report.copied == 3 * FILE
+    assert [text.split("; ")[1] for text in caplog.messages if "another process" in text] == ["waiting for it"]
 
 
 def test_partial_copies_of_a_killed_process_are_not_used(results: Path, tmp_path: Path) -> None:
@@ -215,7 +232,13 @@ def test_a_noted_folder_in_a_private_folder_of_another_user_is_kept(
 
     monkeypatch.setattr(Path, "stat", forbidding)
     note_folder(results, str(tmp_path))
-    assert {place.folder.parent for place in places(results)[0]} == {tmp_path / "private", tmp_path}
+    noted = places(results)
+    assert {place.folder.parent for place in noted[0]} == {tmp_path / "private", tmp_path}
+    monkeypatch.undo()
+    monkeypatch.setattr(stage_in, "places", lambda _: noted)
+    for _ in range(2):  # another job may remove the note of a folder that is gone
+        note_folder(results, str(tmp_path / "private"))
+    assert len(places(results)[0]) == 1
 
 
 @pytest.mark.parametrize(
@@ -274,6 +297,8 @@ def test_copies_are_bounded_and_the_least_recently_used_is_evicted(results: Path
             assert kept.copied == 0
             assert (none.files, none.on_shared) == (0, {"no_room": 1}), "both copies are in use"
             assert read(mine) == [blob(i) for i in range(3, 6)]
+    with near(two, tmp_path, FILE) as (_, report):
+        assert report.copied == FILE and len(copies(tmp_path)) == 1
 
 
 def test_without_a_usable_folder_images_are_read_where_they_are(

@@ -221,3 +221,4 @@ def test_many_errors_end_with_a_count() -> None:
     lines = error_lines(many, 20)
     assert len(lines) == 21 and lines[0] == "30 errors; the first 20 are:" and lines[-1] == "error: x in y: 19; z"
     assert str(many) == "x in y: 0; z (and 29 more errors)"
+    assert str(PipelineErrors(many.errors[:2])) == "x in y: 0; z (and 1 more error)"
