@@ -1,10 +1,15 @@
-"""The header of a model card, as the Hugging Face hub reads it."""
+"""The header of a model card, as the Hugging Face hub reads it, and its numbers."""
 
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 from huggingface_hub import ModelCard
 
-from workflow_scripts.export.card import REDCAPS, UNKNOWN, header
+from tests.export.test_run import SIMCLR, run
+from workflow_scripts.export.card import REDCAPS, UNKNOWN, _budget, header
+from workflow_scripts.export.run import Run
 from workflow_scripts.reporting.sections.headline import FAMILIES
 
 
@@ -16,6 +21,7 @@ SCORES = [
     row("food101", "probe", "linear_probe.sklearn.accuracy", 0.6543),
     row("pets: [x]", "probe", "linear_probe.sklearn.mean_per_class", 0.5),
     row("food101", "knn", "knn.accuracy", 0.4),
+    row("mean", "probe", "linear_probe.sklearn.accuracy", 0.58),
     row("masks", "saliency", "saliency.probe.pixel_ap.corrected", 0.1),
 ]
 REDCAPS_DATA = {"files": [{"file": "redcaps_v1.0_annotations.zip"}], "synthetic": False}
@@ -39,6 +45,14 @@ def test_the_hub_reads_results_by_dataset_and_metric() -> None:
 
 
 def test_a_card_without_results_or_public_data_says_nothing_of_them() -> None:
-    data = card(UNKNOWN, SCORES[-1:], {"files": [{"file": "mine.zip"}], "synthetic": False}).data
+    data = card(UNKNOWN, SCORES[-2:], {"files": [{"file": "mine.zip"}], "synthetic": False}).data
     assert (data.license, data.datasets, data.eval_results) == ("unknown", None, None)
     assert card("mit", [], REDCAPS_DATA | {"synthetic": True}).data.datasets is None
+
+
+def test_epochs_are_passes_over_the_pairs_that_fill_batches(results: Path) -> None:
+    node = run(results, "own", SIMCLR, {})
+    node = replace(node, manifest={**node.manifest, "rows": {"in": 3000, "out": 3000, "dropped": {}}})
+    about = {"checkpoints": {"last": 200}, "batch_size": 64}
+    budget = _budget(cast(Run, SimpleNamespace(node=node, metadata=about, checkpoint="last")))
+    assert budget == {"steps": 200, "batch": 64, "views": 2, "seen": 25_600, "epochs": "4.35"}

@@ -46,7 +46,7 @@ def full() -> Report:
 def test_prose_names_data_models_settings_and_seeds(full: Report) -> None:
     found = text(full, Counts(ROWS, ROWS, ["2019", "2020", "0"]))
     assert found["Data"].startswith(
-        "Usable annotation rows of RedCaps (Desai et al. 2021), from 2019 to 2020: 50 of 54 (repeated id 3, empty "
+        "Usable annotation rows of RedCaps (Desai et al. 2021), from 2019 to 2020: 50 of 54 (repeated id 3, no "
         "caption 1)."
     )
     assert "Salesforce/blip2-opt-2.7b at revision main (Li et al. 2023)" in found["Captions"]
@@ -94,7 +94,7 @@ def test_prose_names_maps_and_leaked_images_only_where_there_are_some(full: Repo
 
 def test_images_without_a_partner_are_counted_if_there_are_some() -> None:
     demo = of("config.yaml", "profiles/demo/study.yaml")
-    every = Counts(paired={"original": (288, 288), "revised": (288, 288)})
+    every = Counts(paired={"original": (288, 288), "revised": (288, 288)}, captioned={"original": 50, "revised": 50})
     assert "with a partner" not in text(demo, every)["Pairs"]
     some = Counts(paired={"original": (288, 288), "revised": (230, 288)})
     known = "Images with a partner: 288 of 288 for original captions and 230 of 288 for revised captions."
@@ -103,11 +103,14 @@ def test_images_without_a_partner_are_counted_if_there_are_some() -> None:
     assert f"{known} Runs learn from the 230 of 288 images that have a partner or a caption in all of them." in told
 
 
-def test_fewer_classes_than_ways_are_told() -> None:
+def test_fewer_classes_than_ways_and_shared_training_images_are_told() -> None:
     demo = of("config.yaml", "profiles/demo/study.yaml")
     ways = demo.methods.evaluation["few_shot.ways"]
     told = text(demo, Counts(sets={"concept": (9, 9, 9, ways - 1), "masks": (9, 9, 9, ways)}))["Evaluation"]
     assert f"Episodes have fewer ways where a set has fewer classes, at most {ways - 1} of concept." in told
+    assert "the same images for training" not in told
+    told = text(demo, Counts(alike=[["concept", "masks"]]))["Evaluation"]
+    assert "concept and masks have the same images for training and validation." in told
 
 
 def test_the_demo_is_called_synthetic_and_names_no_redcaps() -> None:

@@ -14,6 +14,7 @@ from tests.helpers import Fails, run
 from tests.stages.evaluation_chain import CLASSES, make_world
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import dataset_images
+from workflow_scripts.reporting.study import same_training
 from workflow_scripts.stages.eval_dataset import STAGE
 
 
@@ -53,6 +54,17 @@ def test_world_masks_use_only_masked_images_for_testing(results: Path) -> None:
     assert dataset_images(made).bytes(row)
     with pytest.raises(PipelineError, match=rf"damaged image in .*masks.tar: row {row}, "):
         dataset_images(made, "mask_").bytes(row)
+
+
+def test_sets_with_the_same_training_images_are_told_apart_from_others(results: Path, tmp_path: Path) -> None:
+    world, task, unit = {"world": make_world(results)}, {"kind": "world", "task": "concept"}, "eval_dataset"
+    made = [
+        run(STAGE, results, f"{unit}/{name}", task | more, world, {"dataset": name})
+        for name, more in (("masks", {"masks": True}), ("concept", {}))
+    ]
+    given = {"dataset": folders(tmp_path / "dataset")}
+    made.append(run(STAGE, results, f"{unit}/own", {"kind": "folders"}, unit={"dataset": "own"}, sources=given))
+    assert same_training(made) == [["masks", "concept"]] and same_training(made[1:]) == []
 
 
 def folders(root: Path) -> Path:

@@ -25,16 +25,13 @@ def computing(study: Finished) -> Paragraph:
     """Software, hardware and hours, which vary by machine and are therefore not on the page."""
     versions = listing(f"{name} {' and '.join(found)}" for name, found in study.versions.items())
     machines = "; ".join(f"{kind} {' and '.join(found)}" for kind, found in study.machines.items() if found)
-    unit, per_hour = _unit(study)
-    core, gpu = (per_hour * time for time in study.hours)
     first, last = study.days
     span = f"on {first}" if first == last else f"from {first} to {last}"
     sentences = [
         f"The study is a Snakemake workflow{cite('workflow')} with networks in PyTorch{cite('torch')}"
         + (f"; versions are {versions}." if versions else "."),
         f"Machines: {machines}." if machines else "",
-        f"The artifacts took {core:,.1f} core {unit}s{f' and {gpu:,.1f} GPU {unit}s' if gpu else ''}"
-        + (f", {span}." if first else "."),
+        f"The artifacts took {took(study)}" + (f", {span}." if first else "."),
         f"Root hash of the study, its first 16 of 64 digits: {study.root[:16]}.",
     ]
     return Paragraph("Software and hardware", " ".join(filter(None, sentences)))
@@ -95,6 +92,13 @@ def hours(study: Finished) -> Table:
 def _unit(study: Finished) -> tuple[str, int]:
     """In which unit times are told, and how many make an hour."""
     return ("minute", 60) if study.hours[0] < FEW_HOURS else ("hour", 1)
+
+
+def took(study: Finished) -> str:
+    """``15.6 core minutes and 2.0 GPU minutes``."""
+    unit, per_hour = _unit(study)
+    core, gpu = (per_hour * time for time in study.hours)
+    return f"{core:,.1f} core {unit}s" + (f" and {gpu:,.1f} GPU {unit}s" if gpu else "")
 
 
 def licences(methods: Methods) -> bytes:

@@ -9,12 +9,13 @@ from huggingface_hub import EvalResult, ModelCardData
 from markupsafe import Markup
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.declaration.result_names import probe_objective
+from workflow_scripts.core.declaration.result_names import MEAN, probe_objective
 from workflow_scripts.export.folder import removed_section
 from workflow_scripts.export.hubconf import WEIGHTS
 from workflow_scripts.export.markdown import render
 from workflow_scripts.export.run import STAGE, Run, recorded_settings
 from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.schedule import steps_per_epoch
 from workflow_scripts.pretraining.settings import METHODS
 from workflow_scripts.provenance.nodes import Node, inputs_of
 from workflow_scripts.provenance.why import annotation_zips
@@ -22,7 +23,7 @@ from workflow_scripts.reporting.references import bibliography, cited_for
 from workflow_scripts.reporting.sections.headline import FAMILIES, family
 from workflow_scripts.reporting.text import visible, words
 from workflow_scripts.stages.pair_table import PAIR_KINDS
-from workflow_scripts.stages.select_captions import ARM_KINDS
+from workflow_scripts.study.methods import arm_text
 
 UNKNOWN = "unknown: set it with --licence"
 GROUPS = 20  # subreddits that the card lists
@@ -72,7 +73,7 @@ def header(name: str, licence: str, in_timm: bool, scores: Sequence[Mapping[str,
 
     Args:
         name: of the run.
-        scores: what :func:`_scores` gives; those of saliency are no task of the hub.
+        scores: what :func:`_scores` gives; those of saliency are no task of the hub, and means no data set.
         data: what :func:`_data` gives.
     """
     spdx = "unknown" if licence == UNKNOWN else licence if _ID.fullmatch(licence) else "other"
@@ -89,7 +90,7 @@ def header(name: str, licence: str, in_timm: bool, scores: Sequence[Mapping[str,
             metric_value=round(100 * row["value"], 2),
         )
         for row in scores
-        if row["family"] != FAMILIES["saliency"] and row["value"] is not None
+        if row["family"] != FAMILIES["saliency"] and row["dataset"] != MEAN and row["value"] is not None
     ]
     return ModelCardData(
         license=spdx,
@@ -138,8 +139,9 @@ def _pairs(run: Run) -> dict[str, Any]:
     behind = (_input(run, made, "captions") for made in (own["vectors"], own["tokens"], of_table))
     captions = own["captions"] or next(filter(None, behind), None)
     if captions is not None and captions.stage == "select_captions":
-        kind_of = ARM_KINDS[(captions.record or {})["settings"]["kind"]]
-        found["arm"] = {"name": captions.name, "summary": kind_of.summary}
+        of_arm = (captions.record or {})["settings"]
+        summary = arm_text(of_arm["kind"], of_arm.get("judge"), of_arm.get("base"))
+        found["arm"] = {"name": captions.name, "summary": summary}
     return found
 
 
@@ -155,7 +157,7 @@ def _budget(run: Run) -> dict[str, Any]:
     steps, batch = about["checkpoints"][run.checkpoint], about["batch_size"]
     views = len(recorded_settings(run.node).views)
     images = run.node.manifest["rows"].get("out", 0)
-    epochs = Markup(f"{steps * batch / images:.3g}") if images else None
+    epochs = Markup(f"{steps / steps_per_epoch(images, batch):.3g}") if images else None
     return {"steps": steps, "batch": batch, "views": views, "seen": steps * batch * views, "epochs": epochs}
 
 

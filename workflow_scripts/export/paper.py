@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from workflow_scripts.core.files.copies import record_copy
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.export.appendix import computing, hours, hyperparameters, licences, runs
+from workflow_scripts.export.appendix import computing, hours, hyperparameters, licences, runs, took
 from workflow_scripts.export.croissant import TableFile, croissant, table_files
 from workflow_scripts.export.finished import Finished
 from workflow_scripts.export.folder import check_target, replace_folder
@@ -100,6 +100,7 @@ def contents(study: Finished, tables: Sequence[TableFile], licence: str, with_ta
         "main": main,
         "others": others,
         "fitted": FITTED,
+        "took": took(study),
     }
     return {
         **made,

@@ -13,9 +13,9 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.reporting.references import cited_for, references
 from workflow_scripts.reporting.settings import Methods, Report, TrainedRuns
-from workflow_scripts.reporting.study import labelled_sets, leaked_images, paired_images
+from workflow_scripts.reporting.study import labelled_sets, leaked_images, paired_images, same_training, unit_of
 from workflow_scripts.reporting.terms import ACCURACIES, NETWORKS, SYNTHETIC, Words
-from workflow_scripts.reporting.text import cut, minus, visible, words
+from workflow_scripts.reporting.text import cut, lost_for, minus, visible, words
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # for private use: `visible` removes them from names
 _CITATION = re.compile(f" ?{_OPEN}([^{_CLOSE}]*){_CLOSE}")
@@ -46,7 +46,9 @@ class Counts:
         contrasts: rows of the summary's contrasts.
         sets: labelled set -> numbers of its images for training, validation and tests, and of its classes.
         paired: pair table -> number of its images that have a partner, and of all.
+        captioned: arm -> number of its images that have a caption.
         leaked: test set -> number of its test images that equal a training image, or nearly so, and of all.
+        alike: labelled sets that have the same images for training and validation.
         common: images that all runs have, in, out and dropped, with ``common_images``.
     """
 
@@ -56,7 +58,9 @@ class Counts:
     contrasts: Sequence[Mapping[str, Any]] = ()
     sets: Mapping[str, tuple[int, int, int, int]] = field(default_factory=dict)
     paired: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    captioned: Mapping[str, int] = field(default_factory=dict)
     leaked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    alike: Sequence[Sequence[str]] = ()
     common: Mapping[str, Any] | None = None
 
 
@@ -73,7 +77,9 @@ def counts_of(artifacts: Callable[[str], Sequence[Artifact]], contrasts: Sequenc
     counted = [read_json(file, "run snakemake again") for file in files]
     years = sorted({year for counts in counted for year in counts.get("years", {})})
     sets, leaked = labelled_sets(artifacts("eval_dataset")), leaked_images(artifacts("leakage"))
-    return Counts(rows, images, years, contrasts, sets, paired_images(artifacts("pair_table")), leaked, common)
+    paired, alike = paired_images(artifacts("pair_table")), same_training(artifacts("eval_dataset"))
+    captioned = {unit_of(made, "arm"): int(made.rows["out"]) for made in artifacts("select_captions") if made.rows}
+    return Counts(rows, images, years, contrasts, sets, paired, captioned, leaked, alike, common)
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ def as_latex(text: str, escape: Callable[[str], str]) -> str:
 def shown(value: Any) -> str:
     """A setting's value as in a table: ``0.001``, ``2048, 2048, 128``, ``none``, ``yes``."""
     if isinstance(value, list | tuple):
-        return ", ".join(map(shown, value))
+        return ", ".join(map(shown, value)) or "none"
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     return f"{value:g}" if isinstance(value, float) else name(str(value)) or "empty"
@@ -144,7 +150,7 @@ def paragraphs(settings: Report, counts: Counts) -> list[Paragraph]:
     methods, words_of = settings.methods, Words(settings)
     found = {
         "Data": _data(methods, counts),
-        "Captions": _captions(methods),
+        "Captions": _captions(methods, counts),
         "Pairs": _pairs(methods, counts, words_of),
         "Pretraining": _pretraining(methods, words_of),
         "Evaluation": _evaluation(methods, counts),
@@ -155,7 +161,7 @@ def paragraphs(settings: Report, counts: Counts) -> list[Paragraph]:
 def _rows(counts: Mapping[str, Any]) -> str:
     """``40 of 50 (gone 7, placeholder 3)``."""
     dropped = sorted(counts.get("dropped", {}).items(), key=lambda reason: (-reason[1], reason[0]))
-    lost = ", ".join(f"{words(name(reason))} {number:,}" for reason, number in dropped if number)
+    lost = ", ".join(f"{lost_for(name(reason))} {number:,}" for reason, number in dropped if number)
     return f"{counts['out']:,} of {counts['in']:,}" + (f" ({lost})" if lost else "")
 
 
@@ -174,7 +180,7 @@ def _data(methods: Methods, counts: Counts) -> list[str]:
     return found
 
 
-def _captions(methods: Methods) -> list[str]:
+def _captions(methods: Methods, counts: Counts) -> list[str]:
     found, how = [], methods.captions
     if how:
         places = {role: methods.models.get(role, "") for role in ("captioner", "matcher")}
@@ -191,6 +197,10 @@ def _captions(methods: Methods) -> list[str]:
     if methods.arms:
         arms = "; ".join(f"{name(arm)}, {summary}" for arm, summary in methods.arms.items())
         found.append(f"Sets of captions (arms): {arms}.")
+    every = counts.images["out"] if counts.images else 0
+    if any(some < every for some in counts.captioned.values()):
+        shares = listing(f"{some:,} of {every:,} in {name(arm)}" for arm, some in counts.captioned.items())
+        found.append(f"Images with a caption: {shares}.")
     return found
 
 
@@ -255,6 +265,8 @@ def _pretraining(methods: Methods, words_of: Words) -> list[str]:
         ("half a cosine down to {}", "final_lr"),
     )
     known = {key: f"{value:,}" if isinstance(value, int) else shown(value) for key, value in common.items()}
+    if "weight_decay" in known:
+        known["weight_decay"] += f" ({known.get('norm_weight_decay', '0')} for gains and biases)"
     parts = [text.format(known[key]) for text, key in told if common.get(key) is not None]
     if "lr" in common and "batch_size" in common:
         peak = common["lr"] * common["batch_size"] / 512
@@ -308,6 +320,8 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
         f"{sizes and f'. Images for training, validation and tests (classes): {sizes}'}.",
         f"Measures are {listing(measures)}.",
     ]
+    for keys in counts.alike:
+        found.append(f"{listing(map(name, keys))} have the same images for training and validation.")
     leaked = {name(key): counts.leaked[key] for key in methods.datasets if key in counts.leaked}
     if alike := [f"{near:,} of {tested:,} in {key}" for key, (near, tested) in leaked.items() if near]:
         found.append(f"Test images that the search for near copies pairs with a training image: {listing(alike)}.")

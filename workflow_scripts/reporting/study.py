@@ -129,6 +129,15 @@ def labelled_sets(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int, in
     return found
 
 
+def same_training(artifacts: Iterable[Artifact]) -> list[list[str]]:
+    """Names of labelled sets that have the same images for training and validation."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for artifact in artifacts:
+        table = pq.read_table(artifact.path(".parquet"), columns=["sha256", "split"], filters=[("split", "!=", "test")])
+        found.setdefault(tuple(sorted(table["sha256"].to_pylist())), []).append(unit_of(artifact, "dataset"))
+    return [names for images, names in found.items() if images and len(names) > 1]
+
+
 def paired_images(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int]]:
     """Name of each pair table -> number of its images that have a partner, and of all."""
     tables = [table for table in artifacts if table.rows]

@@ -79,6 +79,11 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def lost_for(reason: str) -> str:
+    """Why rows were lost, in words; an empty caption stands for one that is missing, too."""
+    return words("no_caption" if reason == "empty_caption" else reason)
+
+
 def arm_class(name: str) -> str:
     """CSS class of an arm or of a pair table made from one (`revised`, `revised-subreddit`); `other` if unknown.
 

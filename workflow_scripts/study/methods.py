@@ -12,7 +12,7 @@ from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.pretrain import STAGE as PRETRAIN
 from workflow_scripts.stages.select_captions import ARM_KINDS
 from workflow_scripts.study.config.runs import OF_A_RUN, Training
-from workflow_scripts.study.config.sections import Arm, Pairs, Study
+from workflow_scripts.study.config.sections import Pairs, Study
 
 if TYPE_CHECKING:
     from workflow_scripts.study.units import Units
@@ -35,7 +35,7 @@ def methods_settings(units: "Units") -> dict[str, Any]:
         "redcaps": _is_redcaps(study),
         "image_side": study.download.max_side,
         "captions": _captions(study) if units.needed("recaption") else {},
-        "arms": {arm.name: _arm(arm) for arm in study.arms},
+        "arms": {arm.name: arm_text(arm.kind, arm.judge_read, arm.arms_read.get("base")) for arm in study.arms},
         "pairs": {table.name: _pairs(table) for table in study.pairs},
         "training": same,
         "runs": runs,
@@ -72,10 +72,11 @@ def _captions(study: Study) -> dict[str, Any]:
     return flat(study.recaption.model_dump(mode="json", exclude=own)) if study.recaption else {}
 
 
-def _arm(arm: Arm) -> str:
-    """What an arm of captions is: of an arm by ITM or by a judge, the way that it takes."""
-    by_itm, _, judged = ARM_KINDS[arm.kind].summary.partition(", or of ")
-    return f"the better of {judged}" if judged and arm.judge_read else by_itm
+def arm_text(kind: str, judge: str | None, base: str | None) -> str:
+    """What an arm of captions is: of an arm by ITM or by a judge, the way that it takes; and of which other arm."""
+    by_itm, _, judged = ARM_KINDS[kind].summary.partition(", or of ")
+    of_base = f" (base: {base})" if base else ""
+    return f"the better of {judged}" if judged and judge else f"{by_itm}{of_base}"
 
 
 def _pairs(table: Pairs) -> str:

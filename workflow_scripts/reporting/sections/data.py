@@ -26,7 +26,7 @@ from workflow_scripts.reporting.study import (
     unit_of,
 )
 from workflow_scripts.reporting.tables import Table, stem
-from workflow_scripts.reporting.text import arm_class, caption_text, count, percent, plain, words
+from workflow_scripts.reporting.text import arm_class, caption_text, count, lost_for, percent, plain, words
 from workflow_scripts.stats.intervals import wilson
 from workflow_scripts.stats.seeds import derive
 
@@ -34,10 +34,10 @@ EXPLAINED = {
     "annotations": "rows of the annotation file kept",
     "shard_plan": "rows planned for download",
     "image_index": "images fetched and readable",
-    "caption_table": "images with captions and scores",
-    "select_captions": "images with a caption in this arm",
+    "caption_table": "images with their captions, and scores if there are any",
+    "select_captions": "captions of this arm, out of all images or of the rows of a file",
     "pair_table": "sources with a pair",
-    "common_images": "images that all runs train on",
+    "common_images": "images that are sources of pairs in all runs",
 }
 BEHIND = {
     "same_label": "same label",
@@ -67,7 +67,7 @@ def flow(study: Study) -> list[Row]:
 
 def _step(artifact: Artifact, source: Source, widest: int) -> Row:
     rows = artifact.rows
-    dropped = [(_reason(name), name, number) for name, number in _by_size(rows.get("dropped") or {})]
+    dropped = [(lost_for(name), name, number) for name, number in _by_size(rows.get("dropped") or {})]
     parts = [("kept", int(rows["out"]), "kept")]
     parts += [(reason, int(number), f"lost lost-{at % 3}") for at, (reason, _, number) in enumerate(dropped)]
     return {
@@ -78,11 +78,6 @@ def _step(artifact: Artifact, source: Source, widest: int) -> Row:
         "dropped": [(reason, Number(count(n), source=source, rows=name)) for reason, name, n in dropped],
         "bar": stacked(parts, widest),
     }
-
-
-def _reason(name: str) -> str:
-    """In words; an empty caption stands for one that is missing, too."""
-    return words("no_caption" if name == "empty_caption" else name)
 
 
 def _by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -239,9 +234,9 @@ GROUPS = {
         Measure("hubness.max", "partners of the largest hub", "pairs", "lower"),
         Measure("hubness.gini", "uneven use (Gini coefficient)", "0 to 1", "lower"),
         Measure("hubness.never_share", "never a partner", "% of possible partners", "lower"),
-        Measure("hubness.effective_targets", "effective number of partners", "images", "higher"),
+        Measure("hubness.effective_targets", "effective number of partners", "images, of those that can be one", "higher"),
         Measure("reciprocity", "pairs in both directions", "% of pairs", "neither"),
-        Measure("false_negatives.share", "false negatives", "% of pairs of sources", "lower"),
+        Measure("false_negatives.share", "false negatives", "of 10,000 pairs of sources", "lower"),
         Measure("search_recall", "neighbours that the search finds", "%", "higher"),
     ),
 }
@@ -273,7 +268,8 @@ def _with_share(figures: dict[str, Row]) -> dict[str, Row]:
     number, batch = figures.get("false_negatives.either"), figures.get("false_negatives.batch")
     if number is None or batch is None or number["value"] is None or batch["value"] < 2:
         return figures
-    return figures | {"false_negatives.share": {"value": 2 * number["value"] / batch["value"] / (batch["value"] - 1)}}
+    share = 2 * number["value"] / batch["value"] / (batch["value"] - 1)
+    return figures | {"false_negatives.share": {"value": 10_000 * share}}
 
 
 def _panel(measure: Measure, found: dict[str, dict[str, Row]]) -> Panel:
