@@ -71,6 +71,11 @@ def test_the_table_uses_test_images_but_for_rankme_and_draws_the_same_for_all_ne
     }
 
 
+def test_rankme_is_of_as_many_images_as_in_its_paper() -> None:
+    rows = statistics_table(downstream(2, n=36_000, d=2), 0).to_pylist()
+    assert [row["n"] for row in rows if row["metric"] == "rankme"] == [25_600]
+
+
 def test_features_of_zeros_have_no_rank() -> None:
     data = downstream(3)
     table = statistics_table(replace(data, features=np.zeros_like(data.features)), 0)
