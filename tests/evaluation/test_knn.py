@@ -53,20 +53,27 @@ def test_the_table_uses_test_images_but_for_rankme_and_draws_the_same_for_all_ne
     data = downstream(4, n=200)
     spoiled = data.features.copy()
     spoiled[data.rows("train", "val")] *= 100
-    first, other = (
+    first, other, small = (
         {row["metric"]: row for row in statistics_table(one, 0).to_pylist()}
-        for one in (data, replace(data, features=spoiled))
+        for one in (data, replace(data, features=spoiled), replace(data, features=data.features / 1e4))
     )
     test = data.features[data.rows("test")].astype(float)
     assert first["norm"]["value"] == pytest.approx(np.linalg.norm(test, axis=1).mean())
     assert first["norm_sd"]["value"] == pytest.approx(np.linalg.norm(test, axis=1).std())
     unit = test / np.linalg.norm(test, axis=1, keepdims=True)
     assert first["alignment"]["value"] == pytest.approx(alignment(unit, data.labels[data.rows("test")])[0])
+    for name in ("rankme", "alignment", "uniformity"):  # of directions
+        assert small[name]["value"] == pytest.approx(first[name]["value"])
     assert first["rankme"]["n"] == 40 and first["norm"]["n"] == len(test)
     assert other["rankme"]["value"] == pytest.approx(first["rankme"]["value"])  # blind to scale
     assert {name: other[name] for name in other if name != "rankme"} == {
         name: first[name] for name in first if name != "rankme"
     }
+
+
+def test_rankme_is_of_as_many_images_as_in_its_paper() -> None:
+    rows = statistics_table(downstream(2, n=36_000, d=2), 0).to_pylist()
+    assert [row["n"] for row in rows if row["metric"] == "rankme"] == [25_600]
 
 
 def test_features_of_zeros_have_no_rank() -> None:

@@ -46,6 +46,7 @@ def test_uniformity_of_corners_and_of_a_point() -> None:
     assert np.isnan(uniformity(np.ones((1, 1)), 100, 0))
     opposite = np.array([[1.0], [-1.0], [1.0]])  # one pair at 0, two at 4
     assert uniformity(opposite, 100, 0) == pytest.approx(np.log((1 + 2 * np.exp(-8)) / 3))
+    assert uniformity(opposite[:2], 1, 0) == pytest.approx(-8)
 
 
 def test_a_sample_of_pairs_estimates_all_pairs_and_never_pairs_a_row_with_itself() -> None:
@@ -54,4 +55,6 @@ def test_a_sample_of_pairs_estimates_all_pairs_and_never_pairs_a_row_with_itself
     exact, sampled = uniformity(unit, 10**6, 0), uniformity(unit, 40_000, 7)
     assert sampled == pytest.approx(exact, abs=0.03) and sampled != exact
     assert sampled == uniformity(unit, 40_000, 7)
-    assert uniformity(np.array([[1.0], [-1.0], [1.0], [-1.0]]), 5, 3) < 0
+    two = np.array([[1.0], [-1.0], [1.0], [-1.0]])  # a third of all pairs, and of no five pairs, are at 0
+    every = pytest.approx(np.log((2 + 4 * np.exp(-8)) / 6))
+    assert uniformity(two, 6, 3) == every and uniformity(two, 5, 3) != every and uniformity(two, 5, 3) < 0

@@ -60,6 +60,7 @@ def test_the_bootstrap_interval_agrees_with_scipy() -> None:
     assert ours.value == pytest.approx(values.mean())
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.03)
     assert intervals.bootstrap(values[:1], 100, 0)[1:] == (None, None)
+    assert intervals.bootstrap(np.array([1.0, 3.0]), 100, 0) == (2.0, 1.0, 3.0)
 
 
 def test_class_means_bootstrap_is_the_loop_over_resampled_items() -> None:
@@ -75,6 +76,12 @@ def test_class_means_bootstrap_is_the_loop_over_resampled_items() -> None:
     assert intervals.class_means(values, labels) == pytest.approx(
         (values[:3].mean(axis=0) + values[3:5].mean(axis=0) + values[5:].mean(axis=0)) / 3
     )
+
+
+def test_a_mean_figure_is_over_the_known_values_of_all_draws_together() -> None:
+    known = intervals.student_t(np.array([1.0, 3.0]))
+    halves = [[1.0, 5.0, 3.0]] * 2
+    assert intervals.mean_figure(np.array([[1.0, np.nan, 3.0], *halves])) == {**known._asdict(), "n": 2}
 
 
 def test_a_monte_carlo_error_widens_each_side_by_satterthwaite() -> None:

@@ -215,6 +215,12 @@ def test_critical_values_beyond_reason_detect_nothing(freedom: float, family: in
     assert np.isinf(found).all()
 
 
+@pytest.mark.parametrize(("critical", "finite"), [(9_999.5, True), (10_000.5, False)])
+def test_effects_are_detected_up_to_a_critical_value_of_ten_thousand(critical: float, finite: bool) -> None:
+    found = detectable(np.array(1.0), np.array(1.0), 1, alpha=2 * stats.t.sf(critical, 1))
+    assert np.isfinite(found) == finite
+
+
 NAMES = [list("abcdef"), list("defghijk"), list("xy"), list("kz")]
 
 

@@ -118,6 +118,30 @@ def test_checkpoints_are_named_by_the_sign_of_their_weight() -> None:
     assert checkpoints(row.sides) == {"plus": f"{named['a']} {named['c']}", "minus": named["b"]}
 
 
+def test_weights_are_those_of_runs_up_to_rounding() -> None:
+    """A third with nine digits, less a third, is nothing: it has no sign to compare."""
+
+    def weights(third: float) -> frozenset[tuple[str, str, float]]:
+        cells = (third, "a"), (-1 / 3, "a"), (1, "b"), (-1, "c")
+        terms = tuple(Term(weight=weight, pairs=pairs) for weight, pairs in cells)
+        (row,) = found(Contrast(name="x", terms=terms), *(run("simclr", p, "crop", s) for p in "abc" for s in (0, 1)))
+        return row.weights()
+
+    runs = {pairs: [run("simclr", pairs, "crop", seed)["run"] for seed in (0, 1)] for pairs in "abc"}
+    exact = {
+        (name, "last", of[pairs]) for of in [{"a": 0, "b": 0.5, "c": -0.5}] for pairs in of for name in runs[pairs]
+    }
+    assert weights(1 / 3) == weights(0.333333333) == exact
+
+
+def test_terms_per_augmentation_are_not_compared_across_augmentations() -> None:
+    cells = arms(("a", "crop"), ("b", "simclr"))
+    (across,) = found(SHORT.model_copy(update={"per": ("augmentation",)}), *cells)
+    assert across.augmentation == "crop vs simclr"
+    terms = Term(weight=1, pairs="a"), Term(weight=-1, pairs="b")
+    assert found(Contrast(name="a - b", terms=terms, per=("augmentation",)), *cells) == []
+
+
 def test_seeds_are_those_of_every_kind_of_run() -> None:
     given = [run("simclr", "a", augmentation, seed) for augmentation in ("crop", "simclr") for seed in (0, 1, 2)]
     given += [run("simclr", "b", "crop", seed) for seed in (1, 2, 3)]

@@ -10,6 +10,7 @@ from scipy import stats
 
 from tests.evaluation.contrasts.made_up import OBJECTIVES, arm, drawn, study_scores
 from workflow_scripts.core.declaration.result_names import SALIENCY
+from workflow_scripts.evaluation.contrasts.comparisons import checkpoints
 from workflow_scripts.evaluation.contrasts.contrasts import contrast_rows
 from workflow_scripts.evaluation.contrasts.endpoints import Endpoint, Sample, orderings, stored, weighted_means
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun
@@ -127,6 +128,26 @@ def test_a_true_metric_recovers_orderings_and_noise_does_not() -> None:
     assert true.value == 0.5 and float(true.effect.p_value()) == pytest.approx(2 * stats.t.sf(np.sqrt(15), 4))
     assert float(noise.effect.p_value()) > 0.05 and true.metric == f"orderings.{SALIENCY}"
     assert true.n == 5 and len(true.sides) == 2 * 5 * 3  # without the untrained network
+    assert len(checkpoints(true.sides)["plus"].split()) == 2 * 5 * 3
+
+
+def of_two_images(*rise: tuple[float, float]) -> Any:
+    """The effect on orderings, if scores of two images, of a class each, rise by so much at each step; by seed."""
+    runs = arm("a", len(rise), steps=STEPS)
+    tables = {(one.run, step): {(SALIENCY, "masks"): at * np.array(rise[one.seed])}
+              for one in runs for at, step in enumerate(STEPS)}  # fmt: skip
+    rows = [{**one.model_dump(), "step": step} for one in runs for step in STEPS]
+    return orderings(study_scores(tables), rows, runs, None, Discrimination(), 4000).effect
+
+
+def test_the_variance_of_orderings_is_that_of_seeds_and_of_images() -> None:
+    alike = of_two_images(*[(2.0, -1.0)] * 5)  # reversed where the second image is drawn twice, in 1/4 of resamples
+    assert alike.mean == 0.5 and alike.seed_variance == pytest.approx(1 / 12 / 5)
+    assert alike.variance == pytest.approx(1 / 12 / 5 + 3 / 16, rel=0.05)
+    assert alike.freedom == pytest.approx(4 * (alike.variance / alike.seed_variance) ** 2)
+    differing = of_two_images(*[(1.0, 1.0)] * 3, *[(-1.0, -1.0)] * 2)
+    assert differing.variance == differing.seed_variance == pytest.approx(np.var([1, 1, 1, 0, 0], ddof=1) / 5)
+    assert differing.freedom == 4
 
 
 @pytest.mark.parametrize("drifts", [False, True])

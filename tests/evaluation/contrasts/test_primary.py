@@ -10,6 +10,8 @@ from tests.evaluation.contrasts.made_up import OBJECTIVES, arm, drawn, judged, s
 from workflow_scripts.evaluation.contrasts.contrasts import contrast_rows
 from workflow_scripts.evaluation.contrasts.settings import Contrast, Term
 from workflow_scripts.evaluation.contrasts.verdicts import ALPHA
+from workflow_scripts.stats.moderation import moderated, seed_part
+from workflow_scripts.stats.random_effects import two_way
 
 RUNS = [one for pairs in ("a", "b", "c") for one in arm(pairs)]
 FIRST = Contrast(name="b - a", minuend="b", subtrahend="a", primary=True)
@@ -97,7 +99,6 @@ def test_a_verdict_names_runs_that_look_collapsed() -> None:
 
 
 def test_six_arms_moderate_the_variance_between_seeds() -> None:
-    """Equal arms, so that with many degrees of freedom the moderated test is nearly that of the pooled variance."""
     runs = [one for pairs in "abcdef" for one in arm(pairs)]
     scores = study_scores(drawn(runs, np.random.default_rng(5)))
     contrasts = [FIRST, SECOND]
@@ -114,12 +115,28 @@ def test_six_arms_moderate_the_variance_between_seeds() -> None:
             for one in runs
             if one.pairs == pairs
         ]
-        for pairs in ("a", "b")
+        for pairs in "abcdef"
     ]
+    moderate = moderated(np.var(by_seed, axis=1, ddof=1), np.full(6, 2.0))
+    part = seed_part(moderate, np.array([-1.0, 1, 0, 0, 0, 0]), 3, 12.0)
+    tables = [np.array([scores.series[b.run, "last"][OBJECTIVES[0], name].by_class
+                        - scores.series[a.run, "last"][OBJECTIVES[0], name].by_class
+                        for a, b in zip(runs[:3], runs[3:6], strict=True)]) for name in ("one", "two")]  # fmt: skip
+    effect = two_way(tables, [np.full(20, 1 / 20), np.full(12, 1 / 12)], seed=part)
+    assert (with_six[0]["low"], with_six[0]["high"]) == pytest.approx(effect.interval(0.95))
     t = stats.ttest_rel(by_seed[1], by_seed[0])
     assert five[0]["p"] >= t.pvalue - 1e-12 and with_six[0]["difference"] == pytest.approx(
         np.mean(by_seed[1]) - np.mean(by_seed[0])
     )
+
+
+def test_equal_hits_under_two_objectives_are_resampled_alike() -> None:
+    tables = drawn(RUNS, np.random.default_rng(9), families=OBJECTIVES[:1])
+    for own in tables.values():
+        own |= {(OBJECTIVES[1], name): values for (_, name), values in own.items()}
+    found = [row for row, _ in contrast_rows(study_scores(tables), RUNS, [FIRST], 100) if row["level"] == "image"]
+    ends = {row["metric"].rpartition(".")[0]: (row["low"], row["high"]) for row in found if row["dataset"] == "one"}
+    assert ends[OBJECTIVES[0]] == ends[OBJECTIVES[1]]
 
 
 def test_contrasts_between_steps_keep_their_own_variance() -> None:

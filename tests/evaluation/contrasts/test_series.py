@@ -3,7 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.evaluation.study import few_shot, hits, knn, probe, run, saliency, saliency_scores
+from tests.evaluation import study
+from tests.evaluation.study import artifact, few_shot, hits, knn, probe, run, saliency, saliency_scores
+from tests.file_bytes import parquet
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.result_names import SALIENCY
 from workflow_scripts.core.errors import PipelineError
@@ -40,6 +42,12 @@ def test_neighbours_are_read_as_the_probe_is(results: Path) -> None:
         assert (one.values == hits(FIRST, "knn last", name)).all()
     assert (pets.metric, dtd.metric) == ("knn.mean_per_class", "knn.accuracy")
     assert pets.class_shares == pytest.approx([1 / 3] * 3) and dtd.shares == pytest.approx([1 / 14] * 14)
+
+
+def test_an_accuracy_weighs_images_alike_in_classes_of_any_size(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(study.METRIC, "pets", "accuracy")
+    (pets,) = hit_series(Artifact(probe(results, FIRST)[0]), 0, ItemOrder())
+    assert pets.shares == pytest.approx([1 / 10] * 10) and pets.class_shares == pytest.approx([0.4, 0.2, 0.4])
 
 
 def test_few_shot_is_a_mean_over_images(results: Path) -> None:
@@ -90,6 +98,22 @@ def test_raw_corrected_and_lead_are_means_over_images(results: Path) -> None:
         assert one.shares @ one.values == pytest.approx(one.value, abs=1e-6)
         assert one.class_shares @ one.by_class == pytest.approx(one.value, abs=1e-6)
     assert np.unique(found["saliency.oracle.pixel_ap.corrected"].values).tolist() == [1]
+
+
+def test_of_further_layers_only_the_headline_score_of_their_own_maps_is_read(results: Path) -> None:
+    cells = [(layer, target) for layer in ("layer4", "layer3") for target in ("probe", "uniform")]
+    items = [
+        {"dataset": "masks", "layer": layer, "target": target, "key": "m", "label": 0, "pixel_ap": 0.5, "iou_max": 0.4}
+        for layer, target in (("layer4", "probe"), ("layer3", "probe"), ("", "uniform"))
+    ]
+    same = {"dataset": "masks", "stratum": "all", "scale": "raw", "value": 0.5, "low": None, "high": None}
+    rows = [same | {"layer": a, "target": b, "metric": metric} for metric in ("pixel_ap", "iou_max") for a, b in cells]
+    files = {".parquet": parquet(items), ".results.parquet": parquet(rows), ".examples.npz": b"x"}
+    path = artifact(results, "saliency", RUN, "last", "masks", files)
+    assert {one.metric for one in saliency_series(Artifact(path), 0, ItemOrder())} == {
+        *(f"saliency.{target}.{metric}" for target in ("probe", "uniform") for metric in ("pixel_ap", "iou_max")),
+        "saliency.layer3.probe.pixel_ap",
+    }
 
 
 def test_only_saliency_maps_of_the_runs_are_compared() -> None:

@@ -92,6 +92,12 @@ def test_the_search_stays_within_the_ends_of_the_coarse_grid(sign: int, end: flo
     assert min(COARSE) * 0.99 < min(asked) < max(asked) < max(COARSE) * 1.01
 
 
+@pytest.mark.parametrize("peak", [-2, 2])
+def test_the_search_reaches_the_ends_of_its_fine_grid(peak: int) -> None:
+    best = sweep(lambda cost: Validation(-abs(np.log10(cost) - peak), 0.0), (1e-6, 1.0, 1e6), 9)
+    assert best == pytest.approx(10.0**peak)
+
+
 def test_a_single_cost_is_returned() -> None:
     assert sweep(lambda cost: Validation(1.0, 0.0), (3.0,), 29) == pytest.approx(3.0)
 
@@ -241,6 +247,12 @@ def test_a_class_without_training_images_is_never_predicted() -> None:
     found = probe(replace(data, split=split), "sklearn", PLAN)
     assert found.head.bias[2] == -np.inf and not (found.predicted == 2).any()
     assert np.isfinite(np.delete(found.head.bias, 2)).all()
+
+
+@pytest.mark.parametrize("objective", COMMON)
+def test_a_set_of_one_class_has_a_head_of_zeros(objective: str) -> None:
+    found = probe(downstream(1), objective, PLAN)
+    assert found.score.value == 1 and not found.head.weight.any() and not found.head.bias.any()
 
 
 def test_an_empty_validation_split_is_named() -> None:

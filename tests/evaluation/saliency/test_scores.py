@@ -68,7 +68,7 @@ def test_scores_are_those_of_the_slow_reference(maps: np.ndarray, mask: np.ndarr
 def test_a_constant_map_scores_the_objects_share(mask: np.ndarray, value: float) -> None:
     share = (mask == 1).sum() / (mask != 255).sum()
     maps = np.full((1, 5, 6), value)
-    assert constant(maps, mask).all()
+    assert constant(maps, mask).all() and (ranking(maps, mask, mask == 1, T).values == 1).all()
     for score, found in zip(SCORES.values(), scored(maps, mask)[0].values(), strict=True):
         assert score.chance != OBJECT_SHARE or found == pytest.approx(share)
 

@@ -153,6 +153,8 @@ def fit_sklearn(data: CrossEntropy, cost: float, search: Search) -> Head:
     With two classes scikit-learn fits one vector w where a softmax has two rows +-w/2; at half the cost both have the
     same minimum, so that is what is used.
     """
+    if data.classes == 1:  # certain with any head; the penalty leaves 0
+        return origin(data)
     strength = 1 / (cost / 2 if data.classes == 2 else cost) / data.rows
 
     def penalty(weight: np.ndarray) -> tuple[float, np.ndarray]:
