@@ -1,13 +1,12 @@
 """The header of a model card, as the Hugging Face hub reads it, and its numbers."""
 
-from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from huggingface_hub import ModelCard
 
-from tests.export.test_run import SIMCLR, run
+from workflow_scripts.export import card as card_module
 from workflow_scripts.export.card import REDCAPS, UNKNOWN, _budget, header
 from workflow_scripts.export.run import Run
 from workflow_scripts.reporting.sections.headline import FAMILIES
@@ -50,9 +49,9 @@ def test_a_card_without_results_or_public_data_says_nothing_of_them() -> None:
     assert card("mit", [], REDCAPS_DATA | {"synthetic": True}).data.datasets is None
 
 
-def test_epochs_are_passes_over_the_pairs_that_fill_batches(results: Path) -> None:
-    node = run(results, "own", SIMCLR, {})
-    node = replace(node, manifest={**node.manifest, "rows": {"in": 3000, "out": 3000, "dropped": {}}})
+def test_epochs_are_passes_over_the_pairs_that_fill_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(card_module, "recorded_settings", lambda _: SimpleNamespace(views=(1, 2)))
     about = {"checkpoints": {"last": 200}, "batch_size": 64}
+    node = SimpleNamespace(manifest={"rows": {"in": 3000, "out": 3000, "dropped": {}}})
     budget = _budget(cast(Run, SimpleNamespace(node=node, metadata=about, checkpoint="last")))
     assert budget == {"steps": 200, "batch": 64, "views": 2, "seen": 25_600, "epochs": "4.35"}

@@ -94,13 +94,21 @@ def test_prose_names_maps_and_leaked_images_only_where_there_are_some(full: Repo
 
 def test_images_without_a_partner_are_counted_if_there_are_some() -> None:
     demo = of("config.yaml", "profiles/demo/study.yaml")
-    every = Counts(paired={"original": (288, 288), "revised": (288, 288)}, captioned={"original": 50, "revised": 50})
+    every = Counts(paired={"original": (288, 288), "revised": (288, 288)})
     assert "with a partner" not in text(demo, every)["Pairs"]
     some = Counts(paired={"original": (288, 288), "revised": (230, 288)})
     known = "Images with a partner: 288 of 288 for original captions and 230 of 288 for revised captions."
     assert known in text(demo, some)["Pairs"]
     told = text(demo, replace(some, common={"in": 288, "out": 230, "dropped": {"not_common": 58}}))["Pairs"]
     assert f"{known} Runs learn from the 230 of 288 images that have a partner or a caption in all of them." in told
+
+
+def test_images_without_a_caption_are_counted_if_there_are_some() -> None:
+    demo = of("config.yaml", "profiles/demo/study.yaml")
+    every = Counts(images=ROWS, captioned={"original": 50, "revised": 50})
+    assert "with a caption" not in text(demo, every)["Captions"]
+    told = text(demo, replace(every, captioned={"original": 50, "revised": 40}))["Captions"]
+    assert told.endswith("Images with a caption: 50 of 50 in original and 40 of 50 in revised.")
 
 
 def test_fewer_classes_than_ways_and_shared_training_images_are_told() -> None:

@@ -162,7 +162,7 @@ def test_the_report_shows_the_training_images_of_each_run(made: tuple[Path, Inpu
     assert shown["simclr-revised-crop-resnet_small-s0"] == "37 not common 3 2 5"
     assert shown["simclr-self-simclr-resnet_small-s0"] == "37 not common 3 — —"
     assert not any(name.startswith("untrained") for name in shown)
-    assert "images that all runs train on" in made[2]
+    assert "images that are sources of pairs in all runs" in made[2]
 
 
 def test_the_report_loads_no_external_resources(made: tuple[Path, Inputs, str]) -> None:

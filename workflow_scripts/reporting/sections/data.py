@@ -234,7 +234,9 @@ GROUPS = {
         Measure("hubness.max", "partners of the largest hub", "pairs", "lower"),
         Measure("hubness.gini", "uneven use (Gini coefficient)", "0 to 1", "lower"),
         Measure("hubness.never_share", "never a partner", "% of possible partners", "lower"),
-        Measure("hubness.effective_targets", "effective number of partners", "images, of those that can be one", "higher"),
+        Measure(
+            "hubness.effective_targets", "effective number of partners", "images, of those that can be one", "higher"
+        ),
         Measure("reciprocity", "pairs in both directions", "% of pairs", "neither"),
         Measure("false_negatives.share", "false negatives", "of 10,000 pairs of sources", "lower"),
         Measure("search_recall", "neighbours that the search finds", "%", "higher"),
