@@ -144,7 +144,7 @@ def test_products_may_be_wrong_up_to_the_bound(monkeypatch: pytest.MonkeyPatch) 
 def test_norms_of_every_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "BLOCK", 2)
     lengths = np.array([7.0, 0.25, 3.0, 0.0, 11.0], np.float32)
-    assert neighbours._norms(lengths[:, None] * np.float32([0.6, 0.8])) == pytest.approx(lengths)
+    assert neighbours._norms(lengths[:, None] * np.array([0.6, 0.8], np.float32)) == pytest.approx(lengths)
 
 
 def test_number_of_threads_does_not_matter() -> None:
