@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from workflow_scripts.pairs import neighbours, ties
 from workflow_scripts.pairs.neighbours import How, Near, Rule, nearest
+from workflow_scripts.pairs.pools import pools_of
 from workflow_scripts.pairs.search import candidates
 from workflow_scripts.pairs.search import exact as exact_scores
-from workflow_scripts.pairs.ties import pair_hash
+from workflow_scripts.pairs.ties import chosen, pair_hash
 
 
 def ids_of(count: int) -> np.ndarray:
@@ -126,6 +127,26 @@ def test_errors_of_products_are_within_the_bound(name: str) -> None:
     assert (error <= candidates.ROUNDING * norms[:, None] * norms.max()).all()
 
 
+def test_products_may_be_wrong_up_to_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, ids, rng = hard("cone", 150), ids_of(150), np.random.default_rng(1)
+
+    def wrong(queries: np.ndarray, database: np.ndarray, width: int, device: str) -> tuple[np.ndarray, np.ndarray]:
+        products = queries @ database.T
+        products += rng.choice([-0.95, 0.95], products.shape) * np.float32(candidates.ROUNDING)
+        rows = np.argsort(-products, axis=1)[:, :width]
+        return np.take_along_axis(products, rows, axis=1), rows
+
+    monkeypatch.setattr(neighbours, "largest", wrong)
+    for rule in (Rule(1), Rule(4), Rule(2, 0.99995)):
+        assert as_lists(nearest(vectors, ids, rule)) == brute_force(vectors, rule, ids)
+
+
+def test_norms_of_every_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "BLOCK", 2)
+    lengths = np.array([7.0, 0.25, 3.0, 0.0, 11.0], np.float32)
+    assert neighbours._norms(lengths[:, None] * np.array([0.6, 0.8], np.float32)) == pytest.approx(lengths)
+
+
 def test_number_of_threads_does_not_matter() -> None:
     rng = np.random.default_rng(4)
     vectors, ids = rng.normal(size=(400, 16)).astype(np.float32)[rng.integers(0, 400, 900)], ids_of(900)
@@ -153,6 +174,12 @@ def test_equal_rows_share_the_choices_evenly() -> None:
     assert (found.target[:, 0] != np.arange(900)).all()
     assert uses.max() <= 8
     assert (uses == 0).mean() == pytest.approx(np.exp(-1), abs=0.05)
+
+
+def test_more_partners_than_a_window_holds_are_those_of_a_pool() -> None:
+    ids, k = ids_of(200), ties.WINDOW + 6
+    found, pool = nearest(np.ones((200, 2), np.float32), ids, Rule(k)).target, pools_of(np.zeros(200, np.int64))
+    assert (found >= 0).all() and np.array_equal(found, chosen(pool, ids, k))
 
 
 def test_identical_rows_come_before_a_higher_score() -> None:

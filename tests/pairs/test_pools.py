@@ -28,8 +28,9 @@ def test_equal_rows_are_grouped_as_by_brute_force(rows: list[list[float]]) -> No
 def test_rows_with_colliding_hash_keys_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "_keys", lambda vectors: np.zeros(len(vectors), np.uint64))
     check(np.random.default_rng(0).integers(0, 3, (20, 2)).astype(np.float32))
+    check(np.zeros((0, 2), np.float32))
 
 
 def test_keys_tell_rows_apart_so_that_none_are_compared_whole() -> None:
-    vectors = np.random.default_rng(0).integers(0, 3, (500, 8)).astype(np.float32)
+    vectors = np.float32(1e-9) * np.random.default_rng(0).integers(0, 3, (500, 8)).astype(np.float32)
     assert len(np.unique(pools._keys(vectors))) == len(np.unique(vectors, axis=0))

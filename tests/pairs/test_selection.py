@@ -1,6 +1,7 @@
 """The limit of sources per partner against going through all pairs one by one."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,7 +49,7 @@ def test_cap_equals_going_through_all_pairs_by_similarity(near: Near, k: int, us
 def test_partners_are_distinct_candidates(near: Near, k: int) -> None:
     got = capped(near, k, 2)
     assert got.target.shape == got.cosine.shape == (len(near.ids), k)
-    assert (got.cosine[got.target < 0] == -np.inf).all()
+    assert all(np.array_equal(table.target == -1, table.cosine == -np.inf) for table in (near, got))
     for source, (row, candidates) in enumerate(zip(lists(got), lists(near), strict=True)):
         assert len(set(row)) == len(row)
         places = [candidates.index(t) for t in row]
@@ -71,3 +72,11 @@ def test_of_equal_rows_each_is_used_once() -> None:
     near = nearest(np.tile(np.float32([0.6, 0.8]), (12, 1)), ids_of(12), Rule(11))
     one_each = capped(near, 1, 1).target[:, 0]
     assert len(set(one_each[one_each >= 0].tolist())) == (one_each >= 0).sum()
+
+
+@pytest.mark.parametrize(("count", "k", "seed"), [(8, 2, 14), (6, 3, 17), (8, 3, 15)])
+def test_places_without_a_candidate_change_nothing(count: int, k: int, seed: int) -> None:
+    # With these seeds, one row has no candidate left when another asks for the last row, the one at place -1.
+    vectors, ids = unit(np.random.default_rng(seed), count), ids_of(count)
+    full, longer = (capped(nearest(vectors, ids, Rule(width)), k, 2) for width in (count - 1, count))
+    assert lists(full) == lists(longer)

@@ -80,6 +80,8 @@ def test_a_window_holds_members_of_the_pool_only() -> None:
     item, row = compared(pools, np.arange(100), codes, ids, 7)
     assert (codes[row] == codes[item]).all()
     assert all(len(set(row[item == i].tolist())) == 7 for i in range(100))
+    first = [int(value) * 50 >> 64 for value in pair_hash(ids, np.uint64(0))]  # the hash is a share of the pool
+    assert np.array_equal(row[::7], pools.members[pools.start[codes] + first])
 
 
 def test_seeds_differ_and_block_sizes_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,8 @@ def test_the_first_row_counts_as_a_neighbour() -> None:
 def test_index_settings_without_an_index_are_refused(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{name} has no effect with index Flat"):
         pair_table.PairTable(**{name: value})
+    with pytest.raises(ValueError, match=f"{name} has no effect with index Flat"):
+        pair_table.PairTable.model_validate_json(json.dumps({"index": "Flat", name: value}))
 
 
 def test_the_record_names_the_build_of_faiss(results: Path) -> None:

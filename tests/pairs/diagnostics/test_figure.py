@@ -24,3 +24,15 @@ def test_the_figure_has_the_same_bytes_each_time(count: int, tmp_path: Path) -> 
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (1000, 700)
+
+
+def test_only_the_mark_of_chance_has_the_second_colour(tmp_path: Path) -> None:
+    source = np.arange(30)
+    pairs = PairRows(source, source ^ 1, np.linspace(0, 1, 30, dtype=np.float32), 30)
+    summary = judge(pairs, Knowledge(30, source // 15), 512, 0)[1]
+    draw(tmp_path / "a.png", pairs.cosine, np.bincount(pairs.target, minlength=30), None, None, summary)
+    with Image.open(tmp_path / "a.png") as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    rows, columns = np.nonzero((pixels == [0xC8, 0x78, 0x3C]).all(axis=2))
+    assert len(rows) > 50 and np.ptp(columns) < 5 and rows.min() > 350 and columns.min() > 500
+    assert (pixels[450:600, 150:350] < 80).any(), "the note on image vectors, in the middle of its part"

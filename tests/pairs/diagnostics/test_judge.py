@@ -64,6 +64,13 @@ def test_image_cosines_of_pairs_are_compared_with_random_pairs() -> None:
     assert figures["false_positives"]["value"] == 0
 
 
+def test_near_duplicates_are_those_from_the_threshold_on() -> None:
+    vectors = np.array([[1, 0], [0.95, (1 - 0.95**2) ** 0.5]], np.float32)
+    pairs = PairRows(np.array([0, 1]), np.array([1, 0]), np.ones(2, np.float32), 2)
+    found = judge(pairs, Knowledge(2, np.zeros(2, np.int64), in_order(vectors)), 512, 0)[1]["image_cosine"]
+    assert found["near_duplicates"]["value"] == found["near_duplicates"]["chance"] == 1
+
+
 def test_no_pairs_at_all() -> None:
     none = PairRows(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), 5)
     known = Knowledge(

@@ -64,6 +64,9 @@ def test_random_targets_are_never_the_source_and_reach_everyone() -> None:
     assert (target != source).all()
     counts = np.array([np.bincount(target[source == i], minlength=5) for i in range(5)])
     assert ((counts > 60) == ~np.eye(5, dtype=bool)).all()
+    one = np.repeat([0, 1], 20)
+    of_two = quality.random_targets(PairRows(one, 1 - one, np.ones(40, np.float32), 2), 0)
+    assert np.array_equal(of_two, 1 - one)
 
 
 def test_random_images_of_the_same_subreddit() -> None:
@@ -83,6 +86,7 @@ def test_cosines_do_not_depend_on_the_block_size() -> None:
     expected = (vectors[one] * vectors[other]).sum(axis=1)
     assert np.allclose(quality.cosines(vectors, one, other, block=7), expected, atol=1e-6)
     assert len(quality.cosines(vectors, one[:0], other[:0])) == 0
+    assert len(quality.cosines(vectors[:0], one[:0], other[:0])) == 0
 
 
 class Watched:

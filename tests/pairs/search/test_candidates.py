@@ -1,5 +1,6 @@
 """FAISS's searches, on a CPU and on a GPU that a fake one stands for."""
 
+from threading import Barrier, BrokenBarrierError
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from tests.pairs.test_neighbours import HARD, as_lists, hard, ids_of
 from workflow_scripts.pairs.neighbours import How, Rule, nearest
 from workflow_scripts.pairs.search import candidates
-from workflow_scripts.pairs.search.candidates import MOST_ON_GPU, all_largest, usable
+from workflow_scripts.pairs.search.candidates import MOST_ON_GPU, all_largest, by_block, usable
 
 
 def test_blocks_and_threads_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +24,16 @@ def test_blocks_and_threads_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> No
         assert np.array_equal(scores, best)
         assert np.array_equal(np.einsum("qd,qkd->qk", queries, database[rows]), best)
     assert all_largest(queries[:0], database, 4, "cpu", 1)[1].shape == (0, 4)
+
+
+def test_threads_search_at_the_same_time_on_a_cpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    for device in ("cpu", "cuda"):
+        monkeypatch.setitem(candidates.AT_ONCE, device, 1)
+    meeting, two = Barrier(2), np.arange(2)
+    assert sorted(by_block(two, "cpu", 2, lambda _: meeting.wait(60))) == [0, 1]
+    assert list(by_block(two, "cpu", 2, lambda _: faiss.omp_get_max_threads())) == [1, 1]
+    with pytest.raises(BrokenBarrierError):  # FAISS's resources of a GPU are for one thread
+        list(by_block(two, "cuda", 2, lambda _: meeting.wait(0.1)))
 
 
 def test_a_memory_map_is_not_copied(tmp_path: Any) -> None:
@@ -56,7 +67,9 @@ def test_a_gpu_search_finds_the_same_neighbours(name: str, gpu: list[dict[str, A
     assert as_lists(nearest(vectors, ids, rule, How("cuda", 2))) == as_lists(nearest(vectors, ids, rule))
     assert len(gpu) >= 2 or name == "duplicates"
     exactly = {"metric": faiss.METRIC_INNER_PRODUCT, "use_cuvs": False}
-    assert all(one.items() >= exactly.items() and one["vectorsMemoryLimit"] > 0 for one in gpu)
+    assert all(search.items() >= exactly.items() for search in gpu)
+    for limit in ("vectorsMemoryLimit", "queriesMemoryLimit"):  # a block of queries fits, and both in a GPU of 16 GB
+        assert all(262_144 * 768 * 4 <= search[limit] <= 8e9 for search in gpu)
 
 
 def test_more_neighbours_than_a_gpu_finds_are_searched_on_the_cpu(

@@ -68,6 +68,12 @@ def test_rows_of_which_the_index_finds_too_few_are_searched_exactly() -> None:
     assert (found.target >= 0).all() and (found.cosine <= 0.2).all()
 
 
+def test_enough_neighbours_at_the_highest_score_need_no_second_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "largest", None)
+    found = nearest(np.eye(8, dtype=np.float32), ids_of(8), Rule(2, 0.0), How(index=Index("IVF1,Flat")))
+    assert (found.target >= 0).all() and (found.cosine == 0).all()
+
+
 def test_few_rows_are_searched_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "FEWEST", 401)
     vectors, ids = clustered(400, 32), ids_of(400)
@@ -89,6 +95,20 @@ def test_the_seed_decides_the_vectors_of_the_training(monkeypatch: pytest.Monkey
     vectors = clustered(400, 32)
     one, same, other = (faiss.serialize_index(Index("PQ8x4", seed=seed).of(vectors)) for seed in (1, 1, 2))
     assert np.array_equal(one, same) and not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("factory", ["PQ96", "PQ512", "PQ28"])
+def test_an_index_suitable_for_one_usual_width_is_accepted(factory: str) -> None:
+    check_index(Index(factory))
+
+
+def test_the_index_s_best_candidates_are_scored_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "COMPARED", 1)
+    vectors, index = clustered(400, 32), Index("PQ8x4")
+    found, near = nearest(vectors, ids_of(400), Rule(2), How(index=index)), index.of(vectors).search(vectors, 3)[1]
+    enough = (near != np.arange(400)[:, None]).sum(axis=1) == 2  # with the row itself; the others are searched again
+    expected = np.sort(near[enough][near[enough] != np.flatnonzero(enough)[:, None]].reshape(-1, 2), axis=1)
+    assert np.array_equal(np.sort(found.target[enough], axis=1), expected) and enough.sum() > 50
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,16 @@ def test_the_mean_over_processes_is_the_loss_of_the_batch(monkeypatch: pytest.Mo
     assert sum(parts).item() / 2 == pytest.approx(whole.item(), rel=1e-12)
 
 
+def test_a_process_s_views_are_left_out_at_their_places_among_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    views = tensors(sides(6, 4))
+    whole, parts = nt_xent(*views, 0.3), []
+    for begin in (0, 3):
+        gathered = iter(views)
+        monkeypatch.setattr(contrastive, "all_rows", lambda _, rows=gathered, at=begin: (next(rows), at))
+        parts.append(nt_xent(views[0][begin : begin + 3], views[1][begin : begin + 3], 0.3))
+    assert sum(parts).item() / 2 == pytest.approx(whole.item(), rel=1e-12)
+
+
 def test_no_gradient_reaches_a_neighbour() -> None:
     predicted, neighbours = ([side.requires_grad_() for side in tensors(sides(4, 3, seed=seed))] for seed in (0, 1))
     nnclr_loss(predicted, neighbours, 0.5).backward()
