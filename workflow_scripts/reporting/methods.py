@@ -276,7 +276,10 @@ def _pretraining(methods: Methods, words_of: Words) -> list[str]:
     found.append(f"All runs use AdamW{cite('optimizer')}{' with ' if parts else ''}{listing(parts)}.")
     found.append(f"Runs: {'; '.join(_trained(run, words_of) for run in methods.runs)}.")
     if methods.references:
-        others = listing(NETWORKS.get(kind, "networks from elsewhere") for kind in methods.references)
+        others = listing(
+            f"{NETWORKS.get(kind, 'networks from elsewhere')} {_seeds(seeds)}"
+            for kind, seeds in methods.references.items()
+        )
         found.append(f"For comparison, we also evaluate {others}.")
     return found
 
@@ -284,9 +287,12 @@ def _pretraining(methods: Methods, words_of: Words) -> list[str]:
 def _trained(run: TrainedRuns, words_of: Words) -> str:
     """``SimCLR on revised captions with augmentation crop (seeds 0, 1, 2)``."""
     more = f", tag {name(run.tag)}" if run.tag else ""
-    seeds = f"seed{'s' if len(run.seeds) > 1 else ''} {', '.join(map(str, run.seeds))}"
     trained = NETWORKS.get(run.method, f"{_title(run.method)} on {_called(run.pairs, words_of)}")
-    return f"{trained} with augmentation {name(run.augmentation)}{more} ({seeds})"
+    return f"{trained} with augmentation {name(run.augmentation)}{more} {_seeds(run.seeds)}"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"(seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))})"
 
 
 def _title(method: str) -> str:

@@ -62,8 +62,8 @@ class Methods(Settings):
     """Settings on which the trained runs agree, as one level."""
     runs: tuple[TrainedRuns, ...] = Field(default=())
     """The trained runs; seeds together."""
-    references: tuple[str, ...] = Field(default=())
-    """Methods of runs that do not train."""
+    references: dict[str, tuple[int, ...]] = Field(default={})
+    """Method -> seeds of its runs, which do not train."""
     models: Names = Field(default={})
     """Name of the source -> public location of the model; empty for files at hand."""
     datasets: Names = Field(default={})

@@ -28,7 +28,10 @@ def methods_settings(units: "Units") -> dict[str, Any]:
     """:class:`workflow_scripts.reporting.settings.Methods` of a study."""
     study = units.study
     trained = [run for run in units.trainings.values() if run.settings.trains]
-    idle = {run.run.method for run in units.trainings.values()} - {run.run.method for run in trained}
+    idle: dict[str, set[int]] = {}
+    for run in units.trainings.values():
+        if not run.settings.trains:
+            idle.setdefault(run.run.method, set()).add(run.settings.seed)
     same, runs = _trainings(trained)
     return {
         "synthetic": study.demo_world is not None,
@@ -39,7 +42,7 @@ def methods_settings(units: "Units") -> dict[str, Any]:
         "pairs": {table.name: _pairs(table) for table in study.pairs},
         "training": same,
         "runs": runs,
-        "references": sorted(idle),
+        "references": {method: sorted(seeds) for method, seeds in sorted(idle.items())},
         "models": _models(units),
         "datasets": {one.name: one.public.name if one.public else "" for one in study.datasets if one.evaluate},
         "evaluation": _evaluation(units) if units.reported and units.runs else {},
