@@ -88,7 +88,10 @@ def test_prose_names_maps_and_leaked_images_only_where_there_are_some(full: Repo
     own = planned("profiles/demo/study.yaml", change=change | {"pretraining": {"probe": None}, "runs": runs})
     settings = Report.model_validate(own.report_settings())
     told = text(settings, Counts())["Evaluation"]
-    assert "20 weighted nearest neighbours (Wu et al. 2018)." in told and "Grad-CAM" not in told
+    assert (
+        "20 weighted nearest neighbours (Wu et al. 2018) among training and validation images." in told
+        and "Grad-CAM" not in told
+    )
     assert "nearly equal" not in told and not any("saliency" in key for _, key, _ in settings_table(settings.methods))
 
 
@@ -99,7 +102,11 @@ def test_images_without_a_partner_are_counted_if_there_are_some() -> None:
     some = Counts(paired={"original": (288, 288), "revised": (230, 288)})
     known = "Images with a partner: 288 of 288 for original captions and 230 of 288 for revised captions."
     assert known in text(demo, some)["Pairs"]
-    told = text(demo, replace(some, common={"in": 288, "out": 230, "dropped": {"not_common": 58}}))["Pairs"]
+    every = replace(some, common={"in": 288, "out": 230, "dropped": {"not_common": 58}})
+    told = text(demo, every)["Pairs"]
+    assert "Partners outside this set" not in told
+    told = text(demo, replace(every, elsewhere=[0, 58, 7]))["Pairs"]
+    assert "Partners outside this set, by run: in 0 to 58 pairs" in told
     assert f"{known} Runs learn from the 230 of 288 images that have a partner or a caption in all of them." in told
 
 
@@ -109,6 +116,18 @@ def test_images_without_a_caption_are_counted_if_there_are_some() -> None:
     assert "with a caption" not in text(demo, every)["Captions"]
     told = text(demo, replace(every, captioned={"original": 50, "revised": 40}))["Captions"]
     assert told.endswith("Images with a caption: 50 of 50 in original and 40 of 50 in revised.")
+
+
+def test_untrained_networks_and_augmentations_are_described() -> None:
+    told = text(of("config.yaml", "profiles/demo/study.yaml"), Counts())
+    assert "we also evaluate the untrained network (seeds 0, 1, 2)." in told["Pretraining"]
+    assert (
+        "Augmentations: crop, random crops only; simclr, SimCLR's random crops, flips, colours and blur."
+        in told["Pretraining"]
+    )
+    assert "shuffled, the caption of another image (base: original)" in told["Captions"]
+    folds = "with fewer than 2,000 of them, by 5 folds of training and validation images, on which it is then fitted"
+    assert folds in told["Evaluation"]
 
 
 def test_fewer_classes_than_ways_and_shared_training_images_are_told() -> None:
@@ -137,7 +156,7 @@ def test_prose_has_the_words_of_tables_and_no_keys_of_the_config() -> None:
         "captions is language-guided sampling (El Banani et al. 2023",
         "A captioning model (one that ships with the workflow) wrote",
         "SimCLR on self pairs with augmentation simclr (seeds 0, 1, 2); SimCLR on original captions",
-        "the supervised network with augmentation crop (seed 0). For comparison, we also evaluate the untrained",
+        "the supervised network with augmentation crop (seed 0). Augmentations:",
         "the test sets concept and masks. Images for training, validation and tests (classes): concept 800, 100 and "
         "200 (12) and masks 9, 9 and 1,204 (12).",
         "a test set has them. Few-shot episodes have as many ways and shots as in language-guided sampling (El Banani",

@@ -13,6 +13,7 @@ from workflow_scripts.reporting.references import cited_for, references
 from workflow_scripts.reporting.settings import Methods
 from workflow_scripts.reporting.tables import Table
 from workflow_scripts.stages.recaption import Recaption
+from workflow_scripts.stages.select_captions import ARM_KINDS
 from workflow_scripts.study.config.sections import Evaluation
 
 NOT_KNOWN, OF_OURS = "not known here: see its page", "MIT, as the workflow"
@@ -104,6 +105,8 @@ def took(study: Finished) -> str:
 def licences(methods: Methods) -> bytes:
     """``licences.md``: data, models and test sets, as far as their licences are known."""
     rows = [("workflow", "Faithful Pairs", "MIT"), ("training images and titles", *_data_licence(methods))]
+    own = ARM_KINDS["external"].summary
+    rows += [(f"captions: {arm}", *THEIRS) for arm, summary in methods.arms.items() if summary.startswith(own)]
     for role, at in methods.models.items():
         place = at.partition(":")[2].partition("@")[0]
         stated = (references()[key].fields.get("licence") for key in cited_for(f"model:{place}"))

@@ -143,17 +143,21 @@ def responsible(study: Finished) -> dict[str, Any]:
     known = {
         "dataCollection": source,
         "dataCollectionType": [kind],
-        "dataCollectionTimeFrame": list(dict.fromkeys(fetched)) if fetched[0] else [],
+        "dataCollectionTimeFrame": list(dict.fromkeys(fetched)) if fetched[0] and methods.redcaps else [],
         "dataCollectionMissingData": f"{prose.get('Data', '')} Every row ends in one state, which the tables keep.",
         "dataPreprocessingProtocol": [
             f"Images are stored with at most {methods.image_side} pixels on the longer side.",
-            "Rows without a usable caption, and repeated ids, are left out and counted by reason.",
+            "Annotation rows without a usable caption, and repeated ids, are left out and counted by reason.",
         ],
         "dataAnnotationProtocol": [prose[title] for title in ("Captions", "Pairs") if title in prose],
         "machineAnnotationTools": models,
         "dataBiases": [
             "Subjects, places and languages are those of the source; rows whose images are gone are missing.",
-            "Generated captions have the biases of the models that wrote and scored them.",
+            *(
+                ["Generated captions have the biases of the models that wrote and scored them."]
+                if methods.captions
+                else []
+            ),
         ],
         "dataLimitations": [
             "Images are not included, and their addresses can stop working.",

@@ -236,9 +236,9 @@ def _unequal(shown: Shown, runs: Mapping[str, Row]) -> str:
         return ""
     more, fewer = ("first", "second") if images[0] > images[1] else ("second", "first")
     return (
-        f"The {more} side of “{minus(shown.row['contrast'])}” learned from more images than the {fewer}: the "
-        f"whole batches of an epoch hold {max(images):,.0f} instead of {min(images):,.0f}; common_images: true makes "
-        "these numbers equal."
+        f"The {more} side of “{minus(shown.row['contrast'])}” learned from more images than the {fewer}; the "
+        "report's training curves have their numbers. common_images: true makes those of sources equal, though not "
+        "those of partners."
     )
 
 

@@ -19,6 +19,7 @@ from workflow_scripts.reporting.text import cut, lost_for, minus, visible, words
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # for private use: `visible` removes them from names
 _CITATION = re.compile(f" ?{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+ELSEWHERE = "partners_elsewhere"  # in a run's run.json
 LONGEST = 120  # characters of a name
 ENCODER = "encoder-"
 TITLES = {"supervised": "supervised training", "simclr": "SimCLR", "simsiam": "SimSiam", "clip": "CLIP", "slip": "SLIP"}
@@ -50,6 +51,7 @@ class Counts:
         leaked: test set -> number of its test images that equal a training image, or nearly so, and of all.
         alike: labelled sets that have the same images for training and validation.
         common: images that all runs have, in, out and dropped, with ``common_images``.
+        elsewhere: for each run, the number of its pairs whose partner is not one of these.
     """
 
     annotations: Mapping[str, Any] | None = None
@@ -62,6 +64,7 @@ class Counts:
     leaked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     alike: Sequence[Sequence[str]] = ()
     common: Mapping[str, Any] | None = None
+    elsewhere: Sequence[int] = ()
 
 
 def counts_of(artifacts: Callable[[str], Sequence[Artifact]], contrasts: Sequence[Mapping[str, Any]]) -> Counts:
@@ -79,7 +82,9 @@ def counts_of(artifacts: Callable[[str], Sequence[Artifact]], contrasts: Sequenc
     sets, leaked = labelled_sets(artifacts("eval_dataset")), leaked_images(artifacts("leakage"))
     paired, alike = paired_images(artifacts("pair_table")), same_training(artifacts("eval_dataset"))
     captioned = {unit_of(made, "arm"): int(made.rows["out"]) for made in artifacts("select_captions") if made.rows}
-    return Counts(rows, images, years, contrasts, sets, paired, captioned, leaked, alike, common)
+    runs = [read_json(made.path("/run.json"), "run snakemake again") for made in artifacts("pretrain")]
+    elsewhere = [run[ELSEWHERE] for run in runs if ELSEWHERE in run]
+    return Counts(rows, images, years, contrasts, sets, paired, captioned, leaked, alike, common, elsewhere)
 
 
 @dataclass(frozen=True)
@@ -218,7 +223,11 @@ def _pairs(methods: Methods, counts: Counts, words_of: Words) -> list[str]:
         if counts.common:
             shown = f"{counts.common['out']:,} of {counts.common['in']:,}"
             found.append(f"Runs learn from the {shown} images that have a partner or a caption in all of them.")
-            found.append("Their partners may be images outside this set.")
+            if any(counts.elsewhere):
+                few, most = min(counts.elsewhere), max(counts.elsewhere)
+                found.append(
+                    f"Partners outside this set, by run: in {few:,} to {most:,} pairs, of which networks learn, too."
+                )
         if any("among captions" in how for how in methods.pairs.values()):
             found.append(f"Pairing images by their captions is language-guided sampling{cite('study')}.")
     encoders = {key.removeprefix(ENCODER): at for key, at in methods.models.items() if key.startswith(ENCODER)}
@@ -275,6 +284,9 @@ def _pretraining(methods: Methods, words_of: Words) -> list[str]:
         parts.append("float32" if common["precision"] == "no" else f"mixed precision ({name(common['precision'])})")
     found.append(f"All runs use AdamW{cite('optimizer')}{' with ' if parts else ''}{listing(parts)}.")
     found.append(f"Runs: {'; '.join(_trained(run, words_of) for run in methods.runs)}.")
+    if methods.augmentations:
+        described = "; ".join(f"{name(kind)}, {summary}" for kind, summary in methods.augmentations.items())
+        found.append(f"Augmentations: {described}.")
     if methods.references:
         others = listing(
             f"{NETWORKS.get(kind, 'networks from elsewhere')} {_seeds(seeds)}"
@@ -308,10 +320,12 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
     if list(how["steps"]) == ["last"]:
         steps = "the last checkpoint"
     few = {name: how[f"few_shot.{name}"] for name in ("ways", "shots", "episodes")}
+    least, folds = how["linear_probe.least_validation"], how["linear_probe.folds"]
     measures = [
-        f"a linear probe{cite('linear_probe')} whose cost is chosen without test images",
+        f"a linear probe{cite('linear_probe')}, its cost chosen on validation images or, with fewer than {least:,} of "
+        f"them, by {folds} folds of training and validation images, on which it is then fitted",
         f"{few['ways']}-way, {few['shots']}-shot classification ({few['episodes']:,} episodes)",
-        f"{how['knn.neighbours']} weighted nearest neighbours{cite('knn')}",
+        f"{how['knn.neighbours']} weighted nearest neighbours{cite('knn')} among training and validation images",
     ]
     if layers := how.get("saliency.layers"):
         maps = f"Grad-CAM maps{cite('saliency')} of {listing(layers)}"

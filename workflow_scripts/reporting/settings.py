@@ -62,6 +62,8 @@ class Methods(Settings):
     """Settings on which the trained runs agree, as one level."""
     runs: tuple[TrainedRuns, ...] = Field(default=())
     """The trained runs; seeds together."""
+    augmentations: Names = Field(default={})
+    """What each augmentation of a trained run is."""
     references: dict[str, tuple[int, ...]] = Field(default={})
     """Method -> seeds of its runs, which do not train."""
     models: Names = Field(default={})

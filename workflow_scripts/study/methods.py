@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.sources import HUB, PACKAGE
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
 from workflow_scripts.provenance.run_metadata import flat, value_text
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.pretrain import STAGE as PRETRAIN
@@ -33,6 +34,7 @@ def methods_settings(units: "Units") -> dict[str, Any]:
         if not run.settings.trains:
             idle.setdefault(run.run.method, set()).add(run.settings.seed)
     same, runs = _trainings(trained)
+    used = sorted({run["augmentation"] for run in runs})
     return {
         "synthetic": study.demo_world is not None,
         "redcaps": _is_redcaps(study),
@@ -42,6 +44,7 @@ def methods_settings(units: "Units") -> dict[str, Any]:
         "pairs": {table.name: _pairs(table) for table in study.pairs},
         "training": same,
         "runs": runs,
+        "augmentations": {name: AUGMENTATIONS[name].summary for name in used},
         "references": {method: sorted(seeds) for method, seeds in sorted(idle.items())},
         "models": _models(units),
         "datasets": {one.name: one.public.name if one.public else "" for one in study.datasets if one.evaluate},

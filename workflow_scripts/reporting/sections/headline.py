@@ -182,7 +182,7 @@ class RunTable:
     Attributes:
         kind: what all of its intervals are over; empty if there are none.
         common: what all trained runs have in common, in words; may be empty.
-        table: its text; bold is the best of each column, without floors and ceilings.
+        table: its text; bold is the best of each column among those with the most seeds, without floors and ceilings.
         css: colour class of each line.
     """
 
@@ -220,12 +220,17 @@ def run_table(rows: Sequence[Row], step: str, settings: Report) -> RunTable | No
         for fact, group in zip(facts, groups, strict=True)
     ]
     own = [at for at, role in enumerate(roles) if role not in (*FLOORS, *CEILINGS)]
+    most = max((groups[at].seeds for at in own), default=0)
+    own = [at for at in own if groups[at].seeds == most]
     title = f"What was trained: mean over test sets, in %{kind and f', with 95 % interval over {kind}'}"
     if "probe" in families:
         title += f"; linear probe: objective {visible(probe_objective(row['metric'] for row in rows))}"
     facts_told = f" ({', '.join(TOLD[name] for name in differing)})" if differing else ""
     heads = (f"trained on{facts_told}", "seeds", *(HEADS[name] for name in families))
-    note = "Bold: the highest that is neither floor (the untrained network) nor ceiling (supervised, pairs by label)."
+    note = (
+        "Bold: the highest with the most seeds that is neither floor (the untrained network) nor ceiling (supervised, "
+    )
+    note += "pairs by label)."
     if kind == SEEDS:
         note += " Lines with fewer than three seeds have no interval; contrasts with them are over their seeds alone."
     if "saliency" in families and (layers := settings.methods.evaluation.get("saliency.layers")):
