@@ -102,6 +102,7 @@ CAUSES: dict[str, tuple[str, Seeds]] = {
     "changed byte in a model folder": ("models/blip/weights.bin", named("source/matcher")),
     "model folder": ("models/blip", named("source/matcher")),
     "model by name": ("encoder-minilm", named("source/encoder-minilm")),
+    "model by its encoder's name": ("minilm", named("source/encoder-minilm")),
     "model by repository": ("example/captioner", named("source/captioner")),
     "model by location": ("hub:example/captioner@abc123", named("source/captioner")),
     "annotation zip": ("annotations/redcaps_v1.0.zip", named("source/annotations")),
@@ -276,7 +277,8 @@ def test_what_no_record_names_is_an_error(
 ) -> None:
     monkeypatch.chdir(results.parent)
     assert main(["impact", text]) == 1
-    assert capsys.readouterr().err.startswith("error: no")
+    told = "unknown cause" if text else "no cause"
+    assert capsys.readouterr().err.startswith(f"error: {told} in ")
 
 
 def test_a_name_from_a_record_is_printed_escaped(

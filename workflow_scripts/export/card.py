@@ -46,7 +46,8 @@ def model_card(run: Run, licence: str, facts: Mapping[str, Any]) -> str:
     context = {
         **facts,
         "licence": licence,
-        "header": Markup(header(run.name, licence, facts["timm"], scores, data)),
+        "untrained": settings["method"] == "untrained",
+        "header": Markup(header(run.name, settings["method"], licence, facts["timm"], scores, data)),
         "weights": WEIGHTS,
         "run": run,
         "about": run.metadata,
@@ -68,11 +69,19 @@ def model_card(run: Run, licence: str, facts: Mapping[str, Any]) -> str:
     return render("README.md", context)
 
 
-def header(name: str, licence: str, in_timm: bool, scores: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> str:
+def header(
+    name: str,
+    method: str,
+    licence: str,
+    in_timm: bool,
+    scores: Sequence[Mapping[str, Any]],
+    data: Mapping[str, Any],
+) -> str:
     """The lines between which the hub reads licence, library, training data and results.
 
     Args:
         name: of the run.
+        method: by which it was trained.
         scores: what :func:`_scores` gives; those of saliency are no task of the hub, and means no data set.
         data: what :func:`_data` gives.
     """
@@ -97,7 +106,7 @@ def header(name: str, licence: str, in_timm: bool, scores: Sequence[Mapping[str,
         license_name=visible(licence) if spdx == "other" else None,
         library_name="timm" if in_timm else "pytorch",
         pipeline_tag="image-feature-extraction",
-        tags=["self-supervised", "faithful-pairs"],
+        tags=[*(["self-supervised"] if method not in ("supervised", "untrained") else []), "faithful-pairs"],
         datasets=[REDCAPS] if redcaps else None,
         metrics=["accuracy"] if results else None,
         model_name=name if results else None,

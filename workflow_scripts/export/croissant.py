@@ -144,7 +144,7 @@ def responsible(study: Finished) -> dict[str, Any]:
         "dataCollection": source,
         "dataCollectionType": [kind],
         "dataCollectionTimeFrame": list(dict.fromkeys(fetched)) if fetched[0] and methods.redcaps else [],
-        "dataCollectionMissingData": f"{prose.get('Data', '')} Every row ends in one state, which the tables keep.",
+        "dataCollectionMissingData": f"{prose.get('Data', '')} Tables of images have every usable row and its state.",
         "dataPreprocessingProtocol": [
             f"Images are stored with at most {methods.image_side} pixels on the longer side.",
             "Annotation rows without a usable caption, and repeated ids, are left out and counted by reason.",
@@ -152,7 +152,7 @@ def responsible(study: Finished) -> dict[str, Any]:
         "dataAnnotationProtocol": [prose[title] for title in ("Captions", "Pairs") if title in prose],
         "machineAnnotationTools": models,
         "dataBiases": [
-            "Subjects, places and languages are those of the source; rows whose images are gone are missing.",
+            "Subjects, places and languages are those of the source; images that are gone have no captions or pairs.",
             *(
                 ["Generated captions have the biases of the models that wrote and scored them."]
                 if methods.captions

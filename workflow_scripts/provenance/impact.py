@@ -113,7 +113,7 @@ def find_cause(graph: Graph, text: str, kind: str | None, tokens: Collection[str
         if cause.seeds:
             return cause
     advice = "give a file, a model, PACKAGE==VERSION, an image id or URL, or a commit; --kind says which it is"
-    raise PipelineError("nothing depends on it, by the records", text, f"no {kind or 'record'} matches", advice)
+    raise PipelineError("unknown cause", text, f"no {f'{kind} in the records' if kind else 'record'} matches", advice)
 
 
 def _of_file(graph: Graph, text: str) -> dict[Vertex, str]:
@@ -159,7 +159,11 @@ def _of_model(graph: Graph, text: str) -> dict[Vertex, str]:
     """A source by its name, its location, or its repository with or without ``hub:`` and revision."""
     wanted = text.removeprefix(HUB)
     sources = [(node, (node.at or "").removeprefix(HUB)) for node in graph.nodes.values() if node.stage == "source"]
-    same = [node for node, at in sources if wanted and wanted in (node.name, at, at.partition("@")[0])]
+    same = [  # encoder-minilm is that of the encoder minilm
+        node
+        for node, at in sources
+        if wanted and wanted in (node.name, node.name.partition("-")[2], at, at.partition("@")[0])
+    ]
     return {node.path: f"read from {node.at}" for node in same}
 
 

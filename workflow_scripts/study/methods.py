@@ -81,7 +81,7 @@ def _captions(study: Study) -> dict[str, Any]:
 def arm_text(kind: str, judge: str | None, base: str | None) -> str:
     """What an arm of captions is: of an arm by ITM or by a judge, the way that it takes; and of which other arm."""
     by_itm, _, judged = ARM_KINDS[kind].summary.partition(", or of ")
-    of_base = f" (base: {base})" if base else ""
+    of_base = f" (base: {base})" if base and "base" in ARM_KINDS[kind].arms else ""
     return f"the better of {judged}" if judged and judge else f"{by_itm}{of_base}"
 
 

@@ -239,3 +239,9 @@ def test_the_smallest_effect_is_in_no_key() -> None:
             for name in given.names(stage) or ():
                 unit = declared.unit_of(name)
                 assert given.settings(stage, unit) == other.settings(stage, unit)
+
+
+def test_chance_is_that_of_the_test_images_of_each_set() -> None:
+    demo = study("profiles/demo/study.yaml")
+    deviation = 100 * (0.9 * 0.1 * (1 / 400 + 1 / 204)) ** 0.5 / 2
+    assert estimates.chance(demo) == (604, pytest.approx(deviation))

@@ -226,6 +226,7 @@ def contrast_tables(contrasts: Sequence[Named], cited: Cited) -> Row:
     return {
         "figure": _figure(contrasts),
         "by_name": _listed("contrasts-by-name", "Contrasts by name", known, cited, unknown),
+        "objective": leading,
         "by_set": _listed("contrasts-by-set", "Linear probe by set", by_set, cited),
         "open": [(minus(shown.row["contrast"]), shown, cited.number(shown)) for shown in unknown],
     }
