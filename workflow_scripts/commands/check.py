@@ -3,8 +3,9 @@
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -102,12 +103,23 @@ def _cost(start: "Start") -> str:
     from workflow_scripts.study.estimates.requests import Requests
 
     units = start.units
-    rows = fixed_rows(units.study) or Requests(units, start.folder).rows
+    rows = fixed_rows(units.study) or _counted(units.study.annotations) or Requests(units, start.folder).rows
     device = resolve_device(units.study.compute.device) if start.local else None
     lines = costs(units, rows, running=start.running, device=device)
     cores, gpus = sum(line.core_hours for line in lines), sum(line.gpu_hours for line in lines)
     shown = f"{hours(cores) or 0} core hours" + (f", {hours(gpus)} GPU hours at {TFLOPS:g} TFLOP/s" if gpus else "")
     return f"about {shown}, for at most {rows:,} rows (faithful-pairs cost has each stage)"
+
+
+def _counted(annotations: Any) -> int | None:
+    """Rows of a source on this machine, where that is cheap to tell."""
+    from workflow_scripts.acquisition.annotations.preview import images_of
+    from workflow_scripts.core.errors import PipelineError
+
+    place = Path(annotations.source.at)
+    with suppress(PipelineError):  # a finding says so
+        return len(images_of(place, annotations) or ()) if place.exists() else None
+    return None
 
 
 def _effects(units: "Units") -> Iterator[str]:

@@ -263,7 +263,7 @@ def _listed(name: str, heading: str, shown: Sequence[Shown], cited: Cited, unkno
             shown_p(one.row["p"]),
             shown_p(one.row["p_adjusted"]),
             one.least,
-            verdict(one.row),
+            verdict(one.row) if one.row["primary"] else one.row["verdict"],
         ]
         for one in (*shown, *unknown)
     ]
