@@ -89,7 +89,7 @@ def test_prose_names_maps_and_leaked_images_only_where_there_are_some(full: Repo
     settings = Report.model_validate(own.report_settings())
     told = text(settings, Counts())["Evaluation"]
     assert (
-        "20 weighted nearest neighbours (Wu et al. 2018) among training and validation images." in told
+        "20 weighted nearest neighbours (Wu et al. 2018). The cost of the probe is chosen on validation" in told
         and "Grad-CAM" not in told
     )
     assert "nearly equal" not in told and not any("saliency" in key for _, key, _ in settings_table(settings.methods))
@@ -126,7 +126,7 @@ def test_untrained_networks_and_augmentations_are_described() -> None:
         in told["Pretraining"]
     )
     assert "shuffled, the caption of another image (base: original)" in told["Captions"]
-    folds = "with fewer than 2,000 of them, by 5 folds of training and validation images, on which it is then fitted"
+    folds = "or, where there are fewer than 2,000, by 5 folds of training and validation images."
     assert folds in told["Evaluation"]
 
 

@@ -322,10 +322,9 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
     few = {name: how[f"few_shot.{name}"] for name in ("ways", "shots", "episodes")}
     least, folds = how["linear_probe.least_validation"], how["linear_probe.folds"]
     measures = [
-        f"a linear probe{cite('linear_probe')}, its cost chosen on validation images or, with fewer than {least:,} of "
-        f"them, by {folds} folds of training and validation images, on which it is then fitted",
+        f"a linear probe{cite('linear_probe')}",
         f"{few['ways']}-way, {few['shots']}-shot classification ({few['episodes']:,} episodes)",
-        f"{how['knn.neighbours']} weighted nearest neighbours{cite('knn')} among training and validation images",
+        f"{how['knn.neighbours']} weighted nearest neighbours{cite('knn')}",
     ]
     if layers := how.get("saliency.layers"):
         maps = f"Grad-CAM maps{cite('saliency')} of {listing(layers)}"
@@ -339,6 +338,8 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
         f"Frozen features of {steps} are evaluated on the test set{'s' if len(methods.datasets) > 1 else ''} {sets}"
         f"{sizes and f'. Images for training, validation and tests (classes): {sizes}'}.",
         f"Measures are {listing(measures)}.",
+        f"The cost of the probe is chosen on validation images or, where there are fewer than {least:,}, by {folds} folds "
+        "of training and validation images. Both are then used to fit the probe and to search for neighbours.",
     ]
     for keys in counts.alike:
         found.append(f"{listing(map(name, keys))} have the same images for training and validation.")
