@@ -159,7 +159,7 @@ def test_prose_has_the_words_of_tables_and_no_keys_of_the_config() -> None:
         "the supervised network with augmentation crop (seed 0). Augmentations:",
         "the test sets concept and masks. Images for training, validation and tests (classes): concept 800, 100 and "
         "200 (12) and masks 9, 9 and 1,204 (12).",
-        "a test set has them. Few-shot episodes have as many ways and shots as in language-guided sampling (El Banani",
+        "neighbours. Few-shot episodes have as many ways and shots as in language-guided sampling (El Banani",
     ):
         assert part in whole
     assert not re.search("workflow_scripts|scope|For reference", whole)

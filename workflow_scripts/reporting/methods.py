@@ -338,11 +338,11 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
         f"Frozen features of {steps} are evaluated on the test set{'s' if len(methods.datasets) > 1 else ''} {sets}"
         f"{sizes and f'. Images for training, validation and tests (classes): {sizes}'}.",
         f"Measures are {listing(measures)}.",
-        f"The cost of the probe is chosen on validation images or, where there are fewer than {least:,}, by {folds} folds "
-        "of training and validation images. Both are then used to fit the probe and to search for neighbours.",
+        f"The cost of the probe is chosen on validation images or, where there are fewer than {least:,}, by {folds} "
+        "folds of training and validation images. Both are then used to fit the probe and to search for neighbours.",
     ]
     for keys in counts.alike:
-        found.append(f"{listing(map(name, keys))} have the same images for training and validation.")
+        found.append(f"The sets {listing(map(name, keys))} have the same images for training and validation.")
     leaked = {name(key): counts.leaked[key] for key in methods.datasets if key in counts.leaked}
     if alike := [f"{near:,} of {tested:,} in {key}" for key, (near, tested) in leaked.items() if near]:
         found.append(f"Test images that the search for near copies pairs with a training image: {listing(alike)}.")
