@@ -12,7 +12,7 @@ from workflow_scripts.core.declaration.result_names import MEAN, PROBE, probe_ob
 from workflow_scripts.reporting.crossing import overtakes
 from workflow_scripts.reporting.drawings import Dot
 from workflow_scripts.reporting.figures import Figure
-from workflow_scripts.reporting.methods import listing, name
+from workflow_scripts.reporting.methods import listing
 from workflow_scripts.reporting.sections.contrasts import Named, Shown, dot, forest, none_named, titles
 from workflow_scripts.reporting.settings import Asked, Report
 from workflow_scripts.reporting.study import Study, same_training
@@ -255,7 +255,7 @@ def first_screen(study: Study, contrasts: Sequence[Named], listed: Sequence[Row]
     asked = "; and whether ".join(dict.fromkeys(one.question for one in found))
     units = [UNITS, OBJECTIVES] if any(len(answer.rows) > 1 for answer in found) else [UNITS]
     same = [
-        f"The sets {listing(map(name, names))} have the same training images: only their test images differ."
+        f"The sets {listing(map(visible, names))} have the same training images: only their test images differ."
         for names in same_training(study.all("datasets"))
     ]
     return {
