@@ -18,7 +18,7 @@ CEILINGS = {
     # found is a page of its own. A report that begins with its answer and names sides, reasons and rows in words, with
     # figures and tables for papers; `check`, `init`, `paper`, `impact` and `sign`; caption lists and studies without
     # recaptioning; a tutorial and a site. A warning before a run that no labelled set can decide its question.
-    "lines of code in workflow_scripts": 40_900,
+    "lines of code in workflow_scripts": 40_940,
     "files in workflow_scripts": 560,
     "lines of rules and templates": 2_430,
     "lines of code in tests": 53_370,

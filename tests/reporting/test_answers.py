@@ -164,8 +164,8 @@ def test_arms_that_do_not_beat_the_untrained_network_are_told(lows: tuple[float 
     [
         (10.0, None, ""),
         (10.05, None, ""),
-        (12.5, "first", "than the second; the"),
-        (8.0, "second", "than the first; the"),
+        (12.5, "first", "than the second (20 and 16 batches an epoch)"),
+        (8.0, "second", "than the first (25 and 20 batches an epoch)"),
     ],
 )
 def test_sides_that_learned_from_different_numbers_of_images_are_told(
@@ -174,7 +174,7 @@ def test_sides_that_learned_from_different_numbers_of_images_are_told(
     runs = [{**row, "epochs": epochs if row["pairs"] == "original" else 10.0} for row in SUMMARY]
     (primary,) = named([contrast(metric=METRICS[0], **OF_RUNS)], "last")
     found = notes([Answer("", "", "", primary.shown)], [], [], runs, REPORT)
-    told = f"The {more} side of “revised − original” learned from more images {told} report's training"
+    told = f"The {more} side of “revised − original” learned from more images {told}. common_images: true"
     assert len(found) == bool(more) and all(note.startswith(told) for note in found)
 
 

@@ -104,10 +104,11 @@ def test_images_without_a_partner_are_counted_if_there_are_some() -> None:
     assert known in text(demo, some)["Pairs"]
     every = replace(some, common={"in": 288, "out": 230, "dropped": {"not_common": 58}})
     told = text(demo, every)["Pairs"]
-    assert "Partners outside this set" not in told
+    assert "also learn from partners" not in told
     told = text(demo, replace(every, elsewhere=[0, 58, 7]))["Pairs"]
-    assert "Partners outside this set, by run: in 0 to 58 pairs" in told
-    assert f"{known} Runs learn from the 230 of 288 images that have a partner or a caption in all of them." in told
+    assert "They also learn from partners outside this set: in 0 to 58 pairs of each run." in told
+    learned = "Runs learn from the 230 of 288 images that have a partner or a caption in all of them."
+    assert f"{known} Runs leave the others out. {learned}" in told
 
 
 def test_images_without_a_caption_are_counted_if_there_are_some() -> None:
@@ -115,18 +116,18 @@ def test_images_without_a_caption_are_counted_if_there_are_some() -> None:
     every = Counts(images=ROWS, captioned={"original": 50, "revised": 50})
     assert "with a caption" not in text(demo, every)["Captions"]
     told = text(demo, replace(every, captioned={"original": 50, "revised": 40}))["Captions"]
-    assert told.endswith("Images with a caption: 50 of 50 in original and 40 of 50 in revised.")
+    assert "Images with a caption: 50 of 50 in original and 40 of 50 in revised. Pairs by" in told
 
 
 def test_untrained_networks_and_augmentations_are_described() -> None:
     told = text(of("config.yaml", "profiles/demo/study.yaml"), Counts())
     assert "we also evaluate the untrained network (seeds 0, 1, 2)." in told["Pretraining"]
     assert (
-        "Augmentations: crop, random crops only; simclr, SimCLR's random crops, flips, colours and blur."
+        "Augmentations: crop, random crops only, of 50% to 100% of the area; simclr, SimCLR's random crops, flips, "
         in told["Pretraining"]
     )
     assert "shuffled, the caption of another image (base: original)" in told["Captions"]
-    folds = "or, where there are fewer than 2,000, by 5 folds of training and validation images."
+    folds = "or, where there are fewer than 2,000, by 5 folds of them and training images."
     assert folds in told["Evaluation"]
 
 

@@ -64,7 +64,9 @@ def test_sets_with_the_same_training_images_are_told_apart_from_others(results: 
     ]
     given = {"dataset": folders(tmp_path / "dataset")}
     made.append(run(STAGE, results, f"{unit}/own", {"kind": "folders"}, unit={"dataset": "own"}, sources=given))
-    assert same_training(made) == [["masks", "concept"]] and same_training(made[1:]) == []
+    names = ["masks", "concept", "own"]
+    assert same_training(made, names) == [["masks", "concept"]]
+    assert same_training(made[1:], names) == same_training(made, names[1:]) == []
 
 
 def folders(root: Path) -> Path:

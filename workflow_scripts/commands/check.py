@@ -103,7 +103,10 @@ def _cost(start: "Start") -> str:
     from workflow_scripts.study.estimates.requests import Requests
 
     units = start.units
-    rows = fixed_rows(units.study) or _counted(units.study.annotations) or Requests(units, start.folder).rows
+    requests = Requests(units, start.folder)
+    rows = fixed_rows(units.study) or requests.rows
+    if rows == requests.most_rows:  # not counted yet
+        rows = min(rows, _counted(units.study.annotations) or rows)
     device = resolve_device(units.study.compute.device) if start.local else None
     lines = costs(units, rows, running=start.running, device=device)
     cores, gpus = sum(line.core_hours for line in lines), sum(line.gpu_hours for line in lines)

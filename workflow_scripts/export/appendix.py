@@ -13,10 +13,10 @@ from workflow_scripts.reporting.references import cited_for, references
 from workflow_scripts.reporting.settings import Methods
 from workflow_scripts.reporting.tables import Table
 from workflow_scripts.stages.recaption import Recaption
-from workflow_scripts.stages.select_captions import ARM_KINDS
 from workflow_scripts.study.config.sections import Evaluation
 
 NOT_KNOWN, OF_OURS = "not known here: see its page", "MIT, as the workflow"
+CAPTIONS = "captions-"  # with what the names of sources of captions begin
 FEW_HOURS = 10  # core hours of a study, below which they are told in minutes
 THEIRS = "files at hand", "the authors must state it"
 REDCAPS_LICENCE = "annotations: CC BY 4.0, Reddit's API terms, non-commercial research only; images: their authors'"
@@ -105,13 +105,12 @@ def took(study: Finished) -> str:
 def licences(methods: Methods) -> bytes:
     """``licences.md``: data, models and test sets, as far as their licences are known."""
     rows = [("workflow", "Faithful Pairs", "MIT"), ("training images and titles", *_data_licence(methods))]
-    own = ARM_KINDS["external"].summary
-    rows += [(f"captions: {arm}", *THEIRS) for arm, summary in methods.arms.items() if summary.startswith(own)]
     for role, at in methods.models.items():
         place = at.partition(":")[2].partition("@")[0]
         stated = (references()[key].fields.get("licence") for key in cited_for(f"model:{place}"))
         unknown = OF_OURS if place.startswith(OURS) else NOT_KNOWN if at else THEIRS[1]
-        rows.append((f"model: {role}", at or THEIRS[0], next(filter(None, stated), unknown)))
+        named = f"captions: {role.removeprefix(CAPTIONS)}" if role.startswith(CAPTIONS) else f"model: {role}"
+        rows.append((named, at or THEIRS[0], next(filter(None, stated), unknown)))
     for name, known in methods.datasets.items():
         row = SETS.get(known)
         where = (row.homepage, row.licence) if row is not None else _data_licence(methods, ours=True)

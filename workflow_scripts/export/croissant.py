@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.export.appendix import CAPTIONS
 from workflow_scripts.export.finished import Finished, days_of
 from workflow_scripts.reporting.methods import HUB, as_text, paragraphs
 
@@ -43,6 +44,7 @@ COLUMNS = {
     "cosine": "similarity of the two vectors",
 }
 IMAGES = "images"
+GENERATED = "Generated captions have the biases of the models that wrote and scored them."
 STAGES = {"download": IMAGES, "select_captions": "captions", "pair_table": "pairs"}
 
 
@@ -138,7 +140,7 @@ def responsible(study: Finished) -> dict[str, Any]:
     methods = study.settings.methods
     prose = {paragraph.title: as_text(paragraph.text) for paragraph in paragraphs(study.settings, study.counts)}
     fetched = days_of(record for stage, record in study.records if stage == "download")
-    models = sorted({at.removeprefix(HUB) for at in methods.models.values() if at.startswith(HUB)})
+    public = [at for role, at in methods.models.items() if at.startswith(HUB) and not role.startswith(CAPTIONS)]
     source, kind, personal = _origin(methods.synthetic, methods.redcaps)
     known = {
         "dataCollection": source,
@@ -150,14 +152,10 @@ def responsible(study: Finished) -> dict[str, Any]:
             "Annotation rows without a usable caption, and repeated ids, are left out and counted by reason.",
         ],
         "dataAnnotationProtocol": [prose[title] for title in ("Captions", "Pairs") if title in prose],
-        "machineAnnotationTools": models,
+        "machineAnnotationTools": sorted({at.removeprefix(HUB) for at in public}),
         "dataBiases": [
             "Subjects, places and languages are those of the source; images that are gone have no captions or pairs.",
-            *(
-                ["Generated captions have the biases of the models that wrote and scored them."]
-                if methods.captions
-                else []
-            ),
+            *([GENERATED] if methods.captions else []),
         ],
         "dataLimitations": [
             "Images are not included, and their addresses can stop working.",

@@ -65,7 +65,11 @@ class Finished:
     @cached_property
     def counts(self) -> Counts:
         """Rows of the data."""
-        return counts_of(lambda stage: [Artifact(node.path) for node in self.of_stage(stage)], self.contrasts)
+        return counts_of(
+            lambda stage: [Artifact(node.path) for node in self.of_stage(stage)],
+            self.contrasts,
+            self.settings.methods.datasets,
+        )
 
     @cached_property
     def contrasts(self) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ SHOWN = 20  # of a stage or kind, shown to people
 FIGURES = ("value", "difference", "low", "high")
 _PACKAGE = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^@\s]+)(@(?P<record>[0-9a-f]{4,64}))?")
 _SEPARATORS = re.compile(r"[-_.]+")
+_OF_MODEL = re.compile("^(encoder|judge|network)-")  # with what the names of sources begin
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
@@ -159,10 +160,10 @@ def _of_model(graph: Graph, text: str) -> dict[Vertex, str]:
     """A source by its name, its location, or its repository with or without ``hub:`` and revision."""
     wanted = text.removeprefix(HUB)
     sources = [(node, (node.at or "").removeprefix(HUB)) for node in graph.nodes.values() if node.stage == "source"]
-    same = [  # encoder-minilm is that of the encoder minilm
+    same = [
         node
         for node, at in sources
-        if wanted and wanted in (node.name, node.name.partition("-")[2], at, at.partition("@")[0])
+        if wanted and wanted in (node.name, _OF_MODEL.sub("", node.name), at, at.partition("@")[0])
     ]
     return {node.path: f"read from {node.at}" for node in same}
 

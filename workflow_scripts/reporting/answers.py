@@ -228,18 +228,20 @@ def notes(
 
 def _unequal(shown: Shown, runs: Mapping[str, Row]) -> str:
     """That the two sides of a contrast learned from different numbers of images; empty if not by more than 1 %."""
-    images = []  # of an epoch, which has as many whole batches as a run's images fill
+    batches, images = [], []  # of an epoch, which has as many whole batches as a run's images fill
     for side in ("plus", "minus"):
         rows = [runs.get(checkpoint.rpartition(".")[0]) for checkpoint in shown.row[side].split()]
-        epochs = [row["trained_steps"] / row["epochs"] * row["batch_size"] for row in rows if row and row["epochs"]]
-        images.append(sum(epochs) / len(epochs) if epochs else 0.0)
+        epochs = [(row["trained_steps"] / row["epochs"], row["batch_size"]) for row in rows if row and row["epochs"]]
+        batches.append(sum(number for number, _ in epochs) / max(len(epochs), 1))
+        images.append(sum(number * size for number, size in epochs) / max(len(epochs), 1))
     if not all(images) or max(images) / min(images) <= 1.01:
         return ""
-    more, fewer = ("first", "second") if images[0] > images[1] else ("second", "first")
+    more, fewer = (0, 1) if images[0] > images[1] else (1, 0)
+    sides = ("first", "second")
     return (
-        f"The {more} side of “{minus(shown.row['contrast'])}” learned from more images than the {fewer}; the "
-        "report's training curves have their numbers. common_images: true makes those of sources equal, though not "
-        "those of partners."
+        f"The {sides[more]} side of “{minus(shown.row['contrast'])}” learned from more images than the {sides[fewer]} "
+        f"({batches[more]:,.0f} and {batches[fewer]:,.0f} batches an epoch). common_images: true gives both the same "
+        "sources; their partners may still differ."
     )
 
 
@@ -255,8 +257,8 @@ def first_screen(study: Study, contrasts: Sequence[Named], listed: Sequence[Row]
     asked = "; and whether ".join(dict.fromkeys(one.question for one in found))
     units = [UNITS, OBJECTIVES] if any(len(answer.rows) > 1 for answer in found) else [UNITS]
     same = [
-        f"The sets {listing(map(visible, names))} have the same training images: only their test images differ."
-        for names in same_training(study.all("datasets"))
+        f"The sets {listing(map(visible, names))} have the same training images."
+        for names in same_training(study.all("datasets"), study.settings.methods.datasets)
     ]
     return {
         "question": f"{setting(rows, Words(study.settings))}This study asks whether {asked}." if asked else "",

@@ -4,7 +4,7 @@ Texts hold citations between two marks (:func:`cite`); :func:`as_text` and :func
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
@@ -49,7 +49,7 @@ class Counts:
         paired: pair table -> number of its images that have a partner, and of all.
         captioned: arm -> number of its images that have a caption.
         leaked: test set -> number of its test images that equal a training image, or nearly so, and of all.
-        alike: labelled sets that have the same images for training and validation.
+        alike: evaluated sets that have the same images for training and validation.
         common: images that all runs have, in, out and dropped, with ``common_images``.
         elsewhere: for each run, the number of its pairs whose partner is not one of these.
     """
@@ -67,24 +67,34 @@ class Counts:
     elsewhere: Sequence[int] = ()
 
 
-def counts_of(artifacts: Callable[[str], Sequence[Artifact]], contrasts: Sequence[Mapping[str, Any]]) -> Counts:
+def counts_of(
+    artifacts: Callable[[str], Sequence[Artifact]], contrasts: Sequence[Mapping[str, Any]], datasets: Collection[str]
+) -> Counts:
     """The counts of a study.
 
     Args:
         artifacts: of a stage, by its name.
         contrasts: rows of the summary's contrasts.
+        datasets: names of the labelled sets that are evaluated.
     """
     stages = ("annotations", "image_index", "common_images")
     rows, images, common = (next((made.rows or None for made in artifacts(stage)), None) for stage in stages)
     files = [made.path(".json") for made in artifacts("annotations") if made.has(".json")]
     counted = [read_json(file, "run snakemake again") for file in files]
-    years = sorted({year for counts in counted for year in counts.get("years", {})})
-    sets, leaked = labelled_sets(artifacts("eval_dataset")), leaked_images(artifacts("leakage"))
-    paired, alike = paired_images(artifacts("pair_table")), same_training(artifacts("eval_dataset"))
-    captioned = {unit_of(made, "arm"): int(made.rows["out"]) for made in artifacts("select_captions") if made.rows}
     runs = [read_json(made.path("/run.json"), "run snakemake again") for made in artifacts("pretrain")]
-    elsewhere = [run[ELSEWHERE] for run in runs if ELSEWHERE in run]
-    return Counts(rows, images, years, contrasts, sets, paired, captioned, leaked, alike, common, elsewhere)
+    return Counts(
+        annotations=rows,
+        images=images,
+        years=sorted({year for counts in counted for year in counts.get("years", {})}),
+        contrasts=contrasts,
+        sets=labelled_sets(artifacts("eval_dataset")),
+        paired=paired_images(artifacts("pair_table")),
+        captioned={unit_of(made, "arm"): int(made.rows["out"]) for made in artifacts("select_captions") if made.rows},
+        leaked=leaked_images(artifacts("leakage")),
+        alike=same_training(artifacts("eval_dataset"), datasets),
+        common=common,
+        elsewhere=[run[ELSEWHERE] for run in runs if ELSEWHERE in run],
+    )
 
 
 @dataclass(frozen=True)
@@ -205,7 +215,7 @@ def _captions(methods: Methods, counts: Counts) -> list[str]:
     every = counts.images["out"] if counts.images else 0
     if any(some < every for some in counts.captioned.values()):
         shares = listing(f"{some:,} of {every:,} in {name(arm)}" for arm, some in counts.captioned.items())
-        found.append(f"Images with a caption: {shares}.")
+        found.append(f"Images with a caption: {shares}. Pairs by captions are of these.")
     return found
 
 
@@ -219,15 +229,14 @@ def _pairs(methods: Methods, counts: Counts, words_of: Words) -> list[str]:
         paired = {_called(table, words_of): counts.paired[table] for table in methods.pairs if table in counts.paired}
         if any(some < every for some, every in paired.values()):
             shares = listing(f"{some:,} of {every:,} for {called}" for called, (some, every) in paired.items())
-            found.append(f"Images with a partner: {shares}.")
+            left = " Runs leave the others out." if methods.training.get("unpaired") == "drop" else ""
+            found.append(f"Images with a partner: {shares}.{left}")
         if counts.common:
             shown = f"{counts.common['out']:,} of {counts.common['in']:,}"
             found.append(f"Runs learn from the {shown} images that have a partner or a caption in all of them.")
             if any(counts.elsewhere):
-                few, most = min(counts.elsewhere), max(counts.elsewhere)
-                found.append(
-                    f"Partners outside this set, by run: in {few:,} to {most:,} pairs, of which networks learn, too."
-                )
+                numbers = " to ".join(f"{n:,}" for n in dict.fromkeys((min(counts.elsewhere), max(counts.elsewhere))))
+                found.append(f"They also learn from partners outside this set: in {numbers} pairs of each run.")
         if any("among captions" in how for how in methods.pairs.values()):
             found.append(f"Pairing images by their captions is language-guided sampling{cite('study')}.")
     encoders = {key.removeprefix(ENCODER): at for key, at in methods.models.items() if key.startswith(ENCODER)}
@@ -259,7 +268,7 @@ def _pretraining(methods: Methods, words_of: Words) -> list[str]:
     common = methods.training
     backbone = common.get("backbone")
     networks = f"{name(backbone)} networks" if backbone else "networks of several architectures"
-    residual = cite("backbone:resnet") if backbone and "resnet" in backbone else ""
+    residual = f", residual networks{cite('backbone:resnet')}," if backbone and "resnet" in backbone else ""
     kinds = dict.fromkeys(run.method for run in methods.runs)
     trained = listing(f"{_title(kind)}{cite(f'method:{kind}')}" for kind in kinds)
     found = [f"We train {networks}{residual} with {trained}."]
@@ -274,8 +283,8 @@ def _pretraining(methods: Methods, words_of: Words) -> list[str]:
         ("half a cosine down to {}", "final_lr"),
     )
     known = {key: f"{value:,}" if isinstance(value, int) else shown(value) for key, value in common.items()}
-    if "weight_decay" in known:
-        known["weight_decay"] += f" ({known.get('norm_weight_decay', '0')} for gains and biases)"
+    if "weight_decay" in known and "norm_weight_decay" in known:
+        known["weight_decay"] += f" ({known['norm_weight_decay']} for gains and biases)"
     parts = [text.format(known[key]) for text, key in told if common.get(key) is not None]
     if "lr" in common and "batch_size" in common:
         peak = common["lr"] * common["batch_size"] / 512
@@ -289,7 +298,7 @@ def _pretraining(methods: Methods, words_of: Words) -> list[str]:
         found.append(f"Augmentations: {described}.")
     if methods.references:
         others = listing(
-            f"{NETWORKS.get(kind, 'networks from elsewhere')} {_seeds(seeds)}"
+            f"{NETWORKS[kind]} {_seeds(seeds)}" if kind in NETWORKS else "networks from elsewhere"
             for kind, seeds in methods.references.items()
         )
         found.append(f"For comparison, we also evaluate {others}.")
@@ -320,7 +329,10 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
     if list(how["steps"]) == ["last"]:
         steps = "the last checkpoint"
     few = {name: how[f"few_shot.{name}"] for name in ("ways", "shots", "episodes")}
-    least, folds = how["linear_probe.least_validation"], how["linear_probe.folds"]
+    least, by_folds = how["linear_probe.least_validation"], ""
+    if least:
+        by_folds = f" or, where there are fewer than {least:,}, by {how['linear_probe.folds']} folds of them and "
+        by_folds += "training images"
     measures = [
         f"a linear probe{cite('linear_probe')}",
         f"{few['ways']}-way, {few['shots']}-shot classification ({few['episodes']:,} episodes)",
@@ -338,8 +350,8 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
         f"Frozen features of {steps} are evaluated on the test set{'s' if len(methods.datasets) > 1 else ''} {sets}"
         f"{sizes and f'. Images for training, validation and tests (classes): {sizes}'}.",
         f"Measures are {listing(measures)}.",
-        f"The cost of the probe is chosen on validation images or, where there are fewer than {least:,}, by {folds} "
-        "folds of training and validation images. Both are then used to fit the probe and to search for neighbours.",
+        f"The cost of the probe is chosen on validation images{by_folds}.",
+        "Training and validation images are then used to fit the probe and to search for neighbours.",
     ]
     for keys in counts.alike:
         found.append(f"The sets {listing(map(name, keys))} have the same images for training and validation.")

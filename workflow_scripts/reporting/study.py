@@ -1,5 +1,6 @@
 """The input artifacts of a report, by input name, and how the page cites them."""
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -129,13 +130,18 @@ def labelled_sets(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int, in
     return found
 
 
-def same_training(artifacts: Iterable[Artifact]) -> list[list[str]]:
-    """Names of labelled sets that have the same images for training and validation."""
-    found: dict[tuple[str, ...], list[str]] = {}
+def same_training(artifacts: Iterable[Artifact], among: Collection[str]) -> list[list[str]]:
+    """Names of labelled sets, of those among ``among``, that have the same images for training and validation."""
+    found: dict[str, list[str]] = {}
     for artifact in artifacts:
-        table = pq.read_table(artifact.path(".parquet"), columns=["sha256", "split"], filters=[("split", "!=", "test")])
-        found.setdefault(tuple(sorted(table["sha256"].to_pylist())), []).append(unit_of(artifact, "dataset"))
-    return [names for images, names in found.items() if images and len(names) > 1]
+        name = unit_of(artifact, "dataset")
+        if name in among:
+            table = pq.read_table(artifact.path(".parquet"), columns=["sha256"], filters=[("split", "!=", "test")])
+            hashes = sorted(table["sha256"].to_pylist())
+            found.setdefault(hashlib.sha256("\n".join(hashes).encode()).hexdigest() if hashes else name, []).append(
+                name
+            )
+    return [names for names in found.values() if len(names) > 1]
 
 
 def paired_images(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int]]:

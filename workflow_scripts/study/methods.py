@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.core.sources import HUB, PACKAGE
-from workflow_scripts.pretraining.augmentations import AUGMENTATIONS
+from workflow_scripts.pretraining.augmentations import AUGMENTATIONS, Augmentation
 from workflow_scripts.provenance.run_metadata import flat, value_text
 from workflow_scripts.stages.pair_table import PAIR_KINDS
 from workflow_scripts.stages.pretrain import STAGE as PRETRAIN
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from workflow_scripts.study.units import Units
 
 EVALUATIONS = ("linear_probe", "few_shot", "knn", "saliency")
-NOT_MODELS = ("annotations", "exclude", "labels", "captions-", "dataset-")
-"""Sources that are data: names, or beginnings of names."""
+NOT_MODELS = ("annotations", "exclude", "labels", "dataset-")
+"""Sources that are listed elsewhere: names, or beginnings of names."""
+TOLD = ("norm_weight_decay", "unpaired")
+"""Settings that are dumped only where they are set, but told always."""
 UNTOLD = {"log_every", "batch_size", "examples"}
 """Settings of what is logged, shown or computed together, which say nothing of a method."""
 
@@ -44,7 +46,7 @@ def methods_settings(units: "Units") -> dict[str, Any]:
         "pairs": {table.name: _pairs(table) for table in study.pairs},
         "training": same,
         "runs": runs,
-        "augmentations": {name: AUGMENTATIONS[name].summary for name in used},
+        "augmentations": {name: _augmentation(AUGMENTATIONS[name]) for name in used},
         "references": {method: sorted(seeds) for method, seeds in sorted(idle.items())},
         "models": _models(units),
         "datasets": {one.name: one.public.name if one.public else "" for one in study.datasets if one.evaluate},
@@ -60,7 +62,11 @@ def _is_redcaps(study: Study) -> bool:
 def _trainings(runs: list[Training]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The settings on which all runs that have them agree, and the runs with their others, seeds together."""
     untold = {*OF_A_RUN} | PRETRAIN.not_in_key | {"log_every"}
-    settings = {run.name: flat(run.settings.model_dump(mode="json", exclude=untold)) for run in runs}
+    settings = {
+        run.name: flat(run.settings.model_dump(mode="json", exclude=untold))
+        | {name: getattr(run.settings, name) for name in TOLD}
+        for run in runs
+    }
     names = sorted({name for each in settings.values() for name in each})
     values = {name: [each[name] for each in settings.values() if name in each] for name in names}
     same = {name: found[0] for name, found in values.items() if all(value == found[0] for value in found)}
@@ -83,6 +89,11 @@ def arm_text(kind: str, judge: str | None, base: str | None) -> str:
     by_itm, _, judged = ARM_KINDS[kind].summary.partition(", or of ")
     of_base = f" (base: {base})" if base and "base" in ARM_KINDS[kind].arms else ""
     return f"the better of {judged}" if judged and judge else f"{by_itm}{of_base}"
+
+
+def _augmentation(kind: Augmentation) -> str:
+    area = f", of {kind.area[0]:.0%} to {kind.area[1]:.0%} of the area" if kind.area else ""
+    return f"{kind.summary}{area}"
 
 
 def _pairs(table: Pairs) -> str:

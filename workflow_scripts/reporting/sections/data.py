@@ -238,7 +238,7 @@ GROUPS = {
             "hubness.effective_targets", "effective number of partners", "images, of those that can be one", "higher"
         ),
         Measure("reciprocity", "pairs in both directions", "% of pairs", "neither"),
-        Measure("false_negatives.share", "false negatives", "of 10,000 pairs of sources", "lower"),
+        Measure("false_negatives.share", "false negatives", "per 10,000 pairs of sources", "lower"),
         Measure("search_recall", "neighbours that the search finds", "%", "higher"),
     ),
 }

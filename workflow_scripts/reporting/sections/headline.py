@@ -221,7 +221,8 @@ def run_table(rows: Sequence[Row], step: str, settings: Report) -> RunTable | No
     ]
     own = [at for at, role in enumerate(roles) if role not in (*FLOORS, *CEILINGS)]
     most = max((groups[at].seeds for at in own), default=0)
-    own = [at for at in own if groups[at].seeds == most]
+    full = [at for at in own if groups[at].seeds == most]
+    own = full if len(full) > 1 else own
     title = f"What was trained: mean over test sets, in %{kind and f', with 95 % interval over {kind}'}"
     if "probe" in families:
         title += f"; linear probe: objective {visible(probe_objective(row['metric'] for row in rows))}"

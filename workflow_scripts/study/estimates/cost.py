@@ -206,7 +206,8 @@ def dataset_contents(units: Units, dataset: str) -> tuple[int, int, int]:
     settings, world = units.item("datasets", dataset), units.study.demo_world
     if world is not None and KINDS[settings.kind].from_world:
         tested = world.masks if settings.masks else world.probe_test
-        return world.probe_train + tested, world.masks if settings.masks else 0, tested
+        trained = world.probe_train if settings.task else 0
+        return trained + tested, world.masks if settings.masks else 0, tested
     if (row := settings.public) is not None:
         return row.images, row.masks, row.sizes.get("test", 0)
     return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0, ASSUMED_TESTED
