@@ -123,11 +123,11 @@ def test_untrained_networks_and_augmentations_are_described() -> None:
     told = text(of("config.yaml", "profiles/demo/study.yaml"), Counts())
     assert "we also evaluate the untrained network (seeds 0, 1, 2)." in told["Pretraining"]
     assert (
-        "Augmentations: crop, random crops only, of 50% to 100% of the area; simclr, SimCLR's random crops, flips, "
+        "Augmentations: crop, random crops only (crops of 50% to 100% of the area); simclr, SimCLR's"
         in told["Pretraining"]
     )
     assert "shuffled, the caption of another image (base: original)" in told["Captions"]
-    folds = "or, where there are fewer than 2,000, by 5 folds of them and training images."
+    folds = "or, where there are fewer than 2,000, by 5-fold cross-validation on training and validation images."
     assert folds in told["Evaluation"]
 
 

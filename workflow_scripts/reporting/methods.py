@@ -331,8 +331,10 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
     few = {name: how[f"few_shot.{name}"] for name in ("ways", "shots", "episodes")}
     least, by_folds = how["linear_probe.least_validation"], ""
     if least:
-        by_folds = f" or, where there are fewer than {least:,}, by {how['linear_probe.folds']} folds of them and "
-        by_folds += "training images"
+        by_folds = (
+            f" or, where there are fewer than {least:,}, by {how['linear_probe.folds']}-fold cross-validation on "
+        )
+        by_folds += "training and validation images"
     measures = [
         f"a linear probe{cite('linear_probe')}",
         f"{few['ways']}-way, {few['shots']}-shot classification ({few['episodes']:,} episodes)",
@@ -351,7 +353,7 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
         f"{sizes and f'. Images for training, validation and tests (classes): {sizes}'}.",
         f"Measures are {listing(measures)}.",
         f"The cost of the probe is chosen on validation images{by_folds}.",
-        "Training and validation images are then used to fit the probe and to search for neighbours.",
+        "Both are then used to fit the probe and to search for neighbours.",
     ]
     for keys in counts.alike:
         found.append(f"The sets {listing(map(name, keys))} have the same images for training and validation.")

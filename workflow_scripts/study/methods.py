@@ -92,7 +92,7 @@ def arm_text(kind: str, judge: str | None, base: str | None) -> str:
 
 
 def _augmentation(kind: Augmentation) -> str:
-    area = f", of {kind.area[0]:.0%} to {kind.area[1]:.0%} of the area" if kind.area else ""
+    area = f" (crops of {kind.area[0]:.0%} to {kind.area[1]:.0%} of the area)" if kind.area else ""
     return f"{kind.summary}{area}"
 
 
