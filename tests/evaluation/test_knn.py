@@ -54,8 +54,8 @@ def test_the_table_uses_test_images_but_for_rankme_and_draws_the_same_for_all_ne
     spoiled = data.features.copy()
     spoiled[data.rows("train", "val")] *= 100
     first, other, small = (
-        {row["metric"]: row for row in statistics_table(one, 0).to_pylist()}
-        for one in (data, replace(data, features=spoiled), replace(data, features=data.features / 1e4))
+        {row["metric"]: row for row in statistics_table(given, 0).to_pylist()}
+        for given in (data, replace(data, features=spoiled), replace(data, features=data.features / 1e4))
     )
     test = data.features[data.rows("test")].astype(float)
     assert first["norm"]["value"] == pytest.approx(np.linalg.norm(test, axis=1).mean())

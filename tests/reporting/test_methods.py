@@ -127,7 +127,7 @@ def test_untrained_networks_and_augmentations_are_described() -> None:
         in told["Pretraining"]
     )
     assert "shuffled, the caption of another image (base: original)" in told["Captions"]
-    folds = "or, where there are fewer than 2,000, by 5-fold cross-validation on training and validation images."
+    folds = "or, where there are fewer than 2,000, by 5-fold cross-validation with training images."
     assert folds in told["Evaluation"]
 
 
@@ -160,7 +160,7 @@ def test_prose_has_the_words_of_tables_and_no_keys_of_the_config() -> None:
         "the supervised network with augmentation crop (seed 0). Augmentations:",
         "the test sets concept and masks. Images for training, validation and tests (classes): concept 800, 100 and "
         "200 (12) and masks 9, 9 and 1,204 (12).",
-        "neighbours. Few-shot episodes have as many ways and shots as in language-guided sampling (El Banani",
+        "searched, too. Few-shot episodes have as many ways and shots as in language-guided sampling (El Banani",
     ):
         assert part in whole
     assert not re.search("workflow_scripts|scope|For reference", whole)

@@ -329,12 +329,8 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
     if list(how["steps"]) == ["last"]:
         steps = "the last checkpoint"
     few = {name: how[f"few_shot.{name}"] for name in ("ways", "shots", "episodes")}
-    least, by_folds = how["linear_probe.least_validation"], ""
-    if least:
-        by_folds = (
-            f" or, where there are fewer than {least:,}, by {how['linear_probe.folds']}-fold cross-validation on "
-        )
-        by_folds += "training and validation images"
+    least, folds = how["linear_probe.least_validation"], how["linear_probe.folds"]
+    small = f" or, where there are fewer than {least:,}, by {folds}-fold cross-validation with training images"
     measures = [
         f"a linear probe{cite('linear_probe')}",
         f"{few['ways']}-way, {few['shots']}-shot classification ({few['episodes']:,} episodes)",
@@ -352,8 +348,8 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
         f"Frozen features of {steps} are evaluated on the test set{'s' if len(methods.datasets) > 1 else ''} {sets}"
         f"{sizes and f'. Images for training, validation and tests (classes): {sizes}'}.",
         f"Measures are {listing(measures)}.",
-        f"The cost of the probe is chosen on validation images{by_folds}.",
-        "Both are then used to fit the probe and to search for neighbours.",
+        f"The cost of the probe is chosen on validation images{small if least else ''}.",
+        "The probe is then fitted on training and validation images, among which neighbours are searched, too.",
     ]
     for keys in counts.alike:
         found.append(f"The sets {listing(map(name, keys))} have the same images for training and validation.")

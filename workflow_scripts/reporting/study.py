@@ -137,10 +137,8 @@ def same_training(artifacts: Iterable[Artifact], among: Collection[str]) -> list
         name = unit_of(artifact, "dataset")
         if name in among:
             table = pq.read_table(artifact.path(".parquet"), columns=["sha256"], filters=[("split", "!=", "test")])
-            hashes = sorted(table["sha256"].to_pylist())
-            found.setdefault(hashlib.sha256("\n".join(hashes).encode()).hexdigest() if hashes else name, []).append(
-                name
-            )
+            hashes = sorted(table["sha256"].to_pylist()) or [name]  # no images are not the same images
+            found.setdefault(hashlib.sha256("\n".join(hashes).encode()).hexdigest(), []).append(name)
     return [names for names in found.values() if len(names) > 1]
 
 

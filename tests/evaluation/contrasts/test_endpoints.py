@@ -134,9 +134,9 @@ def test_a_true_metric_recovers_orderings_and_noise_does_not() -> None:
 def of_two_images(*rise: tuple[float, float]) -> Any:
     """The effect on orderings, if scores of two images, of a class each, rise by so much at each step; by seed."""
     runs = arm("a", len(rise), steps=STEPS)
-    tables = {(one.run, step): {(SALIENCY, "masks"): at * np.array(rise[one.seed])}
-              for one in runs for at, step in enumerate(STEPS)}  # fmt: skip
-    rows = [{**one.model_dump(), "step": step} for one in runs for step in STEPS]
+    tables = {(run.run, step): {(SALIENCY, "masks"): at * np.array(rise[run.seed])}
+              for run in runs for at, step in enumerate(STEPS)}  # fmt: skip
+    rows = [{**run.model_dump(), "step": step} for run in runs for step in STEPS]
     return orderings(study_scores(tables), rows, runs, None, Discrimination(), 4000).effect
 
 

@@ -110,7 +110,7 @@ def test_of_further_layers_only_the_headline_score_of_their_own_maps_is_read(res
     rows = [same | {"layer": a, "target": b, "metric": metric} for metric in ("pixel_ap", "iou_max") for a, b in cells]
     files = {".parquet": parquet(items), ".results.parquet": parquet(rows), ".examples.npz": b"x"}
     path = artifact(results, "saliency", RUN, "last", "masks", files)
-    assert {one.metric for one in saliency_series(Artifact(path), 0, ItemOrder())} == {
+    assert {series.metric for series in saliency_series(Artifact(path), 0, ItemOrder())} == {
         *(f"saliency.{target}.{metric}" for target in ("probe", "uniform") for metric in ("pixel_ap", "iou_max")),
         "saliency.layer3.probe.pixel_ap",
     }
