@@ -330,7 +330,7 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
         steps = "the last checkpoint"
     few = {name: how[f"few_shot.{name}"] for name in ("ways", "shots", "episodes")}
     least, folds = how["linear_probe.least_validation"], how["linear_probe.folds"]
-    small = f" or, where there are fewer than {least:,}, by {folds}-fold cross-validation with training images"
+    by_folds = f" or, where there are fewer than {least:,}, by {folds}-fold cross-validation with training images"
     measures = [
         f"a linear probe{cite('linear_probe')}",
         f"{few['ways']}-way, {few['shots']}-shot classification ({few['episodes']:,} episodes)",
@@ -348,7 +348,7 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
         f"Frozen features of {steps} are evaluated on the test set{'s' if len(methods.datasets) > 1 else ''} {sets}"
         f"{sizes and f'. Images for training, validation and tests (classes): {sizes}'}.",
         f"Measures are {listing(measures)}.",
-        f"The cost of the probe is chosen on validation images{small if least else ''}.",
+        f"The cost of the probe is chosen on validation images{by_folds if least else ''}.",
         "The probe is then fitted on training and validation images, among which neighbours are searched, too.",
     ]
     for keys in counts.alike:
