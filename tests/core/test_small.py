@@ -49,7 +49,7 @@ def test_an_error_is_a_single_line_and_survives_pickling() -> None:
         ("", ""),
         ("12:00 fine\nerror\n", ""),
         ("error: a in b: c; d\n", "a in b: c; d"),
-        ("error: first\nerror: second\nlast words", "second"),
+        ("error: first\nerror: second\nerror: third\nlast words", "third"),
         ("  error: of an earlier attempt\n12:00 an error: in a line\n", ""),
     ],
 )
