@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -98,31 +98,21 @@ def _jobs(start: "Start", planned: int) -> str:
 
 
 def _cost(start: "Start") -> str:
+    from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.runtime.environment import resolve_device
     from workflow_scripts.study.estimates.cost import TFLOPS, costs, fixed_rows, hours
     from workflow_scripts.study.estimates.requests import Requests
+    from workflow_scripts.study.preflight.sources import counted_images
 
     units = start.units
-    requests = Requests(units, start.folder)
-    rows = fixed_rows(units.study) or requests.rows
-    if rows == requests.most_rows:  # not counted yet
-        rows = min(rows, _counted(units.study.annotations) or rows)
+    rows = fixed_rows(units.study) or Requests(units, start.folder).rows
+    with suppress(PipelineError):  # a finding says so
+        rows = min(rows, (counted_images(start) or (rows, True))[0])
     device = resolve_device(units.study.compute.device) if start.local else None
     lines = costs(units, rows, running=start.running, device=device)
     cores, gpus = sum(line.core_hours for line in lines), sum(line.gpu_hours for line in lines)
     shown = f"{hours(cores) or 0} core hours" + (f", {hours(gpus)} GPU hours at {TFLOPS:g} TFLOP/s" if gpus else "")
     return f"about {shown}, for at most {rows:,} rows (faithful-pairs cost has each stage)"
-
-
-def _counted(annotations: Any) -> int | None:
-    """Rows of a source on this machine, where that is cheap to tell."""
-    from workflow_scripts.acquisition.annotations.preview import images_of
-    from workflow_scripts.core.errors import PipelineError
-
-    place = Path(annotations.source.at)
-    with suppress(PipelineError):  # a finding says so
-        return len(images_of(place, annotations) or ()) if place.exists() else None
-    return None
 
 
 def _effects(units: "Units") -> Iterator[str]:

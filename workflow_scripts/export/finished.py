@@ -17,6 +17,7 @@ from workflow_scripts.provenance.crate.write import check_made
 from workflow_scripts.provenance.nodes import REPORT, Node, ancestors, load, study_root
 from workflow_scripts.reporting.methods import Counts, counts_of
 from workflow_scripts.reporting.settings import Report
+from workflow_scripts.reporting.study import same_training
 
 log = logging.getLogger(__name__)
 AGAIN = "run snakemake to the end, then give the command again"
@@ -65,11 +66,12 @@ class Finished:
     @cached_property
     def counts(self) -> Counts:
         """Rows of the data."""
-        return counts_of(
-            lambda stage: [Artifact(node.path) for node in self.of_stage(stage)],
-            self.contrasts,
-            self.settings.methods.datasets,
-        )
+
+        def artifacts(stage: str) -> list[Artifact]:
+            return [Artifact(node.path) for node in self.of_stage(stage)]
+
+        alike = same_training(artifacts("eval_dataset"), self.settings.methods.datasets)
+        return counts_of(artifacts, self.contrasts, alike)
 
     @cached_property
     def contrasts(self) -> list[dict[str, Any]]:

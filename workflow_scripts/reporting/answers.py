@@ -15,7 +15,7 @@ from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.methods import listing
 from workflow_scripts.reporting.sections.contrasts import Named, Shown, dot, forest, none_named, titles
 from workflow_scripts.reporting.settings import Asked, Report
-from workflow_scripts.reporting.study import Study, same_training
+from workflow_scripts.reporting.study import Study
 from workflow_scripts.reporting.terms import CEILINGS, FLOORS, Sides, Words, asked_of, sides
 from workflow_scripts.reporting.text import minus, visible
 
@@ -256,10 +256,7 @@ def first_screen(study: Study, contrasts: Sequence[Named], listed: Sequence[Row]
     found = answers(contrasts, rows, study.settings)
     asked = "; and whether ".join(dict.fromkeys(one.question for one in found))
     units = [UNITS, OBJECTIVES] if any(len(answer.rows) > 1 for answer in found) else [UNITS]
-    same = [
-        f"The sets {listing(map(visible, names))} have the same training images."
-        for names in same_training(study.all("datasets"), study.settings.methods.datasets)
-    ]
+    same = [f"The sets {listing(map(visible, names))} have the same training images." for names in study.alike]
     return {
         "question": f"{setting(rows, Words(study.settings))}This study asks whether {asked}." if asked else "",
         "captions": captions_of(asked),

@@ -4,7 +4,7 @@ Texts hold citations between two marks (:func:`cite`); :func:`as_text` and :func
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
@@ -13,7 +13,7 @@ from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.reporting.references import cited_for, references
 from workflow_scripts.reporting.settings import Methods, Report, TrainedRuns
-from workflow_scripts.reporting.study import labelled_sets, leaked_images, paired_images, same_training, unit_of
+from workflow_scripts.reporting.study import labelled_sets, leaked_images, paired_images, unit_of
 from workflow_scripts.reporting.terms import ACCURACIES, NETWORKS, SYNTHETIC, Words
 from workflow_scripts.reporting.text import cut, lost_for, minus, visible, words
 
@@ -68,14 +68,16 @@ class Counts:
 
 
 def counts_of(
-    artifacts: Callable[[str], Sequence[Artifact]], contrasts: Sequence[Mapping[str, Any]], datasets: Collection[str]
+    artifacts: Callable[[str], Sequence[Artifact]],
+    contrasts: Sequence[Mapping[str, Any]],
+    alike: Sequence[Sequence[str]],
 ) -> Counts:
     """The counts of a study.
 
     Args:
         artifacts: of a stage, by its name.
         contrasts: rows of the summary's contrasts.
-        datasets: names of the labelled sets that are evaluated.
+        alike: evaluated sets that have the same images for training and validation.
     """
     stages = ("annotations", "image_index", "common_images")
     rows, images, common = (next((made.rows or None for made in artifacts(stage)), None) for stage in stages)
@@ -91,7 +93,7 @@ def counts_of(
         paired=paired_images(artifacts("pair_table")),
         captioned={unit_of(made, "arm"): int(made.rows["out"]) for made in artifacts("select_captions") if made.rows},
         leaked=leaked_images(artifacts("leakage")),
-        alike=same_training(artifacts("eval_dataset"), datasets),
+        alike=alike,
         common=common,
         elsewhere=[run[ELSEWHERE] for run in runs if ELSEWHERE in run],
     )

@@ -176,6 +176,11 @@ class Study:
         """The input artifacts named `name`, possibly none."""
         return self.given.get(name, ())
 
+    @cached_property
+    def alike(self) -> list[list[str]]:
+        """Evaluated sets that have the same images for training and validation."""
+        return same_training(self.all("datasets"), self.settings.methods.datasets)
+
     def of_stage(self, stage: str) -> list[Artifact]:
         """The input artifacts of a stage, possibly none."""
         return [

@@ -133,7 +133,7 @@ def methods(study: Study) -> Row:
     """How results were computed: paragraphs, tables of settings and of runs, and cited works."""
     known, summary = study.settings.methods, study.one("summary")
     contrasts = study.table(summary, ".contrasts.parquet") if summary is not None else ()
-    text = paragraphs(study.settings, counts_of(study.of_stage, contrasts, study.settings.methods.datasets))
+    text = paragraphs(study.settings, counts_of(study.of_stage, contrasts, study.alike))
     works = [references()[key] for key in cited(text)]
     return {
         "paragraphs": [(paragraph.title, as_text(paragraph.text)) for paragraph in text],

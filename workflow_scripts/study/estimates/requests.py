@@ -37,12 +37,8 @@ class Requests:
     @property
     def rows(self) -> int:
         """Annotation rows, counted if they have been; else as many as the shards hold."""
-        return self._counted("annotations/rows", self.most_rows)
-
-    @property
-    def most_rows(self) -> int:
-        """As many as the shards hold."""
-        return self._units.study.shards.shards * self._units.study.shards.rows_per_shard
+        shards = self._units.study.shards
+        return self._counted("annotations/rows", shards.shards * shards.rows_per_shard)
 
     def memory_mb(self, stage: str, unit: Mapping[str, str], processes: int = 1, attempt: int = 1) -> int:
         """Memory in MB of a job, with this number of processes on a node."""

@@ -189,7 +189,7 @@ def batch_findings(start: Start) -> Iterator[Finding]:
     batches = {how.batch_size: run for run, how in trainings.items() if how.trains and how.pairs != "labels"}
     known = None
     with suppress(PipelineError):  # the other checks, or jobs, have it
-        known = _images(start) if batches else None
+        known = counted_images(start) if batches else None
     if known is None:
         return
     images, certain = known
@@ -200,7 +200,7 @@ def batch_findings(start: Start) -> Iterator[Finding]:
         yield Finding(error, certain)
 
 
-def _images(start: Start) -> tuple[int, bool] | None:
+def counted_images(start: Start) -> tuple[int, bool] | None:
     """How many there are at most, if that is known or quickly counted, and whether it is certain."""
     made = start.folder / "image_index" / f"images{MANIFEST}"
     if ("image_index", "images") not in start.running and made.exists():
