@@ -21,7 +21,7 @@ CEILINGS = {
     "lines of code in workflow_scripts": 40_940,
     "files in workflow_scripts": 560,
     "lines of rules and templates": 2_430,
-    "lines of code in tests": 53_370,
+    "lines of code in tests": 53_380,
     "kB of docs": 336,
     "keys of the config": 412,
 }

@@ -119,6 +119,7 @@ def test_settings_that_differ_from_the_default_are_bold(folder: Path) -> None:
     lines = (folder / "table-hyperparameters.md").read_text().splitlines()
     assert r"| pretraining.lr | **0.016** | 0.001 |" in lines
     assert r"| pretraining.weight\_decay | 0.01 | 0.01 |" in lines
+    assert r"| pretraining.norm\_weight\_decay | 0 | 0 |" in lines and "| pretraining.unpaired | drop | drop |" in lines
 
 
 def test_latex_is_balanced_and_cites_what_the_bibliography_has(folder: Path) -> None:

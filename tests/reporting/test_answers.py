@@ -160,18 +160,20 @@ def test_arms_that_do_not_beat_the_untrained_network_are_told(lows: tuple[float 
 
 
 @pytest.mark.parametrize(
-    ("epochs", "more", "told"),
+    ("epochs", "size", "more", "told"),
     [
-        (10.0, None, ""),
-        (10.05, None, ""),
-        (12.5, "first", "than the second (20 and 16 batches an epoch)"),
-        (8.0, "second", "than the first (25 and 20 batches an epoch)"),
+        (10.0, 64, None, ""),
+        (10.05, 64, None, ""),
+        (12.5, 64, "first", "than the second (20 and 16 batches an epoch)"),
+        (8.0, 64, "second", "than the first (25 and 20 batches an epoch)"),
+        (8.0, 32, "first", "than the second (1,280 and 800 images an epoch)"),
     ],
 )
 def test_sides_that_learned_from_different_numbers_of_images_are_told(
-    epochs: float, more: str | None, told: str
+    epochs: float, size: int, more: str | None, told: str
 ) -> None:
-    runs = [{**row, "epochs": epochs if row["pairs"] == "original" else 10.0} for row in SUMMARY]
+    own = {"original": {"epochs": epochs, "batch_size": size}}
+    runs = [{**row, "batch_size": 64, "epochs": 10.0, **own.get(row["pairs"], {})} for row in SUMMARY]
     (primary,) = named([contrast(metric=METRICS[0], **OF_RUNS)], "last")
     found = notes([Answer("", "", "", primary.shown)], [], [], runs, REPORT)
     told = f"The {more} side of “revised − original” learned from more images {told}. common_images: true"

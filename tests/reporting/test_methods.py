@@ -104,11 +104,11 @@ def test_images_without_a_partner_are_counted_if_there_are_some() -> None:
     assert known in text(demo, some)["Pairs"]
     every = replace(some, common={"in": 288, "out": 230, "dropped": {"not_common": 58}})
     told = text(demo, every)["Pairs"]
-    assert "also learn from partners" not in told
+    assert "Pairs whose partner" not in told
     told = text(demo, replace(every, elsewhere=[0, 58, 7]))["Pairs"]
-    assert "They also learn from partners outside this set: in 0 to 58 pairs of each run." in told
-    learned = "Runs learn from the 230 of 288 images that have a partner or a caption in all of them."
-    assert f"{known} Runs leave the others out. {learned}" in told
+    assert "Pairs whose partner is not one of these, by run: 0 to 58." in told
+    common = "Sources of pairs are the 230 of 288 images that have a partner or a caption in all runs."
+    assert f"{known} Runs on these pairs leave the others out. {common}" in told
 
 
 def test_images_without_a_caption_are_counted_if_there_are_some() -> None:
@@ -160,7 +160,7 @@ def test_prose_has_the_words_of_tables_and_no_keys_of_the_config() -> None:
         "the supervised network with augmentation crop (seed 0). Augmentations:",
         "the test sets concept and masks. Images for training, validation and tests (classes): concept 800, 100 and "
         "200 (12) and masks 9, 9 and 1,204 (12).",
-        "searched, too. Few-shot episodes have as many ways and shots as in language-guided sampling (El Banani",
+        "among the same. Few-shot episodes have as many ways and shots as in language-guided sampling (El Banani",
     ):
         assert part in whole
     assert not re.search("workflow_scripts|scope|For reference", whole)

@@ -107,7 +107,8 @@ def _cost(start: "Start") -> str:
     units = start.units
     rows = fixed_rows(units.study) or Requests(units, start.folder).rows
     with suppress(PipelineError):  # a finding says so
-        rows = min(rows, (counted_images(start) or (rows, True))[0])
+        if known := counted_images(start):
+            rows = min(rows, known[0])
     device = resolve_device(units.study.compute.device) if start.local else None
     lines = costs(units, rows, running=start.running, device=device)
     cores, gpus = sum(line.core_hours for line in lines), sum(line.gpu_hours for line in lines)

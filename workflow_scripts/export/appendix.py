@@ -14,9 +14,10 @@ from workflow_scripts.reporting.settings import Methods
 from workflow_scripts.reporting.tables import Table
 from workflow_scripts.stages.recaption import Recaption
 from workflow_scripts.study.config.sections import Evaluation
+from workflow_scripts.study.methods import TOLD
 
 NOT_KNOWN, OF_OURS = "not known here: see its page", "MIT, as the workflow"
-CAPTIONS = "captions-"  # with what the names of sources of captions begin
+CAPTIONS = "captions-"  # prefix of sources of captions
 FEW_HOURS = 10  # core hours of a study, below which they are told in minutes
 THEIRS = "files at hand", "the authors must state it"
 REDCAPS_LICENCE = "annotations: CC BY 4.0, Reddit's API terms, non-commercial research only; images: their authors'"
@@ -47,7 +48,8 @@ def defaults(methods: Methods) -> dict[str, Any]:
         method = METHODS.get(name)
         if method is not None:
             given = {"method": name, "pairs": method.pairs[0], "augmentation": method.augmentations[0]}
-            own = flat(Pretrain.model_validate(given).model_dump(mode="json"))
+            usual = Pretrain.model_validate(given)
+            own = flat(usual.model_dump(mode="json")) | {name: getattr(usual, name) for name in TOLD}
             found |= {f"pretraining.{setting}": value for setting, value in own.items()}
     return found
 

@@ -9,7 +9,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from markupsafe import Markup
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.core.declaration.result_names import MEAN, probe_objective
+from workflow_scripts.core.declaration.result_names import MEAN, SUPERVISED, UNTRAINED, probe_objective
 from workflow_scripts.export.folder import removed_section
 from workflow_scripts.export.hubconf import WEIGHTS
 from workflow_scripts.export.markdown import render
@@ -46,7 +46,7 @@ def model_card(run: Run, licence: str, facts: Mapping[str, Any]) -> str:
     context = {
         **facts,
         "licence": licence,
-        "untrained": settings["method"] == "untrained",
+        "untrained": settings["method"] == UNTRAINED,
         "header": Markup(header(run.name, settings["method"], licence, facts["timm"], scores, data)),
         "weights": WEIGHTS,
         "run": run,
@@ -106,7 +106,7 @@ def header(
         license_name=visible(licence) if spdx == "other" else None,
         library_name="timm" if in_timm else "pytorch",
         pipeline_tag="image-feature-extraction",
-        tags=[*(["self-supervised"] if method not in ("supervised", "untrained") else []), "faithful-pairs"],
+        tags=[*(["self-supervised"] if method not in (SUPERVISED, UNTRAINED) else []), "faithful-pairs"],
         datasets=[REDCAPS] if redcaps else None,
         metrics=["accuracy"] if results else None,
         model_name=name if results else None,

@@ -146,7 +146,7 @@ def responsible(study: Finished) -> dict[str, Any]:
         "dataCollection": source,
         "dataCollectionType": [kind],
         "dataCollectionTimeFrame": list(dict.fromkeys(fetched)) if fetched[0] and methods.redcaps else [],
-        "dataCollectionMissingData": f"{prose.get('Data', '')} Tables of images have every usable row and its state.",
+        "dataCollectionMissingData": f"{prose.get('Data', '')} Tables of images list every usable row with its state.",
         "dataPreprocessingProtocol": [
             f"Images are stored with at most {methods.image_side} pixels on the longer side.",
             "Annotation rows without a usable caption, and repeated ids, are left out and counted by reason.",

@@ -38,7 +38,7 @@ SHOWN = 20  # of a stage or kind, shown to people
 FIGURES = ("value", "difference", "low", "high")
 _PACKAGE = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^@\s]+)(@(?P<record>[0-9a-f]{4,64}))?")
 _SEPARATORS = re.compile(r"[-_.]+")
-_OF_MODEL = re.compile("^(encoder|judge|network)-")  # with what the names of sources begin
+_OF_MODEL = re.compile("^(encoder|judge|network)-")  # prefixes of sources
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 

@@ -3,6 +3,7 @@
 The page begins with these sentences and the terminal ends with them. No other sentence says what a study found.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -238,9 +239,12 @@ def _unequal(shown: Shown, runs: Mapping[str, Row]) -> str:
         return ""
     more, fewer = (0, 1) if images[0] > images[1] else (1, 0)
     sides = ("first", "second")
+    unit, numbers = "batches", batches
+    if not math.isclose(images[0] * batches[1], images[1] * batches[0]):  # batches differ in size
+        unit, numbers = "images", images
     return (
         f"The {sides[more]} side of “{minus(shown.row['contrast'])}” learned from more images than the {sides[fewer]} "
-        f"({batches[more]:,.0f} and {batches[fewer]:,.0f} batches an epoch). common_images: true gives both the same "
+        f"({numbers[more]:,.0f} and {numbers[fewer]:,.0f} {unit} an epoch). common_images: true gives both the same "
         "sources; their partners may still differ."
     )
 

@@ -217,7 +217,7 @@ def _captions(methods: Methods, counts: Counts) -> list[str]:
     every = counts.images["out"] if counts.images else 0
     if any(some < every for some in counts.captioned.values()):
         shares = listing(f"{some:,} of {every:,} in {name(arm)}" for arm, some in counts.captioned.items())
-        found.append(f"Images with a caption: {shares}. Pairs by captions are of these.")
+        found.append(f"Images with a caption: {shares}. Pairs by captions use only these images.")
     return found
 
 
@@ -231,14 +231,14 @@ def _pairs(methods: Methods, counts: Counts, words_of: Words) -> list[str]:
         paired = {_called(table, words_of): counts.paired[table] for table in methods.pairs if table in counts.paired}
         if any(some < every for some, every in paired.values()):
             shares = listing(f"{some:,} of {every:,} for {called}" for called, (some, every) in paired.items())
-            left = " Runs leave the others out." if methods.training.get("unpaired") == "drop" else ""
+            left = " Runs on these pairs leave the others out." if methods.training.get("unpaired") == "drop" else ""
             found.append(f"Images with a partner: {shares}.{left}")
         if counts.common:
             shown = f"{counts.common['out']:,} of {counts.common['in']:,}"
-            found.append(f"Runs learn from the {shown} images that have a partner or a caption in all of them.")
+            found.append(f"Sources of pairs are the {shown} images that have a partner or a caption in all runs.")
             if any(counts.elsewhere):
                 numbers = " to ".join(f"{n:,}" for n in dict.fromkeys((min(counts.elsewhere), max(counts.elsewhere))))
-                found.append(f"They also learn from partners outside this set: in {numbers} pairs of each run.")
+                found.append(f"Pairs whose partner is not one of these, by run: {numbers}.")
         if any("among captions" in how for how in methods.pairs.values()):
             found.append(f"Pairing images by their captions is language-guided sampling{cite('study')}.")
     encoders = {key.removeprefix(ENCODER): at for key, at in methods.models.items() if key.startswith(ENCODER)}
@@ -351,7 +351,7 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
         f"{sizes and f'. Images for training, validation and tests (classes): {sizes}'}.",
         f"Measures are {listing(measures)}.",
         f"The cost of the probe is chosen on validation images{by_folds if least else ''}.",
-        "The probe is then fitted on training and validation images, among which neighbours are searched, too.",
+        "The probe is then fitted on training and validation images; neighbours are searched for among the same.",
     ]
     for keys in counts.alike:
         found.append(f"The sets {listing(map(name, keys))} have the same images for training and validation.")

@@ -235,7 +235,7 @@ GROUPS = {
         Measure("hubness.gini", "uneven use (Gini coefficient)", "0 to 1", "lower"),
         Measure("hubness.never_share", "never a partner", "% of possible partners", "lower"),
         Measure(
-            "hubness.effective_targets", "effective number of partners", "images, of those that can be one", "higher"
+            "hubness.effective_targets", "effective number of partners", "images, out of possible partners", "higher"
         ),
         Measure("reciprocity", "pairs in both directions", "% of pairs", "neither"),
         Measure("false_negatives.share", "false negatives", "per 10,000 pairs of sources", "lower"),
