@@ -82,7 +82,7 @@ def test_prose_names_maps_and_leaked_images_only_where_there_are_some(full: Repo
     counts = Counts(leaked={"masks": (12, 204), "concept": (0, 400)})
     told = text(of("config.yaml", "profiles/demo/study.yaml"), counts)["Evaluation"]
     assert "and Grad-CAM maps (Selvaraju et al. 2017) of layer3 and layer4 against object masks" in told
-    assert "that the search for near copies pairs with a training image: 12 of 204 in masks. Near" in told
+    assert "that the search for near copies finds among the study's images: 12 of 204 in masks. Near" in told
     change = {"datasets": [{"name": "own", "kind": "folders", "source": "own"}], "probe_dataset": None, "contrasts": []}
     runs = [{"method": "simclr", "pairs": "revised"}]
     own = planned("profiles/demo/study.yaml", change=change | {"pretraining": {"probe": None}, "runs": runs})

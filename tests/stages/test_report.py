@@ -215,9 +215,9 @@ def test_feature_statistics_are_shown_unscaled(made: tuple[Path, Inputs, str]) -
 def test_leaked_images_are_shown_with_the_accuracies_without_them(made: tuple[Path, Inputs, str]) -> None:
     section = made[2].partition('<section id="leakage">')[2].partition("</section>")[0]
     assert section.count("data:image/webp") == 2
-    assert "training image cropped, mirrored: by hash, by vectors" in section
+    assert "stored image cropped, mirrored: by hash, by vectors" in section
     assert "hash distance 47 bits" in section and "pixel correlation 0.94, cosine 0.90" in section
-    assert "the test image found, and its closest training image" in section
+    assert "the test image found, and its closest stored image" in section
     assert "<code>clip</code> (cosine of at least 0.8)" in section and "were not compared" not in section
     assert "&lt;b&gt;test &amp; co&lt;/b&gt;" in section and "<b>test" not in section
     table = (made[0] / "study/report/index/table-leaked.csv").read_text(encoding="utf-8").splitlines()

@@ -48,7 +48,7 @@ class Counts:
         sets: labelled set -> numbers of its images for training, validation and tests, and of its classes.
         paired: pair table -> number of its images that have a partner, and of all.
         captioned: arm -> number of its images that have a caption.
-        leaked: test set -> number of its test images that equal a training image, or nearly so, and of all.
+        leaked: test set -> number of its test images that equal a stored image, or nearly so, and of all.
         alike: evaluated sets that have the same images for training and validation.
         common: images that all runs have, in, out and dropped, with ``common_images``.
         elsewhere: for each run, the number of its pairs whose partner is not one of these.
@@ -357,7 +357,7 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
         found.append(f"The sets {listing(map(name, keys))} have the same images for training and validation.")
     leaked = {name(key): counts.leaked[key] for key in methods.datasets if key in counts.leaked}
     if alike := [f"{near:,} of {tested:,} in {key}" for key, (near, tested) in leaked.items() if near]:
-        found.append(f"Test images that the search for near copies pairs with a training image: {listing(alike)}.")
+        found.append(f"Test images that the search for near copies finds among the study's images: {listing(alike)}.")
         found.append("Near matches can be wrong. Accuracies include these images; those without are reported apart.")
     if small := [f"{classes} of {key}" for key, (*_, classes) in known.items() if 0 < classes < few["ways"]]:
         found.append(f"Episodes have fewer ways where a set has fewer classes, at most {listing(small)}.")

@@ -149,7 +149,7 @@ def paired_images(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int]]:
 
 
 def leaked_images(artifacts: Iterable[Artifact]) -> dict[str, tuple[int, int]]:
-    """Name of each checked set -> number of its test images that equal a training image, or nearly so, and of all."""
+    """Name of each checked set -> number of its test images that equal a stored image, or nearly so, and of all."""
     checks = [json.loads(artifact.path(".json").read_bytes()) for artifact in artifacts]
     return {check["dataset"]: (check["identical"] + check["near"], check["test_images"]) for check in checks}
 

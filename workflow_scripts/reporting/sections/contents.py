@@ -38,7 +38,7 @@ CONTENTS = (
     ("pairs", "Pairs side by side", ("pairs.sources",)),
     ("training", "Training curves", ("curves.figures", "curves.statistics")),
     ("accuracy", "Accuracy by dataset", ("accuracy.tables",)),
-    ("leakage", "Test images among the training images", ("leakage.lines",)),
+    ("leakage", "Test images among the study's images", ("leakage.lines",)),
     ("saliency", "Where the models look", ("saliency.places", "saliency.grid")),
     ("methods", "Methods", ("methods.paragraphs",)),
     ("provenance", "Provenance", ("root",)),

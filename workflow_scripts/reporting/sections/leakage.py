@@ -1,4 +1,4 @@
-"""Section on test images that are among the training images."""
+"""Section on test images that are among the study's images."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def _line(study: Study, check: Artifact) -> Row:
 
 
 def _pictures(study: Study, check: Artifact, dataset: Artifact | None) -> Row | None:
-    """Evenly spaced leaked test images of a dataset, each beside its closest training image."""
+    """Evenly spaced leaked test images of a dataset, each beside its closest stored image."""
     closest: dict[str, Row] = {}
     for row in study.table(check):
         closest.setdefault(row["test"], row)
@@ -59,7 +59,8 @@ def _pictures(study: Study, check: Artifact, dataset: Artifact | None) -> Row | 
     for key in chosen:
         row = closest[key]
         ways = [words(name) for name in row if name.startswith("by_") and row[name]]
-        fit = f"{row['view']}: {', '.join(ways)}"
+        # The table calls all stored images training images.
+        fit = f"{row['view'].replace('training', 'stored')}: {', '.join(ways)}"
         cosine = "" if row["cosine"] is None else f", cosine {row['cosine']:.2f}"
         fits = f"pixel correlation {row['correlation']:.2f}{cosine}"
         bits = Number(f"hash distance {row['distance']} bits", fits, source, f"test {key}")
