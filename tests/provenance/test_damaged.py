@@ -1,11 +1,8 @@
 """Commands that read manifests and run records end in an answer or in one line, whatever was done to a study."""
 
 import errno
-import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
@@ -21,28 +18,9 @@ from workflow_scripts.provenance.crate import write
 WAYS: list[Way] = [fifo, deleted, folder_in_place_of_a_file, link_that_leads_nowhere, nested, not_a_number]
 WAYS += [not_utf8, wrong_type, cycle]
 DRAWS = 2
-SECONDS = 60
 
 
-class Hangs(BaseException):
-    """No command can take it for a fault of a file."""
-
-
-@pytest.fixture
-def no_waiting() -> Iterator[None]:
-    """A command that waits for a FIFO fails."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise Hangs("a command waits for something that never comes")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(SECONDS)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
-
-
-@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.usefixtures("alarm")
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_no_command_ends_in_a_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str], way: Way) -> None:
     whole = whole_study(tmp_path / "whole" / "results")

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -23,7 +22,6 @@ from workflow_scripts.core.code_equivalence import accept
 
 DRAWS = 6  # of each way
 FOUND_OF_OUTSIDER = [one for one in MANIPULATIONS if one is not note_of_config_rewritten]  # that is in test_blind.py
-SECONDS = 60  # for one audit, so that one that hangs fails
 
 
 @pytest.fixture(scope="module")
@@ -118,20 +116,6 @@ def test_a_flipped_byte_in_any_file_is_detected_and_hides_no_other_fault(study: 
     flip(study / "caption_table" / "captions.parquet", 7)
     assert check_flips(study.parent, damageable(study.parent), base, report) > 100
     assert {Path(fault["path"]) for fault in report(study.parent)[1]} == base
-
-
-@pytest.fixture
-def alarm() -> Iterator[None]:
-    """Fails a test that hangs."""
-
-    def ring(*_: object) -> None:
-        raise TimeoutError(f"no end after {SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(SECONDS)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.usefixtures("alarm")

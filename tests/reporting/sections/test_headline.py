@@ -6,6 +6,7 @@ from scipy import stats
 
 from workflow_scripts.reporting.sections import headline
 from workflow_scripts.reporting.sections.headline import Row
+from workflow_scripts.reporting.settings import Report
 
 PROBE, SALIENCY = "linear_probe.sklearn.accuracy", "saliency.probe.pixel_ap.corrected"
 
@@ -131,3 +132,16 @@ def test_a_run_without_the_requested_step_shows_its_last_step() -> None:
     first, second = headline.arms(rows, "best")
     assert first.estimates["probe"].value == 0.5  # type: ignore[union-attr]
     assert second.estimates["probe"].value == 0.3  # type: ignore[union-attr]
+
+
+def test_bold_is_the_highest_of_those_with_the_most_seeds() -> None:
+    """Plain SimCLR is higher with one seed, pairs by label are a ceiling; original and revised are equal as shown."""
+    values = {"original": [0.4, 0.7], "revised": [0.5001, 0.6], "mixed": [0.3, 0.3], "self": [0.8], "label": [0.9, 0.9]}
+    rows = [
+        row(f"{pairs}{seed}", "a", value, seed=seed, pairs=pairs)
+        for pairs, seeds in values.items()
+        for seed, value in enumerate(seeds)
+    ]
+    settings = Report(study="s", captions_of={}, headline_step="last", roles={"label": "oracle"})
+    found = headline.run_table(rows, "last", settings)
+    assert found is not None and found.table.best == {(0, 2), (1, 2)}
