@@ -26,8 +26,8 @@ SCORES = [
 REDCAPS_DATA = {"files": [{"file": "redcaps_v1.0_annotations.zip"}], "synthetic": False}
 
 
-def card(licence: str, scores: list[dict[str, Any]], data: dict[str, Any], method: str = "simclr") -> ModelCard:
-    return ModelCard(f"---\n{header('simclr-s0', method, licence, True, scores, data)}\n---\n# A card\n")
+def card(licence: str, scores: list[dict[str, Any]], data: dict[str, Any], unlabelled: bool = True) -> ModelCard:
+    return ModelCard(f"---\n{header('simclr-s0', unlabelled, licence, True, scores, data)}\n---\n# A card\n")
 
 
 def test_the_hub_reads_results_by_dataset_and_metric() -> None:
@@ -47,8 +47,8 @@ def test_a_card_without_results_or_public_data_says_nothing_of_them() -> None:
     data = card(UNKNOWN, SCORES[-2:], {"files": [{"file": "mine.zip"}], "synthetic": False}).data
     assert (data.license, data.datasets, data.eval_results) == ("unknown", None, None)
     assert card("mit", [], REDCAPS_DATA | {"synthetic": True}).data.datasets is None
-    for method, tags in (("simclr", ["self-supervised", "faithful-pairs"]), ("untrained", ["faithful-pairs"])):
-        assert card("mit", [], REDCAPS_DATA, method).data.tags == tags
+    for unlabelled, tags in ((True, ["self-supervised", "faithful-pairs"]), (False, ["faithful-pairs"])):
+        assert card("mit", [], REDCAPS_DATA, unlabelled).data.tags == tags
 
 
 def test_epochs_are_passes_over_the_pairs_that_fill_batches(monkeypatch: pytest.MonkeyPatch) -> None:

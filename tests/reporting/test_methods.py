@@ -127,7 +127,7 @@ def test_untrained_networks_and_augmentations_are_described() -> None:
         in told["Pretraining"]
     )
     assert "shuffled, the caption of another image (base: original)" in told["Captions"]
-    folds = "or, where there are fewer than 2,000, by 5-fold cross-validation with training images."
+    folds = "or, where there are fewer than 2,000, by 5-fold cross-validation over all but test images."
     assert folds in told["Evaluation"]
 
 

@@ -49,7 +49,12 @@ def defaults(methods: Methods) -> dict[str, Any]:
         if method is not None:
             given = {"method": name, "pairs": method.pairs[0], "augmentation": method.augmentations[0]}
             usual = Pretrain.model_validate(given)
-            own = flat(usual.model_dump(mode="json")) | {name: getattr(usual, name) for name in TOLD}
+            probed = Pretrain.model_validate(given | {"probe": {}})
+            own = (
+                flat(probed.model_dump(mode="json"))
+                | flat(usual.model_dump(mode="json"))
+                | {name: getattr(usual, name) for name in TOLD}
+            )
             found |= {f"pretraining.{setting}": value for setting, value in own.items()}
     return found
 
@@ -62,7 +67,8 @@ def hyperparameters(methods: Methods) -> Table:
         setting = f"{section}.{name}"
         rows.append((setting, value, shown(usual[setting]) if setting in usual else "–"))
     differ = {(at, 1) for at, (_, value, default) in enumerate(rows) if value != default and default != "–"}
-    heads, note = ("setting", "value", "default"), "The learning rate lr is per 512 pairs."
+    heads = ("setting", "value", "default")
+    note = "The learning rate lr is per 512 pairs. Defaults are those before config.yaml."
     return Table("hyperparameters", "Settings; bold: not the default", heads, rows, differ, note)
 
 

@@ -42,12 +42,13 @@ def model_card(run: Run, licence: str, facts: Mapping[str, Any]) -> str:
             pairs, learned from; ``sha256`` of the file of weights.
     """
     settings, recorded = run.settings, run.node.computation or {}
-    data, scores = _data(run), _scores(run)
+    data, scores, pairs = _data(run), _scores(run), _pairs(run)
+    unlabelled = settings["method"] not in (SUPERVISED, UNTRAINED) and not pairs["labels"]
     context = {
         **facts,
         "licence": licence,
         "untrained": settings["method"] == UNTRAINED,
-        "header": Markup(header(run.name, settings["method"], licence, facts["timm"], scores, data)),
+        "header": Markup(header(run.name, unlabelled, licence, facts["timm"], scores, data)),
         "weights": WEIGHTS,
         "run": run,
         "about": run.metadata,
@@ -55,7 +56,7 @@ def model_card(run: Run, licence: str, facts: Mapping[str, Any]) -> str:
         "method": METHODS[settings["method"]],
         "augmentation": AUGMENTATIONS[settings["augmentation"]],
         "data": data,
-        "pairs": _pairs(run),
+        "pairs": pairs,
         "encoders": sorted({node.name for node in run.of_stage(STAGE)} - {run.name}),
         "budget": _budget(run),
         "scores": scores,
@@ -71,7 +72,7 @@ def model_card(run: Run, licence: str, facts: Mapping[str, Any]) -> str:
 
 def header(
     name: str,
-    method: str,
+    self_supervised: bool,
     licence: str,
     in_timm: bool,
     scores: Sequence[Mapping[str, Any]],
@@ -81,7 +82,7 @@ def header(
 
     Args:
         name: of the run.
-        method: by which it was trained.
+        self_supervised: whether it was trained, and without labels.
         scores: what :func:`_scores` gives; those of saliency are no task of the hub, and means no data set.
         data: what :func:`_data` gives.
     """
@@ -106,7 +107,7 @@ def header(
         license_name=visible(licence) if spdx == "other" else None,
         library_name="timm" if in_timm else "pytorch",
         pipeline_tag="image-feature-extraction",
-        tags=[*(["self-supervised"] if method not in (SUPERVISED, UNTRAINED) else []), "faithful-pairs"],
+        tags=[*(["self-supervised"] if self_supervised else []), "faithful-pairs"],
         datasets=[REDCAPS] if redcaps else None,
         metrics=["accuracy"] if results else None,
         model_name=name if results else None,
@@ -136,12 +137,13 @@ def _data(run: Run) -> dict[str, Any]:
 
 def _pairs(run: Run) -> dict[str, Any]:
     """The pair table and the arm of captions that the run learned from, where it has them."""
-    found: dict[str, Any] = {"kind": run.settings["pairs"], "table": None, "arm": None}
+    found: dict[str, Any] = {"kind": run.settings["pairs"], "table": None, "arm": None, "labels": False}
     own = {name: _input(run, run.node, name) for name in ("pairs", "captions", "vectors", "tokens")}
     table, of_table = own["pairs"], None
     if table is not None and table.stage == "pair_table":
         settings = (table.record or {})["settings"]
         kind = PAIR_KINDS[settings["kind"]]
+        found["labels"] = kind.needs_labels
         found["table"] = {"name": table.name, "summary": kind.summary, "k": settings["k"], "scope": settings["scope"]}
         of_table = _input(run, table, "vectors") if kind.name == "nearest" else None
         found["encoder"] = of_table.name if of_table is not None else ""

@@ -32,7 +32,7 @@ CONTEXT = {
 }
 COLUMNS = {
     "key": "name of the image in all tables",
-    "url": "address from which the image was requested",
+    "url": "address of the image; local: and a name if it came from a local source",
     "state": "how the request ended; ok: there is an image",
     "sha256": "of the stored image",
     "caption": "the text",
@@ -159,7 +159,7 @@ def responsible(study: Finished) -> dict[str, Any]:
         ],
         "dataLimitations": [
             "Images are not included, and their addresses can stop working.",
-            "Captions can be wrong: that they are is what the study measures.",
+            "Captions can be wrong, and were not corrected.",
         ],
         "dataUseCases": ["Research on learning from captioned images. Not for identifying people."],
         "personalSensitiveInformation": [personal],

@@ -171,7 +171,7 @@ class _Run(PairSettings, HardwareSettings):
     """Steps whose weights are kept in addition to last and best: a list, or log-spaced; in a run with epochs, these are
     epochs."""
     lr: PositiveFloat = Field(1e-3, examples=[5.0e-4])
-    """Peak learning rate, per 512 images in a batch: a run reaches lr * batch_size / 512, which its log shows."""
+    """Peak learning rate, per 512 pairs in a batch: a run reaches lr * batch_size / 512."""
     final_lr: float = Field(1e-6, ge=0, examples=[0])
     """Learning rate at the last step."""
     initial_lr: float = Field(0, ge=0, exclude_if=not_, examples=[1.0e-5])

@@ -332,7 +332,7 @@ def _evaluation(methods: Methods, counts: Counts) -> list[str]:
         steps = "the last checkpoint"
     few = {name: how[f"few_shot.{name}"] for name in ("ways", "shots", "episodes")}
     least, folds = how["linear_probe.least_validation"], how["linear_probe.folds"]
-    by_folds = f" or, where there are fewer than {least:,}, by {folds}-fold cross-validation with training images"
+    by_folds = f" or, where there are fewer than {least:,}, by {folds}-fold cross-validation over all but test images"
     measures = [
         f"a linear probe{cite('linear_probe')}",
         f"{few['ways']}-way, {few['shots']}-shot classification ({few['episodes']:,} episodes)",

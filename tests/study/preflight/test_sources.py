@@ -180,7 +180,7 @@ def test_captions_that_may_be_missing_are_told_with_what_they_do_to_runs(
         not certain and "1 of 2 images have none, such as b.jpg; 50.00% are allowed; complete it, or set common" in told
     )
     ((told, certain),) = look([source("captions-short")], {**change, "common_images": True}).items()
-    assert not certain and told.endswith("with common_images: true, no run takes them as sources of pairs")
+    assert not certain and told.endswith("since common_images is true, no run takes them as sources of pairs")
 
 
 @pytest.mark.parametrize(("batch", "certain"), [(2, []), (3, [True])])

@@ -77,7 +77,8 @@ FIGURES = by_name(
         Figure("Wording", "empty", "images without a caption", "share", "lower",
                "The other figures leave them out.", ("empty",)),
         Figure("Wording", "vague", "vague captions", "share", "lower",
-               "No word names anything. Unlisted words count as naming something, so the true share is higher.",
+               "All words are in a list of those that titles have whatever the image shows, such as “cute”, “girl” "
+               "or “photo”.",
                ("vague",)),
         Figure("Wording", "first_person", "in the first person", "share", "lower",
                "These captions are about the author (I, my, our), not only about the image.", ("first_person",)),

@@ -11,9 +11,9 @@ URL = re.compile(  # for a bare host only its last letter, so that no word is se
 
 _FIRST_PERSON = "i me my mine myself we us our ours ourselves i'm i've i'd i'll im ive we're we've we'd we'll"
 
-# Words that say nothing about what is visible. A caption is vague when all of its words are among these, are numbers,
-# or are English fragments of one or two letters. A word in no list counts as naming something, so the share of
-# vague captions is a lower bound.
+# Words that titles on Reddit have whatever the image shows, some for people among them. A caption is vague when all of
+# its words are among these, are numbers, or are English fragments of one or two letters. A word in no list counts as
+# naming something.
 _FUNCTION_WORDS = """
     a about above across after again against all almost along already also although always am among an and another
     any anyone anything are aren't around as at away back be because been before behind being below beside between

@@ -27,7 +27,7 @@ CONTENTS = (
     ("contrasts", "Contrasts", ("contrasts",)),
     ("sweeps", "Sweeps", ("sweeps",)),
     ("losses", "Rows lost at each stage", ("losses.steps", "losses.states")),
-    ("captions", "Captions before and after", ("captions.strata",)),
+    ("captions", "Examples of captions", ("captions.strata",)),
     (
         "caption-quality",
         "Caption quality",

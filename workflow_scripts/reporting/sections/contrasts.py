@@ -190,7 +190,7 @@ def forest(name: str, title: str, dots: Sequence[Dot], measures: Collection[str]
         measures: what was measured, which the axis names if it is the same for all.
     """
     told = ", ".join(f"{one.label} {one.value:+.1f}" for one in dots[:3]).replace("-", "−")
-    alt = f"Differences with 95 % intervals and the line of no difference, of {len(dots)} contrasts: {told}"
+    alt = f"Differences ({len(dots)}) with 95 % intervals and the line of no difference: {told}"
     if any(one.low is None for one in dots):
         title += "; over seeds that both sides have; a dot without a line has no interval"
     measure = f"{min(measures)}: " if len(measures) == 1 else ""

@@ -42,7 +42,7 @@ EXPLAINED = {
 BEHIND = {
     "same_label": "same label",
     "equal_captions": "equal captions",
-    "image_cosine.near_duplicates": "images that are near copies",
+    "image_cosine.near_duplicates": "images with nearly equal vectors",
 }
 PAIR_SOURCES, PAIR_CARDS = 6, 36  # images whose pairs are shown, and all their pairs, at most
 Row = dict[str, Any]
@@ -53,7 +53,7 @@ PARTS = {
     "itm": "ITM",
     "n": "number",
     "near_copies": "captions of nearly the same words",
-    "near_duplicates": "near copies",
+    "near_duplicates": "nearly equal vectors",
 }
 FLOW = ("annotations", "plan", "images", "captions_table", "arms", "pairs", "common")
 
@@ -224,10 +224,10 @@ GROUPS = {
         Measure("image_cosine.difference", "more alike than random pairs", "difference of cosines", "higher"),
         Measure("image_cosine.false_positives", "less alike than the median random pair", "% of pairs", "lower"),
     ),
-    "Could pairs be found without language?": (
+    "Could pairs be found without a text encoder?": (
         Measure("equal_captions", "equal captions", "% of pairs", "lower"),
         Measure("near_copies", PARTS["near_copies"], "% of pairs", "lower"),
-        Measure("image_cosine.near_duplicates", "images that are near copies", "% of pairs", "lower"),
+        Measure("image_cosine.near_duplicates", "images with nearly equal vectors", "% of pairs", "lower"),
         Measure("same_subreddit", "from the same subreddit or group", "% of pairs", "neither"),
     ),
     "Are all images used?": (

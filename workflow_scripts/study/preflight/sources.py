@@ -252,11 +252,12 @@ def _captions_error(study: Study, path: Path, most_missing: float) -> tuple[Pipe
     example = min(images[key] or key for key in missing)
     value = f"{len(missing)} of {len(images)} images have none, such as {example}; {most_missing:.2%} are allowed"
     if len(missing) > most_missing * len(images):
-        error = PipelineError("missing captions", path, value, "complete it, or raise the arm's max_missing_share")
-        return error, all(images.values())
+        advice = "complete it, or raise the arm's max_missing_share"
+        advice += "" if study.common_images else " and set common_images: true"
+        return PipelineError("missing captions", path, value, advice), all(images.values())
     advice = "complete it, or set common_images: true; otherwise runs with other captions learn from more images"
     if study.common_images:
-        advice = "complete it; with common_images: true, no run takes them as sources of pairs"
+        advice = "complete it, or go on: since common_images is true, no run takes them as sources of pairs"
     return PipelineError("missing captions", path, value, advice), False
 
 
