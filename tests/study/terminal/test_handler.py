@@ -105,8 +105,8 @@ def test_a_pipe_gets_a_line_per_stage_and_minute(opened: Open, clock: Clock) -> 
         "features: 1 of 3 done, 2 running",
         "all: 1 of 4 jobs done (25%)",
         "all: 1 of 4 jobs done (25%)",
-        "features: 3 of 3 done, 2 min after the first began",
-        "few_shot: 1 of 1 done, 3 s after the first began",
+        "features: 3 of 3 done, 2 min after it began",
+        "few_shot: 1 of 1 done, 3 s after it began",
         "done: 4 jobs in 2 min",
     ]
     assert (handler.jobs.done, handler.jobs.total, handler.jobs.running) == (4, 4, {})

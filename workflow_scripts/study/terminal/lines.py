@@ -40,7 +40,7 @@ class Lines:
         if job.unit and stage.total and stage.done >= stage.total:
             took = span(self._clock() - (stage.start or 0.0))
             cached = f", {stage.cached} from the cache" if stage.cached else ""
-            self._stamped(f"{job.stage}: {stage.done} of {stage.total} done{cached}, {took} after the first began")
+            self._stamped(f"{job.stage}: {stage.done} of {stage.total} done{cached}, {took} after it began")
             self._said[job.stage] = (stage.done, stage.failed)
 
     def failed(self, job: StartedJob, why: str, logs: str) -> None:
