@@ -18,10 +18,12 @@ CEILINGS = {
     # found is a page of its own. A report that begins with its answer and names sides, reasons and rows in words, with
     # figures and tables for papers; `check`, `init`, `paper`, `impact` and `sign`; caption lists and studies without
     # recaptioning; a tutorial and a site. A warning before a run that no labelled set can decide its question.
-    "lines of code in workflow_scripts": 40_940,
+    # Score intervals of shares that hardly any lost row has; cards that tell supervised networks from others. What
+    # config.yaml has beside a key's default.
+    "lines of code in workflow_scripts": 40_980,
     "files in workflow_scripts": 560,
     "lines of rules and templates": 2_430,
-    "lines of code in tests": 53_380,
+    "lines of code in tests": 53_390,
     "kB of docs": 336,
     "keys of the config": 412,
 }

@@ -40,7 +40,7 @@ def command(
 
     Files are compared with their manifests and run records, and these with each other, back to the external sources.
     Prints each finding with what to do about it, and one root hash per study: two people with the same root hash have
-    the same study, byte for byte. docs/audit.md lists all findings.
+    the same study but for report and crate, byte for byte. docs/audit.md lists all findings.
 
     With --part, --sample or --max-bytes, only the contents of some artifacts are read; the sizes of all are compared.
     results/.audited notes when each was last read; the answer names what was read longest ago.

@@ -113,7 +113,10 @@ def _cost(start: "Start") -> str:
     lines = costs(units, rows, running=start.running, device=device)
     cores, gpus = sum(line.core_hours for line in lines), sum(line.gpu_hours for line in lines)
     shown = f"{hours(cores) or 0} core hours" + (f", {hours(gpus)} GPU hours at {TFLOPS:g} TFLOP/s" if gpus else "")
-    return f"about {shown}, for at most {rows:,} rows (faithful-pairs cost has each stage)"
+    if device == "cpu":
+        shown += " on a CPU, where large captioners and encoders take longer"
+    each = f"each stage, on a GPU: faithful-pairs cost --configfile FILE --rows {rows}"
+    return f"about {shown}, for at most {rows:,} images ({each})"
 
 
 def _effects(units: "Units") -> Iterator[str]:
@@ -128,7 +131,7 @@ def _effects(units: "Units") -> Iterator[str]:
             yield f"{one.name}: none can be found, since {one.reason}{runs}"
             continue
         yield f"{one.name}: from {one.effect * deviation:.3g} points, if seeds deviate by {deviation:.1f}{runs}"
-    if known and known[1] == deviation and found:
+    if known and known[1] == deviation and not all(one.reason for one in found):
         yield (
             f"{known[0]:,} test images deviate by {known[1]:.1f} points by chance at {ACCURACY:.0%} accuracy, and by "
             "more at lower ones, so seeds may well deviate as much; smaller effects stay open"

@@ -64,6 +64,8 @@ def _explained(models: "dict[str, Schema]", key: str) -> Iterator[str]:
     yield ".".join(path)
     yield _entry("", schema["description"], 2)
     facts = {"type": _type(schema), "unit": schema.get("unit", ""), "default": _default(model, path[-1])}
+    if (usual := _in_base(path)) and usual != facts["default"]:
+        facts["default"] += f"; {usual} in config.yaml, on which all studies build"
     facts["example"] = ", ".join(map(_yaml, schema.get("examples", ())))
     facts["reruns"] = "nothing" if _reruns_nothing(path) else ""
     yield from (_entry(f"  {name}", text, 11) for name, text in facts.items() if text)
@@ -137,6 +139,20 @@ def _reruns_nothing(path: list[str]) -> bool:
 def _default(model: "Schema", name: str) -> str:
     schema = model["properties"][name]
     return "required" if name in model.get("required", ()) else _yaml(schema["default"]) if "default" in schema else ""
+
+
+def _in_base(path: list[str]) -> str:
+    """The value in ``config.yaml``; empty without one, and of long ones."""
+    import yaml
+
+    from workflow_scripts.core.digest import PROJECT
+    from workflow_scripts.study.active_config import BASE
+
+    value: Any = yaml.safe_load((PROJECT / BASE).read_bytes())
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    text = "" if value is None else _yaml(value)
+    return text if len(text) <= 60 else ""
 
 
 def _type(schema: "Schema") -> str:

@@ -57,6 +57,6 @@ def command(
     own = rows or fixed_rows(units.study)
     sizes = {units.study.study: own} if own else SIZES
     texts = [table(f"{name} ({size:,} rows)", costs(units, size, speed)) for name, size in sizes.items()]
-    note = f"Estimates: {speed:g} TFLOP/s sustained per GPU; {KEPT:.0%} of the images still exist;"
+    note = f"Estimates: {speed:g} TFLOP/s sustained per GPU; {KEPT:.0%} of RedCaps' images still exist;"
     texts.append(f"{note} docs/cost.md gives the source of each rate.\n")
     sys.stdout.write("\n\n".join(texts))

@@ -29,7 +29,8 @@ def command(
     The sheet is one HTML file for a browser; it needs no network. Raters see each image with the captions of all arms
     in random order, without the arms' names, and rate them by keyboard. They export a CSV file when they have finished.
     Images are drawn evenly from the quintiles of the difference between the ITM scores of the generated and the
-    original caption, and from the subreddits within each. docs/labelling.md explains the scale.
+    original caption (without generated ones, from all), and from the subreddits within each. docs/labelling.md explains
+    the scale.
 
     Beside the sheet, FILE.key.csv says which image and which arm is behind each name on the sheet. Raters must not see
     it. Existing files are not overwritten.

@@ -32,7 +32,7 @@ CONTEXT = {
 }
 COLUMNS = {
     "key": "name of the image in all tables",
-    "url": "address of the image; local: and a name if it came from a local source",
+    "url": "address of the image; local:, a hash and a name if it came from a local source",
     "state": "how the request ended; ok: there is an image",
     "sha256": "of the stored image",
     "caption": "the text",
@@ -158,7 +158,7 @@ def responsible(study: Finished) -> dict[str, Any]:
             *([GENERATED] if methods.captions else []),
         ],
         "dataLimitations": [
-            "Images are not included, and their addresses can stop working.",
+            "Images are not included. Addresses on the web can stop working; others name files of the study.",
             "Captions can be wrong, and were not corrected.",
         ],
         "dataUseCases": ["Research on learning from captioned images. Not for identifying people."],

@@ -1,6 +1,6 @@
 """Loads a network that Faithful Pairs exported: ``torch.hub.load(FOLDER, "network", source="local")``.
 
-This file is copied into each exported folder and needs nothing else of the project.
+This file is copied into each exported folder. Of the project's other files it needs at most ``small_resnet.py``.
 """
 
 import json

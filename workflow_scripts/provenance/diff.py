@@ -253,7 +253,8 @@ def _sides(one: Findings) -> list[str]:
     lines = [f"  {title:<{widths[0]}}  {a:<{widths[1]}} | {b}" for title, a, b in table]
     lines += _modules(one)
     if one.unexplained:
-        said = "edited (see faithful-pairs audit) or not reproducible"
+        read = "other data was read, " if one.a.stage in OUTSIDE else ""
+        said = f"{read}edited (see faithful-pairs audit) or not reproducible"
         lines.append(f"  same code, settings and inputs, other bytes: {said}")
     return lines or ["  nothing differs in settings, code, inputs or versions"]
 

@@ -31,7 +31,7 @@ NOTHING_LEARNED = (
 CAPTIONS = {
     "original": "original captions came with the images",
     "generated": "generated ones were written by a captioning model",
-    "revised": "a revised one is the original or a generated one, whichever fits the image better",
+    "revised": "a revised one is the original or a generated one, whichever scores higher against the image",
     "shuffled": "shuffled ones belong to other images",
 }
 """What usual names of arms stand for."""
@@ -260,7 +260,9 @@ def first_screen(study: Study, contrasts: Sequence[Named], listed: Sequence[Row]
     found = answers(contrasts, rows, study.settings)
     asked = "; and whether ".join(dict.fromkeys(one.question for one in found))
     units = [UNITS, OBJECTIVES] if any(len(answer.rows) > 1 for answer in found) else [UNITS]
-    same = [f"The sets {listing(map(visible, names))} have the same training images." for names in study.alike]
+    same = [
+        f"The sets {listing(map(visible, names))} have the same labelled images for training." for names in study.alike
+    ]
     return {
         "question": f"{setting(rows, Words(study.settings))}This study asks whether {asked}." if asked else "",
         "captions": captions_of(asked),

@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import Any
 
 from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.declaration.result_names import SUPERVISED
 from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.reporting.references import cited_for, references
 from workflow_scripts.reporting.settings import Methods, Report, TrainedRuns
@@ -294,6 +295,8 @@ def _pretraining(methods: Methods, words_of: Words) -> list[str]:
     if "precision" in common:
         parts.append("float32" if common["precision"] == "no" else f"mixed precision ({name(common['precision'])})")
     found.append(f"All runs use AdamW{cite('optimizer')}{' with ' if parts else ''}{listing(parts)}.")
+    if SUPERVISED in kinds:
+        found.append("Supervised runs take as many labelled images in place of pairs, each in two views.")
     found.append(f"Runs: {'; '.join(_trained(run, words_of) for run in methods.runs)}.")
     if methods.augmentations:
         described = "; ".join(f"{name(kind)}, {summary}" for kind, summary in methods.augmentations.items())

@@ -1,7 +1,7 @@
 """Confidence intervals: Wilson, Student t, and the percentile bootstrap, plain, paired and per class."""
 
 from collections.abc import Iterator, Sequence
-from math import sqrt
+from math import hypot, sqrt
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -36,6 +36,17 @@ def wilson(share: float, n: float, level: float = LEVEL) -> Interval:
     middle = (share + square / 2) / (1 + square)
     half = z * sqrt(share * (1 - share) / n + square / (4 * n)) / (1 + square)
     return Interval(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
+
+
+def share_difference(share: Interval, other: Interval) -> Interval:
+    """The difference of two independent shares with Wilson's intervals, in -1..1.
+
+    Newcombe (1998, Statistics in Medicine 17:873), method 10.
+    """
+    first, low, high = (end or 0.0 for end in share)
+    second, other_low, other_high = (end or 0.0 for end in other)
+    below, above = hypot(first - low, other_high - second), hypot(high - first, second - other_low)
+    return Interval(first - second, first - second - below, first - second + above)
 
 
 def student_t(values: np.ndarray, level: float = LEVEL, fewest: int = 2, simulated: float = 0.0) -> Interval:

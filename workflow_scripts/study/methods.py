@@ -39,7 +39,7 @@ def methods_settings(units: "Units") -> dict[str, Any]:
     used = sorted({run["augmentation"] for run in runs})
     return {
         "synthetic": study.demo_world is not None,
-        "redcaps": _is_redcaps(study),
+        "redcaps": is_redcaps(study),
         "image_side": study.download.max_side,
         "captions": _captions(study) if units.needed("recaption") else {},
         "arms": {arm.name: arm_text(arm.kind, arm.judge_read, arm.arms_read.get("base")) for arm in study.arms},
@@ -54,7 +54,8 @@ def methods_settings(units: "Units") -> dict[str, Any]:
     }
 
 
-def _is_redcaps(study: Study) -> bool:
+def is_redcaps(study: Study) -> bool:
+    """Whether the annotations are RedCaps', by their format or the name of their file."""
     given, name = study.annotations.format, Path(study.annotations.source.at).name.lower()
     return given == "redcaps" or (given is None and name.startswith("redcaps") and name.endswith(".zip"))
 

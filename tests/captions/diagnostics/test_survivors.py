@@ -24,7 +24,7 @@ def shard(path: Path, rows: list[tuple[str, str]]) -> Path:
     return path
 
 
-def test_kept_and_lost_captions_are_compared_by_welch(tmp_path: Path) -> None:
+def test_kept_and_lost_captions_are_compared_by_welch_and_newcombe(tmp_path: Path) -> None:
     rows = [
         *((text, "ok") for text in KEPT),
         *((text, "http_4xx" if at % 2 else "timeout") for at, text in enumerate(LOST)),
@@ -48,6 +48,14 @@ def test_kept_and_lost_captions_are_compared_by_welch(tmp_path: Path) -> None:
         "hashtag": (0.25, 0),
         "url": (0.25, 0),
     }
+    kept, lost = (
+        stats.binomtest(1, 4).proportion_ci(method="wilson"),
+        stats.binomtest(0, 6).proportion_ci(method="wilson"),
+    )
+    assert (found["url"]["lost"]["low"], found["url"]["lost"]["high"]) == pytest.approx((lost.low, lost.high))
+    below, above = np.hypot(0.25 - kept.low, lost.high), kept.high - 0.25
+    url = found["url"]["difference"]
+    assert (url["low"], url["high"]) == pytest.approx((0.25 - below, 0.25 + above))
 
 
 def test_nothing_is_said_without_several_rows_of_both_kinds(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def test_a_study_without_pairs_by_captions_says_nothing_of_them() -> None:
 
 def test_captions_in_the_question_are_explained() -> None:
     assert captions_of("revised captions beat the original ones in the linear probe") == (
-        "Original captions came with the images; a revised one is the original or a generated one, whichever fits the "
-        "image better."
+        "Original captions came with the images; a revised one is the original or a generated one, whichever scores "
+        "higher against the image."
     )
     assert captions_of("captions “mine” beat self pairs") == ""

@@ -129,6 +129,9 @@ def test_repeated_captions_do_not_hide_a_wrong_image_folder(look: Callable[..., 
 
 
 OTHER = "captions of other images in short.csv: no key is the id of an image: the file has"
+OTHER_PATHS = (
+    "captions of other images in short.csv: no path is that of an image: the file has x/a.jpg; write the paths"
+)
 GIVE_KEYS = "give this file a column key with those ids"
 GIVE_PATHS = "give this file a column image with paths as they are in the source folder"
 SECOND = {
@@ -145,7 +148,7 @@ SECOND = {
         ("image", "key,caption\na.jpg,x\n", f"{OTHER} a.jpg, the source has no ids; {GIVE_PATHS}", True),
         ("image,id", "image,caption\na.jpg,x\n", f"{OTHER} a.jpg, those of the source are like id0; {GIVE_KEYS}", True),
         ("image,id", "key,caption\na.jpg,x\n", f"{OTHER} a.jpg, those of the source are like id0; {GIVE_KEYS}", True),
-        ("image", "image,caption\nx/a.jpg,x\n", f"{OTHER} x/a.jpg, the source has no ids; {GIVE_PATHS}", True),
+        ("image", "image,caption\nx/a.jpg,x\n", OTHER_PATHS, True),
         (
             "image",
             "image,caption\na.jpg,x\n",

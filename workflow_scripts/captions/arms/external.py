@@ -94,9 +94,13 @@ def no_match(where: Path, key: str, image: str) -> PipelineError:
 
     An id that looks like a derived one is not shown: no file of the user has it.
     """
-    is_derived = DERIVED.fullmatch(image) is not None
+    is_derived, path = DERIVED.fullmatch(image) is not None, getattr(key, "path", None)
+    if is_derived and path:
+        value = f"no path is that of an image: the file has {path}"
+        advice = "write the paths in its column image as they are in the source folder"
+        return PipelineError("captions of other images", where, value, advice)
     ids = "the source has no ids" if is_derived else f"those of the source are like {image}"
-    value = f"no key is the id of an image: the file has {getattr(key, 'path', key)}, {ids}"
+    value = f"no key is the id of an image: the file has {path or key}, {ids}"
     wanted = "image with paths as they are in the source folder" if is_derived else "key with those ids"
     return PipelineError("captions of other images", where, value, f"give this file a column {wanted}")
 

@@ -78,10 +78,10 @@ FIGURES = by_name(
                "The other figures leave them out.", ("empty",)),
         Figure("Wording", "vague", "vague captions", "share", "lower",
                "All words are in a list of those that titles have whatever the image shows, such as “cute”, “girl” "
-               "or “photo”.",
-               ("vague",)),
+               "or “photo”.", ("vague",)),
         Figure("Wording", "first_person", "in the first person", "share", "lower",
-               "These captions are about the author (I, my, our), not only about the image.", ("first_person",)),
+               "These captions have a word such as I, my or our. Most are also about the author, not “we see a cat”.",
+               ("first_person",)),
         Figure("Wording", "hashtag", "with a hashtag", "share", "lower",
                "Hashtags are written to be found.", ("hashtag",)),
         Figure("Wording", "url", "with a web address", "share", "lower",
@@ -131,8 +131,8 @@ FIGURES = by_name(
                "How often the judge scores a caption higher with its own image than with a random one; 50 % by "
                "chance."),
         Figure(FIT, "above_random", "own image above a random one", "share of images", "higher",
-               "How often a caption scores higher with its own image than with another one; 50 % by chance.",
-               ("above_random",)),
+               "How often a caption has a higher ITC, by the matcher that gives ITM, with its own image than with "
+               "another one; 50 % by chance.", ("above_random",)),
         Figure(FIT, "above_subreddit", "own image above one of its subreddit", "share of images", "higher",
                "The same with another image of the same subreddit; 50 % by chance. A caption that only says the "
                "topic fails here.", ("above_subreddit",)),

@@ -10,17 +10,20 @@ import pyarrow.parquet as pq
 from scipy.special import stdtrit
 
 from workflow_scripts.captions.diagnostics.words import HASHTAG, SHORT_WORDS, URL, is_first_person, is_vague, words_of
-from workflow_scripts.stats.intervals import LEVEL, Interval, figure
+from workflow_scripts.stats.intervals import LEVEL, Interval, figure, share_difference, wilson
 
-FIGURES = ("words", "characters", "short", "vague", "first_person", "hashtag", "url")
-"""Means over captions; from ``short`` on, shares of them."""
+MEANS = ("words", "characters")
+FIGURES = (*MEANS, "short", "vague", "first_person", "hashtag", "url")
+"""Means over captions, and shares of them."""
 KEPT = "ok"
 
 
 def survivors(shards: Iterable[Path]) -> dict[str, Any]:
     """By figure: the means of ``kept`` and ``lost`` rows, and ``difference``, kept less lost, each with its interval.
 
-    The intervals are Student's t, that of the difference Welch's (1947, Biometrika 34:28). Rows count as independent.
+    The intervals of shares are Wilson's, and Newcombe's for the difference (1998, Statistics in Medicine 17:873, method
+    10); those of means are Student's t, and Welch's for the difference (1947, Biometrika 34:28). Rows count as
+    independent.
 
     Args:
         shards: tables of download shards, read one at a time.
@@ -40,14 +43,16 @@ def survivors(shards: Iterable[Path]) -> dict[str, Any]:
     spread = np.maximum(squares - sums * means, 0) / (counts - 1)[:, None] / counts[:, None]
     found = {}
     for at, name in enumerate(FIGURES):
-        kept, lost = (
-            figure(_interval(means[group, at], spread[group, at], counts[group] - 1), int(counts[group]))
-            for group in range(2)
-        )
-        total = float(spread[:, at].sum())
-        freedom = total**2 / float((spread[:, at] ** 2 / (counts - 1)).sum()) if total else float(counts.sum() - 2)
-        difference = _interval(means[0, at] - means[1, at], total, freedom)
-        found[name] = {"kept": kept, "lost": lost, "difference": figure(difference, int(counts.sum()))}
+        if name in MEANS:
+            kept, lost = (_interval(means[group, at], spread[group, at], counts[group] - 1) for group in range(2))
+            total = float(spread[:, at].sum())
+            freedom = total**2 / float((spread[:, at] ** 2 / (counts - 1)).sum()) if total else float(counts.sum() - 2)
+            difference = _interval(means[0, at] - means[1, at], total, freedom)
+        else:
+            kept, lost = (wilson(float(means[group, at]), float(counts[group])) for group in range(2))
+            difference = share_difference(kept, lost)
+        groups = {"kept": (kept, counts[0]), "lost": (lost, counts[1]), "difference": (difference, counts.sum())}
+        found[name] = {group: figure(interval, int(number)) for group, (interval, number) in groups.items()}
     return found
 
 

@@ -241,7 +241,7 @@ def _figure(contrasts: Sequence[Named]) -> Figure | None:
         return None
     drawn.sort(key=lambda one: (not one.row["primary"], one.at))
     dots = [dot(one, names[one.at] + ("" if one.measure.probe else f": {one.measure.title}")) for one in drawn]
-    title = "All contrasts with 95 % intervals, exploratory ones in grey"
+    title = "All contrasts, each by its first measure, with 95 % intervals, exploratory ones in grey"
     return forest("contrasts", title, dots, {one.measure.title for one in drawn})
 
 

@@ -48,6 +48,7 @@ PAIR_SOURCES, PAIR_CARDS = 6, 36  # images whose pairs are shown, and all their 
 Row = dict[str, Any]
 _LEVEL = re.compile(r"(?<!\d)\.|\.(?!\d)")  # the dot in 0.5 separates no levels
 PARTS = {
+    "captions": "images",
     "auc": "AUC",
     "itc": "ITC",
     "itm": "ITM",
@@ -195,7 +196,7 @@ def pairs_behind(study: Study) -> Row:
     for artifact, figures in tables:
         source, name = study.source(artifact, ".json"), unit_of(artifact, "pairs")
         lines.append((name, arm_class(name), [number_of(figures.get(key), percent, source, key) for key in known]))
-    return {"titles": [BEHIND[key] for key in known], "lines": lines if known else []}
+    return {"known": known, "titles": [BEHIND[key] for key in known], "lines": lines if known else []}
 
 
 class Measure(NamedTuple):

@@ -253,7 +253,7 @@ def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[st
     if not runs:
         return None
     panel = Panel("", "corrected AP, %", [*bounds["floor"], *runs, *bounds["ceiling"]], "higher")
-    alt = f"Corrected average precision of maps on {name}, {layer}: floors, runs and the ceiling, with 95 % intervals."
+    alt = f"Corrected average precision of maps on {name}, {layer}: floors, runs, ceiling; 95 % intervals but for means"
     return dot_figure(stem(f"saliency {name} {layer}"), f"Saliency: {name}, {layer}", alt, [panel])
 
 

@@ -398,8 +398,8 @@ class Study(Settings):
     )
     """Contrasts besides the standard ones, which they replace if they have their name or runs."""
     smallest_effect: float | None = quantity(None, unit="percentage points", gt=0, examples=[1.0])
-    """Smallest effect that matters: a warning before a run names the primary contrasts that find it in fewer than 80 %
-    of studies if seeds deviate as `faithful-pairs power` assumes; does not change results."""
+    """Smallest effect that matters: a warning before a run names the primary contrasts of three or more seeds that find
+    it in fewer than 80 % of studies if seeds deviate as `faithful-pairs power` assumes; does not change results."""
     standard_contrasts: bool = StandardContrasts
     bootstrap: int = Resamples
     crate: CrateSection = CrateSection()

@@ -29,6 +29,7 @@ from workflow_scripts.pretraining.settings import Pretrain
 from workflow_scripts.stages.tokenizer import CLIPS
 from workflow_scripts.study.config.sections import Study
 from workflow_scripts.study.config.stages import declaration, declared_stages, facts
+from workflow_scripts.study.methods import is_redcaps
 from workflow_scripts.study.units import Units
 
 TFLOPS = 40.0  # sustained, mixed precision: about an eighth of an A100's peak; training of a ResNet reaches 30 to 60
@@ -36,7 +37,7 @@ CPU_TFLOPS = 0.03  # of trainings: sustained, float32, per core; assumed
 SECONDS_PER_SLURM_JOB = 10.0  # start-up of a SLURM job, and of the Snakemake in it
 SECONDS_PER_START = 5.0  # per job in it: start-up of another Snakemake, imports, checkpoint loading
 GROUPS = 350 * 13  # subreddits and years of RedCaps, at most
-KEPT = 0.6  # share of RedCaps' images that still exist: about 7 of 12 million in 2024
+KEPT = 0.6  # share of RedCaps' images that still exist: about 7 of 12 million in 2024; of other sources, all count
 SIZES = {"RedCaps-2020": 3_275_000, "RedCaps": 12_011_121}  # annotation rows; approximate for 2020
 PROFILE = PROJECT / "profiles/slurm/profile.yaml"
 COLUMNS = ("jobs", "slurm_jobs", "core_hours", "gpu_hours")
@@ -102,7 +103,7 @@ def _cost(
     known, compute = facts(stage.name), units.study.compute
     cores = known.resources.cores(compute.workers, compute.math_threads)
     core_s = gpu_s = wait_s = 0.0
-    for load, count in loads(units, stage, names, rows, rows * KEPT):
+    for load, count in loads(units, stage, names, rows, rows * (KEPT if is_redcaps(units.study) else 1)):
         core, gpu, wait = job_seconds(known.cost, load, cores, tflops)
         if on_cpu and stage.name == "pretrain":  # cores do one after the other
             core, gpu = core + gpu * tflops / (CPU_TFLOPS * cores), 0.0

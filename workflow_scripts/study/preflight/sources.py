@@ -194,7 +194,7 @@ def batch_findings(start: Start) -> Iterator[Finding]:
         return
     images, certain = known
     batch, run = max(batches.items())
-    if images < batch:
+    if 0 < images < batch:
         value = f"batch_size is {batch:,}, but there are at most {images:,} images"
         error = PipelineError("too few images", f"settings of run {run}", value, "lower batch_size or add images")
         yield Finding(error, certain)
