@@ -153,8 +153,11 @@ def checked_root(study: Path, nodes: Sequence[Node]) -> str:
     """The root hash that a study's report shows.
 
     Raises:
-        PipelineError: there is no report, or an artifact behind it is missing.
+        PipelineError: there is no such folder or no report, or an artifact behind it is missing.
     """
+    if not study.is_dir():
+        advice = "name the folder of a study, such as results/demo"
+        raise PipelineError("no such folder", study, "nothing there", advice)
     if REPORT not in {node.label for node in nodes}:
         raise PipelineError("unfinished study", study, "it has no report yet", AGAIN)
     root, _ = study_root(nodes)

@@ -149,7 +149,7 @@ def test_the_line_of_a_minute_holds_the_figures_of_a_training(opened: Open, cloc
         handler._view.tick()
     wanted = (
         "pretrain: 0 of 2 done, 1 running; run: simclr: 120/200, 4.0/s, 20 s left, "
-        "loss 3.2  lr 0.009  503 images/s  data wait 2%  kNN 41.2%"
+        "at step 110: loss 3.2  lr 0.009  503 images/s  data wait 2%  kNN 41.2%"
     )
     assert [line for line in texts(stream) if line.startswith("pretrain")] == [wanted, wanted]
 

@@ -70,7 +70,10 @@ class Lines:
 
     def _figures(self, job: StartedJob) -> str:
         figures = figures_of(job)
-        parts = [str(part) for part in (figures.progress, training_text(figures.curve)) if part]
+        training = training_text(figures.curve)
+        if step := figures.curve.get("step"):
+            training = f"at step {step:,.0f}: {training}"
+        parts = [str(part) for part in (figures.progress, training) if part]
         return f"; {job.unit}: {', '.join(parts)}" if parts else ""
 
     def _stamped(self, text: str) -> None:
