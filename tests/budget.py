@@ -20,7 +20,7 @@ CEILINGS = {
     # recaptioning; a tutorial and a site. A warning before a run that no labelled set can decide its question.
     # Score intervals of shares that hardly any lost row has; cards that tell supervised networks from others. What
     # config.yaml has beside a key's default.
-    "lines of code in workflow_scripts": 40_980,
+    "lines of code in workflow_scripts": 40_990,
     "files in workflow_scripts": 560,
     "lines of rules and templates": 2_430,
     "lines of code in tests": 53_390,

@@ -52,7 +52,8 @@ def command(
     found = find_run(run, checkpoint)
     learned, in_timm = export(found, folder.absolute(), licence or UNKNOWN)
     how = "timm and torch.hub load it" if in_timm else "torch.hub loads it; timm has no such architecture"
-    line = f"{folder}: checkpoint {found.checkpoint}, learned from {learned} images; {how}"
+    most = "" if found.checkpoint == "last" else "at most "
+    line = f"{folder}: checkpoint {found.checkpoint}, learned from {most}{learned} images; {how}"
     sys.stdout.write(printed([line]))
     if licence is None:
         sys.stdout.write("its card names no licence; add --licence\n")

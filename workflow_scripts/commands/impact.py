@@ -40,7 +40,7 @@ def command(
     \b
     Examples:
       faithful-pairs impact data/redcaps_v1.0_annotations.zip
-      faithful-pairs impact hub:Salesforce/blip2-itm-vit-g results/redcaps2020
+      faithful-pairs impact minilm results/demo        # a model, by its name in the config
       faithful-pairs impact numpy==2.4.6 --json
       faithful-pairs impact bno9zq                     # an image id
       faithful-pairs impact 0123abcd --would-change    # a commit

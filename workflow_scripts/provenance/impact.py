@@ -396,6 +396,8 @@ def as_text(found: Impact) -> str:
     verdicts = [number for number in found.numbers if has_verdict(number.values)]
     counts = f"{len(found.artifacts):,} of {found.total:,} artifacts, {len(found.runs):,} runs, "
     counts += f"{len(found.numbers):,} numbers, {len(verdicts):,} verdicts"
+    if found.another_key is not None:
+        counts += f"; {len(found.another_key):,} artifacts would get another key"
     lines = [f"{found.cause.kind} {found.cause.text}: {counts}"]
     groups: dict[str, list[str]] = {}
     for one in found.artifacts:

@@ -80,7 +80,7 @@ FIGURES = by_name(
                "All words are in a list of those that titles have whatever the image shows, such as “cute”, “girl” "
                "or “photo”.", ("vague",)),
         Figure("Wording", "first_person", "in the first person", "share", "lower",
-               "These captions have a word such as I, my or our. Most are also about the author, not “we see a cat”.",
+               "These captions have a word such as I, my or our: about the author, or as in “we see a cat”.",
                ("first_person",)),
         Figure("Wording", "hashtag", "with a hashtag", "share", "lower",
                "Hashtags are written to be found.", ("hashtag",)),
