@@ -192,6 +192,8 @@ def _data(methods: Methods, counts: Counts) -> list[str]:
         years = sorted({name(year) for year in counts.years if year != "0"})
         span = f", from {' to '.join(dict.fromkeys((years[0], years[-1])))}" if years else ""
         found.append(f"Usable annotation rows{of}{span}: {_rows(counts.annotations)}.")
+        if counts.annotations.get("dropped") and not (methods.redcaps or methods.synthetic):
+            found.append("An image that no row names counts as a row without a caption.")
     if counts.images:
         side = f", stored with at most {methods.image_side:,} pixels on the longer side" if methods.image_side else ""
         found.append(f"Rows with an image: {_rows(counts.images)}{side}.")
@@ -380,7 +382,8 @@ def _tested(contrasts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield (
             "Contrasts of accuracies have Student's t intervals, from random effects of seeds and classes"
             f"{moderated if any(row['arms'] for row in tested) else ''}, with Satterthwaite's degrees of freedom"
-            f"{cite('freedom')}; a p-value is never below that of a t-test over seeds alone."
+            f"{cite('freedom')} or, where one part alone is the variance, those of the part; a p-value is never below "
+            "that of a t-test over seeds alone."
         )
     primary: dict[str, list[str]] = {}
     for row in tested:

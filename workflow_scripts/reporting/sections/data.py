@@ -31,7 +31,7 @@ from workflow_scripts.stats.intervals import wilson
 from workflow_scripts.stats.seeds import derive
 
 EXPLAINED = {
-    "annotations": "rows of the annotation file kept",
+    "annotations": "annotation rows kept, or images that no row names",
     "shard_plan": "rows planned for download",
     "image_index": "images fetched and readable",
     "caption_table": "images with their captions, and scores if there are any",

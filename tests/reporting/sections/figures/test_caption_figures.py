@@ -103,4 +103,4 @@ def test_the_files_have_words_and_the_numbers_of_the_page(study: Study) -> None:
     assert figures[1].rows[1] == ("vague captions", "%", "lower", "generated", 25.0, 20.0, 30.0)
     _, _, vague, difference, *_ = found["table"].rows
     assert vague[:3] == ["vague captions, %", "25.0 [20.0, 30.0]", "25.0 [20.0, 30.0]"]
-    assert difference[:3] == ["less original", "", "−12.5 [−20.0, −5.0]"]
+    assert difference[:3] == ["minus original", "", "−12.5 [−20.0, −5.0]"]

@@ -74,7 +74,7 @@ def _table(groups: list[tuple[str, list[Row]]], arms: list[str], reference: str)
             lines.append([f"{row['title']}, {row['unit']}", *(own.shown for own, _ in row["cells"])])
             if any(difference for _, difference in row["cells"]):
                 differences = [difference.shown if difference else "" for _, difference in row["cells"]]
-                lines.append([f"less {reference}", *differences])
+                lines.append([f"minus {reference}", *differences])
     return Table("captions", "Captions of each arm: means with 95 % intervals", ["measure", *arms], lines)
 
 
