@@ -19,11 +19,11 @@ CEILINGS = {
     # figures and tables for papers; `check`, `init`, `paper`, `impact` and `sign`; caption lists and studies without
     # recaptioning; a tutorial and a site. A warning before a run that no labelled set can decide its question.
     # Score intervals of shares that hardly any lost row has; cards that tell supervised networks from others. What
-    # config.yaml has beside a key's default.
-    "lines of code in workflow_scripts": 40_990,
+    # config.yaml has beside a key's default; what a file of a package reached.
+    "lines of code in workflow_scripts": 41_000,
     "files in workflow_scripts": 560,
     "lines of rules and templates": 2_430,
-    "lines of code in tests": 53_390,
+    "lines of code in tests": 53_400,
     "kB of docs": 336,
     "keys of the config": 412,
 }

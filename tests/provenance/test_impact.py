@@ -245,6 +245,13 @@ def test_a_verdict_depends_on_the_scores_of_other_primary_contrasts(
     assert found == {"x": ("supported", False), "y": ("supported", True)}
     assert main(["impact", "results/study/pretrain/simclr-original-crop-s0/run.json"]) == 0
     assert "1 runs, 4 numbers, 2 verdicts" in capsys.readouterr().out
+    for arms, wanted in ((0, {"z"}), (6, {"x", "y", "z"})):  # only z, which has no verdict, reads the run
+        table = pa.Table.from_pylist([{**row, "arms": arms} for row in rows])
+        pq.write_table(table, study / "summary" / "summary.contrasts.parquet")
+        lists = json.dumps({**listed, "contrasts": [[3], [3], [0]]})
+        (study / "summary" / "summary.sources.json").write_text(lists)
+        answer = ask(capsys, "results/study/pretrain/simclr-original-crop-s0/run.json")
+        assert {one["row"]["contrast"] for one in answer["numbers"] if one["table"] == "contrasts"} == wanted
 
 
 def test_what_would_get_another_key_is_listed_with_what_follows_from_it(

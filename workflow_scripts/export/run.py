@@ -114,7 +114,9 @@ def find_run(path: Path, checkpoint: str | None = None) -> Run:
     if name not in metadata["checkpoints"]:
         advice = f"choose from {', '.join(sorted(metadata['checkpoints']))}"
         raise PipelineError("unknown checkpoint", node.path, name, advice)
-    scores = [row for row in rows if (row["run"], row["step"]) == (node.name, name)]
+    kept, own = metadata["checkpoints"], [row for row in rows if row["run"] == node.name]
+    same = {row["step"] for row in own if kept.get(row["step"]) == kept[name]}  # such as best and last: equal weights
+    scores = [row for row in own if row["step"] == (name if name in same else min(same, default=name))]
     return Run(node, behind, metadata, name, scores, root)
 
 

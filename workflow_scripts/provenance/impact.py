@@ -18,7 +18,7 @@ from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.files.bounded_json import Unfit
-from workflow_scripts.core.sources import HUB, LISTING, PACKAGE, TORCHVISION, read_listing
+from workflow_scripts.core.sources import HUB, LISTING, PACKAGE, TORCHVISION, local_path, read_listing
 from workflow_scripts.provenance.nodes import Node, inputs_of, load, locate
 from workflow_scripts.provenance.run_metadata import short, value_text
 from workflow_scripts.provenance.summary_tables import CONTRASTS, KINDS, SUMMARY, has_verdict, read_rows, title_of
@@ -124,7 +124,10 @@ def _of_file(graph: Graph, text: str) -> dict[Vertex, str]:
         inner = path.relative_to(ROOT)
         names = {inner.as_posix(), ".".join(inner.with_suffix("").parts).removesuffix(".__init__")}
         closures = {path: (node.computation or {}).get("closure", {}) for path, node in graph.nodes.items()}
-        return {path: "its code" for path, closure in closures.items() if not names.isdisjoint(closure)}
+        code: dict[Vertex, str]
+        code = {path: "its code" for path, closure in closures.items() if not names.isdisjoint(closure)}
+        if code:
+            return code
     found: dict[Vertex, str] = {
         node.path: f"read from {node.at}" for node in graph.nodes.values() if node.at is not None and _lists(node, path)
     }
@@ -143,6 +146,9 @@ def _of_file(graph: Graph, text: str) -> dict[Vertex, str]:
 def _lists(source: Node, path: Path) -> bool:
     """Whether a source was read from this file, or from files in this folder."""
     at = source.at or ""
+    if at.startswith(PACKAGE):
+        with suppress(PipelineError, ImportError):  # it may not be installed here
+            at = str(local_path(at, may_fetch=False))
     if at.startswith((HUB, PACKAGE)) or "://" in at:
         return False
     for base in {source.study.parent.parent, ROOT, Path.cwd()}:
@@ -356,7 +362,8 @@ def _numbers(graph: Graph, cause: Cause, came_from: Mapping[Vertex, Vertex | Non
     """The rows of one summary: all if the cause went into its own computation, else those whose files it reached."""
     read = [vertex for vertex in graph.inputs(summary) if vertex in came_from]
     reached = {vertex.sha256 if isinstance(vertex, Missing) else graph.nodes[vertex].hash: vertex for vertex in read}
-    shared: tuple[str, ...] | None = None
+    corrected: tuple[str, ...] | None = None  # chains to what other verdicts depend on: another primary contrast ...
+    moderated: tuple[str, ...] | None = None  # ... or, where the variance between seeds is that of all arms, any
     waiting: list[Number] = []
     for kind in KINDS:
         for row in read_rows(summary, kind):
@@ -367,11 +374,14 @@ def _numbers(graph: Graph, cause: Cause, came_from: Mapping[Vertex, Vertex | Non
             number = Number(summary, kind, row.values, chain)
             if through is not None:
                 yield number
-                shared = shared or chain if kind == CONTRASTS else shared
+                if kind == CONTRASTS:
+                    moderated = moderated or chain
+                    corrected = corrected or (chain if has_verdict(number.values) else None)
             elif has_verdict(number.values):
                 waiting.append(number)
-    if shared is not None:
-        yield from (replace(number, chain=shared, joint=True) for number in waiting)
+    for number in waiting:
+        if shared := corrected or (moderated if number.values.get("arms") else None):
+            yield replace(number, chain=shared, joint=True)
 
 
 def _unknown(graph: Graph, came_from: Collection[Vertex]) -> dict[Path, str]:
