@@ -18,7 +18,7 @@ def test_a_run_ends_with_the_next_step_and_a_repeated_run_does_nothing(cold: Che
     assert status == 0, printed
     lines = printed.splitlines()
     assert lines[1] == "2 jobs of 2 stages"
-    assert [line[10:].split(" in ")[0] for line in lines[2:4]] == [
+    assert [line[10:].split(", ")[0] for line in lines[2:4]] == [
         "demo_world: 1 of 1 done",
         "eval_dataset: 1 of 1 done",
     ]
