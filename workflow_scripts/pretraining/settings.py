@@ -189,7 +189,7 @@ class _Run(PairSettings, HardwareSettings):
     patience: PositiveInt | None = quantity(None, unit="probes", examples=[5])
     """A run stops after this many probes that found no new best checkpoint; null: never."""
     log_every: PositiveInt = quantity(50, unit="steps", examples=[100])
-    """Steps per row of the training curve."""
+    """Steps per row of the training curve, which also has rows where a probe or statistics of features are measured."""
     checkpoint_every: PositiveInt = quantity(5_000, unit="steps", examples=[1000])
     """Interval between checkpoints for resuming."""
     tracker: Tracker | None = Field(None, exclude_if=not_, examples=["tensorboard"])

@@ -75,7 +75,7 @@ FIGURES = by_name(
                "The encoder does not read the end of these captions, so their partners are chosen by a part of the "
                "text."),
         Figure("Wording", "empty", "images without a caption", "share", "lower",
-               "The other figures leave them out.", ("empty",)),
+               "Of stored images, which all had a caption in the source. Other figures leave them out.", ("empty",)),
         Figure("Wording", "vague", "vague captions", "share", "lower",
                "All words are in a list of those that titles have whatever the image shows, such as “cute”, “girl” "
                "or “photo”.", ("vague",)),
