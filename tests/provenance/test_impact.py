@@ -251,7 +251,8 @@ def test_a_verdict_depends_on_the_scores_of_other_primary_contrasts(
         lists = json.dumps({**listed, "contrasts": [[3], [3], [0]]})
         (study / "summary" / "summary.sources.json").write_text(lists)
         answer = ask(capsys, "results/study/pretrain/simclr-original-crop-s0/run.json")
-        assert {one["row"]["contrast"] for one in answer["numbers"] if one["table"] == "contrasts"} == wanted
+        contrasts = [number for number in answer["numbers"] if number["table"] == "contrasts"]
+        assert {number["row"]["contrast"] for number in contrasts} == wanted
 
 
 def test_what_would_get_another_key_is_listed_with_what_follows_from_it(

@@ -131,7 +131,7 @@ def _effects(units: "Units") -> Iterator[str]:
             yield f"{one.name}: none can be found, since {one.reason}{runs}"
             continue
         yield f"{one.name}: from {one.effect * deviation:.3g} points, if seeds deviate by {deviation:.1f}{runs}"
-    if known and known[1] == deviation and not all(one.reason for one in found):
+    if known and known[1] == deviation and any(not power.reason for power in found):
         yield (
             f"{known[0]:,} test images deviate by {known[1]:.1f} points by chance at {ACCURACY:.0%} accuracy, and by "
             "more at lower ones, so seeds may well deviate as much; smaller effects stay open"

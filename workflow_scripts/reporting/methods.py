@@ -382,7 +382,7 @@ def _tested(contrasts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield (
             "Contrasts of accuracies have Student's t intervals, from random effects of seeds and classes"
             f"{moderated if any(row['arms'] for row in tested) else ''}, with Satterthwaite's degrees of freedom"
-            f"{cite('freedom')} or, where one part alone is the variance, those of the part; a p-value is never below "
+            f"{cite('freedom')} or, where one part alone is the variance, that part's; a p-value is never below "
             "that of a t-test over seeds alone."
         )
     primary: dict[str, list[str]] = {}
