@@ -65,7 +65,7 @@ def _explained(models: "dict[str, Schema]", key: str) -> Iterator[str]:
     yield _entry("", schema["description"], 2)
     facts = {"type": _type(schema), "unit": schema.get("unit", ""), "default": _default(model, path[-1])}
     if (usual := _in_base(path)) and usual != facts["default"]:
-        facts["default"] += f"; {usual} in config.yaml, on which all studies build"
+        facts["default"] = "; ".join(filter(None, (facts["default"], f"config.yaml sets {usual}")))
     facts["example"] = ", ".join(map(_yaml, schema.get("examples", ())))
     facts["reruns"] = "nothing" if _reruns_nothing(path) else ""
     yield from (_entry(f"  {name}", text, 11) for name, text in facts.items() if text)

@@ -52,7 +52,7 @@ def command(
     found = find_run(run, checkpoint)
     learned, in_timm = export(found, folder.absolute(), licence or UNKNOWN)
     how = "timm and torch.hub load it" if in_timm else "torch.hub loads it; timm has no such architecture"
-    most = "at most " if found.metadata["checkpoints"][found.checkpoint] < found.metadata["steps"] else ""
+    most = "at most " if found.metadata["checkpoints"][found.checkpoint] < found.metadata["steps_done"] else ""
     line = f"{folder}: checkpoint {found.checkpoint}, learned from {most}{learned} images; {how}"
     sys.stdout.write(printed([line]))
     if licence is None:

@@ -147,7 +147,7 @@ def _lists(source: Node, path: Path) -> bool:
     """Whether a source was read from this file, or from files in this folder."""
     at = source.at or ""
     if at.startswith(PACKAGE):
-        with suppress(PipelineError, ImportError):  # it may not be installed here
+        with suppress(PipelineError, ImportError, ValueError):  # it may not be installed here
             at = str(local_path(at, may_fetch=False))
     if at.startswith((HUB, PACKAGE)) or "://" in at:
         return False

@@ -71,7 +71,7 @@ class Lines:
     def _figures(self, job: StartedJob) -> str:
         figures = figures_of(job)
         training = training_text(figures.curve)
-        if step := figures.curve.get("step"):
+        if training and (step := figures.curve.get("step")):
             training = f"at step {step:,.0f}: {training}"
         parts = [str(part) for part in (figures.progress, training) if part]
         return f"; {job.unit}: {', '.join(parts)}" if parts else ""
