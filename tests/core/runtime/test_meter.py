@@ -112,6 +112,31 @@ def test_memory_that_forked_processes_share_counts_once() -> None:
     assert usage.figures()["memory_peak_bytes"] - before < len(held) // 2
 
 
+def test_a_sample_taken_by_another_thread_does_not_disturb_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def process(pid: int, *children: int) -> None:
+        task = tmp_path / f"{pid}/task/{pid}"
+        task.mkdir(parents=True, exist_ok=True)
+        (task / "children").write_text(" ".join(map(str, children)))
+        (tmp_path / f"{pid}/io").write_text("rchar: 5\n")
+
+    def exists(path: Path) -> bool:  # the sampler finds a new child while figures go through the known ones
+        monkeypatch.undo()
+        process(2)
+        process(os.getpid(), 1, 2)
+        usage.sample()
+        return path.exists()
+
+    process(1)
+    process(os.getpid(), 1)
+    usage = Usage(tmp_path)
+    usage.sample()
+    monkeypatch.setattr(Path, "exists", exists)
+    assert usage.figures()["read_bytes"] == 5  # those of the child; the process itself had read 5 at the start
+    assert usage.figures()["read_bytes"] == 10
+
+
 def test_a_torch_that_is_still_being_imported_has_no_gpu_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", types.ModuleType("torch"))
     assert meter.gpu_peak() is None

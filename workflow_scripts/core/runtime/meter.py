@@ -55,7 +55,8 @@ class Usage:
             found["memory_peak_bytes"] = self._memory
         if self._top in self._read:
             # A process that ended and was waited for counts in the figure of the one that waited.
-            alive = [self._read[pid] for pid in self._read if pid == self._top or (self._proc / str(pid)).exists()]
+            reads = self._read.copy().items()  # another thread may sample meanwhile
+            alive = [read for pid, read in reads if pid == self._top or (self._proc / str(pid)).exists()]
             found["read_bytes"] = max(0, sum(alive) - self._before)
         return found
 
