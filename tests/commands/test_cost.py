@@ -12,7 +12,7 @@ def test_cost_prints_both_study_sizes_as_estimates(capsys: pytest.CaptureFixture
     assert re.findall(r"\*\*(.+) \(.+ rows\)\*\*", said) == ["RedCaps-2020", "RedCaps"]
     assert "| download | 3,477 | " in said
     assert said.count("| all | ") == 2
-    assert said.rstrip().split("\n")[-1].startswith("Estimates: 40 TFLOP/s")
+    assert said.rstrip().split("\n")[-1].startswith("Estimates: 40 TFLOP/s sustained per GPU; 60% of RedCaps' images")
 
 
 def test_cost_uses_the_row_count_of_a_fixed_size_study(capsys: pytest.CaptureFixture[str]) -> None:
@@ -21,6 +21,14 @@ def test_cost_uses_the_row_count_of_a_fixed_size_study(capsys: pytest.CaptureFix
     assert "**demo (3,115 rows)**" in capsys.readouterr().out
     assert main(["cost", *demo, "--configfile", "profiles/demo/resnet18.yaml", "--rows", "500"]) == 0
     assert capsys.readouterr().out.startswith("**demo_resnet18 (500 rows)**")
+
+
+def test_other_data_than_redcaps_has_what_its_shards_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = "study: own\nannotations: {source: photos}\nshards: {shards: 2, rows_per_shard: 500, group: all}\n"
+    (tmp_path / "own.yaml").write_text(own)
+    assert main(["cost", "--configfile", str(tmp_path / "own.yaml")]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("**own (1,000 rows)**") and said.count("| all | ") == 1 and "RedCaps" not in said
 
 
 def test_an_invalid_overlay_is_a_single_line_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,7 +110,7 @@ def test_methods_have_settings_software_hardware_and_hours(finished: Path, folde
     assert lines["all"]["core hours"] == f"{len(list(finished.rglob(f'*{RUN}'))):.2f}"
     assert "A core hour is one hour of CPU time." in (folder / "table-computing.md").read_text()
     checklist = (folder / "checklist.md").read_text()
-    assert "those of single scores are over test items, of few-shot accuracy over episodes" in checklist
+    assert "items\n   (few-shot: episodes; saliency: classes and test images)." in checklist
     assert len(re.findall(r"^\d+\. \*\*", checklist, re.MULTILINE)) == 16 and "`A GPU`" in checklist
     assert "c" * 40 in (folder / "README.md").read_text()
 

@@ -100,12 +100,6 @@ def trained() -> tuple[Matcher, list[Image.Image], list[list[str]]]:
     return load_matcher(DEMO_MATCHER, "cpu", 32), [Image.fromarray(one) for one in pixels], texts
 
 
-@pytest.fixture
-def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Models are loaded as for a GPU, though on a CPU."""
-    monkeypatch.setattr("workflow_scripts.models.networks.split_linear.dtype_of", lambda device: torch.bfloat16)
-
-
 def test_scores_on_a_gpu_are_those_of_float32(
     trained: tuple[Matcher, list[Image.Image], list[list[str]]], on_gpu: None
 ) -> None:

@@ -23,6 +23,12 @@ def fake_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def edit_record(path: Path, **fields: object) -> None:
+    """Change fields of a run record, which stays consistent in itself."""
+    record = {name: value for name, value in json.loads(path.read_bytes()).items() if name != "self"}
+    path.write_bytes(pretty(sealed({**record, **fields})))
+
+
 class HandMade:
     """Writes artifacts of ``results/<study>``; the minutes of the clock count the artifacts."""
 

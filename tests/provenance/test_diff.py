@@ -4,11 +4,10 @@ from pathlib import Path
 import pytest
 
 from tests.provenance.golden import check_golden
-from tests.provenance.hand_made import HandMade, fake_hash, whole_study
+from tests.provenance.hand_made import HandMade, edit_record, fake_hash, whole_study
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.provenance.diff import module_differences
 
 CHECKPOINT = f"pretrain/simclr-revised-crop-s0{MANIFEST}"
@@ -16,11 +15,6 @@ CHECKPOINT = f"pretrain/simclr-revised-crop-s0{MANIFEST}"
 
 def ask(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, str]:
     return main(["diff", *(str(one) for one in argv)]), capsys.readouterr().out
-
-
-def edit_record(path: Path, **fields: object) -> None:
-    record = {name: value for name, value in json.loads(path.read_bytes()).items() if name != "self"}
-    path.write_bytes(pretty(sealed({**record, **fields})))
 
 
 def test_equal_artifacts_have_no_differences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

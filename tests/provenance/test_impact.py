@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.provenance.hand_made import COMMIT, HandMade, cached, fake_hash, whole_study
+from tests.provenance.hand_made import COMMIT, HandMade, cached, edit_record, fake_hash, whole_study
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.digest import ROOT
@@ -27,11 +27,6 @@ TABLES = {  # rows of each artifact: r1 is everywhere, r2 was not fetched, r3 wa
     "recaption/00001": ("key", ["r4"]),
 }
 Seeds = Callable[[str, dict[str, Any]], bool]
-
-
-def edit_record(path: Path, **fields: object) -> None:
-    record = {name: value for name, value in json.loads(path.read_bytes()).items() if name != "self"}
-    path.write_bytes(pretty(sealed({**record, **fields})))
 
 
 @pytest.fixture(scope="module")
@@ -245,10 +240,13 @@ def test_a_verdict_depends_on_the_scores_of_other_primary_contrasts(
     assert found == {"x": ("supported", False), "y": ("supported", True)}
     assert main(["impact", "results/study/pretrain/simclr-original-crop-s0/run.json"]) == 0
     assert "1 runs, 4 numbers, 2 verdicts" in capsys.readouterr().out
-    for arms, wanted in ((0, {"z"}), (6, {"x", "y", "z"})):  # only z, which has no verdict, reads the run
-        table = pa.Table.from_pylist([{**row, "arms": arms} for row in rows])
+    # Only z, which has no verdict, reads the run; x and y share the variance of arms, if any, of its step.
+    for arms, step, wanted in ((0, "last", {"z"}), (6, "last", {"x", "y", "z"}), (6, "best", {"z"})):
+        table = pa.Table.from_pylist([{**row, "arms": arms, "step": step} for row in rows])
         pq.write_table(table, study / "summary" / "summary.contrasts.parquet")
-        lists = json.dumps({**listed, "contrasts": [[3], [3], [0]]})
+        scores = pa.Table.from_pylist([{"run": "a", "metric": "m", "step": "last", "value": 0.5, "batch_size": 64}] * 3)
+        pq.write_table(scores, study / "summary" / "summary.parquet")
+        lists = json.dumps({**listed, "rows": [[0], [3], [3]], "contrasts": [[3], [3], [0]]})
         (study / "summary" / "summary.sources.json").write_text(lists)
         answer = ask(capsys, "results/study/pretrain/simclr-original-crop-s0/run.json")
         contrasts = [number for number in answer["numbers"] if number["table"] == "contrasts"]

@@ -107,16 +107,15 @@ def _cost(start: "Start") -> str:
     units = start.units
     rows = fixed_rows(units.study) or Requests(units, start.folder).rows
     with suppress(PipelineError):  # a finding says so
-        if known := counted_images(start):
+        if (known := counted_images(start)) and known[0]:
             rows = min(rows, known[0])
     device = resolve_device(units.study.compute.device) if start.local else None
     lines = costs(units, rows, running=start.running, device=device)
     cores, gpus = sum(line.core_hours for line in lines), sum(line.gpu_hours for line in lines)
     shown = f"{hours(cores) or 0} core hours" + (f", {hours(gpus)} GPU hours at {TFLOPS:g} TFLOP/s" if gpus else "")
-    if device == "cpu":
-        shown += " on a CPU, where large captioners and encoders take longer"
-    each = f"each stage, on a GPU: faithful-pairs cost --configfile FILE --rows {rows}"
-    return f"about {shown}, for at most {rows:,} images ({each})"
+    here, longer = (" on this CPU", "; large captioners and encoders take longer") if device == "cpu" else ("", "")
+    each = f"By stage, on a GPU: faithful-pairs cost --configfile FILE --rows {rows}"
+    return f"about {shown}{here} for at most {rows:,} images{longer}. {each}"
 
 
 def _effects(units: "Units") -> Iterator[str]:

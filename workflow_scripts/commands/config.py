@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from workflow_scripts.study.reference.schema import Schema
 
 WIDTH = 100  # columns
+LONGEST = 60  # value of config.yaml that is shown
 SHORTENED = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")  # sha256
 BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
 ITEMS = {"array": " Each item has these keys.", "object": " Each entry has these keys."}
@@ -64,8 +65,9 @@ def _explained(models: "dict[str, Schema]", key: str) -> Iterator[str]:
     yield ".".join(path)
     yield _entry("", schema["description"], 2)
     facts = {"type": _type(schema), "unit": schema.get("unit", ""), "default": _default(model, path[-1])}
-    if (usual := _in_base(path)) and usual != facts["default"]:
-        facts["default"] = "; ".join(filter(None, (facts["default"], f"config.yaml sets {usual}")))
+    usual = _in_base(path)
+    if usual not in (None, schema.get("default")) and len(text := _yaml(usual)) <= LONGEST:
+        facts["default"] = "; ".join(filter(None, (facts["default"], f"config.yaml sets {text}")))
     facts["example"] = ", ".join(map(_yaml, schema.get("examples", ())))
     facts["reruns"] = "nothing" if _reruns_nothing(path) else ""
     yield from (_entry(f"  {name}", text, 11) for name, text in facts.items() if text)
@@ -141,18 +143,13 @@ def _default(model: "Schema", name: str) -> str:
     return "required" if name in model.get("required", ()) else _yaml(schema["default"]) if "default" in schema else ""
 
 
-def _in_base(path: list[str]) -> str:
-    """The value in ``config.yaml``; empty without one, and of long ones."""
-    import yaml
+def _in_base(path: list[str]) -> Any:
+    """The value in ``config.yaml``, of a study of its own that has one too; None without one."""
+    from workflow_scripts.study.active_config import base_files
+    from workflow_scripts.study.config.files import read_config
 
-    from workflow_scripts.core.digest import PROJECT
-    from workflow_scripts.study.active_config import BASE
-
-    value: Any = yaml.safe_load((PROJECT / BASE).read_bytes())
-    for part in path:
-        value = value.get(part) if isinstance(value, dict) else None
-    text = "" if value is None else _yaml(value)
-    return text if len(text) <= 60 else ""
+    node, found = read_config(base_files()).root.at(path)
+    return node.data() if found == tuple(path) else None
 
 
 def _type(schema: "Schema") -> str:

@@ -26,7 +26,9 @@ def command(
     configfile: ConfigFiles = None,
     rows: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="annotation rows; default: the demo's, or both sizes of RedCaps"),
+        typer.Option(
+            min=1, metavar="N", help="annotation rows; default: RedCaps' two sizes; of other data, what the shards hold"
+        ),
     ] = None,
     tflops: Annotated[
         float | None,
@@ -51,12 +53,14 @@ def command(
       2  wrong usage
     """
     from workflow_scripts.study.estimates.cost import KEPT, SIZES, TFLOPS, costs, fixed_rows, table
+    from workflow_scripts.study.methods import is_redcaps
     from workflow_scripts.study.plan import configured
 
     units, speed = configured(configfile or []), tflops or TFLOPS
-    own = rows or fixed_rows(units.study)
-    sizes = {units.study.study: own} if own else SIZES
+    redcaps, study, shards = is_redcaps(units.study), units.study.study, units.study.shards
+    own = rows or fixed_rows(units.study) or (None if redcaps else shards.shards * shards.rows_per_shard)
+    sizes = {study: own} if own else SIZES
     texts = [table(f"{name} ({size:,} rows)", costs(units, size, speed)) for name, size in sizes.items()]
-    note = f"Estimates: {speed:g} TFLOP/s sustained per GPU; {KEPT:.0%} of RedCaps' images still exist;"
-    texts.append(f"{note} docs/cost.md gives the source of each rate.\n")
+    kept = f" {KEPT:.0%} of RedCaps' images still exist;" if redcaps else ""
+    texts.append(f"Estimates: {speed:g} TFLOP/s sustained per GPU;{kept} docs/cost.md gives the source of each rate.\n")
     sys.stdout.write("\n\n".join(texts))

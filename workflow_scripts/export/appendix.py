@@ -6,7 +6,7 @@ from humanize import naturalsize
 
 from workflow_scripts.evaluation.datasets.registry import SETS
 from workflow_scripts.export.finished import Finished, Work
-from workflow_scripts.pretraining.settings import METHODS, Pretrain
+from workflow_scripts.pretraining.settings import METHODS, Pretrain, Probe
 from workflow_scripts.provenance.run_metadata import flat
 from workflow_scripts.reporting.methods import OURS, Paragraph, cite, listing, runs_table, settings_table, shown
 from workflow_scripts.reporting.references import cited_for, references
@@ -49,12 +49,8 @@ def defaults(methods: Methods) -> dict[str, Any]:
         if method is not None:
             given = {"method": name, "pairs": method.pairs[0], "augmentation": method.augmentations[0]}
             usual = Pretrain.model_validate(given)
-            probed = Pretrain.model_validate(given | {"probe": {}})
-            own = (
-                flat(probed.model_dump(mode="json"))
-                | flat(usual.model_dump(mode="json"))
-                | {name: getattr(usual, name) for name in TOLD}
-            )
+            own = flat({"probe": Probe().model_dump(mode="json")}) | flat(usual.model_dump(mode="json"))
+            own |= {setting: getattr(usual, setting) for setting in TOLD}
             found |= {f"pretraining.{setting}": value for setting, value in own.items()}
     return found
 

@@ -362,8 +362,8 @@ def _numbers(graph: Graph, cause: Cause, came_from: Mapping[Vertex, Vertex | Non
     """The rows of one summary: all if the cause went into its own computation, else those whose files it reached."""
     read = [vertex for vertex in graph.inputs(summary) if vertex in came_from]
     reached = {vertex.sha256 if isinstance(vertex, Missing) else graph.nodes[vertex].hash: vertex for vertex in read}
-    corrected: tuple[str, ...] | None = None  # chains to what other verdicts depend on: another primary contrast ...
-    moderated: tuple[str, ...] | None = None  # ... or, where the variance between seeds is that of all arms, any
+    scored: dict[tuple[str, str], tuple[str, ...]] = {}  # reached scores of trained networks
+    corrected: tuple[str, ...] | None = None  # chain to a reached verdict, with which the others are corrected
     waiting: list[Number] = []
     for kind in KINDS:
         for row in read_rows(summary, kind):
@@ -374,14 +374,20 @@ def _numbers(graph: Graph, cause: Cause, came_from: Mapping[Vertex, Vertex | Non
             number = Number(summary, kind, row.values, chain)
             if through is not None:
                 yield number
-                if kind == CONTRASTS:
-                    moderated = moderated or chain
-                    corrected = corrected or (chain if has_verdict(number.values) else None)
-            elif has_verdict(number.values):
+                if row.values.get("batch_size"):
+                    scored.setdefault(_score(number), chain)
+                if has_verdict(row.values):
+                    corrected = corrected or chain
+            elif has_verdict(row.values):
                 waiting.append(number)
-    for number in waiting:
-        if shared := corrected or (moderated if number.values.get("arms") else None):
-            yield replace(number, chain=shared, joint=True)
+    # The variance between seeds of a verdict with arms is that of all networks trained.
+    moderated = (scored[_score(number)] for number in waiting if number.values.get("arms") and _score(number) in scored)
+    if shared := corrected or next(moderated, None):
+        yield from (replace(number, chain=shared, joint=True) for number in waiting)
+
+
+def _score(number: Number) -> tuple[str, str]:
+    return str(number.values.get("metric")), str(number.values.get("step"))
 
 
 def _unknown(graph: Graph, came_from: Collection[Vertex]) -> dict[Path, str]:

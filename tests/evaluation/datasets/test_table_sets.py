@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.evaluation.pictures import picture
+from tests.evaluation.pictures import found, picture
 from tests.helpers import Fails, run
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.datasets.table_sets import TableSet
@@ -39,12 +39,6 @@ def saved(folder: Path, labels: list[int], first: int = 0) -> None:
             stream.write_table(made, max_chunksize=2)
     state = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": folder.name}
     (folder / "state.json").write_text(json.dumps(state))
-
-
-def found(source: TableSet) -> list[tuple[str, str, bytes]]:
-    entries = source.listing().entries
-    pictures = {one.name: one.image for one in source.read(frozenset(one.name for one in entries))}
-    return [(one.split, one.class_name, pictures[one.name]) for one in entries]
 
 
 EXPECTED = [

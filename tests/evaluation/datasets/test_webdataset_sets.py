@@ -4,17 +4,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import webdataset
 
-from tests.evaluation.pictures import picture
+from tests.evaluation.pictures import found, picture
 from tests.file_bytes import write_tar
 from tests.helpers import run
 from workflow_scripts.evaluation.datasets.webdataset_sets import WebDatasetSet
 from workflow_scripts.stages import eval_dataset
-
-
-def found(source: WebDatasetSet) -> list[tuple[str, str, bytes]]:
-    entries = source.listing().entries
-    pictures = {one.name: one.image for one in source.read(frozenset(one.name for one in entries))}
-    return [(one.split, one.class_name, pictures[one.name]) for one in entries]
 
 
 def test_shards_from_the_webdataset_writer_are_read(tmp_path: Path) -> None:

@@ -19,12 +19,6 @@ from workflow_scripts.models.vector_scorer import two_towers
 MOVES_NOTHING = {"new_empty", "slice", "flatten", "unflatten", "unsqueeze", "numpy_T"}
 
 
-@pytest.fixture
-def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Models are loaded as for a GPU, though on a CPU."""
-    monkeypatch.setattr("workflow_scripts.models.networks.split_linear.dtype_of", lambda device: torch.bfloat16)
-
-
 def test_two_bfloat16_parts_hold_sixteen_bits() -> None:
     values = torch.randn(10_000, generator=torch.Generator().manual_seed(0))
     high, low = split(values)

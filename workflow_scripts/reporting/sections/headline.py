@@ -230,8 +230,8 @@ def run_table(rows: Sequence[Row], step: str, settings: Report) -> RunTable | No
     heads = (f"trained on{facts_told}", "seeds", *(HEADS[name] for name in families))
     note = (
         "Bold: the highest of those with the most seeds (of all, if only one has them), without floor (the untrained "
+        "network) and ceilings (supervised, pairs by label)."
     )
-    note += "network) and ceilings (supervised, pairs by label)."
     if kind == SEEDS:
         note += " Lines with fewer than three seeds have no interval; contrasts with them are over their seeds alone."
     if "saliency" in families and (layers := settings.methods.evaluation.get("saliency.layers")):
