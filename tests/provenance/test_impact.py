@@ -231,22 +231,22 @@ def test_a_verdict_depends_on_the_scores_of_other_primary_contrasts(
     study = whole_study(tmp_path / "results")
     head = {"dataset": "pets", "metric": "m", "level": "joint", "difference": 0.1, "verdict": "supported"}
     rows = [{"contrast": "x", **head, "primary": "p"}, {"contrast": "y", **head, "primary": "p"}]
-    rows.append({"contrast": "z", **head, "primary": ""})
+    rows += [{"contrast": name, **head, "primary": ""} for name in "zw"]
     pq.write_table(pa.Table.from_pylist(rows), study / "summary" / "summary.contrasts.parquet")
     listed = json.loads((study / "summary" / "summary.sources.json").read_text())
-    (study / "summary" / "summary.sources.json").write_text(json.dumps({**listed, "contrasts": [[0], [3], [3]]}))
+    (study / "summary" / "summary.sources.json").write_text(json.dumps({**listed, "contrasts": [[0], [3], [3], [3]]}))
     answer = ask(capsys, "results/study/pretrain/simclr-original-crop-s0/run.json")
     found = {n["row"]["contrast"]: (n["verdict"], n["joint"]) for n in answer["numbers"] if n["table"] == "contrasts"}
     assert found == {"x": ("supported", False), "y": ("supported", True)}
     assert main(["impact", "results/study/pretrain/simclr-original-crop-s0/run.json"]) == 0
     assert "1 runs, 4 numbers, 2 verdicts" in capsys.readouterr().out
-    # Only z, which has no verdict, reads the run; x and y share the variance of arms, if any, of its step.
-    for arms, step, wanted in ((0, "last", {"z"}), (6, "last", {"x", "y", "z"}), (6, "best", {"z"})):
+    # Only z, which has no verdict, reads the run; the others share the variance of arms, if any, of its step.
+    for arms, step, wanted in ((0, "last", {"z"}), (6, "last", {"w", "x", "y", "z"}), (6, "best", {"z"})):
         table = pa.Table.from_pylist([{**row, "arms": arms, "step": step} for row in rows])
         pq.write_table(table, study / "summary" / "summary.contrasts.parquet")
         scores = pa.Table.from_pylist([{"run": "a", "metric": "m", "step": "last", "value": 0.5, "batch_size": 64}] * 3)
         pq.write_table(scores, study / "summary" / "summary.parquet")
-        lists = json.dumps({**listed, "rows": [[0], [3], [3]], "contrasts": [[3], [3], [0]]})
+        lists = json.dumps({**listed, "rows": [[0], [3], [3]], "contrasts": [[3], [3], [0], [3]]})
         (study / "summary" / "summary.sources.json").write_text(lists)
         answer = ask(capsys, "results/study/pretrain/simclr-original-crop-s0/run.json")
         contrasts = [number for number in answer["numbers"] if number["table"] == "contrasts"]

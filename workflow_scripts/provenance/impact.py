@@ -273,7 +273,7 @@ class Number:
 
     Attributes:
         chain: as of the artifact through which it does.
-        joint: whether only through the variance and the correction that all verdicts of a study share.
+        joint: whether only through the variance between seeds, or the correction, that comparisons of a study share.
     """
 
     summary: Node
@@ -362,7 +362,7 @@ def _numbers(graph: Graph, cause: Cause, came_from: Mapping[Vertex, Vertex | Non
     """The rows of one summary: all if the cause went into its own computation, else those whose files it reached."""
     read = [vertex for vertex in graph.inputs(summary) if vertex in came_from]
     reached = {vertex.sha256 if isinstance(vertex, Missing) else graph.nodes[vertex].hash: vertex for vertex in read}
-    scored: dict[tuple[str, str], tuple[str, ...]] = {}  # reached scores of trained networks
+    scored: dict[tuple[str, str], tuple[str, ...]] = {}  # to scores of trained networks, by metric and step
     corrected: tuple[str, ...] | None = None  # chain to a reached verdict, with which the others are corrected
     waiting: list[Number] = []
     for kind in KINDS:
@@ -378,12 +378,14 @@ def _numbers(graph: Graph, cause: Cause, came_from: Mapping[Vertex, Vertex | Non
                     scored.setdefault(_score(number), chain)
                 if has_verdict(row.values):
                     corrected = corrected or chain
-            elif has_verdict(row.values):
+            elif has_verdict(row.values) or row.values.get("arms"):
                 waiting.append(number)
-    # The variance between seeds of a verdict with arms is that of all networks trained.
-    moderated = (scored[_score(number)] for number in waiting if number.values.get("arms") and _score(number) in scored)
-    if shared := corrected or next(moderated, None):
-        yield from (replace(number, chain=shared, joint=True) for number in waiting)
+    # The variance between seeds of a comparison with arms is that of all networks trained.
+    moderated = [(number, scored.get(_score(number)) if number.values.get("arms") else None) for number in waiting]
+    corrected = corrected or next((chain for number, chain in moderated if chain and has_verdict(number.values)), None)
+    for number, of_arms in moderated:
+        if shared := of_arms or (corrected if has_verdict(number.values) else None):
+            yield replace(number, chain=shared, joint=True)
 
 
 def _score(number: Number) -> tuple[str, str]:
@@ -437,7 +439,7 @@ def as_text(found: Impact) -> str:
 def _number_text(number: Number) -> str:
     shown = "".join(f", {name} {value_text(number.values[name])}" for name in FIGURES if name in number.values)
     verdict = f", {value_text(number.values['verdict'])}" if has_verdict(number.values) else ""
-    joint = ", through the variance and the correction that verdicts share" if number.joint else ""
+    joint = ", through the variance or the correction that comparisons share" if number.joint else ""
     return f"{title_of(number.values)}{shown}{verdict} <- {' <- '.join(number.chain)}{joint}"
 
 
