@@ -362,7 +362,7 @@ def _numbers(graph: Graph, cause: Cause, came_from: Mapping[Vertex, Vertex | Non
     """The rows of one summary: all if the cause went into its own computation, else those whose files it reached."""
     read = [vertex for vertex in graph.inputs(summary) if vertex in came_from]
     reached = {vertex.sha256 if isinstance(vertex, Missing) else graph.nodes[vertex].hash: vertex for vertex in read}
-    scored: dict[tuple[str, str], tuple[str, ...]] = {}  # to scores of trained networks, by metric and step
+    scored: dict[tuple[str, str], tuple[str, ...]] = {}  # chains to scores of trained networks, by metric and step
     corrected: tuple[str, ...] | None = None  # chain to a reached verdict, with which the others are corrected
     waiting: list[Number] = []
     for kind in KINDS:
