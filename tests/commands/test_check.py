@@ -55,7 +55,7 @@ def test_effects_name_their_runs_and_the_chance_of_few_test_images(
     main(["check", DEMO, "over.yaml"])
     said = " ".join(capsys.readouterr().out.split())
     assert re.search(
-        r"too little power in contrast gain: [\d.]+ points are needed if seeds deviate by 2.4, and smal", said
+        r"too little power in contrast gain: [\d.]+ points are needed if only seeds deviate, by 2.4, and smal", said
     )
     assert re.search(
         r"gain: from [\d.]+ points, if seeds deviate by 2.4; compares simclr revised crop with simclr self simclr 150 "

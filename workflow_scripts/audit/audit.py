@@ -47,6 +47,7 @@ from workflow_scripts.core.threads import mapped
 from workflow_scripts.provenance.nodes import Node, locate, read_node, study_root
 from workflow_scripts.provenance.run_metadata import time_text
 from workflow_scripts.study.active_config import note_of, noted_artifacts, studies_at, units_of
+from workflow_scripts.study.config.files import shown
 from workflow_scripts.study.freshness import other_settings
 
 if TYPE_CHECKING:
@@ -385,10 +386,10 @@ def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
         if outcome.artifacts or outcome.files:
             counts = f"{outcome.artifacts} artifacts, {outcome.files} files, {naturalsize(outcome.bytes)}"
             root = outcome.root or "none: an artifact behind the report is missing"
-            lines += [f"{_shown(outcome.study)}: {counts}", f"  root {root}"]
+            lines += [f"{shown(outcome.study)}: {counts}", f"  root {root}"]
             lines += [] if outcome.ages is None else [_ages(outcome, outcome.ages)]
         elif outcome.findings:
-            lines += [f"{_shown(outcome.study)}:"]
+            lines += [f"{shown(outcome.study)}:"]
         for kind in Kind:
             lines += _of_kind(kind, [found for found in outcome.findings if found.kind is kind])
     faults = sum(len(one.faults) for one in done)
@@ -409,13 +410,8 @@ def _of_kind(kind: Kind, findings: Sequence[Finding]) -> list[str]:
         return []
     lines = [f"  {'note: ' if kind.note else ''}{kind} ({len(findings)}): {kind.meaning}"]
     for fault in findings[:SHOWN]:
-        lines.append(f"    {_shown(fault.path)}: {fault.detail}" + (f"; {fault.advice}" if fault.advice else ""))
+        lines.append(f"    {shown(fault.path)}: {fault.detail}" + (f"; {fault.advice}" if fault.advice else ""))
     return lines + ([f"    … and {len(findings) - SHOWN} more; --json lists all"] if len(findings) > SHOWN else [])
-
-
-def _shown(path: Path) -> str:
-    """Relative to the working directory where it lies below."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def as_json(done: Sequence[Audited], quick: bool) -> dict[str, Any]:

@@ -26,9 +26,7 @@ def command(
     configfile: ConfigFiles = None,
     rows: Annotated[
         int | None,
-        typer.Option(
-            min=1, metavar="N", help="annotation rows; default: RedCaps' two sizes; of other data, what the shards hold"
-        ),
+        typer.Option(min=1, metavar="N", help="annotation rows; default: RedCaps' two sizes, or what shards hold"),
     ] = None,
     tflops: Annotated[
         float | None,

@@ -18,7 +18,7 @@ from workflow_scripts.study.methods import TOLD
 
 NOT_KNOWN, OF_OURS = "not known here: see its page", "MIT, as the workflow"
 CAPTIONS = "captions-"  # prefix of sources of captions
-FEW_HOURS = 10  # core hours of a study, below which they are told in minutes
+FEW_HOURS = 10  # CPU hours of a study, below which they are told in minutes
 THEIRS = "files at hand", "the authors must state it"
 REDCAPS_LICENCE = "annotations: CC BY 4.0, Reddit's API terms, non-commercial research only; images: their authors'"
 
@@ -90,8 +90,8 @@ def hours(study: Finished) -> Table:
         )
         for stage, done in {**work, "all": Work(jobs, *study.hours, memory)}.items()
     ]
-    heads = ("stage", "jobs", f"core {unit}s", f"GPU {unit}s", "memory")
-    return Table("computing", "Computing by stage", heads, rows, note=f"A core {unit} is one {unit} of CPU time.")
+    heads = ("stage", "jobs", f"CPU {unit}s", f"GPU {unit}s", "memory")
+    return Table("computing", "Computing by stage", heads, rows, note=f"A CPU {unit} is one {unit} of one core.")
 
 
 def _unit(study: Finished) -> tuple[str, int]:
@@ -100,15 +100,15 @@ def _unit(study: Finished) -> tuple[str, int]:
 
 
 def took(study: Finished) -> str:
-    """``15.6 core minutes and 2.0 GPU minutes``."""
+    """``15.6 CPU minutes and 2.0 GPU minutes``."""
     unit, per_hour = _unit(study)
     core, gpu = (per_hour * time for time in study.hours)
-    return f"{core:,.1f} core {unit}s" + (f" and {gpu:,.1f} GPU {unit}s" if gpu else "")
+    return f"{core:,.1f} CPU {unit}s" + (f" and {gpu:,.1f} GPU {unit}s" if gpu else "")
 
 
 def licences(methods: Methods) -> bytes:
     """``licences.md``: data, models and test sets, as far as their licences are known."""
-    rows = [("workflow", "Faithful Pairs", "MIT"), ("training images and titles", *_data_licence(methods))]
+    rows = [("workflow", "Faithful Pairs", "MIT"), ("training images and texts", *_data_licence(methods))]
     for role, at in methods.models.items():
         place = at.partition(":")[2].partition("@")[0]
         stated = (references()[key].fields.get("licence") for key in cited_for(f"model:{place}"))

@@ -154,7 +154,7 @@ def responsible(study: Finished) -> dict[str, Any]:
         "dataAnnotationProtocol": [prose[title] for title in ("Captions", "Pairs") if title in prose],
         "machineAnnotationTools": sorted({at.removeprefix(HUB) for at in public}),
         "dataBiases": [
-            "Subjects, places and languages are those of the source. Tables of images keep lost ones with their texts.",
+            "Subjects, places and languages are those of the source. Tables of images keep rows whose image was lost.",
             *([GENERATED] if methods.captions else []),
         ],
         "dataLimitations": [

@@ -273,14 +273,14 @@ class Number:
 
     Attributes:
         chain: as of the artifact through which it does.
-        joint: whether only through the variance between seeds, or the correction, that comparisons of a study share.
+        joint: what of the study's comparisons it depends on, if it does so only through that; else empty.
     """
 
     summary: Node
     kind: str
     values: Mapping[str, Any]
     chain: tuple[str, ...]
-    joint: bool = False
+    joint: str = ""
 
 
 @dataclass(frozen=True)
@@ -384,8 +384,9 @@ def _numbers(graph: Graph, cause: Cause, came_from: Mapping[Vertex, Vertex | Non
     moderated = [(number, scored.get(_score(number)) if number.values.get("arms") else None) for number in waiting]
     corrected = corrected or next((chain for number, chain in moderated if chain and has_verdict(number.values)), None)
     for number, of_arms in moderated:
+        joint = "the variance between seeds of all networks trained" if of_arms else "the correction of all verdicts"
         if shared := of_arms or (corrected if has_verdict(number.values) else None):
-            yield replace(number, chain=shared, joint=True)
+            yield replace(number, chain=shared, joint=joint)
 
 
 def _score(number: Number) -> tuple[str, str]:
@@ -439,7 +440,7 @@ def as_text(found: Impact) -> str:
 def _number_text(number: Number) -> str:
     shown = "".join(f", {name} {value_text(number.values[name])}" for name in FIGURES if name in number.values)
     verdict = f", {value_text(number.values['verdict'])}" if has_verdict(number.values) else ""
-    joint = ", through the variance or the correction that comparisons share" if number.joint else ""
+    joint = f", only through {number.joint}" if number.joint else ""
     return f"{title_of(number.values)}{shown}{verdict} <- {' <- '.join(number.chain)}{joint}"
 
 
@@ -460,7 +461,7 @@ def as_json(found: Impact) -> dict[str, Any]:
     ]
     numbers = [
         {"study": str(one.summary.study), "table": one.kind, "row": dict(one.values), "chain": list(one.chain)}
-        | {"verdict": one.values["verdict"] if has_verdict(one.values) else None, "joint": one.joint}
+        | {"verdict": one.values["verdict"] if has_verdict(one.values) else None, "joint": bool(one.joint)}
         for one in found.numbers
     ]
     return {

@@ -104,7 +104,7 @@ def dot_figure(name: str, title: str, alt: str, panels: Sequence[Panel]) -> Figu
             axes.set_axis_off()
 
     titles = max(len(_wrapped(panel.title, wide).splitlines()) for panel in panels)
-    height = down * (ROW * len(names) + FRAME + 0.16 * (titles - 1))
+    height = down * (ROW * len(names) + FRAME + 0.16 * titles)  # a unit may need a second line, too
     columns = ("panel", "unit", "better", "name", "value", "low", "high")
     return Figure(name, title, alt, columns, rows, draw, (PAGE, height))
 
@@ -127,7 +127,7 @@ def _dots(axes: Axes, panel: Panel, names: Sequence[str], across: int, wide: int
     axes.locator_params(axis="x", nbins=4 if across > 1 else 7)
     axes.spines["left"].set_visible(False)
     axes.set_title(_wrapped(panel.title, wide))
-    axes.set_xlabel(", ".join(filter(None, (panel.unit, BETTER[panel.better]))))
+    axes.set_xlabel(_wrapped(", ".join(filter(None, (panel.unit, BETTER[panel.better]))), wide))
 
 
 def _wrapped(title: str, wide: int) -> str:

@@ -192,8 +192,6 @@ def _data(methods: Methods, counts: Counts) -> list[str]:
         years = sorted({name(year) for year in counts.years if year != "0"})
         span = f", from {' to '.join(dict.fromkeys((years[0], years[-1])))}" if years else ""
         found.append(f"Usable annotation rows{of}{span}: {_rows(counts.annotations)}.")
-        if counts.annotations.get("dropped") and not (methods.redcaps or methods.synthetic):
-            found.append("An image that no row names counts as a row without a caption.")
     if counts.images:
         side = f", stored with at most {methods.image_side:,} pixels on the longer side" if methods.image_side else ""
         found.append(f"Rows with an image: {_rows(counts.images)}{side}.")

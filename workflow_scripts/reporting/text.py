@@ -81,7 +81,7 @@ def words(name: str) -> str:
 
 def lost_for(reason: str) -> str:
     """Why rows were lost, in words; an empty caption stands for one that is missing, too."""
-    return words("no_caption" if reason == "empty_caption" else reason)
+    return words({"empty_caption": "no_caption", "no_row": "image_without_a_row"}.get(reason, reason))
 
 
 def arm_class(name: str) -> str:

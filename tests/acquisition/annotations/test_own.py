@@ -52,7 +52,8 @@ def test_every_row_is_kept_or_set_aside_with_a_reason(tmp_path: Path) -> None:
     assert kept["url"].to_pylist()[2] == local.url and kept["url"].to_pylist()[0] == "https://a.test/i.jpg"
     expected = {
         "repeated_id": 1,
-        "empty_caption": 2,
+        "empty_caption": 1,
+        "no_row": 1,
         "bad_id": 1,
         "no_image": 1,
         "bad_path": 1,

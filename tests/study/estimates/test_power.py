@@ -221,7 +221,7 @@ TWO = {
 def test_too_little_power_names_contrast_key_and_remedy() -> None:
     (one,) = powers(study(change=TWO))
     assert (one.name, one.comparison.primary, one.seeds, one.arms) == ("revised - original", "default", 3, 0)
-    needed = f"{0.3 * one.effect:.2f} points are needed if seeds deviate by 0.3"
+    needed = f"{0.3 * one.effect:.2f} points are needed if only seeds deviate, by 0.3"
     (error,) = too_little_power(powers(study(change=TWO)), 1.0, 0.3)
     said = f"too little power in contrast revised - original: {needed}, and smallest_effect is 1; "
     assert str(error).startswith(said)

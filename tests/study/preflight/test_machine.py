@@ -96,7 +96,7 @@ def test_a_stage_refuses_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch
 def test_missing_python_packages_are_reported(look: Callable[..., Found], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "version", {"numpy": "2.0", "faiss-cpu": "1.15.1"}.get)
     (text,) = look([job("pair_table", "revised", pairs="revised")])
-    assert text == "missing Python package in stage pair_table: pyarrow; pip install -c constraints.txt -e ."
+    assert text == "missing Python package in stage pair_table: pyarrow; install it: pip install faithful-pairs"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_missing_faiss_or_several_builds_are_reported(
     monkeypatch.setattr(environment, "faiss_builds", lambda: builds)
     pairs = job("pair_table", "revised", pairs="revised")
     (text,) = look([pairs])
-    assert text.startswith(message) and "pip install -c constraints.txt -e '.[cpu]' (or '.[gpu]')" in text
+    assert text.startswith(message) and "pip install 'faithful-pairs[cpu]' (or [gpu])" in text
     assert look([pairs], own_python=False) == look([job("summary", "summary")]) == {}
 
 

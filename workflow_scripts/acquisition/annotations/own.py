@@ -30,6 +30,7 @@ ORDER = ("subreddit", "year", "image_id")
 ADVICE = {
     "": "widen annotations.years or annotations.subreddits",
     Apart.NO_IMAGE: "set annotations.images to the folder, inside the source folder, that the paths start from",
+    Apart.NO_ROW: "give paths of images as they are in the source folder, or below annotations.images",
     Apart.BAD_PATH: "give paths inside the source folder",
     Apart.MALFORMED_ROW: "compare its rows with docs/your-own-data.md; captions are texts or lists of texts",
     Apart.NOT_UTF8: "save captions as UTF-8 (iconv -f latin1 -t utf-8)",
@@ -41,7 +42,7 @@ ADVICE = {
 
 
 def samples_of(layout: Layout, columns: Columns, files: SourceFiles, choose: Choose | None = None) -> Iterator[Sample]:
-    """The samples of a source other than a RedCaps zip: its rows, then one without caption for each other image in it.
+    """The samples of a source other than a RedCaps zip: its rows, then one for each other image in it.
 
     Args:
         choose: which of several captions of an image are used; None: the first, and a text file has one.
@@ -51,7 +52,7 @@ def samples_of(layout: Layout, columns: Columns, files: SourceFiles, choose: Cho
     """
     yield from one_each(_samples(layout, columns, files, choose), choose)
     if layout.format != "folder":  # where each image is a row already
-        yield from (image_sample(name, None, files) for name in files.unused_images())
+        yield from (image_sample(name, None, files, Apart.NO_ROW) for name in files.unused_images())
 
 
 def _samples(layout: Layout, columns: Columns, files: SourceFiles, choose: Choose | None) -> Iterator[Sample]:

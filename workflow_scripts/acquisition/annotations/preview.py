@@ -92,8 +92,8 @@ def _is_large(layout: Layout) -> bool:
 
 
 def _first(layout: Layout, rows: Any, choose: Choose | None, most: int) -> list[Sample]:
-    files = SourceFiles(layout.source, None, rows.images)
-    return list(islice(samples_of(layout, rows.columns, files, choose), most))
+    samples = samples_of(layout, rows.columns, SourceFiles(layout.source, None, rows.images), choose)
+    return list(islice((sample for sample in samples if sample.unfit is not Apart.NO_ROW), most))
 
 
 def _example(raw: Any) -> str:

@@ -57,6 +57,7 @@ class Apart(StrEnum):
     BAD_URL = "bad_url"  # a url that is not http(s) with a host
     BAD_PATH = "bad_path"  # a path that is absolute or leads outside the source
     NO_IMAGE = "no_image"  # no image at the row's path
+    NO_ROW = "no_row"  # an image in the source that no row names
     FURTHER_CAPTION = "further_caption"  # another caption of its image is used
     FILTERED_SUBREDDIT = "filtered_subreddit"  # not in the configured subreddits
     FILTERED_YEAR = "filtered_year"  # not in the configured years

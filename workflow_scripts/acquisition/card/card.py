@@ -81,8 +81,9 @@ def card(annotations: Mapping[str, Any], tally: Tally) -> dict[str, Any]:
     """The data card's content from the annotations' counts and those of the shards.
 
     Returns:
-        ``rows`` of the zip; ``states`` (one number per final state, the annotations' reasons among them; they sum to
-        ``rows``); ``truncated``, the kept rows whose caption was cut, where there are any; ``http_status`` by state;
+        ``rows`` of the source; ``states`` (one number per final state, the annotations' reasons among them; they sum to
+        ``rows`` and the images without one); ``truncated``, the kept rows whose caption was cut, where there are any;
+        ``http_status`` by state;
         ``kept``: the share of requested URLs that returned an image, with its interval; ``host``, ``subreddit``,
             ``year``:
         the same share, and states, of each.
@@ -101,7 +102,7 @@ def card(annotations: Mapping[str, Any], tally: Tally) -> dict[str, Any]:
         raise PipelineError("rows unaccounted for", "data_card", value, "give exactly the shards of one plan")
     everything = Counter(annotations["apart"]) + states
     return {
-        "rows": annotations["rows"],
+        "rows": annotations["rows"] - annotations["apart"].get("no_row", 0),
         "states": dict(sorted(everything.items())),
         **({"truncated": annotations["truncated"]} if "truncated" in annotations else {}),
         "http_status": {state: dict(sorted(count.items())) for state, count in sorted(codes.items())},

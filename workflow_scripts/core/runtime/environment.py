@@ -223,7 +223,7 @@ def check_faiss() -> None:
     Raises:
         PipelineError: there is none, or several.
     """
-    builds, install = faiss_builds(), "pip install -c constraints.txt -e '.[cpu]' (or '.[gpu]')"
+    builds, install = faiss_builds(), "pip install 'faithful-pairs[cpu]' (or [gpu])"
     if not builds:
         raise PipelineError("missing Python package", sys.prefix, FAISS, install)
     if len(builds) > 1:

@@ -19,7 +19,7 @@ from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.terms import SYNTHETIC
 
 Row = dict[str, Any]
-WIDTH = 80  # columns that everything fits in, except names that are longer
+WIDTH = 80  # columns that everything fits in, but for single words that are longer
 GAP = "  "
 FOLDER = ".shown"
 
@@ -88,7 +88,8 @@ def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
     found = []
     for at, (name, *cells) in enumerate(lines):
         text = GAP.join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
-        found += [f"{name.ljust(names)}{GAP}{text}"] if not apart else [*([name] if at else []), f"{GAP * 2}{text}"]
+        above = wrapped(name) if at else []
+        found += [*above, f"{GAP * 2}{text}"] if apart else [f"{name.ljust(names)}{GAP}{text}"]
     return [line.rstrip() for line in found]
 
 

@@ -117,7 +117,7 @@ def interval_note(levels: Mapping[str, float]) -> str:
 def study_counts(study: Study) -> list[tuple[str, Number]]:
     """Title and number of rows, arms, models and so on, each citing the artifact that it was read from."""
     found = []
-    for name, title, side in (("annotations", "annotation rows", "in"), ("images", "images", "out")):
+    for name, title, side in (("annotations", "usable annotation rows", "out"), ("images", "images", "out")):
         artifact = study.one(name)
         if artifact is not None and artifact.rows:
             source = study.manifest(artifact)

@@ -31,7 +31,7 @@ from workflow_scripts.stats.intervals import wilson
 from workflow_scripts.stats.seeds import derive
 
 EXPLAINED = {
-    "annotations": "annotation rows kept, or images that no row names",
+    "annotations": "annotation rows kept",
     "shard_plan": "rows planned for download",
     "image_index": "images fetched and readable",
     "caption_table": "images with their captions, and scores if there are any",
@@ -156,12 +156,11 @@ def losses(study: Study) -> Row:
     if card is not None:
         about, source = study.json(card), study.source(card, ".json")
         for name, rows in _by_size(about["states"]):
-            states.append((words(name), Number(count(rows), source=source, rows=f"state {name}")))
+            states.append((lost_for(name), Number(count(rows), source=source, rows=f"state {name}")))
         for name, groups in about.get("captions", {}).items():
             written = plain if name in ("words", "characters") else percent
-            where = f"captions.{name}"
             columns = ("kept", "lost", "difference")  # files have them in the order of their names
-            cells = [number_of(groups[group], written, source, f"{where}.{group}") for group in columns]
+            cells = [number_of(groups[group], written, source, f"captions.{name}.{group}") for group in columns]
             lines.append((words(name), cells))
     return {"steps": flow(study), "states": states, "charts": study.charts(study.all("data_card")), "survivors": lines}
 
@@ -262,7 +261,7 @@ def pair_figures(study: Study) -> Row:
             panels = [_panel(measure, found) for measure in present]
             groups.append((group, dot_figure(stem(f"pairs {present[0].title}"), f"Pairs: {group}", alt, panels), lines))
     rows = [[name, *(number.shown for number in cells)] for _, _, lines in groups for name, cells in lines]
-    title = "Pair tables, with 95 % intervals where they are known"
+    title = "Pair tables, each with all of its pairs; 95 % intervals where they are known"
     return {"groups": groups, "table": Table("pairs", title, ["measure", *found], rows)}
 
 

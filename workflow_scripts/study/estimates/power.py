@@ -228,7 +228,7 @@ def too_little_power(found: Sequence[Power], wanted: float, deviation: float) ->
         if not power.reason and least > (margin or wanted):
             limit = f"smallest_effect is {wanted:g}" if margin is None else f"its margin is {margin:g}"
             over = " over the range of at" if contrast.test == "slope" else ""
-            value = f"{least:.2f} points{over} are needed if seeds deviate by {deviation:.2g}, and {limit}"
+            value = f"{least:.2f} points{over} are needed if only seeds deviate, by {deviation:.2g}, and {limit}"
             advice = "plan more seeds, a mean over more methods, or fewer primary contrasts (faithful-pairs power)"
             yield PipelineError("too little power", f"contrast {power.name}", value, advice)
 

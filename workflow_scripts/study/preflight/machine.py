@@ -13,7 +13,7 @@ from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.estimates.requests import Requests
 from workflow_scripts.study.preflight.findings import Finding, Start
 
-INSTALL = "pip install -c constraints.txt -e ."
+INSTALL = "install it: pip install faithful-pairs"
 SLURM = ("sbatch", "squeue")
 
 

@@ -54,7 +54,8 @@ UNTOLD = (
 NON_ZERO = "returned non-zero exit status"  # a failing stage reports the reason itself
 SUBMITTED = re.compile(r"Job (\S+) has been submitted with SLURM jobid (\d+) \(log: (.+)\)\.$")
 WORDS = {
-    "no_image": "{files} missing",
+    "no_image": "file{s} missing",
+    "no_row": "image{s} without a row",
     "empty_caption": "without caption",
     "not_utf8": "not in UTF-8",
     "further_caption": "not chosen",
@@ -226,4 +227,4 @@ def lost_rows(artifact: str) -> str:
 def _reason(number: int, reason: str) -> str:
     """``15 files missing``."""
     words = WORDS.get(reason, reason.replace("_", " "))
-    return f"{number:,} {words.format(files='file' if number == 1 else 'files')}"
+    return f"{number:,} {words.format(s='' if number == 1 else 's')}"

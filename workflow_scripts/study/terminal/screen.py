@@ -33,7 +33,7 @@ class Screen:
 
     def say(self, text: str, style: str = "") -> None:
         """Print a message above the display."""
-        self.console.print(Text(plain_lines(text.rstrip("\n")), style), soft_wrap=True)
+        self.console.print(Text(plain_lines(text.rstrip("\n")), style))
 
     def started(self, job: StartedJob) -> None:
         """Open the display at the first job."""

@@ -55,7 +55,7 @@ def test_the_first_annotation_that_is_not_blank_is_the_caption(tmp_path: Path) -
         (None, "words", "bad_path"),
         (None, None, "NoneType"),
         (None, None, "no_image"),
-        ("train/left.jpg", None, None),
+        ("train/left.jpg", None, "no_row"),
     ]
     assert [one.raw["image_id"] for one in samples[4:6]] == ["1", "2"]
     assert (samples[0].raw["image_id"], samples[0].given_url) == ("1", "http://a.test/again.jpg")

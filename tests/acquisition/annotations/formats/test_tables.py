@@ -54,7 +54,7 @@ def test_every_kind_of_table_gives_the_expected_rows(tmp_path: Path, suffix: str
         (None, "outside", "bad_path"),
         (None, "NA", None),
         (None, "", "malformed_row"),
-        ("sub/left.png", None, None),  # no row names it
+        ("sub/left.png", None, "no_row"),
     ]
     assert [one.group for one in samples[:3]] == ["cats", "all", "cats"]
     assert samples[0].raw["image_id"] == derived_id("a.jpg") and samples[5].raw["url"] == "https://a.test/1.jpg"
@@ -165,7 +165,7 @@ def test_a_damaged_row_does_not_affect_other_rows(tmp_path: Path) -> None:
         "oversized_row",
         "NoneType",
         "malformed_row",
-        None,
+        "no_row",
     ]
 
 

@@ -81,7 +81,7 @@ def test_a_single_tar_is_read_and_invalid_tars_are_rejected(tmp_path: Path) -> N
     (folder / "0.tar").unlink()
     (folder / "0.tar").symlink_to(tar)
     samples = read(folder)
-    assert shown(samples) == [(None, None, "bad_path"), ("x.jpg", None, None)]  # x.jpg is in no shard
+    assert shown(samples) == [(None, None, "bad_path"), ("x.jpg", None, "no_row")]
     assert samples[0].raw == {"url": "0.tar"}
 
 

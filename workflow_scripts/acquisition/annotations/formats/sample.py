@@ -78,13 +78,13 @@ def sample_of(record: Mapping[str, Any], fields: Mapping[str, str], files: Sourc
     return Sample(raw, image, None, group, size=size, given_url=given)
 
 
-def image_sample(name: str, caption: str | list[str] | None, files: SourceFiles) -> Sample:
+def image_sample(name: str, caption: str | list[str] | None, files: SourceFiles, unfit: Apart | None = None) -> Sample:
     """The sample of a listed image and its caption, which no table describes."""
     image = files.listed(name)
     raw = {"image_id": derived_id(name), "url": name, "caption": caption}
     if isinstance(image, Apart):
         return Sample(raw, unfit=image)
-    return Sample(raw, image, size=sum(map(len, caption or "")))
+    return Sample(raw, image, unfit, size=sum(map(len, caption or "")))
 
 
 def _group(value: Any) -> str | None:
