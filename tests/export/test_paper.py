@@ -108,7 +108,7 @@ def test_methods_have_settings_software_hardware_and_hours(finished: Path, folde
     known = lines["pretrain"]["CPU hours"], lines["pretrain"]["GPU hours"]
     assert known == (f"{trainings:.2f}", f"{4 * trainings:.2f}")
     assert lines["all"]["CPU hours"] == f"{len(list(finished.rglob(f'*{RUN}'))):.2f}"
-    assert "A CPU hour is one hour of one core." in (folder / "table-computing.md").read_text()
+    assert "CPU hours of one core; " in (folder / "table-computing.md").read_text()
     checklist = (folder / "checklist.md").read_text()
     assert "items\n   (few-shot: episodes; saliency: classes and test images)." in checklist
     assert len(re.findall(r"^\d+\. \*\*", checklist, re.MULTILINE)) == 16 and "`A GPU`" in checklist
@@ -163,7 +163,7 @@ def test_hours_of_a_small_study_are_told_in_minutes() -> None:
     work = {"pretrain": Work(2, 0.5, 0.25, 2000), "knn": Work(1, 0.25, 0.0, 1000)}
     study: Any = SimpleNamespace(work=work, hours=(0.75, 0.25))
     table = hours(study)
-    assert table.columns[2:4] == ("CPU minutes", "GPU minutes") and "one minute of one core" in table.note
+    assert table.columns[2:4] == ("CPU minutes", "GPU minutes") and "CPU minutes of one core" in table.note
     assert table.rows[-1] == ("all", "3", "45.00", "15.00", "2.0 kB")
 
 

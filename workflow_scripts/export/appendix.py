@@ -91,7 +91,7 @@ def hours(study: Finished) -> Table:
         for stage, done in {**work, "all": Work(jobs, *study.hours, memory)}.items()
     ]
     heads = ("stage", "jobs", f"CPU {unit}s", f"GPU {unit}s", "memory")
-    return Table("computing", "Computing by stage", heads, rows, note=f"A CPU {unit} is one {unit} of one core.")
+    return Table("computing", "Computing by stage", heads, rows, note=f"CPU {unit}s of one core; memory of a job.")
 
 
 def _unit(study: Finished) -> tuple[str, int]:

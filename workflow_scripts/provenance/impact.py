@@ -113,7 +113,7 @@ def find_cause(graph: Graph, text: str, kind: str | None, tokens: Collection[str
         cause = _of_row(graph, text, tokens) if named == ROW else Cause(named, text, FINDERS[named](graph, text))
         if cause.seeds:
             return cause
-    advice = "give a file, a model, PACKAGE==VERSION, an image id or URL, or a commit; --kind says which it is"
+    advice = "give a file such as results/STUDY/pretrain/RUN, a model, PACKAGE==VERSION, an image id, a URL or a commit"
     raise PipelineError("unknown cause", text, f"no {f'{kind} in the records' if kind else 'record'} matches", advice)
 
 
@@ -166,12 +166,12 @@ def _of_model(graph: Graph, text: str) -> dict[Vertex, str]:
     """A source by its name, its location, or its repository with or without ``hub:`` and revision."""
     wanted = text.removeprefix(HUB)
     sources = [(node, (node.at or "").removeprefix(HUB)) for node in graph.nodes.values() if node.stage == "source"]
-    same = [
-        node
+    places = [
+        at
         for node, at in sources
         if wanted and wanted in (node.name, _OF_MODEL.sub("", node.name), at, at.partition("@")[0])
     ]
-    return {node.path: f"read from {node.at}" for node in same}
+    return {node.path: f"read from {node.at}" for node, at in sources if at in places}  # also by another name
 
 
 def _of_package(graph: Graph, text: str) -> dict[Vertex, str]:

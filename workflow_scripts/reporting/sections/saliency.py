@@ -80,7 +80,7 @@ def saliency(study: Study, scores: Mapping[str, str], maps: Mapping[str, Row]) -
     return {
         "places": [_place(name, layer, by_set[name], maps) for name, layer in places],
         "scores": [(words(name), meaning) for name, meaning in scores.items() if name in shown],
-        "maps": [(words(name), about["summary"]) for name, about in maps.items()],
+        "maps": [("mask" if name == CEILING else words(name), about["summary"]) for name, about in maps.items()],
         "better": better_maps(study),
         "checks": _checks(study),
         "discrimination": _discrimination(study),
@@ -241,7 +241,7 @@ def _figure(name: str, layer: str, found: Sequence[Checkpoint], maps: Mapping[st
     for target, about in maps.items():
         rows = [row for one in found if (row := one.find(layer, target, CORRECTED))]
         if about["role"] in bounds and rows:
-            said, row = words(target), rows[0]
+            said, row = "mask" if target == CEILING else words(target), rows[0]
             if about["layered"] and about["role"] == "floor":  # of each network
                 said, row = f"{said} (mean)", {"value": math.fsum(row["value"] for row in rows) / len(rows)}
             bounds[about["role"]].append(dot_of(said, row, 100, "arm-none"))

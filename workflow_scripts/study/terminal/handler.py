@@ -60,7 +60,7 @@ WORDS = {
     "not_utf8": "not in UTF-8",
     "further_caption": "not chosen",
     "repeated_id": "with a repeated id",
-    "http_4xx": "refused by their host",
+    "http_4xx": "not found or refused by their host",
 }
 """Reasons for which rows are lost and that read badly as they are."""
 MOST_REASONS = 3  # that are named
