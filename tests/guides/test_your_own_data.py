@@ -46,11 +46,13 @@ def test_the_guide_runs_up_to_the_data_card(open_folder: Path) -> None:
     assert card["rows"] == 80 and card["states"] == {"ok": 80}
     rows = pq.read_table(results / "annotations/rows.parquet").to_pylist()
     assert {row["caption"] for row in rows} >= {"a red square on a grey wall, picture 0"}
-    # Step 5 adds an image.
-    with open(checkout.folder / "data/my-images/captions.csv", "a") as stream:
+    # Step 5 adds an image, here one without a row; and a row is without an image.
+    images = checkout.folder / "data/my-images"
+    (images / "more.png").write_bytes((images / "0079.png").read_bytes())
+    with open(images / "captions.csv", "a") as stream:
         stream.write("0080,0080.png,no image yet\n")
     status, printed = checkout.run(*read)
     card = json.loads((results / "data_card/data_card.json").read_bytes())
-    assert status == 0 and card["states"] == {"ok": 80, "no_image": 1}, printed[-3000:]
-    assert "81 rows, 80 images; 1 file missing: results/my-study/data_card/data_card.lost_rows.csv" in printed
+    assert status == 0 and card["states"] == {"ok": 80, "no_image": 1, "no_row": 1}, printed[-3000:]
+    assert "81 rows, 80 images; 1 file missing, 1 image without a row: results/my-study/data_card/" in printed
     assert "0080,0080.png" in (results / "data_card/data_card.lost_rows.csv").read_text().replace('"', "")

@@ -27,7 +27,7 @@ def data_card(job: Job[Settings]) -> None:
     write_lost(job.file(".lost_rows.csv"), [job.input("annotations").path(".apart.parquet"), *shards])
     write_ids(job.file(".kept_ids.txt.gz"), tally.kept_ids())
     states = dict(counts["states"])
-    job.rows(counts["rows"], states.pop("ok", 0), states)
+    job.rows(annotations["rows"], states.pop("ok", 0), states)
 
 
 STAGE = Stage(
