@@ -32,14 +32,12 @@ def test_an_item_number_in_a_key_is_ignored(capsys: pytest.CaptureFixture[str]) 
     ("key", "line"),
     [
         ("pairs.name", "  default  required"),
-        ("download.max_aspect", "  type     number ≥ 1"),
         ("datasets.val_fraction", "  type     number > 0, < 1"),
         ("datasets.limit", "  type     mapping of train, val, test to integer ≥ 1"),
         ("compute.device", "  type     auto, cpu, cuda"),
         ("annotations.source.sha256", "  example  '00000000…'"),
         ("pretraining.backbone", "  default  resnet50; config.yaml sets resnet34"),
         ("download.deadline", "  default  60.0"),  # config.yaml has 60
-        ("tokenizer", "  default  config.yaml sets {kind: trained, context: 77}"),
     ],
 )
 def test_lines_about_a_key(key: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
