@@ -94,7 +94,7 @@ def test_the_answer_names_what_was_read_longest_ago(
 ) -> None:
     main(["audit", str(chain.study), "--max-bytes", "1"])
     assert "contents of 1 artifacts read; longest ago: " in (text := capsys.readouterr().out)
-    assert "2026-03-01 08:00:00 UTC; never: 21" in text
+    assert "2026-03-01 08:00:00 UTC; never without a fault: 21" in text
     main(["audit", str(chain.results), "--part", "2/2", "--json"])
     studies = json.loads(capsys.readouterr().out)["studies"]
     assert studies[0]["ages"]["read_longest_ago"]["when"] == "2026-03-01T08:00:00Z"

@@ -402,7 +402,7 @@ def _ages(outcome: Audited, ages: dict[str, Any]) -> str:
     longest = ages["read_longest_ago"]
     text = f"  contents of {outcome.read:,} artifacts read"
     text += f"; longest ago: {longest['artifact']}, {time_text(longest['when'])}" if longest else ""
-    return text + (f"; never: {ages['never_read']:,}" if ages["never_read"] else "")
+    return text + (f"; never without a fault: {ages['never_read']:,}" if ages["never_read"] else "")
 
 
 def _of_kind(kind: Kind, findings: Sequence[Finding]) -> list[str]:

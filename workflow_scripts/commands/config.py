@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from workflow_scripts.study.reference.schema import Schema
 
 WIDTH = 100  # columns
-LONGEST = 60  # value of config.yaml that is shown
 SHORTENED = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")  # sha256
 BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
 ITEMS = {"array": " Each item has these keys.", "object": " Each entry has these keys."}
@@ -66,7 +65,7 @@ def _explained(models: "dict[str, Schema]", key: str) -> Iterator[str]:
     yield _entry("", schema["description"], 2)
     facts = {"type": _type(schema), "unit": schema.get("unit", ""), "default": _default(model, path[-1])}
     usual = _in_base(path)
-    if usual not in (None, schema.get("default")) and len(text := _yaml(usual)) <= LONGEST:
+    if usual not in (None, schema.get("default")) and len(text := _yaml(usual)) <= 60:
         facts["default"] = "; ".join(filter(None, (facts["default"], f"config.yaml sets {text}")))
     facts["example"] = ", ".join(map(_yaml, schema.get("examples", ())))
     facts["reruns"] = "nothing" if _reruns_nothing(path) else ""

@@ -50,15 +50,17 @@ def command(
       1  a config file is missing or faulty
       2  wrong usage
     """
-    from workflow_scripts.study.estimates.cost import KEPT, SIZES, TFLOPS, costs, fixed_rows, table
+    from workflow_scripts.study.estimates.cost import CPU_TFLOPS, KEPT, SIZES, TFLOPS, costs, fixed_rows, table
     from workflow_scripts.study.methods import is_redcaps
     from workflow_scripts.study.plan import configured
 
     units, speed = configured(configfile or []), tflops or TFLOPS
-    redcaps, study, shards = is_redcaps(units.study), units.study.study, units.study.shards
-    own = rows or fixed_rows(units.study) or (None if redcaps else shards.shards * shards.rows_per_shard)
-    sizes = {study: own} if own else SIZES
+    study = units.study
+    redcaps, on_cpu, shards = is_redcaps(study), study.compute.device == "cpu", study.shards
+    own = rows or fixed_rows(study) or (None if redcaps else shards.shards * shards.rows_per_shard)
+    sizes = {study.study: own} if own else SIZES
     texts = [table(f"{name} ({size:,} rows)", costs(units, size, speed)) for name, size in sizes.items()]
     kept = f" {KEPT:.0%} of RedCaps' images still exist;" if redcaps else ""
-    texts.append(f"Estimates: {speed:g} TFLOP/s sustained per GPU;{kept} docs/cost.md gives the source of each rate.\n")
+    also = f", also of networks on a CPU, but of trainings {CPU_TFLOPS:g} per core" if on_cpu else ""
+    texts.append(f"Estimates: {speed:g} TFLOP/s sustained per GPU{also};{kept} docs/cost.md has the source of each.\n")
     sys.stdout.write("\n\n".join(texts))

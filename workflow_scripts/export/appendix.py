@@ -47,8 +47,7 @@ def defaults(methods: Methods) -> dict[str, Any]:
     for name in dict.fromkeys(run.method for run in methods.runs):
         method = METHODS.get(name)
         if method is not None:
-            given = {"method": name, "pairs": method.pairs[0], "augmentation": method.augmentations[0]}
-            usual = Pretrain.model_validate(given)
+            usual = Pretrain(method=name, pairs=method.pairs[0], augmentation=method.augmentations[0])
             own = flat({"probe": Probe().model_dump(mode="json")}) | flat(usual.model_dump(mode="json"))
             own |= {setting: getattr(usual, setting) for setting in TOLD}
             found |= {f"pretraining.{setting}": value for setting, value in own.items()}

@@ -125,7 +125,7 @@ def _data(run: Run) -> dict[str, Any]:
             "years": sorted(counts["years"].items()),
             "groups": groups[:GROUPS],
             "more_groups": len(groups[GROUPS:]),
-            "rows": counts["rows"] - counts["apart"].get("no_row", 0),
+            "rows": counts["rows"],
             "excluded": counts["apart"].get("excluded", 0),
         }
     for node in run.of_stage("image_index") or run.of_stage("pack_index"):

@@ -214,7 +214,7 @@ def _of_row(graph: Graph, text: str, tokens: Collection[str]) -> Cause:
 
     ids, seeds = {text, *tokens}, dict[Vertex, str]()
     for node in graph.nodes.values():
-        for suffix, detail in ((BY_ROW[ANNOTATIONS], "has the row"), (DROPPED, "dropped the row")):
+        for suffix, detail in ((BY_ROW[ANNOTATIONS], "has the row"), (DROPPED, "left it out")):
             table = _read(node, suffix, ("image_id", "url")) if node.stage == ANNOTATIONS else None
             if table is None or not {"image_id", "url"} <= set(table.column_names):
                 continue

@@ -67,7 +67,7 @@ def annotations(job: Job[Annotations]) -> None:
     counts = gather(path, samples, row_filter, settings.max_caption_chars, kept, apart, job.work)
     job.file(".json").write_bytes(pretty(counts))
     job.file(".exclude.json").write_bytes(pretty(sorted(removal)))
-    job.rows(counts["rows"], counts["kept"], counts["apart"])
+    job.rows(counts["rows"], counts["kept"], {why: n for why, n in counts["apart"].items() if why != "no_row"})
 
 
 STAGE = Stage(

@@ -26,7 +26,7 @@ def data_card(job: Job[Settings]) -> None:
     draw(counts, rot.to_pylist(), job.file(".png"))
     write_lost(job.file(".lost_rows.csv"), [job.input("annotations").path(".apart.parquet"), *shards])
     write_ids(job.file(".kept_ids.txt.gz"), tally.kept_ids())
-    states = dict(counts["states"])
+    states = {state: number for state, number in counts["states"].items() if state != "no_row"}
     job.rows(annotations["rows"], states.pop("ok", 0), states)
 
 

@@ -107,7 +107,7 @@ def gather(
 
 
 class Counts:
-    """Counts of all rows, of unused ones by reason, and of years, subreddits and cut captions of used ones."""
+    """Counts of rows; by reason of unused ones and images without one; of years, subreddits and cuts of used ones."""
 
     def __init__(self) -> None:
         self._seen, self._rows, self.truncated = set[str](), 0, 0
@@ -115,7 +115,7 @@ class Counts:
 
     def add(self, row: dict[str, Any], reason: Apart | None) -> Apart | None:
         """Count a row; returns why it is not used: ``reason``, or since its id is repeated."""
-        self._rows += 1
+        self._rows += reason is not Apart.NO_ROW
         if reason is None and row["image_id"] in self._seen:
             reason = Apart.REPEATED_ID
         if reason is not None:

@@ -102,7 +102,7 @@ def card(annotations: Mapping[str, Any], tally: Tally) -> dict[str, Any]:
         raise PipelineError("rows unaccounted for", "data_card", value, "give exactly the shards of one plan")
     everything = Counter(annotations["apart"]) + states
     return {
-        "rows": annotations["rows"] - annotations["apart"].get("no_row", 0),
+        "rows": annotations["rows"],
         "states": dict(sorted(everything.items())),
         **({"truncated": annotations["truncated"]} if "truncated" in annotations else {}),
         "http_status": {state: dict(sorted(count.items())) for state, count in sorted(codes.items())},

@@ -69,7 +69,7 @@ def _states(axis: Axes, states: Mapping[str, int]) -> None:
     names, counts = [name for name, _ in ordered], [count for _, count in ordered]
     bars = axis.barh(names, counts, color=[KEPT if name == State.OK else LOST for name in names])
     axis.bar_label(bars, [f"{count:,}" for count in counts], padding=3)
-    axis.set_title("rows by final state (log scale)", loc="left", fontsize=10)
+    axis.set_title("final states (log scale)", loc="left", fontsize=10)
     axis.set_xscale("log")
     axis.set_xlim(0.7, 4 * max([*counts, 1]))
     axis.spines[["top", "right"]].set_visible(False)

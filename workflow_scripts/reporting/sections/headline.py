@@ -128,8 +128,7 @@ def length_text(rows: Sequence[Row]) -> str:
         values = sorted({row[name] for row in rows if row[name]})
         if values:
             ends = [f"{value:,.0f}" if name == "trained_steps" else f"{value:.3g}" for value in (values[0], values[-1])]
-            text = " to ".join(dict.fromkeys(ends))
-            found.append(f"{text} {unit}" if text != "1" else f"1 {unit.removesuffix('s')}")
+            found.append(f"{' to '.join(dict.fromkeys(ends))} {unit}")
     return ", ".join(found)
 
 
