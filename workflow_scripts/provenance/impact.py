@@ -129,7 +129,7 @@ def _of_file(graph: Graph, text: str) -> dict[Vertex, str]:
         if code:
             return code
     found: dict[Vertex, str] = {
-        node.path: f"read from {node.at}" for node in graph.nodes.values() if node.at is not None and _lists(node, path)
+        node.path: f"read from {node.at} as a whole" for node in graph.nodes.values() if node.at and _lists(node, path)
     }
     study, label = path.parent.parent, f"{path.parent.name}/{path.name.partition('.manifest.json')[0]}"
     try:
