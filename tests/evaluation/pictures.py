@@ -15,5 +15,5 @@ def picture(seed: int, size: tuple[int, int] = (12, 10)) -> bytes:
 def found(source: PictureSet) -> list[tuple[str, str, bytes]]:
     """Split, class and bytes of each picture of a set."""
     entries = source.listing().entries
-    pictures = {one.name: one.image for one in source.read(frozenset(one.name for one in entries))}
-    return [(one.split, one.class_name, pictures[one.name]) for one in entries]
+    images = {picture.name: picture.image for picture in source.read(frozenset(entry.name for entry in entries))}
+    return [(entry.split, entry.class_name, images[entry.name]) for entry in entries]

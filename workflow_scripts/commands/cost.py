@@ -61,6 +61,6 @@ def command(
     sizes = {study.study: own} if own else SIZES
     texts = [table(f"{name} ({size:,} rows)", costs(units, size, speed)) for name, size in sizes.items()]
     kept = f" {KEPT:.0%} of RedCaps' images still exist;" if redcaps else ""
-    also = f", also of networks on a CPU, but of trainings {CPU_TFLOPS:g} per core" if on_cpu else ""
-    texts.append(f"Estimates: {speed:g} TFLOP/s sustained per GPU{also};{kept} docs/cost.md has the source of each.\n")
+    also = f" (on a CPU: {CPU_TFLOPS:g} TFLOP/s per core in trainings, else the GPU's)" if on_cpu else ""
+    texts.append(f"Estimates: {speed:g} TFLOP/s sustained per GPU{also};{kept} docs/cost.md has each rate's source.\n")
     sys.stdout.write("\n\n".join(texts))

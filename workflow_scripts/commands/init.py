@@ -71,7 +71,7 @@ probe_dataset: cifar10
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="a new folder; without --demo, named as the study")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="a new folder; the study's name, without --demo")],
     demo: Annotated[bool, typer.Option("--demo", help="the demo's study, which needs no data and no GPU")] = False,
 ) -> None:
     """Make a folder for a study of your own.

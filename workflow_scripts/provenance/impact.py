@@ -164,12 +164,11 @@ def _lists(source: Node, path: Path) -> bool:
 
 def _of_model(graph: Graph, text: str) -> dict[Vertex, str]:
     """A source by its name, its location, or its repository with or without ``hub:`` and revision."""
-    wanted = text.removeprefix(HUB)
-    sources = [(node, (node.at or "").removeprefix(HUB)) for node in graph.nodes.values() if node.stage == "source"]
+    wanted = text.removeprefix(HUB) or None
+    nodes = (node for node in graph.nodes.values() if node.stage == "source")
+    sources = [(node, (node.at or node.name).removeprefix(HUB)) for node in nodes]
     places = [
-        at
-        for node, at in sources
-        if wanted and wanted in (node.name, _OF_MODEL.sub("", node.name), at, at.partition("@")[0])
+        at for node, at in sources if wanted in (node.name, _OF_MODEL.sub("", node.name), at, at.partition("@")[0])
     ]
     return {node.path: f"read from {node.at}" for node, at in sources if at in places}  # also by another name
 

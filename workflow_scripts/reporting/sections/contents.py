@@ -117,11 +117,11 @@ def interval_note(levels: Mapping[str, float]) -> str:
 def study_counts(study: Study) -> list[tuple[str, Number]]:
     """Title and number of rows, arms, models and so on, each citing the artifact that it was read from."""
     found = []
-    for name, title, side in (("annotations", "usable annotation rows", "out"), ("images", "images", "out")):
+    for name, title in (("annotations", "usable annotation rows"), ("images", "images")):
         artifact = study.one(name)
         if artifact is not None and artifact.rows:
             source = study.manifest(artifact)
-            found.append((title, Number(count(int(artifact.rows[side])), source=source, rows=f"rows {side}")))
+            found.append((title, Number(count(int(artifact.rows["out"])), source=source, rows="rows out")))
     for name, title in COUNTED:
         if artifacts := study.all(name):
             source = study.manifest(artifacts[0])
