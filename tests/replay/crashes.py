@@ -22,6 +22,7 @@ from tests.replay.training import Truth, light
 
 MEMORY = Path("/dev/shm")  # states are folders of small files; on a disk they would take minutes
 DRAWS = 12  # draws of the POSIX model for each distinct state that is wanted; small scenarios have few
+MIXES = 2  # mixes of old and new files under the same names, at most, where a sample is looked at
 
 
 class Crashes:
@@ -65,12 +66,16 @@ class Crashes:
         finally:
             shutil.rmtree(root)
 
-    def states(self, name: str, model: str, wanted: int, seed: int, mixes: int | None = None) -> Iterator[State]:
-        """All states of a model, with ``mixes`` of :class:`Replay`; of ``posix`` a sample of ``wanted`` at most."""
-        replay = Replay(self.recordings[name], mixes)
+    def states(self, name: str, model: str, wanted: int, seed: int, most: int | None = None) -> Iterator[State]:
+        """All states of a model, or a sample of ``most``; of ``posix`` a sample of ``wanted`` at most."""
+        random_ = random.Random(f"{seed} {name}")
         if model in COMPLETE:
-            return distinct(COMPLETE[model](replay))
-        drawn = itertools.islice(posix(replay, random.Random(f"{seed} {name}")), wanted * DRAWS)
+            states = distinct(COMPLETE[model](Replay(self.recordings[name], None if most is None else MIXES)))
+            if most is None:
+                return states
+            every = list(states)
+            return iter(random_.sample(every, min(most, len(every))))
+        drawn = itertools.islice(posix(Replay(self.recordings[name]), random_), wanted * DRAWS)
         return itertools.islice(distinct(drawn), wanted)
 
     def without(self, site: str, seed: int) -> tuple[str, str, list[str]] | None:
@@ -80,7 +85,7 @@ class Crashes:
             operations = using[name].operations
             first = next(i for i, one in enumerate(operations) if isinstance(one, Synced) and one.site == site)
             replay = Replay(using[name].without(site))
-            sample = itertools.islice(posix(replay, random.Random(seed), first), 1500)
+            sample = itertools.islice(posix(replay, random.Random(seed), first), 300)
             for state in distinct(sample if model == "posix" else COMPLETE[model](replay)):
                 found = self.faults(name, state)
                 if found:

@@ -18,16 +18,8 @@ def test_after_accept_only_the_report_runs_and_then_nothing(copy_of: Callable[[]
     checkout.edit(
         "workflow_scripts/pretraining/training/trainer.py", "\nimport torch\n", "\nimport torch\n\nEQUAL = 1\n"
     )
-    command = [
-        *as_user(),
-        sys.executable,
-        "-m",
-        "workflow_scripts.commands",
-        "accept",
-        "pretrain",
-        "--reason",
-        "no effect",
-    ]
+    words = ("-m", "workflow_scripts.commands", "accept", "pretrain", "--reason", "no effect")
+    command = [*as_user(), sys.executable, *words]
     subprocess.run(command, cwd=checkout.folder, env=checkout.environment(), check=True)
     start = now()
     status, printed = checkout.run()

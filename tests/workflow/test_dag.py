@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.study.config.configs import merged
+from tests.workflow.checkout import Checkout
 from tests.workflow.dag import ROOT, commands
+from tests.workflow.planner import Planner
 from workflow_scripts.core.digest import code_digest
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.key import artifact_key
@@ -14,6 +16,12 @@ from workflow_scripts.core.runtime.command_line import arguments
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates.cost import costs
 from workflow_scripts.study.units import Units
+
+CONFIGS = (  # those that no other test plans
+    ("profiles/lgssl/study.yaml", "--config", "shards={shards: 2, rows_per_shard: 50}"),  # instead of 540
+    ("profiles/demo/study.yaml", "profiles/demo/resnet18.yaml"),
+    *((f"tests/config/{name}.yaml",) for name in ("methods", "photos", "redcaps_mini", "yardsticks")),
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +67,17 @@ def test_demo_names_no_run_of_the_full_study(full: list[list[str]]) -> None:
     demo = runs(commands("--profile", "profiles/demo"))
     assert len(demo) == 17
     assert not demo & runs(full)
+
+
+@pytest.mark.slow
+def test_every_config_can_be_planned(cold: Checkout) -> None:
+    planner = Planner(cold.folder)
+    for files in CONFIGS:
+        planner.ask("--configfile", *files)
+    for files in CONFIGS:
+        status, jobs, _ = planner.answer()
+        assert status == 0 and jobs, files
+    planner.close()
 
 
 def test_settings_are_passed_as_a_single_canonical_json_string(full: list[list[str]]) -> None:

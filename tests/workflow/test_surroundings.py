@@ -3,11 +3,12 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.workflow.checkout import ROOT, Checkout
-from tests.workflow.surroundings import FACTORS, covering, rows_of
+from tests.workflow.surroundings import FACTORS, build, covering, missing, rows_of, turkish
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -27,10 +28,12 @@ def test_fixed_factors_keep_their_first_level() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0, reason="other users need root")
-def test_other_surroundings_give_the_same_bytes() -> None:
-    words = [sys.executable, "-m", "tests.workflow.surroundings", "--builds", "1"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_other_surroundings_give_the_same_bytes(finished_nano: Checkout, open_folder: Path) -> None:
+    """One build; ``python -m tests.workflow.surroundings`` has the whole design."""
+    locales = open_folder / "locales"
+    locales.mkdir()
+    fixed = missing() | ({} if turkish(locales) else {"locale": "no localedef"})
+    assert build(rows_of(0, fixed)[1], open_folder, locales) == finished_nano.hashes()
 
 
 @pytest.mark.slow
