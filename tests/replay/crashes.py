@@ -22,7 +22,7 @@ from tests.replay.training import Truth, light
 
 MEMORY = Path("/dev/shm")  # states are folders of small files; on a disk they would take minutes
 DRAWS = 12  # draws of the POSIX model for each distinct state that is wanted; small scenarios have few
-MIXES = 2  # mixes of old and new files under the same names, at most, where a sample is looked at
+UNSYNCED = 300  # draws where a sync is left out, before all states of the other models are looked at
 
 
 class Crashes:
@@ -68,9 +68,9 @@ class Crashes:
 
     def states(self, name: str, model: str, wanted: int, seed: int, most: int | None = None) -> Iterator[State]:
         """All states of a model, or a sample of ``most``; of ``posix`` a sample of ``wanted`` at most."""
-        random_ = random.Random(f"{seed} {name}")
+        random_ = random.Random(f"{seed} {name} {model}")
         if model in COMPLETE:
-            states = distinct(COMPLETE[model](Replay(self.recordings[name], None if most is None else MIXES)))
+            states = distinct(COMPLETE[model](Replay(self.recordings[name])))
             if most is None:
                 return states
             every = list(states)
@@ -85,7 +85,7 @@ class Crashes:
             operations = using[name].operations
             first = next(i for i, one in enumerate(operations) if isinstance(one, Synced) and one.site == site)
             replay = Replay(using[name].without(site))
-            sample = itertools.islice(posix(replay, random.Random(seed), first), 300)
+            sample = itertools.islice(posix(replay, random.Random(seed), first), UNSYNCED)
             for state in distinct(sample if model == "posix" else COMPLETE[model](replay)):
                 found = self.faults(name, state)
                 if found:

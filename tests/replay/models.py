@@ -60,15 +60,13 @@ class Replay:
     """A recording step by step; at moment m, its first m operations have happened.
 
     Attributes:
-        mixes: at most that many mixes of what may be left of the files, a sample of them all; None for all.
         trees: what a running program sees, at each moment.
         contents: what the disk may have of each file, the newest last, at each moment.
         names: the nodes that the disk may have under each (folder, name), None for no entry, at each moment.
         facts: what had been said, at each moment.
     """
 
-    def __init__(self, recording: Recording, mixes: int | None = None) -> None:
-        self.mixes = mixes
+    def __init__(self, recording: Recording) -> None:
         self.operations, self.folder_nodes = recording.operations, recording.folder_nodes
         self.trees: list[Tree] = [recording.folders]
         self.contents = [{node: (content,) for node, content in recording.files.items()}]
@@ -117,14 +115,11 @@ class Replay:
         return State(tuple(sorted(folders)), files, self.facts[moment])
 
     def every_content(self, tree: Tree, moment: int) -> Iterator[State]:
-        """The disk with these entries and every mix of what may be left of its files, or a sample of these mixes."""
+        """The disk with these entries and every mix of what may be left of its files."""
         contents = self.contents[moment]
         reached = {node for node, _ in self.state(tree, moment, {}).files.values()}
         open_nodes = sorted(node for node in reached if len(contents.get(node, ())) > 1)
-        mixes = list(itertools.product(*(contents[node] for node in open_nodes)))
-        if self.mixes is not None and len(mixes) > self.mixes:
-            mixes = random.Random(0).sample(mixes, self.mixes)
-        for mix in mixes:
+        for mix in itertools.product(*(contents[node] for node in open_nodes)):
             chosen = {node: values[-1] for node, values in contents.items()} | dict(zip(open_nodes, mix, strict=True))
             yield self.state(tree, moment, chosen)
 

@@ -89,6 +89,12 @@ class Checkout:
         status = self.start(*words).wait(timeout=3600)
         return status, (self.folder / "terminal.txt").read_text(errors="replace")
 
+    def finish(self, *words: str) -> str:
+        """What Snakemake printed, which must succeed."""
+        status, printed = self.run(*words)
+        assert status == 0, printed[-4000:]
+        return printed
+
     def records(self, since: str = "") -> dict[str, dict[str, Any]]:
         """Run records of the study by ``<stage>/<name>``, those that started after ``since``."""
         base = self.folder / "results" / self.study

@@ -22,8 +22,7 @@ def test_after_accept_only_the_report_runs_and_then_nothing(copy_of: Callable[[]
     command = [*as_user(), sys.executable, *words]
     subprocess.run(command, cwd=checkout.folder, env=checkout.environment(), check=True)
     start = now()
-    status, printed = checkout.run()
-    assert status == 0, printed[-3000:]
+    checkout.finish()
     records = checkout.records(start)
     assert set(records) == {"report/index"}
     changed = {name for name, value in checkout.hashes().items() if before.get(name) != value}

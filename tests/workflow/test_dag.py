@@ -1,6 +1,7 @@
 """The DAG is known from the config alone; no two of its jobs share a key."""
 
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from workflow_scripts.study.estimates.cost import costs
 from workflow_scripts.study.units import Units
 
 CONFIGS = (  # those that no other test plans
-    ("profiles/lgssl/study.yaml", "--config", "shards={shards: 2, rows_per_shard: 50}"),  # instead of 540
+    ("profiles/lgssl/study.yaml", "--config", "shards={shards: 2, rows_per_shard: 50}"),  # of 540 shards
     ("profiles/demo/study.yaml", "profiles/demo/resnet18.yaml"),
     *((f"tests/config/{name}.yaml",) for name in ("methods", "photos", "redcaps_mini", "yardsticks")),
 )
@@ -71,13 +72,11 @@ def test_demo_names_no_run_of_the_full_study(full: list[list[str]]) -> None:
 
 @pytest.mark.slow
 def test_every_config_can_be_planned(cold: Checkout) -> None:
-    planner = Planner(cold.folder)
-    for files in CONFIGS:
-        planner.ask("--configfile", *files)
-    for files in CONFIGS:
-        status, jobs, _ = planner.answer()
-        assert status == 0 and jobs, files
-    planner.close()
+    with closing(Planner(cold.folder)) as planner:
+        for words in CONFIGS:
+            planner.ask("--configfile", *words)
+            status, jobs, _ = planner.answer()
+            assert status == 0 and jobs, words
 
 
 def test_settings_are_passed_as_a_single_canonical_json_string(full: list[list[str]]) -> None:

@@ -29,8 +29,7 @@ def test_packs_and_copies_change_no_byte(nano: Checkout) -> None:
         shutil.rmtree(nano.folder / "results/nano" / stage)
         shutil.rmtree(nano.folder / "results/.cache" / stage)
     (nano.folder / "results/nano/report/index.manifest.json").unlink()
-    status, printed = nano.run(*NANO, "packed.yaml")
-    assert status == 0, printed[-4000:]
+    nano.finish(*NANO, "packed.yaml")
     records = nano.records(start)
     assert {record["stage"] for record in records.values()} >= SAME | {"pack", "pack_index", "report"}
     (run,) = (record for record in records.values() if record["stage"] == "pretrain")
