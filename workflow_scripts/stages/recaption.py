@@ -29,11 +29,8 @@ def recaption(job: Job[Recaption]) -> None:
     from workflow_scripts.captions.recaptioning.models import Models, load_models
     from workflow_scripts.captions.recaptioning.shard import recaption_shard
     from workflow_scripts.core.files.tables import write_table
-    from workflow_scripts.core.runtime.process import keep_freed_memory
     from workflow_scripts.core.shards import shard_images
 
-    if job.device == "cpu":
-        keep_freed_memory()
     options = job.settings
     images, rows, lost = shard_images(job.input("shard"), ["key", "caption", "offset", "bytes", "sha256"])
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.core.runtime import machine as module
 from workflow_scripts.core.runtime.environment import package_records
 from workflow_scripts.core.runtime.gpu import ask
 from workflow_scripts.core.runtime.machine import cards, cpu_model, determinism, git_state, machine
@@ -101,20 +100,16 @@ def test_determinism_flags_are_recorded_and_torch_asked_only_if_loaded(monkeypat
 
 def test_the_machine_record_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
-    monkeypatch.setattr(module, "_loaded", lambda: {"numpy"})
     found = machine(("pydantic", "no-such-package"), "cpu")
-    assert set(found["packages"]) == {"numpy", "pydantic", "no-such-package"}
     assert found["packages"]["no-such-package"] is None
+    named = {name.lower().replace("-", "_") for name in found["packages"]}
+    assert named - {name.lower() for name in sys.modules} == {"no_such_package"}
+    assert {"pydantic", "pytest"} <= found["package_records"].keys() <= found["packages"].keys()
     assert found["slurm_job"] == "4711"
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
     monkeypatch.delenv("SLURM_JOB_ID")
-    assert machine((), "cpu")["slurm_job"] is None
-
-
-def test_loaded_packages_exclude_the_standard_library() -> None:
-    loaded = module._loaded()
-    assert "pytest" in loaded
-    assert "os" not in loaded
+    other = machine((), "cpu")
+    assert other["slurm_job"] is None and "no-such-package" not in other["packages"]
 
 
 INSTALLED = {

@@ -174,14 +174,17 @@ def test_a_failing_stage_prints_a_single_line_and_leaves_only_its_work(results: 
 
 
 def test_a_process_whose_stage_fails_ends_at_once(results: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended: list[int] = []
+    ended: list[int | None] = []
     for name in ("start_process", "quiet_libraries"):
         monkeypatch.setattr(stage, name, lambda: None)
+    monkeypatch.setattr(stage, "keep_freed_memory", lambda: ended.append(None))
     monkeypatch.setattr(stage, "leave", ended.append)
-    words = ["", "--artifact", str(results / "study/doubling/x"), "--settings", '{"fail": true}']
+    words = ["", "--artifact", str(results / "study/doubling/x"), "--settings", '{"fail": true}', "--device", "cpu"]
     monkeypatch.setattr("sys.argv", [*words, "--input", f"text={text}"])
     stage.run_stage(STAGE)
     assert ended == [1]
+    stage.run_stage(replace(STAGE, on_device=True))  # it succeeds when it is run again
+    assert ended == [1, None, 0]
 
 
 def test_a_cache_entry_is_read_to_the_byte(results: Path, text: Path) -> None:

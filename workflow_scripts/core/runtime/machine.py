@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -39,13 +40,13 @@ def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
         packages: those that the stage declares; they are listed even when this process did not load them.
         device: ``cpu`` or ``cuda``; GPUs are queried only if they were used.
     """
-    found = versions([*packages, *_loaded()])
+    modules = sys.modules.keys() - sys.stdlib_module_names
+    loaded = frozenset(name.lower() for name in modules if "." not in name and not name.startswith("_"))
     return {
         "host": socket.gethostname(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": found,
-        "package_records": package_records(found),
+        **_packages(frozenset(packages), loaded),
         "cpu_model": cpu_model(),
         "cpus": len(os.sched_getaffinity(0)),
         **cards(device),
@@ -54,14 +55,17 @@ def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
     }
 
 
-def _loaded() -> set[str]:
-    """Installed distributions whose module of the same name is loaded: perhaps incomplete, but never wrong."""
-    found = set()
-    for name in {name.lower() for name in sys.modules.keys() - sys.stdlib_module_names if "." not in name}:
+@cache
+def _packages(declared: frozenset[str], loaded: frozenset[str]) -> dict[str, Any]:
+    """``packages`` and ``package_records``, which take a tenth of a second, of the declared packages and of those with
+    the name of a loaded module: perhaps incomplete, but never wrong.
+    """
+    names = set(declared)
+    for name in loaded:
         with suppress(metadata.PackageNotFoundError, ValueError):
-            if not name.startswith("_"):
-                found.add(str(metadata.distribution(name).metadata["Name"]))
-    return found
+            names.add(str(metadata.distribution(name).metadata["Name"]))
+    found = versions(sorted(names))
+    return {"packages": found, "package_records": package_records(found)}
 
 
 def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str | None:
@@ -86,8 +90,7 @@ def determinism() -> dict[str, Any]:
     The switches are those at the end of the stage; a stage that sets one temporarily records that itself.
     """
     found: dict[str, Any] = {name: os.environ.get(name) for name in DETERMINISM_VARIABLES} | recorded_variables()
-    torch = sys.modules.get("torch")
-    if torch is not None:
+    if torch := sys.modules.get("torch"):
         found["torch_threads"] = torch.get_num_threads()
     return found | current_switches()
 
@@ -103,8 +106,8 @@ def git_state(root: Path = ROOT) -> dict[str, Any]:
     commit = ask(*git, "rev-parse", "HEAD")
     changes = ask(*git, *_DIFF) if commit else None
     digest = hashlib.sha256(changes.encode(errors="surrogateescape")).hexdigest() if changes else None
-    known = changes is not None and commit is not None
-    return {"commit": commit.strip() if commit else None, "dirty": bool(changes) if known else None, "diff": digest}
+    dirty = None if changes is None else bool(changes)
+    return {"commit": commit.strip() if commit else None, "dirty": dirty, "diff": digest}
 
 
 def now() -> str:

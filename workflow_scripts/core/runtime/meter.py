@@ -40,11 +40,10 @@ class Usage:
         with all that is there before, counts once. Pages of files do not count: the system takes them back when it
         needs memory.
         """
-        memory = 0
-        for pid in self._tree(self._top):
-            memory += self._memory_of(pid)
-            read = self._bytes_read(pid)
-            if read is not None:
+        memory, pids = 0, list(self._tree(self._top))
+        for pid in pids:
+            memory += self._memory_of(pid, shared=len(pids) > 1)
+            if (read := self._bytes_read(pid)) is not None:
                 self._read[pid] = read
         self._memory = max(self._memory, memory)
 
@@ -67,9 +66,12 @@ class Usage:
                 for child in task.read_text().split():
                     yield from self._tree(int(child))
 
-    def _memory_of(self, pid: int) -> int:
-        """The process's part of what it maps, in bytes; of an old kernel, all that it maps. 0 if it is gone."""
-        for file, names in (("smaps_rollup", ("Pss_Anon", "Pss_Shmem")), ("status", ("RssAnon", "RssShmem"))):
+    def _memory_of(self, pid: int, shared: bool) -> int:
+        """The process's part of what it maps, in bytes, which takes the kernel a walk through all of it; all that it
+        maps if no other process of ours can share that, or on an old kernel; 0 if it is gone.
+        """
+        part, whole = ("smaps_rollup", ("Pss_Anon", "Pss_Shmem")), ("status", ("RssAnon", "RssShmem"))
+        for file, names in (part, whole) if shared else (whole,):
             with suppress(OSError):
                 lines = (line.partition(":") for line in (self._proc / str(pid) / file).read_text().splitlines())
                 sizes = {name: int(value.split()[0]) * 1024 for name, _, value in lines if name in names}
@@ -202,7 +204,7 @@ def _sample(meter: Meter, ended: threading.Event, write: Callable[[], None]) -> 
             written = now
             write()
         pause = min(longest, max(shortest, (now - start) / 10))
-        if ended.wait(max(pause, 10 * (now - before))):  # the kernel walks through all memory
+        if ended.wait(max(pause, 10 * (now - before))):  # the kernel may walk through all memory
             return
 
 

@@ -55,8 +55,8 @@ def keep_freed_memory() -> None:
     """Have the C library keep freed memory for the next allocation, up to a gigabyte in one piece (32 MB in old glibc).
 
     By default glibc gives large pieces back to the system at once. A model that allocates the same sizes for each batch
-    then has the system clear the same pages over and over, which takes a tenth of a small BLIP-2's time on a CPU. Other
-    C libraries decide for themselves.
+    then has the system clear the same pages over and over, which takes about a tenth of the time of a small BLIP-2, or
+    of a small network's training, on a CPU. Other C libraries decide for themselves.
     """
     tune = getattr(ctypes.CDLL(None), "mallopt", None)
     # The trim threshold by itself would harm: it stops glibc from raising the other one, which begins at 128 kB.

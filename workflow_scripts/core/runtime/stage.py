@@ -52,6 +52,7 @@ from workflow_scripts.core.runtime.placement import gpus_taken
 from workflow_scripts.core.runtime.precision import EXACT, Precision, computing
 from workflow_scripts.core.runtime.process import (
     check_assertions,
+    keep_freed_memory,
     leave,
     quiet_libraries,
     start_process,
@@ -295,6 +296,8 @@ def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
     if argv is None:  # a process of its own
         start_process()
         quiet_libraries()
+        if stage.on_device and resolve_device(args.device) == "cpu":
+            keep_freed_memory()
     unset_variables()
     limit_threads(args.threads)
     allow_many_files()
