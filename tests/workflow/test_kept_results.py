@@ -37,11 +37,10 @@ def test_kept_results_are_intact_and_the_changelog_says_if_they_are_recomputed(k
 
 
 @pytest.mark.slow
-def test_kept_results_are_continued(cold: Checkout, kept: Path, finished_nano: Checkout) -> None:
-    cold.study, cold.snakemake = "nano", finished_nano.snakemake
-    kept.parent.rename(cold.folder / "kept")
-    (cold.folder / "results").rmdir()
-    (cold.folder / "kept").rename(cold.folder / "results")
-    give_to_user(cold.folder)
-    cold.finish(*NANO)
-    assert cold.hashes() == finished_nano.hashes()
+def test_kept_results_are_continued(fresh: Checkout, kept: Path, finished_nano: Checkout) -> None:
+    fresh.study = "nano"
+    (fresh.folder / "results").rmdir()
+    kept.parent.rename(fresh.folder / "results")
+    give_to_user(fresh.folder)
+    fresh.finish(*NANO)
+    assert fresh.hashes() == finished_nano.hashes()

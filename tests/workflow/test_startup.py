@@ -1,8 +1,7 @@
-"""Whatever is wrong at the start ends in the project's error on the last line: no traceback, little memory."""
+"""Whatever is wrong at the start ends in the project's error on the last line, without a traceback."""
 
 import os
 import signal
-from unittest.mock import patch
 
 import pytest
 
@@ -14,36 +13,40 @@ DRY = ("-n", "--quiet", "all", *CONFIG)
 MEMORY = 250 << 20  # bytes beyond those of a Snakemake that plans nothing
 
 
-def last_line(checkout: Checkout, *words: str) -> str:
-    """The last line of a dry run that fails."""
-    with patch.object(checkout, "snakemake", (*MEASURED, *checkout.snakemake)):
-        status, printed = checkout.run(*DRY, *words)
+def said(checkout: Checkout, *words: str) -> list[str]:
+    """Lines that a dry run prints before it fails."""
+    status, printed = checkout.run(*DRY, *words)
     assert status == 1, printed[-2000:]
     assert "Traceback" not in printed and 'File "' not in printed
-    said, peak = peak_of(printed)
-    assert peak - idle_bytes() < MEMORY
-    return said.splitlines()[-1]
+    return printed.splitlines()
 
 
-def test_unreadable_config_files_are_a_plain_error(cold: Checkout) -> None:
+def last_line(checkout: Checkout, *words: str) -> str:
+    """The last of them."""
+    return said(checkout, *words)[-1]
+
+
+def test_an_unreadable_config_file_is_a_plain_error(cold: Checkout) -> None:
     aliases = ["a0: &a0 {x: 1, y: 2}"]
     for n in range(1, 12):
         aliases.append(f"a{n}: &a{n} {{{', '.join(f'k{m}: *a{n - 1}' for m in range(9))}}}")
     (cold.folder / "nested.yaml").write_text("\n".join(aliases))
-    assert last_line(cold, "data_card") == (
+    cold.snakemake = (*MEASURED, *cold.snakemake)
+    *_, last, peak = said(cold, "nested.yaml")
+    assert last.startswith("error: too many values in nested.yaml:7: ")
+    assert peak_of(peak)[1] - idle_bytes() < MEMORY
+
+
+def test_mistakes_in_all_config_files_are_plain_errors(fresh: Checkout) -> None:
+    (fresh.folder / "over.yaml").write_text(
+        "pairs:\n- {name: p, arm: revisde, encoder: minilm}\nbootstrap: 100\nbootstrap: 200\n"
+    )
+    assert last_line(fresh, "data_card") == (
         "error: missing config file in data_card: no such file; "
         "correct the path; put targets before --configfile, which takes all arguments after it"
     )
-    assert last_line(cold, "nested.yaml").startswith("error: too many values in nested.yaml:7: ")
-
-
-def test_a_dry_run_reports_mistakes_in_all_config_files(cold: Checkout) -> None:
-    (cold.folder / "over.yaml").write_text(
-        "pairs:\n- {name: p, arm: revisde, encoder: minilm}\nbootstrap: 100\nbootstrap: 200\n"
-    )
-    status, printed = cold.run(*DRY, "over.yaml", "--config", "probe_dataset=concpet")
-    assert status == 1
-    assert [line.split(";")[0] for line in printed.splitlines() if line.startswith("error: ")] == [
+    printed = said(fresh, "over.yaml", "--config", "probe_dataset=concpet")
+    assert [line.split(";")[0] for line in printed if line.startswith("error: ")] == [
         "error: repeated key in over.yaml:4: 'bootstrap', first on line 3",
         "error: unknown arm in over.yaml:2 (pairs.0.arm): revisde",
         "error: unknown pair table in tests/config/tiny.yaml:61 (runs.0.pairs): revised",
@@ -66,34 +69,34 @@ def test_another_working_folder_is_an_error_and_a_nameless_user_is_not(
     cold.finish(*DRY)
 
 
-def test_unusable_results_and_state_folders_are_an_error(cold: Checkout) -> None:
-    (cold.folder / "results").rmdir()
-    (cold.folder / "results").write_text("no folder")
-    assert last_line(cold).startswith("error: no results folder in results: a file; ")
-    (cold.folder / "results").unlink()
-    (cold.folder / "results").symlink_to("unmounted")
-    assert last_line(cold).startswith("error: no results folder in results: a link to unmounted, not to a folder; ")
-    (cold.folder / "results").unlink()
-    if (cold.folder / ".snakemake").exists():
-        (cold.folder / ".snakemake").rename(cold.folder / "state")
-    cold.folder.chmod(0o555)
+def test_unusable_results_and_state_folders_are_an_error(fresh: Checkout) -> None:
+    (fresh.folder / "results").rmdir()
+    (fresh.folder / "results").write_text("no folder")
+    assert last_line(fresh).startswith("error: no results folder in results: a file; ")
+    (fresh.folder / "results").unlink()
+    (fresh.folder / "results").symlink_to("unmounted")
+    assert last_line(fresh).startswith("error: no results folder in results: a link to unmounted, not to a folder; ")
+    (fresh.folder / "results").unlink()
+    if (fresh.folder / ".snakemake").exists():
+        (fresh.folder / ".snakemake").rename(fresh.folder / "state")
+    fresh.folder.chmod(0o555)
     if os.getuid() == 0:
-        os.chown(cold.folder, 0, 0)
-    assert last_line(cold).startswith(f"error: no write permission in {cold.folder}: user ")
+        os.chown(fresh.folder, 0, 0)
+    assert last_line(fresh).startswith(f"error: no write permission in {fresh.folder}: user ")
 
 
-def test_ctrl_c_during_startup_ends_in_a_plain_error(cold: Checkout) -> None:
+def test_ctrl_c_during_startup_ends_in_a_plain_error(fresh: Checkout) -> None:
     """The signal comes from the Snakefile itself, so that it always comes in start-up."""
-    with open(cold.folder / "Snakefile", "a") as file:
+    with open(fresh.folder / "Snakefile", "a") as file:
         file.write(f"\nimport signal\n\nos.kill(os.getpid(), {int(signal.SIGINT)})\n")
-    status, printed = cold.run(*DRY)
+    status, printed = fresh.run(*DRY)
     assert status == -signal.SIGINT and "Traceback" not in printed, printed
     last = printed.splitlines()[-1]
     assert last == "error: interrupted in Snakemake: Ctrl-C; run the same command again to continue"
 
 
-def test_an_unwritable_home_folder_is_an_error(cold: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cold, "environment", lambda: {**os.environ, "HOME": "/proc/x", "XDG_CACHE_HOME": ""})
-    line = last_line(cold)
+def test_an_unwritable_home_folder_is_an_error(fresh: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fresh, "environment", lambda: {**os.environ, "HOME": "/proc/x", "XDG_CACHE_HOME": ""})
+    line = last_line(fresh)
     assert line.startswith("error: no cache folder in /proc/x/.cache/snakemake/snakemake/source-cache: No such file")
     assert line.endswith("; set XDG_CACHE_HOME to a writable folder")
