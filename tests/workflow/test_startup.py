@@ -14,16 +14,11 @@ MEMORY = 250 << 20  # bytes beyond those of a Snakemake that plans nothing
 
 
 def said(checkout: Checkout, *words: str) -> list[str]:
-    """Lines that a dry run prints before it fails."""
+    """The lines printed by a dry run that fails."""
     status, printed = checkout.run(*DRY, *words)
     assert status == 1, printed[-2000:]
     assert "Traceback" not in printed and 'File "' not in printed
     return printed.splitlines()
-
-
-def last_line(checkout: Checkout, *words: str) -> str:
-    """The last of them."""
-    return said(checkout, *words)[-1]
 
 
 def test_an_unreadable_config_file_is_a_plain_error(cold: Checkout) -> None:
@@ -41,7 +36,7 @@ def test_mistakes_in_all_config_files_are_plain_errors(fresh: Checkout) -> None:
     (fresh.folder / "over.yaml").write_text(
         "pairs:\n- {name: p, arm: revisde, encoder: minilm}\nbootstrap: 100\nbootstrap: 200\n"
     )
-    assert last_line(fresh, "data_card") == (
+    assert said(fresh, "data_card")[-1] == (
         "error: missing config file in data_card: no such file; "
         "correct the path; put targets before --configfile, which takes all arguments after it"
     )
@@ -60,8 +55,8 @@ def test_another_working_folder_is_an_error_and_a_nameless_user_is_not(
 ) -> None:
     (cold.folder / "elsewhere").mkdir()
     give_to_user(cold.folder / "elsewhere")
-    said = last_line(cold, "--directory", "elsewhere")
-    assert said.startswith(f"error: another working folder in {cold.folder}/elsewhere: it has no config.yaml, since ")
+    line = said(cold, "--directory", "elsewhere")[-1]
+    assert line.startswith(f"error: another working folder in {cold.folder}/elsewhere: it has no config.yaml, since ")
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("tests.workflow.checkout.NOBODY", 54_321)
@@ -72,17 +67,17 @@ def test_another_working_folder_is_an_error_and_a_nameless_user_is_not(
 def test_unusable_results_and_state_folders_are_an_error(fresh: Checkout) -> None:
     (fresh.folder / "results").rmdir()
     (fresh.folder / "results").write_text("no folder")
-    assert last_line(fresh).startswith("error: no results folder in results: a file; ")
+    assert said(fresh)[-1].startswith("error: no results folder in results: a file; ")
     (fresh.folder / "results").unlink()
     (fresh.folder / "results").symlink_to("unmounted")
-    assert last_line(fresh).startswith("error: no results folder in results: a link to unmounted, not to a folder; ")
+    assert said(fresh)[-1].startswith("error: no results folder in results: a link to unmounted, not to a folder; ")
     (fresh.folder / "results").unlink()
     if (fresh.folder / ".snakemake").exists():
         (fresh.folder / ".snakemake").rename(fresh.folder / "state")
     fresh.folder.chmod(0o555)
     if os.getuid() == 0:
         os.chown(fresh.folder, 0, 0)
-    assert last_line(fresh).startswith(f"error: no write permission in {fresh.folder}: user ")
+    assert said(fresh)[-1].startswith(f"error: no write permission in {fresh.folder}: user ")
 
 
 def test_ctrl_c_during_startup_ends_in_a_plain_error(fresh: Checkout) -> None:
@@ -97,6 +92,6 @@ def test_ctrl_c_during_startup_ends_in_a_plain_error(fresh: Checkout) -> None:
 
 def test_an_unwritable_home_folder_is_an_error(fresh: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fresh, "environment", lambda: {**os.environ, "HOME": "/proc/x", "XDG_CACHE_HOME": ""})
-    line = last_line(fresh)
+    line = said(fresh)[-1]
     assert line.startswith("error: no cache folder in /proc/x/.cache/snakemake/snakemake/source-cache: No such file")
     assert line.endswith("; set XDG_CACHE_HOME to a writable folder")

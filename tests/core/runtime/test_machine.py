@@ -98,12 +98,16 @@ def test_determinism_flags_are_recorded_and_torch_asked_only_if_loaded(monkeypat
     assert not any(name.startswith("torch") for name in found)
 
 
-def test_the_machine_record_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_machine_record_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    (tmp_path / "bad-1.0.dist-info").mkdir()
+    (tmp_path / "bad-1.0.dist-info/METADATA").write_bytes(b"Name: \xff\n")  # can't be read, and is left out
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "bad", sys)
     found = machine(("pydantic", "no-such-package"), "cpu")
     assert found["packages"]["no-such-package"] is None
     named = {name.lower().replace("-", "_") for name in found["packages"]}
-    assert named - {name.lower() for name in sys.modules} == {"no_such_package"}
+    assert named - {name.lower() for name in sys.modules} == {"no_such_package"} and "bad" not in named
     assert {"pydantic", "pytest"} <= found["package_records"].keys() <= found["packages"].keys()
     assert found["slurm_job"] == "4711"
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))

@@ -57,8 +57,9 @@ def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
 
 @cache
 def _packages(declared: frozenset[str], loaded: frozenset[str]) -> dict[str, Any]:
-    """``packages`` and ``package_records``, which take a tenth of a second, of the declared packages and of those with
-    the name of a loaded module: perhaps incomplete, but never wrong.
+    """``packages`` and ``package_records``: of the declared packages, and of those with the name of a loaded module.
+
+    The list may be incomplete, but is never wrong. Looking everything up takes a tenth of a second or more.
     """
     names = set(declared)
     for name in loaded:

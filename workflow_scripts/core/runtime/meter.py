@@ -67,8 +67,10 @@ class Usage:
                     yield from self._tree(int(child))
 
     def _memory_of(self, pid: int, shared: bool) -> int:
-        """The process's part of what it maps, in bytes, which takes the kernel a walk through all of it; all that it
-        maps if no other process of ours can share that, or on an old kernel; 0 if it is gone.
+        """Memory of a process, in bytes; 0 if it is gone.
+
+        Memory that processes of the tree may share counts in part, for which the kernel walks through all pages.
+        Otherwise, and on an old kernel, all that the process maps counts.
         """
         part, whole = ("smaps_rollup", ("Pss_Anon", "Pss_Shmem")), ("status", ("RssAnon", "RssShmem"))
         for file, names in (part, whole) if shared else (whole,):
