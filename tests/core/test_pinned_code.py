@@ -145,7 +145,7 @@ def test_comments_edited_while_a_job_runs(project: Project) -> None:
 
 
 def test_a_module_whose_file_was_cut_while_a_job_runs(project: Project) -> None:
-    """Pydantic reads the text of classes of settings as they are loaded."""
+    """It is loaded, and its text read, as the job found it."""
     assert check(project, project.run([Edit("moment", "begin", LATE, FILES[LATE], VERSION)]))
 
 

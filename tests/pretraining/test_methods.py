@@ -59,7 +59,8 @@ def test_an_entry_is_complete(name: str) -> None:
         assert method.views and method.passes > 0
         assert {view.augmentation for view in method.views} <= {None, *AUGMENTATIONS}
         assert issubclass(method.objective.settings, LabelSettings) == method.labels
-        assert all(field.description for field in method.objective.settings.model_fields.values())
+        properties = method.objective.settings.model_json_schema().get("properties", {})
+        assert all(setting.get("description") for setting in properties.values())
         assert HEADS[name] is method.objective.settings
     assert Pretrain.model_fields["method"].description.endswith(listed(METHODS))  # type: ignore[union-attr]
 

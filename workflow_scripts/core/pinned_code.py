@@ -143,7 +143,7 @@ class _Loader(SourceFileLoader):
         return {"mtime": 0}  # of no meaning here, but without it no compiled code is looked for
 
     def get_code(self, fullname: str) -> CodeType | None:
-        # Whoever asks for a module's text, as pydantic does for descriptions of settings, gets it from these bytes too.
+        # Whoever asks for a module's text, as tracebacks and descriptions of settings do, gets it from these bytes too.
         lines = [line.decode() for line in self.get_data(self.path).splitlines(keepends=True)]
         linecache.cache[self.path] = len(lines), None, lines, self.path
         return super().get_code(fullname)

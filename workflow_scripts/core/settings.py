@@ -1,9 +1,18 @@
 """Base class of all settings: unknown keys are errors, and instances are immutable."""
 
+import ast
+import inspect
+import sys
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 
 class Settings(BaseModel):
@@ -12,7 +21,55 @@ class Settings(BaseModel):
     The string below a setting describes it in the documentation and in errors.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in descriptions(cls).items():
+            if text and name in properties:
+                properties[name]["description"] = text
+        return schema
+
+
+@dataclass(frozen=True)
+class OfKinds:
+    """Marks a setting that only items of some kinds use: their names, and the settings of one of them."""
+
+    names: str
+    settings: type[Settings]
+
+
+@cache
+def descriptions(model: type[BaseModel]) -> dict[str, str]:
+    """Setting -> its description: that of its field, else the string below it; empty if it has none.
+
+    Pydantic can read these strings too, but does so, slowly, whenever a class is defined.
+    """
+    found: dict[str, str] = {}
+    for base in reversed([one for one in model.__mro__ if issubclass(one, Settings)]):
+        found |= _strings(base.__module__).get(base.__name__, {})
+    for name, field in model.model_fields.items():
+        found[name] = field.description or found.get(name, "")
+        for mark in field.metadata:
+            if isinstance(mark, OfKinds):
+                found[name] = f"{mark.names}: {descriptions(mark.settings)[name]}"
+    return {name: found[name] for name in model.model_fields}
+
+
+@cache
+def _strings(module: str) -> dict[str, dict[str, str]]:
+    """Class -> setting -> the string below it, for the classes of a module; empty if its text is not known."""
+    found: dict[str, dict[str, str]] = {}
+    with suppress(KeyError, OSError, TypeError):
+        nodes = ast.walk(ast.parse(inspect.getsource(sys.modules[module])))
+        for defined in (node for node in nodes if isinstance(node, ast.ClassDef)):
+            for setting, below in pairwise(defined.body):
+                match setting, below:
+                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                        found.setdefault(defined.name, {})[name] = inspect.cleandoc(text)
+    return found
 
 
 def refuse_changed(settings: Settings, names: Iterable[str], reason: str) -> None:

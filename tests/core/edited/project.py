@@ -65,13 +65,16 @@ if __name__ == "__main__":
 ''',
     f"{SHAPES}/__init__.py": "",
     f"{SHAPES}/early.py": VERSION,
-    f"{SHAPES}/late.py": f'''from workflow_scripts.core.settings import Settings
+    f"{SHAPES}/late.py": f'''from workflow_scripts.core.settings import Settings, descriptions
 
 {VERSION}
 
 class Late(Settings):
     number: int = 1
     """A number."""
+
+
+assert descriptions(Late) == {{"number": "A number."}}
 ''',
     f"{SHAPES}/child.py": VERSION,
     f"{SHAPES}/children.py": """

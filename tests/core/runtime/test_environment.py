@@ -1,6 +1,8 @@
 """Which variables are unset, and which are recorded."""
 
 import os
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +13,27 @@ from workflow_scripts.core.runtime.environment import (
     THREAD_VARIABLES,
     UNSET,
     limit_threads,
+    package_field,
     recorded_variables,
     resolve_device,
     unset_variables,
 )
+
+
+def test_names_and_versions_are_those_that_importlib_reads() -> None:
+    packages = {package.metadata["Name"]: package.version for package in metadata.distributions()}
+    assert len(packages) > 50 and "torch" in packages
+    assert {name: package_field(name, "Version") for name in packages} == packages
+    assert all(package_field(name.lower(), "Name") == name for name in packages)
+
+
+def test_packages_of_other_forms_have_names_and_versions_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "Single-1.0.egg-info").write_text("Name: Single\nVersion: 1.0\n")
+    (tmp_path / "bare-2.0.dist-info").mkdir()
+    (tmp_path / "bare-2.0.dist-info/METADATA").write_text("Version: 2.0\n\nName: of something else\n")
+    assert [package_field("Single", key) for key in ("Name", "Version")] == ["Single", "1.0"]
+    assert [package_field("bare", key) for key in ("Name", "Version")] == [None, "2.0"]
 
 
 def test_variables_that_change_numbers_are_unset_and_reported(

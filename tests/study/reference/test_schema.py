@@ -8,7 +8,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import Settings, descriptions
 from workflow_scripts.study.config.files import node_of, read_config
 from workflow_scripts.study.reference.schema import config_schema, definitions
 
@@ -125,8 +125,10 @@ def test_every_setting_has_a_description_and_a_valid_example() -> None:
     assert len(list(classes())) > 30
     for one in classes():
         assert one.__doc__, one
-        for key, field in one.model_fields.items():
-            assert field.description, f"{one.__name__}.{key}"
+        shown = one.model_json_schema().get("properties", {})
+        for key in one.model_fields:
+            meaning = shown[key].get("description") if key in shown else descriptions(one).get(key)
+            assert meaning, f"{one.__name__}.{key}"
     found = definitions()
     for name, model in found.items():
         for key, setting in model["properties"].items():

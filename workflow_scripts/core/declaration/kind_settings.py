@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import BaseModel, create_model
 from pydantic.fields import FieldInfo
 
-from workflow_scripts.core.settings import Settings
+from workflow_scripts.core.settings import OfKinds, Settings
 
 S = TypeVar("S", bound=Settings)
 
@@ -43,11 +43,11 @@ def fields_of(kinds: Mapping[str, Kind], common: type[Settings] = Settings) -> d
     for name, field in ((name, field) for kind in kinds.values() for name, field in kind.settings.model_fields.items()):
         if name in common.model_fields:
             continue
-        users = [one.name for one in kinds.values() if name in one.settings.model_fields]
         field = copy(field)
+        users = {one.name: one.settings for one in kinds.values() if name in one.settings.model_fields}
         *others, last = users
         named = f"{', '.join(others)} and {last}" if others else last
-        field.description = f"{named}: {field.description}"
+        field.metadata = [*field.metadata, OfKinds(named, users[last])]
         found[name] = (field.annotation, field)
     return found
 

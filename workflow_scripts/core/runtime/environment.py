@@ -172,8 +172,22 @@ def check_device(device: str) -> None:
 def version(package: str) -> str | None:
     """Installed version of a PyPI package; None if it is not installed."""
     with suppress(metadata.PackageNotFoundError):
-        return metadata.version(package)
+        return package_field(package, "Version")
     return None
+
+
+def package_field(package: str, key: str) -> str | None:
+    """A field of an installed package's metadata, such as ``Name``. importlib parses all of it, with the README.
+
+    Raises:
+        PackageNotFoundError: it is not installed.
+    """
+    distribution = metadata.distribution(package)
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    fields = dict(line.split(": ", 1) for line in text.partition("\n\n")[0].splitlines() if ": " in line)
+    if key in fields or key not in distribution.metadata:
+        return fields.get(key)
+    return distribution.metadata[key]
 
 
 def versions(packages: Sequence[str]) -> dict[str, str | None]:

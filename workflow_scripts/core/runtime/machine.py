@@ -18,6 +18,7 @@ from typing import Any
 from workflow_scripts.core.digest import PROJECT, ROOT
 from workflow_scripts.core.runtime.environment import (
     THREAD_VARIABLES,
+    package_field,
     package_records,
     recorded_variables,
     versions,
@@ -59,12 +60,12 @@ def machine(packages: Sequence[str], device: str) -> dict[str, Any]:
 def _packages(declared: frozenset[str], loaded: frozenset[str]) -> dict[str, Any]:
     """``packages`` and ``package_records``: of the declared packages, and of those with the name of a loaded module.
 
-    The list may be incomplete, but is never wrong. Looking everything up takes a tenth of a second or more.
+    The list may be incomplete, but is never wrong. Looking everything up takes a tenth of a second.
     """
     names = set(declared)
     for name in loaded:
         with suppress(metadata.PackageNotFoundError, ValueError):
-            names.add(str(metadata.distribution(name).metadata["Name"]))
+            names.add(package_field(name, "Name") or name)
     found = versions(sorted(names))
     return {"packages": found, "package_records": package_records(found)}
 

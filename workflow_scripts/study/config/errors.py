@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from workflow_scripts.core.declaration.kind_settings import Kind, settings_of_others
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
+from workflow_scripts.core.settings import descriptions
 from workflow_scripts.study.config.files import Node
 
 FEW = 15  # maximum number of names listed in addition to a close one
@@ -107,7 +108,7 @@ def _error(path: Path, details: Sequence[ErrorDetails], model: type[BaseModel], 
         return SettingError("unknown key", path, repr(path[-1]), one_of(path[-1], fields))
     if detail["type"] == "missing":
         key = str(path[-1])
-        meaning = " ".join((fields[key].description or "").split()) if key in fields else ""
+        meaning = " ".join(fields.get(key, "").split())
         return SettingError("missing key", path[:-1], key, f"add it: {meaning}" if meaning else "add it")
     if detail["type"] == "value_error" and isinstance(value, dict):
         return SettingError(CONTRADICTION, path, _message(detail), "change one of them")
@@ -137,14 +138,14 @@ def _choices(detail: ErrorDetails) -> list[str]:
     return [part.strip().strip("'") for part in expected.replace(" or ", ", ").split(", ")]
 
 
-def _fields(model: type[BaseModel], path: Path) -> Mapping[str, Any]:
-    """Fields of the settings classes at a path below ``model``."""
+def _fields(model: type[BaseModel], path: Path) -> Mapping[str, str]:
+    """Fields of the settings classes at a path below ``model``, and what they mean."""
     models = [model]
     for part in path:
         fields = [known.model_fields[part] for known in models if part in known.model_fields]
         # Other parts are places in lists, keys of mappings, and names of a union's members.
         models = [below for field in fields for below in _models(field.annotation)] if fields else models
-    return {name: field for known in models for name, field in known.model_fields.items()}
+    return {name: text for known in models for name, text in descriptions(known).items()}
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -27,9 +27,6 @@ def definitions() -> dict[str, Schema]:
     for one in found.values():
         if "name" in one.get("properties", {}):  # first, although a derived class defines it
             one["properties"] = {"name": one["properties"]["name"], **one["properties"]}
-        for part in one.get("properties", {}).values():
-            if "$ref" in part:  # pydantic leaves out a description that is that of the class
-                part.setdefault("description", found[referred(part)]["description"])
     shared = found["Pretrain"]
     shared["description"] = "Settings of pretraining that all runs share; `set` of a run overrides them."
     shared["properties"] = {name: one for name, one in shared["properties"].items() if name not in OF_A_RUN}
