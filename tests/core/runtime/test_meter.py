@@ -91,6 +91,9 @@ def test_memory_and_reads_include_those_of_running_and_ended_children(tmp_path: 
     with_child = usage.figures()
     assert with_child["memory_peak_bytes"] - before["memory_peak_bytes"] > 50_000_000
     assert 20_000_000 <= with_child["read_bytes"] - before["read_bytes"] < 40_000_000
+    later = Usage()  # of a job that has not started the child
+    later.sample()
+    assert with_child["memory_peak_bytes"] - later.figures()["memory_peak_bytes"] > 50_000_000
     child.communicate()
     usage.sample()
     assert usage.figures()["read_bytes"] - with_child["read_bytes"] < 1_000_000  # counted once, after the child's end

@@ -25,10 +25,15 @@ SECONDS_BETWEEN_FILES = 10.0
 
 
 class Usage:
-    """Peak memory and bytes read of this process and those below it, from Linux's ``/proc``; elsewhere unknown."""
+    """Peak memory and bytes read of this process and those below it, from Linux's ``/proc``; elsewhere unknown.
+
+    Processes that were below it before do not count, nor those that they start.
+    """
 
     def __init__(self, proc: Path = PROC) -> None:
         self._proc, self._top = proc, os.getpid()
+        self._earlier: set[int] = set()
+        self._earlier = {*self._tree(self._top)} - {self._top}
         self._memory = 0
         self._read: dict[int, int] = {}
         self._before = self._bytes_read(self._top) or 0
@@ -63,8 +68,8 @@ class Usage:
         yield pid
         for task in self._proc.glob(f"{pid}/task/*/children"):
             with suppress(OSError):
-                for child in task.read_text().split():
-                    yield from self._tree(int(child))
+                for child in {*map(int, task.read_text().split())} - self._earlier:
+                    yield from self._tree(child)
 
     def _memory_of(self, pid: int, shared: bool) -> int:
         """Memory of a process, in bytes; 0 if it is gone.
