@@ -2,16 +2,16 @@
 
 import csv
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import typer.main
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MEMORY = Path("/dev/shm")  # a file system in memory
 LEAST_FREE = 4 << 30  # bytes there; all tests together need less
 
+typer.main.get_command = cache(typer.main.get_command)  # tests run the command line some thousand times
 limit_threads(1)  # the tensors of tests are small: more threads would only wait for each other
 
 
@@ -151,14 +152,10 @@ def open_folder(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def servers() -> "Iterator[ForkServers]":
     """Servers that run Snakemake and its jobs without importing the libraries again and again."""
-    from tests.forkserver.environment import ForkServers
+    from tests.forkserver.environment import fork_servers
 
-    folder = Path(tempfile.mkdtemp(prefix="fork-"))  # the path of a socket must be short
-    folder.chmod(0o755)
-    made = ForkServers(folder)
-    yield made
-    made.close()
-    shutil.rmtree(folder)
+    with fork_servers() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

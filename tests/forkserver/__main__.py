@@ -2,13 +2,9 @@
 
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-from tests.forkserver.environment import ForkServers
+from tests.forkserver.environment import fork_servers
 
-with tempfile.TemporaryDirectory(prefix="fork-") as folder:
-    servers = ForkServers(Path(folder), user=())
+with fork_servers(user=()) as servers:
     status = subprocess.run([*servers.snakemake, *sys.argv[1:]], check=False).returncode
-    servers.close()
 sys.exit(status)

@@ -6,7 +6,9 @@ Four fifths of a small job's time are imports of libraries. Each process imports
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.workflow.checkout import as_user, give_to_user
@@ -45,7 +47,21 @@ COMMANDS = {
         "safetensors.torch",
         "pytest",
     ),
-    "snakemake": ("snakemake.cli", "pydantic", "yaml", "rich.console", "rich.live", "humanize"),
+    "snakemake": (
+        "snakemake.cli",
+        "snakemake.profiles",
+        "snakemake.report.html_reporter",
+        "snakemake.storage",
+        "requests",
+        "smart_open",
+        "yarl",
+        "PIL.Image",
+        "pydantic",
+        "yaml",
+        "rich.console",
+        "rich.live",
+        "humanize",
+    ),
 }
 
 
@@ -113,3 +129,16 @@ class ForkServers:
         """End the servers, and wait for what they run."""
         for server in self._servers:
             server.communicate()
+
+
+@contextmanager
+def fork_servers(preload: Path | None = None, user: Sequence[str] | None = None) -> Iterator[ForkServers]:
+    """Servers in a temporary folder; arguments as of :class:`ForkServers`."""
+    with tempfile.TemporaryDirectory(prefix="fork-") as name:  # the path of a socket must be short
+        folder = Path(name)
+        folder.chmod(0o755)
+        made = ForkServers(folder, preload=preload, user=user)
+        try:
+            yield made
+        finally:
+            made.close()

@@ -24,7 +24,7 @@ VERDICTS = re.findall(r"^\| ([a-z ]+) \| \S", TUTORIAL.partition("| verdict |")[
 
 @pytest.mark.slow
 def test_the_tutorial_ends_with_a_verdict(open_folder: Path, servers: ForkServers) -> None:
-    checkout = Checkout(open_folder / "tutorial")
+    checkout = Checkout(open_folder / "tutorial").draw_no_figures()
     checkout.snakemake = servers.snakemake
     (checkout.folder / CONFIG).write_text(TEXT)
     give_to_user(checkout.folder)

@@ -20,6 +20,7 @@ from workflow_scripts.pretraining.training.checkpoint import step_reached
 HERE = Path(__file__).resolve().parent
 LAB = Path(os.environ.get("SLURM_LAB", "/var/tmp/faithful-pairs-slurm"))
 CANNOT = 77  # status of cluster-up.sh
+WITHOUT_RIGHTS = ("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups")
 STUDY = ("--profile", "slurm", "--configfile", "tests/config/tiny.yaml", "tests/slurm/judged.yaml")
 
 
@@ -97,7 +98,13 @@ def end_all(folder: Path) -> None:
 
 
 class Clone(Checkout):
-    """A clone in a path with a space; its user has no rights and a home without any configuration of Snakemake."""
+    """A clone in a path with a space; its user has no rights and a home without any configuration of Snakemake.
+
+    Attributes:
+        commands: folder of the `python` of its jobs.
+    """
+
+    commands = Path(sys.executable).parent
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -106,15 +113,14 @@ class Clone(Checkout):
 
     def environment(self) -> dict[str, str]:
         """Next to nothing: what a login shell has, and the project's environment first in PATH."""
-        path = f"{self.folder / 'tests/slurm/bin'}:{Path(sys.executable).parent}:/usr/bin:/bin"
+        path = f"{self.folder / 'tests/slurm/bin'}:{self.commands}:/usr/bin:/bin"
         return {"HOME": str(self.folder / "home"), "PATH": path, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def call(self, *words: str) -> subprocess.Popen[bytes]:
         """A command of the user, in a session of its own; what it prints goes to terminal.txt."""
-        drop = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
         with open(self.folder / "terminal.txt", "wb") as log:
             return subprocess.Popen(
-                [*drop, *words],
+                [*WITHOUT_RIGHTS, *words],
                 cwd=self.folder,
                 env=self.environment(),
                 stdout=log,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.forkserver.environment import ForkServers
-from tests.slurm.cluster import HERE, STUDY, Clone, end_all, up
+from tests.forkserver.environment import ForkServers, fork_servers
+from tests.slurm.cluster import HERE, STUDY, WITHOUT_RIGHTS, Clone, end_all, up
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -40,6 +40,13 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def servers(cluster: None) -> Iterator[ForkServers]:
+    """Fork servers of the user without rights, whom the start of the cluster lets get at Python."""
+    with fork_servers(user=WITHOUT_RIGHTS) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
 def place(cluster: None) -> Iterator[Path]:
     """A folder that the ordinary user reaches (pytest's own are closed to others)."""
     folder = Path(tempfile.mkdtemp(prefix="faithful-pairs-", dir="/var/tmp"))
@@ -51,10 +58,13 @@ def place(cluster: None) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def studies(cluster: None, place: Path, servers: ForkServers) -> tuple[Clone, Clone]:
-    """The small study, run at a time without SLURM and by the literal command on it. Never change them."""
-    # The cluster comes first: its start lets the user get at Python.
+def studies(place: Path, servers: ForkServers) -> tuple[Clone, Clone]:
+    """The small study, run at a time without SLURM and by the literal command on it. Never change them.
+
+    Of this study alone, fork servers run the stages; SLURM's jobs are real ones, with a Snakemake of their own.
+    """
     local, finished = Clone(place / "without slurm"), Clone(place / "a clone")
+    finished.commands = servers.bin
     runs = local.call(*servers.snakemake, "--profile", "profiles/demo", *STUDY[2:]), finished.start()
     for run in runs:
         run.wait(timeout=3600)

@@ -17,7 +17,7 @@ RUN = "results/tiny/pretrain/simclr-revised-crop-resnet_small-s0"
 LONG = """
 runs:
   - {method: simclr, pairs: revised, augmentation: crop, seeds: [0]}
-pretraining: {steps: 300, checkpoint_every: 10, log_every: 100, probe: {every: 300, images: 64, neighbours: 5}}
+pretraining: {steps: 120, checkpoint_every: 5, log_every: 60, probe: {every: 120, images: 64, neighbours: 5}}
 """
 
 

@@ -6,15 +6,15 @@ OVERLAY = """
 compute: {device: cuda, workers: 4}
 runs:
   - {method: simclr, pairs: revised, augmentation: crop, seeds: [0]}
-  - {method: simsiam, pairs: visual, augmentation: simclr, seeds: [0], set: {processes: 2}}
-  - {method: clip, pairs: mixed, augmentation: crop, seeds: [0], set: {processes: 8}}
-  - {method: simclr, pairs: visual, augmentation: crop, seeds: [0], set: {processes: 16, nodes: 2}}
+  - {method: simsiam, pairs: revised, augmentation: simclr, seeds: [0], set: {processes: 2}}
+  - {method: clip, pairs: revised, augmentation: crop, seeds: [0], set: {processes: 8}}
+  - {method: simclr, pairs: revised, augmentation: simclr, seeds: [0], set: {processes: 16, nodes: 2}}
 """
 RUNS = {
     "simclr-revised-crop-resnet_small-s0": {"gpus": 1, "cpus": 4, "nodes": 1, "tasks": 1},
-    "simsiam-visual-simclr-resnet_small-s0": {"gpus": 2, "cpus": 8, "nodes": 1, "tasks": 1},
-    "clip-mixed-crop-resnet_small-s0": {"gpus": 8, "cpus": 32, "nodes": 1, "tasks": 1},
-    "simclr-visual-crop-resnet_small-s0": {"gpus": 16, "cpus": 64, "nodes": 2, "tasks": 2},
+    "simsiam-revised-simclr-resnet_small-s0": {"gpus": 2, "cpus": 8, "nodes": 1, "tasks": 1},
+    "clip-revised-crop-resnet_small-s0": {"gpus": 8, "cpus": 32, "nodes": 1, "tasks": 1},
+    "simclr-revised-simclr-resnet_small-s0": {"gpus": 16, "cpus": 64, "nodes": 2, "tasks": 2},
 }
 
 

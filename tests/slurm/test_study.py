@@ -17,7 +17,7 @@ LOCAL = {"source", "crate"}  # compute nodes often have no network; the crate, m
 
 def test_every_byte_is_that_of_a_local_run(finished: Clone, local: Clone) -> None:
     hashes = local.hashes()
-    assert len(hashes) > 80
+    assert len(hashes) > 60
     assert finished.hashes() == hashes
 
 

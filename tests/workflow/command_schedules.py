@@ -11,7 +11,7 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from tests.forkserver.environment import ForkServers
+from tests.forkserver.environment import fork_servers
 from tests.workflow.checkout import NANO, Checkout, as_user, give_to_user
 
 CONFIG = "tests/config/nano.yaml"
@@ -38,22 +38,16 @@ def snakemake_schedule(seed: int) -> Counter[str]:
         AssertionError: a command ended as a bug, or the study differs from one that ran undisturbed.
     """
     chance, counts = random.Random(seed), Counter[str]()
-    with tempfile.TemporaryDirectory(prefix="schedule-") as name, tempfile.TemporaryDirectory(prefix="fork-") as place:
-        for folder in (name, place):
-            Path(folder).chmod(0o755)
-        servers = ForkServers(Path(place))
-        try:
-            disturbed, plain = Checkout(Path(name, "disturbed")), Checkout(Path(name, "plain"))
-            for checkout in (disturbed, plain):
-                checkout.study, checkout.snakemake = "nano", servers.snakemake
-            give_to_user(Path(name))
-            _disturb(disturbed, chance, counts)
-            for checkout in (disturbed, plain):
-                status, printed = checkout.run(*NANO)
-                assert status == 0, printed[-4000:]
-            assert disturbed.hashes() == plain.hashes()
-        finally:
-            servers.close()
+    with tempfile.TemporaryDirectory(prefix="schedule-") as name, fork_servers() as servers:
+        Path(name).chmod(0o755)
+        disturbed, plain = Checkout(Path(name, "disturbed")), Checkout(Path(name, "plain"))
+        for checkout in (disturbed, plain):
+            checkout.study, checkout.snakemake = "nano", servers.snakemake
+        give_to_user(Path(name))
+        _disturb(disturbed, chance, counts)
+        for checkout in (disturbed, plain):
+            checkout.finish(*NANO)
+        assert disturbed.hashes() == plain.hashes()
     return counts
 
 

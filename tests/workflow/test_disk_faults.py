@@ -1,14 +1,13 @@
 """Full and failing disks: one line that says what to do, and the same bytes once the disk is well."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.forkserver.environment import ForkServers
+from tests.forkserver.environment import fork_servers
 from tests.workflow.checkout import NANO, Checkout, give_to_user
 from tests.workflow.faulty_disk import FaultyCheckout, compiled, disturb, starts_again
 from tests.workflow.full_disk import KB, fill, small_disk
@@ -25,13 +24,10 @@ def faulty(open_folder: Path) -> Iterator[FaultyCheckout]:
         pytest.skip("no C compiler")
     checkout = FaultyCheckout(open_folder / "faulty")
     checkout.study, checkout.library = "nano", compiled(open_folder)
-    with tempfile.TemporaryDirectory(prefix="fork-") as folder:
-        Path(folder).chmod(0o755)
-        servers = ForkServers(Path(folder), preload=checkout.library)
+    with fork_servers(preload=checkout.library) as servers:
         checkout.snakemake = servers.snakemake
         give_to_user(open_folder)
         yield checkout
-        servers.close()
 
 
 def test_full_disks_and_failing_system_calls_change_no_byte(faulty: FaultyCheckout, finished_nano: Checkout) -> None:

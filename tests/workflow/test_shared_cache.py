@@ -26,7 +26,7 @@ def pair(open_folder: Path, servers: ForkServers) -> list[Checkout]:
     shared.mkdir()
     made = []
     for name in ("one", "two"):
-        checkout = Checkout(open_folder / name)
+        checkout = Checkout(open_folder / name).draw_no_figures()
         shutil.rmtree(checkout.folder / "results")
         (checkout.folder / "results").symlink_to(shared)
         checkout.study, checkout.snakemake = name, servers.jobs_only
