@@ -15,15 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from tests.overlap import Overlap
 from workflow_scripts.captions import scores
-from workflow_scripts.captions.scores import (
-    Comparison,
-    Reference,
-    Scored,
-    chosen,
-    sampled,
-    score_captions,
-    styles,
-)
+from workflow_scripts.captions.scores import Comparison, Reference, Scored, chosen, sampled, score_captions, styles
 from workflow_scripts.core.images.reading import prepared
 
 COUNT = 23

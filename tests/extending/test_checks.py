@@ -37,12 +37,7 @@ def edit(copy: Path, name: str, old: str, new: str) -> str:
         ("workflow_scripts/models/backbones.py", "            forward_gflop=3.6,\n", "", "'forward_gflop'"),
         ("workflow_scripts/pretraining/methods/simclr.py", "    passes=2,\n", "", "'passes'"),
         ("workflow_scripts/pretraining/methods/simclr.py", "METHOD = ", "OTHER = [] and ", "it defines none"),
-        (
-            FEW_SHOT,
-            "Episodes per dataset.",
-            "More.",
-            "docs/config.schema.json is out of date",
-        ),
+        (FEW_SHOT, "Episodes per dataset.", "More.", "docs/config.schema.json is out of date"),
         (FEW_SHOT, "core_ms=0.15", "core_ms=0.25", "docs/cost.md is out of date; run: make docs"),
     ],
 )

@@ -13,11 +13,7 @@ from tests.file_bytes import encoded, parquet
 from tests.helpers import make_artifact, run
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.files.jsonio import pretty
-from workflow_scripts.stages import (
-    caption_table,
-    embed_images,
-    recaption,
-)
+from workflow_scripts.stages import caption_table, embed_images, recaption
 from workflow_scripts.stages.select_captions import ARM_KINDS, STAGE, SelectCaptions
 
 CAPTIONS = ["wow", "a red cat", "", "my dog on grass", "wow", "a small house with a tree", "sky", "blue", "photo of me"]

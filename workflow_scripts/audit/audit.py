@@ -23,14 +23,7 @@ from workflow_scripts.audit.cache import (
     restored,
     shared_findings,
 )
-from workflow_scripts.audit.files import (
-    Claim,
-    claims_of,
-    crate_findings,
-    file_findings,
-    source_claims,
-    unnamed,
-)
+from workflow_scripts.audit.files import Claim, claims_of, crate_findings, file_findings, source_claims, unnamed
 from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.audit.parts import Part, last_read, note_read
 from workflow_scripts.audit.records import cycle_findings, input_findings, record_findings

@@ -21,17 +21,7 @@ from workflow_scripts.core.errors.text import redacted
 from workflow_scripts.core.files.bounded_json import Unfit, read_object_or_none
 from workflow_scripts.core.files.durable import sync_folder
 from workflow_scripts.core.files.jsonio import read_json
-from workflow_scripts.core.files.names import (
-    ABOUT,
-    BROWSE,
-    CACHE,
-    CRATE,
-    DISCARDED,
-    LOGS,
-    REMOVED,
-    STAGING,
-    WORK,
-)
+from workflow_scripts.core.files.names import ABOUT, BROWSE, CACHE, CRATE, DISCARDED, LOGS, REMOVED, STAGING, WORK
 from workflow_scripts.core.files.tables import read_rows
 from workflow_scripts.core.stage_in.stage_in import places
 from workflow_scripts.core.stage_in.store import LocalError, LocalStore

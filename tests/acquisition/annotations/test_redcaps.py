@@ -153,13 +153,7 @@ def test_members_are_sorted_and_others_ignored(tmp_path: Path) -> None:
     assert found == [("aww", 2019), ("one_two", 2020), ("pics", 2017), ("pics", 2020)]
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"this is no zip", "not a zip in"),
-        (b"", "not a zip in"),
-    ],
-)
+@pytest.mark.parametrize(("content", "message"), [(b"this is no zip", "not a zip in"), (b"", "not a zip in")])
 def test_content_that_is_not_a_zip_is_rejected(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(content)

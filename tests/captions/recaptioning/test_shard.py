@@ -59,10 +59,7 @@ def test_stopped_after_a_batch_gives_the_same_rows(shard, models: Models, tmp_pa
 
 
 def test_a_batch_is_written_while_the_next_is_captioned(
-    shard: Callable[[], tuple[pa.Table, TarImages]],
-    models: Models,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    shard: Callable[[], tuple[pa.Table, TarImages]], models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows, images = shard()
     captioned, written = threading.Event(), module.write_table
@@ -86,10 +83,7 @@ def test_a_batch_is_written_while_the_next_is_captioned(
 
 
 def test_a_batch_that_cant_be_written_ends_the_job(
-    shard: Callable[[], tuple[pa.Table, TarImages]],
-    models: Models,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    shard: Callable[[], tuple[pa.Table, TarImages]], models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, table: pa.Table) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))

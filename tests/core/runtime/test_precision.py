@@ -16,14 +16,7 @@ from tests.core.doubling import Doubling, digest_of_a_test_stage
 from tests.helpers import make_artifact, run
 from workflow_scripts.core.registry import members
 from workflow_scripts.core.runtime import stage as module
-from workflow_scripts.core.runtime.precision import (
-    ALGORITHMS,
-    TF32,
-    Precision,
-    computing,
-    current_switches,
-    switches,
-)
+from workflow_scripts.core.runtime.precision import ALGORITHMS, TF32, Precision, computing, current_switches, switches
 from workflow_scripts.core.runtime.stage import Job, Stage
 from workflow_scripts.pretraining.settings import TRAINING
 

@@ -8,16 +8,7 @@ import pytest
 
 from tests.demo.captions import caption_of
 from workflow_scripts.demo.world.settings import World
-from workflow_scripts.demo.world.texts import (
-    KINDS,
-    PATTERNS,
-    SHARES,
-    TOPICS,
-    described,
-    title,
-    title_of,
-    words,
-)
+from workflow_scripts.demo.world.texts import KINDS, PATTERNS, SHARES, TOPICS, described, title, title_of, words
 from workflow_scripts.demo.world.vocabulary import WORDINGS, named, spec_of
 from workflow_scripts.demo.world.world import scene_of
 

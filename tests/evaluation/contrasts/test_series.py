@@ -9,13 +9,7 @@ from tests.file_bytes import parquet
 from workflow_scripts.core.artifact import Artifact
 from workflow_scripts.core.declaration.result_names import SALIENCY
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.contrasts.series import (
-    ItemOrder,
-    Series,
-    few_shot_series,
-    hit_series,
-    saliency_series,
-)
+from workflow_scripts.evaluation.contrasts.series import ItemOrder, Series, few_shot_series, hit_series, saliency_series
 from workflow_scripts.evaluation.saliency.maps.kinds import is_compared
 from workflow_scripts.stats.intervals import bootstrap_class_means, bootstrap_means
 

@@ -5,14 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.evaluation.datasets.splits import (
-    Entry,
-    cut,
-    fixed_counts,
-    limited,
-    split_files,
-    without_rare,
-)
+from workflow_scripts.evaluation.datasets.splits import Entry, cut, fixed_counts, limited, split_files, without_rare
 
 
 @pytest.mark.parametrize(

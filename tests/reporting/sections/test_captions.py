@@ -10,12 +10,7 @@ from hypothesis import strategies as st
 from tests.reporting.fake_data import N, images, key
 from tests.reporting.fake_scores import scores
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.sections.captions import (
-    caption_lines,
-    chosen_strata,
-    judge_scores,
-    scored_by_all,
-)
+from workflow_scripts.reporting.sections.captions import caption_lines, chosen_strata, judge_scores, scored_by_all
 from workflow_scripts.reporting.sections.data import Row, agreement, shared_sources
 from workflow_scripts.reporting.settings import Report
 from workflow_scripts.reporting.study import Source, Study, sample_positions

@@ -18,10 +18,7 @@ RUNS = [
     {"method": "simclr", "pairs": "by_image", "augmentation": "crop"},
     {"method": "simclr", "pairs": "by_caption", "augmentation": "crop"},
 ]
-PAIRS = [
-    {"name": "by_image", "encoder": "network"},
-    {"name": "by_caption", "arm": "original", "encoder": "tower"},
-]
+PAIRS = [{"name": "by_image", "encoder": "network"}, {"name": "by_caption", "arm": "original", "encoder": "tower"}]
 
 
 def units(image: dict[str, Any] | None = None, text: dict[str, Any] | None = None, **changes: Any) -> Units:
@@ -52,10 +49,7 @@ def test_settings_of_evaluation_do_not_change_pairs() -> None:
     ("changes", "message"),
     [
         ({"image": {"run": None}}, "missing run in config.image_encoders.0.run: null; kind run needs one"),
-        (
-            {"image": {"source": "x"}},
-            "unused source in config.image_encoders.0.source: x; remove it; kind run",
-        ),
+        ({"image": {"source": "x"}}, "unused source in config.image_encoders.0.source: x; remove it; kind run"),
         (
             {"text": {"kind": "clip", "source": "x"}},
             f"unused run in config.text_encoders.1.run: {CLIP}; remove it; kind clip has none",

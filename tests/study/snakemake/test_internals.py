@@ -62,13 +62,7 @@ USED = {
         "jobs",
         "validate_group",
     ),
-    "persistence": (
-        "params_changed",
-        "input_changed",
-        "code_changed",
-        "software_stack_changed",
-        "input_checksums",
-    ),
+    "persistence": ("params_changed", "input_changed", "code_changed", "software_stack_changed", "input_checksums"),
     "job": ("rule", "wildcards_dict", "input", "output", "group", "reset_params_and_resources", "shellcmd"),
     "rule": ("name", "shellcmd"),
 }

@@ -12,14 +12,7 @@ from workflow_scripts.core.files.durable import move_folder_durable
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.names import CRATE
 from workflow_scripts.core.key import root_hash
-from workflow_scripts.provenance.crate.contents import (
-    METADATA,
-    README,
-    README_TEXT,
-    STATEMENT,
-    Published,
-    contents,
-)
+from workflow_scripts.provenance.crate.contents import METADATA, README, README_TEXT, STATEMENT, Published, contents
 from workflow_scripts.provenance.crate.metadata import describe
 from workflow_scripts.provenance.nodes import REPORT, Node, ancestors, inputs_of, load
 from workflow_scripts.provenance.statement import SUFFIX, read_signature, read_statement, signature_of

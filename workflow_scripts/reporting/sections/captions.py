@@ -7,16 +7,7 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.core.artifact import Artifact
-from workflow_scripts.reporting.study import (
-    SEED,
-    Number,
-    Source,
-    Study,
-    rows_by_key,
-    rows_of,
-    sample_rows,
-    unit_of,
-)
+from workflow_scripts.reporting.study import SEED, Number, Source, Study, rows_by_key, rows_of, sample_rows, unit_of
 from workflow_scripts.reporting.text import caption_text, count, plain
 from workflow_scripts.stats.seeds import derive
 

@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.networks.layout import (
-    Colours,
-    Deviations,
-    Found,
-    Layout,
-    Preset,
-    Usual,
-    read_description,
-)
+from workflow_scripts.models.networks.layout import Colours, Deviations, Found, Layout, Preset, Usual, read_description
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,15 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, PositiveInt
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.models.networks.layout import (
-    Colours,
-    Deviations,
-    Found,
-    Layout,
-    Preset,
-    Usual,
-    read_description,
-)
+from workflow_scripts.models.networks.layout import Colours, Deviations, Found, Layout, Preset, Usual, read_description
 from workflow_scripts.models.networks.libraries.timm import KNOWN, check
 
 CONFIG = "config.json"
