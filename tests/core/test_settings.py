@@ -1,8 +1,11 @@
 """Descriptions of settings."""
 
+import inspect
+
+import pytest
 from pydantic import Field, create_model
 
-from workflow_scripts.core.settings import Settings, descriptions, quantity
+from workflow_scripts.core.settings import Settings, _strings, descriptions, quantity
 
 
 class _Above(Settings):
@@ -54,3 +57,8 @@ def test_classes_whose_text_is_not_known_have_the_descriptions_of_those_above() 
     made = {"_Above": _Above}
     exec("class Third(_Above):\n    own: int = 1\n    'A string.'", made)
     assert descriptions(made["Third"]) == descriptions(_Above) | {"own": ""}
+
+
+def test_a_text_that_is_not_python_describes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspect, "getsource", lambda _: "class")
+    assert _strings.__wrapped__(__name__) == {}

@@ -35,7 +35,12 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class OfKinds:
-    """Marks a setting that only items of some kinds use: their names, and the settings of one of them."""
+    """Marks a setting that only some kinds have.
+
+    Attributes:
+        names: of these kinds, as a text.
+        settings: those of one of them, which describe it.
+    """
 
     names: str
     settings: type[Settings]
@@ -43,26 +48,27 @@ class OfKinds:
 
 @cache
 def descriptions(model: type[BaseModel]) -> dict[str, str]:
-    """Setting -> its description: that of its field, else the string below it; empty if it has none.
+    """Setting -> its description: that of its field, or else the string below it. Empty if it has neither.
 
-    Pydantic can read these strings too, but does so, slowly, whenever a class is defined.
+    Pydantic can read these strings too, but it does so whenever a class is defined, which slows down every start.
     """
-    found: dict[str, str] = {}
-    for base in reversed([one for one in model.__mro__ if issubclass(one, Settings)]):
-        found |= _strings(base.__module__).get(base.__name__, {})
+    below: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if issubclass(base, Settings):
+            below |= _strings(base.__module__).get(base.__name__, {})
+    found = {name: field.description or below.get(name, "") for name, field in model.model_fields.items()}
     for name, field in model.model_fields.items():
-        found[name] = field.description or found.get(name, "")
         for mark in field.metadata:
             if isinstance(mark, OfKinds):
                 found[name] = f"{mark.names}: {descriptions(mark.settings)[name]}"
-    return {name: found[name] for name in model.model_fields}
+    return found
 
 
 @cache
 def _strings(module: str) -> dict[str, dict[str, str]]:
-    """Class -> setting -> the string below it, for the classes of a module; empty if its text is not known."""
+    """Class -> setting -> the string below it, for the classes of a module. Empty if its text can't be read."""
     found: dict[str, dict[str, str]] = {}
-    with suppress(KeyError, OSError, TypeError):
+    with suppress(KeyError, OSError, SyntaxError, TypeError):
         nodes = ast.walk(ast.parse(inspect.getsource(sys.modules[module])))
         for defined in (node for node in nodes if isinstance(node, ast.ClassDef)):
             for setting, below in pairwise(defined.body):

@@ -44,7 +44,7 @@ def fields_of(kinds: Mapping[str, Kind], common: type[Settings] = Settings) -> d
         if name in common.model_fields:
             continue
         field = copy(field)
-        users = {one.name: one.settings for one in kinds.values() if name in one.settings.model_fields}
+        users = {kind.name: kind.settings for kind in kinds.values() if name in kind.settings.model_fields}
         *others, last = users
         named = f"{', '.join(others)} and {last}" if others else last
         field.metadata = [*field.metadata, OfKinds(named, users[last])]

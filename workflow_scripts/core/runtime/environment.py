@@ -177,7 +177,7 @@ def version(package: str) -> str | None:
 
 
 def package_field(package: str, key: str) -> str | None:
-    """A field of an installed package's metadata, such as ``Name``. importlib parses all of it, with the README.
+    """A field of an installed package's metadata, such as ``Name``. importlib would parse all of it, README included.
 
     Raises:
         PackageNotFoundError: it is not installed.

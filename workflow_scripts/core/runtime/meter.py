@@ -27,7 +27,7 @@ SECONDS_BETWEEN_FILES = 10.0
 class Usage:
     """Peak memory and bytes read of this process and those below it, from Linux's ``/proc``; elsewhere unknown.
 
-    Processes that were below it before do not count, nor those that they start.
+    Processes below it that were there before do not count, nor do those that they start.
     """
 
     def __init__(self, proc: Path = PROC) -> None:

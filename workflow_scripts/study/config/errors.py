@@ -139,7 +139,7 @@ def _choices(detail: ErrorDetails) -> list[str]:
 
 
 def _fields(model: type[BaseModel], path: Path) -> Mapping[str, str]:
-    """Fields of the settings classes at a path below ``model``, and what they mean."""
+    """Setting -> its description, of the settings classes at a path below ``model``."""
     models = [model]
     for part in path:
         fields = [known.model_fields[part] for known in models if part in known.model_fields]
