@@ -20,6 +20,7 @@ from tests.fuzz.worker import RESIDENT
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = 300 << 20  # bytes of a caption
+READ = "from workflow_scripts.captions.caption_file import read_captions"
 CODE = """
 from pathlib import Path
 from tests.fuzz.worker import resident_bytes
@@ -109,14 +110,14 @@ def test_a_caption_file_with_a_caption_of_300_mib_needs_bounded_memory(tmp_path:
     else:
         table = pa.table({"key": ["a"], "caption": [caption]})
         pq.write_table(table, tmp_path / "t", use_dictionary=False, write_statistics=False, compression="none")
-    said = read(
-        tmp_path,
-        "from workflow_scripts.captions.caption_file import read_captions",
-        """
-        return sum(len(captions) for _, captions in read_captions(Path("t")))
-        """,
-    )
+    said = read(tmp_path, READ, "return sum(len(captions) for _, captions in read_captions(Path('t')))")
     assert said == "1" or "unreadable caption file in t" in said
+
+
+def test_a_large_csv_file_that_is_read_slowly_needs_bounded_memory(tmp_path: Path) -> None:
+    (tmp_path / "t").write_text("key,caption\n" + "a,a photo of a dog\n" * (LONG // 19))
+    slowly = "rows = read_captions(Path('t'))\nfirst = next(rows)\ntime.sleep(1)  # pyarrow reads ahead\nreturn first"
+    assert read(tmp_path, f"import time\n{READ}", slowly) == "('a', ['a photo of a dog'])"
 
 
 def test_an_image_of_60_000_by_60_000_pixels_needs_bounded_memory(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import tars
 
 ROWS_AT_ONCE = 4096
-BLOCK = 16 << 20  # bytes of CSV that are parsed at once; no row may be longer
+BLOCK = 1 << 20  # bytes of CSV that are parsed at once; no row may be longer; pyarrow reads 32 blocks ahead
 CSV = csv.ReadOptions(block_size=BLOCK), csv.ParseOptions(newlines_in_values=True)
 LONG_TEXT, LONG_TEXTS = 16 << 10, 64 << 20  # bytes of text: average per row; group size to check
 # pa.ArrowException: if a header claims terabytes, pyarrow reports that memory is short.
