@@ -96,6 +96,7 @@ def test_images_may_be_named_by_their_paths(tmp_path: Path) -> None:
         (b"key,caption\na,b\n1,2,3\n", "Row #3: Expected 2 columns, got 3"),
         (b"key,key,caption\n1,2,3\n", ""),
         (b"key,caption\na,\xff\n", "UTF8"),
+        (b'key,caption\na,"b\n' + b"a,b\n" * (1 << 19), "a row of more than 1 MiB, or a quotation mark"),
         (b'[{"key": "a", "caption": "x"}, {"key": "b", "caption": NaN}]', r"row 2: lexical error: invalid char"),
         (b'[{"key": "a", "caption": "x"}, {"key": "b", "caption": 1.5}]', r"row 2: the caption must be text, null or"),
         (b'[{"key": "a", "caption": {"text": "x"}}]', r"row 1: the caption must be"),

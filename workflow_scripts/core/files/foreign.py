@@ -30,7 +30,8 @@ def readable(what: str, where: Path | str, advice: str) -> Iterator[None]:
     try:
         yield
     except _UNREADABLE as error:
-        raise PipelineError(what, where, str(error) or type(error).__name__, advice) from None
+        long = "a row of more than 1 MiB, or a quotation mark without its pair" if "straddling" in str(error) else ""
+        raise PipelineError(what, where, long or str(error) or type(error).__name__, advice) from None
 
 
 def batches(
