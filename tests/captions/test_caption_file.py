@@ -96,6 +96,7 @@ def test_images_may_be_named_by_their_paths(tmp_path: Path) -> None:
         (b"key,caption\na,b\n1,2,3\n", "Row #3: Expected 2 columns, got 3"),
         (b"key,key,caption\n1,2,3\n", ""),
         (b"key,caption\na,\xff\n", "UTF8"),
+        (b"key,caption\na,a man straddling a horse,b\n", "Row #2: Expected 2 columns, got 3"),
         (b'key,caption\na,"b\n' + b"a,b\n" * (1 << 19), "a row of more than 1 MiB, or a quotation mark"),
         (b'[{"key": "a", "caption": "x"}, {"key": "b", "caption": NaN}]', r"row 2: lexical error: invalid char"),
         (b'[{"key": "a", "caption": "x"}, {"key": "b", "caption": 1.5}]', r"row 2: the caption must be text, null or"),
@@ -121,6 +122,12 @@ def test_images_may_be_named_by_their_paths(tmp_path: Path) -> None:
 def test_unreadable_caption_files_are_an_error(tmp_path: Path, content: bytes, said: str) -> None:
     with pytest.raises(PipelineError, match=rf"unreadable caption file in .*bad: .*{said}"):
         rows_of(tmp_path / "bad", content)
+
+
+def test_lists_in_csv_are_looked_for_in_rows_of_any_length(tmp_path: Path) -> None:
+    rows = ["a," + "x" * 600] * 1700 + [f"""a,"['{"x" * 600}', 'b']\""""] * 2396
+    with pytest.raises(PipelineError, match="lists written as text"):
+        rows_of(tmp_path / "c", "\n".join(["key,caption", *rows]).encode())
 
 
 def test_rows_before_a_fault_are_read(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +18,7 @@ from workflow_scripts.core.files.names import IMAGE_COLUMNS, derived_id
 KEYS = ("key", "image_id")  # the second is COCO's; a row that has both is named by the first
 CAPTION = "caption"
 MOST = 10_000  # captions of a row
+FIRST = 16  # batches of CSV, of 1 MiB each, in which lists are looked for
 WHITE = b"\xef\xbb\xbf \t\r\n"
 HOW = {"use_float": True, "buf_size": PIECE}  # JSON is parsed
 Row = tuple[str | None, list[str | None]]
@@ -59,9 +61,11 @@ def table_rows(path: Path, column: str) -> Iterator[Row]:
             rows = (text or [None] for text in texts) if several else ([text] for text in texts)
             yield from zip(map(key_of, batch[named].to_pylist()), rows, strict=True)
         return
-    for number, batch in enumerate(csv_batches(path, kinds)):
-        if number == 0:
-            refuse_lists(path, column, batch[column].slice(0, ROWS_AT_ONCE).to_pylist())
+    found = csv_batches(path, kinds)
+    first = list(islice(found, FIRST))
+    texts = [text for batch in first for text in batch[column].slice(0, ROWS_AT_ONCE).to_pylist()]
+    refuse_lists(path, column, texts[:ROWS_AT_ONCE])
+    for batch in chain(first, found):
         for key, text in zip(batch[named].to_pylist(), batch[column].to_pylist(), strict=True):
             yield key_of(key), [text]
 

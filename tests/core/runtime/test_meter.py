@@ -19,7 +19,7 @@ from workflow_scripts.core.runtime.meter import Usage
 held, usage = b"x" * 50_000_000, Usage()
 usage.sample()
 before = usage.figures()["memory_peak_bytes"]
-child = os.fork() or signal.pause()
+child = os.fork() or (signal.alarm(60), signal.pause())
 usage.sample()
 os.kill(child, signal.SIGKILL)
 print(usage.figures()["memory_peak_bytes"] - before)

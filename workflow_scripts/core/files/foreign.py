@@ -13,7 +13,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files import tars
 
 ROWS_AT_ONCE = 4096
-BLOCK = 1 << 20  # bytes of CSV that are parsed at once; no row may be longer; pyarrow reads 32 blocks ahead
+BLOCK = 1 << 20  # bytes of CSV that are parsed at once; no row may be longer. pyarrow keeps 32, and one per thread
 CSV = csv.ReadOptions(block_size=BLOCK), csv.ParseOptions(newlines_in_values=True)
 LONG_TEXT, LONG_TEXTS = 16 << 10, 64 << 20  # bytes of text: average per row; group size to check
 # pa.ArrowException: if a header claims terabytes, pyarrow reports that memory is short.
@@ -30,8 +30,10 @@ def readable(what: str, where: Path | str, advice: str) -> Iterator[None]:
     try:
         yield
     except _UNREADABLE as error:
-        long = "a row of more than 1 MiB, or a quotation mark without its pair" if "straddling" in str(error) else ""
-        raise PipelineError(what, where, long or str(error) or type(error).__name__, advice) from None
+        said = str(error) or type(error).__name__
+        if said.startswith("straddling object straddles two block boundaries"):  # pyarrow, of CSV
+            said = "a row of more than 1 MiB, or a quotation mark without its pair"
+        raise PipelineError(what, where, said, advice) from None
 
 
 def batches(
