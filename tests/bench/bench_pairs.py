@@ -33,10 +33,7 @@ from workflow_scripts.pairs.ties import identities
 
 Line = dict[str, str | float]
 
-RULES = {
-    "hash": Nearest(),
-    "cap 2": Nearest(hubs="cap"),
-}
+RULES = {"hash": Nearest(), "cap 2": Nearest(hubs="cap")}
 
 
 def captions(path: Path, sample: int | None) -> pa.Table:

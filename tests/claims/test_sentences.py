@@ -79,10 +79,7 @@ def test_a_figure_without_runs_has_no_steps() -> None:
     assert clause == "fewer than 5 % of the replacements by the judge blip2 are due to style (5.2 [1.0, 9.4] %)"
 
 
-@pytest.mark.parametrize(
-    ("lows", "text"),
-    [((0.06, 0.07), "more than 5 %"), ((0.06, 0.04), "it is unclear")],
-)
+@pytest.mark.parametrize(("lows", "text"), [((0.06, 0.07), "more than 5 %"), ((0.06, 0.04), "it is unclear")])
 def test_an_equivalence_fails_where_all_its_intervals_lie_beyond_the_margin(lows: tuple[float, ...], text: str) -> None:
     part = OF_CLAIM["C8"].parts[0]
     found = of(part, "inconclusive", reason=CHANCE)

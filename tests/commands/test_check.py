@@ -78,7 +78,7 @@ def test_without_a_labelled_set_no_effect_is_promised(overlay: Path, capsys: pyt
     sentence = "it is empty, so contrast by knn gets no verdict"
     assert f"warning no labelled set in datasets: {sentence}; add a set (docs/your-own" in said
     assert said.endswith(f"x can start, but no labelled set: {sentence}") and "by knn: from" not in said
-    assert "effects by pair_purity: none can be found, since its endpoint pair_purity is not an accuracy" in said
+    assert "effects by pair_purity: not estimated, since its endpoint pair_purity is not an accuracy" in said
     main(["power", *(word for file in (DEMO, "over.yaml") for word in ("--configfile", file))])
     told = capsys.readouterr().out
     assert sentence in told and "| by knn" not in told and "by knn: none" not in told

@@ -94,11 +94,7 @@ def test_wrong_usage_is_a_single_line_error_with_status_2(words: list[str], caps
 @pytest.mark.parametrize(
     ("words", "status", "line"),
     [
-        (
-            ["crate", "nope"],
-            1,
-            "no artifacts in nope: no manifest below it;",
-        ),
+        (["crate", "nope"], 1, "no artifacts in nope: no manifest below it;"),
         (["show", "nope"], 1, "/nope: nothing there; name the folder of a study"),
         (["show", "."], 1, "no results yet in .: no summary/summary;"),
         (["cost", "--configfile", "nope.yaml"], 1, "nope.yaml"),

@@ -30,11 +30,7 @@ def test_write_check_and_update(
     words = ["--configfile", str(root / TINY), "--configfile", "mine.yaml"]
     path, url = overlay.with_suffix(".lock.yaml"), f"{hub.address}/captions.csv"
     added = f"added    someone/model@main: {OLD}\nadded    {url}: {SHA}\n"
-    assert said([*words, "--check"], capsys) == (
-        1,
-        f"{added}mine.lock.yaml: out of date; hub models: 1, URLs: 1\n",
-        "",
-    )
+    assert said([*words, "--check"], capsys) == (1, f"{added}mine.lock.yaml: out of date; hub models: 1, URLs: 1\n", "")
     assert not path.exists()
     assert said(words, capsys) == (0, f"{added}mine.lock.yaml: written; hub models: 1, URLs: 1\n", "")
     first = path.read_bytes()

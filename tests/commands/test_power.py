@@ -35,7 +35,7 @@ def test_power_prints_a_table_and_reasons(overlay: str, capsys: pytest.CaptureFi
         "|---|---|--:|--:|--:|--:|",
         f"| gain | difference | 3 | own | {0.3 * effect:.2f} | {effect:.2f} |",
     ]
-    assert said[5] == "size: none, since its runs have fewer than 3 seeds in common."
+    assert said[5] == "size: none can be found, since its runs have fewer than 3 seeds in common."
     assert said[-1].startswith("From deviations between seeds alone")
 
 

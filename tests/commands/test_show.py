@@ -13,8 +13,10 @@ from tests.file_bytes import parquet
 from tests.helpers import make_artifact
 from tests.reporting.sections.test_contrasts import contrast
 from tests.reporting.sections.test_headline import row as score
+from workflow_scripts.commands import show
 from workflow_scripts.commands.show import text
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.reporting.settings import Report
 from workflow_scripts.study.active_config import remember, units_of
 
 
@@ -69,6 +71,17 @@ def test_contrasts_that_moved_are_shown_with_their_values_before(tmp_path: Path)
     gone = shown(results, first | {"contrast": "other"})
     assert f"  {name}: +4.0 [+1.0, +9.0] inconclusive → not there" in gone
     assert f"  {name.replace('revised − original', 'other')}: not there → {before}" in gone
+
+
+def test_test_images_among_the_study_s_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = Report.model_validate({"study": "s", "methods": {"datasets": {"a": "a"}}})
+    monkeypatch.setattr(show, "_settings", lambda *_: report)
+    for name in ("a", "of another config"):
+        counts = {"dataset": name, "identical": 35, "near": 13, "test_images": 48}
+        make_artifact(tmp_path, "leakage", name, {".json": json.dumps(counts).encode()}, {"dataset": name})
+    told = " ".join(shown(tmp_path, contrast(plus="r0.last", minus="r1.last")))
+    assert told.count("test images") == 1
+    assert "48 of the 48 test images of a are images of the study, or nearly so. “revised" in told
 
 
 def test_a_summary_of_another_config_is_told(tmp_path: Path) -> None:

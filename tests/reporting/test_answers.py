@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.reporting.sections.test_contrasts import contrast
 from tests.reporting.sections.test_headline import row as score
-from workflow_scripts.reporting.answers import DEFAULT, NOTHING_LEARNED, Answer, answers, notes
+from workflow_scripts.reporting.answers import DEFAULT, NOTHING_LEARNED, Answer, answers, leaks, notes
 from workflow_scripts.reporting.sections.contrasts import named
 from workflow_scripts.reporting.settings import Report
 
@@ -178,6 +178,11 @@ def test_sides_that_learned_from_different_numbers_of_images_are_told(
     found = notes([Answer("", "", "", primary.shown)], [], [], runs, REPORT)
     told = f"The {more} side of “revised − original” learned from more images {told}. common_images: true"
     assert len(found) == bool(more) and all(note.startswith(told) for note in found)
+
+
+def test_test_images_among_the_study_s_are_told_from_one_per_cent_on() -> None:
+    (told,) = leaks({"a": (11, 1000), "b": (10, 1000), "c": (0, 0)})
+    assert told == "11 of the 1,000 test images of a are images of the study, or nearly so."
 
 
 def test_where_a_fitted_line_crosses_zero_is_told_as_exploratory() -> None:

@@ -95,11 +95,7 @@ def sampled(count: int, seed: int) -> np.ndarray:
 
 
 def score_captions(
-    scored: Scored,
-    compared: Comparison,
-    names: Sequence[str],
-    batch_size: int,
-    load: Callable[[], Scorer],
+    scored: Scored, compared: Comparison, names: Sequence[str], batch_size: int, load: Callable[[], Scorer]
 ) -> list[pa.Table]:
     """Scores of each arm's captions.
 
@@ -185,11 +181,7 @@ def _part(
 
 
 def _table(
-    keys: Sequence[str],
-    texts: Sequence[str],
-    random_image: np.ndarray,
-    names: Sequence[str],
-    scores: np.ndarray,
+    keys: Sequence[str], texts: Sequence[str], random_image: np.ndarray, names: Sequence[str], scores: np.ndarray
 ) -> pa.Table:
     """Rows of n captions: their scores (images, names, n) with their own image, a random image and more others."""
     places = random_image.ravel() if random_image.size else pa.nulls(len(keys))

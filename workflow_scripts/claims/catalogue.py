@@ -7,11 +7,7 @@ The design is in the studies' configs, `profiles/claims/<scale>/<study>.yaml`. A
 import re
 from dataclasses import dataclass
 
-SCALES = {
-    "demo": "In the demo's world",
-    "photos": "On the photos",
-    "full": "In the full study",
-}
+SCALES = {"demo": "In the demo's world", "photos": "On the photos", "full": "In the full study"}
 """What a sentence of each scale begins with."""
 
 

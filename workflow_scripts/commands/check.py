@@ -128,7 +128,7 @@ def _effects(units: "Units") -> Iterator[str]:
     for one in found:
         runs = f"; compares {one.compares}" if one.comparison.sides else ""
         if one.reason:
-            yield f"{one.name}: none can be found, since {one.reason}{runs}"
+            yield f"{one.name}: {one.reason}{runs}"
             continue
         yield f"{one.name}: from {one.effect * deviation:.3g} points, if seeds deviate by {deviation:.1f}{runs}"
     if known and known[1] == deviation and any(not power.reason for power in found):
@@ -136,7 +136,7 @@ def _effects(units: "Units") -> Iterator[str]:
             f"{known[0]:,} test images deviate by {known[1]:.1f} points by chance at {ACCURACY:.0%} accuracy, and by "
             "more at lower ones, so seeds may well deviate as much; smaller effects stay open"
         )
-    elif known is None and found:
+    elif known is None and any(not power.reason for power in found):
         yield "small test sets deviate far more: after a first run, see the column detectable of summary.contrasts.csv"
     if not every:
         yield "no primary contrast, so no verdict"

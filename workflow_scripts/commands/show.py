@@ -46,6 +46,7 @@ def text(study: Path) -> str:
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.files.foreign import readable
     from workflow_scripts.reporting.sections.console import moved, sentences, tables, wrapped
+    from workflow_scripts.reporting.study import leaked_images
 
     if not study.is_dir():
         advice = "name the folder of a study, such as results/demo, from where results/ is"
@@ -60,10 +61,13 @@ def text(study: Path) -> str:
     advice = f"recompute it with: snakemake --force {summary.manifest_path}, and the config files of the study"
     with readable("unreadable summary", summary.manifest_path, advice):
         rows, contrasts = (pq.read_table(summary.path(suffix)).to_pylist() for suffix in SUFFIXES)
+    checks = [Artifact(path) for path in sorted((study / "leakage").glob(f"*{MANIFEST}"))]
+    with readable("unreadable counts of test images", study / "leakage", "compute them again: snakemake -R leakage"):
+        leaked = {name: count for name, count in leaked_images(checks).items() if name in settings.methods.datasets}
     try:
         lines = [*tables(rows, contrasts, settings), "", f"Report: {page}"]
         lines += [*moved(study, contrasts, settings), ""]
-        lines += [line for said in sentences(rows, contrasts, settings) for line in wrapped(said)]
+        lines += [line for said in sentences(rows, contrasts, settings, leaked) for line in wrapped(said)]
     except KeyError as error:
         raise PipelineError("summary of another version", summary.manifest_path, f"no column {error}", advice) from None
     return printed([*_note(study), *lines])

@@ -85,6 +85,7 @@ def contents(study: Finished, tables: Sequence[TableFile], licence: str, with_ta
     """Name -> bytes of the files that are made here."""
     methods = study.settings.methods
     text = [*paragraphs(study.settings, study.counts), computing(study)]
+    said = sentences(study.summary(), study.contrasts, study.settings, study.counts.leaked)
     made = {
         f"table-{table.name}.{kind}": data
         for table in (hyperparameters(methods), runs(methods), hours(study), *_primary(study))
@@ -109,7 +110,7 @@ def contents(study: Finished, tables: Sequence[TableFile], licence: str, with_ta
         "references.bib": bibliography(cited(text)).encode(),
         "licences.md": licences(methods),
         "croissant.json": pretty(croissant(study, tables, licence)),
-        "answer.tex": _joined(map(latex, sentences(study.summary(), study.contrasts, study.settings))),
+        "answer.tex": _joined(map(latex, said)),
         EXAMPLE: render(EXAMPLE, known).encode(),
         CHECKLIST: render(CHECKLIST, known).encode(),
         README: render("paper.md", known).encode(),

@@ -16,7 +16,7 @@ from workflow_scripts.reporting.figures import Figure
 from workflow_scripts.reporting.methods import listing
 from workflow_scripts.reporting.sections.contrasts import Named, Shown, dot, forest, none_named, titles
 from workflow_scripts.reporting.settings import Asked, Report
-from workflow_scripts.reporting.study import Study
+from workflow_scripts.reporting.study import Study, leaked_images
 from workflow_scripts.reporting.terms import CEILINGS, FLOORS, Sides, Words, asked_of, sides
 from workflow_scripts.reporting.text import minus, visible
 
@@ -227,6 +227,19 @@ def notes(
     return [*known, *(f"Exploratory: {clause}." for clause in overtakes(listed))]
 
 
+def leaks(leaked: Mapping[str, tuple[int, int]]) -> list[str]:
+    """In which sets more than 1 % of the test images are the study's.
+
+    Args:
+        leaked: of each test set, number of images that are among the study's, or nearly so, and of all.
+    """
+    return [
+        f"{near:,} of the {tested:,} test images of {visible(name)} are images of the study, or nearly so."
+        for name, (near, tested) in leaked.items()
+        if near > tested / 100
+    ]
+
+
 def _unequal(shown: Shown, runs: Mapping[str, Row]) -> str:
     """That the two sides of a contrast learned from different numbers of images; empty if not by more than 1 %."""
     batches, images = [], []  # of an epoch, which has as many whole batches as a run's images fill
@@ -260,7 +273,8 @@ def first_screen(study: Study, contrasts: Sequence[Named], listed: Sequence[Row]
     found = answers(contrasts, rows, study.settings)
     asked = "; and whether ".join(dict.fromkeys(one.question for one in found))
     units = [UNITS, OBJECTIVES] if any(len(answer.rows) > 1 for answer in found) else [UNITS]
-    same = [
+    same = leaks(leaked_images(study.all("leakage")))
+    same += [
         f"The sets {listing(map(visible, names))} have the same labelled images for training." for names in study.alike
     ]
     return {

@@ -11,10 +11,7 @@ from workflow_scripts.captions.diagnostics.objects import UNLABELLED, Labelled
 
 
 def columns(
-    folder: Path,
-    captions: list[str],
-    originals: list[str] | None = None,
-    objects: Labelled = UNLABELLED,
+    folder: Path, captions: list[str], originals: list[str] | None = None, objects: Labelled = UNLABELLED
 ) -> pa.Table:
     """The columns of captions with the keys "0", "1" ...; a token is a letter, and 30 of them are read."""
     keys = [str(row) for row in range(len(captions))]

@@ -40,7 +40,7 @@ def test_the_terminal_names_the_set_that_chose_a_checkpoint() -> None:
 
 def test_the_terminal_says_if_nothing_was_evaluated() -> None:
     assert tables([], [], SETTINGS) == ["No run was evaluated."]
-    assert sentences([], [], SETTINGS) == [NOT_EVALUATED]
+    assert sentences([], [], SETTINGS, {}) == [NOT_EVALUATED]
 
 
 @pytest.mark.parametrize("name", ["revised captions", "captions “" + 60 * "x" + "”"])
@@ -53,14 +53,14 @@ def test_numbers_fit_eighty_columns_whatever_the_names(name: str) -> None:
 
 def test_the_answer_comes_last_and_after_the_words_that_the_effect_is_built_in() -> None:
     row = contrast(plus="r0.last", minus="r1.last")
-    synthetic = sentences(SUMMARY, [row], Report(study="s", methods=Methods(synthetic=True)))
-    assert synthetic == [f"{SYNTHETIC}.", *sentences(SUMMARY, [row], SETTINGS)] and len(synthetic[0]) <= 80
+    synthetic = sentences(SUMMARY, [row], Report(study="s", methods=Methods(synthetic=True)), {})
+    assert synthetic == [f"{SYNTHETIC}.", *sentences(SUMMARY, [row], SETTINGS, {})] and len(synthetic[0]) <= 80
 
 
 def test_answers_wrap_at_eighty_columns() -> None:
     lines = [
         line
-        for said in sentences(SUMMARY, [contrast(plus="r0.last", minus="r1.last")], SETTINGS)
+        for said in sentences(SUMMARY, [contrast(plus="r0.last", minus="r1.last")], SETTINGS, {})
         for line in wrapped(said)
     ]
     assert len(lines) > 1 and max(map(len, lines)) <= 80

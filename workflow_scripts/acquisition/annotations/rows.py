@@ -69,10 +69,7 @@ class Filter:
     """The years and subreddits of a study (None keeps all), and the tokens of its removal list."""
 
     def __init__(
-        self,
-        years: Collection[int] | None,
-        subreddits: Collection[str] | None,
-        removal: Collection[str] = (),
+        self, years: Collection[int] | None, subreddits: Collection[str] | None, removal: Collection[str] = ()
     ) -> None:
         self.years = None if years is None else frozenset(years)
         self.subreddits = None if subreddits is None else frozenset(name.lower() for name in subreddits)

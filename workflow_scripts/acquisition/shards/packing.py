@@ -61,10 +61,7 @@ def pack(rows: pa.Table, downloads: DownloadState, tar_path: Path, table_path: P
         Rows by final state.
     """
     states: Counter[str] = Counter()
-    with (
-        tarfile.open(tar_path, "w", format=tarfile.USTAR_FORMAT) as tar,
-        TableWriter(table_path, SHARD) as table,
-    ):
+    with tarfile.open(tar_path, "w", format=tarfile.USTAR_FORMAT) as tar, TableWriter(table_path, SHARD) as table:
         for batch in rows.select(["key", "url", "subreddit", "year", "caption"]).to_batches(max_chunksize=ROWS_AT_ONCE):
             packed = [_packed(tar, row, downloads) for row in batch.to_pylist()]
             states.update(row["state"] for row in packed)

@@ -12,9 +12,5 @@ def select(inputs: ArmInputs, settings: Settings) -> Rows:
 
 
 ARM_KIND = ArmKind(
-    name="original",
-    summary="the caption that the image came with",
-    scored=True,
-    select=select,
-    row_wise=True,
+    name="original", summary="the caption that the image came with", scored=True, select=select, row_wise=True
 )

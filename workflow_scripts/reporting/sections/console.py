@@ -12,7 +12,7 @@ from typing import Any
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.notes import read_note, write_note
-from workflow_scripts.reporting.answers import answers, notes
+from workflow_scripts.reporting.answers import answers, leaks, notes
 from workflow_scripts.reporting.sections.contrasts import Named, named, none_named, shown_p, titles
 from workflow_scripts.reporting.sections.headline import run_table, selection_note
 from workflow_scripts.reporting.settings import Report
@@ -45,14 +45,16 @@ def tables(summary: Sequence[Row], contrasts: Sequence[Row], settings: Report) -
     return lines
 
 
-def sentences(summary: Sequence[Row], contrasts: Sequence[Row], settings: Report) -> list[str]:
-    """The answers, in the words of the page, after what limits them."""
+def sentences(
+    summary: Sequence[Row], contrasts: Sequence[Row], settings: Report, leaked: Mapping[str, tuple[int, int]]
+) -> list[str]:
+    """The answers, in the words of the page, after what limits them; ``leaked`` as of :func:`answers.leaks`."""
     step = settings.headline_step
     shown = named(contrasts, step)
     found = answers(shown, summary, settings)
     said = [answer.text for answer in found] or [none_named(contrasts, step, evaluated=bool(summary))]
     limits = [f"{SYNTHETIC}."] if settings.methods.synthetic else []
-    return [*limits, *notes(found, shown, contrasts, summary, settings), *said]
+    return [*limits, *notes(found, shown, contrasts, summary, settings), *leaks(leaked), *said]
 
 
 def wrapped(text: str) -> list[str]:

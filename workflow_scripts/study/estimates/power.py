@@ -51,7 +51,7 @@ class Power(NamedTuple):
     Attributes:
         arms: how many moderate the variance between seeds.
         effect: the smallest one that is found in 80 % of studies, if seeds deviate by 1; of an equivalence the margin.
-        reason: why there is no such effect; empty if there is.
+        reason: why there is no such effect, or none is estimated; empty if there is.
         least: that effect for another number of seeds.
     """
 
@@ -98,7 +98,7 @@ def powers(units: Units) -> list[Power]:
         power(one, runs, family, objectives) if _has_set(units, one) else Power(one, 0, reason=NO_SET)
         for one in primary
     ]
-    reason = "its endpoint {} is not an accuracy of networks"
+    reason = "not estimated, since its endpoint {} is not an accuracy of networks"
     return [*found, *(Power(one, 0, reason=reason.format(one.contrast.endpoint)) for one in others)]
 
 
@@ -128,7 +128,7 @@ def power(comparison: Comparison, runs: Sequence[SummaryRun], family: int, objec
     """
     seeds = len(common_seeds(comparison.sides))
     if reason := _no_effect(comparison, seeds, objectives):
-        return Power(comparison, seeds, reason=reason)
+        return Power(comparison, seeds, reason=f"none can be found, since {reason}")
     least = partial(_least, comparison, runs, family, objectives)
     effect, arms = least(seeds)
     return Power(comparison, seeds, arms, effect, least=lambda number: least(number)[0])
@@ -259,7 +259,7 @@ def table(
             own = known.get((contrast.endpoint, one.step))
             cells += [f"{own.points:.2f}", f"{one.effect * own.points:{digits}}"] if own else ["none", ""]
         lines.append(f"| {' | '.join(cells)} |")
-    reasons = [f"{one.name}: none, since {one.reason}." for one in found if one.reason not in ("", NO_SET)]
+    reasons = [f"{one.name}: {one.reason}." for one in found if one.reason not in ("", NO_SET)]
     needed = []
     for one in can:
         if points := one.comparison.contrast.margin or wanted:
