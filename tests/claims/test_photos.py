@@ -68,10 +68,7 @@ def test_a_complete_folder_names_photos_two_sets_with_few_classes_and_masks(tmp_
     assert found["annotations"] == {"source": str(folder / "photos_captions")}
     assert found["shards"] == {"shards": 1, "rows_per_shard": 1000}
     limits = {one["name"]: one["limit"] for one in found["datasets"]}
-    assert limits == {
-        "five": {"train": 100, "val": 100, "test": 100},
-        "seven": {"train": 71, "val": 71, "test": 71},
-    }
+    assert limits == {"five": {"train": 100, "val": 100, "test": 100}, "seven": {"train": 71, "val": 71, "test": 71}}
     assert {judge["name"]: judge.get("photos") for judge in found["judges"]} == {
         "ridge": str(folder / "photos_captions"),
         "labels": None,

@@ -43,10 +43,7 @@ def test_a_later_attempt_keeps_the_log_lines_of_earlier_attempts(tmp_path: Path)
     assert [line for line in second if line.startswith("error: ")] == ["error: second"]
     third = attempt(log, work, "killed")
     assert [line for line in third if line.startswith("error: ")] == []  # an old error is not this attempt's
-    assert [line.strip() for line in third if line.startswith("  error: ")] == [
-        "error: first",
-        "error: second",
-    ]
+    assert [line.strip() for line in third if line.startswith("  error: ")] == ["error: first", "error: second"]
     assert sum("start" in line for line in third) == 3
     assert (work / KEPT).read_text() == log.read_text()
 

@@ -120,6 +120,14 @@ def test_each_ended_job_has_a_line_and_the_display_ends_with_the_last(tmp_path: 
     assert "log: results/s/logs/few_shot/v.log" in terminal.getvalue()
 
 
+@pytest.mark.parametrize(("end", "cached"), [("2025-12-02T09:34:47.056+00:00", True), ("9999", False)])
+def test_what_a_job_of_the_command_made_is_not_from_the_cache(tmp_path: Path, end: str, cached: bool) -> None:
+    (tmp_path / "v.run.json").write_text(f'{{"cached": true, "original": {{"end": "{end}"}}}}')
+    jobs, job = Jobs(), info(2, "few_shot", "v")
+    job.__dict__["output"] = [f"{tmp_path}/v.manifest.json"]
+    assert jobs.begin(job, 0.0).cached == cached
+
+
 def test_an_error_in_the_display_is_shown_instead_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     screen, jobs, _ = display(80, 30, [0.0])
     screen.started(jobs.begin(info(1, "features", "u"), 0.0))

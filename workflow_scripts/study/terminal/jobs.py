@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from logging import LogRecord
 from pathlib import Path
@@ -27,12 +28,14 @@ class StartedJob:
         artifact: ``<study>/<stage>/<name>`` of its artifact; empty for a rule that makes none.
         log: path of the job's log, if it has one.
         start: seconds, on the clock of the caller.
+        command_start: UTC in ISO 8601.
     """
 
     stage: str
     artifact: str
     log: Path | None
     start: float
+    command_start: str
 
     @property
     def unit(self) -> str:
@@ -46,8 +49,11 @@ class StartedJob:
 
     @cached_property
     def cached(self) -> bool:
-        """Of a finished job: whether it took its artifact from the cache."""
-        return (read_object_or_none(Path(f"{self.artifact}{RUN}")) or {}).get("cached") is True
+        """Of a finished job: whether it took its artifact from the cache, and no job of this command put it there."""
+        record = read_object_or_none(Path(f"{self.artifact}{RUN}")) or {}
+        original = record.get("original")
+        computed = str(original.get("end", "")) if isinstance(original, dict) else ""
+        return record.get("cached") is True and computed < self.command_start
 
 
 @dataclass
@@ -81,6 +87,7 @@ class Jobs:
     failed: dict[int, StartedJob] = field(default_factory=dict)
     uncounted_job: int | None = None
     _uncounted: int = 0
+    _start: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
     def plan(self, record: LogRecord) -> None:
         """Take the numbers of jobs from the record of a run's start (``RUN_INFO``)."""
@@ -103,7 +110,7 @@ class Jobs:
         known = record.__dict__
         log, output = known.get("log") or [], known.get("output") or []
         artifact = str(output[0]).removesuffix(MANIFEST) if output else ""
-        job = StartedJob(known["rule_name"], artifact, Path(log[0]) if log else None, now)
+        job = StartedJob(known["rule_name"], artifact, Path(log[0]) if log else None, now, self._start)
         self.running[known["jobid"]] = job
         self.failed.pop(known["jobid"], None)
         stage = self.stage(job.stage)
