@@ -81,7 +81,7 @@ def test_test_images_among_the_study_s_are_told(tmp_path: Path, monkeypatch: pyt
         make_artifact(tmp_path, "leakage", name, {".json": json.dumps(counts).encode()}, {"dataset": name})
     told = " ".join(shown(tmp_path, contrast(plus="r0.last", minus="r1.last")))
     assert told.count("test images") == 1
-    assert "48 of the 48 test images of a are images of the study, or nearly so. “revised" in told
+    assert "48 of 48 test images of a are nearly or exactly the study's: scores may be high. “revised" in told
 
 
 def test_a_summary_of_another_config_is_told(tmp_path: Path) -> None:

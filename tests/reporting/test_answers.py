@@ -182,7 +182,7 @@ def test_sides_that_learned_from_different_numbers_of_images_are_told(
 
 def test_test_images_among_the_study_s_are_told_from_one_per_cent_on() -> None:
     (told,) = leaks({"a": (11, 1000), "b": (10, 1000), "c": (0, 0)})
-    assert told == "11 of the 1,000 test images of a are images of the study, or nearly so."
+    assert told == "11 of 1,000 test images of a are nearly or exactly the study's: scores may be high."
 
 
 def test_where_a_fitted_line_crosses_zero_is_told_as_exploratory() -> None:

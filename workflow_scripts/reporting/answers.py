@@ -234,7 +234,7 @@ def leaks(leaked: Mapping[str, tuple[int, int]]) -> list[str]:
         leaked: of each test set, number of images that are among the study's, or nearly so, and of all.
     """
     return [
-        f"{near:,} of the {tested:,} test images of {visible(name)} are images of the study, or nearly so."
+        f"{near:,} of {tested:,} test images of {visible(name)} are nearly or exactly the study's: scores may be high."
         for name, (near, tested) in leaked.items()
         if near > tested / 100
     ]
