@@ -124,9 +124,7 @@ def ratio(name: str, sides: Sides, steps: int, rounds: int) -> dict[str, Any]:
 
 def measure(name: str, batch: int, steps: int, rounds: int, **changed: Any) -> dict[str, Any]:
     """One row."""
-    changes: dict[str, dict[str, Any]] = {
-        "step/micro_batches": {"micro_batch_size": batch // 2},
-    }
+    changes: dict[str, dict[str, Any]] = {"step/micro_batches": {"micro_batch_size": batch // 2}}
     with tempfile.TemporaryDirectory() as folder, reproducible("cuda" if GPU else "cpu", 1):
         sides = Sides(run_of(Path(folder), photos(), batch, **changes.get(name, {}), **changed))
         try:

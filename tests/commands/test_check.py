@@ -29,7 +29,7 @@ def test_check_prints_jobs_cost_effects_and_space(overlay: Path, capsys: pytest.
     lines = said.out.splitlines()
     jobs = [len(planned(DEMO).needed(stage)) for stage in STAGES]
     assert lines[0] == f"jobs     {sum(jobs)} in {sum(map(bool, jobs))} stages" and lines[-1] == "demo can start"
-    cost = r"cost about 1\.\d core hours on this CPU for at most 3,115 images; "
+    cost = r"cost about 0\.\d core hours on this CPU for at most 3,115 images; "
     assert re.search(cost, " ".join(said.out.split()))
     assert any(re.match(r"effects  revised - original: from [\d.]+ points, if seeds ", line) for line in lines)
     assert any(line.startswith("space    at most ") for line in lines)

@@ -25,8 +25,12 @@ def picture(path: Path, shape: str, seed: int) -> str:
     """Write a picture of ``shape``; returns its colour."""
     rng = random.Random(seed)
     image = Image.new("RGB", (SIDE, SIDE), tuple(rng.randrange(90, 170) for _ in range(3)))
+    draw = ImageDraw.Draw(image)
+    for _ in range(4):  # else test pictures would be nearly the same as others
+        grey = rng.randrange(256)
+        draw.line([rng.randrange(SIDE) for _ in range(4)], fill=(grey, grey, grey), width=3)
     colour, size = rng.choice(COLOURS), rng.randrange(18, 30)
-    SHAPES[shape](ImageDraw.Draw(image), rng.randrange(SIDE - size), rng.randrange(SIDE - size), size, colour)
+    SHAPES[shape](draw, rng.randrange(SIDE - size), rng.randrange(SIDE - size), size, colour)
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path, quality=95)
     return colour
@@ -38,8 +42,8 @@ def table(path: Path, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> 
         csv.writer(file).writerows([columns, *rows])
 
 
-def write(data: Path, photos: int = 96, per_class: int = 12) -> None:
-    """Write ``photos`` pictures with two captions each, and ``per_class`` labelled ones per class and split."""
+def write(data: Path, photos: int = 96) -> None:
+    """Write ``photos`` pictures with two captions each, and labelled ones: 20 per class for training, 50 for tests."""
     shapes = list(SHAPES)
     titles: list[tuple[str, ...]] = []
     described: list[tuple[str, ...]] = []
@@ -50,7 +54,7 @@ def write(data: Path, photos: int = 96, per_class: int = 12) -> None:
         described.append((key, f"a {colour} {shape}"))
     table(data / "photos/titles.csv", ("file_name", "id", "caption"), titles)
     table(data / "described.csv", ("key", "caption"), described)
-    for split, first in (("train", 10_000), ("test", 20_000)):
+    for split, first, per_class in (("train", 10_000, 20), ("test", 20_000, 50)):
         for number in range(per_class * len(shapes)):
             shape = shapes[number % len(shapes)]
             picture(data / "classes" / split / shape / f"{number:04d}.jpg", shape, first + number)

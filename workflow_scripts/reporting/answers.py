@@ -26,7 +26,7 @@ OBJECTIVES = "The linear probe is fitted in two ways, called objectives sklearn 
 FLOOR = ", floor"
 NOTHING_LEARNED = (
     "No arm is shown to beat an untrained network in the linear probe, so what these networks learned may be of no use "
-    "there, and differences between them say little."
+    "there, and differences between them say little. Train longer, or add test images, before you add seeds."
 )
 CAPTIONS = {
     "original": "original captions came with the images",

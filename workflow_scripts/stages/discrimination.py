@@ -28,10 +28,7 @@ def discrimination(job: Job[Discrimination]) -> None:
 
 
 STAGE = Stage(
-    run=discrimination,
-    settings=Discrimination,
-    artifact="discrimination",
-    packages=("numpy", "scipy", "pyarrow"),
+    run=discrimination, settings=Discrimination, artifact="discrimination", packages=("numpy", "scipy", "pyarrow")
 )
 
 FACTS = Facts(
@@ -48,12 +45,7 @@ FACTS = Facts(
     section="evaluation.discrimination",
     group="page",
     names=lambda units: ["discrimination"] if units.names("saliency") else [],
-    inputs={
-        "summary": "summary/summary",
-        "probe": "linear_probe/*",
-        "knn": "knn/*",
-        "saliency": "saliency/*",
-    },
+    inputs={"summary": "summary/summary", "probe": "linear_probe/*", "knn": "knn/*", "saliency": "saliency/*"},
     settings=lambda units, _: {"doses": units.doses()},
 )
 

@@ -71,21 +71,12 @@ def image_vectors(job: Job[Any], images: "TarImages") -> "np.ndarray":
     return embed(images, encoder, options.batch_size, job.work, job.workers)
 
 
-STAGE = Stage(
-    run=embed_images,
-    settings=EmbedImages,
-    artifact="{encoder}",
-    packages=PACKAGES,
-    on_device=True,
-)
+STAGE = Stage(run=embed_images, settings=EmbedImages, artifact="{encoder}", packages=PACKAGES, on_device=True)
 
 FACTS = replace(
     IMAGES,
     names=lambda units: [encoder.name for encoder in units.study.image_encoders],
-    inputs={
-        "images": "image_index/images",
-        "run": lambda units, unit: units.encoder_run(unit["encoder"]),
-    },
+    inputs={"images": "image_index/images", "run": lambda units, unit: units.encoder_run(unit["encoder"])},
 )
 
 if __name__ == "__main__":

@@ -217,10 +217,7 @@ def test_nothing_is_computed_without_assertions(
     assert not (results / "study/doubling").exists()
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [({"tmies": 2}, "tmies"), ({"times": "many"}, "times")],
-)
+@pytest.mark.parametrize(("settings", "message"), [({"tmies": 2}, "tmies"), ({"times": "many"}, "times")])
 def test_wrong_settings_are_named(
     results: Path, text: Path, fails: Fails, settings: dict[str, object], message: str
 ) -> None:

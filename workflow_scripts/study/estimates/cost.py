@@ -36,6 +36,7 @@ TFLOPS = 40.0  # sustained, mixed precision: about an eighth of an A100's peak; 
 CPU_TFLOPS = 0.03  # of trainings: sustained, float32, per core; assumed
 SECONDS_PER_SLURM_JOB = 10.0  # start-up of a SLURM job, and of the Snakemake in it
 SECONDS_PER_START = 5.0  # per job in it: start-up of another Snakemake, imports, checkpoint loading
+SECONDS_PER_FORK = 0.5  # per job without SLURM: it is forked from a process with the imports
 GROUPS = 350 * 13  # subreddits and years of RedCaps, at most
 KEPT = 0.6  # share of RedCaps' images that still exist: about 7 of 12 million in 2024; of other sources, all count
 SIZES = {"RedCaps-2020": 3_275_000, "RedCaps": 12_011_121}  # annotation rows; approximate for 2020
@@ -68,7 +69,8 @@ def costs(
 
     Args:
         running: stage and name of the artifacts that will be made; None for all.
-        device: where networks are computed; None for that of the config, of which auto counts as a GPU.
+        device: what computes networks on this machine, where jobs start without SLURM; None for a cluster and the
+            config's device, of which auto counts as a GPU.
     """
     shards = units.shards
     if running is None:
@@ -77,12 +79,11 @@ def costs(
     for stage in declared_stages():
         made = shards if stage.unit == ("shard",) and units.names(stage.name) else units.needed(stage.name)
         names[stage.name] = [name for name in made if running is None or (stage.name, name) in running]
-    submitted, on_cpu = slurm_jobs(names, _group_sizes()), (device or units.study.compute.device) == "cpu"
-    found = []
+    submitted, found = slurm_jobs(names, _group_sizes()), []
     for stage in declared_stages():
         own = names[stage.name]
         share = len(own) / len(shards) if stage.unit == ("shard",) else 1.0
-        found.append(_cost(units, stage, own, submitted[stage.name], rows * share, tflops, on_cpu))
+        found.append(_cost(units, stage, own, submitted[stage.name], rows * share, tflops, device))
     return found
 
 
@@ -97,10 +98,11 @@ def shards_for(study: Study, rows: int) -> int:
 
 
 def _cost(
-    units: Units, stage: Stage, names: Sequence[str], slurm: int, rows: float, tflops: float, on_cpu: bool
+    units: Units, stage: Stage, names: Sequence[str], slurm: int, rows: float, tflops: float, device: str | None
 ) -> StageCost:
     """The cost of the jobs of a stage, whose shards have so many rows together."""
     known, compute = facts(stage.name), units.study.compute
+    on_cpu = (device or compute.device) == "cpu"
     cores = known.resources.cores(compute.workers, compute.math_threads)
     core_s = gpu_s = wait_s = 0.0
     for load, count in loads(units, stage, names, rows, rows * (KEPT if is_redcaps(units.study) else 1)):
@@ -108,7 +110,8 @@ def _cost(
         if on_cpu and stage.name == "pretrain":  # cores do one after the other
             core, gpu = core + gpu * tflops / (CPU_TFLOPS * cores), 0.0
         core_s, gpu_s, wait_s = core_s + core * count, gpu_s + gpu * count, wait_s + wait * count
-    starts = SECONDS_PER_START * len(names) + SECONDS_PER_SLURM_JOB * slurm
+    apart = SECONDS_PER_START * len(names) + SECONDS_PER_SLURM_JOB * slurm
+    starts = SECONDS_PER_FORK * len(names) if device else apart
     hours = max(max(core_s, gpu_s) + starts, wait_s) / 3600
     on_gpu = known.resources.gpu and not on_cpu
     return StageCost(stage.name, len(names), slurm, hours * cores, hours if on_gpu else 0.0)
