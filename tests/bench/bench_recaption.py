@@ -67,9 +67,7 @@ class Rate(NamedTuple):
 def save_models(folder: Path, real: bool = False) -> tuple[Path, Path]:
     """Folders of a captioner and a matcher with equal towers, small or as large as BLIP-2 with OPT-2.7b."""
     processor = Blip2Processor(
-        BlipImageProcessor(size={"height": SIDE, "width": SIDE}),
-        tokenizer(50_272 if real else 0),
-        num_query_tokens=32,
+        BlipImageProcessor(size={"height": SIDE, "width": SIDE}), tokenizer(50_272 if real else 0), num_query_tokens=32
     )
     words = len(processor.tokenizer)
     config = real_size(words) if real else small_size(words)

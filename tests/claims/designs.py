@@ -95,9 +95,7 @@ C7 = [
         *(
             {"weight": weight, "pairs": pairs, "augmentation": augmentation}
             for (pairs, augmentation), weight in zip(
-                (("revised", "crop"), ("revised", "simclr"), ("self", "crop"), ("self", "simclr")),
-                weights,
-                strict=True,
+                (("revised", "crop"), ("revised", "simclr"), ("self", "crop"), ("self", "simclr")), weights, strict=True
             )
         ),
         per=[],

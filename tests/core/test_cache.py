@@ -75,10 +75,7 @@ def reseal_for(entry: Path, key: str = "other") -> None:
         (lambda entry: (entry / "run.json").unlink(), "a file is missing"),
         (lambda entry: (entry / "manifest.json").write_text("{"), "Expecting"),
         (lambda entry: edit(entry / "manifest.json", lambda one: one["unit"].update(a="b")), "its manifest"),
-        (
-            lambda entry: edit(entry / "run.json", lambda one: one.update(host="x")),
-            "its run record was edited",
-        ),
+        (lambda entry: edit(entry / "run.json", lambda one: one.update(host="x")), "its run record was edited"),
         (lie_about_bytes, "its manifest"),
         (reseal_for, "it belongs to another key"),
         (lambda entry: reseal_for(entry, "0000"), "it belongs to another key"),

@@ -1,9 +1,9 @@
-"""The line about rows that were lost."""
+"""What is said of rows that were lost, and of test images that are among the study's."""
 
 import json
 from pathlib import Path
 
-from workflow_scripts.study.terminal.handler import lost_rows
+from workflow_scripts.study.terminal.handler import lost_rows, same_images
 
 
 def line(folder: Path, **states: int) -> str:
@@ -23,3 +23,12 @@ def test_lost_rows_are_counted_by_reason_with_the_file_that_lists_them(tmp_path:
 
 def test_a_study_that_lost_nothing_has_no_list(tmp_path: Path) -> None:
     assert line(tmp_path, ok=80) == "80 rows, 80 images"
+
+
+def test_test_images_among_the_study_s_are_told(tmp_path: Path) -> None:
+    for near, said in (
+        (1, ""),
+        (13, "13 of 100 test images of a are nearly or exactly the study's: scores may be high."),
+    ):
+        (tmp_path / "a.json").write_text(json.dumps({"dataset": "a", "identical": 0, "near": near, "test_images": 100}))
+        assert same_images(str(tmp_path / "a")) == said

@@ -173,9 +173,10 @@ class LogHandler(LogHandlerBase):
         job = self.jobs.finish(number)
         if job is not None:
             self._view.finished(job)
-            if job.stage == "data_card":
+            if job.stage in TOLD:
                 with suppress(OSError, ValueError, KeyError):  # the job has just written it
-                    self._view.say(lost_rows(job.artifact))
+                    if text := TOLD[job.stage](job.artifact):
+                        self._view.say(text)
             if job.stage == "report":
                 self._report = f"{job.artifact}.html"
         if self.jobs.total and self.jobs.done == self.jobs.total:
@@ -222,6 +223,18 @@ def lost_rows(artifact: str) -> str:
     if others := sum(lost[reason] for reason in frequent[MOST_REASONS:]):
         named.append(f"{others:,} for other reasons")
     return f"{text}; {', '.join(named)}: {artifact}.lost_rows.csv"
+
+
+def same_images(artifact: str) -> str:
+    """That test images are among the study's; empty if hardly any are. Raises what :func:`lost_rows` does."""
+    from workflow_scripts.reporting.answers import leaks
+
+    check = read_object(Path(f"{artifact}.json"))
+    return "\n".join(leaks({check["dataset"]: (check["identical"] + check["near"], check["test_images"])}))
+
+
+TOLD = {"data_card": lost_rows, "leakage": same_images}
+"""What is said once a stage has made its artifact."""
 
 
 def _reason(number: int, reason: str) -> str:
