@@ -37,11 +37,13 @@ def test_check_prints_jobs_cost_effects_and_space(overlay: Path, capsys: pytest.
     assert sorted(path.name for path in overlay.parent.iterdir()) == ["profiles", "workflow_scripts"]
 
 
+@pytest.mark.parametrize("splits", [("train", "test"), ("",)])
 def test_effects_name_their_runs_and_the_chance_of_few_test_images(
-    overlay: Path, capsys: pytest.CaptureFixture[str]
+    overlay: Path, capsys: pytest.CaptureFixture[str], splits: tuple[str, ...]
 ) -> None:
-    for number in range(150):
-        path = overlay.parent / f"own/test/{'ab'[number % 2]}/{number}.jpg"
+    """150 of 300, either in a folder of their own or half of those without splits."""
+    for number in range(300):
+        path = overlay.parent / "own" / splits[number % len(splits)] / f"{number % 3}/{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     own = {"name": "own", "kind": "folders", "source": "own"}

@@ -40,11 +40,11 @@ def test_power_prints_a_table_and_reasons(overlay: str, capsys: pytest.CaptureFi
 
 
 def test_power_uses_measured_deviations(overlay: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    summary(tmp_path / "pilot", {"a": [0.50, 0.51, 0.52], "b": [0.30, 0.31, 0.32]})
+    summary(tmp_path / "pilot", {"a": [0.50, 0.51, 0.52], "b": [0.30, 0.30, 0.32]})
     assert main(["power", "--configfile", overlay, "--measured", str(tmp_path / "pilot")]) == 0
     said = capsys.readouterr().out
     effect = powers(planned(change=yaml.safe_load(Path(overlay).read_text())))[0].effect
-    assert f"| {0.3 * effect:.2f} | {0.6 * effect:.2f} | 2.00 | {2 * effect:.2f} |" in said
+    assert f"| {0.3 * effect:.2f} | {0.6 * effect:.2f} | 0.82 | {(2 / 3) ** 0.5 * effect:.2f} |" in said
     assert f"Measured in {tmp_path / 'pilot'}: linear_probe at last, 6 networks of 2 arms." in said
     assert main(["power", "--measured", str(tmp_path / "none")]) == 1
     assert "missing file in " in capsys.readouterr().err

@@ -60,9 +60,6 @@ def test_sheets_in_other_folders_are_found_by_their_records(tmp_path: Path) -> N
     shown, noted, unread, _ = sheets_of(tmp_path, [], K1, {})
     one = min(path for path in tmp_path.glob("one/copies/*.csv") if "k1" in path.read_text())
     two = min(path for path in tmp_path.glob("two/copies/*.csv") if "k1" in path.read_text())
-    assert shown == [
-        f'{tmp_path}/paper/a, "b".html (record: {one})',
-        f"{tmp_path}/paper/\\xe9\\n.html (record: {two})",
-    ]
+    assert shown == [f'{tmp_path}/paper/a, "b".html (record: {one})', f"{tmp_path}/paper/\\xe9\\n.html (record: {two})"]
     assert list(noted.values()) == [str(one), str(two)]
     assert unread == [f"{tmp_path}/two/copies/z.csv: no column is named key"]

@@ -145,13 +145,26 @@ def test_a_default_primary_contrast_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lows", "told"), [((-0.01, -0.03), True), ((-0.01, 0.02), False), ((-0.01, None), True), ((None,), False)]
+    ("lows", "told"),
+    [
+        (((-0.01, -0.02), (-0.03, -0.03)), True),
+        (((-0.01, -0.02), (0.02, 0.01)), False),
+        (((0.02, -0.01), (-0.02, 0.01)), True),
+        (((-0.01, None), (None, None)), True),
+        (((None, None),), False),
+    ],
 )
-def test_arms_that_do_not_beat_the_untrained_network_are_told(lows: tuple[float | None, ...], told: bool) -> None:
+def test_arms_that_do_not_beat_the_untrained_network_are_told(
+    lows: tuple[tuple[float | None, ...], ...], told: bool
+) -> None:
     untrained = [score(f"untrained{seed}", "a", 0.2, method="untrained", pairs="none", seed=seed) for seed in range(3)]
     minus = " ".join(f"untrained{seed}.last" for seed in range(3))
-    of_arms = {"metric": METRICS[0], "plus": OF_RUNS["plus"], "minus": minus, "primary": ""}
-    rows = [contrast(contrast=f"arm {low}", low=low, **of_arms) for low in lows]
+    of_arms = {"plus": OF_RUNS["plus"], "minus": minus, "primary": ""}
+    rows = [
+        contrast(contrast=f"arm {arm}", metric=metric, low=low, **of_arms)
+        for arm, of_objectives in enumerate(lows)
+        for metric, low in zip(METRICS, of_objectives, strict=True)
+    ]
     rows.append(contrast(contrast="of arms", metric=METRICS[0], minus=OF_RUNS["minus"], low=0.3))
     rows.append(contrast(contrast="ceiling", metric=METRICS[0], plus="labels.last", minus=minus, low=0.6, primary=""))
     labels = score("labels", "a", 0.9, method="supervised", pairs="labels", seed=0)

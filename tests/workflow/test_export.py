@@ -75,12 +75,7 @@ def test_the_card_states_data_budget_scores_and_root_hash(study: Path, tmp_path:
     export(run, tmp_path / "out", "CC BY 4.0 | <b> 🙂\udc80\u2028")
     card = (tmp_path / "out/README.md").read_text()
     assert run.root in (study / "report/index.html").read_text()
-    for text in (
-        run.root,
-        "arm `revised`",
-        "`concept`",
-        "| steps | 2 |",
-    ):
+    for text in (run.root, "arm `revised`", "`concept`", "| steps | 2 |"):
         assert text in card
     header = yaml.safe_load(card.split("---\n")[1])
     assert (header["license"], header["license_name"]) == ("other", "CC BY 4.0 | <b> 🙂")

@@ -17,10 +17,7 @@ def test_a_run_ends_with_the_next_step_and_a_repeated_run_does_nothing(cold: Che
     printed = cold.finish(target, *CONFIG)
     lines = printed.splitlines()
     assert lines[1] == "2 jobs of 2 stages"
-    assert [line[10:].split(", ")[0] for line in lines[2:4]] == [
-        "demo_world: 1 of 1 done",
-        "eval_dataset: 1 of 1 done",
-    ]
+    assert [line[10:].split(", ")[0] for line in lines[2:4]] == ["demo_world: 1 of 1 done", "eval_dataset: 1 of 1 done"]
     assert lines[4].startswith("done: 2 jobs in ") and len(lines) == 5
     status, printed = cold.run(target, *CONFIG)
     assert status == 0 and printed.splitlines()[1:] == [

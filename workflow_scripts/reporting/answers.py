@@ -26,7 +26,7 @@ OBJECTIVES = "The linear probe is fitted in two ways, called objectives sklearn 
 FLOOR = ", floor"
 NOTHING_LEARNED = (
     "No arm is shown to beat an untrained network in the linear probe, so what these networks learned may be of no use "
-    "there, and differences between them say little. Train longer, or add test images, before you add seeds."
+    "there, and differences between them say little. Longer training, more seeds or more test images may tell more."
 )
 CAPTIONS = {
     "original": "original captions came with the images",
@@ -212,16 +212,13 @@ def notes(
     """
     runs, words_of = {row["run"]: row for row in rows}, Words(settings)
     default = any(answer.rows[0].row["primary"] == "default" for answer in found)
-    lows = [
-        shown.row["low"]
-        for contrast in contrasts
-        for shown in contrast.shown
-        if shown.measure.probe
-        and bound(shown, runs, words_of) == FLOOR
-        and _roles(shown.row["plus"], runs, words_of) - {*CEILINGS}
-    ]
-    known_lows = [low for low in lows if low is not None]
-    nothing = known_lows and max(known_lows) <= 0
+    lows: dict[tuple[str, str], list[float]] = {}
+    for contrast in contrasts:
+        for shown in contrast.shown:
+            with_floor = shown.measure.probe and bound(shown, runs, words_of) == FLOOR
+            if with_floor and shown.row["low"] is not None and _roles(shown.row["plus"], runs, words_of) - {*CEILINGS}:
+                lows.setdefault((contrast.name, shown.where), []).append(shown.row["low"])
+    nothing = lows and max(map(min, lows.values())) <= 0  # all objectives must agree, as for a verdict
     known = [*([DEFAULT] if default else []), *([NOTHING_LEARNED] if nothing else [])]
     known += filter(None, (_unequal(answer.rows[0], runs) for answer in found))
     return [*known, *(f"Exploratory: {clause}." for clause in overtakes(listed))]

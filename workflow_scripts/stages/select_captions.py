@@ -140,18 +140,10 @@ def _describe(job: Job[SelectCaptions]) -> Callable[[str, int, float, float], st
     return describe
 
 
-STAGE = Stage(
-    run=select_captions,
-    settings=SelectCaptions,
-    artifact="{arm}",
-    packages=("numpy", "pyarrow"),
-)
+STAGE = Stage(run=select_captions, settings=SelectCaptions, artifact="{arm}", packages=("numpy", "pyarrow"))
 
 FACTS = Facts(
-    files={
-        ".parquet": File("the caption of each image and its origin"),
-        ".json": File("counts", published=True),
-    },
+    files={".parquet": File("the caption of each image and its origin"), ".json": File("counts", published=True)},
     resources=Resources(minutes=60, memory_mb=2_000, data=lambda load: load.images * 800),
     cost=Cost(per="image", units=lambda load: load.images, core_ms=0.1, source="demo study, upper bound"),
     disk=lambda load: load.rows * 200,  # a caption and its key

@@ -132,7 +132,7 @@ def test_a_damaged_line_is_skipped_and_counted(
     with Store(tmp_path, "b") as store:
         found = store.find(URLS[:4], "p")
         assert [url for url in URLS[:4] if url in found and store.data(found[url]) == body(url)] == [
-            *(URLS[:2] + URLS[3:4]),
+            *(URLS[:2] + URLS[3:4])
         ]
     assert ("a-0: 1 lines are damaged; what they name is fetched again" in caplog.text) == ("offset" not in changed)
 

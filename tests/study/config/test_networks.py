@@ -67,11 +67,7 @@ def test_the_name_of_a_run_contains_its_library_architecture() -> None:
     ("networks", "run", "message"),
     [
         ([], EXTERNAL, "unknown network in config.runs.0.network: lite0"),
-        (
-            [LITE0],
-            {"method": "external"},
-            "missing network in config.runs.0.network: null; method external needs one",
-        ),
+        ([LITE0], {"method": "external"}, "missing network in config.runs.0.network: null; method external needs one"),
         (
             [LITE0],
             {**EXTERNAL, "set": {"backbone": "resnet18"}},

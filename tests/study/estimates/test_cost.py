@@ -120,9 +120,7 @@ def test_the_demo_has_a_fixed_number_of_rows() -> None:
 
 
 ROWS, IMAGES = 5_400_000, 3_240_000
-CHANGE = {
-    "judges": [{"name": "clip", "kind": "clip", "source": "models/clip"}],
-}
+CHANGE = {"judges": [{"name": "clip", "kind": "clip", "source": "models/clip"}]}
 
 
 @pytest.mark.parametrize("stage", ["image_hashes", "score_captions", "download"])

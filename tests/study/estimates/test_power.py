@@ -192,10 +192,12 @@ def summary(folder: Path, values: dict[str, list[float]], **more: Any) -> None:
 
 
 def test_measured_deviations_are_pooled_over_arms(tmp_path: Path) -> None:
-    summary(tmp_path / "a", {"a": [0.50, 0.52], "b": [0.30, 0.31, 0.32], "c": [0.4]})
+    summary(tmp_path / "a", {"a": [0.50, 0.52], "b": [0.30, 0.31, 0.35], "c": [0.4]})
     (found,) = measured(tmp_path / "a").items()
     assert found[0] == ("linear_probe", "last") and (found[1].networks, found[1].arms) == (5, 2)
-    assert found[1].points == pytest.approx(2 * np.sqrt((2.0 + 2 * 1.0) / 3))  # variances in points: 2 of 1, 1 of 2
+    assert found[1].points == pytest.approx(np.std([40, 42], ddof=1) / np.sqrt(2))  # only a seed of both says anything
+    summary(tmp_path / "one", {"a": [0.1, 0.2, 0.5], "c": [0.4]})
+    assert measured(tmp_path / "one")["linear_probe", "last"].points == pytest.approx(np.std([20, 40, 100], ddof=1))
     summary(tmp_path / "b", {"a": [0.5, 0.6, 0.7]}, batch_size=0)
     assert measured(tmp_path / "b") == {}
 

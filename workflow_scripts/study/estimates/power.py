@@ -24,6 +24,7 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.comparisons import Comparison, arm_weights, common_seeds, judged, planned
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, FEWEST_OBJECTIVES
+from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
 from workflow_scripts.evaluation.datasets.picture_sets import is_image_name
 from workflow_scripts.reporting.terms import ACCURACIES
 from workflow_scripts.stats.moderation import FEWEST_ARMS, expected_seed_part
@@ -40,8 +41,8 @@ ACCURACY = 0.9
 MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
 NO_SET = "no labelled set"
 SCOPE = (
-    "From deviations between seeds alone, as if those of both sides were independent: deviations between classes and "
-    "images make these figures larger, and what the same seed does to both sides makes them smaller (docs/power.md)."
+    "From deviations between seeds alone: those between classes and images make these figures larger. Only measured "
+    "deviations leave out what a seed does to all runs alike, which makes them smaller (docs/power.md)."
 )
 
 
@@ -183,7 +184,8 @@ class Deviation(NamedTuple):
 def measured(study: Path) -> dict[tuple[str, str], Deviation]:
     """By endpoint and checkpoint, from a study's summary: pooled over its trained arms of at least two seeds.
 
-    They are those of the mean over sets, or of the only set, and of the objective that deviates most.
+    They are those of the mean over sets, or of the only set, and of the objective that deviates most; without what a
+    seed does to all arms alike, since contrasts pair runs by seed.
 
     Raises:
         PipelineError: there is no summary, or it is unreadable.
@@ -196,24 +198,36 @@ def measured(study: Path) -> dict[tuple[str, str], Deviation]:
     of_arm = ("method", "pairs", "augmentation", "backbone", "tag")
     columns = {name: pa.string() for name in (*of_arm, "metric", "step", "dataset")}
     with readable("unreadable summary", summary.manifest_path, repair_advice(summary.manifest_path)):
-        found = batches(summary.path(".parquet"), {**columns, "batch_size": pa.int64(), "value": pa.float64()})
+        found = batches(
+            summary.path(".parquet"), {**columns, "batch_size": pa.int64(), "seed": pa.int64(), "value": pa.float64()}
+        )
         rows = [row for batch in found for row in batch.to_pylist() if row["batch_size"]]
     rows = [row for row in rows if row["metric"].split(".")[0] in ACCURACIES]
     sets = Counter(metric for metric, _ in {(row["metric"], row["dataset"]) for row in rows})
-    scores: dict[tuple[str, str], dict[tuple[str, ...], list[float]]] = {}
+    scores: dict[tuple[str, str], dict[tuple[str, ...], dict[int, float]]] = {}
     for row in rows:
         if row["dataset"] == MEAN or sets[row["metric"]] == 1:
             arms = scores.setdefault((row["metric"], row["step"]), {})
-            arms.setdefault(tuple(row[name] for name in of_arm), []).append(100 * row["value"])
+            arms.setdefault(tuple(row[name] for name in of_arm), {})[row["seed"]] = 100 * row["value"]
     deviations: dict[tuple[str, str], Deviation] = {}
     for (metric, step), arms in scores.items():
-        if several := [values for values in arms.values() if len(values) > 1]:
-            networks = sum(map(len, several))
-            squares = sum(float(np.var(values)) * len(values) for values in several)
-            one = Deviation(float(np.sqrt(squares / (networks - len(several)))), networks, len(several))
-            key = metric.split(".")[0], step
+        if several := [of_seeds for of_seeds in arms.values() if len(of_seeds) > 1]:
+            one, key = _pooled(several), (metric.split(".")[0], step)
             deviations[key] = max(one, deviations.get(key, one))
     return deviations
+
+
+def _pooled(arms: Sequence[Mapping[int, float]]) -> Deviation:
+    """Of scores by seed: what a fit of a mean of each arm, and an effect of each seed that arms share, leaves over."""
+    cells = [(arm, seed) for arm, of_seeds in enumerate(arms) for seed in of_seeds]
+    values = np.array([arms[arm][seed] for arm, seed in cells])
+    of_arm = np.array([[arm == i for i in range(len(arms))] for arm, _ in cells], float)
+    seeds = [seed for seed, count in Counter(seed for _, seed in cells).items() if count > 1]
+    of_seed = np.array([[seed == one for one in seeds] for _, seed in cells], float).reshape(len(cells), len(seeds))
+    design = np.hstack([of_arm, of_seed])
+    fitted, _, rank, _ = np.linalg.lstsq(design, values)
+    free, left = len(cells) - int(rank), values - design @ fitted
+    return Deviation(float(np.sqrt(left @ left / free)), len(cells), len(arms))
 
 
 def too_little_power(found: Sequence[Power], wanted: float, deviation: float) -> Iterator[PipelineError]:
@@ -292,10 +306,15 @@ def chance(units: Units) -> tuple[int, float] | None:
 
 
 def _tested(units: Units, dataset: str) -> int:
-    """Number of test images of a set: of a public one, of the demo's, or in the folder ``test`` of one's own; or 0."""
+    """Number of test images of a set: of a public one, of the demo's, or in folders of one's own; or 0."""
     settings = units.item("datasets", dataset)
     if settings.kind != "folders":
         tested = dataset_contents(units, dataset)[2]
         return 0 if tested == ASSUMED_TESTED else tested
-    folder = "" if settings.source is None else os.path.join(settings.source.at, "test")
-    return sum(is_image_name(name) for _, _, names in os.walk(folder) for name in names)
+    try:
+        parts = FolderSet(Path(settings.source.at if settings.source else "")).parts
+    except PipelineError:  # a finding says so
+        return 0
+    share = 1.0 if "test" in parts else settings.test_fraction
+    found = sum(is_image_name(name) for _, _, names in os.walk(parts.get("test", parts["train"])) for name in names)
+    return round(share * found)
