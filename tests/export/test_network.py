@@ -70,8 +70,7 @@ def exported(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("backbone", "known"),
-    [("resnet18", True), ("torchvision:mobilenet_v3_small", False), ("resnet_small", False)],
+    ("backbone", "known"), [("resnet18", True), ("torchvision:mobilenet_v3_small", False), ("resnet_small", False)]
 )
 def test_timm_is_promised_only_where_its_network_is_equal(exported, backbone, known):
     network, width = trained(backbone)

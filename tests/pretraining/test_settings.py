@@ -39,10 +39,7 @@ LATER = {"initial_lr": 1e-5, "norm_weight_decay": 0.01, "blur_kernel": 15, "blur
 SECTIONS = {
     "simclr": ({"projector", "temperature"}, {"joint_bn": False}),
     "simsiam": ({"projector", "predictor"}, {"final_affine": True}),
-    "clip": (
-        {"embedding", "text_width", "text_layers", "text_heads", "temperature"},
-        {"original_text": True},
-    ),
+    "clip": ({"embedding", "text_width", "text_layers", "text_heads", "temperature"}, {"original_text": True}),
 }
 
 

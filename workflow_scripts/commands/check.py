@@ -120,7 +120,7 @@ def _cost(start: "Start") -> str:
 
 
 def _effects(units: "Units") -> Iterator[str]:
-    from workflow_scripts.study.estimates.power import ACCURACY, NO_SET, assumed, chance, powers
+    from workflow_scripts.study.estimates.power import NO_SET, assumed, chance, powers
 
     every, known = powers(units), chance(units)
     deviation = assumed(known)[0]
@@ -133,8 +133,8 @@ def _effects(units: "Units") -> Iterator[str]:
         yield f"{one.name}: from {one.effect * deviation:.3g} points, if seeds deviate by {deviation:.1f}{runs}"
     if known and known[1] == deviation and any(not power.reason for power in found):
         yield (
-            f"{known[0]:,} test images deviate by {known[1]:.1f} points by chance at {ACCURACY:.0%} accuracy, and by "
-            "more at lower ones, so seeds may well deviate as much; smaller effects stay open"
+            f"{known[0]:,} test images deviate by up to {known[1]:.1f} points by chance, so seeds may well deviate as "
+            "much; smaller effects stay open"
         )
     elif known is None and any(not power.reason for power in found):
         yield "small test sets deviate far more: after a first run, see the column detectable of summary.contrasts.csv"

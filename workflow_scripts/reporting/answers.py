@@ -146,7 +146,10 @@ class _Compared:
             return f"{claim[:1].upper()}{claim[1:]}{others}."
         smallest = [shown.row["detectable"] for shown in self.rows]  # a verdict needs all objectives
         least = max(smallest) if verdict == "inconclusive" and None not in smallest else None
-        more = "" if least is None else f"smallest detectable effect {_size(self.rows[0], least, signed=False)}"
+        more = ""
+        if least is not None:
+            spread = f" if {'images' if row['level'] == 'image' else 'seeds'} deviate as these do"
+            more = f"smallest detectable effect {_size(self.rows[0], least, signed=False)}{spread}"
         why = _bracketed("; ".join(filter(None, (row["reason"], more))))
         known = "no difference was measured"
         if row["difference"] is not None:

@@ -14,10 +14,7 @@ from workflow_scripts.demo.world.texts import OTHERS, Style, title_of
 from workflow_scripts.demo.world.vocabulary import COLOURS, SCENES, SIZES, WORDINGS, named, spec_of
 from workflow_scripts.demo.world.world import OBJECT, scene_of
 
-FEW = World(
-    scenes=("sand", "night"),
-    colours=("red", "blue", "white"),
-)
+FEW = World(scenes=("sand", "night"), colours=("red", "blue", "white"))
 
 
 def drawn(world, count=240):

@@ -227,7 +227,9 @@ def test_too_little_power_names_contrast_key_and_remedy() -> None:
     (error,) = too_little_power(powers(study(change=TWO)), 1.0, 0.3)
     said = f"too little power in contrast revised - original: {needed}, and smallest_effect is 1; "
     assert str(error).startswith(said)
-    assert error.advice.startswith("plan more seeds, a mean over more methods, or fewer primary contrasts")
+    assert error.advice.startswith(
+        "plan more seeds or test images, a mean over more methods, or fewer primary contrasts"
+    )
     assert not list(too_little_power(powers(study(change=TWO)), 2.0, 0.3))
     margin = {"name": "same", "minuend": "revised", "subtrahend": "original", "primary": True, "test": "equivalence"}
     (error,) = too_little_power(powers(study(change={**TWO, "contrasts": [{**margin, "margin": 0.5}]})), 9.0, 0.3)
@@ -245,5 +247,5 @@ def test_the_smallest_effect_is_in_no_key() -> None:
 
 def test_chance_is_that_of_the_test_images_of_each_set() -> None:
     demo = study("profiles/demo/study.yaml")
-    deviation = 100 * (0.9 * 0.1 * (1 / 400 + 1 / 204)) ** 0.5 / 2
+    deviation = 100 * (0.5 * 0.5 * (1 / 400 + 1 / 204)) ** 0.5 / 2
     assert estimates.chance(demo) == (604, pytest.approx(deviation))

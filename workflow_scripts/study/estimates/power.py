@@ -36,8 +36,6 @@ from workflow_scripts.study.units import Units
 ASSUMED = (0.3, 0.6)
 """Deviations between seeds of one network's mean over sets, in percentage points."""
 MOST_SEEDS = 100
-ACCURACY = 0.9
-"""At which test images deviate by chance; at lower ones they do so more."""
 MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
 NO_SET = "no labelled set"
 SCOPE = (
@@ -243,7 +241,8 @@ def too_little_power(found: Sequence[Power], wanted: float, deviation: float) ->
             limit = f"smallest_effect is {wanted:g}" if margin is None else f"its margin is {margin:g}"
             over = " over the range of at" if contrast.test == "slope" else ""
             value = f"{least:.2f} points{over} are needed if only seeds deviate, by {deviation:.2g}, and {limit}"
-            advice = "plan more seeds, a mean over more methods, or fewer primary contrasts (faithful-pairs power)"
+            advice = "plan more seeds or test images, a mean over more methods, or fewer primary contrasts"
+            advice += " (faithful-pairs power)"
             yield PipelineError("too little power", f"contrast {power.name}", value, advice)
 
 
@@ -294,14 +293,14 @@ def assumed(known: tuple[int, float] | None) -> tuple[float, ...]:
 
 
 def chance(units: Units) -> tuple[int, float] | None:
-    """Number of test images of all sets, and the binomial deviation of a mean over sets at :data:`ACCURACY`, in points.
+    """Number of test images of all sets, and the largest binomial deviation of a mean over sets, in points.
 
     None if the number of a set is not known here.
     """
     counts = [_tested(units, name) for name in units.reported]
     if not counts or not all(counts):
         return None
-    variance = ACCURACY * (1 - ACCURACY) * sum(1 / count for count in counts)
+    variance = 0.25 * sum(1 / count for count in counts)  # that of an accuracy of 50 %
     return sum(counts), 100 * variance**0.5 / len(counts)
 
 
