@@ -216,13 +216,17 @@ def measured(study: Path) -> dict[tuple[str, str], Deviation]:
 
 
 def _pooled(arms: Sequence[Mapping[int, float]]) -> Deviation:
-    """Of scores by seed: what a fit of a mean of each arm, and an effect of each seed that arms share, leaves over."""
+    """Of scores by seed: what a fit of a mean of each arm and an effect of each seed leaves over.
+
+    Without seeds in common that effect is unknown, and part of the deviation.
+    """
     cells = [(arm, seed) for arm, of_seeds in enumerate(arms) for seed in of_seeds]
     values = np.array([arms[arm][seed] for arm, seed in cells])
     of_arm = np.array([[arm == i for i in range(len(arms))] for arm, _ in cells], float)
-    seeds = [seed for seed, count in Counter(seed for _, seed in cells).items() if count > 1]
-    of_seed = np.array([[seed == one for one in seeds] for _, seed in cells], float).reshape(len(cells), len(seeds))
+    of_seed = np.array([[seed == one for one in {seed for _, seed in cells}] for _, seed in cells], float)
     design = np.hstack([of_arm, of_seed])
+    if np.linalg.matrix_rank(design) == len(cells):
+        design = of_arm
     fitted, _, rank, _ = np.linalg.lstsq(design, values)
     free, left = len(cells) - int(rank), values - design @ fitted
     return Deviation(float(np.sqrt(left @ left / free)), len(cells), len(arms))
