@@ -151,6 +151,7 @@ def test_a_default_primary_contrast_is_told() -> None:
         (((-0.01, -0.02), (0.02, 0.01)), False),
         (((0.02, -0.01), (-0.02, 0.01)), True),
         (((-0.01, None), (None, None)), True),
+        (((0.02, None), (-0.01, -0.01)), True),
         (((None, None),), False),
     ],
 )

@@ -114,8 +114,8 @@ def _cost(start: "Start") -> str:
     cores, gpus = sum(line.core_hours for line in lines), sum(line.gpu_hours for line in lines)
     shown = f"{hours(cores) or 0} core hours" + (f", {hours(gpus)} GPU hours at {TFLOPS:g} TFLOP/s" if gpus else "")
     here, longer = (" on this CPU", "; large captioners and encoders take longer") if device == "cpu" else ("", "")
-    rate = "" if units.study.compute.device == "cpu" else ", on a GPU"
-    each = f"By stage{rate}: faithful-pairs cost --configfile FILE --rows {rows}"
+    rate = "" if units.study.compute.device == "cpu" else " with GPUs"
+    each = f"By stage, on a cluster{rate}: faithful-pairs cost --configfile FILE --rows {rows}"
     return f"about {shown}{here} for at most {rows:,} images{longer}. {each}"
 
 

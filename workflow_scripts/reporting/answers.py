@@ -215,13 +215,15 @@ def notes(
     """
     runs, words_of = {row["run"]: row for row in rows}, Words(settings)
     default = any(answer.rows[0].row["primary"] == "default" for answer in found)
-    lows: dict[tuple[str, str], list[float]] = {}
+    lows: dict[tuple[str, str], list[float | None]] = {}
     for contrast in contrasts:
         for shown in contrast.shown:
             with_floor = shown.measure.probe and bound(shown, runs, words_of) == FLOOR
-            if with_floor and shown.row["low"] is not None and _roles(shown.row["plus"], runs, words_of) - {*CEILINGS}:
+            if with_floor and _roles(shown.row["plus"], runs, words_of) - {*CEILINGS}:
                 lows.setdefault((contrast.name, shown.where), []).append(shown.row["low"])
-    nothing = lows and max(map(min, lows.values())) <= 0  # all objectives must agree, as for a verdict
+    known_lows = [of_one for of_one in lows.values() if any(low is not None for low in of_one)]
+    # All objectives must agree, as for a verdict.
+    nothing = known_lows and all(any(low is None or low <= 0 for low in of_one) for of_one in known_lows)
     known = [*([DEFAULT] if default else []), *([NOTHING_LEARNED] if nothing else [])]
     known += filter(None, (_unequal(answer.rows[0], runs) for answer in found))
     return [*known, *(f"Exploratory: {clause}." for clause in overtakes(listed))]

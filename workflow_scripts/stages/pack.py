@@ -33,13 +33,7 @@ def pack(job: Job[Pack]) -> None:
     job.rows(len(rows) + lost, len(rows), {"no_image": lost})
 
 
-STAGE = Stage(
-    run=pack,
-    settings=Pack,
-    artifact="{shard}",
-    packages=("pillow", "pyarrow"),
-    numbered=True,
-)
+STAGE = Stage(run=pack, settings=Pack, artifact="{shard}", packages=("pillow", "pyarrow"), numbered=True)
 
 PER_SQUARE = 0.55  # bytes of a JPEG per squared shorter side: photos scaled to 256 pixels take 36 kB
 

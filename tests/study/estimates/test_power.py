@@ -196,6 +196,9 @@ def test_measured_deviations_are_pooled_over_arms(tmp_path: Path) -> None:
     (found,) = measured(tmp_path / "a").items()
     assert found[0] == ("linear_probe", "last") and (found[1].networks, found[1].arms) == (5, 2)
     assert found[1].points == pytest.approx(np.std([40, 42], ddof=1) / np.sqrt(2))  # only a seed of both says anything
+    assert found[1].total == pytest.approx(np.sqrt((8 + 56) / 3))  # sums of squares of each arm
+    few, many = (powers(study(change=TWO))[0]._replace(arms=arms) for arms in (0, 6))
+    assert (found[1].of(few), found[1].of(many)) == (found[1].points, found[1].total)
     summary(tmp_path / "one", {"a": [0.1, 0.2, 0.5], "c": [0.4]})
     assert measured(tmp_path / "one")["linear_probe", "last"].points == pytest.approx(np.std([20, 40, 100], ddof=1))
     summary(tmp_path / "b", {"a": [0.5, 0.6, 0.7]}, batch_size=0)

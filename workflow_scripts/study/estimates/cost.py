@@ -36,7 +36,7 @@ TFLOPS = 40.0  # sustained, mixed precision: about an eighth of an A100's peak; 
 CPU_TFLOPS = 0.03  # of trainings: sustained, float32, per core; assumed
 SECONDS_PER_SLURM_JOB = 10.0  # start-up of a SLURM job, and of the Snakemake in it
 SECONDS_PER_START = 5.0  # per job in it: start-up of another Snakemake, imports, checkpoint loading
-SECONDS_PER_FORK = 0.5  # per job without SLURM: it is forked from a process with the imports
+SECONDS_PER_PROCESS = 2.0  # per job without SLURM: start-up of Python, imports
 GROUPS = 350 * 13  # subreddits and years of RedCaps, at most
 KEPT = 0.6  # share of RedCaps' images that still exist: about 7 of 12 million in 2024; of other sources, all count
 SIZES = {"RedCaps-2020": 3_275_000, "RedCaps": 12_011_121}  # annotation rows; approximate for 2020
@@ -111,7 +111,7 @@ def _cost(
             core, gpu = core + gpu * tflops / (CPU_TFLOPS * cores), 0.0
         core_s, gpu_s, wait_s = core_s + core * count, gpu_s + gpu * count, wait_s + wait * count
     apart = SECONDS_PER_START * len(names) + SECONDS_PER_SLURM_JOB * slurm
-    starts = SECONDS_PER_FORK * len(names) if device else apart
+    starts = SECONDS_PER_PROCESS * len(names) if device else apart
     hours = max(max(core_s, gpu_s) + starts, wait_s) / 3600
     on_gpu = known.resources.gpu and not on_cpu
     return StageCost(stage.name, len(names), slurm, hours * cores, hours if on_gpu else 0.0)

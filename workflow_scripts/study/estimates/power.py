@@ -39,8 +39,8 @@ MOST_SEEDS = 100
 MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
 NO_SET = "no labelled set"
 SCOPE = (
-    "From deviations between seeds alone: those between classes and images make these figures larger. Only measured "
-    "deviations leave out what a seed does to all runs alike, which makes them smaller (docs/power.md)."
+    "From deviations between seeds alone: those between classes and images make these figures larger, and what the "
+    "same seed does to both sides makes assumed ones smaller (docs/power.md)."
 )
 
 
@@ -172,18 +172,27 @@ def _no_effect(comparison: Comparison, seeds: int, objectives: int) -> str:
 
 
 class Deviation(NamedTuple):
-    """Measured deviation between seeds in percentage points, and how many networks of how many arms it is of."""
+    """Measured deviation between seeds in percentage points, and how many networks of how many arms it is of.
+
+    Attributes:
+        points: without what a seed does to all arms alike.
+        total: with it.
+    """
 
     points: float
+    total: float
     networks: int
     arms: int
+
+    def of(self, power: Power) -> float:
+        """What a contrast's rule counts: it pairs runs by seed, but arms moderate the whole variance of their own."""
+        return self.total if power.arms else self.points
 
 
 def measured(study: Path) -> dict[tuple[str, str], Deviation]:
     """By endpoint and checkpoint, from a study's summary: pooled over its trained arms of at least two seeds.
 
-    They are those of the mean over sets, or of the only set, and of the objective that deviates most; without what a
-    seed does to all arms alike, since contrasts pair runs by seed.
+    They are those of the mean over sets, or of the only set, and of the objective that deviates most.
 
     Raises:
         PipelineError: there is no summary, or it is unreadable.
@@ -211,25 +220,27 @@ def measured(study: Path) -> dict[tuple[str, str], Deviation]:
     for (metric, step), arms in scores.items():
         if several := [of_seeds for of_seeds in arms.values() if len(of_seeds) > 1]:
             one, key = _pooled(several), (metric.split(".")[0], step)
-            deviations[key] = max(one, deviations.get(key, one))
+            other = deviations.get(key, one)
+            deviations[key] = max(one, other)._replace(total=max(one.total, other.total))
     return deviations
 
 
 def _pooled(arms: Sequence[Mapping[int, float]]) -> Deviation:
-    """Of scores by seed: what a fit of a mean of each arm and an effect of each seed leaves over.
+    """Of scores by seed: what a mean of each arm leaves over, with and without an effect of each seed.
 
-    Without seeds in common that effect is unknown, and part of the deviation.
+    Without seeds in common that effect is unknown, and part of both.
     """
     cells = [(arm, seed) for arm, of_seeds in enumerate(arms) for seed in of_seeds]
     values = np.array([arms[arm][seed] for arm, seed in cells])
     of_arm = np.array([[arm == i for i in range(len(arms))] for arm, _ in cells], float)
     of_seed = np.array([[seed == one for one in {seed for _, seed in cells}] for _, seed in cells], float)
-    design = np.hstack([of_arm, of_seed])
-    if np.linalg.matrix_rank(design) == len(cells):
-        design = of_arm
-    fitted, _, rank, _ = np.linalg.lstsq(design, values)
-    free, left = len(cells) - int(rank), values - design @ fitted
-    return Deviation(float(np.sqrt(left @ left / free)), len(cells), len(arms))
+    found = []
+    for design in (of_arm, np.hstack([of_arm, of_seed])):
+        fitted, _, rank, _ = np.linalg.lstsq(design, values)
+        left = values - design @ fitted
+        if rank < len(cells):
+            found.append(float(np.sqrt(left @ left / (len(cells) - rank))))
+    return Deviation(found[-1], found[0], len(cells), len(arms))
 
 
 def too_little_power(found: Sequence[Power], wanted: float, deviation: float) -> Iterator[PipelineError]:
@@ -274,14 +285,14 @@ def table(
         cells += [f"{one.effect * deviation:{digits}}" for deviation in deviations]
         if learned is not None:
             own = known.get((contrast.endpoint, one.step))
-            cells += [f"{own.points:.2f}", f"{one.effect * own.points:{digits}}"] if own else ["none", ""]
+            cells += [f"{own.of(one):.2f}", f"{one.effect * own.of(one):{digits}}"] if own else ["none", ""]
         lines.append(f"| {' | '.join(cells)} |")
     reasons = [f"{one.name}: {one.reason}." for one in found if one.reason not in ("", NO_SET)]
     needed = []
     for one in can:
         if points := one.comparison.contrast.margin or wanted:
             own = known.get((one.comparison.contrast.endpoint, one.step))
-            expected = [*deviations, *([own.points] if own else [])]
+            expected = [*deviations, *([own.of(one)] if own else [])]
             seeds = ", ".join(f"{one.seeds_needed(points, sd)} if they deviate by {sd:.3g}" for sd in expected)
             needed.append(f"{one.name}: seeds needed for {points:g} points: {seeds}.")
     return [*(lines if can else []), *reasons, *([""] if needed else []), *needed]
@@ -318,6 +329,6 @@ def _tested(units: Units, dataset: str) -> int:
         parts = FolderSet(Path(settings.source.at if settings.source else "")).parts
     except PipelineError:  # a finding says so
         return 0
-    share = 1.0 if "test" in parts else settings.test_fraction
-    found = sum(is_image_name(name) for _, _, names in os.walk(parts.get("test", parts["train"])) for name in names)
-    return round(share * found)
+    share, most = 1.0 if "test" in parts else settings.test_fraction, settings.limit.get("test", np.inf)
+    counts = [sum(map(is_image_name, names)) for _, _, names in os.walk(parts.get("test", parts["train"]))]
+    return sum(int(min(round(share * count), most)) for count in counts)

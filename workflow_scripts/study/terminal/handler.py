@@ -174,7 +174,7 @@ class LogHandler(LogHandlerBase):
         if job is not None:
             self._view.finished(job)
             if job.stage in TOLD:
-                with suppress(OSError, ValueError, KeyError):  # the job has just written it
+                with suppress(OSError, ValueError, KeyError, TypeError):  # the job has just written it
                     if text := TOLD[job.stage](job.artifact):
                         self._view.say(text)
             if job.stage == "report":
