@@ -97,8 +97,7 @@ def test_a_result_that_is_not_reproduced_differs_and_is_kept(
 
 
 @pytest.mark.parametrize(
-    ("allowed", "threads", "kind"),
-    [(1.0, 2, Kind.WITHIN), (1.0, 1, Kind.DIFFERS), (0.9, 2, Kind.DIFFERS)],
+    ("allowed", "threads", "kind"), [(1.0, 2, Kind.WITHIN), (1.0, 1, Kind.DIFFERS), (0.9, 2, Kind.DIFFERS)]
 )
 def test_a_tolerance_applies_only_if_the_machine_differs(
     study: Path, tmp_path: Path, allowed: float, threads: int, kind: Kind

@@ -168,9 +168,7 @@ def test_a_preempted_job_requeued_by_slurm_does_not_requeue_itself(
     assert Path(f"{script}.requeued").exists() == asks
 
 
-def test_a_slurm_step_inherits_the_job_but_not_the_enclosing_step_or_its_gpus(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_slurm_step_inherits_the_job_but_not_the_enclosing_step_or_its_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     hidden = ("SLURM_NTASKS", "SRUN_CPUS_PER_TASK", "SBATCH_GRES", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
     for name in ("SLURM_JOB_ID", "NCCL_SOCKET_IFNAME", *hidden):
         monkeypatch.setenv(name, "1")

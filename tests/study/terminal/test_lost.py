@@ -3,6 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from tests.helpers import make_artifact
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.study.terminal.handler import lost_rows, same_images
 
 
@@ -26,9 +30,11 @@ def test_a_study_that_lost_nothing_has_no_list(tmp_path: Path) -> None:
 
 
 def test_test_images_among_the_study_s_are_told(tmp_path: Path) -> None:
-    for near, said in (
-        (1, ""),
-        (13, "13 of 100 test images of a are nearly or exactly the study's: scores may be high."),
-    ):
-        (tmp_path / "a.json").write_text(json.dumps({"dataset": "a", "identical": 0, "near": near, "test_images": 100}))
-        assert same_images(str(tmp_path / "a")) == said
+    told = "13 of 100 test images of a are nearly or exactly the study's: scores may be high."
+    for near, said in ((1, ""), (13, told)):
+        counts = {"dataset": "a", "identical": 0, "near": near, "test_images": 100}
+        made = make_artifact(tmp_path / str(near), "leakage", "a", {".json": json.dumps(counts).encode()})
+        assert same_images(str(made).removesuffix(".manifest.json")) == said
+    made.unlink()
+    with pytest.raises(PipelineError, match="missing file"):
+        same_images(str(made).removesuffix(".manifest.json"))

@@ -39,8 +39,8 @@ MOST_SEEDS = 100
 MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
 NO_SET = "no labelled set"
 SCOPE = (
-    "From deviations between seeds alone: those between classes and images make these figures larger, and what the "
-    "same seed does to both sides makes assumed ones smaller (docs/power.md)."
+    "From deviations between seeds alone: those between classes and images make these figures larger, and what a seed "
+    "does to both sides makes figures from assumed deviations smaller (docs/power.md)."
 )
 
 
@@ -230,17 +230,16 @@ def _pooled(arms: Sequence[Mapping[int, float]]) -> Deviation:
 
     Without seeds in common that effect is unknown, and part of both.
     """
-    cells = [(arm, seed) for arm, of_seeds in enumerate(arms) for seed in of_seeds]
-    values = np.array([arms[arm][seed] for arm, seed in cells])
-    of_arm = np.array([[arm == i for i in range(len(arms))] for arm, _ in cells], float)
-    of_seed = np.array([[seed == one for one in {seed for _, seed in cells}] for _, seed in cells], float)
+    rows = [(arm, seed, score) for arm, of_seeds in enumerate(arms) for seed, score in of_seeds.items()]
+    arm_of, seed_of, values = (np.array(column) for column in zip(*rows, strict=True))
+    of_arm, of_seed = (1.0 * np.equal.outer(column, np.unique(column)) for column in (arm_of, seed_of))
     found = []
     for design in (of_arm, np.hstack([of_arm, of_seed])):
         fitted, _, rank, _ = np.linalg.lstsq(design, values)
         left = values - design @ fitted
-        if rank < len(cells):
-            found.append(float(np.sqrt(left @ left / (len(cells) - rank))))
-    return Deviation(found[-1], found[0], len(cells), len(arms))
+        if rank < len(rows):
+            found.append(float(np.sqrt(left @ left / (len(rows) - rank))))
+    return Deviation(found[-1], found[0], len(rows), len(arms))
 
 
 def too_little_power(found: Sequence[Power], wanted: float, deviation: float) -> Iterator[PipelineError]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import plain_lines
 from workflow_scripts.core.files.bounded_json import read_object
 from workflow_scripts.core.runtime.progress import span
@@ -174,7 +175,7 @@ class LogHandler(LogHandlerBase):
         if job is not None:
             self._view.finished(job)
             if job.stage in TOLD:
-                with suppress(OSError, ValueError, KeyError, TypeError):  # the job has just written it
+                with suppress(OSError, ValueError, KeyError, PipelineError):  # the job has just written it
                     if text := TOLD[job.stage](job.artifact):
                         self._view.say(text)
             if job.stage == "report":
@@ -226,11 +227,16 @@ def lost_rows(artifact: str) -> str:
 
 
 def same_images(artifact: str) -> str:
-    """That test images are among the study's; empty if hardly any are. Raises what :func:`lost_rows` does."""
-    from workflow_scripts.reporting.answers import leaks
+    """That test images are among the study's; empty if hardly any are.
 
-    check = read_object(Path(f"{artifact}.json"))
-    return "\n".join(leaks({check["dataset"]: (check["identical"] + check["near"], check["test_images"])}))
+    Raises:
+        PipelineError: there is no such artifact, or it is damaged.
+    """
+    from workflow_scripts.core.artifact import MANIFEST, Artifact
+    from workflow_scripts.reporting.answers import leaks
+    from workflow_scripts.reporting.study import leaked_images
+
+    return "\n".join(leaks(leaked_images([Artifact(Path(f"{artifact}{MANIFEST}"))])))
 
 
 TOLD = {"data_card": lost_rows, "leakage": same_images}
