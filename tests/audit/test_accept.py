@@ -158,8 +158,7 @@ def run(chain: Chain, *words: str) -> int:
 def test_accept_all_keeps_a_deliberate_choice_of_code(
     chain: Chain, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = two_codes(chain, monkeypatch)
-    assert run(chain, "pretrain", "--code", first[:12]) == 0
+    assert run(chain, "pretrain", "--code", two_codes(chain, monkeypatch)[:12]) == 0
     before = accepted.accepted(chain.results)
     for words, said in (("all", "nothing to accept"), ("pretrain", "no single code to count as in pretrain")):
         capsys.readouterr()

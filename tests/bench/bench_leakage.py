@@ -162,8 +162,7 @@ def measure(photos: list[Path], originals: Seen, limits: Limits, encoder: Callab
 
 def alarms(photos: list[Path], every: Seen, limits: Limits) -> None:
     """Print pairs of different photos that are found, and numbers of photos that are in one."""
-    widest = Limits(DISTANCES[-1], CORRELATIONS[0])
-    found = search(every, every, widest, COSINES[0], apart=True)
+    found = search(every, every, Limits(DISTANCES[-1], CORRELATIONS[0]), COSINES[0], apart=True)
     for one in sorted(found, key=lambda one: one.rank):
         by_hash = one.by_hash and one.distance <= limits.distance
         by_vectors = one.by_vectors and one.cosine is not None and one.cosine >= VectorMatches().cosine

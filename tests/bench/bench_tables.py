@@ -150,8 +150,7 @@ def diagnose(path: Path) -> None:
 def pairs(rows: Rows, results: Path) -> Iterator[tuple[str, dict[str, float]]]:
     """A pair table from neighbours, and its quality with image vectors and captions."""
     count, rng = rows.count, np.random.default_rng(0)
-    near = rng.integers(0, count, (count, PARTNERS), dtype=np.int32)
-    np.save(results / "target.npy", near)
+    np.save(results / "target.npy", rng.integers(0, count, (count, PARTNERS), dtype=np.int32))
     np.save(results / "cosine.npy", rng.random((count, PARTNERS), dtype=np.float32))
     yield "pair_table", child("choose", results, results)
     names = pa.concat_tables(table.select(["image_id", "subreddit", "year", "caption"]) for _, table in rows.shards())

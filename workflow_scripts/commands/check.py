@@ -1,5 +1,6 @@
 """``faithful-pairs check``: what a study lacks, and what it would cost, before anything is started."""
 
+import math
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -103,6 +104,7 @@ def _cost(start: "Start") -> str:
     from workflow_scripts.study.estimates.cost import TFLOPS, costs, fixed_rows, hours
     from workflow_scripts.study.estimates.requests import Requests
     from workflow_scripts.study.preflight.sources import counted_images
+    from workflow_scripts.study.terminal.jobs import counted
 
     units = start.units
     rows = fixed_rows(units.study) or Requests(units, start.folder).rows
@@ -112,7 +114,8 @@ def _cost(start: "Start") -> str:
     device = resolve_device(units.study.compute.device) if start.local else None
     lines = costs(units, rows, running=start.running, device=device)
     cores, gpus = sum(line.core_hours for line in lines), sum(line.gpu_hours for line in lines)
-    shown = f"{hours(cores) or 0} core hours" + (f", {hours(gpus)} GPU hours at {TFLOPS:g} TFLOP/s" if gpus else "")
+    shown = counted(math.ceil(60 * cores), "core minute") if cores < 1 else f"{hours(cores)} core hours"
+    shown += f", {hours(gpus)} GPU hours at {TFLOPS:g} TFLOP/s" if gpus else ""
     here, longer = (" on this CPU", "; large captioners and encoders take longer") if device == "cpu" else ("", "")
     rate = "" if units.study.compute.device == "cpu" else " with GPUs"
     each = f"By stage, on a cluster{rate}: faithful-pairs cost --configfile FILE --rows {rows}"

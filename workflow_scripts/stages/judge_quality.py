@@ -33,12 +33,7 @@ def judge_quality(job: Job[JudgeQuality]) -> None:
     job.file(".json").write_bytes(pretty(compare(parts, read, job.settings.reference)))
 
 
-STAGE = Stage(
-    run=judge_quality,
-    settings=JudgeQuality,
-    artifact="{judge}",
-    packages=("numpy", "scipy", "pyarrow"),
-)
+STAGE = Stage(run=judge_quality, settings=JudgeQuality, artifact="{judge}", packages=("numpy", "scipy", "pyarrow"))
 
 FACTS = Facts(
     files={

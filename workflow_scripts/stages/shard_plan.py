@@ -32,12 +32,7 @@ def shard_plan(job: Job[ShardPlan]) -> None:
     job.rows(sum(summary["rows"]), sum(summary["rows"]))
 
 
-STAGE = Stage(
-    run=shard_plan,
-    settings=ShardPlan,
-    artifact="plan",
-    packages=("pyarrow",),
-)
+STAGE = Stage(run=shard_plan, settings=ShardPlan, artifact="plan", packages=("pyarrow",))
 
 FACTS = Facts(
     files={

@@ -133,12 +133,7 @@ FACTS = Facts(
     environment="train",
     # Compute nodes often have no network; models and datasets are fetched where Snakemake runs.
     resources=Resources(minutes=240, memory_mb=2_000, local=True),
-    cost=Cost(
-        per="source",
-        units=lambda _: 1,
-        core_ms=60_000,
-        source="assumed: hashing a few gigabytes, without downloading a model",
-    ),
+    cost=Cost(per="source", units=lambda _: 1, core_ms=4_000, source="assumed: hashing 5 GB; no download of a model"),
     names=lambda units: list(units.sources_by_name),
     settings=lambda units, unit: units.sources_by_name[unit["source"]].model_dump(mode="json"),
 )

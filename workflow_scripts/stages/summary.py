@@ -119,12 +119,7 @@ def _samples(job: Job[Summary], contrast: Contrast) -> "tuple[str, list[Sample],
     return name, samples, used
 
 
-STAGE = Stage(
-    run=summary,
-    settings=Summary,
-    artifact="summary",
-    packages=("numpy", "scipy", "pyarrow"),
-)
+STAGE = Stage(run=summary, settings=Summary, artifact="summary", packages=("numpy", "scipy", "pyarrow"))
 
 FACTS = Facts(
     files={

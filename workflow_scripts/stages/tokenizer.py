@@ -50,12 +50,7 @@ def tokenizer(job: Job[Tokenizer]) -> None:
     model.write(job.file(MODEL), job.file(SPECIAL))
 
 
-STAGE = Stage(
-    run=tokenizer,
-    settings=Tokenizer,
-    artifact="tokenizer",
-    packages=("tokenizers", "transformers"),
-)
+STAGE = Stage(run=tokenizer, settings=Tokenizer, artifact="tokenizer", packages=("tokenizers", "transformers"))
 
 FACTS = Facts(
     files={

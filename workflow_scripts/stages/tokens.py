@@ -42,12 +42,7 @@ def tokens(job: Job[Tokens]) -> None:
     job.rows(len(keys), kept, {"no_caption": len(keys) - kept})
 
 
-STAGE = Stage(
-    run=tokens,
-    settings=Tokens,
-    artifact="{arm}",
-    packages=("tokenizers", "numpy", "pyarrow"),
-)
+STAGE = Stage(run=tokens, settings=Tokens, artifact="{arm}", packages=("tokenizers", "numpy", "pyarrow"))
 
 FACTS = Facts(
     files={

@@ -112,8 +112,7 @@ def as_coco(folder: Path) -> None:
 def test_the_removal_list_names_urls_of_images_that_are_files(tmp_path: Path, form: Any) -> None:
     form(tmp_path / "own")
     kept, apart = tmp_path / "kept.parquet", tmp_path / "apart.parquet"
-    samples = read(tmp_path / "own")
-    gather(tmp_path / "own", samples, Filter(None, None, [token(ME)]), 20, kept, apart, tmp_path)
+    gather(tmp_path / "own", read(tmp_path / "own"), Filter(None, None, [token(ME)]), 20, kept, apart, tmp_path)
     assert pq.read_table(kept)["caption"].to_pylist() == ["a dog"]
     rows = pq.read_table(apart).to_pylist()
     assert [(row["reason"], row["caption"]) for row in rows] == [("excluded", None)] * 2

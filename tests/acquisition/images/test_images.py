@@ -109,8 +109,7 @@ def test_unusual_modes_are_converted_to_rgb() -> None:
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG"])
 def test_animations_give_their_first_frame(format: str) -> None:
     first, second = Image.new("RGB", (40, 40), "red"), Image.new("RGB", (40, 40), "blue")
-    data = encoded(first, format, save_all=True, append_images=[second])
-    stored = process(data, LIMITS)
+    stored = process(encoded(first, format, save_all=True, append_images=[second]), LIMITS)
     assert stored.format == "jpg"
     assert psnr(pixels(stored), np.asarray(first).astype(int)) > 30
 

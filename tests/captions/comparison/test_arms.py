@@ -129,8 +129,7 @@ def test_absent_objects_are_compared_as_a_share_of_named_objects(tmp_path: Path)
             "absent_objects": pa.array(absent[arm], pa.int32()),
         }
         pq.write_table(pa.table(columns), tmp_path / f"{arm}.parquet")
-    files = {arm: tmp_path / f"{arm}.parquet" for arm in named}
-    found = arms.of_objects(files, "original")["absent_objects"]
+    found = arms.of_objects({arm: tmp_path / f"{arm}.parquet" for arm in named}, "original")["absent_objects"]
     assert list(found) == ["original", "revised", "fewer"] and "difference" not in found["original"]
     fewer = found["fewer"]["difference"]
     assert (found["fewer"]["value"], fewer["value"], fewer["n"]) == (pytest.approx(1 / 3), pytest.approx(-1 / 3), 3)

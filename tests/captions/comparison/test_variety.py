@@ -27,8 +27,7 @@ def test_word_variety_equals_counting(captions: list[str]) -> None:
 
 
 def test_vendi_in_closed_form() -> None:
-    same = np.tile([0.6, 0.8], (6, 1))
-    assert variety.vendi(same) == pytest.approx(1)
+    assert variety.vendi(np.tile([0.6, 0.8], (6, 1))) == pytest.approx(1)
     assert variety.vendi(np.eye(5, 9)) == pytest.approx(5)
     assert variety.vendi(np.repeat(np.eye(3), 4, axis=0)) == pytest.approx(3)  # more rows than width
 

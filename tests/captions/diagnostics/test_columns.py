@@ -34,8 +34,7 @@ def test_kept_details_and_absent_objects_by_hand(tmp_path: Path) -> None:
     assert table["details_kept"].to_pylist() == [1.0, 0.0, None, None]
     assert table["named_objects"].to_pylist() == [1, 2, 1, None]  # the objects of the last image are not known
     assert table["absent_objects"].to_pylist() == [0, 1, 1, None]
-    unknown = columns(tmp_path, captions, originals)
-    assert unknown["absent_objects"].null_count == 4
+    assert columns(tmp_path, captions, originals)["absent_objects"].null_count == 4
 
 
 def test_specificity_uses_word_frequencies_of_the_original_captions(tmp_path: Path) -> None:
@@ -49,5 +48,4 @@ def test_batches_change_nothing(batch: int, tmp_path: Path, monkeypatch: pytest.
     captions = ["wow", "a red cat on the green grass", "wow", "", "a red cat on green grass"]
     whole = columns(tmp_path, captions)
     monkeypatch.setattr("workflow_scripts.captions.diagnostics.reading.BATCH", batch)
-    parts = columns(tmp_path, captions)
-    assert parts.combine_chunks() == whole.combine_chunks()
+    assert columns(tmp_path, captions).combine_chunks() == whole.combine_chunks()

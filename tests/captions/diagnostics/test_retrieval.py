@@ -12,8 +12,7 @@ from workflow_scripts.models.matcher import itc, load_matcher
 
 def test_ranks_equal_scipy_with_ties() -> None:
     scores = np.random.default_rng(0).integers(0, 5, (40, 40)).astype(float)
-    expected = [rankdata(-row, method="average")[i] for i, row in enumerate(scores)]
-    assert ranks(scores).tolist() == expected
+    assert ranks(scores).tolist() == [rankdata(-row, method="average")[i] for i, row in enumerate(scores)]
     assert (ranks(np.zeros((9, 9))) == 5).all()
 
 

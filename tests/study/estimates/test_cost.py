@@ -1,12 +1,14 @@
 """Jobs that share the work of a stage have shares that add up."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.study.config.configs import changed, merged, planned
 from workflow_scripts.study.config.stages import declaration, facts, stage_names
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates import cost
-from workflow_scripts.study.estimates.cost import loads
+from workflow_scripts.study.estimates.cost import dataset_contents, loads
 from workflow_scripts.study.units import Units
 
 
@@ -69,6 +71,12 @@ def test_epochs_cost_what_their_expected_steps_do() -> None:
     assert costs_of({"pretraining": {"steps": None, "epochs": 10}}, 1_000_000)["pretrain"] != epochs["pretrain"]
 
 
+def test_smaller_photos_take_less_time_to_decode_and_as_long_to_learn_from() -> None:
+    large, small = (costs_of({"compute": {"device": "cpu"}, "download": {"max_side": side}}) for side in (512, 256))
+    saved = large["pretrain"].core_hours - small["pretrain"].core_hours
+    assert saved == pytest.approx(33 * 2 * 250_000 * 512 * 2.1e-3 * 0.93 * (1 - 1 / 4) / 3600)
+
+
 def test_without_gpus_there_are_no_gpu_hours() -> None:
     made = costs_of({"compute": {"device": "cpu"}})
     assert {one.gpu_hours for one in made.values()} == {0.0}
@@ -99,6 +107,19 @@ def test_all_evaluations_of_a_checkpoint_count_as_a_single_slurm_job() -> None:
     made = costs_of({})
     assert (made["features"].jobs, made["features"].slurm_jobs) == (69 * 11, 69)
     assert [made[stage].slurm_jobs for stage in ("linear_probe", "few_shot", "knn", "saliency")] == [0] * 4
+
+
+@pytest.mark.parametrize("splits", [("train", "test"), ("",)])
+def test_class_folders_of_ones_own_are_counted(tmp_path: Path, splits: tuple[str, ...]) -> None:
+    """20 images of each of two classes, half of them in test; names that are not of images don't count."""
+    for number in range(40):
+        folder = tmp_path / splits[number // 2 % len(splits)] / f"class{number % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (f"{number}.jpg", "notes.txt"):
+            (folder / name).touch()
+    for limit, counts in (({}, (40, 0, 20)), ({"test": 3, "train": 99}, (26, 0, 6))):
+        own = {"name": "own", "kind": "folders", "source": str(tmp_path), "limit": limit}
+        assert dataset_contents(planned(change={"datasets": [own], "probe_dataset": "own"}), "own") == counts
 
 
 def test_local_rules_do_not_count_as_slurm_jobs() -> None:

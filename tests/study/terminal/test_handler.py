@@ -132,12 +132,15 @@ def test_a_demo_sized_run_prints_at_most_150_lines_of_200_characters(opened: Ope
     assert texts(stream)[-1] == "done: 264 jobs in 10 min"
 
 
-def test_the_line_of_a_minute_holds_the_figures_of_a_training(opened: Open, clock: Clock, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("known", "said"), [(120, "simclr: 120/200, 4.0/s, 20 s left, "), (0, "")])
+def test_a_line_a_minute_says_how_a_training_goes(
+    opened: Open, clock: Clock, tmp_path: Path, known: int, said: str
+) -> None:
     handler, stream = opened()
     work, log = tmp_path / "work", tmp_path / "run.log"
     work.mkdir()
     log.write_text(f"2026-01-01 00:00:00,000 work folder: {work}\n")
-    (work / PROGRESS).write_text('{"what": "simclr", "done": 120, "total": 200, "per_second": 4.0, "note": ""}')
+    (work / PROGRESS).write_text(f'{{"what": "simclr", "done": {known}, "total": 200, "per_second": 4, "note": ""}}')
     (work / "curve.jsonl").write_text(
         '{"step": 100, "loss": 3.5, "lr": 0.01, "knn_accuracy": 0.412, "images_per_s": 480.2, "data_wait": 0.031}\n'
         '{"step": 110, "loss": 3.2, "lr": 0.009, "knn_accuracy": null, "images_per_s": 503.4, "data_wait": 0.02}\n'
@@ -148,7 +151,7 @@ def test_the_line_of_a_minute_holds_the_figures_of_a_training(opened: Open, cloc
         clock.now = 60.0 * minute
         handler._view.tick()
     wanted = (
-        "pretrain: 0 of 2 done, 1 running; run: simclr: 120/200, 4.0/s, 20 s left, "
+        f"pretrain: 0 of 2 done, 1 running; run: {said}"
         "at step 110: loss 3.2  lr 0.009  503 images/s  data wait 2%  kNN 41.2%"
     )
     assert [line for line in texts(stream) if line.startswith("pretrain")] == [wanted, wanted]

@@ -64,6 +64,10 @@ def none(_: Load) -> float:
     return 0.0
 
 
+def whole(_: Load) -> float:
+    return 1.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resources:
     """What a job requests from Snakemake and SLURM.
@@ -116,6 +120,7 @@ class Cost:
         per: what a unit is.
         units: number of units of a job.
         core_ms: milliseconds of one core per unit.
+        core_share: share of ``core_ms`` that a unit takes, such as of smaller images than it was measured on.
         gflop: 10^9 floating-point operations on a GPU per unit.
         wait_s: seconds that the job waits at least, such as for rate limits.
         source: where the figures come from.
@@ -124,6 +129,7 @@ class Cost:
     per: str
     units: Callable[[Load], float]
     core_ms: float
+    core_share: Callable[[Load], float] = whole
     gflop: Callable[[Load], float] = none
     wait_s: Callable[[Load], float] = none
     source: str

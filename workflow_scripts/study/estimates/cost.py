@@ -11,9 +11,12 @@ Neither was measured on a GPU: :data:`TFLOPS` is an assumption, and with it ever
 """
 
 import math
+import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 import yaml
@@ -21,8 +24,11 @@ import yaml
 from workflow_scripts.core.declaration.facts import Cost, Load
 from workflow_scripts.core.declaration.parts import shards_of
 from workflow_scripts.core.digest import PROJECT
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime.stage import Stage
+from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
 from workflow_scripts.evaluation.datasets.kinds import KINDS
+from workflow_scripts.evaluation.datasets.picture_sets import is_image_name
 from workflow_scripts.models.backbones import BACKBONES
 from workflow_scripts.pretraining.schedule import steps_per_epoch
 from workflow_scripts.pretraining.settings import Pretrain
@@ -120,7 +126,8 @@ def _cost(
 def job_seconds(cost: Cost, load: Load, cores: int, tflops: float) -> tuple[float, float, float]:
     """Seconds that a job computes on its cores, computes on a GPU, and waits; the first two overlap."""
     done = cost.units(load)
-    return cost.core_ms / 1e3 * done / cores, cost.gflop(load) * done / (tflops * 1e3), cost.wait_s(load)
+    core_s = cost.core_ms / 1e3 * cost.core_share(load) * done / cores
+    return core_s, cost.gflop(load) * done / (tflops * 1e3), cost.wait_s(load)
 
 
 def slurm_jobs(names: Mapping[str, Sequence[str]], sizes: Mapping[str, int]) -> dict[str, int]:
@@ -207,6 +214,12 @@ def parts_of(units: Units, unit: Mapping[str, str]) -> float:
 
 def dataset_contents(units: Units, dataset: str) -> tuple[int, int, int]:
     """Numbers of images, masks and test images in a downstream dataset; assumed if unknown."""
+    masks = ASSUMED_MASKS if units.item("datasets", dataset).has_masks else 0
+    return known_contents(units, dataset) or (ASSUMED_IMAGES, masks, ASSUMED_TESTED)
+
+
+def known_contents(units: Units, dataset: str) -> tuple[int, int, int] | None:
+    """As :func:`dataset_contents`, of a public set, of the demo's, or of class folders of one's own; else None."""
     settings, world = units.item("datasets", dataset), units.study.demo_world
     if world is not None and KINDS[settings.kind].from_world:
         tested = world.masks if settings.masks else world.probe_test
@@ -214,7 +227,29 @@ def dataset_contents(units: Units, dataset: str) -> tuple[int, int, int]:
         return trained + tested, world.masks if settings.masks else 0, tested
     if (row := settings.public) is not None:
         return row.images, row.masks, row.sizes.get("test", 0)
-    return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0, ASSUMED_TESTED
+    if settings.kind != "folders" or not settings.source:
+        return None
+    try:
+        splits = _class_sizes(Path(settings.source.at).resolve())
+    except PipelineError:  # a finding says so
+        return None
+    if "test" not in splits:
+        share = settings.test_fraction
+        splits = {
+            name: [round(part * size) for size in splits["train"]]
+            for name, part in (("train", 1 - share), ("test", share))
+        }
+    kept = {name: sum(min(size, settings.limit.get(name, size)) for size in sizes) for name, sizes in splits.items()}
+    return (sum(kept.values()), 0, kept["test"]) if all(kept.values()) else None
+
+
+@cache
+def _class_sizes(root: Path) -> dict[str, list[int]]:
+    """Number of images in each folder of a split; none in an archive. Counted once, as every job asks."""
+    return {
+        split: [sum(map(is_image_name, names)) for _, _, names in os.walk(path)]
+        for split, path in FolderSet(root).parts.items()
+    }
 
 
 def load_of(units: Units, stage: Stage, name: str, rows: float, images: float, parts: float) -> Load:

@@ -8,7 +8,6 @@ true ones (:func:`~workflow_scripts.stats.moderation.expected_seed_part`). Of n 
 are with at least 0.8, however they depend on one another.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -24,13 +23,11 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.comparisons import Comparison, arm_weights, common_seeds, judged, planned
 from workflow_scripts.evaluation.contrasts.settings import SummaryRun
 from workflow_scripts.evaluation.contrasts.verdicts import ALPHA, FEWEST_OBJECTIVES
-from workflow_scripts.evaluation.datasets.folder_sets import FolderSet
-from workflow_scripts.evaluation.datasets.picture_sets import is_image_name
 from workflow_scripts.reporting.terms import ACCURACIES
 from workflow_scripts.stats.moderation import FEWEST_ARMS, expected_seed_part
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS, POWER, Part
 from workflow_scripts.study.config.runs import summarised
-from workflow_scripts.study.estimates.cost import ASSUMED_TESTED, dataset_contents
+from workflow_scripts.study.estimates.cost import known_contents
 from workflow_scripts.study.units import Units
 
 ASSUMED = (0.3, 0.6)
@@ -311,23 +308,8 @@ def chance(units: Units) -> tuple[int, float] | None:
 
     None if the number of a set is not known here.
     """
-    counts = [_tested(units, name) for name in units.reported]
+    counts = [(known_contents(units, name) or (0, 0, 0))[2] for name in units.reported]
     if not counts or not all(counts):
         return None
     variance = 0.25 * sum(1 / count for count in counts)  # that of an accuracy of 50 %
     return sum(counts), 100 * variance**0.5 / len(counts)
-
-
-def _tested(units: Units, dataset: str) -> int:
-    """Number of test images of a set: of a public one, of the demo's, or in folders of one's own; or 0."""
-    settings = units.item("datasets", dataset)
-    if settings.kind != "folders":
-        tested = dataset_contents(units, dataset)[2]
-        return 0 if tested == ASSUMED_TESTED else tested
-    try:
-        parts = FolderSet(Path(settings.source.at if settings.source else "")).parts
-    except PipelineError:  # a finding says so
-        return 0
-    share, most = 1.0 if "test" in parts else settings.test_fraction, settings.limit.get("test", np.inf)
-    counts = [sum(map(is_image_name, names)) for _, _, names in os.walk(parts.get("test", parts["train"]))]
-    return sum(int(min(round(share * count), most)) for count in counts)

@@ -73,7 +73,8 @@ class Lines:
         training = training_text(figures.curve)
         if training and (step := figures.curve.get("step")):
             training = f"at step {step:,.0f}: {training}"
-        parts = [str(part) for part in (figures.progress, training) if part]
+        behind = training and figures.progress and not figures.progress.done  # reported less often than the curve
+        parts = [str(part) for part in ("" if behind else figures.progress, training) if part]
         return f"; {job.unit}: {', '.join(parts)}" if parts else ""
 
     def _stamped(self, text: str) -> None:

@@ -12,8 +12,7 @@ from workflow_scripts.core.errors import PipelineError
 
 
 def test_the_format_of_a_file_is_detected_from_its_content(tmp_path: Path) -> None:
-    zipped = write_zip(tmp_path / "zip", {"pics_2020": [row("a")]})
-    assert layout_of(zipped).format == "redcaps"
+    assert layout_of(write_zip(tmp_path / "zip", {"pics_2020": [row("a")]})).format == "redcaps"
     tar = write_tar(tmp_path / "tar", {"a.jpg": b"x"})
     assert (layout_of(tar).format, layout_of(tar).tars) == ("webdataset", (tar,))
     for name, text, format in (

@@ -84,8 +84,7 @@ def test_one_caption_of_an_image_is_chosen_or_each(tmp_path: Path, form: Callabl
 @pytest.mark.parametrize("form", [csv, list_of_rows, flickr8k, coco_file])
 def test_rows_of_an_image_that_are_not_chosen_are_counted(tmp_path: Path, form: Callable[[Path], None]) -> None:
     form(folder := pictures(tmp_path / "own", ["a.jpg"]))
-    reasons = [one.unfit for one in read(folder, choose="longest")]
-    assert reasons == ["further_caption", None, "further_caption"]
+    assert [one.unfit for one in read(folder, choose="longest")] == ["further_caption", None, "further_caption"]
 
 
 def test_a_random_choice_depends_on_the_image_and_not_on_the_order(tmp_path: Path) -> None:
