@@ -31,7 +31,7 @@ def test_check_prints_jobs_cost_effects_and_space(overlay: Path, capsys: pytest.
     assert lines[0] == f"jobs     {sum(jobs)} in {sum(map(bool, jobs))} stages" and lines[-1] == "demo can start"
     cost = r"cost about \d\d core minutes on this CPU for at most 3,115 images; "
     assert re.search(cost, " ".join(said.out.split()))
-    assert any(re.match(r"effects  revised - original: from [\d.]+ points, if seeds ", line) for line in lines)
+    assert any(re.match(r"effects  revised - original: from [\d.]+ points, if only seeds ", line) for line in lines)
     assert any(line.startswith("space    at most ") for line in lines)
     assert max(map(len, lines)) <= 80 and len(lines) <= 30 and said.err == ""
     assert sorted(path.name for path in overlay.parent.iterdir()) == ["profiles", "workflow_scripts"]
@@ -57,8 +57,8 @@ def test_effects_name_runs_and_the_chance_of_few_test_images(overlay: Path, caps
         r"too little power in contrast gain: [\d.]+ points are needed if only seeds deviate, by 4.1, and smal", said
     )
     assert re.search(
-        r"gain: from [\d.]+ points, if seeds deviate by 4.1; compares simclr revised crop with simclr self simclr 150 "
-        r"test images deviate by up to 4.1 points by chance, so",
+        r"gain: from [\d.]+ points, if only seeds deviate, by 4.1; compares simclr revised crop with simclr self "
+        r"simclr 150 test images deviate by up to 4.1 points by chance, so",
         said,
     )
 

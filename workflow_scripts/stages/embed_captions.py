@@ -91,13 +91,7 @@ def _encoder(job: Job[EmbedCaptions], captions: "pa.ChunkedArray") -> "TextEncod
     return run_text(job.input("run").path(f"/{TOWER}"), files, job.device)
 
 
-STAGE = Stage(
-    run=embed_captions,
-    settings=EmbedCaptions,
-    artifact="{arm}.{encoder}",
-    packages=PACKAGES,
-    on_device=True,
-)
+STAGE = Stage(run=embed_captions, settings=EmbedCaptions, artifact="{arm}.{encoder}", packages=PACKAGES, on_device=True)
 
 FACTS = replace(
     CAPTIONS,

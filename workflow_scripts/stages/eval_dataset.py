@@ -109,12 +109,7 @@ def eval_dataset(job: Job[EvalDataset]) -> None:
     job.rows(len(table) + sum(left_out.values()), len(table), dict(left_out))
 
 
-STAGE = Stage(
-    run=eval_dataset,
-    settings=EvalDataset,
-    artifact="{dataset}",
-    packages=("pillow", "pyarrow"),
-)
+STAGE = Stage(run=eval_dataset, settings=EvalDataset, artifact="{dataset}", packages=("pillow", "pyarrow"))
 
 FACTS = Facts(
     files={

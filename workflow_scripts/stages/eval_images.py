@@ -40,12 +40,7 @@ FACTS = Facts(
     },
     environment="train",
     resources=Resources(minutes=240, memory_mb=8_000, workers=True),
-    cost=Cost(
-        per="labelled image",
-        units=lambda load: load.labelled,
-        core_ms=DECODING_MS,
-        source="measured decoding",
-    ),
+    cost=Cost(per="labelled image", units=lambda load: load.labelled, core_ms=DECODING_MS, source="measured decoding"),
     disk=lambda load: (3 * load.labelled + 2 * load.masked) * load.settings["size"] ** 2,
     names=lambda units: [f"{dataset}.{view}" for dataset in units.reported for view in units.views],
     inputs={"dataset": "eval_dataset/{dataset}"},

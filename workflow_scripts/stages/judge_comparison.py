@@ -33,12 +33,7 @@ def judge_comparison(job: Job[JudgeComparison]) -> None:
     job.file(".json").write_bytes(pretty(figures))
 
 
-STAGE = Stage(
-    run=judge_comparison,
-    settings=JudgeComparison,
-    artifact="{arm}",
-    packages=("numpy", "scipy", "pyarrow"),
-)
+STAGE = Stage(run=judge_comparison, settings=JudgeComparison, artifact="{arm}", packages=("numpy", "scipy", "pyarrow"))
 
 FACTS = Facts(
     files={

@@ -244,7 +244,7 @@ FACTS = Facts(
         per="view",
         units=lambda load: load.views * load.settings["batch_size"] * load.steps,
         core_ms=2.1,  # decoding a 512-pixel JPEG 1.5, crop to 224 and flip 0.4 to 0.55; colours change on the GPU
-        core_share=lambda load: 0.07 + 0.93 * load.image_bytes / 52_428.8,  # measured at 48, 128, 256 and 512 pixels
+        core_share=lambda load: min(1, 0.07 + 0.93 * load.image_bytes / 52_428.8),  # measured at 48 to 512 pixels
         # Forward and backward pass count as three forward passes; what saves memory takes one more each.
         gflop=lambda load: (
             (3 + bool(load.settings.get("micro_batch_size")))
@@ -253,7 +253,7 @@ FACTS = Facts(
             * load.passes
             / max(1, load.views)
         ),
-        source="measured; counted: three times a forward pass of the backbone",
+        source="measured at 512 pixels, less below; counted: three forward passes of the backbone",
     ),
     # The kept weights and, while it trains, the last two checkpoints with optimizer state (three times the weights) and
     # a copy of the vectors that it learns from.

@@ -8,7 +8,7 @@ from tests.study.config.configs import changed, merged, planned
 from workflow_scripts.study.config.stages import declaration, facts, stage_names
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.estimates import cost
-from workflow_scripts.study.estimates.cost import dataset_contents, loads
+from workflow_scripts.study.estimates.cost import counted_contents, dataset_contents, loads
 from workflow_scripts.study.units import Units
 
 
@@ -111,15 +111,16 @@ def test_all_evaluations_of_a_checkpoint_count_as_a_single_slurm_job() -> None:
 
 @pytest.mark.parametrize("splits", [("train", "test"), ("",)])
 def test_class_folders_of_ones_own_are_counted(tmp_path: Path, splits: tuple[str, ...]) -> None:
-    """20 images of each of two classes, half of them in test; names that are not of images don't count."""
+    """20 images of each of two classes, half of them in test, 2 in val; names that are not of images don't count."""
     for number in range(40):
         folder = tmp_path / splits[number // 2 % len(splits)] / f"class{number % 2}"
         folder.mkdir(parents=True, exist_ok=True)
         for name in (f"{number}.jpg", "notes.txt"):
             (folder / name).touch()
-    for limit, counts in (({}, (40, 0, 20)), ({"test": 3, "train": 99}, (26, 0, 6))):
-        own = {"name": "own", "kind": "folders", "source": str(tmp_path), "limit": limit}
-        assert dataset_contents(planned(change={"datasets": [own], "probe_dataset": "own"}), "own") == counts
+    for limit, counts in (({}, (40, 0, 20)), ({"test": 3, "train": 4}, (18, 0, 6))):
+        own = {"name": "own", "kind": "folders", "source": str(tmp_path), "limit": limit, "val_fraction": 0.2}
+        units = planned(change={"datasets": [own], "probe_dataset": "own"})
+        assert (counted_contents(units, "own"), dataset_contents(units, "own")) == (counts, (20_000, 0, 5_000))
 
 
 def test_local_rules_do_not_count_as_slurm_jobs() -> None:

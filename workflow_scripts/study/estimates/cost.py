@@ -13,7 +13,7 @@ Neither was measured on a GPU: :data:`TFLOPS` is an assumption, and with it ever
 import math
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -111,7 +111,8 @@ def _cost(
     on_cpu = (device or compute.device) == "cpu"
     cores = known.resources.cores(compute.workers, compute.math_threads)
     core_s = gpu_s = wait_s = 0.0
-    for load, count in loads(units, stage, names, rows, rows * (KEPT if is_redcaps(units.study) else 1)):
+    images = rows * (KEPT if is_redcaps(units.study) else 1)
+    for load, count in loads(units, stage, names, rows, images, counted_contents):
         core, gpu, wait = job_seconds(known.cost, load, cores, tflops)
         if on_cpu and stage.name == "pretrain":  # cores do one after the other
             core, gpu = core + gpu * tflops / (CPU_TFLOPS * cores), 0.0
@@ -187,20 +188,38 @@ JPEG_BYTES = 0.2
 ASSUMED_IMAGES, ASSUMED_MASKS, ASSUMED_TESTED = 20_000, 1_000, 5_000  # of a dataset that is not public
 
 
-def loads(units: Units, stage: Stage, names: Sequence[str], rows: float, images: float) -> Iterator[tuple[Load, int]]:
+def dataset_contents(units: Units, dataset: str) -> tuple[int, int, int]:
+    """Numbers of images, masks and test images in a downstream dataset; assumed if it is not public."""
+    settings, world = units.item("datasets", dataset), units.study.demo_world
+    if world is not None and KINDS[settings.kind].from_world:
+        tested = world.masks if settings.masks else world.probe_test
+        trained = world.probe_train if settings.task else 0
+        return trained + tested, world.masks if settings.masks else 0, tested
+    if (row := settings.public) is not None:
+        return row.images, row.masks, row.sizes.get("test", 0)
+    return ASSUMED_IMAGES, ASSUMED_MASKS if settings.has_masks else 0, ASSUMED_TESTED
+
+
+Contents = Callable[[Units, str], tuple[int, int, int]]
+
+
+def loads(
+    units: Units, stage: Stage, names: Sequence[str], rows: float, images: float, contents: Contents = dataset_contents
+) -> Iterator[tuple[Load, int]]:
     """The distinct loads of a stage's jobs, each with its number of jobs.
 
     Args:
         names: names of the artifacts; shards are assumed to be equally large.
         rows: annotation rows of all shards together, or of each job that is not per shard.
         images: those of them whose image is still available.
+        contents: gives numbers of images in a dataset.
     """
     if stage.unit == ("shard",):
         if names:
-            yield load_of(units, stage, units.shards[0], rows, images, len(names)), len(names)
+            yield load_of(units, stage, units.shards[0], rows, images, len(names), contents), len(names)
         return
     for name in names:
-        yield load_of(units, stage, name, rows, images, parts_of(units, stage.unit_of(name))), 1
+        yield load_of(units, stage, name, rows, images, parts_of(units, stage.unit_of(name)), contents), 1
 
 
 def parts_of(units: Units, unit: Mapping[str, str]) -> float:
@@ -212,35 +231,31 @@ def parts_of(units: Units, unit: Mapping[str, str]) -> float:
     return len(units.shards) / len(shards_of(unit["block"])) if "block" in unit else 1
 
 
-def dataset_contents(units: Units, dataset: str) -> tuple[int, int, int]:
-    """Numbers of images, masks and test images in a downstream dataset; assumed if unknown."""
-    masks = ASSUMED_MASKS if units.item("datasets", dataset).has_masks else 0
-    return known_contents(units, dataset) or (ASSUMED_IMAGES, masks, ASSUMED_TESTED)
+def counted_contents(units: Units, dataset: str) -> tuple[int, int, int]:
+    """As :func:`dataset_contents`, but class folders of one's own are counted."""
+    return folder_contents(units, dataset) or dataset_contents(units, dataset)
 
 
-def known_contents(units: Units, dataset: str) -> tuple[int, int, int] | None:
-    """As :func:`dataset_contents`, of a public set, of the demo's, or of class folders of one's own; else None."""
-    settings, world = units.item("datasets", dataset), units.study.demo_world
-    if world is not None and KINDS[settings.kind].from_world:
-        tested = world.masks if settings.masks else world.probe_test
-        trained = world.probe_train if settings.task else 0
-        return trained + tested, world.masks if settings.masks else 0, tested
-    if (row := settings.public) is not None:
-        return row.images, row.masks, row.sizes.get("test", 0)
+def folder_contents(units: Units, dataset: str) -> tuple[int, int, int] | None:
+    """The same numbers of class folders alone, about as they will be split; None of other sets and of archives.
+
+    Limits of time, memory and disk don't rest on them: files may be large, and more may come.
+    """
+    settings = units.item("datasets", dataset)
     if settings.kind != "folders" or not settings.source:
         return None
     try:
-        splits = _class_sizes(Path(settings.source.at).resolve())
-    except PipelineError:  # a finding says so
+        splits = _class_sizes(Path(settings.source.at).absolute())
+    except (PipelineError, OSError):  # a finding says so
         return None
-    if "test" not in splits:
-        share = settings.test_fraction
-        splits = {
-            name: [round(part * size) for size in splits["train"]]
-            for name, part in (("train", 1 - share), ("test", share))
-        }
+    for split, share in (("test", settings.test_fraction), ("val", settings.val_fraction)):
+        if split not in splits:
+            cut = [round(share * size) for size in splits["train"]]
+            left = [size - part for size, part in zip(splits["train"], cut, strict=True)]
+            splits = {**splits, "train": left, split: cut}
     kept = {name: sum(min(size, settings.limit.get(name, size)) for size in sizes) for name, sizes in splits.items()}
-    return (sum(kept.values()), 0, kept["test"]) if all(kept.values()) else None
+    labelled = sum(kept.values()) if kept["train"] else ASSUMED_IMAGES
+    return (labelled, 0, kept["test"]) if kept["test"] else None
 
 
 @cache
@@ -252,13 +267,21 @@ def _class_sizes(root: Path) -> dict[str, list[int]]:
     }
 
 
-def load_of(units: Units, stage: Stage, name: str, rows: float, images: float, parts: float) -> Load:
+def load_of(
+    units: Units,
+    stage: Stage,
+    name: str,
+    rows: float,
+    images: float,
+    parts: float,
+    contents: Contents = dataset_contents,
+) -> Load:
     """The load of one job. Arguments as for :func:`loads`, and by what its rows and images are divided."""
     unit = stage.unit_of(name)
     if "dataset" in unit:
-        labelled, masked, tested = dataset_contents(units, unit["dataset"])
+        labelled, masked, tested = contents(units, unit["dataset"])
     else:
-        known, checkpoints = (dataset_contents(units, name) for name in units.reported), len(units.checkpoints)
+        known, checkpoints = (contents(units, name) for name in units.reported), len(units.checkpoints)
         labelled, masked, tested = (checkpoints * sum(counts) for counts in zip((0, 0, 0), *known, strict=True))
     settings = units.settings(stage.name, unit)
     load = Load(

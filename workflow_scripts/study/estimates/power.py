@@ -27,7 +27,7 @@ from workflow_scripts.reporting.terms import ACCURACIES
 from workflow_scripts.stats.moderation import FEWEST_ARMS, expected_seed_part
 from workflow_scripts.stats.random_effects import FEWEST_SEEDS, POWER, Part
 from workflow_scripts.study.config.runs import summarised
-from workflow_scripts.study.estimates.cost import known_contents
+from workflow_scripts.study.estimates.cost import ASSUMED_TESTED, dataset_contents, folder_contents
 from workflow_scripts.study.units import Units
 
 ASSUMED = (0.3, 0.6)
@@ -308,8 +308,16 @@ def chance(units: Units) -> tuple[int, float] | None:
 
     None if the number of a set is not known here.
     """
-    counts = [(known_contents(units, name) or (0, 0, 0))[2] for name in units.reported]
+    counts = [_tested(units, name) for name in units.reported]
     if not counts or not all(counts):
         return None
     variance = 0.25 * sum(1 / count for count in counts)  # that of an accuracy of 50 %
     return sum(counts), 100 * variance**0.5 / len(counts)
+
+
+def _tested(units: Units, dataset: str) -> int:
+    """Number of test images of a set: of a public one, of the demo's, or in folders of one's own; or 0."""
+    if found := folder_contents(units, dataset):
+        return found[2]
+    tested = dataset_contents(units, dataset)[2]
+    return 0 if tested == ASSUMED_TESTED else tested
