@@ -66,8 +66,7 @@ def test_the_crossing_covers_the_share_at_which_language_overtakes_self(at: floa
 
 @pytest.mark.parametrize(("at", "side"), [("-.3", "above"), ("1.3", "below")])
 def test_a_crossing_outside_the_shares_is_seldom_seen_inside(at: str, side: str) -> None:
-    found = outcome(case("c3", f"crossing at {at}"), STUDIES // 2, [42])
-    every = overtaking(found)
+    every = overtaking(outcome(case("c3", f"crossing at {at}"), STUDIES // 2, [42]))
     ends = [one.low if side == "above" else one.high and 1 - one.high for one in every]
     assert np.mean([end is not None and end > 0 for end in ends]) <= 0.125
     assert np.mean([f"are {side} self pairs" in one.text for one in every]) >= 0.75

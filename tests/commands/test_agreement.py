@@ -201,8 +201,7 @@ def test_judges_of_photos_are_told_apart_by_known_truth(
         {"name": "ridge", "kind": "ridge", "encoder": "minilm", "photos": str(tmp_path / "photos"), **lite0},
         {"name": "blip2", "kind": "blip2_itc"},
     ]
-    study = study_with(tmp_path, judges)
-    made = found([study, tmp_path / "truth.csv", "--images", source], capsys)["judges"]
+    made = found([study_with(tmp_path, judges), tmp_path / "truth.csv", "--images", source], capsys)["judges"]
     (labels, ridge, demo) = (one["centred"]["tau_b"] for judge in made.values() for one in judge.values())
     assert min(labels["low"], ridge["low"]) > max(demo["high"], 0), "judges of real photos, and one of drawn objects"
     assert demo["low"] < 0.1

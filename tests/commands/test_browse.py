@@ -62,8 +62,7 @@ def test_an_exported_page_is_self_contained_and_reproducible(
 
 
 def test_the_default_page_is_a_random_sample(tmp_path: Path) -> None:
-    study = study_of(tmp_path)
-    assert main(["browse", str(study), "--export", str(tmp_path / "a.html"), "--images", "4"]) == 0
+    assert main(["browse", str(study_of(tmp_path)), "--export", str(tmp_path / "a.html"), "--images", "4"]) == 0
     assert (tmp_path / "a.html").read_text().count("<article") == 4
     assert "order: random" in (tmp_path / "a.html").read_text()
 

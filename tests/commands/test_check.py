@@ -58,7 +58,7 @@ def test_effects_name_runs_and_the_chance_of_few_test_images(overlay: Path, caps
     )
     assert re.search(
         r"gain: from [\d.]+ points, if only seeds deviate, by 4.1; compares simclr revised crop with simclr self "
-        r"simclr 150 test images deviate by up to 4.1 points by chance, so",
+        r"simclr about 150 test images deviate by up to 4.1 points by chance, so",
         said,
     )
 

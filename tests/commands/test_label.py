@@ -66,8 +66,7 @@ def test_equal_calls_write_equal_bytes(study: Path) -> None:
     files = [study / "one.html", study / "two.html"]
     for path in files:
         assert main(["label", str(study), "--out", str(path)]) == 0
-    hashes = {hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    assert len(hashes) == 1
+    assert len({hashlib.sha256(path.read_bytes()).hexdigest() for path in files}) == 1
 
 
 def test_a_rated_sheet_is_not_overwritten(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,8 +26,7 @@ def test_write_check_and_update(
     overlay: Path, hub: Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(overlay.parent)
-    root = Path(__file__).resolve().parents[2]
-    words = ["--configfile", str(root / TINY), "--configfile", "mine.yaml"]
+    words = ["--configfile", str(Path(__file__).resolve().parents[2] / TINY), "--configfile", "mine.yaml"]
     path, url = overlay.with_suffix(".lock.yaml"), f"{hub.address}/captions.csv"
     added = f"added    someone/model@main: {OLD}\nadded    {url}: {SHA}\n"
     assert said([*words, "--check"], capsys) == (1, f"{added}mine.lock.yaml: out of date; hub models: 1, URLs: 1\n", "")

@@ -27,8 +27,7 @@ def overlay(tmp_path: Path) -> str:
 def test_power_prints_a_table_and_reasons(overlay: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["power", "--configfile", overlay, "--sd", "0.3", "--sd", "1"]) == 0
     said = capsys.readouterr().out.splitlines()
-    config = yaml.safe_load(Path(overlay).read_text())
-    effect = powers(planned(change=config))[0].effect
+    effect = powers(planned(change=yaml.safe_load(Path(overlay).read_text())))[0].effect
     assert said[:2] == ["**two**, percentage points", ""]
     assert said[2:5] == [
         "| primary contrast | effect | seeds | arms | sd 0.3 | sd 1 |",
@@ -39,12 +38,22 @@ def test_power_prints_a_table_and_reasons(overlay: str, capsys: pytest.CaptureFi
     assert said[-1].startswith("From deviations between seeds alone")
 
 
-def test_power_uses_measured_deviations(overlay: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "least", "needed"), [("gain", "9.00", "no number"), ("other", "at least {:.2f}", "4")]
+)
+def test_power_uses_measured_deviations(
+    overlay: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, least: str, needed: str
+) -> None:
+    """Those of classes and images too, of a contrast that the study has: it states 9 points, and seeds need 6.4."""
+    config = yaml.safe_load(Path(overlay).read_text().replace("gain", name))
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump({**config, "smallest_effect": 6.0}))
     summary(tmp_path / "pilot", {"a": [0.50, 0.51, 0.52], "b": [0.30, 0.30, 0.32]})
-    assert main(["power", "--configfile", overlay, "--measured", str(tmp_path / "pilot")]) == 0
-    said = capsys.readouterr().out
-    effect = powers(planned(change=yaml.safe_load(Path(overlay).read_text())))[0].effect
-    assert f"| {0.3 * effect:.2f} | {0.6 * effect:.2f} | 0.82 | {(2 / 3) ** 0.5 * effect:.2f} |" in said
+    assert main(["power", "--configfile", str(tmp_path / "two.yaml"), "--measured", str(tmp_path / "pilot")]) == 0
+    said, effect = capsys.readouterr().out, powers(planned(change=config))[0].effect
+    by_seeds = (2 / 3) ** 0.5 * effect
+    assert f"| {0.3 * effect:.2f} | {0.6 * effect:.2f} | 0.82 | {least.format(by_seeds)} |" in said
+    alone = f" and classes and images alone need {(81 - by_seeds**2) ** 0.5:.2g} points" if name == "gain" else ""
+    assert f"{needed} if they deviate by 0.816{alone}, as measured." in said
     assert f"Measured in {tmp_path / 'pilot'}: linear_probe at last, 6 networks of 2 arms." in said
     assert main(["power", "--measured", str(tmp_path / "none")]) == 1
     assert "missing file in " in capsys.readouterr().err

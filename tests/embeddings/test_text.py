@@ -82,8 +82,7 @@ def test_each_distinct_text_is_embedded_once_and_blank_texts_never(tmp_path: Pat
     vectors = embed(texts, encoder, 2, tmp_path)
     assert encoder.asked == ["wow", "wow ", "a cat"]
     assert texts.blank.tolist() == [False, True, False, False, True, True, False, True, False]
-    zero = write_vectors(texts, vectors, tmp_path / "out.npy")
-    assert np.array_equal(zero, texts.blank)
+    assert np.array_equal(write_vectors(texts, vectors, tmp_path / "out.npy"), texts.blank)
     assert np.load(tmp_path / "out.npy")[[0, 3, 8], 0].tolist() == pytest.approx([3 / 10**0.5] * 2 + [4 / 17**0.5])
 
 

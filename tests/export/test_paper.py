@@ -175,8 +175,7 @@ def test_croissant_is_valid_and_loads_captions_pairs_and_images(folder: Path) ->
     assert len(captions) == N and captions[0]["records-captions-revised/key"] == key(0).encode()
     (first, *_) = dataset.records("records-pairs-original")
     assert (first["records-pairs-original/source"], first["records-pairs-original/rank"]) == (key(0).encode(), 1)
-    states = [row["records-images/state"] for row in dataset.records("records-images")]
-    assert states == [b"ok", b"gone"]
+    assert [row["records-images/state"] for row in dataset.records("records-images")] == [b"ok", b"gone"]
     written = json.loads((folder / "croissant.json").read_text())
     assert {one["name"] for one in written["distribution"]} >= {f"captions-{arm}" for arm in ARMS}
     assert written["rai:personalSensitiveInformation"] == ["None: images and texts are synthetic."]

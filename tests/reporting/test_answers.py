@@ -88,7 +88,7 @@ def test_each_kind_of_contrast_has_its_sentence(listed: Any, row: dict[str, Any]
     ("row", "expected"),
     [
         (CHANCE, ": +5.0 points [−2.0, +9.0], over 3 seeds and 2 test sets: inconclusive (the difference may be "
-         "chance; smallest detectable effect 4.0 points if seeds deviate as these do)."),
+         "chance; smallest detectable effect 4.0 points if seeds and classes deviate as these do)."),
         ({**CHANCE, "reason": "no joint interval", "low": None, "high": None, "detectable": None, "n": 1},
          ": +5.0 points, over 1 seed and 2 test sets: inconclusive (no joint interval)."),
         ({"verdict": "not comparable", "reason": "different budget", "dataset": "a"},

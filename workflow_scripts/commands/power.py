@@ -46,12 +46,14 @@ def command(
       1  a config file is missing or faulty, or the study of --measured has no readable summary
       2  wrong usage
     """
-    from workflow_scripts.study.estimates.power import SCOPE, assumed, chance, powers, table, without_set
+    from workflow_scripts.study.estimates.power import SCOPE, assumed, chance, powers, table, with_rest, without_set
     from workflow_scripts.study.estimates.power import measured as learned
     from workflow_scripts.study.plan import configured
 
     units = configured(configfile or [])
     found, known = powers(units), None if measured is None else learned(measured)
+    if measured is not None and known is not None:
+        found = with_rest(found, measured, known)
     lines = ["The study has no primary contrast."]
     if found:
         lines = table(found, sd or assumed(chance(units)), known, units.study.smallest_effect)

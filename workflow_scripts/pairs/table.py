@@ -11,14 +11,7 @@ from workflow_scripts.pairs.pools import Pools, pools_of
 from workflow_scripts.pairs.search.exact import exact
 from workflow_scripts.pairs.ties import chosen, identities
 
-REASONS = (
-    "empty_caption",
-    "alone_in_scope",
-    "outside_thresholds",
-    "partners_used_up",
-    "no_label",
-    "same_picture",
-)
+REASONS = ("empty_caption", "alone_in_scope", "outside_thresholds", "partners_used_up", "no_label", "same_picture")
 """Why an image can be without a pair."""
 
 

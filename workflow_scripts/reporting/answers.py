@@ -25,8 +25,8 @@ UNITS = "Points are percentage points; brackets hold 95 % intervals."
 OBJECTIVES = "The linear probe is fitted in two ways, called objectives sklearn and lgssl; a verdict needs both."
 FLOOR = ", floor"
 NOTHING_LEARNED = (
-    "No arm is shown to beat an untrained network in the linear probe, so what these networks learned may be of no use "
-    "there, and differences between them say little. Longer training, more seeds or more test images may tell more."
+    "No arm is shown to beat an untrained network in the linear probe, so what these networks learned may be useless "
+    "there, and differences between them say little. More training, seeds, test images or classes may tell more."
 )
 CAPTIONS = {
     "original": "original captions came with the images",
@@ -148,7 +148,7 @@ class _Compared:
         least = max(smallest) if verdict == "inconclusive" and None not in smallest else None
         more = ""
         if least is not None:
-            spread = f" if {'images' if row['level'] == 'image' else 'seeds'} deviate as these do"
+            spread = f" if {'images' if row['level'] == 'image' else 'seeds and classes'} deviate as these do"
             more = f"smallest detectable effect {_size(self.rows[0], least, signed=False)}{spread}"
         why = _bracketed("; ".join(filter(None, (row["reason"], more))))
         known = "no difference was measured"

@@ -70,12 +70,7 @@ def annotations(job: Job[Annotations]) -> None:
     job.rows(counts["rows"], counts["kept"], {why: n for why, n in counts["apart"].items() if why != "no_row"})
 
 
-STAGE = Stage(
-    run=annotations,
-    settings=Annotations,
-    artifact="rows",
-    packages=("pyarrow",),
-)
+STAGE = Stage(run=annotations, settings=Annotations, artifact="rows", packages=("pyarrow",))
 
 FACTS = Facts(
     files={

@@ -96,12 +96,7 @@ def _write_masks(job: Job[DemoWorld]) -> None:
     write_tar(job.file(".masks.tar"), {**members, "labels.parquet": table.read_bytes()})
 
 
-STAGE = Stage(
-    run=demo_world,
-    settings=DemoWorld,
-    artifact="world",
-    packages=("numpy", "pillow", "pyarrow"),
-)
+STAGE = Stage(run=demo_world, settings=DemoWorld, artifact="world", packages=("numpy", "pillow", "pyarrow"))
 
 FACTS = Facts(
     files={

@@ -32,11 +32,7 @@ def _are_compared(units: Any) -> bool:
     return bool(units.names("leakage")) or any(pairs.drop_same_picture for pairs in units.study.pairs)
 
 
-STAGE = Stage(
-    run=image_hashes,
-    artifact="{block}",
-    packages=("numpy", "pillow", "simplejpeg", "pyarrow"),
-)
+STAGE = Stage(run=image_hashes, artifact="{block}", packages=("numpy", "pillow", "simplejpeg", "pyarrow"))
 
 FACTS = Facts(
     files={
@@ -44,7 +40,7 @@ FACTS = Facts(
             "by image: hash of the decoded pixels, perceptual hashes of the image and of five crops, grey picture of "
             "32 × 32 pixels, and whether it is nearly of one colour",
             Tolerance(0, 0.001, "none; coefficients at their median"),
-        ),
+        )
     },
     environment="train",
     resources=Resources(minutes=720, memory_mb=4_000, workers=True),

@@ -23,11 +23,7 @@ def collect(job: Job[Settings], name: str, suffix: str, files: str) -> None:
     job.rows(rows + sum(lost.values()), rows, lost)
 
 
-STAGE = Stage(
-    run=image_index,
-    artifact="images",
-    packages=("pyarrow",),
-)
+STAGE = Stage(run=image_index, artifact="images", packages=("pyarrow",))
 
 FACTS = Facts(
     files={

@@ -40,11 +40,7 @@ def knn(job: Job[Knn]) -> None:
 
 
 STAGE = Stage(
-    run=knn,
-    settings=Knn,
-    artifact="{run}.{step}.{dataset}",
-    packages=("numpy", "scipy", "pyarrow"),
-    on_device=True,
+    run=knn, settings=Knn, artifact="{run}.{step}.{dataset}", packages=("numpy", "scipy", "pyarrow"), on_device=True
 )
 
 FACTS = replace(

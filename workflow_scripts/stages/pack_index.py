@@ -11,11 +11,7 @@ def pack_index(job: Job[Settings]) -> None:
     collect(job, "packs", ".images", "packs")
 
 
-STAGE = Stage(
-    run=pack_index,
-    artifact="images",
-    packages=("pyarrow",),
-)
+STAGE = Stage(run=pack_index, artifact="images", packages=("pyarrow",))
 
 FACTS = Facts(
     files={

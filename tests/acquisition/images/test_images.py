@@ -51,8 +51,7 @@ def test_a_colour_that_means_transparent_becomes_white(size: tuple[int, int], mo
 )
 def test_the_longer_side_is_limited_and_the_content_preserved(size: tuple[int, int], loss: float) -> None:
     """``loss``: decibels below Lanczos after full decoding; more where a shorter filter follows scaled decoding."""
-    image = photo(*size)
-    data = encoded(image, "JPEG", quality=95)
+    data = encoded(photo(*size), "JPEG", quality=95)
     stored = process(data, LIMITS)
     scale = 64 / max(size)
     assert max(stored.width, stored.height) == 64

@@ -77,8 +77,7 @@ def test_word_variety_is_compared_within_the_same_blocks(tmp_path: Path, monkeyp
     for arm, captions in texts.items():
         pq.write_table(pa.table({"caption": captions}), tmp_path / f"{arm}.parquet")
     files = {arm: tmp_path / f"{arm}.parquet" for arm in texts}
-    tables = without_captions(tmp_path, dict.fromkeys(texts, 9), 9)
-    found = arms.of_words(files, tables, "original", 0)
+    found = arms.of_words(files, without_captions(tmp_path, dict.fromkeys(texts, 9), 9), "original", 0)
     assert found["distinct_2"]["original"]["value"] == 1 and found["distinct_2"]["original"]["n"] == 3
     assert found["distinct_2"]["revised"]["value"] == 0.5  # "a red", "red cat", twice each
     assert found["distinct_2"]["revised"]["difference"]["value"] == -0.5

@@ -28,8 +28,7 @@ def test_bytes_do_not_depend_on_the_parts(tmp_path: Path) -> None:
     large = pa.schema([("key", pa.large_string()), *list(SCHEMA)[1:]])
     for size in (1, 3, 4, 5, 11):
         assert write_parts(tmp_path / str(size), SCHEMA, [one.cast(large) for one in parts(size)]) == 11
-    found = {(tmp_path / str(size)).read_bytes() for size in (1, 3, 4, 5, 11)}
-    assert len(found) == 1
+    assert len({(tmp_path / str(size)).read_bytes() for size in (1, 3, 4, 5, 11)}) == 1
     assert pq.read_table(tmp_path / "3") == ROWS
     assert [pq.ParquetFile(tmp_path / "3").metadata.row_group(i).num_rows for i in range(3)] == [4, 4, 3]
     assert write_parts(tmp_path / "none", SCHEMA, []) == 0

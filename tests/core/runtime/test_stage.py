@@ -130,8 +130,7 @@ def test_a_job_records_its_gpu_and_takes_none_if_it_is_cached(
     for name in ("x", "y"):
         run(STAGE, results, f"doubling/{name}", {}, {"text": text}, options=("--device", "cuda"))
     assert asked == [1]
-    record = json.loads((results / "study/doubling/x.run.json").read_bytes())
-    assert record["facts"] == {"gpus": ["GPU-5"]}
+    assert json.loads((results / "study/doubling/x.run.json").read_bytes())["facts"] == {"gpus": ["GPU-5"]}
     run(STAGE, results, "doubling/x", {"times": 5}, {"text": text})
     assert asked == [1]
 

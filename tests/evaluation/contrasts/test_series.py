@@ -84,8 +84,7 @@ def test_raw_corrected_and_lead_are_means_over_images(results: Path) -> None:
         "saliency.uniform.pixel_ap.lead",
     }
     scores = saliency_scores(RUN)
-    expected = (scores["probe"].mean() - scores["uniform"].mean()) / 0.6
-    assert found[SALIENCY].value == pytest.approx(expected)
+    assert found[SALIENCY].value == pytest.approx((scores["probe"].mean() - scores["uniform"].mean()) / 0.6)
     assert found["saliency.probe.pixel_ap"].values == pytest.approx(scores["probe"])
     for one in found.values():
         assert one.n == 8 and one.labels.tolist() == [i % 3 for i in range(8)] and one.file == 2

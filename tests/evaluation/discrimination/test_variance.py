@@ -7,15 +7,13 @@ from workflow_scripts.evaluation.discrimination.variance import components
 
 def simulated(rng: np.random.Generator, sizes: list[int], sd: tuple[float, float, float], images: int) -> np.ndarray:
     """Scores (runs, images) with standard deviations of models, seeds and images."""
-    models = np.repeat(rng.normal(0, sd[0], len(sizes)), sizes)
-    runs = models + rng.normal(0, sd[1], sum(sizes))
+    runs = np.repeat(rng.normal(0, sd[0], len(sizes)), sizes) + rng.normal(0, sd[1], sum(sizes))
     return runs[:, None] + rng.normal(0, 1, images) + rng.normal(0, sd[2], (sum(sizes), images))
 
 
 def test_balanced_components_are_those_of_the_analysis_of_variance() -> None:
     values = simulated(np.random.default_rng(0), [3] * 5, (0.3, 0.1, 0.5), 40)
-    models = np.repeat(np.arange(5), 3)
-    found = components(values, models, 0.95)
+    found = components(values, np.repeat(np.arange(5), 3), 0.95)
     means = values.mean(axis=1).reshape(5, 3)
     f = stats.f_oneway(*means).statistic
     within = means.var(axis=1, ddof=1).mean()

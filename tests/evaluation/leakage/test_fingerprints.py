@@ -37,8 +37,7 @@ def test_views_start_with_the_whole_image_and_end_with_mirrored_views() -> None:
     assert np.corrcoef(grey[2].ravel(), corner.ravel())[0, 1] > 0.99
     _, hashes, _, _ = print_of(image, mirrored=True)
     assert (hashes[:VIEWS] == perceptual(grey)).all() and (hashes[VIEWS:] == perceptual(grey[:, :, ::-1])).all()
-    turned = np.unpackbits(hashes[VIEWS] ^ perceptual(views(ImageOps.mirror(image)))[0]).sum()
-    assert turned <= 2
+    assert np.unpackbits(hashes[VIEWS] ^ perceptual(views(ImageOps.mirror(image)))[0]).sum() <= 2
 
 
 def test_fingerprints_do_not_depend_on_workers_and_survive_their_table(tmp_path: Path) -> None:
@@ -52,8 +51,7 @@ def test_fingerprints_do_not_depend_on_workers_and_survive_their_table(tmp_path:
 
 
 def test_an_empty_shard(tmp_path: Path) -> None:
-    images = packed(tmp_path, [picture(0)])
-    none = fingerprint(images, np.arange(0), False, 2)
+    none = fingerprint(packed(tmp_path, [picture(0)]), np.arange(0), False, 2)
     assert len(fingerprints_table([], none)) == 0 == len(read_fingerprints(fingerprints_table([], none)).hashes)
 
 

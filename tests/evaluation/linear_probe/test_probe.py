@@ -48,8 +48,7 @@ def test_the_search_finds_a_single_peak_to_grid_resolution(peak: float, points: 
     best = sweep(score, COARSE, points)
     assert max(asked.values()) == 1
     assert min(COARSE) <= min(asked) * (1 + 1e-6) and max(asked) <= max(COARSE) * (1 + 1e-6)
-    step = 4 / (points - 1) if points > 1 else 2
-    assert abs(np.log10(best) - peak) <= min(step, 1.0) + 1e-9
+    assert abs(np.log10(best) - peak) <= min(4 / (points - 1) if points > 1 else 2, 1.0) + 1e-9
     assert score(best) == max(score(cost) for cost in list(asked))
 
 
@@ -57,8 +56,7 @@ def test_the_search_finds_a_single_peak_to_grid_resolution(peak: float, points: 
 @given(st.floats(-6, 6), st.integers(1, 40))
 def test_equal_accuracies_are_ranked_by_log_loss(lowest: float, points: int) -> None:
     best = sweep(lambda cost: Validation(0.5, abs(np.log10(cost) - lowest)), COARSE, points)
-    step = 4 / (points - 1) if points > 1 else 2
-    assert abs(np.log10(best) - lowest) <= min(step, 1.0) + 1e-9
+    assert abs(np.log10(best) - lowest) <= min(4 / (points - 1) if points > 1 else 2, 1.0) + 1e-9
 
 
 def test_log_loss_never_outweighs_accuracy() -> None:

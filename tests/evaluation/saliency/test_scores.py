@@ -37,8 +37,7 @@ def jaccard(inside: list[bool], above: list[bool]) -> float:
 
 
 def slow_scores(saliency: np.ndarray, mask: np.ndarray, tolerance: float = 1.0) -> dict[str, float]:
-    places = np.argwhere(mask == 1)
-    near = cdist(np.argwhere(mask >= 0), places).min(axis=1).reshape(mask.shape) <= tolerance
+    near = cdist(np.argwhere(mask >= 0), np.argwhere(mask == 1)).min(axis=1).reshape(mask.shape) <= tolerance
     triples = [(s, m == 1, n) for s, m, n in zip(saliency.ravel(), mask.ravel(), near.ravel(), strict=True) if m != 255]
     if len({s for s, _, _ in triples}) == 1:
         triples = [(1.0, inside, close) for _, inside, close in triples]

@@ -16,6 +16,7 @@ from tests.evaluation.contrasts.made_up import arm
 from tests.study.config.configs import planned as study
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.comparisons import planned
+from workflow_scripts.evaluation.contrasts.contrasts import CONTRASTS
 from workflow_scripts.evaluation.contrasts.settings import Contrast, SummaryRun, Term
 from workflow_scripts.evaluation.contrasts.study_scores import ROWS
 from workflow_scripts.stats.moderation import moderated, seed_part
@@ -188,7 +189,18 @@ def summary(folder: Path, values: dict[str, list[float]], **more: Any) -> None:
         for head in heads
         for name in ("mean", "one")
     ]
-    write(folder, "summary", "summary", {".parquet": pa.Table.from_pylist(table, ROWS)})
+    stated = {"contrast": "gain", "tag": "", "step": "last", "n": 3}
+    contrasts = [
+        {**stated, "metric": f"{metric}.accuracy", "primary": primary, "detectable": points / 100}
+        for metric, primary, points in (
+            ("linear_probe.lgssl", "declared", 9),
+            ("linear_probe.sklearn", "declared", 8),
+            ("knn", "declared", 70),
+            ("linear_probe.sklearn", "exploratory", 80),
+        )
+    ]
+    tables = {".parquet": (table, ROWS), ".contrasts.parquet": (contrasts, CONTRASTS)}
+    write(folder, "summary", "summary", {suffix: pa.Table.from_pylist(*made) for suffix, made in tables.items()})
 
 
 def test_measured_deviations_are_pooled_over_arms(tmp_path: Path) -> None:
@@ -231,7 +243,7 @@ def test_too_little_power_names_contrast_key_and_remedy() -> None:
     said = f"too little power in contrast revised - original: {needed}, and smallest_effect is 1; "
     assert str(error).startswith(said)
     assert error.advice.startswith(
-        "plan more seeds or test images, a mean over more methods, or fewer primary contrasts"
+        "plan more seeds, test images or classes, a mean over more methods, or fewer primary contrasts"
     )
     assert not list(too_little_power(powers(study(change=TWO)), 2.0, 0.3))
     margin = {"name": "same", "minuend": "revised", "subtrahend": "original", "primary": True, "test": "equivalence"}

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import nctdtrinc, stdtrit
@@ -30,14 +30,15 @@ from workflow_scripts.study.config.runs import summarised
 from workflow_scripts.study.estimates.cost import ASSUMED_TESTED, dataset_contents, folder_contents
 from workflow_scripts.study.units import Units
 
+OF_ARM = ("method", "pairs", "augmentation", "backbone", "tag")
 ASSUMED = (0.3, 0.6)
 """Deviations between seeds of one network's mean over sets, in percentage points."""
 MOST_SEEDS = 100
 MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
 NO_SET = "no labelled set"
 SCOPE = (
-    "From deviations between seeds alone: those between classes and images make these figures larger, and what a seed "
-    "does to both sides makes figures from assumed deviations smaller (docs/power.md)."
+    "From deviations between seeds alone, except measured figures without “at least”: classes and images make the "
+    "others larger, often by far. What a seed does to both sides makes assumed ones smaller (docs/power.md)."
 )
 
 
@@ -49,6 +50,7 @@ class Power(NamedTuple):
         effect: the smallest one that is found in 80 % of studies, if seeds deviate by 1; of an equivalence the margin.
         reason: why there is no such effect, or none is estimated; empty if there is.
         least: that effect for another number of seeds.
+        rest: what classes and images add to it in a study that was measured, in points; None if unknown.
     """
 
     comparison: Comparison
@@ -57,6 +59,7 @@ class Power(NamedTuple):
     effect: float = np.inf
     reason: str = ""
     least: Callable[[int], float] = lambda seeds: np.inf
+    rest: float | None = None
 
     @property
     def name(self) -> str:
@@ -76,10 +79,12 @@ class Power(NamedTuple):
             named[side.weight > 0] |= {f"{run.method} {run.pairs} {run.augmentation}": None for run in side.runs}
         return " with ".join(map(", ".join, named.values()))
 
-    def seeds_needed(self, wanted: float, deviation: float) -> str:
+    def seeds_needed(self, wanted: float, deviation: float, rest: float = 0.0) -> str:
         """Fewest seeds with which an effect of ``wanted`` points is found (for a slope, over the range of at)."""
-        unit = deviation * self.comparison.contrast.span
-        found = (seeds for seeds in range(FEWEST_SEEDS, MOST_SEEDS + 1) if self.least(seeds) * unit <= wanted)
+        unit, numbers = deviation * self.comparison.contrast.span, range(FEWEST_SEEDS, MOST_SEEDS + 1)
+        if rest >= wanted:
+            return "no number"
+        found = (seeds for seeds in numbers if np.hypot(self.least(seeds) * unit, rest) <= wanted)
         return str(next(found, f"more than {MOST_SEEDS}"))
 
 
@@ -194,25 +199,18 @@ def measured(study: Path) -> dict[tuple[str, str], Deviation]:
     Raises:
         PipelineError: there is no summary, or it is unreadable.
     """
-    import pyarrow as pa
-
-    from workflow_scripts.core.files.foreign import batches, readable
-
-    summary = Artifact(study / "summary" / f"summary{MANIFEST}")
-    of_arm = ("method", "pairs", "augmentation", "backbone", "tag")
-    columns = {name: pa.string() for name in (*of_arm, "metric", "step", "dataset")}
-    with readable("unreadable summary", summary.manifest_path, repair_advice(summary.manifest_path)):
-        found = batches(
-            summary.path(".parquet"), {**columns, "batch_size": pa.int64(), "seed": pa.int64(), "value": pa.float64()}
-        )
-        rows = [row for batch in found for row in batch.to_pylist() if row["batch_size"]]
+    rows = [
+        row
+        for row in _rows(study, ".parquet", (*OF_ARM, "metric", "step", "dataset"), ("batch_size", "seed"), "value")
+        if row["batch_size"]
+    ]
     rows = [row for row in rows if row["metric"].split(".")[0] in ACCURACIES]
     sets = Counter(metric for metric, _ in {(row["metric"], row["dataset"]) for row in rows})
     scores: dict[tuple[str, str], dict[tuple[str, ...], dict[int, float]]] = {}
     for row in rows:
         if row["dataset"] == MEAN or sets[row["metric"]] == 1:
             arms = scores.setdefault((row["metric"], row["step"]), {})
-            arms.setdefault(tuple(row[name] for name in of_arm), {})[row["seed"]] = 100 * row["value"]
+            arms.setdefault(tuple(row[name] for name in OF_ARM), {})[row["seed"]] = 100 * row["value"]
     deviations: dict[tuple[str, str], Deviation] = {}
     for (metric, step), arms in scores.items():
         if several := [of_seeds for of_seeds in arms.values() if len(of_seeds) > 1]:
@@ -220,6 +218,45 @@ def measured(study: Path) -> dict[tuple[str, str], Deviation]:
             other = deviations.get(key, one)
             deviations[key] = max(one, other)._replace(total=max(one.total, other.total))
     return deviations
+
+
+def _rows(study: Path, suffix: str, texts: Sequence[str], integers: Sequence[str], number: str) -> list[dict[str, Any]]:
+    """Columns of a table of a study's summary."""
+    import pyarrow as pa
+
+    from workflow_scripts.core.files.foreign import batches, readable
+
+    summary = Artifact(study / "summary" / f"summary{MANIFEST}")
+    columns = dict.fromkeys(texts, pa.string()) | dict.fromkeys(integers, pa.int64()) | {number: pa.float64()}
+    with readable("unreadable summary", summary.manifest_path, repair_advice(summary.manifest_path)):
+        return [row for batch in batches(summary.path(suffix), columns) for row in batch.to_pylist()]
+
+
+def with_rest(found: Sequence[Power], study: Path, learned: Mapping[tuple[str, str], Deviation]) -> list[Power]:
+    """With what classes and images add by the smallest effect that a study states for the same contrast.
+
+    Squares of effects are taken to add up. That of a study is the larger one of its objectives.
+
+    Raises:
+        PipelineError: there is no summary, or it is unreadable.
+    """
+    rows = _rows(study, ".contrasts.parquet", ("contrast", "tag", "metric", "step", "primary"), ("n",), "detectable")
+    stated: dict[tuple[str, ...], tuple[float, int]] = {}
+    for row in rows:
+        if row["detectable"] is not None and row["primary"] != "exploratory":
+            key = (row["contrast"], row["tag"], row["metric"].split(".")[0], row["step"])
+            stated[key] = max(stated.get(key, (0.0, 0)), (100 * row["detectable"], row["n"]))
+    made = []
+    for one in found:
+        contrast = one.comparison.contrast
+        effect = (
+            stated.get((contrast.name, one.comparison.tag, contrast.endpoint, one.step)) if not one.reason else None
+        )
+        if effect and contrast.test == "difference" and (own := learned.get((contrast.endpoint, one.step))):
+            by_seeds = one.least(effect[1]) * own.of(one)
+            one = one._replace(rest=max(0.0, effect[0] ** 2 - by_seeds**2) ** 0.5)
+        made.append(one)
+    return made
 
 
 def _pooled(arms: Sequence[Mapping[int, float]]) -> Deviation:
@@ -252,7 +289,7 @@ def too_little_power(found: Sequence[Power], wanted: float, deviation: float) ->
             limit = f"smallest_effect is {wanted:g}" if margin is None else f"its margin is {margin:g}"
             over = " over the range of at" if contrast.test == "slope" else ""
             value = f"{least:.2f} points{over} are needed if only seeds deviate, by {deviation:.2g}, and {limit}"
-            advice = "plan more seeds or test images, a mean over more methods, or fewer primary contrasts"
+            advice = "plan more seeds, test images or classes, a mean over more methods, or fewer primary contrasts"
             advice += " (faithful-pairs power)"
             yield PipelineError("too little power", f"contrast {power.name}", value, advice)
 
@@ -281,16 +318,21 @@ def table(
         cells += [f"{one.effect * deviation:{digits}}" for deviation in deviations]
         if learned is not None:
             own = known.get((contrast.endpoint, one.step))
-            cells += [f"{own.of(one):.2f}", f"{one.effect * own.of(one):{digits}}"] if own else ["none", ""]
+            least = "at least " if one.rest is None else ""
+            measured_effect = np.hypot(one.effect * own.of(one), one.rest or 0.0) if own else 0.0
+            cells += [f"{own.of(one):.2f}", f"{least}{measured_effect:{digits}}"] if own else ["none", ""]
         lines.append(f"| {' | '.join(cells)} |")
     reasons = [f"{one.name}: {one.reason}." for one in found if one.reason not in ("", NO_SET)]
     needed = []
     for one in can:
         if points := one.comparison.contrast.margin or wanted:
             own = known.get((one.comparison.contrast.endpoint, one.step))
-            expected = [*deviations, *([own.of(one)] if own else [])]
-            seeds = ", ".join(f"{one.seeds_needed(points, sd)} if they deviate by {sd:.3g}" for sd in expected)
-            needed.append(f"{one.name}: seeds needed for {points:g} points: {seeds}.")
+            seeds = [f"{one.seeds_needed(points, sd)} if they deviate by {sd:.3g}" for sd in deviations]
+            if own:
+                rest = f" and classes and images alone need {one.rest:.2g} points" if one.rest else ""
+                count = one.seeds_needed(points, own.of(one), one.rest or 0.0)
+                seeds.append(f"{count} if they deviate by {own.of(one):.3g}{rest}, as measured")
+            needed.append(f"{one.name}: seeds needed for {points:g} points: {', '.join(seeds)}.")
     return [*(lines if can else []), *reasons, *([""] if needed else []), *needed]
 
 
