@@ -25,8 +25,9 @@ UNITS = "Points are percentage points; brackets hold 95 % intervals."
 OBJECTIVES = "The linear probe is fitted in two ways, called objectives sklearn and lgssl; a verdict needs both."
 FLOOR = ", floor"
 NOTHING_LEARNED = (
-    "No arm is shown to beat an untrained network in the linear probe, so what these networks learned may be useless "
-    "there, and differences between them say little. More training, seeds, test images or classes may tell more."
+    "No arm is shown to beat an untrained network under every objective of the linear probe, so what these networks "
+    "learned may be useless there, and differences between them say little. More training, seeds, test images or "
+    "classes may tell more."
 )
 CAPTIONS = {
     "original": "original captions came with the images",
