@@ -136,8 +136,8 @@ def _effects(units: "Units") -> Iterator[str]:
         yield f"{one.name}: from {one.effect * deviation:.3g} points, if only seeds deviate, by {deviation:.1f}{runs}"
     if known and known[1] == deviation and any(not power.reason for power in found):
         yield (
-            f"about {known[0]:,} test images deviate by up to {known[1]:.1f} points by chance, so seeds may well "
-            "deviate as much; differences between classes make the effects that can be found larger still"
+            f"scores of about {known[0]:,} test images deviate by up to {known[1]:.1f} points by chance, so seeds may "
+            "well deviate as much; differences between classes make the effects that can be found larger still"
         )
     elif known is None and any(not power.reason for power in found):
         yield "small test sets deviate far more: after a first run, see the column detectable of summary.contrasts.csv"

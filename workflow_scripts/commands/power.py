@@ -46,14 +46,12 @@ def command(
       1  a config file is missing or faulty, or the study of --measured has no readable summary
       2  wrong usage
     """
-    from workflow_scripts.study.estimates.power import SCOPE, assumed, chance, powers, table, with_rest, without_set
+    from workflow_scripts.study.estimates.power import SCOPE, assumed, chance, powers, stated, table, without_set
     from workflow_scripts.study.estimates.power import measured as learned
     from workflow_scripts.study.plan import configured
 
     units = configured(configfile or [])
     found, known = powers(units), None if measured is None else learned(measured)
-    if measured is not None and known is not None:
-        found = with_rest(found, measured, known)
     lines = ["The study has no primary contrast."]
     if found:
         lines = table(found, sd or assumed(chance(units)), known, units.study.smallest_effect)
@@ -62,4 +60,14 @@ def command(
     for (endpoint, step), one in (known or {}).items():
         if (endpoint, step) in used:
             lines.append(f"Measured in {measured}: {endpoint} at {step}, {one.networks} networks of {one.arms} arms.")
+    of_study = stated(measured) if measured else {}
+    for power in (power for power in found if not power.reason):
+        contrast = power.comparison.contrast
+        effect = of_study.get((contrast.name, power.comparison.tag, contrast.endpoint, power.step))
+        if effect and contrast.test == "difference":
+            points, seeds = effect
+            lines.append(
+                f"{measured} itself states {points:.2f} points for {power.name}, with {seeds} seeds, its classes and "
+                "its images. More seeds lessen only the part that is due to seeds."
+            )
     sys.stdout.write(printed([f"**{units.study.study}**, percentage points", "", *lines, "", SCOPE]))

@@ -196,7 +196,7 @@ def summary(folder: Path, values: dict[str, list[float]], **more: Any) -> None:
             ("linear_probe.lgssl", "declared", 9),
             ("linear_probe.sklearn", "declared", 8),
             ("knn", "declared", 70),
-            ("linear_probe.sklearn", "exploratory", 80),
+            ("linear_probe.sklearn", "", 80),
         )
     ]
     tables = {".parquet": (table, ROWS), ".contrasts.parquet": (contrasts, CONTRASTS)}

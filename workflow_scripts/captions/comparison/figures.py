@@ -90,8 +90,8 @@ FIGURES = by_name(
                "Of captions that are not short. The models are trained mostly on English.",
                ("language", "short"), _english),
         Figure("Content", "specificity", "specificity", "nats", "neither",
-               "Mean rarity of the content words among the original captions, where words of other arms are rarer by "
-               "nature. Rare words tell images apart, true or not.", ("specificity",)),
+               "Mean rarity of the content words among the original captions; captions look less specific among "
+               "captions of their own kind. Rare words tell images apart, true or not.", ("specificity",)),
         Figure("Content", "details_kept", "details of the original kept", "share of details", "neither",
                "Of the original caption's rare words and numbers (names, kinds, places), the share that this arm has "
                "too. Losing them is a loss where the original is right.", ("details_kept",)),

@@ -10,6 +10,7 @@ are with at least 0.8, however they depend on one another.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,8 +38,8 @@ MOST_SEEDS = 100
 MEANING = {"difference": "difference", "slope": "slope, per unit of at", "equivalence": "margin of equivalence"}
 NO_SET = "no labelled set"
 SCOPE = (
-    "From deviations between seeds alone, except measured figures without “at least”: classes and images make the "
-    "others larger, often by far. What a seed does to both sides makes assumed ones smaller (docs/power.md)."
+    "These figures are from deviations between seeds alone: those between classes and images make them larger, often "
+    "by far. What a seed does to both sides makes figures from assumed deviations smaller (docs/power.md)."
 )
 
 
@@ -50,7 +51,6 @@ class Power(NamedTuple):
         effect: the smallest one that is found in 80 % of studies, if seeds deviate by 1; of an equivalence the margin.
         reason: why there is no such effect, or none is estimated; empty if there is.
         least: that effect for another number of seeds.
-        rest: what classes and images add to it in a study that was measured, in points; None if unknown.
     """
 
     comparison: Comparison
@@ -59,7 +59,6 @@ class Power(NamedTuple):
     effect: float = np.inf
     reason: str = ""
     least: Callable[[int], float] = lambda seeds: np.inf
-    rest: float | None = None
 
     @property
     def name(self) -> str:
@@ -79,13 +78,11 @@ class Power(NamedTuple):
             named[side.weight > 0] |= {f"{run.method} {run.pairs} {run.augmentation}": None for run in side.runs}
         return " with ".join(map(", ".join, named.values()))
 
-    def seeds_needed(self, wanted: float, deviation: float, rest: float = 0.0) -> str:
+    def seeds_needed(self, wanted: float, deviation: float) -> str:
         """Fewest seeds with which an effect of ``wanted`` points is found (for a slope, over the range of at)."""
-        unit, numbers = deviation * self.comparison.contrast.span, range(FEWEST_SEEDS, MOST_SEEDS + 1)
-        if rest >= wanted:
-            return "no number"
-        found = (seeds for seeds in numbers if np.hypot(self.least(seeds) * unit, rest) <= wanted)
-        return str(next(found, f"more than {MOST_SEEDS}"))
+        unit = deviation * self.comparison.contrast.span
+        found = (seeds for seeds in range(FEWEST_SEEDS, MOST_SEEDS + 1) if self.least(seeds) * unit <= wanted)
+        return next((f"at least {seeds}" for seeds in found), f"more than {MOST_SEEDS}")
 
 
 def powers(units: Units) -> list[Power]:
@@ -232,31 +229,22 @@ def _rows(study: Path, suffix: str, texts: Sequence[str], integers: Sequence[str
         return [row for batch in batches(summary.path(suffix), columns) for row in batch.to_pylist()]
 
 
-def with_rest(found: Sequence[Power], study: Path, learned: Mapping[tuple[str, str], Deviation]) -> list[Power]:
-    """With what classes and images add by the smallest effect that a study states for the same contrast.
+def stated(study: Path) -> dict[tuple[str, ...], tuple[float, int]]:
+    """Smallest detectable effects of a study's primary contrasts, as it states them, in points, with its seeds.
 
-    Squares of effects are taken to add up. That of a study is the larger one of its objectives.
-
-    Raises:
-        PipelineError: there is no summary, or it is unreadable.
+    By contrast, tag, endpoint and checkpoint. Of several objectives, the larger effect counts. Summaries of old
+    versions have none.
     """
-    rows = _rows(study, ".contrasts.parquet", ("contrast", "tag", "metric", "step", "primary"), ("n",), "detectable")
-    stated: dict[tuple[str, ...], tuple[float, int]] = {}
-    for row in rows:
-        if row["detectable"] is not None and row["primary"] != "exploratory":
-            key = (row["contrast"], row["tag"], row["metric"].split(".")[0], row["step"])
-            stated[key] = max(stated.get(key, (0.0, 0)), (100 * row["detectable"], row["n"]))
-    made = []
-    for one in found:
-        contrast = one.comparison.contrast
-        effect = (
-            stated.get((contrast.name, one.comparison.tag, contrast.endpoint, one.step)) if not one.reason else None
+    found: dict[tuple[str, ...], tuple[float, int]] = {}
+    with suppress(PipelineError):
+        rows = _rows(
+            study, ".contrasts.parquet", ("contrast", "tag", "metric", "step", "primary"), ("n",), "detectable"
         )
-        if effect and contrast.test == "difference" and (own := learned.get((contrast.endpoint, one.step))):
-            by_seeds = one.least(effect[1]) * own.of(one)
-            one = one._replace(rest=max(0.0, effect[0] ** 2 - by_seeds**2) ** 0.5)
-        made.append(one)
-    return made
+        for row in rows:
+            if row["primary"] and row["metric"] and row["n"] and np.isfinite(row["detectable"] or np.inf):
+                key = (row["contrast"], row["tag"], row["metric"].split(".")[0], row["step"])
+                found[key] = max(found.get(key, (0.0, 0)), (100 * row["detectable"], row["n"]))
+    return found
 
 
 def _pooled(arms: Sequence[Mapping[int, float]]) -> Deviation:
@@ -318,21 +306,16 @@ def table(
         cells += [f"{one.effect * deviation:{digits}}" for deviation in deviations]
         if learned is not None:
             own = known.get((contrast.endpoint, one.step))
-            least = "at least " if one.rest is None else ""
-            measured_effect = np.hypot(one.effect * own.of(one), one.rest or 0.0) if own else 0.0
-            cells += [f"{own.of(one):.2f}", f"{least}{measured_effect:{digits}}"] if own else ["none", ""]
+            cells += [f"{own.of(one):.2f}", f"{one.effect * own.of(one):{digits}}"] if own else ["none", ""]
         lines.append(f"| {' | '.join(cells)} |")
     reasons = [f"{one.name}: {one.reason}." for one in found if one.reason not in ("", NO_SET)]
     needed = []
     for one in can:
         if points := one.comparison.contrast.margin or wanted:
             own = known.get((one.comparison.contrast.endpoint, one.step))
-            seeds = [f"{one.seeds_needed(points, sd)} if they deviate by {sd:.3g}" for sd in deviations]
-            if own:
-                rest = f" and classes and images alone need {one.rest:.2g} points" if one.rest else ""
-                count = one.seeds_needed(points, own.of(one), one.rest or 0.0)
-                seeds.append(f"{count} if they deviate by {own.of(one):.3g}{rest}, as measured")
-            needed.append(f"{one.name}: seeds needed for {points:g} points: {', '.join(seeds)}.")
+            expected = [*deviations, *([own.of(one)] if own else [])]
+            seeds = ", ".join(f"{one.seeds_needed(points, sd)} if they deviate by {sd:.3g}" for sd in expected)
+            needed.append(f"{one.name}: seeds needed for {points:g} points: {seeds}.")
     return [*(lines if can else []), *reasons, *([""] if needed else []), *needed]
 
 
