@@ -18,6 +18,7 @@ from workflow_scripts.core.files.names import CRATE as CRATE_FOLDER
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.files.sharing import share_with_group
 from workflow_scripts.core.runtime.job_log import log_of_artifact
+from workflow_scripts.core.study_lock import hold_study, still_ours
 from workflow_scripts.provenance.crate.contents import METADATA
 from workflow_scripts.study.snakemake.planning import Planning
 from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
@@ -25,6 +26,7 @@ from workflow_scripts.study.snakemake.arguments import Turns, input_words, other
 from workflow_scripts.study.active_config import base_files, remember
 from workflow_scripts.study.estimates.requests import Requests
 from workflow_scripts.study.config.stages import declaration, facts
+from workflow_scripts.study.plan import code_of_all, plan_digest
 from workflow_scripts.study.units import Units
 from workflow_scripts.study.preflight.check import findings, tell
 from workflow_scripts.study.preflight.findings import Start
@@ -178,7 +180,16 @@ def note_state():
         remember(Path(RESULTS), STUDY.study, [*base, *overlays], overrides, UNITS.holds)
 
 
-note_state()
+HELD = []  # the lock of this run; it ends with the process
+
+
+def prepare(targets):
+    """Lock the study, unless this is a dry run, and check the targets."""
+    if workflow.executor_plugin is not None and not workflow.dryrun:
+        plan, config = plan_digest(UNITS), STUDY.model_dump(mode="json")
+        HELD.append(hold_study(Path(RESULTS), STUDY.study, plan, code_of_all(), config))
+    note_state()
+    return check_targets(targets, Path(RESULTS), UNITS)
 
 
 def check_before_start(jobs, dry_run):
@@ -193,12 +204,19 @@ def check_before_start(jobs, dry_run):
         sys.stderr.write(f"note: {again} {OUT}\n")
 
 
+if not workflow.is_main_process:
+    try:
+        with still_ours(Path(RESULTS), STUDY.study):
+            pass  # Snakemake would remove the job's outputs, which another run may have made
+    except PipelineError as error:
+        stop(error)
+
 # The main process decides from run records what is stale; the jobs that it starts only follow.
 if workflow.is_main_process:
     freshness = Freshness(Path(RESULTS), UNITS)
     Planning(
         workflow,
-        targets=lambda targets: check_targets(targets, Path(RESULTS), UNITS),
+        targets=prepare,
         decide=freshness.decide,
         # Their captions are made after scores of the other arms, and those scores are in the group.
         apart=lambda job: job.stage == "score_captions" and job.unit["arm"] in LATE,

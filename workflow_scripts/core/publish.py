@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.artifact import MANIFEST, RUN
-from workflow_scripts.core.cache import discard, file_hash, link, lookup, place, stored, target_of, whole_entry
+from workflow_scripts.core.cache import (
+    discard,
+    file_hash,
+    key_lock,
+    link,
+    lookup,
+    place,
+    results_root,
+    stored,
+    target_of,
+    whole_entry,
+)
 from workflow_scripts.core.errors import BUG, PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.durable import (
@@ -21,10 +32,11 @@ from workflow_scripts.core.files.durable import (
     write_durable,
 )
 from workflow_scripts.core.files.jsonio import digest, pretty
-from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD, STAGING
+from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD, STAGING, work_folder
 from workflow_scripts.core.files.notes import sealed
 from workflow_scripts.core.files.plain import check_suffix
 from workflow_scripts.core.key import SCHEMA
+from workflow_scripts.core.study_lock import still_ours
 
 RENAMES = 5  # attempts to put an entry where damaged ones are
 
@@ -135,8 +147,20 @@ def publish(
     If another process made the entry (``ours`` is False), ``record`` describes the reuse and holds the entry's own
     record as ``original``. Times could not distinguish the two: two processes may start in the same millisecond.
 
+    Processes that publish at the same path wait for each other, so that manifest, record and files are of one key.
+
     Returns False when the entry was removed or damaged while it was read, such as by a cleanup of the cache.
+
+    Raises:
+        PipelineError: a run with other settings has taken over the study.
     """
+    results, study, stage = results_root(artifact), artifact.parent.parent.name, artifact.parent.name
+    path_lock = work_folder(results, stage, digest([study, artifact.name]))  # named as the lock of a key is
+    with still_ours(results, study), key_lock(path_lock):
+        return _publish(entry, artifact, manifest, record, ours)
+
+
+def _publish(entry: Path, artifact: Path, manifest: dict[str, Any], record: dict[str, Any], ours: bool) -> bool:
     try:
         original = whole_entry(entry).record
         sync_parents([entry])  # its maker may have been killed before its own sync

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from workflow_scripts.core.digest import code_digest
+from workflow_scripts.core.files.jsonio import digest
 from workflow_scripts.study.active_config import base_files
 from workflow_scripts.study.config.files import read_config
 from workflow_scripts.study.config.stages import declared_stages, facts
@@ -27,6 +29,25 @@ def planned_jobs(units: Units, out: Path) -> list[PlannedJob]:
     jobs = {job.outputs[0]: job for job in found}
     order = TopologicalSorter({path: _read(job) for path, job in jobs.items()}).static_order()
     return [jobs[path] for path in order if path in jobs]
+
+
+def plan_digest(units: Units) -> str:
+    """A digest of all that the config says of the bytes of artifacts: settings in keys, sources, device and threads."""
+    compute = units.study.compute
+    said: dict[str, object] = {"compute": [compute.device, compute.math_threads]}
+    for stage in declared_stages():
+        for name in units.names(stage.name) or ():
+            unit = stage.unit_of(name)
+            said[f"{stage.name}/{name}"] = [
+                stage.in_key(units.settings(stage.name, unit)),
+                units.sources(stage.name, unit),
+            ]
+    return digest(said)
+
+
+def code_of_all() -> str:
+    """A digest of the code of all stages."""
+    return digest({stage.name: code_digest(stage.name) for stage in declared_stages()})
 
 
 def jobs_to_run(units: Units, results: Path, jobs: Sequence[PlannedJob]) -> list[PlannedJob]:

@@ -57,14 +57,17 @@ def owner_of(path: Path, name: str = "it") -> str:
 
 def note_holder(lock: BinaryIO) -> None:
     """Write into a lock file who holds it, for those who wait."""
+    lock.truncate(0)
+    lock.write(holder_text().encode())
+    lock.flush()
+
+
+def holder_text() -> str:
+    """User, host, process and SLURM job of this process, and the time, for people."""
     job = os.environ.get("SLURM_JOB_ID")
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     slurm = f", SLURM job {job}" if job else ""
-    lock.truncate(0)
-    lock.write(
-        f"{user_name(os.getuid())} on {socket.gethostname()}, process {os.getpid()}{slurm}, since {since}".encode()
-    )
-    lock.flush()
+    return f"{user_name(os.getuid())} on {socket.gethostname()}, process {os.getpid()}{slurm}, since {since}"
 
 
 def holder_of(lock: Path) -> str:
