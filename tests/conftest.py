@@ -20,7 +20,7 @@ from workflow_scripts.core import digest
 from workflow_scripts.core.errors import ERROR, PipelineError
 from workflow_scripts.core.inputs import clear_inputs
 from workflow_scripts.core.registry import members
-from workflow_scripts.core.runtime.environment import limit_threads
+from workflow_scripts.core.runtime.variables import limit_threads
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter

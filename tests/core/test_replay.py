@@ -36,6 +36,7 @@ NOT_NEEDED = {
     "commands.claims": "each call writes the page again",
     "core.files.code_memory": "code whose parsed form is lost or damaged is parsed again",
     "core.pinned_code": "code that is lost or damaged is refused by its hash, and the run starts again",
+    "core.study_lock": "a lock is of running processes, and none outlives the machine",
     "core.sources": "a source whose stored hashes are lost or damaged is hashed again",
     "provenance.statement": "a statement or signature that is damaged is refused, and signing writes both again",
 }

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.workflow.checkout import as_user, give_to_user
-from workflow_scripts.core.runtime.environment import THREAD_VARIABLES
+from workflow_scripts.core.runtime.variables import THREAD_VARIABLES
 
 HERE = Path(__file__).parent
 COMMANDS = {

@@ -20,7 +20,13 @@ from workflow_scripts.study.config.stages import tolerance
 SECONDS = 600  # after which a job counts as stuck: a limit of threads made products wait for ever
 # Threads that wait without working change no numbers, and finish sooner on a busy machine.
 PLAIN = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "OMP_WAIT_POLICY": "passive"}
-UNSET = {"OMP_THREAD_LIMIT": "1", "OMP_MAX_ACTIVE_LEVELS": "0", "MKL_NUM_STRIPES": "4"}
+UNSET = {
+    "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "2",  # halves every gradient
+    "ACCELERATE_MIXED_PRECISION": "bf16",
+    "MKL_NUM_STRIPES": "4",
+    "OMP_MAX_ACTIVE_LEVELS": "0",
+    "OMP_THREAD_LIMIT": "1",
+}
 RECORDED = {
     "ATEN_CPU_CAPABILITY": "default",
     "MKL_CBWR": "COMPATIBLE",

@@ -78,8 +78,8 @@ def agreement(study: Path, path: Path, folder: Path | None) -> dict[str, Any]:
     """
     from workflow_scripts.captions.labels.agreement import read_ratings
     from workflow_scripts.core.errors import PipelineError
-    from workflow_scripts.core.runtime.environment import limit_threads, unset_variables
     from workflow_scripts.core.runtime.process import quiet_libraries
+    from workflow_scripts.core.runtime.variables import limit_threads, unset_variables
     from workflow_scripts.stages.score_captions import JUDGES
     from workflow_scripts.study.active_config import units_of
 

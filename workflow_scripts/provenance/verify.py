@@ -26,9 +26,10 @@ from workflow_scripts.core.digest import ROOT, code_digest
 from workflow_scripts.core.errors import PipelineError, last_error
 from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.files.jsonio import canonical
-from workflow_scripts.core.runtime.environment import RECORDED, package_records, recorded_variables, version
+from workflow_scripts.core.runtime.environment import package_records, version
 from workflow_scripts.core.runtime.machine import cpu_model
 from workflow_scripts.core.runtime.progress import progress
+from workflow_scripts.core.runtime.variables import RECORDED, recorded_variables
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
 from workflow_scripts.provenance.nodes import Node, ancestors, inputs_of, load, read_node
 from workflow_scripts.provenance.summary_tables import SUMMARY
@@ -257,7 +258,7 @@ def differences(node: Node, options: Options) -> list[str]:
     other = [name for name, record in now.items() if record != files[name]]
     found += [f"other files of {name}, of the same version" for name in other if version(name) == before_of.get(name)]
     flags, variables = origin.get("determinism") or {}, recorded_variables()
-    then = {name: value for name, value in flags.items() if name.startswith(RECORDED) and value is not None}
+    then = {name: value for name, value in flags.items() if name in RECORDED and value is not None}
     names = sorted(name for name in then | variables if variables.get(name) != then.get(name))
     return found + [f"{name} {variables.get(name, 'not set')}, {then.get(name, 'not set')} before" for name in names]
 

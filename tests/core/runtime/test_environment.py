@@ -1,6 +1,5 @@
-"""Which variables are unset, and which are recorded."""
+"""Names and versions of packages, and devices."""
 
-import os
 from importlib import metadata
 from pathlib import Path
 
@@ -8,16 +7,7 @@ import pytest
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.runtime import environment
-from workflow_scripts.core.runtime.environment import (
-    RECORDED,
-    THREAD_VARIABLES,
-    UNSET,
-    limit_threads,
-    package_field,
-    recorded_variables,
-    resolve_device,
-    unset_variables,
-)
+from workflow_scripts.core.runtime.environment import package_field, resolve_device
 
 
 def test_names_and_versions_are_those_that_importlib_reads() -> None:
@@ -34,35 +24,6 @@ def test_packages_of_other_forms_have_names_and_versions_too(tmp_path: Path, mon
     (tmp_path / "bare-2.0.dist-info/METADATA").write_text("Version: 2.0\n\nName: of something else\n")
     assert [package_field("Single", key) for key in ("Name", "Version")] == ["Single", "1.0"]
     assert [package_field("bare", key) for key in ("Name", "Version")] == [None, "2.0"]
-
-
-def test_variables_that_change_numbers_are_unset_and_reported(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    unset = ("OMP_THREAD_LIMIT_ALL", "TORCHINDUCTOR_USE_FAST_MATH", "TORCH_BLAS_PREFER_CUBLASLT")
-    kept = ("OMP_PROC_BIND", "TORCHINDUCTOR_CACHE_DIR", "TORCH_HOME", "MKL_CBWR")
-    for name in (*unset, *kept, "MATPLOTLIBRC"):
-        monkeypatch.setenv(name, "1")
-    unset_variables()
-    assert {name: os.environ.get(name) for name in (*unset, *kept)} == dict.fromkeys(unset) | dict.fromkeys(kept, "1")
-    assert os.environ["MATPLOTLIBRC"] == os.devnull
-    assert caplog.messages == [f"ignored, since they would change numbers: {', '.join(unset)}"]
-    caplog.clear()
-    unset_variables()
-    assert caplog.messages == []
-
-
-def test_variables_that_some_machines_need_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(RECORDED)]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
-    monkeypatch.setenv("DNNL_MAX_CPU_ISA", "AVX2")
-    assert recorded_variables() == {"DNNL_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Haswell"}
-
-
-def test_no_variable_is_both_unset_and_recorded() -> None:
-    assert not [name for name in RECORDED if name.startswith(UNSET)]
-    assert not [name for name in UNSET if name.startswith(RECORDED)]
 
 
 @pytest.mark.parametrize("hidden", [False, True])
@@ -83,10 +44,3 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
         environment.check_device("cuda")
     monkeypatch.setattr(environment, "no_gpu", lambda: None)
     environment.check_device("cuda")
-
-
-def test_all_libraries_get_the_same_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in THREAD_VARIABLES:
-        monkeypatch.setenv(name, "1")
-    limit_threads(3)
-    assert {os.environ[name] for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *THREAD_VARIABLES)} == {"3"}

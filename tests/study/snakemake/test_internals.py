@@ -25,6 +25,7 @@ USED = {
         "default_target",
         "dryrun",
         "execution_settings",
+        "executor_plugin",
         "persistence",
         "rerun_triggers",
         "basedir",

@@ -16,15 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.core.digest import PROJECT, ROOT
-from workflow_scripts.core.runtime.environment import (
-    THREAD_VARIABLES,
-    package_field,
-    package_records,
-    recorded_variables,
-    versions,
-)
+from workflow_scripts.core.runtime.environment import package_field, package_records, versions
 from workflow_scripts.core.runtime.gpu import ask, visible_gpus
 from workflow_scripts.core.runtime.precision import TF32, current_switches
+from workflow_scripts.core.runtime.variables import THREAD_VARIABLES, recorded_variables
 
 DETERMINISM_VARIABLES = ("PYTHONHASHSEED", "CUBLAS_WORKSPACE_CONFIG", TF32, *THREAD_VARIABLES)
 # The same changes give the same text under any git configuration.

@@ -38,9 +38,7 @@ from workflow_scripts.core.runtime.environment import (
     check_device,
     check_faiss,
     environment,
-    limit_threads,
     resolve_device,
-    unset_variables,
 )
 from workflow_scripts.core.runtime.failures import errors_reported, start_again
 from workflow_scripts.core.runtime.figures import share
@@ -58,6 +56,7 @@ from workflow_scripts.core.runtime.process import (
     start_process,
 )
 from workflow_scripts.core.runtime.progress import reporting_to
+from workflow_scripts.core.runtime.variables import limit_threads, unset_variables
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.sources import content_hash, listing, resolve_source
 
@@ -298,7 +297,7 @@ def run_stage(stage: Stage[S], argv: list[str] | None = None) -> None:
         quiet_libraries()
         if stage.on_device and resolve_device(args.device) == "cpu":
             keep_freed_memory()
-    unset_variables()
+    unset_variables(args.settings)
     limit_threads(args.threads)
     allow_many_files()
     clear_inputs()
