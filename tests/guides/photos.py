@@ -42,9 +42,9 @@ def table(path: Path, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> 
         csv.writer(file).writerows([columns, *rows])
 
 
-def write(data: Path, photos: int = 96) -> None:
+def write(data: Path, photos: int = 96, classes: int = len(SHAPES)) -> None:
     """Write ``photos`` pictures with two captions each, and labelled ones: 20 per class for training, 50 for tests."""
-    shapes = list(SHAPES)
+    shapes = list(SHAPES)[:classes]
     titles: list[tuple[str, ...]] = []
     described: list[tuple[str, ...]] = []
     for number in range(photos):

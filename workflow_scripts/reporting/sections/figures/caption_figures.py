@@ -93,7 +93,7 @@ def _row(figure: Figure, said: Row, arms: list[str], scored: set[str]) -> Row:
     name, values, place, source = figure
     share, unit = said["unit"].startswith("share"), said["unit"].replace("share", "%", 1)
     if share:  # Student's t can leave 0..1
-        values = {arm: row | {end: min(1.0, max(0.0, row[end])) for end in ENDS} for arm, row in values.items()}
+        values = {arm: row | {end: _share(row[end]) for end in ENDS} for arm, row in values.items()}
     model = name.partition(".")[2]
     title = f"{said['title']} ({model})" if model else said["title"]
     shown = [dot_of(arm, values[arm], 100 if share else 1) for arm in arms if arm in values]
@@ -106,6 +106,11 @@ def _row(figure: Figure, said: Row, arms: list[str], scored: set[str]) -> Row:
     says = f"{said['summary']} {DIRECTIONS[said['better']]}".strip()
     panel = Panel(title, unit, shown, said["better"])
     return {"group": said["group"], "title": title, "unit": unit, "says": says, "cells": cells, "panel": panel}
+
+
+def _share(value: float | None) -> float | None:
+    """A share in 0..1; None stays, such as an end of the interval of a single block of captions."""
+    return None if value is None else min(1.0, max(0.0, value))
 
 
 def _cell(value: Row, rows: str, share: bool, source: Source) -> tuple[Number, Number | None]:
