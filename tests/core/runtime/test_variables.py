@@ -77,7 +77,9 @@ def test_variables_that_libraries_read_are_unset_recorded_or_harmless() -> None:
             read |= {next(filter(None, names)) for names in READS.findall(text)} if "env" in text else set()
     assert len(read) > 500
     harmless = tuple(chain.from_iterable(HARMLESS.values()))
-    assert [name for name in sorted(read) if keeps(name) and name not in RECORDED and not name.startswith(harmless)] == []
+    assert [
+        name for name in sorted(read) if keeps(name) and name not in RECORDED and not name.startswith(harmless)
+    ] == []
 
 
 @pytest.mark.parametrize("name", CHANGE_NUMBERS)
