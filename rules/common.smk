@@ -18,15 +18,13 @@ from workflow_scripts.core.files.names import CRATE as CRATE_FOLDER
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.files.sharing import share_with_group
 from workflow_scripts.core.runtime.job_log import log_of_artifact
-from workflow_scripts.core.study_lock import hold_study, still_ours
 from workflow_scripts.provenance.crate.contents import METADATA
 from workflow_scripts.study.snakemake.planning import Planning
-from workflow_scripts.study.snakemake.startup import check_folders, check_targets, stop
+from workflow_scripts.study.snakemake.startup import begin, check_folders, check_study, stop
 from workflow_scripts.study.snakemake.arguments import Turns, input_words, other_arms
 from workflow_scripts.study.active_config import base_files, remember
 from workflow_scripts.study.estimates.requests import Requests
 from workflow_scripts.study.config.stages import declaration, facts
-from workflow_scripts.study.plan import code_of_all, plan_digest
 from workflow_scripts.study.units import Units
 from workflow_scripts.study.preflight.check import findings, tell
 from workflow_scripts.study.preflight.findings import Start
@@ -180,18 +178,6 @@ def note_state():
         remember(Path(RESULTS), STUDY.study, [*base, *overlays], overrides, UNITS.holds)
 
 
-HELD = []  # the lock of this run; it ends with the process
-
-
-def prepare(targets):
-    """Lock the study, unless this is a dry run, and check the targets."""
-    if workflow.executor_plugin is not None and not workflow.dryrun:
-        plan, config = plan_digest(UNITS), STUDY.model_dump(mode="json")
-        HELD.append(hold_study(Path(RESULTS), STUDY.study, plan, code_of_all(), config))
-    note_state()
-    return check_targets(targets, Path(RESULTS), UNITS)
-
-
 def check_before_start(jobs, dry_run):
     """Report everything that the jobs lack before the first of them starts."""
     # A dry run always counts as local in Snakemake; a cluster is recognised by a limit of jobs instead of cores.
@@ -205,18 +191,14 @@ def check_before_start(jobs, dry_run):
 
 
 if not workflow.is_main_process:
-    try:
-        with still_ours(Path(RESULTS), STUDY.study):
-            pass  # Snakemake would remove the job's outputs, which another run may have made
-    except PipelineError as error:
-        stop(error)
+    check_study(Path(RESULTS), STUDY.study)
 
 # The main process decides from run records what is stale; the jobs that it starts only follow.
 if workflow.is_main_process:
     freshness = Freshness(Path(RESULTS), UNITS)
     Planning(
         workflow,
-        targets=prepare,
+        targets=lambda targets: begin(workflow, targets, Path(RESULTS), UNITS, note_state),
         decide=freshness.decide,
         # Their captions are made after scores of the other arms, and those scores are in the group.
         apart=lambda job: job.stage == "score_captions" and job.unit["arm"] in LATE,

@@ -20,7 +20,6 @@ ARGUMENTS = {
     "export": ["{}"],
     "paper": ["{}"],
     "impact": ["{}"],
-    "sign": ["--key", "key"],
 }
 # Sub-commands with a path as an argument.
 OF_A_PATH = sorted(set(COMMANDS) - {"claims", "cost", "init", "lock", "power", "recover", "remove"})

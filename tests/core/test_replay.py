@@ -38,7 +38,6 @@ NOT_NEEDED = {
     "core.pinned_code": "code that is lost or damaged is refused by its hash, and the run starts again",
     "core.study_lock": "a lock is of running processes, and none outlives the machine",
     "core.sources": "a source whose stored hashes are lost or damaged is hashed again",
-    "provenance.statement": "a statement or signature that is damaged is refused, and signing writes both again",
 }
 SAMPLE, AT_LEAST, SEED = 100, 1_250, 0
 MOST = 30  # states of each scenario in each other model

@@ -21,7 +21,7 @@ from workflow_scripts.commands.main import main
 from workflow_scripts.core.code_equivalence import accept
 
 DRAWS = 6  # of each way
-FOUND_OF_OUTSIDER = [one for one in MANIPULATIONS if one is not note_of_config_rewritten]  # that is in test_blind.py
+FOUND_OF_OUTSIDER = [one for one in MANIPULATIONS if one is not note_of_config_rewritten]  # no audit finds that
 
 
 @pytest.fixture(scope="module")

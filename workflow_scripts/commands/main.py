@@ -27,7 +27,6 @@ COMMANDS = (
     "impact",
     "diff",
     "verify",
-    "sign",
     "config",
     "cost",
     "power",

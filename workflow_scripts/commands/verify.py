@@ -11,7 +11,7 @@ import typer
 from workflow_scripts.core.errors.text import printed
 
 if TYPE_CHECKING:
-    from workflow_scripts.provenance.verify import Options, Verdict
+    from workflow_scripts.provenance.verify import Verdict
 
 
 def command(
@@ -31,32 +31,21 @@ def command(
         typer.Option(metavar="FOLDER", help="parent of the clean folder; default: the system's temporary folder"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="verdicts as JSON")] = False,
-    statement: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="check this signed statement of the study PATH instead")
-    ] = None,
-    signers: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="the keys that you trust, as ssh-keygen's ALLOWED SIGNERS")
-    ] = None,
-    identity: Annotated[str | None, typer.Option(metavar="TEXT", help="the only signer in FILE that counts")] = None,
 ) -> None:
     """Recompute a sample of artifacts and compare them.
 
     Each is computed in a clean folder from its recorded inputs, with the recorded settings, device and math threads.
     Nothing below PATH is changed. What differs is kept, and its folder is printed.
 
-    With --statement, a statement and its signature (in FILE.sig) are checked; the summary is computed again from the
-    stored per-image tables, without training.
-
     \b
     Examples:
       faithful-pairs verify results/demo --sample 12
-      faithful-pairs verify results/demo --statement results/demo.statement.json --signers allowed_signers
       faithful-pairs verify results/demo/pair_table --scratch /large/disk
 
     \b
     Exit status:
       0  every file is bit-exact, within tolerance, or not reproducible by design
-      1  a file differs or can't be recomputed, a statement is refused, or there is nothing to verify
+      1  a file differs or can't be recomputed, or there is nothing to verify
       2  wrong usage
     """
     import json
@@ -69,14 +58,6 @@ def command(
     from workflow_scripts.study.config.stages import tolerance
 
     options = Options(scratch or Path(gettempdir()), tolerance, threads, device, workers, timeout)
-    if statement is not None:
-        if number is not None or as_json or signers is None:
-            usage = "needs --signers, and goes with neither --sample nor --json"
-            raise typer.BadParameter(usage, param_hint="--statement")
-        sys.stdout.write(stated(statement, path.absolute(), signers, identity, options))
-        return
-    if signers is not None or identity is not None:
-        raise typer.BadParameter("goes with --statement", param_hint="--signers")
     nodes = sample(load(path), number or 12, seed)
     if not nodes:
         raise PipelineError("nothing to verify", path, "it contains no manifest", "give a folder with results")
@@ -85,27 +66,6 @@ def command(
     sys.stdout.write(found)
     if any(one.kind not in GOOD for one in verdicts):
         raise typer.Exit(1)
-
-
-def stated(path: Path, study: Path, signers: Path, identity: str | None, options: "Options") -> str:
-    """Check a signed statement and what it says of a study; gives what was checked.
-
-    Raises:
-        PipelineError: it is refused.
-    """
-    from dataclasses import replace
-    from tempfile import TemporaryDirectory
-
-    from workflow_scripts.provenance import statement as statements
-    from workflow_scripts.provenance.verify import recompute_summary
-
-    found, data = statements.read_statement(path)
-    signer = statements.check_signature(data, statements.read_signature(path), signers, identity)
-    statements.check_study(found, study)
-    with TemporaryDirectory(prefix="verify-", dir=options.scratch) as folder:
-        recompute_summary(study, replace(options, scratch=Path(folder)))
-    checks = [f"signed by {signer}", "root hash, commits and models are those of the study"]
-    return statements.as_text(found, [*checks, "the summary, recomputed from the stored tables, says the same"])
 
 
 def lines(verdicts: Sequence["Verdict"]) -> list[str]:

@@ -23,7 +23,7 @@ from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.declaration.facts import Tolerance
 from workflow_scripts.core.digest import ROOT, code_digest
-from workflow_scripts.core.errors import PipelineError, last_error
+from workflow_scripts.core.errors import last_error
 from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.files.jsonio import canonical
 from workflow_scripts.core.runtime.environment import package_records, version
@@ -31,8 +31,7 @@ from workflow_scripts.core.runtime.machine import cpu_model
 from workflow_scripts.core.runtime.progress import progress
 from workflow_scripts.core.runtime.variables import RECORDED, recorded_variables
 from workflow_scripts.core.sources import HUB, PACKAGE, TORCHVISION
-from workflow_scripts.provenance.nodes import Node, ancestors, inputs_of, load, read_node
-from workflow_scripts.provenance.summary_tables import SUMMARY
+from workflow_scripts.provenance.nodes import Node, ancestors, inputs_of, read_node
 
 Arrays = dict[str, np.ndarray]  # name of a column, an array, or a place in JSON -> its values
 WEIGHTS = "weights"  # all floating-point tensors of a file in one
@@ -115,20 +114,6 @@ def verify_all(nodes: Sequence[Node], options: Options) -> list[Verdict]:
     if not any(scratch.iterdir()):
         scratch.rmdir()
     return verdicts
-
-
-def recompute_summary(study: Path, options: Options) -> None:
-    """Compute a study's summary again from the stored tables of each image, and compare it; nothing is trained.
-
-    Raises:
-        PipelineError: a table is not the recorded one, or the summary comes out differently.
-    """
-    for summary in (node for node in load(study / SUMMARY) if node.stage == SUMMARY):
-        for verdict in verify(summary, options):
-            if verdict.kind not in GOOD:
-                where, value = f"{verdict.artifact}{verdict.suffix}", f"{verdict.kind} ({verdict.detail})"
-                advice = "faithful-pairs audit names damaged files"
-                raise PipelineError("the stated numbers do not follow", where, value, advice)
 
 
 def verify(node: Node, options: Options) -> list[Verdict]:

@@ -13,8 +13,7 @@ from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.key import root_hash
-from workflow_scripts.provenance import statement
-from workflow_scripts.provenance.crate.contents import contents, goes_along, public_settings
+from workflow_scripts.provenance.crate.contents import goes_along, public_settings
 from workflow_scripts.provenance.crate.write import write_crate
 from workflow_scripts.provenance.nodes import load
 from workflow_scripts.stages.crate import main as stage
@@ -223,32 +222,3 @@ def test_a_crate_that_is_a_link_is_not_replaced(made: Path, tmp_path: Path) -> N
     (study / "crate").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(PipelineError, match="a link or file has the crate's name"):
         write_crate(study, "", 1.0, PUBLISHED)
-
-
-def test_a_signed_statement_goes_along_unless_it_is_of_another_state(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    study = whole_study(tmp_path / "results")
-    real_bytes(study)
-    crate = write_crate(study, "by request", 1.0, PUBLISHED).parent
-    root = graph_of(crate)["./"]["identifier"].removeprefix("root-sha256:")
-    content = {
-        "_type": statement.TYPE,
-        "subject": [{"name": "study", "digest": {"sha256": root}}],
-        "predicateType": statement.PREDICATE,
-        "predicate": {"contrasts": [], "code": {"commits": [], "changed": False}, "models": {}},
-    }
-    path = tmp_path / "results" / "study.statement.json"
-    path.write_bytes(statement.Statement.model_validate(content).data())
-    armoured = b"-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n"
-    statement.signature_of(path).write_bytes(armoured)
-    write_crate(study, "by request", 1.0, PUBLISHED)
-    check_crate(crate)
-    assert (crate / "statement.json").read_bytes() == path.read_bytes()
-    assert (crate / "statement.json.sig").read_bytes() == armoured
-    assert contents(crate)[1] == []
-    content["subject"] = [{"name": "study", "digest": {"sha256": "0" * 64}}]
-    path.write_bytes(statement.Statement.model_validate(content).data())
-    write_crate(study, "by request", 1.0, PUBLISHED)
-    assert not list(crate.glob("statement*"))
-    assert "another state of the study" in caplog.text

@@ -11,7 +11,6 @@ from workflow_scripts.core.files.bounded_json import read_object_or_none
 from workflow_scripts.provenance.run_metadata import flat
 
 METADATA, ROOT_ID, WORKFLOW, README = "ro-crate-metadata.json", "./", "Snakefile", "README.md"
-STATEMENT = ("statement.json", "statement.json.sig")  # if the study was signed
 README_TEXT = b"""# A study as a Workflow Run RO-Crate
 `ro-crate-metadata.json` tells every job of the study: what it read and made, by sha256, with which settings, code and
 versions, when, and at what cost. `manifests/` holds the manifest of every artifact, `files/` the small results, and
@@ -33,7 +32,7 @@ def is_crate_file(crate: Path, file: str) -> bool:
 
     Its manifests say so, not its metadata, which Snakemake deletes before it runs the job that replaces the crate.
     """
-    if file in (METADATA, README, WORKFLOW, *STATEMENT) or _RULES.fullmatch(file):
+    if file in (METADATA, README, WORKFLOW) or _RULES.fullmatch(file):
         return True
     if found := _MANIFEST.fullmatch(file):
         return bool(_files_of(crate / file, found[1]))

@@ -21,7 +21,6 @@ from workflow_scripts.provenance.crate.contents import (
     README,
     README_TEXT,
     ROOT_ID,
-    STATEMENT,
     WORKFLOW,
     Published,
     goes_along,
@@ -58,7 +57,6 @@ for suffix, kind in {
     ".tex": "text/x-tex",
 }.items():
     FORMATS.add_type(kind, suffix)
-SIGNED = dict(zip(STATEMENT, ("application/vnd.in-toto+json", "text/plain"), strict=True))
 # Name -> field of the run record or of its figures, and the unit's code in UN/CEFACT Recommendation 20.
 USAGE = {
     "wall time": ("seconds", "SEC"),
@@ -134,7 +132,6 @@ def describe(
     license_text: str,
     published: Published,
     limit: int,
-    signed: Mapping[str, bytes],
 ) -> tuple[dict[str, Any], dict[str, tuple[Path, str]]]:
     """The metadata of a study's crate, and the included files: path in the crate -> current path and sha256.
 
@@ -144,7 +141,6 @@ def describe(
         license_text: licence of the study.
         published: which data files may be included.
         limit: maximum size in bytes of included data files.
-        signed: name in the crate -> bytes of the study's signed statement and its signature, if there is one.
     """
     ordered = in_order(nodes)
     files = {manifest_path(node): (node.path, node.hash) for node in ordered}
@@ -155,9 +151,6 @@ def describe(
         files[name] = path, hashlib.sha256(data).hexdigest()
         kinds = {"@type": ["File", "SoftwareSourceCode"], "encodingFormat": "text/x-snakemake"}
         graph.file(name, name, files[name][1], len(data), **kinds)
-    for name, data in signed.items():
-        sha256, about = hashlib.sha256(data).hexdigest(), {"about": ref(ROOT_ID), "encodingFormat": SIGNED[name]}
-        graph.file(name, "What the study found, signed", sha256, len(data), **about)
     _describe_run(graph, ordered)
     for node in ordered:
         along = {

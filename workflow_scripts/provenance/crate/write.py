@@ -11,11 +11,9 @@ from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import move_folder_durable
 from workflow_scripts.core.files.jsonio import pretty
 from workflow_scripts.core.files.names import CRATE
-from workflow_scripts.core.key import root_hash
-from workflow_scripts.provenance.crate.contents import METADATA, README, README_TEXT, STATEMENT, Published, contents
+from workflow_scripts.provenance.crate.contents import METADATA, README, README_TEXT, Published, contents
 from workflow_scripts.provenance.crate.metadata import describe
 from workflow_scripts.provenance.nodes import REPORT, Node, ancestors, inputs_of, load
-from workflow_scripts.provenance.statement import SUFFIX, read_signature, read_statement, signature_of
 
 log = logging.getLogger(__name__)
 
@@ -45,31 +43,17 @@ def write_crate(study: Path, license: str, max_file_mb: float, published: Publis
     known = {node.path: node for node in nodes}
     for node in nodes:
         check_made(node, known)
-    signed = signed_statement(study, root_hash((node.label, node.hash) for node in nodes))
-    metadata, files = describe(nodes, study.resolve().name, license, published, round(max_file_mb * 1_000_000), signed)
+    metadata, files = describe(nodes, study.resolve().name, license, published, round(max_file_mb * 1_000_000))
     part = study / f".{CRATE}.{uuid.uuid4().hex}.part"
     try:
         for name, (source, sha256) in files.items():
             _copy(source, part / name, sha256)
-        for name, data in {README: README_TEXT, **signed}.items():
-            (part / name).write_bytes(data)
+        (part / README).write_bytes(README_TEXT)
         (part / METADATA).write_bytes(pretty(metadata))
         move_folder_durable(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return target / METADATA
-
-
-def signed_statement(study: Path, root: str) -> dict[str, bytes]:
-    """Name in the crate -> bytes of a study's statement and its signature; empty without one of this root hash."""
-    path = study.with_name(f"{study.name}{SUFFIX}")
-    if not path.exists() or not signature_of(path).exists():
-        return {}
-    statement, data = read_statement(path)
-    if statement.subject[0].digest["sha256"] != root:
-        log.warning("%s is of another state of the study, so the crate lacks it; sign again", path)
-        return {}
-    return dict(zip(STATEMENT, (data, read_signature(path)), strict=True))
 
 
 def check_target(crate: Path) -> None:

@@ -8,7 +8,7 @@ import getpass
 import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
 from workflow_scripts.core.runtime.process import check_assertions
+from workflow_scripts.core.study_lock import hold_study, still_ours
 from workflow_scripts.study.active_config import BASE
 from workflow_scripts.study.config.files import read_file
 from workflow_scripts.study.config.stages import declaration, stage_names
@@ -35,6 +36,7 @@ CONFIG_LOADER = "load_configfile"
 CONFIG_MODULES = ("snakemake.settings.types", "snakemake.common.configfile")  # modules that import it by that name
 SHOWN = 5  # names of artifacts in a message
 ADVICE = "request another stage, or add to the config what needs it"
+_held: list[object] = []  # locks end with this process
 
 
 def prepare() -> None:
@@ -50,6 +52,31 @@ def prepare() -> None:
             from snakemake.common import get_appdirs
 
             check_cache(Path(get_appdirs().user_cache_dir) / "snakemake/source-cache")
+    except PipelineError as error:
+        stop(error)
+
+
+def begin(workflow: Any, targets: Iterable[str], results: Path, units: "Units", note: Callable[[], object]) -> set[str]:
+    """Lock the study for the rest of this process, unless this is a dry run, note it, and check the targets.
+
+    Raises:
+        PipelineError: another run that would make other artifacts holds it.
+        PipelineErrors: the study does not have some targets.
+    """
+    from workflow_scripts.study.plan import code_of_all, plan_digest
+
+    if workflow.executor_plugin is not None and not workflow.dryrun:
+        config = units.study.model_dump(mode="json")
+        _held.append(hold_study(results, units.study.study, plan_digest(units), code_of_all(), config))
+    note()
+    return check_targets(targets, results, units)
+
+
+def check_study(results: Path, study: str) -> None:
+    """End a job whose study another run has taken over, before Snakemake removes outputs that are no longer its own."""
+    try:
+        with still_ours(results, study):
+            pass
     except PipelineError as error:
         stop(error)
 
