@@ -17,6 +17,7 @@ from workflow_scripts.core.runtime.stage import Job, Stage, run_stage
 from workflow_scripts.core.settings import Settings
 
 PIECES, PIECE_BYTES = 6, 20_000
+_log, _locks = Path(), True  # set by main: a stage does not see all variables of the environment
 
 
 class Stressed(Settings):
@@ -38,7 +39,7 @@ def content(number: int, version: int = 0) -> bytes:
 
 def note(text: str) -> None:
     """Append a line to the test's log in one write."""
-    with open(os.environ["STRESS_LOG"], "ab", buffering=0) as stream:
+    with open(_log, "ab", buffering=0) as stream:
         stream.write(f"{text}\n".encode())
 
 
@@ -46,7 +47,7 @@ def stressed(job: Job[Stressed]) -> None:
     """Make the pieces that a killed run has not made, slowly, and join them."""
     number, version = int(job.unit["number"]), job.settings.version
     with open(job.work / "busy", "ab") as busy:
-        if "STRESS_NO_LOCKS" not in os.environ:
+        if _locks:
             try:
                 fcntl.flock(busy, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -84,13 +85,13 @@ def main(artifact: Path, number: int, log: Path, locks: bool, version: int = 0, 
         version: the setting.
         code: digest of the stage's code.
     """
-    os.environ["STRESS_LOG"] = str(log)
+    global _log, _locks
+    _log, _locks = log, locks
     sys.stderr = log.with_name("printed.txt").open("a")
     durable._synced.clear()
     accepted.code_digest = lambda *_: code  # type: ignore[assignment]
     stage.code_parts = lambda *_: {}  # type: ignore[assignment]
     if not locks:
-        os.environ["STRESS_NO_LOCKS"] = "1"
         cache.fcntl.flock = no_locks  # type: ignore[assignment]
     words = ["--artifact", str(artifact), "--unit", f"number={number}", "--device", "cpu"]
     words += ["--settings", json.dumps({"version": version})]

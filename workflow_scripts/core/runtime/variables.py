@@ -13,33 +13,40 @@ THREAD_VARIABLES = (
     "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-LEFT = (
-    # The account, the shell and where files go.
-    *("PATH", "HOME", "USER", "LOGNAME", "USERNAME", "SHELL", "TERM", "PWD", "COLUMNS", "LINES", "NO_COLOR"),
-    *("LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR", "TEMP", "TMP", "XDG_*", "HOSTNAME"),
-    # How programs start, and environments of packages.
-    *("LD_*", "MALLOC_*", "PYTHON*", "VIRTUAL_ENV", "CONDA_*", "MAMBA_*", "APPTAINER_*", "SINGULARITY_*"),
-    # Which GPUs there are, and where code compiled for them is kept.
-    *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_HOME", "CUDA_PATH", "CUDA_CACHE_*", "CUDA_MPS_*"),
-    *("CUDA_LAUNCH_BLOCKING", "CUDA_MODULE_LOADING", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"),
-    *("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"),
-    *("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "TORCHINDUCTOR_COMPILE_THREADS", "TORCHDYNAMO_VERBOSE"),
-    # The allocation: a scheduler's words, and the network among its machines.
-    *("SLURM*", "SBATCH_*", "SRUN_*", "SALLOC_*", "PBS_*", "LSB_*", "SGE_*", "FLUX_*", "WORLD_SIZE"),
-    *("NCCL_*", "TORCH_NCCL_*", "GLOO_*", "TP_SOCKET_IFNAME", "FI_*", "UCX_*"),
-    # Where threads run, not how many.
-    *("OMP_PROC_BIND", "OMP_PLACES", "OMP_WAIT_POLICY", "GOMP_*", "KMP_AFFINITY", "KMP_BLOCKTIME"),
-    # The way to the internet, and who asks.
-    *("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"),
-    *("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"),
-    *("SSL_CERT_*", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "KRB5*", "NETRC", "GIT_*"),
-    # Models: where they are kept, how they are fetched, what is logged.
-    *("HF_*", "HUGGINGFACE_*", "HUGGING_FACE_HUB_TOKEN", "TRANSFORMERS_OFFLINE", "TRANSFORMERS_CACHE"),
-    *("TRANSFORMERS_VERBOSITY", "TORCH_HOME", "SENTENCE_TRANSFORMERS_HOME", "MPLCONFIGDIR", "JOBLIB_TEMP_FOLDER"),
-    *("WANDB_*", "TENSORBOARD_*", "TRACKIO_*"),
-    # This workflow's own, and what measures its tests.
-    *("FAITHFUL_PAIRS_*", "UV_THREADPOOL_SIZE", "PYTEST_*", "SLIPCOVER*"),
-)
+_LEFT = {
+    "The account, the shell and where files go": """
+        PATH HOME USER LOGNAME USERNAME SHELL TERM PWD COLUMNS LINES NO_COLOR LANG LANGUAGE LC_* TZ TMPDIR TEMP TMP
+        XDG_* HOSTNAME
+    """,
+    "How programs start, and environments of packages": """
+        LD_* MALLOC_* PYTHON* VIRTUAL_ENV CONDA_* MAMBA_* APPTAINER_* SINGULARITY_*
+    """,
+    "Which GPUs there are, and where code compiled for them is kept": """
+        CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER CUDA_HOME CUDA_PATH CUDA_CACHE_* CUDA_MPS_* CUDA_LAUNCH_BLOCKING
+        CUDA_MODULE_LOADING NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES HIP_VISIBLE_DEVICES
+        ROCR_VISIBLE_DEVICES PYTORCH_ALLOC_CONF PYTORCH_CUDA_ALLOC_CONF TRITON_CACHE_DIR TORCHINDUCTOR_CACHE_DIR
+        TORCHINDUCTOR_COMPILE_THREADS TORCHDYNAMO_VERBOSE
+    """,
+    "The allocation: a scheduler's words, and the network among its machines": """
+        SLURM* SBATCH_* SRUN_* SALLOC_* PBS_* LSB_* SGE_* FLUX_* WORLD_SIZE NCCL_* TORCH_NCCL_* GLOO_*
+        TP_SOCKET_IFNAME FI_* UCX_*
+    """,
+    "Where threads run, not how many": """
+        OMP_PROC_BIND OMP_PLACES OMP_WAIT_POLICY GOMP_* KMP_AFFINITY KMP_BLOCKTIME
+    """,
+    "The way to the internet, and who asks": """
+        HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy ftp_proxy all_proxy no_proxy
+        SSL_CERT_* REQUESTS_CA_BUNDLE CURL_CA_BUNDLE KRB5* NETRC GIT_*
+    """,
+    "Models: where they are kept, how they are fetched, what is logged": """
+        HF_* HUGGINGFACE_* HUGGING_FACE_HUB_TOKEN TRANSFORMERS_OFFLINE TRANSFORMERS_CACHE TRANSFORMERS_VERBOSITY
+        TORCH_HOME SENTENCE_TRANSFORMERS_HOME MPLCONFIGDIR JOBLIB_TEMP_FOLDER WANDB_* TENSORBOARD_* TRACKIO_*
+    """,
+    "This workflow's own, and what measures its tests": """
+        FAITHFUL_PAIRS_* UV_THREADPOOL_SIZE PYTEST_* SLIPCOVER*
+    """,
+}
+LEFT = tuple(" ".join(_LEFT.values()).split())
 """Patterns of the variables that a job sees and that change no numbers. All others are unset, but :data:`RECORDED`."""
 _ONEDNN = ("DNNL", "MKLDNN", "ONEDNN")  # oneDNN's name, now and before: it obeys all three
 RECORDED = (
@@ -72,11 +79,10 @@ RECORDED = (
     "TORCH_CUDNN_V8_API_DISABLED",
 )
 """Those that change numbers, but without which some machines don't work, or give other numbers than the rest."""
-_LIBRARIES = (
-    *("ACCELERATE", "FSDP", "DEEPSPEED", "MEGATRON", "MIXED_PRECISION", "ATEN", "BLIS", "CUBLAS", "CUDA", "CUDNN"),
-    *("DNNL", "FAISS", "FREETYPE", "KMP", "MKL", "NPY", "NVIDIA", "OMP", "ONEDNN", "OPENBLAS", "PYTORCH", "SCIPY"),
-    *("SKLEARN", "TIMM", "TORCH", "TRANSFORMERS", "TRITON", "USE_HUB_KERNELS"),
-)
+_LIBRARIES = """
+    ACCELERATE FSDP DEEPSPEED MEGATRON MIXED_PRECISION ATEN BLIS CUBLAS CUDA CUDNN DNNL FAISS FREETYPE KMP MKL NPY
+    NVIDIA OMP ONEDNN OPENBLAS PYTORCH SCIPY SKLEARN TIMM TORCH TRANSFORMERS TRITON USE_HUB_KERNELS
+"""
 _left = re.compile("|".join(map(translate, (*LEFT, *THREAD_VARIABLES))))
 _named = re.compile(r"\$\{(\w+)\}")
 log = logging.getLogger(__name__)
@@ -103,7 +109,7 @@ def unset_variables(settings: str = "") -> None:
     unset = sorted(name for name in os.environ if name not in named and not keeps(name))
     for name in unset:
         del os.environ[name]
-    known = [name for name in unset if name.startswith(_LIBRARIES)]
+    known = [name for name in unset if name.startswith(tuple(_LIBRARIES.split()))]
     if known:
         log.warning("ignored, since they may change numbers: %s", ", ".join(known))
     # Else a user's style would be in the figures.
