@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from workflow_scripts.embeddings.text import distinct, embed, write_vectors
 from workflow_scripts.models.sentence_encoder import sentence_encoder
-from workflow_scripts.pairs.diagnostics.quality import effective_targets, false_negatives, hubness
+from workflow_scripts.pairs.diagnostics.quality import effective_targets, hubness, negatives
 from workflow_scripts.pairs.key_join import PairRows
 from workflow_scripts.pairs.kinds.nearest import Nearest
 from workflow_scripts.pairs.neighbours import Near, Rule, nearest
@@ -105,7 +105,7 @@ def by_width(cut: np.ndarray, ids: np.ndarray, subreddit: np.ndarray) -> Iterato
             "ties": round(ties, 4),
             **{key: round(float(value or 0), 4) for key, value in hubness(pairs, pairs.count).items()},
             **{key: round(float(value or 0), 4) for key, value in effective_targets(pairs).items()},
-            "shared_targets_in_512": round(float(false_negatives(pairs, None, 512)["shared_targets"] or 0), 3),
+            "shared_targets_in_512": round(float(negatives(pairs, None, 512)["shared_targets"] or 0), 3),
             "purity": round(float((subreddit[paired] == subreddit[pairs.target]).mean()), 4),
             "changed": round(float((plain[paired] != pairs.target).mean()), 4),
         }

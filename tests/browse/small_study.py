@@ -60,8 +60,14 @@ def study_of(folder: Path, original: list[str] = ORIGINAL, generated: list[str] 
 def _scores(results: Path) -> None:
     """A judge's scores of the original captions of k0 and k2, in one block, and of k5 in another."""
     for block, keys, cosine in (("00000-00000", ["k0", "k2"], [0.5, None]), ("00001-00001", ["k5"], [0.25])):
-        columns = {name: pa.nulls(len(keys), pa.float32()) for name in schema(["cosine"]).names[2:]}
-        found = {"key": keys, "random_image": [0] * len(keys), **columns, "cosine": pa.array(cosine, pa.float32())}
+        columns = {name: pa.nulls(len(keys), pa.float32()) for name in schema(["cosine"]).names[3:]}
+        found = {
+            "key": keys,
+            "text": [0] * len(keys),
+            "random_image": [0] * len(keys),
+            **columns,
+            "cosine": pa.array(cosine, pa.float32()),
+        }
         table = pa.table(found, schema=schema(["cosine"]))
         unit = {"arm": "original", "judge": "clip", "block": block}
         path = make_artifact(results, "score_captions", f"original.clip.{block}", {".parquet": parquet(table)}, unit)

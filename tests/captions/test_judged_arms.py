@@ -43,6 +43,13 @@ def chosen(given: ArmInputs, **settings: object) -> str:
     return "".join(origin[0].replace("g", "n") for origin in arm["origin"].to_pylist())
 
 
+def test_equal_captions_are_never_replaced() -> None:
+    given = inputs([1e-7] * 6, [1.0] * 6)
+    given.arms["b"] = given.arms["b"].set_column(3, "caption", pa.array(["old", "new", *NEW[2:]]))
+    assert chosen(given, judge="judge") == "onnonn"
+    assert chosen(given, judge="judge", threshold=9.0, margin=-1.0) == "onnonn"
+
+
 GAINS = ([0.5, 1.5, -1.0, 9.0, -9.0, None], [-1.0, 2.0, 0.0, 9.0, -9.0, None])
 
 

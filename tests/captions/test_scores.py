@@ -78,7 +78,7 @@ def test_captions_are_scored_against_their_image_and_random_images(tmp_path: Pat
         length, others = len(CAPTIONS[at + 2]), sample[places[at]]
         assert at + 2 not in others and len(set(others)) == 5
         if not length:
-            assert {value for name, value in row.items() if name not in ("key", "random_image")} == {None}
+            assert {value for name, value in row.items() if name not in ("key", "text", "random_image")} == {None}
             continue
         assert row["sum"] == pytest.approx(at + 2 + length / 1000)
         assert row["product_random"] == others[0] * length

@@ -10,10 +10,10 @@ from scipy import stats
 from tests.claims.designs import C1, CONTRASTS, DOSES, RUNS
 from tests.claims.made_up import START, drawn, scored, study
 from workflow_scripts.claims.catalogue import CLAIMS, ORDER, SCALES, Claim, Part
-from workflow_scripts.claims.findings import BEYOND, Found, Row
+from workflow_scripts.claims.findings import Found, Row
 from workflow_scripts.claims.sentences import clauses, needed, sentence
 from workflow_scripts.evaluation.contrasts.settings import Contrast
-from workflow_scripts.evaluation.contrasts.verdicts import CHANCE, NO_INTERVAL
+from workflow_scripts.evaluation.contrasts.verdicts import MAY_MATTER
 
 ROW = {"difference": 0.052, "low": 0.01, "high": 0.094, "level": "joint", "tag": "", "dataset": "concept", "n": 3,
        "primary": "declared", "reason": "", "plus": "a.last", "minus": "b.last", "p_adjusted": 0.01,
@@ -79,27 +79,11 @@ def test_a_figure_without_runs_has_no_steps() -> None:
     assert clause == "fewer than 5 % of the replacements by the judge blip2 are due to style (5.2 [1.0, 9.4] %)"
 
 
-@pytest.mark.parametrize(("lows", "text"), [((0.06, 0.07), "more than 5 %"), ((0.06, 0.04), "it is unclear")])
-def test_an_equivalence_fails_where_all_its_intervals_lie_beyond_the_margin(lows: tuple[float, ...], text: str) -> None:
+def test_an_equivalence_stays_open_where_its_intervals_lie_beyond_the_margin() -> None:
     part = OF_CLAIM["C8"].parts[0]
-    found = of(part, "inconclusive", reason=CHANCE)
-    rows = [row | {"low": low, "high": 0.2} for row, low in zip(found.contrasts, lows, strict=True)]
-    found = replace(found, contrasts=rows, settings={part.contrast: WITHIN})
-    (clause,) = clauses(OF_CLAIM["C8"], found)
-    assert clause.startswith(text) and (CHANCE in clause) == text.startswith("it")
-    assert (BEYOND in clause) == text.startswith("more")
-    verdict, reason = (row[name] for row in found.primary(part.contrast)[:1] for name in ("verdict", "reason"))
-    assert (verdict, reason) == (("contradicted", BEYOND) if BEYOND in clause else ("inconclusive", CHANCE))
-
-
-@pytest.mark.parametrize("reason", ["only 3 classes: a verdict needs 4", "this set chose the checkpoint", NO_INTERVAL])
-def test_an_equivalence_that_is_open_for_another_reason_than_chance_stays_open(reason: str) -> None:
-    """Its intervals can't be trusted, or are missing under one objective."""
-    part = OF_CLAIM["C3"].parts[2]
-    found = of(part, "inconclusive", reason=reason, low=0.06, high=0.2)
-    found.contrasts[0].update({"low": None, "high": None} if reason == NO_INTERVAL else {})
-    (clause,) = clauses(OF_CLAIM["C3"], replace(found, settings={part.contrast: WITHIN}))
-    assert clause.startswith("it is unclear") and reason in clause
+    found = of(part, "inconclusive", reason=MAY_MATTER, low=0.06, high=0.2)
+    (clause,) = clauses(OF_CLAIM["C8"], replace(found, settings={part.contrast: WITHIN}))
+    assert clause.startswith("it is unclear") and MAY_MATTER in clause
 
 
 def test_an_effect_that_rests_on_collapsed_runs_says_so() -> None:

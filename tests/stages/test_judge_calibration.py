@@ -43,7 +43,11 @@ class Case:
             good = np.append(self.truth[arm], np.full(100 - IMAGES, 9.0))
             known = pa.array(good, pa.float32(), mask=np.arange(100) < 5)
             raw = pa.array(good + (arm == "generated"), pa.float32(), mask=np.arange(100) < 5)
-            columns = {"key": [f"k{n:02}" for n in range(100)], "random_image": [0] * 100}
+            columns = {
+                "key": [f"k{n:02}" for n in range(100)],
+                "text": [ARMS.index(arm)] * 100,
+                "random_image": [0] * 100,
+            }
             columns |= {"fit": raw, "fit_centred": known, "fit_random": raw, "fit_random_centred": known}
             table = pa.table({**columns, "fit_halves": self.halves[ARMS.index(arm)]}, schema(["fit"]))
             for block, part in (("0-0", table[:30]), ("1-1", table[30:])):

@@ -33,8 +33,11 @@ def test_pair_quality_with_captions_images_and_labels(given: Captioned) -> None:
     assert table["same_label"].to_pylist() == expected
     assert summary["same_label"]["value"] == pytest.approx(sum(expected) / len(expected))
     assert summary["image_cosine"]["difference"]["value"] >= 0
-    assert summary["false_negatives"]["batch"] == 9
-    assert summary["false_negatives"]["equal_captions"] == 1  # k0 and k4
+    assert summary["negatives"]["batch"] == 9
+    assert summary["negatives"]["equal_captions"] == 1  # k0 and k4
+    shown = [concept[key] for key in sorted(set(both["source"].to_pylist()))]
+    same = sum(one == other for place, one in enumerate(shown) for other in shown[:place])
+    assert summary["negatives"]["same_label"] == pytest.approx(same)
     texts = dict(zip(*(pq.read_table(captions.with_name("original.parquet"))[name].to_pylist()
                        for name in ("key", "caption")), strict=True))  # fmt: skip
     shown = [(texts[row["source"]], texts[row["target"]]) for row in both.to_pylist()]
@@ -56,5 +59,5 @@ def test_pair_quality_without_captions_images_or_labels(given: Captioned) -> Non
     made = run(pair_quality.STAGE, given.results, "pair_quality/one", {}, inputs)
     summary = json.loads(made.path(".json").read_bytes())
     assert summary["image_cosine"] is None
-    assert summary["same_label"] is summary["false_negatives"]["equal_captions"] is None
+    assert summary["same_label"] is summary["negatives"]["equal_captions"] is summary["negatives"]["same_label"] is None
     assert pq.read_table(made.path(".parquet"))["same_label"].null_count == 9

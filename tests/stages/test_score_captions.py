@@ -108,7 +108,7 @@ def test_a_table_has_the_scores_of_pairs_by_key_and_those_that_it_lacks_are_coun
     compared = Comparison(sample, 64, 0)
     for n, row in enumerate(rows):
         if CAPTIONS[n] not in known:
-            assert {value for name, value in row.items() if name not in ("key", "random_image")} == {None}
+            assert {value for name, value in row.items() if name not in ("key", "text", "random_image")} == {None}
             continue
         assert row["score"] == pytest.approx(n + len(CAPTIONS[n]) / 100)
         random, *others = sample[compared.columns([f"k{n}"], np.array([n]))[0]]

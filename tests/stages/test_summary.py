@@ -75,7 +75,8 @@ def compared(results: Path) -> Inputs:
         found["pairs"].append(make_artifact(results, "pair_quality", arm, {".parquet": table}, {"pairs": arm}))
         centred = pa.array([n % 5 + at * (1 + n % 2) for n in range(40)], pa.float32(), mask=np.arange(40) == 1)
         columns = dict.fromkeys(("fit", "fit_centred", "fit_random", "fit_random_centred"), centred)
-        scores = pa.table({"key": keys, "random_image": [0] * 40, **columns, "fit_halves": [0.0] * 40}, schema(["fit"]))
+        columns |= {"key": keys, "text": [at] * 40, "random_image": [0] * 40, "fit_halves": [0.0] * 40}
+        scores = pa.table(columns, schema(["fit"]))
         for block, part in (("0-0", scores[:30]), ("1-1", scores[30:])):
             unit = {"arm": arm, "judge": "clip", "block": block}
             name = ".".join(unit.values())

@@ -1,5 +1,6 @@
 """The table of a judge's scores of an arm's captions."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +17,12 @@ KINDS = {"raw": "", "centred": "_centred"}
 def schema(names: Sequence[str]) -> pa.Schema:
     """Columns of a table of these scores."""
     scores = [(f"{name}{column}", pa.float32()) for name in names for column in COLUMNS]
-    return pa.schema([("key", pa.string()), ("random_image", pa.int16()), *scores])
+    return pa.schema([("key", pa.string()), ("text", pa.uint64()), ("random_image", pa.int16()), *scores])
+
+
+def text_digest(text: str) -> int:
+    """The first 8 bytes of a caption's sha256, by which equal captions of two tables are found."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 def by_halves(table: pa.Table, name: str, ending: str) -> np.ndarray:

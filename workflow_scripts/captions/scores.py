@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import torch
 
 from workflow_scripts.captions.arm_rows import empty
-from workflow_scripts.captions.score_table import COLUMNS, schema
+from workflow_scripts.captions.score_table import COLUMNS, schema, text_digest
 from workflow_scripts.core.files.durable import move_durable
 from workflow_scripts.core.files.tables import write_table
 from workflow_scripts.core.inputs import check_unchanged
@@ -109,10 +109,11 @@ def score_captions(
         load: returns the judge; not called if all parts are finished.
 
     Returns:
-        Rows per arm: ``key``; ``random_image``, the place of a random image in the sample; and per score, in float32,
-        ``<name>``, ``<name>_centred``, ``<name>_random`` (the score of the caption with the random image),
-        ``<name>_random_centred``, and ``<name>_halves``, the mean over one half of the other images less that over the
-        other half. Scores of an empty caption are null, and all but raw ones also where there are not two other images.
+        Rows per arm: ``key``; ``text``, the caption's digest; ``random_image``, the place of a random image in the
+        sample; and per score, in float32, ``<name>``, ``<name>_centred``, ``<name>_random`` (the score of the caption
+        with the random image), ``<name>_random_centred``, and ``<name>_halves``, the mean over one half of the other
+        images less that over the other half. Scores of an empty caption are null, and all but raw ones also where there
+        are not two other images.
 
     Raises:
         PipelineError: an image can't be decoded, or the judge's model is unusable.
@@ -185,7 +186,7 @@ def _table(
 ) -> pa.Table:
     """Rows of n captions: their scores (images, names, n) with their own image, a random image and more others."""
     places = random_image.ravel() if random_image.size else pa.nulls(len(keys))
-    found: dict[str, Any] = {"key": keys, "random_image": places}
+    found: dict[str, Any] = {"key": keys, "text": [text_digest(text) for text in texts], "random_image": places}
     blank = np.array([not text for text in texts])
     for place, name in enumerate(names):
         with_own, others = scores[0, place], scores[1:, place]

@@ -19,8 +19,7 @@ class Part:
     """What is said of one primary contrast.
 
     Attributes:
-        supported, contradicted, inconclusive: by verdict; an equivalence is contradicted if its interval, at the level
-            of 95 %, lies beyond the margin under every objective.
+        supported, contradicted, inconclusive: by verdict; an equivalence is never contradicted.
         unit: of the difference, after it has been multiplied by `scale`.
     """
 
@@ -62,7 +61,7 @@ def _at_lengths(contrast: str, sentence: str, unit: str = "points") -> list[Part
 
 
 def _flips(judge: str) -> Part:
-    """What is said of an equivalence: it is open whether it is contradicted."""
+    """What is said of an equivalence."""
     due = f"than 5 % of the replacements by the judge {judge} are due to style"
     return Part(f"flips ({judge})", f"fewer {due}", f"more {due}", f"it is unclear whether more {due}", "%")
 

@@ -9,7 +9,6 @@ from typing import Any
 from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.settings import Contrast
-from workflow_scripts.evaluation.contrasts.verdicts import CHANCE, CONTRADICTED
 from workflow_scripts.provenance.nodes import load, study_root
 from workflow_scripts.reporting.crossing import Signed
 
@@ -20,7 +19,6 @@ MIXTURE: tuple[Signed, ...] = (
     (1, "generated - original"),
 )
 """Contrasts of mixtures of shuffled and generated captions with titles: how faithful these are, as a judge sees it."""
-BEYOND = "its interval lies beyond the margin"
 
 
 @dataclass(frozen=True)
@@ -46,17 +44,8 @@ class Found:
     smallest_effect: float | None = None
 
     def primary(self, contrast: str) -> list[Row]:
-        """The rows of a primary contrast with its verdict, one for each objective of the linear probe.
-
-        An equivalence that is open by chance alone is contradicted where all of its intervals lie beyond the margin.
-        """
-        rows = [row for row in self.contrasts if row["contrast"] == contrast and row["primary"] and row["verdict"]]
-        margin = self.settings[contrast].least if contrast in self.settings else None
-        if margin is not None and all(
-            row["reason"].startswith(CHANCE) and (row["low"] > margin or row["high"] < -margin) for row in rows
-        ):
-            return [row | {"verdict": CONTRADICTED, "reason": row["reason"].replace(CHANCE, BEYOND)} for row in rows]
-        return rows
+        """The rows of a primary contrast with its verdict, one for each objective of the linear probe."""
+        return [row for row in self.contrasts if row["contrast"] == contrast and row["primary"] and row["verdict"]]
 
     def places(self, contrast: str) -> dict[str, float]:
         """Of a slope over pair tables, where each is on the line; empty for other contrasts."""

@@ -43,7 +43,11 @@ AUGMENTATIONS = by_name(
     [
         # Chen et al. 2020, appendix A, with the strengths of the language-guided paper's code.
         Augmentation(
-            name="simclr", summary="SimCLR's random crops, flips, colours and blur", area=(0.2, 1.0), colour=True
+            name="simclr",
+            summary="SimCLR's flips, colours and blur, with the strengths and crops of El Banani et al. (2023): 20 to "
+            "100 % of the area, not 8 to 100 % as in Chen et al. (2020)",
+            area=(0.2, 1.0),
+            colour=True,
         ),
         # El Banani et al. 2023: language-guided pairs are cropped only.
         Augmentation(name="crop", summary="random crops only", area=(0.5, 1.0), colour=False),

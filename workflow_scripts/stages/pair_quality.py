@@ -25,7 +25,7 @@ class PairQuality(Settings):
     seed: int = Field(0, examples=[1])
     """Seed of random pairs."""
     batch: int = quantity(512, unit="pairs", ge=2, examples=[128])
-    """Batch size for which false negatives are counted: pairs with the same caption or target."""
+    """Batch size for which negatives are counted that have the same caption, target or label."""
 
 
 def pair_quality(job: Job[PairQuality]) -> None:

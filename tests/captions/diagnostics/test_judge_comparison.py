@@ -85,10 +85,11 @@ def test_the_share_due_to_style_has_the_error_of_drawing_other_images() -> None:
     assert found["flips_centred"] == share_of_style  # all raw gains are positive
 
 
-def table(path: Path, keys: list[str], shift: float) -> Path:
-    """Scores of a judge ``fit`` that are the number in the key, plus ``shift``."""
+def table(path: Path, keys: list[str], shift: float, text: int | None = None) -> Path:
+    """Scores of a judge ``fit`` that are the number in the key, plus ``shift``, which also tells the captions."""
     values = np.array([float(key) for key in keys]) + shift
-    columns = {"key": keys, "random_image": [int(key) % 7 for key in keys]}
+    texts = [int(shift) if text is None else text] * len(keys)
+    columns = {"key": keys, "text": texts, "random_image": [int(key) % 7 for key in keys]}
     columns |= dict.fromkeys(("fit", "fit_centred", "fit_random", "fit_random_centred"), values)
     columns["fit_halves"] = np.zeros(len(keys))
     pq.write_table(pa.table(columns, schema=schema(["fit"])), path)
@@ -114,6 +115,14 @@ def test_images_that_all_judges_scored_are_drawn_at_random(size: int, seed: int)
     assert len(set(one.old[0])) == one.old.size == min(size, 20) and {f"{value:.0f}" for value in one.old[0]} <= shared
     assert np.array_equal(np.tile(one.old, (3, 1)), two.old) and np.array_equal(one.gain(), np.ones(one.old.shape))
     assert np.array_equal(one.images, one.old[0] % 7)
+
+
+def test_equal_captions_gain_nothing_though_their_scores_differ_by_rounding(tmp_path: Path) -> None:
+    tables = [table(tmp_path / f"{n}", ["1", "2", "3"], 1e-6 * n, text=5) for n in (0, 1)]
+    compared, _ = sample([{"judge": tables}], 3, 0)
+    assert not compared["judge", "fit"]["raw"].gain().any()
+    found = judges(compared)["judge"]["fit"]
+    assert found["raw"]["replaced"]["value"] == 0 and found["replaced_by_style"]["n"] == 0
 
 
 def test_every_image_is_as_likely(tmp_path: Path) -> None:

@@ -55,7 +55,9 @@ def test_the_rating_of_a_sheet_is_the_mean_of_its_raters() -> None:
 def test_ratings_without_a_score_do_not_count() -> None:
     known = pa.array([0.1, None, 0.3, 0.2], pa.float32())
     unknown = [pa.nulls(4, pa.float32())] * 4
-    scores = pa.table([pa.array(list("abcd")), pa.nulls(4, pa.int16()), known, *unknown], schema(["fit"]))
+    scores = pa.table(
+        [pa.array(list("abcd")), pa.nulls(4, pa.uint64()), pa.nulls(4, pa.int16()), known, *unknown], schema(["fit"])
+    )
     found = figures(scores, np.array([0.0, 5.0, 1.0, 2.0]), np.arange(4))["fit"]
     assert found["raw"]["tau_b"]["n"] == 3 and found["raw"]["tau_b"]["value"] == pytest.approx(1 / 3)
     nothing = {"value": None, "low": None, "high": None, "n": 0}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workflow_scripts.evaluation.contrasts.verdicts import Verdict, agreed, exploratory, verdict
+from workflow_scripts.evaluation.contrasts.verdicts import MAY_MATTER, Verdict, agreed, exploratory, verdict
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,12 @@ def test_verdicts_give_their_reason() -> None:
     assert verdict(True, 0.01, (), 4).reason == ""
 
 
+def test_an_equivalence_is_supported_or_inconclusive() -> None:
+    assert verdict(None, 0.049, (), 4) == ("supported", "")
+    assert verdict(None, 0.05, (), 4) == ("inconclusive", MAY_MATTER)
+    assert verdict(None, 1.0, (), 4).verdict == "inconclusive", "though the interval lies beyond the margin"
+
+
 def test_a_set_that_chose_the_checkpoint_gets_no_verdict() -> None:
     assert verdict(True, 0.01, (), 4, chose=True) == ("inconclusive", "this set chose the checkpoint")
     assert verdict(True, 0.01, ("budget",), 4, chose=True).verdict == "not comparable"
@@ -45,6 +51,7 @@ def test_two_or_three_classes_have_no_verdict() -> None:
 def test_exploratory_contrasts_have_no_verdict_but_what_limits_them() -> None:
     for p in (0.01, 0.9):
         assert exploratory(verdict(True, p, (), 4)) == ("exploratory", "")
+        assert exploratory(verdict(None, p, (), 4)) == ("exploratory", "")
     assert exploratory(verdict(True, 0.01, (), 2)) == ("exploratory", "only 2 classes: a verdict needs 4")
     assert exploratory(verdict(True, 0.01, ("budget",), 4)) == ("not comparable", "different budget")
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.pairs.diagnostics import quality
-from workflow_scripts.pairs.diagnostics.quality import by_subreddit, effective_targets, false_negatives
+from workflow_scripts.pairs.diagnostics.quality import by_subreddit, effective_targets, negatives
 from workflow_scripts.pairs.key_join import ImageVectors, PairRows
 
 PAIRS = st.lists(
@@ -150,7 +150,8 @@ def test_every_pair_of_sources_counted_by_hand(data: st.DataObject) -> None:
     caption = np.array(data.draw(st.lists(st.integers(0, 2), min_size=count, max_size=count)))
     pairs = ones([s for s, ts in enumerate(partners) for _ in ts], [t for ts in partners for t in sorted(ts)], count)
     batch, sources = data.draw(st.integers(2, 10)), [s for s, ts in enumerate(partners) if ts]
-    got = false_negatives(pairs, caption, batch)
+    label = np.array(data.draw(st.lists(st.integers(-1, 1), min_size=count, max_size=count)))
+    got = negatives(pairs, caption, batch, label)
     if len(sources) < 2:
         assert got["shared_targets"] is None
         return
@@ -164,11 +165,13 @@ def test_every_pair_of_sources_counted_by_hand(data: st.DataObject) -> None:
     assert got["shared_targets"] == pytest.approx(drawn * np.mean(shared), abs=1e-9)
     assert got["equal_captions"] == pytest.approx(drawn * np.mean(equal), abs=1e-9)
     assert got["either"] == pytest.approx(drawn * np.mean(either), abs=1e-9)
+    known = [label[a] == label[b] for a, b in couples if min(label[a], label[b]) >= 0]
+    assert got["same_label"] == (pytest.approx(drawn * np.mean(known), abs=1e-9) if known else None)
 
 
-def test_false_negatives_of_a_hub_in_closed_form() -> None:
+def test_negatives_of_a_hub_in_closed_form() -> None:
     hub = ones(list(range(1, 101)), [0] * 100, 101)
-    got = false_negatives(hub, None, 20)
+    got = negatives(hub, None, 20)
     assert got["shared_targets"] == pytest.approx(20 * 19 / 2)
     assert got["equal_captions"] is got["either"] is None
     assert effective_targets(hub) == {"entropy_bits": 0.0, "effective_targets": 1.0}
@@ -182,7 +185,7 @@ def test_drawn_batches_agree() -> None:
     for _ in range(2000):
         batch = rng.choice(200, 16, replace=False)
         hits.append(sum(target[a] == target[b] for i, a in enumerate(batch) for b in batch[:i]))
-    expected = false_negatives(pairs, None, 16)["shared_targets"]
+    expected = negatives(pairs, None, 16)["shared_targets"]
     assert np.mean(hits) == pytest.approx(expected, abs=5 * np.std(hits) / 2000**0.5)
 
 

@@ -87,8 +87,10 @@ def test_contrasts_are_listed_by_name_and_by_set_and_those_without_interval_apar
     assert [(row[3], row[0], row[4]) for row in by_set.rows] == [
         ("b", "x", "+1.2"), ("b", "revised − original", "+5.0"), ("a", "revised − original", "+5.0")
     ]  # fmt: skip
-    ((name, open_, number),) = found["open"]
-    assert (name, open_.row["reason"], number.text, number.interval) == ("revised − original", "why", "+5.0", "")
+    (open_,) = found["open"]
+    number = open_["number"]
+    assert (open_["name"], open_["why"]) == ("revised − original", "exploratory, why")
+    assert (number.text, number.interval) == ("+5.0", "")
     assert "row 7 (knn.accuracy, joint), made from 2 files: f, …" in number.title
     assert [row[3] for row in found["figure"].rows] == ["revised − original", "x"]
 

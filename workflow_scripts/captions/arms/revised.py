@@ -51,6 +51,7 @@ def select(inputs: ArmInputs, settings: Revised) -> Rows:
     """The replacement where :func:`judged` or :func:`by_itm` says so, else the original."""
     import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     from workflow_scripts.captions.arm_rows import empty, generated_rows, original_rows
 
@@ -60,8 +61,9 @@ def select(inputs: ArmInputs, settings: Revised) -> Rows:
     else:
         old, new = original_rows(inputs.table), generated_rows(inputs.table)
         better = by_itm(old, new, settings.margin, settings.threshold)
-    # An empty caption is replaced by any, and replaces none.
-    chosen = (better | empty(old["caption"])) & ~empty(new["caption"])
+    # An empty caption is replaced by any, and replaces none. Scores of equal captions differ by rounding at most.
+    equal = pc.fill_null(pc.equal(old["caption"], new["caption"]), False).to_numpy()
+    chosen = (better | empty(old["caption"])) & ~empty(new["caption"]) & ~equal
     rows = pa.array(np.where(chosen, len(old), 0) + np.arange(len(old)))
     return pa.concat_tables([old, new]).take(rows).combine_chunks()
 

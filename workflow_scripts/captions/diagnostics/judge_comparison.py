@@ -67,14 +67,18 @@ def sample(blocks: Iterable[Mapping[str, Sequence[Path]]], size: int, seed: int)
 
 
 def _both(old: Path, new: Path) -> pa.Table:
-    """Columns ``key``, ``images``, and by score, age and column ``<score>/old/_centred`` of a judge's tables."""
+    """Columns ``key``, ``images``, and by score, age and column ``<score>/old/_centred`` of a judge's tables.
+
+    A new caption that is the old one has the old one's scores: those of its own differ by rounding, in another batch.
+    """
     tables = [pq.read_table(path) for path in (old, new)]
     found = {"key": tables[0]["key"], "images": tables[0]["random_image"].fill_null(-1)}
     at = pc.index_in(tables[0]["key"], value_set=tables[1]["key"])
+    equal = pc.equal(tables[0]["text"], tables[1]["text"].take(at))
     for name in score_names(tables[0]):
         for ending in (*KINDS.values(), HALVES):
-            found[f"{name}/old/{ending}"] = tables[0][f"{name}{ending}"]
-            found[f"{name}/new/{ending}"] = tables[1][f"{name}{ending}"].take(at)
+            old, new = tables[0][f"{name}{ending}"], tables[1][f"{name}{ending}"].take(at)
+            found |= {f"{name}/old/{ending}": old, f"{name}/new/{ending}": pc.if_else(equal, old, new)}
     return pa.table(found)
 
 

@@ -376,7 +376,7 @@ def _verdict(line: _Line) -> Verdict:
     if line.reason:
         return Verdict(INCONCLUSIVE, line.reason)
     comparison, difference = line.comparison, line.levels[0].interval.value
-    expected = comparison.contrast.margin is not None or difference * comparison.contrast.expected > 0
+    expected = None if comparison.contrast.margin is not None else difference * comparison.contrast.expected > 0
     p, chosen_here = line.tested.get("p_adjusted"), line.dataset in comparison.chosen_on
     return verdict(expected, p, comparison.unequal, line.classes, chosen_here)
 

@@ -121,21 +121,25 @@ def image_similarity(pairs: PairRows, of_pairs: np.ndarray, of_random: np.ndarra
     return {"pairs": mean_figure(here), "random": mean_figure(there), "difference": mean_figure(here - there)}
 
 
-def false_negatives(pairs: PairRows, caption: np.ndarray | None, batch: int) -> dict[str, Number]:
-    """Expected number of pairs of sources in a batch that have the same caption, the same target, or either.
+def negatives(
+    pairs: PairRows, caption: np.ndarray | None, batch: int, label: np.ndarray | None = None
+) -> dict[str, Number]:
+    """Expected number of pairs of sources in a batch, negatives of each other, that are alike in some way.
 
     Args:
         pairs: the pair table.
         caption: (n,) int64 codes of captions, if known.
         batch: sources in a batch; all sources if there are fewer.
+        label: (n,) codes of what the images show, -1 where unknown; None if all are.
 
     Returns:
-        ``batch`` and the expected numbers ``equal_captions``, ``shared_targets`` and ``either`` among its
-        batch * (batch - 1) / 2 pairs of sources; None where the captions are unknown or there are no two sources.
+        ``batch`` and the expected numbers among its batch * (batch - 1) / 2 pairs of sources: ``equal_captions``,
+        ``shared_targets`` and ``either``; and ``same_label``, the false negatives, if the sources of unknown label are
+        as the others. None where it is unknown, or there are no two sources.
     """
     count = len(pairs.sources)
     if count < 2:
-        return {"batch": count, "equal_captions": None, "shared_targets": None, "either": None}
+        return {"batch": count, **dict.fromkeys(("equal_captions", "shared_targets", "either", "same_label"))}
     batch = min(batch, count)
     scale = batch * (batch - 1) / (count * (count - 1)) / 2
     weight = _weights(pairs)
@@ -145,7 +149,10 @@ def false_negatives(pairs: PairRows, caption: np.ndarray | None, batch: int) -> 
         equal = scale * _coincidences(caption[pairs.sources], np.ones(count))
         both = scale * _coincidences(caption[pairs.source] * pairs.count + pairs.target, weight)
         either = equal + shared - both
-    return {"batch": batch, "equal_captions": equal, "shared_targets": shared, "either": either}
+    shown = np.array([]) if label is None else label[pairs.sources][label[pairs.sources] >= 0]
+    chance = _coincidences(shown, np.ones(len(shown))) / len(shown) / (len(shown) - 1) if len(shown) > 1 else None
+    false = None if chance is None else chance * batch * (batch - 1) / 2
+    return {"batch": batch, "equal_captions": equal, "shared_targets": shared, "either": either, "same_label": false}
 
 
 def _weights(pairs: PairRows) -> np.ndarray:
@@ -235,7 +242,7 @@ def judge(
     """Figures of ``pairs``; unknown values are null.
 
     Args:
-        batch: size of the batches whose false negatives are counted.
+        batch: size of the batches whose negatives are counted.
         seed: of random pairs.
 
     Returns:
@@ -247,7 +254,7 @@ def judge(
         "images": pairs.count,
         "pairs": len(pairs),
         "hubness": hubness(pairs, known.eligible) | effective_targets(pairs),
-        "false_negatives": false_negatives(pairs, known.caption, batch),
+        "negatives": negatives(pairs, known.caption, batch, known.label),
         "reciprocity": share(back, pairs),
         "equal_captions": None if known.copies is None else share(known.copies[0], pairs),
         "near_copies": None if known.copies is None else share(known.copies[1], pairs),

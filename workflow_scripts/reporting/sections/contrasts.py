@@ -19,7 +19,8 @@ MEANS = (MEAN, MEAN_SMALL, MEAN_LARGER)
 COLUMNS = ("contrast", "runs", "measure", "set", "difference", "95 % interval", "n", "p", "p, adjusted", "detectable")
 NOTE = (
     "Differences of shares are in percentage points. Intervals are over seeds, test items and classes, or images. "
-    "Detectable: the smallest effect that this number of seeds shows in 80 % of studies."
+    "p is the larger of two, by the joint variance and by seeds alone, so it can be above 0.05 where the interval does "
+    "not hold 0. Detectable: the smallest effect that this number of seeds shows in 80 % of studies."
 )
 NOT_EVALUATED = (
     "No network was evaluated, so this study has no answer: that needs a labelled set under `datasets`. Add one and "
@@ -228,7 +229,16 @@ def contrast_tables(contrasts: Sequence[Named], cited: Cited) -> Row:
         "by_name": _listed("contrasts-by-name", "Contrasts by name", known, cited, unknown),
         "objective": leading,
         "by_set": _listed("contrasts-by-set", "Linear probe by set", by_set, cited),
-        "open": [(minus(shown.row["contrast"]), shown, cited.number(shown)) for shown in unknown],
+        "open": [
+            {
+                "name": minus(shown.row["contrast"]),
+                "where": shown.where,
+                "measure": shown.measure.title,
+                "number": cited.number(shown),
+                "why": ", ".join(filter(None, (shown.row["verdict"], shown.row["reason"]))),
+            }
+            for shown in unknown
+        ],
     }
 
 

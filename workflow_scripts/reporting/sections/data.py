@@ -238,7 +238,8 @@ GROUPS = {
             "hubness.effective_targets", "effective number of partners", "images, out of possible partners", "higher"
         ),
         Measure("reciprocity", "pairs in both directions", "% of pairs", "neither"),
-        Measure("false_negatives.share", "false negatives", "per 10,000 pairs of sources", "lower"),
+        Measure("negatives.alike", "negatives with an equal caption or partner", "per 10,000", "lower"),
+        Measure("negatives.false", "negatives of the same label", "per 10,000", "lower"),
         Measure("search_recall", "neighbours that the search finds", "%", "higher"),
     ),
 }
@@ -266,12 +267,14 @@ def pair_figures(study: Study) -> Row:
 
 
 def _with_share(figures: dict[str, Row]) -> dict[str, Row]:
-    """The same with the share of false negatives, which, unlike their number, does not depend on the batch."""
-    number, batch = figures.get("false_negatives.either"), figures.get("false_negatives.batch")
-    if number is None or batch is None or number["value"] is None or batch["value"] < 2:
-        return figures
-    share = 2 * number["value"] / batch["value"] / (batch["value"] - 1)
-    return figures | {"false_negatives.share": {"value": 10_000 * share}}
+    """The same with the shares of negatives that are alike, which, unlike their numbers, don't depend on the batch."""
+    batch = figures.get("negatives.batch", {}).get("value", 0)
+    counted = {"alike": figures.get("negatives.either"), "false": figures.get("negatives.same_label")}
+    return figures | {
+        f"negatives.{name}": {"value": 20_000 * number["value"] / batch / (batch - 1)}
+        for name, number in counted.items()
+        if number is not None and number["value"] is not None and batch > 1
+    }
 
 
 def _panel(measure: Measure, found: dict[str, dict[str, Row]]) -> Panel:
