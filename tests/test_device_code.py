@@ -20,11 +20,15 @@ from workflow_scripts.captions.recaptioning.decoding import Decoding
 from workflow_scripts.captions.recaptioning.models import load_models
 from workflow_scripts.captions.recaptioning.shard import prepare, recaption_batch
 from workflow_scripts.core.sources import local_path
+from workflow_scripts.embeddings.blip2_images import blip2_encoder
+from workflow_scripts.embeddings.clip_text import clip_text
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
-from workflow_scripts.embeddings.images import FROM_FOLDER, run_encoder
+from workflow_scripts.embeddings.images import Encoder
+from workflow_scripts.embeddings.run_images import run_encoder
+from workflow_scripts.embeddings.run_text import run_text
 from workflow_scripts.embeddings.text import TextEncoder
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
-from workflow_scripts.embeddings.text_towers import clip_text, run_text
+from workflow_scripts.embeddings.transformers_images import transformers_encoder
 from workflow_scripts.evaluation.feature_extraction import extract
 from workflow_scripts.evaluation.few_shot import _scorer
 from workflow_scripts.evaluation.linear_probe.objectives import TorchCrossEntropy
@@ -98,11 +102,12 @@ def _image_encoder(name: str) -> Callable[..., Batch]:
     def made(folder: Path, device: str, pictures: list[Image.Image], checkpoints: dict[str, Path]) -> Batch:
         save_clip(folder / "clip")
         _, weights, about = save_network(folder)
-        folders = {"blip2": checkpoints["matcher"], "transformers": folder / "clip"}
-        if name == "run":
-            encoder = run_encoder(weights, about, View(size=24, side=24, resize="bilinear"), device)
-        else:
-            encoder = FROM_FOLDER[name](folders[name], device)
+        encoders: dict[str, Callable[[], Encoder]] = {
+            "blip2": lambda: blip2_encoder(checkpoints["matcher"], device),
+            "transformers": lambda: transformers_encoder(folder / "clip", device),
+            "run": lambda: run_encoder(weights, about, View(size=24, side=24, resize="bilinear"), device),
+        }
+        encoder = encoders[name]()
         images = encoder.prepare(pictures)
         return lambda: encoder.encode(images).cpu()
 

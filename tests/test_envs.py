@@ -66,7 +66,8 @@ def imports_of(module: str) -> set[str]:
 
 def imported(stage: str) -> set[str]:
     """Top-level names of all foreign modules that a stage's code can import."""
-    modules = [*stage_closure(stage), "workflow_scripts.core.runtime.stage", "workflow_scripts.core.artifact"]
+    closure = (name.partition(":")[0] for name in stage_closure(stage))
+    modules = [*closure, "workflow_scripts.core.runtime.stage", "workflow_scripts.core.artifact"]
     names = {name for module in modules for name in imports_of(module)}
     return names - set(sys.stdlib_module_names) - {"workflow_scripts"} - OPTIONAL
 

@@ -23,7 +23,7 @@ def chain(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cha
     before = accepted.code_digest
     edited = {"pretrain": EDITED}
     for module in (accepted, accept):
-        monkeypatch.setattr(module, "code_digest", lambda stage: edited.get(stage) or before(stage))
+        monkeypatch.setattr(module, "code_digest", lambda stage, *uses: edited.get(stage) or before(stage, *uses))
     return made
 
 
@@ -134,7 +134,7 @@ def test_all_stands_for_the_stages_with_artifacts_of_other_code(chain: Chain, mo
     stages = sorted({path.parent.name for path in chain.study.glob("*/*.manifest.json")})
     current = {path.parent.name: json.loads(path.read_bytes())["code"] for path in chain.study.glob("*/*.run.json")}
     for module in (accepted, accept):
-        monkeypatch.setattr(module, "code_digest", {**current, "pretrain": EDITED}.__getitem__)
+        monkeypatch.setattr(module, "code_digest", lambda stage, *_: {**current, "pretrain": EDITED}[stage])
     assert accept.edited_stages(chain.results, stages) == ["pretrain"]
     accept.accept_code(chain.results, "pretrain", "a comment became a log line", "")
     assert accept.edited_stages(chain.results, stages) == []
@@ -145,7 +145,7 @@ def two_codes(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> str:
     first, edited = str(record(chain, RUNS[0])["code"]), accepted.code_digest
     other = {"pretrain": "f" * 64}
     with monkeypatch.context() as patch:
-        patch.setattr(accepted, "code_digest", lambda stage: other.get(stage) or edited(stage))
+        patch.setattr(accepted, "code_digest", lambda stage, *uses: other.get(stage) or edited(stage, *uses))
         inputs = {"images": ["image_index/images"], "captions": ["select_captions/revised"]}
         chain.make("pretrain/simclr-mixed-crop-s0", ["/last.safetensors"], inputs, {"steps": 9, "run": "mixed"})
     return first
@@ -176,7 +176,7 @@ def test_a_stage_that_fails_does_not_stop_the_others(
     made, edited = str(record_of(chain, "summary")["code"]), {"summary": "d" * 64}
     before = accepted.code_digest
     for module in (accepted, accept):
-        monkeypatch.setattr(module, "code_digest", lambda stage: edited.get(stage) or before(stage))
+        monkeypatch.setattr(module, "code_digest", lambda stage, *uses: edited.get(stage) or before(stage, *uses))
     assert run(chain, "pretrain", "summary") == 1
     printed = capsys.readouterr()
     assert printed.err.startswith("error: no single code to count as in pretrain") and printed.err.count("\n") == 1

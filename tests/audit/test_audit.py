@@ -11,6 +11,7 @@ from tests.provenance.chain import RUNS, Chain
 from workflow_scripts.audit.kinds import Kind
 from workflow_scripts.commands.main import main
 from workflow_scripts.core.artifact import MANIFEST
+from workflow_scripts.core.digest import Uses, code_digest
 
 
 def test_an_untouched_study_passes_the_audit(chain: Chain) -> None:
@@ -54,7 +55,7 @@ def test_other_code_is_a_fault_until_it_is_accepted(chain: Chain, monkeypatch: p
     from workflow_scripts.core import code_equivalence as accepted
 
     before = accepted.code_digest("summary")
-    monkeypatch.setattr(accepted, "code_digest", lambda stage: "other" if stage == "summary" else before_of(stage))
+    monkeypatch.setattr(accepted, "code_digest", other_summary)
     faults = audited(chain.study).faults
     assert [(one.path.name, one.kind) for one in faults] == [("summary.manifest.json", Kind.OUT_OF_DATE)]
     entry = {"stage": "summary", "code": "other", "counts_as": before, "reason": "a log line", "when": "2026-01-01"}
@@ -62,10 +63,8 @@ def test_other_code_is_a_fault_until_it_is_accepted(chain: Chain, monkeypatch: p
     assert audited(chain.study).faults == []
 
 
-def before_of(stage: str) -> str:
-    from workflow_scripts.core.digest import code_digest
-
-    return code_digest(stage)
+def other_summary(stage: str, uses: Uses = ()) -> str:
+    return "other" if stage == "summary" else code_digest(stage, uses)
 
 
 def test_changed_settings_are_reported_if_the_config_is_known(chain: Chain) -> None:
@@ -102,7 +101,7 @@ def test_an_acceptance_is_reported_while_it_is_in_force(chain: Chain, monkeypatc
     from workflow_scripts.core import code_equivalence as accepted
 
     for module in (accepted, accept):
-        monkeypatch.setattr(module, "code_digest", lambda stage: "other" if stage == "summary" else before_of(stage))
+        monkeypatch.setattr(module, "code_digest", other_summary)
     accept.accept_code(chain.results, "summary", "a log line", "")
     done = audited(chain.study)
     assert done.faults == []

@@ -36,7 +36,8 @@ from workflow_scripts.captions.recaptioning.models import load_models
 from workflow_scripts.captions.recaptioning.shard import recaption_shard
 from workflow_scripts.core.images.reading import prepared
 from workflow_scripts.core.runtime.precision import EXACT, computing
-from workflow_scripts.embeddings.images import embed, transformers_encoder
+from workflow_scripts.embeddings.images import embed
+from workflow_scripts.embeddings.transformers_images import transformers_encoder
 from workflow_scripts.evaluation.linear_probe.objectives import TorchCrossEntropy
 from workflow_scripts.evaluation.saliency.maps.grad_cam import explaining, grad_cam, probe_logits
 from workflow_scripts.models.backbones import build_backbone, explained_layers

@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from workflow_scripts.embeddings.chunks import unit_rows
-from workflow_scripts.embeddings.images import transformers_encoder
+from workflow_scripts.embeddings.transformers_images import transformers_encoder
 from workflow_scripts.evaluation.leakage.fingerprints import VIEWS, Fingerprints, print_of, stacked
 from workflow_scripts.evaluation.leakage.search import NEAREST, Limits, Match, close_pairs, matches
 from workflow_scripts.pairs.search.candidates import all_largest

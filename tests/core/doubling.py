@@ -18,6 +18,6 @@ class Doubling(Settings):
 @pytest.fixture(autouse=True)
 def digest_of_a_test_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stage of this test is no file of the package."""
-    monkeypatch.setattr("workflow_scripts.core.code_equivalence.code_digest", lambda stage: "today")
-    monkeypatch.setattr("workflow_scripts.core.runtime.stage.code_parts", lambda stage: {"module": "parsed"})
+    monkeypatch.setattr("workflow_scripts.core.code_equivalence.code_digest", lambda *_: "today")
+    monkeypatch.setattr("workflow_scripts.core.runtime.stage.code_parts", lambda *_: {"module": "parsed"})
     CALLS.clear()

@@ -172,7 +172,7 @@ def remove(results: Path, number: int, version: int) -> None:
 
 def accept_edit(results: Path) -> None:
     """What `faithful-pairs accept` does after an edit that changes no result."""
-    digest = lambda stage: NEW  # noqa: E731
+    digest = lambda *_: NEW  # noqa: E731
     with mock.patch.object(accept, "code_digest", digest), mock.patch.object(code_equivalence, "code_digest", digest):
         accept.accept_code(results, "stressed", "a comment", "")
 

@@ -194,6 +194,50 @@ def test_a_registry_of_unknown_members_is_an_error(write: Write, call: str) -> N
         closure(write, {"stages/draw.py": call, "kinds/square.py": ""})
 
 
+ROWS = """
+def _round(name):
+    return _shape(name, 0)
+def _shape(name, corners):
+    return Shape(name=name, corners=corners)
+SHAPES = by_name([Shape(name="square", corners=4), _round("circle"), Shape(name="flat", draw=_flat)])
+def _flat(): from workflow_scripts import paper
+"""
+
+
+def test_of_a_registry_in_a_module_the_rows_that_are_used_count_with_what_they_need(write: Write) -> None:
+    def uses(name: str) -> digest.Uses:
+        return digest.uses_of({"stages.draw": [name]})
+
+    def codes(text: str) -> list[str]:
+        write({"workflow_scripts/stages/draw.py": text, "workflow_scripts/paper.py": "SIZE = 4\n"})
+        return [digest.code_digest("draw", uses(name)) for name in ("square", "circle", "flat")]
+
+    before = codes(ROWS)
+    assert len(set(before)) == 3
+    edits = {
+        "corners=4": (True, False, False),
+        "def _round(name):\n": (False, True, False),
+        "def _shape(name, corners):\n": (False, True, False),
+        "def _flat(): ": (False, False, True),
+        "SHAPES = by_name([": (False, False, False),
+    }
+    new = {"corners=4": "corners=5", "SHAPES = by_name([": 'SHAPES = by_name([Shape(name="new"), '}
+    for edited, changed in edits.items():
+        after = codes(ROWS.replace(edited, new.get(edited, f"{edited}    pass; ")))
+        assert tuple(one != other for one, other in zip(before, after, strict=True)) == changed, edited
+    assert "workflow_scripts.paper" in digest.stage_closure("draw", uses("flat"))
+    assert "workflow_scripts.paper" not in digest.stage_closure("draw", uses("circle"))
+
+
+@pytest.mark.parametrize(
+    "listing",
+    ['[Shape("a"), Shape("a", 2)]', "[Shape(NAME)]", '[Shape("a"), OTHER]', '(Shape("a"),)', '[*ROWS, Shape("b")]'],
+)
+def test_rows_without_names_of_their_own_stay_in_the_module(listing: str) -> None:
+    tree = ast.parse(f"SHAPES = by_name({listing})")
+    assert digest.without_rows(tree) == (tree, {})
+
+
 STAGE = """
 from workflow_scripts.core.declaration.facts import Cost, Facts
 from workflow_scripts.core.runtime.stage import Stage
@@ -275,7 +319,7 @@ def mentions_facts(module: str) -> bool:
 def test_nothing_is_computed_from_facts(stage: str) -> None:
     closure = digest.stage_closure(stage)
     assert "workflow_scripts.core.declaration.facts" not in closure
-    assert not any(map(mentions_facts, closure))
+    assert not any(mentions_facts(name.partition(":")[0]) for name in closure)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +342,7 @@ def test_descriptions_and_costs_that_no_stage_reads_do_not_count(first: str, sec
 def test_no_stage_reads_what_the_digest_skips() -> None:
     words = {called: words for called, words in digest.SKIPPED_KEYWORDS.items() if called not in ("Field", "quantity")}
     skipped = set().union(*words.values()) - {"summary"}
-    modules = {name for stage in STAGES for name in digest.stage_closure(stage)}
+    modules = {name.partition(":")[0] for stage in STAGES for name in digest.stage_closure(stage)}
     trees = [digest.without_facts(ast.parse(digest.module_path(name).read_bytes())) for name in sorted(modules)]
     read = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not read & skipped

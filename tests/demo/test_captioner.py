@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import workflow_scripts.demo
-from workflow_scripts.demo.captioner_training.score import named_right, preferred
-from workflow_scripts.demo.captioner_training.train import Plan
+from tests.demo.captioner_training.score import named_right, preferred
+from tests.demo.captioner_training.train import Plan
 
 FOLDER = Path(workflow_scripts.demo.__file__).parent / "captioner"
 COUNT = 300

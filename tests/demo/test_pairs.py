@@ -20,7 +20,7 @@ from workflow_scripts.core.sources import local_path
 from workflow_scripts.demo.world.texts import TOPICS, title_of
 from workflow_scripts.demo.world.vocabulary import spec_of
 from workflow_scripts.demo.world.world import scene_of
-from workflow_scripts.embeddings.images import blip2_encoder
+from workflow_scripts.embeddings.blip2_images import blip2_encoder
 from workflow_scripts.models.sentence_encoder import sentence_encoder
 from workflow_scripts.models.text_norms import MatchedText
 

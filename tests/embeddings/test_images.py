@@ -25,7 +25,10 @@ from tests.overlap import Overlap
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.shards import TarImages
 from workflow_scripts.embeddings import images as images_module
-from workflow_scripts.embeddings.images import Encoder, blip2_encoder, embed, run_encoder, transformers_encoder
+from workflow_scripts.embeddings.blip2_images import blip2_encoder
+from workflow_scripts.embeddings.images import Encoder, embed
+from workflow_scripts.embeddings.run_images import run_encoder
+from workflow_scripts.embeddings.transformers_images import transformers_encoder
 from workflow_scripts.models.matcher import load_matcher
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.preprocessing import normalise, prepare

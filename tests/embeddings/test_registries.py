@@ -14,11 +14,15 @@ from tests.embeddings.small_runs import save_network, save_tower
 from tests.embeddings.test_images import clip
 from tests.embeddings.test_text_towers import save_clip
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.embeddings.blip2_images import blip2_encoder
+from workflow_scripts.embeddings.clip_text import clip_text
 from workflow_scripts.embeddings.image_encoders import IMAGE_ENCODERS
-from workflow_scripts.embeddings.images import Encoder, blip2_encoder, run_encoder, transformers_encoder
+from workflow_scripts.embeddings.images import Encoder
+from workflow_scripts.embeddings.run_images import run_encoder
+from workflow_scripts.embeddings.run_text import run_text
 from workflow_scripts.embeddings.text import TextEncoder
 from workflow_scripts.embeddings.text_encoders import TEXT_ENCODERS
-from workflow_scripts.embeddings.text_towers import clip_text, run_text
+from workflow_scripts.embeddings.transformers_images import transformers_encoder
 from workflow_scripts.embeddings.word_vectors import word_vectors
 from workflow_scripts.models.networks.view import View
 from workflow_scripts.models.sentence_encoder import sentence_encoder

@@ -11,7 +11,8 @@ from transformers import CLIPConfig, CLIPModel, CLIPTextModelWithProjection, CLI
 from tests.embeddings.small_runs import save_tower
 from tests.models.text.small_clip import save_clip_tokenizer, tokens
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.embeddings.text_towers import clip_text, run_text
+from workflow_scripts.embeddings.clip_text import clip_text
+from workflow_scripts.embeddings.run_text import run_text
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 TEXTS = ["a red disc", "the", "a disc that is red and far longer than sixteen tokens"]

@@ -18,7 +18,7 @@ from tests.models.small_towers import save_classifier, save_clip, save_siglip
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.core.sources import local_path
-from workflow_scripts.embeddings.images import transformers_encoder
+from workflow_scripts.embeddings.transformers_images import transformers_encoder
 from workflow_scripts.models.classifiers import CLASSIFIERS
 from workflow_scripts.models.cross_fit import captioned_photos, cross_fit, pixel_hash
 from workflow_scripts.models.judge import Judge

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from tests.captions.small_blip2 import save_checkpoints
-from workflow_scripts.demo.captioner_training.data import pictures as pictures_of
-from workflow_scripts.demo.captioner_training.data import training_texts
+from tests.demo.captioner_training.data import pictures as pictures_of
+from tests.demo.captioner_training.data import training_texts
 from workflow_scripts.models.checkpoints import Checkpoint
 from workflow_scripts.models.matcher import Matcher, itc, itc_table, load_matcher, load_matching_checkpoint
 from workflow_scripts.models.networks.split_linear import SplitLinear

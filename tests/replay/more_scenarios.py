@@ -36,8 +36,8 @@ from workflow_scripts.study import active_config
 
 def _accept(root: Path) -> None:
     with (
-        mock.patch.object(accept, "code_digest", lambda stage: "edited"),
-        mock.patch.object(accepted, "code_digest", lambda stage: "edited"),
+        mock.patch.object(accept, "code_digest", lambda *_: "edited"),
+        mock.patch.object(accepted, "code_digest", lambda *_: "edited"),
     ):
         accept.accept_code(root / "results", "training", "a comment", "")
 

@@ -66,8 +66,8 @@ def light() -> Iterator[None]:
     """A stage of the tests, which is no file of the package; the slow parts of its run record are made once."""
     here = {**machine((), "cpu"), "packages": {}}  # those that are loaded are hundreds in a process of tests
     with (
-        mock.patch("workflow_scripts.core.code_equivalence.code_digest", lambda stage: "today"),
-        mock.patch("workflow_scripts.core.runtime.stage.code_parts", lambda stage: {}),
+        mock.patch("workflow_scripts.core.code_equivalence.code_digest", lambda *_: "today"),
+        mock.patch("workflow_scripts.core.runtime.stage.code_parts", lambda *_: {}),
         mock.patch("workflow_scripts.core.runtime.stage.git_state", cache(git_state)),
         mock.patch("workflow_scripts.core.runtime.stage.machine", lambda *_: here),
     ):

@@ -1,14 +1,16 @@
 """Which jobs of a study would run, without Snakemake."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from tests.study.config.configs import planned
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.study import plan
+from workflow_scripts.study.freshness import Freshness
 from workflow_scripts.study.plan import jobs_to_run, planned_jobs
-from workflow_scripts.study.units import PlannedJob, Units
+from workflow_scripts.study.units import PlannedJob
 
 NANO = "tests/config/nano.yaml"
 
@@ -52,8 +54,6 @@ def test_jobs_run_if_they_are_stale_missing_and_needed_or_read_what_is_made(
             Path(path).touch()
 
     class Decided:
-        def __init__(self, results: Path, units: Units) -> None: ...
-
         def decide(self, jobs: list[PlannedJob], triggers: frozenset[str]) -> dict[PlannedJob, bool]:
             return {job: job.stage in _names(stale) for job in jobs}
 
@@ -61,9 +61,8 @@ def test_jobs_run_if_they_are_stale_missing_and_needed_or_read_what_is_made(
         def __init__(self, stage: str) -> None:
             self.in_all = stage == "report"
 
-    monkeypatch.setattr(plan, "Freshness", Decided)
     monkeypatch.setattr(plan, "facts", Facts)
-    assert [job.stage for job in jobs_to_run(planned(NANO), tmp_path, jobs)] == _names(running)
+    assert [job.stage for job in jobs_to_run(cast(Freshness, Decided()), jobs)] == _names(running)
 
 
 def _names(text: str) -> list[str]:

@@ -12,7 +12,7 @@ Config = dict[str, Any]
 
 @dataclass(frozen=True)
 class Edit:
-    """An edit of the config, of files (path -> pattern and what takes its place), or files that go (patterns)."""
+    """An edit of the config, of files (path -> pattern and its replacement; new files), or files that go (patterns)."""
 
     name: str
     config: Callable[[Config], object] = lambda config: None
@@ -54,6 +54,12 @@ def code_of(stage: str) -> dict[str, tuple[str, str]]:
 
 
 COMMENTS = {f"workflow_scripts/stages/{stage}.py": (r'^"""', '# A comment.\n"""Another text. ') for stage in SETTINGS}
+METHODS, ARMS = "workflow_scripts/pretraining/methods", "workflow_scripts/captions/arms"
+NEW = {  # two files that are not there, and a row
+    f"{METHODS}/new.py": ("", "METHOD = None\n"),
+    f"{ARMS}/new.py": ("", "ARM_KIND = None\n"),
+    "workflow_scripts/evaluation/datasets/registry.py": ('name="pets"', 'name="new"), DownstreamSet(name="pets"'),
+}
 CARD = {"workflow_scripts/demo/captioner/caption/generation_config.json": (r"\A\{", "{ ")}
 WORLD = {"kind": "world", "task": "colour"}
 TABLE = "tiny/pair_table/revised.*"
@@ -90,6 +96,12 @@ EDITS = (
     Edit("comments", files=COMMENTS),
     Edit("code of `data_card`", files=code_of("data_card")),
     Edit("code of `pretrain`", files=code_of("pretrain")),
+    Edit("code of the method SimSiam", files={f"{METHODS}/simsiam.py": (r"^METHOD = ", "EQUAL = 1\nMETHOD = ")}),
+    Edit(
+        "code of the mixed arm",
+        files={f"{ARMS}/mixed.py": (r"^ARM_KIND", "EQUAL = 1\nARM_KIND")},
+    ),
+    Edit("a new method, arm and dataset", files=NEW),
     Edit("content of the captioner", files=CARD),
     Edit("a pair table deleted", gone=(TABLE,)),
     Edit("a pair table deleted, and its `k` edited", lambda c: c["pairs"][0].update(k=2), gone=(TABLE,)),

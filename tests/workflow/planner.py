@@ -106,11 +106,14 @@ def main() -> None:
         return parsed[version]
 
     digest._module = module  # type: ignore[assignment]
+    digest.pin_members = lambda *_: None  # this process goes on with the members that it has
     code: list[tuple[str, int, int]] = []
     for line in sys.stdin:
         if code != (code := versions(digest.ROOT / digest.PACKAGE)):
             digest.code_digest.cache_clear()
             digest._data.clear()
+            for version in [version for version, read in parsed.items() if read.members]:  # a member may be new
+                del parsed[version]
             pinned_code._sources.clear()
         caught[:] = [[], []]
         status = 0

@@ -35,7 +35,7 @@ def test_moved_results_compute_exactly_the_edited_stage(moved: Checkout, finishe
     moved.edit("workflow_scripts/stages/data_card.py", "def data_card(", "EQUAL = 1\n\n\ndef data_card(")
     printed = moved.finish()
     assert computed(moved, start) == {"data_card"}
-    assert "results/tiny/data_card/data_card.manifest.json: made by other code; recomputed" in printed
+    assert "results/tiny/data_card/data_card.manifest.json: made by other code (stages.data_card); " in printed
     assert moved.hashes() == finished.hashes()
     assert NOTHING in moved.run()[1]
 

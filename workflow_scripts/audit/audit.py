@@ -30,6 +30,7 @@ from workflow_scripts.audit.records import cycle_findings, input_findings, recor
 from workflow_scripts.audit.scan import beside, beside_findings, scan
 from workflow_scripts.core.artifact import MANIFEST, RUN
 from workflow_scripts.core.code_equivalence import acceptances_file, accepted, among, counted
+from workflow_scripts.core.digest import Uses, uses_of
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.files.bounded_json import Unfit
@@ -295,7 +296,7 @@ class Audit:
 
     def _out_of_date(self, node: Node, record: dict[str, Any]) -> Iterator[Finding]:
         """Compare current code and settings with the recorded ones; list acceptances."""
-        today, by_acceptance = self._code(node.stage)
+        today, by_acceptance = self._code(node.stage, uses_of(record.get("uses", {})))
         if record["code"] != today:
             yield finding(Kind.OUT_OF_DATE, node.path, f"made by {record['code'][:12]}, now {today[:12]}")
         elif (one := record.get("accepted")) and (
@@ -311,10 +312,10 @@ class Audit:
             if differ:
                 yield finding(Kind.OUT_OF_DATE, node.path, "; ".join(differ))
 
-    def _current_code(self, stage: str) -> tuple[str, bool]:
+    def _current_code(self, stage: str, uses: Uses) -> tuple[str, bool]:
         """The code that a stage's current code counts as, and whether because of an acceptance."""
         try:
-            return counted(self.noted.accepted, stage), among(self.noted.accepted, stage) is not None
+            return counted(self.noted.accepted, stage, uses), among(self.noted.accepted, stage, uses) is not None
         except OSError:
             return "no such stage", False
 

@@ -33,8 +33,8 @@ def command(
 
     Prints mistakes in the config with file, line and key: those of values first, then of names, runs and contrasts;
     sources that are missing; captions of other images; models whose names no library has; the number of jobs that would
-    run; their cost; which runs the primary contrasts compare, and the smallest effects that they can find; and whether
-    the disk has the space. Starts and writes nothing.
+    run; their cost; finished artifacts that would be recomputed, and why; which runs the primary contrasts compare, and
+    the smallest effects that they can find; and whether the disk has the space. Starts and writes nothing.
 
     \b
     Examples:
@@ -55,6 +55,7 @@ def command(
     from workflow_scripts.study.config.files import read_config
     from workflow_scripts.study.config.study import load_study
     from workflow_scripts.study.estimates.power import NO_SET
+    from workflow_scripts.study.freshness import Freshness
     from workflow_scripts.study.plan import jobs_to_run, planned_jobs
     from workflow_scripts.study.preflight.check import findings
     from workflow_scripts.study.preflight.findings import Start
@@ -65,10 +66,13 @@ def command(
     units = Units(load_study(config), accepted(results))
     check_folders(results)
     planned = planned_jobs(units, results / units.study.study)
-    start = Start(units, results, jobs_to_run(units, results, planned), local=not slurm, lock_file=config.lock_file)
+    freshness = Freshness(results, units)
+    running = jobs_to_run(freshness, planned)
+    start = Start(units, results, running, local=not slurm, lock_file=config.lock_file)
     found = findings(start)
     errors = [one.error for one in found if one.certain]
-    sys.stdout.write(printed(summary(start, len(planned))))
+    stale = [part for line in freshness.stale(running) for part in _wrapped("stale", line)]
+    sys.stdout.write(printed([*summary(start, len(planned)), *stale]))
     sys.stdout.write(printed(_warnings(one.error for one in found if not one.certain)))
     if errors:
         sys.stdout.flush()

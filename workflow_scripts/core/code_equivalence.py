@@ -9,7 +9,7 @@ edit does.
 from collections.abc import Iterable
 from pathlib import Path
 
-from workflow_scripts.core.digest import code_digest
+from workflow_scripts.core.digest import Uses, code_digest
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.notes import read_note, write_note
 
@@ -45,23 +45,27 @@ def acceptances_file(results: Path) -> Path:
     return results / ".accepted.json"
 
 
-def in_force(stage: str, results: Path) -> dict[str, str] | None:
-    """The acceptance by which the current code of a stage counts as earlier code, or None."""
-    return among(accepted(results), stage)
+def in_force(stage: str, results: Path, uses: Uses = ()) -> dict[str, str] | None:
+    """The acceptance by which the current code of a stage counts as earlier code, or None.
+
+    Args:
+        uses: entries of registries whose code counts.
+    """
+    return among(accepted(results), stage, uses)
 
 
-def among(entries: Iterable[dict[str, str]], stage: str) -> dict[str, str] | None:
+def among(entries: Iterable[dict[str, str]], stage: str, uses: Uses = ()) -> dict[str, str] | None:
     """The one of these acceptances that applies to the current code of a stage, or None."""
-    today = code_digest(stage)
+    today = code_digest(stage, uses)
     return next((one for one in entries if (one["stage"], one["code"]) == (stage, today)), None)
 
 
-def counted_code(stage: str, results: Path) -> str:
+def counted_code(stage: str, results: Path, uses: Uses = ()) -> str:
     """The code digest used in keys, params and run records: the current one, or the one that it counts as."""
-    return counted(accepted(results), stage)
+    return counted(accepted(results), stage, uses)
 
 
-def counted(entries: Iterable[dict[str, str]], stage: str) -> str:
+def counted(entries: Iterable[dict[str, str]], stage: str, uses: Uses = ()) -> str:
     """The same as :func:`counted_code`, given the acceptances."""
-    entry = among(entries, stage)
-    return code_digest(stage) if entry is None else entry["counts_as"]
+    entry = among(entries, stage, uses)
+    return code_digest(stage, uses) if entry is None else entry["counts_as"]

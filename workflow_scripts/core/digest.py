@@ -1,8 +1,9 @@
 """Digest of the code behind a stage: its import closure inside ``workflow_scripts``.
 
-An import of a module also runs the ``__init__.py`` of the packages above it, and a call of ``core.registry.discover``
-imports all members of the package that it names; both count. The value is the same on every supported Python: nodes are
-written out by our own walk, since ``ast.dump`` differs between versions. What can't change bytes does not count:
+An import of a module also runs the ``__init__.py`` of the packages above it, which counts. Of a registry (a package
+that is read by ``core.registry.discover``, or a list in a call of ``by_name``) only the entries that the job uses
+count, if its stage says which these are. The value is the same on every supported Python: nodes are written out by our
+own walk, since ``ast.dump`` differs between versions. What can't change bytes does not count:
 
 - comments, docstrings and formatting, so a module without code is left out;
 - the wording of settings, and wording and figures in registries that no stage reads (:data:`SKIPPED_KEYWORDS`);
@@ -19,11 +20,11 @@ import errno
 import hashlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.code_memory import CodeMemory, Parsed
@@ -60,7 +61,9 @@ NEVER_CHANGES_BYTES = frozenset(
     )
 )
 SKIPPED = "FACTS"
-DISCOVER = "discover"
+DISCOVER, BY_NAME = "discover", "by_name"
+Uses = tuple[tuple[str, tuple[str, ...]], ...]
+"""Registry (a package or module below ours) -> the names of its entries that count; hashable, see :func:`uses_of`."""
 # Entries of registries whose summary only config checks and docs show. The report prints the summaries of scores.
 SUMMARISED = (
     "ArmKind",
@@ -85,29 +88,46 @@ SKIPPED_KEYWORDS = {
 _data: dict[str, dict[Path, tuple[Stamp, str]]] = {}  # data files by stage, as this process first read them
 
 
-def stage_closure(stage: str) -> dict[str, str]:
+def uses_of(names: Mapping[str, Iterable[str]]) -> Uses:
+    """Entries by registry, in a form that can be a key."""
+    return tuple((registry, tuple(sorted(entries))) for registry, entries in sorted(names.items()))
+
+
+def stage_closure(stage: str, uses: Uses = ()) -> dict[str, str]:
     """Module name -> digest of its parsed code, for every module that the stage can import.
+
+    An entry of a registry in a module has a digest of its own, by ``<module>:<entry>``.
+
+    Args:
+        uses: entries that count; all of registries that it lacks.
 
     Raises:
         PipelineError: a module mentions ``discover`` in a form that does not show which package it reads.
     """
     found: dict[str, str] = {}
     start = f"{PACKAGE}.stages.{stage}"
+    used = {f"{PACKAGE}.{registry}": names for registry, names in uses}
     waiting, seen = [*_ours([start]), start], set(NEVER_CHANGES_BYTES)
     while waiting:
         name = waiting.pop()
         if name in seen:
             continue
         seen.add(name)
-        parsed, imports = _module(module_path(name))
-        if parsed.code:
-            found[name] = parsed.code
-        waiting.extend(imports)
+        module = _module(module_path(name))
+        if module.parsed.code:
+            found[name] = module.parsed.code
+        waiting.extend(module.imports)
+        for row, (code, *imports) in module.parsed.rows.items():
+            if name not in used or row in used[name]:
+                found[f"{name}:{row}"] = code
+                waiting.extend(_ours(imports))
+        for package, listed in module.members.items():
+            waiting.extend(f"{package}.{one}" for one in listed if package not in used or one in used[package])
     return dict(sorted(found.items()))
 
 
 @cache
-def code_digest(stage: str) -> str:
+def code_digest(stage: str, uses: Uses = ()) -> str:
     """sha256 over the stage's closure and its data files; ``format-<n>`` for a stage that declares a format.
 
     A stage whose output can't be recomputed (fetched bytes) keeps its key after code edits and declares a version
@@ -116,16 +136,16 @@ def code_digest(stage: str) -> str:
     number = _declared(stage).get("format")
     if number is not None:
         return f"format-{number}"
-    parts = [f"{name} {value}" for name, value in code_parts(stage).items()]
+    parts = [f"{name} {value}" for name, value in code_parts(stage, uses).items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def code_parts(stage: str) -> dict[str, str]:
+def code_parts(stage: str, uses: Uses = ()) -> dict[str, str]:
     """The parts of the code digest: module name -> digest of its code, then data file -> sha256 of its bytes."""
     if stage not in _data:
         _data[stage] = _data_files(stage)
     hashes = {path.relative_to(ROOT).as_posix(): sha256 for path, (_, sha256) in _data[stage].items() if sha256}
-    return stage_closure(stage) | hashes
+    return stage_closure(stage, uses) | hashes
 
 
 def check_data_files(stage: str) -> None:
@@ -174,7 +194,7 @@ def _ours(names: Iterable[str]) -> list[str]:
 
 def _declared(stage: str) -> dict[str, Any]:
     """``format`` and ``data_files`` of a stage's declaration, read without running its file."""
-    return _module(module_path(f"{PACKAGE}.stages.{stage}"))[0].declared
+    return _module(module_path(f"{PACKAGE}.stages.{stage}")).parsed.declared
 
 
 def _declaration(tree: ast.Module) -> dict[str, Any]:
@@ -201,9 +221,16 @@ def _memory(root: Path) -> CodeMemory:
     return memory
 
 
+class _Module(NamedTuple):
+    """What a file says, what it imports of ours, and the members of the packages that it discovers."""
+
+    parsed: Parsed
+    imports: list[str]
+    members: dict[str, list[str]]
+
+
 @cache
-def _module(path: Path) -> tuple[Parsed, tuple[str, ...]]:
-    """What a file says, and the modules and packages of ours that it imports."""
+def _module(path: Path) -> _Module:
     content, name = source(str(path)), path.relative_to(ROOT)
     if content is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
@@ -212,16 +239,28 @@ def _module(path: Path) -> tuple[Parsed, tuple[str, ...]]:
     if parsed is None:
         parsed = _parsed(content, path)
         _memory(ROOT).add(name.as_posix(), sha256, parsed)
-    imports = [*parsed.imports, *parsed.packages]
-    for package in parsed.packages:
-        listed = members(ROOT.joinpath(*package.split(".")))
+    found = {package: members(ROOT.joinpath(*package.split("."))) for package in parsed.packages}
+    for package, listed in found.items():
         pin_members(".".join(name.with_suffix("").parts).removesuffix(".__init__"), package, listed)
-        imports += [f"{package}.{one}" for one in listed]
-    return parsed, tuple(_ours(imports))
+        for one in listed:  # all are imported, whichever count
+            module_file(str(ROOT), f"{package}.{one}")
+    return _Module(parsed, _ours([*parsed.imports, *parsed.packages]), found)
 
 
 def _parsed(content: bytes, path: Path) -> Parsed:
-    tree = without_facts(ast.parse(content))
+    tree, rows = without_rows(without_facts(ast.parse(content)))
+    empty = all(map(_does_nothing, tree.body))
+    code = "" if empty else _sha256_of(tree)
+    declared = _declaration(tree) if path.parent.name == "stages" else {}
+    of_rows = {name: [_sha256_of(row), *_imported(row, path)] for name, row in rows.items()}
+    return Parsed(code, _imported(tree, path), _discovered(tree, path), declared, of_rows)
+
+
+def _sha256_of(tree: ast.Module) -> str:
+    return hashlib.sha256(canonical_code(tree).encode()).hexdigest()
+
+
+def _imported(tree: ast.Module, path: Path) -> list[str]:
     imports: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -229,10 +268,58 @@ def _parsed(content: bytes, path: Path) -> Parsed:
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, path)
             imports += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    empty = all(map(_does_nothing, tree.body))
-    code = "" if empty else hashlib.sha256(canonical_code(tree).encode()).hexdigest()
-    declared = _declaration(tree) if path.parent.name == "stages" else {}
-    return Parsed(code, list(dict.fromkeys(imports)), _discovered(tree, path), declared)
+    return list(dict.fromkeys(imports))
+
+
+def without_rows(tree: ast.Module) -> tuple[ast.Module, dict[str, ast.Module]]:
+    """A module without the entries of its registry, and each entry by its name.
+
+    The registry is a list in a call of ``by_name`` that is assigned, whose entries are calls with a literal name. With
+    an entry go the module's private functions that only entries need. Of another form, all stays in the module.
+    """
+    found = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign) and _rows(node)]
+    if len(found) != 1:
+        return tree, {}
+    listing = _rows(found[0])
+    private = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("_")}
+    empty = copy(found[0])
+    empty.value = ast.Call(ast.Name(BY_NAME, ast.Load()), [], [])
+    rest = [empty if node is found[0] else node for node in tree.body if node not in private.values()]
+    stays = _needed(rest, private)
+    body = [
+        empty if node is found[0] else node
+        for node in tree.body
+        if getattr(node, "name", "") not in private.keys() - stays
+    ]
+    rows = {
+        name: ast.Module([ast.Expr(row), *(private[one] for one in sorted(_needed([row], private) - stays))], [])
+        for name, row in listing.items()
+    }
+    return ast.Module(body, []), rows
+
+
+def _rows(node: ast.Assign | ast.AnnAssign) -> dict[str, ast.expr]:
+    """Name -> entry of the registry that a statement assigns; empty if it assigns none of a known form."""
+    call = node.value
+    if not (isinstance(call, ast.Call) and getattr(call.func, "id", "") == BY_NAME and len(call.args) == 1):
+        return {}
+    listing = call.args[0]
+    rows = [row for row in listing.elts if isinstance(row, ast.Call)] if isinstance(listing, ast.List) else []
+    words = [[word.value for word in row.keywords if word.arg == "name"] or row.args[:1] for row in rows]
+    names = [found[0].value for found in words if found and isinstance(found[0], ast.Constant)]
+    complete = isinstance(listing, ast.List) and len(set(names)) == len(listing.elts)
+    return dict(zip(map(str, names), rows, strict=True)) if complete else {}
+
+
+def _needed(nodes: Iterable[ast.AST], private: Mapping[str, ast.FunctionDef]) -> set[str]:
+    """Which of these functions some nodes use, directly or by another of them."""
+    found: set[str] = set()
+    waiting = list(nodes)
+    while waiting:
+        names = {one.id for one in ast.walk(waiting.pop()) if isinstance(one, ast.Name)} & private.keys()
+        waiting += [private[name] for name in names - found]
+        found |= names
+    return found
 
 
 def _does_nothing(node: ast.stmt) -> bool:

@@ -121,6 +121,7 @@ class Recipe(_Form):
     unit: Texts = {}
     key: Word = ""
     code: Text = ""
+    uses: dict[str, list[str]] = {}
     settings: dict[str, Any] = {}
     not_in_key: list[str] = []
     inputs: dict[str, list[Text]] = {}
@@ -186,7 +187,9 @@ def _names(form: type[_Form]) -> set[str]:
     return {field.alias or name for name, field in form.model_fields.items()}
 
 
-_IN_ALL, _IN_COMPUTATIONS, _KNOWN = _names(Reuse), _names(Computation), _names(Record)
+_OPTIONAL = {"uses"}  # of stages that read no registry
+_IN_ALL, _IN_COMPUTATIONS = _names(Reuse) - _OPTIONAL, _names(Computation) - _OPTIONAL
+_KNOWN = _names(Record)
 
 
 def _fault(form: type[_Form], content: Mapping[str, Any]) -> str | None:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.code_equivalence import counted_code
+from workflow_scripts.core.digest import Uses, uses_of
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.jsonio import read_json
 from workflow_scripts.export.finished import checked_root
@@ -194,7 +195,7 @@ def _stale(node: Node, behind: Mapping[Path, Node], units: "Units | None") -> st
             return f"made from {source.label}, which is missing"
         if source.node is not None and source.node.hash != source.recorded_hash:
             return f"made from another version of {source.label}"
-    if record["code"] != _code(node.stage, node.study.parent):
+    if record["code"] != _code(node.stage, node.study.parent, uses_of(record.get("uses", {}))):
         return "made by other code"
     if units is None or not units.holds(node.stage, node.name):
         return None
@@ -206,9 +207,9 @@ def _stale(node: Node, behind: Mapping[Path, Node], units: "Units | None") -> st
 
 
 @cache
-def _code(stage: str, results: Path) -> str:
+def _code(stage: str, results: Path, uses: Uses) -> str:
     try:
-        return counted_code(stage, results)
+        return counted_code(stage, results, uses)
     except OSError:
         return ""  # the stage no longer exists
 

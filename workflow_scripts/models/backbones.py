@@ -1,8 +1,8 @@
 """Backbones, one row each: image networks without a classifier.
 
 To add one, add a row. A network of your own gets a module beside this one, imported in the function that builds it:
-this module is imported with every config and must not import torch. All rows are in the code digests of ``pretrain``
-and of evaluations, so a new row makes them stale; ``faithful-pairs accept`` states that it changes none.
+this module is imported with every config and must not import torch. All rows are in the code digests of evaluations, so
+a new row makes them stale; ``faithful-pairs accept`` states that it changes none.
 """
 
 import json

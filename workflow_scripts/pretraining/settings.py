@@ -263,10 +263,25 @@ class _Run(PairSettings, HardwareSettings):
         return METHODS[self.method].passes + len(self.views) - len(METHODS[self.method].views)
 
     @property
+    def augmentations(self) -> set[str]:
+        """Names of those of its views."""
+        return {view.augmentation or self.augmentation for view in METHODS[self.method].views} | {self.augmentation}
+
+    @property
     def blurs(self) -> bool:
         """Whether some of its views are blurred."""
-        names = {self.augmentation, *(view.augmentation for view in METHODS[self.method].views)}
-        return any(AUGMENTATIONS[name].colour for name in names if name is not None)
+        return any(AUGMENTATIONS[name].colour for name in self.augmentations)
+
+    @property
+    def entries(self) -> dict[str, set[str]]:
+        """The entries of registries that the run uses."""
+        return {
+            "pretraining.methods": {self.method},
+            "pretraining.augmentations": self.augmentations,
+            "models.backbones": {self.backbone},
+            "models.networks.libraries": {self.backbone.partition(":")[0]},
+            "models.networks.layouts": set() if self.network is None else {self.network.layout},
+        }
 
     @property
     def gpus(self) -> int:

@@ -22,7 +22,7 @@ import numpy as np
 from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.declaration.facts import Tolerance
-from workflow_scripts.core.digest import ROOT, code_digest
+from workflow_scripts.core.digest import ROOT, code_digest, uses_of
 from workflow_scripts.core.errors import last_error
 from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.files.jsonio import canonical
@@ -223,7 +223,7 @@ def differences(node: Node, options: Options) -> list[str]:
     record, origin = node.record or {}, node.computation or {}
     where = record["environment"]
     found = []
-    if record["code"] != code_digest(node.stage):
+    if record["code"] != code_digest(node.stage, uses_of(record.get("uses", {}))):
         found.append("other code")
     device, threads = options.device or where["device"], options.threads or where["threads"]
     found += [f"device {device}, {where['device']} before"] if device != where["device"] else []

@@ -17,9 +17,7 @@ from workflow_scripts.embeddings.facts import CAPTIONS, KEYS
 from workflow_scripts.embeddings.text_encoders import PACKAGES, TEXT_ENCODERS
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from workflow_scripts.embeddings.text import TextEncoder
+    pass
 
 UNKNOWN, TRUNCATED = ".unknown.npy", ".truncated.npy"
 
@@ -45,11 +43,11 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.files.tables import write_table
     from workflow_scripts.embeddings.text import distinct, embed, truncated, write_vectors
-    from workflow_scripts.embeddings.word_vectors import WordVectors
 
     options = job.settings
     arm = pq.read_table(job.input("captions").path(".parquet"), columns=["key", "subreddit", "year", "caption"])
-    texts, encoder, wanted = distinct(arm["caption"]), _encoder(job, arm["caption"]), options.dimensions
+    encoder = TEXT_ENCODERS[options.kind].load(job, arm["caption"])
+    texts, wanted = distinct(arm["caption"]), options.dimensions
     if wanted is not None and wanted > (width := encoder(["a"], 1).shape[-1]):
         where = f"text_encoders.{job.unit['encoder']}.dimensions"
         raise PipelineError("too many dimensions", where, f"{wanted}, but vectors have {width}", f"at most {width}")
@@ -57,41 +55,22 @@ def embed_captions(job: Job[EmbedCaptions]) -> None:
     zero, blank = write_vectors(texts, vectors, job.file(".npy")), texts.blank
     write_table(job.file(".keys.parquet"), arm.drop_columns(["caption"]))
     np.save(job.file(TRUNCATED), texts.placed(truncated(texts, encoder))[texts.codes], allow_pickle=False)
-    if isinstance(encoder, WordVectors):
+    if (counts := getattr(encoder, "counts", None)) is not None:  # of words
         unknown = zero & ~blank
         np.save(job.file(UNKNOWN), unknown, allow_pickle=False)
-        job.note(captions_without_known_word=int(unknown.sum()), **encoder.counts(arm["caption"]))
+        job.note(captions_without_known_word=int(unknown.sum()), **counts(arm["caption"]))
     job.rows(len(arm), len(arm))
     job.note(max_tokens=encoder.max_tokens, blank_captions=int(blank.sum()), distinct_captions=len(texts.order))
 
 
-def _encoder(job: Job[EmbedCaptions], captions: "pa.ChunkedArray") -> "TextEncoder":
-    """The encoder, ready to embed ``captions``.
-
-    Raises:
-        PipelineError: a file of it is missing or damaged.
-    """
-    kind = job.settings.kind
-    if kind == "word_vectors":
-        from workflow_scripts.embeddings.word_vectors import word_vectors
-
-        return word_vectors(job.source("encoder"), captions)
-    if kind == "sentence_transformers":
-        from workflow_scripts.models.sentence_encoder import sentence_encoder
-
-        return sentence_encoder(job.source("encoder"), job.device)
-    from workflow_scripts.embeddings.text_towers import clip_text, run_text
-    from workflow_scripts.models.text.caption_tokenizer import MODEL, SPECIAL
-    from workflow_scripts.models.text.tower import TOWER
-
-    if kind == "clip":
-        return clip_text(job.source("encoder"), job.device)
-    tokenizer = job.input("tokenizer")
-    files = tokenizer.path(MODEL), tokenizer.path(SPECIAL)
-    return run_text(job.input("run").path(f"/{TOWER}"), files, job.device)
-
-
-STAGE = Stage(run=embed_captions, settings=EmbedCaptions, artifact="{arm}.{encoder}", packages=PACKAGES, on_device=True)
+STAGE = Stage(
+    run=embed_captions,
+    settings=EmbedCaptions,
+    artifact="{arm}.{encoder}",
+    packages=PACKAGES,
+    on_device=True,
+    entries=lambda settings: {"embeddings.text_encoders": [settings.kind]},
+)
 
 FACTS = replace(
     CAPTIONS,

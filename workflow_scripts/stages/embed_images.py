@@ -59,19 +59,20 @@ def image_vectors(job: Job[Any], images: "TarImages") -> "np.ndarray":
     Raises:
         PipelineError: a file of the encoder is missing or damaged.
     """
-    from workflow_scripts.embeddings.images import FROM_FOLDER, embed, run_encoder
+    from workflow_scripts.embeddings.images import embed
 
-    options = job.settings
-    if options.kind == "run":
-        run = job.input("run")
-        weights = run.path(f"/{options.weights}.safetensors")
-        encoder = run_encoder(weights, run.path("/run.json"), options.view, job.device)
-    else:
-        encoder = FROM_FOLDER[options.kind](job.source("encoder"), job.device)
-    return embed(images, encoder, options.batch_size, job.work, job.workers)
+    encoder = IMAGE_ENCODERS[job.settings.kind].load(job)
+    return embed(images, encoder, job.settings.batch_size, job.work, job.workers)
 
 
-STAGE = Stage(run=embed_images, settings=EmbedImages, artifact="{encoder}", packages=PACKAGES, on_device=True)
+STAGE = Stage(
+    run=embed_images,
+    settings=EmbedImages,
+    artifact="{encoder}",
+    packages=PACKAGES,
+    on_device=True,
+    entries=lambda settings: {"embeddings.image_encoders": [settings.kind]},
+)
 
 FACTS = replace(
     IMAGES,

@@ -13,6 +13,9 @@ from workflow_scripts.demo.world.settings import Label
 from workflow_scripts.evaluation.datasets.kinds import KINDS, Locate
 from workflow_scripts.evaluation.datasets.registry import SETS, TORCHVISION, Metric, known_set
 
+PLACED = [name for name, row in SETS.items() if row.kind != "torchvision"]
+"""Sets whose rows a dataset of the same kind and name uses."""
+
 
 class EvalDataset(Settings):
     """A downstream dataset."""
@@ -109,7 +112,16 @@ def eval_dataset(job: Job[EvalDataset]) -> None:
     job.rows(len(table) + sum(left_out.values()), len(table), dict(left_out))
 
 
-STAGE = Stage(run=eval_dataset, settings=EvalDataset, artifact="{dataset}", packages=("pillow", "pyarrow"))
+STAGE = Stage(
+    run=eval_dataset,
+    settings=EvalDataset,
+    artifact="{dataset}",
+    packages=("pillow", "pyarrow"),
+    entries=lambda settings: {
+        "evaluation.datasets.kinds": [settings.kind],
+        "evaluation.datasets.registry": [settings.torchvision_name] if settings.kind == "torchvision" else PLACED,
+    },
+)
 
 FACTS = Facts(
     files={

@@ -134,6 +134,7 @@ STAGE = Stage(
     packages=("numpy", FAISS, "pyarrow"),
     on_device=faiss_on_gpu(),
     precision=Precision(torch=False),
+    entries=lambda settings: {"pairs.kinds": [settings.kind]},
 )
 
 FACTS = Facts(

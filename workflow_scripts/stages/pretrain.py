@@ -193,6 +193,7 @@ STAGE = Stage(
     on_device=True,
     precision=TRAINING,
     gpus=lambda settings: settings.gpus,
+    entries=lambda settings: settings.entries,
 )
 
 FACTS = Facts(

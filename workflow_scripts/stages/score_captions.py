@@ -137,6 +137,7 @@ STAGE = Stage(
     artifact="{arm}.{judge}.{block}",
     packages=("torch", "transformers", "sentence-transformers", "torchvision", "pillow", "simplejpeg", "scikit-learn"),
     on_device=True,
+    entries=lambda settings: {"models.judges": [settings.kind]},
 )
 
 FACTS = Facts(

@@ -140,7 +140,13 @@ def _describe(job: Job[SelectCaptions]) -> Callable[[str, int, float, float], st
     return describe
 
 
-STAGE = Stage(run=select_captions, settings=SelectCaptions, artifact="{arm}", packages=("numpy", "pyarrow"))
+STAGE = Stage(
+    run=select_captions,
+    settings=SelectCaptions,
+    artifact="{arm}",
+    packages=("numpy", "pyarrow"),
+    entries=lambda settings: {"captions.arms": [settings.kind]},
+)
 
 FACTS = Facts(
     files={".parquet": File("the caption of each image and its origin"), ".json": File("counts", published=True)},

@@ -18,12 +18,14 @@ from pydantic import ValidationError
 
 from workflow_scripts.core.artifact import MANIFEST, RUN, label_of, manifest_hash
 from workflow_scripts.core.code_equivalence import counted_code
+from workflow_scripts.core.digest import PACKAGE, Uses, code_parts
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.jsonio import canonical, digest
 from workflow_scripts.core.files.names import CACHE, ENTRY_MANIFEST, ENTRY_RECORD
 from workflow_scripts.core.record import load_manifest, load_recipe
 from workflow_scripts.core.runtime.environment import environment
+from workflow_scripts.core.runtime.progress import span
 from workflow_scripts.core.runtime.stage import Stage
 from workflow_scripts.core.sources import LISTING, content_hash, local_path, read_listing
 from workflow_scripts.study.config.stages import declaration
@@ -33,7 +35,7 @@ from workflow_scripts.study.units import PlannedJob, Units
 log = logging.getLogger(__name__)
 Record = dict[str, Any]
 TRIGGERS = frozenset({"params", "code", "input"})  # all that can change a key
-MOST_TOLD = 3  # values of an object in a message
+MOST_TOLD = 3  # values of an object, or parts of code, in a message
 COMPARED = {"code", "settings", "inputs", "input_files", "environment"}  # fields of a run record
 
 
@@ -48,9 +50,10 @@ class Freshness:
     def __init__(self, results: Path, units: Units) -> None:
         self.results, self.units = results, units
         self.reasons: dict[str, str] = {}  # manifest -> why it is stale
+        self._seconds: dict[str, float] = {}  # manifest -> how long its computation took
         self._wanted: dict[str, str] = {}  # manifest -> its hash, as recorded by its consumers
         self._hash = cache(_hash_of)
-        self._code = cache(lambda stage: counted_code(stage, results))
+        self._code = cache(lambda stage, uses: counted_code(stage, results, uses))
         self._cached = cache(lambda stage: _cache_records(results, stage))
 
     def decide(self, jobs: Sequence[PlannedJob], triggers: frozenset[str]) -> dict[PlannedJob, bool]:
@@ -80,13 +83,21 @@ class Freshness:
 
     def tell(self, jobs: Sequence[PlannedJob], dry_run: bool) -> None:
         """Log which of the jobs will run because their artifact is stale, and why."""
+        for line in self.stale(jobs):
+            log.warning("%s", "\n".join(wrapped(f"{line}; recomputed")))
+
+    def stale(self, jobs: Iterable[PlannedJob]) -> list[str]:
+        """The stale artifacts of these jobs by stage and reason, and how long it took to compute them."""
         told: dict[tuple[str, str], list[str]] = {}
         for job in jobs:
             for path in self.reasons.keys() & job.outputs:
                 told.setdefault((job.stage, self.reasons[path]), []).append(path)
+        lines = []
         for (stage, reason), paths in told.items():
             what = paths[0] if len(paths) == 1 else f"{len(paths)} artifacts of {stage} ({paths[0]}, ...)"
-            log.warning("%s", "\n".join(wrapped(f"{what}: {reason}; recomputed")))
+            seconds = sum(self._seconds.get(path, 0.0) for path in paths)
+            lines.append(f"{what}: {reason}{f'; took {span(seconds)} to compute' if seconds >= 1 else ''}")
+        return lines
 
     def other_key(self, job: PlannedJob, manifest: str, triggers: frozenset[str]) -> str | None:
         """Why the artifact's key would be another one now, as far as the triggers count; None if it would not."""
@@ -102,18 +113,20 @@ class Freshness:
                 return "its run record is missing or unreadable" if present else "it is missing, and not in the cache"
         if not record.keys() >= COMPARED:
             return "its run record is damaged"
+        self._seconds[manifest] = record.get("seconds", 0.0)
         return self._difference(record, job, path, triggers)
 
     def _difference(self, record: Record, job: PlannedJob, path: Path, triggers: frozenset[str]) -> str | None:
         """The first part of the key that differs; also notes which inputs the record names."""
         others, content = self._inputs(record, job)
-        if "code" in triggers and record["code"] != self._code(job.stage):
-            return "made by other code"
+        stage, settings = declaration(job.stage), self.units.settings(job.stage, job.unit)
+        uses = stage.uses(settings) if stage else ()
+        if "code" in triggers and record["code"] != self._code(job.stage, uses):
+            return f"made by other code{_edited(record, job.stage, uses)}"
         if "params" in triggers:
-            differ = other_settings(record, job.stage, self.units.settings(job.stage, job.unit))
+            differ = other_settings(record, job.stage, settings)
             if differ:
                 return f"made with other settings ({'; '.join(differ)})"
-            stage = declaration(job.stage)
             if stage is not None and not stage.by_content and (where := self._other_environment(record, stage)):
                 return where
         if "input" in triggers and others:
@@ -223,6 +236,14 @@ def outdated(study: Path, units: Units) -> str:
     record = _record(study / "summary" / f"summary{RUN}") or {}
     differ = other_settings(record, "summary", units.settings("summary", {})) if "settings" in record else []
     return f"made with other settings ({'; '.join(differ)})" if differ else ""
+
+
+def _edited(record: Record, stage: str, uses: Uses) -> str:
+    """Which parts of the code behind an artifact changed, where its record has them."""
+    then = record.get("closure", {})
+    parts = [name.removeprefix(f"{PACKAGE}.") for name in _changed(then, code_parts(stage, uses))] if then else []
+    more = [f"{len(parts) - MOST_TOLD} more"] if len(parts) > MOST_TOLD else []
+    return f" ({', '.join([*parts[:MOST_TOLD], *more])})" if parts else ""
 
 
 def _differences(name: str, then: Any, now: Any) -> str:

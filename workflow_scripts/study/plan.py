@@ -50,20 +50,20 @@ def code_of_all() -> str:
     return digest({stage.name: code_digest(stage.name) for stage in declared_stages()})
 
 
-def jobs_to_run(units: Units, results: Path, jobs: Sequence[PlannedJob]) -> list[PlannedJob]:
+def jobs_to_run(freshness: Freshness, jobs: Sequence[PlannedJob]) -> list[PlannedJob]:
     """Those of the planned jobs that Snakemake would run.
 
     They are the jobs of stale artifacts, of missing ones that are requested or read by a job that runs, and all that
     read what these make.
 
     Args:
-        results: the results folder.
+        freshness: the check of the study.
         jobs: as :func:`planned_jobs` gives them.
 
     Raises:
         OSError: a manifest or run record exists but can't be read.
     """
-    stale = Freshness(results, units).decide(jobs, TRIGGERS)
+    stale = freshness.decide(jobs, TRIGGERS)
     missing = {job.outputs[0] for job in jobs if not all(Path(path).exists() for path in job.outputs)}
     running = {path for job in jobs if (path := job.outputs[0]) in missing and facts(job.stage).in_all}
     running |= {job.outputs[0] for job in jobs if stale[job]}

@@ -9,7 +9,7 @@ import pytest
 from workflow_scripts.core import digest, pinned_code
 from workflow_scripts.core.files.code_memory import CodeMemory, Parsed
 
-ONE, TWO = Parsed("1", ["a"], ["b"], {"format": 3}), Parsed("2", [], [], {"data_files": ["c"]})
+ONE, TWO = Parsed("1", ["a"], ["b"], {"format": 3}, {"row": ["3", "d"]}), Parsed("2", [], [], {}, {})
 
 
 def kept(package: Path) -> Path:

@@ -3,10 +3,10 @@
 import torch
 from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval
 
+from tests.demo.captioner_training import models as blip2
+from tests.demo.captioner_training.data import ALL
+from tests.demo.captioner_training.models import SPECIAL
 from tests.demo.captions import caption_of
-from workflow_scripts.demo.captioner_training import models as blip2
-from workflow_scripts.demo.captioner_training.data import ALL
-from workflow_scripts.demo.captioner_training.models import SPECIAL
 from workflow_scripts.demo.world.texts import TOPICS, title_of
 
 

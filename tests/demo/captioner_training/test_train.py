@@ -12,11 +12,10 @@ from torch.nn.functional import cross_entropy, log_softmax
 from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval
 
 import workflow_scripts.demo
-from tests.demo.captions import caption_of
-from workflow_scripts.demo.captioner_training.data import PROPERTIES, labels
-from workflow_scripts.demo.captioner_training.models import QUERIES, vocabulary
-from workflow_scripts.demo.captioner_training.score import unseen
-from workflow_scripts.demo.captioner_training.train import (
+from tests.demo.captioner_training.data import PROPERTIES, labels
+from tests.demo.captioner_training.models import QUERIES, vocabulary
+from tests.demo.captioner_training.score import unseen
+from tests.demo.captioner_training.train import (
     Plan,
     PropertyHeads,
     caption_loss,
@@ -25,6 +24,7 @@ from workflow_scripts.demo.captioner_training.train import (
     to_input,
     train,
 )
+from tests.demo.captions import caption_of
 from workflow_scripts.models.matcher import match_logits
 
 FOLDER = Path(workflow_scripts.demo.__file__).parent / "captioner"

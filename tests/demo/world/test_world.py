@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from workflow_scripts.demo.captioner_training.data import ALL, pictures
+from tests.demo.captioner_training.data import ALL, pictures
 from workflow_scripts.demo.world.objects import OBJECTS, Canvas, Paint
 from workflow_scripts.demo.world.settings import DEFAULT
 from workflow_scripts.demo.world.vocabulary import COLOURS, CONCEPTS, PLACES, SIZES, TEXTURES, Spec, spec_of

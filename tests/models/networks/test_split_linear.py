@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.models.small_towers import save_clip, save_siglip
-from workflow_scripts.embeddings.images import transformers_encoder
+from workflow_scripts.embeddings.transformers_images import transformers_encoder
 from workflow_scripts.models.networks import split_linear
 from workflow_scripts.models.networks.split_linear import SplitLinear, split, split_on_gpu
 from workflow_scripts.models.vector_scorer import two_towers

@@ -8,6 +8,7 @@ from typing import Any
 from tests.study.config.configs import merged
 from workflow_scripts.core.artifact import manifest_hash
 from workflow_scripts.core.digest import code_digest
+from workflow_scripts.study.config.stages import declaration
 from workflow_scripts.study.config.study import load_study
 from workflow_scripts.study.units import PlannedJob, Units
 
@@ -36,8 +37,9 @@ def record(
 ) -> None:
     """Write an artifact's run record: made by today's code and settings, but for ``changes``."""
     stage = manifest.parent.name
-    values: dict[str, Any] = {"stage": stage, "unit": unit, "code": code_digest(stage), "environment": CPU}
-    values["settings"] = units.settings(stage, unit)
+    settings, declared = units.settings(stage, unit), declaration(stage)
+    code = code_digest(stage, declared.uses(settings) if declared else ())
+    values: dict[str, Any] = {"stage": stage, "unit": unit, "code": code, "environment": CPU, "settings": settings}
     values["input_files"] = {name: [str(path) for path in paths] for name, paths in read.items()}
     values["inputs"] = {name: [manifest_hash(path) for path in paths] for name, paths in read.items()}
     path = Path(str(manifest).replace(".manifest.json", ".run.json"))

@@ -234,7 +234,7 @@ def test_stale_is_what_would_have_another_key(
     compute = units.study.compute.model_copy(update={"device": now["device"], "math_threads": now["threads"]})
     today.study = units.study.model_copy(update={"compute": compute})
     check = Freshness(results, today)
-    check._code = lambda _: now["code"]
+    check._code = lambda *_: now["code"]
     today.settings = lambda *_: recorded[1]["settings"]  # type: ignore[method-assign]
     planned = job(made, unit, **({"vectors": [read[name] for name in now["inputs"]]} if now["inputs"] else {}))
     assert check.decide([planned], ALL) == {planned: keys[0] != keys[1]}

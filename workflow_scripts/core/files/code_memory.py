@@ -23,12 +23,14 @@ class Parsed(NamedTuple):
         imports: modules and packages, of ours or not, and names in them.
         packages: those whose members it imports by ``discover``.
         declared: ``format`` and ``data_files`` of a stage's declaration.
+        rows: of a registry in the module, the name of each entry -> sha256 of its code, then what it imports.
     """
 
     code: str
     imports: list[str]
     packages: list[str]
     declared: dict[str, Any]
+    rows: dict[str, list[str]]
 
 
 class CodeMemory:

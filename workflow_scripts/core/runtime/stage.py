@@ -10,7 +10,7 @@ import argparse
 import logging
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +19,11 @@ from typing import Any, Generic, TypeVar, cast
 from workflow_scripts.core.artifact import MANIFEST, Artifact
 from workflow_scripts.core.cache import discard, key_lock, lookup, results_root, try_key_lock
 from workflow_scripts.core.code_equivalence import counted_code, in_force
-from workflow_scripts.core.digest import check_data_files, code_parts
+from workflow_scripts.core.digest import Uses, check_data_files, code_parts, uses_of
 from workflow_scripts.core.errors import BUG, PipelineError, one_line
 from workflow_scripts.core.files.bounded_json import Unfit
 from workflow_scripts.core.files.durable import make_folders, write_atomic
-from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.files.jsonio import canonical, pretty
 from workflow_scripts.core.files.names import cache_entry, work_folder
 from workflow_scripts.core.files.plain import check_inside
 from workflow_scripts.core.files.sharing import share_with_group
@@ -91,6 +91,8 @@ class Stage(Generic[S]):
         format: version number of the output's format, raised when the same fetched bytes give another artifact; for
             stages with an ``identity``.
         data_files: files that the stage reads from the checkout, and folders of which it reads all files.
+        entries: registry (a package or module below ours) -> the entries of it that a job with these settings uses,
+            whose code is in its key; all entries of a registry that is left out.
     """
 
     run: Callable[["Job[S]"], None]
@@ -105,6 +107,7 @@ class Stage(Generic[S]):
     identity: Callable[["Job[S]"], dict[str, Any]] | None = None
     format: int | None = None
     data_files: tuple[str, ...] = ()
+    entries: Callable[[S], Mapping[str, Iterable[str]]] = lambda _: {}
 
     @property
     def name(self) -> str:
@@ -128,6 +131,10 @@ class Stage(Generic[S]):
     def in_key(self, named: Mapping[str, Any]) -> dict[str, Any]:
         """The settings, or the inputs, that can change the bytes of an artifact."""
         return {name: value for name, value in named.items() if name not in self.not_in_key}
+
+    def uses(self, settings: Mapping[str, Any]) -> Uses:
+        """The entries of registries that a job with these settings uses."""
+        return uses_of(self.entries(self.settings.model_validate_json(canonical(settings))))
 
     def device(self, requested: str) -> str:
         """The device (``auto``, ``cpu`` or ``cuda``) of the stage's jobs when the config says ``requested``."""
@@ -469,8 +476,8 @@ def _opened(job: Job[S], artifact: Path, held: ExitStack | None = None, publishe
 def _recipe_of(job: Job[S]) -> dict[str, Any]:
     """The key, and everything that it was computed from: the first part of the run record."""
     stage = job.stage
-    code, inputs = counted_code(stage.name, job.results), job.source_hashes()
-    acceptance = in_force(stage.name, job.results)
+    uses, inputs = uses_of(stage.entries(job.settings)), job.source_hashes()
+    code, acceptance = counted_code(stage.name, job.results, uses), in_force(stage.name, job.results, uses)
     settings = job.settings.model_dump(mode="json")
     in_key = stage.in_key(settings)
     env = environment(job.device, job.threads, stage.packages)
@@ -485,6 +492,7 @@ def _recipe_of(job: Job[S]) -> dict[str, Any]:
         "unit": job.unit,
         "key": key,
         "code": code,
+        **({"uses": {registry: list(names) for registry, names in uses}} if uses else {}),
         **({} if acceptance is None else {"accepted": acceptance}),
         "settings": settings,
         "not_in_key": sorted(settings.keys() - in_key.keys()),
@@ -520,4 +528,5 @@ def _start_computation(
         keep_log(log_of_artifact(artifact), job.work)
         log.info("%s%s", WORK_LINE, job.work)
     job.staging.open(job.results, job.stage.name, recipe["key"], alone)
-    return {"closure": code_parts(job.stage.name), "git": git_state()}
+    used = uses_of(job.stage.entries(job.settings))
+    return {"closure": code_parts(job.stage.name, used), "git": git_state()}

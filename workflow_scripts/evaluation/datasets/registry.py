@@ -6,7 +6,7 @@ folders need no row at all (kind ``folders``).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from workflow_scripts.core.registry import by_name
@@ -89,10 +89,10 @@ def by_split(*names: str) -> dict[str, dict[str, str]]:
     return {name: {"split": name} for name in names}
 
 
-def _imagenet_s(classes: int, train: int, masks: int) -> DownstreamSet:
+def _imagenet_s(name: str, classes: int, train: int, masks: int) -> DownstreamSet:
     """Classes of ImageNet with an object mask for each validation image."""
     return DownstreamSet(
-        name=f"imagenet_s{classes}",
+        name=name,
         summary=f"{classes} classes of ImageNet with object masks (Gao et al. 2022, TPAMI)",
         sizes={"train": train, "test": masks},
         classes=classes,
@@ -105,29 +105,34 @@ def _imagenet_s(classes: int, train: int, masks: int) -> DownstreamSet:
     )
 
 
-CALTECH101 = DownstreamSet(
-    name="caltech101",
-    summary="objects (Fei-Fei et al. 2004, CVPR workshop)",
-    metric="mean_per_class",
-    sizes={"train": 3030, "test": 5647},
-    classes=101,
-    licence="CC BY 4.0",
-    homepage="https://data.caltech.edu/records/mzrjq-6wc02",
-    archives={"caltech-101.zip": "3138e1922a9193bfa496528edbbc45d0"},
-    layout=Torchvision("Caltech101", {"train": {}}, {"train": 30, "test": -1}, paths="lazy"),
-)
-SUN397 = DownstreamSet(
-    name="sun397",
-    summary="scenes, first official partition (Xiao et al. 2010, CVPR)",
-    sizes={"train": 19_850, "test": 19_850},
-    classes=397,
-    homepage="https://vision.princeton.edu/projects/2010/SUN/",
-    archives={
-        "SUN397.tar.gz": "8ca2778205c41d23104230ba66911c7a",
-        "Partitions.zip": "e3311ea5f812d4cc6faef194688343d1111f6cd6f70f2c62f393c2b8d6ba1ec9",
-    },
-    layout=Torchvision("SUN397Partition", by_split("train", "test")),
-)
+def _caltech101(name: str, summary: str, sizes: Mapping[str, int], classes: int, layout: Torchvision) -> DownstreamSet:
+    return DownstreamSet(
+        name=name,
+        summary=summary,
+        metric="mean_per_class",
+        sizes=sizes,
+        classes=classes,
+        licence="CC BY 4.0",
+        homepage="https://data.caltech.edu/records/mzrjq-6wc02",
+        archives={"caltech-101.zip": "3138e1922a9193bfa496528edbbc45d0"},
+        layout=layout,
+    )
+
+
+def _sun397(name: str, summary: str, most_pixels: int = 0) -> DownstreamSet:
+    return DownstreamSet(
+        name=name,
+        summary=summary,
+        sizes={"train": 19_850, "test": 19_850},
+        classes=397,
+        homepage="https://vision.princeton.edu/projects/2010/SUN/",
+        archives={
+            "SUN397.tar.gz": "8ca2778205c41d23104230ba66911c7a",
+            "Partitions.zip": "e3311ea5f812d4cc6faef194688343d1111f6cd6f70f2c62f393c2b8d6ba1ec9",
+        },
+        layout=Torchvision("SUN397Partition", by_split("train", "test"), most_pixels=most_pixels),
+    )
+
 
 # The metrics are those of Kornblith et al. (2019, CVPR), which CLIP and the original evaluation follow.
 SETS = by_name(
@@ -142,10 +147,15 @@ SETS = by_name(
             homepage="https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/",
             layout=Torchvision("FGVCAircraft", by_split("train", "val", "test")),
         ),
-        CALTECH101,
-        replace(
-            CALTECH101,
-            name="caltech101_background",
+        _caltech101(
+            "caltech101",
+            summary="objects (Fei-Fei et al. 2004, CVPR workshop)",
+            sizes={"train": 3030, "test": 5647},
+            classes=101,
+            layout=Torchvision("Caltech101", {"train": {}}, {"train": 30, "test": -1}, paths="lazy"),
+        ),
+        _caltech101(
+            "caltech101_background",
             summary="the same with the background as a class, as TensorFlow Datasets has it (Fei-Fei et al. 2004)",
             sizes={"train": 3060, "test": 6084},
             classes=102,
@@ -248,9 +258,9 @@ SETS = by_name(
             "and ILSVRC2012_devkit_t12.tar.gz (free account)",
             layout=Torchvision("ImageNet1k", {"train": {"split": "train"}, "test": {"split": "val"}}),
         ),
-        _imagenet_s(300, 384_862, 4097),
-        _imagenet_s(50, 64_431, 752),
-        _imagenet_s(919, 1_183_322, 12_419),
+        _imagenet_s("imagenet_s300", 300, 384_862, 4097),
+        _imagenet_s("imagenet_s50", 50, 64_431, 752),
+        _imagenet_s("imagenet_s919", 919, 1_183_322, 12_419),
         DownstreamSet(
             name="pcam",
             summary="lymph node tissue with and without tumour (Veeling et al. 2018, MICCAI)",
@@ -305,12 +315,11 @@ SETS = by_name(
             archives={"stl10_binary.tar.gz": "91f7769df0f17e558f3565bffb0c7dfb"},
             layout=Torchvision("STL10", by_split("train", "test"), paths="arrays"),
         ),
-        SUN397,
-        replace(
-            SUN397,
-            name="sun397_120k",
+        _sun397("sun397", summary="scenes, first official partition (Xiao et al. 2010, CVPR)"),
+        _sun397(
+            "sun397_120k",
             summary="the same at about 120,000 pixels at most, as TensorFlow Datasets stores it (Xiao et al. 2010)",
-            layout=Torchvision("SUN397Partition", by_split("train", "test"), most_pixels=120_000),
+            most_pixels=120_000,
         ),
     ]
 )

@@ -1,6 +1,6 @@
 """Train the demo's small BLIP-2: a matcher, and captioners of three accuracies, which are stops of one training.
 
-    python -m workflow_scripts.demo.captioner_training.train --out workflow_scripts/demo/captioner
+    python -m tests.demo.captioner_training.train --out workflow_scripts/demo/captioner
 
 It writes the folders `match`, `caption` (after the last step), `caption75` and `caption50` (after earlier ones, named
 for the share of concepts that they name right in one caption).
@@ -32,9 +32,9 @@ from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 from transformers import Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval
 
-from workflow_scripts.demo.captioner_training import models as blip2
-from workflow_scripts.demo.captioner_training.data import PROPERTIES, full_captions, labels, pictures, training_texts
-from workflow_scripts.demo.captioner_training.score import named_right, preferred
+from tests.demo.captioner_training import models as blip2
+from tests.demo.captioner_training.data import PROPERTIES, full_captions, labels, pictures, training_texts
+from tests.demo.captioner_training.score import named_right, preferred
 from workflow_scripts.models.matcher import match_logits, query_states, text_features
 from workflow_scripts.stats.seeds import derive
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from transformers import AutoProcessor, Blip2ForConditionalGeneration
 
-from workflow_scripts.demo.captioner_training.data import ALL, TRUE, pictures
+from tests.demo.captioner_training.data import ALL, TRUE, pictures
 from workflow_scripts.demo.world.settings import LABELS, Label
 from workflow_scripts.demo.world.texts import KINDS, TOPICS, caption, title
 from workflow_scripts.demo.world.vocabulary import Spec, named
