@@ -121,8 +121,8 @@ def test_accuracies_at_the_common_cost_stand_beside_those_at_the_chosen_one(made
 
 
 def test_maps_are_called_better_by_rule_alone(made: tuple[Path, Inputs, str]) -> None:
-    section = made[2].partition("<h3>Which maps are better?</h3>")[2].partition("</table>")[0]
-    assert section.count("not shown: ") == 3 and section.count("the maps of ") == 1
+    section = made[2].partition("<h3>Which maps are better?</h3>")[2].partition("<h3>")[0]
+    assert "not shown: " in section and section.count("the maps of ") == 1
     assert "runs that beat the centre Gaussian" in section and "are better (exploratory)" in section
 
 

@@ -1,3 +1,4 @@
+import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,9 +87,26 @@ def test_entries_left_out_of_a_dataset_are_counted() -> None:
     assert left_out["class_below_min_per_class"] == 1 and left_out["unsafe_name"] == 2
     assert len(kept) + left_out.total() == 93
     with pytest.raises(PipelineError, match="empty split"):
-        choose(Listing([Entry("test", "c", "1")]), CHOICE, "x")
+        choose(Listing([Entry("train", "c", "1")]), CHOICE, "x")
     own = [Entry(split, "c", f"{split}{i}") for split in ("train", "val", "test") for i in range(9)]
     assert choose(Listing(own), CHOICE, "x")[0] == own
+
+
+@pytest.mark.parametrize(
+    ("trained", "tested"), [("hot dog", "hot_dog"), ("cat", "Cat"), ("caf\u00e9", "cafe\u0301"), ("other", "zebra")]
+)
+def test_a_test_class_needs_training_images_of_the_same_name(trained: str, tested: str) -> None:
+    entries = [Entry("train", trained, f"{i}") for i in range(9)] + [Entry("test", trained, "t")]
+    expected = f"{tested!a}, perhaps {trained!a} of train" if trained != "other" else "'zebra'"
+    with pytest.raises(PipelineError, match=re.escape(f"test classes without training images in x: {expected}; give")):
+        choose(Listing([*entries, Entry("test", tested, "u")]), CHOICE, "x")
+
+
+def test_classes_that_a_random_split_leaves_to_test_alone_are_left_out() -> None:
+    entries = [Entry("train", "c" if i < 90 else f"c{i}", str(i)) for i in range(180)]
+    kept, left_out = choose(Listing(entries), CHOICE, "x")
+    assert {entry.class_name for entry in kept if entry.split == "test"} == {"c"}
+    assert 0 < left_out["no_training_image_of_class"] == 180 - len(kept)
 
 
 def test_classes_keep_the_order_of_the_dataset() -> None:

@@ -43,6 +43,18 @@ def test_unsafe_names_and_other_files_are_counted_and_left_out(tmp_path: Path) -
     assert [one.name for one in listing.entries] == ["train/cat/1.png", "test/cat/1.png"]
 
 
+def test_hidden_files_and_folders_of_archivers_are_no_classes_or_images(tmp_path: Path) -> None:
+    hidden = (".ipynb_checkpoints/a.png", "__MACOSX/cat/a.png", "@eaDir/a.png", "cat/.hidden.png", "cat/._1.png")
+    for root in (tmp_path / "train", tmp_path / "test"):
+        for name in ("cat/1.png", *hidden):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(picture(0))
+    write_tar(tmp_path / "val.tar", dict.fromkeys(("cat/1.png", *hidden), picture(0)))
+    listing = FolderSet(tmp_path).listing()
+    assert [entry.name for entry in listing.entries] == ["train/cat/1.png", "val/cat/1.png", "test/cat/1.png"]
+    assert listing.left_out == {"hidden_file": 3 * len(hidden)}
+
+
 def test_class_folders_without_splits_form_an_unsplit_set(tmp_path: Path) -> None:
     as_folder(tmp_path, ".")
     assert {one.split for one in FolderSet(tmp_path).listing().entries} == {"train"}

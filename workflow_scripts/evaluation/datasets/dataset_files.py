@@ -3,9 +3,11 @@
 import hashlib
 import io
 import tarfile
+import unicodedata
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,14 +51,20 @@ def choose(listing: Listing, choice: Choice, where: str) -> tuple[list[Entry], C
     ``val_fraction`` of its training images to val. Both by a hash of each image's name.
 
     Raises:
-        PipelineError: train or test is empty.
+        PipelineError: train or test is empty, or a class of the source's own test split has no training image.
     """
     left_out = Counter(listing.left_out)
     entries = without_rare(listing.entries, choice.min_per_class)
     left_out["class_below_min_per_class"] = len(listing.entries) - len(entries)
+    official = any(entry.split == "test" for entry in entries)
     for split, fraction in (("test", choice.test_fraction), ("val", choice.val_fraction)):
         if not any(entry.split == split for entry in entries):
             entries = cut(entries, split, fraction, choice.seed)
+    untrained = _untrained(entries)
+    if official and untrained:
+        raise _no_training_images(untrained, entries, where)
+    left_out["no_training_image_of_class"] = sum(entry.class_name in untrained for entry in entries)
+    entries = [entry for entry in entries if entry.class_name not in untrained]
     kept = limited(entries, choice.limit, choice.seed)
     left_out["over_limit"] = len(entries) - len(kept)
     counts = Counter(one.split for one in kept)
@@ -64,6 +72,25 @@ def choose(listing: Listing, choice: Choice, where: str) -> tuple[list[Entry], C
         advice = "raise limit, or test_fraction for a set without a test split"
         raise PipelineError("empty split", where, dict(counts), advice)
     return kept, left_out
+
+
+def _untrained(entries: Iterable[Entry]) -> set[str]:
+    """Classes that only have test images: no probe, which is fitted on train and val, can find them."""
+    trained = {entry.class_name for entry in entries if entry.split != "test"}
+    return {entry.class_name for entry in entries} - trained
+
+
+def _no_training_images(untrained: Iterable[str], entries: Iterable[Entry], where: str) -> PipelineError:
+    def folded(name: str) -> str:
+        return unicodedata.normalize("NFC", name).casefold().replace("_", " ")
+
+    trained = {folded(entry.class_name): entry.class_name for entry in entries if entry.split != "test"}
+    told = []
+    for name in sorted(untrained):
+        near = get_close_matches(folded(name), trained, 1)
+        told.append(f"{name!a}, perhaps {trained[near[0]]!a} of train" if near else repr(name))
+    advice = "give each class the same name in every split, or leave it out"
+    return PipelineError("test classes without training images", where, "; ".join(told[:5]), advice)
 
 
 def key_of(name: str) -> str:

@@ -9,7 +9,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, members, safe_parts
+from workflow_scripts.evaluation.datasets.picture_sets import (
+    Listing,
+    Picture,
+    is_hidden,
+    is_image_name,
+    members,
+    safe_parts,
+)
 from workflow_scripts.evaluation.datasets.splits import SPLITS, Entry
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
@@ -38,6 +45,8 @@ class FolderSet:
                 parts = safe_parts(name)
                 if parts is None:
                     left_out["unsafe_name"] += 1
+                elif is_hidden(parts):
+                    left_out["hidden_file"] += 1
                 elif not is_image_name(name):
                     left_out["not_an_image_name"] += 1
                 elif len(parts) != (2 if split else 3) or (split or parts[0]) not in SPLITS:
@@ -69,7 +78,8 @@ def look(root: Path) -> None:
     """
     found = FolderSet(root)
     inside = (file for path in found.parts.values() for file in path.glob("*/*"))
-    if all(path.is_dir() for path in found.parts.values()) and not any(is_image_name(file.name) for file in inside):
+    images = (file for file in inside if is_image_name(file.name) and not is_hidden(file.parts[-2:]))
+    if all(path.is_dir() for path in found.parts.values()) and next(images, None) is None:
         found.listing()
 
 

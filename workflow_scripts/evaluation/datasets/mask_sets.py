@@ -13,7 +13,7 @@ from PIL import Image
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.foreign import batches, readable
 from workflow_scripts.core.images.decoding import UNDECODABLE
-from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_image_name, safe_parts
+from workflow_scripts.evaluation.datasets.picture_sets import Listing, Picture, is_hidden, is_image_name, safe_parts
 from workflow_scripts.evaluation.datasets.splits import Entry
 
 IGNORE, IMAGENET_S_IGNORE = 255, 1000
@@ -95,6 +95,8 @@ class ImageNetS:
                     name = path.relative_to(self.root).as_posix()
                     if safe_parts(name) is None:
                         left_out["unsafe_name"] += 1
+                    elif is_hidden(path.parts[-2:]):
+                        left_out["hidden_file"] += 1
                     elif not is_image_name(name):
                         left_out["not_an_image_name"] += 1
                     elif class_folder.name not in self.class_ids:
@@ -135,4 +137,4 @@ def object_mask(segmentation: Path, class_id: int) -> bytes:
 
 
 def _folders(path: Path) -> list[Path]:
-    return sorted(one for one in path.iterdir() if one.is_dir())
+    return sorted(one for one in path.iterdir() if one.is_dir() and not is_hidden((one.name,)))

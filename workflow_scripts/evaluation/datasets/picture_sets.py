@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
@@ -16,6 +16,8 @@ LARGEST = 256 * 2**20
 LONGEST_NAME, LONGEST_PATH = 250, 2000
 """Bytes of a file's name, and characters of a path: what file systems allow, less an ending and the folder's path."""
 IMAGE_NAMES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif"})
+
+SERVICE_FOLDERS = frozenset({"__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN"})
 
 
 class Picture(NamedTuple):
@@ -94,6 +96,11 @@ def safe_parts(name: str) -> tuple[str, ...] | None:
     if len(name) > LONGEST_PATH or any(len(os.fsencode(part)) > LONGEST_NAME for part in parts):
         return None  # asking the file system for it would fail
     return parts
+
+
+def is_hidden(parts: Sequence[str]) -> bool:
+    """Whether a path is that of a hidden file, or of one that an archiver or a file server left beside the images."""
+    return any(part.startswith(".") or part in SERVICE_FOLDERS for part in parts)
 
 
 def is_image_name(name: str) -> bool:
