@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,18 @@ def without_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     os.environ.pop(VARIABLE, None)
 
 
-def test_a_run_with_the_same_plan_joins(tmp_path: Path) -> None:
-    with hold_study(tmp_path, "demo", "a", "code", SETTINGS), hold_study(tmp_path, "demo", "a", "code", SETTINGS):
-        assert os.environ[VARIABLE] == "a"
+def test_a_run_with_the_same_plan_waits_for_the_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = hold_study(tmp_path, "demo", "a", "code", SETTINGS)
+    assert first is not None and os.environ[VARIABLE] == "a"
+    with ThreadPoolExecutor() as pool:
+        second = pool.submit(hold_study, tmp_path, "demo", "a", "code", SETTINGS)
+        with pytest.raises(TimeoutError):
+            second.result(timeout=0.5)
+        first.close()
+        held = second.result(timeout=60)
+    assert held is not None
+    held.close()
+    assert f"process {os.getpid()}" in caplog.text and "with the same settings" in caplog.text
 
 
 def test_a_run_with_another_plan_is_refused_with_the_holder_and_what_differs(tmp_path: Path) -> None:

@@ -1,15 +1,18 @@
-"""One run of a study at a time, unless several would make the same artifacts.
+"""One run of a study at a time.
 
-Artifacts are addressed by name, so two runs with different settings would replace what the other's later jobs read. The
-main process of a run therefore locks ``results/.runs/<study>.json`` until it ends: shared, since further runs that make
-the same may join. The file says what they make, from which config, and who they are.
+Artifacts are addressed by name, so two runs with different settings would replace what the other's later jobs read, and
+Snakemake removes a stale output before it starts the job, also if another run has just made it. The main process of a
+run therefore locks ``results/.runs/<study>.lock`` until it ends. ``<study>.json`` says what it makes, from which
+config, and who it is: a run that would make the same waits, since it then finds all or most of it made; another one is
+refused.
 
-Only a process that has locked the file exclusively, so that nobody else holds it, writes another plan into it. Jobs
-lock it shared while they publish, and check that it still holds the plan of their own run: a job that outlives its run
-must not publish into a study that another run has taken over. A lock ends with its process, whatever ends that.
+Jobs lock ``<study>.json`` shared while they publish, and check that it holds the plan of their own run: a job that
+outlives its run must not publish into a study that another run has taken over. A lock ends with its process, whatever
+ends that.
 """
 
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -37,7 +40,7 @@ ADVICE = "wait until it has ended, or set another `study:`"
 def hold_study(results: Path, study: str, plan: str, code: str, config: Mapping[str, Any]) -> BinaryIO | None:
     """Lock a study for this process and the jobs that it starts; the open file that is returned holds the lock.
 
-    None where the file system has no locks.
+    Waits for another run that makes the same artifacts. None where the file system has no locks.
 
     Args:
         plan: a digest of all settings that decide artifacts.
@@ -49,31 +52,42 @@ def hold_study(results: Path, study: str, plan: str, code: str, config: Mapping[
     """
     path = _file_of(results, study)
     make_folders(path.parent)
-    stream = open(path, "a+b", opener=open_plain)  # noqa: SIM115 - held until this process ends
     ours = {"plan": plan, "code": code, "config": dict(config)}
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        alone = _lock(stream, fcntl.LOCK_EX)
-        if alone is None:
+    stream = open(path.with_suffix(".lock"), "ab", opener=open_plain)  # noqa: SIM115 - held until this process ends
+    deadline, waits = time.monotonic() + PATIENCE_S, False
+    while (locked := _lock(stream, fcntl.LOCK_EX)) is False:
+        theirs, holder = _read(path)
+        if (theirs.get("plan"), theirs.get("code")) == (plan, code):
+            if not waits:
+                logging.warning("waiting for the run of %s: it works on %s with the same settings", holder, study)
+            waits = True
+        elif time.monotonic() > deadline:
             stream.close()
-            return None
-        if alone:
-            stream.truncate(0)
-            stream.write(canonical(ours).encode())
-        # Between the exclusive lock and the shared one, another process may come first: so the plan is read again.
-        if _lock(stream, fcntl.LOCK_SH):
-            theirs, holders = _read(stream)
-            if (theirs.get("plan"), theirs.get("code")) == (plan, code):
-                stream.write(f"\n{holder_text()}".encode())
-                stream.flush()
-                os.environ[VARIABLE] = plan
-                return stream
-            fcntl.flock(stream, fcntl.LOCK_UN)
-            if time.monotonic() > deadline:
-                stream.close()
-                value = f"{holders} works on it {_difference(ours, theirs)}"
-                raise PipelineError("study in use", results / study, value, ADVICE)
+            value = f"{holder} works on it {_difference(ours, theirs)}"
+            raise PipelineError("study in use", results / study, value, ADVICE)
         time.sleep(0.05)
+    if locked is None:
+        stream.close()
+        return None
+    try:
+        _write(path, ours)
+    except BaseException:
+        stream.close()
+        raise
+    os.environ[VARIABLE] = plan
+    return stream
+
+
+def _write(path: Path, ours: Mapping[str, Any]) -> None:
+    """Note the plan, as soon as no job of an ended run publishes."""
+    with open(path, "ab", opener=open_plain) as stream:
+        deadline = time.monotonic() + PATIENCE_S
+        while _lock(stream, fcntl.LOCK_EX) is False:
+            if time.monotonic() > deadline:
+                raise PipelineError("study in use", path, "a job of an ended run publishes", ADVICE)
+            time.sleep(0.05)
+        stream.truncate(0)
+        stream.write(f"{canonical(ours)}\n{holder_text()}".encode())
 
 
 @contextmanager
@@ -93,9 +107,9 @@ def still_ours(results: Path, study: str) -> Iterator[None]:
         deadline = time.monotonic() + PATIENCE_S
         while _lock(stream, fcntl.LOCK_SH) is False and time.monotonic() < deadline:
             time.sleep(0.01)
-        theirs, holders = _read(stream)
+        theirs, holder = _read(path)
         if theirs.get("plan") != os.environ[VARIABLE]:
-            value = f"the run of this job has ended, and {holders} works on the study with other settings"
+            value = f"the run of this job has ended, and {holder} works on the study with other settings"
             raise PipelineError("study taken over", path, value, ADVICE)
         yield
 
@@ -117,15 +131,14 @@ def _lock(stream: BinaryIO, kind: int) -> bool | None:
     return True
 
 
-def _read(stream: BinaryIO) -> tuple[dict[str, Any], str]:
-    """What a file says, and who have held it since; nothing of one whose writer was killed."""
-    stream.seek(0)
-    first, *holders = stream.read().split(b"\n")
+def _read(path: Path) -> tuple[dict[str, Any], str]:
+    """The plan in a file, and whose it is; nothing of one whose writer was killed, or has yet to write."""
     try:
-        content = parse_object(first)
-    except Unfit:
-        content = {}
-    return content, plain("; ".join(name.decode(errors="replace") for name in holders[-SHOWN:])) or "another run"
+        with open(path, "rb", opener=open_plain) as stream:
+            first, _, holder = stream.read().partition(b"\n")
+        return parse_object(first), plain(holder.decode(errors="replace"))
+    except (FileNotFoundError, Unfit):
+        return {}, "another run"
 
 
 def _difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
