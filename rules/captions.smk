@@ -169,21 +169,3 @@ rule caption_labels:
         **recipe("caption_labels"),
     shell:
         command("caption_labels")
-
-
-rule judge_calibration:
-    """How well a judge's scores agree with people's ratings, and the margin that agrees best with them."""
-    input:
-        **inputs_of("judge_calibration"),
-    output:
-        **made("judge_calibration"),
-    log:
-        log_of("judge_calibration"),
-    conda:
-        environment_of("judge_calibration")
-    resources:
-        **resources_of("judge_calibration"),
-    params:
-        **recipe("judge_calibration"),
-    shell:
-        command("judge_calibration")

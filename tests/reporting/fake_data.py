@@ -60,8 +60,6 @@ def data_inputs(results: Path, replaced: dict[int, str]) -> Inputs:
     given["judge_comparison"] = [make_artifact(results, "judge_comparison", "revised", files, unit)]
     auc = {"value": 0.83, "low": 0.75, "high": 0.9, "n": 160}
     labels = {"agreement": {"faithful": {"alpha": 0.71, "n": 80}}, "scores": {"itm": {"auc": auc}}}
-    calibrated = {".json": js({"cosine": {"centred": {"auc": auc}}})}
-    given["judge_calibration"] = [make_artifact(results, "judge_calibration", "clip", calibrated, {"judge": "clip"})]
     given["caption_labels"] = [make_artifact(results, "caption_labels", "labels", {".json": js(labels)})]
     for number, name in enumerate(("original", "revised", "shuffled", "visual")):
         given["pairs"].append(pair_table(results, name, number))

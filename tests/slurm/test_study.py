@@ -11,7 +11,7 @@ from tests.slurm.cluster import Clone, finished_jobs
 from tests.workflow.checkout import ROOT
 
 STAGES = {path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")}
-RATED = {"caption_labels", "judge_calibration"}  # they need people's ratings
+RATED = {"caption_labels"}  # it needs people's ratings
 LOCAL = {"source", "crate"}  # compute nodes often have no network; the crate, made on request, copies small files
 
 

@@ -82,18 +82,3 @@ def test_a_mean_figure_is_over_the_known_values_of_all_draws_together() -> None:
     known = intervals.student_t(np.array([1.0, 3.0]))
     halves = [[1.0, 5.0, 3.0]] * 2
     assert intervals.mean_figure(np.array([[1.0, np.nan, 3.0], *halves])) == {**known._asdict(), "n": 2}
-
-
-def test_a_monte_carlo_error_widens_each_side_by_satterthwaite() -> None:
-    """Sides of 1 and 2 at 10 degrees of freedom, and a Monte Carlo error of 0.5 with one."""
-    quantile = stats.t.ppf(0.975, 10)
-    expected = []
-    for error in (1 / quantile, 2 / quantile):
-        freedom = (error**2 + 0.25) ** 2 / (error**4 / 10 + 0.5**4)
-        expected.append(stats.t.ppf(0.975, freedom) * np.sqrt(error**2 + 0.25))
-    found = intervals.widened(intervals.Interval(5.0, 4.0, 7.0), 10, 0.5)
-    assert (5 - found.low, found.high - 5) == pytest.approx(expected)
-    bounded = intervals.widened(intervals.Interval(5.0, 4.0, 7.0), 10, 0.5, 3.9, 7.1)
-    assert (bounded.low, bounded.high) == (3.9, 7.1)
-    assert intervals.widened(intervals.Interval(5.0, 4.0, 7.0), 10, 0.0) == (5.0, 4.0, 7.0)
-    assert intervals.widened(intervals.Interval(5.0, None, None), 10, 0.5) == (5.0, None, None)

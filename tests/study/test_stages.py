@@ -103,7 +103,6 @@ def test_no_table_of_posts_pictures_or_test_items_may_be_published() -> None:
     tables = {(name, suffix) for name, files in published().items() for suffix in files if suffix.endswith(".parquet")}
     assert tables == {
         ("caption_labels", ".reliability.parquet"),
-        ("judge_calibration", ".reliability.parquet"),
         ("discrimination", ".parquet"),
         ("few_shot", ".parquet"),
         ("knn", ".parquet"),

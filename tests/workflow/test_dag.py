@@ -41,7 +41,7 @@ def test_the_full_study_can_be_planned_without_data(full: list[list[str]]) -> No
     assert counts["saliency"] == checkpoints  # of the one dataset with masks
     stages = {path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py")}
     unasked = {"common_images", "caption_labels", "saliency_checks", "embed_tests", "vector_matches"}
-    unasked |= {"judge_calibration", "pack", "pack_index", "tokenizer", "tokens"}
+    unasked |= {"pack", "pack_index", "tokenizer", "tokens"}
     without = {"demo_world", *unasked}
     absent = {"crate", *without}  # the crate is a target of its own
     assert set(counts) == stages - absent

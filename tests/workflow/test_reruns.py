@@ -11,7 +11,7 @@ from tests.workflow.checkout import ROOT, Checkout, now
 pytestmark = pytest.mark.slow
 STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts" / "stages").glob("[a-z]*.py"))
 NOTHING = "Nothing to be done"
-JUDGING = {"score_captions", "judge_quality", "judge_comparison", "judge_calibration"}
+JUDGING = {"score_captions", "judge_quality", "judge_comparison"}
 NOT_IN_TINY = {"crate", "saliency_checks", "common_images", "caption_labels", "pack", "pack_index", *JUDGING}
 
 

@@ -18,7 +18,6 @@ INPUTS = {
     "judge_quality": "judge_quality/*",
     "judge_comparison": "judge_comparison/*",
     "caption_labels": "caption_labels/*",
-    "judge_calibration": "judge_calibration/*",
     "pairs": "pair_table/*",
     "pair_quality": "pair_quality/*",
     "common": "common_images/*",

@@ -79,23 +79,6 @@ def half_width(error: float, freedom: float, simulated: float = 0.0, level: floa
     return float(stdtrit(freedom, 0.5 + level / 2) * error)
 
 
-def widened(
-    interval: Interval, freedom: float, simulated: float, least: float = -np.inf, most: float = np.inf
-) -> Interval:
-    """An interval that has a Monte Carlo error besides, added to each side as :func:`half_width` does.
-
-    Args:
-        freedom: degrees of freedom of the interval without it.
-        least, most: bounds of the value.
-    """
-    value, *ends = interval
-    if not simulated or None in ends:
-        return interval
-    quantile = float(stdtrit(freedom, 0.5 + LEVEL / 2))
-    low, high = (half_width(abs((end or 0.0) - value) / quantile, freedom, simulated) for end in ends)
-    return Interval(value, max(value - low, least), min(value + high, most))
-
-
 def monte_carlo_error(value: float, halves: Sequence[float]) -> float:
     """Error of a figure that is due to drawing what it was computed from, by the same figure from each half alone.
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from workflow_scripts.captions.labels.summary import (
     auc,
@@ -67,33 +66,3 @@ def test_calibrated_probabilities_are_close_to_the_true_ones() -> None:
     found = probabilities(scores, rng.random(3000) < truth, np.arange(3000))
     assert found is not None and np.abs(found - truth).mean() < 0.03
     assert probabilities(scores, np.ones(3000, bool), np.arange(3000)) is None
-
-
-def test_intervals_have_the_error_of_the_other_images() -> None:
-    rng = np.random.default_rng(2)
-    truth = rng.normal(size=200)
-    style = rng.normal(0, 1.0, (2, 200))
-    draws = truth + np.stack([style.mean(axis=0), *style])
-    good, images = truth > 0, np.arange(200)
-    for figure in (auc(draws, good, images, 200, 0), margin(draws, good, 200, 0)):
-        plain = auc(draws[0], good, images, 200, 0) if "errors" not in figure else margin(draws[0], good, 200, 0)
-        assert figure["value"] == plain["value"] and figure["n"] == 200
-        assert figure["low"] < plain["low"] and figure["high"] > plain["high"]
-    value = auc(draws[0], good, images, 200, 0)
-    halves = [auc(half, good, images, 200, 0)["value"] for half in draws[1:]]
-    error = np.sqrt(np.mean([(half - value["value"]) ** 2 for half in halves]))
-    own = (value["value"] - value["low"]) / stats.t.ppf(0.975, 199)
-    total = own**2 + error**2
-    freedom = total**2 / (own**4 / 199 + error**4)
-    expected = max(0.0, value["value"] - stats.t.ppf(0.975, freedom) * np.sqrt(total))
-    assert auc(draws, good, images, 200, 0)["low"] == pytest.approx(expected)
-    rows, plain_rows = (reliability(one, np.full(200, 0.5), good) for one in (draws, draws[0]))
-    assert all(row["faithful_high"] >= one["faithful_high"] for row, one in zip(rows, plain_rows, strict=True))
-    assert [row["faithful"] for row in rows] == [row["faithful"] for row in plain_rows] and rows != plain_rows
-
-
-def test_equal_halves_add_nothing() -> None:
-    rng = np.random.default_rng(3)
-    scores, good = rng.normal(size=50), rng.random(50) < 0.5
-    for found in (auc, lambda one, *rest: margin(one, good, 100, 0)):
-        assert found(np.stack([scores] * 3), good, np.arange(50), 100, 0) == found(scores, good, np.arange(50), 100, 0)

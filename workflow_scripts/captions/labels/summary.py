@@ -7,18 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from workflow_scripts.captions.labels.reading import Labels
-from workflow_scripts.captions.score_table import KINDS, by_halves
 from workflow_scripts.core.files.names import POINTS, SCALES
 from workflow_scripts.stats.clustered import ordinal_alpha
-from workflow_scripts.stats.intervals import (
-    bootstrap,
-    figure,
-    monte_carlo_error,
-    percentile_interval,
-    resampling_weights,
-    widened,
-    wilson,
-)
+from workflow_scripts.stats.intervals import bootstrap, figure, percentile_interval, resampling_weights, wilson
 
 FOLDS, BINS = 5, 10  # of the cross-validation, which keeps images together; of the reliability curve
 FEWEST = 10  # captions or images for a figure that is cross-validated
@@ -78,7 +69,7 @@ def arm_means(table: pa.Table, resamples: int, seed: int) -> dict[str, Any]:
 
 
 def score_figures(
-    table: pa.Table, name: str, arms: Sequence[str], settings: Any, kind: str = "raw"
+    table: pa.Table, name: str, arms: Sequence[str], settings: Any
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Figures of one score, and its reliability curve.
 
@@ -86,49 +77,42 @@ def score_figures(
     ``settings.faithful_from``; the replacement is better if its mean rating is higher, and ties do not count.
 
     Args:
-        table: as :func:`rating_table` makes it; with all columns of the score, if it is centred.
+        table: as :func:`rating_table` makes it.
         name: of the score.
         arms: names of the original and of the replacement.
         settings: faithful_from, bootstrap, seed.
-        kind: raw or centred. Intervals of centred scores include the Monte Carlo error of the other images.
     """
-    scores = by_halves(table, name, KINDS[kind])
-    known = [
-        {**row, "scores": own}
-        for row, own in zip(table.to_pylist(), scores.T, strict=True)
-        if row["faithful"] is not None and not np.isnan(own[0])
-    ]
+    known = [row for row in table.to_pylist() if row["faithful"] is not None and row[name] is not None]
     once = {(row["key"], row["text"]): row for row in known}.values()
     found: dict[str, Any] = {"auc": {"n": len(once)}}
     curve: list[dict[str, Any]] = []
     if once:
-        used = np.array([row["scores"] for row in once]).T
+        scores = np.array([row[name] for row in once])
         good = np.array([row["faithful"] for row in once], float) >= settings.faithful_from
         images = np.unique([row["key"] for row in once], return_inverse=True)[1]
-        found["auc"] = auc(used, good, images, settings.bootstrap, settings.seed)
-        chance = probabilities(used[0], good, images)
+        found["auc"] = auc(scores, good, images, settings.bootstrap, settings.seed)
+        chance = probabilities(scores, good, images)
         if chance is not None:
-            curve = [{"score": f"{name}{KINDS[kind]}", **row} for row in reliability(used, chance, good)]
+            curve = [{"score": name, **row} for row in reliability(scores, chance, good)]
             found["calibration_error"] = calibration_error(curve)
-    gain, gap = _differences(known, arms, len(scores))
+    gain, gap = _differences(known, name, arms)
     use = gap != 0
-    found["margin"] = margin(gain[:, use], gap[use] > 0, settings.bootstrap, settings.seed)
+    found["margin"] = margin(gain[use], gap[use] > 0, settings.bootstrap, settings.seed)
     return found, curve
 
 
-def _differences(rows: Sequence[Mapping[str, Any]], arms: Sequence[str], draws: int) -> tuple[np.ndarray, np.ndarray]:
-    """(draws, n) scores and (n,) mean rating of the replacement minus those of the original, of images with both."""
-    by_arm = [{row["key"]: [*row["scores"], row["faithful"]] for row in rows if row["arm"] == arm} for arm in arms]
+def _differences(rows: Sequence[Mapping[str, Any]], name: str, arms: Sequence[str]) -> np.ndarray:
+    """(2, n) score and mean rating of the replacement minus those of the original, of images with both."""
+    by_arm = [{row["key"]: (row[name], row["faithful"]) for row in rows if row["arm"] == arm} for arm in arms]
     pairs = [(by_arm[0][key], by_arm[1][key]) for key in by_arm[0] if key in by_arm[1]]
-    found = np.array([np.subtract(new, old) for old, new in pairs], float).reshape(-1, draws + 1)
-    return found[:, :-1].T, found[:, -1]
+    return np.array([np.subtract(new, old) for old, new in pairs], float).reshape(-1, 2).T
 
 
 def auc(scores: np.ndarray, faithful: np.ndarray, images: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
     """Area under the ROC curve, with a percentile bootstrap interval over images.
 
     Args:
-        scores: (n,) float; or of (3, n) the first row, with those by half of the draws each.
+        scores: (n,) float.
         faithful: (n,) bool.
         images: (n,) int from 0, the image of each caption; captions of an image are resampled together.
 
@@ -139,16 +123,13 @@ def auc(scores: np.ndarray, faithful: np.ndarray, images: np.ndarray, resamples:
 
     if len(np.unique(faithful)) < 2:
         return {"n": len(faithful)}
-    scores, *halves = np.atleast_2d(scores)
     value = float(roc_auc_score(faithful, scores))
-    simulated = monte_carlo_error(value, [float(roc_auc_score(faithful, half)) for half in halves])
     resampled = []
     for weights in resampling_weights(int(images.max()) + 1, resamples, seed):
         for row in weights[:, images]:
             if row[faithful].sum() > 0 and row[~faithful].sum() > 0:  # else undefined
                 resampled.append(roc_auc_score(faithful, scores, sample_weight=row))
-    found = percentile_interval(value, np.array(resampled))
-    return figure(widened(found, int(images.max()), simulated, 0.0, 1.0), len(scores))
+    return figure(percentile_interval(value, np.array(resampled)), len(scores))
 
 
 def probabilities(scores: np.ndarray, faithful: np.ndarray, images: np.ndarray) -> np.ndarray | None:
@@ -172,19 +153,12 @@ def probabilities(scores: np.ndarray, faithful: np.ndarray, images: np.ndarray) 
 def reliability(scores: np.ndarray, chance: np.ndarray, faithful: np.ndarray, bins: int = BINS) -> list[dict[str, Any]]:
     """Bins of about equal size, by ascending score: what was expected, and the share of faithful captions in each.
 
-    Args:
-        scores: as of :func:`auc`; the same bins by half of the draws give the share's Monte Carlo error.
-
     Returns:
         rows of low, high (scores), expected (mean probability), faithful (share) with its Wilson interval, and n.
     """
-    rows, draws = [], np.atleast_2d(scores)
-    scores = draws[0]
-    cuts = [np.array_split(np.argsort(row, kind="stable"), min(bins, len(row))) for row in draws]
-    for part, *halves in zip(*cuts, strict=True):
+    rows = []
+    for part in np.array_split(np.argsort(scores, kind="stable"), min(bins, len(scores))):
         share = wilson(float(faithful[part].mean()), len(part))
-        simulated = monte_carlo_error(share.value, [float(faithful[half].mean()) for half in halves])
-        share = widened(share, max(len(part) - 1, 1), simulated, 0.0, 1.0)
         span = {"low": float(scores[part[0]]), "high": float(scores[part[-1]])}
         found = {"faithful": share.value, "faithful_low": share.low, "faithful_high": share.high}
         rows.append({**span, "expected": float(chance[part].mean()), **found, "n": len(part)})
@@ -221,7 +195,7 @@ def margin(gain: np.ndarray, better: np.ndarray, resamples: int, seed: int) -> d
     The share of errors is that on images of other folds than those that the margin is from.
 
     Args:
-        gain: (n,) float; or of (3, n) the first row, with those by half of the draws each.
+        gain: (n,) float, score of the replacement minus score of the original.
         better: (n,) bool, whether people found the replacement better.
 
     Returns:
@@ -230,7 +204,6 @@ def margin(gain: np.ndarray, better: np.ndarray, resamples: int, seed: int) -> d
     n = len(better)
     if n < FEWEST:
         return {"n": n}
-    gain, *halves = np.atleast_2d(gain)
     order = np.random.default_rng(seed).permutation(n)
     wrong = np.zeros(n, bool)
     for held_out in np.array_split(order, FOLDS):
@@ -238,9 +211,8 @@ def margin(gain: np.ndarray, better: np.ndarray, resamples: int, seed: int) -> d
         wrong[held_out] = (gain[held_out] > best_margin(gain[rest], better[rest])) != better[held_out]
     drawn = [best_margin(gain, better, row) for part in resampling_weights(n, resamples, seed) for row in part]
     found = percentile_interval(best_margin(gain, better), np.array(drawn))
-    simulated = monte_carlo_error(found.value, [best_margin(half, better) for half in halves])
     return {
-        **figure(widened(found, n - 1, simulated), n),
+        **figure(found, n),
         "errors": float(wrong.mean()),
         "errors_at_zero": float(((gain > 0) != better).mean()),
     }

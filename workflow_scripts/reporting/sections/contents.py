@@ -87,7 +87,6 @@ def page_context(
         "judge_quality": quality(study, "judge_quality", "judge"),
         "judge_comparison": quality(study, "judge_comparison", "arm"),
         "caption_labels": quality(study, "caption_labels", "labels"),
-        "judge_calibration": quality(study, "judge_calibration", "judge"),
         "pair_quality": quality(study, "pair_quality", "pairs"),
         "pair_figures": pair_figures(study),
         "pairs": pairs(study),
