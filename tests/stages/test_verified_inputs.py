@@ -15,7 +15,7 @@ import pytest
 from tests.file_bytes import npy
 from tests.stages.nano_study import Job, Owned, dry_run, files_of
 from workflow_scripts.core import inputs
-from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.artifact import Artifact, command_for
 from workflow_scripts.core.runtime import stage as core_stage
 from workflow_scripts.embeddings import images as image_vectors
 from workflow_scripts.reporting.figures import Figure
@@ -146,7 +146,7 @@ def test_a_damaged_input_is_refused_or_not_used(study: list[Job], stage: str) ->
             said = from_scratch(job)
         pattern = rf"error: damaged (input|image) in {path}: .*sha256 .* instead of the recorded .*; "
         assert re.match(pattern, said), said
-        assert said.endswith(f"recompute it with: snakemake --force {owner}")
+        assert said.endswith(f"recompute it with: {command_for(owner)}")
         assert not job.entries()
     if unused:
         with ExitStack() as held:

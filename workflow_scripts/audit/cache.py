@@ -20,12 +20,11 @@ from workflow_scripts.core.code_equivalence import acceptances_file
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, kind_of
 from workflow_scripts.core.files.jsonio import digest
-from workflow_scripts.core.files.names import CACHE, DISCARDED, ENTRY_MANIFEST, ENTRY_RECORD, FETCHED, STAGING
+from workflow_scripts.core.files.names import CACHE, DISCARDED, ENTRY_MANIFEST, ENTRY_RECORD, FETCHED, NOTES, STAGING
 from workflow_scripts.core.files.notes import read_note
 from workflow_scripts.core.record import Entry, Loaded, read_entry
 from workflow_scripts.core.sources import REMEMBERED
 from workflow_scripts.provenance.nodes import Node
-from workflow_scripts.study.active_config import NOTES
 
 _ABSENT = object()
 _OWN = ("self", "cached", "accepted")  # fields in which a study's record may differ from the entry's

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from workflow_scripts.core.artifact import command_for
+
 RECOMPUTE = "recompute the artifact"
 
 
@@ -96,5 +98,5 @@ class Finding:
 def finding(kind: Kind, path: Path, detail: str, owner: Path | None = None) -> Finding:
     """A finding; Snakemake must make ``owner`` again, if that is the remedy."""
     forced = owner is not None and (kind is Kind.MISSING or kind.repair == RECOMPUTE)
-    advice = f"recompute it: snakemake --force {owner}" if forced else kind.repair
+    advice = f"recompute it: {command_for(owner)}" if owner and forced else kind.repair
     return Finding(path, kind, detail, advice, owner or path)

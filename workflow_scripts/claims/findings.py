@@ -6,7 +6,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact
+from workflow_scripts.core.artifact import MANIFEST, RUN, Artifact, command_for
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.evaluation.contrasts.settings import Contrast
 from workflow_scripts.provenance.nodes import load, study_root
@@ -85,7 +85,7 @@ def read(folder: Path) -> Found | None:
     if not manifest.exists():
         return None
     summary = Artifact(manifest)
-    with readable("unreadable summary", summary.manifest_path, "recompute it with snakemake --force summary"):
+    with readable("unreadable summary", manifest, f"recompute it with {command_for(manifest)}"):
         rows, contrasts = (
             pq.read_table(summary.path(suffix)).to_pylist() for suffix in (".parquet", ".contrasts.parquet")
         )
@@ -96,6 +96,6 @@ def read(folder: Path) -> Found | None:
         settings = {contrast.name: contrast for contrast in listed}
         commit = str((made.get("git") or {}).get("commit") or "")
     except (AttributeError, TypeError, ValueError) as error:
-        where, advice = folder / "summary" / f"summary{RUN}", "recompute it with snakemake --force summary"
+        where, advice = folder / "summary" / f"summary{RUN}", f"recompute it with {command_for(manifest)}"
         raise PipelineError("damaged run record", where, error, advice) from None
     return Found(folder.name, folder, rows, counted(contrasts), settings, root or "", commit)

@@ -14,8 +14,8 @@ from workflow_scripts.core.digest import PROJECT, ROOT
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.durable import make_folders, write_atomic
 from workflow_scripts.core.files.jsonio import pretty
+from workflow_scripts.core.files.names import BASE
 from workflow_scripts.core.inputs import clear_inputs
-from workflow_scripts.study.active_config import BASE
 from workflow_scripts.study.config.files import read_config
 
 CONFIGS = Path("profiles/claims")

@@ -42,7 +42,7 @@ def text(study: Path) -> str:
     """
     import pyarrow.parquet as pq
 
-    from workflow_scripts.core.artifact import MANIFEST, Artifact
+    from workflow_scripts.core.artifact import MANIFEST, Artifact, command_for
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.core.files.foreign import readable
     from workflow_scripts.reporting.sections.console import moved, sentences, tables, wrapped
@@ -58,7 +58,7 @@ def text(study: Path) -> str:
             raise PipelineError("no results yet", study, f"no {name}", advice)
     summary, report = (Artifact(path) for path in made.values())
     page, settings = report.path(".html"), _settings(report, study.name)
-    advice = f"recompute it with: snakemake --force {summary.manifest_path}, and the config files of the study"
+    advice = f"recompute it with: {command_for(summary.manifest_path)}"
     with readable("unreadable summary", summary.manifest_path, advice):
         rows, contrasts = (pq.read_table(summary.path(suffix)).to_pylist() for suffix in SUFFIXES)
     checks = [Artifact(path) for path in sorted((study / "leakage").glob(f"*{MANIFEST}"))]
@@ -93,6 +93,7 @@ SUFFIXES = (".parquet", ".contrasts.parquet")
 
 def _settings(report: "Artifact", study: str) -> "Report":
     """What the report was made with, which names the pairs and contrasts."""
+    from workflow_scripts.core.artifact import command_for
     from workflow_scripts.core.errors import PipelineError
     from workflow_scripts.reporting.page import computation
     from workflow_scripts.reporting.settings import Report
@@ -101,5 +102,5 @@ def _settings(report: "Artifact", study: str) -> "Report":
     try:
         return Report.model_validate(found)
     except ValueError as error:
-        advice = f"recompute it with: snakemake --force {report.manifest_path}, and the config files of the study"
+        advice = f"recompute it with: {command_for(report.manifest_path)}"
         raise PipelineError("damaged run record", report.manifest_path, error, advice) from None

@@ -6,6 +6,7 @@ reads it.
 """
 
 import hashlib
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 from workflow_scripts.core.cache import file_hash, place, results_root, stored
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_bytes
-from workflow_scripts.core.files.names import cache_entry
+from workflow_scripts.core.files.jsonio import canonical
+from workflow_scripts.core.files.names import BASE, NOTES, cache_entry
+from workflow_scripts.core.files.notes import read_note
 from workflow_scripts.core.files.plain import OWN, check_inside
 from workflow_scripts.core.inputs import verify
 from workflow_scripts.core.record import load_manifest, load_recipe
@@ -43,9 +46,23 @@ def manifest_hash(path: Path) -> str:
 
 def repair_advice(manifest_path: Path) -> str:
     """How to repair an artifact with damaged files; a job checks its cache entry, which is often the same file."""
+    return f"restore the file, or recompute it with: {command_for(manifest_path)}"
+
+
+def command_for(manifest: Path, force: bool = True) -> str:
+    """The command that makes an artifact, with the config files and values of the last run of its study."""
     here = Path.cwd()  # Snakemake identifies files by their path relative to it
-    shown = manifest_path.relative_to(here) if manifest_path.is_relative_to(here) else manifest_path
-    return f"restore the file, or recompute it with: snakemake --force {shown}"
+    words = ["--force", str(manifest)] if force else [str(manifest)]
+    if manifest.is_relative_to(here):
+        words[-1] = str(manifest.relative_to(here))
+    note: dict[str, Any] = {}
+    with suppress(PipelineError):
+        note = read_note(results_root(manifest) / NOTES / f"{manifest.parent.parent.name}.json", "")
+    if files := [str(file) for file in note.get("configfiles", ()) if file != BASE]:
+        words += ["--configfile", *files]
+    if values := dict(note.get("config", {})):
+        words += ["--config", *(f"{name}={canonical(value)}" for name, value in values.items())]
+    return f"snakemake {shlex.join(words)}"
 
 
 class Artifact:
@@ -63,7 +80,7 @@ class Artifact:
         self.name = manifest_path.name.removesuffix(MANIFEST)
         loaded = load_manifest(manifest_path)
         if loaded.missing:
-            advice = f"compute it with: snakemake {manifest_path}"
+            advice = f"compute it with: {command_for(manifest_path, force=False)}"
             raise PipelineError("missing file", manifest_path, "no such file", advice)
         if loaded.fault is not None:
             raise PipelineError("damaged manifest", manifest_path, loaded.fault, repair_advice(manifest_path))
@@ -130,5 +147,5 @@ class Artifact:
                     entry, self.manifest_path.with_name(self.name), {"files": {suffix: recorded}}
                 ):
                     return
-        advice = f"recompute it with: snakemake --force {self.manifest_path}"
+        advice = f"recompute it with: {command_for(self.manifest_path)}"
         raise PipelineError("missing data file", path, "not in the results, nor intact in the cache", advice)

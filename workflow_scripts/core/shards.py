@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
-from workflow_scripts.core.artifact import MANIFEST, Artifact, repair_advice
+from workflow_scripts.core.artifact import MANIFEST, Artifact, command_for, repair_advice
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.patience import SECONDS, patiently
 from workflow_scripts.core.images.decoding import UNDECODABLE, decode
@@ -210,7 +210,7 @@ def images_in_shards(index: Artifact, rows: pa.Table, hashes: np.ndarray) -> Tar
         found = shard.manifest["files"][suffix]
         if found != recorded[name]:
             value = f"sha256 is {found['sha256']}, but {recorded[name]['sha256']} was indexed"
-            advice = f"run snakemake {index.manifest_path}"
+            advice = f"run {command_for(index.manifest_path, force=False)}"
             raise PipelineError("shard changed since it was indexed", tars[-1], value, advice)
     return TarImages(tars, which, rows["offset"].to_numpy(), rows["size"].to_numpy(), hashes)
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.core.artifact import Artifact
+from workflow_scripts.core.artifact import Artifact, command_for
 from workflow_scripts.core.cache import file_hash
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.bounded_json import Unfit, read_value
@@ -98,7 +98,7 @@ def _recorded_content(name: str, path: Path, made: Artifact | None, results: Pat
         if today != recorded:
             file = next(one for one in sorted(recorded.keys() | today.keys()) if recorded.get(one) != today.get(one))
             value = f"sha256 is {today.get(file, 'missing')}, but {recorded.get(file, 'none')} is recorded"
-            advice = f"restore it, or hash it again with: snakemake --force {made.manifest_path}"
+            advice = f"restore it, or hash it again with: {command_for(made.manifest_path)}"
             raise PipelineError(f"source {name} changed since it was hashed", path / file, value, advice)
     return found
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from workflow_scripts.acquisition.annotations.removal_tokens import id_token, url_token
 from workflow_scripts.acquisition.annotations.rows import Apart
-from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
+from workflow_scripts.core.artifact import MANIFEST, RUN, command_for, manifest_hash
 from workflow_scripts.core.cache import discard, key_lock, try_key_lock
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import redacted
@@ -120,7 +120,7 @@ def _remove_listed(results: Path, study: str) -> Removed:
             dirty.add(id(artifact))
     good = sound(everything, lambda one: id(one) not in dirty)
     if own.hash not in good:
-        advice = f"recompute it with: snakemake --force {own.path}{MANIFEST}"
+        advice = f"recompute it with: {command_for(Path(f'{own.path}{MANIFEST}'))}"
         raise PipelineError("unknown origin", own.path, "run records of it or of its inputs are missing", advice)
     bad = [one for one in everything if one.hash not in good]
     elsewhere = [one for one in bad if one.study not in (None, study)]
@@ -191,7 +191,7 @@ def removal_of(results: Path, study: str) -> frozenset[str]:
     if not Path(f"{rows}{MANIFEST}").exists():
         raise PipelineError("no annotations", results / study, "they do not exist", "run the study first")
     path = Path(f"{rows}.exclude.json")
-    advice = f"recompute it with: snakemake --force {rows}{MANIFEST}"
+    advice = f"recompute it with: {command_for(Path(f'{rows}{MANIFEST}'))}"
     tokens = read_json(path, advice, MOST_REMOVALS) if path.exists() else []
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise PipelineError("invalid list of removals", path, "it was edited", advice)

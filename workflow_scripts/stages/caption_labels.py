@@ -16,7 +16,7 @@ class CaptionLabels(Settings):
     """Arm that the margin replaces it by."""
     faithful_from: float = Field(2.0, gt=0, le=3, examples=[2.5])
     """Mean rating, of 0 to 3, from which a caption counts as faithful."""
-    bootstrap: int = quantity(1000, unit="resamples", ge=100, examples=[500])
+    bootstrap: int = quantity(1000, unit="resamples", ge=100, le=1_000_000, examples=[500])
     """Resamples of images for intervals."""
     seed: int = Field(0, examples=[1])
     """Seed of resamples and folds."""

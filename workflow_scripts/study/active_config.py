@@ -18,7 +18,7 @@ from workflow_scripts.core.artifact import MANIFEST, label_of
 from workflow_scripts.core.code_equivalence import accepted
 from workflow_scripts.core.digest import PROJECT
 from workflow_scripts.core.errors import PipelineError
-from workflow_scripts.core.files.names import LOGS
+from workflow_scripts.core.files.names import BASE, LOGS, NOTES
 from workflow_scripts.core.files.notes import read_note, write_note
 from workflow_scripts.core.settings import Settings
 from workflow_scripts.study.config.files import read_config
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from workflow_scripts.study.units import Units
 
 log = logging.getLogger(__name__)
-BASE = "config.yaml"
-NOTES = ".configs"  # folder of the notes, in a results folder
 _ADVICE = "run snakemake -n with the config files of that study; it writes the note"
 
 

@@ -138,6 +138,13 @@ def test_numbers_are_bounded(tmp_path: Path) -> None:
     assert [str(error).split(": ")[0] for error in one.errors] == [
         f"number too large in {tmp_path}/over.yaml:{place}" for place in (2, 3)
     ]
+    with pytest.raises(PipelineError, match="number too large in --config: 1000"):
+        read_config([], {"evaluation": {"bootstrap": [10**23]}})
+
+
+def test_a_target_after_configfile_is_named_as_such() -> None:
+    with pytest.raises(PipelineError, match=r"a target, not a config file in results/.*; put targets before --config"):
+        read_file("results/demo/report/index.manifest.json")
 
 
 def test_unreadable_config_files_are_reported_together(tmp_path: Path) -> None:

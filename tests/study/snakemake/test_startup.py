@@ -14,6 +14,8 @@ import pytest
 
 from tests.study.config.configs import planned
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
+from workflow_scripts.core.files.names import NOTES
+from workflow_scripts.core.files.notes import write_note
 from workflow_scripts.study.snakemake.startup import LOGGER, check_targets, check_working_folder, name_user, stop
 from workflow_scripts.study.units import Units
 
@@ -57,6 +59,15 @@ def test_an_artifact_that_the_study_lacks_is_an_error(units: Units, tmp_path: Pa
     with pytest.raises(PipelineErrors, match="unknown artifact") as raised:
         check_targets(["report", f"{tmp_path}/tiny/{target}.manifest.json"], tmp_path, units)
     assert advice in raised.value.advice
+
+
+def test_an_artifact_of_another_study_is_an_error_with_the_command_for_it(units: Units, tmp_path: Path) -> None:
+    write_note(tmp_path / NOTES / "nano.json", {"configfiles": ["config.yaml", "a b.yaml"], "config": {"seed": 7}})
+    target = tmp_path / "nano/report/index.run.json"
+    with pytest.raises(PipelineErrors, match="artifact of another study") as raised:
+        check_targets([str(target)], tmp_path, units)
+    made = f"{tmp_path}/nano/report/index.manifest.json"
+    assert raised.value.advice == f"use its config: snakemake {made} --configfile 'a b.yaml' --config seed=7"
 
 
 def test_another_working_folder_is_named(

@@ -72,6 +72,17 @@ def test_the_error_line_of_a_stage_is_quoted(folder: Path) -> None:
     assert lines[1].startswith("error: job died without a message in results/s/logs/download/0.log, /x/.slurm/")
 
 
+@pytest.mark.parametrize("last", ["", "epoch 3\n"])
+def test_a_job_that_was_killed_is_said_to_have_been(folder: Path, last: str) -> None:
+    log = folder / "results/s/logs/download/1.log"
+    log.write_text(last)
+    lines = list(failures(GROUP, lambda job: "FAILED"))
+    assert lines[0].startswith("error: job killed from outside in results/s/logs/download/1.log")
+    assert "often for lack of memory; give it more memory" in lines[0]
+    log.write_text(f"{last}Traceback (most recent call last):\n  ...\nImportError: x\n")
+    assert next(iter(failures(GROUP, lambda job: "FAILED"))).startswith("error: job died without a message in ")
+
+
 def test_job_that_failed_and_was_then_done_is_left_out(folder: Path) -> None:
     (folder / "results/s/download").mkdir()
     (folder / "results/s/download/1.manifest.json").write_text("{}")

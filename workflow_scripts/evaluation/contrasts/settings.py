@@ -20,7 +20,12 @@ BY_JUDGE = ("caption_score", "flips")
 
 # Settings of the study and of its summary.
 Resamples = quantity(
-    2000, unit="resamples", ge=100, description="bootstrap resamples behind the intervals of contrasts", examples=[1000]
+    2000,
+    unit="resamples",
+    ge=100,
+    le=1_000_000,
+    description="bootstrap resamples behind the intervals of contrasts",
+    examples=[1000],
 )
 
 StandardContrasts = Field(

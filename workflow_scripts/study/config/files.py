@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from workflow_scripts.core.artifact import MANIFEST
 from workflow_scripts.core.errors import PipelineError, PipelineErrors
 from workflow_scripts.core.files.bounded_json import Unfit, read_bytes
 
@@ -20,6 +21,7 @@ MAX_DEPTH = 50
 MAX_VALUES = 200_000  # in one file, with aliases expanded
 LARGEST = 2**63 - 1
 COMMAND_LINE = "--config"
+TARGETS = "put targets before --configfile, which takes all arguments after it"
 LOCK = ".lock.yaml"  # in place of a config file's suffix
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
@@ -82,11 +84,17 @@ class Node:
 
 
 def node_of(value: Any, file: str = "") -> Node:
-    """Plain values, such as those of ``--config``, as a node."""
+    """Plain values, such as those of ``--config``, as a node.
+
+    Raises:
+        PipelineError: a number has more than 64 bits.
+    """
     if isinstance(value, Mapping):
         return Node(file, items={str(key): node_of(one, file) for key, one in value.items()})
     if isinstance(value, list | tuple):
         return Node(file, items=[node_of(one, file) for one in value])
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise PipelineError("number too large", file or "a value", str(value)[:40], f"use at most {LARGEST}")
     return Node(file, value=value)
 
 
@@ -240,6 +248,8 @@ def read_file(file: str | Path) -> Config:
     """
     path = Path(file)
     name = shown(path)
+    if name.endswith(MANIFEST):
+        raise PipelineError("a target, not a config file", name, "a manifest", TARGETS)
     reader = _Reader(name)
     root = reader.read(_text(path, name))
     if root is None or not isinstance(root.items, dict):
@@ -257,8 +267,7 @@ def _text(path: Path, name: str) -> str:
     try:
         return read_bytes(path, MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
-        advice = "correct the path; put targets before --configfile, which takes all arguments after it"
-        raise PipelineError("missing config file", name, "no such file", advice) from None
+        raise PipelineError("missing config file", name, "no such file", f"correct the path; {TARGETS}") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         value = f"byte {error.object[error.start]:#04x}"

@@ -9,9 +9,9 @@ from humanize import naturalsize
 from workflow_scripts.core.declaration.facts import File, Load
 from workflow_scripts.core.digest import ROOT
 from workflow_scripts.core.errors import PipelineError
+from workflow_scripts.core.files.names import BASE
 from workflow_scripts.evaluation.datasets.registry import SETS
 from workflow_scripts.evaluation.datasets.splits import SPLITS
-from workflow_scripts.study.active_config import BASE
 from workflow_scripts.study.config.stages import declared_stages, facts, stages_in_order
 from workflow_scripts.study.estimates.cost import SIZES, costs, table
 from workflow_scripts.study.estimates.disk import remaining

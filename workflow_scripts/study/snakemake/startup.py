@@ -16,11 +16,11 @@ from queue import Queue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.artifact import MANIFEST, RUN, command_for
 from workflow_scripts.core.errors import PipelineError, PipelineErrors, error_lines
+from workflow_scripts.core.files.names import BASE
 from workflow_scripts.core.runtime.process import check_assertions
 from workflow_scripts.core.study_lock import hold_study, still_ours
-from workflow_scripts.study.active_config import BASE
 from workflow_scripts.study.config.files import read_file
 from workflow_scripts.study.config.stages import declaration, stage_names
 from workflow_scripts.study.terminal.failures import INTERRUPTED
@@ -153,7 +153,12 @@ def check_targets(targets: Iterable[str], results: Path, units: "Units") -> set[
         found.add(target)
         path = Path(target).parent.resolve() / Path(target).name
         name = path.name.removesuffix(MANIFEST).removesuffix(RUN)
-        if name == path.name or path.parent.parent != study:
+        if name == path.name or path.parent.parent.parent != results.resolve():
+            continue
+        if path.parent.parent != study:
+            theirs, made = path.parent.parent.name, Path(target).with_name(f"{name}{MANIFEST}")
+            value, advice = f"{theirs}, not {study.name}", f"use its config: {command_for(made, force=False)}"
+            errors.append(PipelineError("artifact of another study", target, value, advice))
             continue
         names = units.names(path.parent.name)
         if names is not None and name not in names:

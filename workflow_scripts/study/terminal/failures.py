@@ -15,6 +15,7 @@ from workflow_scripts.core.runtime.job_log import artifact_of_log
 
 INTERRUPTION = "Terminating processes on user request"  # what Snakemake logs on Ctrl-C
 INTERRUPTED = "error: interrupted in Snakemake: Ctrl-C; run the same command again to continue"
+CRASHES = ("Traceback (most recent call last)", "Fatal Python error")  # in the log of a job that was not killed
 _LOG = re.compile(r" +log: (.+?) \(check log file")
 _MESSAGE = re.compile(r" +message: (?!None$)(.+)")
 _RULE = re.compile(r" *Error in rule \w+:$")
@@ -119,4 +120,7 @@ def _line(message: str, stage: str, slurm: list[str], state_of: Callable[[str], 
         return f"error: {error}"
     if known := bus_error(text, Path(stage)) or (full_disk(Path(stage)) if stage and not text else None):
         return f"error: {known}"
+    if not message and Path(stage).is_file() and not any(word in text for word in CRASHES):
+        advice = "give it more memory or fewer workers, then run the same command again"
+        return f"error: job killed from outside in {logs}: often for lack of memory; {advice}"
     return f"error: {message or 'job died without a message'} in {logs}; read {'it' if not slurm else 'them'}"
