@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,9 @@ def test_an_untouched_study_passes_the_audit(chain: Chain) -> None:
 
 def test_a_recomputed_input_is_reported_at_its_consumers(chain: Chain) -> None:
     chain.make("select_captions/revised", [".parquet"], {"captions": ["caption_table/captions"]}, {"margin": 2})
-    faults = audited(chain.study).faults
-    assert kinds(faults) == {"out-of-date", "unnamed"}
-    changed = {fault.path.name.removesuffix(MANIFEST) for fault in faults if fault.kind is Kind.OUT_OF_DATE}
-    assert changed == {*RUNS, "index"}
-    assert [fault.path.name for fault in faults if fault.kind is Kind.UNNAMED] == ["revised.json"]
+    done = audited(chain.study)
+    assert {found.path.name.removesuffix(MANIFEST) for found in done.stale} == {*RUNS, "index"}
+    assert [(fault.kind, fault.path.name) for fault in done.faults] == [(Kind.UNNAMED, "revised.json")]
 
 
 def test_a_quick_audit_compares_sizes_only(chain: Chain) -> None:
@@ -51,16 +50,16 @@ def test_a_damaged_file_hard_linked_into_the_cache_is_reported_as_such(chain: Ch
     assert "cache" not in audited(chain.study).faults[0].detail
 
 
-def test_other_code_is_a_fault_until_it_is_accepted(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_code_makes_artifacts_stale_until_it_is_accepted(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     from workflow_scripts.core import code_equivalence as accepted
 
     before = accepted.code_digest("summary")
     monkeypatch.setattr(accepted, "code_digest", other_summary)
-    faults = audited(chain.study).faults
-    assert [(one.path.name, one.kind) for one in faults] == [("summary.manifest.json", Kind.OUT_OF_DATE)]
+    done = audited(chain.study)
+    assert [one.path.name for one in done.stale] == ["summary.manifest.json"] and done.faults == []
     entry = {"stage": "summary", "code": "other", "counts_as": before, "reason": "a log line", "when": "2026-01-01"}
     accepted.accept(chain.results, entry)
-    assert audited(chain.study).faults == []
+    assert audited(chain.study).stale == []
 
 
 def other_summary(stage: str, uses: Uses = ()) -> str:
@@ -73,27 +72,22 @@ def test_changed_settings_are_reported_if_the_config_is_known(chain: Chain) -> N
     units = planned("tests/config/tiny.yaml")
     shards = {"shards": 2, "rows_per_shard": 70, "group": "all"}
     chain.make("shard_plan/plan", [".parquet"], {}, shards)
-    faults = audited(chain.study, chain.study / "shard_plan", units=units).faults
-    assert [fault.kind for fault in faults] == [Kind.OUT_OF_DATE]
-    assert faults[0].detail == "rows_per_shard 70 then, 80 today"
+    done = audited(chain.study, chain.study / "shard_plan", units=units)
+    assert [found.detail for found in done.stale] == ["rows_per_shard 70 then, 80 today"] and done.faults == []
 
 
-def test_changed_settings_outside_the_key_are_not_a_fault(chain: Chain) -> None:
+def test_changed_settings_outside_the_key_make_nothing_stale(chain: Chain) -> None:
     from tests.study.config.configs import planned
 
     units = planned("tests/config/tiny.yaml")
     settings = units.settings("download", {"shard": "00000"})
     named = {"plan": ["shard_plan/plan"]}
     made = chain.make("download/00000", [".tar", ".parquet"], named, {**settings, "attempts": 77})
-    of_shard = [
-        fault for fault in audited(chain.study, chain.study / "download", units=units).faults if fault.path == made
-    ]
+    of_shard = [one for one in audited(chain.study, chain.study / "download", units=units).stale if one.path == made]
     assert of_shard == []
     chain.make("download/00000", [".tar", ".parquet"], named, {**settings, "jpeg_quality": 3})
-    of_shard = [
-        fault for fault in audited(chain.study, chain.study / "download", units=units).faults if fault.path == made
-    ]
-    assert [(fault.kind, fault.detail) for fault in of_shard] == [(Kind.OUT_OF_DATE, "jpeg_quality 3 then, 90 today")]
+    of_shard = [one for one in audited(chain.study, chain.study / "download", units=units).stale if one.path == made]
+    assert [one.detail for one in of_shard] == ["jpeg_quality 3 then, 90 today"]
 
 
 def test_an_acceptance_is_reported_while_it_is_in_force(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,6 +147,11 @@ def test_the_command_reports_its_findings_and_exit_status(
     printed = capsys.readouterr().out
     assert "22 artifacts, 37 files" in printed
     assert printed.splitlines()[-1].startswith("everything is intact (contents checked in ")
+    chain.make("shard_plan/plan", [".parquet"], {}, {"shards": 3})
+    assert main(["audit", "--quick", str(chain.study)]) == 0
+    printed = capsys.readouterr().out
+    assert "  stale (5): made from other inputs" in printed
+    assert "everything is intact; 5 artifacts are stale (sizes" in printed
     (chain.study / "summary" / "summary.csv").unlink()
     assert main(["audit", "--json", str(chain.study)]) == 1
     told = json.loads(capsys.readouterr().out)
@@ -164,3 +163,12 @@ def test_the_command_reports_its_findings_and_exit_status(
     (chain.study / "logs").mkdir()
     assert main(["audit", str(chain.study / "logs")]) == 2
     assert capsys.readouterr().err.startswith("error: no artifacts in ")
+
+
+def test_a_clock_that_was_set_back_is_one_finding(chain: Chain) -> None:
+    for number, path in enumerate(sorted(chain.study.rglob("*.manifest.json"))):
+        os.utime(path, (later := time.time() + 3600 * (2 + number), later))
+    (fault,) = audited(chain.study).faults
+    assert (fault.kind, fault.path) == (Kind.IMPOSSIBLE_TIME, chain.study)
+    assert fault.detail.startswith("22 files and records; the first: ")
+    assert "its modification time is in the future" in fault.detail

@@ -28,13 +28,13 @@ from workflow_scripts.audit.kinds import Finding, Kind, finding
 from workflow_scripts.audit.parts import Part, last_read, note_read
 from workflow_scripts.audit.records import cycle_findings, input_findings, record_findings
 from workflow_scripts.audit.scan import beside, beside_findings, scan
-from workflow_scripts.core.artifact import MANIFEST, RUN
+from workflow_scripts.core.artifact import MANIFEST, RUN, manifest_hash
 from workflow_scripts.core.code_equivalence import acceptances_file, accepted, among, counted
 from workflow_scripts.core.digest import Uses, uses_of
 from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.errors.text import printed
 from workflow_scripts.core.files.bounded_json import Unfit
-from workflow_scripts.core.files.names import CRATE
+from workflow_scripts.core.files.names import CRATE, ENTRY_MANIFEST
 from workflow_scripts.core.key import AROUND
 from workflow_scripts.core.record import read_entry
 from workflow_scripts.core.threads import mapped
@@ -109,7 +109,7 @@ class Audited:
         files: how many data files were checked.
         bytes: their recorded size.
         root: root hash over the manifests behind the report (over all, without a report); None when one is missing.
-        findings: faults and notes, sorted.
+        findings: faults, what is stale, and notes, sorted.
         compared: cache entries that the artifacts were compared with.
         read: number of artifacts whose contents were read.
         ages: what was read longest ago (:func:`workflow_scripts.audit.parts.as_json`); None if nothing was noted.
@@ -127,8 +127,13 @@ class Audited:
 
     @property
     def faults(self) -> list[Finding]:
-        """Findings that are not just notes."""
-        return [fault for fault in self.findings if not fault.kind.note]
+        """Findings of what is damaged or unnamed."""
+        return [found for found in self.findings if found.kind.fault]
+
+    @property
+    def stale(self) -> list[Finding]:
+        """Findings of artifacts that the next run would recompute."""
+        return [found for found in self.findings if found.kind is Kind.STALE]
 
 
 class Audit:
@@ -156,6 +161,7 @@ class Audit:
         self.found = list(self.scan.found)
         self._code = cache(self._current_code)
         self._made_in = cache(made_in)
+        self._hashes = cache(lambda stage: {manifest_hash(one.folder / ENTRY_MANIFEST) for one in self._made_in(stage)})
         self.compared: set[Path] = set()
         self.chosen: Collection[Path] = () if quick else self.known  # manifests of artifacts whose contents are read
 
@@ -189,7 +195,7 @@ class Audit:
         owners = {claim.sha256: claim.path for claim in reversed(every)}
         self.found += file_findings([*mine, *more], self.scan, owners, self.jobs, self.chosen)
         trusted = [node for node in scoped if node.path in self.trusted]
-        self.found += input_findings(trusted, self.known, self.at_fault | self.scan.odd)
+        self.found += input_findings(trusted, self.known, self.at_fault | self.scan.odd, self._cached)
         self.found += cycle_findings(trusted, self.known)
         self.found += [found for node in trusted for found in self._out_of_date(node, node.record or {})]
         self._others({claim.path for claim in every} | beside(self.study, self.scan))
@@ -202,6 +208,7 @@ class Audit:
         apart = [node.path for node in self.nodes if node.stage not in AROUND and node.label not in behind]
         detail = "the report was not made from it"
         self.found += [finding(Kind.OUTSIDE, path, detail) for path in apart if path in self.trusted]
+        self.found = with_one_clock(self.found, self.scope)
         paths = {node.path for node in scoped}
         kept = {found for found in self.found if found.owner in paths or found.owner.is_relative_to(self.scope)}
         kept |= set(self.noted.findings)
@@ -213,7 +220,7 @@ class Audit:
         """Note the artifacts that were read and have no fault; gives what was read longest ago."""
         if self.quick or not self.nodes:
             return None
-        faulty = {found.owner for found in self.found if not found.kind.note}
+        faulty = {found.owner for found in self.found if found.kind.fault}
         times, now = last_read(self.study, self.nodes), parts.now()
         times |= {node.path: now for node in self.scoped if node.path in self.chosen and node.path not in faulty}
         note_read(self.study, self.nodes, times)
@@ -269,6 +276,9 @@ class Audit:
             self.found.append(finding(Kind.NOT_COMPARED, self.study, detail))
         return claims
 
+    def _cached(self, node: Node, manifest: str) -> bool:
+        return manifest in self._hashes(cache_of(node))
+
     def _without_entry(self, node: Node) -> None:
         """Name artifacts without a cache entry that should have one: the cache keeps everything that studies use."""
         if not cache_of(node).parent.is_dir():  # left behind when the study was moved
@@ -298,7 +308,7 @@ class Audit:
         """Compare current code and settings with the recorded ones; list acceptances."""
         today, by_acceptance = self._code(node.stage, uses_of(record.get("uses", {})))
         if record["code"] != today:
-            yield finding(Kind.OUT_OF_DATE, node.path, f"made by {record['code'][:12]}, now {today[:12]}")
+            yield finding(Kind.STALE, node.path, f"made by {record['code'][:12]}, now {today[:12]}")
         elif (one := record.get("accepted")) and (
             by_acceptance or one["when"] <= str((node.computation or {}).get("start"))  # made by the accepted code
         ):
@@ -310,7 +320,7 @@ class Audit:
             except KeyError as error:
                 differ = [f"the current study has no such unit ({error})"]
             if differ:
-                yield finding(Kind.OUT_OF_DATE, node.path, "; ".join(differ))
+                yield finding(Kind.STALE, node.path, "; ".join(differ))
 
     def _current_code(self, stage: str, uses: Uses) -> tuple[str, bool]:
         """The code that a stage's current code counts as, and whether because of an acceptance."""
@@ -318,6 +328,15 @@ class Audit:
             return counted(self.noted.accepted, stage, uses), among(self.noted.accepted, stage, uses) is not None
         except OSError:
             return "no such stage", False
+
+
+def with_one_clock(found: Sequence[Finding], folder: Path) -> list[Finding]:
+    """The findings, with one for ``folder`` in place of several impossible times: a clock is wrong, not each file."""
+    times = sorted({one for one in found if one.kind is Kind.IMPOSSIBLE_TIME})
+    if len(times) < 2:
+        return list(found)
+    detail = f"{len(times)} files and records; the first: {shown(times[0].path)}, {times[0].detail}"
+    return [*(one for one in found if one.kind is not Kind.IMPOSSIBLE_TIME), finding(times[0].kind, folder, detail)]
 
 
 def audit(
@@ -388,7 +407,9 @@ def table(done: Sequence[Audited], quick: bool, seconds: float) -> str:
             lines += _of_kind(kind, [found for found in outcome.findings if found.kind is kind])
     faults = sum(len(one.faults) for one in done)
     checked = "sizes" if quick else "contents"
+    stale = len({found.owner for one in done for found in one.stale})
     said = "everything is intact" if not faults else f"{faults} fault{'s' if faults > 1 else ''}"
+    said += f"; {stale} {'artifacts are' if stale > 1 else 'artifact is'} stale" if stale else ""
     return printed([*lines, f"{said} ({checked} checked in {seconds:.1f} s)"])
 
 
@@ -420,6 +441,7 @@ def as_json(done: Sequence[Audited], quick: bool) -> dict[str, Any]:
             "read": outcome.read,
             "ages": outcome.ages,
             "faults": [_json(fault) for fault in outcome.faults],
+            "stale": [_json(found) for found in outcome.stale],
             "notes": [_json(note) for note in outcome.findings if note.kind.note],
         }
         for outcome in done

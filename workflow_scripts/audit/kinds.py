@@ -10,7 +10,7 @@ RECOMPUTE = "recompute the artifact"
 
 
 class Kind(StrEnum):
-    """A kind of fault, or (:attr:`note`) information that is not a fault: name, meaning, what to do."""
+    """A kind of fault, or of what is none (:attr:`note`, :attr:`STALE`): name, meaning, what to do."""
 
     MISSING = "missing", "a file, an artifact or an input that is recorded is missing", "run snakemake"
     CHANGED_FILE = "changed-file", "a data file does not have the recorded bytes", RECOMPUTE
@@ -31,8 +31,8 @@ class Kind(StrEnum):
     )
     EDITED_RECORD = "edited-record", "a manifest or run record is not the one that was written", RECOMPUTE
     IMPOSSIBLE_TIME = "impossible-time", "a time lies in the future, or an end before its start", "check the clock"
-    OUT_OF_DATE = (
-        "out-of-date",
+    STALE = (
+        "stale",
         "made from other inputs, or with other code or settings, than the current ones",
         "run snakemake, or see faithful-pairs accept",
     )
@@ -73,8 +73,13 @@ class Kind(StrEnum):
 
     @property
     def note(self) -> bool:
-        """Whether this is information rather than a fault."""
+        """Whether this is only information."""
         return self in (Kind.ACCEPTED, Kind.NOT_COMPARED, Kind.OUTSIDE, Kind.LEFTOVER)
+
+    @property
+    def fault(self) -> bool:
+        """Whether something is damaged or unnamed: neither a note nor stale, which the next run repairs."""
+        return not self.note and self is not Kind.STALE
 
 
 @dataclass(frozen=True, order=True)
@@ -85,7 +90,7 @@ class Finding:
         path: the file that it is about.
         detail: what was expected and what is there.
         advice: what to do.
-        owner: the manifest of the artifact at fault; ``path`` where it belongs to none.
+        owner: the manifest of the artifact that it concerns; ``path`` where it belongs to none.
     """
 
     path: Path

@@ -1,7 +1,7 @@
 """Checks of manifests and run records against themselves and against each other; no data file is read."""
 
 import time
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -113,11 +113,14 @@ def seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def input_findings(nodes: Iterable[Node], known: Mapping[Path, Node], told: Container[Path]) -> Iterator[Finding]:
-    """Whether the inputs of today are those that were read.
+def input_findings(
+    nodes: Iterable[Node], known: Mapping[Path, Node], told: Container[Path], cached: Callable[[Node, str], bool]
+) -> Iterator[Finding]:
+    """Whether the inputs of today are those that were read: otherwise stale, or at fault if they are nowhere.
 
     Args:
         told: manifests whose own fault has already been reported.
+        cached: whether the cache holds another state of an artifact, by the hash of its manifest.
     """
     missing: dict[Path, list[str]] = {}
     for node in nodes:
@@ -127,8 +130,11 @@ def input_findings(nodes: Iterable[Node], known: Mapping[Path, Node], told: Cont
             if edge.node is None:
                 missing.setdefault(edge.path, []).append(node.label)
             elif edge.node.hash != edge.recorded_hash:
-                today = f"{edge.name} {edge.label} has hash {edge.node.hash[:12]}"
-                yield finding(Kind.OUT_OF_DATE, node.path, f"{today}, {edge.recorded_hash[:12]} was read")
+                detail = f"{edge.name} {edge.label} has hash {edge.node.hash[:12]}, {edge.recorded_hash[:12]} was read"
+                if cached(edge.node, edge.recorded_hash):
+                    yield finding(Kind.STALE, node.path, detail)
+                else:
+                    yield finding(Kind.MISSING, node.path, f"{detail}, which is not in the cache either")
     for path, labels in missing.items():
         more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
         yield finding(Kind.MISSING, path, f"{labels[0]}{more} were made from it")

@@ -54,8 +54,8 @@ def command(
 
     \b
     Exit status:
-      0  everything is intact
-      1  there are faults
+      0  everything is intact; artifacts may be stale, which the next run recomputes
+      1  something is damaged, or unnamed
       2  nothing to audit, or wrong usage
     """
     import json
