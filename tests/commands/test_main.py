@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,15 @@ def test_nothing_heavy_is_imported_for_help() -> None:
     code = "import sys, workflow_scripts.commands.main as m; m.main(['--help']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not HEAVY & set(done.stdout.splitlines()[-1].split())
+
+
+def test_the_code_of_another_clone_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "workflow_scripts").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert main(["status", "results/none"]) == 1
+    assert "code of another clone" not in capsys.readouterr().err
+    (tmp_path / "Snakefile").touch()
+    assert main(["status", "results/none"]) == 1
+    assert capsys.readouterr().err.startswith(f"error: code of another clone in {tmp_path}: faithful-pairs runs the ")

@@ -13,6 +13,7 @@ from pathlib import Path
 import typer
 
 from workflow_scripts.commands.errors import INTERRUPTED, PROGRAM, ends_plainly, plain_errors, wrong_usage
+from workflow_scripts.core.errors import PipelineError
 from workflow_scripts.core.files.sharing import share_with_group
 from workflow_scripts.core.runtime.process import check_assertions
 
@@ -81,6 +82,7 @@ def root(
       2    wrong usage, unless the command's help says otherwise
       130  interrupted by Ctrl-C
     """
+    check_clone(Path())
     if show_version:
         from importlib.metadata import version
 
@@ -88,6 +90,20 @@ def root(
     elif context.invoked_subcommand is None:
         sys.stdout.write(context.get_help() + "\n")
         raise typer.Exit(2)
+
+
+def check_clone(folder: Path) -> None:
+    """Check that the code of this command is that of the clone in which it works.
+
+    Raises:
+        PipelineError: ``folder`` is another clone, whose code Snakemake would run.
+    """
+    ours = Path(__file__).resolve().parents[1]
+    theirs = folder / ours.name
+    if (folder / "Snakefile").is_file() and theirs.is_dir() and not theirs.samefile(ours):
+        value = f"{PROGRAM} runs the code in {ours.parent}"
+        advice = "install this clone in an environment of its own: see README.md"
+        raise PipelineError("code of another clone", folder.resolve(), value, advice)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,4 +1,5 @@
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,17 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, legacy: bool)
         with pytest.raises(PipelineError, match=rf"weights that hold more than tensors in .*{name}"):
             read_weights(tmp_path / name)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_compressed_checkpoint_is_refused(tmp_path: Path) -> None:
+    torch.save({"0.weight": torch.zeros(1_000_000)}, tmp_path / "w.pth")
+    with zipfile.ZipFile(tmp_path / "w.pth") as stored, zipfile.ZipFile(tmp_path / "small.pth", "w") as small:
+        for member in stored.namelist():
+            small.writestr(member, stored.read(member), zipfile.ZIP_DEFLATED)
+    assert (tmp_path / "small.pth").stat().st_size < 20_000
+    with pytest.raises(PipelineError, match=r"unreadable weights in .*small\.pth: .* is compressed, which torch"):
+        read_weights(tmp_path / "small.pth")
+    assert read_weights(tmp_path / "w.pth")["0.weight"].shape == (1_000_000,)
 
 
 FAULTS: dict[str, tuple[Any, str]] = {

@@ -90,6 +90,15 @@ def test_another_working_folder_is_named(
     check_working_folder(str(project))
 
 
+def test_a_module_that_hides_the_standard_library_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config.yaml").touch()
+    (tmp_path / "statistics.py").write_text("raise ImportError")
+    with pytest.raises(SystemExit):
+        check_working_folder(str(tmp_path))
+    said = f"error: module that hides one of Python's in {tmp_path}/statistics.py: jobs would import it; rename it\n"
+    assert capsys.readouterr().err == said
+
+
 def test_a_user_without_an_entry_gets_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)

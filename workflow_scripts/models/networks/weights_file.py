@@ -1,9 +1,10 @@
 """Reads weights from files that are not trusted: named tensors, and nothing else."""
 
 import pickle
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors.torch import load_file
@@ -43,12 +44,15 @@ def read_weights(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
         prefix: only names that begin with it are read, and it is removed.
 
     Raises:
-        PipelineError: the file is damaged, holds objects other than tensors, or no name begins with ``prefix``.
+        PipelineError: the file is damaged, is compressed, holds objects other than tensors, or no name begins with
+            ``prefix``.
     """
     advice = "give a file of named tensors, as safetensors or torch.save(model.state_dict()) writes it"
     try:
         with path.open("rb") as file:
             start = file.read(9)
+            if zipfile.is_zipfile(file):
+                _check_stored(file)
         # A safetensors file begins with the length of its header, in eight bytes, and the header, which is JSON.
         found: Any = load_file(path) if start[8:] == b"{" else torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -67,6 +71,14 @@ def read_weights(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
         value = f"none of {len(found)} names begins with {prefix}, the first is {next(iter(found), 'missing')}"
         raise PipelineError("no weights with this prefix", path, value, "correct prefix")
     return chosen
+
+
+def _check_stored(file: BinaryIO) -> None:
+    """Raise BadZipFile if a member is compressed: torch never does that, and 1 MB could unpack to 1 GB."""
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise zipfile.BadZipFile(f"{member.filename} is compressed, which torch.save never does")
 
 
 def fill(network: nn.Module, weights: Mapping[str, torch.Tensor], classifier: Sequence[str], where: Path) -> None:

@@ -173,10 +173,16 @@ def check_targets(targets: Iterable[str], results: Path, units: "Units") -> set[
 def check_working_folder(project: str) -> None:
     """Stop if Snakemake works in another folder than the project's, and that one has no config.
 
+    A module in the project's folder that hides one of Python's stops it too: jobs import from there first.
+
     Raises:
         SystemExit: with status 1.
     """
     here, there = Path.cwd(), Path(project).resolve()
+    for path in sorted(there.iterdir()):
+        is_module = path.suffix == ".py" or (path / "__init__.py").is_file()
+        if is_module and path.name.removesuffix(".py") in sys.stdlib_module_names:
+            stop(PipelineError("module that hides one of Python's", path, "jobs would import it", "rename it"))
     if not os.path.lexists(BASE) and not here.samefile(there):
         advice = f"start snakemake in {there}, without --directory"
         value = f"it has no {BASE}, since the project is in {there}"
