@@ -161,7 +161,9 @@ class Audit:
         self.found = list(self.scan.found)
         self._code = cache(self._current_code)
         self._made_in = cache(made_in)
-        self._hashes = cache(lambda stage: {manifest_hash(one.folder / ENTRY_MANIFEST) for one in self._made_in(stage)})
+        self._hashes = cache(
+            lambda stage: {manifest_hash(entry.folder / ENTRY_MANIFEST) for entry in self._made_in(stage)}
+        )
         self.compared: set[Path] = set()
         self.chosen: Collection[Path] = () if quick else self.known  # manifests of artifacts whose contents are read
 
@@ -332,11 +334,12 @@ class Audit:
 
 def with_one_clock(found: Sequence[Finding], folder: Path) -> list[Finding]:
     """The findings, with one for ``folder`` in place of several impossible times: a clock is wrong, not each file."""
-    times = sorted({one for one in found if one.kind is Kind.IMPOSSIBLE_TIME})
+    times = sorted({fault for fault in found if fault.kind is Kind.IMPOSSIBLE_TIME})
     if len(times) < 2:
         return list(found)
     detail = f"{len(times)} files and records; the first: {shown(times[0].path)}, {times[0].detail}"
-    return [*(one for one in found if one.kind is not Kind.IMPOSSIBLE_TIME), finding(times[0].kind, folder, detail)]
+    others = [fault for fault in found if fault.kind is not Kind.IMPOSSIBLE_TIME]
+    return [*others, finding(Kind.IMPOSSIBLE_TIME, folder, detail)]
 
 
 def audit(

@@ -58,9 +58,10 @@ def command_for(manifest: Path, force: bool = True) -> str:
     note: dict[str, Any] = {}
     with suppress(PipelineError):
         note = read_note(results_root(manifest) / NOTES / f"{manifest.parent.parent.name}.json", "")
-    if files := [str(file) for file in note.get("configfiles", ()) if file != BASE]:
-        words += ["--configfile", *files]
-    if values := dict(note.get("config", {})):
+    files, values = note.get("configfiles"), note.get("config")  # of any type: the file is not trusted
+    if isinstance(files, list) and (overlays := [str(file) for file in files if file != BASE]):
+        words += ["--configfile", *overlays]
+    if isinstance(values, dict) and values:
         words += ["--config", *(f"{name}={canonical(value)}" for name, value in values.items())]
     return f"snakemake {shlex.join(words)}"
 

@@ -68,6 +68,10 @@ def test_an_artifact_of_another_study_is_an_error_with_the_command_for_it(units:
         check_targets([str(target)], tmp_path, units)
     made = f"{tmp_path}/nano/report/index.manifest.json"
     assert raised.value.advice == f"use its config: snakemake {made} --configfile 'a b.yaml' --config seed=7"
+    write_note(tmp_path / NOTES / "nano.json", {"configfiles": 5, "config": ["seed"]})  # by someone else
+    with pytest.raises(PipelineErrors, match="artifact of another study") as raised:
+        check_targets([str(target)], tmp_path, units)
+    assert raised.value.advice == f"use its config: snakemake {made}"
 
 
 def test_another_working_folder_is_named(
